@@ -1,0 +1,2 @@
+/** Long-lived tensors (parameters, gradients, optimizer state, inputs, caches), uploads and read-back. */
+export {};

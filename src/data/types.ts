@@ -1,0 +1,49 @@
+/** What the data room hands out. A corpus is documents; a tokenizer turns text into ids; a batch is what a step eats. */
+
+/** Text as documents: the unit of the split and of duplicate removal. */
+export interface Corpus {
+  name: string;
+  documents: string[];
+  /** What stands between two documents where the tokenizer has no end-of-text token. */
+  separator: string;
+  /** Where the text comes from and under what licence, for the panel. */
+  source: string;
+}
+
+export interface Tokenizer {
+  readonly kind: 'char' | 'byte' | 'bpe' | 'imported';
+  readonly vocab_size: number;
+  /** Id that ends a document, or null where the tokenizer has none (then the separator's ids do). */
+  readonly eos_token_id: number | null;
+  encode(text: string): Int32Array;
+  /** Bytes that are not UTF-8 become U+FFFD. */
+  decode(ids: ArrayLike<number>): string;
+  /** UTF-8 bytes of one token (a special token has none): a stream of tokens is decoded from these. */
+  tokenBytes(id: number): Uint8Array;
+  /** A tokenizer.json that `tokenizers` and `AutoTokenizer` read and that gives the same ids. */
+  toTokenizerJson(): unknown;
+}
+
+/** Training and validation tokens of one corpus. */
+export interface TokenSplit {
+  train: Int32Array;
+  val: Int32Array;
+  /** UTF-8 bytes that each token stands for, by id: bits per byte needs them. */
+  bytes_per_token: Uint16Array;
+}
+
+/**
+ * One micro-batch, row-major [batch_size, block_size].
+ * `weights` are loss weights already divided by the whole step's weight (all micro-batches, all ranks), so that the
+ * loss of a step is the plain sum of weight x token loss, and 8, 4x2 and two ranks of 4 give the same step.
+ */
+export interface Batch {
+  batch_size: number;
+  block_size: number;
+  ids: Int32Array;
+  targets: Int32Array;
+  weights: Float32Array;
+  positions: Int32Array;
+  /** Global row of the first row: dropout is a function of it. */
+  row_offset: number;
+}

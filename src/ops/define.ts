@@ -1,0 +1,123 @@
+/**
+ * One record an operation. From it come the way it runs (reference or kernel), the parity test on every backend, the
+ * gradient check against finite differences and tfjs's tape, and the micro-benchmark: an operation without a gradient
+ * check cannot exist (after webgpu-torch's op table and jax-js's rules).
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { tidy } from '@tensorflow/tfjs-core';
+import { addInPlace, backendHasKernels } from '../backend/index.ts';
+
+export type DType = 'float32' | 'int32';
+
+/** Values of a tensor in plain JavaScript, row-major; int32 values are held as float64 too. */
+export interface HostTensor { shape: readonly number[]; dtype: DType; data: Float64Array }
+
+export type Tensors<K extends string> = Record<K, Tensor>;
+export type Hosts<K extends string> = Record<K, HostTensor>;
+
+/** What a gradient function gets: the operation's inputs and outputs, its attributes, and the gradients of its outputs. */
+export interface GradientContext<I extends string, A, O extends string> {
+  inputs: Tensors<I>;
+  outputs: Tensors<O>;
+  attrs: A;
+  /** Gradient of each differentiable output; an output that nothing used has none. */
+  dy: Partial<Tensors<O>>;
+  /** Gradient buffer to add to, where the caller has one (parameters on WebGPU): pass it on as `into` of `run`. */
+  into?: Tensor;
+  /** Results shared by the gradients of several inputs of one node (memoised per node). */
+  shared<T>(key: string, make: () => T): T;
+}
+
+/** A numeric case for the checks. `inputs` are made from the seed; `attrs` fixed. Keep them tiny: software WebGPU runs them. */
+export interface OpCase<I extends string, A> {
+  name: string;
+  inputs: (random: CaseRandom) => Hosts<I>;
+  attrs: A;
+  /** Defaults 1e-5 and 1e-4 for the forward, 1e-4 and 1e-3 for gradients; say why beside a looser one. */
+  atol?: number;
+  rtol?: number;
+}
+export interface CaseRandom {
+  normal(shape: readonly number[], std?: number, mean?: number): HostTensor;
+  ints(shape: readonly number[], below: number): HostTensor;
+  values(shape: readonly number[], data: readonly number[], dtype?: DType): HostTensor;
+}
+
+export interface OpDefinition<I extends string, A, O extends string, D extends I> {
+  /** snake_case, the field's name for it. */
+  name: string;
+  inputs: readonly I[];
+  outputs: readonly O[];
+  /** Forward in plain float64 loops. */
+  oracle(inputs: Hosts<I>, attrs: A): Hosts<O>;
+  /** Forward in tfjs ops, on every backend. Runs inside a tidy. */
+  reference(inputs: Tensors<I>, attrs: A): Tensors<O>;
+  /** Forward as WGSL through `dispatch` of backend/, on WebGPU alone; null where the reference's kernels are right. */
+  kernel: ((inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>>) => Tensors<O>) | null;
+  /** Outputs that the kernel can add to an existing buffer (`into`) instead of writing a new tensor. */
+  accumulates?: readonly O[];
+  /**
+   * Gradient by input, each a function that is called only if that gradient is needed. `saves` names what they read,
+   * so that everything else is freed. `null` marks an operation that is itself part of a gradient or of an update and
+   * is checked through the oracle alone.
+   */
+  gradient: {
+    saves: { inputs: readonly I[]; outputs: readonly O[] };
+    /** Outputs that a gradient can come back through (the others are statistics). */
+    from: readonly O[];
+    to: Record<D, (context: GradientContext<I, A, O>) => Tensor>;
+  } | null;
+  cases: readonly OpCase<I, A>[];
+}
+
+/** An operation of any kind, as lists and the walker hold it. */
+export type AnyOp = OpDefinition<string, never, string, string>;
+
+const registry = new Map<string, AnyOp>();
+
+/** Registers the operation and gives it back; a second one of the same name is an error of ours. */
+export function defineOp<I extends string, A, O extends string, D extends I = never>(
+  definition: OpDefinition<I, A, O, D>,
+): OpDefinition<I, A, O, D> {
+  if (registry.has(definition.name)) throw new Error(`Operation ${definition.name} is defined twice.`);
+  if (definition.cases.length === 0) throw new Error(`Operation ${definition.name} has no cases to check it by.`);
+  registry.set(definition.name, definition as unknown as AnyOp);
+  return definition;
+}
+
+/** Every operation, for tests and benchmarks. */
+export const allOps = (): AnyOp[] => [...registry.values()];
+
+let referenceOnly = false;
+/** Runs `fn` with reference implementations even where there is a kernel (plain tfjs, for comparison and tests). */
+export function withReferences<T>(fn: () => T): T {
+  const before = referenceOnly;
+  referenceOnly = true;
+  try { return fn(); } finally { referenceOnly = before; }
+}
+
+/**
+ * Runs an operation on the present backend: the kernel on WebGPU, the reference elsewhere. `into` names outputs that
+ * are added to an existing buffer (in place; WebGPU only), which is then what comes back for them.
+ */
+export function run<I extends string, A, O extends string, D extends I>(
+  op: OpDefinition<I, A, O, D>, inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>> = {},
+): Tensors<O> {
+  if (op.kernel && !referenceOnly && backendHasKernels()) {
+    const direct: Partial<Tensors<O>> = {};
+    for (const o of op.outputs) if (into[o] && op.accumulates?.includes(o)) direct[o] = into[o];
+    return addTo(op.kernel(inputs, attrs, direct), into, direct);
+  }
+  return addTo(tidy(() => op.reference(inputs, attrs)), into, {});
+}
+
+function addTo<O extends string>(results: Tensors<O>, into: Partial<Tensors<O>>, done: Partial<Tensors<O>>): Tensors<O> {
+  for (const o of Object.keys(into) as O[]) {
+    const target = into[o];
+    if (!target || done[o]) continue;
+    addInPlace(target, results[o]);
+    results[o].dispose();
+    results[o] = target;
+  }
+  return results;
+}

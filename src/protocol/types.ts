@@ -1,0 +1,104 @@
+/**
+ * What the page and the worker say to each other. The page sends a Command, the worker sends Events; both are plain
+ * data that structured clone can carry. Typed arrays of metric columns are transferred.
+ */
+import type { BackendName, RunConfig, SamplingConfig } from '../config/index.ts';
+
+/** Text chosen by the person, where the corpus is 'own'. */
+export interface OwnText { name: string; bytes: Uint8Array; column?: string }
+
+export type Command =
+  /** Reads and splits the text and trains the tokenizer, without a model: answers `data`. */
+  | { type: 'prepare'; config: RunConfig; text?: OwnText; tokenizer_json?: string }
+  /** Starts a run from new weights, or from a checkpoint in storage (`resume`). */
+  | { type: 'start'; run: string; name: string; config: RunConfig; text?: OwnText; tokenizer_json?: string; paused?: boolean }
+  | { type: 'resume'; run: string; learning_rate?: number; paused?: boolean }
+  /** Goes on from a checkpoint that the person brought: a zip, or a Hugging Face folder's files. */
+  | { type: 'import'; run: string; name: string; files: { path: string; bytes: Uint8Array }[]; config?: RunConfig; text?: OwnText }
+  | { type: 'train' } | { type: 'pause' } | { type: 'step' } | { type: 'stop' } | { type: 'save' }
+  | { type: 'set_learning_rate'; learning_rate: number }
+  | { type: 'set_sampling'; sampling: SamplingConfig }
+  | { type: 'generate'; id: number; prompt: string; sampling: SamplingConfig }
+  | { type: 'stop_generation'; id: number }
+  | { type: 'tokenize'; id: number; text: string }
+  | { type: 'export'; id: number }
+  | { type: 'cancel' }
+  /** Same seed and configuration on this worker's backend for a number of steps: answers `comparison`. */
+  | { type: 'compare'; config: RunConfig; steps: number }
+  /** For tests of bad luck only: loses the GPU device as a driver would. */
+  | { type: 'lose_device' };
+
+export type RunPhase =
+  | 'idle' | 'preparing' | 'compiling' | 'training' | 'paused' | 'evaluating' | 'sampling' | 'saving' | 'done' | 'failed' | 'recovering';
+
+export interface DeviceInfo {
+  backend: BackendName;
+  /** Why this backend and not a faster one, one sentence. */
+  reason: string;
+  adapter: string;
+  limits: { max_buffer_size: number; max_binding_size: number; workgroup_storage: number };
+  features: string[];
+}
+
+/** A failure as the page shows it: one sentence of what happened, one of what to do, and whether what was saved is safe. */
+export interface PlainError {
+  code: string;
+  message: string;
+  hint: string;
+  action?: 'resume' | 'resume_lower_lr' | 'reload' | 'free_storage' | 'change_config';
+  field?: string;
+}
+
+export interface TokenPiece {
+  id: number; text: string;
+  /** Probability under the model before temperature and truncation. */
+  probability: number;
+  /** The likeliest other tokens, for the hover. */
+  rivals: { text: string; probability: number }[];
+}
+
+export interface Sample {
+  step: number; prompt: string; tokens: TokenPiece[];
+  /** Stands word for word in the training text. */
+  memorized: boolean;
+}
+
+export interface DataSummary {
+  name: string; source: string;
+  documents: number; duplicates_removed: number;
+  bytes: number; characters: number;
+  train_documents: number; val_documents: number;
+  train_tokens: number; val_tokens: number;
+  vocab_size: number; tokenizer_kind: string;
+  sample: string;
+  /** Validation loss of the baselines drawn as dashed lines, nats a token. */
+  uniform_loss: number; bigram_loss: number | null;
+}
+
+export interface ComparisonRow {
+  backend: BackendName; mode: string;
+  steps: number; ms_per_step: number; tokens_per_second: number;
+  dispatches_per_step: number | null; gpu_bytes: number | null;
+  losses: number[]; error?: string;
+}
+
+export type Event =
+  | { type: 'device'; device: DeviceInfo }
+  | { type: 'phase'; phase: RunPhase; detail: string; progress: number | null }
+  | { type: 'data'; data: DataSummary }
+  | { type: 'started'; run: string; name: string; config: RunConfig; step: number; n_params: number; planned_bytes: number; history: MetricColumns | null }
+  /** Columns of metrics since the last flush; arrays of one length, NaN where a metric was not measured at that step. */
+  | { type: 'metrics'; columns: MetricColumns }
+  | { type: 'sample'; sample: Sample }
+  | { type: 'token'; id: number; piece: TokenPiece }
+  | { type: 'generation_done'; id: number; reason: 'stop' | 'length' | 'cancelled' }
+  | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }
+  | { type: 'saved'; run: string; step: number; bytes: number }
+  | { type: 'exported'; id: number; name: string; bytes: Uint8Array }
+  | { type: 'comparison'; row: ComparisonRow }
+  | { type: 'notice'; message: string }
+  | { type: 'error'; error: PlainError }
+  | { type: 'finished'; step: number; reason: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' };
+
+/** Metric columns by name (train/metrics.ts lists them); `step` is always there. */
+export type MetricColumns = { step: Float64Array } & Record<string, Float64Array>;

@@ -1,0 +1,14 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
+export default defineConfig({
+  base: './',
+  cacheDir: '.vite-cache',
+  plugins: [react()],
+  worker: { format: 'es' },
+  build: { target: 'es2022' },
+  server: { headers: isolation },
+  preview: { headers: isolation },
+});
