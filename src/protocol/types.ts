@@ -22,6 +22,13 @@ export type Command =
   | { type: 'stop_generation'; id: number }
   | { type: 'tokenize'; id: number; text: string }
   | { type: 'export'; id: number }
+  /** The library of saved runs: each answers with `runs`. */
+  | { type: 'list_runs' }
+  | { type: 'rename_run'; run: string; name: string }
+  | { type: 'duplicate_run'; run: string; name: string }
+  | { type: 'delete_run'; run: string }
+  /** Metrics of a saved run, to be laid under the present one: answers `history`. */
+  | { type: 'load_history'; run: string }
   | { type: 'cancel' }
   /** Same seed and configuration on this worker's backend for a number of steps: answers `comparison`. */
   | { type: 'compare'; config: RunConfig; steps: number }
@@ -71,9 +78,23 @@ export interface DataSummary {
   train_tokens: number; val_tokens: number;
   vocab_size: number; tokenizer_kind: string;
   sample: string;
+  /** Columns of a .csv or .jsonl that could be read as text; empty for plain text. */
+  columns: string[];
   /** Validation loss of the baselines drawn as dashed lines, nats a token. */
   uniform_loss: number; bigram_loss: number | null;
 }
+
+/** One saved run, as the index in storage lists it. */
+export interface RunRecord {
+  run: string; name: string; created: number; updated: number;
+  step: number; max_iters: number; val_loss: number | null;
+  n_params: number; bytes: number; config: RunConfig;
+  /** Held by this or another tab (Web Locks). */
+  locked: boolean;
+  /** Has a checkpoint that opens. */
+  resumable: boolean;
+}
+export interface StorageUse { used: number; quota: number | null; persistent: boolean; available: boolean }
 
 export interface ComparisonRow {
   backend: BackendName; mode: string;
@@ -95,6 +116,8 @@ export type Event =
   | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }
   | { type: 'saved'; run: string; step: number; bytes: number }
   | { type: 'exported'; id: number; name: string; bytes: Uint8Array }
+  | { type: 'runs'; runs: RunRecord[]; storage: StorageUse }
+  | { type: 'history'; run: string; columns: MetricColumns }
   | { type: 'comparison'; row: ComparisonRow }
   | { type: 'notice'; message: string }
   | { type: 'error'; error: PlainError }
