@@ -22,8 +22,11 @@ export interface GradientContext<I extends string, A, O extends string> {
   attrs: A;
   /** Gradient of each differentiable output; an output that nothing used has none. */
   dy: Partial<Tensors<O>>;
-  /** Gradient buffer to add to, where the caller has one (parameters on WebGPU): pass it on as `into` of `run`. */
-  into?: Tensor;
+  /**
+   * Gradient buffers to add to, by input, where the caller has them (parameters on WebGPU): pass them on as `into` of
+   * `run`, then that buffer is what comes back. A gradient that comes back as another tensor is added by the caller.
+   */
+  into: Partial<Tensors<I>>;
   /** Results shared by the gradients of several inputs of one node (memoised per node). */
   shared<T>(key: string, make: () => T): T;
 }
@@ -65,13 +68,17 @@ export interface OpDefinition<I extends string, A, O extends string, D extends I
     saves: { inputs: readonly I[]; outputs: readonly O[] };
     /** Outputs that a gradient can come back through (the others are statistics). */
     from: readonly O[];
+    /** A function may give back `dy` itself where that is the gradient (add): the caller must not write to it. */
     to: Record<D, (context: GradientContext<I, A, O>) => Tensor>;
   } | null;
   cases: readonly OpCase<I, A>[];
 }
 
-/** An operation of any kind, as lists and the walker hold it. */
-export type AnyOp = OpDefinition<string, never, string, string>;
+/** An operation whose type parameters are hidden, as lists hold it: `visit` opens it to a function that is generic in them. */
+export interface AnyOp {
+  name: string;
+  visit<R>(visitor: <I extends string, A, O extends string, D extends I>(op: OpDefinition<I, A, O, D>) => R): R;
+}
 
 const registry = new Map<string, AnyOp>();
 
@@ -81,9 +88,19 @@ export function defineOp<I extends string, A, O extends string, D extends I = ne
 ): OpDefinition<I, A, O, D> {
   if (registry.has(definition.name)) throw new Error(`Operation ${definition.name} is defined twice.`);
   if (definition.cases.length === 0) throw new Error(`Operation ${definition.name} has no cases to check it by.`);
-  registry.set(definition.name, definition as unknown as AnyOp);
+  registry.set(definition.name, { name: definition.name, visit: (visitor) => visitor(definition) });
   return definition;
 }
+
+/** A record with a value for each key. */
+export function recordOf<K extends string, V>(keys: readonly K[], make: (key: K) => V): Record<K, V> {
+  const partial: Partial<Record<K, V>> = {};
+  for (const key of keys) partial[key] = make(key);
+  if (!hasAll(keys, partial)) throw new Error(`Expected a value for each of ${keys.join(', ')}.`);
+  return partial;
+}
+const hasAll = <K extends string, V>(keys: readonly K[], partial: Partial<Record<K, V>>): partial is Record<K, V> =>
+  keys.every((key) => key in partial);
 
 /** Every operation, for tests and benchmarks. */
 export const allOps = (): AnyOp[] => [...registry.values()];
