@@ -15,7 +15,10 @@ export interface HostTensor { shape: readonly number[]; dtype: DType; data: Floa
 export type Tensors<K extends string> = Record<K, Tensor>;
 export type Hosts<K extends string> = Record<K, HostTensor>;
 
-/** What a gradient function gets: the operation's inputs and outputs, its attributes, and the gradients of its outputs. */
+/**
+ * What a gradient function gets: the operation's inputs and outputs, its attributes, and the gradients of its outputs.
+ * One object a node: all the gradient functions of a node are called with the same one, in one tidy (`perNode`).
+ */
 export interface GradientContext<I extends string, A, O extends string> {
   inputs: Tensors<I>;
   outputs: Tensors<O>;
@@ -27,8 +30,16 @@ export interface GradientContext<I extends string, A, O extends string> {
    * `run`, then that buffer is what comes back. A gradient that comes back as another tensor is added by the caller.
    */
   into: Partial<Tensors<I>>;
-  /** Results shared by the gradients of several inputs of one node (memoised per node). */
-  shared<T>(key: string, make: () => T): T;
+}
+
+/** A result that the gradients of several inputs of one node share: made at the first use, once a context. */
+export function perNode<C extends object, T>(make: (context: C) => T): (context: C) => T {
+  const made = new WeakMap<C, { value: T }>();
+  return (context) => {
+    let result = made.get(context);
+    if (!result) made.set(context, (result = { value: make(context) }));
+    return result.value;
+  };
 }
 
 /** A numeric case for the checks. `inputs` are made from the seed; `attrs` fixed. Keep them tiny: software WebGPU runs them. */
