@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { sotuAlias } from './vite/sotu.ts';
 
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
@@ -7,6 +8,7 @@ export default defineConfig({
   base: './',
   cacheDir: '.vite-cache',
   plugins: [react()],
+  resolve: { alias: [sotuAlias()] },
   worker: { format: 'es' },
   build: { target: 'es2022' },
   server: { headers: isolation },

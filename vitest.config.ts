@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { sotuAlias } from './vite/sotu.ts';
 
 /** Both GPU backends without a GPU; on a machine with one, BROWSER_GPU=1 leaves the software adapters out. */
 export const browserFlags = [
@@ -12,6 +13,7 @@ const executablePath = process.env.BROWSER_PATH ?? ['/usr/bin/chromium', '/usr/b
 
 export default defineConfig({
   cacheDir: '.vite-cache',
+  resolve: { alias: [sotuAlias()] },
   test: {
     projects: [
       {

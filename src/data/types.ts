@@ -8,6 +8,25 @@ export interface Corpus {
   separator: string;
   /** Where the text comes from and under what licence, for the panel. */
   source: string;
+  /**
+   * The documents are blocks of one running text: they are joined by the separator even where the tokenizer has an
+   * end-of-text token, because no text ends there.
+   */
+  continuous?: boolean;
+  /** Columns of a .csv or .jsonl that can be read as text. */
+  columns?: string[];
+}
+
+/** A corpus cut by document into training and validation text, each in the corpus's order. */
+export interface CorpusSplit {
+  name: string;
+  source: string;
+  separator: string;
+  continuous: boolean;
+  columns: string[];
+  train: string[];
+  val: string[];
+  duplicates_removed: number;
 }
 
 export interface Tokenizer {

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { type CorpusName } from '../../config/index.ts';
+import { loadCorpus } from './index.ts';
+import { readAsset } from '../fixtures/node.ts';
+
+const load = (corpus: CorpusName) => loadCorpus({ corpus, corpus_seed: 1, val_fraction: 0.1 }, { fetchText: readAsset });
+
+describe('built-in texts', () => {
+  it('names: 4,940, lower case', async () => {
+    const { documents } = await load('names');
+    expect(documents).toHaveLength(4940);
+    expect(documents.every((name) => /^[a-z-]+$/.test(name))).toBe(true);
+  });
+  it('the novel: 135 chapters that begin with their heading', async () => {
+    const { documents } = await load('moby_dick');
+    expect(documents).toHaveLength(135);
+    expect(documents.every((chapter, i) => chapter.startsWith(`CHAPTER ${i + 1}. `))).toBe(true);
+  });
+  it('the verses: 1,189 chapters of 31,102 lines, without marks', async () => {
+    const { documents } = await load('kjv');
+    expect(documents).toHaveLength(1189);
+    expect(documents.reduce((sum, chapter) => sum + chapter.split('\n').length, 0)).toBe(31102);
+    expect(documents.some((chapter) => /[#[\]]/.test(chapter))).toBe(false);
+    expect(documents[0]).toMatch(/^In the beginning God created the heaven and the earth\.\n/);
+  });
+  it('the speeches: 233, one file', async () => {
+    const { documents } = await load('sotu');
+    expect(documents).toHaveLength(233);
+    expect(documents[0]).toMatch(/^Fellow-Citizens/);
+    expect(documents.reduce((sum, speech) => sum + speech.length, 0)).toBeGreaterThan(10_000_000);
+  });
+});

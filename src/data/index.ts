@@ -1,0 +1,13 @@
+/** Text, tokens and batches: pure TypeScript without tfjs, for the worker and for tests under Node. */
+export { evalBatches, targetSize, trainBatch, type EvalBatchOptions, type TrainBatchOptions } from './batches.ts';
+export { loadCorpus, type LoadOptions } from './corpora/index.ts';
+export type { FetchText } from './corpora/assets.ts';
+export { embeddingOrder, type EmbeddingOrder } from './embedding_order.ts';
+export { DataError, type DataErrorCode } from './errors.ts';
+export { makeSplit, type SplitOptions } from './split.ts';
+export { bytesPerToken, checkIds, makeTokenSplit } from './token_split.ts';
+export { byteTokenizer } from './tokenizer/byte.ts';
+export { charTokenizer, trainChar } from './tokenizer/char.ts';
+export { makeTokenizer } from './tokenizer/index.ts';
+export { TokenStream } from './tokenizer/utf8.ts';
+export type * from './types.ts';

@@ -1,0 +1,48 @@
+/**
+ * GPT-2's way of writing bytes as text in a vocabulary: printable Latin-1 stands for itself, the other 68 bytes are
+ * the characters from U+0100 on, in order (Radford et al. 2019, encoder.py).
+ */
+import { utf8 } from './utf8.ts';
+
+export const END_OF_TEXT = '<|endoftext|>';
+
+const printable = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+
+/** Code point that stands for each byte. */
+const POINT_OF_BYTE = Uint16Array.from({ length: 256 }, (_, byte) => byte);
+/** Byte of each such code point, or -1. */
+const BYTE_OF_POINT = new Int16Array(256 + 68).fill(-1);
+{
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const point = printable(byte) ? byte : next++;
+    POINT_OF_BYTE[byte] = point;
+    BYTE_OF_POINT[point] = byte;
+  }
+}
+
+/** Bytes as a vocabulary entry. */
+export function bytesToEntry(bytes: Uint8Array): string {
+  let entry = '';
+  for (const byte of bytes) entry += String.fromCharCode(POINT_OF_BYTE[byte] ?? 0);
+  return entry;
+}
+
+/** Bytes of a vocabulary entry, or null where a character of it stands for no byte. */
+export function entryToBytes(entry: string): Uint8Array | null {
+  const bytes = new Uint8Array(entry.length);
+  for (let i = 0; i < entry.length; i++) {
+    const byte = BYTE_OF_POINT[entry.charCodeAt(i)] ?? -1;
+    if (byte < 0) return null;
+    bytes[i] = byte;
+  }
+  return bytes;
+}
+
+/** Pieces between occurrences of the end-of-text string, which the callers turn into its id. */
+export function splitAtEndOfText(text: string): string[] {
+  return text.includes(END_OF_TEXT) ? text.split(END_OF_TEXT) : [text];
+}
+
+export const singleBytes = (): Uint8Array[] => Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+export const NO_BYTES = utf8('');
