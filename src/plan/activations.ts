@@ -1,0 +1,41 @@
+/**
+ * What the training program holds, in float32 values a token. These lists say what the engine does, and nothing else in
+ * this room does: to calibrate the plan against measured bytes, change them.
+ */
+import type { ResolvedModel } from '../config/index.ts';
+
+export interface Activation { name: string; values: number }
+
+/** Kept from the forward to the backward pass by one block. */
+export function keptByBlock(m: ResolvedModel): Activation[] {
+  const d = m.n_embd, f = m.n_inner, q = m.n_head * m.head_dim, kv = m.n_kv_head * m.head_dim;
+  const common = [
+    { name: 'residual stream before each norm', values: 2 * d },
+    { name: 'norm outputs', values: 2 * d },
+    { name: 'norm statistics', values: m.layout === 'gpt2' ? 4 : 2 },
+    { name: 'queries, keys, values', values: q + 2 * kv },
+    { name: 'attention output and log-sum-exp', values: q + m.n_head },
+  ];
+  if (m.layout === 'gpt2') return [...common, { name: 'feed-forward before and after the activation', values: 2 * f }];
+  return [
+    ...common,
+    { name: 'rotated queries and keys', values: q + kv },
+    ...(m.qk_norm ? [{ name: 'queries and keys before their norm', values: q + kv }] : []),
+    { name: 'gate, up and their product', values: 3 * f },
+  ];
+}
+
+/** Kept once: the last norm's input and output, and its statistics. */
+export const keptByModel = (m: ResolvedModel): Activation[] => [{ name: 'final norm', values: 2 * m.n_embd + 2 }];
+
+/** Live at the peak of one block's backward pass, besides what is kept: gradients of activations. */
+export function transientOfBlock(m: ResolvedModel): Activation[] {
+  const d = m.n_embd, qkv = (m.n_head + 2 * m.n_kv_head) * m.head_dim, gates = m.layout === 'gpt2' ? 1 : 2;
+  const feedForward = m.n_inner * (1 + gates) + d, attention = qkv + 2 * d;
+  return [
+    { name: 'gradient of the residual stream', values: d },
+    { name: 'gradients inside the branch', values: Math.max(feedForward, attention) },
+  ];
+}
+
+export const valuesOf = (list: readonly Activation[]): number => list.reduce((sum, a) => sum + a.values, 0);

@@ -1,0 +1,59 @@
+/** Bytes by kind that training holds on WebGPU: float32 throughout, parameters in flat buffers, activations in one arena. */
+import type { ResolvedModel, RunConfig, TrainingConfig } from '../config/index.ts';
+import { keptByBlock, keptByModel, transientOfBlock, valuesOf } from './activations.ts';
+import { blockMatrixParameters, countParameters } from './parameters.ts';
+
+export interface MemoryPlan {
+  weights: number;
+  gradients: number;
+  optimizer: number;
+  /** Kept for the backward pass, and what its peak holds above the logits' share of the arena. */
+  activations: number;
+  /** Logits, which their own gradient overwrites: there is one copy. */
+  logits: number;
+  /** Ids, targets, weights and positions: one slot to compute from and the whole step's upload. */
+  inputs: number;
+  /** Keys and values of generation. */
+  cache: number;
+  total: number;
+}
+
+const FLOAT = 4;
+/** Tensors in a flat buffer start at multiples of this (`minStorageBufferOffsetAlignment`). */
+const ALIGNMENT = 256;
+
+export function planMemory(m: ResolvedModel, config: RunConfig): MemoryPlan {
+  const { training } = config, rows = training.batch_size * m.block_size;
+  const weights = flatBytes(m);
+  const logits = FLOAT * rows * m.vocab_size;
+  const block = valuesOf(keptByBlock(m)), transient = FLOAT * rows * valuesOf(transientOfBlock(m));
+  // With checkpointing each block keeps its input alone, and one block at a time has everything.
+  const kept = training.activation_checkpointing ? m.n_layer * m.n_embd + block : m.n_layer * block;
+  const activations = FLOAT * rows * (kept + valuesOf(keptByModel(m))) + Math.max(0, transient - logits);
+  const plan = {
+    weights,
+    gradients: weights,
+    optimizer: Math.round(weights * momentsPerParameter(m, training)),
+    activations,
+    logits,
+    inputs: 4 * FLOAT * rows * (1 + training.gradient_accumulation_steps),
+    cache: config.sampling.sample_interval > 0 ? FLOAT * 2 * m.n_layer * m.block_size * m.n_kv_head * m.head_dim : 0,
+  };
+  return { ...plan, total: Object.values(plan).reduce((a, b) => a + b, 0) };
+}
+
+/** Bytes of one flat buffer with a value a parameter. On average a tensor wastes half an alignment. */
+function flatBytes(m: ResolvedModel): number {
+  const tensorsOfBlock = m.layout === 'gpt2' ? (m.bias ? 12 : 6) : m.qk_norm ? 8 : 6;
+  return FLOAT * countParameters(m).total + (m.n_layer * tensorsOfBlock + 3) * (ALIGNMENT / 2);
+}
+
+/** Optimizer values a parameter: Adam keeps two moments, SGD one, Muon one for matrices and two for the rest. */
+export function momentsPerParameter(m: ResolvedModel, t: TrainingConfig): number {
+  switch (t.optimizer) {
+    case 'adamw': case 'adam': return 2;
+    case 'sgd': return t.momentum > 0 ? 1 : 0;
+    case 'muon': return 2 - blockMatrixParameters(m) / countParameters(m).total;
+    default: return t.optimizer satisfies never;
+  }
+}

@@ -1,0 +1,43 @@
+/** What a run will cost, from its configuration and the size of its vocabulary. */
+import { largeTensors, resolveModel, type LargeTensor, type RunConfig } from '../config/index.ts';
+import { flopsPerToken } from './flops.ts';
+import { planMemory, type MemoryPlan } from './memory.ts';
+import { GPT2_SMALL_PARAMETERS, countParameters, type ParameterCount } from './parameters.ts';
+
+export interface RunPlan {
+  n_params: number;
+  parameters: ParameterCount;
+  /** Share of GPT-2 small's 124 million. */
+  gpt2_small_share: number;
+  /** Forward and backward. */
+  flops_per_token: number;
+  tokens_per_step: number;
+  flops_per_step: number;
+  memory: MemoryPlan;
+  /** The largest tensor that one dispatch binds. */
+  largest_binding: LargeTensor;
+}
+
+/** `vocab_size` is the tokenizer's, once known; until then `guessVocab` gives one. */
+export function planRun(config: RunConfig, facts: { vocab_size: number }): RunPlan {
+  const model = resolveModel(config.model, facts.vocab_size), parameters = countParameters(model);
+  const tokens_per_step = config.training.batch_size * config.training.gradient_accumulation_steps * model.block_size;
+  const flops_per_token = flopsPerToken(model);
+  return {
+    n_params: parameters.total, parameters, gpt2_small_share: parameters.total / GPT2_SMALL_PARAMETERS,
+    flops_per_token, tokens_per_step, flops_per_step: flops_per_token * tokens_per_step,
+    memory: planMemory(model, config),
+    largest_binding: largeTensors(model, config.training.batch_size).reduce((a, b) => (b.bytes > a.bytes ? b : a)),
+  };
+}
+
+/** Vocabulary before the text has been read: what was asked for (BPE), 256 bytes, or about a hundred characters. */
+export function guessVocab(config: RunConfig): number {
+  const { kind, vocab_size } = config.tokenizer;
+  switch (kind) {
+    case 'bpe': case 'imported': return vocab_size;
+    case 'byte': return 257;
+    case 'char': return config.data.corpus === 'names' ? 54 : config.data.corpus === 'arithmetic' ? 16 : 96;
+    default: return kind satisfies never;
+  }
+}
