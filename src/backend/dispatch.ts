@@ -1,40 +1,72 @@
-/** Running one WGSL kernel over tensors, now or into the program being traced. */
+/** Running one WGSL kernel over tensors: now, or into the program being traced. */
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Dispatch } from './dispatch_types.ts';
+import { packParams, pipelineNow } from './pipelines.ts';
+import { onWebGpu, state, webgpu } from './state.ts';
+import { encodeInto, ensureOnGpu, passingUniform, placeholder, tfjsProgramRuns } from './tfjs_private.ts';
 
-/** A scalar of the kernel's uniform struct, in order; each takes 4 bytes (so the WGSL struct holds u32, i32 and f32 only). */
-export type Param = readonly ['u32' | 'i32' | 'f32', number];
+export type { Dispatch, Param } from './dispatch_types.ts';
 
-/**
- * One dispatch. Bindings of group 0 in order: `writes` (declared `var<storage, read_write>`), `updates` (read and
- * written in place, `read_write`), `reads` (`var<storage, read>`), then, if `params` is given, the uniform struct.
- * One buffer may not be bound both for reading and for writing.
- */
-export interface Dispatch {
-  /** Name in errors, profiles and the pipeline cache. */
-  name: string;
-  /** WGSL source; entry point `main`. */
-  code: string;
-  /** Pipeline-overridable constants (`override NAME: u32 = ...;`). */
-  constants?: Record<string, number>;
-  writes: readonly Tensor[];
-  updates?: readonly Tensor[];
-  reads: readonly Tensor[];
-  params?: readonly Param[];
-  /** Workgroup counts; use `grid` for more than 65535 in x. */
-  workgroups: readonly [number, number, number];
-}
+/** Dispatches that ran op by op, ours and tfjs's: a replay adds none. */
+let opByOp = 0;
+export const opByOpDispatches = (): number => opByOp + tfjsProgramRuns();
 
 /** True where `kernel` functions can run: on WebGPU. */
-export function backendHasKernels(): boolean { throw new Error('not yet'); }
+export const backendHasKernels = (): boolean => onWebGpu();
 
 /** Dispatches the kernel now, or lists it in the program being traced. */
-export function dispatch(_d: Dispatch): void { throw new Error('not yet'); }
+export function dispatch(d: Dispatch): void {
+  if (state.trace) { state.trace.add(d); return; }
+  const { backend, device } = webgpu();
+  const bound = [...d.writes, ...(d.updates ?? []), ...d.reads];
+  const entries: GPUBindGroupEntry[] = bound.map((t, binding) => ({ binding, resource: ensureOnGpu(backend, t.dataId) }));
+  if (d.params) entries.push({ binding: bound.length, resource: { buffer: passingUniform(backend, packParams(d.params)) } });
+  const pipeline = pipelineNow(device, d);
+  const group = device.createBindGroup({ label: d.name, layout: pipeline.getBindGroupLayout(0), entries });
+  encodeInto(backend, pipeline, group, d.workgroups, bound);
+  opByOp++;
+}
 
 /** A new tensor for a kernel to write: its contents are undefined until then. */
-export function output(_shape: readonly number[], _dtype: 'float32' | 'int32' = 'float32'): Tensor { throw new Error('not yet'); }
+export function output(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): Tensor {
+  return placeholder(webgpu().backend, shape, dtype);
+}
 
-/** target += source, in place; on WebGPU alone. */
-export function addInPlace(_target: Tensor, _source: Tensor): void { throw new Error('not yet'); }
+const ADD = `
+@group(0) @binding(0) var<storage, read_write> sum: array<f32>;
+@group(0) @binding(1) var<storage, read> source: array<f32>;
+struct Params { n: u32 }
+@group(0) @binding(2) var<uniform> p: Params;
+@compute @workgroup_size(64) fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @builtin(local_invocation_index) l: u32) {
+  let i = (w.y * n.x + w.x) * 64u + l;
+  if (i < p.n) { sum[i] += source[i]; }
+}`;
+
+const COPY = ADD.replace('sum[i] += source[i]', 'sum[i] = source[i]');
+
+/** target += source, in place, for float32 of one size; on WebGPU alone. */
+export function addInPlace(target: Tensor, source: Tensor): void {
+  dispatch({ name: 'add_in_place', code: ADD, writes: [], updates: [target], reads: [source], params: [['u32', target.size]], workgroups: grid(Math.ceil(target.size / 64)) });
+}
+
+/** target = source, in place, for float32 of one size; on WebGPU alone. */
+export function copyInPlace(target: Tensor, source: Tensor): void {
+  dispatch({ name: 'copy_in_place', code: COPY, writes: [target], reads: [source], params: [['u32', target.size]], workgroups: grid(Math.ceil(target.size / 64)) });
+}
+
+const FILL = `
+@group(0) @binding(0) var<storage, read_write> values: array<f32>;
+struct Params { n: u32, value: f32 }
+@group(0) @binding(1) var<uniform> p: Params;
+@compute @workgroup_size(64) fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @builtin(local_invocation_index) l: u32) {
+  let i = (w.y * n.x + w.x) * 64u + l;
+  if (i < p.n) { values[i] = p.value; }
+}`;
+
+/** target = value everywhere, in place; on WebGPU alone. */
+export function fillInPlace(target: Tensor, value: number): void {
+  dispatch({ name: 'fill_in_place', code: FILL, writes: [target], reads: [], params: [['u32', target.size], ['f32', value]], workgroups: grid(Math.ceil(target.size / 64)) });
+}
 
 /** Splits `n` workgroups over x and y where x alone would pass the limit; the kernel's index is `id.y * x + id.x`. */
 export function grid(n: number): [number, number, number] {

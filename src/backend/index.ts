@@ -2,6 +2,13 @@
  * Picks and starts a tfjs backend, and everything that touches the GPU device: buffers and their count, dispatches,
  * traced programs, read-back. The one room that knows tfjs's private members (`tfjs_private.ts`).
  */
-export * from './dispatch.ts';
-export * from './start.ts';
-export * from './storage.ts';
+export { type GpuMemory, gpuMemory } from './memory.ts';
+export {
+  addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, type Param,
+} from './dispatch.ts';
+export { BindingTooLarge, compileProgram, type Outputs, type Program, submit, type SubmitItem, submitStatistics } from './program.ts';
+export { ShaderError } from './pipelines.ts';
+export { Ring, type RingEntry } from './ring.ts';
+export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
+export { onWebGpu, setProgramMode } from './state.ts';
+export { type BackendChoice, deviceLimits, startBackend, tryBackends } from './start.ts';

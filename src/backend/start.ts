@@ -1,3 +1,143 @@
-/** Starting a backend by trying it. */
+/** Starting a backend, by trying it: adapter, device, and a small gradient that must come out right. */
+import { backend as currentBackend, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { BackendName } from '../config/index.ts';
-export async function startBackend(_name: BackendName): Promise<void> { throw new Error('not yet'); }
+import { countBuffers } from './memory.ts';
+import { state } from './state.ts';
+import { assertPrivateMembers, countTfjsRuns } from './tfjs_private.ts';
+
+/** What was started and why. Limits in bytes. */
+export interface BackendChoice {
+  backend: BackendName;
+  reason: string;
+  adapter: string;
+  limits: { max_buffer_size: number; max_binding_size: number; workgroup_storage: number };
+  features: string[];
+}
+
+/** Called once when the GPU device goes away, or when a command is refused by the driver. */
+export interface DeviceEvents { lost(reason: string): void; error(message: string): void }
+
+const ORDER: readonly BackendName[] = ['webgpu', 'webgl', 'wasm', 'cpu'];
+const TITLE: Record<BackendName, string> = { webgpu: 'WebGPU', webgl: 'WebGL', wasm: 'WebAssembly', cpu: 'plain JavaScript' };
+
+/** Tries the backends from the fastest down, or only the one asked for. Throws one sentence where nothing starts. */
+export async function tryBackends(wanted: BackendName | 'auto', events: DeviceEvents): Promise<BackendChoice> {
+  const refused: string[] = [];
+  for (const name of wanted === 'auto' ? ORDER : [wanted]) {
+    try {
+      const started = await startBackend(name, events);
+      const why = refused.length > 0 ? `${refused.join(' ')} So ${TITLE[name]} is used.` : wanted === 'auto' ? `${TITLE[name]} is the fastest that this browser offers, and its gradient check passed.` : `${TITLE[name]} was asked for, and its gradient check passed.`;
+      return { ...started, reason: why };
+    } catch (error) {
+      refused.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new Error(refused.join(' '));
+}
+
+/** Starts one backend. One a worker: a second start is for tests. */
+export async function startBackend(name: BackendName, events: DeviceEvents = { lost: () => undefined, error: () => undefined }): Promise<Omit<BackendChoice, 'reason'>> {
+  state.webgpu = null;
+  state.device = null;
+  const started = await start(name, events);
+  const error = await gradientError();
+  // Some phones' GPUs give zero gradients; half-precision WebGL stays within this bound.
+  if (!(error < 1e-2)) throw new Error(`${TITLE[name]} computes a wrong gradient on this device (relative error ${error.toPrecision(2)}).`);
+  return started;
+}
+
+async function start(name: BackendName, events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
+  const unlimited = { max_buffer_size: 2 ** 31, max_binding_size: 2 ** 31, workgroup_storage: 0 };
+  switch (name) {
+    case 'webgpu': return startWebGpu(events);
+    case 'webgl': {
+      await import('@tensorflow/tfjs-backend-webgl');
+      if (!(await select(name))) throw new Error('WebGL is not offered by this browser.');
+      return { backend: name, adapter: webglRenderer(), limits: unlimited, features: [] };
+    }
+    case 'wasm': {
+      const { startWasm } = await import('./wasm.ts');
+      await startWasm();
+      if (!(await select(name))) throw new Error('WebAssembly could not be started in this browser.');
+      return { backend: name, adapter: 'CPU, WebAssembly', limits: unlimited, features: [] };
+    }
+    case 'cpu': {
+      await import('@tensorflow/tfjs-backend-cpu');
+      if (!(await select(name))) throw new Error('The JavaScript backend could not be started.');
+      return { backend: name, adapter: 'CPU, JavaScript', limits: unlimited, features: [] };
+    }
+    default: return name satisfies never;
+  }
+}
+
+async function select(name: BackendName): Promise<boolean> {
+  try {
+    const ok = await setBackend(name);
+    await ready();
+    return ok;
+  } catch { return false; }
+}
+
+async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
+  if (!('gpu' in navigator) || !navigator.gpu) throw new Error('This browser has no WebGPU.');
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) throw new Error('WebGPU found no graphics adapter.');
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const wanted: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
+  const features = wanted.filter((f) => adapter.features.has(f));
+  const l = adapter.limits;
+  const device = await adapter.requestDevice({
+    requiredFeatures: features,
+    requiredLimits: {
+      maxBufferSize: l.maxBufferSize, maxStorageBufferBindingSize: l.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: l.maxComputeWorkgroupStorageSize, maxComputeWorkgroupsPerDimension: l.maxComputeWorkgroupsPerDimension,
+      maxComputeWorkgroupSizeX: l.maxComputeWorkgroupSizeX, maxComputeWorkgroupSizeY: l.maxComputeWorkgroupSizeY,
+      maxComputeInvocationsPerWorkgroup: l.maxComputeInvocationsPerWorkgroup, maxStorageBuffersPerShaderStage: l.maxStorageBuffersPerShaderStage,
+    },
+  });
+  countBuffers(device);
+  void device.lost.then((info) => events.lost(info.message || 'the driver gave no reason'));
+  device.addEventListener('uncapturederror', (e) => events.error(e.error.message));
+  removeBackend('webgpu');
+  registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info), 3);
+  if (!(await select('webgpu'))) throw new Error('TensorFlow.js could not use the WebGPU device.');
+  const backend = currentBackend();
+  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js did not take the WebGPU device.');
+  assertPrivateMembers(backend);
+  countTfjsRuns(backend);
+  state.webgpu = backend;
+  state.device = device;
+  return {
+    backend: 'webgpu', adapter: [adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(' ') || 'unnamed adapter',
+    limits: deviceLimits(device), features,
+  };
+}
+
+/** The limits that decide whether a model fits, in bytes. */
+export const deviceLimits = (device: GPUDevice): BackendChoice['limits'] => ({
+  max_buffer_size: device.limits.maxBufferSize, max_binding_size: device.limits.maxStorageBufferBindingSize, workgroup_storage: device.limits.maxComputeWorkgroupStorageSize,
+});
+
+/** Relative error of d/dw sum(tanh(x w)) against values worked out in float64. */
+async function gradientError(): Promise<number> {
+  const x = [0.5, -1, 0.25, 2], w = [0.1, -0.3, 0.7, 0.2];
+  const expected = [0, 0, 0, 0];
+  for (let i = 0; i < 2; i++) for (let j = 0; j < 2; j++) {
+    const z = (x[2 * i] ?? 0) * (w[j] ?? 0) + (x[2 * i + 1] ?? 0) * (w[2 + j] ?? 0), g = 1 - Math.tanh(z) ** 2;
+    for (let k = 0; k < 2; k++) expected[2 * k + j] = (expected[2 * k + j] ?? 0) + (x[2 * i + k] ?? 0) * g;
+  }
+  const g = tidy(() => {
+    const inputs = tensor2d(x, [2, 2]), y = tanh(matMul(inputs, tensor2d(w, [2, 2])));
+    return matMul(inputs, sub(1, mul(y, y)), true, false);
+  });
+  const got = await g.data();
+  g.dispose();
+  return Math.max(...expected.map((e, i) => Math.abs((got[i] ?? NaN) - e))) / Math.max(...expected.map(Math.abs));
+}
+
+function webglRenderer(): string {
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+  const info = gl?.getExtension('WEBGL_debug_renderer_info');
+  const name: unknown = gl && info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : null;
+  return typeof name === 'string' ? name : 'WebGL';
+}

@@ -1,0 +1,32 @@
+/** GPU memory, counted where it is made: at createBuffer and destroy of our own device. `tf.memory()` does not see it. */
+
+export interface GpuMemory {
+  /** Bytes of buffers that exist now. */
+  allocated: number;
+  /** The most that ever existed at once. */
+  peak: number;
+  buffers: number;
+}
+const now: GpuMemory = { allocated: 0, peak: 0, buffers: 0 };
+
+/** Bytes of GPU buffers of this worker's device. */
+export const gpuMemory = (): GpuMemory => ({ ...now });
+
+/** Counts every buffer of this device from now on. */
+export function countBuffers(device: GPUDevice): void {
+  Object.assign(now, { allocated: 0, peak: 0, buffers: 0 });
+  const create = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    now.allocated += buffer.size;
+    now.buffers++;
+    now.peak = Math.max(now.peak, now.allocated);
+    const destroy = buffer.destroy.bind(buffer);
+    let alive = true;
+    buffer.destroy = () => {
+      if (alive) { now.allocated -= buffer.size; now.buffers--; alive = false; }
+      return destroy();
+    };
+    return buffer;
+  };
+}

@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addInPlace, BindingTooLarge, compileProgram, dispatch, gpuMemory, opByOpDispatches, output, readback, Ring, setProgramMode, startBackend, Store, submit, tensorCount } from './index.ts';
+
+const SQUARE = `
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+struct Params { n: u32, scale: f32 }
+@group(0) @binding(2) var<uniform> p: Params;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < p.n) { y[id.x] = p.scale * x[id.x] * x[id.x]; }
+}`;
+const square = (x: tf.Tensor): tf.Tensor => {
+  const y = output(x.shape);
+  dispatch({ name: 'square', code: SQUARE, writes: [y], reads: [x], params: [['u32', x.size], ['f32', 0.5]], workgroups: [Math.ceil(x.size / 64), 1, 1] });
+  return y;
+};
+
+describe('programs on WebGPU', () => {
+  let weights: Store, inputs: Store;
+  beforeAll(async () => {
+    await startBackend('webgpu');
+    weights = new Store('weights', [{ name: 'a', shape: [5, 7] }, { name: 'b', shape: [7, 3] }, { name: 'grad', shape: [5, 3] }]);
+    inputs = new Store('inputs', [{ name: 'x', shape: [4, 5] }]);
+  });
+  afterAll(() => { weights.dispose(); inputs.dispose(); });
+
+  const model = () => {
+    const h = square(tf.matMul(inputs.get('x'), weights.get('a')));
+    const y = tf.add(tf.softmax(tf.matMul(h, weights.get('b'))), tf.scalar(2));
+    const g = tf.matMul(inputs.get('x'), y, true, false);
+    addInPlace(weights.get('grad'), g);
+    return { y, total: tf.sum(y) };
+  };
+  const fill = (n: number, s: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + s));
+
+  it('a replay equals the same function op by op, bit for bit, and calls no kernel of tfjs', async () => {
+    weights.write('a', fill(35, 1));
+    weights.write('b', fill(21, 2));
+    const runs = async (mode: 'replay' | 'op_by_op') => {
+      setProgramMode(mode);
+      weights.write('grad', new Float32Array(15));
+      const program = await compileProgram('test', model);
+      const results: number[][] = [], before = opByOpDispatches();
+      for (let step = 0; step < 3; step++) {
+        inputs.write('x', fill(20, 10 + step));
+        submit([program]);
+        const [y, total] = await readback([program.outputs.y, program.outputs.total]);
+        results.push([...(y ?? []), ...(total ?? [])]);
+      }
+      if (mode === 'op_by_op') expect(opByOpDispatches()).toBeGreaterThan(before);
+      else { expect(opByOpDispatches()).toBe(before); expect(program.dispatches).toBeGreaterThan(4); }
+      results.push([...((await weights.read(['grad'])).get('grad') ?? [])]);
+      program.dispose();
+      return results;
+    };
+    const replay = await runs('replay'), direct = await runs('op_by_op');
+    setProgramMode('replay');
+    expect(replay).toEqual(direct);
+    expect(replay[0]).not.toEqual(replay[1]);
+    expect(replay.flat().every((v) => Number.isFinite(v) && v !== 0)).toBe(true);
+  });
+
+  it('gives its memory back', async () => {
+    const before = { bytes: gpuMemory().allocated, tensors: tensorCount() };
+    for (let i = 0; i < 3; i++) {
+      const program = await compileProgram('again', model);
+      submit([program]);
+      await readback([program.outputs.total]);
+      program.dispose();
+    }
+    expect(tensorCount()).toBe(before.tensors);
+    expect(gpuMemory().allocated).toBe(before.bytes);
+  });
+
+  it('keeps late results in a ring', async () => {
+    const program = await compileProgram('ring', () => ({ total: tf.sum(inputs.get('x')) }));
+    const ring = new Ring(1, 4);
+    for (let step = 0; step < 4; step++) {
+      inputs.write('x', new Float32Array(20).fill(step));
+      submit([program, ...ring.push(step, program.outputs.total)]);
+    }
+    expect(ring.full).toBe(true);
+    expect((await ring.drain()).map((e) => [e.step, e.values[0]])).toEqual([[0, 0], [1, 20], [2, 40], [3, 60]]);
+    ring.dispose();
+    program.dispose();
+  });
+
+  it('says which shader does not compile, and which tensor is too large', async () => {
+    const broken = compileProgram('broken', () => {
+      const y = output([4]);
+      dispatch({ name: 'nonsense', code: 'this is not WGSL', writes: [y], reads: [], workgroups: [1, 1, 1] });
+      return { y };
+    });
+    await expect(broken).rejects.toThrow(/nonsense does not compile/);
+    const huge = compileProgram('huge', () => ({ y: square(output([2 ** 20, 2 ** 12])) }));
+    await expect(huge).rejects.toThrow(/reads a tensor that nothing/);
+    const large = compileProgram('large', () => ({ y: tf.tile(inputs.get('x'), [2 ** 16, 2 ** 12]) }));
+    await expect(large).rejects.toThrow(BindingTooLarge);
+  });
+});
+
+describe.each(['wasm', 'cpu', 'webgl'] as const)('programs on %s', (name) => {
+  it('run the same function op by op and leak nothing', async () => {
+    await startBackend(name);
+    const store = new Store('weights', [{ name: 'a', shape: [3] }]);
+    const program = await compileProgram('test', () => {
+      store.replace('a', tf.add(store.get('a'), 1));
+      return { total: tf.sum(store.get('a')) };
+    });
+    const counts: number[] = [];
+    const totals: (number | undefined)[] = [];
+    for (let i = 0; i < 4; i++) {
+      submit([program]);
+      totals.push((await readback([program.outputs.total]))[0]?.[0]);
+      counts.push(tensorCount());
+    }
+    expect(totals).toEqual([3, 6, 9, 12]);
+    expect(new Set(counts).size).toBe(1);
+    program.dispose();
+    store.dispose();
+  });
+});

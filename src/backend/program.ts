@@ -1,0 +1,194 @@
+/**
+ * Programs: functions over tensors that are traced once and replayed on WebGPU, and run op by op elsewhere. One
+ * description, two ways to run it. Whatever changes from step to step comes in through tensors of a Store.
+ */
+import { dispose, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { arenaOf } from './arena.ts';
+import { planSlots } from './lifetimes.ts';
+import { state, webgpu } from './state.ts';
+import { bindRange, type BufferRange, captureTfjs, flushTfjs, settlePipelines } from './tfjs_private.ts';
+import { type Command, type Ref, Trace } from './trace.ts';
+
+export type Outputs = Record<string, Tensor>;
+
+/** A tensor of a program is larger than one binding of this device may be. */
+export class BindingTooLarge extends Error {
+  constructor(readonly bytes: number, readonly limit: number, readonly tensor: string) {
+    super(`One tensor of the model (in ${tensor}) takes ${mb(bytes)}, and this device binds at most ${mb(limit)} at once.`);
+  }
+}
+const mb = (n: number): string => `${Math.ceil(n / 2 ** 20)} MB`;
+
+export interface Program<O extends Outputs = Outputs> {
+  readonly name: string;
+  /** Results and taps of the latest run; they stay where they are and are overwritten by the next run. */
+  readonly outputs: O;
+  /** Commands of one run, or null where there are no programs (their number is then not known). */
+  readonly dispatches: number | null;
+  /** Names of the dispatches in order: what a profile groups by. */
+  readonly kernels: readonly string[];
+  /** Bytes that this program alone holds: kept outputs, constants and uniforms (scratch is shared). */
+  readonly ownBytes: number;
+  /** Bytes of scratch that it needs, planned. */
+  readonly scratchBytes: number;
+  run(): void;
+  /** Encodes the commands into a pass, for `submit`; null where there are no programs. */
+  readonly encode: ((pass: GPUComputePassEncoder) => void) | null;
+  dispose(): void;
+}
+
+/**
+ * Compiles `fn` to a program. On WebGPU it is traced with placeholders, its kernels compile in the background and the
+ * first run is already a replay. Elsewhere (and in op-by-op mode) each run calls `fn`.
+ */
+export async function compileProgram<O extends Outputs>(name: string, fn: () => O): Promise<Program<O>> {
+  return state.webgpu && state.mode === 'replay' ? traced(name, fn) : direct(name, fn);
+}
+
+function direct<O extends Outputs>(name: string, fn: () => O): Program<O> {
+  let outputs: O | null = null;
+  const clear = (): void => { if (outputs) dispose(Object.values(outputs)); outputs = null; };
+  return {
+    name, dispatches: null, kernels: [], ownBytes: 0, scratchBytes: 0, encode: null,
+    get outputs() { if (!outputs) throw new Error(`The program ${name} has not run yet.`); return outputs; },
+    run() {
+      clear();
+      const result: { made?: O } = {};
+      tidy(() => { result.made = fn(); for (const t of Object.values(result.made)) keep(t); });
+      outputs = result.made ?? null;
+    },
+    dispose: clear,
+  };
+}
+
+async function traced<O extends Outputs>(name: string, fn: () => O): Promise<Program<O>> {
+  const { backend, device } = webgpu();
+  if (state.trace) throw new Error(`The program ${name} is compiled inside another one.`);
+  flushTfjs(backend);
+  const trace = new Trace(backend, device, name);
+  state.trace = trace;
+  const release = captureTfjs(backend, (d) => trace.addCaptured(d));
+  const made: { outputs?: O } = {};
+  try {
+    tidy(() => { made.outputs = fn(); for (const t of Object.values(made.outputs)) keep(t); });
+  } finally { release(); state.trace = null; }
+  const outputs = made.outputs;
+  if (!outputs) throw new Error(`The program ${name} returned nothing.`);
+  const placed = await place(trace, Object.values(outputs));
+  Object.values(outputs).forEach((t, i) => { const range = placed.outputs[i]; if (range) bindRange(backend, t.dataId, range); });
+  return replayed(name, outputs, trace, placed);
+}
+
+interface Placed {
+  steps: { pipeline: GPUComputePipeline; group: GPUBindGroup; workgroups: readonly [number, number, number] }[];
+  outputs: BufferRange[];
+  own: GPUBuffer[];
+  scratchBytes: number;
+}
+
+async function place(trace: Trace, kept: Tensor[]): Promise<Placed> {
+  const { backend, device } = webgpu();
+  const keptRefs = kept.map((t) => trace.keep(t));
+  const limit = device.limits.maxStorageBufferBindingSize;
+  for (const t of trace.transients) if (t.bytes > limit) throw new BindingTooLarge(t.bytes, limit, t.name);
+  const pipelines = await Promise.all(trace.commands.map((c) => c.pipeline));
+  await settlePipelines(backend);
+  const own: GPUBuffer[] = [];
+  const make = (label: string, size: number, usage: number): GPUBuffer => {
+    const b = device.createBuffer({ label: `${trace.name}: ${label}`, size: Math.ceil(Math.max(size, 4) / 16) * 16, usage });
+    own.push(b);
+    return b;
+  };
+  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const constants = trace.constants.map((data) => { const b = make('constant', data.byteLength, storage); device.queue.writeBuffer(b, 0, data); return { buffer: b, offset: 0, size: data.byteLength }; });
+  const live = trace.transients.map((t, i) => ({ ...t, i })).filter((t) => t.first >= 0 && t.last !== Infinity);
+  const plan = planSlots(live);
+  const scratch = arenaOf(device).take(plan.slots);
+  const ranges = trace.transients.map((t): BufferRange | null => t.last === Infinity ? { buffer: make(`output of ${t.name}`, t.bytes, storage), offset: 0, size: t.bytes } : null);
+  live.forEach((t, k) => { const buffer = scratch[plan.slotOf[k] ?? -1]; if (buffer) ranges[t.i] = { buffer, offset: 0, size: t.bytes }; });
+  const rangeOf = (ref: Ref): BufferRange => {
+    const range = ref.kind === 'range' ? ref.range : ref.kind === 'constant' ? constants[ref.index] : ranges[ref.index];
+    if (!range) throw new Error(`A tensor of the program ${trace.name} was never placed.`);
+    return range;
+  };
+  const uniformOf = packUniforms(trace.commands, (size) => make('uniforms', size, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST), device);
+  const steps = trace.commands.map((c, i) => {
+    const pipeline = pipelines[i];
+    if (!pipeline) throw new Error(`The kernel ${c.name} was not compiled.`);
+    const entries: GPUBindGroupEntry[] = c.bindings.map((ref, binding) => ({ binding, resource: rangeOf(ref) }));
+    const uniform = uniformOf(i);
+    if (uniform) entries.push({ binding: entries.length, resource: uniform });
+    return { pipeline, group: device.createBindGroup({ label: c.name, layout: pipeline.getBindGroupLayout(0), entries }), workgroups: c.workgroups };
+  });
+  return { steps, outputs: keptRefs.map(rangeOf), own, scratchBytes: plan.slots.reduce((a, b) => a + b, 0) };
+}
+
+/** All uniforms of a program in one buffer; equal contents are stored once. */
+function packUniforms(commands: readonly Command[], make: (size: number) => GPUBuffer, device: GPUDevice): (command: number) => BufferRange | null {
+  const align = device.limits.minUniformBufferOffsetAlignment, offsets = new Map<string, number>(), parts: { offset: number; data: ArrayBuffer }[] = [];
+  let end = 0;
+  const of = commands.map((c) => {
+    if (!c.uniform) return null;
+    const key = new Uint32Array(c.uniform).join();
+    let offset = offsets.get(key);
+    if (offset === undefined) { offset = end; offsets.set(key, offset); parts.push({ offset, data: c.uniform }); end += Math.ceil(c.uniform.byteLength / align) * align; }
+    return { offset, size: c.uniform.byteLength };
+  });
+  if (end === 0) return () => null;
+  const bytes = new Uint8Array(end);
+  for (const p of parts) bytes.set(new Uint8Array(p.data), p.offset);
+  const buffer = make(end);
+  device.queue.writeBuffer(buffer, 0, bytes);
+  return (i) => { const u = of[i]; return u ? { buffer, ...u } : null; };
+}
+
+function replayed<O extends Outputs>(name: string, outputs: O, trace: Trace, placed: Placed): Program<O> {
+  const { device } = webgpu();
+  const encode = (pass: GPUComputePassEncoder): void => {
+    let last: GPUComputePipeline | null = null;
+    for (const s of placed.steps) {
+      if (s.pipeline !== last) { pass.setPipeline(s.pipeline); last = s.pipeline; }
+      pass.setBindGroup(0, s.group);
+      pass.dispatchWorkgroups(...s.workgroups);
+    }
+  };
+  const program: Program<O> = {
+    name, outputs, dispatches: placed.steps.length, kernels: trace.commands.map((c) => c.name),
+    ownBytes: placed.own.reduce((n, b) => n + b.size, 0), scratchBytes: placed.scratchBytes, encode,
+    run: () => submit([program]),
+    dispose: () => { dispose(Object.values(outputs)); for (const b of placed.own) b.destroy(); arenaOf(device).release(); },
+  };
+  return program;
+}
+
+/** What one submit is made of: programs, and copies of a program's output into a slot (of a Ring). */
+export type SubmitItem = Program | { copy: BufferRange; to: BufferRange };
+
+let submits = 0;
+let encodeMs = 0;
+/** Submits of replayed programs, and the milliseconds of JavaScript spent encoding them. */
+export const submitStatistics = (): { submits: number; encodeMs: number } => ({ submits, encodeMs });
+
+/** Runs items in order, in one submit on WebGPU. */
+export function submit(items: readonly SubmitItem[]): void {
+  const programs = items.filter((i) => 'run' in i);
+  if (programs.some((p) => !p.encode)) {
+    for (const p of programs) p.run();
+    return;
+  }
+  const { backend, device } = webgpu(), begin = performance.now();
+  flushTfjs(backend);
+  const encoder = device.createCommandEncoder();
+  let pass: GPUComputePassEncoder | null = null;
+  for (const item of items) {
+    if ('copy' in item) {
+      pass?.end();
+      pass = null;
+      encoder.copyBufferToBuffer(item.copy.buffer, item.copy.offset, item.to.buffer, item.to.offset, item.copy.size);
+    } else if (item.encode) item.encode((pass ??= encoder.beginComputePass()));
+  }
+  pass?.end();
+  device.queue.submit([encoder.finish()]);
+  submits++;
+  encodeMs += performance.now() - begin;
+}

@@ -1,0 +1,54 @@
+/** The latest results of a step, kept on the GPU and read late: reading each at once would make the GPU wait. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { SubmitItem } from './program.ts';
+import { onWebGpu, webgpu } from './state.ts';
+import { rangeOfTensor, readback, type Values } from './storage.ts';
+
+export interface RingEntry { step: number; values: Values }
+
+export class Ring {
+  private readonly buffer: GPUBuffer | null;
+  private waiting: { step: number; slot: number; tensor?: Promise<Values> }[] = [];
+  private next = 0;
+
+  /** `width` float32 values a step, `capacity` steps. */
+  constructor(private readonly width: number, private readonly capacity: number) {
+    this.buffer = onWebGpu() ? webgpu().device.createBuffer({ label: 'ring', size: width * capacity * 4, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC }) : null;
+  }
+
+  /** True when one more step would overwrite what has not been read. */
+  get full(): boolean { return this.waiting.length >= this.capacity; }
+  get pending(): number { return this.waiting.length; }
+
+  /** The copy to be submitted with the step's programs (nothing to submit where there are none). */
+  push(step: number, values: Tensor): SubmitItem[] {
+    if (this.full) throw new Error('The ring is full: drain it first.');
+    const slot = this.next++ % this.capacity;
+    if (!this.buffer) {
+      this.waiting.push({ step, slot, tensor: readback([values]).then((v) => v[0] ?? new Float32Array()) });
+      return [];
+    }
+    this.waiting.push({ step, slot });
+    return [{ copy: rangeOfTensor(values), to: { buffer: this.buffer, offset: slot * this.width * 4, size: this.width * 4 } }];
+  }
+
+  /** Everything pushed and submitted so far, in order; waits for the GPU. */
+  async drain(): Promise<RingEntry[]> {
+    const taken = this.waiting;
+    this.waiting = [];
+    if (taken.length === 0) return [];
+    if (!this.buffer) return Promise.all(taken.map(async (w) => ({ step: w.step, values: (await w.tensor) ?? new Float32Array() })));
+    const { device } = webgpu(), bytes = this.width * 4;
+    const staging = device.createBuffer({ label: 'ring read back', size: bytes * taken.length, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    try {
+      const encoder = device.createCommandEncoder();
+      taken.forEach((w, i) => { if (this.buffer) encoder.copyBufferToBuffer(this.buffer, w.slot * bytes, staging, i * bytes, bytes); });
+      device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      const all = new Float32Array(staging.getMappedRange().slice(0));
+      return taken.map((w, i) => ({ step: w.step, values: all.slice(i * this.width, (i + 1) * this.width) }));
+    } finally { staging.destroy(); }
+  }
+
+  dispose(): void { this.buffer?.destroy(); }
+}

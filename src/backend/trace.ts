@@ -1,0 +1,101 @@
+/**
+ * A trace lists the dispatches of a function without running any: kernels are called with placeholders, tfjs's programs
+ * are captured, and both become commands over virtual buffers, which `program.ts` then places.
+ */
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import { util } from '@tensorflow/tfjs-core';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type { Dispatch } from './dispatch_types.ts';
+import type { Lifetime } from './lifetimes.ts';
+import { packParams, pipelineSoon } from './pipelines.ts';
+import { type BufferRange, type CapturedDispatch, residence } from './tfjs_private.ts';
+
+/** What a command binds: a range that exists (parameters, inputs), a constant of the program, or a transient to be placed. */
+export type Ref =
+  | { kind: 'range'; range: BufferRange }
+  | { kind: 'constant'; index: number }
+  | { kind: 'transient'; index: number };
+
+export interface Command {
+  name: string;
+  pipeline: Promise<GPUComputePipeline>;
+  bindings: Ref[];
+  uniform: ArrayBuffer | null;
+  workgroups: readonly [number, number, number];
+}
+
+export class Trace {
+  readonly commands: Command[] = [];
+  readonly transients: (Lifetime & { name: string })[] = [];
+  readonly constants: ArrayBuffer[] = [];
+  private readonly refs = new Map<object, Ref>();
+
+  constructor(private readonly backend: WebGPUBackend, private readonly device: GPUDevice, readonly name: string) {}
+
+  /** A dispatch of ours. */
+  add(d: Dispatch): void {
+    const updates = d.updates ?? [];
+    this.checkAliasing(d.name, [...d.writes, ...updates], d.reads);
+    const bindings = [
+      ...d.writes.map((t) => this.use(t, 'write', d.name)), ...updates.map((t) => this.use(t, 'update', d.name)),
+      ...d.reads.map((t) => this.use(t, 'read', d.name)),
+    ];
+    this.commands.push({ name: d.name, pipeline: pipelineSoon(this.device, d), bindings, uniform: d.params ? packParams(d.params) : null, workgroups: d.workgroups });
+  }
+
+  /** A dispatch of tfjs's. */
+  addCaptured(d: CapturedDispatch): void {
+    const bindings = [this.use(d.output, 'write', d.name), ...d.inputs.map((t) => this.use(t, 'read', d.name))];
+    this.commands.push({ name: d.name, pipeline: d.pipeline, bindings, uniform: d.uniform, workgroups: d.workgroups });
+  }
+
+  /** Keeps a transient alive to the end: an output or a tap. Returns where it is. */
+  keep(t: Tensor): Ref {
+    const ref = this.refOf(t, 'an output');
+    if (ref.kind === 'transient') this.life(ref.index).last = Infinity;
+    return ref;
+  }
+
+  private use(t: TensorInfo, access: 'write' | 'update' | 'read', by: string): Ref {
+    const ref = this.refOf(t, by, access);
+    if (ref.kind !== 'transient') {
+      if (ref.kind === 'constant' && access !== 'read') throw new Error(`${by} writes a constant of the program ${this.name}.`);
+      return ref;
+    }
+    const life = this.life(ref.index), now = this.commands.length;
+    if (life.first < 0) {
+      if (access !== 'write') throw new Error(`${by} reads a tensor that nothing in the program ${this.name} has written.`);
+      life.first = now;
+    }
+    life.last = Math.max(life.last, now);
+    return ref;
+  }
+
+  private refOf(t: TensorInfo, by: string, access = 'read'): Ref {
+    const known = this.refs.get(t.dataId);
+    if (known) return known;
+    const where = residence(this.backend, t.dataId);
+    const ref: Ref = where.on === 'gpu' ? { kind: 'range', range: where.range }
+      : where.on === 'cpu' && access === 'read' ? { kind: 'constant', index: this.constant(where.values, t.dtype) }
+        : { kind: 'transient', index: this.transients.push({ name: by, bytes: Math.max(4, util.sizeFromShape(t.shape) * 4), first: -1, last: -1 }) - 1 };
+    this.refs.set(t.dataId, ref);
+    return ref;
+  }
+
+  private constant(values: ArrayLike<number>, dtype: string): number {
+    const data = dtype === 'float32' ? Float32Array.from(values) : Int32Array.from(values);
+    const words = new Uint32Array(data.buffer);
+    const same = this.constants.findIndex((c) => c.byteLength === data.byteLength && new Uint32Array(c).every((w, i) => w === words[i]));
+    return same >= 0 ? same : this.constants.push(data.buffer) - 1;
+  }
+
+  private checkAliasing(name: string, written: readonly Tensor[], read: readonly Tensor[]): void {
+    for (const w of written) if (read.some((r) => r.dataId === w.dataId)) throw new Error(`${name} reads and writes one buffer: list it under updates alone.`);
+  }
+
+  private life(index: number): Lifetime & { name: string } {
+    const life = this.transients[index];
+    if (!life) throw new RangeError(`No transient ${index}.`);
+    return life;
+  }
+}
