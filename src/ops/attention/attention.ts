@@ -1,0 +1,58 @@
+/**
+ * Causal scaled dot-product attention over packed heads, with grouped queries and an optional sliding window. The
+ * kernel keeps no [T, T] matrix (FlashAttention, Dao et al. 2022 and 2023); `lse`, the log of each row's softmax sum,
+ * is what its gradient needs to make the weights again.
+ */
+import { defineOp, run, type OpCase, type OpDefinition } from '../define.ts';
+import { required } from '../gradient.ts';
+import { columns } from '../heads/layout.ts';
+import type { AttentionAttrs } from './attrs.ts';
+import { attentionGradOracle, attentionOracle, keepAll } from './oracle.ts';
+import { attentionGradReference, attentionReference } from './reference.ts';
+
+/** Shapes that the kernels must get right: grouped heads, windows, tails of a tile, head_dim no multiple of 4. */
+const shapes: readonly (AttentionAttrs & { name: string })[] = [
+  { name: 'equal heads', B: 2, T: 5, n_head: 2, n_kv_head: 2, head_dim: 4, window: 0 },
+  { name: 'grouped heads', B: 2, T: 6, n_head: 4, n_kv_head: 2, head_dim: 4, window: 0 },
+  { name: 'one kv head, odd head_dim', B: 1, T: 7, n_head: 3, n_kv_head: 1, head_dim: 5, window: 0 },
+  { name: 'window', B: 1, T: 9, n_head: 2, n_kv_head: 1, head_dim: 4, window: 3 },
+  { name: 'window of one', B: 1, T: 4, n_head: 1, n_kv_head: 1, head_dim: 4, window: 1 },
+];
+
+/** qkv packed (heads/layout.ts) [B T, ...] -> y [B T, n_head head_dim], lse [B, n_head, T]. */
+export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> = defineOp({
+  name: 'attention',
+  inputs: ['qkv'],
+  outputs: ['y', 'lse'],
+  oracle: ({ qkv }, a: AttentionAttrs) => attentionOracle(qkv, a, keepAll),
+  reference: ({ qkv }, a) => attentionReference(qkv, a),
+  kernel: null,
+  gradient: {
+    saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
+    from: ['y'],
+    to: { qkv: ({ inputs: { qkv }, outputs: { y, lse }, attrs, dy }) => run(attention_grad, { qkv, y, lse, dy: required(dy.y) }, attrs).dqkv },
+  },
+  cases: shapes.map(({ name, ...attrs }): OpCase<'qkv', AttentionAttrs> => ({
+    name, attrs, inputs: (random) => ({ qkv: random.normal([attrs.B * attrs.T, columns(attrs).width]) }),
+  })),
+});
+
+/** Gradient of `attention`: its input, its outputs and dy -> dqkv as qkv. */
+export const attention_grad: OpDefinition<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs, 'dqkv', never> = defineOp({
+  name: 'attention_grad',
+  inputs: ['qkv', 'y', 'lse', 'dy'],
+  outputs: ['dqkv'],
+  oracle: (inputs, a: AttentionAttrs) => attentionGradOracle(inputs, a, keepAll),
+  reference: (inputs, a) => attentionGradReference(inputs, a),
+  kernel: null,
+  gradient: null,
+  cases: shapes.map(({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({
+    name,
+    attrs,
+    inputs: (random) => {
+      // y and lse are those of this qkv: the kernel makes the weights again from lse.
+      const qkv = random.normal([attrs.B * attrs.T, columns(attrs).width]);
+      return { qkv, ...attentionOracle(qkv, attrs, keepAll), dy: random.normal([attrs.B * attrs.T, columns(attrs).q]) };
+    },
+  })),
+});
