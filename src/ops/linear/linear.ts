@@ -20,8 +20,8 @@ function oracle(x: HostTensor, weight: HostTensor, bias?: HostTensor): { y: Host
 
 /** dx = dy W^T and dW = x^T dy; the second adds to the weight's gradient buffer. */
 const gradientTo = {
-  x: ({ inputs, dy, into }: GradientContext<'x' | 'weight', LinearAttrs, 'y'>) => product(required(dy.y), inputs.weight, false, true, into),
-  weight: ({ inputs, dy, into }: GradientContext<'x' | 'weight', LinearAttrs, 'y'>) => product(inputs.x, required(dy.y), true, false, into),
+  x: ({ inputs, dy, into }: GradientContext<'x' | 'weight', LinearAttrs, 'y'>) => product(required(dy.y), inputs.weight, false, true, into.x),
+  weight: ({ inputs, dy, into }: GradientContext<'x' | 'weight', LinearAttrs, 'y'>) => product(inputs.x, required(dy.y), true, false, into.weight),
 };
 
 /** x [N, in], weight [in, out] -> y [N, out]. */

@@ -37,10 +37,10 @@ export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defi
     from: ['c'],
     to: {
       // dA = dC op(B)^T, or its transpose where A itself came transposed; dB likewise.
-      a: ({ inputs: { b }, dy, attrs: { transpose_a, transpose_b }, into }) => (transpose_a
+      a: ({ inputs: { b }, dy, attrs: { transpose_a, transpose_b }, into: { a: into } }) => (transpose_a
         ? product(b, required(dy.c), transpose_b, true, into)
         : product(required(dy.c), b, false, !transpose_b, into)),
-      b: ({ inputs: { a }, dy, attrs: { transpose_a, transpose_b }, into }) => (transpose_b
+      b: ({ inputs: { a }, dy, attrs: { transpose_a, transpose_b }, into: { b: into } }) => (transpose_b
         ? product(required(dy.c), a, true, transpose_a, into)
         : product(a, required(dy.c), !transpose_a, false, into)),
     },

@@ -38,7 +38,8 @@ function reference({ qkv, q_weight, k_weight }: Tensors<In>, a: QkNormAttrs): Te
   return { y: concat([q, k, slice(qkv, [0, v0], [n, kv])], 1) };
 }
 
-function weightGradient({ inputs: { qkv }, attrs, dy, into }: GradientContext<In, QkNormAttrs, 'y'>, part: 'q' | 'k'): Tensor {
+function weightGradient({ inputs: { qkv }, attrs, dy, into: buffers }: GradientContext<In, QkNormAttrs, 'y'>, part: 'q' | 'k'): Tensor {
+  const into = buffers[`${part}_weight`];
   return run(qk_norm_grad_weight, { qkv, dy: required(dy.y) }, { ...attrs, part }, into && { dweight: into }).dweight;
 }
 
