@@ -21,6 +21,6 @@ export default tseslint.config(
   { files: ['src/protocol/**'], rules: { 'no-restricted-syntax': 'off' } },
   {
     files: ['**/*.{js,mjs,cjs}'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', module: 'writable', require: 'readonly', Buffer: 'readonly', fetch: 'readonly' } },
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', module: 'writable', require: 'readonly', Buffer: 'readonly', fetch: 'readonly', performance: 'readonly', URLSearchParams: 'readonly', atob: 'readonly', btoa: 'readonly', window: 'readonly' } },
   },
 );

@@ -1,0 +1,23 @@
+/** Journeys through the built page (run `npm run build` first). One browser at a time: two cores share the work of training. */
+import { defineConfig } from '@playwright/test';
+import { findInstalled } from './scripts/browser.mjs';
+import { launchOptions } from './scripts/flags.mjs';
+import { freePort } from './scripts/port.mjs';
+
+// Worker processes read this file again and inherit what is set here.
+process.env.JOURNEY_PORT ??= String(await freePort());
+const executablePath = process.env.BROWSER_PATH ?? findInstalled()?.path;
+if (executablePath) process.env.BROWSER_PATH = executablePath;
+const baseURL = `http://127.0.0.1:${process.env.JOURNEY_PORT}/`;
+
+export default defineConfig({
+  testDir: 'e2e',
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 15_000 },
+  forbidOnly: true,
+  reporter: [['list'], ['./scripts/playwright_reporter.mjs']],
+  use: { baseURL, launchOptions: launchOptions(executablePath), screenshot: 'only-on-failure' },
+  projects: [{ name: 'wide', use: { viewport: { width: 1440, height: 900 } } }],
+  webServer: { command: `npx vite preview --host 127.0.0.1 --port ${process.env.JOURNEY_PORT} --strictPort`, url: baseURL },
+});
