@@ -1,0 +1,78 @@
+/**
+ * LayerNorm (Ba, Kiros and Hinton 2016, equations 3 and 4; `torch.nn.LayerNorm` over the last dimension): each row of
+ * x [N, d] less its mean, divided by sqrt(biased variance + eps), times weight [d], plus bias [d]. The row's mean and
+ * rstd [N] come out as well; the gradient reads them. The variance is a second pass over the row: E[x^2] - E[x]^2 would
+ * lose every digit of a row that is far from zero.
+ */
+import { add, mul, type Tensor } from '@tensorflow/tfjs-core';
+import { type CaseRandom, defineOp, type GradientContext, type Hosts, type OpCase, perNode, run } from '../define.ts';
+import { required } from '../gradient.ts';
+import { layerNormGradWeight, layerNormGradWeightBias, layerNormGradX } from './layer_norm_grad.ts';
+import { normalised, rowStatistics } from './oracle.ts';
+import * as reference from './reference.ts';
+
+export interface NormAttrs { eps: number }
+
+const SHAPES: readonly { name: string; n: number; d: number; mean: number; atol?: number }[] = [
+  { name: '37x96', n: 37, d: 96, mean: 0 },
+  { name: 'one row', n: 1, d: 7, mean: 0.5 },
+  // Numbers near 100 carry 8e-6 in float32, and so does their mean; the rows' spread is 1.
+  { name: 'far from zero', n: 5, d: 33, mean: 100, atol: 1e-4 },
+];
+const casesOf = <I extends string>(make: (r: CaseRandom, n: number, d: number, mean: number) => Hosts<I>): OpCase<I, NormAttrs>[] =>
+  SHAPES.map(({ name, n, d, mean, atol }) => ({ name, attrs: { eps: 1e-5 }, inputs: (r) => make(r, n, d, mean), atol }));
+
+type Context<I extends string> = GradientContext<I, NormAttrs, 'y' | 'mean' | 'rstd'>;
+const gradX = ({ inputs: { x, weight }, outputs: { mean, rstd }, dy }: Context<'x' | 'weight'>): Tensor =>
+  run(layerNormGradX, { x, weight, mean, rstd, dy: required(dy.y) }, {}).dx;
+
+const columns = perNode(({ inputs: { x }, outputs: { mean, rstd }, dy, into }: Context<'x' | 'weight' | 'bias'>) =>
+  run(layerNormGradWeightBias, { x, mean, rstd, dy: required(dy.y) }, {}, { weight: into.weight, bias: into.bias }));
+
+/** x [N, d], weight [d], bias [d] -> y [N, d], mean [N], rstd [N]. */
+export const layerNorm = defineOp({
+  name: 'layer_norm',
+  inputs: ['x', 'weight', 'bias'],
+  outputs: ['y', 'mean', 'rstd'],
+  oracle: ({ x, weight, bias }, { eps }: NormAttrs) => {
+    const s = rowStatistics(x, eps, true);
+    return { y: normalised(x, s, weight, bias), ...s };
+  },
+  reference: ({ x, weight, bias }, { eps }) => {
+    const { normal, mean, rstd } = reference.centredAndScaled(x, eps);
+    return { y: add(mul(normal, weight), bias), mean, rstd };
+  },
+  kernel: null,
+  gradient: {
+    saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
+    from: ['y'],
+    to: { x: gradX, weight: (c) => columns(c).weight, bias: (c) => columns(c).bias },
+  },
+  cases: casesOf((r, n, d, mean) => ({ x: r.normal([n, d], 1, mean), weight: r.normal([d], 0.5, 1), bias: r.normal([d], 0.5) })),
+});
+
+/** LayerNorm without a bias: x [N, d], weight [d] -> y [N, d], mean [N], rstd [N]. */
+export const layerNormNoBias = defineOp({
+  name: 'layer_norm_no_bias',
+  inputs: ['x', 'weight'],
+  outputs: ['y', 'mean', 'rstd'],
+  oracle: ({ x, weight }, { eps }: NormAttrs) => {
+    const s = rowStatistics(x, eps, true);
+    return { y: normalised(x, s, weight, null), ...s };
+  },
+  reference: ({ x, weight }, { eps }) => {
+    const { normal, mean, rstd } = reference.centredAndScaled(x, eps);
+    return { y: mul(normal, weight), mean, rstd };
+  },
+  kernel: null,
+  gradient: {
+    saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
+    from: ['y'],
+    to: {
+      x: gradX,
+      weight: ({ inputs: { x }, outputs: { mean, rstd }, dy, into }) =>
+        run(layerNormGradWeight, { x, mean, rstd, dy: required(dy.y) }, {}, { weight: into.weight }).weight,
+    },
+  },
+  cases: casesOf((r, n, d, mean) => ({ x: r.normal([n, d], 1, mean), weight: r.normal([d], 0.5, 1) })),
+});
