@@ -1,13 +1,14 @@
 /** Bytes: ids 0 to 255 are the bytes of UTF-8, 256 ends a document. Knows every text. */
 import type { Tokenizer } from '../types.ts';
 import { bytesToEntry, NO_BYTES, singleBytes, splitAtEndOfText } from './byte_level.ts';
+import { TokenBytes } from './token_bytes.ts';
 import { byteLevelJson } from './tokenizer_json.ts';
-import { decodeTokens, tokenOf, utf8 } from './utf8.ts';
+import { utf8 } from './utf8.ts';
 
 const EOS = 256;
 
 export function byteTokenizer(): Tokenizer {
-  const bytes = [...singleBytes(), NO_BYTES];
+  const tokens = TokenBytes.from([...singleBytes(), NO_BYTES]);
   return {
     kind: 'byte',
     vocab_size: EOS + 1,
@@ -23,8 +24,8 @@ export function byteTokenizer(): Tokenizer {
       }
       return ids;
     },
-    decode: (ids) => decodeTokens(ids, bytes),
-    tokenBytes: (id) => tokenOf(id, bytes),
-    toTokenizerJson: () => byteLevelJson(bytes.slice(0, EOS).map(bytesToEntry), [], EOS),
+    decode: (ids) => tokens.decode(ids),
+    tokenBytes: (id) => tokens.of(id),
+    toTokenizerJson: () => byteLevelJson(singleBytes().map(bytesToEntry), [], EOS),
   };
 }

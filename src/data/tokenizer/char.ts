@@ -6,8 +6,9 @@
  */
 import { DataError } from '../errors.ts';
 import type { Tokenizer } from '../types.ts';
+import { TokenBytes } from './token_bytes.ts';
 import { charTokenizerJson } from './tokenizer_json.ts';
-import { decodeTokens, tokenOf, utf8 } from './utf8.ts';
+import { utf8 } from './utf8.ts';
 
 const BMP = 0x10000;
 /** More code points than any script has: beyond it the text is not what a character-level model is for. */
@@ -48,7 +49,7 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
   const idOf = new Map(vocabulary.map((char, id) => [char.codePointAt(0) ?? 0, id]));
   const low = new Int32Array(BMP).fill(-1);
   for (const [point, id] of idOf) if (point < BMP) low[point] = id;
-  const bytes = vocabulary.map(utf8);
+  const tokens = TokenBytes.from(vocabulary.map(utf8));
 
   return {
     kind: 'char',
@@ -68,8 +69,8 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
       }
       return n === ids.length ? ids : ids.slice(0, n);
     },
-    decode: (ids) => decodeTokens(ids, bytes),
-    tokenBytes: (id) => tokenOf(id, bytes),
+    decode: (ids) => tokens.decode(ids),
+    tokenBytes: (id) => tokens.of(id),
     toTokenizerJson: () => charTokenizerJson(vocabulary),
   };
 }

@@ -30,11 +30,11 @@ export function charTokenizerJson(vocabulary: readonly string[]): object {
 
 /**
  * Byte-level BPE with GPT-2's pre-tokenizer; bytes alone where there are no merges.
- * @param entries vocabulary entries by id, in GPT-2's byte alphabet, the end-of-text token left out.
+ * @param entries vocabulary entries by id, in GPT-2's byte alphabet; what stands at `eos` is not looked at.
  */
 export function byteLevelJson(entries: readonly string[], merges: [string, string][], eos: number | null): object {
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-  const vocab = entries.map((entry, id): [string, number] => [entry, id]);
-  if (eos !== null) vocab.push([END_OF_TEXT, eos]);
+  const vocab = entries.map((entry, id): [string, number] => [id === eos ? END_OF_TEXT : entry, id]);
+  if (eos === entries.length) vocab.push([END_OF_TEXT, eos]);
   return file({ vocab, merges }, eos, byteLevel, byteLevel);
 }

@@ -1,0 +1,201 @@
+/**
+ * Byte-pair encoding (Sennrich et al. 2016) over bytes: starting from the 256 bytes, the most frequent pair of
+ * neighbours within a word becomes a token, until the vocabulary is full.
+ *
+ * The trainer is incremental. Every pair has a list of the places where it stood when it came about; merging a pair
+ * visits those places alone and corrects the counts of the neighbours. The heap is lazy: counts of a pair only fall
+ * after it is pushed, so an entry whose count is out of date is pushed again with the right one.
+ */
+import { DataError } from '../errors.ts';
+import { Ints } from './ints.ts';
+import { PairHeap } from './pair_heap.ts';
+import { PairMap } from './pair_map.ts';
+import { utf8 } from './utf8.ts';
+import { WordCounts } from './word_counts.ts';
+
+export const MAX_BPE_VOCAB = 32768;
+const ID_BITS = 15;
+/** A pair seen once is no pattern. */
+const MIN_COUNT = 2;
+/** Pairs that would make a longer token are left alone (`max_token_length`): a text of one letter would double for ever. */
+const MAX_TOKEN_BYTES = 1024;
+/** Milliseconds of work between two chances for the worker to hear a message. */
+const SLICE = 50;
+
+export interface TrainProgress { phase: 'counting' | 'merging'; done: number; total: number }
+
+export interface BpeTrainOptions {
+  /** Tokens in all: 256 bytes, the merges, and the end-of-text token where there is room for it (above 256). */
+  vocab_size: number;
+  onProgress?: (progress: TrainProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** Merge i makes token 256 + i out of left[i] and right[i]. */
+export interface Merges { left: Int32Array; right: Int32Array }
+
+/**
+ * @throws DataError vocab_too_large where the text has not enough pairs that occur twice, and the message says how many
+ * tokens it supports; cancelled where the signal is aborted.
+ */
+export async function trainBpe(texts: readonly string[], options: BpeTrainOptions): Promise<Merges> {
+  const wanted = Math.max(0, Math.min(options.vocab_size, MAX_BPE_VOCAB) - 257);
+  const breathe = breather(options);
+  const words = new WordCounts();
+  for (const [done, text] of texts.entries()) {
+    words.add(text);
+    await breathe({ phase: 'counting', done: done + 1, total: texts.length });
+  }
+  const merger = new Merger(words);
+  const left = new Int32Array(wanted);
+  const right = new Int32Array(wanted);
+  for (let i = 0; i < wanted; i++) {
+    const pair = merger.best();
+    if (pair === null) throw tooLarge(256 + i + 1, options.vocab_size);
+    left[i] = pair >> ID_BITS;
+    right[i] = pair & (MAX_BPE_VOCAB - 1);
+    merger.merge(left[i]!, right[i]!, 256 + i);
+    await breathe({ phase: 'merging', done: i + 1, total: wanted });
+  }
+  return { left, right };
+}
+
+function tooLarge(supported: number, asked: number): DataError {
+  return new DataError('vocab_too_large', `The text supports a vocabulary of ${supported} tokens at most, not ${asked}.`,
+    `Choose a vocabulary of ${supported} or fewer, or a longer text.`);
+}
+
+/** Reports progress, lets messages in, and notices a cancellation, every SLICE milliseconds. */
+function breather({ onProgress, signal }: BpeTrainOptions): (progress: TrainProgress) => Promise<void> | undefined {
+  let last = performance.now();
+  const check = () => {
+    if (signal?.aborted) throw new DataError('cancelled', 'Training the tokenizer was cancelled.', 'Start again when you like.');
+  };
+  check();
+  return (progress) => {
+    if (performance.now() - last < SLICE && progress.done < progress.total) return undefined;
+    onProgress?.(progress);
+    return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(() => {
+      last = performance.now();
+      check();
+    });
+  };
+}
+
+/** The distinct words as linked lists of symbols, and the pairs in them. */
+class Merger {
+  /** By place (a byte of a distinct word): its token, or -1 once it is merged into the place before. */
+  private readonly symbol: Int32Array;
+  private readonly next: Int32Array;
+  private readonly previous: Int32Array;
+  /** How often the word of this place occurs. */
+  private readonly weight: Int32Array;
+  private readonly pairs = new PairMap(1 << 14);
+  /** By pair: key, count, and the first entry of its list of places. */
+  private readonly key = new Ints();
+  private readonly count = new Ints();
+  private readonly head = new Ints();
+  private readonly entryPlace: Ints;
+  private readonly entryNext: Ints;
+  private readonly heap = new PairHeap();
+  /** Bytes by token. */
+  private readonly bytes = new Int32Array(MAX_BPE_VOCAB).fill(1);
+
+  constructor({ words, counts }: WordCounts) {
+    const bytes = words.map(utf8);
+    const size = bytes.reduce((sum, word) => sum + word.length, 0);
+    this.symbol = new Int32Array(size);
+    this.next = new Int32Array(size);
+    this.previous = new Int32Array(size);
+    this.weight = new Int32Array(size);
+    this.entryPlace = new Ints(size * 2);
+    this.entryNext = new Ints(size * 2);
+    let place = 0;
+    bytes.forEach((word, index) => {
+      for (let i = 0; i < word.length; i++, place++) {
+        this.symbol[place] = word[i]!;
+        this.next[place] = i + 1 < word.length ? place + 1 : -1;
+        this.previous[place] = i > 0 ? place - 1 : -1;
+        this.weight[place] = counts.data[index]!;
+        if (i > 0) this.add(place - 1, word[i - 1]!, word[i]!);
+      }
+    });
+    this.offer(0);
+  }
+
+  /** Key of the most frequent pair, or null where no pair occurs often enough. */
+  best(): number | null {
+    while (this.heap.size > 0) {
+      const { count, key } = this.heap.pop();
+      const [left, right] = [key >> ID_BITS, key & (MAX_BPE_VOCAB - 1)];
+      if (this.bytes[left]! + this.bytes[right]! > MAX_TOKEN_BYTES) continue;
+      const now = this.count.data[this.pairs.get(left, right)]!;
+      if (now === count) return key;
+      if (now >= MIN_COUNT) this.heap.push(now, key);
+    }
+    return null;
+  }
+
+  merge(left: number, right: number, merged: number): void {
+    const firstNew = this.key.length;
+    this.bytes[merged] = this.bytes[left]! + this.bytes[right]!;
+    const { symbol, next, previous } = this;
+    const pair = this.pairs.get(left, right);
+    for (const place of this.places(pair, left === right)) {
+      const after = next[place]!;
+      // An earlier merge may have taken one of the two.
+      if (symbol[place] !== left || after < 0 || symbol[after] !== right) continue;
+      const before = previous[place]!;
+      const beyond = next[after]!;
+      if (before >= 0) {
+        this.remove(place, symbol[before]!, left);
+        this.add(before, symbol[before]!, merged);
+      }
+      if (beyond >= 0) {
+        this.remove(place, right, symbol[beyond]!);
+        this.add(place, merged, symbol[beyond]!);
+        previous[beyond] = place;
+      }
+      symbol[place] = merged;
+      symbol[after] = -1;
+      next[place] = beyond;
+    }
+    this.count.data[pair] = 0;
+    this.offer(firstNew);
+  }
+
+  /** Where a pair stood. The order matters where a run of one token is paired off from its left end: "aaa" is (aa)a. */
+  private places(pair: number, sorted: boolean): Int32Array {
+    const places = new Ints(64);
+    for (let entry = this.head.data[pair]!; entry >= 0; entry = this.entryNext.data[entry]!) {
+      places.push(this.entryPlace.data[entry]!);
+    }
+    const list = places.data.subarray(0, places.length);
+    return sorted ? list.sort() : list;
+  }
+
+  private add(place: number, left: number, right: number): void {
+    let pair = this.pairs.get(left, right);
+    if (pair < 0) {
+      pair = this.key.push((left << ID_BITS) | right);
+      this.count.push(0);
+      this.head.push(-1);
+      this.pairs.set(left, right, pair);
+    }
+    this.count.data[pair]! += this.weight[place]!;
+    this.entryPlace.push(place);
+    this.head.data[pair] = this.entryNext.push(this.head.data[pair]!);
+  }
+
+  private remove(place: number, left: number, right: number): void {
+    this.count.data[this.pairs.get(left, right)]! -= this.weight[place]!;
+  }
+
+  /** Pushes the pairs from this index on: those of a merge all hold its new token, so their counts are complete. */
+  private offer(first: number): void {
+    for (let pair = first; pair < this.key.length; pair++) {
+      const count = this.count.data[pair]!;
+      if (count >= MIN_COUNT) this.heap.push(count, this.key.data[pair]!);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** UTF-8 bytes of every token of a vocabulary, in one buffer. */
+import { DataError } from '../errors.ts';
+import { Ints } from './ints.ts';
+
+// A byte order mark in the middle of a text is a character like any other.
+const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
+
+export class TokenBytes {
+  private readonly pool: Uint8Array;
+  /** The bytes of token i are pool[start[i]] to pool[start[i + 1] - 1]. */
+  private readonly start: Int32Array;
+
+  constructor(pool: Uint8Array, start: Int32Array) {
+    this.pool = pool;
+    this.start = start;
+  }
+
+  static from(tokens: readonly Uint8Array[]): TokenBytes {
+    const builder = new TokenBytesBuilder();
+    for (const token of tokens) builder.push(token);
+    return builder.build();
+  }
+
+  get size(): number {
+    return this.start.length - 1;
+  }
+
+  /** @throws DataError token_out_of_range */
+  of(id: number): Uint8Array {
+    this.check(id);
+    return this.pool.subarray(this.start[id], this.start[id + 1]);
+  }
+
+  /** Text of a list of tokens; bytes that are not UTF-8 become U+FFFD. @throws DataError token_out_of_range */
+  decode(ids: ArrayLike<number>): string {
+    let length = 0;
+    for (let i = 0; i < ids.length; i++) {
+      this.check(ids[i]!);
+      length += this.start[ids[i]! + 1]! - this.start[ids[i]!]!;
+    }
+    const joined = new Uint8Array(length);
+    let at = 0;
+    for (let i = 0; i < ids.length; i++) {
+      const end = this.start[ids[i]! + 1]!;
+      for (let from = this.start[ids[i]!]!; from < end; from++) joined[at++] = this.pool[from]!;
+    }
+    return lossy.decode(joined);
+  }
+
+  private check(id: number): void {
+    if (Number.isInteger(id) && id >= 0 && id < this.size) return;
+    throw new DataError('token_out_of_range', `Token id ${id} is outside the vocabulary of ${this.size}.`,
+      'Use the tokenizer that the model was trained with.');
+  }
+}
+
+export class TokenBytesBuilder {
+  private pool = new Uint8Array(1024);
+  private length = 0;
+  private readonly start = new Ints();
+
+  constructor() {
+    this.start.push(0);
+  }
+
+  push(token: Uint8Array): void {
+    this.reserve(token.length);
+    this.pool.set(token, this.length);
+    this.end(token.length);
+  }
+
+  /** Adds the token made of two tokens that are there already. */
+  pushJoined(left: number, right: number): void {
+    const { data } = this.start;
+    const [a, b] = [data[left + 1]! - data[left]!, data[right + 1]! - data[right]!];
+    this.reserve(a + b);
+    this.pool.copyWithin(this.length, data[left]!, data[left]! + a);
+    this.pool.copyWithin(this.length + a, data[right]!, data[right]! + b);
+    this.end(a + b);
+  }
+
+  build(): TokenBytes {
+    return new TokenBytes(this.pool.slice(0, this.length), this.start.toArray());
+  }
+
+  private reserve(count: number): void {
+    if (this.length + count <= this.pool.length) return;
+    const grown = new Uint8Array(Math.max(this.length + count, this.pool.length * 2));
+    grown.set(this.pool.subarray(0, this.length));
+    this.pool = grown;
+  }
+
+  private end(count: number): void {
+    this.length += count;
+    this.start.push(this.length);
+  }
+}
