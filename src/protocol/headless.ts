@@ -38,6 +38,8 @@ export interface HeadlessHook {
   exportCheckpoint(): Promise<{ name: string; bytes: Uint8Array }>;
   /** As if the person had opened this file: the corpus becomes 'own'. Resolves once the page has taken it. */
   openText(name: string, bytes: Uint8Array): Promise<void>;
+  /** For tests of bad luck only: loses the GPU device as a driver would. */
+  loseDevice(): void;
 }
 
 declare global {
