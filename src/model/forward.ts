@@ -1,0 +1,128 @@
+/**
+ * The model as segments: embedding, (attention, feed-forward) x n_layer, norm and head. A segment is a function of
+ * parameters and activations; attention and feed-forward return their branch and the caller adds the residual, so that
+ * tensor parallelism has a place to reduce, a pipeline a place to cut, and recomputation a unit.
+ *
+ * Activations are [tokens, features], tokens = batch_size x block_size, row-major by sequence. GPT-2: Radford et al. 2019;
+ * Llama: Touvron et al. 2023; QK-norm as in Qwen3.
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Store } from '../backend/index.ts';
+import type { ResolvedModel } from '../config/index.ts';
+import {
+  add, attention, attentionDropout, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearBias, matmul, qkNorm, relu2, relu2Glu,
+  rmsNorm, rope, swiglu,
+} from '../ops/index.ts';
+import type { Tape } from './tape.ts';
+
+/** What a forward reads beside its activations. */
+export interface Forward {
+  tape: Tape;
+  model: ResolvedModel;
+  weights: Store;
+  /** ids, positions, their orders, rng: as `trainingInputs` or `decodeInputs` make them. */
+  inputs: Store;
+  rotary: Store | null;
+  batch_size: number;
+  block_size: number;
+  /** Dropout is on. */
+  training: boolean;
+  /** How tokens attend, where it is not the plain causal attention of training (KV cache). */
+  attend?: (f: Forward, layer: number, qkv: Tensor) => Tensor;
+  /** Tensors kept for viewing, by name. */
+  taps?: Record<string, Tensor>;
+}
+
+const heads = (m: ResolvedModel) => ({ n_head: m.n_head, n_kv_head: m.n_kv_head, head_dim: m.head_dim });
+const isGpt2 = (m: ResolvedModel): boolean => m.layout === 'gpt2';
+const layerName = (m: ResolvedModel, layer: number): string => (isGpt2(m) ? `transformer.h.${layer}` : `model.layers.${layer}`);
+export const embeddingName = (m: ResolvedModel): string => (isGpt2(m) ? 'transformer.wte.weight' : 'model.embed_tokens.weight');
+const finalNormName = (m: ResolvedModel): string => (isGpt2(m) ? 'transformer.ln_f' : 'model.norm');
+
+/** Places where dropout draws, numbered: embedding 0, then three a layer. */
+const SITE = { embedding: 0, attention: 1, attentionBranch: 2, mlpBranch: 3 } as const;
+const siteOf = (layer: number, place: 1 | 2 | 3): number => 3 * layer + place;
+
+/** Token (and, in GPT-2, position) embedding: [tokens, n_embd]. */
+export function embedTokens(f: Forward): Tensor {
+  const { tape, inputs, weights } = f, of = (which: 'ids' | 'positions') =>
+    ({ ids: inputs.get(which), sorted: inputs.get(`${which}_sorted`), starts: inputs.get(`${which}_starts`) });
+  const tokens = tape.apply(embedding, { weight: weights.get(embeddingName(f.model)), ...of('ids') }, {}).y;
+  if (!isGpt2(f.model)) return drop(f, tokens, SITE.embedding);
+  const places = tape.apply(embedding, { weight: weights.get('transformer.wpe.weight'), ...of('positions') }, {}).y;
+  return drop(f, tape.apply(add, { a: tokens, b: places }, {}).sum, SITE.embedding);
+}
+
+/** One transformer block: x + attention(norm(x)), then x + mlp(norm(x)). */
+export function block(f: Forward, layer: number, x: Tensor): Tensor {
+  const middle = f.tape.segment(() => f.tape.apply(add, { a: x, b: attentionBranch(f, layer, x) }, {}).sum);
+  const out = f.tape.segment(() => f.tape.apply(add, { a: middle, b: mlpBranch(f, layer, middle) }, {}).sum);
+  f.tape.release(middle);
+  return out;
+}
+
+/** The attention branch of a block, before the residual: [tokens, n_embd]. */
+export function attentionBranch(f: Forward, layer: number, x: Tensor): Tensor {
+  const { tape, model: m } = f, gpt2 = isGpt2(m), at = layerName(m, layer), a = gpt2 ? `${at}.attn` : `${at}.self_attn`;
+  const h = norm(f, gpt2 ? `${at}.ln_1` : `${at}.input_layernorm`, x);
+  let qkv = project(f, gpt2 ? `${a}.c_attn` : `${a}.qkv_proj`, h);
+  if (m.qk_norm) qkv = tape.apply(qkNorm, { qkv, q_weight: f.weights.get(`${a}.q_norm.weight`), k_weight: f.weights.get(`${a}.k_norm.weight`) }, { ...heads(m), eps: m.norm_eps }).y;
+  if (f.rotary) qkv = tape.apply(rope, { qkv, positions: f.inputs.get('positions'), table: f.rotary.get('table') }, { ...heads(m), inverse: false }).y;
+  const y = (f.attend ?? attend)(f, layer, qkv);
+  return drop(f, project(f, gpt2 ? `${a}.c_proj` : `${a}.o_proj`, y), siteOf(layer, SITE.attentionBranch));
+}
+
+function attend(f: Forward, layer: number, qkv: Tensor): Tensor {
+  const m = f.model, attrs = { B: f.batch_size, T: f.block_size, ...heads(m), window: m.sliding_window };
+  if (!f.training || m.dropout === 0) return f.tape.apply(attention, { qkv }, attrs).y;
+  return f.tape.apply(attentionDropout, { qkv, rng: f.inputs.get('rng') }, { ...attrs, site: siteOf(layer, SITE.attention), rate: m.dropout }).y;
+}
+
+/** The feed-forward branch of a block, before the residual: [tokens, n_embd]. */
+export function mlpBranch(f: Forward, layer: number, x: Tensor): Tensor {
+  const { tape, model: m } = f, at = layerName(m, layer);
+  if (!isGpt2(m)) {
+    const gate_up = project(f, `${at}.mlp.gate_up_proj`, norm(f, `${at}.post_attention_layernorm`, x));
+    const y = tape.apply(m.activation_function === 'relu2' ? relu2Glu : swiglu, { gate_up }, {}).y;
+    return drop(f, project(f, `${at}.mlp.down_proj`, y), siteOf(layer, SITE.mlpBranch));
+  }
+  const fc = `${at}.mlp.c_fc`, h = tape.apply(linear, { x: norm(f, `${at}.ln_2`, x), weight: f.weights.get(`${fc}.weight`) }, {}).y;
+  const relu = m.activation_function === 'relu2';
+  const y = m.bias ? tape.apply(relu ? biasRelu2 : biasGelu, { x: h, bias: f.weights.get(`${fc}.bias`) }, {}).y : tape.apply(relu ? relu2 : gelu, { x: h }, {}).y;
+  return drop(f, project(f, `${at}.mlp.c_proj`, y), siteOf(layer, SITE.mlpBranch));
+}
+
+/** Final norm and head: logits [tokens, vocab_size]. */
+export function head(f: Forward, x: Tensor): Tensor {
+  const h = norm(f, finalNormName(f.model), x);
+  const weight = f.weights.get(f.model.tie_word_embeddings ? embeddingName(f.model) : 'lm_head.weight');
+  return f.tape.apply(matmul, { a: h, b: weight }, { transpose_a: false, transpose_b: true }).c;
+}
+
+/** All segments up to the head's input: the last hidden states [tokens, n_embd]. */
+export function hiddenStates(f: Forward, checkpointing = false): Tensor {
+  let x = f.tape.segment(() => embedTokens(f));
+  for (let layer = 0; layer < f.model.n_layer; layer++) {
+    const y = checkpointing ? f.tape.checkpoint(x, (tape, input) => block({ ...f, tape }, layer, input)) : block(f, layer, x);
+    f.tape.release(x);
+    x = y;
+    if (f.taps) f.taps[`hidden.${layer}`] = x;
+  }
+  return x;
+}
+
+function norm(f: Forward, name: string, x: Tensor): Tensor {
+  const weight = f.weights.get(`${name}.weight`), eps = f.model.norm_eps;
+  if (!isGpt2(f.model)) return f.tape.apply(rmsNorm, { x, weight }, { eps }).y;
+  return f.model.bias ? f.tape.apply(layerNorm, { x, weight, bias: f.weights.get(`${name}.bias`) }, { eps }).y : f.tape.apply(layerNormNoBias, { x, weight }, { eps }).y;
+}
+
+function project(f: Forward, name: string, x: Tensor): Tensor {
+  const weight = f.weights.get(`${name}.weight`);
+  return isGpt2(f.model) && f.model.bias ? f.tape.apply(linearBias, { x, weight, bias: f.weights.get(`${name}.bias`) }, {}).y : f.tape.apply(linear, { x, weight }, {}).y;
+}
+
+function drop(f: Forward, x: Tensor, site: number): Tensor {
+  if (!f.training || f.model.dropout === 0) return x;
+  return f.tape.apply(dropout, { x, rng: f.inputs.get('rng') }, { site, rate: f.model.dropout, rows_per_sequence: f.block_size }).y;
+}

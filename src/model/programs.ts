@@ -1,0 +1,75 @@
+/**
+ * The programs of pretraining: micro-step (forward, loss, backward into the gradient buffers) and evaluation. Each is a
+ * function over Stores, compiled by the backend.
+ */
+import { add, mul, stack, sum, type Tensor } from '@tensorflow/tfjs-core';
+import { addInPlace, compileProgram, onWebGpu, type Program, Store } from '../backend/index.ts';
+import type { ResolvedModel } from '../config/index.ts';
+import { crossEntropy } from '../ops/index.ts';
+import { type Forward, head, hiddenStates } from './forward.ts';
+import { Gradients, noGradients } from './gradients.ts';
+import { Tape } from './tape.ts';
+
+/** What the programs of one model share. */
+export interface ModelStores {
+  model: ResolvedModel;
+  weights: Store;
+  gradients: Gradients;
+  inputs: Store;
+  rotary: Store | null;
+  /** loss and accuracy of the step so far: each micro-step adds its part; `sums` [2]. */
+  sums: Store;
+  batch_size: number;
+  block_size: number;
+  activation_checkpointing: boolean;
+}
+
+/** Sums over a step, in the order of `sums`. */
+export const SUMS = ['loss', 'accuracy'] as const;
+
+const forwardOf = (s: ModelStores, tape: Tape, training: boolean): Forward =>
+  ({ tape, model: s.model, weights: s.weights, inputs: s.inputs, rotary: s.rotary, batch_size: s.batch_size, block_size: s.block_size, training });
+
+/** One micro-batch: its weighted loss and accuracy are added to `sums`, its gradients to the gradient buffers. */
+export function trainingMicroStep(s: ModelStores): Promise<Program> {
+  return compileProgram('training micro-step', () => {
+    s.gradients.refresh();
+    const tape = new Tape(s.gradients, true), f = forwardOf(s, tape, true);
+    const x = hiddenStates(f, s.activation_checkpointing), logits = tape.segment(() => head(f, x));
+    tape.release(x);
+    const weights = s.inputs.get('weights'), { loss, correct, lse, probability } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
+    addSums(s.sums, weightedSums(weights, loss, correct));
+    tape.release(logits);
+    for (const t of [correct, lse, probability]) tape.release(t);
+    tape.backward(loss, weights);
+    tape.release(loss);
+    return {};
+  });
+}
+
+/** Forward alone over the inputs: `sums` [2] (weighted loss, accuracy) and the loss of each token, nats [tokens]. */
+export function evaluation(s: ModelStores): Promise<Program<{ sums: Tensor; token_loss: Tensor }>> {
+  return compileProgram('evaluation', () => {
+    const tape = new Tape(noGradients, false), f = forwardOf(s, tape, false);
+    const x = hiddenStates(f), logits = tape.segment(() => head(f, x));
+    tape.release(x);
+    const { loss, correct } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
+    tape.release(logits);
+    return { sums: weightedSums(s.inputs.get('weights'), loss, correct), token_loss: loss };
+  });
+}
+
+/** Logits of every position [tokens, vocab_size]: for checks against other implementations. */
+export function logitsProgram(s: ModelStores): Promise<Program<{ logits: Tensor }>> {
+  return compileProgram('logits', () => {
+    const f = forwardOf(s, new Tape(noGradients, false), false);
+    return { logits: head(f, hiddenStates(f)) };
+  });
+}
+
+const weightedSums = (weights: Tensor, loss: Tensor, correct: Tensor): Tensor => stack([sum(mul(weights, loss)), sum(mul(weights, correct))]);
+
+function addSums(store: Store, part: Tensor): void {
+  if (onWebGpu()) addInPlace(store.get('sums'), part);
+  else store.replace('sums', add(store.get('sums'), part));
+}
