@@ -1,0 +1,99 @@
+import { mul, sub } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { addInPlace, compileProgram, fillInPlace, gpuMemory, onWebGpu, readback, startBackend, Store, submit, tensorCount } from '../backend/index.ts';
+import { defaultConfig, type ModelConfig, resolveModel } from '../config/index.ts';
+import { evaluation, Generator, Gradients, initialValues, listParameters, type ModelStores, rotaryTable, trainingInputs, trainingMicroStep, writeBatch } from './index.ts';
+
+const VOCAB = 11, B = 2, T = 8;
+const tiny: Partial<ModelConfig> = { n_layer: 1, n_head: 2, n_embd: 16, block_size: T };
+const models: Record<string, Partial<ModelConfig>> = {
+  gpt2: tiny,
+  'gpt2 without biases, untied, relu2': { ...tiny, bias: false, tie_word_embeddings: false, activation_function: 'relu2' },
+  'llama, grouped queries, qk_norm, window': { ...tiny, layout: 'llama', n_kv_head: 1, activation_function: 'silu', qk_norm: true, sliding_window: 5 },
+};
+
+function build(config: Partial<ModelConfig>, checkpointing = false): ModelStores {
+  const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB), parameters = listParameters(model);
+  const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
+  for (const p of parameters) weights.write(p.name, initialValues(p, 7));
+  return { model, weights, gradients, inputs: trainingInputs(model, B, T), rotary: rotaryTable(model), sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: B, block_size: T, activation_checkpointing: checkpointing };
+}
+const disposeAll = (s: ModelStores) => { for (const x of [s.weights, s.gradients.store, s.inputs, s.sums, ...(s.rotary ? [s.rotary] : [])]) x.dispose(); };
+
+const batch = () => {
+  const n = B * T, ids = Int32Array.from({ length: n }, (_, i) => (i * i + 3 * i) % VOCAB);
+  return { ids, targets: Int32Array.from(ids, (x) => (x * 5 + 2) % VOCAB), weights: new Float32Array(n).fill(1 / n), positions: Int32Array.from({ length: n }, (_, i) => i % T), row_offset: 0 };
+};
+
+/** w -= lr g, and the gradients are zero again: the plainest optimizer there is. */
+const sgd = (s: ModelStores, lr: number) => compileProgram('sgd', () => {
+  for (const name of s.weights.names) {
+    const g = s.gradients.store.get(name);
+    if (onWebGpu()) { addInPlace(s.weights.get(name), mul(g, -lr)); fillInPlace(g, 0); }
+    else { s.weights.replace(name, sub(s.weights.get(name), mul(g, lr))); s.gradients.store.replace(name, mul(g, 0)); }
+  }
+  return {};
+});
+
+async function losses(config: Partial<ModelConfig>, checkpointing = false): Promise<number[]> {
+  const s = build(config, checkpointing), step = await trainingMicroStep(s), update = await sgd(s, 0.5), result: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    writeBatch(s.inputs, s.model, batch(), 1, i);
+    s.sums.write('sums', new Float32Array(2));
+    submit([step, update]);
+    result.push((await s.sums.read()).get('sums')?.[0] ?? NaN);
+  }
+  step.dispose();
+  update.dispose();
+  disposeAll(s);
+  return result;
+}
+
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the model on %s', (backend) => {
+  it.each(Object.entries(models))('learns and computes what cpu does: %s', async (_, config) => {
+    await startBackend('cpu');
+    const expected = await losses(config);
+    await startBackend(backend);
+    const tensors = tensorCount(), bytes = gpuMemory().allocated, got = await losses(config);
+    expect(got[3]).toBeLessThan((got[0] ?? 0) - 0.05);
+    got.forEach((loss, i) => { const e = expected[i] ?? NaN; expect(Math.abs(loss - e) / e).toBeLessThan(1e-4); });
+    expect(tensorCount()).toBe(tensors);
+    if (backend === 'webgpu') expect(gpuMemory().allocated).toBe(bytes);
+  });
+
+  it('gives the same losses when blocks run again in the backward pass', async () => {
+    await startBackend(backend);
+    expect(await losses(tiny, true)).toEqual(await losses(tiny));
+  });
+
+  it('generates with a KV cache what it computes without one', async () => {
+    await startBackend(backend);
+    const s = build(models['llama, grouped queries, qk_norm, window'] ?? {}), generator = await Generator.create(s.model, s.weights, s.rotary);
+    const ids: number[] = [3];
+    for await (const choice of generator.generate(ids, { temperature: 0, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1 }, 6)) {
+      const whole = await generator.readPrompt(ids), top = whole.indexOf(Math.max(...whole));
+      expect(choice.id).toBe(top);
+      ids.push(choice.id);
+    }
+    expect(ids.length).toBe(7);
+    generator.dispose();
+    disposeAll(s);
+  });
+});
+
+describe('evaluation', () => {
+  it('gives each token its loss, of which the sum is the weighted mean', async () => {
+    await startBackend('wasm');
+    const s = build(tiny), program = await evaluation(s);
+    writeBatch(s.inputs, s.model, batch(), 1, 0);
+    submit([program]);
+    const [sums, tokens] = await readback([program.outputs.sums, program.outputs.token_loss]);
+    expect(tokens?.length).toBe(B * T);
+    const mean = [...(tokens ?? [])].reduce((a, b) => a + b, 0) / (B * T);
+    expect(sums?.[0]).toBeCloseTo(mean, 5);
+    expect(mean).toBeGreaterThan(2);
+    expect(mean).toBeLessThan(3);
+    program.dispose();
+    disposeAll(s);
+  });
+});
