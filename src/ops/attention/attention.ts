@@ -7,6 +7,8 @@ import { defineOp, run, type OpCase, type OpDefinition } from '../define.ts';
 import { required } from '../gradient.ts';
 import { columns } from '../heads/layout.ts';
 import type { AttentionAttrs } from './attrs.ts';
+import { attentionGradKernel } from './backward.ts';
+import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle, keepAll } from './oracle.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 
@@ -16,6 +18,9 @@ const shapes: readonly (AttentionAttrs & { name: string })[] = [
   { name: 'grouped heads', B: 2, T: 6, n_head: 4, n_kv_head: 2, head_dim: 4, window: 0 },
   { name: 'one kv head, odd head_dim', B: 1, T: 7, n_head: 3, n_kv_head: 1, head_dim: 5, window: 0 },
   { name: 'window', B: 1, T: 9, n_head: 2, n_kv_head: 1, head_dim: 4, window: 3 },
+  { name: 'several tiles', B: 1, T: 70, n_head: 2, n_kv_head: 1, head_dim: 4, window: 0 },
+  { name: 'window over tiles', B: 1, T: 70, n_head: 1, n_kv_head: 1, head_dim: 4, window: 20 },
+  { name: 'several chunks of head_dim', B: 1, T: 6, n_head: 1, n_kv_head: 1, head_dim: 36, window: 0 },
   { name: 'window of one', B: 1, T: 4, n_head: 1, n_kv_head: 1, head_dim: 4, window: 1 },
 ];
 
@@ -26,7 +31,7 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   outputs: ['y', 'lse'],
   oracle: ({ qkv }, a: AttentionAttrs) => attentionOracle(qkv, a, keepAll),
   reference: ({ qkv }, a) => attentionReference(qkv, a),
-  kernel: null,
+  kernel: ({ qkv }, a) => attentionKernel(qkv, a),
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
     from: ['y'],
@@ -44,7 +49,7 @@ export const attention_grad: OpDefinition<'qkv' | 'y' | 'lse' | 'dy', AttentionA
   outputs: ['dqkv'],
   oracle: (inputs, a: AttentionAttrs) => attentionGradOracle(inputs, a, keepAll),
   reference: (inputs, a) => attentionGradReference(inputs, a),
-  kernel: null,
+  kernel: attentionGradKernel,
   gradient: null,
   cases: shapes.map(({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({
     name,
