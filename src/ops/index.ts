@@ -6,6 +6,7 @@ export * from './define.ts';
 export * from './activation/activation.ts';
 export * from './add/add.ts';
 export * from './attention/attention.ts';
+export * from './attention/attention_dropout.ts';
 export * from './attention/attrs.ts';
 export * from './attention_decode/attention_decode.ts';
 export * from './cache_write/cache_write.ts';

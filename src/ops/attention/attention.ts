@@ -35,7 +35,7 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
     from: ['y'],
-    to: { qkv: ({ inputs: { qkv }, outputs: { y, lse }, attrs, dy }) => run(attention_grad, { qkv, y, lse, dy: required(dy.y) }, attrs).dqkv },
+    to: { qkv: ({ inputs: { qkv }, outputs: { y, lse }, attrs, dy }) => run(attentionGrad, { qkv, y, lse, dy: required(dy.y) }, attrs).dqkv },
   },
   cases: shapes.map(({ name, ...attrs }): OpCase<'qkv', AttentionAttrs> => ({
     name, attrs, inputs: (random) => ({ qkv: random.normal([attrs.B * attrs.T, columns(attrs).width]) }),
@@ -43,13 +43,13 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
 });
 
 /** Gradient of `attention`: its input, its outputs and dy -> dqkv as qkv. */
-export const attention_grad: OpDefinition<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs, 'dqkv', never> = defineOp({
+export const attentionGrad: OpDefinition<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs, 'dqkv', never> = defineOp({
   name: 'attention_grad',
   inputs: ['qkv', 'y', 'lse', 'dy'],
   outputs: ['dqkv'],
   oracle: (inputs, a: AttentionAttrs) => attentionGradOracle(inputs, a, keepAll),
   reference: (inputs, a) => attentionGradReference(inputs, a),
-  kernel: attentionGradKernel,
+  kernel: (inputs, a) => attentionGradKernel(inputs, a),
   gradient: null,
   cases: shapes.map(({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({
     name,

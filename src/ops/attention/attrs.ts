@@ -7,3 +7,7 @@ export interface AttentionAttrs extends Heads {
   /** Query i sees keys j with i - window < j <= i (Mistral's sliding window); 0 means all j <= i. */
   window: number;
 }
+
+/** Dropout of the softmax weights: its place in the model and its rate, as in `dropout`. */
+export interface Dropout { site: number; rate: number }
+export type AttentionDropoutAttrs = AttentionAttrs & Dropout;

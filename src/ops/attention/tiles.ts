@@ -4,7 +4,17 @@
  * shared memory in chunks of 32, so that shared memory is 15 KB whatever head_dim is, and fits the 16 KB that WebGPU
  * promises. Strides of 9 vec4 keep the eight threads of a row on different banks.
  */
-import type { Heads } from '../heads/layout.ts';
+import type { Param } from '../../backend/index.ts';
+import { dropThreshold } from '../dropout/mask.ts';
+import type { AttentionAttrs, Dropout } from './attrs.ts';
+
+const random = `
+fn stir(state: u32, word: u32) -> u32 {
+  var h = (state ^ word) * 0x9e3779b1u;
+  h = (h ^ (h >> 15u)) * 0x85ebca77u;
+  h = (h ^ (h >> 13u)) * 0xc2b2ae3du;
+  return h ^ (h >> 16u);
+}`;
 
 export const TILE = 32;
 
@@ -16,12 +26,23 @@ export const chunksOf = (head_dim: number): number => Math.ceil(head_dim / 32);
 /** Rows are read and written as vec4 where head_dim allows it: then every row and head starts at a multiple of four. */
 export const elementOf = (head_dim: number): string => (head_dim % 4 === 0 ? 'vec4f' : 'f32');
 
+/**
+ * Dropout of the weight of (sequence b, head h, query i, key j), as `dropout` draws it: row ((offset + b) n_head + h) T + i,
+ * column j. The arithmetic of stir is that of dropout/mask.ts.
+ */
+const DROP = `
+${random}
+fn drop_site() -> u32 { return stir(stir(stir(0x7e11a21au, u32(rng[0])), u32(rng[1])), p.site); }
+fn drop_row(site: u32, b: u32, h: u32, i: u32) -> u32 { return stir(site, ((u32(rng[2]) + b) * p.n_head + h) * p.T + i); }
+fn kept(row: u32, j: u32) -> f32 { return select(p.kept, 0.0, stir(row, j) < p.threshold); }
+fn kept4(rows: vec4u, j: u32) -> vec4f { return vec4f(kept(rows.x, j), kept(rows.y, j), kept(rows.z, j), kept(rows.w, j)); }`;
+
 /** Shared memory, parameters and the mask. `dims` of the packed rows come from uniforms, head_dim is in the source. */
-export const shared = (head_dim: number, params: number): string => `
+export const shared = (head_dim: number, params: number, drop: boolean): string => `
 const HD = ${head_dim}u;
 const HD4 = ${Math.ceil(head_dim / 4)}u;
 const LOWEST = -3.0e38;
-struct Params { T: u32, n_head: u32, n_kv_head: u32, window: u32, scale: f32 }
+struct Params { T: u32, n_head: u32, n_kv_head: u32, window: u32, scale: f32${drop ? ', site: u32, threshold: u32, kept: f32' : ''} }
 @group(0) @binding(${params}) var<uniform> p: Params;
 var<workgroup> A: array<array<vec4f, 9>, 32>;
 var<workgroup> B: array<array<vec4f, 9>, 32>;
@@ -35,7 +56,8 @@ fn width() -> u32 { return (p.n_head + 2u * p.n_kv_head) * HD; }
 fn k_start() -> u32 { return p.n_head * HD; }
 fn v_start() -> u32 { return (p.n_head + p.n_kv_head) * HD; }
 fn group() -> u32 { return p.n_head / p.n_kv_head; }
-fn y_width() -> u32 { return p.n_head * HD; }`;
+fn y_width() -> u32 { return p.n_head * HD; }
+${drop ? DROP : ''}`;
 
 /** `load_X(row start, vec4 column)`: four values of a row of buffer X, zeros beyond head_dim. */
 export const loader = (buffer: string, head_dim: number): string => (head_dim % 4 === 0
@@ -105,6 +127,10 @@ export const storeRows = (acc: string, buffer: string, head_dim: number, first: 
   ${unroll(chunksOf(head_dim), (c) => `if (${8 * c}u + tx < HD4) { store_${buffer}((b * p.T + row) * ${stride} + ${start}, ${8 * c}u + tx, ${value(`${acc}${i}_${c}`, i)}); }`)}
 } }`);
 
-export const params = (a: Heads & { T: number; window: number }) => [
-  ['u32', a.T], ['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.window], ['f32', 1 / Math.sqrt(a.head_dim)],
-] as const;
+/** The uniforms, with those of dropout where there is one. */
+export function params(a: AttentionAttrs, drop?: Dropout): Param[] {
+  return [
+    ['u32', a.T], ['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.window], ['f32', 1 / Math.sqrt(a.head_dim)],
+    ...(drop ? [['u32', drop.site], ['u32', dropThreshold(drop.rate)], ['f32', 1 / (1 - drop.rate)]] satisfies Param[] : []),
+  ];
+}

@@ -68,7 +68,7 @@ const decodeCase = (name: string, attrs: AttentionDecodeAttrs, positions: readon
  * new token's row already written (`cache_write`), positions int32 [B] of the new tokens -> y [B, n_head head_dim].
  * Rows of the cache after a position are not seen, whatever they hold, as long as it is finite. It has no gradient.
  */
-export const attention_decode: OpDefinition<In, AttentionDecodeAttrs, 'y', never> = defineOp({
+export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y', never> = defineOp({
   name: 'attention_decode',
   inputs: ['qkv', 'cache', 'positions'],
   outputs: ['y'],

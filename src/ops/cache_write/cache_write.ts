@@ -52,7 +52,7 @@ const writeCase = (name: string, B: number, T_max: number, positions: readonly n
  * int32 [B T] (each below T_max, no two of a sequence equal) -> cache. On WebGPU the cache is written in place and comes
  * back itself; elsewhere a new tensor comes back and the caller disposes the old one. It has no gradient.
  */
-export const cache_write: OpDefinition<In, CacheWriteAttrs, 'cache', never> = defineOp({
+export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = defineOp({
   name: 'cache_write',
   inputs: ['cache', 'qkv', 'positions'],
   outputs: ['cache'],

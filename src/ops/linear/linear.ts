@@ -1,6 +1,7 @@
 /** y = x W (+ b), with W stored [in, out] as GPT-2's Conv1D stores it. */
-import { add, matMul, sum } from '@tensorflow/tfjs-core';
-import { defineOp, type GradientContext, type HostTensor, type OpDefinition } from '../define.ts';
+import { add, matMul } from '@tensorflow/tfjs-core';
+import { columnSum } from '../column_sum/column_sum.ts';
+import { defineOp, type GradientContext, type HostTensor, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { product } from '../matmul/matmul.ts';
@@ -40,7 +41,7 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
 });
 
 /** x [N, in], weight [in, out], bias [out] -> y [N, out]. */
-export const linear_bias: OpDefinition<'x' | 'weight' | 'bias', LinearAttrs, 'y', 'x' | 'weight' | 'bias'> = defineOp({
+export const linearBias: OpDefinition<'x' | 'weight' | 'bias', LinearAttrs, 'y', 'x' | 'weight' | 'bias'> = defineOp({
   name: 'linear_bias',
   inputs: ['x', 'weight', 'bias'],
   outputs: ['y'],
@@ -50,7 +51,7 @@ export const linear_bias: OpDefinition<'x' | 'weight' | 'bias', LinearAttrs, 'y'
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: [] },
     from: ['y'],
-    to: { ...gradientTo, bias: ({ dy }) => sum(required(dy.y), 0) },
+    to: { ...gradientTo, bias: ({ dy, into }) => run(columnSum, { x: required(dy.y) }, {}, into.bias && { sum: into.bias }).sum },
   },
   cases: [
     { name: 'odd sizes', inputs: (r) => ({ x: r.normal([5, 7]), weight: r.normal([7, 3]), bias: r.normal([3]) }), attrs: {} },

@@ -47,7 +47,7 @@ function inputReference({ qkv, q_weight, k_weight, dy }: Tensors<InputIn>, a: At
 }
 
 /** Gradient of qkv: inputs of qk_norm and dy -> dx as qkv. */
-export const qk_norm_grad_input: OpDefinition<InputIn, Attrs, 'dx', never> = defineOp({
+export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = defineOp({
   name: 'qk_norm_grad_input',
   inputs: ['qkv', 'q_weight', 'k_weight', 'dy'],
   outputs: ['dx'],
@@ -80,7 +80,7 @@ function weightReference({ qkv, dy }: Tensors<'qkv' | 'dy'>, a: WeightAttrs): Te
 }
 
 /** Gradient of one weight, summed over the rows and the heads of its part: qkv, dy -> dweight [head_dim]. */
-export const qk_norm_grad_weight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight', never> = defineOp({
+export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight', never> = defineOp({
   name: 'qk_norm_grad_weight',
   inputs: ['qkv', 'dy'],
   outputs: ['dweight'],

@@ -7,7 +7,7 @@ import { defineOp, run, type GradientContext, type Hosts, type OpDefinition, typ
 import { required } from '../gradient.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
-import { qk_norm_grad_input, qk_norm_grad_weight } from './gradient.ts';
+import { qkNormGradInput, qkNormGradWeight } from './gradient.ts';
 
 export interface QkNormAttrs extends Heads { eps: number }
 type In = 'qkv' | 'q_weight' | 'k_weight';
@@ -40,11 +40,11 @@ function reference({ qkv, q_weight, k_weight }: Tensors<In>, a: QkNormAttrs): Te
 
 function weightGradient({ inputs: { qkv }, attrs, dy, into: buffers }: GradientContext<In, QkNormAttrs, 'y'>, part: 'q' | 'k'): Tensor {
   const into = buffers[`${part}_weight`];
-  return run(qk_norm_grad_weight, { qkv, dy: required(dy.y) }, { ...attrs, part }, into && { dweight: into }).dweight;
+  return run(qkNormGradWeight, { qkv, dy: required(dy.y) }, { ...attrs, part }, into && { dweight: into }).dweight;
 }
 
 /** qkv packed (heads/layout.ts), q_weight and k_weight [head_dim] -> y as qkv. The weights' gradients add to their buffers. */
-export const qk_norm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
+export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   name: 'qk_norm',
   inputs: ['qkv', 'q_weight', 'k_weight'],
   outputs: ['y'],
@@ -55,7 +55,7 @@ export const qk_norm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
     saves: { inputs: ['qkv', 'q_weight', 'k_weight'], outputs: [] },
     from: ['y'],
     to: {
-      qkv: ({ inputs, attrs, dy }) => run(qk_norm_grad_input, { ...inputs, dy: required(dy.y) }, attrs).dx,
+      qkv: ({ inputs, attrs, dy }) => run(qkNormGradInput, { ...inputs, dy: required(dy.y) }, attrs).dx,
       q_weight: (context) => weightGradient(context, 'q'),
       k_weight: (context) => weightGradient(context, 'k'),
     },

@@ -6,7 +6,7 @@ import { at, dims2, zeros } from '../host.ts';
 export type TakeRowsAttrs = Record<string, never>;
 
 /** x [N, d], rows int32 [M] (each below N; not checked on the GPU) -> y [M, d]. For generation: it has no gradient. */
-export const take_rows: OpDefinition<'x' | 'rows', TakeRowsAttrs, 'y', never> = defineOp({
+export const takeRows: OpDefinition<'x' | 'rows', TakeRowsAttrs, 'y', never> = defineOp({
   name: 'take_rows',
   inputs: ['x', 'rows'],
   outputs: ['y'],
