@@ -75,3 +75,7 @@ export function rawSafetensors(header: string, data: Uint8Array, length = BigInt
   file.set(data, 8 + json.length);
   return file;
 }
+
+/** As codeOf, of a promise. */
+export const codeOfAsync = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(() => { throw new Error('nothing was thrown'); }, (error: unknown) => codeOf(() => { throw error; }));
