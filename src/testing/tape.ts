@@ -12,12 +12,13 @@ registerGradient({
   },
 });
 
-export interface NoTape { missing: string }
+/** Gradients, or the tfjs kernel that has none. */
+export type Tape<D extends string> = { gradients: Tensors<D> } | { missing: string };
 
-/** Gradients of sum(reference x projection) by the inputs `to`, or what tfjs has no gradient for. */
+/** Gradients of sum(reference x projection) by the inputs `to`. To be called in a tidy. */
 export function tapeGradients<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>, to: readonly D[], from: readonly O[], inputs: Tensors<I>, attrs: A, dy: Partial<Tensors<O>>,
-): Record<D, Tensor> | NoTape {
+): Tape<D> {
   const scalar = (...values: Tensor[]): Scalar => {
     const replaced = recordOf(op.inputs, (i) => values[to.findIndex((d) => d === i)] ?? inputs[i]);
     const outputs = op.reference(replaced, attrs);
@@ -26,11 +27,13 @@ export function tapeGradients<I extends string, A, O extends string, D extends I
   };
   try {
     const all = grads(scalar)(to.map((d) => inputs[d]));
-    return recordOf(to, (d) => {
-      const g = all[to.indexOf(d)];
-      if (!g) throw new Error(`The tape gave no gradient for ${d}.`);
-      return g;
-    });
+    return {
+      gradients: recordOf(to, (d) => {
+        const g = all[to.indexOf(d)];
+        if (!g) throw new Error(`The tape gave no gradient for ${d}.`);
+        return g;
+      }),
+    };
   } catch (error) {
     const missing = /gradient function not found for (\w+)/.exec(error instanceof Error ? error.message : '')?.[1];
     if (missing) return { missing };

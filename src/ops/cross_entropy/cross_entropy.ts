@@ -6,7 +6,7 @@
  * The gradient's kernel overwrites the logits in place with their own gradient: nothing may read the logits after it.
  * A row's loss weight comes in through dloss; a row of weight 0 gets a gradient of zeros.
  */
-import { argMax, cast, equal, exp, expandDims, gatherND, logSumExp, mul, range, scatterND, stack, sub, type Tensor } from '@tensorflow/tfjs-core';
+import { argMax, equal, exp, expandDims, gatherND, logSumExp, mul, range, scatterND, stack, sub, type Tensor, where } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type HostTensor, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
@@ -68,7 +68,7 @@ export const crossEntropy = defineOp({
   },
   reference: ({ logits, targets }) => {
     const lse = logSumExp(logits, 1), loss = sub(lse, gatherND(logits, pairs(targets)));
-    return { loss, lse, probability: exp(mul(loss, -1)), correct: cast(equal(argMax(logits, 1), targets), 'float32') };
+    return { loss, lse, probability: exp(mul(loss, -1)), correct: where(equal(argMax(logits, 1), targets), 1, 0) };
   },
   kernel: null,
   gradient: {

@@ -1,0 +1,27 @@
+/** Every operation on every backend, in a real browser. `OPS=name,name` (VITE_OPS) takes a few; nothing is left out otherwise. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBackend } from '../backend/index.ts';
+import { checkOp } from '../testing/check_op.ts';
+import { allOps } from './index.ts';
+
+const skipped: string[] = [];
+let compared = 0;
+
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
+  const gpuErrors: string[] = [];
+  beforeAll(async () => {
+    await startBackend(backend, { lost: (reason) => gpuErrors.push(`device lost: ${reason}`), error: (message) => gpuErrors.push(message) });
+  });
+
+  test.each(allOps().map((op) => [op.name, op] as const))('%s', async (_name, op) => {
+    const tally = await checkOp(op, backend);
+    compared += tally.compared;
+    skipped.push(...tally.skipped);
+    expect([...tally.failures, ...gpuErrors.splice(0)]).toEqual([]);
+    expect(tally.compared).toBeGreaterThan(0);
+  });
+});
+
+afterAll(() => {
+  console.log(`Operations: ${compared} comparisons, ${skipped.length} skipped.${skipped.map((s) => `\n  skipped: ${s}`).join('')}`);
+});
