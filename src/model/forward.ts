@@ -10,7 +10,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
-  add, attention, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linear_bias, matmul, qk_norm, relu2, relu2Glu,
+  add, attention, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearBias, matmul, qkNorm, relu2, relu2Glu,
   rmsNorm, rope, swiglu,
 } from '../ops/index.ts';
 import type { Tape } from './tape.ts';
@@ -66,7 +66,7 @@ export function attentionBranch(f: Forward, layer: number, x: Tensor): Tensor {
   const { tape, model: m } = f, gpt2 = isGpt2(m), at = layerName(m, layer), a = gpt2 ? `${at}.attn` : `${at}.self_attn`;
   const h = norm(f, gpt2 ? `${at}.ln_1` : `${at}.input_layernorm`, x);
   let qkv = project(f, gpt2 ? `${a}.c_attn` : `${a}.qkv_proj`, h);
-  if (m.qk_norm) qkv = tape.apply(qk_norm, { qkv, q_weight: f.weights.get(`${a}.q_norm.weight`), k_weight: f.weights.get(`${a}.k_norm.weight`) }, { ...heads(m), eps: m.norm_eps }).y;
+  if (m.qk_norm) qkv = tape.apply(qkNorm, { qkv, q_weight: f.weights.get(`${a}.q_norm.weight`), k_weight: f.weights.get(`${a}.k_norm.weight`) }, { ...heads(m), eps: m.norm_eps }).y;
   if (f.rotary) qkv = tape.apply(rope, { qkv, positions: f.inputs.get('positions'), table: f.rotary.get('table') }, { ...heads(m), inverse: false }).y;
   const y = (f.attend ?? attend)(f, layer, qkv);
   return drop(f, project(f, gpt2 ? `${a}.c_proj` : `${a}.o_proj`, y), siteOf(layer, SITE.attentionBranch));
@@ -119,7 +119,7 @@ function norm(f: Forward, name: string, x: Tensor): Tensor {
 
 function project(f: Forward, name: string, x: Tensor): Tensor {
   const weight = f.weights.get(`${name}.weight`);
-  return isGpt2(f.model) && f.model.bias ? f.tape.apply(linear_bias, { x, weight, bias: f.weights.get(`${name}.bias`) }, {}).y : f.tape.apply(linear, { x, weight }, {}).y;
+  return isGpt2(f.model) && f.model.bias ? f.tape.apply(linearBias, { x, weight, bias: f.weights.get(`${name}.bias`) }, {}).y : f.tape.apply(linear, { x, weight }, {}).y;
 }
 
 function drop(f: Forward, x: Tensor, site: number): Tensor {

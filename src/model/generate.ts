@@ -5,7 +5,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, copyInPlace, onWebGpu, type Program, readback, Store, submit } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { attention, attention_decode, cache_write, run, take_rows } from '../ops/index.ts';
+import { attention, attentionDecode, cacheWrite, run, takeRows } from '../ops/index.ts';
 import { type Forward, head, hiddenStates } from './forward.ts';
 import { noGradients } from './gradients.ts';
 import { type Choice, sampleToken, type SamplingOptions, uniformAt } from './sampler.ts';
@@ -29,7 +29,7 @@ export class Generator {
     const shape = { n_head: model.n_head, n_kv_head: model.n_kv_head, head_dim: model.head_dim };
     const remember = (f: Forward, layer: number, qkv: Tensor): Tensor => {
       const name = `layer.${layer}`, cache = caches.get(name);
-      const after = run(cache_write, { cache, qkv, positions: f.inputs.get('positions') }, { ...shape, B: 1, T_max: T }).cache;
+      const after = run(cacheWrite, { cache, qkv, positions: f.inputs.get('positions') }, { ...shape, B: 1, T_max: T }).cache;
       if (!onWebGpu()) caches.replace(name, after);
       else if (after !== cache) copyInPlace(cache, after);
       return caches.get(name);
@@ -39,13 +39,13 @@ export class Generator {
         remember(g, layer, qkv);
         return g.tape.apply(attention, { qkv }, { B: 1, T, ...shape, window: model.sliding_window }).y;
       }, T);
-      const x = hiddenStates(f), last = f.tape.apply(take_rows, { x, rows: prompt.get('rows') }, {}).y;
+      const x = hiddenStates(f), last = f.tape.apply(takeRows, { x, rows: prompt.get('rows') }, {}).y;
       return { logits: head(f, last) };
     });
     const decode = await compileProgram('decode', () => {
       const f = forward(token, (g, layer, qkv) => {
         const cache = remember(g, layer, qkv);
-        return g.tape.apply(attention_decode, { qkv, cache, positions: token.get('positions') }, { B: 1, T_max: T, ...shape, window: model.sliding_window }).y;
+        return g.tape.apply(attentionDecode, { qkv, cache, positions: token.get('positions') }, { B: 1, T_max: T, ...shape, window: model.sliding_window }).y;
       }, 1);
       return { logits: head(f, hiddenStates(f)) };
     });
