@@ -1,0 +1,60 @@
+/** The figures that the panel shows about a text. */
+import { bigramLoss, uniformLoss } from './baselines.ts';
+import type { CorpusSplit, Tokenizer, TokenSplit } from './types.ts';
+
+/** As protocol's DataSummary, which this room may not import. */
+export interface TextSummary {
+  name: string; source: string;
+  documents: number; duplicates_removed: number;
+  /** UTF-8 bytes and code points of the documents, duplicates and separators left out. */
+  bytes: number; characters: number;
+  train_documents: number; val_documents: number;
+  train_tokens: number; val_tokens: number;
+  vocab_size: number; tokenizer_kind: string;
+  sample: string;
+  columns: string[];
+  uniform_loss: number; bigram_loss: number | null;
+}
+
+const SAMPLE_LENGTH = 1000;
+
+export function summarize(split: CorpusSplit, tokenizer: Tokenizer, tokens: TokenSplit): TextSummary {
+  const { bytes, characters } = sizes([...split.train, ...split.val]);
+  return {
+    name: split.name, source: split.source,
+    documents: split.train.length + split.val.length, duplicates_removed: split.duplicates_removed,
+    bytes, characters,
+    train_documents: split.train.length, val_documents: split.val.length,
+    train_tokens: tokens.train.length, val_tokens: tokens.val.length,
+    vocab_size: tokenizer.vocab_size, tokenizer_kind: tokenizer.kind,
+    sample: sampleOf(split),
+    columns: split.columns,
+    uniform_loss: uniformLoss(tokenizer.vocab_size),
+    bigram_loss: bigramLoss(tokens, tokenizer.vocab_size),
+  };
+}
+
+function sizes(documents: readonly string[]): { bytes: number; characters: number } {
+  let bytes = 0;
+  let characters = 0;
+  for (const text of documents) {
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      const second = unit >= 0xdc00 && unit < 0xe000;
+      // A surrogate pair is four bytes and one character: two bytes for each half.
+      bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3;
+      if (!second) characters++;
+    }
+  }
+  return { bytes, characters };
+}
+
+/** The first training documents, up to SAMPLE_LENGTH characters. */
+function sampleOf({ train, separator }: CorpusSplit): string {
+  let sample = '';
+  for (const text of train) {
+    if (sample.length >= SAMPLE_LENGTH) break;
+    sample += (sample === '' ? '' : separator) + text.slice(0, SAMPLE_LENGTH);
+  }
+  return [...sample].slice(0, SAMPLE_LENGTH).join('');
+}
