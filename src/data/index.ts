@@ -14,5 +14,7 @@ export { trainBpe, type BpeTrainOptions, type TrainProgress } from './tokenizer/
 export { byteTokenizer } from './tokenizer/byte.ts';
 export { charTokenizer, trainChar } from './tokenizer/char.ts';
 export { makeTokenizer, type MakeTokenizerOptions } from './tokenizer/index.ts';
+export { importTokenizer } from './tokenizer/imported.ts';
+export { tokenizerFromJson } from './tokenizer/read.ts';
 export { TokenStream } from './tokenizer/utf8.ts';
 export type * from './types.ts';

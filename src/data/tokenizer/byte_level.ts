@@ -28,16 +28,8 @@ export function bytesToEntry(bytes: Uint8Array): string {
   return entry;
 }
 
-/** Bytes of a vocabulary entry, or null where a character of it stands for no byte. */
-export function entryToBytes(entry: string): Uint8Array | null {
-  const bytes = new Uint8Array(entry.length);
-  for (let i = 0; i < entry.length; i++) {
-    const byte = BYTE_OF_POINT[entry.charCodeAt(i)] ?? -1;
-    if (byte < 0) return null;
-    bytes[i] = byte;
-  }
-  return bytes;
-}
+/** The byte that a character of a vocabulary entry stands for, or -1. */
+export const byteOfPoint = (point: number): number => BYTE_OF_POINT[point] ?? -1;
 
 /** Pieces between occurrences of the end-of-text string, which the callers turn into its id. */
 export function splitAtEndOfText(text: string): string[] {

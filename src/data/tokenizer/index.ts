@@ -5,8 +5,11 @@ import { trainBpeTokenizer } from './bpe.ts';
 import type { TrainProgress } from './bpe_trainer.ts';
 import { byteTokenizer } from './byte.ts';
 import { trainChar } from './char.ts';
+import { importTokenizer } from './imported.ts';
 
 export interface MakeTokenizerOptions {
+  /** The file of an imported tokenizer: bytes, text or parsed. */
+  tokenizer_json?: unknown;
   onProgress?: (progress: TrainProgress) => void;
   signal?: AbortSignal;
 }
@@ -21,9 +24,12 @@ export async function makeTokenizer(config: TokenizerConfig, split: CorpusSplit,
   switch (config.kind) {
     case 'char': return trainChar([...split.train, ...split.val, split.separator]);
     case 'byte': return byteTokenizer();
-    case 'bpe': return trainBpeTokenizer(split.train, { vocab_size: config.vocab_size, ...options });
-    case 'imported':
-      throw new DataError('tokenizer_unsupported', `The tokenizer "${config.kind}" is not there yet.`, 'Choose characters or bytes.');
+    case 'bpe': return trainBpeTokenizer(split.train, { vocab_size: config.vocab_size, onProgress: options.onProgress, signal: options.signal });
+    case 'imported': return importTokenizer(options.tokenizer_json ?? missing());
     default: return config.kind satisfies never;
   }
+}
+
+function missing(): never {
+  throw new DataError('tokenizer_missing', 'There is no tokenizer.json to import.', 'Choose a tokenizer.json, or another tokenizer.');
 }
