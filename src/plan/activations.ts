@@ -19,14 +19,14 @@ export function keptByBlock(m: ResolvedModel): Activation[] {
   if (m.layout === 'gpt2') return [...common, { name: 'feed-forward before and after the activation', values: 2 * f }];
   return [
     ...common,
-    { name: 'rotated queries and keys', values: q + kv },
-    ...(m.qk_norm ? [{ name: 'queries and keys before their norm', values: q + kv }] : []),
+    // RoPE turns in a new tensor and lets go of the old one; QK-norm's gradient needs what came in.
+    ...(m.qk_norm ? [{ name: 'queries, keys, values before their norm', values: q + 2 * kv }] : []),
     { name: 'gate, up and their product', values: 3 * f },
   ];
 }
 
-/** Kept once: the last norm's input and output, and its statistics. */
-export const keptByModel = (m: ResolvedModel): Activation[] => [{ name: 'final norm', values: 2 * m.n_embd + 2 }];
+/** Kept once: the last norm's input and output, its statistics, and what cross-entropy says of each token. */
+export const keptByModel = (m: ResolvedModel): Activation[] => [{ name: 'final norm', values: 2 * m.n_embd + 2 }, { name: 'loss, log-sum-exp, probability, correctness', values: 4 }];
 
 /** Live at the peak of one block's backward pass, besides what is kept: gradients of activations. */
 export function transientOfBlock(m: ResolvedModel): Activation[] {
@@ -37,5 +37,8 @@ export function transientOfBlock(m: ResolvedModel): Activation[] {
     { name: 'gradients inside the branch', values: Math.max(feedForward, attention) },
   ];
 }
+
+/** Inputs: six values a token (ids, targets, positions, weights, and the orders in which the embeddings' gradients add up), and where each id and each position starts in its order. */
+export const inputValues = (m: ResolvedModel, tokens: number): number => 6 * tokens + m.vocab_size + m.block_size + 6;
 
 export const valuesOf = (list: readonly Activation[]): number => list.reduce((sum, a) => sum + a.values, 0);

@@ -1,6 +1,6 @@
 /** Bytes by kind that training holds on WebGPU: float32 throughout, parameters in flat buffers, activations in one arena. */
 import type { ResolvedModel, RunConfig, TrainingConfig } from '../config/index.ts';
-import { keptByBlock, keptByModel, transientOfBlock, valuesOf } from './activations.ts';
+import { inputValues, keptByBlock, keptByModel, transientOfBlock, valuesOf } from './activations.ts';
 import { blockMatrixParameters, countParameters } from './parameters.ts';
 
 export interface MemoryPlan {
@@ -11,7 +11,7 @@ export interface MemoryPlan {
   activations: number;
   /** Logits, which their own gradient overwrites: there is one copy. */
   logits: number;
-  /** Ids, targets, weights and positions: one slot to compute from and the whole step's upload. */
+  /** Ids, targets, weights, positions and their orders, of one micro-batch. */
   inputs: number;
   /** Keys and values of generation. */
   cache: number;
@@ -36,7 +36,7 @@ export function planMemory(m: ResolvedModel, config: RunConfig): MemoryPlan {
     optimizer: Math.round(weights * momentsPerParameter(m, training)),
     activations,
     logits,
-    inputs: 4 * FLOAT * rows * (1 + training.gradient_accumulation_steps),
+    inputs: FLOAT * inputValues(m, rows),
     cache: config.sampling.sample_interval > 0 ? FLOAT * 2 * m.n_layer * m.block_size * m.n_kv_head * m.head_dim : 0,
   };
   return { ...plan, total: Object.values(plan).reduce((a, b) => a + b, 0) };
