@@ -19,7 +19,7 @@ export const PRESETS: readonly Preset[] = [
     model: { layout: 'gpt2', n_layer: 2, n_head: 4, n_embd: 64, block_size: 16 },
     training: {
       optimizer: 'adamw', learning_rate: 4e-3, min_lr: 4e-4, lr_schedule: 'cosine', warmup_iters: 20, batch_size: 32,
-      beta2: 0.99, weight_decay: 0.1, max_iters: 600, eval_interval: 50, eval_iters: 10,
+      beta2: 0.99, weight_decay: 0.1, max_iters: 400, eval_interval: 50, eval_iters: 10,
     },
     sampling: { sample_interval: 50, max_new_tokens: 48, temperature: 0.8 },
     runtime: { autosave_interval: 200 },

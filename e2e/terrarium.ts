@@ -1,0 +1,81 @@
+/** The page as the journeys use it: by roles and labels, as a person or a screen reader finds things. */
+import { readFile } from 'node:fs/promises';
+import { expect, type Locator, type Page } from '@playwright/test';
+import type { HeadlessStatus, MetricRecord } from '../src/protocol/index.ts';
+
+/** One layer of width 16: small enough for WebGPU in software. */
+export const TINY = {
+  'model.n_layer': 1, 'model.n_head': 2, 'model.n_embd': 16, 'model.block_size': 16, 'training.batch_size': 4, 'training.max_iters': 40,
+  'training.warmup_iters': 5, 'training.eval_interval': 10, 'training.eval_iters': 2, 'sampling.sample_interval': 0, 'sampling.max_new_tokens': 8,
+  'runtime.autosave_interval': 0, 'runtime.backend': 'wasm',
+} as const;
+
+export type Query = Record<string, string | number | boolean>;
+export const addressOf = (query: Query): string => `./?${new URLSearchParams(Object.entries({ v: 1, ...query }).map(([k, v]) => [k, String(v)])).toString()}`;
+
+export class Terrarium {
+  readonly sentence: Locator;
+  readonly controls: Locator;
+  readonly alert: Locator;
+
+  constructor(readonly page: Page) {
+    this.sentence = page.getByTestId('state-sentence');
+    this.controls = page.getByRole('group', { name: 'Training' });
+    this.alert = page.getByRole('alert');
+  }
+
+  async open(query: Query = {}): Promise<this> {
+    await this.page.goto(addressOf(query));
+    await expect(this.sentence).toBeVisible();
+    return this;
+  }
+
+  button(name: string): Locator { return this.controls.getByRole('button', { name, exact: true }); }
+  async train(): Promise<void> { await this.button('Train').click(); }
+  async pause(): Promise<void> {
+    await this.button('Pause').click();
+    await expect(this.sentence).toContainText('Paused');
+  }
+  async done(timeout = 120_000): Promise<void> { await expect(this.sentence).toContainText(/^Done/, { timeout }); }
+
+  /** The step that the sentence names. */
+  async step(): Promise<number> {
+    const match = /Step ([\d,]+) of/.exec((await this.sentence.textContent()) ?? '');
+    return match ? Number(match[1]?.replaceAll(',', '')) : 0;
+  }
+  async untilStep(step: number, timeout = 120_000): Promise<void> {
+    await expect.poll(() => this.step(), { timeout }).toBeGreaterThanOrEqual(step);
+  }
+
+  async menu(item: string): Promise<void> {
+    await this.page.getByRole('button', { name: 'Menu' }).click();
+    await this.page.getByRole('menuitem', { name: item }).click();
+  }
+  /** Chooses an item of the menu that downloads a file, and gives its bytes. */
+  async download(item: string): Promise<{ name: string; bytes: Buffer }> {
+    const waiting = this.page.waitForEvent('download', { timeout: 60_000 });
+    await this.menu(item);
+    const file = await waiting;
+    return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+  }
+  /** Everything measured in this run, as "Metrics as JSON lines" gives it. */
+  async metrics(): Promise<MetricRecord[]> {
+    const { bytes } = await this.download('Metrics as JSON lines');
+    return bytes.toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as MetricRecord);
+  }
+}
+
+/** Column of a metric by step. */
+export const column = (records: readonly MetricRecord[], name: string): Map<number, number> =>
+  new Map(records.flatMap((r) => { const value = r[name]; return value === undefined ? [] : [[r.step, value] as const]; }));
+
+/** The hook of `?headless=1`. */
+export const status = (page: Page): Promise<HeadlessStatus> => page.evaluate(() => {
+  if (!window.terrarium) throw new Error('The page has no headless hook.');
+  return window.terrarium.status();
+});
+export const records = (page: Page): Promise<MetricRecord[]> => page.evaluate(() => {
+  const all: MetricRecord[] = [];
+  window.terrarium?.onRecord((r) => all.push(r))();
+  return all;
+});
