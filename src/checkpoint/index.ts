@@ -5,3 +5,4 @@ export type { TokenizerSource } from './tokenizer_files.ts';
 export { openRunStore } from './store/open_store.ts';
 export { RunStore, type StoredRun, type StorageUse } from './store/run_store.ts';
 export type { OpenRun, LoadedCheckpoint, SavedText } from './store/open_run.ts';
+export { zipFolder, unzipFolder } from './zip.ts';
