@@ -22,6 +22,7 @@ export class Store {
   private readonly buffers: GPUBuffer[] = [];
   /** Flat views, one a buffer; empty where the backend has no flat buffers. Padding between tensors is zero and stays zero. */
   readonly chunks: Chunk[] = [];
+  private readonly flats = new Map<string, Tensor>();
 
   constructor(readonly label: string, readonly specs: readonly Spec[]) {
     if (onWebGpu()) this.allocate();
@@ -72,6 +73,21 @@ export class Store {
     return { chunk: at.chunk, offset: at.offset / 4 };
   }
 
+  /**
+   * Consecutive tensors of one chunk, from `first` to `last`, as one flat view with the padding between them: what a
+   * kernel takes that runs over a part of a store. Belongs to the store. WebGPU alone.
+   */
+  flat(first: string, last: string): Tensor {
+    const key = JSON.stringify([first, last]), known = this.flats.get(key);
+    if (known) return known;
+    const from = this.rangeOf(this.spec(first)), to = this.rangeOf(this.spec(last)), size = to.offset + to.size - from.offset;
+    if (from.buffer !== to.buffer || size <= 0) throw new Error(`${first} to ${last} of ${this.label} is not one stretch.`);
+    const t = outOfTidy(() => placeholder(webgpu().backend, [size / 4], 'float32'));
+    bindRange(webgpu().backend, t.dataId, { buffer: from.buffer, offset: from.offset, size });
+    this.flats.set(key, t);
+    return t;
+  }
+
   get names(): string[] { return this.specs.map((s) => s.name); }
   get bytes(): number { return this.buffers.reduce((n, b) => n + b.size, 0) || this.specs.reduce((n, s) => n + 4 * sizeOf(s.shape), 0); }
 
@@ -112,6 +128,7 @@ export class Store {
   dispose(): void {
     dispose([...this.tensors.values()]);
     dispose(this.chunks.map((c) => c.tensor));
+    dispose([...this.flats.values()]);
     for (const b of this.buffers) b.destroy();
   }
 }

@@ -124,6 +124,9 @@ export function withReferences<T>(fn: () => T): T {
   try { return fn(); } finally { referenceOnly = before; }
 }
 
+/** Whether `run` takes kernels now. */
+export const kernelsInUse = (): boolean => !referenceOnly && backendHasKernels();
+
 /**
  * Runs an operation on the present backend: the kernel on WebGPU, the reference elsewhere. `into` names outputs that
  * are added to an existing buffer (in place; WebGPU only), which is then what comes back for them.
@@ -131,7 +134,7 @@ export function withReferences<T>(fn: () => T): T {
 export function run<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>, inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>> = {},
 ): Tensors<O> {
-  if (op.kernel && !referenceOnly && backendHasKernels()) {
+  if (op.kernel && kernelsInUse()) {
     const direct: Partial<Tensors<O>> = {};
     for (const o of op.outputs) if (into[o] && op.accumulates?.includes(o)) direct[o] = into[o];
     return addTo(op.kernel(inputs, attrs, direct), into, direct);

@@ -25,3 +25,7 @@ export * from './qk_norm/qk_norm.ts';
 export * from './rms_norm/rms_norm.ts';
 export * from './rope/rope.ts';
 export * from './take_rows/take_rows.ts';
+export * from './optimizer_update/adam_update.ts';
+export * from './optimizer_update/grad_norm.ts';
+export * from './optimizer_update/sgd_update.ts';
+export { clipFactor, scalarAt, type ScalarName, SCALARS, type UpdateAttrs } from './optimizer_update/update.ts';

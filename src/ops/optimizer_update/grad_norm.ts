@@ -1,0 +1,38 @@
+/** The length of a flat gradient, in two dispatches: always summed in the same order, so that a run repeats itself. */
+import { sqrt, square, sum, type Tensor } from '@tensorflow/tfjs-core';
+import { dispatch, output } from '../../backend/index.ts';
+import { defineOp } from '../define.ts';
+import { zeros } from '../host.ts';
+import code from './grad_norm.wgsl?raw';
+import { WORKGROUP } from './update.ts';
+
+/** Workgroups of the first dispatch at most; the second sums what they leave in one. */
+const MAX_PARTS = 256;
+
+function kernel({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
+  const parts = Math.max(1, Math.min(MAX_PARTS, Math.ceil(x.size / WORKGROUP))), sums = output([parts]), norm = output([]);
+  dispatch({ name: 'grad_norm', code, writes: [sums], reads: [x], params: [['u32', x.size], ['u32', 0]], workgroups: [parts, 1, 1] });
+  dispatch({ name: 'grad_norm', code, writes: [norm], reads: [sums], params: [['u32', parts], ['u32', 1]], workgroups: [1, 1, 1] });
+  sums.dispose();
+  return { norm };
+}
+
+/** x [n] -> norm, a scalar: sqrt(sum of x^2). */
+export const grad_norm = defineOp({
+  name: 'grad_norm',
+  inputs: ['x'],
+  outputs: ['norm'],
+  oracle: ({ x }, _: object) => {
+    const norm = zeros([]);
+    norm.data[0] = Math.sqrt(x.data.reduce((s, v) => s + v * v, 0));
+    return { norm };
+  },
+  reference: ({ x }) => ({ norm: sqrt(sum(square(x))) }),
+  kernel,
+  gradient: null,
+  cases: [
+    { name: 'one value', attrs: {}, inputs: (r) => ({ x: r.values([1], [-3]) }) },
+    { name: 'odd length', attrs: {}, inputs: (r) => ({ x: r.normal([700], 0.01) }) },
+    { name: 'more than one round', attrs: {}, inputs: (r) => ({ x: r.normal([256 * 256 + 1000]) }) },
+  ],
+});

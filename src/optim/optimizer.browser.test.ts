@@ -1,0 +1,156 @@
+/** Every optimizer on every backend against PyTorch's algorithms in float64, and the kernels against the plain chain. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { compileProgram, gpuMemory, onWebGpu, readback, setProgramMode, startBackend, Store, submit, tensorCount, type Values } from '../backend/index.ts';
+import { defaultConfig, type TrainingConfig } from '../config/index.ts';
+import { withReferences } from '../ops/index.ts';
+import { expectClose } from '../testing/expect_close.ts';
+import type { OptimizedParameter } from './describe.ts';
+import { packedColumns } from './muon.ts';
+import { createOptimizer } from './optimizer.ts';
+import * as torch from './torch_oracle.ts';
+
+const parameter = (name: string, shape: readonly number[], kind: OptimizedParameter['kind'], cuts: readonly number[] = []): OptimizedParameter => {
+  const ends = [...cuts, shape[shape.length - 1] ?? 1];
+  return { name, shape, kind, decay: shape.length > 1, parts: ends.map((end, i) => ({ start: ends[i - 1] ?? 0, end })) };
+};
+/** Odd sizes, matrices first, as src/model lists them; the head comes after the hidden matrices. */
+const PARAMETERS: readonly OptimizedParameter[] = [
+  parameter('wte', [7, 6], 'embedding'), parameter('h.attn.c_attn.weight', [6, 18], 'matrix'), parameter('gate_up', [6, 20], 'matrix', [10]),
+  parameter('down', [10, 6], 'matrix'), parameter('lm_head', [11, 6], 'head'), parameter('norm', [6], 'norm'), parameter('c_attn.bias', [18], 'bias'),
+];
+const STEPS = 4;
+const sizeOf = (p: OptimizedParameter): number => p.shape.reduce((a, b) => a * b, 1);
+const wave = (n: number, phase: number, size: number): Float32Array => Float32Array.from({ length: n }, (_v, i) => size * Math.sin(1.3 * i * i + 2.1 * i + phase));
+const startOf = (p: OptimizedParameter, i: number): Float32Array => wave(sizeOf(p), 10 * i, 0.8);
+/** Norms from far below the clip (0.1) to far above it. */
+const gradientOf = (p: OptimizedParameter, i: number, step: number): Float32Array => wave(sizeOf(p), 10 * i + 3 * step + 1, [0.5, 0.002, 0.02, 3][step] ?? 1);
+
+const CASES: Record<string, Partial<TrainingConfig>> = {
+  'adamw': { optimizer: 'adamw' },
+  'adamw without clipping or decay': { optimizer: 'adamw', grad_clip: 0, weight_decay: 0, epsilon: 1e-3 },
+  'adam': { optimizer: 'adam', beta2: 0.999 },
+  'sgd with momentum': { optimizer: 'sgd', learning_rate: 0.1 },
+  'sgd': { optimizer: 'sgd', momentum: 0, learning_rate: 0.1 },
+  'muon': { optimizer: 'muon', momentum: 0.95 },
+};
+const trainingOf = (changes: Partial<TrainingConfig>): TrainingConfig => ({ ...defaultConfig().training, learning_rate: 0.01, weight_decay: 0.1, grad_clip: 1, ...changes });
+const rateAt = (t: TrainingConfig, step: number): number => t.learning_rate * (1 - 0.1 * step);
+
+type Result = { norms: number[]; values: Map<string, ArrayLike<number>> };
+
+/** The same steps in float64. */
+function expected(t: TrainingConfig): Result {
+  const values = new Map<string, Float64Array>(), adam = new Map<string, torch.AdamState>(), norms: number[] = [];
+  PARAMETERS.forEach((p, i) => {
+    values.set(p.name, Float64Array.from(startOf(p, i)));
+    const isMuon = t.optimizer === 'muon' && p.kind === 'matrix';
+    if (!isMuon && t.optimizer !== 'sgd') {
+      const s = torch.adamState(sizeOf(p));
+      adam.set(p.name, s);
+      values.set(`exp_avg.${p.name}`, s.exp_avg).set(`exp_avg_sq.${p.name}`, s.exp_avg_sq);
+    } else if (isMuon || t.momentum > 0) values.set(`momentum_buffer.${p.name}`, new Float64Array(sizeOf(p)));
+  });
+  for (let step = 0; step < STEPS; step++) {
+    const gradients = PARAMETERS.map((p, i) => Float64Array.from(gradientOf(p, i, step)));
+    norms.push(torch.clipGradNorm(gradients, t.grad_clip));
+    PARAMETERS.forEach((p, i) => moveOne(t, p, rateAt(t, step), gradients[i] ?? new Float64Array(), values, adam.get(p.name)));
+  }
+  return { norms, values };
+}
+
+function moveOne(t: TrainingConfig, p: OptimizedParameter, lr: number, g: Float64Array, values: Map<string, Float64Array>, adam?: torch.AdamState): void {
+  const value = values.get(p.name) ?? new Float64Array(), buffer = values.get(`momentum_buffer.${p.name}`), weight_decay = p.decay ? t.weight_decay : 0;
+  if (adam) torch.adam(value, g, adam, { lr, beta1: t.beta1, beta2: t.beta2, eps: t.epsilon, weight_decay, decoupled: t.optimizer !== 'adam' });
+  else if (t.optimizer === 'sgd') torch.sgd(value, g, buffer ?? new Float64Array(g.length), { lr, momentum: t.momentum, weight_decay });
+  else {
+    const [rows = 0, columns = 0] = p.shape, whole = (data: Float64Array): torch.Matrix => ({ rows, columns, data }), muonRate = (t.muon_learning_rate * lr) / t.learning_rate;
+    for (const { start, end } of packedColumns(p)) {
+      // PyTorch's matrices are [out, in].
+      const cut = (data: Float64Array): torch.Matrix => torch.transposed(torch.columnsOf(whole(data), start, end));
+      const part = cut(value), b = cut(buffer ?? new Float64Array()), back = (m: torch.Matrix, into: Float64Array): void => {
+        const t2 = torch.transposed(m);
+        t2.data.forEach((v, i) => { into[Math.floor(i / t2.columns) * columns + start + (i % t2.columns)] = v; });
+      };
+      torch.muon(part, cut(g), b, { lr: muonRate, momentum: t.momentum, weight_decay });
+      back(part, value);
+      if (buffer) back(b, buffer);
+    }
+  }
+}
+
+/** The steps on the present backend. */
+async function actual(t: TrainingConfig, plain = false): Promise<Result & { gradientsLeft: number; tensors: number[]; dispatches: number | null }> {
+  const specs = PARAMETERS.map((p) => ({ name: p.name, shape: p.shape }));
+  const parameters = new Store('parameters', specs), gradients = new Store('gradients', specs), optimizer = createOptimizer(t, PARAMETERS);
+  PARAMETERS.forEach((p, i) => parameters.write(p.name, startOf(p, i)));
+  const update = () => optimizer.update(parameters, gradients);
+  // Where there are no programs the function runs at each step, so references are chosen inside it.
+  const program = await compileProgram('update', () => (plain ? withReferences(update) : update()));
+  const norms: number[] = [], tensors: number[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    PARAMETERS.forEach((p, i) => gradients.write(p.name, gradientOf(p, i, step)));
+    optimizer.prepare(step, rateAt(t, step));
+    submit([program]);
+    norms.push((await readback([program.outputs.grad_norm]))[0]?.[0] ?? NaN);
+    tensors.push(tensorCount());
+  }
+  const values = new Map<string, Values>([...await parameters.read(), ...await optimizer.read()]);
+  const gradientsLeft = Math.max(...[...(await gradients.read()).values()].flatMap((g) => [...g].map(Math.abs)));
+  const { dispatches } = program;
+  program.dispose();
+  for (const d of [parameters, gradients, optimizer]) d.dispose();
+  return { norms, values, gradientsLeft, tensors, dispatches };
+}
+
+function compare(got: Result, want: Result, tolerance: { atol: number; rtol: number }): void {
+  expect([...got.values.keys()].sort()).toEqual([...want.values.keys()].sort());
+  expectClose(got.norms, want.norms, { atol: 0, rtol: 1e-5 }, 'gradient norms');
+  for (const [name, values] of want.values) expectClose(got.values.get(name) ?? [], values, tolerance, name);
+}
+
+/** Newton-Schulz multiplies small singular values by up to 3.4445 a step, five times, and rounding with them. */
+const toleranceOf = (name: string): { atol: number; rtol: number } => (name === 'muon' ? { atol: 1e-5, rtol: 1e-4 } : { atol: 2e-6, rtol: 1e-5 });
+
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
+  afterEach(() => setProgramMode('replay'));
+
+  it.each(Object.entries(CASES))('%s equals PyTorch\'s algorithm', async (name, changes) => {
+    await startBackend(backend);
+    const t = trainingOf(changes), want = expected(t), before = { tensors: tensorCount(), bytes: gpuMemory().allocated };
+    for (const way of onWebGpu() ? ['replay', 'op by op', 'plain'] : ['plain']) {
+      setProgramMode(way === 'op by op' ? 'op_by_op' : 'replay');
+      const got = await actual(t, way === 'plain');
+      compare(got, want, toleranceOf(name));
+      expect(got.gradientsLeft).toBe(0);
+      expect(new Set(got.tensors).size).toBe(1);
+      expect(tensorCount()).toBe(before.tensors);
+      // Two dispatches for the norm and one for everything else, where the whole chain has a kernel.
+      if (way === 'replay' && name !== 'muon' && name !== 'sgd') { expect(got.dispatches).toBe(3); expect(gpuMemory().allocated).toBe(before.bytes); }
+    }
+  });
+});
+
+describe('on WebGPU', () => {
+  it('replayed and op by op are equal bit for bit', async () => {
+    await startBackend('webgpu');
+    for (const changes of [CASES.adamw, CASES.muon, CASES['sgd with momentum']]) {
+      const t = trainingOf(changes ?? {}), replayed = await actual(t);
+      setProgramMode('op_by_op');
+      const direct = await actual(t);
+      setProgramMode('replay');
+      expect(direct.norms).toEqual(replayed.norms);
+      expect([...direct.values]).toEqual([...replayed.values]);
+    }
+  });
+
+  it('Muon keeps two moments of what is not a hidden matrix, and one of what is', async () => {
+    await startBackend('webgpu');
+    const optimizer = createOptimizer(trainingOf({ optimizer: 'muon' }), PARAMETERS);
+    expect(optimizer.state.flatMap((s) => s.names)).toEqual([
+      ...['exp_avg', 'exp_avg_sq'].flatMap((m) => ['wte', 'lm_head', 'norm', 'c_attn.bias'].map((n) => `${m}.${n}`)),
+      ...['h.attn.c_attn.weight', 'gate_up', 'down'].map((n) => `momentum_buffer.${n}`),
+    ]);
+    expect(() => optimizer.write('exp_avg.down', new Float32Array(60))).toThrow('keeps no exp_avg.down');
+    optimizer.dispose();
+  });
+});
