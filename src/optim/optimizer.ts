@@ -9,12 +9,17 @@ import { globalNorm, updatePlainly, zeroGradients } from './plain.ts';
 import { scalarStore, writeScalars } from './scalars.ts';
 import type { UpdateStores } from './stores.ts';
 
+/** What an optimizer remembers, to be read and written as one Store would be: `exp_avg.NAME` and so on, for each parameter NAME. */
+export interface OptimizerState {
+  readonly names: readonly string[];
+  readonly bytes: number;
+  read(): Promise<Map<string, Values>>;
+  write(name: string, values: Values): void;
+}
+
 export interface Optimizer {
   readonly chain: readonly Transform[];
-  /** One Store a moment that the chain keeps, with tensors `exp_avg.NAME`, `exp_avg_sq.NAME` or `momentum_buffer.NAME`. */
-  readonly state: readonly Store[];
-  /** Bytes of the state. */
-  readonly stateBytes: number;
+  readonly state: OptimizerState;
   /** Writes what changes from step to step, before the update is submitted. `step` counts from 0. */
   prepare(step: number, learning_rate: number): void;
   /**
@@ -22,10 +27,6 @@ export interface Optimizer {
    * add to them. Called inside a program. Returns the norm of all gradients before clipping, a scalar.
    */
   update(parameters: Store, gradients: Store): { grad_norm: Tensor };
-  /** State by name. */
-  read(): Promise<Map<string, Values>>;
-  /** Puts a saved moment back. Throws where the optimizer keeps no such thing. */
-  write(name: string, values: Values): void;
   dispose(): void;
 }
 
@@ -37,18 +38,24 @@ export function createOptimizer(training: TrainingConfig, parameters: readonly O
     if (kept.length > 0) state[moment] = new Store(moment, kept.map((p) => ({ name: `${moment}.${p.name}`, shape: p.shape })));
   }
   const stores = MOMENTS.flatMap((m) => state[m] ?? []);
-  const ownerOf = (name: string): Store => {
-    const store = stores.find((s) => s.names.includes(name));
-    if (!store) throw new Error(`The optimizer keeps no ${name}: the saved run used another optimizer. Start with fresh moments, or choose that one.`);
-    return store;
-  };
   return {
-    chain, state: stores, stateBytes: stores.reduce((n, s) => n + s.bytes, 0),
+    chain, state: joined(stores),
     prepare: (step, learning_rate) => writeScalars(scalars, training, step, learning_rate),
     update: (weights, gradients) => ({ grad_norm: update(chain, parameters, { parameters: weights, gradients, state, scalars }) }),
-    async read() { return new Map((await Promise.all(stores.map((s) => s.read()))).flatMap((values) => [...values])); },
-    write: (name, values) => ownerOf(name).write(name, values),
     dispose: () => { for (const s of [...stores, scalars]) s.dispose(); },
+  };
+}
+
+/** One Store a moment, so that each is a flat buffer laid out as the parameters are; together they read as one. */
+function joined(stores: readonly Store[]): OptimizerState {
+  return {
+    names: stores.flatMap((s) => s.names), bytes: stores.reduce((n, s) => n + s.bytes, 0),
+    async read() { return new Map((await Promise.all(stores.map((s) => s.read()))).flatMap((values) => [...values])); },
+    write(name, values) {
+      const store = stores.find((s) => s.names.includes(name));
+      if (!store) throw new Error(`This optimizer keeps no ${name}.`);
+      store.write(name, values);
+    },
   };
 }
 
