@@ -8,6 +8,7 @@ import { defineOp, type GradientContext, type HostTensor, perNode, run } from '.
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { type Activation, gelu as geluFunction, relu2 as relu2Function } from './functions.ts';
+import { activationGradKernel, activationKernel } from './kernels.ts';
 
 function map(x: HostTensor, bias: HostTensor | null, f: (u: number, i: number) => number): HostTensor {
   const [n, d] = dims2(x.shape), y = zeros([n, d]);
@@ -23,7 +24,7 @@ const defineBiasGrad = (name: string, f: Activation) => defineOp({
   outputs: ['dx'],
   oracle: ({ x, bias, dy }, _: object) => ({ dx: map(x, bias, (u, i) => at(dy, i) * f.derivative(u)) }),
   reference: ({ x, bias, dy }) => ({ dx: mul(dy, f.tensorDerivative(add(x, bias))) }),
-  kernel: null,
+  kernel: ({ x, bias, dy }) => ({ dx: activationGradKernel(f, x, bias, dy) }),
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => ({ x: r.normal([n, d], 2), bias: r.normal([d]), dy: r.normal([n, d]) }) })),
 });
@@ -35,7 +36,7 @@ const defineGrad = (name: string, f: Activation) => defineOp({
   outputs: ['dx'],
   oracle: ({ x, dy }, _: object) => ({ dx: map(x, null, (u, i) => at(dy, i) * f.derivative(u)) }),
   reference: ({ x, dy }) => ({ dx: mul(dy, f.tensorDerivative(x)) }),
-  kernel: null,
+  kernel: ({ x, dy }) => ({ dx: activationGradKernel(f, x, null, dy) }),
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => ({ x: r.normal([n, d], 2), dy: r.normal([n, d]) }) })),
 });
@@ -50,7 +51,7 @@ function defineWithBias(name: string, f: Activation) {
     outputs: ['y'],
     oracle: ({ x, bias }, _: object) => ({ y: map(x, bias, f.value) }),
     reference: ({ x, bias }) => ({ y: f.tensor(add(x, bias)) }),
-    kernel: null,
+    kernel: ({ x, bias }) => ({ y: activationKernel(f, x, bias) }),
     gradient: {
       saves: { inputs: ['x', 'bias'], outputs: [] },
       from: ['y'],
@@ -68,7 +69,7 @@ function defineWithout(name: string, f: Activation) {
     outputs: ['y'],
     oracle: ({ x }, _: object) => ({ y: map(x, null, f.value) }),
     reference: ({ x }) => ({ y: f.tensor(x) }),
-    kernel: null,
+    kernel: ({ x }) => ({ y: activationKernel(f, x, null) }),
     gradient: {
       saves: { inputs: ['x'], outputs: [] },
       from: ['y'],

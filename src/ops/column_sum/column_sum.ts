@@ -2,6 +2,7 @@
 import { sum } from '@tensorflow/tfjs-core';
 import { defineOp } from '../define.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { columnSumKernel } from './kernels.ts';
 
 /** x [N, d] -> sum [d]. */
 export const columnSum = defineOp({
@@ -14,7 +15,7 @@ export const columnSum = defineOp({
     return { sum: total };
   },
   reference: ({ x }) => ({ sum: sum(x, 0) }),
-  kernel: null,
+  kernel: ({ x }, _, into) => ({ sum: columnSumKernel(x, into.sum) }),
   accumulates: ['sum'],
   gradient: null,
   cases: [[37, 96], [1, 7], [300, 5]].map(([n = 0, d = 0]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => ({ x: r.normal([n, d]) }) })),

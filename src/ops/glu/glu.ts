@@ -2,12 +2,12 @@
  * Gated linear units (Shazeer 2020): gate_up [N, 2f] holds the two products side by side, as Llama's packed matrix
  * gives them; y [N, f] = activation(gate) * up. SwiGLU takes silu; relu2_glu the squared ReLU.
  */
-import { concat, mul, slice } from '@tensorflow/tfjs-core';
+import { concat, mul, slice, type Tensor } from '@tensorflow/tfjs-core';
 import { type Activation, relu2, silu } from '../activation/functions.ts';
 import { defineOp, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { gluGradKernel, gluKernel } from './kernels.ts';
 
 const SHAPES = [[37, 48], [1, 3]] as const;
 const halves = (t: Tensor): [gate: Tensor, up: Tensor] => {
@@ -33,7 +33,7 @@ const defineGrad = (name: string, a: Activation) => defineOp({
     const [gate, up] = halves(gate_up);
     return { dx: concat([mul(mul(dy, up), a.tensorDerivative(gate)), mul(dy, a.tensor(gate))], 1) };
   },
-  kernel: null,
+  kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(a, gate_up, dy) }),
   gradient: null,
   cases: SHAPES.map(([n, f]) => ({ name: `${n}x${f}`, attrs: {}, inputs: (r) => ({ gate_up: r.normal([n, 2 * f], 2), dy: r.normal([n, f]) }) })),
 });
@@ -53,7 +53,7 @@ function defineGlu(name: string, a: Activation) {
       const [gate, up] = halves(gate_up);
       return { y: mul(a.tensor(gate), up) };
     },
-    kernel: null,
+    kernel: ({ gate_up }) => ({ y: gluKernel(a, gate_up) }),
     gradient: {
       saves: { inputs: ['gate_up'], outputs: [] },
       from: ['y'],

@@ -8,6 +8,7 @@ import { add, mul, type Tensor } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type GradientContext, type Hosts, type OpCase, perNode, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { layerNormGradWeight, layerNormGradWeightBias, layerNormGradX } from './layer_norm_grad.ts';
+import { layerNormKernel } from './kernels.ts';
 import { normalised, rowStatistics } from './oracle.ts';
 import * as reference from './reference.ts';
 
@@ -42,7 +43,7 @@ export const layerNorm = defineOp({
     const { normal, mean, rstd } = reference.centredAndScaled(x, eps);
     return { y: add(mul(normal, weight), bias), mean, rstd };
   },
-  kernel: null,
+  kernel: ({ x, weight, bias }, { eps }) => layerNormKernel(x, weight, bias, eps),
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],
@@ -64,7 +65,7 @@ export const layerNormNoBias = defineOp({
     const { normal, mean, rstd } = reference.centredAndScaled(x, eps);
     return { y: mul(normal, weight), mean, rstd };
   },
-  kernel: null,
+  kernel: ({ x, weight }, { eps }) => layerNormKernel(x, weight, null, eps),
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],

@@ -1,6 +1,7 @@
 /** Gradients of LayerNorm, from the statistics that the forward kept. Checked through their oracles. */
 import { sum } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type Hosts } from '../define.ts';
+import { gradWeightBiasKernel, gradWeightKernel, gradXKernel } from './kernels.ts';
 import { gradColumns, gradX, rowStatistics } from './oracle.ts';
 import * as reference from './reference.ts';
 
@@ -21,7 +22,7 @@ export const layerNormGradX = defineOp({
   outputs: ['dx'],
   oracle: ({ x, weight, mean, rstd, dy }, _: object) => ({ dx: gradX(x, weight, { mean, rstd }, dy) }),
   reference: ({ x, weight, mean, rstd, dy }) => ({ dx: reference.gradX(x, weight, mean, rstd, dy) }),
-  kernel: null,
+  kernel: ({ x, weight, mean, rstd, dy }) => ({ dx: gradXKernel(x, weight, mean, rstd, dy) }),
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => backwardInputs(r, n, d) })),
 });
@@ -33,7 +34,7 @@ export const layerNormGradWeightBias = defineOp({
   outputs: ['weight', 'bias'],
   oracle: ({ x, mean, rstd, dy }, _: object) => gradColumns(x, { mean, rstd }, dy),
   reference: ({ x, mean, rstd, dy }) => ({ weight: reference.gradWeight(x, mean, rstd, dy), bias: sum(dy, 0) }),
-  kernel: null,
+  kernel: ({ x, mean, rstd, dy }, _, into) => gradWeightBiasKernel(x, mean, rstd, dy, into),
   accumulates: ['weight', 'bias'],
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => without(backwardInputs(r, n, d), 'weight') })),
@@ -46,7 +47,7 @@ export const layerNormGradWeight = defineOp({
   outputs: ['weight'],
   oracle: ({ x, mean, rstd, dy }, _: object) => ({ weight: gradColumns(x, { mean, rstd }, dy).weight }),
   reference: ({ x, mean, rstd, dy }) => ({ weight: reference.gradWeight(x, mean, rstd, dy) }),
-  kernel: null,
+  kernel: ({ x, mean, rstd, dy }, _, into) => ({ weight: gradWeightKernel(x, mean, rstd, dy, into.weight) }),
   accumulates: ['weight'],
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => without(backwardInputs(r, n, d), 'weight') })),

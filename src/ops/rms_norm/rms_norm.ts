@@ -6,8 +6,10 @@ import { mul } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import type { NormAttrs } from '../layer_norm/layer_norm.ts';
+import { gradWeightKernel } from '../layer_norm/kernels.ts';
 import { gradColumns, gradX, normalised, rowStatistics } from '../layer_norm/oracle.ts';
 import * as reference from '../layer_norm/reference.ts';
+import { gradXKernel, rmsNormKernel } from './kernels.ts';
 
 const SHAPES = [[37, 96], [1, 7], [130, 5]] as const;
 const backwardInputs = (r: CaseRandom, n: number, d: number): Hosts<'x' | 'rstd' | 'dy'> => {
@@ -22,7 +24,7 @@ export const rmsNormGradX = defineOp({
   outputs: ['dx'],
   oracle: ({ x, weight, rstd, dy }, _: object) => ({ dx: gradX(x, weight, { mean: null, rstd }, dy) }),
   reference: ({ x, weight, rstd, dy }) => ({ dx: reference.gradX(x, weight, null, rstd, dy) }),
-  kernel: null,
+  kernel: ({ x, weight, rstd, dy }) => ({ dx: gradXKernel(x, weight, rstd, dy) }),
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => ({ ...backwardInputs(r, n, d), weight: r.normal([d], 0.5, 1) }) })),
 });
@@ -34,7 +36,7 @@ export const rmsNormGradWeight = defineOp({
   outputs: ['weight'],
   oracle: ({ x, rstd, dy }, _: object) => ({ weight: gradColumns(x, { mean: null, rstd }, dy).weight }),
   reference: ({ x, rstd, dy }) => ({ weight: reference.gradWeight(x, null, rstd, dy) }),
-  kernel: null,
+  kernel: ({ x, rstd, dy }, _, into) => ({ weight: gradWeightKernel(x, null, rstd, dy, into.weight) }),
   accumulates: ['weight'],
   gradient: null,
   cases: SHAPES.map(([n, d]) => ({ name: `${n}x${d}`, attrs: {}, inputs: (r) => backwardInputs(r, n, d) })),
@@ -53,7 +55,7 @@ export const rmsNorm = defineOp({
     const { normal, rstd } = reference.scaled(x, eps);
     return { y: mul(normal, weight), rstd };
   },
-  kernel: null,
+  kernel: ({ x, weight }, { eps }) => rmsNormKernel(x, weight, eps),
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['rstd'] },
     from: ['y'],

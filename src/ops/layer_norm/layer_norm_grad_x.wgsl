@@ -1,0 +1,27 @@
+// After wgsl/workgroup_sum.wgsl. One workgroup a row. dx = rstd (t - mean(t) - h mean(t h)), t = dy weight, h = (x - mean) rstd.
+@group(0) @binding(0) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> mean: array<f32>;
+@group(0) @binding(4) var<storage, read> rstd: array<f32>;
+@group(0) @binding(5) var<storage, read> dy: array<f32>;
+struct Params { n: u32, d: u32 }
+@group(0) @binding(6) var<uniform> p: Params;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+  let row = w.y * count.x + w.x;
+  if (row >= p.n) { return; }
+  let start = row * p.d;
+  let m = mean[row];
+  let r = rstd[row];
+  var sums = vec2f(0.0);
+  for (var j = l; j < p.d; j += WORKGROUP) {
+    let t = dy[start + j] * weight[j];
+    sums += vec2f(t, t * (x[start + j] - m) * r);
+  }
+  let means = workgroup_sum(sums, l) / f32(p.d);
+  for (var j = l; j < p.d; j += WORKGROUP) {
+    dx[start + j] = r * (dy[start + j] * weight[j] - means.x - (x[start + j] - m) * r * means.y);
+  }
+}

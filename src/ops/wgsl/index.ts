@@ -1,0 +1,15 @@
+/** WGSL that several kernels share, to be put in front of their own, and the sizes that go with it. */
+import columnLanes from './column_lanes.wgsl?raw';
+import random from './random.wgsl?raw';
+import workgroupSum from './workgroup_sum.wgsl?raw';
+
+export { columnLanes, random, workgroupSum };
+
+/** Threads for a row of d values: a power of two from 32 to 256. */
+export const threadsForRow = (d: number): number => Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(d / 2))));
+
+/** Columns that a workgroup of `column_lanes.wgsl` takes. */
+export const LANE_COLUMNS = 32;
+
+/** Threads of the elementwise kernels. */
+export const ELEMENTWISE = 256;
