@@ -6,10 +6,11 @@
  * The gradient's kernel overwrites the logits in place with their own gradient: nothing may read the logits after it.
  * A row's loss weight comes in through dloss; a row of weight 0 gets a gradient of zeros.
  */
-import { argMax, equal, exp, expandDims, gatherND, logSumExp, mul, range, scatterND, stack, sub, type Tensor, where } from '@tensorflow/tfjs-core';
+import { argMax, clone, equal, exp, expandDims, gatherND, logSumExp, mul, range, scatterND, stack, sub, type Tensor, where } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type HostTensor, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { crossEntropyGradKernel, crossEntropyKernel } from './kernels.ts';
 
 /** [row, target] pairs. tfjs's flat gather would lose track of large indices on WebGL, which keeps integers in floats. */
 const pairs = (targets: Tensor): Tensor => stack([range(0, targets.size, 1, 'int32'), targets], 1);
@@ -37,7 +38,7 @@ export const crossEntropyGrad = defineOp({
     const [n, v] = dims2(logits.shape), spread = mul(exp(sub(logits, expandDims(lse, 1))), expandDims(dloss, 1));
     return { dlogits: sub(spread, scatterND(pairs(targets), dloss, [n, v])) };
   },
-  kernel: null,
+  kernel: ({ logits, targets, lse, dloss }) => ({ dlogits: crossEntropyGradKernel(logits, targets, lse, dloss) }),
   gradient: null,
   cases: [[37, 96], [1, 5], [3, 300]].map(([n = 0, v = 0]) => ({
     name: `${n}x${v}`, attrs: {},
@@ -70,13 +71,16 @@ export const crossEntropy = defineOp({
     const lse = logSumExp(logits, 1), loss = sub(lse, gatherND(logits, pairs(targets)));
     return { loss, lse, probability: exp(mul(loss, -1)), correct: where(equal(argMax(logits, 1), targets), 1, 0) };
   },
-  kernel: null,
+  kernel: ({ logits, targets }) => crossEntropyKernel(logits, targets),
   gradient: {
     saves: { inputs: ['logits', 'targets'], outputs: ['lse'] },
     from: ['loss'],
     to: {
-      logits: ({ inputs: { logits, targets }, outputs: { lse }, dy }) =>
-        run(crossEntropyGrad, { logits, targets, lse, dloss: required(dy.loss) }, {}).dlogits,
+      logits: ({ inputs: { logits, targets }, outputs: { lse }, dy }) => {
+        const { dlogits } = run(crossEntropyGrad, { logits, targets, lse, dloss: required(dy.loss) }, {});
+        // A handle of its own, so that the caller may dispose the logits and keep what now stands in their place.
+        return dlogits === logits ? clone(dlogits) : dlogits;
+      },
     },
   },
   cases: [

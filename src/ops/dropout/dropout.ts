@@ -11,6 +11,7 @@ import { mul, tensor } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type Hosts, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { dropoutKernel } from './kernels.ts';
 import { dropoutMask } from './mask.ts';
 
 export interface DropoutAttrs { site: number; rate: number; rows_per_sequence: number }
@@ -36,7 +37,7 @@ export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = define
     const [n, d] = dims2(x.shape);
     return { y: mul(x, tensor(maskOf(rng.dataSync(), attrs, n, d), [n, d])) };
   },
-  kernel: null,
+  kernel: ({ x, rng }, attrs) => ({ y: dropoutKernel(x, rng, attrs) }),
   gradient: {
     saves: { inputs: ['rng'], outputs: [] },
     from: ['y'],

@@ -7,6 +7,7 @@ import { gather, type Rank, reshape, unsortedSegmentSum } from '@tensorflow/tfjs
 import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { embeddingGradKernel, embeddingKernel } from './kernels.ts';
 import { sortSegments } from './segments.ts';
 
 type Ids = 'ids' | 'sorted' | 'starts';
@@ -31,7 +32,7 @@ export const embeddingGrad = defineOp({
     return { weight };
   },
   reference: ({ dy, ids, starts }) => ({ weight: unsortedSegmentSum(dy, reshape<Rank.R1>(ids, [ids.size]), starts.size - 1) }),
-  kernel: null,
+  kernel: ({ dy, sorted, starts }, _, into) => ({ weight: embeddingGradKernel(dy, sorted, starts, into.weight) }),
   accumulates: ['weight'],
   gradient: null,
   cases: [
@@ -52,7 +53,7 @@ export const embedding = defineOp({
     return { y };
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
-  kernel: null,
+  kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
   gradient: {
     saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
     from: ['y'],
