@@ -1,8 +1,12 @@
 /** Text, tokens and batches: pure TypeScript without tfjs, for the worker and for tests under Node. */
 export { bigramLoss, uniformLoss } from './baselines.ts';
 export { evalBatches, targetSize, trainBatch, type EvalBatchOptions, type TrainBatchOptions } from './batches.ts';
+export { arithmetic, checkArithmetic } from './corpora/arithmetic.ts';
 export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
+export { MAX_TEXT_BYTES, readOwnText, type OwnText } from './corpora/own_text.ts';
+export { checkTale, type TaleReport } from './corpora/tiny_tales/check.ts';
+export { tinyTales } from './corpora/tiny_tales/generate.ts';
 export { embeddingOrder, type EmbeddingOrder } from './embedding_order.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';

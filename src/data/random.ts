@@ -32,10 +32,11 @@ export interface Random {
   shuffle<T>(items: T[]): T[];
 }
 
-/** A counter-based generator: the n-th draw is `hashUnit(seed, n)`. */
+/** A counter-based generator: the n-th draw is a hash of (seed, n), 32 bits of it. */
 export function seededRandom(seed: number): Random {
+  const base = hash32(seed);
   let count = 0;
-  const unit = () => hashUnit(seed, count++);
+  const unit = () => mix(base ^ mix(Math.imul(++count, 0x9e3779b9))) / 2 ** 32;
   const below = (n: number) => Math.floor(unit() * n);
   return {
     unit,

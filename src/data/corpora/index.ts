@@ -1,11 +1,16 @@
 import type { DataConfig } from '../../config/index.ts';
 import type { Corpus } from '../types.ts';
+import { arithmetic } from './arithmetic.ts';
 import { fetchText, loadKjv, loadMobyDick, loadSotu, type FetchText } from './assets.ts';
 import { DataError } from '../errors.ts';
 import { loadNames } from './names.ts';
+import { readOwnText, type OwnText } from './own_text.ts';
+import { tinyTales } from './tiny_tales/generate.ts';
 
 export interface LoadOptions {
   fetchText?: FetchText;
+  /** The text of the corpus 'own'. */
+  text?: OwnText;
 }
 
 /** The corpus that a configuration names. @throws DataError */
@@ -16,9 +21,13 @@ export async function loadCorpus(data: DataConfig, options: LoadOptions = {}): P
     case 'moby_dick': return loadMobyDick(read);
     case 'kjv': return loadKjv(read);
     case 'sotu': return loadSotu(read);
-    case 'tiny_tales':
-    case 'arithmetic':
-    case 'own': throw new DataError('no_text', `The text "${data.corpus}" is not there yet.`, 'Choose another text.');
+    case 'tiny_tales': return tinyTales(data.corpus_seed);
+    case 'arithmetic': return arithmetic(data.corpus_seed);
+    case 'own': return readOwnText(options.text ?? missing());
     default: return data.corpus satisfies never;
   }
+}
+
+function missing(): never {
+  throw new DataError('no_text', 'No text was chosen.', 'Paste, drop or open a text, or choose a built-in one.');
 }

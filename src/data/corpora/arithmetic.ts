@@ -1,0 +1,51 @@
+/** Sums such as `12+7=19`: addition, subtraction, multiplication, and division that comes out even. One a line. */
+import { seededRandom } from '../random.ts';
+import type { Corpus } from '../types.ts';
+
+/** Out of about 40,000 that there are, so that a model can be asked for sums that it never saw. */
+const LINES = 24_000;
+const LIMIT = 100;
+
+type Operator = '+' | '-' | '*' | '/';
+
+function compute(a: number, operator: Operator, b: number): number {
+  switch (operator) {
+    case '+': return a + b;
+    case '-': return a - b;
+    case '*': return a * b;
+    case '/': return a / b;
+    default: return operator satisfies never;
+  }
+}
+
+const line = (a: number, operator: Operator, b: number) => `${a}${operator}${b}=${compute(a, operator, b)}`;
+
+/** Every sum of two numbers below LIMIT, and every division by one with such a quotient. */
+function everyLine(): string[] {
+  const lines: string[] = [];
+  for (let a = 0; a < LIMIT; a++) {
+    for (let b = 0; b < LIMIT; b++) {
+      lines.push(line(a, '+', b), line(a, '-', b), line(a, '*', b));
+      if (b > 0) lines.push(line(a * b, '/', b));
+    }
+  }
+  return lines;
+}
+
+/** LINES distinct sums in a seeded order. */
+export function arithmetic(seed: number): Corpus {
+  return {
+    name: 'arithmetic',
+    documents: seededRandom(seed).shuffle(everyLine()).slice(0, LINES),
+    separator: '\n',
+    source: 'Sums generated here from a seed',
+  };
+}
+
+/** Whether a line is a sum that is right; null where it is not a sum at all. */
+export function checkArithmetic(text: string): boolean | null {
+  const match = /^(\d{1,9})([-+*/])(\d{1,9})=(-?\d{1,18})$/.exec(text.trim());
+  const [, a, operator, b, result] = match ?? [];
+  if (operator !== '+' && operator !== '-' && operator !== '*' && operator !== '/') return null;
+  return compute(Number(a), operator, Number(b)) === Number(result);
+}
