@@ -1,2 +1,3 @@
 export * from './types.ts';
+export * from './port.ts';
 export * from './headless.ts';

@@ -2,12 +2,16 @@
  * What the page and the worker say to each other. The page sends a Command, the worker sends Events; both are plain
  * data that structured clone can carry. Typed arrays of metric columns are transferred.
  */
-import type { BackendName, RunConfig, SamplingConfig } from '../config/index.ts';
+import type { BackendName, RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 
 /** Text chosen by the person, where the corpus is 'own'. */
 export interface OwnText { name: string; bytes: Uint8Array; column?: string }
 
 export type Command =
+  /** Starts a backend without a run: answers `device` and, where asked, `calibration`. */
+  | { type: 'open'; backend: RuntimeConfig['backend']; calibrate: boolean }
+  /** Answered by the port itself (`pong`), so that the page can tell a busy worker from a dead one. */
+  | { type: 'ping'; id: number }
   /** Reads and splits the text and trains the tokenizer, without a model: answers `data`. */
   | { type: 'prepare'; config: RunConfig; text?: OwnText; tokenizer_json?: string }
   /** Starts a run from new weights, or from a checkpoint in storage (`resume`). */
@@ -105,6 +109,9 @@ export interface ComparisonRow {
 
 export type Event =
   | { type: 'device'; device: DeviceInfo }
+  | { type: 'pong'; id: number }
+  /** What a second of trying says of this device: fused multiply-adds count as two; the overhead is that of one step. */
+  | { type: 'calibration'; flops_per_second: number; step_overhead_ms: number }
   | { type: 'phase'; phase: RunPhase; detail: string; progress: number | null }
   | { type: 'data'; data: DataSummary }
   | { type: 'started'; run: string; name: string; config: RunConfig; step: number; n_params: number; planned_bytes: number; history: MetricColumns | null }
