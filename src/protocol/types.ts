@@ -35,7 +35,7 @@ export type Command =
   | { type: 'load_history'; run: string }
   | { type: 'cancel' }
   /** Same seed and configuration on this worker's backend for a number of steps: answers `comparison`. */
-  | { type: 'compare'; config: RunConfig; steps: number }
+  | { type: 'compare'; config: RunConfig; steps: number; text?: OwnText; tokenizer_json?: string }
   /** For tests of bad luck only: loses the GPU device as a driver would. */
   | { type: 'lose_device' };
 

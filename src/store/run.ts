@@ -4,8 +4,9 @@
  * Columns, samples and the library are kept elsewhere; here is what the bar, the recipe and the messages show. Values
  * that change with every flush (`step`, `loss`) are few, so that a component subscribes to exactly what it draws.
  */
+import type { RunConfig } from '../config/index.ts';
 import type {
-  DataSummary, DeviceInfo, Event, MetricColumns, PlainError, RunConfig, RunPhase, TokenPiece,
+  DataSummary, DeviceInfo, Event, MetricColumns, PlainError, RunPhase, TokenPiece,
 } from '../protocol/index.ts';
 
 export interface Generation {
