@@ -49,6 +49,8 @@ export interface DeviceInfo {
   adapter: string;
   limits: { max_buffer_size: number; max_binding_size: number; workgroup_storage: number };
   features: string[];
+  /** Bytes that the device can give to a run, as far as that can be known: the heap's limit (wasm, cpu), else null. */
+  memory_bytes?: number | null;
 }
 
 /** A failure as the page shows it: one sentence of what happened, one of what to do, and whether what was saved is safe. */

@@ -5,11 +5,11 @@
  * said so, what it had saved stays, and resuming starts a new one. A lost GPU is the worker's own affair (`recovering`).
  */
 import { createStore } from 'zustand/vanilla';
-import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
+import { encodeConfig, type BackendName, type RunConfig, type SamplingConfig } from '../config/index.ts';
 import type { Command, Event, PagePort, PlainError, Sample } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
-import { createCompare } from './compare.ts';
-import { createForm } from './form.ts';
+import { createCompare, runComparison } from './compare.ts';
+import { createForm, dataKey } from './form.ts';
 import { createLibrary, reduceLibrary } from './library.ts';
 import { WorkerWatch } from './watch.ts';
 import { initialRun, isActive, reduceRun, withNotice, type RunState } from './run.ts';
@@ -46,6 +46,9 @@ export class Client {
   #used = false;
   #backend: RunConfig['runtime']['backend'] = 'auto';
   #nextId = 0;
+  #comparing: AbortController | null = null;
+  /** `dataKey` of what the worker was last asked to read. */
+  #preparing: string | null = null;
   readonly #exports = new Map<number, Waiter<Exported>>();
   readonly #tokenized = new Map<number, Waiter<TokenizedText>>();
   readonly #tokenizedText = new Map<number, string>();
@@ -75,6 +78,7 @@ export class Client {
     if (isActive(this.stores.run.getState().phase) && this.#used) return;
     const { config } = this.stores.form.getState();
     this.stores.run.setState({ error: null });
+    this.#preparing = dataKey(config, this.stores.form.getState().text);
     this.#send({ type: 'prepare', config, ...this.#brought(config) });
   }
 
@@ -84,6 +88,7 @@ export class Client {
     this.#freshWorker(config.runtime.backend);
     this.#clearRun(name, config);
     this.#used = true;
+    this.#preparing = dataKey(config, this.stores.form.getState().text);
     this.#send({ type: 'start', run: crypto.randomUUID(), name, config, paused: options.paused, ...this.#brought(config) });
   }
 
@@ -171,6 +176,15 @@ export class Client {
     this.save();
   }
 
+  /** The same configuration on each backend, in workers of their own. */
+  compare(config: RunConfig, backends: readonly BackendName[], steps: number): void {
+    this.#comparing?.abort();
+    this.#comparing = new AbortController();
+    const command = { type: 'compare', config, steps, ...this.#brought(config) } as const;
+    void runComparison(this.stores.compare, this.spawn, backends, command, this.#comparing.signal);
+  }
+  stopComparing(): void { this.#comparing?.abort(); }
+
   /** Ends the worker and starts another; nothing that was saved is touched. */
   restart(): void {
     this.#closePort();
@@ -252,8 +266,9 @@ export class Client {
 
   #apply(event: Event): void {
     this.#watch.heard();
-    const { run, samples, library, table } = this.stores;
+    const { run, samples, form, library, table } = this.stores;
     if (event.type === 'started') this.#takeHistory(event);
+    if (event.type === 'data') form.setState({ preparedKey: this.#preparing });
     if (event.type === 'metrics') table.append(event.columns);
     if (event.type === 'sample') samples.setState((state) => ({ samples: addSample(state.samples, event.sample) }));
     if (event.type === 'exported') this.#settle(this.#exports, event.id, { name: event.name, bytes: event.bytes });

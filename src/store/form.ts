@@ -15,11 +15,18 @@ export interface FormState {
   text: OwnText | null;
   tokenizerJson: { name: string; json: string } | null;
   changed: ReadonlySet<FieldPath>;
+  /** `dataKey` of the configuration that the newest summary of data speaks of. */
+  preparedKey: string | null;
 }
+
+/** What the preparation of the text depends on. */
+export const dataKey = (config: RunConfig, text: OwnText | null): string =>
+  JSON.stringify([config.data, config.tokenizer, config.data.corpus === 'own' && text ? [text.name, text.bytes.byteLength, text.column] : null]);
+
 
 export const createForm = () => createStore<FormState>(() => {
   const config = defaultConfig();
-  return { config, base: config, preset: null, name: '', text: null, tokenizerJson: null, changed: new Set() };
+  return { config, base: config, preset: null, name: '', text: null, tokenizerJson: null, changed: new Set(), preparedKey: null };
 });
 export type FormStore = ReturnType<typeof createForm>;
 

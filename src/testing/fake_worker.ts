@@ -5,7 +5,7 @@
 import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
 import type { Command, ComparisonRow, DataSummary, DeviceInfo, Event, MetricColumns, PagePort, RunPhase, RunRecord } from '../protocol/index.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
-import { fakePiece, fakePieces, idOf, seeded } from './fake_text.ts';
+import { fakePieces, idOf, seeded } from './fake_text.ts';
 
 const DEVICE: DeviceInfo = {
   backend: 'webgpu', reason: 'WebGPU works here and passed the gradient check in 12 ms.', adapter: 'NVIDIA Ada Lovelace',
@@ -33,7 +33,6 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
   let config: RunConfig = defaultConfig();
   let run = '';
   let step = 0;
-  let seconds = 0;
   let closed = false;
   let broken = false;
   let runs = scenario === 'first' ? [] : savedRuns();
@@ -92,7 +91,6 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
     const every = config.sampling.sample_interval;
     if (every > 0 && Math.floor(next / every) > Math.floor(step / every)) sample(next - (next % every));
     step = next;
-    seconds += 0.1;
     if (step % 200 < 6 * speed && step > 0) emit({ type: 'saved', run, step, bytes: 1_310_000 });
     const failure = FAILURES[scenario];
     if (failure && !broken && step >= failure.atStep) { broken = true; fail(failure); return; }
@@ -195,6 +193,3 @@ function comparison(config: RunConfig, steps: number): ComparisonRow {
     losses: Array.from({ length: steps }, (_, i) => 4 * Math.exp(-i / 20) + (backend === 'cpu' ? 1e-6 : 0)),
   };
 }
-
-/** Used by tests that need the fake's piece shape. */
-export const piece = (text: string): ReturnType<typeof fakePiece> => fakePiece(text, 0.5, seeded(1));

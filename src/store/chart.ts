@@ -1,0 +1,80 @@
+/** From metric tables to what one chart draws: rows by x, decimated so that spikes survive. */
+import type { MetricTable, Series } from './columns.ts';
+import { m4, movingAverage } from './decimate.ts';
+import { axisValues, type ViewState } from './view.ts';
+
+/** Most points of one series that a chart is handed. */
+export const POINTS_PER_SERIES = 300;
+
+/** A metric of a chart: drawn as it is, or faint with its moving average over it. */
+export interface ChartSeries { metric: string; smooth: boolean }
+
+/** One x with the values that exist there, by series key (`metric`, `metric~` for its average, `run:metric` for an overlay). */
+export type ChartRow = { x: number } & Record<string, number>;
+
+export interface ChartData {
+  rows: ChartRow[];
+  /** Extent of what is shown, before any padding; null while there is nothing. */
+  x: readonly [number, number] | null;
+  y: readonly [number, number] | null;
+}
+
+export const averageKey = (metric: string): string => `${metric}~`;
+export const overlayKey = (run: string, metric: string): string => `${run}:${metric}`;
+
+interface Source { table: MetricTable; key: (metric: string) => string; budget: number; overlay: boolean }
+
+/** `overlays` are laid under: of each only the first series, smoothed where the chart smooths. */
+export function chartData(
+  table: MetricTable, overlays: ReadonlyMap<string, MetricTable>, series: readonly ChartSeries[], view: ViewState, points = POINTS_PER_SERIES,
+): ChartData {
+  const rows = new Map<number, ChartRow>();
+  const range = { x: [Infinity, -Infinity], y: [Infinity, -Infinity] };
+  const put = (x: number, key: string, y: number): void => {
+    if ((view.logY && y <= 0) || (view.logX && x <= 0) || !Number.isFinite(x)) return;
+    const row = rows.get(x) ?? { x };
+    row[key] = y;
+    rows.set(x, row);
+    range.x = [Math.min(range.x[0] ?? x, x), Math.max(range.x[1] ?? x, x)];
+    range.y = [Math.min(range.y[0] ?? y, y), Math.max(range.y[1] ?? y, y)];
+  };
+  const sources: Source[] = [
+    ...[...overlays].map(([run, other]) => ({ table: other, key: (metric: string) => overlayKey(run, metric), budget: Math.round(points / 2), overlay: true })),
+    { table, key: (metric) => metric, budget: points, overlay: false },
+  ];
+  for (const source of sources) {
+    for (const one of source.overlay ? series.slice(0, 1) : series) {
+      const found = source.table.get(one.metric);
+      if (found && found.length > 0) addSeries(source, found, one, view, put);
+    }
+  }
+  return {
+    rows: [...rows.values()].sort((a, b) => a.x - b.x),
+    x: finiteRange(range.x), y: finiteRange(range.y),
+  };
+}
+
+function addSeries(source: Source, series: Series, { metric, smooth }: ChartSeries, view: ViewState, put: (x: number, key: string, y: number) => void): void {
+  const xs = axisValues(source.table, series.step, view.axis);
+  const [from, to] = view.zoom ?? [-Infinity, Infinity];
+  const average = smooth && view.smoothing > 1 ? movingAverage(series.value, view.smoothing) : null;
+  const drawn = source.overlay && average ? average : series.value;
+  for (const index of m4(xs, drawn, source.budget, from, to)) {
+    const x = xs[index] ?? NaN;
+    put(x, source.key(metric), drawn[index] ?? NaN);
+    if (!source.overlay && average) put(x, averageKey(metric), average[index] ?? NaN);
+  }
+}
+
+const finiteRange = ([low = Infinity, high = -Infinity]: number[]): readonly [number, number] | null => (low <= high ? [low, high] : null);
+
+/** Index of the row whose x is nearest; the crosshair of one chart finds its place in another by it. */
+export function nearestRow(rows: readonly { x: number }[], x: number): number {
+  let low = 0;
+  let high = rows.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((rows[middle]?.x ?? 0) <= x) low = middle; else high = middle;
+  }
+  return Math.abs((rows[low]?.x ?? 0) - x) <= Math.abs((rows[high]?.x ?? 0) - x) ? low : high;
+}

@@ -1,0 +1,34 @@
+/** The page: bar, messages, and either the presets or the room. */
+import { Suspense, lazy } from 'react';
+import { TopBar } from './bar/TopBar.tsx';
+import { Announcer } from './bar/Sentence.tsx';
+import { DropZone } from './DropZone.tsx';
+import { Messages } from './states/Messages.tsx';
+import { Room } from './Room.tsx';
+import { Welcome } from './welcome/Welcome.tsx';
+import { usePlace } from './place.ts';
+import { useShortcuts } from './useShortcuts.ts';
+
+const Library = lazy(() => import('./library/Library.tsx'));
+const Compare = lazy(() => import('./library/Compare.tsx'));
+const Shortcuts = lazy(() => import('./library/Shortcuts.tsx'));
+
+export function App() {
+  const at = usePlace((place) => place.at);
+  const dialog = usePlace((place) => place.dialog);
+  useShortcuts();
+  return (
+    <div className="page">
+      <TopBar />
+      <Messages />
+      {at === 'welcome' ? <Welcome /> : <Room />}
+      <Announcer />
+      <DropZone />
+      <Suspense fallback={null}>
+        {dialog === 'library' ? <Library /> : null}
+        {dialog === 'compare' ? <Compare /> : null}
+        {dialog === 'shortcuts' ? <Shortcuts /> : null}
+      </Suspense>
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+/** Train, pause, step, stop: the buttons keep their places, so that nothing jumps under the pointer. */
+import { Button, Tooltip } from '@mantine/core';
+import { IconPlayerPauseFilled, IconPlayerPlayFilled, IconPlayerSkipForwardFilled, IconPlayerStopFilled, IconX } from '@tabler/icons-react';
+import { isMoving } from '../../store/index.ts';
+import { useRun } from '../context.tsx';
+import { useActs, useTrainable } from '../acts.ts';
+
+export function Controls() {
+  const acts = useActs();
+  const phase = useRun((state) => state.phase);
+  const trainable = useTrainable();
+  const preparing = phase === 'preparing' || phase === 'compiling';
+  const held = phase === 'paused' || isMoving(phase);
+  return (
+    <div className="controls" role="group" aria-label="Training">
+      {preparing ? (
+        <Button size="sm" variant="default" leftSection={<IconX size={15} />} onClick={acts.cancel} className="main-button">Cancel</Button>
+      ) : isMoving(phase) ? (
+        <Button size="sm" variant="light" leftSection={<IconPlayerPauseFilled size={15} />} onClick={acts.pause} className="main-button">Pause</Button>
+      ) : (
+        <Tooltip label={trainable.reason} disabled={trainable.ok} multiline maw={280}>
+          <Button size="sm" leftSection={<IconPlayerPlayFilled size={15} />} onClick={acts.train} data-disabled={!trainable.ok || undefined} aria-disabled={!trainable.ok} className="main-button">
+            Train
+          </Button>
+        </Tooltip>
+      )}
+      <Tooltip label="One step  ( . )">
+        <Button size="sm" variant="default" onClick={acts.step} disabled={!held} aria-label="Step" className="icon-button"><IconPlayerSkipForwardFilled size={15} /></Button>
+      </Tooltip>
+      <Tooltip label="Stop and save">
+        <Button size="sm" variant="default" onClick={acts.stop} disabled={!held} aria-label="Stop" className="icon-button"><IconPlayerStopFilled size={15} /></Button>
+      </Tooltip>
+    </div>
+  );
+}

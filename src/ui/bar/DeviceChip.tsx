@@ -1,0 +1,61 @@
+/** The chip for the device: what computes, why, its limits, and another backend where one is wanted. */
+import { Popover, SegmentedControl, UnstyledButton } from '@mantine/core';
+import { IconCpu, IconLoader2 } from '@tabler/icons-react';
+import { BACKENDS } from '../../config/index.ts';
+import { bytes, compact, setField } from '../../store/index.ts';
+import { useClient, useForm, useRun } from '../context.tsx';
+
+const TITLES = { webgpu: 'WebGPU', webgl: 'WebGL', wasm: 'WebAssembly', cpu: 'JavaScript', auto: 'Automatic' } as const;
+
+export function DeviceChip() {
+  const device = useRun((state) => state.device);
+  const connection = useRun((state) => state.connection);
+  const pace = useRun((state) => (Number.isFinite(state.tokensPerSecond) ? `${compact(state.tokensPerSecond)} tokens/s` : ''));
+  return (
+    <Popover width={340} position="bottom-end" withArrow shadow="md" trapFocus>
+      <Popover.Target>
+        <UnstyledButton className="chip" aria-label="Device details" data-testid="device-chip" data-slow={device !== null && device.backend !== 'webgpu' ? true : undefined}>
+          {device ? <IconCpu size={16} aria-hidden /> : <IconLoader2 size={16} aria-hidden />}
+          <span className="chip-name">{device ? TITLES[device.backend] : connection === 'dead' ? 'No device' : 'Looking…'}</span>
+          <span className="chip-pace">{pace}</span>
+        </UnstyledButton>
+      </Popover.Target>
+      <Popover.Dropdown>{device ? <Details /> : <p className="muted">The device is being tried: a small gradient decides whether it computes rightly.</p>}</Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function Details() {
+  const client = useClient();
+  const device = useRun((state) => state.device);
+  const calibration = useRun((state) => state.calibration);
+  const chosen = useForm((state) => state.config.runtime.backend);
+  if (!device) return null;
+  const rows: [string, string][] = [
+    ['Adapter', device.adapter || 'not told'],
+    ['Precision', 'f32'],
+    ['Largest buffer', bytes(device.limits.max_buffer_size)],
+    ['Largest binding', bytes(device.limits.max_binding_size)],
+    ...(device.limits.workgroup_storage > 0 ? [['Workgroup storage', bytes(device.limits.workgroup_storage)] satisfies [string, string]] : []),
+    ['Features', device.features.join(', ') || 'none'],
+    ...(calibration ? [['Measured', `about ${compact(calibration.flops_per_second)} FLOP/s`] satisfies [string, string]] : []),
+  ];
+  return (
+    <div className="device">
+      <h2>{TITLES[device.backend]}</h2>
+      <p>{device.reason}</p>
+      <dl>{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
+      <p className="small muted" id="backend-label">Compute with (a run at hand is saved and goes on there):</p>
+      <SegmentedControl
+        fullWidth size="xs" value={chosen} aria-labelledby="backend-label"
+        data={BACKENDS.map((backend) => ({ value: backend, label: backend === 'auto' ? 'auto' : backend }))}
+        onChange={(value) => {
+          const backend = BACKENDS.find((one) => one === value);
+          if (!backend) return;
+          setField(client.stores.form, 'runtime.backend', backend);
+          client.changeBackend(backend);
+        }}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,32 @@
+/** The run's name, editable in place: of the run at hand, or of the next one. */
+import { useState } from 'react';
+import { useClient, useForm, useRun } from '../context.tsx';
+import { defaultName } from '../../store/index.ts';
+
+export function RunName() {
+  const client = useClient();
+  const run = useRun((state) => state.run);
+  const running = useRun((state) => state.name);
+  const planned = useForm((state) => state.name);
+  const config = useForm((state) => state.config);
+  const [draft, setDraft] = useState<string | null>(null);
+  const name = run ? running : planned || running || defaultName(config);
+
+  const commit = (): void => {
+    const next = draft?.trim();
+    setDraft(null);
+    if (!next || next === name) return;
+    if (run) client.renameRun(run, next);
+    else client.stores.form.setState({ name: next });
+  };
+  return (
+    <input
+      className="run-name" aria-label="Name of the run" value={draft ?? name} maxLength={80} spellCheck={false}
+      onChange={(event) => setDraft(event.currentTarget.value)} onBlur={commit}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') event.currentTarget.blur();
+        if (event.key === 'Escape') { setDraft(null); event.currentTarget.blur(); }
+      }}
+    />
+  );
+}

@@ -1,0 +1,50 @@
+/** How all charts are looked at: axis, scale, smoothing, zoom, and what lies under. */
+import { ActionIcon, Button, SegmentedControl, Slider, Tooltip } from '@mantine/core';
+import { IconX, IconZoomReset } from '@tabler/icons-react';
+import { setAxis, type Axis } from '../../store/index.ts';
+import { useClient, useLibrary, useView } from '../context.tsx';
+import { axisText } from './scale.ts';
+
+const AXES: { value: Axis; label: string }[] = [{ value: 'step', label: 'Steps' }, { value: 'tokens', label: 'Tokens' }, { value: 'seconds', label: 'Time' }];
+
+export function ChartBar() {
+  const { stores } = useClient();
+  const view = useView((state) => state);
+  return (
+    <div className="chart-bar" role="group" aria-label="Charts">
+      <SegmentedControl size="xs" aria-label="Axis" data={AXES} value={view.axis} onChange={(value) => { const axis = AXES.find((one) => one.value === value); if (axis) setAxis(stores.view, axis.value); }} />
+      <SegmentedControl
+        size="xs" aria-label="Scale" value={view.logY ? (view.logX ? 'loglog' : 'log') : 'linear'}
+        data={[{ value: 'linear', label: 'Linear' }, { value: 'log', label: 'Log' }, { value: 'loglog', label: 'Log-log' }]}
+        onChange={(value) => stores.view.setState({ logY: value !== 'linear', logX: value === 'loglog' })}
+      />
+      <div className="smoothing">
+        <span id="smoothing-label" className="small muted">Smoothing</span>
+        <Slider w={96} size="sm" min={1} max={200} value={view.smoothing} label={(value) => `${value} steps`} thumbProps={{ 'aria-labelledby': 'smoothing-label' }} onChange={(smoothing) => stores.view.setState({ smoothing })} />
+      </div>
+      <span className="chart-bar-rest" />
+      <Overlays />
+      <Tooltip label="Drag across a chart to zoom; double-click to reset">
+        <Button size="compact-sm" variant="subtle" color="gray" disabled={!view.zoom} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
+          {view.zoom ? `${axisText(view.zoom[0], view.axis)} – ${axisText(view.zoom[1], view.axis)}` : 'Whole run'}
+        </Button>
+      </Tooltip>
+    </div>
+  );
+}
+
+/** Earlier runs under the present one, each with its colour and a way off. */
+function Overlays() {
+  const { stores } = useClient();
+  const overlays = useLibrary((state) => state.overlays);
+  const runs = useLibrary((state) => state.runs);
+  return [...overlays.keys()].map((run, index) => (
+    <span key={run} className="overlay">
+      <i style={{ background: `var(--c-over-${(index % 4) + 1})` }} />
+      {runs.find((one) => one.run === run)?.name ?? 'Earlier run'}
+      <ActionIcon size="xs" variant="subtle" color="gray" aria-label="Take this run off the charts" onClick={() => { const next = new Map(overlays); next.delete(run); stores.library.setState({ overlays: next }); }}>
+        <IconX size={12} />
+      </ActionIcon>
+    </span>
+  ));
+}

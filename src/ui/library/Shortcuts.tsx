@@ -1,0 +1,14 @@
+import { Modal } from '@mantine/core';
+import { goTo } from '../place.ts';
+import { SHORTCUTS } from '../useShortcuts.ts';
+import '../styles/library.css';
+
+export default function Shortcuts() {
+  return (
+    <Modal opened onClose={() => goTo({ dialog: null })} title="Shortcuts" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <dl className="shortcuts">
+        {SHORTCUTS.map(([keys, does]) => <div key={keys}><dt>{keys.split(' ').map((key) => <kbd key={key}>{key}</kbd>)}</dt><dd>{does}</dd></div>)}
+      </dl>
+    </Modal>
+  );
+}

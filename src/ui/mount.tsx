@@ -1,0 +1,21 @@
+/** Mounts the page on an element, over whatever port it is given: the worker's, or a scripted one. */
+import { MantineProvider } from '@mantine/core';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import type { Client } from '../store/index.ts';
+import { App } from './App.tsx';
+import { ClientProvider } from './context.tsx';
+import { begin } from './begin.ts';
+import { theme } from './theme.ts';
+import './styles.ts';
+
+export function mount(root: HTMLElement, client: Client): void {
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider theme={theme} defaultColorScheme="auto">
+        <ClientProvider client={client}><App /></ClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  );
+  begin(client);
+}

@@ -1,0 +1,18 @@
+/** Mantine's theme: leaf green, quiet surfaces, system fonts (none comes from elsewhere). */
+import { createTheme, type MantineColorsTuple } from '@mantine/core';
+
+const leaf: MantineColorsTuple = ['#eef8f1', '#d9eee0', '#b2dcc1', '#87c99f', '#62b882', '#4bae70', '#2f8f58', '#24754a', '#1c623d', '#0c4a2b'];
+
+export const theme = createTheme({
+  primaryColor: 'leaf',
+  primaryShade: { light: 7, dark: 4 },
+  colors: { leaf },
+  autoContrast: true,
+  luminanceThreshold: 0.36,
+  fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+  fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Code', Menlo, Consolas, 'Liberation Mono', monospace",
+  defaultRadius: 'md',
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  focusRing: 'auto',
+});
