@@ -22,6 +22,7 @@ export function installHeadless(client: Client): void {
     status: () => statusOf(client),
     exportCheckpoint: () => client.export(),
     openText: async (name, bytes) => { setText(client.stores.form, { name, bytes }); },
+    loseDevice: () => client.loseDevice(),
   };
   window.terrarium = hook;
 }
