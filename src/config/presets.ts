@@ -52,7 +52,7 @@ export const PRESETS: readonly Preset[] = [
     training: { learning_rate: 2e-3, min_lr: 2e-4, batch_size: 16, beta2: 0.99, max_iters: 2000 },
     sampling: { max_new_tokens: 96, prompts: ['', 'Once'] },
   }),
-  preset('arithmetic', 'Arithmetic', 'Learns to add and subtract from worked examples, and one sees it find the carry.', {
+  preset('arithmetic', 'Arithmetic', 'Learns from worked examples to add, subtract, multiply and divide numbers below a hundred.', {
     data: { corpus: 'arithmetic' },
     tokenizer: { kind: 'char' },
     model: { layout: 'gpt2', n_layer: 3, n_head: 4, n_embd: 128, block_size: 32 },
