@@ -12,7 +12,7 @@ import { exportTensors, importTensors, valuesOf } from './hf_weights.ts';
 import { encodeJson, parseJson } from './json.ts';
 import { metricLines, parseMetricLines, type MetricColumns } from './metric_columns.ts';
 import { readSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
-import { checkVocabulary, generationConfig, parseTokenizer, tokenizerConfig, tokenizerEos, tokenizerJson, type TokenizerSource } from './tokenizer_files.ts';
+import { checkVocabulary, generationConfig, tokenizerBytes, tokenizerConfig, tokenizerEos, tokenizerFacts, type TokenizerSource } from './tokenizer_files.ts';
 import { readTrainingState, STATE_VERSION, writeTrainingState, type TrainingState } from './training_state.ts';
 
 export interface CheckpointState {
@@ -37,8 +37,11 @@ export interface CheckpointState {
   metrics?: MetricColumns;
 }
 
-/** A state as read: `tokenizer` is JSON, `notes` says what was changed on the way in, `foreign` that nothing of ours stood beside the weights. */
-export interface ReadState extends CheckpointState { tokenizer: Readonly<Record<string, unknown>>; notes: string[]; foreign: boolean }
+/**
+ * A state as read: `tokenizer` holds the bytes of tokenizer.json (for `tokenizerFromJson` or `importTokenizer`), `notes`
+ * says what was changed on the way in, `foreign` that nothing of ours stood beside the weights.
+ */
+export interface ReadState extends CheckpointState { tokenizer: Uint8Array; notes: string[]; foreign: boolean }
 
 export interface WriteOptions {
   /** Refuse (`no_equivalent`) a model that transformers cannot open, instead of writing a folder for Terrarium alone. */
@@ -52,14 +55,14 @@ const MOMENTS = ['exp_avg', 'exp_avg_sq', 'momentum_buffer'];
  * `missing_tensor`, `shape_mismatch` or `too_large`.
  */
 export function writeCheckpoint(state: CheckpointState, options: WriteOptions = {}): Map<string, Uint8Array> {
-  const { model } = state, tokenizer = tokenizerJson(state.tokenizer), special = specialTokens(state);
-  checkVocabulary(tokenizer, model.vocab_size);
+  const { model } = state, tokenizer = tokenizerBytes(state.tokenizer), facts = tokenizerFacts(tokenizer), special = specialTokens(state);
+  checkVocabulary(facts, model.vocab_size);
   const files = new Map<string, Uint8Array>([
     [FILES.config, encodeJson(configJson(model, special, options.plain ?? false))],
     [FILES.generation, encodeJson(generationConfig(state.config.sampling, special))],
     [FILES.weights, writeSafetensors(exportTensors(model, state.parameters))],
-    [FILES.tokenizer, encodeJson(tokenizer)],
-    [FILES.tokenizerConfig, encodeJson(tokenizerConfig(tokenizer, special, model.block_size))],
+    [FILES.tokenizer, tokenizer],
+    [FILES.tokenizerConfig, encodeJson(tokenizerConfig(facts, special, model.block_size))],
     [FILES.state, writeTrainingState(trainingState(state))],
   ]);
   if (state.optimizer.size > 0) files.set(FILES.optimizer, writeOptimizer(model, state.optimizer));
@@ -119,10 +122,10 @@ function momentParameter(parameters: ReadonlyMap<string, Parameter>, key: string
  */
 export function readCheckpoint(all: Files): ReadState {
   const files = findFolder(all), imported = modelFromHfConfig(parseJson(requireFile(files, FILES.config), FILES.config));
-  const tokenizer = parseTokenizer(requireFile(files, FILES.tokenizer));
+  const tokenizer = requireFile(files, FILES.tokenizer);
   const saved = files.get(FILES.state), training = saved ? withoutVersion(readTrainingState(saved)) : null;
   const model = training ? savedModel(training.config.model, imported) : imported.model;
-  checkVocabulary(tokenizer, model.vocab_size);
+  checkVocabulary(tokenizerFacts(tokenizer), model.vocab_size);
   const parameters = importTensors(model, weightTensors(files)), moments = training ? files.get(FILES.optimizer) : undefined;
   const metrics = files.get(FILES.metrics);
   return {

@@ -4,7 +4,6 @@
  */
 import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { defaultConfig } from '../config/index.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { CheckpointError } from './error.ts';
 import { hfConfig } from './hf_config.ts';
@@ -12,7 +11,7 @@ import { modelFromHfConfig } from './hf_import.ts';
 import { encodeJson, parseJson } from './json.ts';
 import { readSafetensors, readTensor } from './safetensors.ts';
 import { LAYOUTS, rawSafetensors, seeded, tinyModel, tinyState, VOCAB } from './testing_states.ts';
-import { readRunConfig, readTrainingState } from './training_state.ts';
+import { readTrainingState } from './training_state.ts';
 import { unzipFolder, zipFolder } from './zip.ts';
 
 const MUTATIONS = 10_000;
@@ -143,13 +142,6 @@ describe('10,000 mutations', () => {
     expect(result.readable).toBeGreaterThan(100);
     expect(result.slowest).toBeLessThan(1000);
     expect(result.excess).toBeLessThanOrEqual(0);
-  });
-
-  it('of RunConfig', () => {
-    const result = fuzz(4, [encodeJson(defaultConfig())], mutateText, (bytes) => readRunConfig(parseJson(bytes, 'config')));
-    expect(result.codes).toEqual(expect.arrayContaining(['bad_json', 'bad_state', 'forbidden_name', 'unknown_version']));
-    expect(result.readable).toBeGreaterThan(100);
-    expect(result.slowest).toBeLessThan(1000);
   });
 
   it('of config.json', () => {

@@ -23,9 +23,9 @@ export const tinyTokenizer = {
   model: { type: 'BPE', vocab: Object.fromEntries([...'abcdefghij'].map((c, i) => [c, i])), merges: [] },
 };
 
-export function tinyModel(change: Partial<ModelConfig>): { config: ModelConfig; model: ResolvedModel } {
+export function tinyModel(change: Partial<ModelConfig>, vocab_size = VOCAB): { config: ModelConfig; model: ResolvedModel } {
   const config: ModelConfig = { ...defaultConfig().model, n_layer: 2, n_head: 4, n_embd: 16, n_inner: 24, block_size: 8, ...change };
-  return { config, model: resolveModel(config, VOCAB) };
+  return { config, model: resolveModel(config, vocab_size) };
 }
 
 export const LAYOUTS: Record<string, Partial<ModelConfig>> = {
@@ -41,8 +41,8 @@ export const LAYOUTS: Record<string, Partial<ModelConfig>> = {
   'gpt2 with a window': { layout: 'gpt2', sliding_window: 4, bias: false },
 };
 
-export function tinyState(change: Partial<ModelConfig>, seed = 1): CheckpointState {
-  const { config: modelConfig, model } = tinyModel(change), random = seeded(seed), config = { ...defaultConfig(), model: modelConfig };
+export function tinyState(change: Partial<ModelConfig>, seed = 1, vocab_size = VOCAB): CheckpointState {
+  const { config: modelConfig, model } = tinyModel(change, vocab_size), random = seeded(seed), config = { ...defaultConfig(), model: modelConfig };
   const draw = (n: number) => Float32Array.from({ length: n }, () => random() - 0.5);
   const parameters = new Map<string, Float32Array>(), optimizer = new Map<string, Float32Array>();
   for (const p of listParameters(model)) {

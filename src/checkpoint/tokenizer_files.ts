@@ -1,76 +1,74 @@
 /** tokenizer.json as far as a checkpoint must know it, and the two small files that transformers reads beside it. */
 import type { SamplingConfig } from '../config/index.ts';
-import type { Tokenizer } from '../data/types.ts';
+import { DataError, type Tokenizer } from '../data/index.ts';
+import { JsonBytes } from '../data/tokenizer/json_bytes.ts';
+import { readOutline, type Outline } from '../data/tokenizer/outline.ts';
 import { CheckpointError, damaged } from './error.ts';
 import type { SpecialTokens } from './hf_config.ts';
-import { isRecord, type JsonRecord } from './json.ts';
+import { encodeJson, isRecord, type JsonRecord } from './json.ts';
 
-/** A tokenizer of the data room, or the JSON that one was or will be made of. */
-export type TokenizerSource = Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson'> | JsonRecord;
+/** A tokenizer of the data room, or a tokenizer.json: its bytes, kept as they are, or its value. */
+export type TokenizerSource = Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson'> | Uint8Array | JsonRecord;
 
 const FILE = 'tokenizer.json';
-/** A vocabulary of 150,000 tokens with its merges has about 10 MB. */
-const MAX_TOKENIZER = 256 * 2 ** 20;
+/** As the data room has it: a vocabulary of 150,000 tokens with its merges has about 10 MB. */
+const MAX_TOKENIZER = 2 ** 25;
 
-const isTokenizer = (source: TokenizerSource): source is Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson'> => typeof source.toTokenizerJson === 'function';
+const isTokenizer = (source: TokenizerSource): source is Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson'> => 'toTokenizerJson' in source && typeof source.toTokenizerJson === 'function';
 
-export function tokenizerJson(source: TokenizerSource): JsonRecord {
-  const json = isTokenizer(source) ? source.toTokenizerJson() : source;
-  if (!isRecord(json)) throw damaged('bad_tokenizer', FILE, 'it does not hold a JSON object');
-  return json;
-}
+/** Bytes of tokenizer.json. */
+export const tokenizerBytes = (source: TokenizerSource): Uint8Array => (source instanceof Uint8Array ? source : encodeJson(isTokenizer(source) ? source.toTokenizerJson() : source));
 
-export const tokenizerEos = (source: TokenizerSource): number | null => (isTokenizer(source) ? source.eos_token_id : null);
+export const tokenizerEos = (source: TokenizerSource): number | null => (!(source instanceof Uint8Array) && isTokenizer(source) ? source.eos_token_id : null);
 
-/**
- * Parses tokenizer.json. Any string may be a token, so its keys are not judged here; whoever builds the tokenizer does.
- * Throws `bad_tokenizer` or `too_large`.
- */
-export function parseTokenizer(bytes: Uint8Array): JsonRecord {
+/** What a checkpoint needs to know of a tokenizer: one more than its largest id, and the texts of its added tokens. */
+export interface TokenizerFacts { vocab_size: number; added: ReadonlyMap<number, string> }
+
+/** Reads the ids without building the vocabulary. Throws `bad_tokenizer` or `too_large`. */
+export function tokenizerFacts(bytes: Uint8Array): TokenizerFacts {
   if (bytes.length > MAX_TOKENIZER) throw new CheckpointError('too_large', `${FILE} has ${bytes.length} bytes, and at most ${MAX_TOKENIZER} are read.`, 'Check that this is the right file.');
-  let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const outline = readOutline(bytes), added = addedTokens(outline);
+    return { vocab_size: Math.max(vocabulary(bytes, outline.vocabAt), ...[...added.keys()].map((id) => id + 1)), added };
   } catch (cause) {
-    throw damaged('bad_tokenizer', FILE, 'it is not valid JSON', cause);
+    if (!(cause instanceof DataError)) throw cause;
+    throw new CheckpointError('bad_tokenizer', cause.message, cause.hint, { cause });
   }
-  if (!isRecord(json)) throw damaged('bad_tokenizer', FILE, 'it does not hold a JSON object');
-  return json;
 }
 
-/** One more than the largest token id. Throws `bad_tokenizer` where ids are not whole numbers. */
-export function tokenizerVocabSize(json: JsonRecord): number {
-  const vocab = isRecord(json.model) ? json.model.vocab : undefined;
+/** One more than the largest id of model.vocab: an object of ids, or (Unigram) a list in the order of the ids. */
+function vocabulary(bytes: Uint8Array, at: number): number {
+  if (at < 0) throw damaged('bad_tokenizer', FILE, 'it has no vocabulary');
   let size = 0;
-  const add = (id: unknown) => {
-    if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0) throw damaged('bad_tokenizer', FILE, 'a token has no whole number as its id');
-    size = Math.max(size, id + 1);
-  };
-  // Unigram lists [token, score] pairs in the order of their ids; the others map token to id.
-  if (Array.isArray(vocab)) size = vocab.length;
-  else if (isRecord(vocab)) for (const id of Object.values(vocab)) add(id);
-  else throw damaged('bad_tokenizer', FILE, 'it has no vocabulary');
-  for (const token of addedTokens(json)) add(token.id);
+  const reader = new JsonBytes(bytes, at);
+  if (/^\s*\[/.test(new TextDecoder('latin1').decode(bytes.subarray(at, at + 64)))) reader.array(() => { reader.skip(); size++; });
+  else reader.entries(() => { size = Math.max(size, reader.id() + 1); });
   return size;
 }
 
-const addedTokens = (json: JsonRecord): JsonRecord[] => (Array.isArray(json.added_tokens) ? json.added_tokens.filter(isRecord) : []);
+function addedTokens({ file }: Outline): Map<number, string> {
+  const list = file.get('added_tokens') ?? [], added = new Map<number, string>();
+  if (!Array.isArray(list)) throw damaged('bad_tokenizer', FILE, 'its added tokens are not a list');
+  for (const token of list.filter(isRecord)) {
+    if (typeof token.id !== 'number' || !Number.isSafeInteger(token.id) || token.id < 0) throw damaged('bad_tokenizer', FILE, 'an added token has no whole number as its id');
+    if (typeof token.content === 'string') added.set(token.id, token.content);
+  }
+  return added;
+}
 
 /** Every id of the tokenizer needs a row in the embedding; more rows than ids are padding. Throws `vocab_mismatch`. */
-export function checkVocabulary(json: JsonRecord, vocab_size: number): void {
-  const size = tokenizerVocabSize(json);
+export function checkVocabulary({ vocab_size: size }: TokenizerFacts, vocab_size: number): void {
   if (size > vocab_size) {
     throw new CheckpointError('vocab_mismatch', `The tokenizer has ${size} tokens, and the model has room for ${vocab_size}.`, 'Bring the tokenizer.json that this model was trained with.');
   }
 }
 
 /** tokenizer_config.json. Clean-up would take spaces out of decoded text, and then it would not be the text of the ids. */
-export function tokenizerConfig(json: JsonRecord, { bos_token_id, eos_token_id }: SpecialTokens, block_size: number): Record<string, unknown> {
-  const text = (id: number | null) => addedTokens(json).find((token) => token.id === id && id !== null)?.content;
-  const bos = text(bos_token_id), eos = text(eos_token_id);
+export function tokenizerConfig({ added }: TokenizerFacts, { bos_token_id, eos_token_id }: SpecialTokens, block_size: number): Record<string, unknown> {
+  const bos = added.get(bos_token_id ?? -1), eos = added.get(eos_token_id ?? -1);
   return {
     tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false, model_max_length: block_size,
-    ...(typeof bos === 'string' ? { bos_token: bos } : {}), ...(typeof eos === 'string' ? { eos_token: eos } : {}),
+    ...(bos === undefined ? {} : { bos_token: bos }), ...(eos === undefined ? {} : { eos_token: eos }),
   };
 }
 
