@@ -10,5 +10,6 @@ export { BindingTooLarge, compileProgram, type Outputs, type Program, submit, ty
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
+export { deviceClass } from './device_class.ts';
 export { onWebGpu, setProgramMode } from './state.ts';
 export { type BackendChoice, deviceLimits, startBackend, tryBackends } from './start.ts';

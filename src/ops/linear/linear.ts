@@ -4,6 +4,7 @@ import { columnSum } from '../column_sum/column_sum.ts';
 import { defineOp, type GradientContext, type HostTensor, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { productKernel } from '../matmul/kernel.ts';
 import { product } from '../matmul/matmul.ts';
 
 /** No attributes: the shapes say everything. */
@@ -32,7 +33,7 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   outputs: ['y'],
   oracle: ({ x, weight }, _attrs: LinearAttrs) => oracle(x, weight),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
-  kernel: null,
+  kernel: ({ x, weight }) => ({ y: productKernel(x, weight) }),
   gradient: { saves: { inputs: ['x', 'weight'], outputs: [] }, from: ['y'], to: gradientTo },
   cases: [
     { name: 'odd sizes', inputs: (r) => ({ x: r.normal([5, 7]), weight: r.normal([7, 3]) }), attrs: {} },
@@ -47,7 +48,7 @@ export const linearBias: OpDefinition<'x' | 'weight' | 'bias', LinearAttrs, 'y',
   outputs: ['y'],
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => oracle(x, weight, bias),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
-  kernel: null,
+  kernel: ({ x, weight, bias }) => ({ y: productKernel(x, weight, { bias }) }),
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: [] },
     from: ['y'],

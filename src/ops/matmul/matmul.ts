@@ -5,6 +5,7 @@ import { matMul, type Tensor } from '@tensorflow/tfjs-core';
 import { defineOp, run, type HostTensor, type OpCase, type OpDefinition } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { productKernel } from './kernel.ts';
 
 export interface MatmulAttrs { transpose_a: boolean; transpose_b: boolean }
 
@@ -31,7 +32,8 @@ export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defi
   outputs: ['c'],
   oracle: ({ a, b }, attrs: MatmulAttrs) => ({ c: oracle(a, b, attrs) }),
   reference: ({ a, b }, attrs) => ({ c: matMul(a, b, attrs.transpose_a, attrs.transpose_b) }),
-  kernel: null,
+  kernel: ({ a, b }, attrs, into) => ({ c: productKernel(a, b, { ...attrs, into: into.c }) }),
+  accumulates: ['c'],
   gradient: {
     saves: { inputs: ['a', 'b'], outputs: [] },
     from: ['c'],

@@ -1,0 +1,181 @@
+/**
+ * Generates the WGSL of C[M, N] = op(A) op(B) for one tile.
+ *
+ * The operands of a tile lie in shared memory as rows of k, in vec4 along m (or n): [BK][T/4][threads], so that thread r
+ * reads its T values of a step as T/4 vec4, and every index but the thread's own is a literal after unrolling (no bounds
+ * clamp inside the loop). An operand whose memory is contiguous in k is transposed in registers, 4 x 4 values at a time:
+ * storing single components of a shared vec4 is faster on one card, but a compiler may write the whole vec4 there.
+ * The next tile is read from memory into registers while this one is multiplied.
+ */
+import { type Tile, threadsOf } from './tile.ts';
+
+export interface Variant {
+  transpose_a: boolean;
+  transpose_b: boolean;
+  /** Rows of A, B and C are multiples of four values, and are read and written as vec4. */
+  vec_a: boolean;
+  vec_b: boolean;
+  vec_c: boolean;
+  /** K is no multiple of BK. */
+  k_edge: boolean;
+  /** What happens to the product before it is stored: nothing, C is added, or a bias [N] is. */
+  epilogue: 'none' | 'accumulate' | 'bias';
+}
+
+const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
+const component = (i: number): string => 'xyzw'.charAt(i % 4);
+
+/** One operand: A with its rows m, or B with its columns n. */
+interface Operand {
+  name: 'A' | 'B';
+  /** Size of the tile along m or n, values of a thread, threads along it. */
+  W: number;
+  T: number;
+  R: number;
+  /** Uniform that holds the whole size along m or n, variable of the tile's first m or n, and of the thread's place. */
+  size: 'M' | 'N';
+  first: string;
+  thread: string;
+  /** Memory has k as its slow index, so that four values along m (or n) are neighbours. */
+  k_major: boolean;
+  vec: boolean;
+}
+
+function operands(t: Tile, v: Variant): [Operand, Operand] {
+  return [
+    { name: 'A', W: t.BM, T: t.TM, R: t.BM / t.TM, size: 'M', first: 'm0', thread: 'ty', k_major: v.transpose_a, vec: v.vec_a },
+    { name: 'B', W: t.BN, T: t.TN, R: t.BN / t.TN, size: 'N', first: 'n0', thread: 'tx', k_major: !v.transpose_b, vec: v.vec_b },
+  ];
+}
+
+/** Reads four neighbours of an operand: `at` is a clamped vec4 column (or first column) of row k, or a row's number. */
+function loadFunction(o: Operand, k_edge: boolean): string {
+  const head = `fn load_${o.name}(at: u32, k: u32, k_end: u32) -> vec4f {`;
+  if (o.k_major) {
+    const value = o.vec ? `${o.name}[k * (p.${o.size} >> 2u) + at]`
+      : `vec4f(${seq(4).map((e) => `${o.name}[row + min(at + ${e}u, p.${o.size} - 1u)]`).join(', ')})`;
+    return `${head}
+  ${o.vec ? '' : `let row = min(k, p.K - 1u) * p.${o.size};`}
+  ${k_edge ? 'if (k >= k_end) { return vec4f(); }' : ''}
+  return ${value};
+}`;
+  }
+  if (o.vec) return `${head}
+  ${k_edge ? 'if (k >= k_end) { return vec4f(); }' : ''}
+  return ${o.name}[at * (p.K >> 2u) + (k >> 2u)];
+}`;
+  return `${head}
+  return vec4f(${seq(4).map((e) => `select(0.0, ${o.name}[at * p.K + min(k + ${e}u, p.K - 1u)], k + ${e}u < k_end)`).join(', ')});
+}`;
+}
+
+/** How the threads share the reading of one operand's tile: steps of one unit (a vec4, or 4 x 4 values) a thread. */
+function staging(o: Operand, BK: number, threads: number): { setup: string; declare: string; load: (k: string) => string; store: string } {
+  const rows = o.k_major ? 1 : 4, across = o.k_major ? o.W / 4 : BK / 4, units = (o.W * BK) / (4 * rows);
+  const steps = Math.ceil(units / threads), n = o.name.toLowerCase();
+  const guard = (s: number, body: string): string => (units % threads !== 0 && s === steps - 1 ? `if (tid < ${units - s * threads}u) { ${body} }` : body);
+  const unit = (s: number): string => (s === 0 ? 'tid' : `(tid + ${s * threads}u)`);
+  // c: vec4 column along m (or n); k: step of the tile that the unit starts at.
+  const place = (s: number): string => (o.k_major
+    ? `let ${n}c${s} = ${unit(s)} % ${across}u; let ${n}k${s} = ${unit(s)} / ${across}u;`
+    : `let ${n}c${s} = ${unit(s)} / ${across}u; let ${n}k${s} = ${unit(s)} % ${across}u * 4u;`);
+  const where = (s: number, e: number): string => (!o.k_major ? `min(${o.first} + ${n}c${s} * 4u + ${e}u, p.${o.size} - 1u)`
+    : o.vec ? `min((${o.first} >> 2u) + ${n}c${s}, (p.${o.size} >> 2u) - 1u)` : `${o.first} + ${n}c${s} * 4u`);
+  return {
+    setup: lines(steps, (s) => `${place(s)} ${seq(rows).map((e) => `let ${n}at${s}_${e} = ${where(s, e)};`).join(' ')}`),
+    declare: lines(steps, (s) => seq(rows).map((e) => `var ${n}${s}_${e} = vec4f();`).join(' ')),
+    load: (k) => lines(steps, (s) => guard(s, seq(rows).map((e) => `${n}${s}_${e} = load_${o.name}(${n}at${s}_${e}, ${k} + ${n}k${s}, k_end);`).join(' '))),
+    store: lines(steps, (s) => guard(s, o.k_major
+      ? `s${o.name}[${n}k${s}][${n}c${s} / ${o.R}u][${n}c${s} % ${o.R}u] = ${n}${s}_0;`
+      : seq(4).map((i) => `s${o.name}[${n}k${s} + ${i}u][${n}c${s} / ${o.R}u][${n}c${s} % ${o.R}u] = vec4f(${seq(4).map((e) => `${n}${s}_${e}.${component(i)}`).join(', ')});`).join(' '))),
+  };
+}
+
+/** All BK steps of a tile, unrolled. */
+function multiply(t: Tile, [a, b]: [Operand, Operand]): string {
+  const read = (k: number): string => [a, b].map((o) => seq(o.T / 4).map((c) =>
+    `let f${o.name}${c}_${k} = s${o.name}[${k}u][${c}u][${o.thread}];`).join(' ')).join(' ');
+  const add = (k: number): string => lines(t.TM, (i) => seq(t.TN / 4).map((j) =>
+    `c${i}_${j} = fma(vec4f(fA${i >> 2}_${k}.${component(i)}), fB${j}_${k}, c${i}_${j});`).join(' '));
+  if (!t.read_ahead) return lines(t.BK, (k) => `${read(k)}\n${add(k)}`);
+  return `${read(0)}\n${lines(t.BK, (k) => `${k + 1 < t.BK ? read(k + 1) : ''}\n${add(k)}`)}`;
+}
+
+/** Stores four neighbours of row m from column n on. */
+function storeFunction(v: Variant): string {
+  const value = { none: 'v', accumulate: 'C[i] + v', bias: `v + bias[${v.vec_c ? 'n >> 2u' : 'n + e'}]` }[v.epilogue];
+  if (v.vec_c) return `fn store_C(start: u32, m: u32, n: u32, v: vec4f) {
+  if (m < p.M && n < p.N) { let i = (start + m * p.N + n) >> 2u; C[i] = ${value}; }
+}`;
+  return `fn store_C(start: u32, m: u32, n: u32, four: vec4f) {
+  if (m >= p.M) { return; }
+  for (var e = 0u; e < 4u; e++) { if (n + e < p.N) { let i = start + m * p.N + n + e; let v = four[e]; C[i] = ${value}; } }
+}`;
+}
+
+/**
+ * Bindings: C, A, B, the bias where there is one, uniforms M, N, K, k_per_split. Workgroups (N/BN, M/BM, splits); with
+ * more than one split, C holds `splits` partial results one after another.
+ */
+export function matmulCode(t: Tile, v: Variant): string {
+  const both = operands(t, v), [a, b] = both, threads = threadsOf(t);
+  const [stageA, stageB] = [staging(a, t.BK, threads), staging(b, t.BK, threads)];
+  const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`;
+  const element = (vec: boolean): string => (vec ? 'vec4f' : 'f32');
+  return `
+struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
+@group(0) @binding(0) var<storage, read_write> C: array<${element(v.vec_c)}>;
+@group(0) @binding(1) var<storage, read> A: array<${element(v.vec_a)}>;
+@group(0) @binding(2) var<storage, read> B: array<${element(v.vec_b)}>;
+${v.epilogue === 'bias' ? `@group(0) @binding(3) var<storage, read> bias: array<${element(v.vec_c)}>;` : ''}
+@group(0) @binding(${v.epilogue === 'bias' ? 4 : 3}) var<uniform> p: Params;
+var<workgroup> sA: array<array<array<vec4f, ${a.R}>, ${a.T / 4}>, ${t.BK}>;
+var<workgroup> sB: array<array<array<vec4f, ${b.R}>, ${b.T / 4}>, ${t.BK}>;
+${loadFunction(a, v.k_edge)}
+${loadFunction(b, v.k_edge)}
+${storeFunction(v)}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
+  let tx = tid % ${b.R}u; let ty = tid / ${b.R}u;
+  let m0 = wg.y * ${t.BM}u; let n0 = wg.x * ${t.BN}u;
+  let k_start = wg.z * p.k_per_split; let k_end = min(k_start + p.k_per_split, p.K);
+  let k_last = k_start + (k_end - k_start - 1u) / ${t.BK}u * ${t.BK}u;
+  ${stageA.setup}
+  ${stageB.setup}
+  ${stageA.declare}
+  ${stageB.declare}
+  ${lines(t.TM, (i) => seq(t.TN / 4).map((j) => `var c${i}_${j} = vec4f();`).join(' '))}
+  ${load('k_start')}
+  for (var k = k_start; k < k_end; k += ${t.BK}u) {
+    ${stageA.store}
+    ${stageB.store}
+    workgroupBarrier();
+    let next = min(k + ${t.BK}u, k_last);
+    ${load('next')}
+    ${multiply(t, both)}
+    workgroupBarrier();
+  }
+  let start = wg.z * p.M * p.N;
+  ${lines(t.TM, (i) => `{ let m = m0 + (${(i >> 2) * a.R}u + ty) * 4u + ${i % 4}u; ${seq(t.TN / 4).map((j) => `store_C(start, m, n0 + (${j * b.R}u + tx) * 4u, c${i}_${j});`).join(' ')} }`)}
+}`;
+}
+
+/** Sums the partial results of a split product, in order. Bindings: C, partials, the bias, uniforms n (of a result), splits, N. */
+export function reduceCode(epilogue: Variant['epilogue']): string {
+  const value = { none: 'sum', accumulate: 'C[i] + sum', bias: 'sum + bias[i % p.N]' }[epilogue];
+  return `
+struct Params { n: u32, splits: u32${epilogue === 'bias' ? ', N: u32' : ''} }
+@group(0) @binding(0) var<storage, read_write> C: array<f32>;
+@group(0) @binding(1) var<storage, read> partials: array<f32>;
+${epilogue === 'bias' ? '@group(0) @binding(2) var<storage, read> bias: array<f32>;' : ''}
+@group(0) @binding(${epilogue === 'bias' ? 3 : 2}) var<uniform> p: Params;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {
+  let i = (wg.y * count.x + wg.x) * 64u + tid;
+  if (i >= p.n) { return; }
+  var sum = partials[i];
+  for (var s = 1u; s < p.splits; s++) { sum += partials[s * p.n + i]; }
+  C[i] = ${value};
+}`;
+}
