@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { deviceClass, dispatch, grid, output } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
 import { matmulCode, reduceCode, type Variant } from './generate.ts';
-import { type Plan, pickTile, type Tile } from './tile.ts';
+import { type Plan, pickTile } from './tile.ts';
 
 export interface ProductOptions {
   transpose_a?: boolean;
@@ -12,16 +12,15 @@ export interface ProductOptions {
   into?: Tensor;
   /** Bias [N] added to every row; not together with `into`. */
   bias?: Tensor;
-  /** Tile and number of splits in place of those that `pickTile` chooses: for tests and measurements. */
-  tile?: Tile;
+  /** Tile and splits in place of those that `pickTile` chooses: for tests and measurements. */
   plan?: (M: number, N: number, K: number) => Plan;
 }
 
 /** C [M, N] = op(a) op(b). */
-export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, into, bias, tile, plan }: ProductOptions = {}): Tensor {
+export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, into, bias, plan }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
-  const { tile: t, splits, k_per_split, workgroups } = plan ? plan(M, N, K) : pickTile(deviceClass(), M, N, K, tile);
+  const { tile: t, splits, k_per_split, workgroups } = plan ? plan(M, N, K) : pickTile(deviceClass(), M, N, K);
   const epilogue = into ? 'accumulate' : bias ? 'bias' : 'none', c = into ?? output([M, N]);
   const variant: Variant = {
     transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, k_edge: K % t.BK !== 0,

@@ -1,0 +1,54 @@
+import { tensor } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readback, startBackend } from '../../backend/index.ts';
+import { caseRandom } from '../../testing/random.ts';
+import { expectClose } from '../../testing/expect_close.ts';
+import { type MatmulAttrs, matmul } from './matmul.ts';
+import { productKernel } from './kernel.ts';
+import { pickTile, type Plan, TILES, type Tile } from './tile.ts';
+
+/** Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all sides. */
+const forms: readonly (MatmulAttrs & { name: string })[] = [
+  { name: 'x W', transpose_a: false, transpose_b: false },
+  { name: 'dy W^T', transpose_a: false, transpose_b: true },
+  { name: 'x^T dy', transpose_a: true, transpose_b: false },
+];
+const errors: string[] = [];
+beforeAll(async () => { await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) }); });
+
+function planOf(tile: Tile, M: number, N: number, K: number, splits: number): Plan {
+  const plan = pickTile('small', M, N, K, tile), k_per_split = Math.ceil(K / splits / tile.BK) * tile.BK, parts = Math.ceil(K / k_per_split);
+  return { ...plan, k_per_split, splits: parts, workgroups: [plan.workgroups[0], plan.workgroups[1], parts] };
+}
+
+describe.each(Object.values<Tile>(TILES))('tile $name', (tile) => {
+  it.each(forms.flatMap((form) => [
+    { ...form, size: 'rows of four', M: tile.BM + 4, N: tile.BN + 8, K: 20, splits: 1, epilogue: 'bias' as const },
+    { ...form, size: 'odd, split', M: tile.BM + 3, N: 13, K: 37, splits: 2, epilogue: 'bias' as const },
+    { ...form, size: 'whole tiles', M: tile.BM, N: tile.BN, K: 2 * tile.BK, splits: 1, epilogue: 'accumulate' as const },
+    { ...form, size: 'rows of four, split', M: tile.BM, N: tile.BN, K: 3 * tile.BK, splits: 3, epilogue: 'accumulate' as const },
+  ]))('$name, $size', async ({ transpose_a, transpose_b, M, N, K, splits, epilogue }) => {
+    const random = caseRandom(M * N + K), attrs = { transpose_a, transpose_b };
+    const a = random.normal(transpose_a ? [K, M] : [M, K]), b = random.normal(transpose_b ? [N, K] : [K, N]);
+    const bias = random.normal([N]), before = random.normal([M, N]);
+    const up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
+    const c = productKernel(up(a), up(b), {
+      ...attrs, plan: () => planOf(tile, M, N, K, splits), ...(epilogue === 'bias' ? { bias: up(bias) } : { into: up(before) }),
+    });
+    const expected = matmul.oracle({ a, b }, attrs).c.data.map((v, i) => v + ((epilogue === 'bias' ? bias.data[i % N] : before.data[i]) ?? NaN));
+    const [actual] = await readback([c]);
+    expect(errors).toEqual([]);
+    expectClose(actual ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
+  });
+});
+
+describe('pickTile', () => {
+  it.each([['small', 512, 64, 64], ['small', 768, 65, 128], ['large', 8192, 1536, 384], ['large', 384, 1536, 8192], ['large', 2048, 10000, 128], ['large', 1, 8192, 384]] as const)(
+    'covers K on a %s device for %i x %i x %i', (device, M, N, K) => {
+      const { tile, splits, k_per_split, workgroups } = pickTile(device, M, N, K);
+      expect(splits * k_per_split).toBeGreaterThanOrEqual(K);
+      expect((splits - 1) * k_per_split).toBeLessThan(K);
+      expect(workgroups[0] * tile.BN).toBeGreaterThanOrEqual(N);
+      expect(workgroups[1] * tile.BM).toBeGreaterThanOrEqual(M);
+    });
+});
