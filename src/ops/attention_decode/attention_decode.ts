@@ -2,9 +2,11 @@
 import {
   add, cast, exp, div, greater, lessEqual, logicalAnd, matMul, max, mul, range, reshape, scalar, slice, sub, sum, type Tensor, transpose,
 } from '@tensorflow/tfjs-core';
+import { dispatch, output } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
 import { columns, groupSize, type Heads } from '../heads/layout.ts';
 import { at, zeros } from '../host.ts';
+import wgsl from './attention_decode.wgsl?raw';
 
 export interface AttentionDecodeAttrs extends Heads {
   /** Sequences. */
@@ -74,12 +76,20 @@ export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y', never>
   outputs: ['y'],
   oracle,
   reference,
-  kernel: null,
+  kernel: ({ qkv, cache, positions }, a) => {
+    const y = output([a.B, columns(a).q]);
+    dispatch({
+      name: 'attention_decode', code: wgsl.replace('COLUMNS = 1u', `COLUMNS = ${Math.ceil(a.head_dim / 64)}u`), constants: { HD: a.head_dim }, writes: [y], reads: [qkv, cache, positions],
+      params: [['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.T_max], ['u32', a.window], ['f32', 1 / Math.sqrt(a.head_dim)]], workgroups: [a.n_head, a.B, 1],
+    });
+    return { y };
+  },
   gradient: null,
   cases: [
     decodeCase('equal heads', { B: 2, T_max: 6, n_head: 2, n_kv_head: 2, head_dim: 4, window: 0 }, [5, 0]),
     decodeCase('grouped heads, odd head_dim', { B: 2, T_max: 7, n_head: 4, n_kv_head: 2, head_dim: 5, window: 0 }, [3, 6]),
     decodeCase('window', { B: 2, T_max: 9, n_head: 2, n_kv_head: 1, head_dim: 4, window: 3 }, [7, 1]),
+    decodeCase('head_dim above 64', { B: 1, T_max: 3, n_head: 1, n_kv_head: 1, head_dim: 70, window: 0 }, [2]),
     decodeCase('longer than a workgroup', { B: 1, T_max: 150, n_head: 2, n_kv_head: 1, head_dim: 4, window: 0 }, [140]),
   ],
 });

@@ -4,9 +4,11 @@
  * prefill.
  */
 import { add, argMax, cast, concat, equal, gather, max, mul, range, reshape, slice, where } from '@tensorflow/tfjs-core';
+import { dispatch, grid } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2 } from '../host.ts';
+import wgsl from './cache_write.wgsl?raw';
 
 export interface CacheWriteAttrs extends Heads {
   /** Sequences of the cache. */
@@ -58,7 +60,14 @@ export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = def
   outputs: ['cache'],
   oracle,
   reference,
-  kernel: null,
+  kernel: ({ cache, qkv, positions }, a) => {
+    const [n, width] = dims2(qkv.shape), { kv, k0 } = columns(a);
+    dispatch({
+      name: 'cache_write', code: wgsl, writes: [], updates: [cache], reads: [qkv, positions],
+      params: [['u32', n * 2 * kv], ['u32', 2 * kv], ['u32', width], ['u32', k0], ['u32', n / a.B], ['u32', a.T_max]], workgroups: grid(Math.ceil((n * 2 * kv) / 64)),
+    });
+    return { cache };
+  },
   gradient: null,
   cases: [
     writeCase('one token a sequence', 2, 5, [3, 0]),

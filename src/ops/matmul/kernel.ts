@@ -35,10 +35,18 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   }
   const partials = output([splits, M, N]);
   dispatch({ name: `${name}_split`, code, writes: [partials], reads: [a, b], params, workgroups });
-  dispatch({
-    name: 'matmul_reduce', code: reduceCode(epilogue), writes: into ? [] : [c], updates: into ? [into] : [], reads: [partials, ...biases],
-    params: [['u32', M * N], ['u32', splits], ...(bias ? [['u32', N] as const] : [])], workgroups: grid(Math.ceil((M * N) / 64)),
-  });
+  sumPartials(partials, [M, N], splits, { into: c, epilogue, bias });
   partials.dispose();
+  return c;
+}
+
+interface SumOptions { into?: Tensor; epilogue?: Variant['epilogue']; bias?: Tensor }
+/** Adds up `parts` results that lie one after another, in order: to `into` (added, unless the epilogue says otherwise) or a new tensor. */
+export function sumPartials(partials: Tensor, shape: readonly number[], parts: number, { into, bias, epilogue = into ? 'accumulate' : 'none' }: SumOptions = {}): Tensor {
+  const c = into ?? output(shape), updates = epilogue === 'accumulate';
+  dispatch({
+    name: 'sum_partials', code: reduceCode(epilogue), writes: updates ? [] : [c], updates: updates ? [c] : [], reads: bias ? [partials, bias] : [partials],
+    params: [['u32', c.size], ['u32', parts], ...(bias ? [['u32', bias.size] as const] : [])], workgroups: grid(Math.ceil(c.size / 64)),
+  });
   return c;
 }

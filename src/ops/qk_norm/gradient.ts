@@ -6,6 +6,7 @@ import { add, concat, mean, mul, reshape, rsqrt, slice, square, sub, sum, type T
 import { defineOp, type HostTensor, type Hosts, type OpDefinition, type Tensors } from '../define.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { qkNormGradInputKernel, qkNormGradWeightKernel } from './kernels.ts';
 
 interface Attrs extends Heads { eps: number }
 type InputIn = 'qkv' | 'q_weight' | 'k_weight' | 'dy';
@@ -53,7 +54,7 @@ export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = define
   outputs: ['dx'],
   oracle: inputOracle,
   reference: inputReference,
-  kernel: null,
+  kernel: qkNormGradInputKernel,
   gradient: null,
   cases: [
     { name: 'grouped heads', inputs: (r) => ({ qkv: r.normal([5, 32]), q_weight: r.normal([4]), k_weight: r.normal([4]), dy: r.normal([5, 32]) }), attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6 } },
@@ -86,7 +87,8 @@ export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight'
   outputs: ['dweight'],
   oracle: weightOracle,
   reference: weightReference,
-  kernel: null,
+  kernel: (inputs, a, into) => qkNormGradWeightKernel(inputs, a, partOf(a), into.dweight),
+  accumulates: ['dweight'],
   gradient: null,
   cases: [
     { name: 'q, grouped heads', inputs: (r) => ({ qkv: r.normal([5, 32]), dy: r.normal([5, 32]) }), attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6, part: 'q' } },

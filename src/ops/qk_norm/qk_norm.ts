@@ -8,6 +8,7 @@ import { required } from '../gradient.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { qkNormGradInput, qkNormGradWeight } from './gradient.ts';
+import { qkNormKernel } from './kernels.ts';
 
 export interface QkNormAttrs extends Heads { eps: number }
 type In = 'qkv' | 'q_weight' | 'k_weight';
@@ -50,7 +51,7 @@ export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   outputs: ['y'],
   oracle,
   reference,
-  kernel: null,
+  kernel: qkNormKernel,
   gradient: {
     saves: { inputs: ['qkv', 'q_weight', 'k_weight'], outputs: [] },
     from: ['y'],

@@ -6,10 +6,12 @@
  * by 1e-4 at position 4096, and WGSL promises little for sin of large arguments.
  */
 import { add, concat, expandDims, gather, mul, reshape, slice, sub } from '@tensorflow/tfjs-core';
+import { dispatch, grid, output } from '../../backend/index.ts';
 import { defineOp, run, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
 import { required } from '../gradient.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
+import wgsl from './rope.wgsl?raw';
 
 export interface RopeAttrs extends Heads {
   /** Rotate by the negative angle, which is the gradient. */
@@ -70,7 +72,14 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   outputs: ['y'],
   oracle,
   reference,
-  kernel: null,
+  kernel: ({ qkv, positions, table }, a) => {
+    const [, width] = dims2(qkv.shape), y = output(qkv.shape);
+    dispatch({
+      name: 'rope', code: wgsl, writes: [y], reads: [qkv, positions, table],
+      params: [['u32', qkv.size], ['u32', width], ['u32', columns(a).v0], ['u32', a.head_dim], ['f32', a.inverse ? -1 : 1]], workgroups: grid(Math.ceil(qkv.size / 64)),
+    });
+    return { y };
+  },
   gradient: {
     saves: { inputs: ['positions', 'table'], outputs: [] },
     from: ['y'],

@@ -1,7 +1,9 @@
 /** Rows of a matrix by index: the last hidden row of each prompt before the head, in prefill. */
 import { gather } from '@tensorflow/tfjs-core';
+import { dispatch, grid, output } from '../../backend/index.ts';
 import { defineOp, type OpDefinition } from '../define.ts';
 import { at, dims2, zeros } from '../host.ts';
+import wgsl from './take_rows.wgsl?raw';
 
 export type TakeRowsAttrs = Record<string, never>;
 
@@ -16,7 +18,11 @@ export const takeRows: OpDefinition<'x' | 'rows', TakeRowsAttrs, 'y', never> = d
     return { y };
   },
   reference: ({ x, rows }) => ({ y: gather(x, rows) }),
-  kernel: null,
+  kernel: ({ x, rows }) => {
+    const [, d] = dims2(x.shape), y = output([rows.size, d]);
+    dispatch({ name: 'take_rows', code: wgsl, writes: [y], reads: [x, rows], params: [['u32', y.size], ['u32', d]], workgroups: grid(Math.ceil(y.size / 64)) });
+    return { y };
+  },
   gradient: null,
   cases: [
     { name: 'some rows', inputs: (r) => ({ x: r.normal([9, 5]), rows: r.ints([4], 9) }), attrs: {} },

@@ -1,0 +1,151 @@
+/**
+ * WGSL of qk_norm. A workgroup takes eight heads, eight threads each; the values of a thread are eight columns apart. v
+ * heads are copied. The weights' gradient leaves one partial sum a workgroup, and these are added in order.
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { dispatch, grid, output } from '../../backend/index.ts';
+import type { Tensors } from '../define.ts';
+import type { Heads } from '../heads/layout.ts';
+import { dims2 } from '../host.ts';
+import { sumPartials } from '../matmul/kernel.ts';
+
+type Attrs = Heads & { eps: number };
+
+const SHARED = `
+var<workgroup> red: array<array<f32, 8>, 8>;
+// Sum over the eight threads of a head.
+fn head_sum(head: u32, lane: u32, v: f32) -> f32 {
+  workgroupBarrier();
+  red[head][lane] = v;
+  workgroupBarrier();
+  return ((red[head][0] + red[head][1]) + (red[head][2] + red[head][3])) + ((red[head][4] + red[head][5]) + (red[head][6] + red[head][7]));
+}`;
+const ITEM = `
+  let lane = tid % 8u; let slot = tid / 8u;
+  let item = (wg.y * count.x + wg.x) * 8u + slot;
+  let heads = p.n_head + 2u * p.n_kv_head;
+  let inside = item < p.rows * heads;
+  // The packed heads lie one after another, so head number \`item\` of the matrix starts here.
+  let start = item * p.head_dim;
+  let head = item % heads;
+  let copied = head >= p.n_head + p.n_kv_head;`;
+const PARAMS = 'struct Params { rows: u32, n_head: u32, n_kv_head: u32, head_dim: u32, eps: f32 }';
+const MAIN = `@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {`;
+
+const FORWARD = `
+${PARAMS}
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> q_weight: array<f32>;
+@group(0) @binding(3) var<storage, read> k_weight: array<f32>;
+@group(0) @binding(4) var<uniform> p: Params;
+${SHARED}
+${MAIN}
+  ${ITEM}
+  var squares = 0.0;
+  if (inside) { for (var d = lane; d < p.head_dim; d += 8u) { squares += qkv[start + d] * qkv[start + d]; } }
+  let scale = inverseSqrt(head_sum(slot, lane, squares) / f32(p.head_dim) + p.eps);
+  if (!inside) { return; }
+  for (var d = lane; d < p.head_dim; d += 8u) {
+    let x = qkv[start + d];
+    if (copied) { y[start + d] = x; } else { y[start + d] = x * scale * select(k_weight[d], q_weight[d], head < p.n_head); }
+  }
+}`;
+
+const GRAD_INPUT = `
+${PARAMS}
+@group(0) @binding(0) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> q_weight: array<f32>;
+@group(0) @binding(3) var<storage, read> k_weight: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(5) var<uniform> p: Params;
+${SHARED}
+fn weight_of(head: u32, d: u32) -> f32 { return select(k_weight[d], q_weight[d], head < p.n_head); }
+${MAIN}
+  ${ITEM}
+  var squares = 0.0; var products = 0.0;
+  if (inside) {
+    for (var d = lane; d < p.head_dim; d += 8u) {
+      let x = qkv[start + d];
+      squares += x * x;
+      products += dy[start + d] * weight_of(head, d) * x;
+    }
+  }
+  let n = f32(p.head_dim);
+  let scale = inverseSqrt(head_sum(slot, lane, squares) / n + p.eps);
+  let mean = head_sum(slot, lane, products) * scale / n;
+  if (!inside) { return; }
+  for (var d = lane; d < p.head_dim; d += 8u) {
+    let g = dy[start + d];
+    if (copied) { dx[start + d] = g; } else { dx[start + d] = scale * (g * weight_of(head, d) - qkv[start + d] * scale * mean); }
+  }
+}`;
+
+/** Each workgroup takes every so many groups of eight heads of its part; a thread adds up its own columns. */
+const gradWeight = (head_dim: number): string => `
+struct Params { rows: u32, heads: u32, first: u32, count: u32, eps: f32 }
+@group(0) @binding(0) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<uniform> p: Params;
+const HD = ${head_dim}u;
+const COLUMNS = ${Math.ceil(head_dim / 8)}u;
+${SHARED}
+${MAIN}
+  let lane = tid % 8u; let slot = tid / 8u;
+  let items = p.rows * p.count;
+  var sums: array<f32, COLUMNS>;
+  for (var base = wg.x * 8u; base < items; base += count.x * 8u) {
+    let item = base + slot;
+    let inside = item < items;
+    let start = (item / p.count * p.heads + p.first + item % p.count) * HD;
+    var squares = 0.0;
+    if (inside) { for (var d = lane; d < HD; d += 8u) { squares += qkv[start + d] * qkv[start + d]; } }
+    let scale = inverseSqrt(head_sum(slot, lane, squares) / f32(HD) + p.eps);
+    if (inside) {
+      for (var c = 0u; c < COLUMNS; c++) {
+        let d = lane + 8u * c;
+        if (d < HD) { sums[c] += dy[start + d] * qkv[start + d] * scale; }
+      }
+    }
+  }
+  for (var c = 0u; c < COLUMNS; c++) {
+    // Sum over the eight heads: threads change places, so that a head's row of red is a lane's.
+    let sum = head_sum(lane, slot, sums[c]);
+    let d = lane + 8u * c;
+    if (slot == 0u && d < HD) { partials[wg.x * HD + d] = sum; }
+  }
+}`;
+
+const itemParams = (rows: number, a: Attrs) =>
+  [['u32', rows], ['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.head_dim], ['f32', a.eps]] as const;
+const groupsOf = (rows: number, a: Attrs) => grid(Math.ceil((rows * (a.n_head + 2 * a.n_kv_head)) / 8));
+
+export function qkNormKernel({ qkv, q_weight, k_weight }: Tensors<'qkv' | 'q_weight' | 'k_weight'>, a: Attrs): Tensors<'y'> {
+  const [rows] = dims2(qkv.shape), y = output(qkv.shape);
+  dispatch({ name: 'qk_norm', code: FORWARD, writes: [y], reads: [qkv, q_weight, k_weight], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
+  return { y };
+}
+
+export function qkNormGradInputKernel({ qkv, q_weight, k_weight, dy }: Tensors<'qkv' | 'q_weight' | 'k_weight' | 'dy'>, a: Attrs): Tensors<'dx'> {
+  const [rows] = dims2(qkv.shape), dx = output(qkv.shape);
+  dispatch({ name: 'qk_norm_grad_input', code: GRAD_INPUT, writes: [dx], reads: [qkv, q_weight, k_weight, dy], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
+  return { dx };
+}
+
+/** At most this many partial sums, whatever the device: the order of the additions, so the result, is the same everywhere. */
+const PARTS = 128;
+
+/** `first` and `count`: which of the row's heads. */
+export function qkNormGradWeightKernel({ qkv, dy }: Tensors<'qkv' | 'dy'>, a: Attrs, { first, count }: { first: number; count: number }, into?: Tensor): Tensors<'dweight'> {
+  const [rows] = dims2(qkv.shape), parts = Math.min(PARTS, Math.ceil((rows * count) / 8)), partials = output([parts, a.head_dim]);
+  dispatch({
+    name: 'qk_norm_grad_weight', code: gradWeight(a.head_dim), writes: [partials], reads: [qkv, dy],
+    params: [['u32', rows], ['u32', a.n_head + 2 * a.n_kv_head], ['u32', first], ['u32', count], ['f32', a.eps]], workgroups: [parts, 1, 1],
+  });
+  const dweight = sumPartials(partials, [a.head_dim], parts, { into });
+  partials.dispose();
+  return { dweight };
+}
