@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { evalBatches, targetSize, trainBatch } from './batches.ts';
+import { checkTextLength, evalBatches, targetSize, trainBatch } from './batches.ts';
 import { embeddingOrder } from './embedding_order.ts';
-import { checkIds, makeTokenSplit } from './token_split.ts';
+import { checkIds, makeTokenSplit, makeTokenSplitInSlices } from './token_split.ts';
 import { byteTokenizer } from './tokenizer/byte.ts';
 import { trainChar } from './tokenizer/char.ts';
 import { makeTokenizer } from './tokenizer/index.ts';
@@ -54,6 +54,9 @@ describe('trainBatch', () => {
   it('refuses a text shorter than the context', () => {
     expect(() => trainBatch({ ...base, split: counting(16, 0) })).toThrow(expect.objectContaining({ code: 'text_too_short', message: 'The text has 16 tokens, too few for a context of 16.' }));
     expect(trainBatch({ ...base, split: counting(17, 0) }).ids[0]).toBe(0);
+    expect(() => checkTextLength(counting(16, 9), 16)).toThrow(expect.objectContaining({ code: 'text_too_short' }));
+    expect(() => checkTextLength(counting(17, 1), 16)).toThrow(expect.objectContaining({ code: 'text_too_short' }));
+    expect(checkTextLength(counting(17, 2), 16)).toBeUndefined();
   });
 });
 
@@ -98,6 +101,17 @@ describe('makeTokenSplit', () => {
     expect([...tokens.train]).toEqual([1, 2, 0, 3, 0]);
     expect([...tokens.val]).toEqual([4, 0]);
     expect([...tokens.bytes_per_token]).toEqual([1, 1, 1, 1, 2]);
+  });
+  it('gives the same in slices, and can be cancelled between two', async () => {
+    const long = { ...split, train: Array.from({ length: 3000 }, (_, i) => `document ${i} `.repeat(100)) };
+    const progress: number[] = [];
+    const tokens = await makeTokenSplitInSlices(long, byteTokenizer(), { onProgress: ({ done }) => progress.push(done) });
+    expect(Buffer.compare(Buffer.from(tokens.train.buffer), Buffer.from(makeTokenSplit(long, byteTokenizer()).train.buffer))).toBe(0);
+    expect(progress.at(-1)).toBe(3001);
+    const cancel = new AbortController();
+    const cancelled = makeTokenSplitInSlices(long, byteTokenizer(), { signal: cancel.signal, onProgress: () => cancel.abort() });
+    await expect(cancelled).rejects.toMatchObject({ code: 'cancelled', message: 'Encoding the text was cancelled.' });
+    await expect(makeTokenSplitInSlices(long, byteTokenizer(), { signal: cancel.signal })).rejects.toMatchObject({ code: 'cancelled' });
   });
   it('checks ids against the vocabulary', () => {
     expect(() => checkIds(Int32Array.of(0, 5), 5)).toThrow(expect.objectContaining({ code: 'token_out_of_range' }));

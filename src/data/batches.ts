@@ -39,6 +39,12 @@ export function trainBatch({ split, batch_size, block_size, accumulation, seed, 
   return batch;
 }
 
+/** Says beforehand what `trainBatch` and `evalBatches` would. @throws DataError text_too_short */
+export function checkTextLength(split: TokenSplit, block_size: number): void {
+  if (split.train.length <= block_size) tooShort(split.train.length, block_size);
+  if (split.val.length < 2) tooShort(split.val.length, 1);
+}
+
 export interface EvalBatchOptions {
   split: TokenSplit;
   batch_size: number;

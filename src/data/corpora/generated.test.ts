@@ -11,8 +11,8 @@ describe('arithmetic', () => {
     for (const operator of ['+', '-', '*', '/']) expect(documents.filter((line) => line.slice(1).includes(operator)).length).toBeGreaterThan(5000);
   });
   it('is a function of the seed', () => {
-    expect(arithmetic(1).documents).toEqual(documents);
-    expect(arithmetic(2).documents).not.toEqual(documents);
+    expect(arithmetic(1).documents.join() === documents.join()).toBe(true);
+    expect(arithmetic(2).documents.join() === documents.join()).toBe(false);
   });
   it('checks sums', () => {
     expect(['12+7=19', '7-12=-5', '9*9=81', '84/7=12'].map(checkArithmetic)).toEqual([true, true, true, true]);
@@ -28,8 +28,8 @@ describe('tiny tales', () => {
     expect(documents.some((tale) => /[\n{}]/.test(tale))).toBe(false);
   });
   it('is a function of the seed', () => {
-    expect(tinyTales(1).documents).toEqual(documents);
-    expect(tinyTales(2).documents.slice(0, 100)).not.toEqual(documents.slice(0, 100));
+    expect(tinyTales(1).documents.join() === documents.join()).toBe(true);
+    expect(tinyTales(2).documents.join() === documents.join()).toBe(false);
   });
   it('keeps to its facts, and the checker understands every sentence', () => {
     for (const tale of documents.slice(0, 3000)) {

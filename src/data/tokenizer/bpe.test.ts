@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadMobyDick } from '../corpora/assets.ts';
-import { readAsset } from '../fixtures/node.ts';
+import { cpuMilliseconds, readAsset } from '../fixtures/node.ts';
 import { oracleOf } from '../fixtures/oracle.ts';
 import { bpeTokenizer, modelOf, trainBpeTokenizer } from './bpe.ts';
 import { trainBpe, type Merges } from './bpe_trainer.ts';
@@ -100,12 +100,12 @@ describe('trainer', () => {
     expect([...phases]).toEqual(['counting', 'merging']);
   });
   it('copes with one long word', async () => {
-    const started = performance.now();
+    const started = cpuMilliseconds();
     // ab, abab, ... up to 1024 bytes, and then nothing longer.
     const { left } = await trainBpe(['ab'.repeat(500_000)], { vocab_size: 267 });
     expect(left).toHaveLength(10);
     await expect(trainBpe(['ab'.repeat(500_000)], { vocab_size: 268 })).rejects.toMatchObject({ code: 'vocab_too_large' });
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(cpuMilliseconds() - started).toBeLessThan(10_000);
   });
 });
 

@@ -7,6 +7,7 @@
  * after it is pushed, so an entry whose count is out of date is pushed again with the right one.
  */
 import { DataError } from '../errors.ts';
+import { slicer, type SliceOptions } from '../slices.ts';
 import { Ints } from './ints.ts';
 import { PairHeap } from './pair_heap.ts';
 import { PairMap } from './pair_map.ts';
@@ -19,16 +20,12 @@ const ID_BITS = 15;
 const MIN_COUNT = 2;
 /** Pairs that would make a longer token are left alone (`max_token_length`): a text of one letter would double for ever. */
 const MAX_TOKEN_BYTES = 1024;
-/** Milliseconds of work between two chances for the worker to hear a message. */
-const SLICE = 50;
 
 export interface TrainProgress { phase: 'counting' | 'merging'; done: number; total: number }
 
-export interface BpeTrainOptions {
+export interface BpeTrainOptions extends SliceOptions<TrainProgress> {
   /** Tokens in all: 256 bytes, the merges, and the end-of-text token where there is room for it (above 256). */
   vocab_size: number;
-  onProgress?: (progress: TrainProgress) => void;
-  signal?: AbortSignal;
 }
 
 /** Merge i makes token 256 + i out of left[i] and right[i]. */
@@ -40,11 +37,11 @@ export interface Merges { left: Int32Array; right: Int32Array }
  */
 export async function trainBpe(texts: readonly string[], options: BpeTrainOptions): Promise<Merges> {
   const wanted = Math.max(0, Math.min(options.vocab_size, MAX_BPE_VOCAB) - 257);
-  const breathe = breather(options);
+  const pause = slicer('Training the tokenizer', options);
   const words = new WordCounts();
   for (const [done, text] of texts.entries()) {
     words.add(text);
-    await breathe({ phase: 'counting', done: done + 1, total: texts.length });
+    await pause({ phase: 'counting', done: done + 1, total: texts.length });
   }
   const merger = new Merger(words);
   const left = new Int32Array(wanted);
@@ -55,7 +52,7 @@ export async function trainBpe(texts: readonly string[], options: BpeTrainOption
     left[i] = pair >> ID_BITS;
     right[i] = pair & (MAX_BPE_VOCAB - 1);
     merger.merge(left[i]!, right[i]!, 256 + i);
-    await breathe({ phase: 'merging', done: i + 1, total: wanted });
+    await pause({ phase: 'merging', done: i + 1, total: wanted });
   }
   return { left, right };
 }
@@ -63,23 +60,6 @@ export async function trainBpe(texts: readonly string[], options: BpeTrainOption
 function tooLarge(supported: number, asked: number): DataError {
   return new DataError('vocab_too_large', `The text supports a vocabulary of ${supported} tokens at most, not ${asked}.`,
     `Choose a vocabulary of ${supported} or fewer, or a longer text.`);
-}
-
-/** Reports progress, lets messages in, and notices a cancellation, every SLICE milliseconds. */
-function breather({ onProgress, signal }: BpeTrainOptions): (progress: TrainProgress) => Promise<void> | undefined {
-  let last = performance.now();
-  const check = () => {
-    if (signal?.aborted) throw new DataError('cancelled', 'Training the tokenizer was cancelled.', 'Start again when you like.');
-  };
-  check();
-  return (progress) => {
-    if (performance.now() - last < SLICE && progress.done < progress.total) return undefined;
-    onProgress?.(progress);
-    return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(() => {
-      last = performance.now();
-      check();
-    });
-  };
 }
 
 /** The distinct words as linked lists of symbols, and the pairs in them. */

@@ -1,6 +1,7 @@
 import { Tokenizer as Native } from 'tokenizers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DataError } from '../errors.ts';
+import { cpuMilliseconds } from '../fixtures/node.ts';
 import { seededRandom } from '../random.ts';
 import { trainBpeTokenizer } from './bpe.ts';
 import { importTokenizer } from './imported.ts';
@@ -66,20 +67,22 @@ describe('importTokenizer', () => {
     await expect(makeTokenizer(config, split)).rejects.toMatchObject({ code: 'tokenizer_missing' });
   });
   it('2,000 seeded mutations for the library give a tokenizer or a DataError, each under a second', async () => {
+    // The library says on the console what it does not know.
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     const random = seededRandom(7);
     const files = [llama2, llama3].map((json) => JSON.stringify(json));
     for (let round = 0; round < 2000; round++) {
       const source = random.pick(files);
       const at = random.below(source.length);
       const mutated = source.slice(0, at) + random.pick(['', '{', '"', 'null', '[]', '-1', '0,', '{"type":"x"}', source.slice(at, at + 9)]) + source.slice(at + random.below(12));
-      const started = performance.now();
+      const started = cpuMilliseconds();
       try {
         const read = await importTokenizer(mutated);
         read.decode(read.encode('the cat'));
       } catch (error) {
         if (!(error instanceof DataError)) throw new Error(`round ${round}: ${String(error)}`, { cause: error });
       }
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(cpuMilliseconds() - started).toBeLessThan(1000);
     }
     expect(Object.keys(Object.prototype)).toEqual([]);
   });

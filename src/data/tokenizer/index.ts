@@ -1,5 +1,6 @@
 import type { TokenizerConfig } from '../../config/index.ts';
 import { DataError } from '../errors.ts';
+import type { SliceOptions } from '../slices.ts';
 import type { CorpusSplit, Tokenizer } from '../types.ts';
 import { trainBpeTokenizer } from './bpe.ts';
 import type { TrainProgress } from './bpe_trainer.ts';
@@ -7,11 +8,9 @@ import { byteTokenizer } from './byte.ts';
 import { trainChar } from './char.ts';
 import { importTokenizer } from './imported.ts';
 
-export interface MakeTokenizerOptions {
+export interface MakeTokenizerOptions extends SliceOptions<TrainProgress> {
   /** The file of an imported tokenizer: bytes, text or parsed. */
   tokenizer_json?: unknown;
-  onProgress?: (progress: TrainProgress) => void;
-  signal?: AbortSignal;
 }
 
 /**

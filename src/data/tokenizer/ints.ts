@@ -14,6 +14,12 @@ export class Ints {
     return this.length++;
   }
 
+  pushAll(values: Int32Array): void {
+    this.reserve(values.length);
+    this.data.set(values, this.length);
+    this.length += values.length;
+  }
+
   /** Makes room for so many more elements. */
   reserve(count: number): void {
     const needed = this.length + count;

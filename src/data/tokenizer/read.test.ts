@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../errors.ts';
 import { oracleOf } from '../fixtures/oracle.ts';
+import { cpuMilliseconds } from '../fixtures/node.ts';
 import { seededRandom, type Random } from '../random.ts';
 import type { Tokenizer } from '../types.ts';
 import { trainBpeTokenizer } from './bpe.ts';
@@ -115,7 +116,7 @@ describe('fuzz', () => {
     const outcomes = { read: 0, refused: 0 };
     for (let round = 0; round < 10_000; round++) {
       const file = mutate(random.pick(files), random);
-      const started = performance.now();
+      const started = cpuMilliseconds();
       try {
         const read = tokenizerFromJson(file);
         read.decode(read.encode('the cat'));
@@ -125,7 +126,7 @@ describe('fuzz', () => {
         if (!(error instanceof DataError)) throw new Error(`round ${round}: ${String(error)}`, { cause: error });
         outcomes.refused++;
       }
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(cpuMilliseconds() - started).toBeLessThan(1000);
     }
     expect(outcomes.read).toBeGreaterThan(100);
     expect(outcomes.refused).toBeGreaterThan(5000);
@@ -146,9 +147,9 @@ describe('fuzz', () => {
     const file = new TextEncoder().encode(make());
     expect(file.length).toBeGreaterThan(10 * MB);
     const before = process.memoryUsage();
-    const started = performance.now();
+    const started = cpuMilliseconds();
     expect(() => tokenizerFromJson(file)).toThrow(DataError);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(cpuMilliseconds() - started).toBeLessThan(1000);
     const after = process.memoryUsage();
     // The file itself was there before: what reading added may be as much again.
     expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(file.length);

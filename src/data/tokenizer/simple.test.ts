@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { oracleOf } from '../fixtures/oracle.ts';
 import { byteTokenizer } from './byte.ts';
 import { trainChar } from './char.ts';
+import { tokenPieces } from './pieces.ts';
 import { TokenStream } from './utf8.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 60 });
@@ -71,5 +72,14 @@ describe('bytes', () => {
     }));
     const stream = new TokenStream(tokenizer);
     expect([stream.push(0xf0), stream.push(0x9f), stream.end(), stream.push(0x61)]).toEqual(['', '', '\ufffd', 'a']);
+  });
+});
+
+describe('pieces', () => {
+  it('shows each token on its own', () => {
+    expect(tokenPieces(byteTokenizer(), 'aé<|endoftext|>')).toEqual([
+      { id: 97, text: 'a' }, { id: 0xc3, text: '<0xC3>' }, { id: 0xa9, text: '<0xA9>' }, { id: 256, text: '<|endoftext|>' },
+    ]);
+    expect(tokenPieces(trainChar(['aé']), 'éa')).toEqual([{ id: 1, text: 'é' }, { id: 0, text: 'a' }]);
   });
 });
