@@ -4,7 +4,7 @@
  * one chunk a Store and one rule, the whole update is one dispatch. Stores that the binding limit cuts elsewhere only
  * make for more ranges. Muon's matrices have no kernel; they are run in tfjs ops (plain.ts).
  */
-import { addN, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import { adam_update, grad_norm, run, sgd_update, type UpdateAttrs } from '../ops/index.ts';
 import { chainOf, maxNorm, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
@@ -75,7 +75,7 @@ function stepBetween(store: Layout | undefined, a: string, b: string): number | 
 /** Length of all gradients, a scalar: two dispatches a chunk. */
 export function flatNorm(gradients: Store): Tensor {
   const norms = gradients.chunks.map(({ tensor }) => run(grad_norm, { x: tensor }, {}).norm), [only] = norms;
-  return norms.length === 1 && only ? only : tidy(() => sqrt(addN(norms.map((n) => square(n)))));
+  return norms.length === 1 && only ? only : tidy(() => sqrt(norms.map((n) => square(n)).reduce((a, b) => add(a, b))));
 }
 
 /** Moves what has a kernel, and zeroes its gradients. Returns the parameters that have none. */

@@ -1,14 +1,14 @@
 /** A chain in tfjs ops, a parameter at a time: how it runs where there are no kernels, and what the kernels are checked against. */
-import { add, addN, mul, sqrt, square, sub, sum, type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
+import { add, mul, sqrt, square, sub, sum, type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
 import { fillInPlace, onWebGpu, type Store } from '../backend/index.ts';
 import { adamStep, clipFactor, scalarAt } from '../ops/index.ts';
 import { chainOf, maxNorm, type Moment, type OptimizedParameter, type ParameterTransform, type Transform } from './describe.ts';
 import { muon } from './muon.ts';
 import { assign, stateOf, type UpdateStores } from './stores.ts';
 
-/** sqrt of the sum of squares of all gradients, a scalar. */
+/** sqrt of the sum of squares of all gradients, a scalar. (Not addN: on WebGPU it binds all of its inputs at once.) */
 export const globalNorm = (parameters: readonly OptimizedParameter[], gradients: Store): Tensor =>
-  tidy(() => sqrt(addN(parameters.map((p) => sum(square(gradients.get(p.name)))))));
+  tidy(() => sqrt(parameters.map((p) => sum(square(gradients.get(p.name)))).reduce((a, b) => add(a, b))));
 
 /** Moves these parameters and their state. Their gradients stay as they are: `zeroGradients`. */
 export function updatePlainly(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor): void {
