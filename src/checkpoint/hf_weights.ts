@@ -14,6 +14,9 @@ const PREFIX = /^(transformer|model)\./;
 const rowsOf = (p: Parameter) => (p.shape.length === 1 ? 1 : (p.shape[0] ?? 0));
 const columnsOf = (p: Parameter) => p.shape.at(-1) ?? 0;
 
+/** Lies in the file as it lies here. */
+const isWhole = ({ parts }: Parameter) => parts.length === 1 && parts[0]?.transpose === false;
+
 /** Shape of a part as transformers has it. */
 function partShape(p: Parameter, part: ParameterPart): number[] {
   const width = part.end - part.start;
@@ -43,7 +46,8 @@ export function exportTensors(model: ResolvedModel, parameters: ReadonlyMap<stri
   for (const p of listParameters(model)) {
     const data = valuesOf(p, parameters);
     for (const part of p.parts) {
-      sources.push({ name: part.name, shape: partShape(p, part), write: (out) => eachValue(p, part, (ours, theirs) => { out[theirs] = data[ours] ?? 0; }) });
+      const write = isWhole(p) ? (out: Float32Array) => out.set(data) : (out: Float32Array) => eachValue(p, part, (ours, theirs) => { out[theirs] = data[ours] ?? 0; });
+      sources.push({ name: part.name, shape: partShape(p, part), write });
     }
   }
   for (const p of zeroBiases(model)) sources.push({ name: p.name, shape: p.shape, write: () => undefined });
@@ -104,7 +108,7 @@ function take(named: ReadonlyMap<string, TensorView>, name: string): TensorView 
 
 function importParameter(p: Parameter, named: ReadonlyMap<string, TensorView>): Float32Array {
   const [first] = p.parts;
-  if (p.parts.length === 1 && first && !first.transpose) return readTensor(take(named, first.name));
+  if (first && isWhole(p)) return readTensor(take(named, first.name));
   const out = new Float32Array(parameterSize(p));
   for (const part of p.parts) {
     const data = readTensor(take(named, part.name));

@@ -6,3 +6,4 @@ export { openRunStore } from './store/open_store.ts';
 export { RunStore, type StoredRun, type StorageUse } from './store/run_store.ts';
 export type { OpenRun, LoadedCheckpoint, SavedText } from './store/open_run.ts';
 export { zipFolder, unzipFolder } from './zip.ts';
+export { broughtFiles, type BroughtFile } from './brought.ts';

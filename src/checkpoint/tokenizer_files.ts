@@ -1,6 +1,7 @@
 /** tokenizer.json as far as a checkpoint must know it, and the two small files that transformers reads beside it. */
 import type { SamplingConfig } from '../config/index.ts';
-import { DataError, type Tokenizer } from '../data/index.ts';
+import { DataError } from '../data/errors.ts';
+import type { Tokenizer } from '../data/types.ts';
 import { JsonBytes } from '../data/tokenizer/json_bytes.ts';
 import { readOutline, type Outline } from '../data/tokenizer/outline.ts';
 import { CheckpointError, damaged } from './error.ts';

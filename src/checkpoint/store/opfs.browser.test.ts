@@ -56,7 +56,7 @@ describe('OPFS', () => {
     expect(await ask('delete', folder)).toEqual({ code: 'run_locked' });
     expect(await ask('look', folder)).toMatchObject({ list: [{ locked: true }], metrics: [1, 2] });
     holder.worker.terminate();
-    await expect.poll(() => ask('load', folder)).toMatchObject({ whole: true });
+    expect(await ask('load', folder)).toMatchObject({ whole: true });
   });
 
   it('opens a whole checkpoint after the worker was killed while it saved', async () => {
@@ -67,7 +67,7 @@ describe('OPFS', () => {
       expect(await saver.answer).toEqual({ started: true });
       await new Promise((resolve) => setTimeout(resolve, 13 * kill));
       saver.worker.terminate();
-      await expect.poll(() => ask('load', folder), { timeout: 10_000 }).toMatchObject({ whole: true, recovered: false });
+      expect(await ask('load', folder)).toMatchObject({ whole: true, recovered: false });
     }
   });
 

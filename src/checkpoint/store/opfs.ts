@@ -71,8 +71,9 @@ export class OpfsFileSystem implements FileSystem {
 
   private async withHandle(path: string, work: (handle: FileSystemSyncAccessHandle) => void): Promise<void> {
     await guarded(async () => {
-      const handle = await (await this.file(path, true))?.createSyncAccessHandle();
-      if (!handle) return;
+      const file = await this.file(path, true);
+      if (!file) return;
+      const handle = await soleHandle(file);
       try {
         work(handle);
         handle.flush();
@@ -103,6 +104,18 @@ function writeAll(handle: FileSystemSyncAccessHandle, bytes: Uint8Array, at: num
   // A view of shared memory cannot be written; nothing here is shared, and the type cannot know.
   const written = handle.write(bytes.buffer instanceof ArrayBuffer ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes.slice(), { at });
   if (written < bytes.length) throw storageFull();
+}
+
+/** A handle of a worker that was ended a moment ago may still be in the way. */
+async function soleHandle(file: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await file.createSyncAccessHandle();
+    } catch (error) {
+      if (nameOf(error) !== 'NoModificationAllowedError' || tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 const nameOf = (error: unknown) => (error instanceof DOMException ? error.name : '');

@@ -24,7 +24,7 @@ type Entry = v.InferOutput<typeof Entry>;
 export interface StoredRun extends Entry { max_iters: number; locked: boolean }
 export interface StorageUse { used: number; quota: number | null; persistent: boolean; available: boolean }
 
-const INDEX = 'index.json', INDEX_LOCK = 'terrarium-index';
+const INDEX = 'index.json', INDEX_LOCK = 'terrarium-index', PATIENCE = 1500;
 const lockName = (id: string) => `terrarium-run-${id}`;
 
 export class RunStore {
@@ -107,7 +107,7 @@ export class RunStore {
   }
 
   private async hold(id: string): Promise<OpenRun> {
-    const release = await this.locks.take(lockName(id));
+    const release = await this.locks.take(lockName(id), PATIENCE);
     if (!release) throw lockedError();
     const run = new OpenRun(id, this.fs, folderOf(id), (summary) => this.noteSave(id, summary), () => { this.opened.delete(id); release(); });
     this.opened.set(id, run);
@@ -118,7 +118,7 @@ export class RunStore {
   private async during(id: string, action: () => Promise<void>): Promise<void> {
     const open = this.opened.get(id);
     if (open) return open.one(action);
-    const release = await this.locks.take(lockName(id));
+    const release = await this.locks.take(lockName(id), PATIENCE);
     if (!release) throw lockedError();
     try {
       await action();
