@@ -31,9 +31,9 @@ export async function trainBpeTokenizer(texts: readonly string[], options: BpeTr
 /** The layout that we train: ids 0 to 255 are the bytes, then the merges as learned, then the end-of-text token. */
 export function modelOf({ left, right }: Merges, withEndOfText: boolean): ByteLevelModel {
   const tokens = new TokenBytesBuilder();
-  singleBytes().forEach((byte) => tokens.push(byte));
+  singleBytes().forEach((byte) => tokens.push(byte, 0, 1));
   left.forEach((id, i) => tokens.pushJoined(id, right[i]!));
-  if (withEndOfText) tokens.push(NO_BYTES);
+  if (withEndOfText) tokens.push(NO_BYTES, 0, 0);
   return {
     tokens: tokens.build(),
     merges: { left, right, merged: Int32Array.from(left, (_, i) => 256 + i) },
@@ -64,9 +64,9 @@ export function bpeTokenizer({ tokens, merges, eos_token_id }: ByteLevelModel, k
 /** Id of the token that each byte is on its own, -1 where there is none. [256] */
 export function idsOfBytes(tokens: TokenBytes): Int32Array {
   const ids = new Int32Array(256).fill(-1);
+  const { pool, start } = tokens;
   for (let id = 0; id < tokens.size; id++) {
-    const bytes = tokens.of(id);
-    if (bytes.length === 1) ids[bytes[0]!] = id;
+    if (start[id + 1]! - start[id]! === 1) ids[pool[start[id]!]!] = id;
   }
   return ids;
 }

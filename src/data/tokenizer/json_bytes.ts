@@ -7,7 +7,7 @@ import { DataError } from '../errors.ts';
 import { Ints } from './ints.ts';
 
 /** A token longer than this is no token. Code points. */
-const MAX_STRING = 1 << 14;
+export const MAX_STRING = 1 << 14;
 /** Settings of a tokenizer are small; what is larger is refused before it is built. Bytes. */
 const MAX_VALUE = 1 << 18;
 

@@ -1,11 +1,11 @@
 /** Reads back the tokenizer.json files that we write, straight from their bytes. */
 import type { Tokenizer } from '../types.ts';
 import { bpeTokenizer, idsOfBytes, type ByteLevelModel } from './bpe.ts';
-import { byteOfPoint, END_OF_TEXT, NO_BYTES } from './byte_level.ts';
+import { byteOfPoint, END_OF_TEXT } from './byte_level.ts';
 import { byteTokenizer } from './byte.ts';
 import { charTokenizer } from './char.ts';
 import { Ints } from './ints.ts';
-import { JsonBytes, malformed } from './json_bytes.ts';
+import { JsonBytes, malformed, MAX_STRING } from './json_bytes.ts';
 import { addedEndOfText, kindOf, readOutline, unsupported } from './outline.ts';
 import { TokenBytesBuilder, type TokenBytes } from './token_bytes.ts';
 import { TokenIndex } from './token_index.ts';
@@ -84,15 +84,17 @@ function readCharacters(bytes: Uint8Array, at: number): string[] {
   return characters;
 }
 
-/** The bytes of the string read last, written in GPT-2's alphabet, or null where a character stands for no byte. */
-function entryBytes({ text }: JsonBytes): Uint8Array | null {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) {
+/** Room for the two longest strings that the reader takes: entries are read into it one after the other. */
+const scratch = new Uint8Array(2 * MAX_STRING);
+
+/** Puts the string read last, written in GPT-2's alphabet, into `scratch` at `at`; its length, or -1 where a character stands for no byte. */
+function entryBytes({ text }: JsonBytes, at: number, from = 0, to = text.length): number {
+  for (let i = from; i < to; i++) {
     const byte = byteOfPoint(text.data[i]!);
-    if (byte < 0) return null;
-    bytes[i] = byte;
+    if (byte < 0) return -1;
+    scratch[at + i - from] = byte;
   }
-  return bytes;
+  return to - from;
 }
 
 function readByteLevelVocab(bytes: Uint8Array, at: number, eos: number | null): TokenBytes {
@@ -103,21 +105,21 @@ function readByteLevelVocab(bytes: Uint8Array, at: number, eos: number | null): 
   reader.entries(() => {
     // The end-of-text string is written in ASCII, which GPT-2's alphabet holds too.
     const isEos = eos !== null && reader.text.length === END_OF_TEXT.length && reader.lastString() === END_OF_TEXT;
-    const entry = isEos ? NO_BYTES : entryBytes(reader);
-    if (entry === null || (entry.length === 0 && !isEos)) throw unsupported('a token of it stands for no bytes');
-    inFile.push(entry);
+    const length = isEos ? 0 : entryBytes(reader, 0);
+    if (length < 1 && !isEos) throw unsupported('a token of it stands for no bytes');
+    inFile.push(scratch, 0, length);
     const id = ids.push(reader.id());
     if (isEos && ids.data[id] !== eos) throw malformed('the end-of-text token has two ids');
     eosSeen ||= isEos;
     if (ids.length > MAX_VOCAB) throw malformed('its vocabulary is too large');
   });
   if (eos !== null && !eosSeen) {
-    inFile.push(NO_BYTES);
+    inFile.push(scratch, 0, 0);
     ids.push(eos);
   }
-  const source = inFile.build();
+  const { pool, start } = inFile.build();
   const tokens = new TokenBytesBuilder();
-  for (const place of inOrder(ids)) tokens.push(source.of(place));
+  for (const place of inOrder(ids)) tokens.push(pool, start[place]!, start[place + 1]!);
   const built = tokens.build();
   if (idsOfBytes(built).some((id) => id < 0)) throw unsupported('it does not know all 256 bytes');
   return built;
@@ -139,12 +141,8 @@ function readMerges(bytes: Uint8Array, at: number, tokens: TokenBytes): ByteLeve
     const index = new TokenIndex(tokens);
     const reader = new JsonBytes(bytes, at);
     reader.array(() => {
-      const [a, b] = reader.isString() ? joinedPair(reader) : separatePair(reader);
-      const [first, second] = [index.find(a), index.find(b)];
-      const both = new Uint8Array(a.length + b.length);
-      both.set(a);
-      both.set(b, a.length);
-      const result = index.find(both);
+      const { middle, end } = reader.isString() ? joinedPair(reader) : separatePair(reader);
+      const [first, second, result] = [index.find(scratch, 0, middle), index.find(scratch, middle, end), index.find(scratch, 0, end)];
       if (first < 0 || second < 0 || result < 0) throw malformed(`merge ${left.length} names a token that is not in the vocabulary`);
       left.push(first);
       right.push(second);
@@ -156,26 +154,32 @@ function readMerges(bytes: Uint8Array, at: number, tokens: TokenBytes): ByteLeve
   return { left: left.toArray(), right: right.toArray(), merged: merged.toArray() };
 }
 
+/** Two tokens in `scratch`: [0, middle) and [middle, end). */
+interface Pair { middle: number; end: number }
+
 const notAPair = () => malformed('a merge is not a pair of tokens');
 
-function separatePair(reader: JsonBytes): [Uint8Array, Uint8Array] {
-  const pair: Uint8Array[] = [];
+function separatePair(reader: JsonBytes): Pair {
+  const pair = { middle: -1, end: -1 };
   reader.array(() => {
+    if (pair.end >= 0) throw notAPair();
     reader.string();
-    pair.push(entryBytes(reader) ?? NO_BYTES);
-    if (pair.length > 2) throw notAPair();
+    const length = entryBytes(reader, Math.max(0, pair.middle));
+    if (length < 0) throw notAPair();
+    if (pair.middle < 0) pair.middle = length;
+    else pair.end = pair.middle + length;
   });
-  const [left, right] = pair;
-  if (left === undefined || right === undefined) throw notAPair();
-  return [left, right];
+  if (pair.end < 0) throw notAPair();
+  return pair;
 }
 
-function joinedPair(reader: JsonBytes): [Uint8Array, Uint8Array] {
+function joinedPair(reader: JsonBytes): Pair {
   reader.string();
   const { text } = reader;
-  const space = text.data.subarray(0, text.length).indexOf(0x20);
-  if (space < 0) throw notAPair();
-  text.data[space] = 0x21;
-  const both = entryBytes(reader) ?? NO_BYTES;
-  return [both.subarray(0, space), both.subarray(space + 1)];
+  let space = 0;
+  while (space < text.length && text.data[space] !== 0x20) space++;
+  const middle = entryBytes(reader, 0, 0, space);
+  const length = entryBytes(reader, space, space + 1);
+  if (space >= text.length - 1 || middle < 0 || length < 0) throw notAPair();
+  return { middle, end: middle + length };
 }

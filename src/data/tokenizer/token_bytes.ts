@@ -6,9 +6,9 @@ import { Ints } from './ints.ts';
 const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export class TokenBytes {
-  private readonly pool: Uint8Array;
+  readonly pool: Uint8Array;
   /** The bytes of token i are pool[start[i]] to pool[start[i + 1] - 1]. */
-  private readonly start: Int32Array;
+  readonly start: Int32Array;
 
   constructor(pool: Uint8Array, start: Int32Array) {
     this.pool = pool;
@@ -17,7 +17,7 @@ export class TokenBytes {
 
   static from(tokens: readonly Uint8Array[]): TokenBytes {
     const builder = new TokenBytesBuilder();
-    for (const token of tokens) builder.push(token);
+    for (const token of tokens) builder.push(token, 0, token.length);
     return builder.build();
   }
 
@@ -63,10 +63,11 @@ export class TokenBytesBuilder {
     this.start.push(0);
   }
 
-  push(token: Uint8Array): void {
-    this.reserve(token.length);
-    this.pool.set(token, this.length);
-    this.end(token.length);
+  /** Adds the token bytes[from..to). */
+  push(bytes: Uint8Array, from: number, to: number): void {
+    this.reserve(to - from);
+    for (let i = from; i < to; i++) this.pool[this.length + i - from] = bytes[i]!;
+    this.end(to - from);
   }
 
   /** Adds the token made of two tokens that are there already. */

@@ -11,31 +11,34 @@ export class TokenIndex {
   constructor(tokens: TokenBytes) {
     this.tokens = tokens;
     this.slots = new Int32Array(1 << Math.ceil(Math.log2(Math.max(16, tokens.size * 2)))).fill(-1);
+    const { pool, start } = tokens;
     for (let id = 0; id < tokens.size; id++) {
-      const bytes = tokens.of(id);
-      if (bytes.length > 0) this.slots[this.slot(bytes)] = id;
+      const [from, to] = [start[id]!, start[id + 1]!];
+      if (to > from) this.slots[this.slot(pool, from, to)] = id;
     }
   }
 
-  /** -1 where no token has these bytes. */
-  find(bytes: Uint8Array): number {
-    return this.slots[this.slot(bytes)]!;
+  /** Id of the token bytes[from..to), -1 where there is none. */
+  find(bytes: Uint8Array, from: number, to: number): number {
+    return this.slots[this.slot(bytes, from, to)]!;
   }
 
-  private slot(bytes: Uint8Array): number {
+  private slot(bytes: Uint8Array, from: number, to: number): number {
     const mask = this.slots.length - 1;
     let hash = SALT;
-    for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+    for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
     hash ^= hash >>> 15;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const id = this.slots[slot]!;
-      if (id < 0 || same(this.tokens.of(id), bytes)) return slot;
+      if (id < 0 || this.same(id, bytes, from, to)) return slot;
     }
   }
-}
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
+  private same(id: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const { pool, start } = this.tokens;
+    const at = start[id]!;
+    if (start[id + 1]! - at !== to - from) return false;
+    for (let i = from; i < to; i++) if (pool[at + i - from] !== bytes[i]) return false;
+    return true;
+  }
 }
