@@ -18,8 +18,8 @@ or from an export of the page unpacked, with two files beside the model:
 
 `make` writes tiny random GPT-2, Llama, Qwen3 and Mistral folders as transformers saves them (sharded or not; float32,
 float16, bfloat16), with the same two files and, in expected.json, the shape, sum and last value of every tensor. They
-are the fixtures in src/checkpoint/fixtures (tar: unpack it there). The reference logits are computed in float32 from the
-weights as they were rounded for saving. Everything runs on the CPU, from a seed.
+are the fixtures in src/checkpoint/fixtures (tar: unpack it there). The reference logits are computed in float32 by the
+folder reopened, from the weights as they were rounded for saving. Everything runs on the CPU, from a seed.
 """
 import argparse
 import datetime
@@ -55,7 +55,7 @@ def check_folder(folder):
     for attention in ("eager", "sdpa"):
         model, info = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention, output_loading_info=True)
         model.eval()
-        strays = {key: sorted(map(str, info.get(key) or [])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+        strays = {key: sorted(map(str, (info[key] if isinstance(info, dict) else getattr(info, key)) or [])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
         results.append((f"{type(model).__name__}, keys that do not fit", sum(map(len, strays.values())), not any(strays.values())))
         with torch.no_grad():
             logits = model(input_ids=torch.tensor(expected["input_ids"]), use_cache=False).logits.float().numpy()
@@ -140,22 +140,23 @@ def make(out, tar):
         randomize(model, seed)
         model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
         tokenizer.save_pretrained(folder)
-        model = model.to(torch.float32)
+        # Reopened, because model.to(float16) rounds the table of the rotary positions too, which is not saved.
+        again = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        saved, opened = model.state_dict(), again.state_dict()
+        if saved.keys() != opened.keys() or any(not torch.equal(saved[key].float(), opened[key]) for key in saved):
+            raise SystemExit(f"{name}: what was reopened is not what was saved")
         input_ids = [[(t * 7 + b * 3 + t * t) % len(tokenizer) for t in range(12)] for b in range(2)]
         with torch.no_grad():
-            logits = model(input_ids=torch.tensor(input_ids), use_cache=False).logits.numpy().astype("<f4")
-        again = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        with torch.no_grad():
-            difference = np.abs(again(input_ids=torch.tensor(input_ids), use_cache=False).logits.numpy() - logits).max()
+            logits = again(input_ids=torch.tensor(input_ids), use_cache=False).logits.numpy().astype("<f4")
         (folder / "expected_logits.f32").write_bytes(logits.tobytes())
         texts = [dict(text=t, ids=ids, decoded=tokenizer.decode(ids)) for t in TEXTS for ids in [tokenizer(t, add_special_tokens=False)["input_ids"]]]
-        tensors = {key: dict(shape=list(x.shape), sum=float(x.double().sum()), last=float(x.flatten()[-1])) for key, x in model.state_dict().items()}
+        tensors = {key: dict(shape=list(x.shape), sum=float(x.double().sum()), last=float(x.flatten()[-1])) for key, x in opened.items()}
         expected = dict(texts=texts, input_ids=input_ids, logits=dict(file="expected_logits.f32", shape=list(logits.shape)), tensors=tensors, versions=versions())
         (folder / "expected.json").write_text(json.dumps(expected, ensure_ascii=False), encoding="utf-8")
         files = sorted(p.name for p in folder.iterdir())
         shards = sum(name.endswith(".safetensors") for name in files)
-        print(f"{name}: {sum(p.stat().st_size for p in folder.iterdir()) / 1000:.0f} kB, {shards} safetensors, largest logit {np.abs(logits).max():.2f}, reopened {difference:.1e}")
-        if (shard is not None) != (shards > 1) or not difference < 1e-5:
+        print(f"{name}: {sum(p.stat().st_size for p in folder.iterdir()) / 1000:.0f} kB, {shards} safetensors, largest logit {np.abs(logits).max():.2f}")
+        if (shard is not None) != (shards > 1):
             raise SystemExit(f"{name} is not what it should be: {files}")
     if tar:
         with tarfile.open(tar, "w") as archive:
