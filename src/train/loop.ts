@@ -1,0 +1,179 @@
+/**
+ * The training loop, to be read from top to bottom: evaluate, sample, save, step. It does not know which objective it
+ * runs, nor who listens.
+ */
+import { breathe, type Control } from './control.ts';
+import { MetricBuffer, type MetricRow } from './metrics.ts';
+import type { StepResult, Trainer } from './trainer.ts';
+
+export type FinishReason = 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
+export type LoopPhase = 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused';
+
+export interface LoopHooks {
+  phase(phase: LoopPhase): void;
+  metrics(buffer: MetricBuffer): void;
+  /** Writes samples and gives the share that is not in the training text, NaN where there was none. */
+  sample(): Promise<number>;
+  save(): Promise<void>;
+  /** What else to put into a row: memory, heap. */
+  measure(): Partial<MetricRow>;
+}
+
+/** The loss is no number any more, or has grown far beyond chance: the weights are lost. */
+export class LossExploded extends Error {
+  constructor(readonly step: number, readonly loss: number) {
+    super(Number.isFinite(loss) ? `The loss exploded to ${loss.toFixed(1)} at step ${step}.` : `The loss is not a number at step ${step}.`);
+  }
+}
+
+const FLUSH_MS = 100;
+
+export interface LoopState { trainer: Trainer; control: Control; hooks: LoopHooks; buffer: MetricBuffer; seconds: number; best_val_loss: number | null }
+
+/** Runs until a limit is reached or the person stops it. Throws LossExploded, and whatever the device throws. */
+export async function trainLoop(s: LoopState): Promise<FinishReason> {
+  const { trainer, control, hooks } = s, { training: t, sampling, runtime } = trainer.config;
+  const clock = new Clock(s);
+  let evaluated = -1, sampled = -1, saved = trainer.step;
+  for (;;) {
+    const step = trainer.step, reason = limitReached(trainer, s.seconds);
+    if (reason ?? due(step, t.eval_interval)) {
+      if (evaluated !== step) { evaluated = step; await evaluateNow(s, clock); }
+    }
+    if (sampling.sample_interval > 0 && (reason ?? due(step, sampling.sample_interval)) && sampled !== step) { sampled = step; await sampleNow(s, clock); }
+    if (step > saved && runtime.autosave_interval > 0 && due(step, runtime.autosave_interval)) { saved = step; await saveNow(s, clock); }
+    if (reason) { if (step > saved) await saveNow(s, clock); return reason; }
+    const go = await control.gate(async () => {
+      await collect(s, clock);
+      if (trainer.step > saved) { saved = trainer.step; await saveNow(s, clock); }
+      hooks.phase('paused');
+      clock.pause();
+    });
+    if (!go) { await collect(s, clock); if (trainer.step > saved) await saveNow(s, clock); return 'stopped'; }
+    if (clock.resume()) hooks.phase('training');
+    trainer.takeStep();
+    clock.stepped();
+    if (trainer.mustDrain || clock.flushDue(FLUSH_MS)) await collect(s, clock);
+    else if (clock.breathDue()) await breathe();
+  }
+}
+
+const due = (step: number, interval: number): boolean => step % interval === 0;
+
+function limitReached(trainer: Trainer, seconds: number): FinishReason | null {
+  const { max_iters, max_tokens, max_seconds } = trainer.config.training;
+  if (trainer.step >= max_iters) return 'max_iters';
+  if (max_tokens > 0 && trainer.tokens >= max_tokens) return 'max_tokens';
+  if (max_seconds > 0 && seconds >= max_seconds) return 'max_seconds';
+  return null;
+}
+
+/** Takes the results that the device has, writes their rows, and lets the worker answer. */
+async function collect(s: LoopState, clock: Clock): Promise<void> {
+  const results = await s.trainer.drain();
+  if (results.length > 0) {
+    const ms = clock.perStep(results.length);
+    for (const r of results) s.buffer.add(rowOf(s, r, ms));
+    const last = results[results.length - 1];
+    if (last) s.buffer.add({ step: last.step, ...s.hooks.measure() });
+    checkLoss(s.trainer, results);
+  }
+  if (s.buffer.size > 0) s.hooks.metrics(s.buffer);
+  await breathe();
+}
+
+function rowOf({ trainer, seconds }: LoopState, r: StepResult, ms: number): MetricRow {
+  return {
+    step: r.step, tokens: r.step * trainer.tokensPerStep, seconds, 'train/loss': r.loss, 'train/accuracy': r.accuracy, grad_norm: r.grad_norm,
+    lr: trainer.learningRateAt(r.step - 1), step_ms: ms, 'train/tok_per_sec': (1000 * trainer.tokensPerStep) / ms,
+  };
+}
+
+/** Chance is ln(vocab_size): three times that, or no number, and nothing is to be learned any more. */
+function checkLoss(trainer: Trainer, results: readonly StepResult[]): void {
+  const bound = 3 * Math.log(trainer.model.vocab_size) + 3;
+  const bad = results.find((r) => !Number.isFinite(r.loss) || !Number.isFinite(r.grad_norm) || r.loss > bound);
+  if (bad) throw new LossExploded(bad.step, bad.loss);
+}
+
+async function evaluateNow(s: LoopState, clock: Clock): Promise<void> {
+  await collect(s, clock);
+  s.hooks.phase('evaluating');
+  clock.pause();
+  const { loss, accuracy, bpb } = await s.trainer.evaluate(breathe);
+  if (!Number.isFinite(loss)) throw new LossExploded(s.trainer.step, loss);
+  s.best_val_loss = Math.min(s.best_val_loss ?? Infinity, loss);
+  s.buffer.add({ step: s.trainer.step, tokens: s.trainer.tokens, seconds: s.seconds, 'val/loss': loss, 'val/accuracy': accuracy, 'val/bpb': bpb, 'val/perplexity': Math.exp(loss) });
+  s.hooks.metrics(s.buffer);
+  clock.resume();
+  s.hooks.phase('training');
+}
+
+async function sampleNow(s: LoopState, clock: Clock): Promise<void> {
+  await collect(s, clock);
+  s.hooks.phase('sampling');
+  clock.pause();
+  const novel = await s.hooks.sample();
+  if (!Number.isNaN(novel)) s.buffer.add({ step: s.trainer.step, 'sample/novel': novel });
+  clock.resume();
+  s.hooks.phase('training');
+}
+
+async function saveNow(s: LoopState, clock: Clock): Promise<void> {
+  await collect(s, clock);
+  s.hooks.phase('saving');
+  clock.pause();
+  await s.hooks.save();
+  clock.resume();
+  s.hooks.phase('training');
+}
+
+/** Time spent training, in which evaluation, samples, saving and pauses do not count. */
+class Clock {
+  private since = performance.now();
+  private running = true;
+  private lastCollect = performance.now();
+  private lastBreath = performance.now();
+  private busy = 0;
+  constructor(private readonly s: LoopState) {}
+
+  pause(): void {
+    if (!this.running) return;
+    this.tick();
+    this.running = false;
+  }
+
+  /** True if it was paused. */
+  resume(): boolean {
+    if (this.running) return false;
+    this.running = true;
+    this.since = this.lastCollect = this.lastBreath = performance.now();
+    return true;
+  }
+
+  stepped(): void { this.tick(); }
+  flushDue(ms: number): boolean { return performance.now() - this.lastCollect >= ms; }
+  breathDue(): boolean {
+    if (performance.now() - this.lastBreath < 8) return false;
+    this.lastBreath = performance.now();
+    return true;
+  }
+
+  /** Milliseconds of training a step since the last call. */
+  perStep(steps: number): number {
+    this.tick();
+    const ms = this.busy / steps;
+    this.busy = 0;
+    this.lastCollect = this.lastBreath = performance.now();
+    return ms;
+  }
+
+  private tick(): void {
+    if (!this.running) return;
+    const now = performance.now();
+    this.busy += now - this.since;
+    this.s.seconds += (now - this.since) / 1000;
+    this.since = now;
+  }
+}
+

@@ -1,0 +1,152 @@
+/**
+ * One model in training: stores, programs and optimizer, one step at a time. `loop.ts` decides when; this file knows how.
+ * On WebGPU a step is one submit (micro-step and update together when nothing is accumulated) and its results come back
+ * late through a ring.
+ */
+import { concat, mul, reshape, type Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, fillInPlace, gpuMemory, onWebGpu, type Program, readback, Ring, Store, submit, type Values } from '../backend/index.ts';
+import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
+import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
+import {
+  evaluation, Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
+} from '../model/index.ts';
+import { createOptimizer, learningRate, type Optimizer } from '../optim/index.ts';
+
+/** What a checkpoint keeps of a trainer; the rest is made again. */
+export interface TrainerState {
+  parameters: ReadonlyMap<string, Float32Array>;
+  optimizer: ReadonlyMap<string, Float32Array>;
+  step: number;
+  tokens: number;
+}
+
+export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number }
+export interface EvalResult { loss: number; accuracy: number; bpb: number }
+
+/** Steps that may be under way on the GPU before the loop waits for results. */
+const IN_FLIGHT = 32;
+
+export class Trainer {
+  step = 0;
+  tokens = 0;
+  /** Set by the person while the run goes on; null follows the schedule. */
+  learning_rate: number | null = null;
+  private generator: Generator | null = null;
+  private readonly ring = new Ring(3, IN_FLIGHT);
+  private readonly rates = new Map<number, number>();
+
+  private constructor(
+    readonly config: RunConfig, readonly model: ResolvedModel, private readonly split: TokenSplit, private readonly stores: ModelStores,
+    private readonly optimizer: Optimizer, private readonly microStep: Program, private readonly update: Program<{ results: Tensor }>,
+    private readonly evaluate_: Program<{ sums: Tensor; token_loss: Tensor }>,
+  ) {}
+
+  /** Makes the stores, loads or draws the weights and compiles the programs. Throws ShaderError, BindingTooLarge and DataError. */
+  static async create(config: RunConfig, split: TokenSplit, vocab_size: number, from: TrainerState | null, compiling: (what: string, done: number) => void): Promise<Trainer> {
+    const t = config.training, model = resolveModel(config.model, vocab_size), parameters = listParameters(model);
+    const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
+    const stores: ModelStores = {
+      model, weights, gradients, inputs: trainingInputs(model, t.batch_size, model.block_size), rotary: rotaryTable(model),
+      sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: t.batch_size, block_size: model.block_size, activation_checkpointing: t.activation_checkpointing,
+    };
+    for (const p of parameters) weights.write(p.name, from?.parameters.get(p.name) ?? initialValues(p, t.seed));
+    const optimizer = createOptimizer(t, parameters);
+    for (const [name, values] of from?.optimizer ?? []) if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
+    compiling('the training step', 0);
+    const microStep = await trainingMicroStep(stores);
+    compiling('the update', 0.5);
+    const update = await compileProgram('update', () => {
+      const { grad_norm } = optimizer.update(weights, gradients.store), results = concat([stores.sums.get('sums'), reshape(grad_norm, [1])]);
+      clear(stores.sums, 'sums');
+      return { results };
+    });
+    compiling('the evaluation', 0.8);
+    const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, await evaluation(stores));
+    trainer.step = from?.step ?? 0;
+    trainer.tokens = from?.tokens ?? 0;
+    return trainer;
+  }
+
+  get n_params(): number { return listParameters(this.model).reduce((n, p) => n + parameterSize(p), 0); }
+  get tokensPerStep(): number { return this.config.training.batch_size * this.config.training.gradient_accumulation_steps * this.model.block_size; }
+  /** Dispatches of one optimizer step, or null where there are no programs. */
+  get dispatchesPerStep(): number | null {
+    const { dispatches: micro } = this.microStep, { dispatches: update } = this.update;
+    return micro === null || update === null ? null : micro * this.config.training.gradient_accumulation_steps + update;
+  }
+  /** Learning rate of the coming step. */
+  get currentLearningRate(): number { return this.learning_rate ?? learningRate(this.config.training, this.step); }
+  /** Rate that a step (counted from 0) was taken with, while it is in flight. */
+  learningRateAt(step: number): number { return this.rates.get(step) ?? this.currentLearningRate; }
+  /** True when the results of earlier steps have to be taken before another one runs. */
+  get mustDrain(): boolean { return this.ring.full; }
+  get pending(): number { return this.ring.pending; }
+
+  /** Submits one optimizer step; its results come from `drain`. */
+  takeStep(): void {
+    const { training: t } = this.config, accumulation = t.gradient_accumulation_steps;
+    const rate = this.currentLearningRate;
+    this.optimizer.prepare(this.step, rate);
+    this.rates.set(this.step, rate);
+    this.rates.delete(this.step - 2 * IN_FLIGHT);
+    for (let micro = 0; micro < accumulation; micro++) {
+      const batch = trainBatch({ split: this.split, batch_size: t.batch_size, block_size: this.model.block_size, accumulation, seed: t.seed, step: this.step, micro });
+      writeBatch(this.stores.inputs, this.model, batch, t.seed, this.step);
+      if (micro < accumulation - 1) submit([this.microStep]);
+    }
+    this.step++;
+    this.tokens += this.tokensPerStep;
+    // Where there are no programs outputs exist only after the run, so the ring takes them then.
+    if (onWebGpu() && this.update.encode) submit([this.microStep, this.update, ...this.ring.push(this.step, this.update.outputs.results)]);
+    else { submit([this.microStep, this.update]); submit(this.ring.push(this.step, this.update.outputs.results)); }
+  }
+
+  /** Results of the steps taken since the last call; waits for the device. */
+  async drain(): Promise<StepResult[]> {
+    return (await this.ring.drain()).map(({ step, values }) => ({ step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm: values[2] ?? NaN }));
+  }
+
+  /** Validation loss over the fixed windows of `evalBatches`. */
+  async evaluate(breathe: () => Promise<void>): Promise<EvalResult> {
+    const { training: t } = this.config, batches = evalBatches({ split: this.split, batch_size: t.batch_size, block_size: this.model.block_size, eval_iters: t.eval_iters });
+    let loss = 0, accuracy = 0;
+    for (const batch of batches) {
+      writeBatch(this.stores.inputs, this.model, batch, t.seed, this.step);
+      submit([this.evaluate_]);
+      const [sums] = await readback([this.evaluate_.outputs.sums]);
+      loss += sums?.[0] ?? NaN;
+      accuracy += sums?.[1] ?? NaN;
+      await breathe();
+    }
+    const { tokens, bytes } = targetSize(batches, this.split.bytes_per_token);
+    return { loss, accuracy, bpb: (loss * tokens) / bytes / Math.LN2 };
+  }
+
+  /** The generator over the present weights; its programs are compiled at the first call. */
+  async generation(): Promise<Generator> {
+    return (this.generator ??= await Generator.create(this.model, this.stores.weights, this.stores.rotary));
+  }
+
+  /** Weights and moments as they are after all submitted steps. */
+  async state(): Promise<TrainerState> {
+    const floats = (all: Map<string, Values>): Map<string, Float32Array> => new Map([...all].map(([name, v]) => [name, v instanceof Float32Array ? v : Float32Array.from(v)]));
+    return { parameters: floats(await this.stores.weights.read()), optimizer: floats(await this.optimizer.state.read()), step: this.step, tokens: this.tokens };
+  }
+
+  /** GPU bytes that exist, and those of them that this run needs (the rest waits in tfjs's pool). */
+  memory(): { allocated: number; live: number } { return gpuMemory(); }
+
+  dispose(): void {
+    this.generator?.dispose();
+    for (const p of [this.microStep, this.update, this.evaluate_]) p.dispose();
+    this.ring.dispose();
+    this.optimizer.dispose();
+    const { weights, gradients, inputs, sums, rotary } = this.stores;
+    for (const s of [weights, gradients.store, inputs, sums, ...(rotary ? [rotary] : [])]) s.dispose();
+  }
+}
+
+function clear(store: Store, name: string): void {
+  if (onWebGpu()) fillInPlace(store.get(name), 0);
+  else store.replace(name, mul(store.get(name), 0));
+}
