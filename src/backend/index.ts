@@ -12,4 +12,4 @@ export { Ring, type RingEntry } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
 export { deviceClass } from './device_class.ts';
 export { onWebGpu, setProgramMode } from './state.ts';
-export { type BackendChoice, deviceLimits, startBackend, tryBackends } from './start.ts';
+export { type BackendChoice, deviceLimits, loseDevice, startBackend, tryBackends } from './start.ts';

@@ -1,16 +1,23 @@
 /** GPU memory, counted where it is made: at createBuffer and destroy of our own device. `tf.memory()` does not see it. */
+import { state } from './state.ts';
+import { poolBytes } from './tfjs_private.ts';
 
 export interface GpuMemory {
   /** Bytes of buffers that exist now. */
   allocated: number;
+  /** Of these, bytes that do not wait in tfjs's pool to be used again. */
+  live: number;
   /** The most that ever existed at once. */
   peak: number;
   buffers: number;
 }
-const now: GpuMemory = { allocated: 0, peak: 0, buffers: 0 };
+const now = { allocated: 0, peak: 0, buffers: 0 };
 
 /** Bytes of GPU buffers of this worker's device. */
-export const gpuMemory = (): GpuMemory => ({ ...now });
+export function gpuMemory(): GpuMemory {
+  const pool = state.webgpu ? poolBytes(state.webgpu) : { allocated: 0, used: 0 };
+  return { ...now, live: now.allocated - (pool.allocated - pool.used) };
+}
 
 /** Counts every buffer of this device from now on. */
 export function countBuffers(device: GPUDevice): void {

@@ -113,6 +113,9 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   };
 }
 
+/** Loses the device as a driver would: for tests of bad luck. */
+export function loseDevice(): void { state.device?.destroy(); }
+
 /** The limits that decide whether a model fits, in bytes. */
 export const deviceLimits = (device: GPUDevice): BackendChoice['limits'] => ({
   max_buffer_size: device.limits.maxBufferSize, max_binding_size: device.limits.maxStorageBufferBindingSize, workgroup_storage: device.limits.maxComputeWorkgroupStorageSize,

@@ -10,7 +10,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
-  add, attention, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearBias, matmul, qkNorm, relu2, relu2Glu,
+  add, attention, attentionDropout, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearBias, matmul, qkNorm, relu2, relu2Glu,
   rmsNorm, rope, swiglu,
 } from '../ops/index.ts';
 import type { Tape } from './tape.ts';
@@ -72,10 +72,10 @@ export function attentionBranch(f: Forward, layer: number, x: Tensor): Tensor {
   return drop(f, project(f, gpt2 ? `${a}.c_proj` : `${a}.o_proj`, y), siteOf(layer, SITE.attentionBranch));
 }
 
-function attend(f: Forward, _layer: number, qkv: Tensor): Tensor {
+function attend(f: Forward, layer: number, qkv: Tensor): Tensor {
   const m = f.model, attrs = { B: f.batch_size, T: f.block_size, ...heads(m), window: m.sliding_window };
   if (!f.training || m.dropout === 0) return f.tape.apply(attention, { qkv }, attrs).y;
-  return f.tape.apply(attention, { qkv }, attrs).y;
+  return f.tape.apply(attentionDropout, { qkv, rng: f.inputs.get('rng') }, { ...attrs, site: siteOf(layer, SITE.attention), rate: m.dropout }).y;
 }
 
 /** The feed-forward branch of a block, before the residual: [tokens, n_embd]. */

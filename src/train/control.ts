@@ -1,6 +1,7 @@
 /** What the person asks of a running loop: the loop looks here between steps. */
 
-export type Wish = 'run' | 'pause' | 'step' | 'stop';
+/** `stop` ends the training and keeps the model; `end` is final. */
+export type Wish = 'run' | 'pause' | 'step' | 'stop' | 'end';
 
 export class Control {
   private wish: Wish;
@@ -10,7 +11,7 @@ export class Control {
   constructor(start: Wish = 'run') { this.wish = start; }
 
   set(wish: Wish): void {
-    if (this.wish === 'stop') return;
+    if (this.wish === 'end') return;
     this.wish = wish;
     this.wake?.();
   }
@@ -28,7 +29,7 @@ export class Control {
     for (let told = false; ;) {
       for (let job = this.jobs.shift(); job; job = this.jobs.shift()) await job();
       switch (this.wish) {
-        case 'stop': return false;
+        case 'stop': case 'end': return false;
         case 'run': return true;
         case 'step': this.wish = 'pause'; return true;
         case 'pause': {

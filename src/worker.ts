@@ -1,0 +1,5 @@
+/** The worker: everything that computes. It speaks to the page through the port alone. */
+import { connectPage } from './protocol/index.ts';
+import { Session } from './worker/session.ts';
+
+new Session(connectPage(self));

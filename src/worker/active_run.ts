@@ -1,0 +1,171 @@
+/** One run in this worker: its trainer, its place in storage, and what it tells the page. */
+import { gpuMemory, onWebGpu } from '../backend/index.ts';
+import { CheckpointError, type CheckpointState, type OpenRun } from '../checkpoint/index.ts';
+import type { RunConfig, SamplingConfig } from '../config/index.ts';
+import { planRun } from '../plan/index.ts';
+import type { Event, MetricColumns } from '../protocol/index.ts';
+import { type Columns, Control, type FinishReason, MetricBuffer, type MetricRow, Trainer, trainLoop, type TrainerState } from '../train/index.ts';
+import { plainError } from './plain_errors.ts';
+import { drawSamples, generatePieces } from './samples.ts';
+import type { PreparedText } from './text.ts';
+
+/** What a run goes on from. */
+export interface From { state: TrainerState; elapsed_seconds: number; best_val_loss: number | null }
+
+export interface RunParts { id: string; name: string; config: RunConfig; text: PreparedText; vocab_size: number; storage: OpenRun; emit: (event: Event) => void }
+
+/** Metrics go to storage this often, and with every checkpoint. */
+const METRICS_MS = 5000;
+
+export class ActiveRun {
+  readonly control: Control;
+  private readonly buffer = new MetricBuffer();
+  private readonly stoppedGenerations = new Set<number>();
+  private unsaved: Columns[] = [];
+  private metricsSaved = performance.now();
+  private elapsed: { seconds: number; best_val_loss: number | null } = { seconds: 0, best_val_loss: null };
+
+  private constructor(private readonly p: RunParts, readonly trainer: Trainer, paused: boolean) { this.control = new Control(paused ? 'pause' : 'run'); }
+
+  static async create(p: RunParts, from: From | null, paused: boolean): Promise<ActiveRun> {
+    const { emit } = p;
+    emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
+    const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (what, done) =>
+      emit({ type: 'phase', phase: 'compiling', detail: `Compiling ${what}.`, progress: done }));
+    const run = new ActiveRun(p, trainer, paused);
+    run.elapsed = { seconds: from?.elapsed_seconds ?? 0, best_val_loss: from?.best_val_loss ?? null };
+    return run;
+  }
+
+  get id(): string { return this.p.id; }
+  get config(): RunConfig { return this.trainer.config; }
+
+  /** Tells the page that the run is there, with its metrics so far. */
+  announce(history: MetricColumns | null): void {
+    const { id, name, config, emit, vocab_size } = this.p;
+    emit({ type: 'started', run: id, name, config, step: this.trainer.step, n_params: this.trainer.n_params, planned_bytes: planRun(config, { vocab_size }).memory.total, history });
+  }
+
+  /** Runs the loop to its end. What it throws, the caller turns into a sentence. */
+  async train(): Promise<FinishReason> {
+    const { emit } = this.p, loop = Object.assign(this.elapsed, {
+      trainer: this.trainer, control: this.control, buffer: this.buffer,
+      hooks: {
+        phase: (phase: 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused') => emit({ type: 'phase', phase, detail: '', progress: this.trainer.step / this.config.training.max_iters }),
+        metrics: (buffer: MetricBuffer) => this.flush(buffer.flush()),
+        sample: () => this.sample(), save: () => this.save(), measure,
+      },
+    });
+    emit({ type: 'phase', phase: 'training', detail: '', progress: this.trainer.step / this.config.training.max_iters });
+    return trainLoop(loop);
+  }
+
+  setSampling(sampling: SamplingConfig): void { this.config.sampling = sampling; }
+
+  /** Generates between two steps. */
+  generate(id: number, prompt: string, sampling: SamplingConfig): void {
+    const { emit, text } = this.p;
+    this.control.between(async () => {
+      let made = 0;
+      try {
+        const cancelled = (): boolean => this.stoppedGenerations.has(id);
+        for await (const piece of generatePieces(await this.trainer.generation(), text, prompt, sampling, cancelled)) { made++; emit({ type: 'token', id, piece }); }
+        emit({ type: 'generation_done', id, reason: cancelled() ? 'cancelled' : made < sampling.max_new_tokens ? 'stop' : 'length' });
+      } catch (error) {
+        emit({ type: 'error', error: plainError(error) });
+        emit({ type: 'generation_done', id, reason: 'cancelled' });
+      }
+    });
+  }
+  stopGeneration(id: number): void { this.stoppedGenerations.add(id); }
+
+  /** The whole state, as a checkpoint keeps it. */
+  async checkpoint(): Promise<CheckpointState> {
+    const { parameters, optimizer, step, tokens } = await this.trainer.state();
+    return { config: this.config, model: this.trainer.model, parameters, optimizer, step, tokens, elapsed_seconds: this.elapsed.seconds, tokenizer: this.p.text.tokenizer, best_val_loss: this.elapsed.best_val_loss };
+  }
+
+  /** Saves to storage. Storage that is full is said and does not stop the training: the last checkpoint stays. */
+  async save(): Promise<void> {
+    const { storage, emit, id } = this.p;
+    try {
+      await this.saveMetrics();
+      const state = await this.checkpoint(), bytes = await storage.save(state);
+      emit({ type: 'saved', run: id, step: state.step, bytes });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      emit({ type: 'error', error: plainError(error) });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.closeStorage().catch(() => undefined);
+    this.trainer.dispose();
+  }
+
+  /** Lets go of the trainer, whose device may be gone, and keeps the place in storage. */
+  abandon(): void {
+    try { this.trainer.dispose(); } catch { /* its buffers went with the device */ }
+  }
+  async closeStorage(): Promise<void> {
+    await this.saveMetrics();
+    await this.p.storage.close();
+  }
+
+  /** After the last step: does jobs (generate, export, save). True when the person wants to train on, false at the end. */
+  async idle(): Promise<boolean> {
+    this.control.set('pause');
+    for (;;) {
+      if (await this.control.gate(() => Promise.resolve())) return true;
+      if (this.control.state === 'end') return false;
+      this.control.set('pause');
+    }
+  }
+
+  /** Name of the exported file, without its ending. */
+  get fileName(): string { return this.p.name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'terrarium'; }
+
+  /** All metrics so far. */
+  async metrics(): Promise<MetricColumns> {
+    await this.saveMetrics();
+    return this.p.storage.readMetrics();
+  }
+
+  private flush(columns: Columns): void {
+    this.unsaved.push(copyColumns(columns));
+    this.p.emit({ type: 'metrics', columns });
+    if (performance.now() - this.metricsSaved > METRICS_MS) void this.saveMetrics().catch((error: unknown) => this.p.emit({ type: 'error', error: plainError(error) }));
+  }
+
+  private async saveMetrics(): Promise<void> {
+    this.metricsSaved = performance.now();
+    const parts = this.unsaved;
+    this.unsaved = [];
+    for (const columns of parts) await this.p.storage.appendMetrics(columns);
+  }
+
+  private async sample(): Promise<number> {
+    const { text, emit } = this.p;
+    try {
+      return await drawSamples(await this.trainer.generation(), text, this.config.sampling, this.trainer.step, (sample) => emit({ type: 'sample', sample }), () => this.control.state === 'stop' || this.control.state === 'end');
+    } catch (error) {
+      // A prompt that this tokenizer cannot read must not end the training.
+      emit({ type: 'error', error: plainError(error) });
+      return NaN;
+    }
+  }
+}
+
+const copyColumns = (columns: Columns): Columns => {
+  const copy: Columns = { step: columns.step.slice() };
+  for (const [name, values] of Object.entries(columns)) copy[name] = values.slice();
+  return copy;
+};
+
+/** What the worker can tell of its memory now. */
+function measure(): Partial<MetricRow> {
+  const row: Partial<MetricRow> = {}, memory: unknown = 'memory' in performance ? performance.memory : null;
+  if (onWebGpu()) { const m = gpuMemory(); row.gpu_bytes = m.allocated; row.gpu_live_bytes = m.live; }
+  if (typeof memory === 'object' && memory !== null && 'usedJSHeapSize' in memory && typeof memory.usedJSHeapSize === 'number') row.js_heap_bytes = memory.usedJSHeapSize;
+  return row;
+}

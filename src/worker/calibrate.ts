@@ -1,0 +1,31 @@
+/** What this device does in a second, roughly: the presets' times are estimated from it. */
+import { matMul, mul, ones, tidy } from '@tensorflow/tfjs-core';
+
+export interface Calibration { flops_per_second: number; step_overhead_ms: number }
+
+/** Products of growing size until one takes long enough to be timed; then a chain of small operations for the overhead. */
+export async function calibrate(): Promise<Calibration> {
+  let flops_per_second = 0;
+  for (let n = 128; n <= 1024; n *= 2) {
+    await product(n, 1);
+    const begin = performance.now();
+    await product(n, 4);
+    const seconds = (performance.now() - begin) / 1000;
+    flops_per_second = Math.max(flops_per_second, (4 * 2 * n ** 3) / seconds);
+    if (seconds > 0.1) break;
+  }
+  const begin = performance.now();
+  for (let i = 0; i < 5; i++) await product(4, 20);
+  return { flops_per_second, step_overhead_ms: (performance.now() - begin) / 5 };
+}
+
+async function product(n: number, times: number): Promise<void> {
+  const result = tidy(() => {
+    let a = ones([n, n]);
+    const b = mul(ones([n, n]), 1 / n);
+    for (let i = 0; i < times; i++) a = matMul(a, b);
+    return a;
+  });
+  await result.data();
+  result.dispose();
+}
