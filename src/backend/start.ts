@@ -1,5 +1,5 @@
 /** Starting a backend, by trying it: adapter, device, and a small gradient that must come out right. */
-import { backend as currentBackend, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { backend as currentBackend, env, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { BackendName } from '../config/index.ts';
 import { countBuffers } from './memory.ts';
 import { state } from './state.ts';
@@ -53,6 +53,9 @@ async function start(name: BackendName, events: DeviceEvents): Promise<Omit<Back
     case 'webgl': {
       await import('@tensorflow/tfjs-backend-webgl');
       if (!(await select(name))) throw new Error('WebGL is not offered by this browser.');
+      // Packed exp and add leave exp(0), 0 + 1 in the padding of an odd dimension, and packed matMul multiplies it in.
+      env().set('WEBGL_PACK_UNARY_OPERATIONS', false);
+      env().set('WEBGL_PACK_BINARY_OPERATIONS', false);
       return { backend: name, adapter: webglRenderer(), limits: unlimited, features: [] };
     }
     case 'wasm': {
