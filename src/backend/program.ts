@@ -171,6 +171,7 @@ export const submitStatistics = (): { submits: number; encodeMs: number } => ({ 
 
 /** Runs items in order, in one submit on WebGPU. */
 export function submit(items: readonly SubmitItem[]): void {
+  if (items.length === 0) return;
   const programs = items.filter((i) => 'run' in i);
   if (programs.some((p) => !p.encode)) {
     for (const p of programs) p.run();

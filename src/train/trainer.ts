@@ -51,7 +51,7 @@ export class Trainer {
     };
     for (const p of parameters) weights.write(p.name, from?.parameters.get(p.name) ?? initialValues(p, t.seed));
     const optimizer = createOptimizer(t, parameters);
-    for (const [name, values] of from?.optimizer ?? []) optimizer.write(name, values);
+    for (const [name, values] of from?.optimizer ?? []) if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
     compiling('the training step', 0);
     const microStep = await trainingMicroStep(stores);
     compiling('the update', 0.5);
@@ -130,7 +130,7 @@ export class Trainer {
   /** Weights and moments as they are after all submitted steps. */
   async state(): Promise<TrainerState> {
     const floats = (all: Map<string, Values>): Map<string, Float32Array> => new Map([...all].map(([name, v]) => [name, v instanceof Float32Array ? v : Float32Array.from(v)]));
-    return { parameters: floats(await this.stores.weights.read()), optimizer: floats(await this.optimizer.read()), step: this.step, tokens: this.tokens };
+    return { parameters: floats(await this.stores.weights.read()), optimizer: floats(await this.optimizer.state.read()), step: this.step, tokens: this.tokens };
   }
 
   /** GPU bytes that exist, and those of them that this run needs (the rest waits in tfjs's pool). */

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { gpuMemory, setProgramMode, startBackend, tensorCount } from '../backend/index.ts';
+import { defaultConfig, type RunConfig } from '../config/index.ts';
+import { bigramLoss, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
+import { breathe, Control, MetricBuffer, type MetricRow, Trainer, trainLoop, type TrainerState } from './index.ts';
+
+async function names(change: (c: RunConfig) => void = () => undefined) {
+  const config = defaultConfig();
+  Object.assign(config.model, { n_layer: 1, n_head: 2, n_embd: 16, block_size: 8 });
+  Object.assign(config.training, { batch_size: 8, warmup_iters: 2, max_iters: 40, eval_interval: 20, eval_iters: 2 });
+  change(config);
+  const split = makeSplit(await loadCorpus(config.data), config.data), tokenizer = await makeTokenizer(config.tokenizer, split), tokens = makeTokenSplit(split, tokenizer);
+  return { config, tokens, vocab_size: tokenizer.vocab_size };
+}
+
+async function losses(steps: number, change: (c: RunConfig) => void, from: TrainerState | null = null): Promise<{ losses: number[]; state: TrainerState }> {
+  const { config, tokens, vocab_size } = await names(change), trainer = await Trainer.create(config, tokens, vocab_size, from, () => undefined), result: number[] = [];
+  for (let i = 0; i < steps; i++) { trainer.takeStep(); result.push(...(await trainer.drain()).map((r) => r.loss)); }
+  const state = await trainer.state();
+  trainer.dispose();
+  return { losses: result, state };
+}
+const dropout = (c: RunConfig) => { c.model.dropout = 0.2; };
+
+describe.each(['wasm', 'webgpu'] as const)('a trainer on %s', (backend) => {
+  it('goes on from a saved state as if it had never stopped, dropout on', async () => {
+    await startBackend(backend);
+    const whole = await losses(6, dropout), first = await losses(3, dropout), rest = await losses(3, dropout, first.state);
+    expect([...first.losses, ...rest.losses]).toEqual(whole.losses);
+    expect(rest.state.step).toBe(6);
+    for (const [name, values] of whole.state.parameters) expect(rest.state.parameters.get(name), name).toEqual(values);
+  });
+
+  it('takes the same steps with batch 8 and with 4x2 accumulated, dropout on', async () => {
+    await startBackend(backend);
+    const whole = await losses(5, dropout), parts = await losses(5, (c) => { dropout(c); c.training.batch_size = 4; c.training.gradient_accumulation_steps = 2; });
+    whole.losses.forEach((loss, i) => expect(Math.abs((parts.losses[i] ?? NaN) - loss) / loss).toBeLessThan(1e-5));
+  });
+});
+
+describe('a trainer on WebGPU', () => {
+  it('replays what it does op by op, bit for bit', async () => {
+    await startBackend('webgpu');
+    const replayed = await losses(4, dropout);
+    setProgramMode('op_by_op');
+    try { expect((await losses(4, dropout)).losses).toEqual(replayed.losses); } finally { setProgramMode('replay'); }
+  });
+
+  it('holds its memory over 200 steps with evaluation, samples and a checkpoint, and over a second tracing', async () => {
+    await startBackend('webgpu');
+    const { config, tokens, vocab_size } = await names();
+    const trainer = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    const round = async (steps: number) => {
+      for (let i = 0; i < steps; i++) { trainer.takeStep(); if (trainer.mustDrain) await trainer.drain(); }
+      await trainer.drain();
+      await trainer.evaluate(breathe);
+      for await (const _ of (await trainer.generation()).generate([1], { temperature: 1, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1 }, 12)) { /* the tokens do not matter here */ }
+      await trainer.state();
+      return { bytes: gpuMemory().allocated, tensors: tensorCount() };
+    };
+    const before = await round(5), after = await round(195);
+    expect(after).toEqual(before);
+    const again = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    again.takeStep();
+    await again.drain();
+    again.dispose();
+    expect(await round(5)).toEqual(before);
+    trainer.dispose();
+  });
+});
+
+describe('the loop on wasm', () => {
+  it('learns names beyond pairs of letters within 300 steps', async () => {
+    await startBackend('wasm');
+    const { config, tokens, vocab_size } = await names((c) => {
+      Object.assign(c.model, { n_layer: 2, n_head: 4, n_embd: 48, block_size: 16 });
+      Object.assign(c.training, { batch_size: 32, learning_rate: 5e-3, min_lr: 5e-4, warmup_iters: 20, max_iters: 300, eval_interval: 100, eval_iters: 8 });
+      c.sampling.sample_interval = 0;
+    });
+    const trainer = await Trainer.create(config, tokens, vocab_size, null, () => undefined), rows: MetricRow[] = [], phases = new Set<string>();
+    const reason = await trainLoop({
+      trainer, control: new Control(), buffer: new MetricBuffer(), seconds: 0, best_val_loss: null,
+      hooks: {
+        phase: (p) => phases.add(p), sample: async () => NaN, save: async () => undefined, measure: () => ({}),
+        metrics: (b) => { const c = b.flush(); c.step.forEach((step, i) => rows.push({ step, 'train/loss': c['train/loss']?.[i], 'val/loss': c['val/loss']?.[i] })); },
+      },
+    });
+    const val = rows.map((r) => r['val/loss']).filter((v): v is number => v !== undefined && !Number.isNaN(v)), bigram = bigramLoss(tokens, vocab_size) ?? NaN;
+    console.log(`names: validation loss ${val.map((v) => v.toFixed(3)).join(' -> ')}, bigram ${bigram.toFixed(3)}, uniform ${Math.log(vocab_size).toFixed(3)}`);
+    expect(reason).toBe('max_iters');
+    expect(phases).toEqual(new Set(['evaluating', 'training', 'saving']));
+    expect(rows.filter((r) => r['train/loss'] !== undefined && !Number.isNaN(r['train/loss'])).length).toBe(300);
+    expect(val.at(-1)).toBeLessThan(bigram);
+    trainer.dispose();
+  });
+});
