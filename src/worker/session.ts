@@ -167,7 +167,7 @@ export class Session {
 
   /** Goes on from a checkpoint's state: of a saved run, or of an imported folder. */
   private async goOn(id: string, name: string, state: ReadState, own: OwnText | undefined, storage: Parameters<typeof ActiveRun.create>[0]['storage'], how: { learning_rate?: number; paused?: boolean }): Promise<void> {
-    const device = await this.open(state.config.runtime.backend), tokenizer = await tokenizerFromJson(state.tokenizer);
+    const device = await this.open(state.config.runtime.backend), tokenizer = tokenizerFromJson(state.tokenizer);
     const text = await this.prepareText(state.config, own, undefined, tokenizer);
     this.check(state.config, text, state.model.vocab_size, device);
     const from: From = {
