@@ -6,7 +6,7 @@
  * The gradient's kernel overwrites the logits in place with their own gradient: nothing may read the logits after it.
  * A row's loss weight comes in through dloss; a row of weight 0 gets a gradient of zeros.
  */
-import { argMax, clone, equal, exp, expandDims, gatherND, logSumExp, mul, range, scatterND, stack, sub, type Tensor, where } from '@tensorflow/tfjs-core';
+import { argMax, clone, equal, exp, expandDims, gatherND, logSumExp, mul, range, stack, sub, type Tensor, where } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type HostTensor, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
@@ -35,8 +35,9 @@ export const crossEntropyGrad = defineOp({
     return { dlogits };
   },
   reference: ({ logits, targets, lse, dloss }) => {
-    const [n, v] = dims2(logits.shape), spread = mul(exp(sub(logits, expandDims(lse, 1))), expandDims(dloss, 1));
-    return { dlogits: sub(spread, scatterND(pairs(targets), dloss, [n, v])) };
+    // Not scatterND: on WebGL each value of its output goes through all the updates.
+    const [, v] = dims2(logits.shape), hit = where(equal(expandDims(range(0, v, 1, 'int32'), 0), expandDims(targets, 1)), 1, 0);
+    return { dlogits: mul(sub(exp(sub(logits, expandDims(lse, 1))), hit), expandDims(dloss, 1)) };
   },
   kernel: ({ logits, targets, lse, dloss }) => ({ dlogits: crossEntropyGradKernel(logits, targets, lse, dloss) }),
   gradient: null,
