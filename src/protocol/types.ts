@@ -16,7 +16,7 @@ export type Command =
   | { type: 'prepare'; config: RunConfig; text?: OwnText; tokenizer_json?: string }
   /** Starts a run from new weights, or from a checkpoint in storage (`resume`). */
   | { type: 'start'; run: string; name: string; config: RunConfig; text?: OwnText; tokenizer_json?: string; paused?: boolean }
-  | { type: 'resume'; run: string; learning_rate?: number; paused?: boolean }
+  | { type: 'resume'; run: string; learning_rate?: number; paused?: boolean; backend?: RuntimeConfig['backend'] }
   /** Goes on from a checkpoint that the person brought: a zip, or a Hugging Face folder's files. */
   | { type: 'import'; run: string; name: string; files: { path: string; bytes: Uint8Array }[]; config?: RunConfig; text?: OwnText }
   | { type: 'train' } | { type: 'pause' } | { type: 'step' } | { type: 'stop' } | { type: 'save' }

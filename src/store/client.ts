@@ -9,7 +9,7 @@ import { encodeConfig, type BackendName, type RunConfig, type SamplingConfig } f
 import type { Command, Event, PagePort, PlainError, Sample } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
 import { createCompare, runComparison } from './compare.ts';
-import { createForm, dataKey } from './form.ts';
+import { createForm, dataKey, takeConfig } from './form.ts';
 import { createLibrary, reduceLibrary } from './library.ts';
 import { WorkerWatch } from './watch.ts';
 import { initialRun, isActive, reduceRun, withNotice, type RunState } from './run.ts';
@@ -38,6 +38,9 @@ export const createStores = (): Stores => ({
   compare: createCompare(), table: new MetricTable(),
 });
 
+/** Time between two tellings of the newest step and loss. */
+const SHOW_MS = 240;
+
 type Waiter<T> = { resolve: (value: T) => void; reject: (error: Error) => void };
 
 export class Client {
@@ -47,6 +50,8 @@ export class Client {
   #backend: RunConfig['runtime']['backend'] = 'auto';
   #nextId = 0;
   #comparing: AbortController | null = null;
+  #unshown: Partial<RunState> = {};
+  #showing: ReturnType<typeof setTimeout> | null = null;
   /** `dataKey` of what the worker was last asked to read. */
   #preparing: string | null = null;
   readonly #exports = new Map<number, Waiter<Exported>>();
@@ -92,10 +97,11 @@ export class Client {
     this.#send({ type: 'start', run: crypto.randomUUID(), name, config, paused: options.paused, ...this.#brought(config) });
   }
 
-  resume(run: string, options: { learning_rate?: number; paused?: boolean } = {}): void {
+  resume(run: string, options: { learning_rate?: number; paused?: boolean; backend?: RunConfig['runtime']['backend'] } = {}): void {
     const record = this.stores.library.getState().runs.find((one) => one.run === run);
-    this.#freshWorker(this.#backend);
+    this.#freshWorker(options.backend ?? record?.config.runtime.backend ?? this.#backend);
     if (this.stores.run.getState().run !== run) this.#clearRun(record?.name ?? '', record?.config ?? null);
+    if (record) takeConfig(this.stores.form, record.config, { name: record.name });
     this.stores.run.setState({ error: null, finished: null, phase: 'preparing', detail: 'Opening the checkpoint', progress: null });
     this.#used = true;
     this.#send({ type: 'resume', run, ...options });
@@ -169,7 +175,7 @@ export class Client {
     const { run, savedStep, phase } = this.stores.run.getState();
     this.#backend = backend;
     if (!run || !this.#used || phase === 'done') { this.restart(); return; }
-    const again = (): void => { this.#closePort(); this.open(backend, false); this.resume(run, { paused: phase === 'paused' }); };
+    const again = (): void => { this.resume(run, { paused: phase === 'paused', backend }); };
     if (savedStep === this.stores.run.getState().step) { again(); return; }
     const off = this.onEvent((event) => { if (event.type === 'saved') { off(); again(); } });
     this.pause();
@@ -223,6 +229,7 @@ export class Client {
   }
 
   #clearRun(name: string, config: RunConfig | null): void {
+    this.#showMetrics();
     const { device, calibration, notices, data, connection } = this.stores.run.getState();
     this.stores.table.clear();
     this.stores.samples.setState({ samples: [] });
@@ -276,10 +283,26 @@ export class Client {
       this.#settle(this.#tokenized, event.id, { text: this.#tokenizedText.get(event.id) ?? '', pieces: event.pieces });
       this.#tokenizedText.delete(event.id);
     }
+    if (event.type === 'metrics') { this.#soon(event); return; }
+    this.#showMetrics();
     if (event.type === 'error') this.#rejectAll(`${event.error.message} ${event.error.hint}`);
     run.setState(reduceRun(run.getState(), event));
     library.setState(reduceLibrary(library.getState(), event));
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Flushes come ten times a second; the page is told four times a second, and at once when anything else happens. */
+  #soon(event: Extract<Event, { type: 'metrics' }>): void {
+    this.#unshown = { ...this.#unshown, ...reduceRun({ ...this.stores.run.getState(), ...this.#unshown }, event) };
+    this.#showing ??= setTimeout(() => this.#showMetrics(), SHOW_MS);
+    for (const listener of this.#listeners) listener(event);
+  }
+  #showMetrics(): void {
+    if (this.#showing === null) return;
+    clearTimeout(this.#showing);
+    this.#showing = null;
+    this.stores.run.setState(this.#unshown);
+    this.#unshown = {};
   }
 
   /** A resumed run brings its metrics; what was drawn after its step is taken again. */

@@ -61,8 +61,8 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
       'val/accuracy': column((at) => evaluated(at, 0.46 * skillAt(at))), 'train/accuracy': column((at) => 0.48 * skillAt(at) + 0.02 * random()),
       lr: column(lr), grad_norm: column((at) => 0.4 + 1.6 * Math.exp(-at / 80) + 0.15 * random() + (random() < 0.005 ? 2 : 0)),
       'train/tok_per_sec': column(() => 70_000 * (0.96 + 0.06 * random())), step_ms: column(() => (tokens / 70) * (0.97 + 0.06 * random())),
-      gpu_bytes: column(() => 24_300_000), gpu_bytes_allocated: column(() => 27_900_000), js_heap_bytes: column((at) => 31e6 + 4e6 * ((at % 90) / 90)),
-      'samples/novel_share': column((at) => evaluated(at, 0.99 - 0.25 * skillAt(at))),
+      gpu_live_bytes: column(() => 24_300_000), gpu_bytes: column(() => 27_900_000), js_heap_bytes: column((at) => 31e6 + 4e6 * ((at % 90) / 90)),
+      'sample/novel': column((at) => evaluated(at, 0.99 - 0.25 * skillAt(at))),
       tokens: column((at) => at * tokens), seconds: column((at) => (at * tokens) / 70_000),
     };
   }

@@ -1,10 +1,9 @@
 /** Recipe, charts and samples: three columns, or three tabs on a narrow screen. */
-import { Suspense, lazy } from 'react';
 import { Recipe } from './recipe/Recipe.tsx';
 import { Samples } from './samples/Samples.tsx';
+import { LazyCharts } from './charts/LazyCharts.tsx';
 import { goTo, usePlace, type Tab } from './place.ts';
 
-const Charts = lazy(() => import('./charts/Charts.tsx'));
 const TABS: { tab: Tab; title: string }[] = [{ tab: 'recipe', title: 'Recipe' }, { tab: 'charts', title: 'Charts' }, { tab: 'samples', title: 'Samples' }];
 
 export function Room() {
@@ -17,7 +16,7 @@ export function Room() {
       <main className="room">
         <section id="part-recipe" className="room-recipe" aria-label="Recipe" data-hidden={tab !== 'recipe' || undefined} tabIndex={-1}><Recipe /></section>
         <section id="part-charts" className="room-charts" aria-label="Charts" data-hidden={tab !== 'charts' || undefined} tabIndex={-1}>
-          <Suspense fallback={<p className="empty">The charts are coming…</p>}><Charts /></Suspense>
+          <LazyCharts />
         </section>
         <section id="part-samples" className="room-samples" aria-label="Samples" data-hidden={tab !== 'samples' || undefined} tabIndex={-1}><Samples /></section>
       </main>

@@ -1,6 +1,7 @@
 /** What the page does once: reads its address, opens the device after the first paint, saves when the tab is hidden. */
 import { ConfigError, decodeConfig, defaultConfig, hasConfig, PRESETS, changedFields } from '../config/index.ts';
 import { installHeadless, isActive, takeConfig, type Client } from '../store/index.ts';
+import { preloadCharts } from './charts/LazyCharts.tsx';
 import { goTo } from './place.ts';
 
 export function begin(client: Client, search = location.search): void {
@@ -15,6 +16,7 @@ export function begin(client: Client, search = location.search): void {
   requestAnimationFrame(() => requestAnimationFrame(() => {
     client.open(client.stores.form.getState().config.runtime.backend, !autostart);
     if (autostart) startByItself(client);
+    preloadCharts();
   }));
 }
 

@@ -1,4 +1,5 @@
 /** Mounts the page on an element, over whatever port it is given: the worker's, or a scripted one. */
+import './styles.ts';
 import { MantineProvider } from '@mantine/core';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -7,7 +8,6 @@ import { App } from './App.tsx';
 import { ClientProvider } from './context.tsx';
 import { begin } from './begin.ts';
 import { theme } from './theme.ts';
-import './styles.ts';
 
 export function mount(root: HTMLElement, client: Client): void {
   createRoot(root).render(

@@ -12,6 +12,7 @@ export const theme = createTheme({
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Code', Menlo, Consolas, 'Liberation Mono', monospace",
   defaultRadius: 'md',
+  components: { Button: { styles: { label: { fontWeight: 550 } } } },
   cursorType: 'pointer',
   respectReducedMotion: true,
   focusRing: 'auto',

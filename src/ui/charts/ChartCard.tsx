@@ -46,9 +46,9 @@ function Newest({ spec, tick }: { spec: ChartSpec; tick: number }) {
   return (
     <ul className="newest">
       {spec.series.map((one, index) => (
-        <li key={one.metric}>
+        <li key={one.metric} title={one.label}>
           <i style={{ background: one.colour }} data-points={one.kind === 'points' || undefined} />
-          {spec.series.length > 1 ? <span className="muted">{one.label}</span> : null}
+          {spec.series.length > 1 ? <span className="muted newest-label">{one.label}</span> : null}
           <b>{Number.isFinite(values[index]) ? spec.format(values[index] ?? NaN) : '–'}</b>
         </li>
       ))}

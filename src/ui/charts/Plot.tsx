@@ -60,7 +60,7 @@ export function Plot({ spec, data, view, width, height, references, overlays, la
         return bold ? [raw, <Line key={averageKey(one.metric)} {...base} dataKey={averageKey(one.metric)} strokeWidth={2.2} dot={false} activeDot={{ r: 3 }} />] : [raw];
       })}
       {drag ? <ReferenceArea x1={drag[0]} x2={drag[1]} fill="var(--accent)" fillOpacity={0.14} /> : null}
-      <Tooltip isAnimationActive={false} cursor={{ stroke: 'var(--muted)', strokeWidth: 1 }} content={<Crosshair spec={spec} axis={view.axis} />} wrapperStyle={{ zIndex: 5 }} />
+      <Tooltip isAnimationActive={false} cursor={{ stroke: 'var(--muted)', strokeWidth: 1 }} content={<Crosshair spec={spec} axis={view.axis} large={large} />} wrapperStyle={{ zIndex: 5 }} />
     </LineChart>
   );
 }

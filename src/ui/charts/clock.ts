@@ -1,8 +1,10 @@
 /**
  * When charts are drawn: each at most four times a second, only while it is visible and has changed, one after another,
  * and never more than a third of the time: after a drawing that took c milliseconds the clock rests for 2c.
+ *
+ * A drawing is not a transition of React's: on a busy machine the flushes of the worker would interrupt it for ever.
  */
-import { startTransition, useEffect, useLayoutEffect, useRef, useState, type RefObject } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
 const INTERVAL_MS = 250;
 
@@ -56,7 +58,7 @@ export function useChartTick(element: RefObject<HTMLElement | null>, version: ()
   useEffect(() => { current.current = version; });
   useEffect(() => {
     const drawer: Drawer = {
-      visible: false, lastDrawn: 0, seen: -1, version: () => current.current(), draw: () => startTransition(() => setTick((last) => last + 1)),
+      visible: false, lastDrawn: 0, seen: -1, version: () => current.current(), draw: () => setTick((last) => last + 1),
     };
     const observer = new IntersectionObserver(([entry]) => { drawer.visible = entry?.isIntersecting ?? false; }, { rootMargin: '80px' });
     if (element.current) observer.observe(element.current);

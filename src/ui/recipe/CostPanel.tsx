@@ -5,7 +5,7 @@ import { usePlan, useProblems } from './problems.ts';
 
 const KINDS = [
   ['weights', 'Weights', 'var(--c-train)'], ['gradients', 'Gradients', 'var(--c-speed)'], ['optimizer', 'Optimizer', 'var(--c-grad)'],
-  ['activations', 'Activations', 'var(--c-val)'], ['logits', 'Logits', 'var(--c-lr)'], ['rest', 'Batches and cache', 'var(--c-heap)'],
+  ['activations', 'Activations', 'var(--c-val)'], ['logits', 'Logits', 'var(--c-lr)'], ['rest', 'Other', 'var(--c-heap)'],
 ] as const;
 
 export function CostPanel() {
@@ -25,7 +25,7 @@ export function CostPanel() {
       <div className="memory-bar" role="img" aria-label={KINDS.map(([kind, label]) => `${label} ${bytes(amounts[kind])}`).join(', ')}>
         {KINDS.map(([kind, label, colour]) => <i key={kind} title={`${label}: ${bytes(amounts[kind])}`} style={{ width: `${(100 * amounts[kind]) / whole}%`, background: colour }} />)}
       </div>
-      <ul className="memory-legend" aria-hidden>{KINDS.map(([kind, label, colour]) => <li key={kind}><i style={{ background: colour }} />{label} <b>{bytes(amounts[kind])}</b></li>)}</ul>
+      <ul className="memory-legend" aria-hidden>{KINDS.map(([kind, label, colour]) => <li key={kind} title={kind === 'rest' ? 'Batches and the key/value cache' : undefined}><i style={{ background: colour }} />{label} <b>{bytes(amounts[kind])}</b></li>)}</ul>
       {data ? null : <p className="small muted">With a guess of the vocabulary until the text has been read.</p>}
       {first ? <p className="field-problem" role="alert">{first.message} {first.hint}</p> : null}
     </section>

@@ -33,7 +33,7 @@ export function Generate() {
     <section className="generate" aria-label="Write on demand">
       <div className="generate-row">
         <Textarea
-          autosize minRows={1} maxRows={5} placeholder="Begin with… (may stay empty)" aria-label="Prompt" value={prompt} onChange={(event) => setPrompt(event.currentTarget.value)} className="grow"
+          autosize minRows={1} maxRows={5} placeholder="Begin with…" aria-label="Prompt" value={prompt} onChange={(event) => setPrompt(event.currentTarget.value)} className="grow"
           onKeyDown={(event) => { if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) { event.preventDefault(); write(); } }}
         />
         <Tooltip label="Temperature and truncation"><ActionIcon variant="default" size={36} aria-label="Sampling controls" aria-expanded={open} onClick={() => setOpen((on) => !on)}><IconAdjustmentsHorizontal size={17} /></ActionIcon></Tooltip>

@@ -3,6 +3,8 @@ import { Button, CloseButton } from '@mantine/core';
 import { IconAlertTriangle, IconCloudOff, IconDatabaseOff, IconInfoCircle, IconRefresh } from '@tabler/icons-react';
 import { errorAction } from '../acts.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
+import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
+import { usePlace } from '../place.ts';
 import { useOnline } from './useOnline.ts';
 import '../styles/messages.css';
 
@@ -15,8 +17,16 @@ export function Messages() {
       <StorageRefused />
       <Offline />
       <Notices />
+      <OfferInRoom />
     </div>
   );
+}
+
+/** The presets show the offer themselves; a page whose address went straight to the room shows it here. */
+function OfferInRoom() {
+  const inRoom = usePlace((place) => place.at === 'room');
+  const fresh = useRun((state) => state.run === null);
+  return inRoom && fresh ? <ResumeOffer /> : null;
 }
 
 function ErrorMessage() {

@@ -55,7 +55,7 @@ function PresetCard({ preset, blocked }: { preset: Preset; blocked: boolean }) {
           Train
         </Button>
         <Button variant="subtle" color="gray" disabled={blocked} aria-label={`Change the recipe of ${preset.title}`} onClick={() => { take(); goTo({ at: 'room', tab: 'recipe' }); }}>
-          Change it first
+          Change first
         </Button>
       </div>
     </li>
