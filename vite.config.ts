@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
@@ -7,7 +8,7 @@ const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-E
 export default defineConfig({
   base: './',
   cacheDir: '.vite-cache',
-  plugins: [react()],
+  plugins: [react(), policyInBuildOnly(), offline()],
   resolve: { alias: [sotuAlias()] },
   worker: { format: 'es' },
   build: { target: 'es2022' },

@@ -119,7 +119,7 @@ export class Client {
   train(): void { this.#send({ type: 'train' }); }
   pause(): void { this.#send({ type: 'pause' }); }
   step(): void { this.#send({ type: 'step' }); }
-  stop(): void { this.#send({ type: 'stop' }); }
+  stopRun(): void { this.#send({ type: 'stop' }); }
   save(): void { if (this.#port && this.#used) this.#send({ type: 'save' }); }
   cancel(): void { this.#send({ type: 'cancel' }); }
   loseDevice(): void { this.#send({ type: 'lose_device' }); }
@@ -190,6 +190,9 @@ export class Client {
     void runComparison(this.stores.compare, this.spawn, backends, command, this.#comparing.signal);
   }
   stopComparing(): void { this.#comparing?.abort(); }
+
+  /** Ends the worker for good. */
+  stop(): void { this.#comparing?.abort(); this.#closePort(); }
 
   /** Ends the worker and starts another; nothing that was saved is touched. */
   restart(): void {

@@ -26,7 +26,7 @@ function actsOf(client: Client): Acts {
   };
   return {
     train,
-    pause: () => client.pause(), step: () => client.step(), stop: () => client.stop(), cancel: () => client.cancel(),
+    pause: () => client.pause(), step: () => client.step(), stop: () => client.stopRun(), cancel: () => client.cancel(),
     toggle: () => { if (isMoving(phase())) client.pause(); else if (phase() === 'paused') client.train(); },
   };
 }

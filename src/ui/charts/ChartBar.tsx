@@ -25,7 +25,7 @@ export function ChartBar() {
       <span className="chart-bar-rest" />
       <Overlays />
       <Tooltip label="Drag across a chart to zoom; double-click to reset">
-        <Button size="compact-sm" variant="subtle" color="gray" disabled={!view.zoom} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
+        <Button size="compact-sm" variant="light" style={{ visibility: view.zoom ? 'visible' : 'hidden' }} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
           {view.zoom ? `${axisText(view.zoom[0], view.axis)} – ${axisText(view.zoom[1], view.axis)}` : 'Whole run'}
         </Button>
       </Tooltip>

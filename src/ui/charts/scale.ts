@@ -11,7 +11,7 @@ export function paddedDomain(y: readonly [number, number] | null, references: re
   if (low === high) high = low === 0 ? 1 : low + Math.abs(low) * 0.2;
   const step = roundStep((high - low) / 12);
   low = floor !== undefined && low === floor ? low : Math.floor((low - (high - low) * 0.02) / step) * step;
-  return [low, Math.ceil((high + (high - low) * 0.03) / step) * step];
+  return [low, Math.ceil((high + (high - low) * 0.08) / step) * step];
 }
 
 /** 1, 2 or 5 times a power of ten, at least `rough`. */

@@ -1,5 +1,5 @@
 /** The left of the room: what the run costs, and its options in sections that fold. */
-import { Accordion, Select } from '@mantine/core';
+import { Accordion, Button } from '@mantine/core';
 import { useId } from 'react';
 import { PRESETS, SECTIONS, fieldPaths, getField, type FieldPath, type Problem, type Section } from '../../config/index.ts';
 import { isActive, resetField, setField, takeConfig } from '../../store/index.ts';
@@ -36,16 +36,24 @@ export function Recipe() {
 function PresetChoice() {
   const client = useClient();
   const preset = useForm((state) => state.preset);
+  const base = useForm((state) => state.base);
+  const changes = useForm((state) => state.changed.size);
   const id = useId();
   return (
-    <Select
-      id={id} label="Recipe" size="sm" mb={12} placeholder="Your own" allowDeselect={false} value={preset} comboboxProps={{ shadow: 'md' }}
-      data={PRESETS.map((one) => ({ value: one.id, label: one.title }))}
-      onChange={(next) => {
-        const chosen = PRESETS.find((one) => one.id === next);
-        if (chosen) takeConfig(client.stores.form, chosen.config, { preset: chosen.id, name: chosen.title });
-      }}
-    />
+    <div className="preset-choice">
+      <label htmlFor={id}>Recipe</label>
+      <select
+        id={id} className="native-select" value={preset ?? ''}
+        onChange={(event) => {
+          const chosen = PRESETS.find((one) => one.id === event.currentTarget.value);
+          if (chosen) takeConfig(client.stores.form, chosen.config, { preset: chosen.id, name: chosen.title });
+        }}
+      >
+        {preset === null ? <option value="">Your own</option> : null}
+        {PRESETS.map((one) => <option key={one.id} value={one.id}>{one.title}</option>)}
+      </select>
+      <Button size="compact-sm" variant="subtle" color="gray" disabled={changes === 0} onClick={() => takeConfig(client.stores.form, base, { ...(preset ? { preset } : {}) })}>Reset</Button>
+    </div>
   );
 }
 

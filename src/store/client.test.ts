@@ -1,0 +1,140 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Command, Event, PagePort } from '../protocol/index.ts';
+import { Client, createStores } from './client.ts';
+import { runComparison, compareMarkdown, lossDrift } from './compare.ts';
+import { setField } from './form.ts';
+
+interface Probe { port: PagePort; sent: Command[]; emit: (event: Event) => void; die: (reason: string) => void; closed: boolean }
+
+function probe(): Probe {
+  const made: Probe = {
+    sent: [], closed: false, emit: () => undefined, die: () => undefined,
+    port: {
+      send: (command) => made.sent.push(command), close: () => { made.closed = true; },
+      onEvent: (listener) => { made.emit = listener; }, onDeath: (listener) => { made.die = listener; },
+    },
+  };
+  return made;
+}
+let workers: Probe[];
+let client: Client;
+beforeEach(() => {
+  workers = [];
+  client = new Client(createStores(), () => { const made = probe(); workers.push(made); return made.port; });
+  return () => client.stop();
+});
+const worker = (index: number): Probe => { const found = workers[index]; if (!found) throw new Error(`There is no worker ${index}.`); return found; };
+const types = (index: number): string[] => worker(index).sent.map((command) => command.type).filter((type) => type !== 'ping');
+const startedRun = (): string => {
+  const command = worker(0).sent.find((one) => one.type === 'start');
+  return command?.type === 'start' ? command.run : '';
+};
+const begin = (): void => {
+  client.open();
+  client.start();
+  worker(0).emit({ type: 'started', run: startedRun(), name: 'n', config: client.stores.form.getState().config, step: 0, n_params: 1, planned_bytes: 1, history: null });
+};
+
+describe('Client', () => {
+  it('uses the worker that it opened for the first run, and another for the second', () => {
+    begin();
+    expect(types(0)).toEqual(['open', 'list_runs', 'start']);
+    worker(0).emit({ type: 'finished', step: 10, reason: 'max_iters' });
+    client.start();
+    expect(worker(0).closed).toBe(true);
+    expect(types(1)).toEqual(['open', 'start']);
+  });
+
+  it('says that the worker died, keeps what was saved, and resumes in another', () => {
+    begin();
+    worker(0).emit({ type: 'saved', run: startedRun(), step: 200, bytes: 1 });
+    worker(0).die('out of memory');
+    const { error, phase, connection } = client.stores.run.getState();
+    expect({ phase, connection, action: error?.action }).toEqual({ phase: 'failed', connection: 'dead', action: 'resume' });
+    expect(error?.hint).toContain('step 200');
+    client.resume(startedRun());
+    expect(types(1)).toContain('resume');
+  });
+
+  it('hears nothing more of a worker that it ended', () => {
+    begin();
+    const first = worker(0);
+    worker(0).emit({ type: 'finished', step: 10, reason: 'stopped' });
+    client.start();
+    first.emit({ type: 'error', error: { code: 'late', message: '', hint: '' } });
+    expect(client.stores.run.getState().error).toBeNull();
+  });
+
+  it('appends metrics at once, tells the page a little later, and before anything else is told', () => {
+    vi.useFakeTimers();
+    try {
+      begin();
+      const metrics = (step: number): Event => ({ type: 'metrics', columns: { step: Float64Array.of(step), 'train/loss': Float64Array.of(3) } });
+      worker(0).emit(metrics(1));
+      expect(client.stores.table.get('train/loss')?.length).toBe(1);
+      expect(client.stores.run.getState().step).toBe(0);
+      vi.advanceTimersByTime(250);
+      expect(client.stores.run.getState().step).toBe(1);
+      worker(0).emit(metrics(2));
+      worker(0).emit({ type: 'phase', phase: 'paused', detail: '', progress: null });
+      expect(client.stores.run.getState()).toMatchObject({ step: 2, phase: 'paused' });
+    } finally { vi.useRealTimers(); }
+  });
+
+  it('answers tokenize and export by their ids, and refuses them with the sentence of an error', async () => {
+    client.open();
+    const [first, second] = [client.tokenize('a'), client.tokenize('b')];
+    const ids = worker(0).sent.flatMap((command) => (command.type === 'tokenize' ? [command.id] : []));
+    worker(0).emit({ type: 'tokens', id: ids[1] ?? 0, pieces: [{ id: 9, text: 'b' }] });
+    worker(0).emit({ type: 'tokens', id: ids[0] ?? 0, pieces: [{ id: 8, text: 'a' }] });
+    expect([(await first).pieces[0]?.id, (await second).text]).toEqual([8, 'b']);
+    const exported = client.export();
+    worker(0).emit({ type: 'error', error: { code: 'x', message: 'No run.', hint: 'Start one.' } });
+    await expect(exported).rejects.toThrow('No run. Start one.');
+  });
+
+  it('knows which text a summary speaks of', () => {
+    client.open();
+    client.prepare();
+    worker(0).emit({ type: 'data', data: { name: '', source: '', documents: 1, duplicates_removed: 0, bytes: 1, characters: 1, train_documents: 1, val_documents: 0, train_tokens: 1, val_tokens: 0, vocab_size: 3, tokenizer_kind: 'char', sample: '', columns: [], uniform_loss: 1, bigram_loss: null } });
+    const key = client.stores.form.getState().preparedKey;
+    setField(client.stores.form, 'data.val_fraction', 0.2);
+    client.prepare();
+    expect(key).not.toBeNull();
+    expect(client.stores.form.getState().preparedKey).toBe(key);
+  });
+
+  it('takes a layout together with the activation that belongs to it, and no value outside of the range', () => {
+    const { form } = client.stores;
+    expect(setField(form, 'model.layout', 'llama')).toBe(true);
+    expect(form.getState().config.model.activation_function).toBe('silu');
+    expect(form.getState().changed.has('model.layout')).toBe(true);
+    expect(setField(form, 'model.n_layer', 0)).toBe(false);
+    expect(form.getState().config.model.n_layer).toBeGreaterThan(0);
+  });
+});
+
+describe('runComparison', () => {
+  it('runs one worker after another, notes failures, and ends each', async () => {
+    const { compare, form } = client.stores;
+    const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
+    const done = runComparison(compare, client.spawn, ['wasm', 'cpu'], command, new AbortController().signal);
+    const row = { backend: 'wasm', mode: 'op by op', steps: 2, ms_per_step: 10, tokens_per_second: 5, dispatches_per_step: null, gpu_bytes: null, losses: [4, 2] } as const;
+    expect(workers).toHaveLength(1);
+    worker(0).emit({ type: 'comparison', row: { ...row, losses: [...row.losses] } });
+    await vi.waitFor(() => expect(workers).toHaveLength(2));
+    worker(1).die('no memory');
+    await done;
+    const { rows, running } = compare.getState();
+    expect([rows.length, running, worker(0).closed, worker(1).closed]).toEqual([2, null, true, true]);
+    expect(rows[1]?.error).toContain('no memory');
+    expect(compareMarkdown(rows).split('\n')).toHaveLength(4);
+  });
+
+  it('measures drift from the first row that ran', () => {
+    const rows = [{ backend: 'webgpu', mode: '', steps: 2, ms_per_step: 1, tokens_per_second: 1, dispatches_per_step: null, gpu_bytes: null, losses: [4, 2] }, { backend: 'cpu', mode: '', steps: 2, ms_per_step: 1, tokens_per_second: 1, dispatches_per_step: null, gpu_bytes: null, losses: [4, 2.5] }] as const;
+    const plain = rows.map((row) => ({ ...row, losses: [...row.losses] }));
+    expect(plain[1] && lossDrift(plain, plain[1])).toBeCloseTo(0.25, 12);
+    expect(plain[0] && lossDrift(plain, plain[0])).toBeNull();
+  });
+});
