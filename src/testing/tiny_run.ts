@@ -1,0 +1,73 @@
+/** A small model in training on the backend that is running: stores, programs and optimizer, a step at a time. For tests. */
+import { compileProgram, readback, Store, submit, type Values } from '../backend/index.ts';
+import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
+import {
+  type BatchLike, Gradients, listParameters, logitsProgram, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
+} from '../model/index.ts';
+import { withReferences } from '../ops/index.ts';
+import { createOptimizer } from '../optim/index.ts';
+
+export interface TinyStep { loss: number; grad_norm: number }
+
+export interface TinyRun {
+  readonly stores: ModelStores;
+  /** Logits of a batch [tokens, vocab_size], dropout off. */
+  logits(batch: BatchLike): Promise<Values>;
+  /** Loss and gradients of these micro-batches; the gradient buffers are zero again after it. */
+  gradients(batches: readonly BatchLike[], step: number): Promise<{ loss: number; gradients: Map<string, Values> }>;
+  /** One optimizer step over these micro-batches, the step-th (from 0), at the configured rate. */
+  step(batches: readonly BatchLike[], step: number): Promise<TinyStep>;
+  weights(): Promise<Map<string, Values>>;
+  dispose(): void;
+}
+
+/** `batch_size` is that of a micro-batch. Weights start as `initial` has them. `references`: traced programs take no kernel. */
+export async function tinyRun(
+  model: ResolvedModel, training: TrainingConfig, batch_size: number, initial: (name: string) => Float32Array, references = false,
+): Promise<TinyRun> {
+  const parameters = listParameters(model), weights = new Store('weights', parameters), buffers = new Store('gradients', parameters);
+  const stores: ModelStores = {
+    model, weights, gradients: new Gradients(buffers, weights), inputs: trainingInputs(model, batch_size, model.block_size), rotary: rotaryTable(model),
+    sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size, block_size: model.block_size, activation_checkpointing: training.activation_checkpointing,
+  };
+  for (const p of parameters) weights.write(p.name, initial(p.name));
+  const optimizer = createOptimizer(training, parameters);
+  // A trace is made at the call, before anything is awaited.
+  const compiled = <T>(make: () => Promise<T>): Promise<T> => (references ? withReferences(make) : make());
+  const micro = await compiled(() => trainingMicroStep(stores)), read = await compiled(() => logitsProgram(stores));
+  const update = await compiled(() => compileProgram('update', () => optimizer.update(weights, buffers)));
+  const zero = (): void => { for (const p of parameters) buffers.write(p.name, new Float32Array(parameterSize(p))); };
+
+  async function accumulate(batches: readonly BatchLike[], step: number): Promise<number> {
+    stores.sums.write('sums', new Float32Array(2));
+    for (const batch of batches) {
+      writeBatch(stores.inputs, model, batch, training.seed, step);
+      submit([micro]);
+    }
+    return (await stores.sums.read()).get('sums')?.[0] ?? NaN;
+  }
+  return {
+    stores,
+    async logits(batch) {
+      writeBatch(stores.inputs, model, batch, training.seed, 0);
+      submit([read]);
+      return (await readback([read.outputs.logits]))[0] ?? new Float32Array();
+    },
+    async gradients(batches, step) {
+      const loss = await accumulate(batches, step), gradients = await buffers.read();
+      zero();
+      return { loss, gradients };
+    },
+    async step(batches, step) {
+      const loss = await accumulate(batches, step);
+      optimizer.prepare(step, training.learning_rate);
+      submit([update]);
+      return { loss, grad_norm: (await readback([update.outputs.grad_norm]))[0]?.[0] ?? NaN };
+    },
+    weights: () => weights.read(),
+    dispose() {
+      for (const p of [micro, read, update, optimizer, weights, buffers, stores.inputs, stores.sums]) p.dispose();
+      stores.rotary?.dispose();
+    },
+  };
+}
