@@ -1,4 +1,4 @@
-/** Every operation on every backend, in a real browser. `OPS=name,name` (VITE_OPS) takes a few; nothing is left out otherwise. */
+/** Every operation on every backend, in a real browser; `-t "webgpu attention"` takes a few. Nothing is left out. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
