@@ -6,15 +6,8 @@
  */
 import type { Param } from '../../backend/index.ts';
 import { dropThreshold } from '../dropout/mask.ts';
+import { random } from '../wgsl/index.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
-
-const random = `
-fn stir(state: u32, word: u32) -> u32 {
-  var h = (state ^ word) * 0x9e3779b1u;
-  h = (h ^ (h >> 15u)) * 0x85ebca77u;
-  h = (h ^ (h >> 13u)) * 0xc2b2ae3du;
-  return h ^ (h >> 16u);
-}`;
 
 export const TILE = 32;
 
@@ -28,7 +21,7 @@ export const elementOf = (head_dim: number): string => (head_dim % 4 === 0 ? 've
 
 /**
  * Dropout of the weight of (sequence b, head h, query i, key j), as `dropout` draws it: row ((offset + b) n_head + h) T + i,
- * column j. The arithmetic of stir is that of dropout/mask.ts.
+ * column j.
  */
 const DROP = `
 ${random}
