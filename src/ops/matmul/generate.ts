@@ -92,14 +92,16 @@ function staging(o: Operand, BK: number, threads: number): { setup: string; decl
   };
 }
 
-/** All BK steps of a tile, unrolled. */
+/** All BK steps of a tile. */
 function multiply(t: Tile, [a, b]: [Operand, Operand]): string {
+  const whole = t.unroll === t.BK, at = (k: number): string => (whole ? `${k}u` : `step + ${k}u`);
   const read = (k: number): string => [a, b].map((o) => seq(o.T / 4).map((c) =>
-    `let f${o.name}${c}_${k} = s${o.name}[${k}u][${c}u][${o.thread}];`).join(' ')).join(' ');
+    `let f${o.name}${c}_${k} = s${o.name}[${at(k)}][${c}u][${o.thread}];`).join(' ')).join(' ');
   const add = (k: number): string => lines(t.TM, (i) => seq(t.TN / 4).map((j) =>
     `c${i}_${j} = fma(vec4f(fA${i >> 2}_${k}.${component(i)}), fB${j}_${k}, c${i}_${j});`).join(' '));
-  if (!t.read_ahead) return lines(t.BK, (k) => `${read(k)}\n${add(k)}`);
-  return `${read(0)}\n${lines(t.BK, (k) => `${k + 1 < t.BK ? read(k + 1) : ''}\n${add(k)}`)}`;
+  const body = t.read_ahead ? `${read(0)}\n${lines(t.unroll, (k) => `${k + 1 < t.unroll ? read(k + 1) : ''}\n${add(k)}`)}`
+    : lines(t.unroll, (k) => `${read(k)}\n${add(k)}`);
+  return whole ? body : `for (var step = 0u; step < ${t.BK}u; step += ${t.unroll}u) {\n${body}\n}`;
 }
 
 /** Stores four neighbours of row m from column n on. */

@@ -1,20 +1,21 @@
 /** Which tile a matrix product is cut into, and over how many parts of K it is split. */
 
 /**
- * A workgroup makes BM x BN of C, a thread TM x TN of that, BK values of K at a time. `read_ahead`: the operands of the
- * next step are read before the multiplications of this one.
+ * A workgroup makes BM x BN of C, a thread TM x TN of that, BK values of K at a time. `unroll`: steps of k written out one
+ * after another (a divisor of BK). `read_ahead`: the operands of the next of these are read before the multiplications of this one.
  */
-export interface Tile { name: string; BM: number; BN: number; BK: number; TM: number; TN: number; read_ahead: boolean }
+export interface Tile { name: string; BM: number; BN: number; BK: number; TM: number; TN: number; unroll: number; read_ahead: boolean }
 
 /**
  * `wide` was the best of 746 configurations on a large discrete card (H100, Chromium 156, Vulkan: 41-46 TFLOP/s on large
- * shapes); `square` is better there where M N is small; `small` gives short products enough workgroups. All fit 16 KB of
+ * shapes); `square` is better there where M N is small; `small` gives short products enough workgroups (its
+ * source is short too: software adapters compile slowly). All fit 16 KB of
  * shared memory and 256 threads, which WebGPU promises.
  */
 export const TILES = {
-  wide: { name: 'wide', BM: 96, BN: 128, BK: 16, TM: 12, TN: 8, read_ahead: true },
-  square: { name: 'square', BM: 64, BN: 64, BK: 16, TM: 4, TN: 4, read_ahead: false },
-  small: { name: 'small', BM: 32, BN: 32, BK: 16, TM: 4, TN: 4, read_ahead: false },
+  wide: { name: 'wide', BM: 96, BN: 128, BK: 16, TM: 12, TN: 8, unroll: 16, read_ahead: true },
+  square: { name: 'square', BM: 64, BN: 64, BK: 16, TM: 4, TN: 4, unroll: 16, read_ahead: false },
+  small: { name: 'small', BM: 32, BN: 32, BK: 16, TM: 4, TN: 4, unroll: 4, read_ahead: false },
 } as const satisfies Record<string, Tile>;
 
 /** Threads of a workgroup of this tile. */
