@@ -89,6 +89,7 @@ interface Placed {
 async function place(trace: Trace, kept: Tensor[]): Promise<Placed> {
   const { backend, device } = webgpu();
   const keptRefs = kept.map((t) => trace.keep(t));
+  trace.prune(keptRefs);
   const limit = device.limits.maxStorageBufferBindingSize;
   for (const t of trace.transients) if (t.bytes > limit) throw new BindingTooLarge(t.bytes, limit, t.name);
   const pipelines = await Promise.all(trace.commands.map((c) => c.pipeline));

@@ -1,5 +1,6 @@
 /** Starting a backend, by trying it: adapter, device, and a small gradient that must come out right. */
 import { backend as currentBackend, env, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { BackendName } from '../config/index.ts';
 import { countBuffers } from './memory.ts';
 import { state } from './state.ts';
@@ -81,7 +82,16 @@ async function select(name: BackendName): Promise<boolean> {
   } catch { return false; }
 }
 
+/** The device of this worker, while it is not lost: starting WebGPU again takes it up with its compiled kernels. */
+let running: { backend: WebGPUBackend; device: GPUDevice; started: Omit<BackendChoice, 'reason'>; events: DeviceEvents } | null = null;
+
 async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
+  if (running && (await select('webgpu'))) {
+    state.webgpu = running.backend;
+    state.device = running.device;
+    running.events = events;
+    return running.started;
+  }
   if (!('gpu' in navigator) || !navigator.gpu) throw new Error('This browser has no WebGPU.');
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('WebGPU found no graphics adapter.');
@@ -99,8 +109,6 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
     },
   });
   countBuffers(device);
-  void device.lost.then((info) => events.lost(info.message || 'the driver gave no reason'));
-  device.addEventListener('uncapturederror', (e) => events.error(e.error.message));
   removeBackend('webgpu');
   registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info), 3);
   if (!(await select('webgpu'))) throw new Error('TensorFlow.js could not use the WebGPU device.');
@@ -110,10 +118,17 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   countTfjsRuns(backend);
   state.webgpu = backend;
   state.device = device;
-  return {
-    backend: 'webgpu', adapter: [adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(' ') || 'unnamed adapter',
+  const started = {
+    backend: 'webgpu' as const, adapter: [adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(' ') || 'unnamed adapter',
     limits: deviceLimits(device), features,
   };
+  const mine = (running = { backend, device, started, events });
+  void device.lost.then((info) => {
+    if (running === mine) running = null;
+    mine.events.lost(info.message || 'the driver gave no reason');
+  });
+  device.addEventListener('uncapturederror', (e) => mine.events.error(e.error.message));
+  return started;
 }
 
 /** Loses the device as a driver would: for tests of bad luck. */

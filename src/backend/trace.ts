@@ -20,6 +20,8 @@ export interface Command {
   name: string;
   pipeline: Promise<GPUComputePipeline>;
   bindings: Ref[];
+  /** The first so many bindings are written. */
+  written: number;
   uniform: ArrayBuffer | null;
   workgroups: readonly [number, number, number];
 }
@@ -40,13 +42,37 @@ export class Trace {
       ...d.writes.map((t) => this.use(t, 'write', d.name)), ...updates.map((t) => this.use(t, 'update', d.name)),
       ...d.reads.map((t) => this.use(t, 'read', d.name)),
     ];
-    this.commands.push({ name: d.name, pipeline: pipelineSoon(this.device, d), bindings, uniform: d.params ? packParams(d.params) : null, workgroups: d.workgroups });
+    this.commands.push({ name: d.name, pipeline: pipelineSoon(this.device, d), bindings, written: d.writes.length + updates.length, uniform: d.params ? packParams(d.params) : null, workgroups: d.workgroups });
   }
 
   /** A dispatch of tfjs's. */
   addCaptured(d: CapturedDispatch): void {
     const bindings = [this.use(d.output, 'write', d.name), ...d.inputs.map((t) => this.use(t, 'read', d.name))];
-    this.commands.push({ name: d.name, pipeline: d.pipeline, bindings, uniform: d.uniform, workgroups: d.workgroups });
+    this.commands.push({ name: d.name, pipeline: d.pipeline, bindings, written: 1, uniform: d.uniform, workgroups: d.workgroups });
+  }
+
+  /**
+   * Leaves out commands whose results nothing reads: statistics that no gradient asks for, the end of a block that runs
+   * again. Called once, after `keep`; lifetimes are counted anew.
+   */
+  prune(kept: readonly Ref[]): void {
+    const live = new Set(kept.flatMap((r) => (r.kind === 'transient' ? [r.index] : [])));
+    const needed: Command[] = [];
+    for (const c of this.commands.toReversed()) {
+      const written = c.bindings.slice(0, c.written);
+      if (!written.some((r) => r.kind !== 'transient' || live.has(r.index))) continue;
+      for (const r of c.bindings) if (r.kind === 'transient') live.add(r.index);
+      needed.push(c);
+    }
+    this.commands.splice(0, this.commands.length, ...needed.reverse());
+    for (const t of this.transients) if (t.last !== Infinity) t.last = -1;
+    for (const t of this.transients) t.first = -1;
+    this.commands.forEach((c, now) => c.bindings.forEach((r) => {
+      if (r.kind !== 'transient') return;
+      const life = this.life(r.index);
+      if (life.first < 0) life.first = now;
+      life.last = Math.max(life.last, now);
+    }));
   }
 
   /** Keeps a transient alive to the end: an output or a tap. Returns where it is. */

@@ -1,14 +1,10 @@
 /** Samples and generation: ids from the model, text and probabilities for the page. */
 import type { SamplingConfig } from '../config/index.ts';
-import { TokenStream } from '../data/index.ts';
+import { pieceText, TokenStream } from '../data/index.ts';
 import type { Choice, Generator } from '../model/index.ts';
 import type { Sample, TokenPiece } from '../protocol/index.ts';
 import { breathe } from '../train/index.ts';
 import type { PreparedText } from './text.ts';
-
-const decoder = new TextDecoder();
-/** One token by itself, as it is shown: bytes that are no whole character become U+FFFD. */
-export const tokenText = (text: PreparedText, id: number): string => decoder.decode(text.tokenizer.tokenBytes(id));
 
 /** Ids to start from: what stands before a document's first token, then the prompt. Throws DataError for unknown characters. */
 export function promptIds(text: PreparedText, prompt: string): number[] {
@@ -29,7 +25,7 @@ export async function* generatePieces(generator: Generator, text: PreparedText, 
 }
 
 const piece = (text: PreparedText, choice: Choice, shown: string): TokenPiece => ({
-  id: choice.id, text: shown, probability: choice.probability, rivals: choice.rivals.map((r) => ({ text: tokenText(text, r.id), probability: r.probability })),
+  id: choice.id, text: shown, probability: choice.probability, rivals: choice.rivals.map((r) => ({ text: pieceText(text.tokenizer, r.id), probability: r.probability })),
 });
 
 /** One sample a prompt, and the share of them that the training text does not hold word for word (NaN without any). */

@@ -1,15 +1,14 @@
 /** Composes a run behind the protocol: takes commands one after the other, starts what they need, tells the page. */
 import { loseDevice, tryBackends } from '../backend/index.ts';
-import { CheckpointError, openRunStore, type ReadState, readCheckpoint, type RunStore, unzipFolder, writeCheckpoint, zipFolder } from '../checkpoint/index.ts';
+import { broughtFiles, CheckpointError, openRunStore, type ReadState, readCheckpoint, type RunStore, writeCheckpoint, zipFolder } from '../checkpoint/index.ts';
 import { checkConfig, type RunConfig } from '../config/index.ts';
-import { tokenizerFromJson } from '../data/index.ts';
+import { importTokenizer, tokenPieces } from '../data/index.ts';
 import { planRun } from '../plan/index.ts';
 import type { Command, DeviceInfo, Event, OwnText, WorkerPort } from '../protocol/index.ts';
 import { ActiveRun, type From } from './active_run.ts';
 import { calibrate } from './calibrate.ts';
 import { compareRow } from './compare.ts';
 import { BadConfig, DeviceLost, NoBackend, plainError } from './plain_errors.ts';
-import { tokenText } from './samples.ts';
 import { type PreparedText, TextCache } from './text.ts';
 
 type Of<T extends Command['type']> = Extract<Command, { type: T }>;
@@ -151,9 +150,7 @@ export class Session {
 
   private async importRun(command: Of<'import'>): Promise<void> {
     await this.endRun();
-    const zip = command.files.find((f) => f.path.toLowerCase().endsWith('.zip'));
-    const files = zip ? unzipFolder(zip.bytes) : new Map(command.files.map((f) => [f.path, f.bytes]));
-    const state = readCheckpoint(files), chosen = command.config;
+    const state = readCheckpoint(broughtFiles(command.files)), chosen = command.config;
     const config: RunConfig = state.foreign && chosen ? { ...chosen, model: state.config.model, tokenizer: state.config.tokenizer } : { ...state.config, ...(chosen ? { data: chosen.data, runtime: chosen.runtime } : {}) };
     for (const note of state.notes) this.emit({ type: 'notice', message: note });
     await this.open(config.runtime.backend);
@@ -167,7 +164,7 @@ export class Session {
 
   /** Goes on from a checkpoint's state: of a saved run, or of an imported folder. */
   private async goOn(id: string, name: string, state: ReadState, own: OwnText | undefined, storage: Parameters<typeof ActiveRun.create>[0]['storage'], how: { learning_rate?: number; paused?: boolean }): Promise<void> {
-    const device = await this.open(state.config.runtime.backend), tokenizer = tokenizerFromJson(state.tokenizer);
+    const device = await this.open(state.config.runtime.backend), tokenizer = await importTokenizer(state.tokenizer);
     const text = await this.prepareText(state.config, own, undefined, tokenizer);
     this.check(state.config, text, state.model.vocab_size, device);
     const from: From = {
@@ -256,7 +253,7 @@ export class Session {
   private tokenize(command: Of<'tokenize'>): void {
     const text = this.text;
     if (!text) throw new CheckpointError('bad_tokenizer', 'There is no tokenizer yet.', 'Choose a text first.');
-    this.emit({ type: 'tokens', id: command.id, pieces: Array.from(text.tokenizer.encode(command.text), (id) => ({ id, text: tokenText(text, id) })) });
+    this.emit({ type: 'tokens', id: command.id, pieces: tokenPieces(text.tokenizer, command.text) });
   }
 
   private export(id: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** From a configuration (and perhaps the person's own text) to tokens, tokenizer and the figures of the panel. */
 import type { RunConfig } from '../config/index.ts';
-import { type Corpus, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit, type MemorizationIndex, memorizationIndex, readOwnText, summarize, type Tokenizer, type TokenSplit } from '../data/index.ts';
+import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplitInSlices, type MemorizationIndex, memorizationIndex, summarize, type Tokenizer, type TokenSplit } from '../data/index.ts';
 import type { DataSummary, OwnText } from '../protocol/index.ts';
 
 export interface PreparedText {
@@ -27,7 +27,7 @@ export interface PrepareOptions {
 /** Reads, splits and encodes the text. Throws DataError, `cancelled` included. */
 export async function prepareText(config: RunConfig, o: PrepareOptions): Promise<PreparedText> {
   o.progress('Reading the text.', null);
-  const corpus: Corpus = config.data.corpus === 'own' && o.text ? readOwnText(o.text) : await loadCorpus(config.data);
+  const corpus = await loadCorpus(config.data, o.text ? { text: o.text } : {});
   const split = makeSplit(corpus, config.data);
   o.progress(config.tokenizer.kind === 'bpe' && !o.tokenizer ? 'Training the tokenizer.' : 'Making the tokenizer.', null);
   const tokenizer = o.tokenizer ?? await makeTokenizer(config.tokenizer, split, {
@@ -35,7 +35,7 @@ export async function prepareText(config: RunConfig, o: PrepareOptions): Promise
     onProgress: ({ done, total }) => o.progress(`Training the tokenizer: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges.`, total > 0 ? done / total : null),
   });
   o.progress('Encoding the text.', null);
-  const tokens = makeTokenSplit(split, tokenizer);
+  const tokens = await makeTokenSplitInSlices(split, tokenizer, { signal: o.signal, onProgress: ({ done, total }) => o.progress('Encoding the text.', done / total) });
   return {
     tokenizer, tokens, summary: summarize(split, tokenizer, tokens), separator: split.separator, by_document: !split.continuous && corpus.documents.length > 1,
     memorized: memorizationIndex(split), text: o.text ?? null,
