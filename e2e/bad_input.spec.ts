@@ -1,4 +1,6 @@
 /** What a person can get wrong. Each gets one plain sentence of what happened and one of what to do. */
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { TINY, Terrarium, type Query } from './terrarium.ts';
 
@@ -33,3 +35,43 @@ for (const [what, search, says] of ADDRESSES) {
     await expect(page.getByRole('group', { name: 'Training' })).toBeVisible();
   });
 }
+
+/** Texts and tokenizers that cannot be used. */
+const TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
+  ['empty', {}, '', /The text is empty|is empty/],
+  ['too short for the context', {}, 'a few words\n\nand a few more\n\nand that is all', /tokens/],
+  ['not UTF-8', {}, Uint8Array.of(0xff, 0xfe, 0x61, 0x00, 0x62, 0x00), /not text in UTF-8/],
+  ['too small for the vocabulary', { 'tokenizer.kind': 'bpe', 'tokenizer.vocab_size': 20_000 }, 'the cat sat on the mat\n\n'.repeat(3) + 'the dog ran\n\nthe end of the story', /vocabulary of \d+ tokens at most/],
+];
+for (const [what, change, text, says] of TEXTS) {
+  test(`a text that is ${what} is said in a sentence`, async ({ page }) => {
+    const terrarium = await new Terrarium(page).open({ ...TINY, 'data.corpus': 'own', ...change });
+    await page.getByTestId('text-input').setInputFiles({ name: 'mine.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
+    await expect(terrarium.alert.filter({ hasText: says }).first()).toBeVisible({ timeout: 30_000 });
+  });
+}
+
+test('a text larger than the page can hold is said before it is read', async ({ page }, info) => {
+  const large = info.outputPath('large.txt');
+  await mkdir(dirname(large), { recursive: true });
+  const file = await open(large, 'w');
+  await file.truncate(200 * 2 ** 20);
+  await file.close();
+  const terrarium = await new Terrarium(page).open({ ...TINY, 'data.corpus': 'own' });
+  await page.getByTestId('text-input').setInputFiles(large);
+  await expect(terrarium.alert.filter({ hasText: /200 MB, more than a page can hold/ }).first()).toBeVisible({ timeout: 60_000 });
+});
+
+test('a tokenizer.json of an unsupported kind is said in a sentence', async ({ page }) => {
+  const terrarium = await new Terrarium(page).open({ ...TINY, 'tokenizer.kind': 'imported' });
+  await page.getByRole('button', { name: /^Tokenizer/ }).click();
+  const unigram = { version: '1.0', added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, model: { type: 'Quantum', vocab: [] } };
+  await page.getByTestId('tokenizer-input').setInputFiles({ name: 'tokenizer.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(unigram)) });
+  await expect(terrarium.alert.filter({ hasText: /tokenizer\.json is not supported/ }).first()).toBeVisible({ timeout: 30_000 });
+});
+
+test('one tensor above the binding limit is said beforehand, the logits first', async ({ page }) => {
+  const terrarium = await new Terrarium(page).open({ ...TINY, 'runtime.backend': 'webgpu', 'tokenizer.kind': 'byte', 'model.block_size': 4096, 'training.batch_size': 4096 });
+  await expect(terrarium.alert.filter({ hasText: /One tensor, the logits .* binds at most/ }).first()).toBeVisible({ timeout: 30_000 });
+  await expect(terrarium.button('Train')).toHaveAttribute('aria-disabled', 'true');
+});
