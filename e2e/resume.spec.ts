@@ -2,28 +2,29 @@
 import { expect, test } from '@playwright/test';
 import { TINY, Terrarium, column } from './terrarium.ts';
 
-const config = { ...TINY, 'model.dropout': 0.1, 'training.max_iters': 30 };
+const STEPS = 120;
+const config = { ...TINY, 'model.dropout': 0.1, 'training.max_iters': STEPS };
 
 test('pause, reload, resume: every loss is that of a run without the pause', async ({ page }) => {
   const terrarium = await new Terrarium(page).open(config);
   await terrarium.train();
   await terrarium.done();
   const whole = column(await terrarium.metrics(), 'train/loss');
-  expect(whole.size).toBe(30);
+  expect(whole.size).toBe(STEPS);
 
   await terrarium.open({ ...config, 'runtime.autosave_interval': 10 });
   await terrarium.train();
-  await terrarium.untilStep(10);
+  await terrarium.untilStep(3);
   await terrarium.pause();
   const left = await terrarium.step();
-  expect(left, 'paused before the end').toBeLessThan(30);
+  expect(left, 'paused before the end').toBeLessThan(STEPS);
 
   await page.reload();
   await page.getByRole('button', { name: 'Resume' }).first().click();
   await terrarium.done();
   const parts = column(await terrarium.metrics(), 'train/loss');
   for (const [step, loss] of parts) expect(loss, `loss of step ${step}`).toBe(whole.get(step));
-  for (let step = left + 1; step <= 30; step++) expect(parts.has(step), `step ${step} was recorded`).toBe(true);
+  for (let step = left + 1; step <= STEPS; step++) expect(parts.has(step), `step ${step} was recorded`).toBe(true);
 });
 
 test('the same run in a second tab is refused there and goes on here', async ({ page, context }) => {

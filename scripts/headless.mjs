@@ -49,9 +49,6 @@ function readOptions() {
 export function queryOf(options) {
   const query = new URLSearchParams({ v: '1', headless: '1', autostart: '1' });
   if (options.preset) query.set('preset', options.preset);
-  if (options.text) query.set('data.corpus', 'own');
-  if (options.steps) query.set('training.max_iters', options.steps);
-  if (options.backend) query.set('runtime.backend', options.backend);
   // A list repeats its key, so the first --set of a field replaces and the next ones add.
   const seen = new Set();
   for (const assignment of options.set) {
@@ -61,6 +58,9 @@ export function queryOf(options) {
     if (seen.has(field)) query.append(field, value); else query.set(field, value);
     seen.add(field);
   }
+  if (options.text) query.set('data.corpus', 'own');
+  if (options.steps) query.set('training.max_iters', options.steps);
+  if (options.backend) query.set('runtime.backend', options.backend);
   return query.toString();
 }
 
