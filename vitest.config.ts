@@ -17,6 +17,11 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Named beforehand: a package that Vite first meets in the middle of a run makes it reload the page, and the test fails.
+        optimizeDeps: {
+          include: [...['core', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'].map((p) => `@tensorflow/tfjs-${p}`),
+            '@huggingface/tokenizers', 'fflate', 'unique-names-generator', 'valibot'],
+        },
         test: {
           name: 'browser', include: ['src/**/*.browser.test.{ts,tsx}'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false,
           browser: {
