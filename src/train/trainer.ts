@@ -3,7 +3,7 @@
  * On WebGPU a step is one submit (micro-step and update together when nothing is accumulated) and its results come back
  * late through a ring.
  */
-import { concat, mul, reshape, type Tensor } from '@tensorflow/tfjs-core';
+import { concat, reshape, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { compileProgram, fillInPlace, gpuMemory, onWebGpu, type Program, readback, Ring, Store, submit, type Values } from '../backend/index.ts';
 import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
@@ -148,5 +148,5 @@ export class Trainer {
 
 function clear(store: Store, name: string): void {
   if (onWebGpu()) fillInPlace(store.get(name), 0);
-  else store.replace(name, mul(store.get(name), 0));
+  else store.replace(name, zerosLike(store.get(name)));
 }

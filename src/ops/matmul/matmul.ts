@@ -1,7 +1,7 @@
 /**
  * C = op(A) op(B) for matrices, where op transposes or not. Used alone for a tied head (x wte^T) and by `linear`.
  */
-import { matMul, type Tensor } from '@tensorflow/tfjs-core';
+import { getBackend, matMul, type Tensor, transpose } from '@tensorflow/tfjs-core';
 import { defineOp, run, type HostTensor, type OpCase, type OpDefinition } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
@@ -25,13 +25,19 @@ function matmulCase(name: string, a: readonly number[], b: readonly number[], tr
   return { name, inputs: (random) => ({ a: random.normal(a), b: random.normal(b) }), attrs: { transpose_a, transpose_b } };
 }
 
+/** tfjs's wasm kernel multiplies fast (XNNPACK) only where nothing is transposed: seven times faster in the names preset. */
+function referenceProduct(a: Tensor, b: Tensor, { transpose_a, transpose_b }: MatmulAttrs): Tensor {
+  if (getBackend() !== 'wasm') return matMul(a, b, transpose_a, transpose_b);
+  return matMul(transpose_a ? transpose(a) : a, transpose_b ? transpose(b) : b);
+}
+
 /** a, b: float32 matrices; c [M, N]. The kernel adds to an existing C where it is given one. */
 export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defineOp({
   name: 'matmul',
   inputs: ['a', 'b'],
   outputs: ['c'],
   oracle: ({ a, b }, attrs: MatmulAttrs) => ({ c: oracle(a, b, attrs) }),
-  reference: ({ a, b }, attrs) => ({ c: matMul(a, b, attrs.transpose_a, attrs.transpose_b) }),
+  reference: ({ a, b }, attrs) => ({ c: referenceProduct(a, b, attrs) }),
   kernel: ({ a, b }, attrs, into) => ({ c: productKernel(a, b, { ...attrs, into: into.c }) }),
   accumulates: ['c'],
   gradient: {
