@@ -1,5 +1,5 @@
 /** Train, pause, step, stop: the buttons keep their places, so that nothing jumps under the pointer. */
-import { Button, Tooltip } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { IconPlayerPauseFilled, IconPlayerPlayFilled, IconPlayerSkipForwardFilled, IconPlayerStopFilled, IconX } from '@tabler/icons-react';
 import { isMoving } from '../../store/index.ts';
 import { useRun } from '../context.tsx';
@@ -18,18 +18,12 @@ export function Controls() {
       ) : isMoving(phase) ? (
         <Button size="sm" variant="light" leftSection={<IconPlayerPauseFilled size={15} />} onClick={acts.pause} className="main-button">Pause</Button>
       ) : (
-        <Tooltip label={trainable.reason} disabled={trainable.ok} multiline maw={280}>
-          <Button size="sm" leftSection={<IconPlayerPlayFilled size={15} />} onClick={acts.train} data-disabled={!trainable.ok || undefined} aria-disabled={!trainable.ok} className="main-button">
-            Train
-          </Button>
-        </Tooltip>
+        <Button size="sm" title={trainable.reason || undefined} leftSection={<IconPlayerPlayFilled size={15} />} onClick={acts.train} data-disabled={!trainable.ok || undefined} aria-disabled={!trainable.ok} className="main-button">
+          Train
+        </Button>
       )}
-      <Tooltip label="One step  ( . )">
-        <Button size="sm" variant="default" onClick={acts.step} disabled={!held} aria-label="Step" className="icon-button"><IconPlayerSkipForwardFilled size={15} /></Button>
-      </Tooltip>
-      <Tooltip label="Stop and save">
-        <Button size="sm" variant="default" onClick={acts.stop} disabled={!held} aria-label="Stop" className="icon-button"><IconPlayerStopFilled size={15} /></Button>
-      </Tooltip>
+      <Button title="One step ( . )" size="sm" variant="default" onClick={acts.step} disabled={!held} aria-label="Step" className="icon-button"><IconPlayerSkipForwardFilled size={15} /></Button>
+      <Button title="Stop and save" size="sm" variant="default" onClick={acts.stop} disabled={!held} aria-label="Stop" className="icon-button"><IconPlayerStopFilled size={15} /></Button>
     </div>
   );
 }

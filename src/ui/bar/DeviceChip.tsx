@@ -1,9 +1,10 @@
 /** The chip for the device: what computes, why, its limits, and another backend where one is wanted. */
-import { Popover, SegmentedControl, UnstyledButton } from '@mantine/core';
+import { SegmentedControl } from '@mantine/core';
 import { IconCpu, IconLoader2 } from '@tabler/icons-react';
 import { BACKENDS } from '../../config/index.ts';
 import { bytes, compact, setField } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
+import { Popup } from '../popup/Popup.tsx';
 
 const TITLES = { webgpu: 'WebGPU', webgl: 'WebGL', wasm: 'WebAssembly', cpu: 'JavaScript', auto: 'Automatic' } as const;
 
@@ -11,17 +12,17 @@ export function DeviceChip() {
   const device = useRun((state) => state.device);
   const connection = useRun((state) => state.connection);
   const pace = useRun((state) => (Number.isFinite(state.tokensPerSecond) ? `${compact(state.tokensPerSecond)} tokens/s` : ''));
+  const face = (
+    <>
+      {device ? <IconCpu size={16} aria-hidden /> : <IconLoader2 size={16} aria-hidden />}
+      <span className="chip-name">{device ? TITLES[device.backend] : connection === 'dead' ? 'No device' : 'Looking…'}</span>
+      <span className="chip-pace">{pace}</span>
+    </>
+  );
   return (
-    <Popover width={340} position="bottom-end" withArrow shadow="md" trapFocus>
-      <Popover.Target>
-        <UnstyledButton className="chip" aria-label="Device details" data-testid="device-chip" data-slow={device !== null && device.backend !== 'webgpu' ? true : undefined}>
-          {device ? <IconCpu size={16} aria-hidden /> : <IconLoader2 size={16} aria-hidden />}
-          <span className="chip-name">{device ? TITLES[device.backend] : connection === 'dead' ? 'No device' : 'Looking…'}</span>
-          <span className="chip-pace">{pace}</span>
-        </UnstyledButton>
-      </Popover.Target>
-      <Popover.Dropdown>{device ? <Details /> : <p className="muted">The device is being tried: a small gradient decides whether it computes rightly.</p>}</Popover.Dropdown>
-    </Popover>
+    <Popup label="Device details" kind="dialog" width={340} className={device !== null && device.backend !== 'webgpu' ? 'chip chip-slow' : 'chip'} testId="device-chip" face={face}>
+      {device ? <Details /> : <p className="muted">The device is being tried: a small gradient decides whether it computes rightly.</p>}
+    </Popup>
   );
 }
 

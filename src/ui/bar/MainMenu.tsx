@@ -1,9 +1,9 @@
 /** Library, comparison, taking away and bringing back. */
-import { ActionIcon, Menu } from '@mantine/core';
 import { IconBooks, IconDots, IconDownload, IconKeyboard, IconLink, IconScale, IconTable, IconUpload } from '@tabler/icons-react';
 import { useRef } from 'react';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
 import { copyLink, downloadMetrics, exportCheckpoint, importFileList } from '../transfer.ts';
 
 export function MainMenu() {
@@ -12,21 +12,18 @@ export function MainMenu() {
   const hasRun = useRun((state) => state.run !== null);
   return (
     <>
-      <Menu position="bottom-end" width={250} shadow="md">
-        <Menu.Target><ActionIcon variant="default" size={36} aria-label="Menu"><IconDots size={18} /></ActionIcon></Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>Runs</Menu.Item>
-          <Menu.Item leftSection={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>Compare backends</Menu.Item>
-          <Menu.Divider />
-          <Menu.Item leftSection={<IconDownload size={16} />} disabled={!hasRun} onClick={() => { void exportCheckpoint(client); }}>Export model (zip)</Menu.Item>
-          <Menu.Item leftSection={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'csv')}>Metrics as CSV</Menu.Item>
-          <Menu.Item leftSection={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'jsonl')}>Metrics as JSON lines</Menu.Item>
-          <Menu.Item leftSection={<IconUpload size={16} />} onClick={() => picker.current?.click()}>Import model…</Menu.Item>
-          <Menu.Item leftSection={<IconLink size={16} />} onClick={() => { void copyLink(client); }}>Copy link to this recipe</Menu.Item>
-          <Menu.Divider />
-          <Menu.Item leftSection={<IconKeyboard size={16} />} rightSection={<kbd>?</kbd>} onClick={() => goTo({ dialog: 'shortcuts' })}>Shortcuts</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <Popup label="Menu" kind="menu" width={262} className="square" face={<IconDots size={18} />}>
+        <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>Runs</PopupItem>
+        <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>Compare backends</PopupItem>
+        <PopupLine />
+        <PopupItem icon={<IconDownload size={16} />} disabled={!hasRun} onClick={() => { void exportCheckpoint(client); }}>Export model (zip)</PopupItem>
+        <PopupItem icon={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'csv')}>Metrics as CSV</PopupItem>
+        <PopupItem icon={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'jsonl')}>Metrics as JSON lines</PopupItem>
+        <PopupItem icon={<IconUpload size={16} />} onClick={() => picker.current?.click()}>Import model…</PopupItem>
+        <PopupItem icon={<IconLink size={16} />} onClick={() => { void copyLink(client); }}>Copy link to this recipe</PopupItem>
+        <PopupLine />
+        <PopupItem icon={<IconKeyboard size={16} />} hint={<kbd>?</kbd>} onClick={() => goTo({ dialog: 'shortcuts' })}>Shortcuts</PopupItem>
+      </Popup>
       <input
         ref={picker} type="file" multiple hidden aria-label="Import a model" data-testid="import-input"
         onChange={(event) => {

@@ -1,5 +1,5 @@
 /** How all charts are looked at: axis, scale, smoothing, zoom, and what lies under. */
-import { ActionIcon, Button, SegmentedControl, Slider, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, SegmentedControl, Slider } from '@mantine/core';
 import { IconX, IconZoomReset } from '@tabler/icons-react';
 import { setAxis, type Axis } from '../../store/index.ts';
 import { useClient, useLibrary, useView } from '../context.tsx';
@@ -24,11 +24,9 @@ export function ChartBar() {
       </div>
       <span className="chart-bar-rest" />
       <Overlays />
-      <Tooltip label="Drag across a chart to zoom; double-click to reset">
-        <Button size="compact-sm" variant="light" style={{ visibility: view.zoom ? 'visible' : 'hidden' }} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
+      <Button title="Back to the whole run. Drag across a chart to zoom." size="compact-sm" variant="light" style={{ visibility: view.zoom ? 'visible' : 'hidden' }} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
           {view.zoom ? `${axisText(view.zoom[0], view.axis)} – ${axisText(view.zoom[1], view.axis)}` : 'Whole run'}
-        </Button>
-      </Tooltip>
+      </Button>
     </div>
   );
 }

@@ -27,7 +27,7 @@ export default function Compare() {
     try { await navigator.clipboard.writeText(compareMarkdown(state.rows)); setCopied(true); } catch { client.notify('The browser refused the clipboard.'); }
   };
   return (
-    <Modal opened onClose={() => goTo({ dialog: null })} title="Compare backends" size="auto" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={() => goTo({ dialog: null })} title="Compare backends" size="auto" lockScroll={false} closeButtonProps={{ 'aria-label': 'Close' }}>
       <p className="muted compare-lead">The recipe at hand, with the same seed, on each backend in turn. Loss drift is the largest relative difference from the first row.</p>
       <div className="compare-form">
         <fieldset>

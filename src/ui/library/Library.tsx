@@ -1,10 +1,11 @@
 /** Saved runs: resume, rename, duplicate, lay under the charts, delete (with a way back); and the storage they take. */
-import { ActionIcon, Button, Menu, Modal, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Modal, TextInput } from '@mantine/core';
 import { IconChartLine, IconCopy, IconDots, IconPencil, IconTrash } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { ago, bytes, compact, count, isActive, lossText, takeConfig, visibleRuns, type RunRecord } from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
 import '../styles/library.css';
 
 /** Until then a deletion can be undone. */
@@ -19,7 +20,7 @@ export default function Library() {
   const shown = visibleRuns(state);
   useEffect(() => { client.listRuns(); }, [client]);
   return (
-    <Modal opened onClose={() => goTo({ dialog: null })} title="Runs" size="xl" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={() => goTo({ dialog: null })} title="Runs" size="xl" lockScroll={false} closeButtonProps={{ 'aria-label': 'Close' }}>
       <Storage />
       {[...leaving].map((run) => <Leaving key={run} run={run} />)}
       {shown.length === 0 ? <p className="empty">{loaded && runs === 0 ? 'No run is saved yet. A run saves itself as it trains, and when the tab is hidden.' : loaded ? '' : 'Looking…'}</p> : (
@@ -68,16 +69,13 @@ function RunItem({ record }: { record: RunRecord }) {
         </Button>
       )}
       <ActionIcon variant={laid ? 'filled' : 'default'} size={30} aria-label={`Lay ${record.name} under the charts`} aria-pressed={laid} disabled={current} onClick={overlay}><IconChartLine size={16} /></ActionIcon>
-      <Menu position="bottom-end" shadow="md">
-        <Menu.Target><ActionIcon variant="default" size={30} aria-label={`More about ${record.name}`}><IconDots size={16} /></ActionIcon></Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<IconPencil size={15} />} onClick={() => setRenaming(true)}>Rename</Menu.Item>
-          <Menu.Item leftSection={<IconCopy size={15} />} onClick={() => client.duplicateRun(record.run, `${record.name} (copy)`)}>Duplicate</Menu.Item>
-          <Menu.Item leftSection={<IconPencil size={15} />} disabled={busy} onClick={() => { takeConfig(client.stores.form, record.config); goTo({ dialog: null, at: 'room', tab: 'recipe' }); }}>Use its recipe</Menu.Item>
-          <Menu.Divider />
-          <Menu.Item color="red" leftSection={<IconTrash size={15} />} disabled={record.locked || (current && busy)} onClick={() => mark(client, record.run, true)}>Delete</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <Popup label={`More about ${record.name}`} kind="menu" width={190} className="square small" face={<IconDots size={16} />}>
+        <PopupItem icon={<IconPencil size={15} />} onClick={() => setRenaming(true)}>Rename</PopupItem>
+        <PopupItem icon={<IconCopy size={15} />} onClick={() => client.duplicateRun(record.run, `${record.name} (copy)`)}>Duplicate</PopupItem>
+        <PopupItem icon={<IconPencil size={15} />} disabled={busy} onClick={() => { takeConfig(client.stores.form, record.config); goTo({ dialog: null, at: 'room', tab: 'recipe' }); }}>Use its recipe</PopupItem>
+        <PopupLine />
+        <PopupItem danger icon={<IconTrash size={15} />} disabled={record.locked || (current && busy)} onClick={() => mark(client, record.run, true)}>Delete</PopupItem>
+      </Popup>
     </li>
   );
 }

@@ -5,7 +5,7 @@ import '../styles/library.css';
 
 export default function Shortcuts() {
   return (
-    <Modal opened onClose={() => goTo({ dialog: null })} title="Shortcuts" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={() => goTo({ dialog: null })} title="Shortcuts" lockScroll={false} closeButtonProps={{ 'aria-label': 'Close' }}>
       <dl className="shortcuts">
         {SHORTCUTS.map(([keys, does]) => <div key={keys}><dt>{keys.split(' ').map((key) => <kbd key={key}>{key}</kbd>)}</dt><dd>{does}</dd></div>)}
       </dl>

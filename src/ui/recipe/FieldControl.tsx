@@ -1,5 +1,5 @@
 /** One option: its name, what it does, where it comes from, its range, and the way back to its default. */
-import { ActionIcon, Switch, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Switch, TextInput } from '@mantine/core';
 import { IconArrowBackUp } from '@tabler/icons-react';
 import { memo, useState, type ReactNode } from 'react';
 import { labelOf, rangeOf, type FieldPath, type FieldRange, type FieldValue, type Problem } from '../../config/index.ts';
@@ -29,7 +29,7 @@ export const FieldControl = memo(function FieldControl(props: FieldProps) {
       <div className="field-row">
         <label htmlFor={controlId(path, brief)}><code>{label.field}</code>{label.unit && !brief ? <span className="muted"> {label.unit}</span> : null}</label>
         {changed && onReset ? (
-          <Tooltip label="Back to the default"><ActionIcon size="sm" variant="subtle" color="gray" aria-label={`Reset ${label.field} to its default`} onClick={onReset}><IconArrowBackUp size={15} /></ActionIcon></Tooltip>
+          <ActionIcon title="Back to the default" size="sm" variant="subtle" color="gray" aria-label={`Reset ${label.field} to its default`} onClick={onReset}><IconArrowBackUp size={15} /></ActionIcon>
         ) : null}
         <Control {...props} range={range} describedBy={brief ? undefined : help} />
       </div>

@@ -1,5 +1,5 @@
 /** Writing on demand, token by token, and the knobs of sampling, which also steer the samples of a running model. */
-import { ActionIcon, Button, Textarea, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Textarea } from '@mantine/core';
 import { IconAdjustmentsHorizontal, IconPlayerStopFilled, IconSparkles } from '@tabler/icons-react';
 import { useState } from 'react';
 import { fieldPaths, withField, getField, type FieldPath } from '../../config/index.ts';
@@ -36,7 +36,7 @@ export function Generate() {
           autosize minRows={1} maxRows={5} placeholder="Begin with…" aria-label="Prompt" value={prompt} onChange={(event) => setPrompt(event.currentTarget.value)} className="grow"
           onKeyDown={(event) => { if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) { event.preventDefault(); write(); } }}
         />
-        <Tooltip label="Temperature and truncation"><ActionIcon variant="default" size={36} aria-label="Sampling controls" aria-expanded={open} onClick={() => setOpen((on) => !on)}><IconAdjustmentsHorizontal size={17} /></ActionIcon></Tooltip>
+        <ActionIcon title="Temperature and truncation" variant="default" size={36} aria-label="Sampling controls" aria-expanded={open} onClick={() => setOpen((on) => !on)}><IconAdjustmentsHorizontal size={17} /></ActionIcon>
         {generation?.running
           ? <Button variant="light" px="sm" leftSection={<IconPlayerStopFilled size={14} />} onClick={() => client.stopGeneration()}>Stop</Button>
           : <Button variant="light" px="sm" leftSection={<IconSparkles size={16} />} disabled={!ready} onClick={write}>Write</Button>}
