@@ -10,7 +10,10 @@ export function policyInBuildOnly(): PluginOption {
   };
 }
 
-/** Page, worker and wasm are precached; corpora, which are large, are kept once they have been read. */
+/** Where the build puts the page's parts and the worker's: the service worker precaches by folder. */
+export const CHUNKS = { page: 'assets/page/[name]-[hash].js', worker: 'assets/worker/[name]-[hash].js' };
+
+/** The page and the worker's own code are precached; backends, tokenizers and texts are kept once they have been used. */
 export function offline(): PluginOption {
   return VitePWA({
     registerType: 'autoUpdate', injectRegister: 'script-defer',
@@ -20,12 +23,13 @@ export function offline(): PluginOption {
       icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
     },
     workbox: {
-      globPatterns: ['**/*.{html,js,css,svg,wasm}'],
+      globPatterns: ['index.html', '*.svg', 'assets/*.css', 'assets/page/*.js', 'assets/worker/worker-*.js'],
       maximumFileSizeToCacheInBytes: 8 * 2 ** 20,
       cleanupOutdatedCaches: true,
       runtimeCaching: [{
-        urlPattern: ({ url, sameOrigin }) => sameOrigin && /\.(?:txt|json|bin)$/u.test(url.pathname),
-        handler: 'CacheFirst', options: { cacheName: 'corpora', expiration: { maxEntries: 16 } },
+        // The same cache that src/worker/keep_offline.ts fills.
+        urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.includes('/assets/'),
+        handler: 'CacheFirst', options: { cacheName: 'kept', expiration: { maxEntries: 60 } },
       }],
     },
   });

@@ -1,11 +1,11 @@
 /**
  * Tells a busy worker from one that no longer answers, by pings that its port answers between two steps.
  *
- * A single step by cpu or wasm may take many seconds, so the patience is long; a laptop that slept has not been
+ * A single step by cpu or wasm may take many seconds, so silence is said and nothing is ended for it; a laptop that slept has not been
  * listening itself, so time that passed without our own ticks does not count.
  */
 const TICK_MS = 5_000;
-export const PATIENCE_MS = 90_000;
+export const PATIENCE_MS = 30_000;
 
 export class WorkerWatch {
   #timer: ReturnType<typeof setInterval> | null = null;

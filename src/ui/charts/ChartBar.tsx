@@ -1,5 +1,5 @@
 /** How all charts are looked at: axis, scale, smoothing, zoom, and what lies under. */
-import { ActionIcon, Button, SegmentedControl, Slider } from '@mantine/core';
+import { ActionIcon, Button, SegmentedControl } from '@mantine/core';
 import { IconX, IconZoomReset } from '@tabler/icons-react';
 import { setAxis, type Axis } from '../../store/index.ts';
 import { useClient, useLibrary, useView } from '../context.tsx';
@@ -19,8 +19,11 @@ export function ChartBar() {
         onChange={(value) => stores.view.setState({ logY: value !== 'linear', logX: value === 'loglog' })}
       />
       <div className="smoothing">
-        <span id="smoothing-label" className="small muted">Smoothing</span>
-        <Slider w={96} size="sm" min={1} max={200} value={view.smoothing} label={(value) => `${value} steps`} thumbProps={{ 'aria-labelledby': 'smoothing-label' }} onChange={(smoothing) => stores.view.setState({ smoothing })} />
+        <label htmlFor="smoothing" className="small muted">Smoothing</label>
+        <input
+          id="smoothing" type="range" min={1} max={200} value={view.smoothing} title={`Average over about ${view.smoothing} points`}
+          onChange={(event) => stores.view.setState({ smoothing: event.currentTarget.valueAsNumber })}
+        />
       </div>
       <span className="chart-bar-rest" />
       <Overlays />

@@ -8,7 +8,7 @@ import { COMPARE_HEADINGS, compareCells, compareMarkdown, isMoving } from '../..
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { parseNumber } from '../recipe/numbers.ts';
-import '../styles/library.css';
+import './styles.ts';
 
 const BACKENDS: readonly BackendName[] = ['webgpu', 'webgl', 'wasm', 'cpu'];
 const STEPS = { integer: true, min: 1, max: 10_000 };

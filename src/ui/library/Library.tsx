@@ -6,7 +6,7 @@ import { ago, bytes, compact, count, isActive, lossText, takeConfig, visibleRuns
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
-import '../styles/library.css';
+import './styles.ts';
 
 /** Until then a deletion can be undone. */
 const UNDO_MS = 8_000;

@@ -1,7 +1,7 @@
 import { Modal } from '@mantine/core';
 import { goTo } from '../place.ts';
 import { SHORTCUTS } from '../useShortcuts.ts';
-import '../styles/library.css';
+import './styles.ts';
 
 export default function Shortcuts() {
   return (

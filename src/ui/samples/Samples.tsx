@@ -1,5 +1,4 @@
 /** What the model writes: newest first, or as it wrote at any earlier step. */
-import { Slider } from '@mantine/core';
 import { useState } from 'react';
 import { count, novelShare, percent, sampleSteps, type Sample } from '../../store/index.ts';
 import { useSamples } from '../context.tsx';
@@ -25,11 +24,11 @@ export function Samples() {
       </div>
       <Generate />
       <div className="time-machine">
-        <span className="small muted" id="time-machine-label">{past === null ? 'Newest first' : `As it wrote at step ${count(past)}`}</span>
-        <Slider
-          size="sm" min={0} max={Math.max(1, steps.length - 1)} disabled={steps.length < 2} value={chosen ?? Math.max(1, steps.length - 1)}
-          label={(index) => `step ${count(steps[index] ?? 0)}`} thumbProps={{ 'aria-labelledby': 'time-machine-label' }}
-          onChange={(index) => setChosen(index >= steps.length - 1 ? null : index)}
+        <label className="small muted" htmlFor="time-machine">{past === null ? 'Newest first; slide back through the training' : `As it wrote at step ${count(past)}`}</label>
+        <input
+          id="time-machine" type="range" min={0} max={Math.max(1, steps.length - 1)} disabled={steps.length < 2} value={chosen ?? Math.max(1, steps.length - 1)}
+          aria-valuetext={`step ${count(past ?? steps.at(-1) ?? 0)}`}
+          onChange={(event) => { const index = event.currentTarget.valueAsNumber; setChosen(index >= steps.length - 1 ? null : index); }}
         />
       </div>
       {shown.length === 0 ? <p className="empty">Samples come here as training goes on: babble first, then words.</p> : (
