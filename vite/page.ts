@@ -1,4 +1,6 @@
 /** What the build adds to the page: the policy stays out of the dev server's way, and a service worker keeps the page. */
+import { readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import type { PluginOption } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 
@@ -13,9 +15,10 @@ export function policyInBuildOnly(): PluginOption {
 /** Where the build puts the page's parts and the worker's: the service worker precaches by folder. */
 export const CHUNKS = { page: 'assets/page/[name]-[hash].js', worker: 'assets/worker/[name]-[hash].js' };
 
-/** The page and the worker's own code are precached; backends, tokenizers and texts are kept once they have been used. */
+/** The page and what the worker starts with are precached; backends, tokenizers and texts are kept once they have been used. */
 export function offline(): PluginOption {
-  return VitePWA({
+  let outDir = 'dist';
+  return [{ name: 'where-the-build-goes', configResolved: (config) => { outDir = resolve(config.root, config.build.outDir); } }, VitePWA({
     registerType: 'autoUpdate', injectRegister: 'script-defer',
     manifest: {
       name: 'Terrarium', short_name: 'Terrarium', description: 'Train a small language model inside a web page, on your own GPU.',
@@ -23,7 +26,12 @@ export function offline(): PluginOption {
       icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
     },
     workbox: {
-      globPatterns: ['index.html', '*.svg', 'assets/*.css', 'assets/page/*.js', 'assets/worker/worker-*.js'],
+      globPatterns: ['index.html', '*.svg', 'assets/*.css', 'assets/page/*.js', 'assets/worker/*.js'],
+      manifestTransforms: [(entries) => {
+        const entry = entries.find(({ url }) => /^assets\/worker\/worker-/u.test(url));
+        const needed = entry ? staticImports(join(outDir, 'assets/worker'), basename(entry.url)) : new Set<string>();
+        return { manifest: entries.filter(({ url }) => !url.startsWith('assets/worker/') || needed.has(basename(url))), warnings: [] };
+      }],
       maximumFileSizeToCacheInBytes: 8 * 2 ** 20,
       cleanupOutdatedCaches: true,
       runtimeCaching: [{
@@ -32,5 +40,15 @@ export function offline(): PluginOption {
         handler: 'CacheFirst', options: { cacheName: 'kept', expiration: { maxEntries: 60 } },
       }],
     },
-  });
+  })];
+}
+
+/** A chunk of `folder` and whatever it cannot start without: imports that are not `import()`. */
+function staticImports(folder: string, chunk: string, found = new Set<string>()): Set<string> {
+  if (found.has(chunk)) return found;
+  found.add(chunk);
+  for (const [, name] of readFileSync(join(folder, chunk), 'utf8').matchAll(/(?:from|import)\s*["'`]\.\/([\w.-]+\.js)["'`]/gu)) {
+    if (name !== undefined) staticImports(folder, name, found);
+  }
+  return found;
 }

@@ -1,9 +1,9 @@
 /** The chip for the device: what computes, why, its limits, and another backend where one is wanted. */
-import { SegmentedControl } from '@mantine/core';
 import { IconCpu, IconLoader2 } from '@tabler/icons-react';
 import { BACKENDS } from '../../config/index.ts';
 import { bytes, compact, setField } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
+import { Segmented } from '../Segmented.tsx';
 import { Popup } from '../popup/Popup.tsx';
 
 const TITLES = { webgpu: 'WebGPU', webgl: 'WebGL', wasm: 'WebAssembly', cpu: 'JavaScript', auto: 'Automatic' } as const;
@@ -46,16 +46,10 @@ function Details() {
       <h2>{TITLES[device.backend]}</h2>
       <p>{device.reason}</p>
       <dl>{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
-      <p className="small muted" id="backend-label">Compute with (a run at hand is saved and goes on there):</p>
-      <SegmentedControl
-        fullWidth size="xs" value={chosen} aria-labelledby="backend-label"
-        data={BACKENDS.map((backend) => ({ value: backend, label: backend === 'auto' ? 'auto' : backend }))}
-        onChange={(value) => {
-          const backend = BACKENDS.find((one) => one === value);
-          if (!backend) return;
-          setField(client.stores.form, 'runtime.backend', backend);
-          client.changeBackend(backend);
-        }}
+      <p className="small muted">Compute with (a run at hand is saved and goes on there):</p>
+      <Segmented
+        label="Backend" value={chosen} options={BACKENDS.map((backend) => ({ value: backend, label: backend }))}
+        onChange={(backend) => { setField(client.stores.form, 'runtime.backend', backend); client.changeBackend(backend); }}
       />
     </div>
   );

@@ -1,23 +1,22 @@
 /** How all charts are looked at: axis, scale, smoothing, zoom, and what lies under. */
-import { ActionIcon, Button, SegmentedControl } from '@mantine/core';
+import { ActionIcon, Button } from '@mantine/core';
 import { IconX, IconZoomReset } from '@tabler/icons-react';
 import { setAxis, type Axis } from '../../store/index.ts';
 import { useClient, useLibrary, useView } from '../context.tsx';
+import { Segmented } from '../Segmented.tsx';
 import { axisText } from './scale.ts';
 
 const AXES: { value: Axis; label: string }[] = [{ value: 'step', label: 'Steps' }, { value: 'tokens', label: 'Tokens' }, { value: 'seconds', label: 'Time' }];
+
+const SCALES = [{ value: 'linear', label: 'Linear' }, { value: 'log', label: 'Log' }, { value: 'loglog', label: 'Log-log' }] as const;
 
 export function ChartBar() {
   const { stores } = useClient();
   const view = useView((state) => state);
   return (
     <div className="chart-bar" role="group" aria-label="Charts">
-      <SegmentedControl size="xs" aria-label="Axis" data={AXES} value={view.axis} onChange={(value) => { const axis = AXES.find((one) => one.value === value); if (axis) setAxis(stores.view, axis.value); }} />
-      <SegmentedControl
-        size="xs" aria-label="Scale" value={view.logY ? (view.logX ? 'loglog' : 'log') : 'linear'}
-        data={[{ value: 'linear', label: 'Linear' }, { value: 'log', label: 'Log' }, { value: 'loglog', label: 'Log-log' }]}
-        onChange={(value) => stores.view.setState({ logY: value !== 'linear', logX: value === 'loglog' })}
-      />
+      <Segmented label="Axis" options={AXES} value={view.axis} onChange={(axis) => setAxis(stores.view, axis)} />
+      <Segmented label="Scale" options={SCALES} value={view.logY ? (view.logX ? 'loglog' : 'log') : 'linear'} onChange={(scale) => stores.view.setState({ logY: scale !== 'linear', logX: scale === 'loglog' })} />
       <div className="smoothing">
         <label htmlFor="smoothing" className="small muted">Smoothing</label>
         <input
@@ -27,8 +26,8 @@ export function ChartBar() {
       </div>
       <span className="chart-bar-rest" />
       <Overlays />
-      <Button title="Back to the whole run. Drag across a chart to zoom." size="compact-sm" variant="light" style={{ visibility: view.zoom ? 'visible' : 'hidden' }} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
-          {view.zoom ? `${axisText(view.zoom[0], view.axis)} – ${axisText(view.zoom[1], view.axis)}` : 'Whole run'}
+      <Button title={view.zoom ? `Shown: ${axisText(view.zoom[0], view.axis)} to ${axisText(view.zoom[1], view.axis)}` : undefined} size="compact-sm" variant="light" style={{ visibility: view.zoom ? 'visible' : 'hidden' }} leftSection={<IconZoomReset size={15} />} onClick={() => stores.view.setState({ zoom: null })}>
+          Reset zoom
       </Button>
     </div>
   );

@@ -54,12 +54,14 @@ function Recovering() {
 function Silent() {
   const client = useClient();
   const shown = useRun((state) => state.connection === 'silent');
+  const run = useRun((state) => state.run);
+  const saved = useRun((state) => state.savedStep !== null);
   if (!shown) return null;
   return (
     <div className="message" data-kind="warn" role="status">
       <IconRefresh size={20} aria-hidden />
       <p><strong>The training worker does not answer.</strong> It may be taking one very long step. What was saved is safe if you restart it.</p>
-      <Button size="xs" variant="default" onClick={() => client.restart()}>Restart it</Button>
+      <Button size="xs" variant="default" onClick={() => { client.restart(); if (run && saved) client.resume(run); }}>{run && saved ? 'Restart it and resume' : 'Restart it'}</Button>
     </div>
   );
 }
