@@ -1,0 +1,24 @@
+/** What the plan says of memory against what a trainer allocates, for every preset. Nothing is trained: buffers are made, and that is all. */
+import { afterAll, expect, it } from 'vitest';
+import { gpuMemory, startBackend } from '../backend/index.ts';
+import { PRESETS } from '../config/index.ts';
+import { guessVocab, planRun } from '../plan/index.ts';
+import { Trainer } from './index.ts';
+
+const rows: string[] = [];
+
+it.each(PRESETS.map((p) => [p.id, p.config] as const))('%s: planned within 20 per cent of allocated', async (id, config) => {
+  await startBackend('webgpu');
+  const vocab_size = guessVocab(config), tokens = new Int32Array(2 * config.model.block_size + 2), before = gpuMemory().allocated;
+  const trainer = await Trainer.create(config, { train: tokens, val: tokens, bytes_per_token: new Uint16Array(vocab_size).fill(1) }, vocab_size, null, () => undefined);
+  // Sampling is a part of every preset's run.
+  await trainer.generation();
+  const allocated = gpuMemory().allocated - before, planned = planRun(config, { vocab_size }).memory.total;
+  trainer.dispose();
+  rows.push(`${id}: planned ${(planned / 1e6).toFixed(1)} MB, allocated ${(allocated / 1e6).toFixed(1)} MB, ${((planned / allocated - 1) * 100).toFixed(1)} %`);
+  expect(planned / allocated).toBeGreaterThan(0.8);
+  expect(planned / allocated).toBeLessThan(1.2);
+  expect(gpuMemory().allocated).toBe(before);
+});
+
+afterAll(() => console.log(rows.join('\n')));
