@@ -97,15 +97,16 @@ function checkText({ tokenizer, model }: RunConfig, facts: Facts): Problem[] {
   if (tokenizer.kind === 'bpe' && vocab_size !== undefined && vocab_size < tokenizer.vocab_size) {
     problems.push({ field: 'tokenizer.vocab_size', code: 'vocabulary_too_large', message: `This text has only enough repeated pieces for ${vocab_size} tokens, not for ${tokenizer.vocab_size}.`, hint: `Set vocab_size to ${Math.max(256, vocab_size)} or less, or bring more text.` });
   }
-  const short = (tokens: number | undefined, what: string, code: ProblemCode, otherwise: string) => {
-    if (tokens === undefined || tokens >= needed) return;
+  if (train_tokens !== undefined && train_tokens < needed) {
     problems.push({
-      field: 'model.block_size', code, message: `The ${what} has ${tokens} tokens, and a context of ${model.block_size} needs at least ${needed}.`,
-      hint: tokens > 4 ? `Set block_size to ${tokens - 1} or less, or ${otherwise}.` : `${otherwise[0]?.toUpperCase()}${otherwise.slice(1)}.`,
+      field: 'model.block_size', code: 'text_too_short', message: `The training text has ${train_tokens} tokens, and a context of ${model.block_size} needs at least ${needed}.`,
+      hint: train_tokens > 4 ? `Set block_size to ${train_tokens - 1} or less, or bring more text.` : 'Bring more text.',
     });
-  };
-  short(train_tokens, 'training text', 'text_too_short', 'bring more text');
-  short(val_tokens, 'validation text', 'validation_too_short', 'raise val_fraction');
+  }
+  // A window of validation may be shorter than the context, but it takes a token to look from and one to guess.
+  if (val_tokens !== undefined && val_tokens < 2) {
+    problems.push({ field: 'data.val_fraction', code: 'validation_too_short', message: `The validation text has ${val_tokens} tokens, too few to judge the model by.`, hint: 'Raise val_fraction, or bring more text.' });
+  }
   return problems;
 }
 

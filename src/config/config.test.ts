@@ -67,7 +67,7 @@ describe('checkConfig', () => {
     ['vocabulary_too_large', { 'tokenizer.kind': 'bpe' }, { vocab_size: 700 }, 'tokenizer.vocab_size'],
     ['text_too_short', {}, { train_tokens: 64 }, 'model.block_size'],
     ['text_too_short', {}, { train_tokens: 0 }, 'model.block_size'],
-    ['validation_too_short', {}, { train_tokens: 6500, val_tokens: 10 }, 'model.block_size'],
+    ['validation_too_short', {}, { train_tokens: 6500, val_tokens: 1 }, 'data.val_fraction'],
     ['tensor_above_binding_limit', { 'training.batch_size': 4096 }, { vocab_size: 1000, max_binding_size: 2 ** 27 }, 'training.batch_size'],
     ['tensor_above_binding_limit', { 'training.batch_size': 1, 'model.block_size': 4096 }, { vocab_size: 32768, max_binding_size: 2 ** 27 }, 'model.block_size'],
     ['buffer_above_limit', {}, { max_buffer_size: 2 ** 28, planned_largest_buffer: 2 ** 29 }, 'training.batch_size'],
@@ -81,7 +81,7 @@ describe('checkConfig', () => {
   it('finds nothing wrong with the defaults, nor at the very limits', () => {
     expect(checkConfig(defaultConfig())).toEqual([]);
     const logits = 16 * 64 * 1000 * 4;
-    expect(checkConfig(defaultConfig(), { vocab_size: 1000, train_tokens: 65, val_tokens: 65, max_binding_size: logits, planned_bytes: 9, memory_bytes: 9 })).toEqual([]);
+    expect(checkConfig(defaultConfig(), { vocab_size: 1000, train_tokens: 65, val_tokens: 2, max_binding_size: logits, planned_bytes: 9, memory_bytes: 9 })).toEqual([]);
     expect(checkConfig(defaultConfig(), { vocab_size: 1000, max_binding_size: logits - 1 })).toHaveLength(1);
   });
   it('gives hints that work', () => {
