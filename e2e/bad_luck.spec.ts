@@ -16,13 +16,16 @@ test('the GPU device is lost: the run recovers from its checkpoint by itself, an
 });
 
 test('the worker dies: said, and the run resumes from its checkpoint', async ({ page }) => {
+  test.setTimeout(300_000);
   const terrarium = await new Terrarium(page).open(long);
   await terrarium.train();
   await terrarium.untilStep(12);
   const worker = page.workers()[0];
   if (!worker) throw new Error('The page has no worker.');
   await worker.evaluate(() => { setTimeout(() => self.close(), 0); });
-  await expect(terrarium.sentence).toContainText(/worker (stopped|has not answered)/, { timeout: 60_000 });
+  // The page is patient: a single step may take long where two cores do everything.
+  await expect(terrarium.sentence).toContainText(/worker (stopped|has not answered)/, { timeout: 120_000 });
+  await expect(page.getByRole('button', { name: 'Restart it' })).toBeVisible();
   await page.reload();
   await page.getByRole('button', { name: 'Resume' }).first().click();
   await terrarium.untilStep(15);
@@ -51,9 +54,10 @@ test('a tab closed in the middle of training still opens its previous checkpoint
   const terrarium = await new Terrarium(page).open({ ...long, 'runtime.autosave_interval': 1 });
   await terrarium.train();
   await terrarium.untilStep(10);
-  const killed = await context.newCDPSession(page);
-  // The renderer dies at once, with whatever it was writing.
-  await killed.send('Page.crash').catch(() => undefined);
+  const session = await context.newCDPSession(page), crashed = page.waitForEvent('crash');
+  // The renderer dies at once, with whatever it was writing, and never answers.
+  session.send('Page.crash').catch(() => undefined);
+  await crashed;
   const next = await context.newPage(), again = await new Terrarium(next).open();
   await next.getByRole('button', { name: 'Resume' }).first().click();
   await expect.poll(() => again.step(), { timeout: 60_000 }).toBeGreaterThanOrEqual(5);

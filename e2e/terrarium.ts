@@ -33,7 +33,10 @@ export class Terrarium {
   button(name: string): Locator { return this.controls.getByRole('button', { name, exact: true }); }
   async train(): Promise<void> { await this.button('Train').click(); }
   async pause(): Promise<void> {
-    await this.button('Pause').click();
+    await expect(this.button('Pause')).toBeVisible();
+    // By key: at once, where a click first waits for the button to stand still.
+    await this.page.evaluate(() => { if (document.activeElement instanceof HTMLElement) document.activeElement.blur(); });
+    await this.page.keyboard.press('Space');
     await expect(this.sentence).toContainText('Paused');
   }
   async done(timeout = 120_000): Promise<void> { await expect(this.sentence).toContainText(/^Done/, { timeout }); }

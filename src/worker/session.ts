@@ -196,8 +196,16 @@ export class Session {
         // A finished run stays: to generate from, to export, to train on.
       } while (await run.idle());
     } catch (error) {
+      await this.causeOf(error);
       if (this.lost !== null && !recovered && this.run === run) { await this.recover(run, parts).catch((e: unknown) => this.failRun(run, e)); return; }
       await this.failRun(run, this.lost === null ? error : new DeviceLost(this.lost));
+    }
+  }
+
+  /** What the browser refuses may be refused because the device is lost, of which it tells a little later. */
+  private async causeOf(error: unknown): Promise<void> {
+    for (let waited = 0; waited < 1000 && error instanceof DOMException && this.lost === null && this.device?.backend === 'webgpu'; waited += 50) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
