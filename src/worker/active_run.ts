@@ -19,6 +19,8 @@ const METRICS_MS = 5000;
 
 export class ActiveRun {
   readonly control: Control;
+  /** There is a checkpoint of this run in storage. */
+  saved = false;
   private readonly buffer = new MetricBuffer();
   private readonly stoppedGenerations = new Set<number>();
   private unsaved: Columns[] = [];
@@ -33,6 +35,7 @@ export class ActiveRun {
     const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (what, done) =>
       emit({ type: 'phase', phase: 'compiling', detail: `Compiling ${what}.`, progress: done }));
     const run = new ActiveRun(p, trainer, paused);
+    run.saved = from !== null && from.state.step > 0;
     run.elapsed = { seconds: from?.elapsed_seconds ?? 0, best_val_loss: from?.best_val_loss ?? null };
     return run;
   }
@@ -91,6 +94,7 @@ export class ActiveRun {
     try {
       await this.saveMetrics();
       const state = await this.checkpoint(), bytes = await storage.save(state);
+      this.saved = true;
       emit({ type: 'saved', run: id, step: state.step, bytes });
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;

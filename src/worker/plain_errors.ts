@@ -17,10 +17,12 @@ export class BadConfig extends Error {
   constructor(readonly problem: Problem) { super(problem.message); }
 }
 
-export function plainError(error: unknown): PlainError {
+/** `saved`: the run that failed has a checkpoint to go on from. */
+export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof DataError) return { code: error.code, message: error.message, hint: error.hint, action: 'change_config' };
   if (error instanceof CheckpointError) return { code: error.code, message: error.message, hint: error.hint, ...(error.code === 'storage_full' ? { action: 'free_storage' as const } : {}) };
   if (error instanceof BadConfig) return { code: error.problem.code, message: error.message, hint: error.problem.hint, action: 'change_config', field: error.problem.field };
+  if (error instanceof LossExploded && !saved) return { code: 'loss_exploded', message: error.message, hint: 'Nothing had been saved yet: lower learning_rate and press Train again.', action: 'change_config', field: 'training.learning_rate' };
   if (error instanceof LossExploded) return { code: 'loss_exploded', message: error.message, hint: 'Go on from the last good checkpoint with a lower learning rate.', action: 'resume_lower_lr' };
   if (error instanceof ShaderError) return { code: 'shader', message: error.message, hint: 'Choose another backend under Device, and tell us the name of your graphics card.', action: 'change_config', field: 'runtime.backend' };
   if (error instanceof BindingTooLarge) return { code: 'tensor_above_binding_limit', message: error.message, hint: 'Lower batch_size or block_size, or choose a smaller vocabulary.', action: 'change_config', field: 'training.batch_size' };

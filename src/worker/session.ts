@@ -47,10 +47,10 @@ export class Session {
     }
   }
 
-  private fail(error: unknown): void {
+  private fail(error: unknown, saved = true): void {
     if (error instanceof Error && 'code' in error && error.code === 'cancelled') { this.emit({ type: 'phase', phase: 'idle', detail: 'Cancelled.', progress: null }); return; }
     console.error(error);
-    this.emit({ type: 'error', error: plainError(error) });
+    this.emit({ type: 'error', error: plainError(error, saved) });
     if (!this.run) this.emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
   }
 
@@ -214,7 +214,7 @@ export class Session {
     if (this.run === run) this.run = null;
     run.abandon();
     await run.closeStorage().catch(() => undefined);
-    this.fail(error);
+    this.fail(error, run.saved);
   }
 
   private async recover(run: ActiveRun, parts: Omit<Parameters<typeof ActiveRun.create>[0], 'emit'>): Promise<void> {
