@@ -2,7 +2,7 @@
 import { expect, test } from '@playwright/test';
 import { TINY, Terrarium, column } from './terrarium.ts';
 
-const STEPS = 120;
+const STEPS = 400;
 const config = { ...TINY, 'model.dropout': 0.1, 'training.max_iters': STEPS };
 
 test('pause, reload, resume: every loss is that of a run without the pause', async ({ page }) => {

@@ -7,30 +7,31 @@ const bring = (page: Page, files: { name: string; bytes: Uint8Array }[]): Promis
   page.getByTestId('import-input').setInputFiles(files.map(({ name, bytes }) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })));
 
 test('export, import, go on, export again: the run goes on as if it had stayed', async ({ page }) => {
-  const whole = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 120 });
+  const whole = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 400 });
   await whole.train();
   await whole.done();
   const expected = column(await whole.metrics(), 'train/loss');
 
-  const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 120 });
+  const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 400 });
   await terrarium.train();
   await terrarium.untilStep(3);
   await terrarium.pause();
   const at = await terrarium.step(), zip = await terrarium.download('Export model (zip)');
-  expect(at).toBeLessThan(120);
+  expect(at).toBeLessThan(400);
   const files = unzipSync(zip.bytes);
   for (const name of ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'optimizer.safetensors', 'training_state.json']) {
     expect(Object.keys(files).some((path) => path.endsWith(name)), name).toBe(true);
   }
 
-  await terrarium.open();
+  // On the same backend: another one rounds differently.
+  await terrarium.open({ 'runtime.backend': 'wasm' });
   await bring(page, [{ name: zip.name, bytes: zip.bytes }]);
-  await expect(terrarium.sentence).toContainText(/Step/, { timeout: 60_000 });
+  await expect(terrarium.sentence).toContainText(/^Paused/, { timeout: 60_000 });
   expect(await terrarium.step()).toBe(at);
-  if (await terrarium.button('Train').isVisible()) await terrarium.train();
+  await terrarium.train();
   await terrarium.done();
   const after = column(await terrarium.metrics(), 'train/loss');
-  for (let step = at + 1; step <= 120; step++) expect(after.get(step), `loss of step ${step}`).toBe(expected.get(step));
+  for (let step = at + 1; step <= 400; step++) expect(after.get(step), `loss of step ${step}`).toBe(expected.get(step));
 
   const again = await terrarium.download('Export model (zip)');
   expect(Object.keys(unzipSync(again.bytes)).sort()).toEqual(Object.keys(files).sort());
