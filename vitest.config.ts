@@ -23,7 +23,7 @@ export default defineConfig({
             '@huggingface/tokenizers', 'fflate', 'unique-names-generator', 'valibot'],
         },
         test: {
-          name: 'browser', include: ['src/**/*.browser.test.{ts,tsx}'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false,
+          name: 'browser', include: ['src/**/*.browser.test.{ts,tsx}', 'bench/**/*.browser.test.ts'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false,
           browser: {
             enabled: true, headless: true, screenshotFailures: false,
             provider: playwright({ launchOptions: launchOptions(executablePath) }),

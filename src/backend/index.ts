@@ -7,6 +7,7 @@ export {
   addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, type Param,
 } from './dispatch.ts';
 export { BindingTooLarge, compileProgram, type Outputs, type Program, submit, type SubmitItem, submitStatistics } from './program.ts';
+export { type KernelTime, profilePrograms } from './profile.ts';
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';

@@ -32,8 +32,8 @@ export interface Program<O extends Outputs = Outputs> {
   /** Bytes of scratch that it needs, planned. */
   readonly scratchBytes: number;
   run(): void;
-  /** Encodes the commands into a pass, for `submit`; null where there are no programs. */
-  readonly encode: ((pass: GPUComputePassEncoder) => void) | null;
+  /** Encodes the commands (or those with index in [from, to), for a profile) into a pass; null where there are no programs. */
+  readonly encode: ((pass: GPUComputePassEncoder, from?: number, to?: number) => void) | null;
   dispose(): void;
 }
 
@@ -145,9 +145,11 @@ function packUniforms(commands: readonly Command[], make: (size: number) => GPUB
 
 function replayed<O extends Outputs>(name: string, outputs: O, trace: Trace, placed: Placed): Program<O> {
   const { device } = webgpu();
-  const encode = (pass: GPUComputePassEncoder): void => {
+  const encode = (pass: GPUComputePassEncoder, from = 0, to = placed.steps.length): void => {
     let last: GPUComputePipeline | null = null;
-    for (const s of placed.steps) {
+    for (let i = from; i < to; i++) {
+      const s = placed.steps[i];
+      if (!s) throw new RangeError(`The program ${name} has no command ${i}.`);
       if (s.pipeline !== last) { pass.setPipeline(s.pipeline); last = s.pipeline; }
       pass.setBindGroup(0, s.group);
       pass.dispatchWorkgroups(...s.workgroups);
@@ -167,18 +169,20 @@ export type SubmitItem = Program | { copy: BufferRange; to: BufferRange };
 
 let submits = 0;
 let encodeMs = 0;
-/** Submits of replayed programs, and the milliseconds of JavaScript spent encoding them. */
+/** Submits of replayed programs, and the milliseconds of JavaScript spent encoding them (op by op: spent running their functions). */
 export const submitStatistics = (): { submits: number; encodeMs: number } => ({ submits, encodeMs });
 
 /** Runs items in order, in one submit on WebGPU. */
 export function submit(items: readonly SubmitItem[]): void {
   if (items.length === 0) return;
   const programs = items.filter((i) => 'run' in i);
+  const begin = performance.now();
   if (programs.some((p) => !p.encode)) {
     for (const p of programs) p.run();
+    encodeMs += performance.now() - begin;
     return;
   }
-  const { backend, device } = webgpu(), begin = performance.now();
+  const { backend, device } = webgpu();
   flushTfjs(backend);
   const encoder = device.createCommandEncoder();
   let pass: GPUComputePassEncoder | null = null;

@@ -74,6 +74,8 @@ export class Trainer {
     const { dispatches: micro } = this.microStep, { dispatches: update } = this.update;
     return micro === null || update === null ? null : micro * this.config.training.gradient_accumulation_steps + update;
   }
+  /** What one micro-step and the update run: for profiles. */
+  get programs(): readonly Program[] { return [this.microStep, this.update]; }
   /** Learning rate of the coming step. */
   get currentLearningRate(): number { return this.learning_rate ?? learningRate(this.config.training, this.step); }
   /** Rate that a step (counted from 0) was taken with, while it is in flight. */

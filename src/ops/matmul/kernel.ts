@@ -26,7 +26,7 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
     transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, k_edge: K % t.BK !== 0,
     epilogue: splits > 1 ? 'none' : epilogue,
   };
-  const name = `matmul_${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'}_${t.name}`, biases = bias ? [bias] : [];
+  const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`, biases = bias ? [bias] : [];
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
   const code = matmulCode(t, variant);
   if (splits === 1) {
@@ -34,7 +34,7 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
     return c;
   }
   const partials = output([splits, M, N]);
-  dispatch({ name: `${name}_split`, code, writes: [partials], reads: [a, b], params, workgroups });
+  dispatch({ name: `${name} split ${splits}`, code, writes: [partials], reads: [a, b], params, workgroups });
   sumPartials(partials, [M, N], splits, { into: c, epilogue, bias });
   partials.dispose();
   return c;
@@ -45,7 +45,7 @@ interface SumOptions { into?: Tensor; epilogue?: Variant['epilogue']; bias?: Ten
 export function sumPartials(partials: Tensor, shape: readonly number[], parts: number, { into, bias, epilogue = into ? 'accumulate' : 'none' }: SumOptions = {}): Tensor {
   const c = into ?? output(shape), updates = epilogue === 'accumulate';
   dispatch({
-    name: 'sum_partials', code: reduceCode(epilogue), writes: updates ? [] : [c], updates: updates ? [c] : [], reads: bias ? [partials, bias] : [partials],
+    name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue), writes: updates ? [] : [c], updates: updates ? [c] : [], reads: bias ? [partials, bias] : [partials],
     params: [['u32', c.size], ['u32', parts], ...(bias ? [['u32', bias.size] as const] : [])], workgroups: grid(Math.ceil(c.size / 64)),
   });
   return c;

@@ -1,0 +1,88 @@
+/**
+ * The bench page: runs the jobs that its address names, one after another, each in a worker of its own, and gives the rows
+ * as the promise `window.result`. With `post=1` it also posts lines to /log and the rows to /result, as they come.
+ *
+ *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096
+ *     bench.html?ops=1&config=S,M&only=attention
+ */
+import { BACKENDS, type BackendName } from '../src/config/index.ts';
+import type { BenchRow } from './measure.ts';
+import type { OpRow } from './ops.ts';
+import { type ConfigName, type Mode, MODES } from './configs.ts';
+import type { Job, Reply } from './bench_worker.ts';
+
+/** A job that did not end well stands among the rows with the reason. */
+type Failed = { config: ConfigName; backend: BackendName; mode: Mode | 'ops'; error: string };
+type Row = BenchRow | OpRow | Failed;
+declare global { interface Window { result: Promise<Row[]> } }
+
+const query = new URLSearchParams(location.search), posts = query.get('post') === '1';
+const output = document.createElement('pre');
+document.body.append(output);
+
+function say(line: string): void {
+  output.textContent += `${line}\n`;
+  console.log(line);
+  if (posts) void fetch('/log', { method: 'POST', body: line });
+}
+
+/** The values of a list in the address; refuses what is not among `allowed`. */
+function list<T extends string>(key: string, allowed: readonly T[], fallback: readonly T[]): T[] {
+  const text = query.get(key);
+  if (text === null) return [...fallback];
+  return text.split(',').map((word) => {
+    const known = allowed.find((a) => a === word);
+    if (known === undefined) throw new Error(`${key} takes ${allowed.join(', ')}, not ${word}.`);
+    return known;
+  });
+}
+
+function number(key: string, fallback: number): number {
+  const value = Number(query.get(key) ?? fallback);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`${key} takes a number, not ${query.get(key) ?? ''}.`);
+  return value;
+}
+
+const configs: ConfigName[] = ['T', 'S', 'M', 'tiny'];
+const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
+
+function jobs(): Job[] {
+  const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : ['T', 'S', 'M']);
+  if (query.get('ops') === '1') return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
+  const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096) };
+  const modes = list('mode', MODES, ['replay']);
+  return chosen.flatMap((config) => list('backend', backends, backends).flatMap((backend) =>
+    // Elsewhere there is but one way to run.
+    (backend === 'webgpu' ? modes : modes.slice(0, 1)).map((mode): Job => ({ kind: 'step', config, backend, mode, ...shared }))));
+}
+
+function runJob(job: Job): Promise<Row[]> {
+  const worker = new Worker(new URL('./bench_worker.ts', import.meta.url), { type: 'module' });
+  const failed = (error: string): Row[] => [job.kind === 'ops' ? { config: job.config, backend: 'webgpu', mode: 'ops', error } : { config: job.config, backend: job.backend, mode: job.mode, error }];
+  return new Promise<Row[]>((resolve) => {
+    worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
+      switch (data.kind) {
+        case 'log': say(data.line); break;
+        case 'rows': resolve(data.rows); break;
+        case 'error': say(data.message); resolve(failed(data.message)); break;
+        default: data satisfies never;
+      }
+    });
+    worker.addEventListener('error', (event) => resolve(failed(event.message || 'The worker did not start.')));
+    worker.postMessage(job);
+  }).finally(() => worker.terminate());
+}
+
+async function runAll(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const job of jobs()) {
+    rows.push(...await runJob(job));
+    if (posts) await fetch('/partial', { method: 'POST', body: JSON.stringify(rows) });
+  }
+  say(JSON.stringify(rows));
+  if (posts) await fetch('/result', { method: 'POST', body: JSON.stringify(rows) });
+  return rows;
+}
+
+window.result = runAll();
+window.result.catch((error: unknown) => say(String(error)));

@@ -1,0 +1,22 @@
+/** The worker of the bench page: one job, one backend, then it is done with. */
+import type { BenchOptions, ConfigName } from './configs.ts';
+import { type BenchRow, measure } from './measure.ts';
+import { measureOps, type OpRow } from './ops.ts';
+
+export type Job = ({ kind: 'step' } & BenchOptions) | { kind: 'ops'; config: ConfigName; only: string | null };
+export type Reply = { kind: 'log'; line: string } | { kind: 'rows'; rows: (BenchRow | OpRow)[] } | { kind: 'error'; message: string };
+
+const reply = (message: Reply): void => self.postMessage(message);
+const log = (line: string): void => reply({ kind: 'log', line });
+
+async function work(job: Job): Promise<(BenchRow | OpRow)[]> {
+  switch (job.kind) {
+    case 'step': return [await measure(job, log)];
+    case 'ops': return measureOps(job.config, job.only, log);
+    default: return job satisfies never;
+  }
+}
+
+self.addEventListener('message', (event: MessageEvent<Job>) => {
+  work(event.data).then((rows) => reply({ kind: 'rows', rows }), (error: unknown) => reply({ kind: 'error', message: error instanceof Error ? error.message : String(error) }));
+});

@@ -1,0 +1,57 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { setProgramMode } from '../src/backend/index.ts';
+import { allOps } from '../src/ops/index.ts';
+import type { BenchOptions } from './configs.ts';
+import { type BenchRow, measure, median } from './measure.ts';
+import { measureOps } from './ops.ts';
+import { opEntries } from './ops_list.ts';
+
+const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64 };
+const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> => measure({ ...options, ...changes }, () => undefined);
+const KEYS = ['config', 'backend', 'mode', 'ms', 'tokensPerSec', 'dispatches', 'submits', 'encodeMs', 'gpuBytes', 'gflops', 'peakShare', 'firstLossMs', 'browser', 'adapter'];
+const finite = (row: BenchRow): boolean => [row.ms, row.meanMs, row.tokensPerSec, row.gflops, row.peakShare, row.firstLossMs, row.hostMs].every((v) => v !== null && Number.isFinite(v) && v > 0);
+
+afterEach(() => setProgramMode('replay'));
+
+describe('the bench', () => {
+  it('measures WebGPU replayed and op by op: one submit a step, and encoding a fraction of what op by op takes', async () => {
+    const replay = await measured({ profile: true }), direct = await measured({ mode: 'op_by_op', peak: 0 }), plain = await measured({ mode: 'reference', peak: 0 });
+    console.log([replay, direct, plain].map((r) => `${r.mode}: ${r.ms.toFixed(1)} ms, encoding ${r.encodeMs?.toFixed(2)} ms, ${r.dispatches} dispatches, ${r.submits} submits`).join('; '));
+    expect(Object.keys(replay)).toEqual(expect.arrayContaining(KEYS));
+    expect(finite(replay)).toBe(true);
+    expect(replay.steps).toBeGreaterThanOrEqual(16);
+    expect(replay.submits).toBe(1);
+    expect(replay.gpuBytes).toBeGreaterThan(0);
+    expect(direct.dispatches).toBe(replay.dispatches);
+    expect(plain.dispatches).toBeGreaterThan(replay.dispatches ?? Infinity);
+    expect(replay.encodeMs).toBeLessThan((direct.encodeMs ?? 0) / 3);
+    expect(direct.losses).toEqual(replay.losses);
+    plain.losses.forEach((loss, i) => expect(Math.abs(loss / (replay.losses[i] ?? NaN) - 1)).toBeLessThan(1e-4));
+    if (replay.features.includes('timestamp-query')) {
+      expect(replay.profile?.reduce((n, k) => n + k.count, 0)).toBe(replay.dispatches);
+      expect(replay.profile?.some((k) => /^matmul n[nt] 32x\d+x\d+/u.test(k.kernel))).toBe(true);
+    } else expect(replay.profile).toBeNull();
+  });
+
+  it('measures wasm', async () => {
+    const row = await measured({ backend: 'wasm' });
+    expect(Object.keys(row)).toEqual(expect.arrayContaining(KEYS));
+    expect(finite(row)).toBe(true);
+    expect(row).toMatchObject({ backend: 'wasm', mode: 'reference', steps: 16, submits: null, gpuBytes: null });
+  });
+
+  it('has inputs for every operation', () => {
+    const entries = opEntries('tiny');
+    expect(Object.keys(entries).sort()).toEqual(allOps().map((op) => op.name).sort());
+  });
+
+  it('times an operation against its reference and a copy', async () => {
+    const rows = await measureOps('tiny', 'layer_norm_no_bias', () => undefined);
+    expect(rows.map((r) => r.op)).toEqual(['layer_norm_no_bias']);
+    for (const r of rows) expect([r.ms, r.referenceMs, r.copyMs, r.gbPerSec].every((v) => v !== null && v > 0), JSON.stringify(r)).toBe(true);
+  });
+});
+
+describe('median', () => {
+  it.each([[[3, 1, 2], 2], [[4, 1, 3, 2], 2.5], [[5], 5]])('of %j', (values, expected) => expect(median(values)).toBe(expected));
+});

@@ -1,0 +1,131 @@
+/** One configuration in training on one backend, timed in steady state: one row of the table. */
+import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, setProgramMode, startBackend, submitStatistics } from '../src/backend/index.ts';
+import { resolveModel } from '../src/config/index.ts';
+import { withReferences } from '../src/ops/index.ts';
+import { flopsPerToken } from '../src/plan/index.ts';
+import { Trainer } from '../src/train/index.ts';
+import { type BenchOptions, CONFIGS, type Mode, randomTokens, runConfig } from './configs.ts';
+import { measurePeak, type Peak } from './peak.ts';
+import { queueSubmits } from './submits.ts';
+
+export interface BenchRow {
+  config: string;
+  backend: string;
+  mode: Mode;
+  /** Median over groups of steps, and mean, milliseconds a step. */
+  ms: number;
+  meanMs: number;
+  /** Steps that were timed. */
+  steps: number;
+  tokensPerSec: number;
+  /** Dispatches a step on WebGPU; null elsewhere. */
+  dispatches: number | null;
+  /** Calls of GPUQueue.submit a step (reading losses back, once a group, not counted); null elsewhere. */
+  submits: number | null;
+  /** JavaScript a step on WebGPU: encoding and submitting alone, and with making and uploading the batch. */
+  encodeMs: number | null;
+  hostMs: number;
+  gpuBytes: number | null;
+  gpuPeakBytes: number | null;
+  gflops: number;
+  /** Of the best matrix product measured on this backend. */
+  peakShare: number | null;
+  peakTflops: number | null;
+  peakSize: number | null;
+  /** Starting the backend; from there to programs ready, and to the first loss read back. */
+  startMs: number;
+  compileMs: number;
+  firstLossMs: number;
+  /** Of the first 100 steps: equal from run to run, and between modes up to rounding. */
+  losses: number[];
+  profile: KernelTime[] | null;
+  browser: string;
+  adapter: string;
+  features: string[];
+}
+
+/** Steps between two reads of losses: two such groups, 16 steps, are in flight at most (the ring holds 32). */
+const GROUP = 8;
+const PROFILE_REPEATS = 20;
+
+export async function measure(o: BenchOptions, log: (line: string) => void): Promise<BenchRow> {
+  const begin = performance.now(), errors: string[] = [];
+  const device = await startBackend(o.backend, { lost: (reason) => errors.push(`The GPU device was lost: ${reason}.`), error: (message) => errors.push(message) });
+  const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed);
+  const tokens = randomTokens(o.config, o.seed);
+  setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
+  const trainer = await Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
+  try {
+    const compiled = performance.now();
+    const take = mode === 'reference' ? (): void => withReferences(() => trainer.takeStep()) : (): void => trainer.takeStep();
+    take();
+    const losses = (await trainer.drain()).map((r) => r.loss), first = performance.now();
+    log(`${o.config} on ${o.backend}, ${mode}: first loss ${losses[0]?.toFixed(4)} after ${(first - started).toFixed(0)} ms`);
+    const steady = await steadyState(trainer, take, o, losses);
+    const memory = onWebGpu() ? gpuMemory() : null;
+    const profile = o.profile && onWebGpu() && mode === 'replay' ? await profilePrograms(trainer.programs, PROFILE_REPEATS) : null;
+    trainer.dispose();
+    const peak = o.peak > 0 ? await measurePeak(o.peak) : null;
+    if (errors[0] !== undefined) throw new Error(errors[0]);
+    const flops = flopsPerToken(resolveModel(config.model, c.vocab_size)) * c.batch_size * c.block_size;
+    return row({ o, mode, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
+  } finally { setProgramMode('replay'); }
+}
+
+interface Steady { groupMs: number[]; meanMs: number; steps: number; hostMs: number; encodeMs: number; submits: number; dispatches: number | null }
+
+/**
+ * Steps in groups; on WebGPU the results of a group are read while the next one is already submitted, so that the GPU
+ * never waits for the reading. Elsewhere each step is read as it ends, as the page's loop does. The first group warms up.
+ */
+async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, losses: number[]): Promise<Steady> {
+  const size = onWebGpu() ? GROUP : 1, groups = Math.ceil(o.steps / size) + 1, marks: number[] = [];
+  const end = performance.now() + 1000 * o.seconds;
+  let waiting: ReturnType<Trainer['drain']> | null = null, before = counters();
+  let hostMs = 0, submits = 0, counted = 0;
+  const arrived = async (results: ReturnType<Trainer['drain']>): Promise<void> => {
+    for (const r of await results) if (losses.length < 100) losses.push(r.loss);
+    marks.push(performance.now());
+  };
+  for (let g = 0; g < groups && (g < 3 || performance.now() < end); g++) {
+    if (g === 1) { before = counters(); hostMs = submits = counted = 0; }
+    for (let i = 0; i < size; i++, counted++) {
+      const begin = performance.now(), submitted = queueSubmits();
+      take();
+      hostMs += performance.now() - begin;
+      submits += queueSubmits() - submitted;
+    }
+    const results = trainer.drain();
+    if (!onWebGpu()) await arrived(results);
+    else if (waiting) await arrived(waiting);
+    waiting = results;
+  }
+  const after = counters();
+  if (onWebGpu() && waiting) await arrived(waiting);
+  const groupMs = marks.slice(1).map((mark, i) => (mark - (marks[i] ?? NaN)) / size), steps = groupMs.length * size;
+  return {
+    groupMs, steps, meanMs: ((marks.at(-1) ?? NaN) - (marks[0] ?? NaN)) / steps, hostMs: hostMs / counted, submits: submits / counted,
+    encodeMs: (after.encodeMs - before.encodeMs) / counted, dispatches: trainer.dispatchesPerStep ?? (onWebGpu() ? (after.dispatches - before.dispatches) / counted : null),
+  };
+}
+
+const counters = (): { encodeMs: number; dispatches: number } => ({ encodeMs: submitStatistics().encodeMs, dispatches: opByOpDispatches() });
+
+interface Parts {
+  o: BenchOptions; mode: Mode; flops: number; steady: Steady; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
+  device: Omit<BackendChoice, 'reason'>; losses: number[]; times: { startMs: number; compileMs: number; firstLossMs: number };
+}
+function row({ o, mode, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
+  const ms = median(steady.groupMs), gflops = flops / ms / 1e6, c = CONFIGS[o.config], webgpu = device.backend === 'webgpu';
+  return {
+    config: o.config, backend: device.backend, mode, ms, meanMs: steady.meanMs, steps: steady.steps, tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,
+    dispatches: steady.dispatches, submits: webgpu ? steady.submits : null, encodeMs: webgpu ? steady.encodeMs : null, hostMs: steady.hostMs,
+    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
+    peakTflops: peak?.tflops ?? null, peakSize: peak?.size ?? null, ...times, losses, profile, browser: navigator.userAgent, adapter: device.adapter, features: device.features,
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b), middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] ?? NaN : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+}
