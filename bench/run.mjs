@@ -1,0 +1,78 @@
+/** `npm run bench` and `npm run bench:ops`: builds the bench where need be, runs it in a headless browser, prints tables. */
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright';
+import { build } from 'vite';
+import { findBrowser } from '../scripts/browser.mjs';
+import { launchOptions } from '../scripts/flags.mjs';
+import { drive } from './drive.mjs';
+import { tables } from './table.mjs';
+
+const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [options] for single operations)
+  --config T|S|M       or a list, T,S,M; also tiny, which checks the bench itself (all three; of operations S,M)
+  --backend NAME       webgpu, webgl, wasm, cpu or a list (all that start)
+  --mode MODE          replay, op_by_op, reference or a list; on WebGPU alone (replay)
+  --steps N            timed steps (200), in at most --seconds S a configuration (60)
+  --seed N             of weights and tokens (1)
+  --peak N             largest matrix product that the peak is taken from (4096; 0: none)
+  --profile            GPU time by kernel, where the browser offers timestamp queries
+  --only NAME          operations with this in their name
+  --timeout S          give up on a configuration after so long (300)
+  --json FILE          keep the rows here
+A GPU is used with BROWSER_GPU=1; otherwise WebGPU and WebGL run in software.`;
+
+const root = dirname(dirname(fileURLToPath(import.meta.url))), log = (line) => console.error(line);
+
+function newest(path) {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) return 0;
+  return stat.isDirectory() ? Math.max(0, ...readdirSync(path).filter((name) => name !== 'node_modules').map((name) => newest(join(path, name)))) : stat.mtimeMs;
+}
+
+async function buildIfStale() {
+  const built = join(root, 'dist-bench', 'bench.html');
+  if (existsSync(built) && newest(built) >= Math.max(...['src', 'bench', 'package-lock.json'].map((name) => newest(join(root, name))))) return;
+  log('Building the bench.');
+  await build({ configFile: join(root, 'bench', 'vite.config.ts'), logLevel: 'error' });
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' }, backend: { type: 'string' }, mode: { type: 'string' }, steps: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, peak: { type: 'string' },
+      only: { type: 'string' }, profile: { type: 'boolean' }, ops: { type: 'boolean' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
+    },
+  });
+  for (const key of ['steps', 'seconds', 'seed', 'peak', 'timeout']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
+  return values;
+}
+
+/** The address of each page: one a configuration, backend and mode. */
+function queriesOf(o) {
+  const configs = (o.config ?? (o.ops ? 'S,M' : 'T,S,M')).split(','), shared = new URLSearchParams();
+  for (const key of ['steps', 'seconds', 'seed', 'peak', 'only']) if (o[key] !== undefined) shared.set(key, o[key]);
+  if (o.profile) shared.set('profile', '1');
+  if (o.ops) return configs.map((config) => `ops=1&config=${config}&${shared}`);
+  return configs.flatMap((config) => (o.backend ?? 'webgpu,webgl,wasm,cpu').split(',').flatMap((backend) =>
+    (o.mode ?? 'replay').split(',').filter((_mode, i) => backend === 'webgpu' || i === 0).map((mode) => `config=${config}&backend=${backend}&mode=${mode}&${shared}`)));
+}
+
+async function main() {
+  const options = readOptions();
+  if (options.help) { console.log(USAGE); return; }
+  const found = findBrowser(log);
+  log(`Browser: ${found.version}, ${found.path}, ${found.how}.`);
+  await buildIfStale();
+  const save = (rows) => {
+    if (!options.json) return;
+    mkdirSync(dirname(resolve(options.json)), { recursive: true });
+    writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
+  };
+  const rows = await drive({ launch: () => chromium.launch(launchOptions(found.path)), folder: join(root, 'dist-bench'), queries: queriesOf(options), seconds: Number(options.timeout), log, partial: save });
+  console.log(tables(rows));
+  if (rows.every((row) => row.error !== undefined)) process.exit(1);
+}
+
+main().catch((error) => { log(`${error.message}\n\n${USAGE}`); process.exit(2); });

@@ -1,0 +1,41 @@
+/** Rows of the bench as text tables. */
+const number = (value, digits) => (typeof value === 'number' && Number.isFinite(value) ? value.toFixed(digits) : '-');
+/** Three digits or so, whatever the size. */
+const short = (value) => number(value, value >= 100 ? 0 : value >= 1 ? 2 : 4);
+const mb = (bytes) => (typeof bytes === 'number' ? number(bytes / 2 ** 20, 0) : '-');
+
+function table(header, rows) {
+  const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i].length)));
+  const line = (cells) => `| ${cells.map((c, i) => (i < 1 ? c.padEnd(widths[i]) : c.padStart(widths[i]))).join(' | ')} |`;
+  return [line(header), `|${widths.map((w, i) => (i < 1 ? '-'.repeat(w + 2) : `${'-'.repeat(w + 1)}:`)).join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+/** One line a configuration, backend and mode. */
+export function stepTable(rows) {
+  const header = ['config', 'backend', 'mode', 'ms', 'mean', 'steps', 'tokens/s', 'dispatches', 'submits', 'encode ms', 'host ms', 'GPU MB', 'GFLOP/s', 'of peak', 'peak TFLOP/s', 'first loss ms'];
+  return table(header, rows.map((r) => (r.error !== undefined
+    ? [r.config, r.backend, r.mode, r.error, ...header.slice(4).map(() => '')]
+    : [r.config, r.backend, r.mode, number(r.ms, 3), number(r.meanMs, 3), String(r.steps), number(r.tokensPerSec, 0), number(r.dispatches, 0), number(r.submits, 1), number(r.encodeMs, 3), number(r.hostMs, 3),
+      typeof r.gpuBytes === 'number' && r.gpuBytes < 2 ** 20 ? '<1' : mb(r.gpuBytes), short(r.gflops), r.peakShare === null ? '-' : `${number(100 * r.peakShare, 1)} %`, `${short(r.peakTflops)} at ${r.peakSize ?? '-'}`, number(r.firstLossMs, 0)])));
+}
+
+/** GPU time by kernel, longest first, and what it adds up to beside the measured step. */
+export function profileTable(row) {
+  const total = row.profile.reduce((n, k) => n + k.ms, 0), count = row.profile.reduce((n, k) => n + k.count, 0);
+  const lines = row.profile.map((k) => [k.kernel, String(k.count), number(k.ms, 4), number(1000 * k.ms / k.count, 1), `${number((100 * k.ms) / total, 1)} %`]);
+  return `${row.config}, GPU time by kernel (a pass each; the step itself took ${number(row.ms, 3)} ms)\n${table(['kernel', 'count', 'ms', 'us each', 'share'], [...lines, ['all', String(count), number(total, 4), '', '']])}`;
+}
+
+export function opsTable(rows) {
+  const best = (r) => r.ms ?? r.referenceMs;
+  return table(['operation', 'size', 'inputs', 'ms', 'reference ms', 'copy ms', 'x copy', 'x reference', 'GB/s', 'GFLOP/s', 'dispatches'], rows.map((r) => (r.error !== undefined
+    ? [r.error, r.config, ...Array.from({ length: 9 }, () => '')]
+    : [r.op, r.size, r.title, number(r.ms, 4), number(r.referenceMs, 4), number(r.copyMs, 4), number(best(r) / r.copyMs, 2), r.ms === null || r.referenceMs === null ? '-' : number(r.referenceMs / r.ms, 2),
+      short(r.gbPerSec), short(r.gflops), number(r.dispatches, 0)])));
+}
+
+/** Everything that there is to say about these rows. */
+export function tables(rows) {
+  const steps = rows.filter((r) => r.mode !== undefined && r.mode !== 'ops'), ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops');
+  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...steps.filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : [])].join('\n\n');
+}
