@@ -6,7 +6,7 @@
  * Each QUERY is one page (see bench_page.ts), for example 'config=T,S,M&backend=webgpu&profile=1'. Rows go to
  * OUTDIR/bench.json as they come, the tables to standard output and OUTDIR/bench.txt.
  */
-const { execFileSync } = require('child_process'), { mkdirSync, writeFileSync } = require('fs'), { join } = require('path');
+const { execFileSync } = require('child_process'), { mkdirSync, writeFileSync } = require('fs'), { dirname, join } = require('path');
 
 // Where ../shared/gpu unpacks itself.
 const home = process.env.GPU_HOME ?? '/tmp/gpu';
@@ -24,7 +24,7 @@ if (!out || !(Number(seconds) > 0) || queries.length === 0) {
   const args = lines.flatMap((line) => line.split(/ (?=--)/));
   mkdirSync(out, { recursive: true });
   const rows = await drive({
-    launch: () => chromium.launch({ executablePath, args, env: process.env }), folder: join(__dirname, '../dist-bench'), queries, seconds: Number(seconds),
+    launch: () => chromium.launch({ executablePath, args, env: process.env }), folder: join(dirname(require.main.filename), '../dist-bench'), queries, seconds: Number(seconds),
     log: (line) => console.log(line), partial: (all) => writeFileSync(join(out, 'bench.json'), JSON.stringify(all, null, 1)),
   });
   const text = tables(rows);
