@@ -5,10 +5,8 @@ const leaf: MantineColorsTuple = ['#eef8f1', '#d9eee0', '#b2dcc1', '#87c99f', '#
 
 export const theme = createTheme({
   primaryColor: 'leaf',
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: 7,
   colors: { leaf },
-  autoContrast: true,
-  luminanceThreshold: 0.36,
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Code', Menlo, Consolas, 'Liberation Mono', monospace",
   defaultRadius: 'md',

@@ -52,7 +52,7 @@ function PresetChoice() {
         {preset === null ? <option value="">Your own</option> : null}
         {PRESETS.map((one) => <option key={one.id} value={one.id}>{one.title}</option>)}
       </select>
-      <Button size="compact-sm" variant="subtle" color="gray" disabled={changes === 0} onClick={() => takeConfig(client.stores.form, base, { ...(preset ? { preset } : {}) })}>Reset</Button>
+      <Button size="compact-sm" variant="subtle" color="gray" style={{ visibility: changes === 0 ? 'hidden' : 'visible' }} onClick={() => takeConfig(client.stores.form, base, { ...(preset ? { preset } : {}) })}>Reset</Button>
     </div>
   );
 }
