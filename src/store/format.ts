@@ -3,7 +3,12 @@
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /** 5,000 */
-export const count = (value: number): string => (Number.isFinite(value) ? grouped.format(value) : '–');
+export const count = (value: number): string => {
+  if (!Number.isFinite(value)) return '–';
+  const whole = Math.round(value);
+  // Intl is slow, and axes ask often.
+  return Math.abs(whole) < 1000 ? String(whole) : grouped.format(whole);
+};
 
 /** 1.92, 0.0173, 12.4: about three digits. */
 export function measure(value: number): string {
@@ -31,7 +36,7 @@ export function compact(value: number): string {
       return `${scaled >= 100 ? scaled.toFixed(0) : scaled >= 10 ? scaled.toFixed(1) : scaled.toFixed(2)}${unit}`;
     }
   }
-  return grouped.format(value);
+  return count(value);
 }
 
 /** 812 B, 34.5 kB, 1.20 MB (powers of 1000, as disks and GPUs are sold). */

@@ -2,7 +2,7 @@
 import { ActionIcon } from '@mantine/core';
 import { IconTable } from '@tabler/icons-react';
 import { memo, useMemo, useRef, useState } from 'react';
-import { chartData, type ChartData } from '../../store/index.ts';
+import { POINTS_PER_SERIES, chartData, type ChartData } from '../../store/index.ts';
 import { useClient, useLibrary, useRun, useView } from '../context.tsx';
 import { useChartTick } from './clock.ts';
 import type { ChartSpec } from './catalogue.ts';
@@ -10,16 +10,19 @@ import { DataTable } from './DataTable.tsx';
 import { Plot, type Reference } from './Plot.tsx';
 import { useWidth } from './useWidth.ts';
 
+/** A small chart has fewer pixels. */
+const SMALL_POINTS = 120;
+
 export const ChartCard = memo(function ChartCard({ spec, height, large = false }: { spec: ChartSpec; height: number; large?: boolean }) {
   const { stores } = useClient();
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const view = useView((state) => state);
   const overlays = useLibrary((state) => state.overlays);
-  const tick = useChartTick(box, () => stores.table.version);
+  const tick = useChartTick(box, () => stores.table.version, large ? 250 : 1000, large ? POINTS_PER_SERIES : SMALL_POINTS);
   const [asTable, setAsTable] = useState(false);
   // `tick` stands for the table's contents, which are mutable and outside of React.
-  const data = useMemo(() => dataAt(tick, () => chartData(stores.table, overlays, spec.series, view, large ? 300 : 120)), [tick, stores, overlays, spec, view, large]);
+  const data = useMemo(() => dataAt(tick, () => chartData(stores.table, overlays, spec.series, view, tick.points)), [tick, stores, overlays, spec, view]);
   const references = useReferences(spec);
   return (
     <article className="chart" data-large={large || undefined} aria-label={`Chart: ${spec.title}`} data-testid={`chart-${spec.id}`}>
@@ -37,10 +40,10 @@ export const ChartCard = memo(function ChartCard({ spec, height, large = false }
   );
 });
 
-const dataAt = (_tick: number, make: () => ChartData): ChartData => make();
+const dataAt = (_tick: object, make: () => ChartData): ChartData => make();
 
 /** Newest value of each series, beside its colour: the legend. */
-function Newest({ spec, tick }: { spec: ChartSpec; tick: number }) {
+function Newest({ spec, tick }: { spec: ChartSpec; tick: object }) {
   const { stores } = useClient();
   const values = useMemo(() => valuesAt(tick, () => spec.series.map((one) => stores.table.get(one.metric)?.last ?? NaN)), [tick, spec, stores]);
   return (
@@ -55,7 +58,7 @@ function Newest({ spec, tick }: { spec: ChartSpec; tick: number }) {
     </ul>
   );
 }
-const valuesAt = (_tick: number, make: () => number[]): number[] => make();
+const valuesAt = (_tick: object, make: () => number[]): number[] => make();
 
 function useReferences(spec: ChartSpec): Reference[] {
   const uniform = useRun((state) => state.data?.uniform_loss ?? null);
