@@ -95,7 +95,7 @@ export function useChartTick(element: RefObject<HTMLElement | null>, version: ()
       visible: false, interval, lastDrawn: -Infinity, seen: -1, points: mostPoints, mostPoints, version: () => current.current(),
       draw: (points) => setTick((last) => ({ count: last.count + 1, points })),
     };
-    const observer = new IntersectionObserver(([entry]) => { drawer.visible = entry?.isIntersecting ?? false; }, { rootMargin: '80px' });
+    const observer = new IntersectionObserver(([entry]) => { drawer.visible = entry?.isIntersecting ?? false; }, { rootMargin: '200px' });
     if (element.current) observer.observe(element.current);
     clock ??= new ChartClock();
     const remove = clock.add(drawer);
