@@ -1,7 +1,8 @@
 /**
  * The model as segments: embedding, (attention, feed-forward) x n_layer, norm and head. A segment is a function of
- * parameters and activations; attention and feed-forward return their branch and the caller adds the residual, so that
- * tensor parallelism has a place to reduce, a pipeline a place to cut, and recomputation a unit.
+ * parameters and activations, so that a pipeline has a place to cut and recomputation a unit. Attention and feed-forward
+ * add the residual that they are given where their last product is stored; given none they return their branch, for
+ * a caller that reduces it first (tensor parallelism).
  *
  * Activations are [tokens, features], tokens = batch_size x block_size, row-major by sequence. GPT-2: Radford et al. 2019;
  * Llama: Touvron et al. 2023; QK-norm as in Qwen3.
@@ -10,7 +11,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
-  add, attention, attentionDropout, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearBias, matmul, qkNorm, relu2, relu2Glu,
+  add, attention, attentionDropout, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearAdd, linearBias, linearBiasAdd, matmul, qkNorm, relu2, relu2Glu,
   rmsNorm, rope, swiglu,
 } from '../ops/index.ts';
 import type { Tape } from './tape.ts';
@@ -35,6 +36,8 @@ export interface Forward {
 
 const heads = (m: ResolvedModel) => ({ n_head: m.n_head, n_kv_head: m.n_kv_head, head_dim: m.head_dim });
 const isGpt2 = (m: ResolvedModel): boolean => m.layout === 'gpt2';
+/** Llama's projections have no biases. */
+const hasBias = (m: ResolvedModel): boolean => isGpt2(m) && m.bias;
 const layerName = (m: ResolvedModel, layer: number): string => (isGpt2(m) ? `transformer.h.${layer}` : `model.layers.${layer}`);
 export const embeddingName = (m: ResolvedModel): string => (isGpt2(m) ? 'transformer.wte.weight' : 'model.embed_tokens.weight');
 const finalNormName = (m: ResolvedModel): string => (isGpt2(m) ? 'transformer.ln_f' : 'model.norm');
@@ -55,41 +58,41 @@ export function embedTokens(f: Forward): Tensor {
 
 /** One transformer block: x + attention(norm(x)), then x + mlp(norm(x)). */
 export function block(f: Forward, layer: number, x: Tensor): Tensor {
-  const middle = f.tape.segment(() => f.tape.apply(add, { a: x, b: attentionBranch(f, layer, x) }, {}).sum);
-  const out = f.tape.segment(() => f.tape.apply(add, { a: middle, b: mlpBranch(f, layer, middle) }, {}).sum);
+  const middle = f.tape.segment(() => attentionBranch(f, layer, x, x));
+  const out = f.tape.segment(() => mlpBranch(f, layer, middle, middle));
   f.tape.release(middle);
   return out;
 }
 
-/** The attention branch of a block, before the residual: [tokens, n_embd]. */
-export function attentionBranch(f: Forward, layer: number, x: Tensor): Tensor {
+/** The attention branch of a block, plus the residual if there is one: [tokens, n_embd]. */
+export function attentionBranch(f: Forward, layer: number, x: Tensor, residual?: Tensor): Tensor {
   const { tape, model: m } = f, gpt2 = isGpt2(m), at = layerName(m, layer), a = gpt2 ? `${at}.attn` : `${at}.self_attn`;
   const h = norm(f, gpt2 ? `${at}.ln_1` : `${at}.input_layernorm`, x);
   let qkv = project(f, gpt2 ? `${a}.c_attn` : `${a}.qkv_proj`, h);
   if (m.qk_norm) qkv = tape.apply(qkNorm, { qkv, q_weight: f.weights.get(`${a}.q_norm.weight`), k_weight: f.weights.get(`${a}.k_norm.weight`) }, { ...heads(m), eps: m.norm_eps }).y;
   if (f.rotary) qkv = tape.apply(rope, { qkv, positions: f.inputs.get('positions'), table: f.rotary.get('table') }, { ...heads(m), inverse: false }).y;
   const y = (f.attend ?? attend)(f, layer, qkv);
-  return drop(f, project(f, gpt2 ? `${a}.c_proj` : `${a}.o_proj`, y), siteOf(layer, SITE.attentionBranch));
+  return projectBranch(f, gpt2 ? `${a}.c_proj` : `${a}.o_proj`, y, siteOf(layer, SITE.attentionBranch), residual);
 }
 
 function attend(f: Forward, layer: number, qkv: Tensor): Tensor {
   const m = f.model, attrs = { B: f.batch_size, T: f.block_size, ...heads(m), window: m.sliding_window };
-  if (!f.training || m.dropout === 0) return f.tape.apply(attention, { qkv }, attrs).y;
+  if (!dropping(f)) return f.tape.apply(attention, { qkv }, attrs).y;
   return f.tape.apply(attentionDropout, { qkv, rng: f.inputs.get('rng') }, { ...attrs, site: siteOf(layer, SITE.attention), rate: m.dropout }).y;
 }
 
-/** The feed-forward branch of a block, before the residual: [tokens, n_embd]. */
-export function mlpBranch(f: Forward, layer: number, x: Tensor): Tensor {
+/** The feed-forward branch of a block, plus the residual if there is one: [tokens, n_embd]. */
+export function mlpBranch(f: Forward, layer: number, x: Tensor, residual?: Tensor): Tensor {
   const { tape, model: m } = f, at = layerName(m, layer);
   if (!isGpt2(m)) {
     const gate_up = project(f, `${at}.mlp.gate_up_proj`, norm(f, `${at}.post_attention_layernorm`, x));
     const y = tape.apply(m.activation_function === 'relu2' ? relu2Glu : swiglu, { gate_up }, {}).y;
-    return drop(f, project(f, `${at}.mlp.down_proj`, y), siteOf(layer, SITE.mlpBranch));
+    return projectBranch(f, `${at}.mlp.down_proj`, y, siteOf(layer, SITE.mlpBranch), residual);
   }
   const fc = `${at}.mlp.c_fc`, h = tape.apply(linear, { x: norm(f, `${at}.ln_2`, x), weight: f.weights.get(`${fc}.weight`) }, {}).y;
   const relu = m.activation_function === 'relu2';
   const y = m.bias ? tape.apply(relu ? biasRelu2 : biasGelu, { x: h, bias: f.weights.get(`${fc}.bias`) }, {}).y : tape.apply(relu ? relu2 : gelu, { x: h }, {}).y;
-  return drop(f, project(f, `${at}.mlp.c_proj`, y), siteOf(layer, SITE.mlpBranch));
+  return projectBranch(f, `${at}.mlp.c_proj`, y, siteOf(layer, SITE.mlpBranch), residual);
 }
 
 /** Final norm and head: logits [tokens, vocab_size]. */
@@ -119,10 +122,19 @@ function norm(f: Forward, name: string, x: Tensor): Tensor {
 
 function project(f: Forward, name: string, x: Tensor): Tensor {
   const weight = f.weights.get(`${name}.weight`);
-  return isGpt2(f.model) && f.model.bias ? f.tape.apply(linearBias, { x, weight, bias: f.weights.get(`${name}.bias`) }, {}).y : f.tape.apply(linear, { x, weight }, {}).y;
+  return hasBias(f.model) ? f.tape.apply(linearBias, { x, weight, bias: f.weights.get(`${name}.bias`) }, {}).y : f.tape.apply(linear, { x, weight }, {}).y;
 }
 
+/** The last projection of a branch, its dropout, and the residual. */
+function projectBranch(f: Forward, name: string, x: Tensor, site: number, residual?: Tensor): Tensor {
+  if (!residual) return drop(f, project(f, name, x), site);
+  if (dropping(f)) return f.tape.apply(add, { a: residual, b: drop(f, project(f, name, x), site) }, {}).sum;
+  const weight = f.weights.get(`${name}.weight`);
+  return hasBias(f.model) ? f.tape.apply(linearBiasAdd, { x, weight, bias: f.weights.get(`${name}.bias`), residual }, {}).y : f.tape.apply(linearAdd, { x, weight, residual }, {}).y;
+}
+
+const dropping = (f: Forward): boolean => f.training && f.model.dropout > 0;
 function drop(f: Forward, x: Tensor, site: number): Tensor {
-  if (!f.training || f.model.dropout === 0) return x;
+  if (!dropping(f)) return x;
   return f.tape.apply(dropout, { x, rng: f.inputs.get('rng') }, { site, rate: f.model.dropout, rows_per_sequence: f.block_size }).y;
 }

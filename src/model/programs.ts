@@ -2,10 +2,10 @@
  * The programs of pretraining: micro-step (forward, loss, backward into the gradient buffers) and evaluation. Each is a
  * function over Stores, compiled by the backend.
  */
-import { add, mul, stack, sum, type Tensor } from '@tensorflow/tfjs-core';
-import { addInPlace, compileProgram, onWebGpu, type Program, Store } from '../backend/index.ts';
+import { add, type Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, onWebGpu, type Program, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { crossEntropy } from '../ops/index.ts';
+import { crossEntropy, run, stepSums } from '../ops/index.ts';
 import { type Forward, head, hiddenStates } from './forward.ts';
 import { Gradients, noGradients } from './gradients.ts';
 import { Tape } from './tape.ts';
@@ -38,7 +38,7 @@ export function trainingMicroStep(s: ModelStores): Promise<Program> {
     const x = hiddenStates(f, s.activation_checkpointing), logits = tape.segment(() => head(f, x));
     tape.release(x);
     const weights = s.inputs.get('weights'), { loss, correct, lse, probability } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
-    addSums(s.sums, weightedSums(weights, loss, correct));
+    addSums(s.sums, weights, loss, correct);
     tape.release(logits);
     for (const t of [correct, lse, probability]) tape.release(t);
     tape.backward(loss, weights);
@@ -55,7 +55,7 @@ export function evaluation(s: ModelStores): Promise<Program<{ sums: Tensor; toke
     tape.release(x);
     const { loss, correct } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
     tape.release(logits);
-    return { sums: weightedSums(s.inputs.get('weights'), loss, correct), token_loss: loss };
+    return { sums: run(stepSums, { weights: s.inputs.get('weights'), loss, correct }, {}).sums, token_loss: loss };
   });
 }
 
@@ -67,9 +67,7 @@ export function logitsProgram(s: ModelStores): Promise<Program<{ logits: Tensor 
   });
 }
 
-const weightedSums = (weights: Tensor, loss: Tensor, correct: Tensor): Tensor => stack([sum(mul(weights, loss)), sum(mul(weights, correct))]);
-
-function addSums(store: Store, part: Tensor): void {
-  if (onWebGpu()) addInPlace(store.get('sums'), part);
-  else store.replace('sums', add(store.get('sums'), part));
+function addSums(store: Store, weights: Tensor, loss: Tensor, correct: Tensor): void {
+  const sums = store.get('sums'), part = run(stepSums, { weights, loss, correct }, {}, onWebGpu() ? { sums } : {}).sums;
+  if (!onWebGpu()) store.replace('sums', add(sums, part));
 }

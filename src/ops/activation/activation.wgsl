@@ -1,10 +1,10 @@
 // u = x + bias; value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2).
 override ACTIVATION: u32 = 0u;
-const C = 0.7978845608028654; // sqrt(2 / pi)
-const A = 0.044715;
+const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)
+const GELU_CUBE = 0.044715;
 
 // The argument is clamped: some drivers' tanh overflows, and beyond 10 it is 1 in float32 anyway.
-fn gelu_tanh(u: f32) -> f32 { return tanh(clamp(C * (u + A * u * u * u), -10.0, 10.0)); }
+fn gelu_tanh(u: f32) -> f32 { return tanh(clamp(GELU_SCALE * (u + GELU_CUBE * u * u * u), -10.0, 10.0)); }
 fn sigmoid(u: f32) -> f32 { return 1.0 / (1.0 + exp(clamp(-u, -80.0, 80.0))); }
 
 fn value_at(u: f32) -> f32 {
@@ -24,7 +24,7 @@ fn derivative_at(u: f32) -> f32 {
     }
     default: {
       let t = gelu_tanh(u);
-      return 0.5 * (1.0 + t) + 0.5 * u * (1.0 - t * t) * C * (1.0 + 3.0 * A * u * u);
+      return 0.5 * (1.0 + t) + 0.5 * u * (1.0 - t * t) * GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * u * u);
     }
   }
 }

@@ -7,6 +7,7 @@
  * storing single components of a shared vec4 is faster on one card, but a compiler may write the whole vec4 there.
  * The next tile is read from memory into registers while this one is multiplied.
  */
+import { bindingsCode, type Epilogue, finishCode, slotsOf } from './epilogue.ts';
 import { type Tile, threadsOf } from './tile.ts';
 
 export interface Variant {
@@ -18,8 +19,7 @@ export interface Variant {
   vec_c: boolean;
   /** K is no multiple of BK. */
   k_edge: boolean;
-  /** What happens to the product before it is stored: nothing, C is added, or a bias [N] is. */
-  epilogue: 'none' | 'accumulate' | 'bias';
+  epilogue: Epilogue;
 }
 
 const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -71,7 +71,7 @@ function loadFunction(o: Operand, k_edge: boolean): string {
 }
 
 /** How the threads share the reading of one operand's tile: steps of one unit (a vec4, or 4 x 4 values) a thread. */
-function staging(o: Operand, BK: number, threads: number): { setup: string; declare: string; load: (k: string) => string; store: string } {
+function staging(o: Operand, BK: number, threads: number): { setup: string; declare: string; load: (k: string) => string; sum: string; store: string } {
   const rows = o.k_major ? 1 : 4, across = o.k_major ? o.W / 4 : BK / 4, units = (o.W * BK) / (4 * rows);
   const steps = Math.ceil(units / threads), n = o.name.toLowerCase();
   const guard = (s: number, body: string): string => (units % threads !== 0 && s === steps - 1 ? `if (tid < ${units - s * threads}u) { ${body} }` : body);
@@ -86,6 +86,7 @@ function staging(o: Operand, BK: number, threads: number): { setup: string; decl
     setup: lines(steps, (s) => `${place(s)} ${seq(rows).map((e) => `let ${n}at${s}_${e} = ${where(s, e)};`).join(' ')}`),
     declare: lines(steps, (s) => seq(rows).map((e) => `var ${n}${s}_${e} = vec4f();`).join(' ')),
     load: (k) => lines(steps, (s) => guard(s, seq(rows).map((e) => `${n}${s}_${e} = load_${o.name}(${n}at${s}_${e}, ${k} + ${n}k${s}, k_end);`).join(' '))),
+    sum: lines(steps, (s) => guard(s, `column_sum += ${n}${s}_0;`)),
     store: lines(steps, (s) => guard(s, o.k_major
       ? `s${o.name}[${n}k${s}][${n}c${s} / ${o.R}u][${n}c${s} % ${o.R}u] = ${n}${s}_0;`
       : seq(4).map((i) => `s${o.name}[${n}k${s} + ${i}u][${n}c${s} / ${o.R}u][${n}c${s} % ${o.R}u] = vec4f(${seq(4).map((e) => `${n}${s}_${e}.${component(i)}`).join(', ')});`).join(' '))),
@@ -106,36 +107,54 @@ function multiply(t: Tile, [a, b]: [Operand, Operand]): string {
 
 /** Stores four neighbours of row m from column n on. */
 function storeFunction(v: Variant): string {
-  const value = { none: 'v', accumulate: 'C[i] + v', bias: `v + bias[${v.vec_c ? 'n >> 2u' : 'n + e'}]` }[v.epilogue];
   if (v.vec_c) return `fn store_C(start: u32, m: u32, n: u32, v: vec4f) {
-  if (m < p.M && n < p.N) { let i = (start + m * p.N + n) >> 2u; C[i] = ${value}; }
+  if (m < p.M && n < p.N) { finish((start + m * p.N + n) >> 2u, n >> 2u, v); }
 }`;
   return `fn store_C(start: u32, m: u32, n: u32, four: vec4f) {
   if (m >= p.M) { return; }
-  for (var e = 0u; e < 4u; e++) { if (n + e < p.N) { let i = start + m * p.N + n + e; let v = four[e]; C[i] = ${value}; } }
+  for (var e = 0u; e < 4u; e++) { if (n + e < p.N) { finish(start + m * p.N + n + e, n + e, four[e]); } }
 }`;
 }
 
 /**
- * Bindings: C, A, B, the bias where there is one, uniforms M, N, K, k_per_split. Workgroups (N/BN, M/BM, splits); with
- * more than one split, C holds `splits` partial results one after another.
+ * The sums of B's columns. Each thread has added up the four columns that it stages; here the threads of the same four
+ * columns are added in order, through B's shared memory. Every row of workgroups would give the same: the first stores.
+ */
+function columnSums(t: Tile, v: Variant, b: Operand): string {
+  const across = t.BN / 4, threads = threadsOf(t), lanes = threads / across, op = v.epilogue.columns === 'add' ? '+=' : '=';
+  if (!b.k_major || !Number.isInteger(lanes) || lanes > t.BK) throw new Error(`The tile ${t.name} cannot sum the columns of B.`);
+  const place = (lane: string, c: string): string => `sB[${lane}][(${c}) / ${b.R}u][(${c}) % ${b.R}u]`;
+  const store = v.vec_c ? `if (n < p.N) { columns[(wg.z * p.N + n) >> 2u] ${op} total; }`
+    : `for (var e = 0u; e < 4u; e++) { if (n + e < p.N) { columns[wg.z * p.N + n + e] ${op} total[e]; } }`;
+  return `if (wg.y == 0u) {
+    ${place(`tid / ${across}u`, `tid % ${across}u`)} = column_sum;
+    workgroupBarrier();
+    if (tid < ${across}u) {
+      var total = ${place('0u', 'tid')};
+      for (var lane = 1u; lane < ${lanes}u; lane++) { total += ${place('lane', 'tid')}; }
+      let n = n0 + tid * 4u;
+      ${store}
+    }
+  }`;
+}
+
+/**
+ * Bindings: `slotsOf(epilogue, [A, B])`, uniforms M, N, K, k_per_split. Workgroups (N/BN, M/BM, splits); with more than
+ * one split, C (and `columns`) hold `splits` partial results one after another.
  */
 export function matmulCode(t: Tile, v: Variant): string {
   const both = operands(t, v), [a, b] = both, threads = threadsOf(t);
   const [stageA, stageB] = [staging(a, t.BK, threads), staging(b, t.BK, threads)];
   const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`;
-  const element = (vec: boolean): string => (vec ? 'vec4f' : 'f32');
+  const columns = v.epilogue.columns !== 'none', wide = (name: string): boolean => (name === 'A' ? v.vec_a : name === 'B' ? v.vec_b : v.vec_c);
   return `
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
-@group(0) @binding(0) var<storage, read_write> C: array<${element(v.vec_c)}>;
-@group(0) @binding(1) var<storage, read> A: array<${element(v.vec_a)}>;
-@group(0) @binding(2) var<storage, read> B: array<${element(v.vec_b)}>;
-${v.epilogue === 'bias' ? `@group(0) @binding(3) var<storage, read> bias: array<${element(v.vec_c)}>;` : ''}
-@group(0) @binding(${v.epilogue === 'bias' ? 4 : 3}) var<uniform> p: Params;
+${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), (name) => (wide(name) ? 'vec4f' : 'f32'))}
 var<workgroup> sA: array<array<array<vec4f, ${a.R}>, ${a.T / 4}>, ${t.BK}>;
 var<workgroup> sB: array<array<array<vec4f, ${b.R}>, ${b.T / 4}>, ${t.BK}>;
 ${loadFunction(a, v.k_edge)}
 ${loadFunction(b, v.k_edge)}
+${finishCode(v.epilogue, v.vec_c)}
 ${storeFunction(v)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
@@ -148,8 +167,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   ${stageA.declare}
   ${stageB.declare}
   ${lines(t.TM, (i) => seq(t.TN / 4).map((j) => `var c${i}_${j} = vec4f();`).join(' '))}
+  ${columns ? 'var column_sum = vec4f();' : ''}
   ${load('k_start')}
   for (var k = k_start; k < k_end; k += ${t.BK}u) {
+    ${columns ? stageB.sum : ''}
     ${stageA.store}
     ${stageB.store}
     workgroupBarrier();
@@ -160,24 +181,32 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   }
   let start = wg.z * p.M * p.N;
   ${lines(t.TM, (i) => `{ let m = m0 + (${(i >> 2) * a.R}u + ty) * 4u + ${i % 4}u; ${seq(t.TN / 4).map((j) => `store_C(start, m, n0 + (${j * b.R}u + tx) * 4u, c${i}_${j});`).join(' ')} }`)}
+  ${columns ? columnSums(t, v, b) : ''}
 }`;
 }
 
-/** Sums the partial results of a split product, in order. Bindings: C, partials, the bias, uniforms n (of a result), splits, N. */
-export function reduceCode(epilogue: Variant['epilogue']): string {
-  const value = { none: 'sum', accumulate: 'C[i] + sum', bias: 'sum + bias[i % p.N]' }[epilogue];
+/**
+ * Sums the partial results of a split product, in order. Bindings: `slotsOf(epilogue, [partials, column_parts])`, the
+ * latter where there are columns; uniforms n (values of a result), splits, N, counted in fours where N is a multiple of four.
+ */
+export function reduceCode(e: Epilogue, vec: boolean): string {
+  const columns = e.columns !== 'none';
   return `
-struct Params { n: u32, splits: u32${epilogue === 'bias' ? ', N: u32' : ''} }
-@group(0) @binding(0) var<storage, read_write> C: array<f32>;
-@group(0) @binding(1) var<storage, read> partials: array<f32>;
-${epilogue === 'bias' ? '@group(0) @binding(2) var<storage, read> bias: array<f32>;' : ''}
-@group(0) @binding(${epilogue === 'bias' ? 3 : 2}) var<uniform> p: Params;
+struct Params { n: u32, splits: u32, N: u32 }
+${bindingsCode(slotsOf(e, columns ? ['partials', 'column_parts'] : ['partials']), () => (vec ? 'vec4f' : 'f32'))}
+${finishCode(e, vec)}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {
   let i = (wg.y * count.x + wg.x) * 64u + tid;
-  if (i >= p.n) { return; }
-  var sum = partials[i];
-  for (var s = 1u; s < p.splits; s++) { sum += partials[s * p.n + i]; }
-  C[i] = ${value};
+  if (i < p.n) {
+    var sum = partials[i];
+    for (var s = 1u; s < p.splits; s++) { sum += partials[s * p.n + i]; }
+    finish(i, i % p.N, sum);
+  }${columns ? ` else if (i < p.n + p.N) {
+    let j = i - p.n;
+    var sum = column_parts[j];
+    for (var s = 1u; s < p.splits; s++) { sum += column_parts[s * p.N + j]; }
+    columns[j] ${e.columns === 'add' ? '+=' : '='} sum;
+  }` : ''}
 }`;
 }

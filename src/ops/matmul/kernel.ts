@@ -1,52 +1,91 @@
 /** Dispatching a matrix product on WebGPU. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { deviceClass, dispatch, grid, output } from '../../backend/index.ts';
+import type { Activation } from '../activation/functions.ts';
 import { dims2 } from '../host.ts';
+import { type Epilogue, PLAIN, type Slot, type SlotName, slotsOf } from './epilogue.ts';
 import { matmulCode, reduceCode, type Variant } from './generate.ts';
 import { type Plan, pickTile } from './tile.ts';
 
-export interface ProductOptions {
-  transpose_a?: boolean;
-  transpose_b?: boolean;
+/** What is done to the product on its way to memory (`Epilogue`), with the tensors that it takes. */
+export interface EpilogueOptions {
   /** Add the product to this C instead of making a new one. */
   into?: Tensor;
-  /** Bias [N] added to every row; not together with `into`. */
+  /** Bias [N] added to every row. */
   bias?: Tensor;
+  /** [M, N], added. */
+  residual?: Tensor;
+  /** C is the value before this activation; the value after it goes to `to` [M, N]. */
+  apply?: { f: Activation; to: Tensor };
+  /** The product is multiplied by this activation's derivative at `before` [M, N]. */
+  derivative?: { f: Activation; before: Tensor };
+  /** Sums of b's columns, [N]; b is not transposed then. */
+  columns?: { to: Tensor; add: boolean };
+}
+
+export interface ProductOptions extends EpilogueOptions {
+  transpose_a?: boolean;
+  transpose_b?: boolean;
   /** Tile and splits in place of those that `pickTile` chooses: for tests and measurements. */
   plan?: (M: number, N: number, K: number) => Plan;
 }
 
 /** C [M, N] = op(a) op(b). */
-export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, into, bias, plan }: ProductOptions = {}): Tensor {
+export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, ...options }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
   const { tile: t, splits, k_per_split, workgroups } = plan ? plan(M, N, K) : pickTile(deviceClass(), M, N, K);
-  const epilogue = into ? 'accumulate' : bias ? 'bias' : 'none', c = into ?? output([M, N]);
-  const variant: Variant = {
-    transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, k_edge: K % t.BK !== 0,
-    epilogue: splits > 1 ? 'none' : epilogue,
-  };
-  const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`, biases = bias ? [bias] : [];
+  const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`;
+  const variant = { transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, k_edge: K % t.BK !== 0 };
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
-  const code = matmulCode(t, variant);
+  const launch = (label: string, epilogue: Epilogue, tensors: Partial<Record<SlotName, Tensor>>): void => {
+    const full: Variant = { ...variant, epilogue };
+    dispatch({ name: label, code: matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
+  };
   if (splits === 1) {
-    dispatch({ name, code, writes: into ? [] : [c], updates: into ? [into] : [], reads: [a, b, ...biases], params, workgroups });
+    const c = options.into ?? output([M, N]);
+    launch(name, epilogueOf(options), tensorsOf(options, c));
     return c;
   }
-  const partials = output([splits, M, N]);
-  dispatch({ name: `${name} split ${splits}`, code, writes: [partials], reads: [a, b], params, workgroups });
-  sumPartials(partials, [M, N], splits, { into: c, epilogue, bias });
+  const partials = output([splits, M, N]), column_parts = options.columns && output([splits, N]);
+  launch(`${name} split ${splits}`, { ...PLAIN, columns: column_parts ? 'write' : 'none' }, { C: partials, columns: column_parts });
+  const c = sumPartials(partials, [M, N], splits, options, column_parts);
   partials.dispose();
+  column_parts?.dispose();
   return c;
 }
 
-interface SumOptions { into?: Tensor; epilogue?: Variant['epilogue']; bias?: Tensor }
-/** Adds up `parts` results that lie one after another, in order: to `into` (added, unless the epilogue says otherwise) or a new tensor. */
-export function sumPartials(partials: Tensor, shape: readonly number[], parts: number, { into, bias, epilogue = into ? 'accumulate' : 'none' }: SumOptions = {}): Tensor {
-  const c = into ?? output(shape), updates = epilogue === 'accumulate';
+/** Adds up `parts` results that lie one after another, in order, and finishes what comes out: to `into` (added) or a new tensor. */
+export function sumPartials(partials: Tensor, shape: readonly number[], parts: number, options: EpilogueOptions = {}, column_parts?: Tensor): Tensor {
+  const c = options.into ?? output(shape), epilogue = epilogueOf(options), N = shape[shape.length - 1] ?? 1, vec = N % 4 === 0, unit = vec ? 4 : 1;
+  const values = c.size / unit, columns = N / unit;
   dispatch({
-    name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue), writes: updates ? [] : [c], updates: updates ? [c] : [], reads: bias ? [partials, bias] : [partials],
-    params: [['u32', c.size], ['u32', parts], ...(bias ? [['u32', bias.size] as const] : [])], workgroups: grid(Math.ceil(c.size / 64)),
+    name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue, vec), ...constantsOf(options, epilogue),
+    ...bind(slotsOf(epilogue, column_parts ? ['partials', 'column_parts'] : ['partials']), { ...tensorsOf(options, c), partials, column_parts }),
+    params: [['u32', values], ['u32', parts], ['u32', columns]], workgroups: grid(Math.ceil((values + (column_parts ? columns : 0)) / 64)),
   });
   return c;
+}
+
+const epilogueOf = (o: EpilogueOptions): Epilogue => ({
+  accumulate: o.into !== undefined, bias: o.bias !== undefined, residual: o.residual !== undefined,
+  activation: o.apply ? 'apply' : o.derivative ? 'derivative' : 'none', columns: o.columns ? (o.columns.add ? 'add' : 'write') : 'none',
+});
+
+const tensorsOf = (o: EpilogueOptions, c: Tensor): Partial<Record<SlotName, Tensor>> =>
+  ({ C: c, activated: o.apply?.to, columns: o.columns?.to, bias: o.bias, residual: o.residual, before: o.derivative?.before });
+
+const constantsOf = (o: EpilogueOptions, e: Epilogue): { constants?: Record<string, number> } => {
+  const f = o.apply?.f ?? o.derivative?.f;
+  return f && e.activation !== 'none' ? { constants: { ACTIVATION: f.code } } : {};
+};
+
+/** The tensors of the slots, as `dispatch` takes them. */
+function bind(slots: readonly Slot[], tensors: Partial<Record<SlotName, Tensor>>): { writes: Tensor[]; updates: Tensor[]; reads: Tensor[] } {
+  const of = (access: Slot['access']): Tensor[] => slots.filter((s) => s.access === access).map(({ name }) => {
+    const t = tensors[name];
+    if (!t) throw new Error(`This product has no ${name}.`);
+    return t;
+  });
+  return { writes: of('write'), updates: of('update'), reads: of('read') };
 }

@@ -4,6 +4,7 @@ import { readback, startBackend } from '../../backend/index.ts';
 import { caseRandom } from '../../testing/random.ts';
 import { expectClose } from '../../testing/expect_close.ts';
 import { type MatmulAttrs, matmul } from './matmul.ts';
+import { gelu, relu2 } from '../activation/functions.ts';
 import { productKernel } from './kernel.ts';
 import { pickTile, type Plan, TILES, type Tile } from './tile.ts';
 
@@ -39,6 +40,27 @@ describe.each(Object.values<Tile>(TILES))('tile $name', (tile) => {
     const [actual] = await readback([c]);
     expect(errors).toEqual([]);
     expectClose(actual ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
+  });
+});
+
+const zeros = (size: number, value = 0) => new Float32Array(size).fill(value);
+describe.each(Object.values<Tile>(TILES))('epilogues of the tile $name', (tile) => {
+  it.each([
+    { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 }, { size: 'odd, split', splits: 3, M: tile.BM + 3, N: 13, K: 3 * tile.BK + 2 },
+    { size: 'rows of four', splits: 1, M: tile.BM + 4, N: tile.BN + 8, K: 2 * tile.BK }, { size: 'rows of four, split', splits: 2, M: 8, N: tile.BN + 4, K: 4 * tile.BK },
+  ])('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
+    const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
+    const a = random.normal([M, K], 0.3), at = random.normal([K, M]), b = random.normal([K, N]), bias = random.normal([N]), residual = random.normal([M, N]);
+    const plan = () => planOf(tile, M, N, K, splits), activated = tensor(zeros(M * N), [M, N]), columns = tensor(zeros(N, 0.5), [N]);
+    const before = productKernel(up(a), up(b), { plan, bias: up(bias), residual: up(residual), apply: { f: gelu, to: activated } });
+    const slope = productKernel(up(at), up(b), { plan, transpose_a: true, derivative: { f: relu2, before: up(residual) }, columns: { to: columns, add: true } });
+    const u = matmul.oracle({ a, b }, { transpose_a: false, transpose_b: false }).c.data.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
+    const product = matmul.oracle({ a: at, b }, { transpose_a: true, transpose_b: false }).c.data;
+    const sums = Float64Array.from({ length: N }, (_v, j) => 0.5 + b.data.reduce((s, v, i) => s + (i % N === j ? v : 0), 0));
+    const got = await readback([before, activated, slope, columns]);
+    expect(errors).toEqual([]);
+    [u, u.map(gelu.value), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN)), sums]
+      .forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
   });
 });
 

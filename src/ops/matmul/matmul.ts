@@ -26,7 +26,7 @@ function matmulCase(name: string, a: readonly number[], b: readonly number[], tr
 }
 
 /** tfjs's wasm kernel multiplies fast (XNNPACK) only where nothing is transposed: seven times faster in the names preset. */
-function referenceProduct(a: Tensor, b: Tensor, { transpose_a, transpose_b }: MatmulAttrs): Tensor {
+export function referenceProduct(a: Tensor, b: Tensor, { transpose_a, transpose_b }: MatmulAttrs): Tensor {
   if (getBackend() !== 'wasm') return matMul(a, b, transpose_a, transpose_b);
   return matMul(transpose_a ? transpose(a) : a, transpose_b ? transpose(b) : b);
 }
