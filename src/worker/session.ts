@@ -11,6 +11,11 @@ import { compareRow } from './compare.ts';
 import { BadConfig, DeviceLost, NoBackend, plainError } from './plain_errors.ts';
 import { type PreparedText, TextCache } from './text.ts';
 
+/** The state, to go on from on another backend where one is asked for. */
+function on(state: ReadState, backend: RunConfig['runtime']['backend'] | undefined): ReadState {
+  return backend === undefined ? state : { ...state, config: { ...state.config, runtime: { ...state.config.runtime, backend } } };
+}
+
 type Of<T extends Command['type']> = Extract<Command, { type: T }>;
 
 export class Session {
@@ -141,7 +146,7 @@ export class Session {
       const loaded = await storage.load();
       if (!loaded) throw new CheckpointError('run_missing', 'This run has no checkpoint yet.', 'Start it anew with the same configuration.');
       if (loaded.recovered) this.emit({ type: 'notice', message: 'The last checkpoint was cut short and does not open, so the run goes on from the one before it.' });
-      const state = loaded.state, saved = await storage.loadText();
+      const state = on(loaded.state, command.backend), saved = await storage.loadText();
       await this.open(state.config.runtime.backend);
       await storage.rewindMetrics(state.step);
       await this.goOn(command.run, record?.name ?? 'Run', state, saved ?? undefined, storage, command);
