@@ -32,6 +32,9 @@ export function output(shape: readonly number[], dtype: 'float32' | 'int32' = 'f
   return placeholder(webgpu().backend, shape, dtype);
 }
 
+/** Whether no other tensor (a clone, a view) shares the tensor's buffer, so that it may be written in place; false off WebGPU. */
+export const ownsBuffer = (t: Tensor): boolean => state.webgpu?.refCount(t.dataId) === 1;
+
 const ADD = `
 @group(0) @binding(0) var<storage, read_write> sum: array<f32>;
 @group(0) @binding(1) var<storage, read> source: array<f32>;

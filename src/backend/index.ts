@@ -4,7 +4,7 @@
  */
 export { type GpuMemory, gpuMemory } from './memory.ts';
 export {
-  addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, type Param,
+  addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, ownsBuffer, type Param,
 } from './dispatch.ts';
 export { BindingTooLarge, compileProgram, type Outputs, type Program, submit, type SubmitItem, submitStatistics } from './program.ts';
 export { type KernelTime, profilePrograms } from './profile.ts';

@@ -1,12 +1,14 @@
 /**
  * The backward walker. Forward runs operations through `apply`, which notes what their gradients will need; `backward`
  * goes over the notes in reverse, asks each operation only for the gradients that somebody needs, adds those of
- * parameters to their gradient buffers, and frees every saved tensor after its last use. tfjs's tape takes no part.
+ * parameters to their gradient buffers and (where a kernel can) those of an activation to what waits for it already, and
+ * frees every saved tensor after its last use. tfjs's tape takes no part.
  *
  * Inside a traced program the same code runs over placeholders: freeing is then the planner's business.
  */
 import { clone, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { add, type OpDefinition, run, type Tensors } from '../ops/index.ts';
+import { ownsBuffer } from '../backend/index.ts';
+import { add, kernelsInUse, type OpDefinition, run, type Tensors } from '../ops/index.ts';
 
 /** Where the gradients of parameters go. */
 export interface GradientSink {
@@ -34,6 +36,12 @@ class Grads {
     this.waiting.set(id, run(add, { a: before, b: g }, {}).sum);
     before.dispose();
     g.dispose();
+  }
+
+  /** What waits for the tensor, if a kernel may add to it in place: a clone (`add` gives two of its dy) shares its buffer. */
+  addable(id: number): Tensor | undefined {
+    const g = this.waiting.get(id);
+    return g && kernelsInUse() && ownsBuffer(g) ? g : undefined;
   }
 
   take(id: number): Tensor | undefined {
@@ -126,7 +134,7 @@ export class Tape {
   private backThrough<I extends string, A, O extends string, D extends I>(
     op: OpDefinition<I, A, O, D>, inputs: Tensors<I>, attrs: A, outputs: Tensors<O>, wanted: readonly (D & I)[], grads: Grads,
   ): void {
-    const gradient = op.gradient, dy: Partial<Tensors<O>> = {}, into: Partial<Tensors<I>> = {};
+    const gradient = op.gradient, dy: Partial<Tensors<O>> = {}, into: Partial<Tensors<I>> = {}, asked: Partial<Record<I, true>> = {};
     if (!gradient) return;
     const parts: Tensor[] = [];
     for (const o of gradient.from) {
@@ -135,15 +143,18 @@ export class Tape {
     }
     if (parts.length === 0) return;
     const parameters = wanted.map((i) => this.sink.parameterOf(inputs[i]));
-    wanted.forEach((i, k) => { const p = parameters[k], buffer = p === undefined ? undefined : this.sink.buffer(p); if (buffer) into[i] = buffer; });
-    const context = { inputs, outputs, attrs, dy, into };
+    wanted.forEach((i, k) => {
+      const p = parameters[k], target = p === undefined ? grads.addable(inputs[i].id) : this.sink.buffer(p);
+      if (target) into[i] = target;
+      asked[i] = true;
+    });
+    const context = { inputs, outputs, attrs, dy, into, wanted: asked };
     // A function may give back dy itself: each reader then gets a handle of its own.
     const results = tidy(() => wanted.map((i) => { const g = gradient.to[i](context); return parts.includes(g) ? clone(g) : g; }));
     wanted.forEach((i, k) => {
       const g = results[k], parameter = parameters[k];
-      if (!g) return;
+      if (!g || g === into[i]) return;
       if (parameter === undefined) { grads.give(inputs[i].id, g); return; }
-      if (g === into[i]) return;
       this.sink.add(parameter, g);
       g.dispose();
     });

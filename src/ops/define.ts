@@ -26,10 +26,13 @@ export interface GradientContext<I extends string, A, O extends string> {
   /** Gradient of each differentiable output; an output that nothing used has none. */
   dy: Partial<Tensors<O>>;
   /**
-   * Gradient buffers to add to, by input, where the caller has them (parameters on WebGPU): pass them on as `into` of
-   * `run`, then that buffer is what comes back. A gradient that comes back as another tensor is added by the caller.
+   * Gradients to add to, by input, where the caller has them (on WebGPU: buffers of parameters, and what waits already
+   * for an activation): pass them on as `into` of `run`, then that tensor is what comes back. A gradient that comes back
+   * as another tensor is added by the caller.
    */
   into: Partial<Tensors<I>>;
+  /** Inputs whose gradients are asked for: one kernel may make several of them. */
+  wanted: Partial<Record<I, true>>;
 }
 
 /** A result that the gradients of several inputs of one node share: made at the first use, once a context. */

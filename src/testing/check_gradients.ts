@@ -62,14 +62,15 @@ async function ownGradients<I extends string, A, O extends string, D extends I>(
   check: Check<I, A, O, D>, gradient: Gradient<I, A, O, D>, to: readonly D[], projection: Partial<Hosts<O>>, add: boolean,
 ): Promise<Record<D, Values> | undefined> {
   const { op, c, hosts } = check, inputs = toTensors(op.inputs, hosts), dy = tensorsOf(gradient.from, projection);
-  const into: Partial<Tensors<I>> = {}, buffers: Tensor[] = [];
+  const into: Partial<Tensors<I>> = {}, wanted: Partial<Record<I, true>> = {}, buffers: Tensor[] = [];
+  for (const d of to) wanted[d] = true;
   if (add) for (const d of to) buffers.push(into[d] = filled(hosts[d], BEFORE));
   const outputs = attempt(check, () => run(op, inputs, c.attrs));
   let values: Record<D, Values> | undefined;
   if (outputs) {
     release(...op.inputs.filter((i) => !gradient.saves.inputs.includes(i)).map((i) => inputs[i]));
     release(...op.outputs.filter((o) => !gradient.saves.outputs.includes(o)).map((o) => outputs[o]));
-    const context: GradientContext<I, A, O> = { inputs, outputs, attrs: c.attrs, dy, into };
+    const context: GradientContext<I, A, O> = { inputs, outputs, attrs: c.attrs, dy, into, wanted };
     const results = attempt(check, () => tidy(() => recordOf(to, (d) => gradient.to[d](context))));
     if (results) {
       const got = await read(to, results);

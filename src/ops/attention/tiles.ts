@@ -6,13 +6,11 @@
  */
 import type { Param } from '../../backend/index.ts';
 import { dropThreshold } from '../dropout/mask.ts';
-import { random } from '../wgsl/index.ts';
+import { random, unroll } from '../wgsl/index.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
 
+export { unroll };
 export const TILE = 32;
-
-/** Repeats a piece of WGSL for 0 .. n-1. */
-export const unroll = (n: number, piece: (i: number) => string): string => Array.from({ length: n }, (_, i) => piece(i)).join('\n');
 
 export const chunksOf = (head_dim: number): number => Math.ceil(head_dim / 32);
 

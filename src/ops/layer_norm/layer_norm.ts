@@ -7,7 +7,7 @@
 import { add, mul, type Tensor } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type GradientContext, type Hosts, type OpCase, perNode, run } from '../define.ts';
 import { required } from '../gradient.ts';
-import { layerNormGradWeight, layerNormGradWeightBias, layerNormGradX } from './layer_norm_grad.ts';
+import { layerNormGrad, layerNormGradX, layerNormNoBiasGrad } from './layer_norm_grad.ts';
 import { layerNormKernel } from './kernels.ts';
 import { normalised, rowStatistics } from './oracle.ts';
 import * as reference from './reference.ts';
@@ -24,11 +24,15 @@ const casesOf = <I extends string>(make: (r: CaseRandom, n: number, d: number, m
   SHAPES.map(({ name, n, d, mean, atol }) => ({ name, attrs: { eps: 1e-5 }, inputs: (r) => make(r, n, d, mean), atol }));
 
 type Context<I extends string> = GradientContext<I, NormAttrs, 'y' | 'mean' | 'rstd'>;
-const gradX = ({ inputs: { x, weight }, outputs: { mean, rstd }, dy }: Context<'x' | 'weight'>): Tensor =>
-  run(layerNormGradX, { x, weight, mean, rstd, dy: required(dy.y) }, {}).dx;
+type Of<I extends string> = Context<I | 'x' | 'weight'>;
 
-const columns = perNode(({ inputs: { x }, outputs: { mean, rstd }, dy, into }: Context<'x' | 'weight' | 'bias'>) =>
-  run(layerNormGradWeightBias, { x, mean, rstd, dy: required(dy.y) }, {}, { weight: into.weight, bias: into.bias }));
+/** Of x alone, and of everything in one go: one of the two is run, by what is wanted. */
+const gradX = ({ inputs: { x, weight }, outputs: { mean, rstd }, dy, into }: Of<'x'>): Tensor =>
+  run(layerNormGradX, { x, weight, mean, rstd, dy: required(dy.y) }, {}, { dx: into.x }).dx;
+const all = perNode(({ inputs: { x, weight }, outputs: { mean, rstd }, dy, into }: Of<'bias'>) =>
+  run(layerNormGrad, { x, weight, mean, rstd, dy: required(dy.y) }, {}, { dx: into.x, weight: into.weight, bias: into.bias }));
+const allNoBias = perNode(({ inputs: { x, weight }, outputs: { mean, rstd }, dy, into }: Of<'x'>) =>
+  run(layerNormNoBiasGrad, { x, weight, mean, rstd, dy: required(dy.y) }, {}, { dx: into.x, weight: into.weight }));
 
 /** x [N, d], weight [d], bias [d] -> y [N, d], mean [N], rstd [N]. */
 export const layerNorm = defineOp({
@@ -47,7 +51,7 @@ export const layerNorm = defineOp({
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],
-    to: { x: gradX, weight: (c) => columns(c).weight, bias: (c) => columns(c).bias },
+    to: { x: (c) => (c.wanted.weight ?? c.wanted.bias ? all(c).dx : gradX(c)), weight: (c) => all(c).weight, bias: (c) => all(c).bias },
   },
   cases: casesOf((r, n, d, mean) => ({ x: r.normal([n, d], 1, mean), weight: r.normal([d], 0.5, 1), bias: r.normal([d], 0.5) })),
 });
@@ -69,11 +73,7 @@ export const layerNormNoBias = defineOp({
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],
-    to: {
-      x: gradX,
-      weight: ({ inputs: { x }, outputs: { mean, rstd }, dy, into }) =>
-        run(layerNormGradWeight, { x, mean, rstd, dy: required(dy.y) }, {}, { weight: into.weight }).weight,
-    },
+    to: { x: (c) => (c.wanted.weight ? allNoBias(c).dx : gradX(c)), weight: (c) => allNoBias(c).weight },
   },
   cases: casesOf((r, n, d, mean) => ({ x: r.normal([n, d], 1, mean), weight: r.normal([d], 0.5, 1) })),
 });

@@ -1,4 +1,5 @@
 // After wgsl/workgroup_sum.wgsl. One workgroup a row. dx = rstd (t - mean(t) - h mean(t h)), t = dy weight, h = (x - mean) rstd.
+override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
@@ -22,6 +23,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   }
   let means = workgroup_sum(sums, l) / f32(p.d);
   for (var j = l; j < p.d; j += WORKGROUP) {
-    dx[start + j] = r * (dy[start + j] * weight[j] - means.x - (x[start + j] - m) * r * means.y);
+    let value = r * (dy[start + j] * weight[j] - means.x - (x[start + j] - m) * r * means.y);
+    if (ADD) { dx[start + j] += value; } else { dx[start + j] = value; }
   }
 }

@@ -1,4 +1,4 @@
-/** RMSNorm and its gradient on WebGPU. */
+/** RMSNorm on WebGPU, and the gradient of its input alone; layer_norm/grad_kernel.ts has all gradients. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, grid, output } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
@@ -15,11 +15,12 @@ export function rmsNormKernel(x: Tensor, weight: Tensor, eps: number): Record<'y
   return out;
 }
 
-export function gradXKernel(x: Tensor, weight: Tensor, rstd: Tensor, dy: Tensor): Tensor {
-  const [n, d] = dims2(x.shape), dx = output([n, d]);
+/** New, or added to `into`. */
+export function gradXKernel(x: Tensor, weight: Tensor, rstd: Tensor, dy: Tensor, into: Tensor | undefined): Tensor {
+  const [n, d] = dims2(x.shape), dx = into ?? output([n, d]);
   dispatch({
-    name: 'rms_norm_grad_x', code: workgroupSum + gradXCode, constants: { WORKGROUP: threadsForRow(d) },
-    writes: [dx], reads: [x, weight, rstd, dy], params: [['u32', n], ['u32', d]], workgroups: grid(n),
+    name: 'rms_norm_grad_x', code: workgroupSum + gradXCode, constants: { WORKGROUP: threadsForRow(d), ADD: into ? 1 : 0 },
+    writes: into ? [] : [dx], updates: into ? [into] : [], reads: [x, weight, rstd, dy], params: [['u32', n], ['u32', d]], workgroups: grid(n),
   });
   return dx;
 }

@@ -1,4 +1,5 @@
 // After wgsl/workgroup_sum.wgsl. One workgroup a row. dx = rstd (t - h mean(t h)), t = dy weight, h = x rstd.
+override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
@@ -17,6 +18,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   for (var j = l; j < p.d; j += WORKGROUP) { sum += dy[start + j] * weight[j] * x[start + j] * r; }
   let mean = workgroup_sum(vec2f(sum, 0.0), l).x / f32(p.d);
   for (var j = l; j < p.d; j += WORKGROUP) {
-    dx[start + j] = r * (dy[start + j] * weight[j] - x[start + j] * r * mean);
+    let value = r * (dy[start + j] * weight[j] - x[start + j] * r * mean);
+    if (ADD) { dx[start + j] += value; } else { dx[start + j] = value; }
   }
 }

@@ -11,5 +11,8 @@ export const threadsForRow = (d: number): number => Math.min(256, Math.max(32, 2
 /** Columns that a workgroup of `column_lanes.wgsl` takes. */
 export const LANE_COLUMNS = 32;
 
+/** Repeats a piece of WGSL for 0 .. n-1. */
+export const unroll = (n: number, piece: (i: number) => string): string => Array.from({ length: n }, (_, i) => piece(i)).join('\n');
+
 /** Threads of the elementwise kernels. */
 export const ELEMENTWISE = 256;
