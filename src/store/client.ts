@@ -11,6 +11,7 @@ import { MetricTable } from './columns.ts';
 import { createCompare, runComparison } from './compare.ts';
 import { createForm, dataKey, takeConfig } from './form.ts';
 import { createLibrary, reduceLibrary } from './library.ts';
+import { HeapWatch } from './heap.ts';
 import { WorkerWatch } from './watch.ts';
 import { initialRun, isActive, reduceRun, withNotice, type RunState } from './run.ts';
 import { addSample } from './samples.ts';
@@ -59,6 +60,8 @@ export class Client {
   readonly #tokenizedText = new Map<number, string>();
   readonly #listeners = new Set<(event: Event) => void>();
   readonly #watch = new WorkerWatch(
+  /** The worker cannot tell its heap; the page can, for both. */
+  readonly #heap = new HeapWatch((bytes) => this.stores.table.append({ step: Float64Array.of(this.stores.run.getState().step), js_heap_bytes: Float64Array.of(bytes) }));
     (id) => this.#port?.send({ type: 'ping', id }),
     (silent) => this.stores.run.setState({ connection: silent ? 'silent' : 'alive' }),
   );
@@ -279,7 +282,7 @@ export class Client {
     const { run, samples, form, library, table } = this.stores;
     if (event.type === 'started') this.#takeHistory(event);
     if (event.type === 'data') form.setState({ preparedKey: this.#preparing });
-    if (event.type === 'metrics') table.append(event.columns);
+    if (event.type === 'metrics') { table.append(event.columns); this.#heap.due(); }
     if (event.type === 'sample') samples.setState((state) => ({ samples: addSample(state.samples, event.sample) }));
     if (event.type === 'exported') this.#settle(this.#exports, event.id, { name: event.name, bytes: event.bytes });
     if (event.type === 'tokens') {

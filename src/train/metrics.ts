@@ -27,7 +27,7 @@ export const METRICS = [
   { name: 'step_ms', unit: 'ms', chart: 'time', help: 'Milliseconds a step.' },
   { name: 'gpu_bytes', unit: 'bytes', chart: 'memory', help: 'GPU buffers that exist now.' },
   { name: 'gpu_live_bytes', unit: 'bytes', chart: 'memory', help: 'Of these, what is not waiting in a pool to be used again.' },
-  { name: 'js_heap_bytes', unit: 'bytes', chart: 'heap', help: 'JavaScript heap of the worker, where the browser tells.' },
+  { name: 'js_heap_bytes', unit: 'bytes', chart: 'heap', help: 'JavaScript heap of page and worker, where the browser tells; the page measures it.' },
   { name: 'sample/novel', unit: 'share', chart: 'memorized', help: 'Share of the samples that do not stand word for word in the training text.' },
 ] as const satisfies readonly Metric[];
 

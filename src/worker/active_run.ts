@@ -166,10 +166,9 @@ const copyColumns = (columns: Columns): Columns => {
   return copy;
 };
 
-/** What the worker can tell of its memory now. */
+/** What the worker can tell of its memory now (of its heap it cannot: the page does). */
 function measure(): Partial<MetricRow> {
-  const row: Partial<MetricRow> = {}, memory: unknown = 'memory' in performance ? performance.memory : null;
+  const row: Partial<MetricRow> = {};
   if (onWebGpu()) { const m = gpuMemory(); row.gpu_bytes = m.allocated; row.gpu_live_bytes = m.live; }
-  if (typeof memory === 'object' && memory !== null && 'usedJSHeapSize' in memory && typeof memory.usedJSHeapSize === 'number') row.js_heap_bytes = memory.usedJSHeapSize;
   return row;
 }
