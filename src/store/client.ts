@@ -59,9 +59,9 @@ export class Client {
   readonly #tokenized = new Map<number, Waiter<TokenizedText>>();
   readonly #tokenizedText = new Map<number, string>();
   readonly #listeners = new Set<(event: Event) => void>();
-  readonly #watch = new WorkerWatch(
   /** The worker cannot tell its heap; the page can, for both. */
   readonly #heap = new HeapWatch((bytes) => this.stores.table.append({ step: Float64Array.of(this.stores.run.getState().step), js_heap_bytes: Float64Array.of(bytes) }));
+  readonly #watch = new WorkerWatch(
     (id) => this.#port?.send({ type: 'ping', id }),
     (silent) => this.stores.run.setState({ connection: silent ? 'silent' : 'alive' }),
   );
