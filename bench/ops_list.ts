@@ -54,7 +54,12 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
   const saved = { qkv: f(N, W), y: f(N, D), lse: constant(8, B, H, T), dy: f(N, D) };
   const moments = { norm: constant(2), scalars: constant(0.5, 4) };
   return {
-    matmul: [product('nn', N, W, D), product('nn', N, D, F), product('nt', N, V, D), product('nt', N, D, W), product('nt', N, F, D), product('tn', D, W, N), product('tn', F, D, N), product('tn', V, D, N)],
+    // Every product of a step: forward, then gradients of inputs, then of weights; the head last.
+    matmul: [
+      product('nn', N, W, D), product('nn', N, D, D), product('nn', N, F, D), product('nn', N, D, F), product('nt', N, V, D),
+      product('nt', N, D, W), product('nt', N, D, D), product('nt', N, D, F), product('nt', N, F, D), product('nn', N, D, V),
+      product('tn', D, W, N), product('tn', D, D, N), product('tn', D, F, N), product('tn', F, D, N), product('tn', V, D, N),
+    ],
     linear: one({ x: f(N, D), weight: f(D, F) }, 2 * N * D * F),
     linear_bias: one({ x: f(N, D), weight: f(D, W), bias: f(W) }, 2 * N * D * W),
     linear_add: one({ x: f(N, D), weight: f(D, D), residual: f(N, D) }, 2 * N * D * D),

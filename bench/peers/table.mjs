@@ -1,0 +1,31 @@
+/**
+ * `node bench/peers/table.mjs FILE.json ...`: rows of `npm run bench --json`, of pytorch_ladder.py and of the peers in one table, the
+ * time of a step by configuration; then our matrix products beside PyTorch's, where a file has them (`npm run bench:ops --json`).
+ */
+import { readFileSync } from 'node:fs';
+
+const rows = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+if (rows.length === 0) {
+  console.error('Usage: node bench/peers/table.mjs FILE.json ...');
+  process.exit(2);
+}
+const configs = ['T', 'S', 'M'], cell = (value, digits) => (typeof value === 'number' ? value.toFixed(digits) : '-');
+const nameOf = (row) => `${row.peer ?? 'terrarium'} ${row.backend} ${row.mode}`;
+const steps = rows.filter((row) => row.mode !== undefined && row.op === undefined && row.products === undefined);
+
+console.log(`| | ${configs.map((c) => `${c} ms | ${c} MB`).join(' | ')} |\n|---|${configs.map(() => '---:|---:|').join('')}`);
+for (const name of new Set(steps.map(nameOf))) {
+  const of = (config) => steps.findLast((row) => nameOf(row) === name && row.config === config);
+  const cells = configs.flatMap((c) => [of(c)?.error ? 'failed' : cell(of(c)?.ms, 2), of(c)?.gpuBytes ? cell(of(c).gpuBytes / 2 ** 20, 0) : '-']);
+  console.log(`| ${name} | ${cells.join(' | ')} |`);
+}
+for (const what of new Set(rows.map((row) => `${row.browser ?? ''}; ${row.adapter ?? ''}`))) console.log(`\n${what}`);
+
+const ours = rows.filter((row) => row.op === 'matmul');
+for (const config of configs) {
+  const theirs = (mode) => rows.findLast((row) => row.config === config && row.mode === mode)?.products ?? {};
+  const fp32 = theirs('products_fp32'), tf32 = theirs('products_tf32'), shared = ours.filter((row) => row.size === config && fp32[row.title] !== undefined);
+  if (shared.length === 0) continue;
+  console.log(`\n| product of ${config} | ours, ms | PyTorch fp32 | TF32 | fp32 / ours |\n|---|---:|---:|---:|---:|`);
+  for (const { title, ms } of shared) console.log(`| ${title} | ${cell(ms, 4)} | ${cell(fp32[title], 4)} | ${cell(tf32[title], 4)} | ${cell(fp32[title] / ms, 2)} |`);
+}
