@@ -67,7 +67,7 @@ test('a visitor with WebGPU downloads under 500 kB gzipped, corpora aside', asyn
   // A first visit alone: the service worker's copies come later and are not what the visitor waits for.
   await page.addInitScript(() => { Object.defineProperty(navigator, 'serviceWorker', { value: undefined }); });
   const terrarium = new Terrarium(page);
-  await page.goto(site + addressOf({ ...TINY, 'runtime.backend': 'webgpu', 'training.max_iters': 3 }).slice(2));
+  await page.goto(site + addressOf({ ...TINY, 'runtime.backend': 'webgpu', 'training.max_iters': 6 }).slice(2));
   await terrarium.train();
   await terrarium.done();
   await Promise.all(reading);
