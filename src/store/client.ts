@@ -105,7 +105,7 @@ export class Client {
     this.#freshWorker(options.backend ?? record?.config.runtime.backend ?? this.#backend);
     if (this.stores.run.getState().run !== run) this.#clearRun(record?.name ?? '', record?.config ?? null);
     if (record) takeConfig(this.stores.form, record.config, { name: record.name });
-    this.stores.run.setState({ error: null, finished: null, phase: 'preparing', detail: 'Opening the checkpoint', progress: null });
+    this.stores.run.setState({ error: null, finished: null, phase: 'preparing', detail: 'Opening the checkpoint', progress: null, opening: true });
     this.#used = true;
     this.#send({ type: 'resume', run, ...options });
   }
@@ -124,7 +124,10 @@ export class Client {
   step(): void { this.#send({ type: 'step' }); }
   stopRun(): void { this.#send({ type: 'stop' }); }
   save(): void { if (this.#port && this.#used) this.#send({ type: 'save' }); }
-  cancel(): void { this.#send({ type: 'cancel' }); }
+  cancel(): void {
+    this.stores.run.setState({ opening: false });
+    this.#send({ type: 'cancel' });
+  }
   loseDevice(): void { this.#send({ type: 'lose_device' }); }
 
   setLearningRate(learning_rate: number): void {
@@ -241,7 +244,7 @@ export class Client {
     this.stores.samples.setState({ samples: [] });
     this.stores.view.setState({ zoom: null });
     this.stores.run.setState({
-      ...initialRun, device, calibration, notices, data, connection, name, config, phase: 'preparing', detail: 'Reading the text',
+      ...initialRun, device, calibration, notices, data, connection, name, config, phase: 'preparing', detail: 'Reading the text', opening: true,
     });
   }
 

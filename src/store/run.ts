@@ -23,6 +23,8 @@ export interface RunState {
   phase: RunPhase;
   detail: string;
   progress: number | null;
+  /** A run was asked for and does not move yet: what is being prepared is more than the text for the panel. */
+  opening: boolean;
   data: DataSummary | null;
   /** The run in the worker, or null before the first. */
   run: string | null;
@@ -48,7 +50,7 @@ export interface RunState {
 }
 
 export const initialRun: RunState = {
-  connection: 'none', device: null, calibration: null, phase: 'idle', detail: '', progress: null, data: null,
+  connection: 'none', device: null, calibration: null, phase: 'idle', detail: '', progress: null, opening: false, data: null,
   run: null, name: '', config: null, n_params: 0, planned_bytes: 0, step: 0, firstStep: 0, firstLoss: NaN, loss: NaN,
   rate: NaN, tokensPerSecond: NaN, seconds: NaN, tokens: NaN, savedStep: null, finished: null, error: null, notices: [],
   generation: null,
@@ -86,7 +88,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
       ? { generation: { ...state.generation, running: false, reason: event.reason } } : {};
     case 'saved': return event.run === state.run ? { savedStep: event.step } : {};
     case 'notice': return withNotice(state, event.message);
-    case 'error': return { error: event.error };
+    case 'error': return { error: event.error, opening: false };
     case 'finished': return { phase: 'done', detail: '', progress: null, step: event.step, finished: event.reason };
     case 'pong': case 'sample': case 'tokens': case 'exported': case 'runs': case 'history': case 'comparison': return {};
     default: return event satisfies never;
@@ -95,7 +97,9 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
 
 /** A failure stays on the page until something is tried again, not only until the worker is idle. */
 function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>): Partial<RunState> {
-  const next = { phase: event.phase, detail: event.detail, progress: event.progress };
+  // Idle is what a worker says that has read the text for the panel, while the run asked for waits in its queue.
+  const opening = state.opening && ['idle', 'preparing', 'compiling'].includes(event.phase);
+  const next = { phase: event.phase, detail: event.detail, progress: event.progress, opening };
   const tryingAgain = ['preparing', 'compiling', 'training', 'recovering'].includes(event.phase);
   return state.error && tryingAgain ? { ...next, error: null } : next;
 }

@@ -19,10 +19,12 @@ export function useActs(): Acts {
 
 function actsOf(client: Client): Acts {
   const phase = () => client.stores.run.getState().phase;
+  /** The worker reads the text for the panel; a run asked for now comes next. */
+  const isReadingText = () => phase() === 'preparing' && !client.stores.run.getState().opening;
   const train = (): void => {
     goTo({ at: 'room' });
     if (phase() === 'paused') client.train();
-    else if (!isActive(phase())) client.start();
+    else if (!isActive(phase()) || isReadingText()) client.start();
   };
   return {
     train,

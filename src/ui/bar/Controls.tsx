@@ -9,7 +9,8 @@ export function Controls() {
   const acts = useActs();
   const phase = useRun((state) => state.phase);
   const trainable = useTrainable();
-  const preparing = phase === 'preparing' || phase === 'compiling';
+  // Reading the text for the panel keeps nobody from training: the button must not change under the pointer.
+  const preparing = useRun((state) => state.opening) && !isMoving(phase) && phase !== 'paused';
   const held = phase === 'paused' || isMoving(phase);
   return (
     <div className="controls" role="group" aria-label="Training">
