@@ -105,6 +105,8 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
     cross_entropy_grad: one({ logits: f(N, V), targets: ids(N, V).ids, lse: constant(10, N), dloss: constant(1 / N, N) }),
     step_sums: one({ weights: constant(1 / N, N), loss: f(N), correct: constant(1, N) }),
     grad_norm: one({ x: f(P) }),
+    sum_of_squares: one({ x: f(P) }),
+    step_results: one({ parts: f(256), sums: f(2) }),
     adam_update: one({ parameter: f(P), gradient: f(P), exp_avg: f(P), exp_avg_sq: constant(0.1, P), ...moments }),
     sgd_update: one({ parameter: f(P), gradient: f(P), momentum_buffer: f(P), ...moments }),
   };

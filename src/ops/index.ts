@@ -30,4 +30,5 @@ export * from './take_rows/take_rows.ts';
 export * from './optimizer_update/adam_update.ts';
 export * from './optimizer_update/grad_norm.ts';
 export * from './optimizer_update/sgd_update.ts';
+export * from './optimizer_update/step_results.ts';
 export { clipFactor, scalarAt, type ScalarName, SCALARS, type UpdateAttrs } from './optimizer_update/update.ts';

@@ -4,9 +4,9 @@
  * one chunk a Store and one rule, the whole update is one dispatch. Stores that the binding limit cuts elsewhere only
  * make for more ranges. Muon's matrices have no kernel; they are run in tfjs ops (plain.ts).
  */
-import { add, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
-import { adam_update, grad_norm, run, sgd_update, type UpdateAttrs } from '../ops/index.ts';
+import { adam_update, grad_norm, run, sgd_update, step_results, sum_of_squares, type UpdateAttrs } from '../ops/index.ts';
 import { chainOf, maxNorm, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
 import { stateOf, type UpdateStores } from './stores.ts';
 
@@ -76,6 +76,16 @@ function stepBetween(store: Layout | undefined, a: string, b: string): number | 
 export function flatNorm(gradients: Store): Tensor {
   const norms = gradients.chunks.map(({ tensor }) => run(grad_norm, { x: tensor }, {}).norm), [only] = norms;
   return norms.length === 1 && only ? only : tidy(() => sqrt(norms.map((n) => square(n)).reduce((a, b) => add(a, b))));
+}
+
+/**
+ * The same beside the sums of a step: results [sums..., norm], and the sums zeroed in place. One dispatch a chunk and one
+ * more (and one to join the chunks' parts, where there are several).
+ */
+export function flatResults(gradients: Store, sums: Tensor): { norm: Tensor; results: Tensor } {
+  const parts = gradients.chunks.map(({ tensor }) => run(sum_of_squares, { x: tensor }, {}).parts), [only] = parts;
+  const { norm, results } = run(step_results, { parts: parts.length === 1 && only ? only : concat(parts), sums }, {});
+  return { norm, results };
 }
 
 /** Moves what has a kernel, and zeroes its gradients. Returns the parameters that have none. */

@@ -130,6 +130,27 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
   });
 });
 
+describe.each(['cpu', 'webgl', 'webgpu'] as const)('the end of a step on %s', (backend) => {
+  it('gives the sums and the norm in one tensor, and starts the sums anew', async () => {
+    await startBackend(backend);
+    const before = tensorCount(), specs = PARAMETERS.map((p) => ({ name: p.name, shape: p.shape })), parameters = new Store('parameters', specs), gradients = new Store('gradients', specs);
+    const sums = new Store('sums', [{ name: 'sums', shape: [2] }]), t = trainingOf({}), optimizer = createOptimizer(t, PARAMETERS);
+    PARAMETERS.forEach((p, i) => { parameters.write(p.name, startOf(p, i)); gradients.write(p.name, gradientOf(p, i, 0)); });
+    sums.write('sums', Float32Array.of(3, 0.25));
+    optimizer.prepare(0, rateAt(t, 0));
+    const program = await compileProgram('update', () => optimizer.finishStep(parameters, gradients, sums)), [norm = NaN] = expected(t).norms;
+    submit([program]);
+    const [results] = await readback([program.outputs.results]);
+    expectClose(results ?? [], [3, 0.25, norm], { atol: 0, rtol: 1e-5 }, 'results');
+    expect([...(await sums.read()).get('sums') ?? []]).toEqual([0, 0]);
+    // A dispatch for the squares, one for their root and the sums, one for all else.
+    expect(program.dispatches).toBe(backend === 'webgpu' ? 3 : null);
+    program.dispose();
+    for (const d of [parameters, gradients, sums, optimizer]) d.dispose();
+    expect(tensorCount()).toBe(before);
+  });
+});
+
 describe('on WebGPU', () => {
   it('replayed and op by op are equal bit for bit', async () => {
     await startBackend('webgpu');

@@ -1,13 +1,13 @@
 /** An optimizer: a chain, the state that it keeps, and one update as a function over Stores. */
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { concat, reshape, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { fillInPlace, Store, type Values } from '../backend/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 import { kernelsInUse } from '../ops/index.ts';
 import { describeOptimizer, MOMENTS, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
-import { flatNorm, updateFused } from './fused.ts';
+import { flatNorm, flatResults, updateFused } from './fused.ts';
 import { globalNorm, updatePlainly, zeroGradients } from './plain.ts';
 import { scalarStore, writeScalars } from './scalars.ts';
-import type { UpdateStores } from './stores.ts';
+import { assign, type UpdateStores } from './stores.ts';
 
 /** What an optimizer remembers, to be read and written as one Store would be: `exp_avg.NAME` and so on, for each parameter NAME. */
 export interface OptimizerState {
@@ -27,6 +27,11 @@ export interface Optimizer {
    * add to them. Called inside a program. Returns the norm of all gradients before clipping, a scalar.
    */
   update(parameters: Store, gradients: Store): { grad_norm: Tensor };
+  /**
+   * The same at the end of a step whose sums [n] (loss, accuracy) a Store of that name holds: results [n + 1], the sums
+   * and then the norm of all gradients; the sums are zeroed for the next step.
+   */
+  finishStep(parameters: Store, gradients: Store, sums: Store): { results: Tensor };
   dispose(): void;
 }
 
@@ -42,6 +47,7 @@ export function createOptimizer(training: TrainingConfig, parameters: readonly O
     chain, state: joined(stores),
     prepare: (step, learning_rate) => writeScalars(scalars, training, step, learning_rate),
     update: (weights, gradients) => ({ grad_norm: update(chain, parameters, { parameters: weights, gradients, state, scalars }) }),
+    finishStep: (weights, gradients, sums) => ({ results: updateAndResults(chain, parameters, { parameters: weights, gradients, state, scalars }, sums) }),
     dispose: () => { for (const s of [...stores, scalars]) s.dispose(); },
   };
 }
@@ -60,14 +66,33 @@ function joined(stores: readonly Store[]): OptimizerState {
 }
 
 function update(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores): Tensor {
-  if (!kernelsInUse()) {
-    const norm = globalNorm(parameters, s.gradients);
-    updatePlainly(chain, parameters, s, norm);
-    zeroGradients(s.gradients);
-    return norm;
+  if (!kernelsInUse()) return plainUpdate(chain, parameters, s);
+  const norm = flatNorm(s.gradients);
+  fusedUpdate(chain, parameters, s, norm);
+  return norm;
+}
+
+function updateAndResults(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, sums: Store): Tensor {
+  const of = sums.get('sums');
+  if (kernelsInUse()) {
+    const { norm, results } = flatResults(s.gradients, of);
+    fusedUpdate(chain, parameters, s, norm);
+    return results;
   }
-  const norm = flatNorm(s.gradients), rest = updateFused(chain, parameters, s, norm);
+  const results = concat([of, reshape(plainUpdate(chain, parameters, s), [1])]);
+  assign(sums, 'sums', zerosLike(of));
+  return results;
+}
+
+function plainUpdate(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores): Tensor {
+  const norm = globalNorm(parameters, s.gradients);
+  updatePlainly(chain, parameters, s, norm);
+  zeroGradients(s.gradients);
+  return norm;
+}
+
+function fusedUpdate(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor): void {
+  const rest = updateFused(chain, parameters, s, norm);
   updatePlainly(chain, rest, s, norm);
   for (const p of rest) fillInPlace(s.gradients.get(p.name), 0);
-  return norm;
 }

@@ -3,8 +3,8 @@
  * On WebGPU a step is one submit (micro-step and update together when nothing is accumulated) and its results come back
  * late through a ring.
  */
-import { concat, reshape, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
-import { compileProgram, fillInPlace, gpuMemory, onWebGpu, type Program, readback, Ring, Store, submit, type Values } from '../backend/index.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, gpuMemory, onWebGpu, type Program, readback, Ring, Store, submit, type Values } from '../backend/index.ts';
 import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
 import {
@@ -55,11 +55,7 @@ export class Trainer {
     compiling('the training step', 0);
     const microStep = await trainingMicroStep(stores);
     compiling('the update', 0.5);
-    const update = await compileProgram('update', () => {
-      const { grad_norm } = optimizer.update(weights, gradients.store), results = concat([stores.sums.get('sums'), reshape(grad_norm, [1])]);
-      clear(stores.sums, 'sums');
-      return { results };
-    });
+    const update = await compileProgram('update', () => optimizer.finishStep(weights, gradients.store, stores.sums));
     compiling('the evaluation', 0.8);
     const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, await evaluation(stores));
     trainer.step = from?.step ?? 0;
@@ -146,9 +142,4 @@ export class Trainer {
     const { weights, gradients, inputs, sums, rotary } = this.stores;
     for (const s of [weights, gradients.store, inputs, sums, ...(rotary ? [rotary] : [])]) s.dispose();
   }
-}
-
-function clear(store: Store, name: string): void {
-  if (onWebGpu()) fillInPlace(store.get(name), 0);
-  else store.replace(name, zerosLike(store.get(name)));
 }

@@ -17,6 +17,9 @@ export interface NormAttrs { eps: number }
 const SHAPES: readonly { name: string; n: number; d: number; mean: number; atol?: number }[] = [
   { name: '37x96', n: 37, d: 96, mean: 0 },
   { name: 'one row', n: 1, d: 7, mean: 0.5 },
+  // Widths that take half a workgroup and a whole one, with odd ends.
+  { name: '5x516', n: 5, d: 516, mean: 0 },
+  { name: '2x1030', n: 2, d: 1030, mean: 0 },
   // Numbers near 100 carry 8e-6 in float32, and so does their mean; the rows' spread is 1.
   { name: 'far from zero', n: 5, d: 33, mean: 100, atol: 1e-4 },
 ];

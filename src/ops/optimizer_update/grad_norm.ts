@@ -9,10 +9,18 @@ import { WORKGROUP } from './update.ts';
 /** Workgroups of the first dispatch at most; the second sums what they leave in one. */
 const MAX_PARTS = 256;
 
-function kernel({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
-  const parts = Math.max(1, Math.min(MAX_PARTS, Math.ceil(x.size / WORKGROUP))), sums = output([parts]), norm = output([]);
+export const partsOf = (n: number): number => Math.max(1, Math.min(MAX_PARTS, Math.ceil(n / WORKGROUP)));
+
+/** The first dispatch alone: sums of squares. */
+export function squaresKernel(x: Tensor): Tensor {
+  const parts = partsOf(x.size), sums = output([parts]);
   dispatch({ name: 'grad_norm', code, writes: [sums], reads: [x], params: [['u32', x.size], ['u32', 0]], workgroups: [parts, 1, 1] });
-  dispatch({ name: 'grad_norm', code, writes: [norm], reads: [sums], params: [['u32', parts], ['u32', 1]], workgroups: [1, 1, 1] });
+  return sums;
+}
+
+function kernel({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
+  const sums = squaresKernel(x), norm = output([]);
+  dispatch({ name: 'grad_norm', code, writes: [norm], reads: [sums], params: [['u32', sums.size], ['u32', 1]], workgroups: [1, 1, 1] });
   sums.dispose();
   return { norm };
 }

@@ -7,9 +7,10 @@ import { type CaseRandom, defineOp, type GradientContext, type Hosts, type OpCas
 import { required } from '../gradient.ts';
 import type { NormAttrs } from '../layer_norm/layer_norm.ts';
 import { normGradKernel } from '../layer_norm/grad_kernel.ts';
+import { rmsNormKernel } from '../layer_norm/kernels.ts';
 import { gradColumns, gradX, normalised, rowStatistics } from '../layer_norm/oracle.ts';
 import * as reference from '../layer_norm/reference.ts';
-import { gradXKernel, rmsNormKernel } from './kernels.ts';
+import { gradXKernel } from './kernels.ts';
 
 const SHAPES = [[37, 96], [1, 7], [130, 5]] as const;
 const backwardInputs = (r: CaseRandom, n: number, d: number): Hosts<'x' | 'weight' | 'rstd' | 'dy'> => {
