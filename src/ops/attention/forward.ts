@@ -10,7 +10,8 @@ import type { AttentionAttrs, Dropout } from './attrs.ts';
 import { accumulate, declare, elementOf, loader, params, product, shared, stage, storer, storeRows, TILE, unroll, chunksOf } from './tiles.ts';
 
 export function forwardCode(head_dim: number, drop: boolean): string {
-  const E = elementOf(head_dim);
+  // One chunk of queries stays in A for the whole walk; several take turns there.
+  const E = elementOf(head_dim), once = chunksOf(head_dim) === 1, queries = (chunk: string): string => stage('A', 'qkv', 'i0', 'width()', 'q0', chunk);
   return `
 @group(0) @binding(0) var<storage, read_write> y: array<${E}>;
 @group(0) @binding(1) var<storage, read_write> lse: array<f32>;
@@ -31,8 +32,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   var top = vec4f(LOWEST); var total = vec4f();
   ${declare('y', head_dim)}
   let first = select(0u, max(i0 + 1u, p.window) - p.window, p.window > 0u) / 32u * 32u;
+  ${once ? queries('0u') : ''}
   for (var j0 = first; j0 < min(i0 + 32u, p.T); j0 += 32u) {
-    ${product('s', head_dim, (c) => stage('A', 'qkv', 'i0', 'width()', 'q0', c), (c) => stage('B', 'qkv', 'j0', 'width()', 'k0', c))}
+    ${product('s', head_dim, (c) => (once ? '' : queries(c)), (c) => stage('B', 'qkv', 'j0', 'width()', 'k0', c))}
     ${unroll(4, (j) => `s${j} = select(vec4f(LOWEST), s${j} * p.scale, visible4(i, j0 + tx + ${8 * j}u));`)}
     red[tx][ty] = max(max(s0, s1), max(s2, s3));
     workgroupBarrier();
