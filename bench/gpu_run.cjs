@@ -4,7 +4,7 @@
  *     bash /tmp/gpu/remote.sh node bench/gpu_run.cjs OUTDIR SECONDS QUERY...
  *
  * Each QUERY is one page (see bench_page.ts), for example 'config=T,S,M&backend=webgpu&profile=1'. Rows go to
- * OUTDIR/bench.json as they come, the tables to standard output and OUTDIR/bench.txt.
+ * OUTDIR/bench.json as they come, the tables to standard output and OUTDIR/bench.txt. BENCH_DIST serves another folder (dist-peers).
  */
 const { execFileSync } = require('child_process'), { mkdirSync, writeFileSync } = require('fs'), { dirname, join } = require('path');
 
@@ -24,7 +24,7 @@ if (!out || !(Number(seconds) > 0) || queries.length === 0) {
   const args = lines.flatMap((line) => line.split(/ (?=--)/));
   mkdirSync(out, { recursive: true });
   const rows = await drive({
-    launch: () => chromium.launch({ executablePath, args, env: process.env }), folder: join(dirname(require.main.filename), '../dist-bench'), queries, seconds: Number(seconds),
+    launch: () => chromium.launch({ executablePath, args, env: process.env }), folder: process.env.BENCH_DIST ?? join(dirname(require.main.filename), '../dist-bench'), queries, seconds: Number(seconds),
     log: (line) => console.log(line), partial: (all) => writeFileSync(join(out, 'bench.json'), JSON.stringify(all, null, 1)),
   });
   const text = tables(rows);
