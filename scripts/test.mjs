@@ -18,7 +18,7 @@ const SUITES = [
   { name: 'lint', commands: [['eslint', '.'], ['depcruise', 'src', '--config', '.dependency-cruiser.cjs']], minutes: 5 },
   { name: 'types', commands: [['tsc', '--noEmit']], minutes: 5 },
   { name: 'unit', commands: [vitest('node')], counts: true, minutes: 8 },
-  { name: 'build', commands: [['vite', 'build']], minutes: 5 },
+  { name: 'build', commands: [['vite', 'build'], ['vite', 'build', '--config', 'bench/vite.config.ts']], minutes: 5 },
   { name: 'browser', commands: [vitest('browser')], counts: true, browser: true, minutes: 12 },
   { name: 'journeys', commands: [['playwright', 'test']], counts: true, browser: true, minutes: 12 },
 ];
