@@ -52,7 +52,8 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
   });
   const attend = 4 * B * H * T * T * hd, rng = int([4], (i) => [1337, 3, 0, 0][i] ?? 0), positions = int([N], (i) => i % T);
   const saved = { qkv: f(N, W), y: f(N, D), lse: constant(8, B, H, T), dy: f(N, D) };
-  const moments = { norm: constant(2), scalars: constant(0.5, 4) };
+  const mlp = { x: f(N, D), fc_weight: f(D, F), proj_weight: f(F, D) }, biases = { fc_bias: f(F), proj_bias: f(D) };
+  const places = ids(N, T), moments = { norm: constant(2), scalars: constant(0.5, 4) };
   return {
     // Every product of a step: forward, then gradients of inputs, then of weights; the head last.
     matmul: [
@@ -84,22 +85,20 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
     qk_norm_grad_input: one({ qkv: f(N, W), q_weight: f(hd), k_weight: f(hd), dy: f(N, W) }),
     qk_norm_grad_weight: one({ qkv: f(N, W), dy: f(N, W) }),
     rope: one({ qkv: f(N, W), positions, table: f(T, hd) }),
-    bias_gelu: one({ x: f(N, F), bias: f(F) }),
-    bias_gelu_grad: one({ x: f(N, F), bias: f(F), dy: f(N, F) }),
-    gelu: one({ x: f(N, F) }),
-    gelu_grad: one({ x: f(N, F), dy: f(N, F) }),
-    bias_relu2: one({ x: f(N, F), bias: f(F) }),
-    bias_relu2_grad: one({ x: f(N, F), bias: f(F), dy: f(N, F) }),
-    relu2: one({ x: f(N, F) }),
-    relu2_grad: one({ x: f(N, F), dy: f(N, F) }),
+    mlp: one(mlp, 4 * N * D * F),
+    mlp_bias: one({ ...mlp, ...biases }, 4 * N * D * F),
+    mlp_add: one({ ...mlp, residual: f(N, D) }, 4 * N * D * F),
+    mlp_bias_add: one({ ...mlp, ...biases, residual: f(N, D) }, 4 * N * D * F),
+    mlp_hidden_grad: one({ dy: f(N, D), weight: f(F, D), before: f(N, F) }, 2 * N * D * F),
     swiglu: one({ gate_up: f(N, 2 * F) }),
     swiglu_grad: one({ gate_up: f(N, 2 * F), dy: f(N, F) }),
     relu2_glu: one({ gate_up: f(N, 2 * F) }),
     relu2_glu_grad: one({ gate_up: f(N, 2 * F), dy: f(N, F) }),
     add: one({ a: f(N, D), b: f(N, D) }),
-    column_sum: one({ x: f(N, W) }),
     dropout: one({ x: f(N, D), rng }),
+    dropout_add: one({ x: f(N, D), rng, residual: f(N, D) }),
     embedding: one({ weight: f(V, D), ...ids(N, V) }),
+    position_embedding: one({ weight: f(V, D), ...ids(N, V), position_weight: f(T, D), positions: places.ids, positions_sorted: places.sorted, positions_starts: places.starts }),
     embedding_grad: one({ dy: f(N, D), ...ids(N, V) }),
     cross_entropy: one({ logits: f(N, V), targets: ids(N, V).ids }),
     cross_entropy_grad: one({ logits: f(N, V), targets: ids(N, V).ids, lse: constant(10, N), dloss: constant(1 / N, N) }),

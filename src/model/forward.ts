@@ -11,8 +11,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
-  add, attention, attentionDropout, biasGelu, biasRelu2, dropout, embedding, gelu, layerNorm, layerNormNoBias, linear, linearAdd, linearBias, linearBiasAdd, matmul, qkNorm, relu2, relu2Glu,
-  rmsNorm, rope, swiglu,
+  attention, attentionDropout, dropout, dropoutAdd, embedding, layerNorm, layerNormNoBias, linear, linearAdd, linearBias, linearBiasAdd, matmul, mlp, mlpAdd,
+  type MlpAttrs, mlpBias, mlpBiasAdd, positionEmbedding, qkNorm, relu2Glu, rmsNorm, rope, swiglu,
 } from '../ops/index.ts';
 import type { Tape } from './tape.ts';
 
@@ -48,12 +48,11 @@ const siteOf = (layer: number, place: 1 | 2 | 3): number => 3 * layer + place;
 
 /** Token (and, in GPT-2, position) embedding: [tokens, n_embd]. */
 export function embedTokens(f: Forward): Tensor {
-  const { tape, inputs, weights } = f, of = (which: 'ids' | 'positions') =>
-    ({ ids: inputs.get(which), sorted: inputs.get(`${which}_sorted`), starts: inputs.get(`${which}_starts`) });
-  const tokens = tape.apply(embedding, { weight: weights.get(embeddingName(f.model)), ...of('ids') }, {}).y;
-  if (!isGpt2(f.model)) return drop(f, tokens, SITE.embedding);
-  const places = tape.apply(embedding, { weight: weights.get('transformer.wpe.weight'), ...of('positions') }, {}).y;
-  return drop(f, tape.apply(add, { a: tokens, b: places }, {}).sum, SITE.embedding);
+  const { tape, inputs, weights } = f, weight = weights.get(embeddingName(f.model));
+  const ids = { ids: inputs.get('ids'), sorted: inputs.get('ids_sorted'), starts: inputs.get('ids_starts') };
+  if (!isGpt2(f.model)) return drop(f, tape.apply(embedding, { weight, ...ids }, {}).y, SITE.embedding);
+  const places = { position_weight: weights.get('transformer.wpe.weight'), positions: inputs.get('positions'), positions_sorted: inputs.get('positions_sorted'), positions_starts: inputs.get('positions_starts') };
+  return drop(f, tape.apply(positionEmbedding, { weight, ...ids, ...places }, {}).y, SITE.embedding);
 }
 
 /** One transformer block: x + attention(norm(x)), then x + mlp(norm(x)). */
@@ -89,10 +88,17 @@ export function mlpBranch(f: Forward, layer: number, x: Tensor, residual?: Tenso
     const y = tape.apply(m.activation_function === 'relu2' ? relu2Glu : swiglu, { gate_up }, {}).y;
     return projectBranch(f, `${at}.mlp.down_proj`, y, siteOf(layer, SITE.mlpBranch), residual);
   }
-  const fc = `${at}.mlp.c_fc`, h = tape.apply(linear, { x: norm(f, `${at}.ln_2`, x), weight: f.weights.get(`${fc}.weight`) }, {}).y;
-  const relu = m.activation_function === 'relu2';
-  const y = m.bias ? tape.apply(relu ? biasRelu2 : biasGelu, { x: h, bias: f.weights.get(`${fc}.bias`) }, {}).y : tape.apply(relu ? relu2 : gelu, { x: h }, {}).y;
-  return projectBranch(f, `${at}.mlp.c_proj`, y, siteOf(layer, SITE.mlpBranch), residual);
+  const site = siteOf(layer, SITE.mlpBranch), h = norm(f, `${at}.ln_2`, x), attrs = { activation: m.activation_function === 'relu2' ? 'relu2' : 'gelu' } as const;
+  if (!residual || dropping(f)) return dropBranch(f, feedForward(f, `${at}.mlp`, h, attrs), site, residual);
+  return feedForward(f, `${at}.mlp`, h, attrs, residual);
+}
+
+/** GPT-2's two projections with the activation between them. */
+function feedForward({ tape, weights, model }: Forward, name: string, x: Tensor, attrs: MlpAttrs, residual?: Tensor): Tensor {
+  const of = (which: string) => weights.get(`${name}.${which}`), matrices = { x, fc_weight: of('c_fc.weight'), proj_weight: of('c_proj.weight') };
+  if (!model.bias) return residual ? tape.apply(mlpAdd, { ...matrices, residual }, attrs).y : tape.apply(mlp, matrices, attrs).y;
+  const all = { ...matrices, fc_bias: of('c_fc.bias'), proj_bias: of('c_proj.bias') };
+  return residual ? tape.apply(mlpBiasAdd, { ...all, residual }, attrs).y : tape.apply(mlpBias, all, attrs).y;
 }
 
 /** Final norm and head: logits [tokens, vocab_size]. */
@@ -127,14 +133,19 @@ function project(f: Forward, name: string, x: Tensor): Tensor {
 
 /** The last projection of a branch, its dropout, and the residual. */
 function projectBranch(f: Forward, name: string, x: Tensor, site: number, residual?: Tensor): Tensor {
-  if (!residual) return drop(f, project(f, name, x), site);
-  if (dropping(f)) return f.tape.apply(add, { a: residual, b: drop(f, project(f, name, x), site) }, {}).sum;
+  if (!residual || dropping(f)) return dropBranch(f, project(f, name, x), site, residual);
   const weight = f.weights.get(`${name}.weight`);
   return hasBias(f.model) ? f.tape.apply(linearBiasAdd, { x, weight, bias: f.weights.get(`${name}.bias`), residual }, {}).y : f.tape.apply(linearAdd, { x, weight, residual }, {}).y;
 }
 
+/** A branch with its dropout, and the residual if there is one. */
+function dropBranch(f: Forward, x: Tensor, site: number, residual?: Tensor): Tensor {
+  if (!residual || !dropping(f)) return drop(f, x, site);
+  return f.tape.apply(dropoutAdd, { x, rng: f.inputs.get('rng'), residual }, dropoutAttrs(f, site)).y;
+}
+
 const dropping = (f: Forward): boolean => f.training && f.model.dropout > 0;
+const dropoutAttrs = (f: Forward, site: number) => ({ site, rate: f.model.dropout, rows_per_sequence: f.block_size });
 function drop(f: Forward, x: Tensor, site: number): Tensor {
-  if (!dropping(f)) return x;
-  return f.tape.apply(dropout, { x, rng: f.inputs.get('rng') }, { site, rate: f.model.dropout, rows_per_sequence: f.block_size }).y;
+  return dropping(f) ? f.tape.apply(dropout, { x, rng: f.inputs.get('rng') }, dropoutAttrs(f, site)).y : x;
 }

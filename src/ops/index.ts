@@ -3,18 +3,17 @@
  * ops, the WGSL kernels and the gradient.
  */
 export * from './define.ts';
-export * from './activation/activation.ts';
 export * from './add/add.ts';
 export * from './attention/attention.ts';
 export * from './attention/attention_dropout.ts';
 export * from './attention/attrs.ts';
 export * from './attention_decode/attention_decode.ts';
 export * from './cache_write/cache_write.ts';
-export * from './column_sum/column_sum.ts';
 export * from './cross_entropy/cross_entropy.ts';
 export * from './dropout/dropout.ts';
 export * from './dropout/mask.ts';
-export * from './embedding/embedding.ts';
+export { embedding, embeddingGrad } from './embedding/embedding.ts';
+export * from './embedding/position_embedding.ts';
 export * from './embedding/segments.ts';
 export * from './glu/glu.ts';
 export * from './heads/layout.ts';
@@ -22,6 +21,8 @@ export * from './layer_norm/layer_norm.ts';
 export * from './linear/linear.ts';
 export * from './linear/linear_grad.ts';
 export * from './matmul/matmul.ts';
+export { mlpHiddenGrad, type MlpAttrs } from './mlp/core.ts';
+export * from './mlp/mlp.ts';
 export * from './qk_norm/qk_norm.ts';
 export * from './rms_norm/rms_norm.ts';
 export * from './rope/rope.ts';

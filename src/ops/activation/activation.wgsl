@@ -1,4 +1,4 @@
-// u = x + bias; value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2).
+// Value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2).
 override ACTIVATION: u32 = 0u;
 const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)
 const GELU_CUBE = 0.044715;

@@ -1,9 +1,8 @@
-/** Sums over rows in two passes, always in the same order: parts of some rows each, then their sum, or its addition to a buffer. */
+/** Second pass of sums over rows (the first is the caller's), always in the same order: parts of some rows each are added, or added to a buffer. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
 import { columnLanes, LANE_COLUMNS } from '../wgsl/index.ts';
-import columnSumCode from './column_sum.wgsl?raw';
 import foldCode from './fold_columns.wgsl?raw';
 
 /** How n rows are cut for the first pass: at least 32 rows a chunk, at most 128 chunks. */
@@ -21,13 +20,4 @@ export function foldColumns(parts: Tensor, into: Tensor | undefined): Tensor {
   });
   parts.dispose();
   return sum;
-}
-
-export function columnSumKernel(x: Tensor, into: Tensor | undefined): Tensor {
-  const [n, d] = dims2(x.shape), { chunks, rows } = chunksOf(n), parts = output([chunks, d]);
-  dispatch({
-    name: 'column_sum', code: columnLanes + columnSumCode, writes: [parts], reads: [x],
-    params: [['u32', n], ['u32', d], ['u32', rows]], workgroups: [Math.ceil(d / LANE_COLUMNS), chunks, 1],
-  });
-  return foldColumns(parts, into);
 }

@@ -7,8 +7,8 @@
  * Backends other than WebGPU have no integer xor and shift: their mask is made in JavaScript from rng, which the caller
  * made there. (On WebGPU the reference serves tests alone.)
  */
-import { mul, tensor } from '@tensorflow/tfjs-core';
-import { type CaseRandom, defineOp, type Hosts, type OpDefinition, run } from '../define.ts';
+import { add, mul, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { type CaseRandom, defineOp, type GradientContext, type Hosts, type HostTensor, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { dropoutKernel } from './kernels.ts';
@@ -23,28 +23,43 @@ function maskOf(rng: ArrayLike<number>, { site, rate, rows_per_sequence }: Dropo
 const inputs = (n: number, d: number, rng: readonly number[]) => (r: CaseRandom): Hosts<'x' | 'rng'> =>
   ({ x: r.normal([n, d], 1, 3), rng: r.values([4], rng, 'int32') });
 
+function oracle(x: HostTensor, rng: HostTensor, attrs: DropoutAttrs, residual?: HostTensor): { y: HostTensor } {
+  const [n, d] = dims2(x.shape), mask = maskOf(rng.data, attrs, n, d), y = zeros([n, d]);
+  for (let i = 0; i < n * d; i++) y.data[i] = at(x, i) * (mask[i] === 0 ? 0 : 1 / (1 - attrs.rate)) + (residual ? at(residual, i) : 0);
+  return { y };
+}
+function reference(x: Tensor, rng: Tensor, attrs: DropoutAttrs): Tensor {
+  const [n, d] = dims2(x.shape);
+  return mul(x, tensor(maskOf(rng.dataSync(), attrs, n, d), [n, d]));
+}
+const gradientTo = { x: (c: GradientContext<'x' | 'rng', DropoutAttrs, 'y'>) => run(dropout, { x: required(c.dy.y), rng: c.inputs.rng }, c.attrs).y };
+const saves = { inputs: ['rng'], outputs: [] } as const;
+
 /** x [N, d], rng [4] int32 -> y [N, d]. */
 export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = defineOp({
   name: 'dropout',
   inputs: ['x', 'rng'],
   outputs: ['y'],
-  oracle: ({ x, rng }, attrs: DropoutAttrs) => {
-    const [n, d] = dims2(x.shape), mask = maskOf(rng.data, attrs, n, d), y = zeros([n, d]);
-    for (let i = 0; i < n * d; i++) y.data[i] = at(x, i) * (mask[i] === 0 ? 0 : 1 / (1 - attrs.rate));
-    return { y };
-  },
-  reference: ({ x, rng }, attrs) => {
-    const [n, d] = dims2(x.shape);
-    return { y: mul(x, tensor(maskOf(rng.dataSync(), attrs, n, d), [n, d])) };
-  },
+  oracle: ({ x, rng }, attrs: DropoutAttrs) => oracle(x, rng, attrs),
+  reference: ({ x, rng }, attrs) => ({ y: reference(x, rng, attrs) }),
   kernel: ({ x, rng }, attrs) => ({ y: dropoutKernel(x, rng, attrs) }),
-  gradient: {
-    saves: { inputs: ['rng'], outputs: [] },
-    from: ['y'],
-    to: { x: (c) => run(dropout, { x: required(c.dy.y), rng: c.inputs.rng }, c.attrs).y },
-  },
+  gradient: { saves, from: ['y'], to: gradientTo },
   cases: [
     { name: '37x96', attrs: { site: 3, rate: 0.2, rows_per_sequence: 8 }, inputs: inputs(37, 96, [1337, 12, 5, 0]) },
     { name: 'large numbers', attrs: { site: 70, rate: 0.5, rows_per_sequence: 4096 }, inputs: inputs(3, 40, [2147483647, 99_999_999, 1_000_000, 0]) },
+  ],
+});
+
+/** x [N, d], rng [4] int32, residual [N, d] -> y [N, d] = residual + dropout(x). */
+export const dropoutAdd: OpDefinition<'x' | 'rng' | 'residual', DropoutAttrs, 'y', 'x' | 'residual'> = defineOp({
+  name: 'dropout_add',
+  inputs: ['x', 'rng', 'residual'],
+  outputs: ['y'],
+  oracle: ({ x, rng, residual }, attrs: DropoutAttrs) => oracle(x, rng, attrs, residual),
+  reference: ({ x, rng, residual }, attrs) => ({ y: add(residual, reference(x, rng, attrs)) }),
+  kernel: ({ x, rng, residual }, attrs) => ({ y: dropoutKernel(x, rng, attrs, residual) }),
+  gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ({ dy }) => required(dy.y) } },
+  cases: [
+    { name: '37x96', attrs: { site: 3, rate: 0.2, rows_per_sequence: 8 }, inputs: (r) => ({ ...inputs(37, 96, [1337, 12, 5, 0])(r), residual: r.normal([37, 96]) }) },
   ],
 });

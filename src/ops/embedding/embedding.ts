@@ -11,7 +11,8 @@ import { embeddingGradKernel, embeddingKernel } from './kernels.ts';
 import { sortSegments } from './segments.ts';
 
 type Ids = 'ids' | 'sorted' | 'starts';
-function idInputs(r: CaseRandom, n: number, size: number, below = size): Hosts<Ids> {
+/** Ids below `below` with their orders, for cases. */
+export function idInputs(r: CaseRandom, n: number, size: number, below = size): Hosts<Ids> {
   const ids = r.ints([n], below), { sorted, starts } = sortSegments(Int32Array.from(ids.data), size);
   return { ids, sorted: r.values([n], [...sorted], 'int32'), starts: r.values([size + 1], [...starts], 'int32') };
 }

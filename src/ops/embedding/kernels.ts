@@ -6,10 +6,12 @@ import { columnLanes, ELEMENTWISE, LANE_COLUMNS } from '../wgsl/index.ts';
 import code from './embedding.wgsl?raw';
 import gradCode from './embedding_grad.wgsl?raw';
 
-export function embeddingKernel(weight: Tensor, ids: Tensor): Tensor {
+/** A row of the table for each id, plus a row of a second table for its position where there is one. */
+export function embeddingKernel(weight: Tensor, ids: Tensor, places?: { weight: Tensor; positions: Tensor }): Tensor {
   const [, d] = dims2(weight.shape), y = output([ids.size, d]);
   dispatch({
-    name: 'embedding', code, writes: [y], reads: [weight, ids], params: [['u32', y.size], ['u32', d]], workgroups: grid(Math.ceil(y.size / ELEMENTWISE)),
+    name: 'embedding', code, constants: { POSITIONS: places ? 1 : 0 }, writes: [y], reads: [weight, ids, places?.weight ?? weight, places?.positions ?? ids],
+    params: [['u32', y.size], ['u32', d]], workgroups: grid(Math.ceil(y.size / ELEMENTWISE)),
   });
   return y;
 }
