@@ -30,8 +30,9 @@ export const keptByModel = (m: ResolvedModel): Activation[] => [{ name: 'final n
 
 /** Live at the peak of one block's backward pass, besides what is kept: gradients of activations. */
 export function transientOfBlock(m: ResolvedModel): Activation[] {
-  const d = m.n_embd, qkv = (m.n_head + 2 * m.n_kv_head) * m.head_dim, gates = m.layout === 'gpt2' ? 1 : 2;
-  const feedForward = m.n_inner * (1 + gates) + d, attention = qkv + 2 * d;
+  const d = m.n_embd, qkv = (m.n_head + 2 * m.n_kv_head) * m.head_dim;
+  // GPT-2's gradient goes through the activation where the product is stored: there is one of them, before it.
+  const feedForward = m.n_inner * (m.layout === 'gpt2' ? 1 : 3) + d, attention = qkv + 2 * d;
   return [
     { name: 'gradient of the residual stream', values: d },
     { name: 'gradients inside the branch', values: Math.max(feedForward, attention) },
