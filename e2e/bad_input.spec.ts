@@ -39,7 +39,7 @@ for (const [what, search, says] of ADDRESSES) {
 /** Texts and tokenizers that cannot be used. */
 const TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
   ['empty', {}, '', /"mine\.txt" has no text in it/],
-  ['too short for the context', {}, 'a few words\n\nand a few more\n\nand that is all', /tokens/],
+  ['too short for the context', {}, 'ab\n\ncd\n\nef', /tokens/],
   ['not UTF-8', {}, Uint8Array.of(0xff, 0xfe, 0x61, 0x00, 0x62, 0x00), /not text in UTF-8/],
   ['too small for the vocabulary', { 'tokenizer.kind': 'bpe', 'tokenizer.vocab_size': 20_000 }, 'the cat sat on the mat\n\n'.repeat(3) + 'the dog ran\n\nthe end of the story', /vocabulary of \d+ tokens at most/],
 ];
