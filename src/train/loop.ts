@@ -2,6 +2,7 @@
  * The training loop, to be read from top to bottom: evaluate, sample, save, step. It does not know which objective it
  * runs, nor who listens.
  */
+import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
 import { MetricBuffer, type MetricRow } from './metrics.ts';
 import type { StepResult, Trainer } from './trainer.ts';
@@ -15,7 +16,9 @@ export interface LoopHooks {
   /** Writes samples and gives the share that is not in the training text, NaN where there was none. */
   sample(): Promise<number>;
   save(): Promise<void>;
-  /** What else to put into a row: memory, heap. */
+  /** The computer slept between two steps, for about so many seconds; they do not count as training. */
+  slept(seconds: number): void;
+  /** What else to put into a row: memory. */
   measure(): Partial<MetricRow>;
 }
 
@@ -33,7 +36,7 @@ export interface LoopState { trainer: Trainer; control: Control; hooks: LoopHook
 /** Runs until a limit is reached or the person stops it. Throws LossExploded, and whatever the device throws. */
 export async function trainLoop(s: LoopState): Promise<FinishReason> {
   const { trainer, control, hooks } = s, { training: t, sampling, runtime } = trainer.config;
-  const clock = new Clock(s);
+  const clock = new Clock(s, (seconds) => hooks.slept(seconds));
   let evaluated = -1, sampled = -1, saved = trainer.step;
   for (;;) {
     const step = trainer.step, reason = limitReached(trainer, s.seconds);
@@ -127,53 +130,3 @@ async function saveNow(s: LoopState, clock: Clock): Promise<void> {
   clock.resume();
   s.hooks.phase('training');
 }
-
-/** Time spent training, in which evaluation, samples, saving and pauses do not count. */
-class Clock {
-  private since = performance.now();
-  private running = true;
-  private lastCollect = performance.now();
-  private lastBreath = performance.now();
-  private busy = 0;
-  constructor(private readonly s: LoopState) {}
-
-  pause(): void {
-    if (!this.running) return;
-    this.tick();
-    this.running = false;
-  }
-
-  /** True if it was paused. */
-  resume(): boolean {
-    if (this.running) return false;
-    this.running = true;
-    this.since = this.lastCollect = this.lastBreath = performance.now();
-    return true;
-  }
-
-  stepped(): void { this.tick(); }
-  flushDue(ms: number): boolean { return performance.now() - this.lastCollect >= ms; }
-  breathDue(): boolean {
-    if (performance.now() - this.lastBreath < 8) return false;
-    this.lastBreath = performance.now();
-    return true;
-  }
-
-  /** Milliseconds of training a step since the last call. */
-  perStep(steps: number): number {
-    this.tick();
-    const ms = this.busy / steps;
-    this.busy = 0;
-    this.lastCollect = this.lastBreath = performance.now();
-    return ms;
-  }
-
-  private tick(): void {
-    if (!this.running) return;
-    const now = performance.now();
-    this.busy += now - this.since;
-    this.s.seconds += (now - this.since) / 1000;
-    this.since = now;
-  }
-}
-

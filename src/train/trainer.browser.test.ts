@@ -81,7 +81,7 @@ describe('the loop on wasm', () => {
     const reason = await trainLoop({
       trainer, control: new Control(), buffer: new MetricBuffer(), seconds: 0, best_val_loss: null,
       hooks: {
-        phase: (p) => phases.add(p), sample: async () => NaN, save: async () => undefined, measure: () => ({}),
+        phase: (p) => phases.add(p), sample: async () => NaN, save: async () => undefined, measure: () => ({}), slept: () => undefined,
         metrics: (b) => { const c = b.flush(); c.step.forEach((step, i) => rows.push({ step, 'train/loss': c['train/loss']?.[i], 'val/loss': c['val/loss']?.[i] })); },
       },
     });

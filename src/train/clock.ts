@@ -1,0 +1,62 @@
+/**
+ * Time spent training, in which evaluation, samples, saving, pauses and a computer's sleep do not count.
+ */
+
+/** A gap between two ticks is sleep if it is longer than this and than LONGEST times the longest gap so far: slow steps are not sleep. */
+const SLEEP_MS = 60_000;
+const LONGEST = 20;
+
+export class Clock {
+  private since: number;
+  private running = true;
+  private lastCollect: number;
+  private lastBreath: number;
+  private busy = 0;
+  private longest = 0;
+
+  /** Adds to `total.seconds`; `now` is in milliseconds and goes on while the computer sleeps, as Date.now does. */
+  constructor(private readonly total: { seconds: number }, private readonly slept: (seconds: number) => void, private readonly now: () => number = Date.now) {
+    this.since = this.lastCollect = this.lastBreath = now();
+  }
+
+  pause(): void {
+    if (!this.running) return;
+    this.tick();
+    this.running = false;
+  }
+
+  /** True if it was paused. */
+  resume(): boolean {
+    if (this.running) return false;
+    this.running = true;
+    this.since = this.lastCollect = this.lastBreath = this.now();
+    return true;
+  }
+
+  stepped(): void { this.tick(); }
+  flushDue(ms: number): boolean { return this.now() - this.lastCollect >= ms; }
+  breathDue(): boolean {
+    if (this.now() - this.lastBreath < 8) return false;
+    this.lastBreath = this.now();
+    return true;
+  }
+
+  /** Milliseconds of training a step since the last call. */
+  perStep(steps: number): number {
+    this.tick();
+    const ms = this.busy / steps;
+    this.busy = 0;
+    this.lastCollect = this.lastBreath = this.now();
+    return ms;
+  }
+
+  private tick(): void {
+    if (!this.running) return;
+    const now = this.now(), gap = now - this.since;
+    this.since = now;
+    if (gap > SLEEP_MS && gap > LONGEST * this.longest && this.longest > 0) { this.slept(gap / 1000); return; }
+    this.longest = Math.max(this.longest, gap);
+    this.busy += gap;
+    this.total.seconds += gap / 1000;
+  }
+}
