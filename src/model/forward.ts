@@ -7,7 +7,7 @@
  * Activations are [tokens, features], tokens = batch_size x block_size, row-major by sequence. GPT-2: Radford et al. 2019;
  * Llama: Touvron et al. 2023; QK-norm as in Qwen3.
  */
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
@@ -30,7 +30,7 @@ export interface Forward {
   training: boolean;
   /** How tokens attend, where it is not the plain causal attention of training (KV cache). */
   attend?: (f: Forward, layer: number, qkv: Tensor) => Tensor;
-  /** Tensors kept for viewing, by name. */
+  /** Where to put tensors that are kept for viewing: `hidden.LAYER` [tokens, n_embd], the residual stream after each block. */
   taps?: Record<string, Tensor>;
 }
 
@@ -115,7 +115,8 @@ export function hiddenStates(f: Forward, checkpointing = false): Tensor {
     const y = checkpointing ? f.tape.checkpoint(x, (tape, input) => block({ ...f, tape }, layer, input)) : block(f, layer, x);
     f.tape.release(x);
     x = y;
-    if (f.taps) f.taps[`hidden.${layer}`] = x;
+    // A handle of its own: the walk frees x after its last use.
+    if (f.taps) f.taps[`hidden.${layer}`] = clone(x);
   }
   return x;
 }

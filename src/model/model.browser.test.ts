@@ -116,4 +116,17 @@ describe('the training micro-step', () => {
     // Each branch draws its mask in a dispatch of its own, forward (which adds the residual) and backward.
     expect(await perBlock({ dropout: 0.1 })).toBe(25);
   });
+
+  it.each(['wasm', 'webgpu'] as const)('keeps the residual stream for viewing where it is tapped, on %s', async (backend) => {
+    await startBackend(backend);
+    const s = build({ ...tiny, n_layer: 2 }), program = await evaluation(s, true);
+    writeBatch(s.inputs, s.model, batch(), 1, 0);
+    submit([program]);
+    const [plain, first, second] = await readback(['token_loss', 'hidden.0', 'hidden.1'].map((name) => program.outputs[name]).filter((t) => t !== undefined));
+    expect([plain?.length, first?.length, second?.length]).toEqual([B * T, B * T * 16, B * T * 16]);
+    expect(first?.every((v) => Number.isFinite(v))).toBe(true);
+    expect(first).not.toEqual(second);
+    program.dispose();
+    disposeAll(s);
+  });
 });

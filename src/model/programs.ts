@@ -47,15 +47,15 @@ export function trainingMicroStep(s: ModelStores): Promise<Program> {
   });
 }
 
-/** Forward alone over the inputs: `sums` [2] (weighted loss, accuracy) and the loss of each token, nats [tokens]. */
-export function evaluation(s: ModelStores): Promise<Program<{ sums: Tensor; token_loss: Tensor }>> {
+/** Forward alone over the inputs: `sums` [2] (weighted loss, accuracy) and the loss of each token, nats [tokens]. `tapped`: with the taps of Forward among the outputs. */
+export function evaluation(s: ModelStores, tapped = false): Promise<Program<{ sums: Tensor; token_loss: Tensor } & Record<string, Tensor>>> {
   return compileProgram('evaluation', () => {
-    const tape = new Tape(noGradients, false), f = forwardOf(s, tape, false);
+    const taps: Record<string, Tensor> = {}, tape = new Tape(noGradients, false), f: Forward = { ...forwardOf(s, tape, false), ...(tapped ? { taps } : {}) };
     const x = hiddenStates(f), logits = tape.segment(() => head(f, x));
     tape.release(x);
     const { loss, correct } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
     tape.release(logits);
-    return { sums: run(stepSums, { weights: s.inputs.get('weights'), loss, correct }, {}).sums, token_loss: loss };
+    return { sums: run(stepSums, { weights: s.inputs.get('weights'), loss, correct }, {}).sums, token_loss: loss, ...taps };
   });
 }
 
