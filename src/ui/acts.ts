@@ -51,7 +51,8 @@ export function errorAction(client: Client, error: PlainError): { label: string;
   switch (error.action) {
     case 'resume': return run ? { label: 'Resume', run: () => client.resume(run) } : null;
     case 'resume_lower_lr': {
-      const lower = (config?.training.learning_rate ?? 1e-3) / 3;
+      // A third of the rate that was too much, which in warm-up or decay is not the recipe's.
+      const used = client.stores.table.get('lr')?.last ?? NaN, lower = (used > 0 ? used : config?.training.learning_rate ?? 1e-3) / 3;
       return run ? { label: `Resume with learning_rate ${lower.toPrecision(2)}`, run: () => client.resume(run, { learning_rate: Number(lower.toPrecision(2)) }) } : null;
     }
     case 'reload': return { label: 'Reload the page', run: () => location.reload() };
