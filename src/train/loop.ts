@@ -31,20 +31,28 @@ export class LossExploded extends Error {
 
 const FLUSH_MS = 100;
 
-export interface LoopState { trainer: Trainer; control: Control; hooks: LoopHooks; buffer: MetricBuffer; seconds: number; best_val_loss: number | null }
+export interface LoopState {
+  trainer: Trainer; control: Control; hooks: LoopHooks; buffer: MetricBuffer; seconds: number; best_val_loss: number | null;
+  /** Training losses of the loop's first step and of the latest that was read. */
+  first_loss?: number; last_loss?: number;
+}
 
 /** Runs until a limit is reached or the person stops it. Throws LossExploded, and whatever the device throws. */
 export async function trainLoop(s: LoopState): Promise<FinishReason> {
   const { trainer, control, hooks } = s, { training: t, sampling, runtime } = trainer.config;
   const clock = new Clock(s, (seconds) => hooks.slept(seconds));
   let evaluated = -1, sampled = -1, saved = trainer.step;
+  s.first_loss = s.last_loss = undefined;
   for (;;) {
     const step = trainer.step, reason = limitReached(trainer, s.seconds);
     if (reason ?? due(step, t.eval_interval)) {
       if (evaluated !== step) { evaluated = step; await evaluateNow(s, clock); }
     }
     if (sampling.sample_interval > 0 && (reason ?? due(step, sampling.sample_interval)) && sampled !== step) { sampled = step; await sampleNow(s, clock); }
-    if (step > saved && runtime.autosave_interval > 0 && due(step, runtime.autosave_interval)) { saved = step; await saveNow(s, clock); }
+    if (step > saved && runtime.autosave_interval > 0 && due(step, runtime.autosave_interval)) {
+      await collect(s, clock);
+      if (!diverging(s)) { saved = step; await saveNow(s, clock); }
+    }
     if (reason) { if (step > saved) await saveNow(s, clock); return reason; }
     const go = await control.gate(async () => {
       await collect(s, clock);
@@ -77,7 +85,9 @@ async function collect(s: LoopState, clock: Clock): Promise<void> {
   if (results.length > 0) {
     const ms = clock.perStep(results.length);
     for (const r of results) s.buffer.add(rowOf(s, r, ms));
+    s.first_loss ??= results[0]?.loss;
     const last = results[results.length - 1];
+    s.last_loss = last?.loss;
     if (last) s.buffer.add({ step: last.step, ...s.hooks.measure() });
     checkLoss(s.trainer, results);
   }
@@ -98,6 +108,9 @@ function checkLoss(trainer: Trainer, results: readonly StepResult[]): void {
   const bad = results.find((r) => !Number.isFinite(r.loss) || !Number.isFinite(r.grad_norm) || r.loss > bound);
   if (bad) throw new LossExploded(bad.step, bad.loss);
 }
+
+/** Worse than chance, and than the loop's first loss, by a nat: on its way to explode, and nothing to write over a good checkpoint. */
+const diverging = ({ trainer, first_loss = 0, last_loss = 0 }: LoopState): boolean => last_loss > Math.max(first_loss, Math.log(trainer.model.vocab_size)) + 1;
 
 async function evaluateNow(s: LoopState, clock: Clock): Promise<void> {
   await collect(s, clock);
