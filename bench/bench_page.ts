@@ -2,7 +2,7 @@
  * The bench page: runs the jobs that its address names, one after another, each in a worker of its own, and gives the rows
  * as the promise `window.result`. With `post=1` it also posts lines to /log and the rows to /result, as they come.
  *
- *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096
+ *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096&checkpointing=1
  *     bench.html?ops=1&config=S,M&only=attention
  */
 import { BACKENDS, type BackendName } from '../src/config/index.ts';
@@ -49,7 +49,7 @@ const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 function jobs(): Job[] {
   const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : ['T', 'S', 'M']);
   if (query.get('ops') === '1') return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
-  const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096) };
+  const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096), checkpointing: query.get('checkpointing') === '1' };
   const modes = list('mode', MODES, ['replay']);
   return chosen.flatMap((config) => list('backend', backends, backends).flatMap((backend) =>
     // Elsewhere there is but one way to run.

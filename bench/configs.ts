@@ -29,11 +29,13 @@ export interface BenchOptions {
   seed: number;
   /** GPU time by kernel, where the device offers timestamp queries. */
   profile: boolean;
+  /** Run each block again in the backward pass instead of keeping its activations. */
+  checkpointing: boolean;
   /** Measure this backend's matrix-product peak, up to products of this size; 0 leaves it out. */
   peak: number;
 }
 
-export function runConfig(name: ConfigName, seed: number): RunConfig {
+export function runConfig(name: ConfigName, seed: number, activation_checkpointing = false): RunConfig {
   const c = CONFIGS[name], config = defaultConfig();
   Object.assign(config.model, {
     layout: 'gpt2', n_layer: c.n_layer, n_head: c.n_head, n_embd: c.n_embd, n_inner: c.n_inner, block_size: c.block_size,
@@ -41,7 +43,7 @@ export function runConfig(name: ConfigName, seed: number): RunConfig {
   });
   Object.assign(config.training, {
     optimizer: 'adamw', learning_rate: 3e-4, min_lr: 3e-4, lr_schedule: 'constant', warmup_iters: 0, batch_size: c.batch_size,
-    gradient_accumulation_steps: 1, grad_clip: 1, weight_decay: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, seed,
+    gradient_accumulation_steps: 1, grad_clip: 1, weight_decay: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, seed, activation_checkpointing,
   });
   return config;
 }

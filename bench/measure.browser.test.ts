@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { setProgramMode } from '../src/backend/index.ts';
 import { allOps } from '../src/ops/index.ts';
-import type { BenchOptions } from './configs.ts';
+import { planRun } from '../src/plan/index.ts';
+import { type BenchOptions, CONFIGS, runConfig } from './configs.ts';
 import { type BenchRow, measure, median } from './measure.ts';
 import { measureOps } from './ops.ts';
 import { opEntries } from './ops_list.ts';
+import { expectClose } from '../src/testing/expect_close.ts';
 
-const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64 };
+const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64, checkpointing: false };
 const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> => measure({ ...options, ...changes }, () => undefined);
 const KEYS = ['config', 'backend', 'mode', 'ms', 'tokensPerSec', 'dispatches', 'submits', 'encodeMs', 'gpuBytes', 'gflops', 'peakShare', 'firstLossMs', 'browser', 'adapter'];
 const finite = (row: BenchRow): boolean => [row.ms, row.meanMs, row.tokensPerSec, row.gflops, row.peakShare, row.firstLossMs, row.hostMs].every((v) => v !== null && Number.isFinite(v) && v > 0);
@@ -31,6 +33,23 @@ describe('the bench', () => {
       expect(replay.profile?.reduce((n, k) => n + k.count, 0)).toBe(replay.dispatches);
       expect(replay.profile?.some((k) => /^matmul n[nt] 32x\d+x\d+/u.test(k.kernel))).toBe(true);
     } else expect(replay.profile).toBeNull();
+  });
+
+  it('gives the losses of the plain reference over 100 steps, the same bits twice, and holds its memory over 600', async () => {
+    const first = await measured({ steps: 600, seconds: 600, peak: 0 }), again = await measured({ steps: 100, seconds: 600, peak: 0 }), plain = await measured({ backend: 'wasm', steps: 100, seconds: 600, peak: 0 });
+    console.log(`${first.steps} steps of ${first.ms.toFixed(1)} ms; losses ${first.losses[0]?.toFixed(4)} to ${first.losses[99]?.toFixed(4)}, plain ${plain.losses[99]?.toFixed(4)}`);
+    expect([first.steps, first.losses.length, plain.losses.length]).toEqual([600, 100, 100]);
+    expect(again.losses).toEqual(first.losses);
+    expectClose(first.losses, plain.losses, { atol: 0, rtol: 1e-4 }, 'losses of 100 steps');
+    expect(first.gpuGrowthBytes).toBeLessThanOrEqual(0);
+  });
+
+  it('runs blocks again in the backward pass: the same losses; of M less than half of the memory', async () => {
+    const kept = await measured({ peak: 0 }), again = await measured({ peak: 0, checkpointing: true });
+    expect(again.losses).toEqual(kept.losses);
+    const planned = (checkpointing: boolean): number => planRun(runConfig('M', 1, checkpointing), { vocab_size: CONFIGS.M.vocab_size }).memory.activations;
+    expect(planned(true)).toBeLessThan(planned(false) / 2);
+    expect(again.dispatches).toBeGreaterThan(kept.dispatches ?? Infinity);
   });
 
   it('measures wasm', async () => {

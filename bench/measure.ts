@@ -2,7 +2,7 @@
 import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, setProgramMode, startBackend, submitStatistics } from '../src/backend/index.ts';
 import { resolveModel } from '../src/config/index.ts';
 import { withReferences } from '../src/ops/index.ts';
-import { flopsPerToken } from '../src/plan/index.ts';
+import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { type BenchOptions, CONFIGS, type Mode, randomTokens, runConfig } from './configs.ts';
 import { measurePeak, type Peak } from './peak.ts';
@@ -27,6 +27,11 @@ export interface BenchRow {
   hostMs: number;
   gpuBytes: number | null;
   gpuPeakBytes: number | null;
+  /** What the buffers grew by between the first group of steps and the last: 0 where memory is flat. */
+  gpuGrowthBytes: number | null;
+  /** Blocks run again in the backward pass; activations and logits as planned, bytes. */
+  checkpointing: boolean;
+  plannedActivationBytes: number;
   gflops: number;
   /** Of the best matrix product measured on this backend. */
   peakShare: number | null;
@@ -51,7 +56,7 @@ const PROFILE_REPEATS = 20;
 export async function measure(o: BenchOptions, log: (line: string) => void): Promise<BenchRow> {
   const begin = performance.now(), errors: string[] = [];
   const device = await startBackend(o.backend, { lost: (reason) => errors.push(`The GPU device was lost: ${reason}.`), error: (message) => errors.push(message) });
-  const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed);
+  const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed, o.checkpointing);
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
   const trainer = await Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
@@ -72,7 +77,7 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
   } finally { setProgramMode('replay'); }
 }
 
-interface Steady { groupMs: number[]; meanMs: number; steps: number; hostMs: number; encodeMs: number; submits: number; dispatches: number | null }
+interface Steady { groupMs: number[]; meanMs: number; steps: number; hostMs: number; encodeMs: number; submits: number; dispatches: number | null; bytesBefore: number }
 
 /**
  * Steps in groups; on WebGPU the results of a group are read while the next one is already submitted, so that the GPU
@@ -82,13 +87,13 @@ async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, 
   const size = onWebGpu() ? GROUP : 1, groups = Math.ceil(o.steps / size) + 1, marks: number[] = [];
   const end = performance.now() + 1000 * o.seconds;
   let waiting: ReturnType<Trainer['drain']> | null = null, before = counters();
-  let hostMs = 0, submits = 0, counted = 0;
+  let hostMs = 0, submits = 0, counted = 0, bytesBefore = 0;
   const arrived = async (results: ReturnType<Trainer['drain']>): Promise<void> => {
     for (const r of await results) if (losses.length < 100) losses.push(r.loss);
     marks.push(performance.now());
   };
   for (let g = 0; g < groups && (g < 3 || performance.now() < end); g++) {
-    if (g === 1) { before = counters(); hostMs = submits = counted = 0; }
+    if (g === 1) { before = counters(); hostMs = submits = counted = 0; bytesBefore = onWebGpu() ? gpuMemory().allocated : 0; }
     for (let i = 0; i < size; i++, counted++) {
       const begin = performance.now(), submitted = queueSubmits();
       take();
@@ -106,6 +111,7 @@ async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, 
   return {
     groupMs, steps, meanMs: ((marks.at(-1) ?? NaN) - (marks[0] ?? NaN)) / steps, hostMs: hostMs / counted, submits: submits / counted,
     encodeMs: (after.encodeMs - before.encodeMs) / counted, dispatches: trainer.dispatchesPerStep ?? (onWebGpu() ? (after.dispatches - before.dispatches) / counted : null),
+    bytesBefore,
   };
 }
 
@@ -116,11 +122,12 @@ interface Parts {
   device: Omit<BackendChoice, 'reason'>; losses: number[]; times: { startMs: number; compileMs: number; firstLossMs: number };
 }
 function row({ o, mode, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
+  const planned = planRun(runConfig(o.config, o.seed, o.checkpointing), { vocab_size: CONFIGS[o.config].vocab_size }).memory;
   const ms = median(steady.groupMs), gflops = flops / ms / 1e6, c = CONFIGS[o.config], webgpu = device.backend === 'webgpu';
   return {
     config: o.config, backend: device.backend, mode, ms, meanMs: steady.meanMs, steps: steady.steps, tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,
     dispatches: steady.dispatches, submits: webgpu ? steady.submits : null, encodeMs: webgpu ? steady.encodeMs : null, hostMs: steady.hostMs,
-    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
+    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
     peakTflops: peak?.tflops ?? null, peakSize: peak?.size ?? null, ...times, losses, profile, browser: navigator.userAgent, adapter: device.adapter, features: device.features,
   };
 }
