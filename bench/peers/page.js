@@ -1,5 +1,5 @@
 /**
- * `bench.html?peer=tfjs|nanogpt|nanogpt_mixed&config=S&seconds=20&heads=4`: a step of a peer at the bench's configurations, on WebGPU.
+ * `bench.html?peer=tfjs|jax|nanogpt|nanogpt_mixed&config=S&seconds=20&heads=4`: a step of a peer at the bench's configurations, on WebGPU.
  * `heads` replaces the number of heads. One configuration a page is fairer: several share tfjs's pool of buffers.
  * Losses are read every 10 steps; `ms` is the median over such groups. Rows come as `window.result`, as the bench's own do.
  */
@@ -7,6 +7,7 @@ import { CONFIGS } from '../configs.ts';
 
 const PEERS = {
   tfjs: () => import('./tfjs.js').then((m) => m.start),
+  jax: () => import('./jax.js').then((m) => m.start),
   nanogpt: () => import('./nanogpt.js').then((m) => (c) => m.start(c, false)),
   nanogpt_mixed: () => import('./nanogpt.js').then((m) => (c) => m.start(c, true)),
 };
