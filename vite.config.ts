@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { CHUNKS, offline, policyInBuildOnly } from './vite/page.ts';
+import { CHUNKS, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
@@ -10,7 +10,7 @@ export default defineConfig({
   cacheDir: '.vite-cache',
   plugins: [react(), policyInBuildOnly(), offline()],
   resolve: { alias: [sotuAlias()] },
-  worker: { format: 'es', rolldownOptions: { output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker } } },
+  worker: { format: 'es', rolldownOptions: { treeshake: TREESHAKE, output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker } } },
   build: { target: 'es2022', rolldownOptions: { output: { entryFileNames: CHUNKS.page, chunkFileNames: CHUNKS.page } } },
   server: { headers: isolation },
   preview: { headers: isolation },

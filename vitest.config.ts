@@ -20,6 +20,8 @@ export default defineConfig({
         // Named beforehand: a package that Vite first meets in the middle of a run makes it reload the page, and the test fails.
         optimizeDeps: {
           include: [...['core', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'].map((p) => `@tensorflow/tfjs-${p}`),
+            '@tensorflow/tfjs-core/dist/base_side_effects.js',
+            ...['backend_webgpu', 'register_all_kernels', 'kernels/Identity', 'kernels/Reshape'].map((m) => `@tensorflow/tfjs-backend-webgpu/dist/${m}.js`),
             '@huggingface/tokenizers', 'fflate', 'unique-names-generator', 'valibot'],
         },
         test: {

@@ -15,6 +15,17 @@ export function policyInBuildOnly(): PluginOption {
 /** Where the build puts the page's parts and the worker's: the service worker precaches by folder. */
 export const CHUNKS = { page: 'assets/page/[name]-[hash].js', worker: 'assets/worker/[name]-[hash].js' };
 
+/**
+ * Modules that register things which nobody here uses (tfjs's optimizers, its ways to save models) may be left out; what tfjs
+ * needs of itself (`base_side_effects`) src/backend/start.ts imports by name. The kernels register where we say so.
+ */
+export const TREESHAKE = {
+  moduleSideEffects: [
+    { test: /tfjs-core\/dist\/(index|io\/.*|optimizers\/.*|register_all_gradients|public\/.*)\.js$/u, sideEffects: false },
+    { test: /tfjs-backend-webgpu\/dist\/(kernels|kernel_utils)\/|tfjs-backend-webgpu\/dist\/(?!flags)\w+_(webgpu|util)\.js$/u, sideEffects: false },
+  ],
+};
+
 /** The page and what the worker starts with are precached; backends, tokenizers and texts are kept once they have been used. */
 export function offline(): PluginOption {
   let outDir = 'dist';

@@ -4,6 +4,7 @@
  */
 import { dispose, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { arenaOf } from './arena.ts';
+import { lacksKernel, loadAllKernels } from './kernels.ts';
 import { planSlots } from './lifetimes.ts';
 import { state, webgpu } from './state.ts';
 import { bindRange, type BufferRange, captureTfjs, flushTfjs, settlePipelines } from './tfjs_private.ts';
@@ -62,6 +63,20 @@ function direct<O extends Outputs>(name: string, fn: () => O): Program<O> {
 }
 
 async function traced<O extends Outputs>(name: string, fn: () => O): Promise<Program<O>> {
+  let t: Traced<O>;
+  try { t = traceNow(name, fn); } catch (error) {
+    if (!lacksKernel(error)) throw error;
+    await loadAllKernels();
+    t = traceNow(name, fn);
+  }
+  const placed = await place(t.trace, Object.values(t.outputs)), { backend } = webgpu();
+  Object.values(t.outputs).forEach((o, i) => { const range = placed.outputs[i]; if (range) bindRange(backend, o.dataId, range); });
+  return replayed(name, t.outputs, t.trace, placed);
+}
+
+interface Traced<O> { trace: Trace; outputs: O }
+
+function traceNow<O extends Outputs>(name: string, fn: () => O): Traced<O> {
   const { backend, device } = webgpu();
   if (state.trace) throw new Error(`The program ${name} is compiled inside another one.`);
   flushTfjs(backend);
@@ -72,11 +87,9 @@ async function traced<O extends Outputs>(name: string, fn: () => O): Promise<Pro
   try {
     tidy(() => { made.outputs = fn(); for (const t of Object.values(made.outputs)) keep(t); });
   } finally { release(); state.trace = null; }
-  const outputs = made.outputs;
+  const { outputs } = made;
   if (!outputs) throw new Error(`The program ${name} returned nothing.`);
-  const placed = await place(trace, Object.values(outputs));
-  Object.values(outputs).forEach((t, i) => { const range = placed.outputs[i]; if (range) bindRange(backend, t.dataId, range); });
-  return replayed(name, outputs, trace, placed);
+  return { trace, outputs };
 }
 
 interface Placed {

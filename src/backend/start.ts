@@ -1,10 +1,14 @@
 /** Starting a backend, by trying it: adapter, device, and a small gradient that must come out right. */
-import { backend as currentBackend, env, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { backend as currentBackend, env, findBackendFactory, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { BackendName } from '../config/index.ts';
+import { dispatch, output } from './dispatch.ts';
+import { loadAllKernels, loadFewKernels } from './kernels.ts';
 import { countBuffers } from './memory.ts';
-import { state } from './state.ts';
+import { onWebGpu, state } from './state.ts';
+import { readback } from './storage.ts';
 import { assertPrivateMembers, countTfjsRuns } from './tfjs_private.ts';
+import '@tensorflow/tfjs-core/dist/base_side_effects.js';
 
 /** What was started and why. Limits in bytes. */
 export interface BackendChoice {
@@ -26,7 +30,7 @@ export async function tryBackends(wanted: BackendName | 'auto', events: DeviceEv
   const refused: string[] = [];
   for (const name of wanted === 'auto' ? ORDER : [wanted]) {
     try {
-      const started = await startBackend(name, events);
+      const started = await startBackend(name, events, 'few');
       const why = refused.length > 0 ? `${refused.join(' ')} So ${TITLE[name]} is used.` : wanted === 'auto' ? `${TITLE[name]} is the fastest that this browser offers, and its gradient check passed.` : `${TITLE[name]} was asked for, and its gradient check passed.`;
       return { ...started, reason: why };
     } catch (error) {
@@ -36,21 +40,28 @@ export async function tryBackends(wanted: BackendName | 'auto', events: DeviceEv
   throw new Error(refused.join(' '));
 }
 
-/** Starts one backend. One a worker: a second start is for tests. */
-export async function startBackend(name: BackendName, events: DeviceEvents = { lost: () => undefined, error: () => undefined }): Promise<Omit<BackendChoice, 'reason'>> {
+/**
+ * Starts one backend. One a worker: a second start is for tests. `kernels`, on WebGPU: all of tfjs's, or the few that
+ * programs of our own kernels need, which is what a visitor downloads; a program that needs more fetches the others.
+ */
+export async function startBackend(name: BackendName, events: DeviceEvents = { lost: () => undefined, error: () => undefined }, kernels: 'all' | 'few' = 'all'): Promise<Omit<BackendChoice, 'reason'>> {
   state.webgpu = null;
   state.device = null;
-  const started = await start(name, events);
+  const started = await start(name, events, kernels);
   const error = await gradientError();
   // Some phones' GPUs give zero gradients; half-precision WebGL stays within this bound.
   if (!(error < 1e-2)) throw new Error(`${TITLE[name]} computes a wrong gradient on this device (relative error ${error.toPrecision(2)}).`);
   return started;
 }
 
-async function start(name: BackendName, events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
+async function start(name: BackendName, events: DeviceEvents, kernels: 'all' | 'few'): Promise<Omit<BackendChoice, 'reason'>> {
   const unlimited = { max_buffer_size: 2 ** 31, max_binding_size: 2 ** 31, workgroup_storage: 0 };
   switch (name) {
-    case 'webgpu': return startWebGpu(events);
+    case 'webgpu': {
+      const started = await startWebGpu(events);
+      await (kernels === 'all' ? loadAllKernels() : loadFewKernels());
+      return started;
+    }
     case 'webgl': {
       await import('@tensorflow/tfjs-backend-webgl');
       if (!(await select(name))) throw new Error('WebGL is not offered by this browser.');
@@ -95,7 +106,7 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   if (!('gpu' in navigator) || !navigator.gpu) throw new Error('This browser has no WebGPU.');
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('WebGPU found no graphics adapter.');
-  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js');
   const wanted: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
   const features = wanted.filter((f) => adapter.features.has(f));
   const l = adapter.limits;
@@ -109,7 +120,7 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
     },
   });
   countBuffers(device);
-  removeBackend('webgpu');
+  if (findBackendFactory('webgpu')) removeBackend('webgpu');
   registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info), 3);
   if (!(await select('webgpu'))) throw new Error('TensorFlow.js could not use the WebGPU device.');
   const backend = currentBackend();
@@ -139,6 +150,30 @@ export const deviceLimits = (device: GPUDevice): BackendChoice['limits'] => ({
   max_buffer_size: device.limits.maxBufferSize, max_binding_size: device.limits.maxStorageBufferBindingSize, workgroup_storage: device.limits.maxComputeWorkgroupStorageSize,
 });
 
+const FORWARD = `
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32) {
+  y[i] = tanh(x[2u * (i / 2u)] * w[i % 2u] + x[2u * (i / 2u) + 1u] * w[2u + i % 2u]);
+}`;
+const BACKWARD = `
+@group(0) @binding(0) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+@compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32) {
+  let j = i % 2u;
+  dw[i] = x[i / 2u] * (1 - y[j] * y[j]) + x[2u + i / 2u] * (1 - y[2u + j] * y[2u + j]);
+}`;
+
+/** d/dw sum(tanh(x w)) for 2 x 2, by kernels of our own: WebGPU trains by these, and tfjs's need not be there. */
+function tanhGradient(x: Tensor, w: Tensor): Tensor {
+  const y = output([2, 2]), dw = output([2, 2]);
+  dispatch({ name: 'check_forward', code: FORWARD, writes: [y], reads: [x, w], workgroups: [1, 1, 1] });
+  dispatch({ name: 'check_backward', code: BACKWARD, writes: [dw], reads: [x, y], workgroups: [1, 1, 1] });
+  return dw;
+}
+
 /** Relative error of d/dw sum(tanh(x w)) against values worked out in float64. */
 async function gradientError(): Promise<number> {
   const x = [0.5, -1, 0.25, 2], w = [0.1, -0.3, 0.7, 0.2];
@@ -148,10 +183,12 @@ async function gradientError(): Promise<number> {
     for (let k = 0; k < 2; k++) expected[2 * k + j] = (expected[2 * k + j] ?? 0) + (x[2 * i + k] ?? 0) * g;
   }
   const g = tidy(() => {
-    const inputs = tensor2d(x, [2, 2]), y = tanh(matMul(inputs, tensor2d(w, [2, 2])));
+    const inputs = tensor2d(x, [2, 2]), weights = tensor2d(w, [2, 2]);
+    if (onWebGpu()) return tanhGradient(inputs, weights);
+    const y = tanh(matMul(inputs, weights));
     return matMul(inputs, sub(1, mul(y, y)), true, false);
   });
-  const got = await g.data();
+  const [got = new Float32Array()] = await readback([g]);
   g.dispose();
   return Math.max(...expected.map((e, i) => Math.abs((got[i] ?? NaN) - e))) / Math.max(...expected.map(Math.abs));
 }

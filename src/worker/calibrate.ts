@@ -1,5 +1,7 @@
 /** What this device does in a second, roughly: the presets' times are estimated from it. */
-import { matMul, mul, ones, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { readback } from '../backend/index.ts';
+import { matmul, run } from '../ops/index.ts';
 
 export interface Calibration { flops_per_second: number; step_overhead_ms: number }
 
@@ -21,11 +23,11 @@ export async function calibrate(): Promise<Calibration> {
 
 async function product(n: number, times: number): Promise<void> {
   const result = tidy(() => {
-    let a = ones([n, n]);
-    const b = mul(ones([n, n]), 1 / n);
-    for (let i = 0; i < times; i++) a = matMul(a, b);
+    const values = new Float32Array(n * n).fill(1 / n), b = tensor2d(values, [n, n]);
+    let a: Tensor = tensor2d(values, [n, n]);
+    for (let i = 0; i < times; i++) a = run(matmul, { a, b }, { transpose_a: false, transpose_b: false }).c;
     return a;
   });
-  await result.data();
+  await readback([result]);
   result.dispose();
 }
