@@ -1,30 +1,31 @@
-// Value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2).
+// Value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2), of one number or of four (`Value`).
 override ACTIVATION: u32 = 0u;
 const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)
 const GELU_CUBE = 0.044715;
 
-// The argument is clamped: some drivers' tanh overflows, and beyond 10 it is 1 in float32 anyway.
-fn gelu_tanh(u: f32) -> f32 { return tanh(clamp(GELU_SCALE * (u + GELU_CUBE * u * u * u), -10.0, 10.0)); }
-fn sigmoid(u: f32) -> f32 { return 1.0 / (1.0 + exp(clamp(-u, -80.0, 80.0))); }
+// The argument is clamped, so that no exp overflows.
+fn sigmoid(u: Value) -> Value { return 1.0 / (1.0 + exp(clamp(-u, Value(-80.0), Value(80.0)))); }
+// (1 + tanh(z)) / 2 = sigmoid(2 z): one exp, and no cancellation where tanh is near -1.
+fn gelu_sigmoid(u: Value) -> Value { return sigmoid(2.0 * GELU_SCALE * (u + GELU_CUBE * u * u * u)); }
 
-fn value_at(u: f32) -> f32 {
+fn value_at(u: Value) -> Value {
   switch (ACTIVATION) {
-    case 1u: { return max(u, 0.0) * max(u, 0.0); }
+    case 1u: { return max(u, Value()) * max(u, Value()); }
     case 2u: { return u * sigmoid(u); }
-    default: { return 0.5 * u * (1.0 + gelu_tanh(u)); }
+    default: { return u * gelu_sigmoid(u); }
   }
 }
 
-fn derivative_at(u: f32) -> f32 {
+fn derivative_at(u: Value) -> Value {
   switch (ACTIVATION) {
-    case 1u: { return 2.0 * max(u, 0.0); }
+    case 1u: { return 2.0 * max(u, Value()); }
     case 2u: {
       let s = sigmoid(u);
       return s * (1.0 + u * (1.0 - s));
     }
     default: {
-      let t = gelu_tanh(u);
-      return 0.5 * (1.0 + t) + 0.5 * u * (1.0 - t * t) * GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * u * u);
+      let s = gelu_sigmoid(u);
+      return s + 2.0 * GELU_SCALE * u * s * (1.0 - s) * (1.0 + 3.0 * GELU_CUBE * u * u);
     }
   }
 }

@@ -2,7 +2,7 @@
  * What happens to a product on its way to memory: in the product's own kernel, or, where K is split, in the kernel that
  * adds up the parts. Everything elementwise around a product belongs here: it then costs no dispatch of its own.
  */
-import { activationCode } from '../activation/kernels.ts';
+import { activationCode, activationCodeOfFour } from '../activation/kernels.ts';
 
 export interface Epilogue {
   /** C is added to instead of written. */
@@ -18,10 +18,12 @@ export interface Epilogue {
   activation: 'none' | 'apply' | 'derivative';
   /** Sums over the rows of B (as it lies in memory, [K, N]) go to `columns` [N], written or added: B is read anyway. */
   columns: 'none' | 'write' | 'add';
+  /** Sums over each row of workgroups of what is stored in C go to `C_parts` [workgroups along M, N]. */
+  C_parts: boolean;
 }
-export const PLAIN: Epilogue = { accumulate: false, bias: false, residual: false, activation: 'none', columns: 'none' };
+export const PLAIN: Epilogue = { accumulate: false, bias: false, residual: false, activation: 'none', columns: 'none', C_parts: false };
 
-export type SlotName = 'C' | 'activated' | 'columns' | 'A' | 'B' | 'partials' | 'column_parts' | 'bias' | 'residual' | 'before';
+export type SlotName = 'C' | 'activated' | 'columns' | 'C_parts' | 'A' | 'B' | 'partials' | 'column_parts' | 'bias' | 'residual' | 'before';
 export interface Slot { name: SlotName; access: 'write' | 'update' | 'read' }
 
 /** The bindings in order (as `dispatch` takes them): what is written, what is updated, what is read. */
@@ -29,6 +31,7 @@ export function slotsOf(e: Epilogue, sources: readonly SlotName[]): Slot[] {
   const slots: Slot[] = [{ name: 'C', access: e.accumulate ? 'update' : 'write' }];
   if (e.activation === 'apply') slots.push({ name: 'activated', access: 'write' });
   if (e.columns !== 'none') slots.push({ name: 'columns', access: e.columns === 'add' ? 'update' : 'write' });
+  if (e.C_parts) slots.push({ name: 'C_parts', access: 'write' });
   const reads: SlotName[] = [...sources];
   if (e.bias) reads.push('bias');
   if (e.residual) reads.push('residual');
@@ -44,17 +47,35 @@ export function bindingsCode(slots: readonly Slot[], element: (name: SlotName) =
   return [...declared, `@group(0) @binding(${slots.length}) var<uniform> p: Params;`].join('\n');
 }
 
-/** WGSL `finish(i, n, v)`: stores the value (or four neighbours) of place i of C, in column n (or column n / 4). */
+/** What `finish` takes from memory, each with the index that it is read at: `i` the place in C, `n` the column. */
+export function finishReads(e: Epilogue): { name: 'bias' | 'residual' | 'before' | 'C'; at: 'i' | 'n' }[] {
+  return [
+    ...(e.bias ? [{ name: 'bias', at: 'n' } as const] : []), ...(e.residual ? [{ name: 'residual', at: 'i' } as const] : []),
+    ...(e.activation === 'derivative' ? [{ name: 'before', at: 'i' } as const] : []), ...(e.accumulate ? [{ name: 'C', at: 'i' } as const] : []),
+  ];
+}
+
+/**
+ * WGSL `finish(i, v, ...)`: stores the value (or four neighbours) of place i of C, and returns it. What it needs from memory
+ * (`finishReads`) it is given: a caller that stores many values reads for several of them first, since a compiler may
+ * not move a read across a store that could go to the same place, and each read would be waited for alone.
+ */
 export function finishCode(e: Epilogue, vec: boolean): string {
-  const each = (f: string, x: string): string => (vec ? `vec4f(${[...'xyzw'].map((c) => `${f}(${x}.${c})`).join(', ')})` : `${f}(${x})`);
+  const T = vec ? 'vec4f' : 'f32';
   return `
-${e.activation === 'none' ? '' : activationCode}
-fn finish(i: u32, n: u32, v: ${vec ? 'vec4f' : 'f32'}) {
+${e.activation === 'none' ? '' : vec ? activationCodeOfFour : activationCode}
+fn finish(i: u32, v: ${T}${finishReads(e).map((r) => `, ${r.name}_value: ${T}`).join('')}) -> ${T} {
   var c = v;
-  ${e.bias ? 'c += bias[n];' : ''}
-  ${e.residual ? 'c += residual[i];' : ''}
-  ${e.activation === 'derivative' ? `let u = before[i]; c *= ${each('derivative_at', 'u')};` : ''}
-  ${e.accumulate ? 'C[i] += c;' : 'C[i] = c;'}
-  ${e.activation === 'apply' ? `activated[i] = ${each('value_at', 'c')};` : ''}
+  ${e.bias ? 'c += bias_value;' : ''}
+  ${e.residual ? 'c += residual_value;' : ''}
+  ${e.activation === 'derivative' ? 'c *= derivative_at(before_value);' : ''}
+  ${e.accumulate ? 'c += C_value;' : ''}
+  C[i] = c;
+  ${e.activation === 'apply' ? 'activated[i] = value_at(c);' : ''}
+  return c;
 }`;
 }
+
+/** A call of `finish` that reads on the spot. */
+export const finishNow = (e: Epilogue, i: string, n: string, v: string): string =>
+  `finish(${[i, v, ...finishReads(e).map((r) => `${r.name}[${r.at === 'i' ? i : n}]`)].join(', ')})`;

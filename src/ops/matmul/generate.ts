@@ -3,12 +3,11 @@
  *
  * The operands of a tile lie in shared memory as rows of k, in vec4 along m (or n): [BK][T/4][threads], so that thread r
  * reads its T values of a step as T/4 vec4, and every index but the thread's own is a literal after unrolling (no bounds
- * clamp inside the loop). An operand whose memory is contiguous in k is transposed in registers, 4 x 4 values at a time:
- * storing single components of a shared vec4 is faster on one card, but a compiler may write the whole vec4 there.
+ * clamp inside the loop). An operand whose memory is contiguous in k is transposed on its way (`Tile.staging`).
  * The next tile is read from memory into registers while this one is multiplied.
  */
-import { bindingsCode, type Epilogue, finishCode, slotsOf } from './epilogue.ts';
-import { type Tile, threadsOf } from './tile.ts';
+import { bindingsCode, type Epilogue, finishCode, finishNow, finishReads, slotsOf } from './epilogue.ts';
+import { type ColumnSums, type Tile, threadsOf } from './tile.ts';
 
 export interface Variant {
   transpose_a: boolean;
@@ -17,8 +16,11 @@ export interface Variant {
   vec_a: boolean;
   vec_b: boolean;
   vec_c: boolean;
-  /** K is no multiple of BK. */
+  /** M is no multiple of BM, N none of BN, K none of BK. */
+  m_edge: boolean;
+  n_edge: boolean;
   k_edge: boolean;
+  column_sums: ColumnSums;
   epilogue: Epilogue;
 }
 
@@ -37,59 +39,64 @@ interface Operand {
   size: 'M' | 'N';
   first: string;
   thread: string;
-  /** Memory has k as its slow index, so that four values along m (or n) are neighbours. */
-  k_major: boolean;
+  /** `rows`: memory has k as its slow index, so that four values along m (or n) are neighbours. */
+  mode: 'rows' | Tile['staging'];
   vec: boolean;
+  edge: boolean;
+  /** vec4 of padding at the end of a row of shared memory. */
+  pad: number;
 }
 
 function operands(t: Tile, v: Variant): [Operand, Operand] {
+  const staged = (k_major: boolean): Pick<Operand, 'mode' | 'pad'> => ({ mode: k_major ? 'rows' : t.staging, pad: !k_major && t.staging === 'components' ? 1 : 0 });
   return [
-    { name: 'A', W: t.BM, T: t.TM, R: t.BM / t.TM, size: 'M', first: 'm0', thread: 'ty', k_major: v.transpose_a, vec: v.vec_a },
-    { name: 'B', W: t.BN, T: t.TN, R: t.BN / t.TN, size: 'N', first: 'n0', thread: 'tx', k_major: !v.transpose_b, vec: v.vec_b },
+    { name: 'A', W: t.BM, T: t.TM, R: t.BM / t.TM, size: 'M', first: 'm0', thread: 'ty', ...staged(v.transpose_a), vec: v.vec_a, edge: v.m_edge },
+    { name: 'B', W: t.BN, T: t.TN, R: t.BN / t.TN, size: 'N', first: 'n0', thread: 'tx', ...staged(!v.transpose_b), vec: v.vec_b, edge: v.n_edge },
   ];
 }
 
-/** Reads four neighbours of an operand: `at` is a clamped vec4 column (or first column) of row k, or a row's number. */
-function loadFunction(o: Operand, k_edge: boolean): string {
-  const head = `fn load_${o.name}(at: u32, k: u32, k_end: u32) -> vec4f {`;
-  if (o.k_major) {
-    const value = o.vec ? `${o.name}[k * (p.${o.size} >> 2u) + at]`
-      : `vec4f(${seq(4).map((e) => `${o.name}[row + min(at + ${e}u, p.${o.size} - 1u)]`).join(', ')})`;
-    return `${head}
-  ${o.vec ? '' : `let row = min(k, p.K - 1u) * p.${o.size};`}
-  ${k_edge ? 'if (k >= k_end) { return vec4f(); }' : ''}
-  return ${value};
-}`;
-  }
-  if (o.vec) return `${head}
-  ${k_edge ? 'if (k >= k_end) { return vec4f(); }' : ''}
-  return ${o.name}[at * (p.K >> 2u) + (k >> 2u)];
-}`;
-  return `${head}
-  return vec4f(${seq(4).map((e) => `select(0.0, ${o.name}[at * p.K + min(k + ${e}u, p.K - 1u)], k + ${e}u < k_end)`).join(', ')});
-}`;
-}
-
 /** How the threads share the reading of one operand's tile: steps of one unit (a vec4, or 4 x 4 values) a thread. */
-function staging(o: Operand, BK: number, threads: number): { setup: string; declare: string; load: (k: string) => string; sum: string; store: string } {
-  const rows = o.k_major ? 1 : 4, across = o.k_major ? o.W / 4 : BK / 4, units = (o.W * BK) / (4 * rows);
-  const steps = Math.ceil(units / threads), n = o.name.toLowerCase();
+function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: string; load: (k: string) => string; sum: string; store: string } {
+  const threads = threadsOf(t), n = o.name.toLowerCase(), rows = o.mode === 'blocks' ? 4 : 1, units = (o.W * t.BK) / (4 * rows);
+  const across = o.mode === 'rows' ? o.W / 4 : t.BK / 4, steps = Math.ceil(units / threads);
   const guard = (s: number, body: string): string => (units % threads !== 0 && s === steps - 1 ? `if (tid < ${units - s * threads}u) { ${body} }` : body);
-  const unit = (s: number): string => (s === 0 ? 'tid' : `(tid + ${s * threads}u)`);
-  // c: vec4 column along m (or n); k: step of the tile that the unit starts at.
-  const place = (s: number): string => (o.k_major
-    ? `let ${n}c${s} = ${unit(s)} % ${across}u; let ${n}k${s} = ${unit(s)} / ${across}u;`
-    : `let ${n}c${s} = ${unit(s)} / ${across}u; let ${n}k${s} = ${unit(s)} % ${across}u * 4u;`);
-  const where = (s: number, e: number): string => (!o.k_major ? `min(${o.first} + ${n}c${s} * 4u + ${e}u, p.${o.size} - 1u)`
-    : o.vec ? `min((${o.first} >> 2u) + ${n}c${s}, (p.${o.size} >> 2u) - 1u)` : `${o.first} + ${n}c${s} * 4u`);
+  // Where the threads fill whole rows of units, the steps share one remainder and one quotient.
+  const unit = (s: number): string => (s === 0 ? 'tid' : `(tid + ${s * threads}u)`), even = threads % across === 0;
+  const quotient = (s: number): string => (even ? `tid / ${across}u + ${(s * threads) / across}u` : `${unit(s)} / ${across}u`), remainder = (s: number): string => `${even ? 'tid' : unit(s)} % ${across}u`;
+  const clamped = (at: string, size: string): string => (o.edge ? `min(${at}, ${size} - 1u)` : `(${at})`);
+  // c: vec4 column along m or n (row of m or n with `components`); k: step of the tile that the unit starts at; at: where it is read.
+  const setup = (s: number): string => {
+    if (o.mode === 'rows') {
+      const at = o.vec ? `${n}k${s} * (${o.size} >> 2u) + ${clamped(`(${o.first} >> 2u) + ${n}c${s}`, `(${o.size} >> 2u)`)}` : `${o.first} + ${n}c${s} * 4u`;
+      return `let ${n}c${s} = ${remainder(s)}; let ${n}k${s} = ${quotient(s)}; let ${n}at${s}_0 = ${at};`;
+    }
+    const row = (e: number): string => clamped(rows === 4 ? `${o.first} + ${n}c${s} * 4u + ${e}u` : `${o.first} + ${n}c${s}`, o.size);
+    const ats = seq(rows).map((e) => `let ${n}at${s}_${e} = ${row(e)} * ${o.vec ? `(K >> 2u) + (${n}k${s} >> 2u)` : 'K'};`).join(' ');
+    return `let ${n}c${s} = ${quotient(s)}; let ${n}k${s} = ${remainder(s)} * 4u; ${ats}`;
+  };
+  const value = (s: number, e: number, k: string): string => {
+    const at = `${n}at${s}_${e}`, step = `${k} + ${n}k${s}`;
+    if (o.vec) return `${o.name}[${at} + ${o.mode === 'rows' ? `${k} * (${o.size} >> 2u)` : `(${k} >> 2u)`}]`;
+    if (o.mode !== 'rows') return `vec4f(${seq(4).map((i) => `select(0.0, ${o.name}[${at} + min(${step} + ${i}u, K - 1u)], ${step} + ${i}u < k_end)`).join(', ')})`;
+    return `vec4f(${seq(4).map((i) => `${o.name}[min(${step}, K - 1u) * ${o.size} + min(${at} + ${i}u, ${o.size} - 1u)]`).join(', ')})`;
+  };
+  const load = (s: number, e: number, k: string): string => `${n}${s}_${e} = ${value(s, e, k)};`
+    + (v.k_edge && (o.vec || o.mode === 'rows') ? ` if (${k} + ${n}k${s} >= k_end) { ${n}${s}_${e} = vec4f(); }` : '');
+  const place = (k: string, c: string): string => `s${o.name}[${k}][(${c}) / ${o.R}u][(${c}) % ${o.R}u]`;
+  const store = (s: number): string => {
+    switch (o.mode) {
+      case 'rows': return `${place(`${n}k${s}`, `${n}c${s}`)} = ${n}${s}_0;`;
+      case 'blocks': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s}`)} = vec4f(${seq(4).map((e) => `${n}${s}_${e}.${component(i)}`).join(', ')});`).join(' ');
+      case 'components': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s} >> 2u`)}[${n}c${s} & 3u] = ${n}${s}_0.${component(i)};`).join(' ');
+      default: return o.mode satisfies never;
+    }
+  };
   return {
-    setup: lines(steps, (s) => `${place(s)} ${seq(rows).map((e) => `let ${n}at${s}_${e} = ${where(s, e)};`).join(' ')}`),
+    setup: lines(steps, setup),
     declare: lines(steps, (s) => seq(rows).map((e) => `var ${n}${s}_${e} = vec4f();`).join(' ')),
-    load: (k) => lines(steps, (s) => guard(s, seq(rows).map((e) => `${n}${s}_${e} = load_${o.name}(${n}at${s}_${e}, ${k} + ${n}k${s}, k_end);`).join(' '))),
+    load: (k) => lines(steps, (s) => guard(s, seq(rows).map((e) => load(s, e, k)).join(' '))),
     sum: lines(steps, (s) => guard(s, `column_sum += ${n}${s}_0;`)),
-    store: lines(steps, (s) => guard(s, o.k_major
-      ? `s${o.name}[${n}k${s}][${n}c${s} / ${o.R}u][${n}c${s} % ${o.R}u] = ${n}${s}_0;`
-      : seq(4).map((i) => `s${o.name}[${n}k${s} + ${i}u][${n}c${s} / ${o.R}u][${n}c${s} % ${o.R}u] = vec4f(${seq(4).map((e) => `${n}${s}_${e}.${component(i)}`).join(', ')});`).join(' '))),
+    store: lines(steps, (s) => guard(s, store(s))),
   };
 }
 
@@ -105,37 +112,77 @@ function multiply(t: Tile, [a, b]: [Operand, Operand]): string {
   return whole ? body : `for (var step = 0u; step < ${t.BK}u; step += ${t.unroll}u) {\n${body}\n}`;
 }
 
-/** Stores four neighbours of row m from column n on. */
-function storeFunction(v: Variant): string {
-  if (v.vec_c) return `fn store_C(start: u32, m: u32, n: u32, v: vec4f) {
-  if (m < p.M && n < p.N) { finish((start + m * p.N + n) >> 2u, n >> 2u, v); }
-}`;
-  return `fn store_C(start: u32, m: u32, n: u32, four: vec4f) {
-  if (m >= p.M) { return; }
-  for (var e = 0u; e < 4u; e++) { if (n + e < p.N) { finish(start + m * p.N + n + e, n + e, four[e]); } }
-}`;
+/** Rows of a thread whose values from memory are read together before any of them is stored. */
+const BATCH = 4;
+
+/** Stores the thread's results. */
+function storing(t: Tile, v: Variant, [a, b]: [Operand, Operand]): string {
+  const columns = seq(t.TN / 4), n = (j: number): string => `n0 + (${j * b.R}u + tx) * 4u`, row = (i: number): string => `m0 + (${(i >> 2) * a.R}u + ty) * 4u + ${i % 4}u`;
+  if (!v.vec_c) return lines(t.TM, (i) => `{ let m = ${row(i)}; if (m < M) { ${columns.map((j) => `for (var e = 0u; e < 4u; e++) { let n = ${n(j)} + e; if (n < N) { let i = start + m * N + n; _ = ${finishNow(v.epilogue, 'i', 'n', `c${i}_${j}[e]`)}; } }`).join(' ')} } }`);
+  const reads = finishReads(v.epilogue), each = reads.filter((r) => r.at === 'i'), edged = (o: Operand, condition: string, body: string): string => (o.edge ? `if (${condition}) { ${body} }` : body);
+  const once = columns.map((j) => [`let column_${j} = ${n(j)};`, ...reads.filter((r) => r.at === 'n').map((r) => `let ${r.name}_${j} = ${r.name}[column_${j} >> 2u];`), ...(v.epilogue.C_parts ? [`var C_sum_${j} = vec4f();`] : [])].join(' ')).join('\n');
+  const argument = (name: string, at: 'i' | 'n', i: number, j: number): string => (at === 'n' ? `${name}_${j}` : `${name}_${i}_${j}`);
+  const batch = (first: number): string => {
+    const all = seq(Math.min(BATCH, t.TM - first)).map((k) => first + k);
+    const read = all.map((i) => `let row_${i} = ${row(i)}; ${columns.map((j) => `let at${i}_${j} = (start + row_${i} * N + column_${j}) >> 2u; ${each.map((r) => `let ${r.name}_${i}_${j} = ${r.name}[at${i}_${j}];`).join(' ')}`).join(' ')}`).join('\n');
+    const store = all.map((i) => edged(a, `row_${i} < M`, columns.map((j) => {
+      const call = `finish(${[`at${i}_${j}`, `c${i}_${j}`, ...reads.map((r) => argument(r.name, r.at, i, j))].join(', ')})`;
+      return edged(b, `column_${j} < N`, v.epilogue.C_parts ? `C_sum_${j} += ${call};` : `_ = ${call};`);
+    }).join(' '))).join('\n');
+    return `{\n${read}\n${store}\n}`;
+  };
+  return `${once}\n${seq(t.TM / BATCH).map((g) => batch(g * BATCH)).join('\n')}\n${v.epilogue.C_parts ? sumsOfC(t, v, b) : ''}`;
 }
 
-/**
- * The sums of B's columns. Each thread has added up the four columns that it stages; here the threads of the same four
- * columns are added in order, through B's shared memory. Every row of workgroups would give the same: the first stores.
- */
-function columnSums(t: Tile, v: Variant, b: Operand): string {
-  const across = t.BN / 4, threads = threadsOf(t), lanes = threads / across, op = v.epilogue.columns === 'add' ? '+=' : '=';
-  if (!b.k_major || !Number.isInteger(lanes) || lanes > t.BK) throw new Error(`The tile ${t.name} cannot sum the columns of B.`);
-  const place = (lane: string, c: string): string => `sB[${lane}][(${c}) / ${b.R}u][(${c}) % ${b.R}u]`;
-  const store = v.vec_c ? `if (n < p.N) { columns[(wg.z * p.N + n) >> 2u] ${op} total; }`
-    : `for (var e = 0u; e < 4u; e++) { if (n + e < p.N) { columns[wg.z * p.N + n + e] ${op} total[e]; } }`;
-  return `if (wg.y == 0u) {
+/** Adds up the columns of the tile of C through B's shared memory, in order: one row of `C_parts` a row of workgroups. */
+function sumsOfC(t: Tile, v: Variant, b: Operand): string {
+  const rows = t.BM / t.TM, vecs = t.BN / 4;
+  if (rows > t.BK || !v.vec_c) throw new Error(`The tile ${t.name} cannot sum the columns of C.`);
+  return `${lines(t.TN / 4, (j) => `sB[ty][${j}u][tx] = C_sum_${j};`)}
+  workgroupBarrier();
+  for (var c = tid; c < ${vecs}u; c += ${threadsOf(t)}u) {
+    var total = sB[0][c / ${b.R}u][c % ${b.R}u];
+    for (var r = 1u; r < ${rows}u; r++) { total += sB[r][c / ${b.R}u][c % ${b.R}u]; }
+    let n = n0 + c * 4u;
+    if (n < N) { C_parts[(wg.y * N + n) >> 2u] = total; }
+  }`;
+}
+
+/** The sums of B's columns: each thread's share of one step of BK, and how they reach memory. The first row of workgroups makes them. */
+function columnSums(t: Tile, v: Variant, b: Operand, staged: string): { declare: string; beside_staging: string; beside_multiplying: string; store: string } {
+  if (v.epilogue.columns === 'none') return { declare: '', beside_staging: '', beside_multiplying: '', store: '' };
+  const threads = threadsOf(t), op = v.epilogue.columns === 'add' ? '+=' : '=', place = (k: string, c: string): string => `sB[${k}][(${c}) / ${b.R}u][(${c}) % ${b.R}u]`;
+  if (b.mode !== 'rows') throw new Error('Sums of columns are for a B that is not transposed.');
+  if (v.column_sums === 'shared' && threads >= t.BN) return {
+    declare: 'var column_sum = 0.0;', beside_staging: '',
+    beside_multiplying: `if (wg.y == 0u && tid < ${t.BN}u) { ${seq(t.BK).map((k) => `column_sum += ${place(`${k}u`, 'tid >> 2u')}[tid & 3u];`).join(' ')} }`,
+    store: `if (wg.y == 0u && tid < ${t.BN}u && n0 + tid < N) { columns[wg.z * N + n0 + tid] ${op} column_sum; }`,
+  };
+  const across = t.BN / 4, lanes = threads / across;
+  if (!Number.isInteger(lanes) || lanes > t.BK) throw new Error(`The tile ${t.name} cannot sum the columns of B.`);
+  return {
+    declare: 'var column_sum = vec4f();', beside_staging: `if (wg.y == 0u) { ${staged} }`, beside_multiplying: '',
+    // The threads of the same four columns are added in order, through B's shared memory.
+    store: `if (wg.y == 0u) {
     ${place(`tid / ${across}u`, `tid % ${across}u`)} = column_sum;
     workgroupBarrier();
     if (tid < ${across}u) {
       var total = ${place('0u', 'tid')};
       for (var lane = 1u; lane < ${lanes}u; lane++) { total += ${place('lane', 'tid')}; }
-      let n = n0 + tid * 4u;
-      ${store}
+      for (var e = 0u; e < 4u; e++) { let n = n0 + tid * 4u + e; if (n < N) { columns[wg.z * N + n] ${op} total[e]; } }
     }
-  }`;
+  }`,
+  };
+}
+
+/** Which of the BM/TM x BN/TN places in the tile a thread has. */
+function placeOf(t: Tile, a: Operand, b: Operand): string {
+  const lanes = t.lanes ?? b.R;
+  if (lanes === b.R) return `let tx = tid % ${b.R}u; let ty = tid / ${b.R}u;`;
+  const across = b.R / lanes, rows = 32 / lanes;
+  if (!Number.isInteger(across) || !Number.isInteger(a.R / rows)) throw new Error(`The tile ${t.name} cannot be cut into groups of ${lanes} x ${rows} threads.`);
+  return `let lane = tid & 31u; let group = tid >> 5u;
+  let tx = group % ${across}u * ${lanes}u + lane % ${lanes}u; let ty = group / ${across}u * ${rows}u + lane / ${lanes}u;`;
 }
 
 /**
@@ -144,69 +191,42 @@ function columnSums(t: Tile, v: Variant, b: Operand): string {
  */
 export function matmulCode(t: Tile, v: Variant): string {
   const both = operands(t, v), [a, b] = both, threads = threadsOf(t);
-  const [stageA, stageB] = [staging(a, t.BK, threads), staging(b, t.BK, threads)];
+  const [stageA, stageB] = [staging(a, t, v), staging(b, t, v)], sums = columnSums(t, v, b, stageB.sum);
   const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`;
-  const columns = v.epilogue.columns !== 'none', wide = (name: string): boolean => (name === 'A' ? v.vec_a : name === 'B' ? v.vec_b : v.vec_c);
+  const wide = (name: string): boolean => (name === 'A' ? v.vec_a : name === 'B' ? v.vec_b : name === 'columns' ? false : v.vec_c);
   return `
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
 ${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), (name) => (wide(name) ? 'vec4f' : 'f32'))}
-var<workgroup> sA: array<array<array<vec4f, ${a.R}>, ${a.T / 4}>, ${t.BK}>;
-var<workgroup> sB: array<array<array<vec4f, ${b.R}>, ${b.T / 4}>, ${t.BK}>;
-${loadFunction(a, v.k_edge)}
-${loadFunction(b, v.k_edge)}
+var<workgroup> sA: array<array<array<vec4f, ${a.R + a.pad}>, ${a.T / 4}>, ${t.BK}>;
+var<workgroup> sB: array<array<array<vec4f, ${b.R + b.pad}>, ${b.T / 4}>, ${t.BK}>;
 ${finishCode(v.epilogue, v.vec_c)}
-${storeFunction(v)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
-  let tx = tid % ${b.R}u; let ty = tid / ${b.R}u;
+  let M = p.M; let N = p.N; let K = p.K;
+  ${placeOf(t, a, b)}
   let m0 = wg.y * ${t.BM}u; let n0 = wg.x * ${t.BN}u;
-  let k_start = wg.z * p.k_per_split; let k_end = min(k_start + p.k_per_split, p.K);
+  let k_start = wg.z * p.k_per_split; let k_end = min(k_start + p.k_per_split, K);
   let k_last = k_start + (k_end - k_start - 1u) / ${t.BK}u * ${t.BK}u;
   ${stageA.setup}
   ${stageB.setup}
   ${stageA.declare}
   ${stageB.declare}
   ${lines(t.TM, (i) => seq(t.TN / 4).map((j) => `var c${i}_${j} = vec4f();`).join(' '))}
-  ${columns ? 'var column_sum = vec4f();' : ''}
+  ${sums.declare}
   ${load('k_start')}
   for (var k = k_start; k < k_end; k += ${t.BK}u) {
-    ${columns ? stageB.sum : ''}
+    ${sums.beside_staging}
     ${stageA.store}
     ${stageB.store}
     workgroupBarrier();
     let next = min(k + ${t.BK}u, k_last);
     ${load('next')}
     ${multiply(t, both)}
+    ${sums.beside_multiplying}
     workgroupBarrier();
   }
-  let start = wg.z * p.M * p.N;
-  ${lines(t.TM, (i) => `{ let m = m0 + (${(i >> 2) * a.R}u + ty) * 4u + ${i % 4}u; ${seq(t.TN / 4).map((j) => `store_C(start, m, n0 + (${j * b.R}u + tx) * 4u, c${i}_${j});`).join(' ')} }`)}
-  ${columns ? columnSums(t, v, b) : ''}
-}`;
-}
-
-/**
- * Sums the partial results of a split product, in order. Bindings: `slotsOf(epilogue, [partials, column_parts])`, the
- * latter where there are columns; uniforms n (values of a result), splits, N, counted in fours where N is a multiple of four.
- */
-export function reduceCode(e: Epilogue, vec: boolean): string {
-  const columns = e.columns !== 'none';
-  return `
-struct Params { n: u32, splits: u32, N: u32 }
-${bindingsCode(slotsOf(e, columns ? ['partials', 'column_parts'] : ['partials']), () => (vec ? 'vec4f' : 'f32'))}
-${finishCode(e, vec)}
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {
-  let i = (wg.y * count.x + wg.x) * 64u + tid;
-  if (i < p.n) {
-    var sum = partials[i];
-    for (var s = 1u; s < p.splits; s++) { sum += partials[s * p.n + i]; }
-    finish(i, i % p.N, sum);
-  }${columns ? ` else if (i < p.n + p.N) {
-    let j = i - p.n;
-    var sum = column_parts[j];
-    for (var s = 1u; s < p.splits; s++) { sum += column_parts[s * p.N + j]; }
-    columns[j] ${e.columns === 'add' ? '+=' : '='} sum;
-  }` : ''}
+  let start = wg.z * M * N;
+  ${storing(t, v, both)}
+  ${sums.store}
 }`;
 }

@@ -4,7 +4,8 @@ import { deviceClass, dispatch, grid, output } from '../../backend/index.ts';
 import type { Activation } from '../activation/functions.ts';
 import { dims2 } from '../host.ts';
 import { type Epilogue, PLAIN, type Slot, type SlotName, slotsOf } from './epilogue.ts';
-import { matmulCode, reduceCode, type Variant } from './generate.ts';
+import { COLUMN_ROWS, columnsCode, reduceCode } from './columns.ts';
+import { matmulCode, type Variant } from './generate.ts';
 import { type Plan, pickTile } from './tile.ts';
 
 /** What is done to the product on its way to memory (`Epilogue`), with the tensors that it takes. */
@@ -21,6 +22,8 @@ export interface EpilogueOptions {
   derivative?: { f: Activation; before: Tensor };
   /** Sums of b's columns, [N]; b is not transposed then. */
   columns?: { to: Tensor; add: boolean };
+  /** Sums of C's columns as they are stored, [N]; for a product that makes a new C. */
+  columns_of_C?: { to: Tensor; add: boolean };
 }
 
 export interface ProductOptions extends EpilogueOptions {
@@ -28,48 +31,76 @@ export interface ProductOptions extends EpilogueOptions {
   transpose_b?: boolean;
   /** Tile and splits in place of those that `pickTile` chooses: for tests and measurements. */
   plan?: (M: number, N: number, K: number) => Plan;
+  /** C itself, written over: for measurements. */
+  to?: Tensor;
 }
 
 /** C [M, N] = op(a) op(b). */
-export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, ...options }: ProductOptions = {}): Tensor {
+export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, ...all }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
-  const { tile: t, splits, k_per_split, workgroups } = plan ? plan(M, N, K) : pickTile(deviceClass(), M, N, K);
+  const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : pickTile(deviceClass(), M, N, K);
+  const apart = columns === 'separate' ? all.columns : undefined, { columns_of_C, ...options } = { ...all, columns: apart ? undefined : all.columns };
+  const variant = {
+    transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, m_edge: M % t.BM !== 0, n_edge: N % t.BN !== 0, k_edge: K % t.BK !== 0, column_sums: columns,
+  };
+  // Sums of C's columns are made beside its storing where that is in one piece; else they are read from it.
+  const C_parts = columns_of_C && columns !== 'separate' && splits === 1 && variant.vec_c ? output([workgroups[1], N]) : undefined;
   const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`;
-  const variant = { transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, k_edge: K % t.BK !== 0 };
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
   const launch = (label: string, epilogue: Epilogue, tensors: Partial<Record<SlotName, Tensor>>): void => {
     const full: Variant = { ...variant, epilogue };
     dispatch({ name: label, code: matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
   };
-  if (splits === 1) {
-    const c = options.into ?? output([M, N]);
-    launch(name, epilogueOf(options), tensorsOf(options, c));
-    return c;
+  const c = options.into ?? to ?? output([M, N]);
+  if (splits === 1) launch(name, { ...epilogueOf(options), C_parts: C_parts !== undefined }, { ...tensorsOf(options, c), C_parts });
+  else {
+    const partials = output([splits, M, N]), column_parts = options.columns && output([splits, N]);
+    launch(`${name} split ${splits}`, { ...PLAIN, columns: column_parts ? 'write' : 'none' }, { C: partials, columns: column_parts });
+    sumInto(c, partials, splits, options, column_parts);
+    partials.dispose();
+    column_parts?.dispose();
   }
-  const partials = output([splits, M, N]), column_parts = options.columns && output([splits, N]);
-  launch(`${name} split ${splits}`, { ...PLAIN, columns: column_parts ? 'write' : 'none' }, { C: partials, columns: column_parts });
-  const c = sumPartials(partials, [M, N], splits, options, column_parts);
-  partials.dispose();
-  column_parts?.dispose();
+  if (apart) sumColumns(b, apart);
+  if (C_parts && columns_of_C) foldColumns(C_parts, columns_of_C);
+  else if (columns_of_C) sumColumns(c, columns_of_C);
+  C_parts?.dispose();
   return c;
 }
 
 /** Adds up `parts` results that lie one after another, in order, and finishes what comes out: to `into` (added) or a new tensor. */
 export function sumPartials(partials: Tensor, shape: readonly number[], parts: number, options: EpilogueOptions = {}, column_parts?: Tensor): Tensor {
-  const c = options.into ?? output(shape), epilogue = epilogueOf(options), N = shape[shape.length - 1] ?? 1, vec = N % 4 === 0, unit = vec ? 4 : 1;
+  const c = options.into ?? output(shape);
+  sumInto(c, partials, parts, options, column_parts);
+  return c;
+}
+
+function sumInto(c: Tensor, partials: Tensor, parts: number, options: EpilogueOptions, column_parts?: Tensor): void {
+  const epilogue = epilogueOf(options), N = c.shape[c.rank - 1] ?? 1, vec = N % 4 === 0, unit = vec ? 4 : 1;
   const values = c.size / unit, columns = N / unit;
   dispatch({
     name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue, vec), ...constantsOf(options, epilogue),
     ...bind(slotsOf(epilogue, column_parts ? ['partials', 'column_parts'] : ['partials']), { ...tensorsOf(options, c), partials, column_parts }),
     params: [['u32', values], ['u32', parts], ['u32', columns]], workgroups: grid(Math.ceil((values + (column_parts ? columns : 0)) / 64)),
   });
-  return c;
+}
+
+interface Sums { to: Tensor; add: boolean }
+
+/** Adds up the rows of `parts`, in order. */
+const foldColumns = (parts: Tensor, { to, add }: Sums): void => sumInto(to, parts, dims2(parts.shape)[0], add ? { into: to } : {});
+
+/** The sums of a matrix's columns by kernels of their own: some rows each, then those. */
+function sumColumns(x: Tensor, sums: Sums): void {
+  const [n, N] = dims2(x.shape), rows = Math.max(COLUMN_ROWS, Math.ceil(n / 32)), parts = Math.ceil(n / rows), made = output([parts, N]);
+  dispatch({ name: `column_sums ${n}x${N}`, code: columnsCode(N % 4 === 0), writes: [made], reads: [x], params: [['u32', n], ['u32', N % 4 === 0 ? N / 4 : N], ['u32', rows]], workgroups: [Math.ceil(N / (N % 4 === 0 ? 64 : 16)), parts, 1] });
+  foldColumns(made, sums);
+  made.dispose();
 }
 
 const epilogueOf = (o: EpilogueOptions): Epilogue => ({
   accumulate: o.into !== undefined, bias: o.bias !== undefined, residual: o.residual !== undefined,
-  activation: o.apply ? 'apply' : o.derivative ? 'derivative' : 'none', columns: o.columns ? (o.columns.add ? 'add' : 'write') : 'none',
+  activation: o.apply ? 'apply' : o.derivative ? 'derivative' : 'none', columns: o.columns ? (o.columns.add ? 'add' : 'write') : 'none', C_parts: false,
 });
 
 const tensorsOf = (o: EpilogueOptions, c: Tensor): Partial<Record<SlotName, Tensor>> =>

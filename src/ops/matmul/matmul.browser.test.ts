@@ -6,7 +6,7 @@ import { expectClose } from '../../testing/expect_close.ts';
 import { type MatmulAttrs, matmul } from './matmul.ts';
 import { gelu, relu2 } from '../activation/functions.ts';
 import { productKernel } from './kernel.ts';
-import { pickTile, type Plan, TILES, type Tile } from './tile.ts';
+import { type ColumnSums, pickTile, planOf, TILES, type Tile } from './tile.ts';
 
 /** Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all sides. */
 const forms: readonly (MatmulAttrs & { name: string })[] = [
@@ -17,12 +17,10 @@ const forms: readonly (MatmulAttrs & { name: string })[] = [
 const errors: string[] = [];
 beforeAll(async () => { await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) }); });
 
-function planOf(tile: Tile, M: number, N: number, K: number, splits: number): Plan {
-  const plan = pickTile('small', M, N, K, tile), k_per_split = Math.ceil(K / splits / tile.BK) * tile.BK, parts = Math.ceil(K / k_per_split);
-  return { ...plan, k_per_split, splits: parts, workgroups: [plan.workgroups[0], plan.workgroups[1], parts] };
-}
+/** Each tile as it is, and staged by components with the threads of a warp in a block. */
+const tiles: Tile[] = Object.values<Tile>(TILES).flatMap((t) => [t, { ...t, name: `${t.name} by components`, staging: 'components', lanes: 8 }]);
 
-describe.each(Object.values<Tile>(TILES))('tile $name', (tile) => {
+describe.each(tiles)('tile $name', (tile) => {
   it.each(forms.flatMap((form) => [
     { ...form, size: 'rows of four', M: tile.BM + 4, N: tile.BN + 8, K: 20, splits: 1, epilogue: 'bias' as const },
     { ...form, size: 'odd, split', M: tile.BM + 3, N: 13, K: 37, splits: 2, epilogue: 'bias' as const },
@@ -44,22 +42,24 @@ describe.each(Object.values<Tile>(TILES))('tile $name', (tile) => {
 });
 
 const zeros = (size: number, value = 0) => new Float32Array(size).fill(value);
-describe.each(Object.values<Tile>(TILES))('epilogues of the tile $name', (tile) => {
+describe.each(tiles.flatMap((tile) => (['staged', 'shared', 'separate'] as const satisfies ColumnSums[]).map((columnSums) => ({ tile, name: tile.name, columnSums }))))('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
   it.each([
     { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 }, { size: 'odd, split', splits: 3, M: tile.BM + 3, N: 13, K: 3 * tile.BK + 2 },
     { size: 'rows of four', splits: 1, M: tile.BM + 4, N: tile.BN + 8, K: 2 * tile.BK }, { size: 'rows of four, split', splits: 2, M: 8, N: tile.BN + 4, K: 4 * tile.BK },
   ])('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
     const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
     const a = random.normal([M, K], 0.3), at = random.normal([K, M]), b = random.normal([K, N]), bias = random.normal([N]), residual = random.normal([M, N]);
-    const plan = () => planOf(tile, M, N, K, splits), activated = tensor(zeros(M * N), [M, N]), columns = tensor(zeros(N, 0.5), [N]);
+    const plan = () => planOf(tile, M, N, K, splits, columnSums), activated = tensor(zeros(M * N), [M, N]), columns = tensor(zeros(N, 0.5), [N]), of_C = tensor(zeros(N, 0.25), [N]);
     const before = productKernel(up(a), up(b), { plan, bias: up(bias), residual: up(residual), apply: { f: gelu, to: activated } });
-    const slope = productKernel(up(at), up(b), { plan, transpose_a: true, derivative: { f: relu2, before: up(residual) }, columns: { to: columns, add: true } });
+    const slope = productKernel(up(at), up(b), { plan, transpose_a: true, derivative: { f: relu2, before: up(residual) }, columns: { to: columns, add: true }, columns_of_C: { to: of_C, add: true } });
     const u = matmul.oracle({ a, b }, { transpose_a: false, transpose_b: false }).c.data.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
     const product = matmul.oracle({ a: at, b }, { transpose_a: true, transpose_b: false }).c.data;
     const sums = Float64Array.from({ length: N }, (_v, j) => 0.5 + b.data.reduce((s, v, i) => s + (i % N === j ? v : 0), 0));
-    const got = await readback([before, activated, slope, columns]);
+    const slopes = product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN));
+    const sumsOfC = Float64Array.from({ length: N }, (_v, j) => 0.25 + slopes.reduce((s, v, i) => s + (i % N === j ? v : 0), 0));
+    const got = await readback([before, activated, slope, columns, of_C]);
     expect(errors).toEqual([]);
-    [u, u.map(gelu.value), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN)), sums]
+    [u, u.map(gelu.value), slopes, sums, sumsOfC]
       .forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
   });
 });

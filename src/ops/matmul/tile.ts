@@ -4,7 +4,25 @@
  * A workgroup makes BM x BN of C, a thread TM x TN of that, BK values of K at a time. `unroll`: steps of k written out one
  * after another (a divisor of BK). `read_ahead`: the operands of the next of these are read before the multiplications of this one.
  */
-export interface Tile { name: string; BM: number; BN: number; BK: number; TM: number; TN: number; unroll: number; read_ahead: boolean }
+export interface Tile {
+  name: string;
+  BM: number;
+  BN: number;
+  BK: number;
+  TM: number;
+  TN: number;
+  unroll: number;
+  read_ahead: boolean;
+  /**
+   * How an operand whose memory is contiguous in k reaches shared memory: `blocks` of 4 x 4 values that a thread transposes in
+   * registers and stores as whole vec4; or `components`, a thread's four values stored one by one into four vec4 that it
+   * shares with three other threads. The second is faster on one card (H100), and wrong where a compiler
+   * writes the whole vec4 for a component: only for a device that passed the test of it.
+   */
+  staging: 'blocks' | 'components';
+  /** Threads along n of every 32 neighbours, the rest along m; the whole row of threads where left out. */
+  lanes?: number;
+}
 
 /**
  * `wide` was the best of 746 configurations on a large discrete card (H100, Chromium 156, Vulkan: 41-46 TFLOP/s on large
@@ -13,9 +31,9 @@ export interface Tile { name: string; BM: number; BN: number; BK: number; TM: nu
  * shared memory and 256 threads, which WebGPU promises.
  */
 export const TILES = {
-  wide: { name: 'wide', BM: 96, BN: 128, BK: 16, TM: 12, TN: 8, unroll: 16, read_ahead: true },
-  square: { name: 'square', BM: 64, BN: 64, BK: 16, TM: 4, TN: 4, unroll: 16, read_ahead: false },
-  small: { name: 'small', BM: 32, BN: 32, BK: 16, TM: 4, TN: 4, unroll: 4, read_ahead: false },
+  wide: { name: 'wide', BM: 96, BN: 128, BK: 16, TM: 12, TN: 8, unroll: 16, read_ahead: true, staging: 'blocks' },
+  square: { name: 'square', BM: 64, BN: 64, BK: 16, TM: 4, TN: 4, unroll: 16, read_ahead: false, staging: 'blocks' },
+  small: { name: 'small', BM: 32, BN: 32, BK: 16, TM: 4, TN: 4, unroll: 4, read_ahead: false, staging: 'blocks' },
 } as const satisfies Record<string, Tile>;
 
 /** Threads of a workgroup of this tile. */
@@ -24,7 +42,13 @@ export const threadsOf = (t: Tile): number => (t.BM / t.TM) * (t.BN / t.TN);
 /** What a device can do: the class decides the tile and how many workgroups it takes to fill it. */
 export type DeviceClass = 'large' | 'small';
 
-export interface Plan { tile: Tile; splits: number; k_per_split: number; workgroups: [number, number, number] }
+/**
+ * How the sums of B's columns are made: each thread adds up the vec4 that it `staged` (four registers in the loop); or one column
+ * of the tile that is in `shared` memory (one register, and BK reads); or by kernels of their own, `separate`.
+ */
+export type ColumnSums = 'staged' | 'shared' | 'separate';
+
+export interface Plan { tile: Tile; splits: number; k_per_split: number; workgroups: [number, number, number]; columns: ColumnSums }
 
 /** Workgroups in flight that keep a device busy: about three a multiprocessor on the large card. */
 const SLOTS: Record<DeviceClass, number> = { large: 396, small: 64 };
@@ -44,7 +68,11 @@ function chooseTile(device: DeviceClass, M: number, N: number, K: number): Tile 
 export function pickTile(device: DeviceClass, M: number, N: number, K: number, tile: Tile = chooseTile(device, M, N, K)): Plan {
   const x = Math.ceil(N / tile.BN), y = Math.ceil(M / tile.BM), slots = SLOTS[device];
   const most = Math.min(Math.floor(slots / (x * y)), Math.floor(K / (K_PER_SPLIT[tile.name] ?? 256)), Math.floor(PARTIALS / (M * N)));
-  const wanted = x * y >= slots / 3 ? 1 : Math.max(1, most);
-  const k_per_split = Math.ceil(K / wanted / tile.BK) * tile.BK, splits = Math.ceil(K / k_per_split);
-  return { tile, splits, k_per_split, workgroups: [x, y, splits] };
+  return planOf(tile, M, N, K, x * y >= slots / 3 ? 1 : Math.max(1, most));
+}
+
+/** The plan of a tile with K in about `parts` parts. */
+export function planOf(tile: Tile, M: number, N: number, K: number, parts: number, columns: ColumnSums = 'staged'): Plan {
+  const k_per_split = Math.ceil(K / parts / tile.BK) * tile.BK, splits = Math.ceil(K / k_per_split);
+  return { tile, splits, k_per_split, workgroups: [Math.ceil(N / tile.BN), Math.ceil(M / tile.BM), splits], columns };
 }
