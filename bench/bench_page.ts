@@ -4,16 +4,16 @@
  *
  *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096&checkpointing=1
  *     bench.html?ops=1&config=S,M&only=attention
+ *     bench.html?search=1&config=M,S,T,squares&seconds=40&only=fc&tile=96x128
  */
 import { BACKENDS, type BackendName } from '../src/config/index.ts';
-import type { BenchRow } from './measure.ts';
-import type { OpRow } from './ops.ts';
 import { type ConfigName, type Mode, MODES } from './configs.ts';
-import type { Job, Reply } from './bench_worker.ts';
+import type { AnyRow, Job, Reply } from './bench_worker.ts';
+import type { SearchName } from './products.ts';
 
 /** A job that did not end well stands among the rows with the reason. */
-type Failed = { config: ConfigName; backend: BackendName; mode: Mode | 'ops'; error: string };
-type Row = BenchRow | OpRow | Failed;
+type Failed = { config: SearchName; backend: BackendName; mode: Mode | 'ops' | 'search'; error: string };
+type Row = AnyRow | Failed;
 declare global { interface Window { result: Promise<Row[]> } }
 
 const query = new URLSearchParams(location.search), posts = query.get('post') === '1';
@@ -47,6 +47,7 @@ const configs: ConfigName[] = ['T', 'S', 'M', 'tiny'];
 const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 
 function jobs(): Job[] {
+  if (query.get('search') === '1') return list<SearchName>('config', [...configs, 'squares'], ['M', 'S', 'T', 'squares']).map((config) => ({ kind: 'search', config, only: query.get('only'), tile: query.get('tile'), seconds: number('seconds', 40) }));
   const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : ['T', 'S', 'M']);
   if (query.get('ops') === '1') return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
   const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096), checkpointing: query.get('checkpointing') === '1' };
@@ -58,7 +59,7 @@ function jobs(): Job[] {
 
 function runJob(job: Job): Promise<Row[]> {
   const worker = new Worker(new URL('./bench_worker.ts', import.meta.url), { type: 'module' });
-  const failed = (error: string): Row[] => [job.kind === 'ops' ? { config: job.config, backend: 'webgpu', mode: 'ops', error } : { config: job.config, backend: job.backend, mode: job.mode, error }];
+  const failed = (error: string): Row[] => [job.kind !== 'step' ? { config: job.config, backend: 'webgpu', mode: job.kind, error } : { config: job.config, backend: job.backend, mode: job.mode, error }];
   return new Promise<Row[]>((resolve) => {
     worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
       switch (data.kind) {

@@ -7,6 +7,7 @@ import { type BenchRow, measure, median } from './measure.ts';
 import { measureOps } from './ops.ts';
 import { opEntries } from './ops_list.ts';
 import { expectClose } from '../src/testing/expect_close.ts';
+import { searchProducts } from './search.ts';
 
 const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64, checkpointing: false };
 const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> => measure({ ...options, ...changes }, () => undefined);
@@ -68,6 +69,14 @@ describe('the bench', () => {
     const rows = await measureOps('tiny', 'step_sums', () => undefined);
     expect(rows.map((r) => r.op)).toEqual(['step_sums']);
     for (const r of rows) expect([r.ms, r.referenceMs, r.copyMs, r.gbPerSec].every((v) => v !== null && v > 0), JSON.stringify(r)).toBe(true);
+  });
+
+  it.each(['fc nn', 'proj dx and fc bias', 'qkv dW'])('searches the candidates of a product, each checked: %s', async (only) => {
+    const rows = await searchProducts({ config: 'tiny', only, tile: '32x32x16', seconds: 60 }, () => undefined);
+    expect(rows.length).toBeGreaterThan(2);
+    for (const r of rows) expect(r, JSON.stringify(r)).toMatchObject({ why: null, search: 'tiny' });
+    for (const r of rows) expect(r.us, JSON.stringify(r)).toBeGreaterThan(0);
+    expect(rows.filter((r) => r.error !== null && r.error < 1e-5).length).toBe(rows.length - 1);
   });
 });
 

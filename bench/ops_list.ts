@@ -16,7 +16,7 @@ export interface OpEntry {
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Random values: a block of normal numbers over and over, since making a hundred million takes longer than timing them. */
-function normal(n: number): Float32Array {
+export function normal(n: number): Float32Array {
   const next = mulberry(n), block = Float32Array.from({ length: Math.min(n, 65521) }, () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
   const values = new Float32Array(n);
   for (let at = 0; at < n; at += block.length) values.set(block.subarray(0, Math.min(block.length, n - at)), at);

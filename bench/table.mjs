@@ -34,8 +34,22 @@ export function opsTable(rows) {
       short(r.gbPerSec), short(r.gflops), number(r.dispatches, 0)])));
 }
 
+/** Of each product the best candidates, and what tfjs's own kernel takes for the product alone. */
+export function searchTable(rows, most = 5) {
+  const line = (r) => (r.error !== undefined && r.product === undefined ? ['', '', r.error, '', '', '']
+    : [r.search, r.product, r.candidate, number(r.us, 1), number(r.tflops, 1), r.error === null ? '-' : Number(r.error).toExponential(0)]);
+  const timed = rows.filter((r) => typeof r.us === 'number'), products = [...new Set(timed.map((r) => `${r.search} ${r.product}`))];
+  const best = products.flatMap((key) => {
+    const all = timed.filter((r) => `${r.search} ${r.product}` === key).sort((x, y) => x.us - y.us);
+    return [...all.slice(0, most), ...all.slice(most).filter((r) => r.candidate.startsWith('tfjs'))];
+  });
+  const failed = rows.filter((r) => r.product === undefined), wrong = rows.filter((r) => r.product !== undefined && r.why);
+  const notes = wrong.length > 0 ? `\n${wrong.length} candidates left out, for example ${wrong[0].candidate} (${wrong[0].product}): ${wrong[0].why}` : '';
+  return table(['size', 'product', 'candidate', 'us', 'TFLOP/s', 'error'], [...best, ...failed].map(line)) + notes;
+}
+
 /** Everything that there is to say about these rows. */
 export function tables(rows) {
-  const steps = rows.filter((r) => r.mode !== undefined && r.mode !== 'ops'), ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops');
-  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...steps.filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : [])].join('\n\n');
+  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), steps = rows.filter((r) => !ops.includes(r) && !searched.includes(r));
+  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...steps.filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
 }

@@ -96,6 +96,10 @@ async function select(name: BackendName): Promise<boolean> {
 /** The device of this worker, while it is not lost: starting WebGPU again takes it up with its compiled kernels. */
 let running: { backend: WebGPUBackend; device: GPUDevice; started: Omit<BackendChoice, 'reason'>; events: DeviceEvents } | null = null;
 
+const WANTED: readonly string[] = ['timestamp-query', 'shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+/** Features that are used where they are offered: the browser's list may be longer than the one in the types. */
+const isWanted = (feature: string): feature is GPUFeatureName => WANTED.includes(feature);
+
 async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
   if (running && (await select('webgpu'))) {
     state.webgpu = running.backend;
@@ -107,8 +111,7 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('WebGPU found no graphics adapter.');
   const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js');
-  const wanted: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
-  const features = wanted.filter((f) => adapter.features.has(f));
+  const features = [...adapter.features].filter(isWanted);
   const l = adapter.limits;
   const device = await adapter.requestDevice({
     requiredFeatures: features,

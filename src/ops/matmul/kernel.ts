@@ -6,7 +6,8 @@ import { dims2 } from '../host.ts';
 import { type Epilogue, PLAIN, type Slot, type SlotName, slotsOf } from './epilogue.ts';
 import { COLUMN_ROWS, columnsCode, reduceCode } from './columns.ts';
 import { matmulCode, type Variant } from './generate.ts';
-import { type Plan, pickTile } from './tile.ts';
+import { subgroupCode } from './subgroup.ts';
+import { bySubgroups, type Plan, pickTile } from './tile.ts';
 
 /** What is done to the product on its way to memory (`Epilogue`), with the tensors that it takes. */
 export interface EpilogueOptions {
@@ -50,7 +51,7 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
   const launch = (label: string, epilogue: Epilogue, tensors: Partial<Record<SlotName, Tensor>>): void => {
     const full: Variant = { ...variant, epilogue };
-    dispatch({ name: label, code: matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
+    dispatch({ name: label, code: bySubgroups(t) ? subgroupCode(t, full) : matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
   };
   const c = options.into ?? to ?? output([M, N]);
   if (splits === 1) launch(name, { ...epilogueOf(options), C_parts: C_parts !== undefined }, { ...tensorsOf(options, c), C_parts });

@@ -36,8 +36,13 @@ export const TILES = {
   small: { name: 'small', BM: 32, BN: 32, BK: 16, TM: 4, TN: 4, unroll: 4, read_ahead: false, staging: 'blocks' },
 } as const satisfies Record<string, Tile>;
 
+/** A workgroup makes BM x BN by subgroup matrices (`subgroup.ts`), each subgroup of 32 threads WM x WN of it, BK values of K at a time. */
+export interface SubgroupTile { name: string; BM: number; BN: number; BK: number; WM: number; WN: number }
+export type AnyTile = Tile | SubgroupTile;
+export const bySubgroups = (t: AnyTile): t is SubgroupTile => 'WM' in t;
+
 /** Threads of a workgroup of this tile. */
-export const threadsOf = (t: Tile): number => (t.BM / t.TM) * (t.BN / t.TN);
+export const threadsOf = (t: AnyTile): number => (bySubgroups(t) ? 32 * (t.BM / t.WM) * (t.BN / t.WN) : (t.BM / t.TM) * (t.BN / t.TN));
 
 /** What a device can do: the class decides the tile and how many workgroups it takes to fill it. */
 export type DeviceClass = 'large' | 'small';
@@ -48,7 +53,7 @@ export type DeviceClass = 'large' | 'small';
  */
 export type ColumnSums = 'staged' | 'shared' | 'separate';
 
-export interface Plan { tile: Tile; splits: number; k_per_split: number; workgroups: [number, number, number]; columns: ColumnSums }
+export interface Plan { tile: AnyTile; splits: number; k_per_split: number; workgroups: [number, number, number]; columns: ColumnSums }
 
 /** Workgroups in flight that keep a device busy: about three a multiprocessor on the large card. */
 const SLOTS: Record<DeviceClass, number> = { large: 396, small: 64 };
@@ -72,7 +77,7 @@ export function pickTile(device: DeviceClass, M: number, N: number, K: number, t
 }
 
 /** The plan of a tile with K in about `parts` parts. */
-export function planOf(tile: Tile, M: number, N: number, K: number, parts: number, columns: ColumnSums = 'staged'): Plan {
+export function planOf(tile: AnyTile, M: number, N: number, K: number, parts: number, columns: ColumnSums = 'staged'): Plan {
   const k_per_split = Math.ceil(K / parts / tile.BK) * tile.BK, splits = Math.ceil(K / k_per_split);
-  return { tile, splits, k_per_split, workgroups: [Math.ceil(N / tile.BN), Math.ceil(M / tile.BM), splits], columns };
+  return { tile, splits, k_per_split, workgroups: [Math.ceil(N / tile.BN), Math.ceil(M / tile.BM), splits], columns: bySubgroups(tile) ? 'separate' : columns };
 }

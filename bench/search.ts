@@ -1,0 +1,143 @@
+/**
+ * Every candidate kernel for every matrix product of a configuration: each is checked against our plainest kernel, on the GPU, then all
+ * are timed in turns on a warm card, once every pipeline is compiled (readings fall while pipelines compile).
+ */
+import { matMul, type Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, dispatch, fillInPlace, grid, type Outputs, type Program, readback, startBackend, Store, submit, timePrograms } from '../src/backend/index.ts';
+import { gelu } from '../src/ops/activation/functions.ts';
+import { type ProductOptions, productKernel } from '../src/ops/matmul/kernel.ts';
+import { bySubgroups, planOf, TILES } from '../src/ops/matmul/tile.ts';
+import { type Candidate, candidatesOf } from './candidates.ts';
+import { median } from './measure.ts';
+import { normal } from './ops_list.ts';
+import { type Product, productsOf, type SearchName } from './products.ts';
+
+export interface SearchRow {
+  search: SearchName;
+  product: string;
+  candidate: string;
+  splits: number;
+  /** Of one product with all that is done to it; null where it does not compile or its result is wrong (`why`). */
+  us: number | null;
+  tflops: number | null;
+  /** Largest difference from the plainest kernel over the largest value, of all its results; null for tfjs's kernel, which makes the product alone. */
+  error: number | null;
+  why: string | null;
+  adapter: string;
+}
+export interface SearchOptions { config: SearchName; only: string | null; tile: string | null; seconds: number }
+
+/** f32 sums of up to 10,000 products in other orders; f16 operands. */
+const TOLERANCE = { f32: 1e-4, f16: 2e-2 };
+const ROUNDS = 4;
+/** Milliseconds of GPU time of one candidate in one round. */
+const SLICE = 2;
+/** After the first round, what took longer than this times the best is measured no further. */
+const HOPELESS = 1.5;
+
+const DIFFERENCE = `
+@group(0) @binding(0) var<storage, read_write> largest: array<atomic<u32>, 2>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+struct Params { n: u32 }
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+  var difference = 0.0; var size = 0.0;
+  for (var i = w.x * 256u + l; i < p.n; i += count.x * 256u) {
+    // The bits of numbers that are not negative are in their order, those of NaN above all.
+    difference = bitcast<f32>(max(bitcast<u32>(difference), bitcast<u32>(abs(x[i] - y[i])))); size = max(size, abs(y[i]));
+  }
+  atomicMax(&largest[0], bitcast<u32>(difference)); atomicMax(&largest[1], bitcast<u32>(size));
+}`;
+
+interface Case { product: Product; inputs: Record<string, Store>; results: string[]; candidates: { candidate: Candidate | null; program: Program | null; check: Program | null; why: string | null; error: number | null; times: number[] }[] }
+
+const shapes = ({ form, M, N, K }: Product): Record<string, number[]> => ({ a: form === 'tn' ? [K, M] : [M, K], b: form === 'nt' ? [N, K] : [K, N], c: [M, N], after: [M, N], bias: [N], residual: [M, N], before: [M, N], columns: [N], wanted_c: [M, N], wanted_after: [M, N], wanted_columns: [N] });
+const resultsOf = ({ finish }: Product): string[] => ['c', ...(finish.gelu ? ['after'] : []), ...(finish.columns || finish.of_C ? ['columns'] : [])];
+const namesOf = (p: Product): string[] => ['a', 'b', ...(p.finish.bias ? ['bias'] : []), ...(p.finish.residual ? ['residual'] : []), ...(p.finish.gelu_grad ? ['before'] : []), ...resultsOf(p).flatMap((r) => [r, `wanted_${r}`])];
+
+export async function searchProducts(o: SearchOptions, log: (line: string) => void): Promise<SearchRow[]> {
+  const errors: string[] = [], { adapter, features } = await startBackend('webgpu', { lost: (reason) => errors.push(reason), error: (message) => errors.push(message) });
+  const end = performance.now() + 1000 * o.seconds, largest = new Store('largest', [{ name: 'largest', shape: [2] }]), rows: SearchRow[] = [];
+  const products = productsOf(o.config).filter((p) => o.only === null || p.title.includes(o.only));
+  const cases = await Promise.all(products.map((product) => prepare(product, o, features.includes('chromium-experimental-subgroup-matrix'), largest)));
+  log(`${o.config}: ${cases.reduce((n, c) => n + c.candidates.length, 0)} programs for ${cases.length} products compiled, ${((end - performance.now()) / 1000).toFixed(0)} s left`);
+  for (const one of cases) {
+    if (performance.now() < end) { await check(one, largest); await timeAll(one, end); }
+    const made = rowsOf(one, o.config, adapter);
+    rows.push(...made);
+    const best = made.filter((r) => r.us !== null).sort((x, y) => (x.us ?? 0) - (y.us ?? 0))[0];
+    log(`${one.product.title}: ${best ? `${best.us?.toFixed(1)} us, ${best.tflops?.toFixed(1)} TFLOP/s, ${best.candidate}` : made[0]?.why ?? 'nothing'}`);
+    for (const c of one.candidates) { c.program?.dispose(); c.check?.dispose(); }
+    for (const s of Object.values(one.inputs)) s.dispose();
+  }
+  largest.dispose();
+  if (errors[0] !== undefined) throw new Error(errors[0]);
+  return rows;
+}
+
+/** All programs of a product, compiled side by side. */
+async function prepare(product: Product, o: SearchOptions, subgroups: boolean, largest: Store): Promise<Case> {
+  const all = shapes(product), inputs = Object.fromEntries(namesOf(product).map((name) => [name, new Store(name, [{ name, shape: all[name] ?? [] }])])), results = resultsOf(product);
+  const get = (name: string): Tensor => { const s = inputs[name]; if (!s) throw new Error(`This product has no ${name}.`); return s.get(name); };
+  for (const name of ['a', 'b', 'bias', 'residual', 'before']) inputs[name]?.write(name, normal(get(name).size));
+  const { form, finish } = product;
+  const make = (plan: Candidate['plan'], prefix = ''): void => {
+    const c = get(`${prefix}c`), sums = (): { to: Tensor; add: boolean } => ({ to: get(`${prefix}columns`), add: true });
+    const options: ProductOptions = {
+      transpose_a: form === 'tn', transpose_b: form === 'nt', plan: () => plan, ...(finish.into ? { into: c } : { to: c }), ...(finish.bias ? { bias: get('bias') } : {}), ...(finish.residual ? { residual: get('residual') } : {}),
+      ...(finish.gelu ? { apply: { f: gelu, to: get(`${prefix}after`) } } : {}), ...(finish.gelu_grad ? { derivative: { f: gelu, before: get('before') } } : {}), ...(finish.columns ? { columns: sums() } : {}), ...(finish.of_C ? { columns_of_C: sums() } : {}),
+    };
+    productKernel(get('a'), get('b'), options);
+  };
+  const zero = (prefix: string): void => { for (const r of results) fillInPlace(get(prefix + r), 0); };
+  const plain = await compileProgram('wanted', (): Outputs => { zero('wanted_'); make(planOf(TILES.small, product.M, product.N, product.K, 1, 'separate'), 'wanted_'); return {}; });
+  submit([plain]);
+  const checked = (plan: Candidate['plan']): Promise<Program> => compileProgram('check', (): Outputs => {
+    fillInPlace(largest.get('largest'), 0);
+    zero('');
+    make(plan);
+    // One pair of numbers for all results: each is compared by itself only where it is alone, and all are near one another in size.
+    for (const r of results) dispatch({ name: 'difference', code: DIFFERENCE, writes: [], updates: [largest.get('largest')], reads: [get(r), get(`wanted_${r}`)], params: [['u32', get(r).size]], workgroups: grid(Math.min(512, Math.ceil(get(r).size / 256))) });
+    return {};
+  });
+  const candidates = await Promise.all(candidatesOf(product, subgroups).filter((c) => o.tile === null || c.name.includes(o.tile)).map(async (candidate) => {
+    try {
+      const [program, check] = await Promise.all([compileProgram(candidate.name, (): Outputs => { make(candidate.plan); return {}; }), checked(candidate.plan)]);
+      return { candidate, program, check, why: null, error: null, times: [] };
+    } catch (error) { return { candidate, program: null, check: null, why: error instanceof Error ? error.message : String(error), error: null, times: [] }; }
+  }));
+  const tfjs = await compileProgram('tfjs', () => ({ c: matMul(get('a'), get('b'), form === 'tn', form === 'nt') }));
+  return { product, inputs, results, candidates: [...candidates, { candidate: null, program: tfjs, check: null, why: null, error: null, times: [] }] };
+}
+
+async function check(one: Case, largest: Store): Promise<void> {
+  for (const c of one.candidates) {
+    if (!c.check) continue;
+    submit([c.check]);
+    const [pair] = await readback([largest.get('largest')]), error = (pair?.[0] ?? NaN) / (pair?.[1] ?? NaN);
+    c.error = error;
+    if (!(error <= (c.candidate && bySubgroups(c.candidate.plan.tile) ? TOLERANCE.f16 : TOLERANCE.f32))) { c.why = `wrong by ${error.toPrecision(2)} of the largest value`; c.program?.dispose(); c.program = null; }
+  }
+}
+
+/** Rounds over all candidates, each for as long as a slice; the first round finds out how many repeats that is. */
+async function timeAll(one: Case, end: number): Promise<void> {
+  let running = one.candidates.flatMap((c) => (c.program ? [{ c, timed: { program: c.program, repeats: 1 } }] : []));
+  const warm = await timePrograms(running.map((r) => r.timed));
+  running.forEach((r, i) => { r.timed.repeats = Math.max(1, Math.min(500, Math.round(SLICE / (warm[i] || SLICE)))); });
+  for (let round = 0; round < ROUNDS && performance.now() < end; round++) {
+    const times = await timePrograms(running.map((r) => r.timed));
+    running.forEach((r, i) => { const ms = times[i]; if (ms !== undefined && Number.isFinite(ms)) r.c.times.push(ms); });
+    const best = Math.min(...running.map((r) => r.c.times[0] ?? Infinity));
+    running = running.filter((r) => (r.c.times[0] ?? Infinity) <= HOPELESS * best);
+  }
+}
+
+function rowsOf({ product, candidates }: Case, search: SearchName, adapter: string): SearchRow[] {
+  return candidates.map(({ candidate, times, error, why }) => {
+    const us = times.length > 0 ? 1000 * median(times) : null;
+    return { search, product: product.title, candidate: candidate?.name ?? 'tfjs, the product alone', splits: candidate?.plan.splits ?? 1, us, tflops: us ? (2 * product.M * product.N * product.K) / us / 1e6 : null, error, why: why ?? (us === null ? 'no time left' : null), adapter };
+  });
+}

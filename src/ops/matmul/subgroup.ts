@@ -1,0 +1,116 @@
+/**
+ * Products by subgroup matrices (Chromium's experimental WGSL extension): f16 x f16 added up in f32, on the units that cards have for it.
+ * A and B are float32 in memory and rounded to f16 on their way to shared memory, where a tile keeps memory's own orientation, with
+ * eight halves of padding a row (without it, banks collide: 71 against 123 TFLOP/s on an H100). The next tile is read while this one is multiplied.
+ * M and N must be multiples of 16, K of 4. For subgroups of 32 threads alone.
+ */
+import { bindingsCode, finishCode, finishReads, slotsOf } from './epilogue.ts';
+import type { Variant } from './generate.ts';
+import { type SubgroupTile, threadsOf } from './tile.ts';
+
+/** Whether a product of these sizes can be made so. */
+export const subgroupsFit = (M: number, N: number, K: number): boolean => M % 16 === 0 && N % 16 === 0 && K % 4 === 0;
+
+const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
+const PAD = 8;
+
+interface Operand { name: 'A' | 'B'; k_major: boolean; size: 'M' | 'N'; first: string; within: string; rows: number; cols: number; stride: number; edge: boolean }
+
+function operands(t: SubgroupTile, v: Variant): [Operand, Operand] {
+  const shape = (k_major: boolean, W: number) => ({ k_major, rows: k_major ? t.BK : W, cols: k_major ? W : t.BK, stride: (k_major ? W : t.BK) + PAD });
+  return [
+    { name: 'A', size: 'M', first: 'm0', within: 'wm', edge: v.m_edge, ...shape(v.transpose_a, t.BM) },
+    { name: 'B', size: 'N', first: 'n0', within: 'wn', edge: v.n_edge, ...shape(!v.transpose_b, t.BN) },
+  ];
+}
+
+/** Each thread reads vec4 of the tile, BK x W in memory's orientation, and stores them as four halves. */
+function staging(o: Operand, t: SubgroupTile, k_edge: boolean): { setup: string; declare: string; load: (k: string) => string; store: string } {
+  const threads = threadsOf(t), across = o.cols / 4, units = o.rows * across, steps = Math.ceil(units / threads), n = o.name.toLowerCase();
+  const guard = (s: number, body: string): string => (units % threads !== 0 && s === steps - 1 ? `if (tid < ${units - s * threads}u) { ${body} }` : body);
+  const even = threads % across === 0, unit = (s: number): string => `(tid + ${s * threads}u)`;
+  const quotient = (s: number): string => (even ? `tid / ${across}u + ${(s * threads) / across}u` : `${unit(s)} / ${across}u`), remainder = (s: number): string => (even ? `tid % ${across}u` : `${unit(s)} % ${across}u`);
+  const clamped = (at: string, size: string): string => (o.edge ? `min(${at}, ${size} - 1u)` : `(${at})`);
+  // r: row of the tile, c: vec4 within it, at: where it is read.
+  const at = (s: number): string => (o.k_major ? `${n}r${s} * (${o.size} >> 2u) + ${clamped(`(${o.first} >> 2u) + ${n}c${s}`, `(${o.size} >> 2u)`)}`
+    : `${clamped(`${o.first} + ${n}r${s}`, o.size)} * (K >> 2u) + ${n}c${s}`);
+  const step = (s: number): string => (o.k_major ? `${n}r${s}` : `${n}c${s} * 4u`);
+  return {
+    setup: lines(steps, (s) => `let ${n}r${s} = ${quotient(s)}; let ${n}c${s} = ${remainder(s)}; let ${n}at${s} = ${at(s)};`),
+    declare: lines(steps, (s) => `var ${n}${s} = vec4f();`),
+    load: (k) => lines(steps, (s) => guard(s, `${n}${s} = ${o.name}[${n}at${s} + ${o.k_major ? `${k} * (${o.size} >> 2u)` : `(${k} >> 2u)`}];${k_edge ? ` if (${k} + ${step(s)} >= k_end) { ${n}${s} = vec4f(); }` : ''}`)),
+    store: lines(steps, (s) => guard(s, `(*words${o.name})[(${n}r${s} * ${o.stride}u + ${n}c${s} * 4u) / 4u] = vec2u(pack2x16float(${n}${s}.xy), pack2x16float(${n}${s}.zw));`)),
+  };
+}
+
+function multiply(t: SubgroupTile, [a, b]: [Operand, Operand]): string {
+  const fragment = (o: Operand, i: number, k: number): string => {
+    const type = o.name === 'A' ? 'left' : 'right', offset = o.k_major ? `${k * 16 * o.stride + i * 16}u + ${o.within}` : `${i * 16 * o.stride + k * 16}u + ${o.within} * ${o.stride}u`;
+    // A fragment of A is [m][k] and one of B [k][n]: by columns where memory is the other way round.
+    const order = (o.name === 'A') === o.k_major ? 'col_major' : 'row_major';
+    return `let f${o.name}${i} = subgroupMatrixLoad<subgroup_matrix_${type}<f16, 16, 16>, ${order}>(halves${o.name}, ${offset}, ${o.stride}u);`;
+  };
+  const FM = t.WM / 16, FN = t.WN / 16;
+  return lines(t.BK / 16, (k) => `{ ${seq(FM).map((i) => fragment(a, i, k)).join(' ')} ${seq(FN).map((j) => fragment(b, j, k)).join(' ')}
+    ${lines(FM, (i) => seq(FN).map((j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(fA${i}, fB${j}, c${i}_${j});`).join(' '))} }`);
+}
+
+/** Sixteen rows at a time go through shared memory, from where each thread takes vec4 and finishes them. */
+function storing(t: SubgroupTile, v: Variant): string {
+  const FM = t.WM / 16, FN = t.WN / 16, across = t.WN / 4, units = (16 * across) / 32, reads = finishReads(v.epilogue);
+  return lines(FM, (i) => `${seq(FN).map((j) => `subgroupMatrixStore<row_major>(&rows, group * ${16 * t.WN}u + ${j * 16}u, c${i}_${j}, ${t.WN}u);`).join(' ')}
+  workgroupBarrier();
+  {
+    ${lines(units, (u) => `let row_${u} = m0 + wm + ${i * 16}u + (lane + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (lane + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
+    let from${u} = group * ${16 * t.WN}u + (lane + ${u * 32}u) * 4u; let v${u} = vec4f(rows[from${u}], rows[from${u} + 1u], rows[from${u} + 2u], rows[from${u} + 3u]);
+    ${reads.map((r) => `let ${r.name}_${u} = ${r.name}[${r.at === 'i' ? `at${u}` : `column_${u} >> 2u`}];`).join(' ')}`)}
+    ${lines(units, (u) => `if (row_${u} < M && column_${u} < N) { _ = finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
+  }
+  workgroupBarrier();`);
+}
+
+/** Bindings, uniforms and workgroups as those of `matmulCode`; no sums of columns. */
+export function subgroupCode(t: SubgroupTile, v: Variant): string {
+  if (v.epilogue.columns !== 'none' || v.epilogue.C_parts) throw new Error('Products by subgroup matrices sum no columns.');
+  const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN;
+  const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
+  const shared = (o: Operand): string => `var<workgroup> s${o.name}: buffer<${2 * halves(o)}>;`;
+  const views = (o: Operand): string => `let words${o.name} = bufferView<array<vec2u, ${halves(o) / 4}>>(&s${o.name}, 0u); let halves${o.name} = bufferView<array<f16, ${halves(o)}>>(&s${o.name}, 0u);`;
+  return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
+requires buffer_view;
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
+${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), () => 'vec4f')}
+${shared(a)}
+${shared(b)}
+var<workgroup> rows: array<f32, ${(threadsOf(t) / 32) * 16 * t.WN}>;
+${finishCode(v.epilogue, true)}
+@compute @workgroup_size(${threadsOf(t)})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
+  let M = p.M; let N = p.N; let K = p.K;
+  let group = tid >> 5u; let lane = tid & 31u; let wm = group / ${across}u * ${t.WM}u; let wn = group % ${across}u * ${t.WN}u;
+  let m0 = wg.y * ${t.BM}u; let n0 = wg.x * ${t.BN}u;
+  let k_start = wg.z * p.k_per_split; let k_end = min(k_start + p.k_per_split, K);
+  let k_last = k_start + (k_end - k_start - 1u) / ${t.BK}u * ${t.BK}u;
+  ${views(a)}
+  ${views(b)}
+  ${stageA.setup}
+  ${stageB.setup}
+  ${stageA.declare}
+  ${stageB.declare}
+  ${lines(t.WM / 16, (i) => seq(t.WN / 16).map((j) => `var c${i}_${j}: subgroup_matrix_result<f32, 16, 16>;`).join(' '))}
+  ${load('k_start')}
+  for (var k = k_start; k < k_end; k += ${t.BK}u) {
+    ${stageA.store}
+    ${stageB.store}
+    workgroupBarrier();
+    let next = min(k + ${t.BK}u, k_last);
+    ${load('next')}
+    ${multiply(t, both)}
+    workgroupBarrier();
+  }
+  let start = wg.z * M * N;
+  ${storing(t, v)}
+}`;
+}
