@@ -3,6 +3,7 @@
  * as the promise `window.result`. With `post=1` it also posts lines to /log and the rows to /result, as they come.
  *
  *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096&checkpointing=1
+ *     bench.html?generate=1&config=S&batch=1,64&tokens=1024&temperature=1&top_k=0&top_p=1&profile=1
  *     bench.html?ops=1&config=S,M&only=attention
  *     bench.html?search=1&config=M,S,T,squares&seconds=40&only=fc&tile=96x128
  */
@@ -12,7 +13,7 @@ import type { AnyRow, Job, Reply } from './bench_worker.ts';
 import type { SearchName } from './products.ts';
 
 /** A job that did not end well stands among the rows with the reason. */
-type Failed = { config: SearchName; backend: BackendName; mode: Mode | 'ops' | 'search'; error: string };
+type Failed = { config: SearchName; backend: BackendName; mode: Mode | 'generate' | 'ops' | 'search'; error: string };
 type Row = AnyRow | Failed;
 declare global { interface Window { result: Promise<Row[]> } }
 
@@ -48,8 +49,13 @@ const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 
 function jobs(): Job[] {
   if (query.get('search') === '1') return list<SearchName>('config', [...configs, 'squares'], ['M', 'S', 'T', 'squares']).map((config) => ({ kind: 'search', config, only: query.get('only'), tile: query.get('tile'), seconds: number('seconds', 40) }));
-  const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : ['T', 'S', 'M']);
+  const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : query.get('generate') === '1' ? ['S'] : ['T', 'S', 'M']);
   if (query.get('ops') === '1') return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
+  if (query.get('generate') === '1') {
+    const asked = { tokens: number('tokens', 1024), seed: number('seed', 1), temperature: number('temperature', 1), top_k: number('top_k', 0), top_p: number('top_p', 1), profile: query.get('profile') === '1' };
+    const batches = (query.get('batch') ?? '1,64').split(',').map(Number);
+    return chosen.flatMap((config) => list('backend', backends, ['webgpu']).flatMap((backend) => batches.map((batch): Job => ({ kind: 'generate', config, backend, batch, ...asked }))));
+  }
   const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096), checkpointing: query.get('checkpointing') === '1' };
   const modes = list('mode', MODES, ['replay']);
   return chosen.flatMap((config) => list('backend', backends, backends).flatMap((backend) =>
@@ -59,7 +65,9 @@ function jobs(): Job[] {
 
 function runJob(job: Job): Promise<Row[]> {
   const worker = new Worker(new URL('./bench_worker.ts', import.meta.url), { type: 'module' });
-  const failed = (error: string): Row[] => [job.kind !== 'step' ? { config: job.config, backend: 'webgpu', mode: job.kind, error } : { config: job.config, backend: job.backend, mode: job.mode, error }];
+  const failed = (error: string): Row[] => [{
+    config: job.config, backend: 'backend' in job ? job.backend : 'webgpu', mode: job.kind === 'step' ? job.mode : job.kind, error,
+  }];
   return new Promise<Row[]>((resolve) => {
     worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
       switch (data.kind) {

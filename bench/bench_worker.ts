@@ -1,11 +1,12 @@
 /** The worker of the bench page: one job, one backend, then it is done with. */
 import type { BenchOptions, ConfigName } from './configs.ts';
+import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
 import { type BenchRow, measure } from './measure.ts';
 import { measureOps, type OpRow } from './ops.ts';
 import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
 
-export type Job = ({ kind: 'step' } & BenchOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | ({ kind: 'search' } & SearchOptions);
-export type AnyRow = BenchRow | OpRow | SearchRow;
+export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | ({ kind: 'search' } & SearchOptions);
+export type AnyRow = BenchRow | GenerateRow | OpRow | SearchRow;
 export type Reply = { kind: 'log'; line: string } | { kind: 'rows'; rows: AnyRow[] } | { kind: 'error'; message: string };
 
 const reply = (message: Reply): void => self.postMessage(message);
@@ -14,6 +15,7 @@ const log = (line: string): void => reply({ kind: 'log', line });
 async function work(job: Job): Promise<AnyRow[]> {
   switch (job.kind) {
     case 'step': return [await measure(job, log)];
+    case 'generate': return [await measureGeneration(job, log)];
     case 'ops': return measureOps(job.config, job.only, log);
     case 'search': return searchProducts(job, log);
     default: return job satisfies never;

@@ -57,7 +57,7 @@ async function one(launch, url, query, seconds, log) {
   } catch (error) {
     const asked = new URLSearchParams(query), message = error.message.split('\n')[0].replace(/^page\.\w+: (Error: )?/u, '');
     log(`${query}: ${message}`);
-    return [{ config: asked.get('config') ?? '', backend: asked.get('backend') ?? '', mode: asked.get('ops') === '1' ? 'ops' : asked.get('search') === '1' ? 'search' : asked.get('mode') ?? '', error: message }];
+    return [{ config: asked.get('config') ?? '', backend: asked.get('backend') ?? '', mode: ['ops', 'search', 'generate'].find((kind) => asked.get(kind) === '1') ?? asked.get('mode') ?? '', error: message }];
   } finally {
     clearTimeout(timer);
     // A page that is stuck in a kernel does not let its browser close in good order.

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { setProgramMode } from '../src/backend/index.ts';
+import '../src/ops/generation.ts';
 import { allOps } from '../src/ops/index.ts';
+import { measureGeneration } from './generate.ts';
 import { planRun } from '../src/plan/index.ts';
 import { type BenchOptions, CONFIGS, runConfig } from './configs.ts';
 import { type BenchRow, measure, median } from './measure.ts';
@@ -58,6 +60,12 @@ describe('the bench', () => {
     expect(Object.keys(row)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(row)).toBe(true);
     expect(row).toMatchObject({ backend: 'wasm', mode: 'reference', steps: 16, submits: null, gpuBytes: null });
+  });
+
+  it.each([1, 3])('measures generation of %i rows', async (batch) => {
+    const row = await measureGeneration({ config: 'tiny', backend: 'webgpu', batch, tokens: 24, seed: 5, temperature: 1, top_k: 3, top_p: 0.9, profile: false }, () => undefined);
+    expect(row).toMatchObject({ config: 'tiny', backend: 'webgpu', mode: 'generate', batch, dispatches: 13 });
+    expect([row.ms, row.meanMs, row.tokensPerSec, row.firstTokenMs, row.compileMs].every((v) => Number.isFinite(v) && v > 0), JSON.stringify(row)).toBe(true);
   });
 
   it('has inputs for every operation', () => {

@@ -4,6 +4,7 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, copyInPlace, type Outputs, type Program, readback, startBackend, Store, submit } from '../src/backend/index.ts';
+import '../src/ops/generation.ts';
 import { allOps, type AnyOp, recordOf, run, withReferences } from '../src/ops/index.ts';
 import type { ConfigName } from './configs.ts';
 import { type OpEntry, opEntries, sizeAttrs } from './ops_list.ts';

@@ -25,6 +25,7 @@ export function normal(n: number): Float32Array {
 const f = (...shape: number[]): OpInput => ({ shape, dtype: 'float32', values: () => normal(size(shape)) });
 const constant = (value: number, ...shape: number[]): OpInput => ({ shape, dtype: 'float32', values: () => new Float32Array(size(shape)).fill(value) });
 const int = (shape: readonly number[], value: (i: number) => number): OpInput => ({ shape, dtype: 'int32', values: () => Int32Array.from({ length: size(shape) }, (_, i) => value(i)) });
+const options = (values: readonly number[]): OpInput => ({ shape: [values.length], dtype: 'float32', values: () => Float32Array.from(values) });
 
 function ids(n: number, below: number): Record<'ids' | 'sorted' | 'starts', OpInput> {
   const next = mulberry(n), list = Int32Array.from({ length: n }, () => Math.floor(next() * below)), { sorted, starts } = sortSegments(list, below);
@@ -72,6 +73,13 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
     attention_dropout_grad: one({ ...saved, rng }, 2.5 * attend),
     attention_decode: one({ qkv: f(B, W), cache: f(N, 2 * D), positions: int([B], () => T - 1) }),
     cache_write: one({ cache: f(N, 2 * D), qkv: f(B, W), positions: int([B], () => T - 1) }),
+    sample_token: [1, B].flatMap((rows) => (['plain', 'top_k 50, top_p 0.9'] as const).map((title) => ({
+      title: `${rows} rows of ${V}, ${title}`, inputs: { logits: f(rows, V), control: int([rows, 3], (i) => i), progress: int([rows, 2], () => 9), options: options(title === 'plain' ? [1, 0, 1, 0] : [1, 50, 0.9, 0]) },
+    }))),
+    record_token: one({
+      ids: int([B], () => 0), positions: int([B], () => 0), progress: int([B, 2], () => 9), history_ids: int([B, 32, 5], () => 0), history_probabilities: f(B, 32, 5),
+      chosen: int([B, 5], () => 1), probabilities: f(B, 5), control: int([B, 3], () => 1),
+    }),
     take_rows: one({ x: f(N, D), rows: int([B], (i) => i * T) }),
     layer_norm: one({ x: f(N, D), weight: f(D), bias: f(D) }),
     layer_norm_no_bias: one({ x: f(N, D), weight: f(D) }),

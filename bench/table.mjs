@@ -26,6 +26,13 @@ export function profileTable(row) {
   return `${row.config}, GPU time by kernel (a pass each; the step itself took ${number(row.ms, 3)} ms)\n${table(['kernel', 'count', 'ms', 'us each', 'share'], [...lines, ['all', String(count), number(total, 4), '', '']])}`;
 }
 
+/** One line a configuration, backend and number of rows. */
+export function generateTable(rows) {
+  const header = ['config', 'backend', 'rows', 'ms a token', 'mean', 'tokens/s', 'dispatches', 'encode ms', 'first token ms', 'compile ms', 'sampling'];
+  return table(header, rows.map((r) => (r.error !== undefined ? [r.config, r.backend, r.error, ...header.slice(3).map(() => '')]
+    : [r.config, r.backend, String(r.batch), number(r.ms, 3), number(r.meanMs, 3), number(r.tokensPerSec, 0), number(r.dispatches, 0), number(r.encodeMs, 3), number(r.firstTokenMs, 2), number(r.compileMs, 0), r.sampling])));
+}
+
 export function opsTable(rows) {
   const best = (r) => r.ms ?? r.referenceMs;
   return table(['operation', 'size', 'inputs', 'ms', 'reference ms', 'copy ms', 'x copy', 'x reference', 'GB/s', 'GFLOP/s', 'dispatches'], rows.map((r) => (r.error !== undefined
@@ -50,6 +57,7 @@ export function searchTable(rows, most = 5) {
 
 /** Everything that there is to say about these rows. */
 export function tables(rows) {
-  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), steps = rows.filter((r) => !ops.includes(r) && !searched.includes(r));
-  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...steps.filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
+  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), generated = rows.filter((r) => r.mode === 'generate');
+  const steps = rows.filter((r) => ![ops, searched, generated].some((kind) => kind.includes(r)));
+  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
 }

@@ -1,114 +1,61 @@
 /**
- * Generation with a KV cache at fixed shapes: a prefill program over block_size rows and a decode program over one, both
- * compiled once. Keys and values of a layer lie in one cache [block_size, 2 n_kv_head head_dim].
+ * Generation with a KV cache. On WebGPU the programs sample and feed themselves (`gpu_decoder.ts`); elsewhere logits come back and
+ * are sampled in JavaScript (`host_decoder.ts`). Both choose the same tokens for a seed.
  */
-import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, copyInPlace, onWebGpu, type Program, readback, Store, submit } from '../backend/index.ts';
+import type { Program, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { attention, attentionDecode, cacheWrite, run, takeRows } from '../ops/index.ts';
-import { type Forward, head, hiddenStates } from './forward.ts';
-import { noGradients } from './gradients.ts';
-import { type Choice, sampleToken, type SamplingOptions, uniformAt } from './sampler.ts';
-import { Tape } from './tape.ts';
-
-type LogitsProgram = Program<{ logits: Tensor }>;
+import { kernelsInUse } from '../ops/index.ts';
+import type { Choice } from '../ops/sample_token/sampler.ts';
+import type { Decoder, DecodeOptions, RowChoice } from './decoder.ts';
+import { GpuDecoder } from './gpu_decoder.ts';
+import { HostDecoder } from './host_decoder.ts';
 
 export class Generator {
-  private constructor(
-    private readonly model: ResolvedModel, private readonly prompt: Store, private readonly token: Store, private readonly caches: Store,
-    private readonly prefill: LogitsProgram, private readonly decode: LogitsProgram,
-  ) {}
+  /** For several rows at once, kept for the next call with as many. */
+  private batch: Decoder | null = null;
+  private constructor(private readonly make: (rows: number) => Promise<Decoder>, private readonly one: Decoder) {}
 
-  /** Compiles both programs. The weights' Store must outlive the generator; its values may change between calls. */
+  /** Compiles the programs of one row. The weights' Store must outlive the generator; its values may change between calls. */
   static async create(model: ResolvedModel, weights: Store, rotary: Store | null): Promise<Generator> {
-    const T = model.block_size, kv = 2 * model.n_kv_head * model.head_dim;
-    const caches = new Store('KV cache', Array.from({ length: model.n_layer }, (_, i) => ({ name: `layer.${i}`, shape: [T, kv] })));
-    const prompt = tokenInputs('prompt', T), token = tokenInputs('token', 1);
-    const forward = (inputs: Store, attend: Forward['attend'], block_size: number): Forward =>
-      ({ tape: new Tape(noGradients, false), model, weights, inputs, rotary, batch_size: 1, block_size, training: false, attend });
-    const shape = { n_head: model.n_head, n_kv_head: model.n_kv_head, head_dim: model.head_dim };
-    const remember = (f: Forward, layer: number, qkv: Tensor): Tensor => {
-      const name = `layer.${layer}`, cache = caches.get(name);
-      const after = run(cacheWrite, { cache, qkv, positions: f.inputs.get('positions') }, { ...shape, B: 1, T_max: T }).cache;
-      if (!onWebGpu()) caches.replace(name, after);
-      else if (after !== cache) copyInPlace(cache, after);
-      return caches.get(name);
-    };
-    const prefill = await compileProgram('prefill', () => {
-      const f = forward(prompt, (g, layer, qkv) => {
-        remember(g, layer, qkv);
-        return g.tape.apply(attention, { qkv }, { B: 1, T, ...shape, window: model.sliding_window }).y;
-      }, T);
-      const x = hiddenStates(f), last = f.tape.apply(takeRows, { x, rows: prompt.get('rows') }, {}).y;
-      return { logits: head(f, last) };
-    });
-    const decode = await compileProgram('decode', () => {
-      const f = forward(token, (g, layer, qkv) => {
-        const cache = remember(g, layer, qkv);
-        return g.tape.apply(attentionDecode, { qkv, cache, positions: token.get('positions') }, { B: 1, T_max: T, ...shape, window: model.sliding_window }).y;
-      }, 1);
-      return { logits: head(f, hiddenStates(f)) };
-    });
-    return new Generator(model, prompt, token, caches, prefill, decode);
+    const make = kernelsInUse() ? (rows: number) => GpuDecoder.create(model, weights, rotary, rows) : () => HostDecoder.create(model, weights, rotary);
+    return new Generator(make, await make(1));
+  }
+
+  /** Streams tokens after `prompt_ids` (at least one id): `generateRows` with one row. */
+  async *generate(prompt_ids: readonly number[], options: DecodeOptions): AsyncGenerator<Choice> {
+    for await (const { choice } of this.generateRows([prompt_ids], options)) yield choice;
   }
 
   /**
-   * Streams tokens after `prompt_ids` (at least one id). Past the context the latest half of it is read again. The
-   * caller stops by leaving the loop.
+   * Streams tokens after each of the prompts (at least one id each), of the rows in turn or as they come. A row ends after its stop
+   * token, which is given too. Past the context the latest half of it is read again. The caller stops by leaving the loop; tokens
+   * that are on their way then are lost. One call at a time.
    */
-  async *generate(prompt_ids: readonly number[], sampling: SamplingOptions & { sample_seed: number }, max_new_tokens: number): AsyncGenerator<Choice> {
-    const T = this.model.block_size, ids = [...prompt_ids];
-    if (ids.length === 0) throw new RangeError('Generation needs at least one token to start from.');
-    let filled = 0;
-    for (let made = 0; made < max_new_tokens; made++) {
-      let logits: Float32Array;
-      if (filled === 0 || filled === T) {
-        const context = ids.slice(-(ids.length > T || filled === T ? Math.max(1, Math.floor(T / 2)) : T));
-        logits = await this.readPrompt(context);
-        filled = context.length;
-      } else {
-        logits = await this.readToken(ids[ids.length - 1] ?? 0, filled++);
-      }
-      const choice = sampleToken(logits, sampling, uniformAt(sampling.sample_seed, made));
-      ids.push(choice.id);
-      yield choice;
-    }
+  async *generateRows(prompts: readonly (readonly number[])[], options: DecodeOptions): AsyncGenerator<RowChoice> {
+    if (prompts.some((ids) => ids.length === 0)) throw new RangeError('Generation needs at least one token to start from.');
+    if (prompts.length === 0) return;
+    yield* (await this.decoderOf(prompts.length)).decode(prompts, options);
   }
 
   /** Logits [vocab_size] after a prompt of at most block_size ids. */
-  async readPrompt(ids: readonly number[]): Promise<Float32Array> {
-    const T = this.model.block_size, padded = new Int32Array(T);
-    padded.set(ids);
-    this.prompt.write('ids', padded);
-    this.prompt.write('positions', Int32Array.from({ length: T }, (_, i) => i));
-    this.prompt.write('rows', Int32Array.of(ids.length - 1));
-    return this.logitsOf(this.prefill);
-  }
+  readPrompt(ids: readonly number[]): Promise<Float32Array> { return this.one.readPrompt(ids); }
 
-  private async readToken(id: number, position: number): Promise<Float32Array> {
-    this.token.write('ids', Int32Array.of(id));
-    this.token.write('positions', Int32Array.of(position));
-    return this.logitsOf(this.decode);
-  }
+  /** What makes one token of each of so many rows: for counts and profiles. */
+  async step(rows: number): Promise<Program> { return (await this.decoderOf(rows)).next; }
 
-  private async logitsOf(program: LogitsProgram): Promise<Float32Array> {
-    submit([program]);
-    const [logits] = await readback([program.outputs.logits]);
-    if (!(logits instanceof Float32Array)) throw new Error('Generation gave no logits.');
-    return logits;
-  }
-
-  get bytes(): number { return this.caches.bytes + this.prefill.ownBytes + this.decode.ownBytes; }
+  get bytes(): number { return this.one.bytes + (this.batch?.bytes ?? 0); }
 
   dispose(): void {
-    this.prefill.dispose();
-    this.decode.dispose();
-    for (const s of [this.prompt, this.token, this.caches]) s.dispose();
+    this.one.dispose();
+    this.batch?.dispose();
+    this.batch = null;
   }
-}
 
-/** ids and positions of `n` rows; the orders that only a gradient reads are left empty. */
-function tokenInputs(label: string, n: number): Store {
-  const int = (name: string, size: number) => ({ name, shape: [size], dtype: 'int32' as const });
-  return new Store(label, [int('ids', n), int('positions', n), int('ids_sorted', 1), int('ids_starts', 1), int('positions_sorted', 1), int('positions_starts', 1), int('rows', 1)]);
+  private async decoderOf(rows: number): Promise<Decoder> {
+    if (rows <= this.one.rows) return this.one;
+    if (this.batch?.rows === rows) return this.batch;
+    this.batch?.dispose();
+    this.batch = null;
+    return (this.batch = await this.make(rows));
+  }
 }

@@ -3,11 +3,13 @@
  * generation with a KV cache.
  */
 export { type Forward, head, hiddenStates } from './forward.ts';
-export { Generator } from './generate.ts';
+// Loaded when it is first needed: `generate.ts`.
+export type { DecodeOptions, RowChoice } from './decoder.ts';
+export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
 export { initialValues } from './init.ts';
 export { type BatchLike, rotaryTable, trainingInputs, writeBatch } from './inputs.ts';
 export { listParameters, type Parameter, type ParameterPart, parameterSize } from './parameters.ts';
 export { evaluation, logitsProgram, type ModelStores, SUMS, trainingMicroStep } from './programs.ts';
-export { type Choice, sampleToken, type SamplingOptions, uniformAt } from './sampler.ts';
+export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export { type GradientSink, Tape } from './tape.ts';

@@ -2,7 +2,8 @@ import { mul, sub } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { addInPlace, compileProgram, fillInPlace, gpuMemory, onWebGpu, readback, startBackend, Store, submit, tensorCount } from '../backend/index.ts';
 import { defaultConfig, type ModelConfig, resolveModel } from '../config/index.ts';
-import { evaluation, Generator, Gradients, initialValues, listParameters, type ModelStores, rotaryTable, trainingInputs, trainingMicroStep, writeBatch } from './index.ts';
+import { evaluation, Gradients, initialValues, listParameters, type ModelStores, rotaryTable, trainingInputs, trainingMicroStep, writeBatch } from './index.ts';
+import { Generator } from './generate.ts';
 
 const VOCAB = 11, B = 2, T = 8;
 const tiny: Partial<ModelConfig> = { n_layer: 1, n_head: 2, n_embd: 16, block_size: T };
@@ -70,7 +71,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the model on %s', (b
     await startBackend(backend);
     const s = build(models['llama, grouped queries, qk_norm, window'] ?? {}), generator = await Generator.create(s.model, s.weights, s.rotary);
     const ids: number[] = [3];
-    for await (const choice of generator.generate(ids, { temperature: 0, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1 }, 6)) {
+    for await (const choice of generator.generate(ids, { temperature: 0, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1, max_new_tokens: 6 })) {
       const whole = await generator.readPrompt(ids), top = whole.indexOf(Math.max(...whole));
       expect(choice.id).toBe(top);
       ids.push(choice.id);

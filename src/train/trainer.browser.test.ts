@@ -54,7 +54,7 @@ describe('a trainer on WebGPU', () => {
       for (let i = 0; i < steps; i++) { trainer.takeStep(); if (trainer.mustDrain) await trainer.drain(); }
       await trainer.drain();
       await trainer.evaluate(breathe);
-      for await (const _ of (await trainer.generation()).generate([1], { temperature: 1, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1 }, 12)) { /* the tokens do not matter here */ }
+      for await (const _ of (await trainer.generation()).generate([1], { temperature: 1, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1, max_new_tokens: 12 })) { /* the tokens do not matter here */ }
       await trainer.state();
       return { bytes: gpuMemory().allocated, tensors: tensorCount() };
     };

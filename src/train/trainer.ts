@@ -8,7 +8,7 @@ import { compileProgram, gpuMemory, onWebGpu, type Program, readback, Ring, Stor
 import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
 import {
-  evaluation, Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
+  evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
 } from '../model/index.ts';
 import { createOptimizer, learningRate, type Optimizer } from '../optim/index.ts';
 
@@ -122,6 +122,7 @@ export class Trainer {
 
   /** The generator over the present weights; its programs are compiled at the first call. */
   async generation(): Promise<Generator> {
+    const { Generator } = await import('../model/generate.ts');
     return (this.generator ??= await Generator.create(this.model, this.stores.weights, this.stores.rotary));
   }
 

@@ -16,29 +16,47 @@ export function promptIds(text: PreparedText, prompt: string): number[] {
 
 /** Streams pieces after a prompt; ends at the end-of-text token, at `max_new_tokens`, or when `stopped` says so. */
 export async function* generatePieces(generator: Generator, text: PreparedText, prompt: string, sampling: SamplingConfig, stopped: () => boolean): AsyncGenerator<TokenPiece> {
-  const stream = new TokenStream(text.tokenizer);
-  for await (const choice of generator.generate(promptIds(text, prompt), sampling, sampling.max_new_tokens)) {
-    if (stopped() || choice.id === text.tokenizer.eos_token_id) return;
-    yield piece(text, choice, stream.push(choice.id));
-    await breathe();
-  }
+  for await (const { piece } of pieces(generator, text, [prompt], sampling, stopped)) if (piece) yield piece;
 }
 
-const piece = (text: PreparedText, choice: Choice, shown: string): TokenPiece => ({
+interface RowPiece { row: number; /** None for the end-of-text token. */ piece: TokenPiece | null; /** The row's last. */ ends: boolean }
+
+/** Pieces after each of the prompts, all of them at once where the backend can. */
+async function* pieces(generator: Generator, text: PreparedText, prompts: readonly string[], sampling: SamplingConfig, stopped: () => boolean): AsyncGenerator<RowPiece> {
+  const rows = prompts.map(() => ({ stream: new TokenStream(text.tokenizer), made: 0 })), stop_id = text.tokenizer.eos_token_id;
+  let breathed = performance.now();
+  for await (const { row, choice } of generator.generateRows(prompts.map((p) => promptIds(text, p)), { ...sampling, stop_id })) {
+    const r = rows[row];
+    if (stopped() || !r) return;
+    const stops = choice.id === stop_id, piece = stops ? null : pieceOf(text, choice, r.stream.push(choice.id));
+    yield { row, piece, ends: ++r.made === sampling.max_new_tokens || stops };
+    // Tokens of a chunk come without a pause between them.
+    if (performance.now() - breathed < BREATHE_MS) continue;
+    await breathe();
+    breathed = performance.now();
+  }
+}
+const BREATHE_MS = 5;
+
+const pieceOf = (text: PreparedText, choice: Choice, shown: string): TokenPiece => ({
   id: choice.id, text: shown, probability: choice.probability, rivals: choice.rivals.map((r) => ({ text: pieceText(text.tokenizer, r.id), probability: r.probability })),
 });
 
 /** One sample a prompt, and the share of them that the training text does not hold word for word (NaN without any). */
 export async function drawSamples(generator: Generator, text: PreparedText, sampling: SamplingConfig, step: number, each: (sample: Sample) => void, stopped: () => boolean): Promise<number> {
-  const shares: number[] = [];
-  for (const prompt of sampling.prompts) {
-    const tokens: TokenPiece[] = [];
-    // A new seed a step: the samples of a run would else only change where the model does.
-    for await (const p of generatePieces(generator, text, prompt, { ...sampling, sample_seed: (sampling.sample_seed + step) % 2 ** 31 }, stopped)) tokens.push(p);
-    if (stopped()) break;
-    const share = novelShare(text, prompt, tokens.map((t) => t.text).join(''));
-    if (!Number.isNaN(share)) shares.push(share);
-    each({ step, prompt, tokens, memorized: share === 0 });
+  const { prompts } = sampling, written = prompts.map((): { tokens: TokenPiece[]; ended: boolean } => ({ tokens: [], ended: false })), shares: number[] = [];
+  let told = 0;
+  // A new seed a step: the samples of a run would else only change where the model does.
+  for await (const { row, piece, ends } of pieces(generator, text, prompts, { ...sampling, sample_seed: (sampling.sample_seed + step) % 2 ** 31 }, stopped)) {
+    const of = written[row];
+    if (piece) of?.tokens.push(piece);
+    if (of && ends) of.ended = true;
+    // In the order of the prompts, each as soon as it can.
+    for (let next = written[told]; next?.ended; next = written[++told]) {
+      const prompt = prompts[told] ?? '', share = novelShare(text, prompt, next.tokens.map((t) => t.text).join(''));
+      if (!Number.isNaN(share)) shares.push(share);
+      each({ step, prompt, tokens: next.tokens, memorized: share === 0 });
+    }
   }
   return shares.length > 0 ? shares.reduce((a, b) => a + b, 0) / shares.length : NaN;
 }

@@ -22,6 +22,7 @@ function oracle({ cache, qkv, positions }: Hosts<In>, a: CacheWriteAttrs): Hosts
   const [n, width] = dims2(qkv.shape), { kv, k0 } = columns(a), data = new Float64Array(cache.data), perSequence = n / a.B;
   for (let r = 0; r < n; r++) {
     const row = Math.floor(r / perSequence) * a.T_max + at(positions, r);
+    if (at(positions, r) >= a.T_max) continue;
     for (let i = 0; i < 2 * kv; i++) data[row * 2 * kv + i] = at(qkv, r * width + k0 + i);
   }
   return { cache: { ...cache, data } };
@@ -51,7 +52,7 @@ const writeCase = (name: string, B: number, T_max: number, positions: readonly n
 
 /**
  * cache [B T_max, 2 n_kv_head head_dim] (k heads | v heads), qkv packed [B T, ...] with T rows a sequence, positions
- * int32 [B T] (each below T_max, no two of a sequence equal) -> cache. On WebGPU the cache is written in place and comes
+ * int32 [B T] (no two of a sequence equal; a row at T_max or beyond is left out) -> cache. On WebGPU the cache is written in place and comes
  * back itself; elsewhere a new tensor comes back and the caller disposes the old one. It has no gradient.
  */
 export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = defineOp({
@@ -73,5 +74,6 @@ export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = def
     writeCase('one token a sequence', 2, 5, [3, 0]),
     writeCase('a prompt', 1, 6, [0, 1, 2, 3]),
     writeCase('two prompts', 2, 5, [0, 1, 2, 2, 3, 4]),
+    writeCase('two prompts, one of them and a part of the other left out', 2, 5, [5, 5, 5, 3, 4, 5]),
   ],
 });

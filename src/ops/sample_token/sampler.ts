@@ -1,6 +1,7 @@
 /**
  * Picks the next token from logits: temperature, top-k, top-p (nucleus, Holtzman et al. 2020) and min-p (Nguyen et al.
- * 2024), applied in the order of transformers' logits processors. In JavaScript, so that every backend picks the same.
+ * 2024), applied in the order of transformers' logits processors. In JavaScript: what backends without kernels sample with, and
+ * what the kernel of `sample_token` is checked by.
  */
 
 export interface SamplingOptions { temperature: number; top_k: number; top_p: number; min_p: number }
@@ -13,12 +14,12 @@ export interface Choice {
   rivals: { id: number; probability: number }[];
 }
 
-const RIVALS = 4;
+export const RIVALS = 4;
 
 /** `u` is uniform in [0, 1). Temperature 0 takes the likeliest token. Logits must be finite. */
 export function sampleToken(logits: Float32Array, options: SamplingOptions, u: number): Choice {
   const probabilities = softmax(logits, 1);
-  const order = largest(probabilities, RIVALS + 1);
+  const order = largest(logits, RIVALS + 1);
   const id = options.temperature === 0 ? order[0] ?? 0 : draw(logits, options, u);
   return {
     id, probability: probabilities[id] ?? 0,
@@ -36,7 +37,7 @@ function softmax(logits: Float32Array, temperature: number): Float64Array {
 }
 
 /** Indices of the `n` largest values, largest first; of equals the first. */
-function largest(values: Float64Array, n: number): number[] {
+function largest(values: Float32Array, n: number): number[] {
   const best: number[] = [];
   for (let i = 0; i < values.length; i++) {
     if (best.length === n && (values[i] ?? 0) <= (values[best[n - 1] ?? 0] ?? 0)) continue;
@@ -51,7 +52,7 @@ function largest(values: Float64Array, n: number): number[] {
 function draw(logits: Float32Array, { temperature, top_k, top_p, min_p }: SamplingOptions, u: number): number {
   const p = softmax(logits, temperature);
   let kept = Array.from(p.keys());
-  if (top_k > 0 || top_p < 1) kept.sort((a, b) => (p[b] ?? 0) - (p[a] ?? 0) || a - b);
+  if (top_k > 0 || top_p < 1) kept.sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
   if (top_k > 0) kept = kept.slice(0, top_k);
   const mass = (ids: readonly number[]): number => ids.reduce((s, i) => s + (p[i] ?? 0), 0);
   if (top_p < 1) {
@@ -71,9 +72,12 @@ function draw(logits: Float32Array, { temperature, top_k, top_p, min_p }: Sampli
 }
 
 /** Uniform in [0, 1) as a function of seed and position, so that a sample can be made again. */
-export function uniformAt(seed: number, position: number): number {
+export const uniformAt = (seed: number, position: number): number => uniformBits(seed, position) / 2 ** 32;
+
+/** Its 32 bits. The same arithmetic stands in `sample_token.wgsl`; change both. */
+export function uniformBits(seed: number, position: number): number {
   let h = Math.imul((seed ^ 0x9e3779b9) >>> 0, 0x85ebca6b) ^ Math.imul(position + 1, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+  return (h ^ (h >>> 16)) >>> 0;
 }
