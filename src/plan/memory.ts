@@ -37,10 +37,13 @@ export function planMemory(m: ResolvedModel, config: RunConfig): MemoryPlan {
     activations,
     logits,
     inputs: FLOAT * inputValues(m, rows),
-    cache: config.sampling.sample_interval > 0 ? FLOAT * 2 * m.n_layer * m.block_size * m.n_kv_head * m.head_dim : 0,
+    cache: FLOAT * cachedRows(config.sampling) * 2 * m.n_layer * m.block_size * m.n_kv_head * m.head_dim,
   };
   return { ...plan, total: Object.values(plan).reduce((a, b) => a + b, 0) };
 }
+
+/** Sequences that generation keeps room for: one, and the prompts of the samples where there are several. */
+const cachedRows = ({ sample_interval, prompts }: RunConfig['sampling']): number => (sample_interval === 0 ? 0 : 1 + (prompts.length > 1 ? prompts.length : 0));
 
 /** Bytes of one flat buffer with a value a parameter. On average a tensor wastes half an alignment. */
 function flatBytes(m: ResolvedModel): number {
