@@ -56,7 +56,7 @@ function jobs(): Job[] {
     const batches = (query.get('batch') ?? '1,64').split(',').map(Number);
     return chosen.flatMap((config) => list('backend', backends, ['webgpu']).flatMap((backend) => batches.map((batch): Job => ({ kind: 'generate', config, backend, batch, ...asked }))));
   }
-  const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096), checkpointing: query.get('checkpointing') === '1' };
+  const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096), tune: number('tune', 0), checkpointing: query.get('checkpointing') === '1' };
   const modes = list('mode', MODES, ['replay']);
   return chosen.flatMap((config) => list('backend', backends, backends).flatMap((backend) =>
     // Elsewhere there is but one way to run.

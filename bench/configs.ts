@@ -31,6 +31,8 @@ export interface BenchOptions {
   profile: boolean;
   /** Run each block again in the backward pass instead of keeping its activations. */
   checkpointing: boolean;
+  /** Tune the matrix products for so many milliseconds before the programs are compiled (which counts into the first loss); 0: as they are by default. */
+  tune: number;
   /** Measure this backend's matrix-product peak, up to products of this size; 0 leaves it out. */
   peak: number;
 }

@@ -1,7 +1,8 @@
 /** One configuration in training on one backend, timed in steady state: one row of the table. */
 import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, setProgramMode, startBackend, submitStatistics } from '../src/backend/index.ts';
 import { resolveModel } from '../src/config/index.ts';
-import { withReferences } from '../src/ops/index.ts';
+import { type Choices, prepareProducts, seenProducts, withReferences } from '../src/ops/index.ts';
+import { tuneProducts } from '../src/ops/matmul/tuner.ts';
 import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { type BenchOptions, CONFIGS, type Mode, randomTokens, runConfig } from './configs.ts';
@@ -59,7 +60,9 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
   const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed, o.checkpointing);
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
-  const trainer = await Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
+  const create = (): Promise<Trainer> => Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
+  if (onWebGpu()) await prepareProducts(o.tune > 0 ? await tuned(create, o.tune, log) : {});
+  const trainer = await create();
   try {
     const compiled = performance.now();
     const take = mode === 'reference' ? (): void => withReferences(() => trainer.takeStep()) : (): void => trainer.takeStep();
@@ -75,6 +78,15 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     const flops = flopsPerToken(resolveModel(config.model, c.vocab_size)) * c.batch_size * c.block_size;
     return row({ o, mode, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
   } finally { setProgramMode('replay'); }
+}
+
+/** What the tuner finds for the products of this configuration, in at most so many milliseconds. */
+async function tuned(create: () => Promise<Trainer>, budget_ms: number, log: (line: string) => void): Promise<Choices> {
+  await prepareProducts();
+  (await create()).dispose();
+  const begin = performance.now(), products = seenProducts(), choices = await tuneProducts(products, {}, { stopped: () => false, budget_ms });
+  log(`${Object.keys(choices).length} of ${products.length} products tuned in ${(performance.now() - begin).toFixed(0)} ms: ${JSON.stringify(choices)}`);
+  return choices;
 }
 
 interface Steady { groupMs: number[]; meanMs: number; steps: number; hostMs: number; encodeMs: number; submits: number; dispatches: number | null; bytesBefore: number }

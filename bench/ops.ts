@@ -5,7 +5,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, copyInPlace, type Outputs, type Program, readback, startBackend, Store, submit } from '../src/backend/index.ts';
 import '../src/ops/generation.ts';
-import { allOps, type AnyOp, recordOf, run, withReferences } from '../src/ops/index.ts';
+import { allOps, type AnyOp, prepareProducts, recordOf, run, withReferences } from '../src/ops/index.ts';
 import type { ConfigName } from './configs.ts';
 import { type OpEntry, opEntries, sizeAttrs } from './ops_list.ts';
 
@@ -29,6 +29,7 @@ export interface OpRow {
 
 export async function measureOps(size: ConfigName, only: string | null, log: (line: string) => void): Promise<OpRow[]> {
   const errors: string[] = [], { adapter } = await startBackend('webgpu', { lost: (reason) => errors.push(reason), error: (message) => errors.push(message) });
+  await prepareProducts();
   const fence = new Store('fence', [{ name: 'fence', shape: [1] }]), entries = opEntries(size), rows: OpRow[] = [];
   const copies = new Map<number, number>();
   for (const op of allOps()) for (const entry of entries[op.name] ?? []) {

@@ -18,6 +18,7 @@ const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [o
   --seed N             of weights and tokens (1)
   --peak N             largest matrix product that the peak is taken from (4096; 0: none)
   --checkpointing      run each block again in the backward pass instead of keeping its activations
+  --tune MS            tune matrix products first, for so long (0)
   --profile            GPU time by kernel, where the browser offers timestamp queries
   --generate           generation instead of training: --batch N (1,64 rows), --tokens N (1024 each), --temperature, --top_k, --top_p
   --only NAME          operations with this in their name
@@ -45,17 +46,17 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       config: { type: 'string' }, backend: { type: 'string' }, mode: { type: 'string' }, steps: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, peak: { type: 'string' },
-      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
+      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
     },
   });
-  for (const key of ['steps', 'seconds', 'seed', 'peak', 'timeout', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
+  for (const key of ['steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
   return values;
 }
 
 /** The address of each page: one a configuration, backend and mode. */
 function queriesOf(o) {
   const configs = (o.config ?? (o.search ? 'M,S,T,squares' : o.generate ? 'S' : o.ops ? 'S,M' : 'T,S,M')).split(','), shared = new URLSearchParams();
-  for (const key of ['steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
+  for (const key of ['steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tune', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
   for (const key of ['profile', 'checkpointing']) if (o[key]) shared.set(key, '1');
   if (o.ops || o.search) return configs.map((config) => `${o.ops ? 'ops' : 'search'}=1&config=${config}&${shared}`);
   if (o.generate) return configs.flatMap((config) => (o.backend ?? 'webgpu').split(',').flatMap((backend) => (o.batch ?? '1,64').split(',').map((batch) => `generate=1&config=${config}&backend=${backend}&batch=${batch}&${shared}`)));

@@ -3,8 +3,9 @@
  * are timed in turns on a warm card, once every pipeline is compiled (readings fall while pipelines compile).
  */
 import { matMul, type Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, dispatch, fillInPlace, grid, type Outputs, type Program, readback, startBackend, Store, submit, timePrograms } from '../src/backend/index.ts';
+import { compileProgram, fillInPlace, type Outputs, type Program, readback, startBackend, Store, submit, timePrograms } from '../src/backend/index.ts';
 import { gelu } from '../src/ops/activation/functions.ts';
+import { largestDifference } from '../src/ops/matmul/compare.ts';
 import { type ProductOptions, productKernel } from '../src/ops/matmul/kernel.ts';
 import { bySubgroups, planOf, TILES } from '../src/ops/matmul/tile.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
@@ -34,22 +35,6 @@ const ROUNDS = 4;
 const SLICE = 2;
 /** After the first round, what took longer than this times the best is measured no further. */
 const HOPELESS = 1.5;
-
-const DIFFERENCE = `
-@group(0) @binding(0) var<storage, read_write> largest: array<atomic<u32>, 2>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> y: array<f32>;
-struct Params { n: u32 }
-@group(0) @binding(3) var<uniform> p: Params;
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
-  var difference = 0.0; var size = 0.0;
-  for (var i = w.x * 256u + l; i < p.n; i += count.x * 256u) {
-    // The bits of numbers that are not negative are in their order, those of NaN above all.
-    difference = bitcast<f32>(max(bitcast<u32>(difference), bitcast<u32>(abs(x[i] - y[i])))); size = max(size, abs(y[i]));
-  }
-  atomicMax(&largest[0], bitcast<u32>(difference)); atomicMax(&largest[1], bitcast<u32>(size));
-}`;
 
 interface Case { product: Product; inputs: Record<string, Store>; results: string[]; candidates: { candidate: Candidate | null; program: Program | null; check: Program | null; why: string | null; error: number | null; times: number[] }[] }
 
@@ -99,7 +84,7 @@ async function prepare(product: Product, o: SearchOptions, subgroups: boolean, l
     zero('');
     make(plan);
     // One pair of numbers for all results: each is compared by itself only where it is alone, and all are near one another in size.
-    for (const r of results) dispatch({ name: 'difference', code: DIFFERENCE, writes: [], updates: [largest.get('largest')], reads: [get(r), get(`wanted_${r}`)], params: [['u32', get(r).size]], workgroups: grid(Math.min(512, Math.ceil(get(r).size / 256))) });
+    for (const r of results) largestDifference(largest.get('largest'), get(r), get(`wanted_${r}`));
     return {};
   });
   const candidates = await Promise.all(candidatesOf(product, subgroups).filter((c) => o.tile === null || c.name.includes(o.tile)).map(async (candidate) => {

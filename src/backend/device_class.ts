@@ -1,12 +1,16 @@
 /** How much of a GPU there is, as far as a page may know. */
 import { webgpu } from './state.ts';
 
+const info = (): Partial<GPUAdapterInfo> => webgpu().device.adapterInfo ?? {};
+
 /**
  * `large`: a discrete card of a known maker, which wants big tiles and many workgroups; `small`: everything else (integrated,
  * phones, software). WebGPU says neither the number of multiprocessors nor whether memory is shared.
  */
 export function deviceClass(): 'large' | 'small' {
-  const { device } = webgpu(), info: Partial<GPUAdapterInfo> | undefined = device.adapterInfo;
-  const maker = info?.vendor ?? '';
-  return (maker === 'nvidia' || maker === 'amd') && device.limits.maxComputeWorkgroupStorageSize >= 32768 ? 'large' : 'small';
+  const maker = info().vendor ?? '';
+  return (maker === 'nvidia' || maker === 'amd') && webgpu().device.limits.maxComputeWorkgroupStorageSize >= 32768 ? 'large' : 'small';
 }
+
+/** A GPU made of processor time: there is no use in tuning for it, and compiling kernels takes long. */
+export const isSoftware = (): boolean => /swiftshader|llvmpipe|basic render/iu.test(`${info().architecture ?? ''} ${info().description ?? ''} ${info().device ?? ''}`);

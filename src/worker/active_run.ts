@@ -8,11 +8,12 @@ import { type Columns, Control, type FinishReason, MetricBuffer, type MetricRow,
 import { plainError } from './plain_errors.ts';
 import { drawSamples, generatePieces } from './samples.ts';
 import type { PreparedText } from './text.ts';
+import { setTunedProducts } from './tuned.ts';
 
 /** What a run goes on from. */
 export interface From { state: TrainerState; elapsed_seconds: number; best_val_loss: number | null }
 
-export interface RunParts { id: string; name: string; config: RunConfig; text: PreparedText; vocab_size: number; storage: OpenRun; emit: (event: Event) => void }
+export interface RunParts { id: string; adapter: string; name: string; config: RunConfig; text: PreparedText; vocab_size: number; storage: OpenRun; emit: (event: Event) => void }
 
 /** Metrics go to storage this often, and with every checkpoint. */
 const METRICS_MS = 5000;
@@ -32,6 +33,7 @@ export class ActiveRun {
   static async create(p: RunParts, from: From | null, paused: boolean): Promise<ActiveRun> {
     const { emit } = p;
     emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
+    await setTunedProducts(p.adapter, p.id);
     const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (what, done) =>
       emit({ type: 'phase', phase: 'compiling', detail: `Compiling ${what}.`, progress: done }));
     const run = new ActiveRun(p, trainer, paused);

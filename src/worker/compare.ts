@@ -4,9 +4,11 @@ import type { RunConfig } from '../config/index.ts';
 import type { ComparisonRow, DeviceInfo } from '../protocol/index.ts';
 import { breathe, type StepResult, Trainer } from '../train/index.ts';
 import type { PreparedText } from './text.ts';
+import { setTunedProducts } from './tuned.ts';
 
 /** The first step compiles and warms up: it counts for the losses, not for the clock. */
 export async function compareRow(config: RunConfig, text: PreparedText, device: DeviceInfo, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
+  await setTunedProducts(device.adapter, null);
   const trainer = await Trainer.create(config, text.tokens, text.tokenizer.vocab_size, null, () => undefined);
   try {
     const results: StepResult[] = [];

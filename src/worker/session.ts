@@ -10,11 +10,15 @@ import { calibrate } from './calibrate.ts';
 import { compareRow } from './compare.ts';
 import { BadConfig, DeviceLost, NoBackend, plainError } from './plain_errors.ts';
 import { type PreparedText, TextCache } from './text.ts';
+import { tuneInPause } from './tuned.ts';
 
 /** The state, to go on from on another backend where one is asked for. */
 function on(state: ReadState, backend: RunConfig['runtime']['backend'] | undefined): ReadState {
   return backend === undefined ? state : { ...state, config: { ...state.config, runtime: { ...state.config.runtime, backend } } };
 }
+
+/** Milliseconds of rest before kernels are tuned. */
+const TUNE_AFTER_MS = 2000;
 
 type Of<T extends Command['type']> = Extract<Command, { type: T }>;
 
@@ -28,6 +32,8 @@ export class Session {
   private text: PreparedText | null = null;
   private abort = new AbortController();
   private queue: Promise<void> = Promise.resolve();
+  /** When the run came to rest; Infinity from the next command on. */
+  private pausesAt = Infinity;
 
   constructor(private readonly port: WorkerPort) { port.onCommand((command) => this.take(command)); }
 
@@ -35,9 +41,10 @@ export class Session {
 
   /** What steers a running loop acts at once; everything else waits for its turn. */
   private take(command: Command): void {
+    if (command.type !== 'ping') this.pausesAt = Infinity;
     switch (command.type) {
       case 'train': this.run?.control.set('run'); return;
-      case 'pause': this.run?.control.set('pause'); return;
+      case 'pause': this.run?.control.set('pause'); this.tuneSoon(); return;
       case 'step': this.run?.control.set('step'); return;
       case 'stop': this.abort.abort(); this.run?.control.set('stop'); return;
       case 'cancel': this.abort.abort(); return;
@@ -80,6 +87,16 @@ export class Session {
         return;
       default: command satisfies never;
     }
+  }
+
+  /** After a while in which the person asks for nothing, and the run stands still, kernels are tuned for the next run. */
+  private tuneSoon(): void {
+    const since = (this.pausesAt = performance.now()), untouched = (): boolean => this.pausesAt === since;
+    setTimeout(() => {
+      const run = this.run, adapter = this.device?.adapter;
+      if (run?.control.state !== 'pause' || adapter === undefined || !untouched()) return;
+      run.control.between(() => tuneInPause(adapter, () => !untouched()).catch((error: unknown) => console.error('Kernels could not be tuned:', error)));
+    }, TUNE_AFTER_MS);
   }
 
   /** Starts the backend that the configuration asks for, if another one (or none) is running. */
@@ -136,7 +153,7 @@ export class Session {
     const store = await this.storage(), n_params = planRun(config, { vocab_size: text.tokenizer.vocab_size }).n_params;
     const storage = await store.create({ id: command.run, name: command.name, config, n_params });
     if (command.text) await storage.saveText(command.text);
-    await this.begin({ id: command.run, name: command.name, config, text, vocab_size: text.tokenizer.vocab_size, storage }, null, command.paused ?? false);
+    await this.begin({ id: command.run, adapter: device.adapter, name: command.name, config, text, vocab_size: text.tokenizer.vocab_size, storage }, null, command.paused ?? false);
   }
 
   private async resume(command: Of<'resume'>): Promise<void> {
@@ -176,7 +193,7 @@ export class Session {
       state: { parameters: state.parameters, optimizer: state.optimizer, step: state.step, tokens: state.tokens },
       elapsed_seconds: state.elapsed_seconds, best_val_loss: state.best_val_loss ?? null,
     };
-    await this.begin({ id, name, config: state.config, text, vocab_size: state.model.vocab_size, storage }, from, how.paused ?? false, how.learning_rate);
+    await this.begin({ id, adapter: device.adapter, name, config: state.config, text, vocab_size: state.model.vocab_size, storage }, from, how.paused ?? false, how.learning_rate);
   }
 
   private async begin(parts: Omit<Parameters<typeof ActiveRun.create>[0], 'emit'>, from: From | null, paused: boolean, learning_rate?: number): Promise<void> {
@@ -198,6 +215,7 @@ export class Session {
         if (run.control.state === 'end') return;
         this.emit({ type: 'finished', step: run.trainer.step, reason });
         this.emit({ type: 'phase', phase: 'done', detail: '', progress: 1 });
+        this.tuneSoon();
         // A finished run stays: to generate from, to export, to train on.
       } while (await run.idle());
     } catch (error) {
@@ -229,7 +247,7 @@ export class Session {
     const loaded = await parts.storage.load(), device = await this.reopen(parts.config);
     const from: From | null = loaded ? { state: loaded.state, elapsed_seconds: loaded.state.elapsed_seconds, best_val_loss: loaded.state.best_val_loss ?? null } : null;
     await parts.storage.rewindMetrics(from?.state.step ?? 0);
-    const again = await ActiveRun.create({ ...parts, emit: (event) => this.emit(event) }, from, paused);
+    const again = await ActiveRun.create({ ...parts, adapter: device.adapter, emit: (event) => this.emit(event) }, from, paused);
     this.run = again;
     again.announce(await parts.storage.readMetrics());
     this.emit({ type: 'notice', message: `The GPU device was lost and came back (${device.adapter}); the run went on from step ${again.trainer.step}${from ? ', its last checkpoint' : ': nothing had been saved yet'}.` });

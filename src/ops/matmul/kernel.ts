@@ -1,13 +1,14 @@
 /** Dispatching a matrix product on WebGPU. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { deviceClass, dispatch, grid, output } from '../../backend/index.ts';
+import { dispatch, grid, output } from '../../backend/index.ts';
 import type { Activation } from '../activation/functions.ts';
 import { dims2 } from '../host.ts';
 import { type Epilogue, PLAIN, type Slot, type SlotName, slotsOf } from './epilogue.ts';
+import { planProduct } from './choices.ts';
 import { COLUMN_ROWS, columnsCode, reduceCode } from './columns.ts';
 import { matmulCode, type Variant } from './generate.ts';
 import { subgroupCode } from './subgroup.ts';
-import { bySubgroups, type Plan, pickTile } from './tile.ts';
+import { bySubgroups, type Plan } from './tile.ts';
 
 /** What is done to the product on its way to memory (`Epilogue`), with the tensors that it takes. */
 export interface EpilogueOptions {
@@ -40,7 +41,7 @@ export interface ProductOptions extends EpilogueOptions {
 export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, ...all }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
-  const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : pickTile(deviceClass(), M, N, K);
+  const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : planProduct({ transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined });
   const apart = columns === 'separate' ? all.columns : undefined, { columns_of_C, ...options } = { ...all, columns: apart ? undefined : all.columns };
   const variant = {
     transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, m_edge: M % t.BM !== 0, n_edge: N % t.BN !== 0, k_edge: K % t.BK !== 0, column_sums: columns,

@@ -17,29 +17,43 @@ export interface Tile {
    * How an operand whose memory is contiguous in k reaches shared memory: `blocks` of 4 x 4 values that a thread transposes in
    * registers and stores as whole vec4; or `components`, a thread's four values stored one by one into four vec4 that it
    * shares with three other threads. The second is faster on one card (H100), and wrong where a compiler
-   * writes the whole vec4 for a component: only for a device that passed the test of it.
+   * writes the whole vec4 for a component: only for a device that passed the test of it (`self_test.ts`).
    */
   staging: 'blocks' | 'components';
   /** Threads along n of every 32 neighbours, the rest along m; the whole row of threads where left out. */
   lanes?: number;
 }
 
+const tile = (name: string, BM: number, BN: number, TM: number, TN: number, more: Partial<Tile> = {}): Tile => ({ name, BM, BN, BK: 16, TM, TN, unroll: 16, read_ahead: false, staging: 'blocks', ...more });
+
 /**
  * `wide` was the best of 746 configurations on a large discrete card (H100, Chromium 156, Vulkan: 41-46 TFLOP/s on large
  * shapes); `square` is better there where M N is small; `small` gives short products enough workgroups (its
- * source is short too: software adapters compile slowly). All fit 16 KB of
- * shared memory and 256 threads, which WebGPU promises.
+ * source is short too: software adapters compile slowly). All tiles fit 16 KB of shared memory and 256 threads, which WebGPU promises.
  */
 export const TILES = {
-  wide: { name: 'wide', BM: 96, BN: 128, BK: 16, TM: 12, TN: 8, unroll: 16, read_ahead: true, staging: 'blocks' },
-  square: { name: 'square', BM: 64, BN: 64, BK: 16, TM: 4, TN: 4, unroll: 16, read_ahead: false, staging: 'blocks' },
-  small: { name: 'small', BM: 32, BN: 32, BK: 16, TM: 4, TN: 4, unroll: 4, read_ahead: false, staging: 'blocks' },
-} as const satisfies Record<string, Tile>;
+  wide: tile('wide', 96, 128, 12, 8, { read_ahead: true }),
+  square: tile('square', 64, 64, 4, 4),
+  small: tile('small', 32, 32, 4, 4, { unroll: 4 }),
+} satisfies Record<string, Tile>;
+
+/** Tiles that the tuner may choose beside those. */
+export const MORE_TILES: readonly Tile[] = [
+  ...Object.values(TILES).map((t) => ({ ...t, name: `${t.name} by components`, staging: 'components' as const })),
+  tile('wide lanes', 96, 128, 12, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
+  tile('flat', 64, 128, 8, 8, { read_ahead: true, lanes: 8 }), tile('flat by components', 64, 128, 8, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
+  tile('square of 8x4', 64, 64, 8, 4, { lanes: 8 }), tile('square of 8x4 by components', 64, 64, 8, 4, { lanes: 8, read_ahead: true, staging: 'components' }),
+  // Fewer registers, less shared memory: for integrated and phone GPUs.
+  tile('half', 32, 64, 4, 4, { unroll: 4 }), tile('small written out', 32, 32, 4, 4), tile('square of 8', 64, 64, 4, 4, { BK: 8, unroll: 8 }), tile('small of 8', 32, 32, 4, 4, { BK: 8, unroll: 4 }),
+];
 
 /** A workgroup makes BM x BN by subgroup matrices (`subgroup.ts`), each subgroup of 32 threads WM x WN of it, BK values of K at a time. */
 export interface SubgroupTile { name: string; BM: number; BN: number; BK: number; WM: number; WN: number }
 export type AnyTile = Tile | SubgroupTile;
 export const bySubgroups = (t: AnyTile): t is SubgroupTile => 'WM' in t;
+
+const NAMED: ReadonlyMap<string, Tile> = new Map([...Object.values(TILES), ...MORE_TILES].map((t) => [t.name, t]));
+export const tileNamed = (name: string): Tile | undefined => NAMED.get(name);
 
 /** Threads of a workgroup of this tile. */
 export const threadsOf = (t: AnyTile): number => (bySubgroups(t) ? 32 * (t.BM / t.WM) * (t.BN / t.WN) : (t.BM / t.TM) * (t.BN / t.TN));
@@ -51,16 +65,18 @@ export type DeviceClass = 'large' | 'small';
  * How the sums of B's columns are made: each thread adds up the vec4 that it `staged` (four registers in the loop); or one column
  * of the tile that is in `shared` memory (one register, and BK reads); or by kernels of their own, `separate`.
  */
-export type ColumnSums = 'staged' | 'shared' | 'separate';
+export const COLUMN_SUMS = ['staged', 'shared', 'separate'] as const;
+export type ColumnSums = (typeof COLUMN_SUMS)[number];
 
 export interface Plan { tile: AnyTile; splits: number; k_per_split: number; workgroups: [number, number, number]; columns: ColumnSums }
 
 /** Workgroups in flight that keep a device busy: about three a multiprocessor on the large card. */
 const SLOTS: Record<DeviceClass, number> = { large: 396, small: 64 };
-/** Splitting pays from about this much of K a part. */
-const K_PER_SPLIT: Record<string, number> = { wide: 256, square: 128, small: 64 };
 /** Partial results of a split product hold at most this many values. */
 const PARTIALS = 2 ** 24;
+
+/** Splitting pays from about this much of K a part. */
+const leastOfK = (t: AnyTile): number => (t.BM * t.BN > 4096 ? 256 : t.BM * t.BN > 2048 ? 128 : 64);
 
 function chooseTile(device: DeviceClass, M: number, N: number, K: number): Tile {
   const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN);
@@ -70,10 +86,10 @@ function chooseTile(device: DeviceClass, M: number, N: number, K: number): Tile 
 }
 
 /** The tile and the split for C [M, N] = sum over K. Parts of K are multiples of BK, so that only the last has an edge. */
-export function pickTile(device: DeviceClass, M: number, N: number, K: number, tile: Tile = chooseTile(device, M, N, K)): Plan {
-  const x = Math.ceil(N / tile.BN), y = Math.ceil(M / tile.BM), slots = SLOTS[device];
-  const most = Math.min(Math.floor(slots / (x * y)), Math.floor(K / (K_PER_SPLIT[tile.name] ?? 256)), Math.floor(PARTIALS / (M * N)));
-  return planOf(tile, M, N, K, x * y >= slots / 3 ? 1 : Math.max(1, most));
+export function pickTile(device: DeviceClass, M: number, N: number, K: number, tile: AnyTile = chooseTile(device, M, N, K)): Plan {
+  const groups = Math.ceil(N / tile.BN) * Math.ceil(M / tile.BM), slots = SLOTS[device];
+  const most = Math.min(Math.floor(slots / groups), Math.floor(K / leastOfK(tile)), Math.floor(PARTIALS / (M * N)));
+  return planOf(tile, M, N, K, groups >= slots / 3 ? 1 : Math.max(1, most));
 }
 
 /** The plan of a tile with K in about `parts` parts. */

@@ -1,0 +1,44 @@
+/**
+ * Which plan each product takes on this device: what the tuner found best for its shape, or what `pickTile` says. What is chosen
+ * changes the order in which numbers are added, so the choices are set before a run compiles its first program and stay for its life.
+ */
+import { deviceClass } from '../../backend/index.ts';
+import { type ColumnSums, type Plan, pickTile, planOf, tileNamed } from './tile.ts';
+
+/** A product as the tuner knows it: its sizes, which operands are transposed, whether sums of B's columns are made beside it. */
+export interface Wanted { transpose_a: boolean; transpose_b: boolean; M: number; N: number; K: number; columns: boolean }
+export interface Choice { tile: string; splits: number; columns: ColumnSums }
+/** By `keyOf` a product. */
+export type Choices = Readonly<Record<string, Choice>>;
+
+export const keyOf = (w: Wanted): string => `${w.transpose_a ? 't' : 'n'}${w.transpose_b ? 't' : 'n'} ${w.M}x${w.N}x${w.K}${w.columns ? ' columns' : ''}`;
+
+let chosen: Choices = {};
+let components = false;
+const seen = new Map<string, Wanted>();
+
+/** From now on products are planned so. `component_stores`: the device passed the test of them; without it no tile that stages by components is used. */
+export function setChoices(choices: Choices, component_stores: boolean): void {
+  chosen = choices;
+  components = component_stores;
+  seen.clear();
+}
+
+/** Products that were planned since `setChoices`: what there is to tune. */
+export const seenProducts = (): Wanted[] => [...seen.values()];
+export const componentStores = (): boolean => components;
+
+/** The plan of a product: the choice for its shape, where there is one that this device can run. */
+export function planProduct(w: Wanted): Plan {
+  const key = keyOf(w), choice = chosen[key];
+  seen.set(key, w);
+  return (choice && planOfChoice(w, choice)) ?? defaultPlan(w);
+}
+
+/** What a product takes before anything is known of it. */
+export function defaultPlan({ M, N, K }: Wanted): Plan { return pickTile(deviceClass(), M, N, K); }
+
+function planOfChoice({ M, N, K }: Wanted, c: Choice): Plan | null {
+  const tile = tileNamed(c.tile);
+  return tile && (tile.staging === 'blocks' || components) ? planOf(tile, M, N, K, c.splits, c.columns) : null;
+}

@@ -1,0 +1,71 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { deviceClass, gpuMemory, isSoftware, startBackend } from '../../backend/index.ts';
+import { type Choices, keyOf, planProduct, seenProducts, setChoices, type Wanted } from './choices.ts';
+import { testComponentStores } from './self_test.ts';
+import { pickTile, tileNamed } from './tile.ts';
+import { candidatesOf, tuneProducts } from './tuner.ts';
+
+const errors: string[] = [];
+beforeAll(async () => { await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) }); });
+
+const wanted: Wanted = { transpose_a: true, transpose_b: false, M: 36, N: 32, K: 144, columns: true };
+const forever = { stopped: () => false, budget_ms: 300_000 };
+
+describe('component stores', () => {
+  it('pass the test of them here', async () => {
+    expect(await testComponentStores(64)).toBe(true);
+    expect(errors).toEqual([]);
+  });
+});
+
+describe('the tuner', () => {
+  it('finds a plan for a product among its candidates, leaves nothing behind, and what it finds is used afterwards', async () => {
+    setChoices({}, false);
+    const before = gpuMemory().allocated, found = await tuneProducts([wanted], {}, forever), choice = found[keyOf(wanted)];
+    expect(errors).toEqual([]);
+    expect(candidatesOf(wanted, deviceClass(), false).map((p) => p.tile.name)).toContain(choice?.tile);
+    expect(gpuMemory().allocated).toBe(before);
+    setChoices(found, false);
+    const plan = planProduct(wanted);
+    expect(seenProducts()).toEqual([wanted]);
+    expect({ tile: plan.tile.name, splits: plan.splits, columns: plan.columns }).toEqual(choice);
+    // Known already: nothing is timed again.
+    expect(await tuneProducts([wanted], found, { stopped: () => false, budget_ms: 50 })).toEqual(found);
+  });
+
+  it('stops when it is told to, and keeps what it knew', async () => {
+    let asked = 0;
+    const known: Choices = { 'nn 1x1x1': { tile: 'small', splits: 1, columns: 'staged' } };
+    expect(await tuneProducts([wanted], known, { stopped: () => ++asked > 2, budget_ms: 300_000 })).toEqual(known);
+    expect(asked).toBe(3);
+  });
+
+  it('is not for software adapters', () => expect(isSoftware()).toBe(true));
+});
+
+describe('choices', () => {
+  const product: Wanted = { transpose_a: false, transpose_b: true, M: 512, N: 256, K: 128, columns: false };
+  const named = (tile: string): Choices => ({ [keyOf(product)]: { tile, splits: 2, columns: 'staged' } });
+  it.each([
+    ['a tile by components on a device that passed the test', 'square by components', true, 'square by components'],
+    ['the default on one that did not', 'square by components', false, null],
+    ['the default where the tile is not known', 'tile of another version', true, null],
+  ] as const)('are %s', (_, tile, passed, expected) => {
+    setChoices(named(tile), passed);
+    const standard = pickTile(deviceClass(), product.M, product.N, product.K), plan = planProduct(product);
+    expect(plan.tile.name).toBe(expected ?? standard.tile.name);
+    expect(plan.splits).toBe(expected ? 2 : standard.splits);
+    setChoices({}, false);
+  });
+});
+
+describe('candidates', () => {
+  it.each([['large', 8192, 384, 1536], ['small', 8192, 384, 1536], ['small', 768, 512, 128], ['large', 128, 128, 2048], ['small', 1, 64, 64]] as const)('%s %i x %i x %i: a few, each once, the default first', (device, M, N, K) => {
+    const plans = candidatesOf({ transpose_a: false, transpose_b: false, M, N, K, columns: false }, device, device === 'large'), keys = plans.map((p) => `${p.tile.name} ${p.splits}`);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(plans[0]?.tile.name).toBe(pickTile(device, M, N, K).tile.name);
+    expect(plans.length).toBeLessThanOrEqual(11);
+    for (const p of plans) { expect(tileNamed(p.tile.name)).toEqual(p.tile); expect(p.splits * p.k_per_split).toBeGreaterThanOrEqual(K); }
+    if (device === 'small') for (const p of plans) expect(p.tile).toMatchObject({ staging: 'blocks' });
+  });
+});
