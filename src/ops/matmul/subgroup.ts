@@ -4,7 +4,7 @@
  * eight halves of padding a row (without it, banks collide: 71 against 123 TFLOP/s on an H100). The next tile is read while this one is multiplied.
  * M and N must be multiples of 16, K of 4. For subgroups of 32 threads alone.
  */
-import { bindingsCode, finishCode, finishReads, slotsOf } from './epilogue.ts';
+import { bindingsCode, type Epilogue, finishCode, finishReads, slotsOf } from './epilogue.ts';
 import type { Variant } from './generate.ts';
 import { type SubgroupTile, threadsOf } from './tile.ts';
 
@@ -56,6 +56,16 @@ function multiply(t: SubgroupTile, [a, b]: [Operand, Operand]): string {
     ${lines(FM, (i) => seq(FN).map((j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(fA${i}, fB${j}, c${i}_${j});`).join(' '))} }`);
 }
 
+/** Where nothing but the product is stored, fragments go straight to memory. */
+const isPlain = (e: Epilogue): boolean => finishReads(e).length === 0 && e.activation === 'none';
+
+function storingPlain(t: SubgroupTile, v: Variant): string {
+  return lines(t.WM / 16, (i) => seq(t.WN / 16).map((j) => {
+    const m = `m0 + wm + ${i * 16}u`, n = `n0 + wn + ${j * 16}u`, store = `subgroupMatrixStore<row_major>(&C, start + (${m}) * N + ${n}, c${i}_${j}, N);`;
+    return v.m_edge || v.n_edge ? `if (${m} < M && ${n} < N) { ${store} }` : store;
+  }).join(' '));
+}
+
 /** Sixteen rows at a time go through shared memory, from where each thread takes vec4 and finishes them. */
 function storing(t: SubgroupTile, v: Variant): string {
   const FM = t.WM / 16, FN = t.WN / 16, across = t.WN / 4, units = (16 * across) / 32, reads = finishReads(v.epilogue);
@@ -74,18 +84,17 @@ function storing(t: SubgroupTile, v: Variant): string {
 export function subgroupCode(t: SubgroupTile, v: Variant): string {
   if (v.epilogue.columns !== 'none' || v.epilogue.C_parts) throw new Error('Products by subgroup matrices sum no columns.');
   const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN;
-  const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
+  const plain = isPlain(v.epilogue), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
   const shared = (o: Operand): string => `var<workgroup> s${o.name}: buffer<${2 * halves(o)}>;`;
   const views = (o: Operand): string => `let words${o.name} = bufferView<array<vec2u, ${halves(o) / 4}>>(&s${o.name}, 0u); let halves${o.name} = bufferView<array<f16, ${halves(o)}>>(&s${o.name}, 0u);`;
   return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
 requires buffer_view;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
-${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), () => 'vec4f')}
+${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), (name) => (plain && name === 'C' ? 'f32' : 'vec4f'))}
 ${shared(a)}
 ${shared(b)}
-var<workgroup> rows: array<f32, ${(threadsOf(t) / 32) * 16 * t.WN}>;
-${finishCode(v.epilogue, true)}
+${plain ? '' : `var<workgroup> rows: array<f32, ${(threadsOf(t) / 32) * 16 * t.WN}>;\n${finishCode(v.epilogue, true)}`}
 @compute @workgroup_size(${threadsOf(t)})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let M = p.M; let N = p.N; let K = p.K;
@@ -111,6 +120,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
     workgroupBarrier();
   }
   let start = wg.z * M * N;
-  ${storing(t, v)}
+  ${plain ? storingPlain(t, v) : storing(t, v)}
 }`;
 }
