@@ -35,7 +35,7 @@ export class CachedForward {
   prefill(): Tensor {
     const { B, model, prompt } = this, T = model.block_size;
     const f = this.forward(prompt, T, (layer, qkv, tape) => {
-      this.remember(layer, qkv, prompt.get('cache_positions'));
+      this.keep(layer, run(cacheWrite, { cache: this.cache(layer), qkv, positions: prompt.get('cache_positions') }, { ...this.heads, B, T_max: T }).cache);
       return tape.apply(attention, { qkv }, { B, T, ...this.heads, window: model.sliding_window }).y;
     });
     const x = hiddenStates(f);
@@ -45,9 +45,11 @@ export class CachedForward {
   /** Reads the token of each sequence: logits [B, vocab_size] after it. */
   decode(): Tensor {
     const { B, model, token } = this, T_max = model.block_size, positions = token.get('positions');
-    const f = this.forward(token, 1, (layer, qkv, tape) => {
-      const cache = this.remember(layer, qkv, positions);
-      return tape.apply(attentionDecode, { qkv, cache, positions }, { B, T_max, ...this.heads, window: model.sliding_window }).y;
+    const f = this.forward(token, 1, (layer, qkv) => {
+      // Not by the tape, which would free the cache with the activations.
+      const { y, cache } = run(attentionDecode, { qkv, cache: this.cache(layer), positions }, { B, T_max, ...this.heads, window: model.sliding_window });
+      this.keep(layer, cache);
+      return y;
     });
     return head(f, hiddenStates(f));
   }
@@ -75,11 +77,12 @@ export class CachedForward {
     return { tape: new Tape(noGradients, false), model, weights, inputs, rotary, batch_size: B, block_size, training: false, attend: (f, layer, qkv) => attend(layer, qkv, f.tape) };
   }
 
-  private remember(layer: number, qkv: Tensor, positions: Tensor): Tensor {
-    const name = `layer.${layer}`, cache = this.caches.get(name);
-    const after = run(cacheWrite, { cache, qkv, positions }, { ...this.heads, B: this.B, T_max: this.model.block_size }).cache;
-    if (!onWebGpu()) this.caches.replace(name, after);
+  private cache(layer: number): Tensor { return this.caches.get(`layer.${layer}`); }
+
+  /** Takes the cache as an operation has left it: kernels write in place. */
+  private keep(layer: number, after: Tensor): void {
+    const cache = this.cache(layer);
+    if (!onWebGpu()) this.caches.replace(`layer.${layer}`, after);
     else if (after !== cache) copyInPlace(cache, after);
-    return this.caches.get(name);
   }
 }

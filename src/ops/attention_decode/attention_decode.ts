@@ -1,12 +1,12 @@
-/** Attention of one new token a sequence over a KV cache: what generation runs at every step. */
+/** Attention of one new token a sequence over a KV cache, which it extends: what generation runs at every step. */
 import {
   add, cast, exp, div, greater, lessEqual, logicalAnd, matMul, max, mul, range, reshape, scalar, slice, sub, sum, type Tensor, transpose,
 } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { cacheWrite } from '../cache_write/cache_write.ts';
 import { defineOp, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
 import { columns, groupSize, type Heads } from '../heads/layout.ts';
 import { at, zeros } from '../host.ts';
-import wgsl from './attention_decode.wgsl?raw';
+import { attentionDecodeKernel } from './kernel.ts';
 
 export interface AttentionDecodeAttrs extends Heads {
   /** Sequences. */
@@ -18,7 +18,8 @@ export interface AttentionDecodeAttrs extends Heads {
 }
 type In = 'qkv' | 'cache' | 'positions';
 
-function oracle({ qkv, cache, positions }: Hosts<In>, a: AttentionDecodeAttrs): Hosts<'y'> {
+function oracle({ qkv, cache: before, positions }: Hosts<In>, a: AttentionDecodeAttrs): Hosts<'y' | 'cache'> {
+  const { cache } = cacheWrite.oracle({ cache: before, qkv, positions }, a);
   const { width, q, kv } = columns(a), d = a.head_dim, y = zeros([a.B, q]);
   for (let b = 0; b < a.B; b++) for (let h = 0; h < a.n_head; h++) {
     const i = at(positions, b), first = a.window > 0 ? Math.max(0, i - a.window + 1) : 0, head = Math.floor(h / groupSize(a)) * d;
@@ -36,10 +37,11 @@ function oracle({ qkv, cache, positions }: Hosts<In>, a: AttentionDecodeAttrs): 
       }
     });
   }
-  return { y };
+  return { y, cache };
 }
 
-function reference({ qkv, cache, positions }: Tensors<In>, a: AttentionDecodeAttrs): Tensors<'y'> {
+function reference({ qkv, cache: before, positions }: Tensors<In>, a: AttentionDecodeAttrs): Tensors<'y' | 'cache'> {
+  const { cache } = cacheWrite.reference({ cache: before, qkv, positions }, a);
   const { q, kv } = columns(a), { B, T_max, n_kv_head, head_dim: d } = a, group = groupSize(a);
   const part = (start: number): Tensor =>
     reshape(transpose(reshape(slice(cache, [0, start], [B * T_max, kv]), [B, T_max, n_kv_head, d]), [0, 2, 1, 3]), [B * n_kv_head, T_max, d]);
@@ -52,7 +54,7 @@ function reference({ qkv, cache, positions }: Tensors<In>, a: AttentionDecodeAtt
   const s = add(mul(raw, mask), mul(sub(1, mask), -1e4));
   const e = mul(exp(sub(s, max(s, 2, true))), mask);
   const p = reshape(div(e, sum(e, 2, true)), [B * n_kv_head, group, T_max]);
-  return { y: reshape(matMul(p, part(kv)), [B, q]) };
+  return { y: reshape(matMul(p, part(kv)), [B, q]), cache };
 }
 
 const decodeCase = (name: string, attrs: AttentionDecodeAttrs, positions: readonly number[]): OpCase<In, AttentionDecodeAttrs> => ({
@@ -66,30 +68,27 @@ const decodeCase = (name: string, attrs: AttentionDecodeAttrs, positions: readon
 });
 
 /**
- * qkv packed (heads/layout.ts) [B, ...] (its q heads alone are read), cache [B T_max, 2 n_kv_head head_dim] with the
- * new token's row already written (`cache_write`), positions int32 [B] of the new tokens -> y [B, n_head head_dim].
- * Rows of the cache after a position are not seen, whatever they hold, as long as it is finite. It has no gradient.
+ * qkv packed (heads/layout.ts) [B, ...], cache [B T_max, 2 n_kv_head head_dim], positions int32 [B] of the new tokens -> y
+ * [B, n_head head_dim], and the cache with the new keys and values at their positions (each below T_max). Rows of the cache after a
+ * position are not seen, whatever they hold, as long as it is finite. On WebGPU the cache is written in place and comes back itself;
+ * elsewhere a new tensor comes back and the caller disposes the old one. It has no gradient.
  */
-export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y', never> = defineOp({
+export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y' | 'cache', never> = defineOp({
   name: 'attention_decode',
   inputs: ['qkv', 'cache', 'positions'],
-  outputs: ['y'],
+  outputs: ['y', 'cache'],
   oracle,
   reference,
-  kernel: ({ qkv, cache, positions }, a) => {
-    const y = output([a.B, columns(a).q]);
-    dispatch({
-      name: 'attention_decode', code: wgsl.replace('COLUMNS = 1u', `COLUMNS = ${Math.ceil(a.head_dim / 64)}u`), constants: { HD: a.head_dim }, writes: [y], reads: [qkv, cache, positions],
-      params: [['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.T_max], ['u32', a.window], ['f32', 1 / Math.sqrt(a.head_dim)]], workgroups: [a.n_head, a.B, 1],
-    });
-    return { y };
-  },
+  kernel: ({ qkv, cache, positions }, a) => ({ y: attentionDecodeKernel(qkv, cache, positions, a), cache }),
   gradient: null,
   cases: [
     decodeCase('equal heads', { B: 2, T_max: 6, n_head: 2, n_kv_head: 2, head_dim: 4, window: 0 }, [5, 0]),
     decodeCase('grouped heads, odd head_dim', { B: 2, T_max: 7, n_head: 4, n_kv_head: 2, head_dim: 5, window: 0 }, [3, 6]),
     decodeCase('window', { B: 2, T_max: 9, n_head: 2, n_kv_head: 1, head_dim: 4, window: 3 }, [7, 1]),
     decodeCase('head_dim above 64', { B: 1, T_max: 3, n_head: 1, n_kv_head: 1, head_dim: 70, window: 0 }, [2]),
-    decodeCase('longer than a workgroup', { B: 1, T_max: 150, n_head: 2, n_kv_head: 1, head_dim: 4, window: 0 }, [140]),
+    decodeCase('keys for all threads of a large workgroup', { B: 1, T_max: 150, n_head: 2, n_kv_head: 1, head_dim: 4, window: 0 }, [140]),
+    decodeCase('longer than a workgroup', { B: 2, T_max: 300, n_head: 2, n_kv_head: 1, head_dim: 8, window: 0 }, [299, 256]),
+    decodeCase('longer than a workgroup, window', { B: 1, T_max: 600, n_head: 2, n_kv_head: 2, head_dim: 3, window: 500 }, [550]),
+    decodeCase('head_dim 128', { B: 1, T_max: 9, n_head: 2, n_kv_head: 1, head_dim: 128, window: 0 }, [8]),
   ],
 });

@@ -5,6 +5,7 @@ import type { Activation } from '../activation/functions.ts';
 import { dims2 } from '../host.ts';
 import { type Epilogue, PLAIN, type Slot, type SlotName, slotsOf } from './epilogue.ts';
 import { planProduct } from './choices.ts';
+import { FEW_ROWS, fewRowsCode, fewRowsPlan } from './few_rows.ts';
 import { COLUMN_ROWS, columnsCode, reduceCode } from './columns.ts';
 import { matmulCode, type Variant } from './generate.ts';
 import { subgroupCode } from './subgroup.ts';
@@ -41,6 +42,7 @@ export interface ProductOptions extends EpilogueOptions {
 export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, ...all }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
+  if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && !all.columns_of_C) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
   const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : planProduct({ transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined });
   const apart = columns === 'separate' ? all.columns : undefined, { columns_of_C, ...options } = { ...all, columns: apart ? undefined : all.columns };
   const variant = {
@@ -67,6 +69,15 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   if (C_parts && columns_of_C) foldColumns(C_parts, columns_of_C);
   else if (columns_of_C) sumColumns(c, columns_of_C);
   C_parts?.dispose();
+  return c;
+}
+
+function fewRowsKernel(a: Tensor, b: Tensor, [M, N, K]: [number, number, number], transpose_b: boolean, to: Tensor | undefined, options: EpilogueOptions): Tensor {
+  const c = options.into ?? to ?? output([M, N]), epilogue = epilogueOf(options), { shape, workgroups } = fewRowsPlan(M, N, K, transpose_b);
+  dispatch({
+    name: `matmul n${transpose_b ? 't' : 'n'} ${M}x${N}x${K} few rows`, code: fewRowsCode(shape, epilogue), ...constantsOf(options, epilogue),
+    ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensorsOf(options, c), A: a, B: b }), params: [['u32', M], ['u32', N], ['u32', K]], workgroups,
+  });
   return c;
 }
 

@@ -64,6 +64,21 @@ describe.each(tiles.flatMap((tile) => (['staged', 'shared', 'separate'] as const
   });
 });
 
+describe('few rows', () => {
+  it.each(([1, 2, 3, 7, 12, 16] as const).flatMap((M) => ([[20, 24], [13, 37], [2052, 64], [70, 516]] as const).flatMap(([N, K]) => [false, true].map((transpose_b) => ({ M, N, K, transpose_b })))))(
+    '$M x $N x $K, transposed: $transpose_b', async ({ M, N, K, transpose_b }) => {
+      const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
+      const a = random.normal([M, K], 0.3), b = random.normal(transpose_b ? [N, K] : [K, N], 0.3), bias = random.normal([N]), residual = random.normal([M, N]), activated = tensor(zeros(M * N), [M, N]);
+      const before = productKernel(up(a), up(b), { transpose_b, bias: up(bias), residual: up(residual), apply: { f: gelu, to: activated } });
+      const added = productKernel(up(a), up(b), { transpose_b, into: up(residual) }), slope = productKernel(up(a), up(b), { transpose_b, derivative: { f: relu2, before: up(residual) } });
+      const product = matmul.oracle({ a, b }, { transpose_a: false, transpose_b }).c.data, u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
+      const got = await readback([before, activated, added, slope]);
+      expect(errors).toEqual([]);
+      [u, u.map(gelu.value), product.map((v, i) => v + (residual.data[i] ?? NaN)), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN))]
+        .forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
+    });
+});
+
 describe('pickTile', () => {
   it.each([['small', 512, 64, 64], ['small', 768, 65, 128], ['large', 8192, 1536, 384], ['large', 384, 1536, 8192], ['large', 2048, 10000, 128], ['large', 1, 8192, 384]] as const)(
     'covers K on a %s device for %i x %i x %i', (device, M, N, K) => {
