@@ -1,18 +1,42 @@
 /**
- * What the attention kernels share. A workgroup of 8 x 8 threads works on tiles of 32 rows by 32 columns of the score
- * matrix; thread (tx, ty) holds rows ty + 8i (the four components of a vec4) and columns tx + 8j. head_dim goes through
- * shared memory in chunks of 32, so that shared memory is 15 KB whatever head_dim is, and fits the 16 KB that WebGPU
- * promises. Strides of 9 vec4 keep the eight threads of a row on different banks.
+ * What the attention kernels share. A workgroup of 8 rows of X threads works on tiles of the score matrix; thread (tx, ty) holds
+ * rows ty + 8i (the components of `rows` vec4) and columns tx + X j. For products over head_dim both operands go through shared
+ * memory in chunks of 32; what is added up afterwards goes through it 32 columns of scores at a time. So shared memory does not
+ * grow with head_dim: the small tile takes 15 KB and fits the 16 KB that WebGPU promises, the large one 31 KB. Strides of 9
+ * vec4 keep the threads of a row on different banks.
  */
-import type { Param } from '../../backend/index.ts';
+import { deviceClass, type Param } from '../../backend/index.ts';
 import { dropThreshold } from '../dropout/mask.ts';
 import { random, unroll } from '../wgsl/index.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
 
 export { unroll };
-export const TILE = 32;
 
-export const chunksOf = (head_dim: number): number => Math.ceil(head_dim / 32);
+/** Shape of a workgroup's work: X threads along columns (8 or 16), vec4 of rows a thread, columns a thread (at least 4). */
+export interface Tile { X: number; rows: number; columns: number }
+export const SMALL: Tile = { X: 8, rows: 1, columns: 4 };
+/** Twice the arithmetic for what a thread reads from shared memory; its registers hold head_dim up to 64. */
+export const LARGE: Tile = { X: 16, rows: 2, columns: 4 };
+export const rowsOf = (t: Tile): number => 32 * t.rows;
+export const columnsOf = (t: Tile): number => t.X * t.columns;
+
+/** The best known tile for the device and shape. */
+export function pickTile(a: AttentionAttrs): Tile {
+  return deviceClass() === 'large' && a.head_dim > 32 && a.head_dim <= 64 && a.T >= 64 ? LARGE : SMALL;
+}
+
+/** Chunks of head_dim: of 32 values in products, of 4 X where results are added up. */
+const productChunks = (head_dim: number): number => Math.ceil(head_dim / 32);
+export const chunksOf = (head_dim: number, t: Tile): number => Math.ceil(head_dim / (4 * t.X));
+/** The queries of a workgroup stay in shared memory for its whole walk. */
+export const stays = (head_dim: number): boolean => productChunks(head_dim) === 1;
+
+/** WGSL for each vec4 of rows, for each column of a thread, and for both. */
+export const perRows = (t: Tile, piece: (v: number) => string): string => unroll(t.rows, piece);
+export const perColumn = (t: Tile, piece: (j: number) => string): string => unroll(t.columns, piece);
+export const perCell = (t: Tile, piece: (v: number, j: number) => string): string => perColumn(t, (j) => perRows(t, (v) => piece(v, j)));
+/** Rows of a thread's vec4 number v, from the tile's first row on. */
+export const rowIndices = (v: number): string => `(ty + ${32 * v}u + vec4u(0u, 8u, 16u, 24u))`;
 
 /** Rows are read and written as vec4 where head_dim allows it: then every row and head starts at a multiple of four. */
 export const elementOf = (head_dim: number): string => (head_dim % 4 === 0 ? 'vec4f' : 'f32');
@@ -29,16 +53,16 @@ fn kept(row: u32, j: u32) -> f32 { return select(p.kept, 0.0, stir(row, j) < p.t
 fn kept4(rows: vec4u, j: u32) -> vec4f { return vec4f(kept(rows.x, j), kept(rows.y, j), kept(rows.z, j), kept(rows.w, j)); }`;
 
 /** Shared memory, parameters and the mask. `dims` of the packed rows come from uniforms, head_dim is in the source. */
-export const shared = (head_dim: number, params: number, drop: boolean): string => `
+export const shared = (head_dim: number, params: number, drop: boolean, t: Tile): string => `
 const HD = ${head_dim}u;
 const HD4 = ${Math.ceil(head_dim / 4)}u;
 const LOWEST = -3.0e38;
 struct Params { T: u32, n_head: u32, n_kv_head: u32, window: u32, scale: f32${drop ? ', site: u32, threshold: u32, kept: f32' : ''} }
 @group(0) @binding(${params}) var<uniform> p: Params;
-var<workgroup> A: array<array<vec4f, 9>, 32>;
-var<workgroup> B: array<array<vec4f, 9>, 32>;
-var<workgroup> P: array<array<vec4f, 9>, 32>;
-var<workgroup> red: array<array<vec4f, 8>, 8>;
+var<workgroup> A: array<array<vec4f, 9>, ${rowsOf(t)}>;
+var<workgroup> B: array<array<vec4f, 9>, ${columnsOf(t)}>;
+var<workgroup> P: array<array<vec4f, ${8 * t.rows + 1}>, 32>;
+var<workgroup> red: array<array<vec4f, ${8 * t.rows}>, ${t.X}>;
 // Query i sees key j.
 fn visible(i: u32, j: u32) -> bool { return j <= i && i < p.T && (p.window == 0u || i - j < p.window); }
 fn visible4(i: vec4u, j: u32) -> vec4<bool> { return vec4<bool>(visible(i.x, j), visible(i.y, j), visible(i.z, j), visible(i.w, j)); }
@@ -67,55 +91,70 @@ export const storer = (buffer: string, head_dim: number): string => (head_dim % 
 }`);
 
 /**
- * Fills shared tile `to` with chunk `chunk` of rows first .. first+31 of sequence b; `start` is where the head's columns
- * begin in a row of width `stride`.
+ * Fills shared tile A (rows of the tile) or B (its columns) with chunk `chunk` of rows from `first` of sequence b on; `start`
+ * is where the head's columns begin in a row of width `stride`.
  */
-export const stage = (to: 'A' | 'B', buffer: string, first: string, stride: string, start: string, chunk: string): string => `
-for (var n = 0u; n < 4u; n++) {
-  let r = (tid + 64u * n) / 8u; let c = tid % 8u; let row = ${first} + r;
+export const stage = (t: Tile, to: 'A' | 'B', buffer: string, first: string, stride: string, start: string, chunk: string): string => `
+for (var n = 0u; n < ${(to === 'A' ? rowsOf(t) : columnsOf(t)) / t.X}u; n++) {
+  let r = tid / 8u + ${t.X}u * n; let c = tid % 8u; let row = ${first} + r;
   var v = vec4f();
   if (row < p.T && ${chunk} * 8u + c < HD4) { v = load_${buffer}((b * p.T + row) * ${stride} + ${start}, ${chunk} * 8u + c); }
   ${to}[r][c] = v;
 }`;
 
-/** Adds the products of the rows in A and the rows in B to x0 .. x3: one vec4 over rows ty + 8i for each column tx + 8j. */
-export const multiply = (x: string, chunk: string): string => `
-for (var d = 0u; d < min(8u, HD4 - ${chunk} * 8u); d++) {
-  let a0 = A[ty][d]; let a1 = A[ty + 8u][d]; let a2 = A[ty + 16u][d]; let a3 = A[ty + 24u][d];
-  let ax = vec4f(a0.x, a1.x, a2.x, a3.x); let ay = vec4f(a0.y, a1.y, a2.y, a3.y);
-  let az = vec4f(a0.z, a1.z, a2.z, a3.z); let aw = vec4f(a0.w, a1.w, a2.w, a3.w);
-  ${unroll(4, (j) => `{ let k = B[tx + ${8 * j}u][d]; ${x}${j} = fma(ax, vec4f(k.x), fma(ay, vec4f(k.y), fma(az, vec4f(k.z), fma(aw, vec4f(k.w), ${x}${j})))); }`)}
+/** Fills B with 32 rows from `first` on and 4 X columns of head_dim: row n, vec4 column c at B[n X/8 + c/8][c % 8]. */
+export const stageSum = (t: Tile, buffer: string, first: string, stride: string, start: string, chunk: number): string => `
+for (var n = 0u; n < 4u; n++) {
+  let r = tid / ${t.X}u + 8u * n; let c = tid % ${t.X}u; let row = ${first} + r;
+  var v = vec4f();
+  if (row < p.T && ${chunk * t.X}u + c < HD4) { v = load_${buffer}((b * p.T + row) * ${stride} + ${start}, ${chunk * t.X}u + c); }
+  B[r * ${t.X / 8}u + c / 8u][c % 8u] = v;
 }`;
 
-/** Scores of A's rows and B's rows over all of head_dim, left in x0 .. x3. */
-export const product = (x: string, head_dim: number, stageA: (chunk: string) => string, stageB: (chunk: string) => string): string => `
-${unroll(4, (j) => `var ${x}${j} = vec4f();`)}
-for (var chunk = 0u; chunk < ${chunksOf(head_dim)}u; chunk++) {
+/** Adds the products of the rows in A and the rows in B to x_v_j: one vec4 over rows for each column tx + X j. */
+const multiply = (t: Tile, x: string, chunk: string): string => `
+for (var d = 0u; d < min(8u, HD4 - ${chunk} * 8u); d++) {
+  ${perRows(t, (v) => `${unroll(4, (i) => `let a${v}${i} = A[ty + ${32 * v + 8 * i}u][d];`)}
+  ${[...'xyzw'].map((e) => `let a${v}${e} = vec4f(a${v}0.${e}, a${v}1.${e}, a${v}2.${e}, a${v}3.${e});`).join(' ')}`)}
+  ${perColumn(t, (j) => `{ let k = B[tx + ${t.X * j}u][d]; ${perRows(t, (v) => `${x}${v}_${j} = fma(a${v}x, vec4f(k.x), fma(a${v}y, vec4f(k.y), fma(a${v}z, vec4f(k.z), fma(a${v}w, vec4f(k.w), ${x}${v}_${j}))));`)} }`)}
+}`;
+
+/** Scores of A's rows and B's rows over all of head_dim, left in x_v_j. */
+export const product = (t: Tile, x: string, head_dim: number, stageA: (chunk: string) => string, stageB: (chunk: string) => string): string => `
+${perCell(t, (v, j) => `var ${x}${v}_${j} = vec4f();`)}
+for (var chunk = 0u; chunk < ${productChunks(head_dim)}u; chunk++) {
   ${stageA('chunk')}
   ${stageB('chunk')}
   workgroupBarrier();
-  ${multiply(x, 'chunk')}
+  ${multiply(t, x, 'chunk')}
   workgroupBarrier();
 }`;
 
-/** Adds P^T B to acc: rows ty + 8i of the result, vec4 column tx of each chunk of head_dim. P is written before the first barrier. */
-export const accumulate = (acc: string, head_dim: number, stageB: (chunk: string) => string): string => unroll(chunksOf(head_dim), (c) => `
-{
-  ${stageB(`${c}u`)}
+/**
+ * Adds W^T R to acc, W the tile's values `value(v, j)` and R the rows of a buffer that belong to its columns, from `first` on: acc
+ * holds the thread's rows, and vec4 column tx of each chunk of head_dim. 32 columns of the tile at a time.
+ */
+export const accumulate = (t: Tile, acc: string, head_dim: number, value: (v: number, j: number) => string, stageR: (first: number, chunk: number) => string): string => unroll(columnsOf(t) / 32, (part) => {
+  const each = 32 / t.X;
+  return `
+${unroll(each, (n) => perRows(t, (v) => `P[tx + ${t.X * n}u][${8 * v}u + ty] = ${value(v, part * each + n)};`))}
+${unroll(chunksOf(head_dim, t), (c) => `{
+  ${stageR(32 * part, c)}
   workgroupBarrier();
   for (var n = 0u; n < 32u; n++) {
-    let w = P[n][ty]; let v = B[n][tx];
-    ${unroll(4, (i) => `${acc}${i}_${c} = fma(vec4f(w[${i}]), v, ${acc}${i}_${c});`)}
+    ${perRows(t, (v) => `let w${v} = P[n][${8 * v}u + ty];`)} let r = B[n * ${t.X / 8}u + tx / 8u][tx % 8u];
+    ${perRows(t, (v) => unroll(4, (i) => `${acc}${4 * v + i}_${c} = fma(vec4f(w${v}[${i}]), r, ${acc}${4 * v + i}_${c});`))}
   }
   workgroupBarrier();
-}`);
+}`)}`;
+});
 
-export const declare = (acc: string, head_dim: number): string => unroll(chunksOf(head_dim), (c) => unroll(4, (i) => `var ${acc}${i}_${c} = vec4f();`));
+export const declare = (t: Tile, acc: string, head_dim: number): string => unroll(chunksOf(head_dim, t), (c) => unroll(4 * t.rows, (i) => `var ${acc}${i}_${c} = vec4f();`));
 
 /** Writes an accumulator to rows first + ty + 8i of a buffer. */
-export const storeRows = (acc: string, buffer: string, head_dim: number, first: string, stride: string, start: string, value = (v: string, _i: number): string => v): string =>
-  unroll(4, (i) => `{ let row = ${first} + ty + ${8 * i}u; if (row < p.T) {
-  ${unroll(chunksOf(head_dim), (c) => `if (${8 * c}u + tx < HD4) { store_${buffer}((b * p.T + row) * ${stride} + ${start}, ${8 * c}u + tx, ${value(`${acc}${i}_${c}`, i)}); }`)}
+export const storeRows = (t: Tile, acc: string, buffer: string, head_dim: number, first: string, stride: string, start: string, value = (v: string, _i: number): string => v): string =>
+  unroll(4 * t.rows, (i) => `{ let row = ${first} + ty + ${8 * i}u; if (row < p.T) {
+  ${unroll(chunksOf(head_dim, t), (c) => `if (${t.X * c}u + tx < HD4) { store_${buffer}((b * p.T + row) * ${stride} + ${start}, ${t.X * c}u + tx, ${value(`${acc}${i}_${c}`, i)}); }`)}
 } }`);
 
 /** The uniforms, with those of dropout where there is one. */
