@@ -13,7 +13,7 @@ import type { AnyRow, Job, Reply } from './bench_worker.ts';
 import type { SearchName } from './products.ts';
 
 /** A job that did not end well stands among the rows with the reason. */
-type Failed = { config: SearchName; backend: BackendName; mode: Mode | 'generate' | 'ops' | 'search'; error: string };
+type Failed = { config: SearchName; backend: BackendName; mode: Mode | 'generate' | 'ops' | 'search' | 'attention'; error: string };
 type Row = AnyRow | Failed;
 declare global { interface Window { result: Promise<Row[]> } }
 
@@ -50,6 +50,7 @@ const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 function jobs(): Job[] {
   if (query.get('search') === '1') return list<SearchName>('config', [...configs, 'squares'], ['M', 'S', 'T', 'squares']).map((config) => ({ kind: 'search', config, only: query.get('only'), tile: query.get('tile'), seconds: number('seconds', 40) }));
   const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : query.get('generate') === '1' ? ['S'] : ['T', 'S', 'M']);
+  if (query.get('attention') === '1') return chosen.map((config) => ({ kind: 'attention', config }));
   if (query.get('ops') === '1') return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
   if (query.get('generate') === '1') {
     const asked = { tokens: number('tokens', 1024), seed: number('seed', 1), temperature: number('temperature', 1), top_k: number('top_k', 0), top_p: number('top_p', 1), profile: query.get('profile') === '1' };

@@ -1,11 +1,12 @@
 /** The worker of the bench page: one job, one backend, then it is done with. */
+import { measureAttentionTiles } from './attention_tiles.ts';
 import type { BenchOptions, ConfigName } from './configs.ts';
 import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
 import { type BenchRow, measure } from './measure.ts';
 import { measureOps, type OpRow } from './ops.ts';
 import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
 
-export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | ({ kind: 'search' } & SearchOptions);
+export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'search' } & SearchOptions);
 export type AnyRow = BenchRow | GenerateRow | OpRow | SearchRow;
 export type Reply = { kind: 'log'; line: string } | { kind: 'rows'; rows: AnyRow[] } | { kind: 'error'; message: string };
 
@@ -17,6 +18,7 @@ async function work(job: Job): Promise<AnyRow[]> {
     case 'step': return [await measure(job, log)];
     case 'generate': return [await measureGeneration(job, log)];
     case 'ops': return measureOps(job.config, job.only, log);
+    case 'attention': return measureAttentionTiles(job.config, log);
     case 'search': return searchProducts(job, log);
     default: return job satisfies never;
   }

@@ -105,7 +105,7 @@ function compileOp(op: AnyOp, entry: OpEntry, size: ConfigName, inputs: Inputs):
 }
 
 /** Milliseconds of one run: enough of them in one submit to make the wait for their end small beside them, the best of three. */
-async function repeated(program: Program, fence: Store): Promise<number> {
+export async function repeated(program: Program, fence: Store): Promise<number> {
   const time = async (times: number): Promise<number> => {
     const begin = performance.now();
     submit(Array.from({ length: times }, () => program));
