@@ -96,9 +96,11 @@ async function select(name: BackendName): Promise<boolean> {
 /** The device of this worker, while it is not lost: starting WebGPU again takes it up with its compiled kernels. */
 let running: { backend: WebGPUBackend; device: GPUDevice; started: Omit<BackendChoice, 'reason'>; events: DeviceEvents } | null = null;
 
-const WANTED: readonly string[] = ['timestamp-query', 'shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+const WANTED: readonly string[] = ['timestamp-query', 'shader-f16', 'subgroups'];
+/** Offered by some adapters without shader-f16, and of no use then. */
+const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
 /** Features that are used where they are offered: the browser's list may be longer than the one in the types. */
-const isWanted = (feature: string): feature is GPUFeatureName => WANTED.includes(feature);
+const isWanted = (offered: GPUSupportedFeatures) => (feature: string): feature is GPUFeatureName => WANTED.includes(feature) || (feature === SUBGROUP_MATRIX && offered.has('shader-f16'));
 
 async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
   if (running && (await select('webgpu'))) {
@@ -111,7 +113,7 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('WebGPU found no graphics adapter.');
   const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js');
-  const features = [...adapter.features].filter(isWanted);
+  const features = [...adapter.features].filter(isWanted(adapter.features));
   const l = adapter.limits;
   const device = await adapter.requestDevice({
     requiredFeatures: features,
