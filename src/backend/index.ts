@@ -2,7 +2,8 @@
  * Picks and starts a tfjs backend, and everything that touches the GPU device: buffers and their count, dispatches,
  * traced programs, read-back. The one room that knows tfjs's private members (`tfjs_private.ts`).
  */
-export { type GpuMemory, gpuMemory } from './memory.ts';
+export { type GpuMemory, gpuMemory, queueSubmits } from './memory.ts';
+export { loadAllKernels } from './kernels.ts';
 export {
   addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, ownsBuffer, type Param,
 } from './dispatch.ts';

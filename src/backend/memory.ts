@@ -19,6 +19,16 @@ export function gpuMemory(): GpuMemory {
   return { ...now, live: now.allocated - (pool.allocated - pool.used) };
 }
 
+let submitted = 0;
+/** Calls of this worker's GPU queue to run something, tfjs's too. */
+export const queueSubmits = (): number => submitted;
+
+/** Counts every submit of this device from now on. */
+export function countSubmits({ queue }: GPUDevice): void {
+  const submit = queue.submit.bind(queue);
+  queue.submit = (buffers) => { submitted++; return submit(buffers); };
+}
+
 /** Counts every buffer of this device from now on. */
 export function countBuffers(device: GPUDevice): void {
   Object.assign(now, { allocated: 0, peak: 0, buffers: 0 });

@@ -4,7 +4,7 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { BackendName } from '../config/index.ts';
 import { dispatch, output } from './dispatch.ts';
 import { loadAllKernels, loadFewKernels } from './kernels.ts';
-import { countBuffers } from './memory.ts';
+import { countBuffers, countSubmits } from './memory.ts';
 import { onWebGpu, state } from './state.ts';
 import { readback } from './storage.ts';
 import { assertPrivateMembers, countTfjsRuns } from './tfjs_private.ts';
@@ -125,6 +125,7 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
     },
   });
   countBuffers(device);
+  countSubmits(device);
   if (findBackendFactory('webgpu')) removeBackend('webgpu');
   registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info), 3);
   if (!(await select('webgpu'))) throw new Error('TensorFlow.js could not use the WebGPU device.');

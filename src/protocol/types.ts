@@ -35,7 +35,7 @@ export type Command =
   | { type: 'load_history'; run: string }
   | { type: 'cancel' }
   /** Same seed and configuration on this worker's backend for a number of steps: answers `comparison`. */
-  | { type: 'compare'; config: RunConfig; steps: number; text?: OwnText; tokenizer_json?: string }
+  | { type: 'compare'; config: RunConfig; mode: CompareMode; steps: number; text?: OwnText; tokenizer_json?: string }
   /** For tests of bad luck only: loses the GPU device as a driver would. */
   | { type: 'lose_device' };
 
@@ -102,10 +102,17 @@ export interface RunRecord {
 }
 export interface StorageUse { used: number; quota: number | null; persistent: boolean; available: boolean }
 
+/**
+ * How the steps of a comparison run: by our fused kernels, as programs that are replayed or each operation by itself (both
+ * on WebGPU alone), or by TensorFlow.js's own operations.
+ */
+export type CompareMode = 'replayed' | 'op_by_op' | 'plain';
+
 export interface ComparisonRow {
-  backend: BackendName; mode: string;
+  backend: BackendName; mode: CompareMode;
   steps: number; ms_per_step: number; tokens_per_second: number;
-  dispatches_per_step: number | null; gpu_bytes: number | null;
+  /** Kernels started a step, and calls of the queue's submit that started them; null off WebGPU. */
+  dispatches_per_step: number | null; submits_per_step: number | null; gpu_bytes: number | null;
   losses: number[]; error?: string;
 }
 

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Command, Event, PagePort } from '../protocol/index.ts';
 import { Client, createStores } from './client.ts';
-import { runComparison, compareMarkdown, lossDrift } from './compare.ts';
+import { compareCells, compareMarkdown, CONTENDERS, lossDrift, runComparison } from './compare.ts';
+import type { ComparisonRow } from '../protocol/index.ts';
 import { setField } from './form.ts';
 
 interface Probe { port: PagePort; sent: Command[]; emit: (event: Event) => void; die: (reason: string) => void; closed: boolean }
@@ -118,10 +119,9 @@ describe('runComparison', () => {
   it('runs one worker after another, notes failures, and ends each', async () => {
     const { compare, form } = client.stores;
     const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
-    const done = runComparison(compare, client.spawn, ['wasm', 'cpu'], command, new AbortController().signal);
-    const row = { backend: 'wasm', mode: 'op by op', steps: 2, ms_per_step: 10, tokens_per_second: 5, dispatches_per_step: null, gpu_bytes: null, losses: [4, 2] } as const;
+    const done = runComparison(compare, client.spawn, CONTENDERS.filter((one) => one.backend === 'wasm' || one.backend === 'cpu'), command, new AbortController().signal);
     expect(workers).toHaveLength(1);
-    worker(0).emit({ type: 'comparison', row: { ...row, losses: [...row.losses] } });
+    worker(0).emit({ type: 'comparison', row: rowOf({ backend: 'wasm' }) });
     await vi.waitFor(() => expect(workers).toHaveLength(2));
     worker(1).die('no memory');
     await done;
@@ -131,10 +131,31 @@ describe('runComparison', () => {
     expect(compareMarkdown(rows).split('\n')).toHaveLength(4);
   });
 
-  it('measures drift from the first row that ran', () => {
-    const rows = [{ backend: 'webgpu', mode: '', steps: 2, ms_per_step: 1, tokens_per_second: 1, dispatches_per_step: null, gpu_bytes: null, losses: [4, 2] }, { backend: 'cpu', mode: '', steps: 2, ms_per_step: 1, tokens_per_second: 1, dispatches_per_step: null, gpu_bytes: null, losses: [4, 2.5] }] as const;
-    const plain = rows.map((row) => ({ ...row, losses: [...row.losses] }));
-    expect(plain[1] && lossDrift(plain, plain[1])).toBeCloseTo(0.25, 12);
-    expect(plain[0] && lossDrift(plain, plain[0])).toBeNull();
+  it('asks for each way to run on WebGPU in turn', async () => {
+    const { compare, form } = client.stores, command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
+    const done = runComparison(compare, client.spawn, CONTENDERS.slice(0, 3), command, new AbortController().signal);
+    for (const [index, mode] of (['replayed', 'op_by_op', 'plain'] as const).entries()) {
+      await vi.waitFor(() => expect(workers).toHaveLength(index + 1));
+      expect(worker(index).sent).toMatchObject([{ type: 'compare', mode, config: { runtime: { backend: 'webgpu' } } }]);
+      worker(index).emit({ type: 'comparison', row: rowOf({ mode }) });
+    }
+    await done;
+    expect(compareMarkdown(compare.getState().rows)).toContain('| webgpu | plain TensorFlow.js | 2 |');
   });
+
+  it('measures drift from the first row that ran', () => {
+    const first = rowOf({}), second = rowOf({ backend: 'cpu', losses: [4, 2.5] }), rows = [first, second];
+    expect(lossDrift(rows, second)).toBeCloseTo(0.25, 12);
+    expect(lossDrift(rows, first)).toBeNull();
+  });
+
+  it('says whole numbers as whole numbers', () => {
+    const row = rowOf({ dispatches_per_step: 49, submits_per_step: 1, ms_per_step: 2.5 }), same = rowOf({ mode: 'op_by_op' });
+    expect(compareCells([row], row)).toEqual(['webgpu', 'fused, replayed', '2', '5', '2.50', '49', '1', '–', '2.0000', 'reference']);
+    expect(compareCells([row, same], same).at(-1)).toBe('0');
+  });
+});
+
+const rowOf = (change: Partial<ComparisonRow>): ComparisonRow => ({
+  backend: 'webgpu', mode: 'replayed', steps: 2, ms_per_step: 10, tokens_per_second: 5, dispatches_per_step: null, submits_per_step: null, gpu_bytes: null, losses: [4, 2], ...change,
 });

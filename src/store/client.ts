@@ -5,10 +5,10 @@
  * said so, what it had saved stays, and resuming starts a new one. A lost GPU is the worker's own affair (`recovering`).
  */
 import { createStore } from 'zustand/vanilla';
-import { encodeConfig, type BackendName, type RunConfig, type SamplingConfig } from '../config/index.ts';
+import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
 import type { Command, Event, PagePort, PlainError, Sample } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
-import { createCompare, runComparison } from './compare.ts';
+import { type Contender, createCompare, runComparison } from './compare.ts';
 import { createForm, dataKey, takeConfig } from './form.ts';
 import { createLibrary, reduceLibrary } from './library.ts';
 import { HeapWatch } from './heap.ts';
@@ -188,12 +188,12 @@ export class Client {
     this.save();
   }
 
-  /** The same configuration on each backend, in workers of their own. */
-  compare(config: RunConfig, backends: readonly BackendName[], steps: number): void {
+  /** The same configuration in each of these ways, in workers of their own. */
+  compare(config: RunConfig, contenders: readonly Contender[], steps: number): void {
     this.#comparing?.abort();
     this.#comparing = new AbortController();
     const command = { type: 'compare', config, steps, ...this.#brought(config) } as const;
-    void runComparison(this.stores.compare, this.spawn, backends, command, this.#comparing.signal);
+    void runComparison(this.stores.compare, this.spawn, contenders, command, this.#comparing.signal);
   }
   stopComparing(): void { this.#comparing?.abort(); }
 

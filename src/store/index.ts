@@ -15,5 +15,5 @@ export * from './sentence.ts';
 export * from './view.ts';
 /** The room `ui` speaks to the store alone: what the events carry, it takes from here. */
 export type {
-  ComparisonRow, DataSummary, DeviceInfo, OwnText, PlainError, RunPhase, RunRecord, Sample, StorageUse, TokenPiece,
+  CompareMode, ComparisonRow, DataSummary, DeviceInfo, OwnText, PlainError, RunPhase, RunRecord, Sample, StorageUse, TokenPiece,
 } from '../protocol/index.ts';

@@ -3,7 +3,7 @@
  * photographed by itself. `scenario` chooses what goes wrong. It is reached from `fake.html` and from tests alone.
  */
 import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
-import type { Command, ComparisonRow, DataSummary, DeviceInfo, Event, MetricColumns, PagePort, RunPhase, RunRecord } from '../protocol/index.ts';
+import type { Command, CompareMode, ComparisonRow, DataSummary, DeviceInfo, Event, MetricColumns, PagePort, RunPhase, RunRecord } from '../protocol/index.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
 import { fakePieces, idOf, seeded } from './fake_text.ts';
 
@@ -156,7 +156,7 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
       case 'duplicate_run': runs = runs.flatMap((one) => (one.run === command.run ? [one, { ...one, run: `${one.run}-copy`, name: command.name, updated: Date.now() }] : [one])); list(); return;
       case 'delete_run': runs = runs.filter((one) => one.run !== command.run); list(); return;
       case 'load_history': emit({ type: 'history', run: command.run, columns: columns(0, 500) }); return;
-      case 'compare': later(1500 / speed, () => emit({ type: 'comparison', row: comparison(command.config, command.steps) })); return;
+      case 'compare': later(1500 / speed, () => emit({ type: 'comparison', row: comparison(command.config, command.mode, command.steps) })); return;
       case 'set_learning_rate': config = { ...config, training: { ...config.training, learning_rate: command.learning_rate } }; return;
       case 'set_sampling': config = { ...config, sampling: command.sampling }; return;
       case 'lose_device': phase('recovering', 'The GPU was lost; going on from the last checkpoint'); later(1500, go); return;
@@ -183,13 +183,13 @@ function savedRuns(): RunRecord[] {
   return [make(0, 9, 400, 2.03), make(2, 190, 1250, 4.61), make(5, 2900, 3000, 3.92)];
 }
 
-function comparison(config: RunConfig, steps: number): ComparisonRow {
-  const { backend } = config.runtime;
-  const pace = { webgpu: 70_000, webgl: 11_000, wasm: 6_400, cpu: 410, auto: 1 }[backend];
+function comparison(config: RunConfig, mode: CompareMode, steps: number): ComparisonRow {
+  const { backend } = config.runtime, replayed = mode === 'replayed', webgpu = backend === 'webgpu';
+  const pace = { webgpu: { replayed: 812_000, op_by_op: 70_000, plain: 1_300 }[mode], webgl: 11_000, wasm: 6_400, cpu: 410, auto: 1 }[backend];
   const tokens = config.training.batch_size * config.model.block_size;
   return {
-    backend: backend === 'auto' ? 'cpu' : backend, mode: backend === 'webgpu' ? 'replayed' : 'op by op', steps, ms_per_step: (1000 * tokens) / pace,
-    tokens_per_second: pace, dispatches_per_step: backend === 'webgpu' ? 64 : null, gpu_bytes: backend === 'webgpu' ? 24_300_000 : null,
+    backend: backend === 'auto' ? 'cpu' : backend, mode, steps, ms_per_step: (1000 * tokens) / pace,
+    tokens_per_second: pace, dispatches_per_step: webgpu ? (mode === 'plain' ? 1_210 : 64) : null, submits_per_step: webgpu ? (replayed ? 1 : 81) : null, gpu_bytes: webgpu ? 24_300_000 : null,
     losses: Array.from({ length: steps }, (_, i) => 4 * Math.exp(-i / 20) + (backend === 'cpu' ? 1e-6 : 0)),
   };
 }

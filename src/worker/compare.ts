@@ -1,31 +1,48 @@
 /** The same seed and configuration for a number of steps on this worker's backend: one row of the Compare view. */
-import { gpuMemory, onWebGpu } from '../backend/index.ts';
+import { gpuMemory, loadAllKernels, onWebGpu, opByOpDispatches, queueSubmits, setProgramMode } from '../backend/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import type { ComparisonRow, DeviceInfo } from '../protocol/index.ts';
+import { withReferences } from '../ops/index.ts';
+import type { CompareMode, ComparisonRow, DeviceInfo } from '../protocol/index.ts';
 import { breathe, type StepResult, Trainer } from '../train/index.ts';
 import type { PreparedText } from './text.ts';
 import { setTunedProducts } from './tuned.ts';
 
+/** The worker answers its messages this often, as in a run. */
+const BREATH_MS = 8;
+
 /** The first step compiles and warms up: it counts for the losses, not for the clock. */
-export async function compareRow(config: RunConfig, text: PreparedText, device: DeviceInfo, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
+export async function compareRow(config: RunConfig, text: PreparedText, device: DeviceInfo, wanted: CompareMode, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
+  const mode = onWebGpu() ? wanted : 'plain';
   await setTunedProducts(device.adapter, null);
+  if (onWebGpu() && mode !== 'replayed') await loadAllKernels();
+  setProgramMode(mode === 'replayed' ? 'replay' : 'op_by_op');
   const trainer = await Trainer.create(config, text.tokens, text.tokenizer.vocab_size, null, () => undefined);
+  // References are in force for what runs within the call: op by op, that is the whole step.
+  const take = mode === 'plain' ? (): void => withReferences(() => trainer.takeStep()) : (): void => trainer.takeStep();
   try {
-    const results: StepResult[] = [];
-    trainer.takeStep();
+    const results: StepResult[] = [], counted = { dispatches: 0, submits: 0 };
+    take();
     results.push(...await trainer.drain());
     const begin = performance.now();
+    let breath = begin;
     while (trainer.step < steps && !cancelled()) {
-      trainer.takeStep();
+      const before = { dispatches: opByOpDispatches(), submits: queueSubmits() };
+      take();
+      counted.dispatches += opByOpDispatches() - before.dispatches;
+      counted.submits += queueSubmits() - before.submits;
       if (trainer.mustDrain || !onWebGpu()) results.push(...await trainer.drain());
-      await breathe();
+      if (performance.now() - breath >= BREATH_MS) { await breathe(); breath = performance.now(); }
     }
     results.push(...await trainer.drain());
     const timed = Math.max(1, trainer.step - 1), ms = (performance.now() - begin) / timed;
     return {
-      backend: device.backend, mode: onWebGpu() ? 'fused kernels, replayed' : 'op by op', steps: trainer.step, ms_per_step: ms,
-      tokens_per_second: (1000 * trainer.tokensPerStep) / ms, dispatches_per_step: trainer.dispatchesPerStep, gpu_bytes: onWebGpu() ? gpuMemory().allocated : null,
+      backend: device.backend, mode, steps: trainer.step, ms_per_step: ms, tokens_per_second: (1000 * trainer.tokensPerStep) / ms,
+      dispatches_per_step: onWebGpu() ? trainer.dispatchesPerStep ?? counted.dispatches / timed : null,
+      submits_per_step: onWebGpu() ? counted.submits / timed : null, gpu_bytes: onWebGpu() ? gpuMemory().allocated : null,
       losses: results.map((r) => r.loss),
     };
-  } finally { trainer.dispose(); }
+  } finally {
+    trainer.dispose();
+    setProgramMode('replay');
+  }
 }

@@ -306,7 +306,7 @@ export class Session {
     const { config } = command, device = await this.open(config.runtime.backend), text = await this.prepareText(config, command.text, command.tokenizer_json);
     this.check(config, text, text.tokenizer.vocab_size, device);
     this.emit({ type: 'phase', phase: 'training', detail: `Measuring ${command.steps} steps.`, progress: null });
-    this.emit({ type: 'comparison', row: await compareRow(config, text, device, command.steps, () => this.abort.signal.aborted) });
+    this.emit({ type: 'comparison', row: await compareRow(config, text, device, command.mode, command.steps, () => this.abort.signal.aborted) });
     this.emit({ type: 'phase', phase: 'idle', detail: '', progress: null });
   }
 }

@@ -40,7 +40,7 @@ export function Plot({ spec, data, view, width, height, references, overlays, la
       <CartesianGrid vertical={false} stroke="var(--line)" />
       <XAxis
         dataKey="x" type="number" scale={view.logX ? 'log' : 'linear'} domain={xDomain} allowDataOverflow height={22} tick={TICK} tickLine={false} stroke="var(--line)"
-        ticks={niceTicks(xDomain, view.logX, large ? 8 : 4)} tickFormatter={(value: number) => tickText(value, view.axis)} minTickGap={8}
+        ticks={niceTicks(xDomain, view.logX, large ? 8 : 4, true)} tickFormatter={(value: number) => tickText(value, view.axis)} minTickGap={8}
       />
       <YAxis
         type="number" scale={view.logY ? 'log' : 'linear'} domain={yDomain} allowDataOverflow width={54} tick={TICK} tickLine={false} axisLine={false}

@@ -19,6 +19,12 @@ describe('scale', () => {
     expect(niceTicks([0, 750], false, 8)).toEqual([0, 100, 200, 300, 400, 500, 600, 700]);
     expect(niceTicks([0.001, 1], true, 4)).toEqual([0.001, 0.01, 0.1, 1]);
   });
+  it('has no tick between two whole numbers where there is nothing', () => {
+    expect(niceTicks([0, 2], false, 8, true)).toEqual([0, 1, 2]);
+    expect(niceTicks([1, 3], true, 8, true)).toEqual([1, 2, 3]);
+    expect(niceTicks([0, 2], false, 8)).toContain(0.5);
+    expect(niceTicks([0, 750], false, 8, true)).toEqual(niceTicks([0, 750], false, 8));
+  });
   it('widens to hold data and references, and never has no height', () => {
     const [low, high] = paddedDomain([1.9, 4.2], [4.5], false);
     expect(low).toBeLessThanOrEqual(1.9);

@@ -21,14 +21,14 @@ export function roundStep(rough: number): number {
   return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
 }
 
-/** Round ticks inside a domain, at most about `most` of them. */
-export function niceTicks([low, high]: readonly [number, number], log: boolean, most: number): number[] {
+/** Round ticks inside a domain, at most about `most` of them; `whole`: none between two whole numbers (there is no step 0.4). */
+export function niceTicks([low, high]: readonly [number, number], log: boolean, most: number, whole = false): number[] {
   if (!(high > low)) return [low];
-  return log && high / low > 8 ? logTicks(low, high, most) : linearTicks(low, high, most);
+  return log && high / low > 8 ? logTicks(low, high, most) : linearTicks(low, high, most, whole ? 1 : 0);
 }
 
-function linearTicks(low: number, high: number, most: number): number[] {
-  const step = roundStep((high - low) / most);
+function linearTicks(low: number, high: number, most: number, least: number): number[] {
+  const step = Math.max(least, roundStep((high - low) / most));
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
