@@ -69,9 +69,21 @@ async function traced<O extends Outputs>(name: string, fn: () => O): Promise<Pro
     await loadAllKernels();
     t = traceNow(name, fn);
   }
-  const placed = await place(t.trace, Object.values(t.outputs)), { backend } = webgpu();
+  const placed = await inOrder(t.trace, Object.values(t.outputs)), { backend } = webgpu();
   Object.values(t.outputs).forEach((o, i) => { const range = placed.outputs[i]; if (range) bindRange(backend, o.dataId, range); });
   return replayed(name, t.outputs, t.trace, placed);
+}
+
+let placing: Promise<unknown> = Promise.resolve();
+
+/**
+ * Kernels of several programs compile side by side, but buffers are given out in the order in which the programs were
+ * traced, whichever is compiled first: scratch is shared, and a small program that came first would leave buffers that no other fits.
+ */
+function inOrder(trace: Trace, kept: Tensor[]): Promise<Placed> {
+  const before = placing, mine = Promise.all([compiledOf(trace, kept.map((t) => trace.keep(t))), before]).then(([compiled]) => place(trace, compiled));
+  placing = Promise.allSettled([before, mine]);
+  return mine;
 }
 
 interface Traced<O> { trace: Trace; outputs: O }
@@ -99,14 +111,20 @@ interface Placed {
   scratchBytes: number;
 }
 
-async function place(trace: Trace, kept: Tensor[]): Promise<Placed> {
+interface Compiled { keptRefs: Ref[]; pipelines: GPUComputePipeline[] }
+
+async function compiledOf(trace: Trace, keptRefs: Ref[]): Promise<Compiled> {
   const { backend, device } = webgpu();
-  const keptRefs = kept.map((t) => trace.keep(t));
   trace.prune(keptRefs);
   const limit = device.limits.maxStorageBufferBindingSize;
   for (const t of trace.transients) if (t.bytes > limit) throw new BindingTooLarge(t.bytes, limit, t.name);
   const pipelines = await Promise.all(trace.commands.map((c) => c.pipeline));
   await settlePipelines(backend);
+  return { keptRefs, pipelines };
+}
+
+function place(trace: Trace, { keptRefs, pipelines }: Compiled): Placed {
+  const { device } = webgpu();
   const own: GPUBuffer[] = [];
   const make = (label: string, size: number, usage: number): GPUBuffer => {
     const b = device.createBuffer({ label: `${trace.name}: ${label}`, size: Math.ceil(Math.max(size, 4) / 16) * 16, usage });

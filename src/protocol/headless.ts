@@ -5,7 +5,7 @@
  * `autostart=1` makes the page start the run of its address by itself, as a click on Train does; where the corpus is
  * 'own' it waits for `openText` first. Headless runs put no question to anybody: a saved run is not offered for resuming.
  */
-import type { DeviceInfo, PlainError, RunPhase } from './types.ts';
+import type { DeviceInfo, PlainError, RunPhase, StartMark } from './types.ts';
 
 /** One row of the metrics table: what was measured at that step by name (train/metrics.ts); what was not is left out. */
 export type MetricRecord = { step: number } & Record<string, number>;
@@ -22,6 +22,8 @@ export interface HeadlessStatus {
   /** Baselines of the text, nats a token. */
   uniform_loss: number | null;
   bigram_loss: number | null;
+  /** Milliseconds from Train to each moment of the start; `first_loss` is when the page has it. */
+  start: Partial<Record<StartMark | 'first_loss', number>>;
   /** Newest sample as plain text, prompt included. */
   sample: string | null;
   /** Why the run ended, once it has. */

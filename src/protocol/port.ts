@@ -14,7 +14,7 @@ const COMMANDS: Record<Command['type'], true> = {
   lose_device: true,
 };
 const EVENTS: Record<Event['type'], true> = {
-  device: true, pong: true, calibration: true, phase: true, data: true, started: true, metrics: true, sample: true, token: true,
+  device: true, pong: true, calibration: true, mark: true, phase: true, data: true, started: true, metrics: true, sample: true, token: true,
   generation_done: true, tokens: true, saved: true, exported: true, runs: true, history: true, comparison: true, notice: true,
   error: true, finished: true,
 };
@@ -47,7 +47,7 @@ export function eventTransfers(event: Event): Transferable[] {
     case 'metrics': case 'history': return [...new Set(columnBuffers(event.columns))];
     case 'started': return [...new Set(columnBuffers(event.history))];
     case 'exported': return transferable(event.bytes);
-    case 'device': case 'pong': case 'calibration': case 'phase': case 'data': case 'sample': case 'token': case 'generation_done':
+    case 'device': case 'pong': case 'calibration': case 'mark': case 'phase': case 'data': case 'sample': case 'token': case 'generation_done':
     case 'tokens': case 'saved': case 'runs': case 'comparison': case 'notice': case 'error': case 'finished': return [];
     default: return event satisfies never;
   }

@@ -116,11 +116,19 @@ export interface ComparisonRow {
   losses: number[]; error?: string;
 }
 
+/**
+ * Moments between Train and the first loss: the device is there, the text is encoded, the run has its place in storage, the
+ * programs are traced, their kernels compiled.
+ */
+export type StartMark = 'device' | 'prepared' | 'stored' | 'traced' | 'compiled';
+
 export type Event =
   | { type: 'device'; device: DeviceInfo }
   | { type: 'pong'; id: number }
   /** What a second of trying says of this device: fused multiply-adds count as two; the overhead is that of one step. */
   | { type: 'calibration'; flops_per_second: number; step_overhead_ms: number }
+  /** `at`: milliseconds since 1970, so that page and worker mean the same. */
+  | { type: 'mark'; mark: StartMark; at: number }
   | { type: 'phase'; phase: RunPhase; detail: string; progress: number | null }
   | { type: 'data'; data: DataSummary }
   | { type: 'started'; run: string; name: string; config: RunConfig; step: number; n_params: number; planned_bytes: number; history: MetricColumns | null }

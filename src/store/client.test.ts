@@ -37,13 +37,47 @@ const begin = (): void => {
 };
 
 describe('Client', () => {
-  it('uses the worker that it opened for the first run, and another for the second', () => {
+  it('uses the worker that it opened for the first run, and for the second where the first ended in good order', () => {
     begin();
     expect(types(0)).toEqual(['open', 'list_runs', 'start']);
     worker(0).emit({ type: 'finished', step: 10, reason: 'max_iters' });
     client.start();
+    expect(worker(0).closed).toBe(false);
+    expect(types(0)).toEqual(['open', 'list_runs', 'start', 'start']);
+    worker(0).emit({ type: 'error', error: { code: 'unexpected', message: '', hint: '' } });
+    worker(0).emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
+    client.start();
     expect(worker(0).closed).toBe(true);
     expect(types(1)).toEqual(['open', 'start']);
+  });
+
+  it('takes another worker for another backend', () => {
+    begin();
+    worker(0).emit({ type: 'finished', step: 10, reason: 'max_iters' });
+    const { config } = client.stores.form.getState();
+    client.start({ ...config, runtime: { ...config.runtime, backend: 'cpu' } });
+    expect(worker(0).closed).toBe(true);
+    expect(types(1)).toEqual(['open', 'start']);
+  });
+
+  it('knows how long a start takes, from Train to the first loss', () => {
+    begin();
+    const { pressed } = client.stores.run.getState();
+    worker(0).emit({ type: 'mark', mark: 'prepared', at: pressed + 120 });
+    worker(0).emit({ type: 'mark', mark: 'compiled', at: pressed + 300 });
+    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(0), 'val/loss': Float64Array.of(3) } });
+    worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
+    const before = client.stores.run.getState().start;
+    expect(before.prepared).toBeCloseTo(120);
+    expect(before.compiled).toBeCloseTo(300);
+    expect(before.first_loss).toBeUndefined();
+    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(1), 'train/loss': Float64Array.of(3) } });
+    worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
+    const first = client.stores.run.getState().start.first_loss ?? NaN;
+    expect(first).toBeGreaterThanOrEqual(0);
+    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(2), 'train/loss': Float64Array.of(2) } });
+    worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
+    expect(client.stores.run.getState().start).toEqual({ ...before, first_loss: first });
   });
 
   it('says that the worker died, keeps what was saved, and resumes in another', () => {
@@ -60,7 +94,7 @@ describe('Client', () => {
   it('hears nothing more of a worker that it ended', () => {
     begin();
     const first = worker(0);
-    worker(0).emit({ type: 'finished', step: 10, reason: 'stopped' });
+    worker(0).emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
     client.start();
     first.emit({ type: 'error', error: { code: 'late', message: '', hint: '' } });
     expect(client.stores.run.getState().error).toBeNull();

@@ -1,8 +1,8 @@
 /**
  * The protocol's client: sends commands, applies events to the stores, and looks after the worker.
  *
- * A worker holds one backend and one run, so another run or another backend means a new worker. A worker that dies is
- * said so, what it had saved stays, and resuming starts a new one. A lost GPU is the worker's own affair (`recovering`).
+ * A worker holds one backend and one run at a time. Another backend, or a run that has not ended in good order, means a new
+ * worker; after one that has, the next run finds its device and its compiled kernels there. A worker that dies is said so, what it had saved stays, and resuming starts a new one. A lost GPU is the worker's own affair (`recovering`).
  */
 import { createStore } from 'zustand/vanilla';
 import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
@@ -39,8 +39,11 @@ export const createStores = (): Stores => ({
   compare: createCompare(), table: new MetricTable(),
 });
 
-/** Time between two tellings of the newest step and loss. */
+/** Time between two tellings of the newest step and loss; the first is told at once. */
 const SHOW_MS = 240;
+
+/** Milliseconds since 1970, by the clock that the worker has too. */
+const epoch = (): number => performance.timeOrigin + performance.now();
 
 type Waiter<T> = { resolve: (value: T) => void; reject: (error: Error) => void };
 
@@ -233,7 +236,8 @@ export class Client {
   }
 
   #freshWorker(backend: RunConfig['runtime']['backend']): void {
-    if (this.#used || backend !== this.#backend) this.#closePort();
+    const usable = !this.#used || this.stores.run.getState().phase === 'done';
+    if (!usable || backend !== this.#backend) this.#closePort();
     if (!this.#port) { this.#backend = backend; this.#send({ type: 'open', backend, calibrate: false }); }
   }
 
@@ -244,7 +248,7 @@ export class Client {
     this.stores.samples.setState({ samples: [] });
     this.stores.view.setState({ zoom: null });
     this.stores.run.setState({
-      ...initialRun, device, calibration, notices, data, connection, name, config, phase: 'preparing', detail: 'Reading the text', opening: true,
+      ...initialRun, device, calibration, notices, data, connection, name, config, phase: 'preparing', detail: 'Reading the text', opening: true, pressed: epoch(),
     });
   }
 
@@ -302,8 +306,10 @@ export class Client {
 
   /** Flushes come ten times a second; the page is told four times a second, and at once when anything else happens. */
   #soon(event: Extract<Event, { type: 'metrics' }>): void {
-    this.#unshown = { ...this.#unshown, ...reduceRun({ ...this.stores.run.getState(), ...this.#unshown }, event) };
-    this.#showing ??= setTimeout(() => this.#showMetrics(), SHOW_MS);
+    const state = this.stores.run.getState(), first = !Number.isFinite(state.loss);
+    this.#unshown = { ...this.#unshown, ...reduceRun({ ...state, ...this.#unshown }, event) };
+    if (first && Number.isFinite(this.#unshown.loss)) this.#unshown.start = { ...state.start, first_loss: epoch() - state.pressed };
+    this.#showing ??= setTimeout(() => this.#showMetrics(), first ? 0 : SHOW_MS);
     for (const listener of this.#listeners) listener(event);
   }
   #showMetrics(): void {

@@ -47,6 +47,7 @@ function statusOf({ stores }: Client): HeadlessStatus {
     phase: run.phase, detail: run.detail, step: run.step, max_iters: config.training.max_iters, run: run.run, device: run.device,
     n_params: run.run ? run.n_params : null, planned_bytes: run.run ? run.planned_bytes : null,
     uniform_loss: run.data?.uniform_loss ?? null, bigram_loss: run.data?.bigram_loss ?? null,
+    start: run.start,
     sample: sample ? sample.prompt + sample.tokens.map((piece) => piece.text).join('') : null,
     finished: run.finished, error: run.error,
   };

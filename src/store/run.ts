@@ -6,7 +6,7 @@
  */
 import type { RunConfig } from '../config/index.ts';
 import type {
-  DataSummary, DeviceInfo, Event, MetricColumns, PlainError, RunPhase, TokenPiece,
+  DataSummary, DeviceInfo, Event, HeadlessStatus, MetricColumns, PlainError, RunPhase, TokenPiece,
 } from '../protocol/index.ts';
 
 export interface Generation {
@@ -46,6 +46,9 @@ export interface RunState {
   finished: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' | null;
   error: PlainError | null;
   notices: { id: number; message: string }[];
+  /** When Train was pressed, milliseconds since 1970, and how long after that each moment of the start came. */
+  pressed: number;
+  start: HeadlessStatus['start'];
   generation: Generation | null;
 }
 
@@ -53,7 +56,7 @@ export const initialRun: RunState = {
   connection: 'none', device: null, calibration: null, phase: 'idle', detail: '', progress: null, opening: false, data: null,
   run: null, name: '', config: null, n_params: 0, planned_bytes: 0, step: 0, firstStep: 0, firstLoss: NaN, loss: NaN,
   rate: NaN, tokensPerSecond: NaN, seconds: NaN, tokens: NaN, savedStep: null, finished: null, error: null, notices: [],
-  generation: null,
+  pressed: NaN, start: {}, generation: null,
 };
 
 /** A run is under way: its weights are in the worker's memory, or being made. */
@@ -74,6 +77,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'device': return { device: event.device };
     case 'calibration': return { calibration: { flops_per_second: event.flops_per_second, step_overhead_ms: event.step_overhead_ms } };
     case 'phase': return reducePhase(state, event);
+    case 'mark': return { start: { ...state.start, [event.mark]: event.at - state.pressed } };
     case 'data': return { data: event.data };
     case 'started': return {
       run: event.run, name: event.name, config: event.config, n_params: event.n_params, planned_bytes: event.planned_bytes,

@@ -41,14 +41,16 @@ export interface LoopState {
 export async function trainLoop(s: LoopState): Promise<FinishReason> {
   const { trainer, control, hooks } = s, { training: t, sampling, runtime } = trainer.config;
   const clock = new Clock(s, (seconds) => hooks.slept(seconds));
-  let evaluated = -1, sampled = -1, saved = trainer.step;
+  // The first loss comes before the first samples, whose programs are then still to be compiled.
+  const begun = trainer.step;
+  let evaluated = -1, sampled = begun === 0 ? 0 : -1, saved = begun;
   s.first_loss = s.last_loss = undefined;
   for (;;) {
     const step = trainer.step, reason = limitReached(trainer, s.seconds);
     if (reason ?? due(step, t.eval_interval)) {
       if (evaluated !== step) { evaluated = step; await evaluateNow(s, clock); }
     }
-    if (sampling.sample_interval > 0 && (reason ?? due(step, sampling.sample_interval)) && sampled !== step) { sampled = step; await sampleNow(s, clock); }
+    if (sampling.sample_interval > 0 && (reason ?? (due(step, sampling.sample_interval) || step === 1 && begun === 0)) && sampled !== step) { sampled = step; await sampleNow(s, clock); }
     if (step > saved && runtime.autosave_interval > 0 && due(step, runtime.autosave_interval)) {
       await collect(s, clock);
       if (!diverging(s)) { saved = step; await saveNow(s, clock); }
@@ -64,7 +66,7 @@ export async function trainLoop(s: LoopState): Promise<FinishReason> {
     if (clock.resume()) hooks.phase('training');
     trainer.takeStep();
     clock.stepped();
-    if (trainer.mustDrain || clock.flushDue(FLUSH_MS)) await collect(s, clock);
+    if (trainer.mustDrain || step === begun || clock.flushDue(FLUSH_MS)) await collect(s, clock);
     else if (clock.breathDue()) await breathe();
   }
 }

@@ -41,8 +41,11 @@ export class Trainer {
     private readonly evaluate_: Program<{ sums: Tensor; token_loss: Tensor }>,
   ) {}
 
-  /** Makes the stores, loads or draws the weights and compiles the programs. Throws ShaderError, BindingTooLarge and DataError. */
-  static async create(config: RunConfig, split: TokenSplit, vocab_size: number, from: TrainerState | null, compiling: (what: string, done: number) => void): Promise<Trainer> {
+  /**
+   * Makes the stores, loads or draws the weights and compiles the programs: all are traced at the call, then their kernels
+   * compile side by side. `compiling` is told 0, and 0.5 once they are traced. Throws ShaderError, BindingTooLarge and DataError.
+   */
+  static async create(config: RunConfig, split: TokenSplit, vocab_size: number, from: TrainerState | null, compiling: (done: number) => void): Promise<Trainer> {
     const t = config.training, model = resolveModel(config.model, vocab_size), parameters = listParameters(model);
     const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
     const stores: ModelStores = {
@@ -52,12 +55,11 @@ export class Trainer {
     for (const p of parameters) weights.write(p.name, from?.parameters.get(p.name) ?? initialValues(p, t.seed));
     const optimizer = createOptimizer(t, parameters);
     for (const [name, values] of from?.optimizer ?? []) if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
-    compiling('the training step', 0);
-    const microStep = await trainingMicroStep(stores);
-    compiling('the update', 0.5);
-    const update = await compileProgram('update', () => optimizer.finishStep(weights, gradients.store, stores.sums));
-    compiling('the evaluation', 0.8);
-    const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, await evaluation(stores));
+    compiling(0);
+    const tracing = [trainingMicroStep(stores), compileProgram('update', () => optimizer.finishStep(weights, gradients.store, stores.sums)), evaluation(stores)] as const;
+    compiling(0.5);
+    const [microStep, update, evaluate] = await Promise.all(tracing);
+    const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, evaluate);
     trainer.step = from?.step ?? 0;
     trainer.tokens = from?.tokens ?? 0;
     return trainer;

@@ -3,7 +3,7 @@ import { gpuMemory, onWebGpu } from '../backend/index.ts';
 import { CheckpointError, type CheckpointState, type OpenRun } from '../checkpoint/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import { planRun } from '../plan/index.ts';
-import type { Event, MetricColumns } from '../protocol/index.ts';
+import type { Event, MetricColumns, StartMark } from '../protocol/index.ts';
 import { type Columns, Control, type FinishReason, MetricBuffer, type MetricRow, Trainer, trainLoop, type TrainerState } from '../train/index.ts';
 import { plainError } from './plain_errors.ts';
 import { drawSamples, generatePieces } from './samples.ts';
@@ -13,7 +13,7 @@ import { setTunedProducts } from './tuned.ts';
 /** What a run goes on from. */
 export interface From { state: TrainerState; elapsed_seconds: number; best_val_loss: number | null }
 
-export interface RunParts { id: string; adapter: string; name: string; config: RunConfig; text: PreparedText; vocab_size: number; storage: OpenRun; emit: (event: Event) => void }
+export interface RunParts { id: string; adapter: string; name: string; config: RunConfig; text: PreparedText; vocab_size: number; storage: OpenRun; emit: (event: Event) => void; mark: (mark: StartMark) => void }
 
 /** Metrics go to storage this often, and with every checkpoint. */
 const METRICS_MS = 5000;
@@ -34,8 +34,11 @@ export class ActiveRun {
     const { emit } = p;
     emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
     await setTunedProducts(p.adapter, p.id);
-    const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (what, done) =>
-      emit({ type: 'phase', phase: 'compiling', detail: `Compiling ${what}.`, progress: done }));
+    const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (done) => {
+      if (done > 0) p.mark('traced');
+      emit({ type: 'phase', phase: 'compiling', detail: 'Compiling the programs for your device.', progress: done });
+    });
+    p.mark('compiled');
     const run = new ActiveRun(p, trainer, paused);
     run.saved = from !== null && from.state.step > 0;
     run.elapsed = { seconds: from?.elapsed_seconds ?? 0, best_val_loss: from?.best_val_loss ?? null };
@@ -74,7 +77,7 @@ export class ActiveRun {
     this.control.between(async () => {
       let made = 0;
       try {
-        const cancelled = (): boolean => this.stoppedGenerations.has(id);
+        const cancelled = (): boolean => this.stoppedGenerations.has(id) || this.control.state === 'end';
         for await (const piece of generatePieces(await this.trainer.generation(), text, prompt, sampling, cancelled)) { made++; emit({ type: 'token', id, piece }); }
         emit({ type: 'generation_done', id, reason: cancelled() ? 'cancelled' : made < sampling.max_new_tokens ? 'stop' : 'length' });
       } catch (error) {
@@ -104,6 +107,9 @@ export class ActiveRun {
       emit({ type: 'error', error: plainError(error) });
     }
   }
+
+  /** No step more, and no word of a generation. */
+  end(): void { this.control.set('end'); }
 
   async close(): Promise<void> {
     await this.closeStorage().catch(() => undefined);

@@ -4,8 +4,8 @@ import { broughtFiles, CheckpointError, openRunStore, type ReadState, readCheckp
 import { checkConfig, type RunConfig } from '../config/index.ts';
 import { importTokenizer, tokenPieces } from '../data/index.ts';
 import { planRun } from '../plan/index.ts';
-import type { Command, DeviceInfo, Event, OwnText, WorkerPort } from '../protocol/index.ts';
-import { ActiveRun, type From } from './active_run.ts';
+import type { Command, DeviceInfo, Event, OwnText, StartMark, WorkerPort } from '../protocol/index.ts';
+import { ActiveRun, type From, type RunParts } from './active_run.ts';
 import { calibrate } from './calibrate.ts';
 import { compareRow } from './compare.ts';
 import { BadConfig, DeviceLost, NoBackend, plainError } from './plain_errors.ts';
@@ -20,6 +20,14 @@ function on(state: ReadState, backend: RunConfig['runtime']['backend'] | undefin
 /** Milliseconds of rest before kernels are tuned. */
 const TUNE_AFTER_MS = 2000;
 
+/** Waits for all, then throws the first failure in their order. */
+async function allOf<A, B, C>(promises: readonly [Promise<A>, Promise<B>, Promise<C>]): Promise<[A, B, C]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+/** What waits for its turn. */
+type Queued = Exclude<Command, { type: 'train' | 'pause' | 'step' | 'stop' | 'cancel' | 'save' | 'set_learning_rate' | 'set_sampling' | 'stop_generation' | 'lose_device' | 'ping' | 'generate' }>;
 type Of<T extends Command['type']> = Extract<Command, { type: T }>;
 
 export class Session {
@@ -34,10 +42,13 @@ export class Session {
   private queue: Promise<void> = Promise.resolve();
   /** When the run came to rest; Infinity from the next command on. */
   private pausesAt = Infinity;
+  /** Runs asked for that wait for their turn. */
+  private runsWaiting = 0;
 
   constructor(private readonly port: WorkerPort) { port.onCommand((command) => this.take(command)); }
 
   private emit(event: Event): void { this.port.emit(event); }
+  private mark(mark: StartMark): void { this.emit({ type: 'mark', mark, at: performance.timeOrigin + performance.now() }); }
 
   /** What steers a running loop acts at once; everything else waits for its turn. */
   private take(command: Command): void {
@@ -55,8 +66,13 @@ export class Session {
       case 'lose_device': loseDevice(); return;
       case 'ping': return;
       case 'generate': this.generate(command); return;
-      default: this.queue = this.queue.then(() => this.handle(command)).catch((error: unknown) => this.fail(error));
+      case 'start': case 'resume': case 'import': case 'compare': this.runsWaiting++; this.enqueue(command, () => { this.runsWaiting--; }); return;
+      default: this.enqueue(command);
     }
+  }
+
+  private enqueue(command: Queued, begins: () => void = () => undefined): void {
+    this.queue = this.queue.then(() => { begins(); return this.handle(command); }).catch((error: unknown) => this.fail(error));
   }
 
   private fail(error: unknown, saved = true): void {
@@ -66,9 +82,9 @@ export class Session {
     if (!this.run) this.emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
   }
 
-  private async handle(command: Exclude<Command, { type: 'train' | 'pause' | 'step' | 'stop' | 'cancel' | 'save' | 'set_learning_rate' | 'set_sampling' | 'stop_generation' | 'lose_device' | 'ping' | 'generate' }>): Promise<void> {
+  private async handle(command: Queued): Promise<void> {
     switch (command.type) {
-      case 'open': await this.open(command.backend); if (command.calibrate && !this.run) this.emit({ type: 'calibration', ...await calibrate() }); return;
+      case 'open': await this.open(command.backend); if (command.calibrate && !this.run) await this.calibrate(); return;
       case 'prepare': await this.prepare(command); return;
       case 'start': await this.start(command); return;
       case 'resume': await this.resume(command); return;
@@ -112,6 +128,12 @@ export class Session {
     } catch (error) { throw new NoBackend(error instanceof Error ? error.message : String(error)); }
   }
 
+  /** A run that is asked for meanwhile does not wait for it. */
+  private async calibrate(): Promise<void> {
+    const measured = await calibrate(() => this.runsWaiting > 0);
+    if (measured) this.emit({ type: 'calibration', ...measured });
+  }
+
   private deviceLost(reason: string): void {
     this.lost = reason;
     // A loop that waits on the device is woken by its rejected promises; a paused one by this.
@@ -148,11 +170,17 @@ export class Session {
 
   private async start(command: Of<'start'>): Promise<void> {
     await this.endRun();
-    const { config } = command, device = await this.open(config.runtime.backend), text = await this.prepareText(config, command.text, command.tokenizer_json);
+    const { config } = command;
+    // Device, text and storage at the same time; all of them to their end, so that nothing goes on behind a failure.
+    const [device, text, store] = await allOf([
+      this.open(config.runtime.backend).then((opened) => { this.mark('device'); return opened; }),
+      this.prepareText(config, command.text, command.tokenizer_json).then((prepared) => { this.mark('prepared'); return prepared; }), this.storage(),
+    ]);
     this.check(config, text, text.tokenizer.vocab_size, device);
-    const store = await this.storage(), n_params = planRun(config, { vocab_size: text.tokenizer.vocab_size }).n_params;
+    const n_params = planRun(config, { vocab_size: text.tokenizer.vocab_size }).n_params;
     const storage = await store.create({ id: command.run, name: command.name, config, n_params });
     if (command.text) await storage.saveText(command.text);
+    this.mark('stored');
     await this.begin({ id: command.run, adapter: device.adapter, name: command.name, config, text, vocab_size: text.tokenizer.vocab_size, storage }, null, command.paused ?? false);
   }
 
@@ -185,7 +213,7 @@ export class Session {
   }
 
   /** Goes on from a checkpoint's state: of a saved run, or of an imported folder. */
-  private async goOn(id: string, name: string, state: ReadState, own: OwnText | undefined, storage: Parameters<typeof ActiveRun.create>[0]['storage'], how: { learning_rate?: number; paused?: boolean }): Promise<void> {
+  private async goOn(id: string, name: string, state: ReadState, own: OwnText | undefined, storage: RunParts['storage'], how: { learning_rate?: number; paused?: boolean }): Promise<void> {
     const device = await this.open(state.config.runtime.backend), tokenizer = await importTokenizer(state.tokenizer);
     const text = await this.prepareText(state.config, own, undefined, tokenizer);
     this.check(state.config, text, state.model.vocab_size, device);
@@ -196,10 +224,10 @@ export class Session {
     await this.begin({ id, adapter: device.adapter, name, config: state.config, text, vocab_size: state.model.vocab_size, storage }, from, how.paused ?? false, how.learning_rate);
   }
 
-  private async begin(parts: Omit<Parameters<typeof ActiveRun.create>[0], 'emit'>, from: From | null, paused: boolean, learning_rate?: number): Promise<void> {
+  private async begin(parts: Omit<RunParts, 'emit' | 'mark'>, from: From | null, paused: boolean, learning_rate?: number): Promise<void> {
     let run: ActiveRun;
     try {
-      run = await ActiveRun.create({ ...parts, emit: (event) => this.emit(event) }, from, paused);
+      run = await ActiveRun.create({ ...parts, emit: (event) => this.emit(event), mark: (mark) => this.mark(mark) }, from, paused);
     } catch (error) { await parts.storage.close(); throw error; }
     if (learning_rate !== undefined) run.trainer.learning_rate = learning_rate;
     this.run = run;
@@ -208,7 +236,7 @@ export class Session {
   }
 
   /** Runs the loop; a lost device is recovered from once, from the last checkpoint. */
-  private async loop(run: ActiveRun, parts: Omit<Parameters<typeof ActiveRun.create>[0], 'emit'>, recovered: boolean): Promise<void> {
+  private async loop(run: ActiveRun, parts: Omit<RunParts, 'emit' | 'mark'>, recovered: boolean): Promise<void> {
     try {
       do {
         const reason = await run.train();
@@ -240,14 +268,14 @@ export class Session {
     this.fail(error, run.saved);
   }
 
-  private async recover(run: ActiveRun, parts: Omit<Parameters<typeof ActiveRun.create>[0], 'emit'>): Promise<void> {
+  private async recover(run: ActiveRun, parts: Omit<RunParts, 'emit' | 'mark'>): Promise<void> {
     const paused = run.control.state === 'pause';
     this.emit({ type: 'phase', phase: 'recovering', detail: `The GPU device was lost (${this.lost ?? 'no reason given'}); going on from the last checkpoint.`, progress: null });
     run.abandon();
     const loaded = await parts.storage.load(), device = await this.reopen(parts.config);
     const from: From | null = loaded ? { state: loaded.state, elapsed_seconds: loaded.state.elapsed_seconds, best_val_loss: loaded.state.best_val_loss ?? null } : null;
     await parts.storage.rewindMetrics(from?.state.step ?? 0);
-    const again = await ActiveRun.create({ ...parts, adapter: device.adapter, emit: (event) => this.emit(event) }, from, paused);
+    const again = await ActiveRun.create({ ...parts, adapter: device.adapter, emit: (event) => this.emit(event), mark: (mark) => this.mark(mark) }, from, paused);
     this.run = again;
     again.announce(await parts.storage.readMetrics());
     this.emit({ type: 'notice', message: `The GPU device was lost and came back (${device.adapter}); the run went on from step ${again.trainer.step}${from ? ', its last checkpoint' : ': nothing had been saved yet'}.` });
@@ -271,7 +299,7 @@ export class Session {
   private async endRun(): Promise<void> {
     const run = this.run;
     if (!run) return;
-    run.control.set('end');
+    run.end();
     await this.looping;
     if (this.run === run) { this.run = null; await run.close(); }
   }
