@@ -38,7 +38,7 @@ async function open(context, url, seconds, log) {
   const page = await context.newPage();
   page.on('console', (message) => { if (message.type() === 'error') log(message.text().slice(0, 300)); });
   await page.goto(`${url}index.html?headless=1`);
-  await page.waitForFunction(() => /estimated/u.test(document.querySelector('[data-testid=preset-time]')?.textContent ?? ''), undefined, { timeout: 1000 * seconds });
+  await page.waitForFunction(() => /estimated/u.test(window.document.querySelector('[data-testid=preset-time]')?.textContent ?? ''), undefined, { timeout: 1000 * seconds });
   return page;
 }
 
@@ -52,7 +52,7 @@ async function press(page, click, seconds) {
 
 /** Stops the run, unless it has ended by itself. */
 async function ended(page, seconds) {
-  await page.evaluate(() => { const stop = document.querySelector('[aria-label=Training] button[aria-label=Stop]'); if (stop instanceof HTMLButtonElement) stop.click(); });
+  await page.evaluate(() => { window.document.querySelector('[aria-label=Training] button[aria-label=Stop]')?.click(); });
   await page.waitForFunction(() => window.terrarium.status().finished !== null, undefined, { timeout: 1000 * seconds });
 }
 

@@ -7,7 +7,8 @@ export { loadAllKernels } from './kernels.ts';
 export {
   addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, ownsBuffer, type Param,
 } from './dispatch.ts';
-export { BindingTooLarge, compileProgram, type Outputs, type Program, submit, type SubmitItem, submitStatistics } from './program.ts';
+export { BindingTooLarge, compileProgram, type Outputs, type Program, type SubmitItem } from './program.ts';
+export { submit, submitStatistics } from './submit.ts';
 export { type KernelTime, profilePrograms } from './profile.ts';
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry } from './ring.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addInPlace, BindingTooLarge, compileProgram, dispatch, gpuMemory, opByOpDispatches, output, readback, Ring, setProgramMode, startBackend, Store, submit, tensorCount } from './index.ts';
+import { addInPlace, BindingTooLarge, compileProgram, dispatch, gpuMemory, opByOpDispatches, output, readback, Ring, setProgramMode, startBackend, Store, submit, tensorCount, submitStatistics } from './index.ts';
 
 const SQUARE = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
@@ -59,6 +59,29 @@ describe('programs on WebGPU', () => {
     expect(replay).toEqual(direct);
     expect(replay[0]).not.toEqual(replay[1]);
     expect(replay.flat().every((v) => Number.isFinite(v) && v !== 0)).toBe(true);
+  });
+
+  it('gives the same bits in one submit and in many', async () => {
+    weights.write('a', fill(35, 1));
+    weights.write('b', fill(21, 2));
+    inputs.write('x', fill(20, 3));
+    const program = await compileProgram('cut', model), second = await compileProgram('cut again', model), { dispatches } = program;
+    const run = async (parts: number): Promise<{ values: number[]; submits: number }> => {
+      weights.write('grad', new Float32Array(15));
+      const before = submitStatistics().submits;
+      submit([program, second], parts);
+      const submits = submitStatistics().submits - before, [y, total] = await readback([second.outputs.y, second.outputs.total]);
+      return { values: [...(y ?? []), ...(total ?? []), ...((await weights.read(['grad'])).get('grad') ?? [])], submits };
+    };
+    const whole = await run(1), all = 2 * (dispatches ?? NaN);
+    expect(whole.submits).toBe(1);
+    for (const parts of [2, 3, all]) {
+      const cut = await run(parts);
+      expect(cut.submits).toBe(Math.ceil(all / Math.ceil(all / parts)));
+      expect(cut.values).toEqual(whole.values);
+    }
+    program.dispose();
+    second.dispose();
   });
 
   it('gives its memory back', async () => {

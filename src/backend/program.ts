@@ -6,11 +6,13 @@ import { dispose, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { arenaOf } from './arena.ts';
 import { lacksKernel, loadAllKernels } from './kernels.ts';
 import { planSlots } from './lifetimes.ts';
+import type { Outputs, Program } from './program_types.ts';
 import { state, webgpu } from './state.ts';
+import { submit } from './submit.ts';
 import { bindRange, type BufferRange, captureTfjs, flushTfjs, settlePipelines } from './tfjs_private.ts';
 import { type Command, type Ref, Trace } from './trace.ts';
 
-export type Outputs = Record<string, Tensor>;
+export type { Outputs, Program, SubmitItem } from './program_types.ts';
 
 /** A tensor of a program is larger than one binding of this device may be. */
 export class BindingTooLarge extends Error {
@@ -19,24 +21,6 @@ export class BindingTooLarge extends Error {
   }
 }
 const mb = (n: number): string => `${Math.ceil(n / 2 ** 20)} MB`;
-
-export interface Program<O extends Outputs = Outputs> {
-  readonly name: string;
-  /** Results and taps of the latest run; they stay where they are and are overwritten by the next run. */
-  readonly outputs: O;
-  /** Commands of one run, or null where there are no programs (their number is then not known). */
-  readonly dispatches: number | null;
-  /** Names of the dispatches in order: what a profile groups by. */
-  readonly kernels: readonly string[];
-  /** Bytes that this program alone holds: kept outputs, constants and uniforms (scratch is shared). */
-  readonly ownBytes: number;
-  /** Bytes of scratch that it needs, planned. */
-  readonly scratchBytes: number;
-  run(): void;
-  /** Encodes the commands (or those with index in [from, to), for a profile) into a pass; null where there are no programs. */
-  readonly encode: ((pass: GPUComputePassEncoder, from?: number, to?: number) => void) | null;
-  dispose(): void;
-}
 
 /**
  * Compiles `fn` to a program. On WebGPU it is traced with placeholders, its kernels compile in the background and the
@@ -193,39 +177,4 @@ function replayed<O extends Outputs>(name: string, outputs: O, trace: Trace, pla
     dispose: () => { dispose(Object.values(outputs)); for (const b of placed.own) b.destroy(); arenaOf(device).release(); },
   };
   return program;
-}
-
-/** What one submit is made of: programs, and copies of a program's output into a slot (of a Ring). */
-export type SubmitItem = Program | { copy: BufferRange; to: BufferRange };
-
-let submits = 0;
-let encodeMs = 0;
-/** Submits of replayed programs, and the milliseconds of JavaScript spent encoding them (op by op: spent running their functions). */
-export const submitStatistics = (): { submits: number; encodeMs: number } => ({ submits, encodeMs });
-
-/** Runs items in order, in one submit on WebGPU. */
-export function submit(items: readonly SubmitItem[]): void {
-  if (items.length === 0) return;
-  const programs = items.filter((i) => 'run' in i);
-  const begin = performance.now();
-  if (programs.some((p) => !p.encode)) {
-    for (const p of programs) p.run();
-    encodeMs += performance.now() - begin;
-    return;
-  }
-  const { backend, device } = webgpu();
-  flushTfjs(backend);
-  const encoder = device.createCommandEncoder();
-  let pass: GPUComputePassEncoder | null = null;
-  for (const item of items) {
-    if ('copy' in item) {
-      pass?.end();
-      pass = null;
-      encoder.copyBufferToBuffer(item.copy.buffer, item.copy.offset, item.to.buffer, item.to.offset, item.copy.size);
-    } else if (item.encode) item.encode((pass ??= encoder.beginComputePass()));
-  }
-  pass?.end();
-  device.queue.submit([encoder.finish()]);
-  submits++;
-  encodeMs += performance.now() - begin;
 }

@@ -69,6 +69,28 @@ describe('a trainer on WebGPU', () => {
   });
 });
 
+describe('steps in flight', () => {
+  it('are bounded by number and by time', async () => {
+    await startBackend('webgpu');
+    const { config, tokens, vocab_size } = await names(), trainer = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    const most = (): number => {
+      let n = 0;
+      while (!trainer.mustDrain) { trainer.takeStep(); n++; }
+      return n;
+    };
+    trainer.step_ms = 1;
+    expect(most()).toBe(32);
+    await trainer.drain();
+    expect(trainer.step_ms).toBeGreaterThan(0);
+    for (const [ms, steps] of [[60, 5], [250, 1], [4000, 1]] as const) {
+      trainer.step_ms = ms;
+      expect(most()).toBe(steps);
+      await trainer.drain();
+    }
+    trainer.dispose();
+  });
+});
+
 describe('the loop on wasm', () => {
   it('learns names beyond pairs of letters within 300 steps', async () => {
     await startBackend('wasm');

@@ -23,14 +23,18 @@ export interface TrainerState {
 export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number }
 export interface EvalResult { loss: number; accuracy: number; bpb: number }
 
-/** Steps that may be under way on the GPU before the loop waits for results. */
+/** Steps, and milliseconds of them, that may be under way on the GPU before the loop waits for results: a pause is then noticed soon. */
 const IN_FLIGHT = 32;
+const IN_FLIGHT_MS = 250;
 
 export class Trainer {
   step = 0;
   tokens = 0;
   /** Set by the person while the run goes on; null follows the schedule. */
   learning_rate: number | null = null;
+  /** Milliseconds of a step, of those whose results were taken last; 0 before. */
+  step_ms = 0;
+  private firstTaken = 0;
   private generator: Generator | null = null;
   private readonly ring = new Ring(3, IN_FLIGHT);
   private readonly rates = new Map<number, number>();
@@ -79,11 +83,12 @@ export class Trainer {
   /** Rate that a step (counted from 0) was taken with, while it is in flight. */
   learningRateAt(step: number): number { return this.rates.get(step) ?? this.currentLearningRate; }
   /** True when the results of earlier steps have to be taken before another one runs. */
-  get mustDrain(): boolean { return this.ring.full; }
+  get mustDrain(): boolean { return this.ring.full || this.ring.pending * this.step_ms >= IN_FLIGHT_MS; }
   get pending(): number { return this.ring.pending; }
 
   /** Submits one optimizer step; its results come from `drain`. */
   takeStep(): void {
+    if (this.ring.pending === 0) this.firstTaken = performance.now();
     const { training: t } = this.config, accumulation = t.gradient_accumulation_steps;
     const rate = this.currentLearningRate;
     this.optimizer.prepare(this.step, rate);
@@ -103,7 +108,9 @@ export class Trainer {
 
   /** Results of the steps taken since the last call; waits for the device. */
   async drain(): Promise<StepResult[]> {
-    return (await this.ring.drain()).map(({ step, values }) => ({ step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm: values[2] ?? NaN }));
+    const taken = await this.ring.drain();
+    if (taken.length > 0) this.step_ms = (performance.now() - this.firstTaken) / taken.length;
+    return taken.map(({ step, values }) => ({ step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm: values[2] ?? NaN }));
   }
 
   /** Validation loss over the fixed windows of `evalBatches`. */

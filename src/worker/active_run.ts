@@ -62,7 +62,7 @@ export class ActiveRun {
         phase: (phase: 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused') => emit({ type: 'phase', phase, detail: '', progress: this.trainer.step / this.config.training.max_iters }),
         metrics: (buffer: MetricBuffer) => this.flush(buffer.flush()),
         sample: () => this.sample(), save: () => this.save(), measure,
-        slept: (seconds: number) => emit({ type: 'notice', message: `The computer slept for about ${Math.max(1, Math.round(seconds / 60))} minutes; the training goes on from where it was.` }),
+        slept: (seconds: number) => emit({ type: 'notice', message: `The computer slept, or the browser put this tab to sleep, for about ${Math.max(1, Math.round(seconds / 60))} minutes; the training goes on from where it was.` }),
       },
     });
     emit({ type: 'phase', phase: 'training', detail: '', progress: this.trainer.step / this.config.training.max_iters });
