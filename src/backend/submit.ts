@@ -25,7 +25,7 @@ export function partsFor(ms: number, dispatches: number): number {
   return ms > LONG_MS ? Math.min(dispatches, Math.ceil(ms / PART_MS)) : 1;
 }
 
-/** GPU time of what is submitted under the name of its first program. */
+/** GPU time a dispatch of what is submitted with this program first, milliseconds; and when it was measured. */
 interface Pace { ms: number; measured: number }
 const paces = new WeakMap<Program, Pace>();
 /** When the submit before was done, if that was observed. */
@@ -42,9 +42,9 @@ export function submit(items: readonly SubmitItem[], parts?: number): void {
   }
   flushTfjs(webgpu().backend);
   const total = programs.reduce((n, p) => n + (p.dispatches ?? 0), 0), pace = first ? paceOf(first) : null;
-  send(items, total, Math.ceil(total / Math.max(1, parts ?? (pace ? partsFor(pace.ms, total) : 1))));
+  send(items, total, Math.ceil(total / Math.max(1, parts ?? (pace ? partsFor(pace.ms * total, total) : 1))));
   encodeMs += performance.now() - begin;
-  if (pace) observe(pace, begin);
+  if (pace) observe(pace, begin, total);
 }
 
 /** Submits after every `most` dispatches, but the last ones together with the copies that follow. */
@@ -83,14 +83,14 @@ function paceOf(program: Program): Pace {
  * Now and then two submits in a row are watched: the second took from when it was sent, or the first was done, until it was
  * done itself. A very first one is taken as it is: nothing is known of it otherwise.
  */
-function observe(pace: Pace, sent: number): void {
+function observe(pace: Pace, sent: number, dispatches: number): void {
   const earlier = before, due = sent - pace.measured > MEASURE_EVERY_MS;
   before = null;
   if (!due) return;
   const done = webgpu().device.queue.onSubmittedWorkDone().then(() => performance.now(), () => NaN);
   if (earlier || Number.isNaN(pace.ms)) {
     pace.measured = earlier ? sent : pace.measured;
-    void Promise.all([earlier ?? sent, done]).then(([start, end]) => { if (end >= start) pace.ms = end - Math.max(sent, start); });
+    void Promise.all([earlier ?? sent, done]).then(([start, end]) => { if (end >= start) pace.ms = (end - Math.max(sent, start)) / dispatches; });
   }
   if (!earlier) before = done;
 }

@@ -1,7 +1,7 @@
 /** How long programs take on the GPU, for choosing between kernels: timestamps where there are any, else the clock on the wall. */
 import type { Program } from './program.ts';
-import { submit } from './program.ts';
 import { webgpu } from './state.ts';
+import { submit } from './submit.ts';
 
 /** One entry of a measurement: the program runs `repeats` times in a row. */
 export interface Timed { program: Program; repeats: number }
