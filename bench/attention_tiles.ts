@@ -10,7 +10,7 @@ import { CONFIGS, type ConfigName } from './configs.ts';
 import { type OpRow, repeated } from './ops.ts';
 import { normal } from './ops_list.ts';
 
-const TILES: readonly Tile[] = [SMALL, { X: 16, rows: 2, columns: 4 }, { X: 8, rows: 2, columns: 8 }, { X: 8, rows: 2, columns: 4 }, { X: 16, rows: 1, columns: 4 }, { X: 8, rows: 1, columns: 8 }];
+const TILES: readonly Tile[] = [SMALL, ...[1, 4, 8].flatMap((unroll) => [{ X: 16, rows: 1, columns: 4, unroll }, { X: 8, rows: 1, columns: 4, unroll }, { X: 16, rows: 2, columns: 4, unroll }, { X: 8, rows: 1, columns: 8, unroll }])];
 const DIRECTIONS = ['forward', 'backward'] as const;
 
 /** `referenceMs` is the small tile's time. */
@@ -39,7 +39,7 @@ export async function measureAttentionTiles(size: ConfigName, log: (line: string
       for (let i = 0; i < values.length; i++) { error = Math.max(error, Math.abs((values[i] ?? NaN) - (small.values[i] ?? NaN))); largest = Math.max(largest, Math.abs(small.values[i] ?? NaN)); }
       // Half of the full products: the causal half. Backward makes the scores twice in two kernels.
       const flops = (direction === 'forward' ? 2 : 7) * a.B * a.n_head * a.T * a.T * a.head_dim;
-      result.push({ op: 'attention', size, title: `${direction}, ${tile.X} threads a row, ${tile.rows} x 4 rows, ${tile.columns} columns: relative error ${(error / largest).toExponential(1)}`, ms, referenceMs: small.ms, copyMs: 0, bytes: 0, gbPerSec: null, gflops: flops / ms / 1e6, dispatches: program.dispatches, why: errors.shift() ?? null, adapter });
+      result.push({ op: 'attention', size, title: `${direction}, ${tile.X} threads a row, ${tile.rows} x 4 rows, ${tile.columns} columns, unrolled ${tile.unroll}: relative error ${(error / largest).toExponential(1)}`, ms, referenceMs: small.ms, copyMs: 0, bytes: 0, gbPerSec: null, gflops: flops / ms / 1e6, dispatches: program.dispatches, why: errors.shift() ?? null, adapter });
       log(`${result.at(-1)?.title ?? ''}: ${ms.toFixed(4)} ms`);
     } catch (error) { log(`${direction} ${JSON.stringify(tile)}: ${String(error)}`); } finally { for (const p of programs) p.dispose(); }
   }

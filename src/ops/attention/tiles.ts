@@ -12,11 +12,10 @@ import type { AttentionAttrs, Dropout } from './attrs.ts';
 
 export { unroll };
 
-/** Shape of a workgroup's work: X threads along columns (8 or 16), vec4 of rows a thread, columns a thread (at least 4). */
-export interface Tile { X: number; rows: number; columns: number }
-export const SMALL: Tile = { X: 8, rows: 1, columns: 4 };
-/** Twice the arithmetic for what a thread reads from shared memory; its registers hold head_dim up to 64. */
-export const LARGE: Tile = { X: 16, rows: 2, columns: 4 };
+/** Shape of a workgroup's work: X threads along columns (8 or 16), vec4 of rows a thread, columns a thread (at least 4); loops written out (`unroll` steps at a time). */
+export interface Tile { X: number; rows: number; columns: number; unroll: number }
+export const SMALL: Tile = { X: 8, rows: 1, columns: 4, unroll: 1 };
+export const LARGE: Tile = { X: 16, rows: 1, columns: 4, unroll: 8 };
 export const rowsOf = (t: Tile): number => 32 * t.rows;
 export const columnsOf = (t: Tile): number => t.X * t.columns;
 
@@ -91,33 +90,43 @@ export const storer = (buffer: string, head_dim: number): string => (head_dim % 
 }`);
 
 /**
+ * Reads vec4 column `at` of n rows, `step` apart, into loaded0 .. All reads come before what uses them, so that they wait together; a row beyond
+ * the last and a column beyond head_dim are others that exist: their weights are zero, and their columns are not stored.
+ */
+const loads = (n: number, step: number, buffer: string, first: string, stride: string, start: string): string =>
+  unroll(n, (i) => `let loaded${i} = load_${buffer}((b * p.T + min(${first} + r + ${step * i}u, p.T - 1u)) * ${stride} + ${start}, at);`);
+
+/**
  * Fills shared tile A (rows of the tile) or B (its columns) with chunk `chunk` of rows from `first` of sequence b on; `start`
  * is where the head's columns begin in a row of width `stride`.
  */
 export const stage = (t: Tile, to: 'A' | 'B', buffer: string, first: string, stride: string, start: string, chunk: string): string => `
-for (var n = 0u; n < ${(to === 'A' ? rowsOf(t) : columnsOf(t)) / t.X}u; n++) {
-  let r = tid / 8u + ${t.X}u * n; let c = tid % 8u; let row = ${first} + r;
-  var v = vec4f();
-  if (row < p.T && ${chunk} * 8u + c < HD4) { v = load_${buffer}((b * p.T + row) * ${stride} + ${start}, ${chunk} * 8u + c); }
-  ${to}[r][c] = v;
+{
+  let r = tid / 8u; let c = tid % 8u; let at = min(${chunk} * 8u + c, HD4 - 1u);
+  ${loads((to === 'A' ? rowsOf(t) : columnsOf(t)) / t.X, t.X, buffer, first, stride, start)}
+  ${unroll((to === 'A' ? rowsOf(t) : columnsOf(t)) / t.X, (n) => `${to}[r + ${t.X * n}u][c] = loaded${n};`)}
 }`;
 
 /** Fills B with 32 rows from `first` on and 4 X columns of head_dim: row n, vec4 column c at B[n X/8 + c/8][c % 8]. */
 export const stageSum = (t: Tile, buffer: string, first: string, stride: string, start: string, chunk: number): string => `
-for (var n = 0u; n < 4u; n++) {
-  let r = tid / ${t.X}u + 8u * n; let c = tid % ${t.X}u; let row = ${first} + r;
-  var v = vec4f();
-  if (row < p.T && ${chunk * t.X}u + c < HD4) { v = load_${buffer}((b * p.T + row) * ${stride} + ${start}, ${chunk * t.X}u + c); }
-  B[r * ${t.X / 8}u + c / 8u][c % 8u] = v;
+{
+  let r = tid / ${t.X}u; let c = tid % ${t.X}u; let at = min(${chunk * t.X}u + c, HD4 - 1u);
+  ${loads(4, 8, buffer, first, stride, start)}
+  ${unroll(4, (n) => `B[(r + ${8 * n}u) * ${t.X / 8}u + c / 8u][c % 8u] = loaded${n};`)}
 }`;
 
 /** Adds the products of the rows in A and the rows in B to x_v_j: one vec4 over rows for each column tx + X j. */
-const multiply = (t: Tile, x: string, chunk: string): string => `
-for (var d = 0u; d < min(8u, HD4 - ${chunk} * 8u); d++) {
-  ${perRows(t, (v) => `${unroll(4, (i) => `let a${v}${i} = A[ty + ${32 * v + 8 * i}u][d];`)}
+const multiply = (t: Tile, x: string, head_dim: number, chunk: string): string => {
+  // Beyond head_dim a chunk holds repeated values, so the loop must end with it: its length is known where all chunks are as long.
+  const vectors = Math.ceil(head_dim / 4), known = vectors <= 8 ? vectors : vectors % 8 === 0 ? 8 : null;
+  const step = (d: string): string => `{
+  ${perRows(t, (v) => `${unroll(4, (i) => `let a${v}${i} = A[ty + ${32 * v + 8 * i}u][${d}];`)}
   ${[...'xyzw'].map((e) => `let a${v}${e} = vec4f(a${v}0.${e}, a${v}1.${e}, a${v}2.${e}, a${v}3.${e});`).join(' ')}`)}
-  ${perColumn(t, (j) => `{ let k = B[tx + ${t.X * j}u][d]; ${perRows(t, (v) => `${x}${v}_${j} = fma(a${v}x, vec4f(k.x), fma(a${v}y, vec4f(k.y), fma(a${v}z, vec4f(k.z), fma(a${v}w, vec4f(k.w), ${x}${v}_${j}))));`)} }`)}
+  ${perColumn(t, (j) => `let k${j} = B[tx + ${t.X * j}u][${d}];`)}
+  ${[...'wzyx'].map((e) => perCell(t, (v, j) => `${x}${v}_${j} = fma(a${v}${e}, vec4f(k${j}.${e}), ${x}${v}_${j});`)).join('\n')}
 }`;
+  return known !== null && t.unroll === 8 ? unroll(known, (d) => step(`${d}u`)) : `for (var d = 0u; d < min(8u, HD4 - ${chunk} * 8u); d++) ${step('d')}`;
+};
 
 /** Scores of A's rows and B's rows over all of head_dim, left in x_v_j. */
 export const product = (t: Tile, x: string, head_dim: number, stageA: (chunk: string) => string, stageB: (chunk: string) => string): string => `
@@ -126,7 +135,7 @@ for (var chunk = 0u; chunk < ${productChunks(head_dim)}u; chunk++) {
   ${stageA('chunk')}
   ${stageB('chunk')}
   workgroupBarrier();
-  ${multiply(t, x, 'chunk')}
+  ${multiply(t, x, head_dim, 'chunk')}
   workgroupBarrier();
 }`;
 
@@ -141,9 +150,9 @@ ${unroll(each, (n) => perRows(t, (v) => `P[tx + ${t.X * n}u][${8 * v}u + ty] = $
 ${unroll(chunksOf(head_dim, t), (c) => `{
   ${stageR(32 * part, c)}
   workgroupBarrier();
-  for (var n = 0u; n < 32u; n++) {
-    ${perRows(t, (v) => `let w${v} = P[n][${8 * v}u + ty];`)} let r = B[n * ${t.X / 8}u + tx / 8u][tx % 8u];
-    ${perRows(t, (v) => unroll(4, (i) => `${acc}${4 * v + i}_${c} = fma(vec4f(w${v}[${i}]), r, ${acc}${4 * v + i}_${c});`))}
+  for (var first = 0u; first < 32u; first += ${t.unroll}u) {
+    ${unroll(t.unroll, (s) => `{ let n = first + ${s}u; ${perRows(t, (v) => `let w${v} = P[n][${8 * v}u + ty];`)} let r = B[n * ${t.X / 8}u + tx / 8u][tx % 8u];
+    ${perRows(t, (v) => unroll(4, (i) => `${acc}${4 * v + i}_${c} = fma(vec4f(w${v}[${i}]), r, ${acc}${4 * v + i}_${c});`))} }`)}
   }
   workgroupBarrier();
 }`)}`;
