@@ -7,7 +7,7 @@ import code from './grad_norm.wgsl?raw';
 import { WORKGROUP } from './update.ts';
 
 /** Workgroups of the first dispatch at most; the second sums what they leave in one. */
-const MAX_PARTS = 256;
+const MAX_PARTS = 1024;
 
 export const partsOf = (n: number): number => Math.max(1, Math.min(MAX_PARTS, Math.ceil(n / WORKGROUP)));
 
@@ -41,6 +41,6 @@ export const grad_norm = defineOp({
   cases: [
     { name: 'one value', attrs: {}, inputs: (r) => ({ x: r.values([1], [-3]) }) },
     { name: 'odd length', attrs: {}, inputs: (r) => ({ x: r.normal([700], 0.01) }) },
-    { name: 'more than one round', attrs: {}, inputs: (r) => ({ x: r.normal([256 * 256 + 1000]) }) },
+    { name: 'more than one round', attrs: {}, inputs: (r) => ({ x: r.normal([1024 * 256 + 1000]) }) },
   ],
 });

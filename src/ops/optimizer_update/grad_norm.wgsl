@@ -7,12 +7,15 @@ var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
-  var total = 0.0;
-  for (var i = w.x * 256u + l; i < p.n; i += count.x * 256u) {
-    let v = x[i];
-    total += select(v * v, v, p.last == 1u);
+  // Four reads wait together.
+  var four = vec4f();
+  let step = count.x * 256u;
+  for (var i = w.x * 256u + l; i < p.n; i += 4u * step) {
+    let at = i + step * vec4u(0u, 1u, 2u, 3u);
+    let v = select(vec4f(), vec4f(x[at.x], x[min(at.y, p.n - 1u)], x[min(at.z, p.n - 1u)], x[min(at.w, p.n - 1u)]), at < vec4u(p.n));
+    four += select(v * v, v, p.last == 1u);
   }
-  sums[l] = total;
+  sums[l] = dot(four, vec4f(1.0));
   workgroupBarrier();
   for (var width = 128u; width > 0u; width >>= 1u) {
     if (l < width) { sums[l] += sums[l + width]; }
