@@ -2,12 +2,12 @@
  * The bench page: runs the jobs that its address names, one after another, each in a worker of its own, and gives the rows
  * as the promise `window.result`. With `post=1` it also posts lines to /log and the rows to /result, as they come.
  *
- *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096&checkpointing=1
+ *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096&checkpointing=1&precision=no,fp16
  *     bench.html?generate=1&config=S&batch=1,64&tokens=1024&temperature=1&top_k=0&top_p=1&profile=1
  *     bench.html?ops=1&config=S,M&only=attention
  *     bench.html?search=1&config=M,S,T,squares&seconds=40&only=fc&tile=96x128
  */
-import { BACKENDS, type BackendName } from '../src/config/index.ts';
+import { BACKENDS, type BackendName, MIXED_PRECISION } from '../src/config/index.ts';
 import { type ConfigName, type Mode, MODES } from './configs.ts';
 import type { AnyRow, Job, Reply } from './bench_worker.ts';
 import type { SearchName } from './products.ts';
@@ -58,10 +58,11 @@ function jobs(): Job[] {
     return chosen.flatMap((config) => list('backend', backends, ['webgpu']).flatMap((backend) => batches.map((batch): Job => ({ kind: 'generate', config, backend, batch, ...asked }))));
   }
   const shared = { steps: number('steps', 200), seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', 4096), tune: number('tune', 0), checkpointing: query.get('checkpointing') === '1' };
-  const modes = list('mode', MODES, ['replay']);
+  const modes = list('mode', MODES, ['replay']), precisions = list('precision', MIXED_PRECISION, ['no']);
   return chosen.flatMap((config) => list('backend', backends, backends).flatMap((backend) =>
     // Elsewhere there is but one way to run.
-    (backend === 'webgpu' ? modes : modes.slice(0, 1)).map((mode): Job => ({ kind: 'step', config, backend, mode, ...shared }))));
+    (backend === 'webgpu' ? modes : modes.slice(0, 1)).flatMap((mode) =>
+      (backend === 'webgpu' ? precisions : precisions.slice(0, 1)).map((precision): Job => ({ kind: 'step', config, backend, mode, precision, ...shared })))));
 }
 
 function runJob(job: Job): Promise<Row[]> {

@@ -19,6 +19,8 @@ export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 export const MODES = ['replay', 'op_by_op', 'reference'] as const;
 export type Mode = (typeof MODES)[number];
 
+export type Precision = RunConfig['training']['mixed_precision'];
+
 export interface BenchOptions {
   config: ConfigName;
   backend: BackendName;
@@ -33,11 +35,13 @@ export interface BenchOptions {
   checkpointing: boolean;
   /** Tune the matrix products for so many milliseconds before the programs are compiled (which counts into the first loss); 0: as they are by default. */
   tune: number;
+  /** fp16: activations and logits as halves, on WebGPU. */
+  precision: Precision;
   /** Measure this backend's matrix-product peak, up to products of this size; 0 leaves it out. */
   peak: number;
 }
 
-export function runConfig(name: ConfigName, seed: number, activation_checkpointing = false): RunConfig {
+export function runConfig(name: ConfigName, seed: number, activation_checkpointing = false, mixed_precision: Precision = 'no'): RunConfig {
   const c = CONFIGS[name], config = defaultConfig();
   Object.assign(config.model, {
     layout: 'gpt2', n_layer: c.n_layer, n_head: c.n_head, n_embd: c.n_embd, n_inner: c.n_inner, block_size: c.block_size,
@@ -45,7 +49,7 @@ export function runConfig(name: ConfigName, seed: number, activation_checkpointi
   });
   Object.assign(config.training, {
     optimizer: 'adamw', learning_rate: 3e-4, min_lr: 3e-4, lr_schedule: 'constant', warmup_iters: 0, batch_size: c.batch_size,
-    gradient_accumulation_steps: 1, grad_clip: 1, weight_decay: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, seed, activation_checkpointing,
+    gradient_accumulation_steps: 1, grad_clip: 1, weight_decay: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, seed, activation_checkpointing, mixed_precision,
   });
   return config;
 }

@@ -11,7 +11,7 @@ import { opEntries } from './ops_list.ts';
 import { expectClose } from '../src/testing/expect_close.ts';
 import { searchProducts } from './search.ts';
 
-const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64, tune: 0, checkpointing: false };
+const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64, tune: 0, checkpointing: false, precision: 'no' };
 const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> => measure({ ...options, ...changes }, () => undefined);
 const KEYS = ['config', 'backend', 'mode', 'ms', 'tokensPerSec', 'dispatches', 'submits', 'encodeMs', 'gpuBytes', 'gflops', 'peakShare', 'firstLossMs', 'browser', 'adapter'];
 const finite = (row: BenchRow): boolean => [row.ms, row.meanMs, row.tokensPerSec, row.gflops, row.peakShare, row.firstLossMs, row.hostMs].every((v) => v !== null && Number.isFinite(v) && v > 0);

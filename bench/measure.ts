@@ -5,7 +5,7 @@ import { type Choices, prepareProducts, seenProducts, withReferences } from '../
 import { tuneProducts } from '../src/ops/matmul/tuner.ts';
 import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
-import { type BenchOptions, CONFIGS, type Mode, randomTokens, runConfig } from './configs.ts';
+import { type BenchOptions, CONFIGS, type Mode, type Precision, randomTokens, runConfig } from './configs.ts';
 import { measurePeak, type Peak } from './peak.ts';
 import { queueSubmits } from './submits.ts';
 
@@ -32,6 +32,8 @@ export interface BenchRow {
   gpuGrowthBytes: number | null;
   /** Blocks run again in the backward pass; activations and logits as planned, bytes. */
   checkpointing: boolean;
+  /** What it computed in: `no` also where fp16 was asked for and is not to be had. */
+  precision: Precision;
   plannedActivationBytes: number;
   gflops: number;
   /** Of the best matrix product measured on this backend. */
@@ -57,14 +59,15 @@ const PROFILE_REPEATS = 20;
 export async function measure(o: BenchOptions, log: (line: string) => void): Promise<BenchRow> {
   const begin = performance.now(), errors: string[] = [];
   const device = await startBackend(o.backend, { lost: (reason) => errors.push(`The GPU device was lost: ${reason}.`), error: (message) => errors.push(message) });
-  const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed, o.checkpointing);
+  const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed, o.checkpointing, o.precision);
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
   const create = (): Promise<Trainer> => Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
   if (onWebGpu()) await prepareProducts(o.tune > 0 ? await tuned(create, o.tune, log) : {});
   const trainer = await create();
   try {
-    const compiled = performance.now();
+    const compiled = performance.now(), precision = trainer.precision.mixed_precision;
+    if (trainer.precision.reason !== null) log(trainer.precision.reason);
     const take = mode === 'reference' ? (): void => withReferences(() => trainer.takeStep()) : (): void => trainer.takeStep();
     take();
     const losses = (await trainer.drain()).map((r) => r.loss), first = performance.now();
@@ -76,7 +79,7 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     const peak = o.peak > 0 ? await measurePeak(o.peak) : null;
     if (errors[0] !== undefined) throw new Error(errors[0]);
     const flops = flopsPerToken(resolveModel(config.model, c.vocab_size)) * c.batch_size * c.block_size;
-    return row({ o, mode, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
+    return row({ o, mode, precision, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
   } finally { setProgramMode('replay'); }
 }
 
@@ -130,16 +133,16 @@ async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, 
 const counters = (): { encodeMs: number; dispatches: number } => ({ encodeMs: submitStatistics().encodeMs, dispatches: opByOpDispatches() });
 
 interface Parts {
-  o: BenchOptions; mode: Mode; flops: number; steady: Steady; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
+  o: BenchOptions; mode: Mode; precision: Precision; flops: number; steady: Steady; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
   device: Omit<BackendChoice, 'reason'>; losses: number[]; times: { startMs: number; compileMs: number; firstLossMs: number };
 }
-function row({ o, mode, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
-  const planned = planRun(runConfig(o.config, o.seed, o.checkpointing), { vocab_size: CONFIGS[o.config].vocab_size }).memory;
+function row({ o, mode, precision, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
+  const planned = planRun(runConfig(o.config, o.seed, o.checkpointing, precision), { vocab_size: CONFIGS[o.config].vocab_size }).memory;
   const ms = median(steady.groupMs), gflops = flops / ms / 1e6, c = CONFIGS[o.config], webgpu = device.backend === 'webgpu';
   return {
     config: o.config, backend: device.backend, mode, ms, meanMs: steady.meanMs, steps: steady.steps, tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,
     dispatches: steady.dispatches, submits: webgpu ? steady.submits : null, encodeMs: webgpu ? steady.encodeMs : null, hostMs: steady.hostMs,
-    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
+    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, precision, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
     peakTflops: peak?.tflops ?? null, peakSize: peak?.size ?? null, ...times, losses, profile, browser: navigator.userAgent, adapter: device.adapter, features: device.features,
   };
 }

@@ -17,6 +17,7 @@ const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [o
   --steps N            timed steps (200), in at most --seconds S a configuration (60)
   --seed N             of weights and tokens (1)
   --peak N             largest matrix product that the peak is taken from (4096; 0: none)
+  --precision P        no, fp16 (activations as halves) or a list; on WebGPU alone (no)
   --checkpointing      run each block again in the backward pass instead of keeping its activations
   --tune MS            tune matrix products first, for so long (0)
   --profile            GPU time by kernel, where the browser offers timestamp queries
@@ -46,7 +47,7 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       config: { type: 'string' }, backend: { type: 'string' }, mode: { type: 'string' }, steps: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, peak: { type: 'string' },
-      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
+      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
     },
   });
   for (const key of ['steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
@@ -61,7 +62,8 @@ function queriesOf(o) {
   if (o.ops || o.search) return configs.map((config) => `${o.ops ? 'ops' : 'search'}=1&config=${config}&${shared}`);
   if (o.generate) return configs.flatMap((config) => (o.backend ?? 'webgpu').split(',').flatMap((backend) => (o.batch ?? '1,64').split(',').map((batch) => `generate=1&config=${config}&backend=${backend}&batch=${batch}&${shared}`)));
   return configs.flatMap((config) => (o.backend ?? 'webgpu,webgl,wasm,cpu').split(',').flatMap((backend) =>
-    (o.mode ?? 'replay').split(',').filter((_mode, i) => backend === 'webgpu' || i === 0).map((mode) => `config=${config}&backend=${backend}&mode=${mode}&${shared}`)));
+    (o.mode ?? 'replay').split(',').filter((_mode, i) => backend === 'webgpu' || i === 0).flatMap((mode) =>
+      (o.precision ?? 'no').split(',').filter((_precision, i) => backend === 'webgpu' || i === 0).map((precision) => `config=${config}&backend=${backend}&mode=${mode}&precision=${precision}&${shared}`))));
 }
 
 async function main() {

@@ -15,7 +15,7 @@ export function stepTable(rows) {
   const header = ['config', 'backend', 'mode', 'ms', 'mean', 'steps', 'tokens/s', 'dispatches', 'submits', 'encode ms', 'host ms', 'GPU MB', 'GFLOP/s', 'of peak', 'peak TFLOP/s', 'first loss ms'];
   return table(header, rows.map((r) => (r.error !== undefined
     ? [r.config, r.backend, r.mode, r.error, ...header.slice(4).map(() => '')]
-    : [r.config, r.backend, (r.peer ? `${r.peer} ${r.mode}` : r.mode) + (r.checkpointing ? ', checkpointing' : ''), number(r.ms, 3), number(r.meanMs, 3), String(r.steps), number(r.tokensPerSec, 0), number(r.dispatches, 0), number(r.submits, 1), number(r.encodeMs, 3), number(r.hostMs, 3),
+    : [r.config, r.backend, (r.peer ? `${r.peer} ${r.mode}` : r.mode) + (r.precision === 'fp16' ? ', fp16' : '') + (r.checkpointing ? ', checkpointing' : ''), number(r.ms, 3), number(r.meanMs, 3), String(r.steps), number(r.tokensPerSec, 0), number(r.dispatches, 0), number(r.submits, 1), number(r.encodeMs, 3), number(r.hostMs, 3),
       typeof r.gpuBytes === 'number' && r.gpuBytes < 2 ** 20 ? '<1' : mb(r.gpuBytes), short(r.gflops), typeof r.peakShare !== 'number' ? '-' : `${number(100 * r.peakShare, 1)} %`, typeof r.peakTflops === 'number' ? `${short(r.peakTflops)} at ${r.peakSize}` : '-', number(r.firstLossMs, 0)])));
 }
 

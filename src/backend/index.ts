@@ -5,8 +5,9 @@
 export { type GpuMemory, gpuMemory, queueSubmits } from './memory.ts';
 export { loadAllKernels } from './kernels.ts';
 export {
-  addInPlace, backendHasKernels, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, ownsBuffer, type Param,
+  activation, addInPlace, backendHasKernels, convert, copyInPlace, dispatch, type Dispatch, fillInPlace, grid, opByOpDispatches, output, ownsBuffer, type Param,
 } from './dispatch.ts';
+export { HALVES, storageFor, storageOf, type StorageType, withActivations } from './halves.ts';
 export { BindingTooLarge, compileProgram, type Outputs, type Program, type SubmitItem } from './program.ts';
 export { submit, submitStatistics } from './submit.ts';
 export { type KernelTime, profilePrograms } from './profile.ts';

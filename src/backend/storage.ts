@@ -4,6 +4,7 @@
  * other backends each is a tensor of its own, replaced when it changes.
  */
 import { dispose, engine, keep, tensor, type Tensor } from '@tensorflow/tfjs-core';
+import { storageOf, valuesOfHalves } from './halves.ts';
 import { onWebGpu, webgpu } from './state.ts';
 import { bindRange, type BufferRange, flushTfjs, placeholder, residence } from './tfjs_private.ts';
 
@@ -141,12 +142,14 @@ const zeros = (s: Spec): Tensor => {
 /** Makes a tensor that no surrounding tidy disposes. */
 function outOfTidy(make: () => Tensor): Tensor { return keep(make()); }
 
+const bytesOf = (t: Tensor): number => t.size * (storageOf(t) === 'float16' ? 2 : 4);
+
 /** Reads tensors back in one copy, through a staging buffer of our own on WebGPU (tfjs's `data()` caches on the CPU). */
 export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
   if (!onWebGpu()) return Promise.all(tensors.map(async (t) => (t.dtype === 'int32' ? Int32Array : Float32Array).from(await t.data())));
   const { backend, device } = webgpu();
   flushTfjs(backend);
-  const total = tensors.reduce((n, t) => n + 4 * t.size, 0);
+  const total = tensors.reduce((n, t) => n + bytesOf(t), 0);
   if (total === 0) return [];
   const staging = device.createBuffer({ label: 'read back', size: total, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   try {
@@ -154,9 +157,9 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
     let at = 0;
     for (const t of tensors) {
       const where = residence(backend, t.dataId);
-      if (where.on === 'gpu') encoder.copyBufferToBuffer(where.range.buffer, where.range.offset, staging, at, 4 * t.size);
+      if (where.on === 'gpu') encoder.copyBufferToBuffer(where.range.buffer, where.range.offset, staging, at, bytesOf(t));
       host.push(where.on === 'cpu' ? (t.dtype === 'int32' ? Int32Array.from(where.values) : Float32Array.from(where.values)) : null);
-      at += 4 * t.size;
+      at += bytesOf(t);
     }
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);
@@ -164,8 +167,8 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
     at = 0;
     return tensors.map((t, i) => {
       const from = at;
-      at += 4 * t.size;
-      return host[i] ?? (t.dtype === 'int32' ? new Int32Array(bytes, from, t.size) : new Float32Array(bytes, from, t.size));
+      at += bytesOf(t);
+      return host[i] ?? (storageOf(t) === 'float16' ? valuesOfHalves(new Uint16Array(bytes, from, t.size)) : t.dtype === 'int32' ? new Int32Array(bytes, from, t.size) : new Float32Array(bytes, from, t.size));
     });
   } finally { staging.destroy(); }
 }
@@ -174,7 +177,7 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
 export function rangeOfTensor(t: Tensor): BufferRange {
   const where = residence(webgpu().backend, t.dataId);
   if (where.on !== 'gpu') throw new Error('This tensor is not on the GPU.');
-  return { ...where.range, size: 4 * t.size };
+  return { ...where.range, size: bytesOf(t) };
 }
 
 /** Number of tensors that tfjs holds: flat in a loop that leaks nothing. */

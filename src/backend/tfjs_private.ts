@@ -5,6 +5,7 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-return */
 import { engine, env, type DataType, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { storageOf } from './halves.ts';
 
 /** A range of a GPU buffer. tfjs binds it as it is, so a tensor can be a view. */
 export interface BufferRange { buffer: GPUBuffer; offset: number; size: number }
@@ -96,10 +97,14 @@ let tfjsRuns = 0;
 /** Calls of `runWebGPUProgram` so far, traces included: a replay adds none. */
 export const tfjsProgramRuns = (): number => tfjsRuns;
 
-/** Counts them from now on. */
+/** Counts them from now on, and refuses tensors stored as halves, which tfjs's kernels would read as float32. */
 export function countTfjsRuns(backend: WebGPUBackend): void {
   const be = backend as any, run = be.runWebGPUProgram;
-  be.runWebGPUProgram = (...args: unknown[]) => { tfjsRuns++; return run.apply(be, args); };
+  be.runWebGPUProgram = (program: any, inputs: TensorInfo[], ...rest: unknown[]) => {
+    tfjsRuns++;
+    if (inputs.some((t) => storageOf(t) === 'float16')) throw new Error(`tfjs's ${program.constructor.name} was handed a tensor stored as halves.`);
+    return run.call(be, program, inputs, ...rest);
+  };
 }
 
 /** One dispatch of tfjs's, as it would have been encoded. */

@@ -6,6 +6,7 @@ import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { Dispatch } from './dispatch_types.ts';
+import { storageOf } from './halves.ts';
 import type { Lifetime } from './lifetimes.ts';
 import { packParams, pipelineSoon } from './pipelines.ts';
 import { type BufferRange, type CapturedDispatch, residence } from './tfjs_private.ts';
@@ -103,7 +104,7 @@ export class Trace {
     const where = residence(this.backend, t.dataId);
     const ref: Ref = where.on === 'gpu' ? { kind: 'range', range: where.range }
       : where.on === 'cpu' && access === 'read' ? { kind: 'constant', index: this.constant(where.values, t.dtype) }
-        : { kind: 'transient', index: this.transients.push({ name: by, bytes: Math.max(4, util.sizeFromShape(t.shape) * 4), first: -1, last: -1 }) - 1 };
+        : { kind: 'transient', index: this.transients.push({ name: by, bytes: Math.max(4, util.sizeFromShape(t.shape) * (storageOf(t) === 'float16' ? 2 : 4)), first: -1, last: -1 }) - 1 };
     this.refs.set(t.dataId, ref);
     return ref;
   }

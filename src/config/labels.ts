@@ -101,6 +101,10 @@ export const LABELS: Labels = {
     eval_interval: { does: 'Steps between two looks at the held-out text.', source: NANOGPT, unit: 'steps' },
     eval_iters: { does: 'Batches of one look; more make it surer and slower.', source: NANOGPT, unit: 'batches' },
     activation_checkpointing: { does: 'Computes each block again on the way back and keeps nothing of it: less memory, about a third more work.', source: 'Chen et al. 2016' },
+    mixed_precision: {
+      does: 'Keeps activations and logits in half the bytes; weights and optimizer stay in single precision. WebGPU only.', source: 'Micikevicius et al. 2018; Hugging Face Accelerate',
+      options: { no: 'Single precision throughout', fp16: 'Half precision for activations' },
+    },
   },
   sampling: {
     sample_interval: { does: 'Steps between two samples.', source: 'nanochat', unit: 'steps', zero: 'never' },
@@ -120,6 +124,7 @@ export const LABELS: Labels = {
       },
     },
     autosave_interval: { does: 'Steps between two checkpoints by itself.', source: 'nanochat (save_every)', unit: 'steps', zero: 'when the tab is hidden or the run stops' },
+    subgroup_matrices: { does: 'Under fp16, multiplies matrices on units made for it, where browser and GPU offer them and a check passes.', source: 'WebGPU chromium-experimental-subgroup-matrix' },
   },
 };
 

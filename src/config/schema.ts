@@ -24,6 +24,7 @@ export const LAYOUTS = ['gpt2', 'llama'] as const;
 export const ACTIVATIONS = ['gelu_new', 'relu2', 'silu'] as const;
 export const OPTIMIZERS = ['adamw', 'adam', 'sgd', 'muon'] as const;
 export const SCHEDULES = ['constant', 'linear', 'cosine', 'wsd'] as const;
+export const MIXED_PRECISION = ['no', 'fp16'] as const;
 export const BACKENDS = ['auto', 'webgpu', 'webgl', 'wasm', 'cpu'] as const;
 
 export const DataSchema = v.strictObject({
@@ -94,6 +95,8 @@ export const TrainingSchema = v.strictObject({
   eval_iters: int(1, 10_000, 10),
   /** Re-run each block in the backward pass instead of keeping its activations. */
   activation_checkpointing: flag(false),
+  /** fp16: activations and logits in half precision (WebGPU alone); weights, gradients of weights and optimizer state stay float32. */
+  mixed_precision: choice(MIXED_PRECISION, 'no'),
 });
 
 export const SamplingSchema = v.strictObject({
@@ -112,6 +115,8 @@ export const RuntimeSchema = v.strictObject({
   backend: choice(BACKENDS, 'auto'),
   /** Steps between two automatic checkpoints; 0 means only when the tab is hidden or the run stops. */
   autosave_interval: int(0, 1_000_000, 250),
+  /** Under fp16: matrix products on the GPU's matrix units, where it offers them. */
+  subgroup_matrices: flag(true),
 });
 
 export const RunConfigSchema = v.strictObject({

@@ -3,9 +3,9 @@
  * function over Stores, compiled by the backend.
  */
 import { add, type Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, onWebGpu, type Program, Store } from '../backend/index.ts';
+import { compileProgram, onWebGpu, type Outputs, type Program, Store, withActivations } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { crossEntropy, run, stepSums } from '../ops/index.ts';
+import { crossEntropy, run, scaledWeights, stepSums } from '../ops/index.ts';
 import { type Forward, head, hiddenStates } from './forward.ts';
 import { Gradients, noGradients } from './gradients.ts';
 import { Tape } from './tape.ts';
@@ -22,6 +22,8 @@ export interface ModelStores {
   batch_size: number;
   block_size: number;
   activation_checkpointing: boolean;
+  /** Mixed precision (WebGPU alone): activations are stored as halves, and the backward pass starts from the loss times `scale` [1]. */
+  loss_scale: Store | null;
 }
 
 /** Sums over a step, in the order of `sums`. */
@@ -30,9 +32,13 @@ export const SUMS = ['loss', 'accuracy'] as const;
 const forwardOf = (s: ModelStores, tape: Tape, training: boolean): Forward =>
   ({ tape, model: s.model, weights: s.weights, inputs: s.inputs, rotary: s.rotary, batch_size: s.batch_size, block_size: s.block_size, training });
 
+/** `fn` as a program in the model's precision. */
+const compile = <O extends Outputs>(s: ModelStores, name: string, fn: () => O): Promise<Program<O>> =>
+  compileProgram(name, () => withActivations(s.loss_scale ? 'float16' : 'float32', fn));
+
 /** One micro-batch: its weighted loss and accuracy are added to `sums`, its gradients to the gradient buffers. */
 export function trainingMicroStep(s: ModelStores): Promise<Program> {
-  return compileProgram('training micro-step', () => {
+  return compile(s, 'training micro-step', () => {
     s.gradients.refresh();
     const tape = new Tape(s.gradients, true), f = forwardOf(s, tape, true);
     const x = hiddenStates(f, s.activation_checkpointing), logits = tape.segment(() => head(f, x));
@@ -41,7 +47,7 @@ export function trainingMicroStep(s: ModelStores): Promise<Program> {
     addSums(s.sums, weights, loss, correct);
     tape.release(logits);
     for (const t of [correct, lse, probability]) tape.release(t);
-    tape.backward(loss, weights);
+    tape.backward(loss, s.loss_scale ? run(scaledWeights, { weights, scale: s.loss_scale.get('scale') }, {}).scaled : weights);
     tape.release(loss);
     return {};
   });
@@ -49,7 +55,7 @@ export function trainingMicroStep(s: ModelStores): Promise<Program> {
 
 /** Forward alone over the inputs: `sums` [2] (weighted loss, accuracy) and the loss of each token, nats [tokens]. `tapped`: with the taps of Forward among the outputs. */
 export function evaluation(s: ModelStores, tapped = false): Promise<Program<{ sums: Tensor; token_loss: Tensor } & Record<string, Tensor>>> {
-  return compileProgram('evaluation', () => {
+  return compile(s, 'evaluation', () => {
     const taps: Record<string, Tensor> = {}, tape = new Tape(noGradients, false), f: Forward = { ...forwardOf(s, tape, false), ...(tapped ? { taps } : {}) };
     const x = hiddenStates(f), logits = tape.segment(() => head(f, x));
     tape.release(x);
@@ -61,7 +67,7 @@ export function evaluation(s: ModelStores, tapped = false): Promise<Program<{ su
 
 /** Logits of every position [tokens, vocab_size]: for checks against other implementations. */
 export function logitsProgram(s: ModelStores): Promise<Program<{ logits: Tensor }>> {
-  return compileProgram('logits', () => {
+  return compile(s, 'logits', () => {
     const f = forwardOf(s, new Tape(noGradients, false), false);
     return { logits: head(f, hiddenStates(f)) };
   });

@@ -5,7 +5,7 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { tidy } from '@tensorflow/tfjs-core';
-import { addInPlace, backendHasKernels } from '../backend/index.ts';
+import { addInPlace, backendHasKernels, convert, storageOf, withActivations } from '../backend/index.ts';
 
 export type DType = 'float32' | 'int32';
 
@@ -74,6 +74,11 @@ export interface OpDefinition<I extends string, A, O extends string, D extends I
   /** Outputs that the kernel can add to an existing buffer (`into`) instead of writing a new tensor. */
   accumulates?: readonly O[];
   /**
+   * The kernel makes its outputs that are activations by `activation`, and reads these inputs stored as halves too (when `when`
+   * holds). Without it, and for other inputs, halves are unpacked beforehand and outputs are float32.
+   */
+  halves?: { inputs: readonly I[]; when?: (inputs: Tensors<I>, attrs: A) => boolean };
+  /**
    * Gradient by input, each a function that is called only if that gradient is needed. `saves` names what they read,
    * so that everything else is freed. `null` marks an operation that is itself part of a gradient or of an update and
    * is checked through the oracle alone.
@@ -137,12 +142,25 @@ export const kernelsInUse = (): boolean => !referenceOnly && backendHasKernels()
 export function run<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>, inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>> = {},
 ): Tensors<O> {
-  if (op.kernel && kernelsInUse()) {
-    const direct: Partial<Tensors<O>> = {};
-    for (const o of op.outputs) if (into[o] && op.accumulates?.includes(o)) direct[o] = into[o];
-    return addTo(op.kernel(inputs, attrs, direct), into, direct);
-  }
-  return addTo(tidy(() => op.reference(inputs, attrs)), into, {});
+  const kernel = kernelsInUse() ? op.kernel : null, aware = kernel !== null && op.halves !== undefined && (op.halves.when?.(inputs, attrs) ?? true);
+  const { ready, made } = unpacked(op.inputs, inputs, aware ? op.halves?.inputs ?? [] : []), direct: Partial<Tensors<O>> = {};
+  for (const o of kernel ? op.accumulates ?? [] : []) if (into[o] && (aware || storageOf(into[o]) === 'float32')) direct[o] = into[o];
+  const results = kernel ? (aware ? kernel(ready, attrs, direct) : withActivations('float32', () => kernel(ready, attrs, direct))) : tidy(() => op.reference(ready, attrs));
+  // An operation that writes in place gives back its input.
+  for (const t of made) if (!op.outputs.some((o) => results[o] === t)) t.dispose();
+  return addTo(results, into, direct);
+}
+
+/** Inputs stored as halves become new float32 tensors (`made`), but for those that are taken as they are. */
+function unpacked<I extends string>(names: readonly I[], inputs: Tensors<I>, taken: readonly I[]): { ready: Tensors<I>; made: Tensor[] } {
+  const made: Tensor[] = [];
+  const unpack = (name: I): Tensor => {
+    if (storageOf(inputs[name]) === 'float32' || taken.includes(name)) return inputs[name];
+    const t = convert(inputs[name], 'float32');
+    made.push(t);
+    return t;
+  };
+  return { ready: recordOf(names, unpack), made };
 }
 
 function addTo<O extends string>(results: Tensors<O>, into: Partial<Tensors<O>>, done: Partial<Tensors<O>>): Tensors<O> {

@@ -6,8 +6,9 @@
  */
 import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
-import { adam_update, grad_norm, run, sgd_update, step_results, sum_of_squares, type UpdateAttrs } from '../ops/index.ts';
+import { adam_update, grad_norm, run, scaled_step_results, sgd_update, step_results, sum_of_squares, type UpdateAttrs } from '../ops/index.ts';
 import { chainOf, maxNorm, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
+import type { LossScale } from './loss_scale.ts';
 import { stateOf, type UpdateStores } from './stores.ts';
 
 /** A parameter's chain, where a kernel has it. */
@@ -80,20 +81,22 @@ export function flatNorm(gradients: Store): Tensor {
 
 /**
  * The same beside the sums of a step: results [sums..., norm], and the sums zeroed in place. One dispatch a chunk and one
- * more (and one to join the chunks' parts, where there are several).
+ * more (and one to join the chunks' parts, where there are several). With a loss scale, which is moved on, the norm is that of the
+ * true gradients, and inverse_scale leads from the others to them.
  */
-export function flatResults(gradients: Store, sums: Tensor): { norm: Tensor; results: Tensor } {
-  const parts = gradients.chunks.map(({ tensor }) => run(sum_of_squares, { x: tensor }, {}).parts), [only] = parts;
-  const { norm, results } = run(step_results, { parts: parts.length === 1 && only ? only : concat(parts), sums }, {});
-  return { norm, results };
+export function flatResults(gradients: Store, sums: Tensor, scaling: LossScale | null): { norm: Tensor; inverse_scale: Tensor | null; results: Tensor } {
+  const all = gradients.chunks.map(({ tensor }) => run(sum_of_squares, { x: tensor }, {}).parts), [only] = all, parts = all.length === 1 && only ? only : concat(all);
+  if (!scaling) return { ...run(step_results, { parts, sums }, {}), inverse_scale: null };
+  const { store, max_scale } = scaling;
+  return run(scaled_step_results, { parts, sums, scale: store.get('scale'), clean_steps: store.get('clean_steps') }, { max_scale });
 }
 
 /** Moves what has a kernel, and zeroes its gradients. Returns the parameters that have none. */
-export function updateFused(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor): OptimizedParameter[] {
+export function updateFused(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor, inverse_scale: Tensor): OptimizedParameter[] {
   for (const range of rangesOf(chain, parameters, s)) {
     const { rule, decayed, first, last } = range, state = (m: Moment): Tensor => stateOf(s, m).flat(`${m}.${first}`, `${m}.${last}`);
     const attrs: UpdateAttrs = { max_norm: maxNorm(chain), weight_decay: rule.weight_decay, coupled: rule.coupled, decayed };
-    const inputs = { parameter: s.parameters.flat(first, last), gradient: s.gradients.flat(first, last), norm, scalars: s.scalars.get('scalars') };
+    const inputs = { parameter: s.parameters.flat(first, last), gradient: s.gradients.flat(first, last), norm, inverse_scale, scalars: s.scalars.get('scalars') };
     switch (rule.kind) {
       case 'adam':
         run(adam_update, { ...inputs, exp_avg: state('exp_avg'), exp_avg_sq: state('exp_avg_sq') }, { ...attrs, beta1: rule.beta1, beta2: rule.beta2, epsilon: rule.epsilon });

@@ -1,10 +1,11 @@
 /** An optimizer: a chain, the state that it keeps, and one update as a function over Stores. */
-import { concat, reshape, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
+import { concat, reshape, scalar, square, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { fillInPlace, Store, type Values } from '../backend/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
-import { kernelsInUse } from '../ops/index.ts';
+import { kernelsInUse, run, scaled_step_results } from '../ops/index.ts';
 import { describeOptimizer, MOMENTS, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
 import { flatNorm, flatResults, updateFused } from './fused.ts';
+import type { LossScale } from './loss_scale.ts';
 import { globalNorm, updatePlainly, zeroGradients } from './plain.ts';
 import { scalarStore, writeScalars } from './scalars.ts';
 import { assign, type UpdateStores } from './stores.ts';
@@ -29,9 +30,10 @@ export interface Optimizer {
   update(parameters: Store, gradients: Store): { grad_norm: Tensor };
   /**
    * The same at the end of a step whose sums [n] (loss, accuracy) a Store of that name holds: results [n + 1], the sums
-   * and then the norm of all gradients; the sums are zeroed for the next step.
+   * and then the norm of all gradients; the sums are zeroed for the next step. With a loss scale the gradients are divided by
+   * it first; where their norm is no number nothing moves but the scale.
    */
-  finishStep(parameters: Store, gradients: Store, sums: Store): { results: Tensor };
+  finishStep(parameters: Store, gradients: Store, sums: Store, scaling?: LossScale | null): { results: Tensor };
   dispose(): void;
 }
 
@@ -47,7 +49,7 @@ export function createOptimizer(training: TrainingConfig, parameters: readonly O
     chain, state: joined(stores),
     prepare: (step, learning_rate) => writeScalars(scalars, training, step, learning_rate),
     update: (weights, gradients) => ({ grad_norm: update(chain, parameters, { parameters: weights, gradients, state, scalars }) }),
-    finishStep: (weights, gradients, sums) => ({ results: updateAndResults(chain, parameters, { parameters: weights, gradients, state, scalars }, sums) }),
+    finishStep: (weights, gradients, sums, scaling = null) => ({ results: updateAndResults(chain, parameters, { parameters: weights, gradients, state, scalars }, sums, scaling) }),
     dispose: () => { for (const s of [...stores, scalars]) s.dispose(); },
   };
 }
@@ -66,33 +68,42 @@ function joined(stores: readonly Store[]): OptimizerState {
 }
 
 function update(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores): Tensor {
-  if (!kernelsInUse()) return plainUpdate(chain, parameters, s);
-  const norm = flatNorm(s.gradients);
-  fusedUpdate(chain, parameters, s, norm);
+  const norm = kernelsInUse() ? flatNorm(s.gradients) : globalNorm(parameters, s.gradients);
+  move(chain, parameters, s, norm, null);
   return norm;
 }
 
-function updateAndResults(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, sums: Store): Tensor {
+function updateAndResults(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, sums: Store, scaling: LossScale | null): Tensor {
   const of = sums.get('sums');
   if (kernelsInUse()) {
-    const { norm, results } = flatResults(s.gradients, of);
-    fusedUpdate(chain, parameters, s, norm);
+    const { norm, inverse_scale, results } = flatResults(s.gradients, of, scaling);
+    move(chain, parameters, s, norm, inverse_scale);
     return results;
   }
-  const results = concat([of, reshape(plainUpdate(chain, parameters, s), [1])]);
-  assign(sums, 'sums', zerosLike(of));
-  return results;
+  const length = globalNorm(parameters, s.gradients);
+  if (!scaling) {
+    const results = concat([of, reshape(length, [1])]);
+    move(chain, parameters, s, length, null);
+    assign(sums, 'sums', zerosLike(of));
+    return results;
+  }
+  const { store, max_scale } = scaling, scale = store.get('scale'), clean_steps = store.get('clean_steps');
+  const next = run(scaled_step_results, { parts: reshape(square(length), [1]), sums: of, scale, clean_steps }, { max_scale });
+  move(chain, parameters, s, next.norm, next.inverse_scale);
+  assign(sums, 'sums', next.sums);
+  assign(store, 'scale', next.scale);
+  assign(store, 'clean_steps', next.clean_steps);
+  return next.results;
 }
 
-function plainUpdate(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores): Tensor {
-  const norm = globalNorm(parameters, s.gradients);
-  updatePlainly(chain, parameters, s, norm);
-  zeroGradients(s.gradients);
-  return norm;
-}
-
-function fusedUpdate(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor): void {
-  const rest = updateFused(chain, parameters, s, norm);
-  updatePlainly(chain, rest, s, norm);
+/** Moves parameters and state by gradients that are `inverse_scale` (null: 1) of what the buffers hold, and zeroes these. */
+function move(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor, inverse_scale: Tensor | null): void {
+  if (!kernelsInUse()) {
+    updatePlainly(chain, parameters, s, norm, inverse_scale);
+    zeroGradients(s.gradients);
+    return;
+  }
+  const rest = updateFused(chain, parameters, s, norm, inverse_scale ?? scalar(1));
+  updatePlainly(chain, rest, s, norm, inverse_scale);
   for (const p of rest) fillInPlace(s.gradients.get(p.name), 0);
 }

@@ -1,7 +1,7 @@
 /** A chain in tfjs ops, a parameter at a time: how it runs where there are no kernels, and what the kernels are checked against. */
 import { add, mul, sqrt, square, sub, sum, type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
 import { fillInPlace, onWebGpu, type Store } from '../backend/index.ts';
-import { adamStep, clipFactor, scalarAt } from '../ops/index.ts';
+import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
 import { chainOf, maxNorm, type Moment, type OptimizedParameter, type ParameterTransform, type Transform } from './describe.ts';
 import { muon } from './muon.ts';
 import { assign, stateOf, type UpdateStores } from './stores.ts';
@@ -10,23 +10,27 @@ import { assign, stateOf, type UpdateStores } from './stores.ts';
 export const globalNorm = (parameters: readonly OptimizedParameter[], gradients: Store): Tensor =>
   tidy(() => sqrt(parameters.map((p) => sum(square(gradients.get(p.name)))).reduce((a, b) => add(a, b))));
 
-/** Moves these parameters and their state. Their gradients stay as they are: `zeroGradients`. */
-export function updatePlainly(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor): void {
+/**
+ * Moves these parameters and their state, by gradients that are `inverse_scale` of those in the buffers where there is one (0: nothing
+ * moves). The gradients stay as they are: `zeroGradients`.
+ */
+export function updatePlainly(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, norm: Tensor, inverse_scale: Tensor | null): void {
   const max_norm = maxNorm(chain);
   for (const p of parameters) {
     tidy(() => {
-      const value = s.parameters.get(p.name), gradient = s.gradients.get(p.name);
+      const value = s.parameters.get(p.name), buffer = s.gradients.get(p.name), gradient = inverse_scale ? mul(buffer, inverse_scale) : buffer;
+      const kept = inverse_scale ? keptWhere(inverse_scale) : (_old: Tensor, next: Tensor): Tensor => next;
       let u = max_norm > 0 ? mul(gradient, clipFactor(norm, max_norm)) : gradient;
-      for (const t of chainOf(chain, p)) u = transform(t, p, u, value, s);
-      assign(s.parameters, p.name, sub(value, u));
+      for (const t of chainOf(chain, p)) u = transform(t, p, u, value, s, kept);
+      assign(s.parameters, p.name, kept(value, sub(value, u)));
     });
   }
 }
 
 /** The update `u` of a parameter after one transform, whose state is moved on. */
-function transform(t: ParameterTransform, p: OptimizedParameter, u: Tensor, value: Tensor, s: UpdateStores): Tensor {
+function transform(t: ParameterTransform, p: OptimizedParameter, u: Tensor, value: Tensor, s: UpdateStores, kept: (old: Tensor, value: Tensor) => Tensor): Tensor {
   const get = (moment: Moment): Tensor => stateOf(s, moment).get(`${moment}.${p.name}`);
-  const set = (moment: Moment, values: Tensor): void => assign(stateOf(s, moment), `${moment}.${p.name}`, values);
+  const set = (moment: Moment, values: Tensor): void => assign(stateOf(s, moment), `${moment}.${p.name}`, kept(get(moment), values));
   switch (t.kind) {
     case 'add_decayed_weights': return add(u, mul(value, t.weight_decay));
     case 'scale_by_adam': {

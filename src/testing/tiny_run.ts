@@ -5,7 +5,7 @@ import {
   type BatchLike, Gradients, listParameters, logitsProgram, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
 } from '../model/index.ts';
 import { withReferences } from '../ops/index.ts';
-import { createOptimizer } from '../optim/index.ts';
+import { createLossScale, createOptimizer } from '../optim/index.ts';
 
 export interface TinyStep { loss: number; grad_norm: number }
 
@@ -21,22 +21,30 @@ export interface TinyRun {
   dispose(): void;
 }
 
-/** `batch_size` is that of a micro-batch. Weights start as `initial` has them. `references`: traced programs take no kernel. */
+/** `batch_size` is that of a micro-batch. fp16 is for WebGPU alone. Weights start as `initial` has them. `references`: traced programs take no kernel. */
 export async function tinyRun(
   model: ResolvedModel, training: TrainingConfig, batch_size: number, initial: (name: string) => Float32Array, references = false,
 ): Promise<TinyRun> {
+  const scaling = training.mixed_precision === 'fp16' ? createLossScale(batch_size * training.gradient_accumulation_steps * model.block_size) : null;
   const parameters = listParameters(model), weights = new Store('weights', parameters), buffers = new Store('gradients', parameters);
   const stores: ModelStores = {
     model, weights, gradients: new Gradients(buffers, weights), inputs: trainingInputs(model, batch_size, model.block_size), rotary: rotaryTable(model),
     sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size, block_size: model.block_size, activation_checkpointing: training.activation_checkpointing,
+    loss_scale: scaling?.store ?? null,
   };
   for (const p of parameters) weights.write(p.name, initial(p.name));
   const optimizer = createOptimizer(training, parameters);
   // A trace is made at the call, before anything is awaited.
   const compiled = <T>(make: () => Promise<T>): Promise<T> => (references ? withReferences(make) : make());
   const micro = await compiled(() => trainingMicroStep(stores)), read = await compiled(() => logitsProgram(stores));
-  const update = await compiled(() => compileProgram('update', () => optimizer.update(weights, buffers)));
+  const update = await compiled(() => compileProgram('update', () => optimizer.finishStep(weights, buffers, stores.sums, scaling)));
   const zero = (): void => { for (const p of parameters) buffers.write(p.name, new Float32Array(parameterSize(p))); };
+
+  /** Exact: the scale is a power of two. */
+  const unscaled = async (values: Map<string, Values>): Promise<Map<string, Values>> => {
+    const scale = (await scaling?.store.read(['scale']))?.get('scale')?.[0] ?? 1;
+    return new Map([...values].map(([name, v]) => [name, v.map((g) => g / scale)]));
+  };
 
   async function accumulate(batches: readonly BatchLike[], step: number): Promise<number> {
     stores.sums.write('sums', new Float32Array(2));
@@ -54,7 +62,7 @@ export async function tinyRun(
       return (await readback([read.outputs.logits]))[0] ?? new Float32Array();
     },
     async gradients(batches, step) {
-      const loss = await accumulate(batches, step), gradients = await buffers.read();
+      const loss = await accumulate(batches, step), gradients = await unscaled(await buffers.read());
       zero();
       return { loss, gradients };
     },
@@ -62,12 +70,13 @@ export async function tinyRun(
       const loss = await accumulate(batches, step);
       optimizer.prepare(step, training.learning_rate);
       submit([update]);
-      return { loss, grad_norm: (await readback([update.outputs.grad_norm]))[0]?.[0] ?? NaN };
+      return { loss, grad_norm: (await readback([update.outputs.results]))[0]?.[2] ?? NaN };
     },
     weights: () => weights.read(),
     dispose() {
       for (const p of [micro, read, update, optimizer, weights, buffers, stores.inputs, stores.sums]) p.dispose();
       stores.rotary?.dispose();
+      scaling?.store.dispose();
     },
   };
 }

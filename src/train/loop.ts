@@ -35,6 +35,8 @@ export interface LoopState {
   trainer: Trainer; control: Control; hooks: LoopHooks; buffer: MetricBuffer; seconds: number; best_val_loss: number | null;
   /** Training losses of the loop's first step and of the latest that was read. */
   first_loss?: number; last_loss?: number;
+  /** Steps in a row that were left out, up to the latest (mixed precision). */
+  skipped_in_a_row?: number;
 }
 
 /** Runs until a limit is reached or the person stops it. Throws LossExploded, and whatever the device throws. */
@@ -87,11 +89,11 @@ async function collect(s: LoopState, clock: Clock): Promise<void> {
   if (results.length > 0) {
     const ms = clock.perStep(results.length);
     for (const r of results) s.buffer.add(rowOf(s, r, ms));
-    s.first_loss ??= results[0]?.loss;
+    s.first_loss ??= results.find((r) => !r.skipped)?.loss;
     const last = results[results.length - 1];
-    s.last_loss = last?.loss;
+    s.last_loss = results.findLast((r) => !r.skipped)?.loss ?? s.last_loss;
     if (last) s.buffer.add({ step: last.step, ...s.hooks.measure() });
-    checkLoss(s.trainer, results);
+    checkLoss(s, results);
   }
   if (s.buffer.size > 0) s.hooks.metrics(s.buffer);
   await breathe();
@@ -99,16 +101,22 @@ async function collect(s: LoopState, clock: Clock): Promise<void> {
 
 function rowOf({ trainer, seconds }: LoopState, r: StepResult, ms: number): MetricRow {
   return {
-    step: r.step, tokens: r.step * trainer.tokensPerStep, seconds, 'train/loss': r.loss, 'train/accuracy': r.accuracy, grad_norm: r.grad_norm,
+    step: r.step, tokens: r.step * trainer.tokensPerStep, seconds, ...(r.skipped ? { skipped_steps: trainer.skipped_steps } : { 'train/loss': r.loss, 'train/accuracy': r.accuracy, grad_norm: r.grad_norm }),
     lr: trainer.learningRateAt(r.step - 1), step_ms: ms, 'train/tok_per_sec': (1000 * trainer.tokensPerStep) / ms,
   };
 }
 
+/** Every step that is left out halves the loss scale: after so many in a row it is not the scale that is too large. */
+const MOST_SKIPPED = 32;
+
 /** Chance is ln(vocab_size): three times that, or no number, and nothing is to be learned any more. */
-function checkLoss(trainer: Trainer, results: readonly StepResult[]): void {
-  const bound = 3 * Math.log(trainer.model.vocab_size) + 3;
-  const bad = results.find((r) => !Number.isFinite(r.loss) || !Number.isFinite(r.grad_norm) || r.loss > bound);
-  if (bad) throw new LossExploded(bad.step, bad.loss);
+function checkLoss(s: LoopState, results: readonly StepResult[]): void {
+  const bound = 3 * Math.log(s.trainer.model.vocab_size) + 3;
+  for (const r of results) {
+    s.skipped_in_a_row = r.skipped ? (s.skipped_in_a_row ?? 0) + 1 : 0;
+    const exploded = r.skipped ? s.skipped_in_a_row > MOST_SKIPPED : !Number.isFinite(r.loss) || !Number.isFinite(r.grad_norm) || r.loss > bound;
+    if (exploded) throw new LossExploded(r.step, r.loss);
+  }
 }
 
 /** Worse than chance, and than the loop's first loss, by a nat: on its way to explode, and nothing to write over a good checkpoint. */

@@ -23,6 +23,7 @@ export const METRICS = [
   { name: 'val/accuracy', unit: 'share', chart: 'accuracy', help: 'Share of held-out tokens that were the model’s first choice.' },
   { name: 'lr', unit: '', chart: 'learning_rate', help: 'Learning rate of the step.' },
   { name: 'grad_norm', unit: '', chart: 'gradient', help: 'Norm of the whole gradient before clipping.' },
+  { name: 'skipped_steps', unit: '', chart: null, help: 'Steps of this session left out, since a number in them was too large for half precision.' },
   { name: 'train/tok_per_sec', unit: 'tokens/s', chart: 'speed', help: 'Training tokens a second.' },
   { name: 'step_ms', unit: 'ms', chart: 'time', help: 'Milliseconds a step.' },
   { name: 'gpu_bytes', unit: 'bytes', chart: 'memory', help: 'GPU buffers that exist now.' },

@@ -10,7 +10,8 @@ import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/in
 import {
   evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
 } from '../model/index.ts';
-import { createOptimizer, learningRate, type Optimizer } from '../optim/index.ts';
+import { createLossScale, createOptimizer, learningRate, type Optimizer } from '../optim/index.ts';
+import { type Precision, settlePrecision } from './precision.ts';
 
 /** What a checkpoint keeps of a trainer; the rest is made again. */
 export interface TrainerState {
@@ -20,7 +21,8 @@ export interface TrainerState {
   tokens: number;
 }
 
-export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number }
+/** `skipped`: something overflowed in half precision, and the weights were left as they were (mixed precision alone). */
+export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number; skipped: boolean }
 export interface EvalResult { loss: number; accuracy: number; bpb: number }
 
 /** Steps, and milliseconds of them, that may be under way on the GPU before the loop waits for results: a pause is then noticed soon. */
@@ -30,6 +32,8 @@ const IN_FLIGHT_MS = 250;
 export class Trainer {
   step = 0;
   tokens = 0;
+  /** Steps so far that an overflow made void. */
+  skipped_steps = 0;
   /** Set by the person while the run goes on; null follows the schedule. */
   learning_rate: number | null = null;
   /** Milliseconds of a step, of those whose results were taken last; 0 before. */
@@ -43,6 +47,8 @@ export class Trainer {
     readonly config: RunConfig, readonly model: ResolvedModel, private readonly split: TokenSplit, private readonly stores: ModelStores,
     private readonly optimizer: Optimizer, private readonly microStep: Program, private readonly update: Program<{ results: Tensor }>,
     private readonly evaluate_: Program<{ sums: Tensor; token_loss: Tensor }>,
+    /** What it computes in, which may not be what the configuration asks for. */
+    readonly precision: Precision,
   ) {}
 
   /**
@@ -50,20 +56,22 @@ export class Trainer {
    * compile side by side. `compiling` is told 0, and 0.5 once they are traced. Throws ShaderError, BindingTooLarge and DataError.
    */
   static async create(config: RunConfig, split: TokenSplit, vocab_size: number, from: TrainerState | null, compiling: (done: number) => void): Promise<Trainer> {
-    const t = config.training, model = resolveModel(config.model, vocab_size), parameters = listParameters(model);
+    const t = config.training, precision = await settlePrecision(config), model = resolveModel(config.model, vocab_size), parameters = listParameters(model);
     const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
+    const scaling = precision.mixed_precision === 'fp16' ? createLossScale(t.batch_size * t.gradient_accumulation_steps * model.block_size) : null;
     const stores: ModelStores = {
       model, weights, gradients, inputs: trainingInputs(model, t.batch_size, model.block_size), rotary: rotaryTable(model),
       sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: t.batch_size, block_size: model.block_size, activation_checkpointing: t.activation_checkpointing,
+      loss_scale: scaling?.store ?? null,
     };
     for (const p of parameters) weights.write(p.name, from?.parameters.get(p.name) ?? initialValues(p, t.seed));
     const optimizer = createOptimizer(t, parameters);
     for (const [name, values] of from?.optimizer ?? []) if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
     compiling(0);
-    const tracing = [trainingMicroStep(stores), compileProgram('update', () => optimizer.finishStep(weights, gradients.store, stores.sums)), evaluation(stores)] as const;
+    const tracing = [trainingMicroStep(stores), compileProgram('update', () => optimizer.finishStep(weights, gradients.store, stores.sums, scaling)), evaluation(stores)] as const;
     compiling(0.5);
     const [microStep, update, evaluate] = await Promise.all(tracing);
-    const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, evaluate);
+    const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, evaluate, precision);
     trainer.step = from?.step ?? 0;
     trainer.tokens = from?.tokens ?? 0;
     return trainer;
@@ -110,7 +118,11 @@ export class Trainer {
   async drain(): Promise<StepResult[]> {
     const taken = await this.ring.drain();
     if (taken.length > 0) this.step_ms = (performance.now() - this.firstTaken) / taken.length;
-    return taken.map(({ step, values }) => ({ step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm: values[2] ?? NaN }));
+    return taken.map(({ step, values }) => {
+      const grad_norm = values[2] ?? NaN, skipped = this.precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
+      if (skipped) this.skipped_steps++;
+      return { step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm, skipped };
+    });
   }
 
   /** Validation loss over the fixed windows of `evalBatches`. */
@@ -149,7 +161,7 @@ export class Trainer {
     for (const p of [this.microStep, this.update, this.evaluate_]) p.dispose();
     this.ring.dispose();
     this.optimizer.dispose();
-    const { weights, gradients, inputs, sums, rotary } = this.stores;
-    for (const s of [weights, gradients.store, inputs, sums, ...(rotary ? [rotary] : [])]) s.dispose();
+    const { weights, gradients, inputs, sums, rotary, loss_scale } = this.stores;
+    for (const s of [weights, gradients.store, inputs, sums, ...(rotary ? [rotary] : []), ...(loss_scale ? [loss_scale] : [])]) s.dispose();
   }
 }

@@ -37,6 +37,7 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   oracle: ({ qkv }, a: AttentionAttrs) => attentionOracle(qkv, a, keepAll),
   reference: ({ qkv }, a) => attentionReference(qkv, a),
   kernel: ({ qkv }, a) => attentionKernel(qkv, a),
+  halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
     from: ['y'],
@@ -55,6 +56,7 @@ export const attentionGrad: OpDefinition<'qkv' | 'y' | 'lse' | 'dy', AttentionAt
   oracle: (inputs, a: AttentionAttrs) => attentionGradOracle(inputs, a, keepAll),
   reference: (inputs, a) => attentionGradReference(inputs, a),
   kernel: (inputs, a) => attentionGradKernel(inputs, a),
+  halves: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   cases: [...shapes, ...longShapes].map(({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({
     name,

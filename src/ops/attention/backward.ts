@@ -4,20 +4,21 @@
  * group in order (FlashAttention-2, Dao 2023, algorithm 2). The weights are made again from lse.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
+import { unitCode, widthOf } from '../wgsl/index.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
-import { accumulate, columnsOf, declare, elementOf, loader, params, perCell, perRows, pickTile, product, rowIndices, rowsOf, shared, stage, stageSum, storer, storeRows, type Tile } from './tiles.ts';
+import { accumulate, columnsOf, declare, loader, params, perCell, perRows, pickTile, product, rowIndices, rowsOf, shared, stage, stageSum, storer, storeRows, type Tile } from './tiles.ts';
 
-export function queryCode(head_dim: number, drop: boolean, t: Tile): string {
-  const E = elementOf(head_dim), key = (j: number): string => `j0 + tx + ${t.X * j}u`;
-  return `
-@group(0) @binding(0) var<storage, read_write> dqkv: array<${E}>;
+export function queryCode(head_dim: number, drop: boolean, t: Tile, units: string): string {
+  const key = (j: number): string => `j0 + tx + ${t.X * j}u`;
+  return `${units}
+@group(0) @binding(0) var<storage, read_write> dqkv: array<dqkv_stored>;
 @group(0) @binding(1) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(2) var<storage, read> qkv: array<${E}>;
-@group(0) @binding(3) var<storage, read> y: array<${E}>;
+@group(0) @binding(2) var<storage, read> qkv: array<qkv_stored>;
+@group(0) @binding(3) var<storage, read> y: array<y_stored>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<${E}>;
+@group(0) @binding(5) var<storage, read> dy: array<dy_stored>;
 ${drop ? '@group(0) @binding(6) var<storage, read> rng: array<i32>;' : ''}
 ${shared(head_dim, drop ? 7 : 6, drop, t)}
 ${['qkv', 'y', 'dy'].map((name) => loader(name, head_dim)).join('\n')}
@@ -57,13 +58,12 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
 }`;
 }
 
-export function keyCode(head_dim: number, drop: boolean, t: Tile): string {
-  const E = elementOf(head_dim);
-  return `
-@group(0) @binding(0) var<storage, read_write> dqkv: array<${E}>;
-@group(0) @binding(1) var<storage, read> qkv: array<${E}>;
+export function keyCode(head_dim: number, drop: boolean, t: Tile, units: string): string {
+  return `${units}
+@group(0) @binding(0) var<storage, read_write> dqkv: array<dqkv_stored>;
+@group(0) @binding(1) var<storage, read> qkv: array<qkv_stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
-@group(0) @binding(3) var<storage, read> dy: array<${E}>;
+@group(0) @binding(3) var<storage, read> dy: array<dy_stored>;
 @group(0) @binding(4) var<storage, read> delta: array<f32>;
 ${drop ? '@group(0) @binding(5) var<storage, read> rng: array<i32>;' : ''}
 ${shared(head_dim, drop ? 6 : 5, drop, t)}
@@ -104,14 +104,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
 
 /** Of attention with dropout where `drop` says so: the same weights are dropped again. */
 export function attentionGradKernel({ qkv, y, lse, dy }: Tensors<'qkv' | 'y' | 'lse' | 'dy'>, a: AttentionAttrs, drop?: Dropout & { rng: Tensor }, tile = pickTile(a)): Tensors<'dqkv'> {
-  const dqkv = output(qkv.shape), delta = output([a.B, a.n_head, a.T]), tiles = Math.ceil(a.T / rowsOf(tile));
-  const name = drop ? 'attention_dropout_grad' : 'attention_grad', rng = drop ? [drop.rng] : [], dropped = drop !== undefined;
+  const dqkv = activation(qkv.shape), delta = output([a.B, a.n_head, a.T]), tiles = Math.ceil(a.T / rowsOf(tile));
+  const name = drop ? 'attention_dropout_grad' : 'attention_grad', rng = drop ? [drop.rng] : [], dropped = drop !== undefined, units = unitCode(widthOf(a.head_dim), { dqkv, qkv, y, dy });
   dispatch({
-    name: `${name}_q`, code: queryCode(a.head_dim, dropped, tile), writes: [dqkv, delta], reads: [qkv, y, lse, dy, ...rng],
+    name: `${name}_q`, code: queryCode(a.head_dim, dropped, tile, units), writes: [dqkv, delta], reads: [qkv, y, lse, dy, ...rng],
     params: params(a, drop), workgroups: [tiles, a.n_head, a.B],
   });
   dispatch({
-    name: `${name}_kv`, code: keyCode(a.head_dim, dropped, tile), writes: [], updates: [dqkv], reads: [qkv, lse, dy, delta, ...rng],
+    name: `${name}_kv`, code: keyCode(a.head_dim, dropped, tile, units), writes: [], updates: [dqkv], reads: [qkv, lse, dy, delta, ...rng],
     params: params(a, drop), workgroups: [tiles, a.n_kv_head, a.B],
   });
   delta.dispose();

@@ -3,20 +3,22 @@
  * keeps a running maximum and sum of each row (online softmax: Milakov and Gimelshein 2018; FlashAttention-2, Dao 2023).
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import { columns } from '../heads/layout.ts';
+import { unitCode, widthOf } from '../wgsl/index.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
-import { accumulate, chunksOf, columnsOf, declare, elementOf, loader, params, perCell, perColumn, perRows, pickTile, product, rowIndices, rowsOf, shared, stage, stageSum, stays, storer, storeRows, type Tile, unroll } from './tiles.ts';
+import { accumulate, chunksOf, columnsOf, declare, loader, params, perCell, perColumn, perRows, pickTile, product, rowIndices, rowsOf, shared, stage, stageSum, stays, storer, storeRows, type Tile, unroll } from './tiles.ts';
 
-export function forwardCode(head_dim: number, drop: boolean, t: Tile): string {
+/** `units`: how qkv and y lie in memory (`unitCode`). */
+export function forwardCode(head_dim: number, drop: boolean, t: Tile, units: string): string {
   // One chunk of queries stays in A for the whole walk; several take turns there.
-  const E = elementOf(head_dim), once = stays(head_dim), queries = (chunk: string): string => stage(t, 'A', 'qkv', 'i0', 'width()', 'q0', chunk);
+  const once = stays(head_dim), queries = (chunk: string): string => stage(t, 'A', 'qkv', 'i0', 'width()', 'q0', chunk);
   const key = (j: number): string => `j0 + tx + ${t.X * j}u`;
-  return `
-@group(0) @binding(0) var<storage, read_write> y: array<${E}>;
+  return `${units}
+@group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
 @group(0) @binding(1) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(2) var<storage, read> qkv: array<${E}>;
+@group(0) @binding(2) var<storage, read> qkv: array<qkv_stored>;
 ${drop ? '@group(0) @binding(3) var<storage, read> rng: array<i32>;' : ''}
 ${shared(head_dim, drop ? 4 : 3, drop, t)}
 ${loader('qkv', head_dim)}
@@ -61,9 +63,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
 
 /** With dropout of the weights where `drop` says so; lse is without. */
 export function attentionKernel(qkv: Tensor, a: AttentionAttrs, drop?: Dropout & { rng: Tensor }, tile = pickTile(a)): Tensors<'y' | 'lse'> {
-  const y = output([a.B * a.T, columns(a).q]), lse = output([a.B, a.n_head, a.T]);
+  const y = activation([a.B * a.T, columns(a).q]), lse = output([a.B, a.n_head, a.T]);
   dispatch({
-    name: drop ? 'attention_dropout' : 'attention', code: forwardCode(a.head_dim, drop !== undefined, tile), writes: [y, lse],
+    name: drop ? 'attention_dropout' : 'attention', code: forwardCode(a.head_dim, drop !== undefined, tile, unitCode(widthOf(a.head_dim), { qkv, y })), writes: [y, lse],
     reads: drop ? [qkv, drop.rng] : [qkv], params: params(a, drop), workgroups: [Math.ceil(a.T / rowsOf(tile)), a.n_head, a.B],
   });
   return { y, lse };

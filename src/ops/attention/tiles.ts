@@ -37,9 +37,6 @@ export const perCell = (t: Tile, piece: (v: number, j: number) => string): strin
 /** Rows of a thread's vec4 number v, from the tile's first row on. */
 export const rowIndices = (v: number): string => `(ty + ${32 * v}u + vec4u(0u, 8u, 16u, 24u))`;
 
-/** Rows are read and written as vec4 where head_dim allows it: then every row and head starts at a multiple of four. */
-export const elementOf = (head_dim: number): string => (head_dim % 4 === 0 ? 'vec4f' : 'f32');
-
 /**
  * Dropout of the weight of (sequence b, head h, query i, key j), as `dropout` draws it: row ((offset + b) n_head + h) T + i,
  * column j.
@@ -73,9 +70,12 @@ fn group() -> u32 { return p.n_head / p.n_kv_head; }
 fn y_width() -> u32 { return p.n_head * HD; }
 ${drop ? DROP : ''}`;
 
-/** `load_X(row start, vec4 column)`: four values of a row of buffer X, zeros beyond head_dim. */
+/**
+ * `load_X(row start, vec4 column)`: four values of a row of buffer X, zeros beyond head_dim. Rows are read and written as vec4
+ * where head_dim allows it: then every row and head starts at a multiple of four. `unitCode` says how X lies in memory.
+ */
 export const loader = (buffer: string, head_dim: number): string => (head_dim % 4 === 0
-  ? `fn load_${buffer}(start: u32, c: u32) -> vec4f { return ${buffer}[start / 4u + c]; }`
+  ? `fn load_${buffer}(start: u32, c: u32) -> vec4f { return get_${buffer}(${buffer}[start / 4u + c]); }`
   : `fn load_${buffer}(start: u32, c: u32) -> vec4f {
   var v = vec4f();
   for (var e = 0u; e < 4u; e++) { if (4u * c + e < HD) { v[e] = ${buffer}[start + 4u * c + e]; } }
@@ -84,7 +84,7 @@ export const loader = (buffer: string, head_dim: number): string => (head_dim % 
 
 /** `store_X(row start, vec4 column, value)`: the inverse. */
 export const storer = (buffer: string, head_dim: number): string => (head_dim % 4 === 0
-  ? `fn store_${buffer}(start: u32, c: u32, v: vec4f) { ${buffer}[start / 4u + c] = v; }`
+  ? `fn store_${buffer}(start: u32, c: u32, v: vec4f) { ${buffer}[start / 4u + c] = put_${buffer}(v); }`
   : `fn store_${buffer}(start: u32, c: u32, v: vec4f) {
   for (var e = 0u; e < 4u; e++) { if (4u * c + e < HD) { ${buffer}[start + 4u * c + e] = v[e]; } }
 }`);

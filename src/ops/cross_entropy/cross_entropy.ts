@@ -40,6 +40,7 @@ export const crossEntropyGrad = defineOp({
     return { dlogits: mul(sub(exp(sub(logits, expandDims(lse, 1))), hit), expandDims(dloss, 1)) };
   },
   kernel: ({ logits, targets, lse, dloss }) => ({ dlogits: crossEntropyGradKernel(logits, targets, lse, dloss) }),
+  halves: { inputs: ['logits'] },
   gradient: null,
   cases: [[37, 96], [1, 5], [3, 300]].map(([n = 0, v = 0]) => ({
     name: `${n}x${v}`, attrs: {},
@@ -73,6 +74,7 @@ export const crossEntropy = defineOp({
     return { loss, lse, probability: exp(mul(loss, -1)), correct: where(equal(argMax(logits, 1), targets), 1, 0) };
   },
   kernel: ({ logits, targets }) => crossEntropyKernel(logits, targets),
+  halves: { inputs: ['logits'] },
   gradient: {
     saves: { inputs: ['logits', 'targets'], outputs: ['lse'] },
     from: ['loss'],

@@ -43,6 +43,7 @@ export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = define
   oracle: ({ x, rng }, attrs: DropoutAttrs) => oracle(x, rng, attrs),
   reference: ({ x, rng }, attrs) => ({ y: reference(x, rng, attrs) }),
   kernel: ({ x, rng }, attrs) => ({ y: dropoutKernel(x, rng, attrs) }),
+  halves: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   cases: [
     { name: '37x96', attrs: { site: 3, rate: 0.2, rows_per_sequence: 8 }, inputs: inputs(37, 96, [1337, 12, 5, 0]) },
@@ -58,6 +59,7 @@ export const dropoutAdd: OpDefinition<'x' | 'rng' | 'residual', DropoutAttrs, 'y
   oracle: ({ x, rng, residual }, attrs: DropoutAttrs) => oracle(x, rng, attrs, residual),
   reference: ({ x, rng, residual }, attrs) => ({ y: add(residual, reference(x, rng, attrs)) }),
   kernel: ({ x, rng, residual }, attrs) => ({ y: dropoutKernel(x, rng, attrs, residual) }),
+  halves: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ({ dy }) => required(dy.y) } },
   cases: [
     { name: '37x96', attrs: { site: 3, rate: 0.2, rows_per_sequence: 8 }, inputs: (r) => ({ ...inputs(37, 96, [1337, 12, 5, 0])(r), residual: r.normal([37, 96]) }) },

@@ -34,6 +34,7 @@ export const embeddingGrad = defineOp({
   },
   reference: ({ dy, ids, starts }) => ({ weight: unsortedSegmentSum(dy, reshape<Rank.R1>(ids, [ids.size]), starts.size - 1) }),
   kernel: ({ dy, sorted, starts }, _, into) => ({ weight: embeddingGradKernel(dy, sorted, starts, into.weight) }),
+  halves: { inputs: ['dy'] },
   accumulates: ['weight'],
   gradient: null,
   cases: [
@@ -55,6 +56,7 @@ export const embedding = defineOp({
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
   kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
+  halves: { inputs: [] },
   gradient: {
     saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
     from: ['y'],
@@ -65,6 +67,7 @@ export const embedding = defineOp({
   },
   cases: [
     { name: '37 of 11', attrs: {}, inputs: (r) => ({ weight: r.normal([11, 9]), ...idInputs(r, 37, 11) }) },
+    { name: 'rows of four', attrs: {}, inputs: (r) => ({ weight: r.normal([11, 8]), ...idInputs(r, 9, 11) }) },
     { name: 'one row', attrs: {}, inputs: (r) => ({ weight: r.normal([3, 5]), ...idInputs(r, 1, 3) }) },
   ],
 });

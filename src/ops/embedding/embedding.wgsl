@@ -1,20 +1,20 @@
-// POSITIONS: the row of a second table is added.
+// After wgsl/units.ts: a thread takes a unit, of which a row has `units`. POSITIONS: the row of a second table is added.
 override POSITIONS: bool = false;
-@group(0) @binding(0) var<storage, read_write> y: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
+@group(0) @binding(1) var<storage, read> weight: array<Unit>;
 @group(0) @binding(2) var<storage, read> ids: array<i32>;
-@group(0) @binding(3) var<storage, read> position_weight: array<f32>;
+@group(0) @binding(3) var<storage, read> position_weight: array<Unit>;
 @group(0) @binding(4) var<storage, read> positions: array<i32>;
-struct Params { size: u32, d: u32 }
+struct Params { size: u32, units: u32 }
 @group(0) @binding(5) var<uniform> p: Params;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
   let i = (w.y * count.x + w.x) * 256u + l;
   if (i >= p.size) { return; }
-  let row = i / p.d;
-  let column = i - row * p.d;
-  var v = weight[u32(ids[row]) * p.d + column];
-  if (POSITIONS) { v += position_weight[u32(positions[row]) * p.d + column]; }
-  y[i] = v;
+  let row = i / p.units;
+  let column = i - row * p.units;
+  var v = weight[u32(ids[row]) * p.units + column];
+  if (POSITIONS) { v += position_weight[u32(positions[row]) * p.units + column]; }
+  y[i] = put_y(v);
 }

@@ -20,6 +20,7 @@ export const positionEmbedding = defineOp({
     return { y };
   },
   reference: ({ weight, ids, position_weight, positions }) => ({ y: add(gather(weight, ids), gather(position_weight, positions)) }),
+  halves: { inputs: [] },
   kernel: ({ weight, ids, position_weight, positions }) => ({ y: embeddingKernel(weight, ids, { weight: position_weight, positions }) }),
   gradient: {
     saves: { inputs: ['ids', 'sorted', 'starts', 'positions', 'positions_sorted', 'positions_starts'], outputs: [] },
@@ -32,12 +33,12 @@ export const positionEmbedding = defineOp({
     },
   },
   cases: [
-    {
-      name: '37 of 11 and 5', attrs: {},
-      inputs: (r) => {
-        const { ids, sorted, starts } = idInputs(r, 37, 5);
-        return { weight: r.normal([11, 9]), ...idInputs(r, 37, 11), position_weight: r.normal([5, 9]), positions: ids, positions_sorted: sorted, positions_starts: starts };
-      },
+    { name: '37 of 11 and 5', d: 9 }, { name: 'rows of four', d: 8 },
+  ].map(({ name, d }) => ({
+    name, attrs: {},
+    inputs: (r) => {
+      const { ids, sorted, starts } = idInputs(r, 37, 5);
+      return { weight: r.normal([11, d]), ...idInputs(r, 37, 11), position_weight: r.normal([5, d]), positions: ids, positions_sorted: sorted, positions_starts: starts };
     },
-  ],
+  })),
 });

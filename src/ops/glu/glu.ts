@@ -15,6 +15,9 @@ const halves = (t: Tensor): [gate: Tensor, up: Tensor] => {
   return [slice(t, [0, 0], [n, f]), slice(t, [0, f], [n, f])];
 };
 
+/** No four values belong to both halves of a row. */
+const gateIsWhole = ({ gate_up }: Record<'gate_up', Tensor>): boolean => dims2(gate_up.shape)[1] % 8 === 0;
+
 /** gate_up [N, 2f], dy [N, f] -> dx [N, 2f]. */
 const defineGrad = (name: string, a: Activation) => defineOp({
   name: `${name}_grad`,
@@ -34,6 +37,7 @@ const defineGrad = (name: string, a: Activation) => defineOp({
     return { dx: concat([mul(mul(dy, up), a.tensorDerivative(gate)), mul(dy, a.tensor(gate))], 1) };
   },
   kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(a, gate_up, dy) }),
+  halves: { inputs: ['gate_up', 'dy'], when: gateIsWhole },
   gradient: null,
   cases: SHAPES.map(([n, f]) => ({ name: `${n}x${f}`, attrs: {}, inputs: (r) => ({ gate_up: r.normal([n, 2 * f], 2), dy: r.normal([n, f]) }) })),
 });
@@ -54,6 +58,7 @@ function defineGlu(name: string, a: Activation) {
       return { y: mul(a.tensor(gate), up) };
     },
     kernel: ({ gate_up }) => ({ y: gluKernel(a, gate_up) }),
+    halves: { inputs: ['gate_up'], when: gateIsWhole },
     gradient: {
       saves: { inputs: ['gate_up'], outputs: [] },
       from: ['y'],

@@ -3,9 +3,9 @@
  * rows, the sums that the weight's and bias's gradients are made of; the second adds up the blocks in order.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { activation, dispatch, output } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
-import { unroll } from '../wgsl/index.ts';
+import { unitCode, unroll, widthOf } from '../wgsl/index.ts';
 import { laneCode, type Lanes, lanesOf } from './lanes.ts';
 
 /** Blocks of rows at most: enough workgroups for a large GPU, few enough for the second dispatch to be short. */
@@ -19,7 +19,7 @@ export interface NormGradInto { dx?: Tensor; weight?: Tensor; bias?: Tensor }
 
 interface Variant { centre: boolean; bias: boolean; add: boolean }
 
-function blockCode(lanes: Lanes, { centre, bias, add }: Variant): string {
+function blockCode(lanes: Lanes, units: string, { centre, bias, add }: Variant): string {
   const { element: E, slots, rows } = lanes, planes = bias ? 2 : 1;
   const sumOf = (of: (k: number) => string): string => Array.from({ length: slots }, (_, k) => `total(${of(k)})`).join(' + ');
   // With several rows at once their sums meet in shared memory: the threads of row 0 add up the weight's, those of row 1 the bias's.
@@ -35,13 +35,13 @@ function blockCode(lanes: Lanes, { centre, bias, add }: Variant): string {
     parts[(w.x * ${planes}u + group) * p.units + u${k}] = sum;
   }
   workgroupBarrier();`);
-  return `${laneCode(lanes)}
+  return `${units}${laneCode(lanes)}
 @group(0) @binding(0) var<storage, read_write> parts: array<${E}>;
-@group(0) @binding(1) var<storage, read_write> dx: array<${E}>;
-@group(0) @binding(2) var<storage, read> x: array<${E}>;
+@group(0) @binding(1) var<storage, read_write> dx: array<dx_stored>;
+@group(0) @binding(2) var<storage, read> x: array<x_stored>;
 @group(0) @binding(3) var<storage, read> weight: array<${E}>;
 @group(0) @binding(4) var<storage, read> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<${E}>;
+@group(0) @binding(5) var<storage, read> dy: array<dy_stored>;
 ${centre ? '@group(0) @binding(6) var<storage, read> mean: array<f32>;' : ''}
 struct Params { n: u32, units: u32, rows: u32, d: f32 }
 @group(0) @binding(${centre ? 7 : 6}) var<uniform> p: Params;
@@ -58,10 +58,10 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) l: u32
     let row = at + group; let here = row < end; let start = row * p.units;
     var m = 0.0; var r = 0.0;
     if (here) { r = rstd[row]; ${centre ? 'm = mean[row];' : ''} }
-    ${unroll(slots, (k) => `var g${k} = ${E}(); var h${k} = ${E}(); if (here && u${k} < p.units) { g${k} = dy[start + u${k}]; h${k} = (x[start + u${k}] - m) * r; } let t${k} = g${k} * w${k};`)}
+    ${unroll(slots, (k) => `var g${k} = ${E}(); var h${k} = ${E}(); if (here && u${k} < p.units) { g${k} = get_dy(dy[start + u${k}]); h${k} = (get_x(x[start + u${k}]) - m) * r; } let t${k} = g${k} * w${k};`)}
     let means = row_sum(vec2f(${centre ? sumOf((k) => `t${k}`) : '0.0'}, ${sumOf((k) => `t${k} * h${k}`)}), l, turn) / p.d;
     turn = 1u - turn;
-    ${unroll(slots, (k) => `if (here && u${k} < p.units) { dx[start + u${k}] ${add ? '+=' : '='} r * (t${k}${centre ? ' - means.x' : ''} - h${k} * means.y); } dw${k} += g${k} * h${k}; ${bias ? `db${k} += g${k};` : ''}`)}
+    ${unroll(slots, (k) => `if (here && u${k} < p.units) { dx[start + u${k}] = put_dx(${add ? `get_dx(dx[start + u${k}]) + ` : ''}r * (t${k}${centre ? ' - means.x' : ''} - h${k} * means.y)); } dw${k} += g${k} * h${k}; ${bias ? `db${k} += g${k};` : ''}`)}
   }
   ${unroll(slots, finish)}
 }`;
@@ -108,9 +108,9 @@ function fold(parts: Tensor, blocks: number, d: number, outs: readonly { name: '
 /** dx and the blocks' sums, in one dispatch. */
 function blockSums(name: string, { x, weight, mean, rstd, dy }: NormGradInputs, bias: boolean, into: Tensor | undefined): { dx: Tensor; parts: Tensor; blocks: number } {
   const [n, d] = dims2(x.shape), lanes = lanesOf(d), rounds = Math.ceil(n / (lanes.rows * MAX_BLOCKS)), rows = lanes.rows * Math.max(1, rounds);
-  const blocks = Math.max(1, Math.ceil(n / rows)), parts = output([blocks, bias ? 2 : 1, d]), dx = into ?? output([n, d]);
+  const blocks = Math.max(1, Math.ceil(n / rows)), parts = output([blocks, bias ? 2 : 1, d]), dx = into ?? activation([n, d]);
   dispatch({
-    name, code: blockCode(lanes, { centre: mean !== null, bias, add: into !== undefined }), writes: into ? [parts] : [parts, dx], updates: into ? [into] : [],
+    name, code: blockCode(lanes, unitCode(widthOf(d), { x, dx, dy }), { centre: mean !== null, bias, add: into !== undefined }), writes: into ? [parts] : [parts, dx], updates: into ? [into] : [],
     reads: [x, weight, rstd, dy, ...(mean ? [mean] : [])], params: [['u32', n], ['u32', lanes.units], ['u32', rows], ['f32', d]], workgroups: [blocks, 1, 1],
   });
   return { dx, parts, blocks };

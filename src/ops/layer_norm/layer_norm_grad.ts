@@ -40,6 +40,7 @@ export const layerNormGrad = defineOp({
   reference: ({ x, weight, mean, rstd, dy }) => ({ dx: reference.gradX(x, weight, mean, rstd, dy), weight: reference.gradWeight(x, mean, rstd, dy), bias: sum(dy, 0) }),
   kernel: (inputs, _, into) => normGradBiasKernel('layer_norm_grad', inputs, into),
   accumulates: ['dx', 'weight', 'bias'],
+  halves: { inputs: ['x', 'dy'] },
   gradient: null,
   cases: allCases,
 });
@@ -53,6 +54,7 @@ export const layerNormNoBiasGrad = defineOp({
   reference: ({ x, weight, mean, rstd, dy }) => ({ dx: reference.gradX(x, weight, mean, rstd, dy), weight: reference.gradWeight(x, mean, rstd, dy) }),
   kernel: (inputs, _, into) => normGradKernel('layer_norm_no_bias_grad', inputs, into),
   accumulates: ['dx', 'weight'],
+  halves: { inputs: ['x', 'dy'] },
   gradient: null,
   cases: allCases,
 });

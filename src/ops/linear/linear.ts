@@ -49,6 +49,7 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   oracle: ({ x, weight }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight) }),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
   kernel: ({ x, weight }) => ({ y: productKernel(x, weight) }),
+  halves: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   cases: SIZES.map((s) => ({ name: s.name, attrs: {}, inputs: (r) => xAndWeight(r, s) })),
 });
@@ -61,6 +62,7 @@ export const linearBias: OpDefinition<'x' | 'weight' | 'bias', LinearAttrs, 'y',
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias) }),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
   kernel: ({ x, weight, bias }) => ({ y: productKernel(x, weight, { bias }) }),
+  halves: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
   cases: SIZES.map((s) => ({ name: s.name, attrs: {}, inputs: (r) => ({ ...xAndWeight(r, s), bias: r.normal([s.out]) }) })),
 });
@@ -73,6 +75,7 @@ export const linearAdd: OpDefinition<'x' | 'weight' | 'residual', LinearAttrs, '
   oracle: ({ x, weight, residual }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, undefined, residual) }),
   reference: ({ x, weight, residual }) => ({ y: add(residual, matMul(x, weight)) }),
   kernel: ({ x, weight, residual }) => ({ y: productKernel(x, weight, { residual }) }),
+  halves: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ofResidual } },
   cases: SIZES.map((s) => ({ name: s.name, attrs: {}, inputs: (r) => ({ ...xAndWeight(r, s), residual: r.normal([s.n, s.out]) }) })),
 });
@@ -85,6 +88,7 @@ export const linearBiasAdd: OpDefinition<'x' | 'weight' | 'bias' | 'residual', L
   oracle: ({ x, weight, bias, residual }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias, residual) }),
   reference: ({ x, weight, bias, residual }) => ({ y: add(residual, add(matMul(x, weight), bias)) }),
   kernel: ({ x, weight, bias, residual }) => ({ y: productKernel(x, weight, { bias, residual }) }),
+  halves: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: ofResidual } },
   cases: SIZES.map((s) => ({ name: s.name, attrs: {}, inputs: (r) => ({ ...xAndWeight(r, s), bias: r.normal([s.out]), residual: r.normal([s.n, s.out]) }) })),
 });

@@ -26,6 +26,7 @@ export const linearBiasGrad = defineOp({
     return { weight: productKernel(x, dy, { transpose_a: true, into: into.weight, columns: { to: bias, add: into.bias !== undefined } }), bias };
   },
   accumulates: ['weight', 'bias'],
+  halves: { inputs: ['x', 'dy'] },
   gradient: null,
   // The last is split over its rows.
   cases: [[5, 7, 3], [8, 4, 12], [300, 5, 40]].map(([n = 0, inner = 0, out = 0]) => ({

@@ -3,7 +3,7 @@
  * empty for the most part. Every value of B is read once by one thread; K is shared out within a workgroup, which adds the parts
  * up in order, so that there is neither a second kernel nor a chance of another result.
  */
-import { bindingsCode, type Epilogue, finishNow, finishCode, slotsOf } from './epilogue.ts';
+import { bindingsCode, type Epilogue, finishNow, finishCode, NO_HALVES, slotsOf } from './epilogue.ts';
 
 const THREADS = 256;
 /** From this many rows on a tile is no worse. */
@@ -33,13 +33,13 @@ export function fewRowsPlan(M: number, N: number, K: number, transpose_b: boolea
 const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const each = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join(' ');
 
-/** Bindings `slotsOf(epilogue, [A, B])`, uniforms M, N, K. The epilogue makes no column sums. */
+/** Bindings `slotsOf(epilogue, [A, B])`, uniforms M, N, K. The epilogue makes no column sums. Float32 alone: generation has no halves. */
 export function fewRowsCode(s: FewRows, e: Epilogue): string {
   const vec = s.vec_n && !s.transpose_b, body = s.transpose_b ? transposedCode(s, e) : plainCode(s, e);
   return `
 struct Params { M: u32, N: u32, K: u32 }
-${bindingsCode(slotsOf(e, ['A', 'B']), (name) => (name === 'A' ? (s.vec_k ? 'vec4f' : 'f32') : name === 'B' ? (s.transpose_b ? (s.vec_k ? 'vec4f' : 'f32') : vec ? 'vec4f' : 'f32') : vec ? 'vec4f' : 'f32'))}
-${finishCode(e, vec)}
+${bindingsCode(slotsOf(e, ['A', 'B']), NO_HALVES, (name) => (name === 'A' ? (s.vec_k ? 'vec4f' : 'f32') : name === 'B' ? (s.transpose_b ? (s.vec_k ? 'vec4f' : 'f32') : vec ? 'vec4f' : 'f32') : vec ? 'vec4f' : 'f32'))}
+${finishCode(e, vec, NO_HALVES)}
 ${body}`;
 }
 
@@ -70,7 +70,7 @@ ${HEAD}
     if (tid < w) { ${each(group, (r) => `parts[${r}][tid] += parts[${r}][tid + w];`)} }
     workgroupBarrier();
   }
-  if (tid < ${s.lanes}u && column < width) { ${each(group, (r) => `{ let m = m0 + ${g * group + r}u; if (m < p.M) { let i = m * width + n; _ = ${finishNow(e, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }`)}
+  if (tid < ${s.lanes}u && column < width) { ${each(group, (r) => `{ let m = m0 + ${g * group + r}u; if (m < p.M) { let i = m * width + n; _ = ${finishNow(e, NO_HALVES, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }`)}
 }`;
 }
 
@@ -91,6 +91,6 @@ ${HEAD}
     if (lane < w) { ${each(s.rows, (r) => `parts[${r}][tid] += parts[${r}][tid + w];`)} }
     workgroupBarrier();
   }
-  if (lane == 0u && column < p.N) { ${each(s.rows, (r) => `{ let m = m0 + ${r}u; if (m < p.M) { let i = m * p.N + n; _ = ${finishNow(e, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }
+  if (lane == 0u && column < p.N) { ${each(s.rows, (r) => `{ let m = m0 + ${r}u; if (m < p.M) { let i = m * p.N + n; _ = ${finishNow(e, NO_HALVES, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }
 }`;
 }

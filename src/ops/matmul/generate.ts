@@ -6,7 +6,7 @@
  * clamp inside the loop). An operand whose memory is contiguous in k is transposed on its way (`Tile.staging`).
  * The next tile is read from memory into registers while this one is multiplied.
  */
-import { bindingsCode, type Epilogue, finishCode, finishNow, finishReads, slotsOf } from './epilogue.ts';
+import { bindingsCode, type Epilogue, finishCode, finishNow, finishReads, type Halves, loaded, slotsOf } from './epilogue.ts';
 import { type ColumnSums, type Tile, threadsOf } from './tile.ts';
 
 export interface Variant {
@@ -21,6 +21,7 @@ export interface Variant {
   n_edge: boolean;
   k_edge: boolean;
   column_sums: ColumnSums;
+  halves: Halves;
   epilogue: Epilogue;
 }
 
@@ -42,6 +43,8 @@ interface Operand {
   /** `rows`: memory has k as its slow index, so that four values along m (or n) are neighbours. */
   mode: 'rows' | Tile['staging'];
   vec: boolean;
+  /** Stored as halves: four of them are a vec2u, which is what waits in registers. */
+  half: boolean;
   edge: boolean;
   /** vec4 of padding at the end of a row of shared memory. */
   pad: number;
@@ -50,8 +53,8 @@ interface Operand {
 function operands(t: Tile, v: Variant): [Operand, Operand] {
   const staged = (k_major: boolean): Pick<Operand, 'mode' | 'pad'> => ({ mode: k_major ? 'rows' : t.staging, pad: !k_major && t.staging === 'components' ? 1 : 0 });
   return [
-    { name: 'A', W: t.BM, T: t.TM, R: t.BM / t.TM, size: 'M', first: 'm0', thread: 'ty', ...staged(v.transpose_a), vec: v.vec_a, edge: v.m_edge },
-    { name: 'B', W: t.BN, T: t.TN, R: t.BN / t.TN, size: 'N', first: 'n0', thread: 'tx', ...staged(!v.transpose_b), vec: v.vec_b, edge: v.n_edge },
+    { name: 'A', W: t.BM, T: t.TM, R: t.BM / t.TM, size: 'M', first: 'm0', thread: 'ty', ...staged(v.transpose_a), vec: v.vec_a, half: v.halves.has('A'), edge: v.m_edge },
+    { name: 'B', W: t.BN, T: t.TN, R: t.BN / t.TN, size: 'N', first: 'n0', thread: 'tx', ...staged(!v.transpose_b), vec: v.vec_b, half: v.halves.has('B'), edge: v.n_edge },
   ];
 }
 
@@ -80,22 +83,23 @@ function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: str
     if (o.mode !== 'rows') return `vec4f(${seq(4).map((i) => `select(0.0, ${o.name}[${at} + min(${step} + ${i}u, K - 1u)], ${step} + ${i}u < k_end)`).join(', ')})`;
     return `vec4f(${seq(4).map((i) => `${o.name}[min(${step}, K - 1u) * ${o.size} + min(${at} + ${i}u, ${o.size} - 1u)]`).join(', ')})`;
   };
+  const empty = o.half ? 'vec2u()' : 'vec4f()', four = (s: number, e: number): string => (o.half ? `from_halves(${n}${s}_${e})` : `${n}${s}_${e}`);
   const load = (s: number, e: number, k: string): string => `${n}${s}_${e} = ${value(s, e, k)};`
-    + (v.k_edge && (o.vec || o.mode === 'rows') ? ` if (${k} + ${n}k${s} >= k_end) { ${n}${s}_${e} = vec4f(); }` : '');
+    + (v.k_edge && (o.vec || o.mode === 'rows') ? ` if (${k} + ${n}k${s} >= k_end) { ${n}${s}_${e} = ${empty}; }` : '');
   const place = (k: string, c: string): string => `s${o.name}[${k}][(${c}) / ${o.R}u][(${c}) % ${o.R}u]`;
   const store = (s: number): string => {
     switch (o.mode) {
-      case 'rows': return `${place(`${n}k${s}`, `${n}c${s}`)} = ${n}${s}_0;`;
-      case 'blocks': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s}`)} = vec4f(${seq(4).map((e) => `${n}${s}_${e}.${component(i)}`).join(', ')});`).join(' ');
-      case 'components': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s} >> 2u`)}[${n}c${s} & 3u] = ${n}${s}_0.${component(i)};`).join(' ');
+      case 'rows': return `${place(`${n}k${s}`, `${n}c${s}`)} = ${four(s, 0)};`;
+      case 'blocks': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s}`)} = vec4f(${seq(4).map((e) => `${four(s, e)}.${component(i)}`).join(', ')});`).join(' ');
+      case 'components': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s} >> 2u`)}[${n}c${s} & 3u] = ${four(s, 0)}.${component(i)};`).join(' ');
       default: return o.mode satisfies never;
     }
   };
   return {
     setup: lines(steps, setup),
-    declare: lines(steps, (s) => seq(rows).map((e) => `var ${n}${s}_${e} = vec4f();`).join(' ')),
+    declare: lines(steps, (s) => seq(rows).map((e) => `var ${n}${s}_${e} = ${empty};`).join(' ')),
     load: (k) => lines(steps, (s) => guard(s, seq(rows).map((e) => load(s, e, k)).join(' '))),
-    sum: lines(steps, (s) => guard(s, `column_sum += ${n}${s}_0;`)),
+    sum: lines(steps, (s) => guard(s, `column_sum += ${four(s, 0)};`)),
     store: lines(steps, (s) => guard(s, store(s))),
   };
 }
@@ -118,13 +122,13 @@ const BATCH = 4;
 /** Stores the thread's results. */
 function storing(t: Tile, v: Variant, [a, b]: [Operand, Operand]): string {
   const columns = seq(t.TN / 4), n = (j: number): string => `n0 + (${j * b.R}u + tx) * 4u`, row = (i: number): string => `m0 + (${(i >> 2) * a.R}u + ty) * 4u + ${i % 4}u`;
-  if (!v.vec_c) return lines(t.TM, (i) => `{ let m = ${row(i)}; if (m < M) { ${columns.map((j) => `for (var e = 0u; e < 4u; e++) { let n = ${n(j)} + e; if (n < N) { let i = start + m * N + n; _ = ${finishNow(v.epilogue, 'i', 'n', `c${i}_${j}[e]`)}; } }`).join(' ')} } }`);
+  if (!v.vec_c) return lines(t.TM, (i) => `{ let m = ${row(i)}; if (m < M) { ${columns.map((j) => `for (var e = 0u; e < 4u; e++) { let n = ${n(j)} + e; if (n < N) { let i = start + m * N + n; _ = ${finishNow(v.epilogue, v.halves, 'i', 'n', `c${i}_${j}[e]`)}; } }`).join(' ')} } }`);
   const reads = finishReads(v.epilogue), each = reads.filter((r) => r.at === 'i'), edged = (o: Operand, condition: string, body: string): string => (o.edge ? `if (${condition}) { ${body} }` : body);
-  const once = columns.map((j) => [`let column_${j} = ${n(j)};`, ...reads.filter((r) => r.at === 'n').map((r) => `let ${r.name}_${j} = ${r.name}[column_${j} >> 2u];`), ...(v.epilogue.C_parts ? [`var C_sum_${j} = vec4f();`] : [])].join(' ')).join('\n');
+  const once = columns.map((j) => [`let column_${j} = ${n(j)};`, ...reads.filter((r) => r.at === 'n').map((r) => `let ${r.name}_${j} = ${loaded(v.halves, r.name, `column_${j} >> 2u`)};`), ...(v.epilogue.C_parts ? [`var C_sum_${j} = vec4f();`] : [])].join(' ')).join('\n');
   const argument = (name: string, at: 'i' | 'n', i: number, j: number): string => (at === 'n' ? `${name}_${j}` : `${name}_${i}_${j}`);
   const batch = (first: number): string => {
     const all = seq(Math.min(BATCH, t.TM - first)).map((k) => first + k);
-    const read = all.map((i) => `let row_${i} = ${row(i)}; ${columns.map((j) => `let at${i}_${j} = (start + row_${i} * N + column_${j}) >> 2u; ${each.map((r) => `let ${r.name}_${i}_${j} = ${r.name}[at${i}_${j}];`).join(' ')}`).join(' ')}`).join('\n');
+    const read = all.map((i) => `let row_${i} = ${row(i)}; ${columns.map((j) => `let at${i}_${j} = (start + row_${i} * N + column_${j}) >> 2u; ${each.map((r) => `let ${r.name}_${i}_${j} = ${loaded(v.halves, r.name, `at${i}_${j}`)};`).join(' ')}`).join(' ')}`).join('\n');
     const store = all.map((i) => edged(a, `row_${i} < M`, columns.map((j) => {
       const call = `finish(${[`at${i}_${j}`, `c${i}_${j}`, ...reads.map((r) => argument(r.name, r.at, i, j))].join(', ')})`;
       return edged(b, `column_${j} < N`, v.epilogue.C_parts ? `C_sum_${j} += ${call};` : `_ = ${call};`);
@@ -196,10 +200,10 @@ export function matmulCode(t: Tile, v: Variant): string {
   const wide = (name: string): boolean => (name === 'A' ? v.vec_a : name === 'B' ? v.vec_b : name === 'columns' ? false : v.vec_c);
   return `
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
-${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), (name) => (wide(name) ? 'vec4f' : 'f32'))}
+${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), v.halves, (name) => (wide(name) ? 'vec4f' : 'f32'))}
 var<workgroup> sA: array<array<array<vec4f, ${a.R + a.pad}>, ${a.T / 4}>, ${t.BK}>;
 var<workgroup> sB: array<array<array<vec4f, ${b.R + b.pad}>, ${b.T / 4}>, ${t.BK}>;
-${finishCode(v.epilogue, v.vec_c)}
+${finishCode(v.epilogue, v.vec_c, v.halves)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let M = p.M; let N = p.N; let K = p.K;

@@ -1,9 +1,9 @@
 /** Dispatching a matrix product on WebGPU. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output } from '../../backend/index.ts';
+import { activation, dispatch, grid, output, storageFor, storageOf } from '../../backend/index.ts';
 import type { Activation } from '../activation/functions.ts';
 import { dims2 } from '../host.ts';
-import { type Epilogue, PLAIN, type Slot, type SlotName, slotsOf } from './epilogue.ts';
+import { type Epilogue, type Halves, PLAIN, type Slot, SLOT_NAMES, type SlotName, slotsOf } from './epilogue.ts';
 import { planProduct } from './choices.ts';
 import { FEW_ROWS, fewRowsCode, fewRowsPlan } from './few_rows.ts';
 import { COLUMN_ROWS, columnsCode, reduceCode } from './columns.ts';
@@ -38,11 +38,11 @@ export interface ProductOptions extends EpilogueOptions {
   to?: Tensor;
 }
 
-/** C [M, N] = op(a) op(b). */
+/** C [M, N] = op(a) op(b): an activation or the gradient of one, but where a is transposed, which is how gradients of parameters are made. */
 export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, ...all }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
-  if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && !all.columns_of_C) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
+  if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && !all.columns_of_C && storageFor([M, N]) === 'float32' && halvesOf({ ...tensorsOf(all, a), B: b }).size === 0) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
   const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : planProduct({ transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined });
   const apart = columns === 'separate' ? all.columns : undefined, { columns_of_C, ...options } = { ...all, columns: apart ? undefined : all.columns };
   const variant = {
@@ -53,10 +53,10 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`;
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
   const launch = (label: string, epilogue: Epilogue, tensors: Partial<Record<SlotName, Tensor>>): void => {
-    const full: Variant = { ...variant, epilogue };
+    const full: Variant = { ...variant, epilogue, halves: halvesOf({ ...tensors, A: a, B: b }) };
     dispatch({ name: label, code: bySubgroups(t) ? subgroupCode(t, full) : matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
   };
-  const c = options.into ?? to ?? output([M, N]);
+  const c = options.into ?? to ?? (transpose_a ? output([M, N]) : activation([M, N]));
   if (splits === 1) launch(name, { ...epilogueOf(options), C_parts: C_parts !== undefined }, { ...tensorsOf(options, c), C_parts });
   else {
     const partials = output([splits, M, N]), column_parts = options.columns && output([splits, N]);
@@ -91,9 +91,10 @@ export function sumPartials(partials: Tensor, shape: readonly number[], parts: n
 function sumInto(c: Tensor, partials: Tensor, parts: number, options: EpilogueOptions, column_parts?: Tensor): void {
   const epilogue = epilogueOf(options), N = c.shape[c.rank - 1] ?? 1, vec = N % 4 === 0, unit = vec ? 4 : 1;
   const values = c.size / unit, columns = N / unit;
+  const tensors = { ...tensorsOf(options, c), partials, column_parts };
   dispatch({
-    name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue, vec), ...constantsOf(options, epilogue),
-    ...bind(slotsOf(epilogue, column_parts ? ['partials', 'column_parts'] : ['partials']), { ...tensorsOf(options, c), partials, column_parts }),
+    name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue, vec, halvesOf(tensors)), ...constantsOf(options, epilogue),
+    ...bind(slotsOf(epilogue, column_parts ? ['partials', 'column_parts'] : ['partials']), tensors),
     params: [['u32', values], ['u32', parts], ['u32', columns]], workgroups: grid(Math.ceil((values + (column_parts ? columns : 0)) / 64)),
   });
 }
@@ -106,7 +107,7 @@ const foldColumns = (parts: Tensor, { to, add }: Sums): void => sumInto(to, part
 /** The sums of a matrix's columns by kernels of their own: some rows each, then those. */
 function sumColumns(x: Tensor, sums: Sums): void {
   const [n, N] = dims2(x.shape), rows = Math.max(COLUMN_ROWS, Math.ceil(n / 32)), parts = Math.ceil(n / rows), made = output([parts, N]);
-  dispatch({ name: `column_sums ${n}x${N}`, code: columnsCode(N % 4 === 0), writes: [made], reads: [x], params: [['u32', n], ['u32', N % 4 === 0 ? N / 4 : N], ['u32', rows]], workgroups: [Math.ceil(N / (N % 4 === 0 ? 64 : 16)), parts, 1] });
+  dispatch({ name: `column_sums ${n}x${N}`, code: columnsCode(N % 4 === 0, storageOf(x) === 'float16'), writes: [made], reads: [x], params: [['u32', n], ['u32', N % 4 === 0 ? N / 4 : N], ['u32', rows]], workgroups: [Math.ceil(N / (N % 4 === 0 ? 64 : 16)), parts, 1] });
   foldColumns(made, sums);
   made.dispose();
 }
@@ -123,6 +124,8 @@ const constantsOf = (o: EpilogueOptions, e: Epilogue): { constants?: Record<stri
   const f = o.apply?.f ?? o.derivative?.f;
   return f && e.activation !== 'none' ? { constants: { ACTIVATION: f.code } } : {};
 };
+
+const halvesOf = (tensors: Partial<Record<SlotName, Tensor>>): Halves => new Set(SLOT_NAMES.filter((name) => { const t = tensors[name]; return t !== undefined && storageOf(t) === 'float16'; }));
 
 /** The tensors of the slots, as `dispatch` takes them. */
 function bind(slots: readonly Slot[], tensors: Partial<Record<SlotName, Tensor>>): { writes: Tensor[]; updates: Tensor[]; reads: Tensor[] } {

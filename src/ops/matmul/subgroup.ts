@@ -1,10 +1,10 @@
 /**
  * Products by subgroup matrices (Chromium's experimental WGSL extension): f16 x f16 added up in f32, on the units that cards have for it.
- * A and B are float32 in memory and rounded to f16 on their way to shared memory, where a tile keeps memory's own orientation, with
+ * A and B are halves in memory, or float32 and rounded to f16 on their way to shared memory, where a tile keeps memory's own orientation, with
  * eight halves of padding a row (without it, banks collide: 71 against 123 TFLOP/s on an H100). The next tile is read while this one is multiplied.
  * M and N must be multiples of 16, K of 4. For subgroups of 32 threads alone.
  */
-import { bindingsCode, type Epilogue, finishCode, finishReads, slotsOf } from './epilogue.ts';
+import { bindingsCode, finishCode, finishReads, loaded, slotsOf } from './epilogue.ts';
 import type { Variant } from './generate.ts';
 import { type SubgroupTile, threadsOf } from './tile.ts';
 
@@ -15,13 +15,13 @@ const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
 const PAD = 8;
 
-interface Operand { name: 'A' | 'B'; k_major: boolean; size: 'M' | 'N'; first: string; within: string; rows: number; cols: number; stride: number; edge: boolean }
+interface Operand { name: 'A' | 'B'; k_major: boolean; size: 'M' | 'N'; first: string; within: string; rows: number; cols: number; stride: number; edge: boolean; half: boolean }
 
 function operands(t: SubgroupTile, v: Variant): [Operand, Operand] {
   const shape = (k_major: boolean, W: number) => ({ k_major, rows: k_major ? t.BK : W, cols: k_major ? W : t.BK, stride: (k_major ? W : t.BK) + PAD });
   return [
-    { name: 'A', size: 'M', first: 'm0', within: 'wm', edge: v.m_edge, ...shape(v.transpose_a, t.BM) },
-    { name: 'B', size: 'N', first: 'n0', within: 'wn', edge: v.n_edge, ...shape(!v.transpose_b, t.BN) },
+    { name: 'A', size: 'M', first: 'm0', within: 'wm', edge: v.m_edge, half: v.halves.has('A'), ...shape(v.transpose_a, t.BM) },
+    { name: 'B', size: 'N', first: 'n0', within: 'wn', edge: v.n_edge, half: v.halves.has('B'), ...shape(!v.transpose_b, t.BN) },
   ];
 }
 
@@ -36,11 +36,12 @@ function staging(o: Operand, t: SubgroupTile, k_edge: boolean): { setup: string;
   const at = (s: number): string => (o.k_major ? `${n}r${s} * (${o.size} >> 2u) + ${clamped(`(${o.first} >> 2u) + ${n}c${s}`, `(${o.size} >> 2u)`)}`
     : `${clamped(`${o.first} + ${n}r${s}`, o.size)} * (K >> 2u) + ${n}c${s}`);
   const step = (s: number): string => (o.k_major ? `${n}r${s}` : `${n}c${s} * 4u`);
+  const empty = o.half ? 'vec2u()' : 'vec4f()', packed = (s: number): string => (o.half ? `${n}${s}` : `vec2u(pack2x16float(${n}${s}.xy), pack2x16float(${n}${s}.zw))`);
   return {
     setup: lines(steps, (s) => `let ${n}r${s} = ${quotient(s)}; let ${n}c${s} = ${remainder(s)}; let ${n}at${s} = ${at(s)};`),
-    declare: lines(steps, (s) => `var ${n}${s} = vec4f();`),
-    load: (k) => lines(steps, (s) => guard(s, `${n}${s} = ${o.name}[${n}at${s} + ${o.k_major ? `${k} * (${o.size} >> 2u)` : `(${k} >> 2u)`}];${k_edge ? ` if (${k} + ${step(s)} >= k_end) { ${n}${s} = vec4f(); }` : ''}`)),
-    store: lines(steps, (s) => guard(s, `(*words${o.name})[(${n}r${s} * ${o.stride}u + ${n}c${s} * 4u) / 4u] = vec2u(pack2x16float(${n}${s}.xy), pack2x16float(${n}${s}.zw));`)),
+    declare: lines(steps, (s) => `var ${n}${s} = ${empty};`),
+    load: (k) => lines(steps, (s) => guard(s, `${n}${s} = ${o.name}[${n}at${s} + ${o.k_major ? `${k} * (${o.size} >> 2u)` : `(${k} >> 2u)`}];${k_edge ? ` if (${k} + ${step(s)} >= k_end) { ${n}${s} = ${empty}; }` : ''}`)),
+    store: lines(steps, (s) => guard(s, `(*words${o.name})[(${n}r${s} * ${o.stride}u + ${n}c${s} * 4u) / 4u] = ${packed(s)};`)),
   };
 }
 
@@ -56,8 +57,8 @@ function multiply(t: SubgroupTile, [a, b]: [Operand, Operand]): string {
     ${lines(FM, (i) => seq(FN).map((j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(fA${i}, fB${j}, c${i}_${j});`).join(' '))} }`);
 }
 
-/** Where nothing but the product is stored, fragments go straight to memory. */
-const isPlain = (e: Epilogue): boolean => finishReads(e).length === 0 && e.activation === 'none';
+/** Where nothing but the product is stored, and in float32, fragments go straight to memory. */
+const isPlain = ({ epilogue: e, halves }: Variant): boolean => finishReads(e).length === 0 && e.activation === 'none' && !halves.has('C');
 
 function storingPlain(t: SubgroupTile, v: Variant): string {
   return lines(t.WM / 16, (i) => seq(t.WN / 16).map((j) => {
@@ -74,7 +75,7 @@ function storing(t: SubgroupTile, v: Variant): string {
   {
     ${lines(units, (u) => `let row_${u} = m0 + wm + ${i * 16}u + (lane + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (lane + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
     let from${u} = group * ${16 * t.WN}u + (lane + ${u * 32}u) * 4u; let v${u} = vec4f(rows[from${u}], rows[from${u} + 1u], rows[from${u} + 2u], rows[from${u} + 3u]);
-    ${reads.map((r) => `let ${r.name}_${u} = ${r.name}[${r.at === 'i' ? `at${u}` : `column_${u} >> 2u`}];`).join(' ')}`)}
+    ${reads.map((r) => `let ${r.name}_${u} = ${loaded(v.halves, r.name, r.at === 'i' ? `at${u}` : `column_${u} >> 2u`)};`).join(' ')}`)}
     ${lines(units, (u) => `if (row_${u} < M && column_${u} < N) { _ = finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
   }
   workgroupBarrier();`);
@@ -84,17 +85,17 @@ function storing(t: SubgroupTile, v: Variant): string {
 export function subgroupCode(t: SubgroupTile, v: Variant): string {
   if (v.epilogue.columns !== 'none' || v.epilogue.C_parts) throw new Error('Products by subgroup matrices sum no columns.');
   const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN;
-  const plain = isPlain(v.epilogue), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
+  const plain = isPlain(v), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
   const shared = (o: Operand): string => `var<workgroup> s${o.name}: buffer<${2 * halves(o)}>;`;
   const views = (o: Operand): string => `let words${o.name} = bufferView<array<vec2u, ${halves(o) / 4}>>(&s${o.name}, 0u); let halves${o.name} = bufferView<array<f16, ${halves(o)}>>(&s${o.name}, 0u);`;
   return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
 requires buffer_view;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
-${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), (name) => (plain && name === 'C' ? 'f32' : 'vec4f'))}
+${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), v.halves, (name) => (plain && name === 'C' ? 'f32' : 'vec4f'))}
 ${shared(a)}
 ${shared(b)}
-${plain ? '' : `var<workgroup> rows: array<f32, ${(threadsOf(t) / 32) * 16 * t.WN}>;\n${finishCode(v.epilogue, true)}`}
+${plain ? '' : `var<workgroup> rows: array<f32, ${(threadsOf(t) / 32) * 16 * t.WN}>;\n${finishCode(v.epilogue, true, v.halves)}`}
 @compute @workgroup_size(${threadsOf(t)})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let M = p.M; let N = p.N; let K = p.K;

@@ -4,7 +4,7 @@
  * dy proj^T, and takes the gradients of a product's parameters in one.
  */
 import { add, matMul, mul, type Tensor } from '@tensorflow/tfjs-core';
-import { output } from '../../backend/index.ts';
+import { activation } from '../../backend/index.ts';
 import { type Activation, gelu, relu2 } from '../activation/functions.ts';
 import { defineOp, type GradientContext, type Hosts, type HostTensor, perNode, run, type Tensors } from '../define.ts';
 import { required } from '../gradient.ts';
@@ -44,9 +44,9 @@ export function mlpReference(t: Tensors<MlpInputs> & Optional<Tensor>, { activat
   return { before, after, y: plus(plus(matMul(after, t.proj_weight), t.proj_bias), t.residual) };
 }
 
-export function mlpKernel(t: Tensors<MlpInputs> & Optional<Tensor>, { activation }: MlpAttrs): Tensors<MlpOutputs> {
-  const [n] = dims2(t.x.shape), [, f] = dims2(t.fc_weight.shape), after = output([n, f]);
-  const before = productKernel(t.x, t.fc_weight, { bias: t.fc_bias, apply: { f: functions[activation], to: after } });
+export function mlpKernel(t: Tensors<MlpInputs> & Optional<Tensor>, { activation: name }: MlpAttrs): Tensors<MlpOutputs> {
+  const [n] = dims2(t.x.shape), [, f] = dims2(t.fc_weight.shape), after = activation([n, f]);
+  const before = productKernel(t.x, t.fc_weight, { bias: t.fc_bias, apply: { f: functions[name], to: after } });
   return { before, after, y: productKernel(after, t.proj_weight, { bias: t.proj_bias, residual: t.residual }) };
 }
 
@@ -67,6 +67,7 @@ export const mlpHiddenGrad = defineOp({
   reference: ({ dy, weight, before }, { activation }) =>
     ({ dbefore: mul(referenceProduct(dy, weight, { transpose_a: false, transpose_b: true }), functions[activation].tensorDerivative(before)) }),
   kernel: ({ dy, weight, before }, { activation }) => ({ dbefore: productKernel(dy, weight, { transpose_b: true, derivative: { f: functions[activation], before } }) }),
+  halves: { inputs: ['dy', 'before'] },
   gradient: null,
   cases: mlpCases().map(({ name, attrs, n, d, f }) => ({ name, attrs, inputs: (r) => ({ dy: r.normal([n, d]), weight: r.normal([f, d]), before: r.normal([n, f], 2) }) })),
 });

@@ -21,7 +21,7 @@ const cases = <I extends string>(make: (r: CaseRandom, s: Size) => ReturnType<Op
   mlpCases().map((s) => ({ name: s.name, attrs: s.attrs, inputs: (r) => make(r, s) }));
 
 export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = defineOp({
-  name: 'mlp', inputs, outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel,
+  name: 'mlp', inputs, outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel, halves: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpGradients },
   cases: [
     ...cases<MlpInputs>((r, s) => matrices(r, s)),
@@ -33,19 +33,19 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
 });
 
 export const mlpAdd: OpDefinition<MlpInputs | 'residual', MlpAttrs, MlpOutputs, MlpInputs | 'residual'> = defineOp({
-  name: 'mlp_add', inputs: [...inputs, 'residual'], outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel,
+  name: 'mlp_add', inputs: [...inputs, 'residual'], outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel, halves: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: ofResidual } },
   cases: cases<MlpInputs | 'residual'>((r, s) => ({ ...matrices(r, s), residual: r.normal([s.n, s.d]) })),
 });
 
 export const mlpBias: OpDefinition<MlpInputs | MlpBiases, MlpAttrs, MlpOutputs, MlpInputs | MlpBiases> = defineOp({
-  name: 'mlp_bias', inputs: [...inputs, ...biases], outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel,
+  name: 'mlp_bias', inputs: [...inputs, ...biases], outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel, halves: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
   cases: cases<MlpInputs | MlpBiases>((r, s) => ({ ...matrices(r, s), ...biasValues(r, s) })),
 });
 
 export const mlpBiasAdd: OpDefinition<MlpInputs | MlpBiases | 'residual', MlpAttrs, MlpOutputs, MlpInputs | MlpBiases | 'residual'> = defineOp({
-  name: 'mlp_bias_add', inputs: [...inputs, ...biases, 'residual'], outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel,
+  name: 'mlp_bias_add', inputs: [...inputs, ...biases, 'residual'], outputs, oracle: mlpOracle, reference: mlpReference, kernel: mlpKernel, halves: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: ofResidual } },
   cases: cases<MlpInputs | MlpBiases | 'residual'>((r, s) => ({ ...matrices(r, s), ...biasValues(r, s), residual: r.normal([s.n, s.d]) })),
 });

@@ -3,12 +3,13 @@
 @group(0) @binding(2) var<storage, read_write> exp_avg: array<f32>;
 @group(0) @binding(3) var<storage, read_write> exp_avg_sq: array<f32>;
 @group(0) @binding(4) var<storage, read> norm: array<f32>;
-@group(0) @binding(5) var<storage, read> scalars: array<f32>;
+@group(0) @binding(5) var<storage, read> inverse_scale: array<f32>;
+@group(0) @binding(6) var<storage, read> scalars: array<f32>;
 struct Params {
   n: u32, decayed: u32, coupled: u32, max_norm: f32, weight_decay: f32,
   beta1: f32, rest1: f32, beta2: f32, rest2: f32, epsilon: f32,
 }
-@group(0) @binding(6) var<uniform> p: Params;
+@group(0) @binding(7) var<uniform> p: Params;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
@@ -16,7 +17,10 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   if (i >= p.n) { return; }
   let value = parameter[i];
   let decay = select(0.0, p.weight_decay * value, i < p.decayed);
-  var g = gradient[i];
+  let inverse = inverse_scale[0];
+  var g = gradient[i] * inverse;
+  gradient[i] = 0.0;
+  if (inverse == 0.0) { return; }
   if (p.max_norm > 0.0) { g *= min(1.0, p.max_norm / (norm[0] + 1e-6)); }
   if (p.coupled == 1u) { g += decay; }
   let m = p.beta1 * exp_avg[i] + p.rest1 * g;
@@ -26,5 +30,4 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   parameter[i] = value - scalars[0] * u;
   exp_avg[i] = m;
   exp_avg_sq[i] = v;
-  gradient[i] = 0.0;
 }

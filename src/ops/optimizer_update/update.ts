@@ -1,5 +1,5 @@
 /** What the fused updates of the optimizers share: they run over a flat range of parameters, of which a prefix decays. */
-import { add, concat, div, fill, minimum, mul, slice, type Tensor } from '@tensorflow/tfjs-core';
+import { add, concat, div, equal, fill, minimum, mul, slice, type Tensor, where } from '@tensorflow/tfjs-core';
 import type { Param } from '../../backend/index.ts';
 import type { CaseRandom, HostTensor } from '../define.ts';
 import { at } from '../host.ts';
@@ -30,6 +30,9 @@ export const scalarOf = (scalars: HostTensor, name: ScalarName): number => at(sc
 /** What gradients are multiplied by where they are clipped: min(1, max_norm / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`. */
 export const clipFactor = (norm: Tensor, max_norm: number): Tensor => minimum(1, div(max_norm, add(norm, 1e-6)));
 export const clipFactorOf = (norm: HostTensor, max_norm: number): number => (max_norm > 0 ? Math.min(1, max_norm / (at(norm, 0) + 1e-6)) : 1);
+
+/** Takes the old value where an update is left out (inverse_scale 0: some gradient is no number), the new one elsewhere. */
+export const keptWhere = (inverse_scale: Tensor) => (old: Tensor, value: Tensor): Tensor => where(equal(inverse_scale, 0), old, value);
 
 /** beta a + (1 - beta) b. */
 export const lerp = (a: Tensor, b: Tensor, beta: number): Tensor => add(mul(a, beta), mul(b, 1 - beta));

@@ -42,6 +42,7 @@ export const rmsNormGrad = defineOp({
   reference: ({ x, weight, rstd, dy }) => ({ dx: reference.gradX(x, weight, null, rstd, dy), weight: reference.gradWeight(x, null, rstd, dy) }),
   kernel: ({ x, weight, rstd, dy }, _, into) => normGradKernel('rms_norm_grad', { x, weight, mean: null, rstd, dy }, into),
   accumulates: ['dx', 'weight'],
+  halves: { inputs: ['x', 'dy'] },
   gradient: null,
   cases: backwardCases,
 });
@@ -66,6 +67,7 @@ export const rmsNorm = defineOp({
     return { y: mul(normal, weight), rstd };
   },
   kernel: ({ x, weight }, { eps }) => rmsNormKernel(x, weight, eps),
+  halves: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['rstd'] },
     from: ['y'],

@@ -6,11 +6,12 @@
  * by 1e-4 at position 4096, and WGSL promises little for sin of large arguments.
  */
 import { add, concat, expandDims, gather, mul, reshape, slice, sub } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output } from '../../backend/index.ts';
+import { activation, dispatch, grid } from '../../backend/index.ts';
 import { defineOp, run, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
 import { required } from '../gradient.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
+import { unitCode, widthOf } from '../wgsl/index.ts';
 import wgsl from './rope.wgsl?raw';
 
 export interface RopeAttrs extends Heads {
@@ -73,13 +74,15 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   oracle,
   reference,
   kernel: ({ qkv, positions, table }, a) => {
-    const [, width] = dims2(qkv.shape), y = output(qkv.shape);
+    // A unit is turned with the one half a head away, so half a head is whole units.
+    const unit = widthOf(a.head_dim / 2), n = qkv.size / unit, [, width] = dims2(qkv.shape), y = activation(qkv.shape);
     dispatch({
-      name: 'rope', code: wgsl, writes: [y], reads: [qkv, positions, table],
-      params: [['u32', qkv.size], ['u32', width], ['u32', columns(a).v0], ['u32', a.head_dim], ['f32', a.inverse ? -1 : 1]], workgroups: grid(Math.ceil(qkv.size / 64)),
+      name: 'rope', code: unitCode(unit, { y, qkv }) + wgsl, writes: [y], reads: [qkv, positions, table],
+      params: [['u32', n], ['u32', width / unit], ['u32', columns(a).v0 / unit], ['u32', a.head_dim / unit], ['f32', a.inverse ? -1 : 1]], workgroups: grid(Math.ceil(n / 64)),
     });
     return { y };
   },
+  halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 8 === 0 },
   gradient: {
     saves: { inputs: ['positions', 'table'], outputs: [] },
     from: ['y'],

@@ -3,6 +3,7 @@ import columnLanes from './column_lanes.wgsl?raw';
 import random from './random.wgsl?raw';
 import workgroupSum from './workgroup_sum.wgsl?raw';
 
+export { unitCode, type Width, widthOf } from './units.ts';
 export { columnLanes, random, workgroupSum };
 
 /** Threads for a row of d values: a power of two from 32 to 256. */

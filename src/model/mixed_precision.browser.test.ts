@@ -1,0 +1,66 @@
+/** Mixed precision as a whole: activations as halves, a scaled loss, float32 weights, on WebGPU. */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { setProgramMode, startBackend, type Values } from '../backend/index.ts';
+import { defaultConfig, type ModelConfig, resolveModel, type TrainingConfig } from '../config/index.ts';
+import { expectClose } from '../testing/expect_close.ts';
+import { type TinyRun, tinyRun } from '../testing/tiny_run.ts';
+import { type BatchLike, initialValues, listParameters } from './index.ts';
+
+const VOCAB = 12, T = 8, ROWS = 8;
+const tiny: Partial<ModelConfig> = { n_layer: 2, n_head: 2, n_embd: 16, n_inner: 32, block_size: T };
+const MODELS: Record<string, Partial<ModelConfig>> = {
+  gpt2: tiny,
+  'llama, grouped queries, qk_norm, window': { ...tiny, layout: 'llama', n_kv_head: 1, activation_function: 'silu', bias: false, qk_norm: true, sliding_window: 5 },
+};
+
+function batch(step: number): BatchLike {
+  const count = ROWS * T, token = (i: number): number => (i * i + 3 * i + 5 * step) % VOCAB;
+  return {
+    ids: Int32Array.from({ length: count }, (_v, i) => token(i)), targets: Int32Array.from({ length: count }, (_v, i) => token(i + 1)),
+    weights: new Float32Array(count).fill(1 / count), positions: Int32Array.from({ length: count }, (_v, i) => i % T), row_offset: 0,
+  };
+}
+
+function start(config: Partial<ModelConfig>, mixed_precision: TrainingConfig['mixed_precision'], changes: Partial<TrainingConfig> = {}): Promise<TinyRun> {
+  const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB), training = { ...defaultConfig().training, learning_rate: 3e-3, seed: 5, mixed_precision, ...changes };
+  const parameters = new Map(listParameters(model).map((p) => [p.name, p]));
+  return tinyRun(model, training, ROWS, (name) => { const p = parameters.get(name); return p ? initialValues(p, 7) : new Float32Array(); });
+}
+
+interface Curve { losses: number[]; norms: number[]; weights: Map<string, Values> }
+async function curve(config: Partial<ModelConfig>, mixed_precision: TrainingConfig['mixed_precision'], steps: number, changes: Partial<TrainingConfig> = {}): Promise<Curve> {
+  const run = await start(config, mixed_precision, changes), losses: number[] = [], norms: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    const { loss, grad_norm } = await run.step([batch(step)], step);
+    losses.push(loss);
+    norms.push(grad_norm);
+  }
+  const weights = await run.weights();
+  run.dispose();
+  return { losses, norms, weights };
+}
+
+beforeAll(async () => { await startBackend('webgpu'); });
+afterEach(() => setProgramMode('replay'));
+
+describe.each(Object.entries(MODELS))('%s', (_name, config) => {
+  it('50 steps in halves trace the curve of float32 within 1 per cent', async () => {
+    const half = await curve(config, 'fp16', 50), single = await curve(config, 'no', 50);
+    const worst = Math.max(...half.losses.map((l, i) => Math.abs(l / (single.losses[i] ?? NaN) - 1)));
+    console.log(`loss ${single.losses[0]?.toFixed(4)} to ${single.losses[49]?.toFixed(4)}; in halves ${half.losses[49]?.toFixed(4)}; worst ${(100 * worst).toFixed(3)} per cent`);
+    expectClose(half.losses, single.losses, { atol: 0, rtol: 1e-2 }, 'losses');
+    expect(half.losses).not.toEqual(single.losses);
+    expect(half.losses[49]).toBeLessThan(0.8 * (half.losses[0] ?? NaN));
+  });
+
+  it('replayed and op by op are equal bit for bit, and so are two runs', async () => {
+    const first = await curve(config, 'fp16', 3), again = await curve(config, 'fp16', 3);
+    setProgramMode('op_by_op');
+    const direct = await curve(config, 'fp16', 3);
+    for (const other of [again, direct]) {
+      expect(other.losses).toEqual(first.losses);
+      expect(other.norms).toEqual(first.norms);
+      expect([...other.weights]).toEqual([...first.weights]);
+    }
+  });
+});
