@@ -135,7 +135,7 @@ export type Event =
   /** Columns of metrics since the last flush; arrays of one length, NaN where a metric was not measured at that step. */
   | { type: 'metrics'; columns: MetricColumns }
   | { type: 'sample'; sample: Sample }
-  | { type: 'token'; id: number; piece: TokenPiece }
+  | { type: 'token'; id: number; pieces: TokenPiece[] }
   | { type: 'generation_done'; id: number; reason: 'stop' | 'length' | 'cancelled' }
   | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }
   | { type: 'saved'; run: string; step: number; bytes: number }

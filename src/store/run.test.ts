@@ -49,8 +49,8 @@ describe('reduceRun', () => {
   it('collects the tokens of its own generation alone', () => {
     const state: RunState = { ...initialRun, generation: { id: 3, prompt: '', pieces: [], running: true, reason: null } };
     const piece = { id: 1, text: 'a', probability: 0.5, rivals: [] };
-    expect(reduceRun(state, { type: 'token', id: 2, piece })).toEqual({});
-    expect(reduceRun(state, { type: 'token', id: 3, piece }).generation?.pieces).toEqual([piece]);
+    expect(reduceRun(state, { type: 'token', id: 2, pieces: [piece] })).toEqual({});
+    expect(reduceRun(state, { type: 'token', id: 3, pieces: [piece, piece] }).generation?.pieces).toEqual([piece, piece]);
   });
   it('takes first and last loss from the history of a resumed run', () => {
     const history = { step: Float64Array.of(1, 2), 'train/loss': Float64Array.of(4, 3) };

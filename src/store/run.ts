@@ -87,7 +87,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     };
     case 'metrics': return reduceMetrics(state, event.columns);
     case 'token': return state.generation?.id === event.id
-      ? { generation: { ...state.generation, pieces: [...state.generation.pieces, event.piece] } } : {};
+      ? { generation: { ...state.generation, pieces: [...state.generation.pieces, ...event.pieces] } } : {};
     case 'generation_done': return state.generation?.id === event.id
       ? { generation: { ...state.generation, running: false, reason: event.reason } } : {};
     case 'saved': return event.run === state.run ? { savedStep: event.step } : {};

@@ -115,7 +115,7 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
   }
   function generate(id: number, prompt: string, length: number): void {
     const pieces = fakePieces(random, skillAt(Math.max(step, 200)), length);
-    pieces.forEach((piece, index) => later(index * 25, () => emit({ type: 'token', id, piece })));
+    pieces.forEach((piece, index) => later(index * 25, () => emit({ type: 'token', id, pieces: [piece] })));
     later(pieces.length * 25 + 30, () => emit({ type: 'generation_done', id, reason: prompt === 'stop' ? 'stop' : 'length' }));
   }
 

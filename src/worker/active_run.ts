@@ -3,7 +3,7 @@ import { gpuMemory, onWebGpu } from '../backend/index.ts';
 import { CheckpointError, type CheckpointState, type OpenRun } from '../checkpoint/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import { planRun } from '../plan/index.ts';
-import type { Event, MetricColumns, StartMark } from '../protocol/index.ts';
+import type { Event, MetricColumns, StartMark, TokenPiece } from '../protocol/index.ts';
 import { type Columns, Control, type FinishReason, MetricBuffer, type MetricRow, Trainer, trainLoop, type TrainerState } from '../train/index.ts';
 import { plainError } from './plain_errors.ts';
 import { drawSamples, generatePieces } from './samples.ts';
@@ -17,6 +17,8 @@ export interface RunParts { id: string; adapter: string; name: string; config: R
 
 /** Metrics go to storage this often, and with every checkpoint. */
 const METRICS_MS = 5000;
+/** Tokens wait this long for others. */
+const TELL_MS = 16;
 
 export class ActiveRun {
   readonly control: Control;
@@ -75,12 +77,19 @@ export class ActiveRun {
   generate(id: number, prompt: string, sampling: SamplingConfig): void {
     const { emit, text } = this.p;
     this.control.between(async () => {
-      let made = 0;
+      let made = 0, waiting: TokenPiece[] = [];
+      const tell = (): void => { if (waiting.length > 0) emit({ type: 'token', id, pieces: waiting }); waiting = []; };
       try {
         const cancelled = (): boolean => this.stoppedGenerations.has(id) || this.control.state === 'end';
-        for await (const piece of generatePieces(await this.trainer.generation(), text, prompt, sampling, cancelled)) { made++; emit({ type: 'token', id, piece }); }
+        for await (const piece of generatePieces(await this.trainer.generation(), text, prompt, sampling, cancelled)) {
+          made++;
+          // Many come at once: the page draws them together.
+          if (waiting.push(piece) === 1) setTimeout(tell, TELL_MS);
+        }
+        tell();
         emit({ type: 'generation_done', id, reason: cancelled() ? 'cancelled' : made < sampling.max_new_tokens ? 'stop' : 'length' });
       } catch (error) {
+        tell();
         emit({ type: 'error', error: plainError(error) });
         emit({ type: 'generation_done', id, reason: 'cancelled' });
       }

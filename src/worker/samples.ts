@@ -6,6 +6,8 @@ import type { Sample, TokenPiece } from '../protocol/index.ts';
 import { breathe } from '../train/index.ts';
 import type { PreparedText } from './text.ts';
 
+type Rows = Pick<Generator, 'generateRows'>;
+
 /** Ids to start from: what stands before a document's first token, then the prompt. Throws DataError for unknown characters. */
 export function promptIds(text: PreparedText, prompt: string): number[] {
   const { tokenizer, separator, by_document } = text, ids = [...tokenizer.encode(prompt)];
@@ -15,14 +17,14 @@ export function promptIds(text: PreparedText, prompt: string): number[] {
 }
 
 /** Streams pieces after a prompt; ends at the end-of-text token, at `max_new_tokens`, or when `stopped` says so. */
-export async function* generatePieces(generator: Generator, text: PreparedText, prompt: string, sampling: SamplingConfig, stopped: () => boolean): AsyncGenerator<TokenPiece> {
+export async function* generatePieces(generator: Rows, text: PreparedText, prompt: string, sampling: SamplingConfig, stopped: () => boolean): AsyncGenerator<TokenPiece> {
   for await (const { piece } of pieces(generator, text, [prompt], sampling, stopped)) if (piece) yield piece;
 }
 
 interface RowPiece { row: number; /** None for the end-of-text token. */ piece: TokenPiece | null; /** The row's last. */ ends: boolean }
 
 /** Pieces after each of the prompts, all of them at once where the backend can. */
-async function* pieces(generator: Generator, text: PreparedText, prompts: readonly string[], sampling: SamplingConfig, stopped: () => boolean): AsyncGenerator<RowPiece> {
+async function* pieces(generator: Rows, text: PreparedText, prompts: readonly string[], sampling: SamplingConfig, stopped: () => boolean): AsyncGenerator<RowPiece> {
   const rows = prompts.map(() => ({ stream: new TokenStream(text.tokenizer), made: 0 })), stop_id = text.tokenizer.eos_token_id;
   let breathed = performance.now();
   for await (const { row, choice } of generator.generateRows(prompts.map((p) => promptIds(text, p)), { ...sampling, stop_id })) {
@@ -43,7 +45,7 @@ const pieceOf = (text: PreparedText, choice: Choice, shown: string): TokenPiece 
 });
 
 /** One sample a prompt, and the share of them that the training text does not hold word for word (NaN without any). */
-export async function drawSamples(generator: Generator, text: PreparedText, sampling: SamplingConfig, step: number, each: (sample: Sample) => void, stopped: () => boolean): Promise<number> {
+export async function drawSamples(generator: Rows, text: PreparedText, sampling: SamplingConfig, step: number, each: (sample: Sample) => void, stopped: () => boolean): Promise<number> {
   const { prompts } = sampling, written = prompts.map((): { tokens: TokenPiece[]; ended: boolean } => ({ tokens: [], ended: false })), shares: number[] = [];
   let told = 0;
   // A new seed a step: the samples of a run would else only change where the model does.
