@@ -1,6 +1,5 @@
 /** Tiles and splits that the search tries for a product. */
-import { subgroupsFit } from '../src/ops/matmul/subgroup.ts';
-import { type AnyTile, type ColumnSums, bySubgroups, type Plan, planOf, type SubgroupTile, type Tile } from '../src/ops/matmul/tile.ts';
+import { type AnyTile, type ColumnSums, bySubgroups, type Plan, planOf, type SubgroupTile, subgroupsFit, type Tile } from '../src/ops/matmul/tile.ts';
 import type { Product } from './products.ts';
 
 export interface Candidate { name: string; plan: Plan }

@@ -14,3 +14,9 @@ export function deviceClass(): 'large' | 'small' {
 
 /** A GPU made of processor time: there is no use in tuning for it, and compiling kernels takes long. */
 export const isSoftware = (): boolean => /swiftshader|llvmpipe|basic render/iu.test(`${info().architecture ?? ''} ${info().description ?? ''} ${info().device ?? ''}`);
+
+/** Whether the device has subgroup matrices, and subgroups of 32 threads, which our kernels count on. */
+export function subgroupMatricesOffered(): boolean {
+  const { features } = webgpu().device, { subgroupMinSize, subgroupMaxSize } = info();
+  return ['chromium-experimental-subgroup-matrix', 'shader-f16', 'subgroups'].every((f) => features.has(f)) && subgroupMinSize === 32 && subgroupMaxSize === 32;
+}

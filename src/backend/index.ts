@@ -14,7 +14,7 @@ export { type KernelTime, profilePrograms } from './profile.ts';
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
-export { deviceClass, isSoftware } from './device_class.ts';
+export { deviceClass, isSoftware, subgroupMatricesOffered } from './device_class.ts';
 export { type Timed, timePrograms } from './timing.ts';
 export { onWebGpu, setProgramMode } from './state.ts';
 export { type BackendChoice, deviceLimits, loseDevice, startBackend, tryBackends } from './start.ts';

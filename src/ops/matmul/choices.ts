@@ -3,7 +3,7 @@
  * changes the order in which numbers are added, so the choices are set before a run compiles its first program and stay for its life.
  */
 import { deviceClass } from '../../backend/index.ts';
-import { type ColumnSums, type Plan, pickTile, planOf, tileNamed } from './tile.ts';
+import { type ColumnSums, type Plan, pickSubgroupTile, pickTile, planOf, subgroupsFit, tileNamed } from './tile.ts';
 
 /** A product as the tuner knows it: its sizes, which operands are transposed, whether sums of B's columns are made beside it. */
 export interface Wanted { transpose_a: boolean; transpose_b: boolean; M: number; N: number; K: number; columns: boolean }
@@ -15,12 +15,22 @@ export const keyOf = (w: Wanted): string => `${w.transpose_a ? 't' : 'n'}${w.tra
 
 let chosen: Choices = {};
 let components = false;
+let subgroups = false;
 const seen = new Map<string, Wanted>();
 
-/** From now on products are planned so. `component_stores`: the device passed the test of them; without it no tile that stages by components is used. */
-export function setChoices(choices: Choices, component_stores: boolean): void {
+/** What a device was tested for, and a run may use. */
+export interface Abilities {
+  /** Tiles that stage by components. */
+  component_stores: boolean;
+  /** Subgroup matrices, for products with an operand that is stored in halves: both are rounded to f16. */
+  subgroup_matrices: boolean;
+}
+
+/** From now on products are planned so. */
+export function setChoices(choices: Choices, able: Abilities = { component_stores: false, subgroup_matrices: false }): void {
   chosen = choices;
-  components = component_stores;
+  components = able.component_stores;
+  subgroups = able.subgroup_matrices;
   seen.clear();
 }
 
@@ -28,8 +38,9 @@ export function setChoices(choices: Choices, component_stores: boolean): void {
 export const seenProducts = (): Wanted[] => [...seen.values()];
 export const componentStores = (): boolean => components;
 
-/** The plan of a product: the choice for its shape, where there is one that this device can run. */
-export function planProduct(w: Wanted): Plan {
+/** The plan of a product: the choice for its shape, where there is one that this device can run. Products with operands `in_halves` are not tuned. */
+export function planProduct(w: Wanted, in_halves: boolean): Plan {
+  if (in_halves) return subgroups && subgroupsFit(w.M, w.N, w.K) ? pickSubgroupTile(w.M, w.N, w.K) : defaultPlan(w);
   const key = keyOf(w), choice = chosen[key];
   seen.set(key, w);
   return (choice && planOfChoice(w, choice)) ?? defaultPlan(w);

@@ -1,13 +1,18 @@
-/** Whether this device stores a single component of a vec4 in shared memory without touching its neighbours. */
-import { compileProgram, deviceClass, fillInPlace, type Outputs, readback, Store, submit } from '../../backend/index.ts';
+/** What a device must show before kernels that need it are used: stores of single components of a shared vec4, and subgroup matrices. */
+import { compileProgram, deviceClass, fillInPlace, type Outputs, readback, Store, subgroupMatricesOffered, submit } from '../../backend/index.ts';
 import { type Choices, setChoices } from './choices.ts';
 import { fillWithNoise, largestDifference } from './compare.ts';
 import { productKernel } from './kernel.ts';
-import { planOf, TILES } from './tile.ts';
+import { type AnyTile, planOf, SUBGROUP_TILES, type Tile, TILES } from './tile.ts';
 
-/** Sets what products are planned by, after the test of component stores where it decides anything. On WebGPU. */
-export async function prepareProducts(choices: Choices = {}): Promise<void> {
-  setChoices(choices, deviceClass() === 'large' && await testComponentStores());
+/**
+ * Sets what products are planned by, after tests of what the device can do, where they decide anything. On WebGPU. Subgroup matrices
+ * are used where they are asked for, offered and right.
+ */
+export async function prepareProducts(choices: Choices = {}, subgroup_matrices = false): Promise<{ subgroup_matrices: boolean }> {
+  const able = { component_stores: deviceClass() === 'large' && await testComponentStores(), subgroup_matrices: subgroup_matrices && subgroupMatricesOffered() && await testSubgroupMatrices() };
+  setChoices(choices, able);
+  return { subgroup_matrices: able.subgroup_matrices };
 }
 
 /**
@@ -15,27 +20,39 @@ export async function prepareProducts(choices: Choices = {}): Promise<void> {
  * same to the bit, unless threads wrote over what others had stored. False too where a kernel does not compile.
  */
 export async function testComponentStores(size = 512): Promise<boolean> {
-  const [M, N, K] = [size, size, 64], shape = [M, N], store = (name: string, s: number[]): Store => new Store(name, [{ name, shape: s }]);
-  const stores = { a: store('a', [M, K]), b: store('b', [N, K]), blocks: store('blocks', shape), components: store('components', shape), largest: store('largest', [2]) };
-  const get = (s: keyof typeof stores) => stores[s].get(s), whole = { ...TILES.small, unroll: 4 };
-  const make = (staging: 'blocks' | 'components'): void => { productKernel(get('a'), get('b'), { transpose_b: true, to: get(staging), plan: () => planOf({ ...whole, staging }, M, N, K, 1) }); };
+  const tile = (staging: Tile['staging']): Tile => ({ ...TILES.small, staging }), [difference, largest] = await compareTiles(tile('blocks'), tile('components'), size, size, 64, 3);
+  return difference === 0 && largest > 1;
+}
+
+/** A product by subgroup matrices against the plainest kernel: operands rounded to 11 bits, so within some 2^-10 of the largest value. */
+export async function testSubgroupMatrices(): Promise<boolean> {
+  const [difference, largest] = await compareTiles(TILES.small, SUBGROUP_TILES.large, 144, 208, 96, 1);
+  return difference > 0 && difference < 2 ** -9 * largest;
+}
+
+/** Largest difference between products of noise [M, K] x [N, K]^T made by two tiles, `times` over, and the largest value; NaN where one does not compile. */
+async function compareTiles(plain: AnyTile, other: AnyTile, M: number, N: number, K: number, times: number): Promise<[difference: number, largest: number]> {
+  const store = (name: string, shape: number[]): Store => new Store(name, [{ name, shape }]);
+  const stores = { a: store('a', [M, K]), b: store('b', [N, K]), plain: store('plain', [M, N]), other: store('other', [M, N]), largest: store('largest', [2]) };
+  const get = (s: keyof typeof stores) => stores[s].get(s);
+  const make = (tile: AnyTile, to: 'plain' | 'other'): void => { productKernel(get('a'), get('b'), { transpose_b: true, to: get(to), plan: () => planOf(tile, M, N, K, 1) }); };
   try {
-    const program = await compileProgram('component stores', (): Outputs => {
+    const program = await compileProgram('comparison of tiles', (): Outputs => {
       fillWithNoise(get('a'), 1);
       fillWithNoise(get('b'), 2);
-      make('blocks');
+      make(plain, 'plain');
       fillInPlace(get('largest'), 0);
-      for (let i = 0; i < 3; i++) {
-        fillInPlace(get('components'), NaN);
-        make('components');
-        largestDifference(get('largest'), get('components'), get('blocks'));
+      for (let i = 0; i < times; i++) {
+        fillInPlace(get('other'), NaN);
+        make(other, 'other');
+        largestDifference(get('largest'), get('other'), get('plain'));
       }
       return {};
     });
     try {
       submit([program]);
       const [pair] = await readback([get('largest')]);
-      return pair?.[0] === 0 && (pair[1] ?? 0) > 1;
+      return [pair?.[0] ?? NaN, pair?.[1] ?? NaN];
     } finally { program.dispose(); }
-  } catch { return false; } finally { for (const s of Object.values(stores)) s.dispose(); }
+  } catch { return [NaN, NaN]; } finally { for (const s of Object.values(stores)) s.dispose(); }
 }

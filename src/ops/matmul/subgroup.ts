@@ -8,9 +8,6 @@ import { bindingsCode, finishCode, finishReads, loaded, slotsOf } from './epilog
 import type { Variant } from './generate.ts';
 import { type SubgroupTile, threadsOf } from './tile.ts';
 
-/** Whether a product of these sizes can be made so. */
-export const subgroupsFit = (M: number, N: number, K: number): boolean => M % 16 === 0 && N % 16 === 0 && K % 4 === 0;
-
 const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
 const PAD = 8;

@@ -20,13 +20,13 @@ describe('component stores', () => {
 
 describe('the tuner', () => {
   it('finds a plan for a product among its candidates, leaves nothing behind, and what it finds is used afterwards', async () => {
-    setChoices({}, false);
+    setChoices({});
     const before = gpuMemory().allocated, found = await tuneProducts([wanted], {}, forever), choice = found[keyOf(wanted)];
     expect(errors).toEqual([]);
     expect(candidatesOf(wanted, deviceClass(), false).map((p) => p.tile.name)).toContain(choice?.tile);
     expect(gpuMemory().allocated).toBe(before);
-    setChoices(found, false);
-    const plan = planProduct(wanted);
+    setChoices(found);
+    const plan = planProduct(wanted, false);
     expect(seenProducts()).toEqual([wanted]);
     expect({ tile: plan.tile.name, splits: plan.splits, columns: plan.columns }).toEqual(choice);
     // Known already: nothing is timed again.
@@ -51,11 +51,19 @@ describe('choices', () => {
     ['the default on one that did not', 'square by components', false, null],
     ['the default where the tile is not known', 'tile of another version', true, null],
   ] as const)('are %s', (_, tile, passed, expected) => {
-    setChoices(named(tile), passed);
-    const standard = pickTile(deviceClass(), product.M, product.N, product.K), plan = planProduct(product);
+    setChoices(named(tile), { component_stores: passed, subgroup_matrices: false });
+    const standard = pickTile(deviceClass(), product.M, product.N, product.K), plan = planProduct(product, false);
     expect(plan.tile.name).toBe(expected ?? standard.tile.name);
     expect(plan.splits).toBe(expected ? 2 : standard.splits);
-    setChoices({}, false);
+    setChoices({});
+  });
+});
+
+describe('products in halves', () => {
+  it.each([[true, true, 48, 'small subgroups'], [true, false, 48, 'small'], [false, true, 48, 'small'], [true, true, 40, 'small']] as const)('take subgroup matrices where %s, %s and the sizes fit: %i rows', (in_halves, offered, M, expected) => {
+    setChoices({}, { component_stores: false, subgroup_matrices: offered });
+    expect(planProduct({ transpose_a: false, transpose_b: false, M, N: 48, K: 64, columns: false }, in_halves).tile.name).toBe(expected);
+    setChoices({});
   });
 });
 
