@@ -3,7 +3,7 @@
  * changes the order in which numbers are added, so the choices are set before a run compiles its first program and stay for its life.
  */
 import { deviceClass } from '../../backend/index.ts';
-import { type ColumnSums, type Plan, pickSubgroupTile, pickTile, planOf, subgroupsFit, tileNamed } from './tile.ts';
+import { type ColumnSums, type DeviceClass, type Plan, pickSubgroupTile, pickTestedTile, pickTile, planOf, subgroupsFit, tileNamed } from './tile.ts';
 
 /** A product as the tuner knows it: its sizes, which operands are transposed, whether sums of B's columns are made beside it. */
 export interface Wanted { transpose_a: boolean; transpose_b: boolean; M: number; N: number; K: number; columns: boolean }
@@ -47,7 +47,10 @@ export function planProduct(w: Wanted, in_halves: boolean): Plan {
 }
 
 /** What a product takes before anything is known of it. */
-export function defaultPlan({ M, N, K }: Wanted): Plan { return pickTile(deviceClass(), M, N, K); }
+export const defaultPlan = (w: Wanted): Plan => defaultOf(w, deviceClass(), components);
+export function defaultOf({ M, N, K, columns }: Wanted, device: DeviceClass, component_stores: boolean): Plan {
+  return device === 'large' && component_stores ? pickTestedTile(M, N, K, columns) : pickTile(device, M, N, K);
+}
 
 function planOfChoice({ M, N, K }: Wanted, c: Choice): Plan | null {
   const tile = tileNamed(c.tile);

@@ -6,7 +6,7 @@ import { expectClose } from '../../testing/expect_close.ts';
 import { type MatmulAttrs, matmul } from './matmul.ts';
 import { gelu, relu2 } from '../activation/functions.ts';
 import { productKernel } from './kernel.ts';
-import { type ColumnSums, pickTile, planOf, TILES, type Tile } from './tile.ts';
+import { ALL_TILES, COLUMN_SUMS, pickTile, planOf, TESTED_TILES, TILES } from './tile.ts';
 
 /** Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all sides. */
 const forms: readonly (MatmulAttrs & { name: string })[] = [
@@ -17,10 +17,7 @@ const forms: readonly (MatmulAttrs & { name: string })[] = [
 const errors: string[] = [];
 beforeAll(async () => { await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) }); });
 
-/** Each tile as it is, and staged by components with the threads of a warp in a block. */
-const tiles: Tile[] = Object.values<Tile>(TILES).flatMap((t) => [t, { ...t, name: `${t.name} by components`, staging: 'components', lanes: 8 }]);
-
-describe.each(tiles)('tile $name', (tile) => {
+describe.each(ALL_TILES)('tile $name', (tile) => {
   it.each(forms.flatMap((form) => [
     { ...form, size: 'rows of four', M: tile.BM + 4, N: tile.BN + 8, K: 20, splits: 1, epilogue: 'bias' as const },
     { ...form, size: 'odd, split', M: tile.BM + 3, N: 13, K: 37, splits: 2, epilogue: 'bias' as const },
@@ -42,7 +39,7 @@ describe.each(tiles)('tile $name', (tile) => {
 });
 
 const zeros = (size: number, value = 0) => new Float32Array(size).fill(value);
-describe.each(tiles.flatMap((tile) => (['staged', 'shared', 'separate'] as const satisfies ColumnSums[]).map((columnSums) => ({ tile, name: tile.name, columnSums }))))('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
+describe.each([...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap((tile) => COLUMN_SUMS.map((columnSums) => ({ tile, name: tile.name, columnSums }))))('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
   it.each([
     { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 }, { size: 'odd, split', splits: 3, M: tile.BM + 3, N: 13, K: 3 * tile.BK + 2 },
     { size: 'rows of four', splits: 1, M: tile.BM + 4, N: tile.BN + 8, K: 2 * tile.BK }, { size: 'rows of four, split', splits: 2, M: 8, N: tile.BN + 4, K: 4 * tile.BK },

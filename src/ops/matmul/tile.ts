@@ -37,15 +37,27 @@ export const TILES = {
   small: tile('small', 32, 32, 4, 4, { unroll: 4 }),
 } satisfies Record<string, Tile>;
 
+/** The best on an H100 of 45 tiles over the products of T, S and M (`bench` `--search`), for devices that passed the test of component stores. */
+export const TESTED_TILES = {
+  wide: tile('wide by components', 96, 128, 12, 8, { lanes: 8, staging: 'components' }),
+  /** Small enough in registers to add up columns beside the product. */
+  tall: tile('tall by components', 128, 64, 8, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
+  middle: tile('middle by components', 96, 64, 12, 4, { read_ahead: true, lanes: 8, staging: 'components' }),
+  square: tile('square by components', 64, 64, 8, 4, { read_ahead: true, lanes: 8, staging: 'components' }),
+  half: tile('half by components', 32, 64, 4, 4, { lanes: 8, staging: 'components' }),
+  small: tile('small by components', 32, 32, 4, 4, { staging: 'components' }),
+} satisfies Record<string, Tile>;
+
 /** Tiles that the tuner may choose beside those. */
 export const MORE_TILES: readonly Tile[] = [
-  ...Object.values(TILES).map((t) => ({ ...t, name: `${t.name} by components`, staging: 'components' as const })),
-  tile('wide lanes', 96, 128, 12, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
-  tile('flat', 64, 128, 8, 8, { read_ahead: true, lanes: 8 }), tile('flat by components', 64, 128, 8, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
-  tile('square of 8x4', 64, 64, 8, 4, { lanes: 8 }), tile('square of 8x4 by components', 64, 64, 8, 4, { lanes: 8, read_ahead: true, staging: 'components' }),
+  tile('large square by components', 128, 128, 8, 8, { lanes: 8, staging: 'components' }), tile('flat', 64, 128, 8, 8, { read_ahead: true, lanes: 8 }),
   // Fewer registers, less shared memory: for integrated and phone GPUs.
-  tile('half', 32, 64, 4, 4, { unroll: 4 }), tile('small written out', 32, 32, 4, 4), tile('square of 8', 64, 64, 4, 4, { BK: 8, unroll: 8 }), tile('small of 8', 32, 32, 4, 4, { BK: 8, unroll: 4 }),
+  tile('square of 8x4', 64, 64, 8, 4, { lanes: 8 }), tile('half', 32, 64, 4, 4, { unroll: 4 }), tile('small written out', 32, 32, 4, 4),
+  tile('square of 8', 64, 64, 4, 4, { BK: 8, unroll: 8 }), tile('small of 8', 32, 32, 4, 4, { BK: 8, unroll: 4 }),
 ];
+
+/** Every tile that can be chosen. */
+export const ALL_TILES: readonly Tile[] = [...Object.values(TILES), ...Object.values(TESTED_TILES), ...MORE_TILES];
 
 /** A workgroup makes BM x BN by subgroup matrices (`subgroup.ts`), each subgroup of 32 threads WM x WN of it, BK values of K at a time. */
 export interface SubgroupTile { name: string; BM: number; BN: number; BK: number; WM: number; WN: number }
@@ -60,7 +72,7 @@ export const SUBGROUP_TILES = {
   small: { name: 'small subgroups', BM: 64, BN: 64, BK: 32, WM: 32, WN: 32 },
 } satisfies Record<string, SubgroupTile>;
 
-const NAMED: ReadonlyMap<string, Tile> = new Map([...Object.values(TILES), ...MORE_TILES].map((t) => [t.name, t]));
+const NAMED: ReadonlyMap<string, Tile> = new Map(ALL_TILES.map((t) => [t.name, t]));
 export const tileNamed = (name: string): Tile | undefined => NAMED.get(name);
 
 /** Threads of a workgroup of this tile. */
@@ -110,6 +122,30 @@ export function pickSubgroupTile(M: number, N: number, K: number): Plan {
   const parts = (t: SubgroupTile): number => Math.max(1, Math.min(Math.round(300 / groups(t)), Math.floor(K / 512), Math.floor(PARTIALS / (M * N))));
   const tile = groups(large) * parts(large) >= 96 ? large : small;
   return planOf(tile, M, N, K, parts(tile));
+}
+
+/** Workgroups that run at once on a large card: two or three on each of 132 multiprocessors, by the registers of a thread; of short products one. */
+const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
+/** What adding up one more part costs, as a share of the product. */
+const PART_COST = 0.004;
+
+/**
+ * The same for a large card that passed the test of component stores. Workgroups run in waves, so the time of p parts goes with
+ * ceil(groups p / at once) / p: on the H100 dW of 384 x 1536 x 8192 took 313 us with 8 parts of `wide` (1.5 waves) and 237 with 11 (two).
+ */
+export function pickTestedTile(M: number, N: number, K: number, columns: boolean): Plan {
+  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, tall, middle, square, half, small } = TESTED_TILES;
+  const choose = (): Tile => {
+    if (M <= 32 || N <= 32) return small;
+    if (groups(wide) >= 132) return columns && K >= 2048 ? tall : wide;
+    if (K >= 2048 && M * N >= 2 ** 17) return columns ? tall : wide;
+    if (K >= 512) return groups(square) >= 8 ? square : half;
+    return groups(middle) >= 128 ? middle : groups(square) >= 128 ? square : small;
+  };
+  const t = choose(), at_once = AT_ONCE.get(t) ?? 264, most = Math.max(1, Math.min(Math.floor(K / (t.BM * t.BN > 4096 ? 256 : 128)), Math.floor(PARTIALS / (M * N)), 64));
+  const cost = (parts: number): number => (Math.ceil((groups(t) * parts) / at_once) / parts) * (1 + PART_COST * parts);
+  const parts = Array.from({ length: most }, (_, i) => i + 1).reduce((best, p) => (cost(p) < cost(best) ? p : best), 1);
+  return planOf(t, M, N, K, parts, t === wide ? 'separate' : 'staged');
 }
 
 /** The plan of a tile with K in about `parts` parts. */

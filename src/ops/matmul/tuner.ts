@@ -4,10 +4,10 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, deviceClass, fillInPlace, type Outputs, type Program, readback, Store, submit, timePrograms } from '../../backend/index.ts';
-import { type Choice, type Choices, componentStores, keyOf, type Wanted } from './choices.ts';
+import { type Choice, type Choices, componentStores, defaultOf, keyOf, type Wanted } from './choices.ts';
 import { fillWithNoise, largestDifference } from './compare.ts';
 import { productKernel } from './kernel.ts';
-import { COLUMN_SUMS, type DeviceClass, MORE_TILES, type Plan, pickTile, planOf, type Tile, TILES } from './tile.ts';
+import { ALL_TILES, COLUMN_SUMS, type DeviceClass, type Plan, pickTile, planOf, TESTED_TILES, TILES } from './tile.ts';
 
 /** float32 sums of up to some ten thousand products, in other orders; relative to the largest value. */
 const TOLERANCE = 1e-4;
@@ -21,7 +21,7 @@ const ROOM: Record<DeviceClass, number> = { large: 2 ** 30, small: 2 ** 27 };
 
 /** Names of tiles that are tried by class of device. Those by components are left out where a device has not passed the test of them. */
 const TRIED: Record<DeviceClass, readonly string[]> = {
-  large: ['wide', 'wide by components', 'wide lanes', 'flat by components', 'square', 'square of 8x4 by components', 'square by components', 'half'],
+  large: [...Object.values(TESTED_TILES).map((t) => t.name), 'large square by components', 'wide', 'flat', 'square'],
   small: ['square', 'square of 8x4', 'half', 'small', 'small written out', 'square of 8', 'small of 8'],
 };
 
@@ -34,9 +34,9 @@ export interface TuneOptions {
 
 /** The plans that are tried for a product, the default first. */
 export function candidatesOf(w: Wanted, device: DeviceClass, component_stores: boolean): Plan[] {
-  const { M, N, K } = w, all: readonly Tile[] = [...Object.values(TILES), ...MORE_TILES], first = pickTile(device, M, N, K);
+  const { M, N, K } = w, first = defaultOf(w, device, component_stores);
   // A tile of which three quarters lie outside is no candidate.
-  const tiles = TRIED[device].flatMap((name) => all.filter((t) => t.name === name)).filter((t) => (component_stores || t.staging === 'blocks') && t.BM < 4 * M && t.BN < 4 * N);
+  const tiles = TRIED[device].flatMap((name) => ALL_TILES.filter((t) => t.name === name)).filter((t) => (component_stores || t.staging === 'blocks') && t.BM < 4 * M && t.BN < 4 * N);
   const byTile = tiles.map((t) => pickTile(device, M, N, K, t));
   const splits = [first.splits * 2, Math.floor(first.splits / 2)].filter((s) => s >= 1 && s !== first.splits && K / s >= 64 && s * M * N <= 2 ** 24).map((s) => planOf(first.tile, M, N, K, s));
   return distinct([first, ...byTile, ...splits]);
