@@ -63,7 +63,10 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
   const create = (): Promise<Trainer> => Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
-  if (onWebGpu()) await prepareProducts(o.tune > 0 ? await tuned(create, o.tune, log) : {});
+  if (onWebGpu()) {
+    const { subgroup_matrices } = await prepareProducts(o.tune > 0 ? await tuned(create, o.tune, log) : {}, o.precision === 'fp16');
+    log(`${o.config}, precision ${o.precision}: subgroup matrices ${subgroup_matrices ? 'in use' : 'not in use'}`);
+  }
   const trainer = await create();
   try {
     const compiled = performance.now(), precision = trainer.precision.mixed_precision;

@@ -35,7 +35,7 @@ export class ActiveRun {
   static async create(p: RunParts, from: From | null, paused: boolean): Promise<ActiveRun> {
     const { emit } = p;
     emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
-    await setTunedProducts(p.adapter, p.id);
+    await setTunedProducts(p.adapter, p.id, p.config);
     const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (done) => {
       if (done > 0) p.mark('traced');
       emit({ type: 'phase', phase: 'compiling', detail: 'Compiling the programs for your device.', progress: done });

@@ -13,7 +13,7 @@ const BREATH_MS = 8;
 /** The first step compiles and warms up: it counts for the losses, not for the clock. */
 export async function compareRow(config: RunConfig, text: PreparedText, device: DeviceInfo, wanted: CompareMode, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
   const mode = onWebGpu() ? wanted : 'plain';
-  await setTunedProducts(device.adapter, null);
+  await setTunedProducts(device.adapter, null, config);
   if (onWebGpu() && mode !== 'replayed') await loadAllKernels();
   setProgramMode(mode === 'replayed' ? 'replay' : 'op_by_op');
   const trainer = await Trainer.create(config, text.tokens, text.tokenizer.vocab_size, null, () => undefined);

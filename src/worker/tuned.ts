@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { isSoftware, onWebGpu } from '../backend/index.ts';
+import type { RunConfig } from '../config/index.ts';
 import { type Choices, COLUMN_SUMS, prepareProducts, seenProducts } from '../ops/index.ts';
 
 /** Changed whenever the same choice would mean another kernel. */
@@ -53,11 +54,11 @@ async function write(file: TunedFile): Promise<void> {
 const deviceKey = (adapter: string): string => `${adapter}, ${navigator.userAgent}`;
 
 /** Sets what products of a run (or of none: a comparison) are planned by, before its first program is compiled. */
-export async function setTunedProducts(adapter: string, run: string | null): Promise<void> {
+export async function setTunedProducts(adapter: string, run: string | null, { training, runtime }: RunConfig): Promise<void> {
   if (!onWebGpu()) return;
   const before = await read(), key = deviceKey(adapter), { choices, file } = run === null ? { choices: before.devices[key] ?? {}, file: before } : choicesOfRun(before, run, key);
   if (file !== before) await write(file);
-  await prepareProducts(choices);
+  await prepareProducts(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
 }
 
 /** Milliseconds of one tuning, at most; the next one goes on. */
