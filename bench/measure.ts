@@ -5,8 +5,8 @@ import { type Choices, prepareProducts, seenProducts, withReferences } from '../
 import { tuneProducts } from '../src/ops/matmul/tuner.ts';
 import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
+import { measurePeak, type Peak } from '../src/worker/peak.ts';
 import { type BenchOptions, CONFIGS, type Mode, type Precision, randomTokens, runConfig } from './configs.ts';
-import { measurePeak, type Peak } from './peak.ts';
 import { queueSubmits } from './submits.ts';
 
 export interface BenchRow {

@@ -10,7 +10,7 @@ export {
 export { HALVES, storageFor, storageOf, type StorageType, withActivations } from './halves.ts';
 export { BindingTooLarge, compileProgram, type Outputs, type Program, type SubmitItem } from './program.ts';
 export { submit, submitStatistics } from './submit.ts';
-export { type KernelTime, profilePrograms } from './profile.ts';
+export { keepingState, type KernelTime, profilePrograms, timeOnWall } from './profile.ts';
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';

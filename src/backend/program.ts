@@ -34,7 +34,7 @@ function direct<O extends Outputs>(name: string, fn: () => O): Program<O> {
   let outputs: O | null = null;
   const clear = (): void => { if (outputs) dispose(Object.values(outputs)); outputs = null; };
   return {
-    name, dispatches: null, kernels: [], ownBytes: 0, scratchBytes: 0, encode: null,
+    name, dispatches: null, kernels: [], inPlace: [], ownBytes: 0, scratchBytes: 0, encode: null,
     get outputs() { if (!outputs) throw new Error(`The program ${name} has not run yet.`); return outputs; },
     run() {
       clear();
@@ -92,6 +92,7 @@ interface Placed {
   steps: { pipeline: GPUComputePipeline; group: GPUBindGroup; workgroups: readonly [number, number, number] }[];
   outputs: BufferRange[];
   own: GPUBuffer[];
+  scratch: GPUBuffer[];
   scratchBytes: number;
 }
 
@@ -136,7 +137,7 @@ function place(trace: Trace, { keptRefs, pipelines }: Compiled): Placed {
     if (uniform) entries.push({ binding: entries.length, resource: uniform });
     return { pipeline, group: device.createBindGroup({ label: c.name, layout: pipeline.getBindGroupLayout(0), entries }), workgroups: c.workgroups };
   });
-  return { steps, outputs: keptRefs.map(rangeOf), own, scratchBytes: plan.slots.reduce((a, b) => a + b, 0) };
+  return { steps, outputs: keptRefs.map(rangeOf), own, scratch, scratchBytes: plan.slots.reduce((a, b) => a + b, 0) };
 }
 
 /** All uniforms of a program in one buffer; equal contents are stored once. */
@@ -172,9 +173,10 @@ function replayed<O extends Outputs>(name: string, outputs: O, trace: Trace, pla
   };
   const program: Program<O> = {
     name, outputs, dispatches: placed.steps.length, kernels: trace.commands.map((c) => c.name),
+    inPlace: [...new Set(trace.commands.flatMap((c) => c.bindings.slice(0, c.written).flatMap((r) => (r.kind === 'range' ? [r.range.buffer] : []))))],
     ownBytes: placed.own.reduce((n, b) => n + b.size, 0), scratchBytes: placed.scratchBytes, encode,
     run: () => submit([program]),
-    dispose: () => { dispose(Object.values(outputs)); for (const b of placed.own) b.destroy(); arenaOf(device).release(); },
+    dispose: () => { dispose(Object.values(outputs)); for (const b of placed.own) b.destroy(); arenaOf(device).release(placed.scratch); },
   };
   return program;
 }

@@ -12,6 +12,8 @@ export interface Program<O extends Outputs = Outputs> {
   readonly dispatches: number | null;
   /** Names of the dispatches in order: what a profile groups by. */
   readonly kernels: readonly string[];
+  /** Buffers outside of the program that it writes: parameters, gradients, optimizer state, caches. */
+  readonly inPlace: readonly GPUBuffer[];
   /** Bytes that this program alone holds: kept outputs, constants and uniforms (scratch is shared). */
   readonly ownBytes: number;
   /** Bytes of scratch that it needs, planned. */

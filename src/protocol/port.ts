@@ -10,12 +10,12 @@ import type { Command, Event, MetricColumns } from './types.ts';
 const COMMANDS: Record<Command['type'], true> = {
   open: true, ping: true, prepare: true, start: true, resume: true, import: true, train: true, pause: true, step: true, stop: true,
   save: true, set_learning_rate: true, set_sampling: true, generate: true, stop_generation: true, tokenize: true, export: true,
-  list_runs: true, rename_run: true, duplicate_run: true, delete_run: true, load_history: true, cancel: true, compare: true,
+  list_runs: true, rename_run: true, duplicate_run: true, delete_run: true, load_history: true, cancel: true, compare: true, profile: true,
   lose_device: true,
 };
 const EVENTS: Record<Event['type'], true> = {
   device: true, pong: true, calibration: true, mark: true, phase: true, data: true, started: true, metrics: true, sample: true, token: true,
-  generation_done: true, tokens: true, saved: true, exported: true, runs: true, history: true, comparison: true, notice: true,
+  generation_done: true, tokens: true, saved: true, exported: true, runs: true, history: true, comparison: true, profile: true, notice: true,
   error: true, finished: true,
 };
 
@@ -48,7 +48,7 @@ export function eventTransfers(event: Event): Transferable[] {
     case 'started': return [...new Set(columnBuffers(event.history))];
     case 'exported': return transferable(event.bytes);
     case 'device': case 'pong': case 'calibration': case 'mark': case 'phase': case 'data': case 'sample': case 'token': case 'generation_done':
-    case 'tokens': case 'saved': case 'runs': case 'comparison': case 'notice': case 'error': case 'finished': return [];
+    case 'tokens': case 'saved': case 'runs': case 'comparison': case 'profile': case 'notice': case 'error': case 'finished': return [];
     default: return event satisfies never;
   }
 }

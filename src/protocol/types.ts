@@ -36,6 +36,8 @@ export type Command =
   | { type: 'cancel' }
   /** Same seed and configuration on this worker's backend for a number of steps: answers `comparison`. */
   | { type: 'compare'; config: RunConfig; mode: CompareMode; steps: number; text?: OwnText; tokenizer_json?: string }
+  /** Measures one training step of the run at hand, which then goes on as if nothing had been: answers `profile`. */
+  | { type: 'profile' }
   /** For tests of bad luck only: loses the GPU device as a driver would. */
   | { type: 'lose_device' };
 
@@ -122,6 +124,22 @@ export interface ComparisonRow {
  */
 export type StartMark = 'device' | 'prepared' | 'stored' | 'traced' | 'compiled';
 
+/** What a training step spends its time on; the optimizer is all of the update, whatever it consists of. */
+export type KernelKind = 'products' | 'attention' | 'norms' | 'cross_entropy' | 'optimizer' | 'other';
+
+export interface StepProfile {
+  /** The step after which it was measured. */
+  step: number;
+  /** One step by the clock on the wall, milliseconds. */
+  step_ms: number;
+  /** GPU time by kind, milliseconds, the longest first; null where the device has no timestamps. `flops` counts what products do. */
+  kinds: { kind: KernelKind; ms: number; dispatches: number; flops: number | null }[] | null;
+  /** The kernels that take longest. */
+  kernels: { kernel: string; ms: number; dispatches: number }[];
+  /** The fastest product of two square matrices measured here, and their size. */
+  peak: { flops_per_second: number; size: number } | null;
+}
+
 export type Event =
   | { type: 'device'; device: DeviceInfo }
   | { type: 'pong'; id: number }
@@ -143,6 +161,8 @@ export type Event =
   | { type: 'runs'; runs: RunRecord[]; storage: StorageUse }
   | { type: 'history'; run: string; columns: MetricColumns }
   | { type: 'comparison'; row: ComparisonRow }
+  /** Null where there is nothing to measure yet; `why` is then one sentence. */
+  | { type: 'profile'; profile: StepProfile | null; why: string }
   | { type: 'notice'; message: string }
   | { type: 'error'; error: PlainError }
   | { type: 'finished'; step: number; reason: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' };

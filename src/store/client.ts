@@ -12,6 +12,7 @@ import { type Contender, createCompare, runComparison } from './compare.ts';
 import { createForm, dataKey, takeConfig } from './form.ts';
 import { createLibrary, reduceLibrary } from './library.ts';
 import { HeapWatch } from './heap.ts';
+import { createProfile, initialProfile, reduceProfile } from './profile.ts';
 import { WorkerWatch } from './watch.ts';
 import { initialRun, isActive, reduceRun, withNotice, type RunState } from './run.ts';
 import { addSample } from './samples.ts';
@@ -28,6 +29,7 @@ export interface Stores {
   view: ReturnType<typeof createView>;
   library: ReturnType<typeof createLibrary>;
   compare: ReturnType<typeof createCompare>;
+  profile: ReturnType<typeof createProfile>;
   /** Metrics of the present run: mutable, outside of React; `version` says that it changed. */
   table: MetricTable;
 }
@@ -36,7 +38,7 @@ const createSampleStore = () => createStore<{ samples: Sample[] }>(() => ({ samp
 
 export const createStores = (): Stores => ({
   run: createRunStore(), samples: createSampleStore(), form: createForm(), view: createView(), library: createLibrary(),
-  compare: createCompare(), table: new MetricTable(),
+  compare: createCompare(), profile: createProfile(), table: new MetricTable(),
 });
 
 /** Time between two tellings of the newest step and loss; the first is told at once. */
@@ -200,6 +202,12 @@ export class Client {
   }
   stopComparing(): void { this.#comparing?.abort(); }
 
+  /** Measures a step of the run at hand; the answer is `profile`. */
+  profile(): void {
+    this.stores.profile.setState({ running: true, why: '' });
+    this.#send({ type: 'profile' });
+  }
+
   /** Ends the worker for good. */
   stop(): void { this.#comparing?.abort(); this.#closePort(); }
 
@@ -246,6 +254,7 @@ export class Client {
     const { device, calibration, notices, data, connection } = this.stores.run.getState();
     this.stores.table.clear();
     this.stores.samples.setState({ samples: [] });
+    this.stores.profile.setState(initialProfile);
     this.stores.view.setState({ zoom: null });
     this.stores.run.setState({
       ...initialRun, device, calibration, notices, data, connection, name, config, phase: 'preparing', detail: 'Reading the text', opening: true, pressed: epoch(),
@@ -272,6 +281,7 @@ export class Client {
     this.#port?.close();
     this.#port = null;
     this.#used = false;
+    this.stores.profile.setState({ running: false });
     this.#rejectAll('The training worker was ended before it could answer. Try again.');
   }
 
@@ -301,6 +311,7 @@ export class Client {
     if (event.type === 'error') this.#rejectAll(`${event.error.message} ${event.error.hint}`);
     run.setState(reduceRun(run.getState(), event));
     library.setState(reduceLibrary(library.getState(), event));
+    this.stores.profile.setState(reduceProfile(event));
     for (const listener of this.#listeners) listener(event);
   }
 

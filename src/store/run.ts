@@ -94,7 +94,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'notice': return withNotice(state, event.message);
     case 'error': return { error: event.error, opening: false };
     case 'finished': return { phase: 'done', detail: '', progress: null, step: event.step, finished: event.reason };
-    case 'pong': case 'sample': case 'tokens': case 'exported': case 'runs': case 'history': case 'comparison': return {};
+    case 'pong': case 'sample': case 'tokens': case 'exported': case 'runs': case 'history': case 'comparison': case 'profile': return {};
     default: return event satisfies never;
   }
 }

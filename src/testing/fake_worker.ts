@@ -3,7 +3,7 @@
  * photographed by itself. `scenario` chooses what goes wrong. It is reached from `fake.html` and from tests alone.
  */
 import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
-import type { Command, CompareMode, ComparisonRow, DataSummary, DeviceInfo, Event, MetricColumns, PagePort, RunPhase, RunRecord } from '../protocol/index.ts';
+import type { Command, CompareMode, ComparisonRow, DataSummary, DeviceInfo, Event, MetricColumns, PagePort, RunPhase, RunRecord, StepProfile } from '../protocol/index.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
 import { fakePieces, idOf, seeded } from './fake_text.ts';
 
@@ -20,6 +20,15 @@ const DATA: DataSummary = {
   name: 'Names', source: 'unique-names-generator 4.7.1, MIT', documents: 4_940, duplicates_removed: 6, bytes: 33_180, characters: 33_180,
   train_documents: 4_441, val_documents: 493, train_tokens: 31_208, val_tokens: 3_471, vocab_size: 54, tokenizer_kind: 'char',
   sample: 'Aaren\nAarika\nAbagael\nAbagail\nAbbe\nAbbey\nAbbi\nAbbie', columns: [], uniform_loss: Math.log(54), bigram_loss: 2.49,
+};
+
+const PROFILE: StepProfile = {
+  step: 120, step_ms: 2.57, peak: { flops_per_second: 38.2e12, size: 2048 },
+  kinds: [
+    { kind: 'products', ms: 1.24, dispatches: 97, flops: 31.2e9 }, { kind: 'attention', ms: 0.51, dispatches: 18, flops: null }, { kind: 'cross_entropy', ms: 0.33, dispatches: 3, flops: null },
+    { kind: 'norms', ms: 0.27, dispatches: 39, flops: null }, { kind: 'other', ms: 0.11, dispatches: 4, flops: null }, { kind: 'optimizer', ms: 0.08, dispatches: 3, flops: null },
+  ],
+  kernels: [{ kernel: 'matmul nt 2048x10000x128 wide', ms: 0.29, dispatches: 1 }, { kernel: 'attention_grad_kv', ms: 0.22, dispatches: 6 }],
 };
 
 export interface FakeOptions { scenario: Scenario; speed: number; seed?: number }
@@ -156,6 +165,7 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
       case 'duplicate_run': runs = runs.flatMap((one) => (one.run === command.run ? [one, { ...one, run: `${one.run}-copy`, name: command.name, updated: Date.now() }] : [one])); list(); return;
       case 'delete_run': runs = runs.filter((one) => one.run !== command.run); list(); return;
       case 'load_history': emit({ type: 'history', run: command.run, columns: columns(0, 500) }); return;
+      case 'profile': later(600 / speed, () => emit({ type: 'profile', profile: PROFILE, why: '' })); return;
       case 'compare': later(1500 / speed, () => emit({ type: 'comparison', row: comparison(command.config, command.mode, command.steps) })); return;
       case 'set_learning_rate': config = { ...config, training: { ...config.training, learning_rate: command.learning_rate } }; return;
       case 'set_sampling': config = { ...config, sampling: command.sampling }; return;

@@ -20,6 +20,16 @@ it('counts training, and neither pauses nor sleep', () => {
   expect(clock.perStep(1)).toBe(200);
 });
 
+it('leaves out what is done between two steps', () => {
+  const { total, naps, clock, pass } = at();
+  pass(200); clock.stepped();
+  pass(90_000); clock.leaveOut(90_000);
+  pass(200); clock.stepped();
+  expect(naps).toEqual([]);
+  expect(clock.perStep(2)).toBe(200);
+  expect(total.seconds).toBeCloseTo(0.4);
+});
+
 it('does not take a slow device for a sleeping one', () => {
   const { total, naps, clock, pass } = at();
   for (let i = 0; i < 3; i++) { pass(70_000); clock.stepped(); }

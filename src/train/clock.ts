@@ -33,6 +33,9 @@ export class Clock {
     return true;
   }
 
+  /** What has just been done for so long between two steps is no training. */
+  leaveOut(ms: number): void { this.since += ms; }
+
   stepped(): void { this.tick(); }
   flushDue(ms: number): boolean { return this.now() - this.lastCollect >= ms; }
   breathDue(): boolean {

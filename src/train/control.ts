@@ -7,6 +7,7 @@ export class Control {
   private wish: Wish;
   private wake: (() => void) | null = null;
   private jobs: (() => Promise<void>)[] = [];
+  private jobMs = 0;
 
   constructor(start: Wish = 'run') { this.wish = start; }
 
@@ -24,10 +25,21 @@ export class Control {
     this.wake?.();
   }
 
+  /** Milliseconds that jobs have taken since the last call: no training. */
+  takeJobMs(): number {
+    const ms = this.jobMs;
+    this.jobMs = 0;
+    return ms;
+  }
+
   /** Waits until the next step may run; does the jobs that wait. False means: stop. `paused` is called at each pause. */
   async gate(paused: () => Promise<void>): Promise<boolean> {
     for (let told = false; ;) {
-      for (let job = this.jobs.shift(); job; job = this.jobs.shift()) await job();
+      for (let job = this.jobs.shift(); job; job = this.jobs.shift()) {
+        const begin = Date.now();
+        await job();
+        this.jobMs += Date.now() - begin;
+      }
       switch (this.wish) {
         case 'stop': case 'end': return false;
         case 'run': return true;

@@ -65,6 +65,7 @@ export async function trainLoop(s: LoopState): Promise<FinishReason> {
       clock.pause();
     });
     if (!go) { await collect(s, clock); if (trainer.step > saved) await saveNow(s, clock); return 'stopped'; }
+    clock.leaveOut(control.takeJobMs());
     if (clock.resume()) hooks.phase('training');
     trainer.takeStep();
     clock.stepped();

@@ -11,6 +11,7 @@ import { useShortcuts } from './useShortcuts.ts';
 
 const Library = lazy(() => import('./library/Library.tsx'));
 const Compare = lazy(() => import('./library/Compare.tsx'));
+const Profile = lazy(() => import('./library/Profile.tsx'));
 const Shortcuts = lazy(() => import('./library/Shortcuts.tsx'));
 
 export function App() {
@@ -27,6 +28,7 @@ export function App() {
       <Suspense fallback={null}>
         {dialog === 'library' ? <Library /> : null}
         {dialog === 'compare' ? <Compare /> : null}
+        {dialog === 'profile' ? <Profile /> : null}
         {dialog === 'shortcuts' ? <Shortcuts /> : null}
       </Suspense>
     </div>

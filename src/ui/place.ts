@@ -2,7 +2,7 @@
 import { create } from 'zustand';
 
 export type Tab = 'recipe' | 'charts' | 'samples';
-export type Dialog = 'library' | 'compare' | 'shortcuts' | null;
+export type Dialog = 'library' | 'compare' | 'profile' | 'shortcuts' | null;
 
 interface Place {
   /** Preset cards, or the room of recipe, charts and samples. */

@@ -95,6 +95,16 @@ export class ActiveRun {
       }
     });
   }
+  /** Measures a step between two steps. */
+  profile(): void {
+    const { emit, config } = this.p, failed = (why: string): void => emit({ type: 'profile', profile: null, why });
+    this.control.between(async () => {
+      try {
+        const { profileStep } = await import('./profile.ts');
+        emit({ type: 'profile', profile: await profileStep(this.trainer, config.training.gradient_accumulation_steps), why: '' });
+      } catch (error) { failed(error instanceof Error ? error.message : String(error)); }
+    });
+  }
   stopGeneration(id: number): void { this.stoppedGenerations.add(id); }
 
   /** The whole state, as a checkpoint keeps it. */

@@ -27,7 +27,7 @@ async function allOf<A, B, C>(promises: readonly [Promise<A>, Promise<B>, Promis
 }
 
 /** What waits for its turn. */
-type Queued = Exclude<Command, { type: 'train' | 'pause' | 'step' | 'stop' | 'cancel' | 'save' | 'set_learning_rate' | 'set_sampling' | 'stop_generation' | 'lose_device' | 'ping' | 'generate' }>;
+type Queued = Exclude<Command, { type: 'train' | 'pause' | 'step' | 'stop' | 'cancel' | 'save' | 'set_learning_rate' | 'set_sampling' | 'stop_generation' | 'lose_device' | 'ping' | 'generate' | 'profile' }>;
 type Of<T extends Command['type']> = Extract<Command, { type: T }>;
 
 export class Session {
@@ -66,6 +66,10 @@ export class Session {
       case 'lose_device': loseDevice(); return;
       case 'ping': return;
       case 'generate': this.generate(command); return;
+      case 'profile':
+        if (this.run) this.run.profile();
+        else this.emit({ type: 'profile', profile: null, why: 'There is no run to measure yet: train one, or resume a saved one.' });
+        return;
       case 'start': case 'resume': case 'import': case 'compare': this.runsWaiting++; this.enqueue(command, () => { this.runsWaiting--; }); return;
       default: this.enqueue(command);
     }

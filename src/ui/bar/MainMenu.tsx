@@ -1,5 +1,5 @@
 /** Library, comparison, taking away and bringing back. */
-import { IconBooks, IconDots, IconDownload, IconKeyboard, IconLink, IconScale, IconTable, IconUpload } from '@tabler/icons-react';
+import { IconBooks, IconDots, IconDownload, IconKeyboard, IconLink, IconScale, IconStopwatch, IconTable, IconUpload } from '@tabler/icons-react';
 import { useRef } from 'react';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
@@ -15,6 +15,7 @@ export function MainMenu() {
       <Popup label="Menu" kind="menu" width={262} className="square" face={<IconDots size={18} />}>
         <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>Runs</PopupItem>
         <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>Compare backends</PopupItem>
+        <PopupItem icon={<IconStopwatch size={16} />} onClick={() => goTo({ dialog: 'profile' })}>Profile a step</PopupItem>
         <PopupLine />
         <PopupItem icon={<IconDownload size={16} />} disabled={!hasRun} onClick={() => { void exportCheckpoint(client); }}>Export model (zip)</PopupItem>
         <PopupItem icon={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'csv')}>Metrics as CSV</PopupItem>
