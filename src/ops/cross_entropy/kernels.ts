@@ -6,17 +6,15 @@ import { ELEMENTWISE, threadsForRow, unitCode, type Width, widthOf } from '../wg
 import code from './cross_entropy.wgsl?raw';
 import gradCode from './cross_entropy_grad.wgsl?raw';
 
-/** Over the values of a unit: the largest, where that stands first, and the sum; and the logit of a column of the row that starts there. */
+/** Over the values of a unit: the largest, and where that stands first; and the logit of a column of the row that starts there. */
 const OVER_UNIT: Record<Width, string> = {
   1: `
 fn largest_of(v: Unit) -> f32 { return v; }
 fn first_equal(v: Unit, x: f32) -> u32 { return 0u; }
-fn sum_of(v: Unit) -> f32 { return v; }
 fn logit_at(start: u32, column: u32) -> f32 { return logits[start + column]; }`,
   4: `
 fn largest_of(v: Unit) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 fn first_equal(v: Unit, x: f32) -> u32 { return select(select(select(3u, 2u, v.z == x), 1u, v.y == x), 0u, v.x == x); }
-fn sum_of(v: Unit) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn logit_at(start: u32, column: u32) -> f32 { return get_logits(logits[start + column / 4u])[column % 4u]; }`,
 };
 

@@ -55,6 +55,7 @@ export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = define
   oracle: inputOracle,
   reference: inputReference,
   kernel: qkNormGradInputKernel,
+  halves: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   cases: [
     { name: 'grouped heads', inputs: (r) => ({ qkv: r.normal([5, 32]), q_weight: r.normal([4]), k_weight: r.normal([4]), dy: r.normal([5, 32]) }), attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6 } },
@@ -89,6 +90,7 @@ export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight'
   reference: weightReference,
   kernel: (inputs, a, into) => qkNormGradWeightKernel(inputs, a, partOf(a), into.dweight),
   accumulates: ['dweight'],
+  halves: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   cases: [
     { name: 'q, grouped heads', inputs: (r) => ({ qkv: r.normal([5, 32]), dy: r.normal([5, 32]) }), attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6, part: 'q' } },

@@ -1,13 +1,14 @@
 /**
- * WGSL of qk_norm. A workgroup takes eight heads, eight threads each; the values of a thread are eight columns apart. v
+ * WGSL of qk_norm. A workgroup takes eight heads, eight threads each; the values of a thread (or fours of values, `unitCode`) are eight columns apart. v
  * heads are copied. The weights' gradient leaves one partial sum a workgroup, and these are added in order.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output } from '../../backend/index.ts';
+import { activation, dispatch, grid, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import type { Heads } from '../heads/layout.ts';
 import { dims2 } from '../host.ts';
 import { sumPartials } from '../matmul/kernel.ts';
+import { unitCode, widthOf } from '../wgsl/index.ts';
 
 type Attrs = Heads & { eps: number };
 
@@ -26,112 +27,122 @@ const ITEM = `
   let heads = p.n_head + 2u * p.n_kv_head;
   let inside = item < p.rows * heads;
   // The packed heads lie one after another, so head number \`item\` of the matrix starts here.
-  let start = item * p.head_dim;
+  let start = item * p.units;
   let head = item % heads;
   let copied = head >= p.n_head + p.n_kv_head;`;
-const PARAMS = 'struct Params { rows: u32, n_head: u32, n_kv_head: u32, head_dim: u32, eps: f32 }';
+const PARAMS = 'struct Params { rows: u32, n_head: u32, n_kv_head: u32, units: u32, eps: f32 }';
 const MAIN = `@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {`;
 
 const FORWARD = `
 ${PARAMS}
-@group(0) @binding(0) var<storage, read_write> y: array<f32>;
-@group(0) @binding(1) var<storage, read> qkv: array<f32>;
-@group(0) @binding(2) var<storage, read> q_weight: array<f32>;
-@group(0) @binding(3) var<storage, read> k_weight: array<f32>;
+@group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
+@group(0) @binding(1) var<storage, read> qkv: array<qkv_stored>;
+@group(0) @binding(2) var<storage, read> q_weight: array<Unit>;
+@group(0) @binding(3) var<storage, read> k_weight: array<Unit>;
 @group(0) @binding(4) var<uniform> p: Params;
 ${SHARED}
 ${MAIN}
   ${ITEM}
   var squares = 0.0;
-  if (inside) { for (var d = lane; d < p.head_dim; d += 8u) { squares += qkv[start + d] * qkv[start + d]; } }
-  let scale = inverseSqrt(head_sum(slot, lane, squares) / f32(p.head_dim) + p.eps);
+  if (inside) { for (var d = lane; d < p.units; d += 8u) { let x = get_qkv(qkv[start + d]); squares += sum_of(x * x); } }
+  let scale = inverseSqrt(head_sum(slot, lane, squares) / f32(p.units * WIDTH) + p.eps);
   if (!inside) { return; }
-  for (var d = lane; d < p.head_dim; d += 8u) {
-    let x = qkv[start + d];
-    if (copied) { y[start + d] = x; } else { y[start + d] = x * scale * select(k_weight[d], q_weight[d], head < p.n_head); }
+  for (var d = lane; d < p.units; d += 8u) {
+    let x = get_qkv(qkv[start + d]);
+    if (copied) { y[start + d] = put_y(x); } else { y[start + d] = put_y(x * scale * select(k_weight[d], q_weight[d], head < p.n_head)); }
   }
 }`;
 
 const GRAD_INPUT = `
 ${PARAMS}
-@group(0) @binding(0) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(1) var<storage, read> qkv: array<f32>;
-@group(0) @binding(2) var<storage, read> q_weight: array<f32>;
-@group(0) @binding(3) var<storage, read> k_weight: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read_write> dx: array<dx_stored>;
+@group(0) @binding(1) var<storage, read> qkv: array<qkv_stored>;
+@group(0) @binding(2) var<storage, read> q_weight: array<Unit>;
+@group(0) @binding(3) var<storage, read> k_weight: array<Unit>;
+@group(0) @binding(4) var<storage, read> dy: array<dy_stored>;
 @group(0) @binding(5) var<uniform> p: Params;
 ${SHARED}
-fn weight_of(head: u32, d: u32) -> f32 { return select(k_weight[d], q_weight[d], head < p.n_head); }
+fn weight_of(head: u32, d: u32) -> Unit { return select(k_weight[d], q_weight[d], head < p.n_head); }
 ${MAIN}
   ${ITEM}
   var squares = 0.0; var products = 0.0;
   if (inside) {
-    for (var d = lane; d < p.head_dim; d += 8u) {
-      let x = qkv[start + d];
-      squares += x * x;
-      products += dy[start + d] * weight_of(head, d) * x;
+    for (var d = lane; d < p.units; d += 8u) {
+      let x = get_qkv(qkv[start + d]);
+      squares += sum_of(x * x);
+      products += sum_of(get_dy(dy[start + d]) * weight_of(head, d) * x);
     }
   }
-  let n = f32(p.head_dim);
+  let n = f32(p.units * WIDTH);
   let scale = inverseSqrt(head_sum(slot, lane, squares) / n + p.eps);
   let mean = head_sum(slot, lane, products) * scale / n;
   if (!inside) { return; }
-  for (var d = lane; d < p.head_dim; d += 8u) {
-    let g = dy[start + d];
-    if (copied) { dx[start + d] = g; } else { dx[start + d] = scale * (g * weight_of(head, d) - qkv[start + d] * scale * mean); }
+  for (var d = lane; d < p.units; d += 8u) {
+    let g = get_dy(dy[start + d]);
+    if (copied) { dx[start + d] = put_dx(g); } else { dx[start + d] = put_dx(scale * (g * weight_of(head, d) - get_qkv(qkv[start + d]) * scale * mean)); }
   }
 }`;
 
 /** Each workgroup takes every so many groups of eight heads of its part; a thread adds up its own columns. */
-const gradWeight = (head_dim: number): string => `
+const gradWeight = (units: number): string => `
 struct Params { rows: u32, heads: u32, first: u32, count: u32, eps: f32 }
-@group(0) @binding(0) var<storage, read_write> partials: array<f32>;
-@group(0) @binding(1) var<storage, read> qkv: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read_write> partials: array<Unit>;
+@group(0) @binding(1) var<storage, read> qkv: array<qkv_stored>;
+@group(0) @binding(2) var<storage, read> dy: array<dy_stored>;
 @group(0) @binding(3) var<uniform> p: Params;
-const HD = ${head_dim}u;
-const COLUMNS = ${Math.ceil(head_dim / 8)}u;
+const UNITS = ${units}u;
+const COLUMNS = ${Math.ceil(units / 8)}u;
 ${SHARED}
+var<workgroup> red_units: array<array<Unit, 8>, 8>;
+// The same of a unit's values, one by one.
+fn unit_sum(head: u32, lane: u32, v: Unit) -> Unit {
+  workgroupBarrier();
+  red_units[head][lane] = v;
+  workgroupBarrier();
+  var sum = red_units[head][0];
+  for (var n = 1u; n < 8u; n++) { sum += red_units[head][n]; }
+  return sum;
+}
 ${MAIN}
   let lane = tid % 8u; let slot = tid / 8u;
   let items = p.rows * p.count;
-  var sums: array<f32, COLUMNS>;
+  var sums: array<Unit, COLUMNS>;
   for (var base = wg.x * 8u; base < items; base += count.x * 8u) {
     let item = base + slot;
     let inside = item < items;
-    let start = (item / p.count * p.heads + p.first + item % p.count) * HD;
+    let start = (item / p.count * p.heads + p.first + item % p.count) * UNITS;
     var squares = 0.0;
-    if (inside) { for (var d = lane; d < HD; d += 8u) { squares += qkv[start + d] * qkv[start + d]; } }
-    let scale = inverseSqrt(head_sum(slot, lane, squares) / f32(HD) + p.eps);
+    if (inside) { for (var d = lane; d < UNITS; d += 8u) { let x = get_qkv(qkv[start + d]); squares += sum_of(x * x); } }
+    let scale = inverseSqrt(head_sum(slot, lane, squares) / f32(UNITS * WIDTH) + p.eps);
     if (inside) {
       for (var c = 0u; c < COLUMNS; c++) {
         let d = lane + 8u * c;
-        if (d < HD) { sums[c] += dy[start + d] * qkv[start + d] * scale; }
+        if (d < UNITS) { sums[c] += get_dy(dy[start + d]) * get_qkv(qkv[start + d]) * scale; }
       }
     }
   }
   for (var c = 0u; c < COLUMNS; c++) {
     // Sum over the eight heads: threads change places, so that a head's row of red is a lane's.
-    let sum = head_sum(lane, slot, sums[c]);
+    let sum = unit_sum(lane, slot, sums[c]);
     let d = lane + 8u * c;
-    if (slot == 0u && d < HD) { partials[wg.x * HD + d] = sum; }
+    if (slot == 0u && d < UNITS) { partials[wg.x * UNITS + d] = sum; }
   }
 }`;
 
 const itemParams = (rows: number, a: Attrs) =>
-  [['u32', rows], ['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.head_dim], ['f32', a.eps]] as const;
+  [['u32', rows], ['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.head_dim / widthOf(a.head_dim)], ['f32', a.eps]] as const;
 const groupsOf = (rows: number, a: Attrs) => grid(Math.ceil((rows * (a.n_head + 2 * a.n_kv_head)) / 8));
 
 export function qkNormKernel({ qkv, q_weight, k_weight }: Tensors<'qkv' | 'q_weight' | 'k_weight'>, a: Attrs): Tensors<'y'> {
-  const [rows] = dims2(qkv.shape), y = output(qkv.shape);
-  dispatch({ name: 'qk_norm', code: FORWARD, writes: [y], reads: [qkv, q_weight, k_weight], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
+  const [rows] = dims2(qkv.shape), y = activation(qkv.shape);
+  dispatch({ name: 'qk_norm', code: unitCode(widthOf(a.head_dim), { y, qkv }) + FORWARD, writes: [y], reads: [qkv, q_weight, k_weight], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
   return { y };
 }
 
 export function qkNormGradInputKernel({ qkv, q_weight, k_weight, dy }: Tensors<'qkv' | 'q_weight' | 'k_weight' | 'dy'>, a: Attrs): Tensors<'dx'> {
-  const [rows] = dims2(qkv.shape), dx = output(qkv.shape);
-  dispatch({ name: 'qk_norm_grad_input', code: GRAD_INPUT, writes: [dx], reads: [qkv, q_weight, k_weight, dy], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
+  const [rows] = dims2(qkv.shape), dx = activation(qkv.shape);
+  dispatch({ name: 'qk_norm_grad_input', code: unitCode(widthOf(a.head_dim), { dx, qkv, dy }) + GRAD_INPUT, writes: [dx], reads: [qkv, q_weight, k_weight, dy], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
   return { dx };
 }
 
@@ -142,7 +153,7 @@ const PARTS = 128;
 export function qkNormGradWeightKernel({ qkv, dy }: Tensors<'qkv' | 'dy'>, a: Attrs, { first, count }: { first: number; count: number }, into?: Tensor): Tensors<'dweight'> {
   const [rows] = dims2(qkv.shape), parts = Math.min(PARTS, Math.ceil((rows * count) / 8)), partials = output([parts, a.head_dim]);
   dispatch({
-    name: 'qk_norm_grad_weight', code: gradWeight(a.head_dim), writes: [partials], reads: [qkv, dy],
+    name: 'qk_norm_grad_weight', code: unitCode(widthOf(a.head_dim), { qkv, dy }) + gradWeight(a.head_dim / widthOf(a.head_dim)), writes: [partials], reads: [qkv, dy],
     params: [['u32', rows], ['u32', a.n_head + 2 * a.n_kv_head], ['u32', first], ['u32', count], ['f32', a.eps]], workgroups: [parts, 1, 1],
   });
   const dweight = sumPartials(partials, [a.head_dim], parts, { into });

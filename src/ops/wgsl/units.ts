@@ -7,7 +7,7 @@ export type Width = 1 | 4;
 export const widthOf = (d: number): Width => (d % 4 === 0 ? 4 : 1);
 
 /**
- * `alias Unit` (vec4f or f32), `columns_of(unit)` (the columns that a unit of a row holds) and, for each buffer by its name in WGSL: the type `NAME_stored` of its elements,
+ * `alias Unit` (vec4f or f32), `columns_of(unit)` (the columns that a unit of a row holds), `sum_of(Unit)` and, for each buffer by its name in WGSL: the type `NAME_stored` of its elements,
  * `get_NAME(element)`, a Unit, and `put_NAME(unit)`, an element.
  */
 export function unitCode(width: Width, buffers: Readonly<Record<string, Tensor>>): string {
@@ -22,6 +22,7 @@ fn put_${name}(v: Unit) -> ${name}_stored { return ${half ? 'to_halves(v)' : 'v'
 const WIDTH = ${width}u;
 alias Unit = ${unit};
 alias Columns = ${width === 4 ? 'vec4u' : 'u32'};
+fn sum_of(v: Unit) -> f32 { return ${width === 4 ? '(v.x + v.y) + (v.z + v.w)' : 'v'}; }
 fn columns_of(unit: u32) -> Columns { return ${width === 4 ? '4u * unit + vec4u(0u, 1u, 2u, 3u)' : 'unit'}; }${halves.map(access).join('')}
 `;
 }
