@@ -27,14 +27,14 @@ export function withActivations<T>(storage: StorageType, fn: () => T): T {
 }
 
 /**
- * WGSL to pack and unpack four values. Beyond 65504 `pack2x16float` promises nothing: there, and for what is no number, the
+ * WGSL to pack and unpack four values. Beyond 65504 `pack2x16float` promises nothing, not even of the other value: there, and for what is no number, the
  * bits of a NaN are written, so that an overflow reaches the norm of the gradients and the update is left out.
  */
 export const HALVES = `
 fn from_halves(v: vec2u) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
 fn half_pair(v: vec2f) -> u32 {
   let over = (bitcast<vec2u>(v) & vec2u(0x7fffffffu)) > vec2u(0x477fe000u);
-  return pack2x16float(v) | select(0u, 0x7fffu, over.x) | select(0u, 0x7fff0000u, over.y);
+  return pack2x16float(select(v, vec2f(), over)) | select(0u, 0x7fffu, over.x) | select(0u, 0x7fff0000u, over.y);
 }
 fn to_halves(v: vec4f) -> vec2u { return vec2u(half_pair(v.xy), half_pair(v.zw)); }
 `;

@@ -1,8 +1,9 @@
 /** Whether halves come out right on this device: packed and unpacked again, and an overflow that shows. */
-import { dispose, tensor } from '@tensorflow/tfjs-core';
 import { convert } from './dispatch.ts';
+import { compileProgram } from './program.ts';
 import { webgpu } from './state.ts';
-import { readback } from './storage.ts';
+import { readback, Store } from './storage.ts';
+import { submit } from './submit.ts';
 
 /** Of all sizes, with and without rounding; the smallest a half has with all its digits is 2^-14. */
 const VALUES = [0, 1, -1, 0.333333, -2.718281, 1000.7, -65504, 6.2e-5, 2 ** -14, 3.3e-4, 0.1, -512.25];
@@ -18,9 +19,16 @@ export function halvesRefused(): Promise<string | null> {
 }
 
 async function check(): Promise<string | null> {
-  const t = tensor(Float32Array.from([...VALUES, 1e5, -Infinity, NaN, 7]), [4, 4]), packed = convert(t, 'float16'), back = convert(packed, 'float32');
-  const [halves, again] = await readback([packed, back]);
-  dispose([t, packed, back]);
+  const store = new Store('check of halves', [{ name: 'values', shape: [4, 4] }]);
+  store.write('values', Float32Array.from([...VALUES, 1e5, -Infinity, NaN, 7]));
+  const program = await compileProgram('check of halves', () => {
+    const packed = convert(store.get('values'), 'float16');
+    return { packed, back: convert(packed, 'float32') };
+  });
+  submit([program]);
+  const [halves, again] = await readback([program.outputs.packed, program.outputs.back]);
+  program.dispose();
+  store.dispose();
   // WGSL leaves open to which side a value is rounded: one of the two neighbours, 2^-10 apart.
   const wrong = VALUES.findIndex((v, i) => [halves, again].some((got) => !(Math.abs((got?.[i] ?? NaN) - v) <= 2 ** -10 * Math.abs(v))));
   if (wrong >= 0) return `This device rounds ${VALUES[wrong]} to ${again?.[wrong]} in half precision, so the run is in single precision.`;

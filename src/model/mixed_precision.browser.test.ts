@@ -1,6 +1,6 @@
 /** Mixed precision as a whole: activations as halves, a scaled loss, float32 weights, on WebGPU. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { setProgramMode, startBackend, type Values } from '../backend/index.ts';
+import { setProgramMode, startBackend, type Store, type Values } from '../backend/index.ts';
 import { defaultConfig, type ModelConfig, resolveModel, type TrainingConfig } from '../config/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
 import { type TinyRun, tinyRun } from '../testing/tiny_run.ts';
@@ -62,5 +62,54 @@ describe.each(Object.entries(MODELS))('%s', (_name, config) => {
       expect(other.norms).toEqual(first.norms);
       expect([...other.weights]).toEqual([...first.weights]);
     }
+  });
+});
+
+/** Length of the difference over the length of what is expected. */
+const relative = (got: ArrayLike<number>, expected: ArrayLike<number>): number => {
+  const squares = (of: (i: number) => number): number => Array.from(expected, (_v, i) => of(i) ** 2).reduce((a, b) => a + b, 0);
+  return Math.sqrt(squares((i) => (got[i] ?? NaN) - (expected[i] ?? NaN)) / squares((i) => expected[i] ?? NaN));
+};
+
+describe('the loss scale', () => {
+  const scaleOf = (run: TinyRun): Store => { const s = run.stores.loss_scale; if (!s) throw new Error('No loss scale.'); return s; };
+  const weightless = { ...batch(0), weights: new Float32Array(ROWS * T).fill(2 ** -22) };
+
+  it('keeps gradients that halves would lose', async () => {
+    // Weights of tokens as a batch of four million has them: 2^-22, against the 2^-25 where halves end.
+    const single = await start(tiny, 'no'), expected = (await single.gradients([weightless], 0)).gradients;
+    const half = await start(tiny, 'fp16'), store = scaleOf(half), errors = async (scale: number): Promise<number[]> => {
+      store.write('scale', Float32Array.of(scale));
+      const { gradients } = await half.gradients([weightless], 0);
+      return [...expected].map(([name, g]) => relative(gradients.get(name) ?? [], g));
+    };
+    const scaled = await errors(2 ** 30), bare = await errors(1);
+    console.log(`Gradients of the ${scaled.length} parameters, relative error: scaled at most ${Math.max(...scaled).toExponential(1)}; not scaled ${Math.min(...bare).toFixed(3)} to ${Math.max(...bare).toFixed(3)}, all zero in ${bare.filter((e) => e === 1).length}.`);
+    expect(Math.max(...scaled)).toBeLessThan(5e-3);
+    expect(Math.min(...bare)).toBeGreaterThan(0.05);
+    half.dispose();
+    single.dispose();
+  });
+
+  it('leaves a step out where something overflows, halves itself, and goes on', async () => {
+    const run = await start(tiny, 'fp16'), store = scaleOf(run), before = await run.weights();
+    store.write('scale', Float32Array.of(2 ** 30));
+    const skipped = await run.step([batch(0)], 0);
+    expect(Number.isFinite(skipped.loss)).toBe(true);
+    expect(Number.isFinite(skipped.grad_norm)).toBe(false);
+    expect([...await run.weights()]).toEqual([...before]);
+    expect((await store.read()).get('scale')).toEqual(Float32Array.of(2 ** 29));
+    let steps = 0, norm = NaN;
+    for (; !Number.isFinite(norm) && steps < 30; steps++) ({ grad_norm: norm } = await run.step([batch(0)], 0));
+    const [scale = 0] = (await store.read()).get('scale') ?? [];
+    expect(scale).toBe(2 ** (30 - steps));
+    expect([...await run.weights()]).not.toEqual([...before]);
+    // The moments were left alone as well: the step that went through is the first one of another run.
+    const other = await start(tiny, 'fp16');
+    scaleOf(other).write('scale', Float32Array.of(scale));
+    expect((await other.step([batch(0)], 0)).grad_norm).toBe(norm);
+    expect([...await other.weights()]).toEqual([...await run.weights()]);
+    run.dispose();
+    other.dispose();
   });
 });

@@ -30,8 +30,8 @@ describe('packing', () => {
   });
 
   it('marks what does not fit as no number', async () => {
-    const t = tensor(Float32Array.from([65505, -1e6, Infinity, NaN]), [1, 4]), packed = convert(t, 'float16');
-    expect([...((await readback([packed]))[0] ?? [])]).toEqual([NaN, NaN, NaN, NaN]);
+    const t = tensor(Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]), [2, 4]), packed = convert(t, 'float16');
+    expect([...((await readback([packed]))[0] ?? [])]).toEqual([NaN, NaN, NaN, NaN, 7, NaN, NaN, 7]);
     dispose([t, packed]);
   });
 

@@ -1,6 +1,6 @@
-/** Bytes by kind that training holds on WebGPU: float32 throughout, parameters in flat buffers, activations in one arena. */
+/** Bytes by kind that training holds on WebGPU: float32 (activations and logits in halves under fp16), parameters in flat buffers, activations in one arena. */
 import type { ResolvedModel, RunConfig, TrainingConfig } from '../config/index.ts';
-import { inputValues, keptByBlock, keptByModel, transientOfBlock, valuesOf } from './activations.ts';
+import { bytesOf, bytesPerValue, inputValues, keptByBlock, keptByModel, transientOfBlock } from './activations.ts';
 import { blockMatrixParameters, countParameters } from './parameters.ts';
 
 export interface MemoryPlan {
@@ -25,11 +25,11 @@ const ALIGNMENT = 256;
 export function planMemory(m: ResolvedModel, config: RunConfig): MemoryPlan {
   const { training } = config, rows = training.batch_size * m.block_size;
   const weights = flatBytes(m);
-  const logits = FLOAT * rows * m.vocab_size;
-  const block = valuesOf(keptByBlock(m)), transient = FLOAT * rows * valuesOf(transientOfBlock(m));
+  const precision = training.mixed_precision, logits = bytesPerValue(m.vocab_size, precision) * rows * m.vocab_size;
+  const block = bytesOf(keptByBlock(m), precision), transient = rows * bytesOf(transientOfBlock(m), precision);
   // With checkpointing each block keeps its input alone, and one block at a time has everything.
-  const kept = training.activation_checkpointing ? m.n_layer * m.n_embd + block : m.n_layer * block;
-  const activations = FLOAT * rows * (kept + valuesOf(keptByModel(m))) + Math.max(0, transient - logits);
+  const kept = training.activation_checkpointing ? m.n_layer * m.n_embd * bytesPerValue(m.n_embd, precision) + block : m.n_layer * block;
+  const activations = rows * (kept + bytesOf(keptByModel(m), precision)) + Math.max(0, transient - logits);
   const plan = {
     weights,
     gradients: weights,

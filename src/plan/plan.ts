@@ -27,7 +27,7 @@ export function planRun(config: RunConfig, facts: { vocab_size: number }): RunPl
     n_params: parameters.total, parameters, gpt2_small_share: parameters.total / GPT2_SMALL_PARAMETERS,
     flops_per_token, tokens_per_step, flops_per_step: flops_per_token * tokens_per_step,
     memory: planMemory(model, config),
-    largest_binding: largeTensors(model, config.training.batch_size).reduce((a, b) => (b.bytes > a.bytes ? b : a)),
+    largest_binding: largeTensors(model, config.training).reduce((a, b) => (b.bytes > a.bytes ? b : a)),
   };
 }
 

@@ -1,13 +1,19 @@
 /** What the plan says of memory against what a trainer allocates, for every preset. Nothing is trained: buffers are made, and that is all. */
 import { afterAll, expect, it } from 'vitest';
 import { gpuMemory, startBackend } from '../backend/index.ts';
-import { PRESETS } from '../config/index.ts';
+import { PRESETS, type RunConfig } from '../config/index.ts';
 import { guessVocab, planRun } from '../plan/index.ts';
 import { Trainer } from './index.ts';
 
 const rows: string[] = [];
 
-it.each(PRESETS.map((p) => [p.id, p.config] as const))('%s: planned within 20 per cent of allocated', async (id, config) => {
+/** The presets, and two of them (one a layout) in mixed precision. */
+const CASES: [string, RunConfig][] = [
+  ...PRESETS.map((p): [string, RunConfig] => [p.id, p.config]),
+  ...PRESETS.filter((p) => p.id === 'classic' || p.config.model.layout === 'llama').map((p): [string, RunConfig] => [`${p.id}, fp16`, { ...p.config, training: { ...p.config.training, mixed_precision: 'fp16' } }]),
+];
+
+it.each(CASES)('%s: planned within 20 per cent of allocated', async (id, config) => {
   await startBackend('webgpu');
   const vocab_size = guessVocab(config), tokens = new Int32Array(2 * config.model.block_size + 2), before = gpuMemory().allocated;
   const trainer = await Trainer.create(config, { train: tokens, val: tokens, bytes_per_token: new Uint16Array(vocab_size).fill(1) }, vocab_size, null, () => undefined);
