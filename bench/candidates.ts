@@ -1,5 +1,5 @@
 /** Tiles and splits that the search tries for a product. */
-import { type AnyTile, type ColumnSums, bySubgroups, type Plan, planOf, type SubgroupTile, subgroupsFit, type Tile } from '../src/ops/matmul/tile.ts';
+import { type AnyTile, type ColumnSums, bySubgroups, COLUMN_SUMS, type Plan, planOf, type SubgroupTile, subgroupsFit, type Tile } from '../src/ops/matmul/tile.ts';
 import type { Product } from './products.ts';
 
 export interface Candidate { name: string; plan: Plan }
@@ -34,11 +34,11 @@ export function candidatesOf(p: Product, subgroups: boolean): Candidate[] {
   const all: AnyTile[] = [...forms, ...(subgroups && subgroupsFit(p.M, p.N, p.K) ? SUBGROUP_TILES : [])];
   return all.filter(fits).flatMap((t) => partsOf(t, p).flatMap((parts) => waysOf(p).filter((way, _i, ways) => !bySubgroups(t) || way === ways.at(-1)).map((columns): Candidate => {
     const plan = planOf(t, p.M, p.N, p.K, parts, columns);
-    return { name: `${t.name} split ${plan.splits}${p.finish.columns || p.finish.of_C ? ` columns ${columns}` : ''}`, plan };
+    return { name: `${t.name} split ${plan.splits}${p.finish.columns ? ` columns ${columns}` : ''}`, plan };
   })));
 }
 
-const waysOf = (p: Product): readonly ColumnSums[] => (p.finish.columns ? ['staged', 'shared', 'separate'] : p.finish.of_C ? ['staged', 'separate'] : ['staged']);
+const waysOf = (p: Product): readonly ColumnSums[] => (p.finish.columns ? COLUMN_SUMS : ['staged']);
 
 function partsOf(t: AnyTile, p: Product): number[] {
   const groups = Math.ceil(p.M / t.BM) * Math.ceil(p.N / t.BN), most = Math.min(Math.floor(p.K / 64), Math.floor(2 ** 24 / (p.M * p.N)), 64);

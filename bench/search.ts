@@ -39,7 +39,7 @@ const HOPELESS = 1.5;
 interface Case { product: Product; inputs: Record<string, Store>; results: string[]; candidates: { candidate: Candidate | null; program: Program | null; check: Program | null; why: string | null; error: number | null; ms: number | null }[] }
 
 const shapes = ({ form, M, N, K }: Product): Record<string, number[]> => ({ a: form === 'tn' ? [K, M] : [M, K], b: form === 'nt' ? [N, K] : [K, N], c: [M, N], after: [M, N], bias: [N], residual: [M, N], before: [M, N], columns: [N], wanted_c: [M, N], wanted_after: [M, N], wanted_columns: [N] });
-const resultsOf = ({ finish }: Product): string[] => ['c', ...(finish.gelu ? ['after'] : []), ...(finish.columns || finish.of_C ? ['columns'] : [])];
+const resultsOf = ({ finish }: Product): string[] => ['c', ...(finish.gelu ? ['after'] : []), ...(finish.columns ? ['columns'] : [])];
 const namesOf = (p: Product): string[] => ['a', 'b', ...(p.finish.bias ? ['bias'] : []), ...(p.finish.residual ? ['residual'] : []), ...(p.finish.gelu_grad ? ['before'] : []), ...resultsOf(p).flatMap((r) => [r, `wanted_${r}`])];
 
 export async function searchProducts(o: SearchOptions, log: (line: string) => void): Promise<SearchRow[]> {
@@ -74,7 +74,7 @@ async function prepare(product: Product, o: SearchOptions, subgroups: boolean, l
     const c = get(`${prefix}c`), sums = (): { to: Tensor; add: boolean } => ({ to: get(`${prefix}columns`), add: true });
     const options: ProductOptions = {
       transpose_a: form === 'tn', transpose_b: form === 'nt', plan: () => plan, ...(finish.into ? { into: c } : { to: c }), ...(finish.bias ? { bias: get('bias') } : {}), ...(finish.residual ? { residual: get('residual') } : {}),
-      ...(finish.gelu ? { apply: { f: gelu, to: get(`${prefix}after`) } } : {}), ...(finish.gelu_grad ? { derivative: { f: gelu, before: get('before') } } : {}), ...(finish.columns ? { columns: sums() } : {}), ...(finish.of_C ? { columns_of_C: sums() } : {}),
+      ...(finish.gelu ? { apply: { f: gelu, to: get(`${prefix}after`) } } : {}), ...(finish.gelu_grad ? { derivative: { f: gelu, before: get('before') } } : {}), ...(finish.columns ? { columns: sums() } : {}),
     };
     productKernel(get('a'), get('b'), options);
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { choicesOfRun, parseTuned, type TunedFile } from './tuned.ts';
 
-const first = { 'nn 8x8x8': { tile: 'small', splits: 1, columns: 'staged' as const } }, second = { 'nn 8x8x8': { tile: 'square', splits: 2, columns: 'shared' as const } };
+const first = { 'nn 8x8x8': { tile: 'small', splits: 1, columns: 'staged' as const } }, second = { 'nn 8x8x8': { tile: 'square', splits: 2, columns: 'separate' as const } };
 const file = (choices: TunedFile['devices'][string]): TunedFile => ({ kernels: 1, devices: { card: choices }, runs: [] });
 
 describe('choices of a run', () => {

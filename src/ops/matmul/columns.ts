@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   if (i < p.n) {
     var sum = partials[i];
     for (var s = 1u; s < p.splits; s++) { sum += partials[s * p.n + i]; }
-    _ = ${finishNow(e, halves, 'i', 'i % p.N', 'sum')};
+    ${finishNow(e, halves, 'i', 'i % p.N', 'sum')};
   }${columns ? ` else if (i < p.n + p.N) {
     let j = i - p.n;
     var sum = column_parts[j];

@@ -19,12 +19,10 @@ export interface Epilogue {
   activation: 'none' | 'apply' | 'derivative';
   /** Sums over the rows of B (as it lies in memory, [K, N]) go to `columns` [N], written or added: B is read anyway. */
   columns: 'none' | 'write' | 'add';
-  /** Sums over each row of workgroups of what is stored in C go to `C_parts` [workgroups along M, N]. */
-  C_parts: boolean;
 }
-export const PLAIN: Epilogue = { accumulate: false, bias: false, residual: false, activation: 'none', columns: 'none', C_parts: false };
+export const PLAIN: Epilogue = { accumulate: false, bias: false, residual: false, activation: 'none', columns: 'none' };
 
-export const SLOT_NAMES = ['C', 'activated', 'columns', 'C_parts', 'A', 'B', 'partials', 'column_parts', 'bias', 'residual', 'before'] as const;
+export const SLOT_NAMES = ['C', 'activated', 'columns', 'A', 'B', 'partials', 'column_parts', 'bias', 'residual', 'before'] as const;
 export type SlotName = (typeof SLOT_NAMES)[number];
 export interface Slot { name: SlotName; access: 'write' | 'update' | 'read' }
 
@@ -33,7 +31,6 @@ export function slotsOf(e: Epilogue, sources: readonly SlotName[]): Slot[] {
   const slots: Slot[] = [{ name: 'C', access: e.accumulate ? 'update' : 'write' }];
   if (e.activation === 'apply') slots.push({ name: 'activated', access: 'write' });
   if (e.columns !== 'none') slots.push({ name: 'columns', access: e.columns === 'add' ? 'update' : 'write' });
-  if (e.C_parts) slots.push({ name: 'C_parts', access: 'write' });
   const reads: SlotName[] = [...sources];
   if (e.bias) reads.push('bias');
   if (e.residual) reads.push('residual');
@@ -65,7 +62,7 @@ export function finishReads(e: Epilogue): { name: 'bias' | 'residual' | 'before'
 }
 
 /**
- * WGSL `finish(i, v, ...)`: stores the value (or four neighbours) of place i of C, and returns it. What it needs from memory
+ * WGSL `finish(i, v, ...)`: stores the value (or four neighbours) of place i of C. What it needs from memory
  * (`finishReads`) it is given: a caller that stores many values reads for several of them first, since a compiler may
  * not move a read across a store that could go to the same place, and each read would be waited for alone.
  */
@@ -73,7 +70,7 @@ export function finishCode(e: Epilogue, vec: boolean, halves: Halves): string {
   const T = vec ? 'vec4f' : 'f32';
   return `${halves.size > 0 ? HALVES : ''}
 ${e.activation === 'none' ? '' : vec ? activationCodeOfFour : activationCode}
-fn finish(i: u32, v: ${T}${finishReads(e).map((r) => `, ${r.name}_value: ${T}`).join('')}) -> ${T} {
+fn finish(i: u32, v: ${T}${finishReads(e).map((r) => `, ${r.name}_value: ${T}`).join('')}) {
   var c = v;
   ${e.bias ? 'c += bias_value;' : ''}
   ${e.residual ? 'c += residual_value;' : ''}
@@ -81,7 +78,6 @@ fn finish(i: u32, v: ${T}${finishReads(e).map((r) => `, ${r.name}_value: ${T}`).
   ${e.accumulate ? 'c += C_value;' : ''}
   C[i] = ${stored(halves, 'C', 'c')};
   ${e.activation === 'apply' ? `activated[i] = ${stored(halves, 'activated', 'value_at(c)')};` : ''}
-  return c;
 }`;
 }
 

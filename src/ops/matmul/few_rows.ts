@@ -74,7 +74,7 @@ ${head(s)}
     if (tid < w) { ${each(group, (r) => `parts[${r}][tid] += parts[${r}][tid + w];`)} }
     workgroupBarrier();
   }
-  if (tid < ${s.lanes}u && column < width) { ${each(group, (r) => `{ let m = m0 + ${g * group + r}u; if (m < p.M) { let i = m * width + n; _ = ${finishNow(e, NO_HALVES, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }`)}
+  if (tid < ${s.lanes}u && column < width) { ${each(group, (r) => `{ let m = m0 + ${g * group + r}u; if (m < p.M) { let i = m * width + n; ${finishNow(e, NO_HALVES, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }`)}
 }`;
 }
 
@@ -95,6 +95,6 @@ ${head(s)}
     if (lane < w) { ${each(s.rows, (r) => `parts[${r}][tid] += parts[${r}][tid + w];`)} }
     workgroupBarrier();
   }
-  if (lane == 0u && column < p.N) { ${each(s.rows, (r) => `{ let m = m0 + ${r}u; if (m < p.M) { let i = m * p.N + n; _ = ${finishNow(e, NO_HALVES, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }
+  if (lane == 0u && column < p.N) { ${each(s.rows, (r) => `{ let m = m0 + ${r}u; if (m < p.M) { let i = m * p.N + n; ${finishNow(e, NO_HALVES, 'i', 'n', `parts[${r}][tid]`)}; } }`)} }
 }`;
 }

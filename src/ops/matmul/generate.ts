@@ -7,7 +7,7 @@
  * The next tile is read from memory into registers while this one is multiplied.
  */
 import { bindingsCode, type Epilogue, finishCode, finishNow, finishReads, type Halves, loaded, slotsOf } from './epilogue.ts';
-import { type ColumnSums, type Tile, threadsOf } from './tile.ts';
+import { type Tile, threadsOf } from './tile.ts';
 
 export interface Variant {
   transpose_a: boolean;
@@ -20,7 +20,6 @@ export interface Variant {
   m_edge: boolean;
   n_edge: boolean;
   k_edge: boolean;
-  column_sums: ColumnSums;
   halves: Halves;
   epilogue: Epilogue;
 }
@@ -122,51 +121,32 @@ const BATCH = 4;
 /** Stores the thread's results. */
 function storing(t: Tile, v: Variant, [a, b]: [Operand, Operand]): string {
   const columns = seq(t.TN / 4), n = (j: number): string => `n0 + (${j * b.R}u + tx) * 4u`, row = (i: number): string => `m0 + (${(i >> 2) * a.R}u + ty) * 4u + ${i % 4}u`;
-  if (!v.vec_c) return lines(t.TM, (i) => `{ let m = ${row(i)}; if (m < M) { ${columns.map((j) => `for (var e = 0u; e < 4u; e++) { let n = ${n(j)} + e; if (n < N) { let i = start + m * N + n; _ = ${finishNow(v.epilogue, v.halves, 'i', 'n', `c${i}_${j}[e]`)}; } }`).join(' ')} } }`);
+  if (!v.vec_c) return lines(t.TM, (i) => `{ let m = ${row(i)}; if (m < M) { ${columns.map((j) => `for (var e = 0u; e < 4u; e++) { let n = ${n(j)} + e; if (n < N) { let i = start + m * N + n; ${finishNow(v.epilogue, v.halves, 'i', 'n', `c${i}_${j}[e]`)}; } }`).join(' ')} } }`);
   const reads = finishReads(v.epilogue), each = reads.filter((r) => r.at === 'i'), edged = (o: Operand, condition: string, body: string): string => (o.edge ? `if (${condition}) { ${body} }` : body);
-  const once = columns.map((j) => [`let column_${j} = ${n(j)};`, ...reads.filter((r) => r.at === 'n').map((r) => `let ${r.name}_${j} = ${loaded(v.halves, r.name, `column_${j} >> 2u`)};`), ...(v.epilogue.C_parts ? [`var C_sum_${j} = vec4f();`] : [])].join(' ')).join('\n');
+  const once = columns.map((j) => [`let column_${j} = ${n(j)};`, ...reads.filter((r) => r.at === 'n').map((r) => `let ${r.name}_${j} = ${loaded(v.halves, r.name, `column_${j} >> 2u`)};`)].join(' ')).join('\n');
   const argument = (name: string, at: 'i' | 'n', i: number, j: number): string => (at === 'n' ? `${name}_${j}` : `${name}_${i}_${j}`);
   const batch = (first: number): string => {
     const all = seq(Math.min(BATCH, t.TM - first)).map((k) => first + k);
     const read = all.map((i) => `let row_${i} = ${row(i)}; ${columns.map((j) => `let at${i}_${j} = (start + row_${i} * N + column_${j}) >> 2u; ${each.map((r) => `let ${r.name}_${i}_${j} = ${loaded(v.halves, r.name, `at${i}_${j}`)};`).join(' ')}`).join(' ')}`).join('\n');
     const store = all.map((i) => edged(a, `row_${i} < M`, columns.map((j) => {
       const call = `finish(${[`at${i}_${j}`, `c${i}_${j}`, ...reads.map((r) => argument(r.name, r.at, i, j))].join(', ')})`;
-      return edged(b, `column_${j} < N`, v.epilogue.C_parts ? `C_sum_${j} += ${call};` : `_ = ${call};`);
+      return edged(b, `column_${j} < N`, `${call};`);
     }).join(' '))).join('\n');
     return `{\n${read}\n${store}\n}`;
   };
-  return `${once}\n${seq(t.TM / BATCH).map((g) => batch(g * BATCH)).join('\n')}\n${v.epilogue.C_parts ? sumsOfC(t, v, b) : ''}`;
+  return `${once}\n${seq(t.TM / BATCH).map((g) => batch(g * BATCH)).join('\n')}`;
 }
 
-/** Adds up the columns of the tile of C through B's shared memory, in order: one row of `C_parts` a row of workgroups. */
-function sumsOfC(t: Tile, v: Variant, b: Operand): string {
-  const rows = t.BM / t.TM, vecs = t.BN / 4;
-  if (rows > t.BK || !v.vec_c) throw new Error(`The tile ${t.name} cannot sum the columns of C.`);
-  return `${lines(t.TN / 4, (j) => `sB[ty][${j}u][tx] = C_sum_${j};`)}
-  workgroupBarrier();
-  for (var c = tid; c < ${vecs}u; c += ${threadsOf(t)}u) {
-    var total = sB[0][c / ${b.R}u][c % ${b.R}u];
-    for (var r = 1u; r < ${rows}u; r++) { total += sB[r][c / ${b.R}u][c % ${b.R}u]; }
-    let n = n0 + c * 4u;
-    if (n < N) { C_parts[(wg.y * N + n) >> 2u] = total; }
-  }`;
-}
-
-/** The sums of B's columns: each thread's share of one step of BK, and how they reach memory. The first row of workgroups makes them. */
-function columnSums(t: Tile, v: Variant, b: Operand, staged: string): { declare: string; beside_staging: string; beside_multiplying: string; store: string } {
-  if (v.epilogue.columns === 'none') return { declare: '', beside_staging: '', beside_multiplying: '', store: '' };
-  const threads = threadsOf(t), op = v.epilogue.columns === 'add' ? '+=' : '=', place = (k: string, c: string): string => `sB[${k}][(${c}) / ${b.R}u][(${c}) % ${b.R}u]`;
-  if (b.mode !== 'rows') throw new Error('Sums of columns are for a B that is not transposed.');
-  if (v.column_sums === 'shared' && threads >= t.BN) return {
-    declare: 'var column_sum = 0.0;', beside_staging: '',
-    beside_multiplying: `if (wg.y == 0u && tid < ${t.BN}u) { ${seq(t.BK).map((k) => `column_sum += ${place(`${k}u`, 'tid >> 2u')}[tid & 3u];`).join(' ')} }`,
-    store: `if (wg.y == 0u && tid < ${t.BN}u && n0 + tid < N) { columns[wg.z * N + n0 + tid] ${op} column_sum; }`,
-  };
-  const across = t.BN / 4, lanes = threads / across;
-  if (!Number.isInteger(lanes) || lanes > t.BK) throw new Error(`The tile ${t.name} cannot sum the columns of B.`);
+/**
+ * The sums of B's columns, by the first row of workgroups: each thread adds up the four columns that it stages, and the threads of the same four
+ * are added in order through B's shared memory.
+ */
+function columnSums(t: Tile, v: Variant, b: Operand, staged: string): { declare: string; beside_staging: string; store: string } {
+  if (v.epilogue.columns === 'none') return { declare: '', beside_staging: '', store: '' };
+  const across = t.BN / 4, lanes = threadsOf(t) / across, op = v.epilogue.columns === 'add' ? '+=' : '=', place = (k: string, c: string): string => `sB[${k}][(${c}) / ${b.R}u][(${c}) % ${b.R}u]`;
+  if (b.mode !== 'rows' || !Number.isInteger(lanes) || lanes > t.BK) throw new Error(`The tile ${t.name} cannot sum the columns of B.`);
   return {
-    declare: 'var column_sum = vec4f();', beside_staging: `if (wg.y == 0u) { ${staged} }`, beside_multiplying: '',
-    // The threads of the same four columns are added in order, through B's shared memory.
+    declare: 'var column_sum = vec4f();', beside_staging: `if (wg.y == 0u) { ${staged} }`,
     store: `if (wg.y == 0u) {
     ${place(`tid / ${across}u`, `tid % ${across}u`)} = column_sum;
     workgroupBarrier();
@@ -226,7 +206,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
     let next = min(k + ${t.BK}u, k_last);
     ${load('next')}
     ${multiply(t, both)}
-    ${sums.beside_multiplying}
     workgroupBarrier();
   }
   let start = wg.z * M * N;

@@ -25,8 +25,6 @@ export interface EpilogueOptions {
   derivative?: { f: Activation; before: Tensor };
   /** Sums of b's columns, [N]; b is not transposed then. */
   columns?: { to: Tensor; add: boolean };
-  /** Sums of C's columns as they are stored, [N]; for a product that makes a new C. */
-  columns_of_C?: { to: Tensor; add: boolean };
 }
 
 export interface ProductOptions extends EpilogueOptions {
@@ -42,14 +40,12 @@ export interface ProductOptions extends EpilogueOptions {
 export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, ...all }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
-  if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && !all.columns_of_C && storageFor([M, N]) === 'float32' && halvesOf({ ...tensorsOf(all, a), B: b }).size === 0) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
+  if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && storageFor([M, N]) === 'float32' && halvesOf({ ...tensorsOf(all, a), B: b }).size === 0) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
   const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : planProduct({ transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined }, halvesOf({ A: a, B: b }).size > 0);
-  const apart = columns === 'separate' ? all.columns : undefined, { columns_of_C, ...options } = { ...all, columns: apart ? undefined : all.columns };
+  const apart = columns === 'separate' ? all.columns : undefined, options = { ...all, columns: apart ? undefined : all.columns };
   const variant = {
-    transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, m_edge: M % t.BM !== 0, n_edge: N % t.BN !== 0, k_edge: K % t.BK !== 0, column_sums: columns,
+    transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, m_edge: M % t.BM !== 0, n_edge: N % t.BN !== 0, k_edge: K % t.BK !== 0,
   };
-  // Sums of C's columns are made beside its storing where that is in one piece; else they are read from it.
-  const C_parts = columns_of_C && columns !== 'separate' && splits === 1 && variant.vec_c ? output([workgroups[1], N]) : undefined;
   const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`;
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
   const launch = (label: string, epilogue: Epilogue, tensors: Partial<Record<SlotName, Tensor>>): void => {
@@ -57,7 +53,7 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
     dispatch({ name: label, code: bySubgroups(t) ? subgroupCode(t, full) : matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
   };
   const c = options.into ?? to ?? (transpose_a ? output([M, N]) : activation([M, N]));
-  if (splits === 1) launch(name, { ...epilogueOf(options), C_parts: C_parts !== undefined }, { ...tensorsOf(options, c), C_parts });
+  if (splits === 1) launch(name, epilogueOf(options), tensorsOf(options, c));
   else {
     const partials = output([splits, M, N]), column_parts = options.columns && output([splits, N]);
     launch(`${name} split ${splits}`, { ...PLAIN, columns: column_parts ? 'write' : 'none' }, { C: partials, columns: column_parts });
@@ -66,9 +62,6 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
     column_parts?.dispose();
   }
   if (apart) sumColumns(b, apart);
-  if (C_parts && columns_of_C) foldColumns(C_parts, columns_of_C);
-  else if (columns_of_C) sumColumns(c, columns_of_C);
-  C_parts?.dispose();
   return c;
 }
 
@@ -99,22 +92,17 @@ function sumInto(c: Tensor, partials: Tensor, parts: number, options: EpilogueOp
   });
 }
 
-interface Sums { to: Tensor; add: boolean }
-
-/** Adds up the rows of `parts`, in order. */
-const foldColumns = (parts: Tensor, { to, add }: Sums): void => sumInto(to, parts, dims2(parts.shape)[0], add ? { into: to } : {});
-
 /** The sums of a matrix's columns by kernels of their own: some rows each, then those. */
-function sumColumns(x: Tensor, sums: Sums): void {
+function sumColumns(x: Tensor, { to, add }: { to: Tensor; add: boolean }): void {
   const [n, N] = dims2(x.shape), rows = Math.max(COLUMN_ROWS, Math.ceil(n / 32)), parts = Math.ceil(n / rows), made = output([parts, N]);
   dispatch({ name: `column_sums ${n}x${N}`, code: columnsCode(N % 4 === 0, storageOf(x) === 'float16'), writes: [made], reads: [x], params: [['u32', n], ['u32', N % 4 === 0 ? N / 4 : N], ['u32', rows]], workgroups: [Math.ceil(N / (N % 4 === 0 ? 64 : 16)), parts, 1] });
-  foldColumns(made, sums);
+  sumInto(to, made, parts, add ? { into: to } : {});
   made.dispose();
 }
 
 const epilogueOf = (o: EpilogueOptions): Epilogue => ({
   accumulate: o.into !== undefined, bias: o.bias !== undefined, residual: o.residual !== undefined,
-  activation: o.apply ? 'apply' : o.derivative ? 'derivative' : 'none', columns: o.columns ? (o.columns.add ? 'add' : 'write') : 'none', C_parts: false,
+  activation: o.apply ? 'apply' : o.derivative ? 'derivative' : 'none', columns: o.columns ? (o.columns.add ? 'add' : 'write') : 'none',
 });
 
 const tensorsOf = (o: EpilogueOptions, c: Tensor): Partial<Record<SlotName, Tensor>> =>

@@ -73,14 +73,14 @@ function storing(t: SubgroupTile, v: Variant): string {
     ${lines(units, (u) => `let row_${u} = m0 + wm + ${i * 16}u + (lane + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (lane + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
     let from${u} = group * ${16 * t.WN}u + (lane + ${u * 32}u) * 4u; let v${u} = vec4f(rows[from${u}], rows[from${u} + 1u], rows[from${u} + 2u], rows[from${u} + 3u]);
     ${reads.map((r) => `let ${r.name}_${u} = ${loaded(v.halves, r.name, r.at === 'i' ? `at${u}` : `column_${u} >> 2u`)};`).join(' ')}`)}
-    ${lines(units, (u) => `if (row_${u} < M && column_${u} < N) { _ = finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
+    ${lines(units, (u) => `if (row_${u} < M && column_${u} < N) { finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
   }
   workgroupBarrier();`);
 }
 
 /** Bindings, uniforms and workgroups as those of `matmulCode`; no sums of columns. */
 export function subgroupCode(t: SubgroupTile, v: Variant): string {
-  if (v.epilogue.columns !== 'none' || v.epilogue.C_parts) throw new Error('Products by subgroup matrices sum no columns.');
+  if (v.epilogue.columns !== 'none') throw new Error('Products by subgroup matrices sum no columns.');
   const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN;
   const plain = isPlain(v), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
   const shared = (o: Operand): string => `var<workgroup> s${o.name}: buffer<${2 * halves(o)}>;`;

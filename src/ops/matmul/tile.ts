@@ -82,10 +82,10 @@ export const threadsOf = (t: AnyTile): number => (bySubgroups(t) ? 32 * (t.BM / 
 export type DeviceClass = 'large' | 'small';
 
 /**
- * How the sums of B's columns are made: each thread adds up the vec4 that it `staged` (four registers in the loop); or one column
- * of the tile that is in `shared` memory (one register, and BK reads); or by kernels of their own, `separate`.
+ * How the sums of B's columns are made: each thread adds up the vec4 that it `staged`, which takes four registers more; or by kernels of their
+ * own, `separate`.
  */
-export const COLUMN_SUMS = ['staged', 'shared', 'separate'] as const;
+export const COLUMN_SUMS = ['staged', 'separate'] as const;
 export type ColumnSums = (typeof COLUMN_SUMS)[number];
 
 export interface Plan { tile: AnyTile; splits: number; k_per_split: number; workgroups: [number, number, number]; columns: ColumnSums }
