@@ -52,8 +52,8 @@ export class Trainer {
   ) {}
 
   /**
-   * Makes the stores, loads or draws the weights and compiles the programs: all are traced at the call, then their kernels
-   * compile side by side. `compiling` is told 0, and 0.5 once they are traced. Throws ShaderError, BindingTooLarge and DataError.
+   * Makes the stores, loads or draws the weights and compiles the programs: all are traced one after the other, then their
+   * kernels compile side by side. `compiling` is told 0, and 0.5 once they are traced. Throws ShaderError, BindingTooLarge and DataError.
    */
   static async create(config: RunConfig, split: TokenSplit, vocab_size: number, from: TrainerState | null, compiling: (done: number) => void): Promise<Trainer> {
     const t = config.training, precision = await settlePrecision(config), model = resolveModel(config.model, vocab_size), parameters = listParameters(model);

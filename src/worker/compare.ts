@@ -11,8 +11,10 @@ import { setTunedProducts } from './tuned.ts';
 const BREATH_MS = 8;
 
 /** The first step compiles and warms up: it counts for the losses, not for the clock. */
-export async function compareRow(config: RunConfig, text: PreparedText, device: DeviceInfo, wanted: CompareMode, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
+export async function compareRow(recipe: RunConfig, text: PreparedText, device: DeviceInfo, wanted: CompareMode, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
   const mode = onWebGpu() ? wanted : 'plain';
+  // TensorFlow.js knows no halves.
+  const config: RunConfig = mode === 'plain' ? { ...recipe, training: { ...recipe.training, mixed_precision: 'no' } } : recipe;
   await setTunedProducts(device.adapter, null, config);
   if (onWebGpu() && mode !== 'replayed') await loadAllKernels();
   setProgramMode(mode === 'replayed' ? 'replay' : 'op_by_op');
