@@ -4,12 +4,13 @@ import { bindingsCode, type Epilogue, finishCode, finishNow, type Halves, slotsO
 
 /**
  * Sums the partial results of a split product, in order. Bindings: `slotsOf(epilogue, [partials, column_parts])`, the
- * latter where there are columns; uniforms n (values of a result), splits, N, counted in fours where N is a multiple of four.
+ * latter where there are columns; uniforms n (values of a result), splits, N, and of how many parts the sums of columns are; n and N count
+ * in fours where N is a multiple of four.
  */
 export function reduceCode(e: Epilogue, vec: boolean, halves: Halves): string {
   const columns = e.columns !== 'none';
   return `
-struct Params { n: u32, splits: u32, N: u32 }
+struct Params { n: u32, splits: u32, N: u32, column_splits: u32 }
 ${bindingsCode(slotsOf(e, columns ? ['partials', 'column_parts'] : ['partials']), halves, () => (vec ? 'vec4f' : 'f32'))}
 ${finishCode(e, vec, halves)}
 @compute @workgroup_size(64)
@@ -22,7 +23,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   }${columns ? ` else if (i < p.n + p.N) {
     let j = i - p.n;
     var sum = column_parts[j];
-    for (var s = 1u; s < p.splits; s++) { sum += column_parts[s * p.N + j]; }
+    for (var s = 1u; s < p.column_splits; s++) { sum += column_parts[s * p.N + j]; }
     columns[j] ${e.columns === 'add' ? '+=' : '='} sum;
   }` : ''}
 }`;

@@ -55,13 +55,14 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   const c = options.into ?? to ?? (transpose_a ? output([M, N]) : activation([M, N]));
   if (splits === 1) launch(name, epilogueOf(options), tensorsOf(options, c));
   else {
-    const partials = output([splits, M, N]), column_parts = options.columns && output([splits, N]);
-    launch(`${name} split ${splits}`, { ...PLAIN, columns: column_parts ? 'write' : 'none' }, { C: partials, columns: column_parts });
-    sumInto(c, partials, splits, options, column_parts);
+    const partials = output([splits, M, N]), column_parts = apart ? columnParts(b) : options.columns && output([splits, N]);
+    launch(`${name} split ${splits}`, { ...PLAIN, columns: options.columns ? 'write' : 'none' }, { C: partials, columns: options.columns && column_parts });
+    // The parts of the sums of columns are added up in the same dispatch as those of C.
+    sumInto(c, partials, splits, all, column_parts);
     partials.dispose();
     column_parts?.dispose();
   }
-  if (apart) sumColumns(b, apart);
+  if (apart && splits === 1) sumColumns(b, apart);
   return c;
 }
 
@@ -83,20 +84,26 @@ export function sumPartials(partials: Tensor, shape: readonly number[], parts: n
 
 function sumInto(c: Tensor, partials: Tensor, parts: number, options: EpilogueOptions, column_parts?: Tensor): void {
   const epilogue = epilogueOf(options), N = c.shape[c.rank - 1] ?? 1, vec = N % 4 === 0, unit = vec ? 4 : 1;
-  const values = c.size / unit, columns = N / unit;
+  const values = c.size / unit, columns = N / unit, column_splits = column_parts?.shape[0] ?? 0;
   const tensors = { ...tensorsOf(options, c), partials, column_parts };
   dispatch({
     name: `sum_partials ${parts}x${c.size}`, code: reduceCode(epilogue, vec, halvesOf(tensors)), ...constantsOf(options, epilogue),
     ...bind(slotsOf(epilogue, column_parts ? ['partials', 'column_parts'] : ['partials']), tensors),
-    params: [['u32', values], ['u32', parts], ['u32', columns]], workgroups: grid(Math.ceil((values + (column_parts ? columns : 0)) / 64)),
+    params: [['u32', values], ['u32', parts], ['u32', columns], ['u32', column_splits]], workgroups: grid(Math.ceil((values + (column_parts ? columns : 0)) / 64)),
   });
 }
 
-/** The sums of a matrix's columns by kernels of their own: some rows each, then those. */
-function sumColumns(x: Tensor, { to, add }: { to: Tensor; add: boolean }): void {
+/** The sums of a matrix's columns [parts, N], some rows each. */
+function columnParts(x: Tensor): Tensor {
   const [n, N] = dims2(x.shape), rows = Math.max(COLUMN_ROWS, Math.ceil(n / 32)), parts = Math.ceil(n / rows), made = output([parts, N]);
   dispatch({ name: `column_sums ${n}x${N}`, code: columnsCode(N % 4 === 0, storageOf(x) === 'float16'), writes: [made], reads: [x], params: [['u32', n], ['u32', N % 4 === 0 ? N / 4 : N], ['u32', rows]], workgroups: [Math.ceil(N / (N % 4 === 0 ? 64 : 16)), parts, 1] });
-  sumInto(to, made, parts, add ? { into: to } : {});
+  return made;
+}
+
+/** The sums of a matrix's columns by kernels of their own. */
+function sumColumns(x: Tensor, { to, add }: { to: Tensor; add: boolean }): void {
+  const made = columnParts(x);
+  sumInto(to, made, made.shape[0] ?? 1, add ? { into: to } : {});
   made.dispose();
 }
 
