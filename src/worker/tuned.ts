@@ -32,7 +32,7 @@ export function choicesOfRun(file: TunedFile, run: string, device: string): { ch
   return { choices, file: own ? file : { ...file, runs: [{ run, device, choices }, ...file.runs.filter((r) => r.run !== run)].slice(0, RUNS) } };
 }
 
-async function read(): Promise<TunedFile> {
+export async function loadTuned(): Promise<TunedFile> {
   try {
     const handle = await (await navigator.storage.getDirectory()).getFileHandle(FILE);
     return parseTuned(await (await handle.getFile()).text());
@@ -40,7 +40,7 @@ async function read(): Promise<TunedFile> {
 }
 
 /** Storage that refuses costs nothing but the time to find it again. */
-async function write(file: TunedFile): Promise<void> {
+export async function saveTuned(file: TunedFile): Promise<void> {
   try {
     const handle = await (await navigator.storage.getDirectory()).getFileHandle(FILE, { create: true }), access = await handle.createSyncAccessHandle();
     try {
@@ -56,8 +56,8 @@ const deviceKey = (adapter: string): string => `${adapter}, ${navigator.userAgen
 /** Sets what products of a run (or of none: a comparison) are planned by, before its first program is compiled. */
 export async function setTunedProducts(adapter: string, run: string | null, { training, runtime }: RunConfig): Promise<void> {
   if (!onWebGpu()) return;
-  const before = await read(), key = deviceKey(adapter), { choices, file } = run === null ? { choices: before.devices[key] ?? {}, file: before } : choicesOfRun(before, run, key);
-  if (file !== before) await write(file);
+  const before = await loadTuned(), key = deviceKey(adapter), { choices, file } = run === null ? { choices: before.devices[key] ?? {}, file: before } : choicesOfRun(before, run, key);
+  if (file !== before) await saveTuned(file);
   await prepareProducts(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
 }
 
@@ -67,7 +67,7 @@ const BUDGET_MS = 1000;
 /** Tunes the products that were compiled since `setTunedProducts`, while nothing else runs. Counts for runs that begin later. */
 export async function tuneInPause(adapter: string, stopped: () => boolean): Promise<void> {
   if (!onWebGpu() || isSoftware()) return;
-  const { tuneProducts } = await import('../ops/matmul/tuner.ts'), file = await read(), key = deviceKey(adapter), known = file.devices[key] ?? {};
+  const { tuneProducts } = await import('../ops/matmul/tuner.ts'), file = await loadTuned(), key = deviceKey(adapter), known = file.devices[key] ?? {};
   const found = await tuneProducts(seenProducts(), known, { stopped, budget_ms: BUDGET_MS });
-  if (Object.keys(found).length > Object.keys(known).length) await write({ ...file, devices: { ...file.devices, [key]: found } });
+  if (Object.keys(found).length > Object.keys(known).length) await saveTuned({ ...file, devices: { ...file.devices, [key]: found } });
 }
