@@ -29,7 +29,7 @@ const tile = (name: string, BM: number, BN: number, TM: number, TN: number, more
 /**
  * `wide` was the best of 746 configurations on a large discrete card (H100, Chromium 156, Vulkan: 41-46 TFLOP/s on large
  * shapes); `square` is better there where M N is small; `small` gives short products enough workgroups (its
- * source is short too: software adapters compile slowly). All tiles fit 16 KB of shared memory and 256 threads, which WebGPU promises.
+ * source is short too: software adapters compile slowly). These tiles fit 16 KB of shared memory and 256 threads, which WebGPU promises.
  */
 export const TILES = {
   wide: tile('wide', 96, 128, 12, 8, { read_ahead: true }),
@@ -40,6 +40,8 @@ export const TILES = {
 /** The best on an H100 of 45 tiles over the products of T, S and M (`bench` `--search`), for devices that passed the test of component stores. */
 export const TESTED_TILES = {
   wide: tile('wide by components', 96, 128, 12, 8, { lanes: 8, staging: 'components' }),
+  /** Takes 17 KB of shared memory, which a device of the class `large` has. */
+  large: tile('large square by components', 128, 128, 8, 8, { lanes: 8, staging: 'components' }),
   /** Small enough in registers to add up columns beside the product. */
   tall: tile('tall by components', 128, 64, 8, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
   middle: tile('middle by components', 96, 64, 12, 4, { read_ahead: true, lanes: 8, staging: 'components' }),
@@ -50,7 +52,7 @@ export const TESTED_TILES = {
 
 /** Tiles that the tuner may choose beside those. */
 export const MORE_TILES: readonly Tile[] = [
-  tile('large square by components', 128, 128, 8, 8, { lanes: 8, staging: 'components' }), tile('flat', 64, 128, 8, 8, { read_ahead: true, lanes: 8 }),
+  tile('flat', 64, 128, 8, 8, { read_ahead: true, lanes: 8 }),
   // Fewer registers, less shared memory: for integrated and phone GPUs.
   tile('square of 8x4', 64, 64, 8, 4, { lanes: 8 }), tile('half', 32, 64, 4, 4, { unroll: 4 }), tile('small written out', 32, 32, 4, 4),
   tile('square of 8', 64, 64, 4, 4, { BK: 8, unroll: 8 }), tile('small of 8', 32, 32, 4, 4, { BK: 8, unroll: 4 }),
@@ -128,7 +130,7 @@ export function pickSubgroupTile(M: number, N: number, K: number): Plan {
 }
 
 /** Workgroups that run at once on a large card: two or three on each of 132 multiprocessors, by the registers of a thread; of short products one. */
-const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
+const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.large, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
 /** What adding up one more part costs, as a share of the product. */
 const PART_COST = 0.004;
 
@@ -137,11 +139,13 @@ const PART_COST = 0.004;
  * ceil(groups p / at once) / p: on the H100 dW of 384 x 1536 x 8192 took 313 us with 8 parts of `wide` (1.5 waves) and 237 with 11 (two).
  */
 export function pickTestedTile(M: number, N: number, K: number, columns: boolean): Plan {
-  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, tall, middle, square, half, small } = TESTED_TILES;
+  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, large, tall, middle, square, half, small } = TESTED_TILES;
+  // The share of whole waves that C fills.
+  const used = (t: Tile): number => (M * N) / (Math.ceil(groups(t) / 264) * 264 * t.BM * t.BN);
   const choose = (): Tile => {
     if (M <= 32 || N <= 32) return small;
-    if (groups(wide) >= 132) return columns && K >= 2048 ? tall : wide;
-    if (K >= 2048 && M * N >= 2 ** 17) return columns ? tall : wide;
+    if (groups(wide) >= 132) return columns && K >= 2048 ? tall : used(large) > 1.02 * used(wide) ? large : wide;
+    if (K >= 2048 && M * N >= 2 ** 17 || K >= 512 && M * N >= 2 ** 19) return columns ? tall : wide;
     if (K >= 512) return groups(square) >= 8 ? square : half;
     return groups(middle) >= 128 ? middle : groups(square) >= 128 ? square : small;
   };
