@@ -6,3 +6,4 @@ export * from './presets.ts';
 export * from './tensors.ts';
 export * from './check.ts';
 export * from './url.ts';
+export * from './precision.ts';

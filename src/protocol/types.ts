@@ -55,6 +55,14 @@ export interface DeviceInfo {
   memory_bytes?: number | null;
 }
 
+/** What a run computes in. */
+export interface PrecisionInfo {
+  mixed_precision: RunConfig['training']['mixed_precision'];
+  subgroup_matrices: boolean;
+  /** Where half precision was asked for and is not used: why, one sentence. */
+  reason: string | null;
+}
+
 /** A failure as the page shows it: one sentence of what happened, one of what to do, and whether what was saved is safe. */
 export interface PlainError {
   code: string;
@@ -149,7 +157,7 @@ export type Event =
   | { type: 'mark'; mark: StartMark; at: number }
   | { type: 'phase'; phase: RunPhase; detail: string; progress: number | null }
   | { type: 'data'; data: DataSummary }
-  | { type: 'started'; run: string; name: string; config: RunConfig; step: number; n_params: number; planned_bytes: number; history: MetricColumns | null }
+  | { type: 'started'; run: string; name: string; config: RunConfig; step: number; n_params: number; planned_bytes: number; precision: PrecisionInfo; history: MetricColumns | null }
   /** Columns of metrics since the last flush; arrays of one length, NaN where a metric was not measured at that step. */
   | { type: 'metrics'; columns: MetricColumns }
   | { type: 'sample'; sample: Sample }

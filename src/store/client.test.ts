@@ -33,7 +33,7 @@ const startedRun = (): string => {
 const begin = (): void => {
   client.open();
   client.start();
-  worker(0).emit({ type: 'started', run: startedRun(), name: 'n', config: client.stores.form.getState().config, step: 0, n_params: 1, planned_bytes: 1, history: null });
+  worker(0).emit({ type: 'started', run: startedRun(), name: 'n', config: client.stores.form.getState().config, step: 0, n_params: 1, planned_bytes: 1, precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null }, history: null });
 };
 
 describe('Client', () => {

@@ -6,7 +6,7 @@ import { initialRun, reduceRun, type RunState } from './run.ts';
 import { secondsLeft, sentence } from './sentence.ts';
 
 const config = { ...defaultConfig(), training: { ...defaultConfig().training, max_iters: 5000 } };
-const started: Event = { type: 'started', run: 'r', name: 'Names', config, step: 0, n_params: 1, planned_bytes: 2, history: null };
+const started: Event = { type: 'started', run: 'r', name: 'Names', config, step: 0, n_params: 1, planned_bytes: 2, precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null }, history: null };
 const columns = (step: number, loss: number, seconds: number): MetricColumns => ({
   step: Float64Array.of(step), 'train/loss': Float64Array.of(loss), seconds: Float64Array.of(seconds), tokens: Float64Array.of(step * 100), 'train/tok_per_sec': Float64Array.of(3300),
 });

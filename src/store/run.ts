@@ -6,7 +6,7 @@
  */
 import type { RunConfig } from '../config/index.ts';
 import type {
-  DataSummary, DeviceInfo, Event, HeadlessStatus, MetricColumns, PlainError, RunPhase, TokenPiece,
+  DataSummary, DeviceInfo, Event, HeadlessStatus, MetricColumns, PlainError, PrecisionInfo, RunPhase, TokenPiece,
 } from '../protocol/index.ts';
 
 export interface Generation {
@@ -33,6 +33,7 @@ export interface RunState {
   config: RunConfig | null;
   n_params: number;
   planned_bytes: number;
+  precision: PrecisionInfo | null;
   step: number;
   firstStep: number;
   firstLoss: number;
@@ -54,7 +55,7 @@ export interface RunState {
 
 export const initialRun: RunState = {
   connection: 'none', device: null, calibration: null, phase: 'idle', detail: '', progress: null, opening: false, data: null,
-  run: null, name: '', config: null, n_params: 0, planned_bytes: 0, step: 0, firstStep: 0, firstLoss: NaN, loss: NaN,
+  run: null, name: '', config: null, n_params: 0, planned_bytes: 0, precision: null, step: 0, firstStep: 0, firstLoss: NaN, loss: NaN,
   rate: NaN, tokensPerSecond: NaN, seconds: NaN, tokens: NaN, savedStep: null, finished: null, error: null, notices: [],
   pressed: NaN, start: {}, generation: null,
 };
@@ -80,7 +81,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'mark': return { start: { ...state.start, [event.mark]: event.at - state.pressed } };
     case 'data': return { data: event.data };
     case 'started': return {
-      run: event.run, name: event.name, config: event.config, n_params: event.n_params, planned_bytes: event.planned_bytes,
+      run: event.run, name: event.name, config: event.config, n_params: event.n_params, planned_bytes: event.planned_bytes, precision: event.precision,
       step: event.step, firstStep: event.step, finished: null, error: null, rate: NaN,
       ...latest(event.history), firstLoss: firstOf(event.history, 'train/loss'),
       savedStep: event.step > 0 ? event.step : null,

@@ -82,7 +82,7 @@ export function fakePort({ scenario, speed, seed = 7 }: FakeOptions): PagePort {
     later(500 / speed, () => phase('compiling', 'Compiling 31 programs for your GPU', 0.4));
     later(900 / speed, () => {
       step = from;
-      emit({ type: 'started', run, name, config, step: from, n_params: 104_512, planned_bytes: 26_400_000, history: from > 0 ? columns(0, from) : null });
+      emit({ type: 'started', run, name, config, step: from, n_params: 104_512, planned_bytes: 26_400_000, precision: { mixed_precision: config.training.mixed_precision, subgroup_matrices: false, reason: null }, history: from > 0 ? columns(0, from) : null });
       for (let at = 0; at < from; at += config.sampling.sample_interval || 50) sample(at);
       if (paused) phase('paused'); else go();
     });

@@ -30,18 +30,18 @@ export class ActiveRun {
   private metricsSaved = performance.now();
   private elapsed: { seconds: number; best_val_loss: number | null } = { seconds: 0, best_val_loss: null };
 
-  private constructor(private readonly p: RunParts, readonly trainer: Trainer, paused: boolean) { this.control = new Control(paused ? 'pause' : 'run'); }
+  private constructor(private readonly p: RunParts, readonly trainer: Trainer, paused: boolean, private readonly subgroup_matrices: boolean) { this.control = new Control(paused ? 'pause' : 'run'); }
 
   static async create(p: RunParts, from: From | null, paused: boolean): Promise<ActiveRun> {
     const { emit } = p;
     emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
-    await setTunedProducts(p.adapter, p.id, p.config);
+    const { subgroup_matrices } = await setTunedProducts(p.adapter, p.id, p.config);
     const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (done) => {
       if (done > 0) p.mark('traced');
       emit({ type: 'phase', phase: 'compiling', detail: 'Compiling the programs for your device.', progress: done });
     });
     p.mark('compiled');
-    const run = new ActiveRun(p, trainer, paused);
+    const run = new ActiveRun(p, trainer, paused, subgroup_matrices);
     run.saved = from !== null && from.state.step > 0;
     run.elapsed = { seconds: from?.elapsed_seconds ?? 0, best_val_loss: from?.best_val_loss ?? null };
     return run;
@@ -53,7 +53,8 @@ export class ActiveRun {
   /** Tells the page that the run is there, with its metrics so far. */
   announce(history: MetricColumns | null): void {
     const { id, name, config, emit, vocab_size } = this.p;
-    emit({ type: 'started', run: id, name, config, step: this.trainer.step, n_params: this.trainer.n_params, planned_bytes: planRun(config, { vocab_size }).memory.total, history });
+    const { precision } = this.trainer, computed = { ...config, training: { ...config.training, mixed_precision: precision.mixed_precision } };
+    emit({ type: 'started', run: id, name, config, step: this.trainer.step, n_params: this.trainer.n_params, planned_bytes: planRun(computed, { vocab_size }).memory.total, precision: { ...precision, subgroup_matrices: precision.mixed_precision === 'fp16' && this.subgroup_matrices }, history });
   }
 
   /** Runs the loop to its end. What it throws, the caller turns into a sentence. */

@@ -1,7 +1,7 @@
 /** Composes a run behind the protocol: takes commands one after the other, starts what they need, tells the page. */
 import { loseDevice, tryBackends } from '../backend/index.ts';
 import { broughtFiles, CheckpointError, openRunStore, type ReadState, readCheckpoint, type RunStore, writeCheckpoint, zipFolder } from '../checkpoint/index.ts';
-import { checkConfig, type RunConfig } from '../config/index.ts';
+import { asComputed, checkConfig, type RunConfig } from '../config/index.ts';
 import { importTokenizer, tokenPieces } from '../data/index.ts';
 import { planRun } from '../plan/index.ts';
 import type { Command, DeviceInfo, Event, OwnText, StartMark, WorkerPort } from '../protocol/index.ts';
@@ -291,8 +291,8 @@ export class Session {
     return this.open(config.runtime.backend);
   }
 
-  private check(config: RunConfig, text: PreparedText, vocab_size: number, device: DeviceInfo): void {
-    const plan = planRun(config, { vocab_size }), [problem] = checkConfig(config, {
+  private check(asked: RunConfig, text: PreparedText, vocab_size: number, device: DeviceInfo): void {
+    const config = asComputed(asked, device.backend), plan = planRun(config, { vocab_size }), [problem] = checkConfig(config, {
       vocab_size: text.tokenizer.vocab_size, train_tokens: text.tokens.train.length, val_tokens: text.tokens.val.length,
       max_binding_size: device.limits.max_binding_size, max_buffer_size: device.limits.max_buffer_size,
       planned_bytes: plan.memory.total, ...(device.memory_bytes ? { memory_bytes: device.memory_bytes } : {}),

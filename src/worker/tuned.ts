@@ -53,12 +53,12 @@ export async function saveTuned(file: TunedFile): Promise<void> {
 
 const deviceKey = (adapter: string): string => `${adapter}, ${navigator.userAgent}`;
 
-/** Sets what products of a run (or of none: a comparison) are planned by, before its first program is compiled. */
-export async function setTunedProducts(adapter: string, run: string | null, { training, runtime }: RunConfig): Promise<void> {
-  if (!onWebGpu()) return;
+/** Sets what products of a run (or of none: a comparison) are planned by, before its first program is compiled; whether by subgroup matrices comes back. */
+export async function setTunedProducts(adapter: string, run: string | null, { training, runtime }: RunConfig): Promise<{ subgroup_matrices: boolean }> {
+  if (!onWebGpu()) return { subgroup_matrices: false };
   const before = await loadTuned(), key = deviceKey(adapter), { choices, file } = run === null ? { choices: before.devices[key] ?? {}, file: before } : choicesOfRun(before, run, key);
   if (file !== before) await saveTuned(file);
-  await prepareProducts(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
+  return prepareProducts(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
 }
 
 /** Milliseconds of one tuning, at most; the next one goes on. */

@@ -30,11 +30,12 @@ function Details() {
   const client = useClient();
   const device = useRun((state) => state.device);
   const calibration = useRun((state) => state.calibration);
+  const precision = useRun((state) => state.precision);
   const chosen = useForm((state) => state.config.runtime.backend);
   if (!device) return null;
   const rows: [string, string][] = [
     ['Adapter', device.adapter || 'not told'],
-    ['Precision', 'f32'],
+    ['Precision', precision?.mixed_precision === 'fp16' ? `f32, activations f16${precision.subgroup_matrices ? ', subgroup matrices' : ''}` : 'f32'],
     ['Largest buffer', bytes(device.limits.max_buffer_size)],
     ['Largest binding', bytes(device.limits.max_binding_size)],
     ...(device.limits.workgroup_storage > 0 ? [['Workgroup storage', bytes(device.limits.workgroup_storage)] satisfies [string, string]] : []),
@@ -44,7 +45,7 @@ function Details() {
   return (
     <div className="device">
       <h2>{TITLES[device.backend]}</h2>
-      <p>{device.reason}</p>
+      <p>{device.reason}{precision?.reason ? ` ${precision.reason}` : ''}</p>
       <dl>{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
       <p className="small muted">Compute with (a run at hand is saved and goes on there):</p>
       <Segmented

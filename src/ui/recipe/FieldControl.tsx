@@ -17,10 +17,12 @@ interface FieldProps {
   /** Name and control alone, for places where space is short. */
   brief?: boolean;
   disabled?: boolean;
+  /** Why it has no effect here: the control is off, and says so. */
+  off?: string | null;
 }
 
 export const FieldControl = memo(function FieldControl(props: FieldProps) {
-  const { path, problem, changed, onReset, brief } = props;
+  const { path, problem, changed, onReset, brief, disabled, off } = props;
   const label = labelOf(path);
   const range = rangeOf(path);
   const help = `help-${path}`;
@@ -31,7 +33,7 @@ export const FieldControl = memo(function FieldControl(props: FieldProps) {
         {changed && onReset ? (
           <ActionIcon title="Back to the default" size="sm" variant="subtle" color="gray" aria-label={`Reset ${label.field} to its default`} onClick={onReset}><IconArrowBackUp size={15} /></ActionIcon>
         ) : null}
-        <Control {...props} range={range} describedBy={brief ? undefined : help} />
+        <Control {...props} disabled={disabled || Boolean(off)} range={range} describedBy={brief ? undefined : help} />
       </div>
       {brief ? null : (
         <p className="field-help" id={help}>
@@ -39,6 +41,7 @@ export const FieldControl = memo(function FieldControl(props: FieldProps) {
           <span className="field-source"> {label.source}{rangeText(range)}</span>
         </p>
       )}
+      {off && !brief ? <p className="field-help">{off}</p> : null}
       {problem ? <p className="field-problem" role="alert">{problem.message} {problem.hint}</p> : null}
     </div>
   );

@@ -1,7 +1,7 @@
 /** The left of the room: what the run costs, and its options in sections that fold. */
 import { Accordion, Button } from '@mantine/core';
 import { useId } from 'react';
-import { PRESETS, SECTIONS, fieldPaths, getField, type FieldPath, type Problem, type Section } from '../../config/index.ts';
+import { PRESETS, SECTIONS, fieldPaths, getField, withoutEffect, type FieldPath, type Problem, type Section } from '../../config/index.ts';
 import { isActive, resetField, setField, takeConfig } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo, usePlace } from '../place.ts';
@@ -81,11 +81,14 @@ function Fields({ section, problems }: { section: Section; problems: readonly Pr
   const client = useClient();
   const config = useForm((state) => state.config);
   const changed = useForm((state) => state.changed);
+  const device = useRun((state) => state.device);
+  const run = useRun((state) => state.precision);
+  const facts = { backend: device?.backend, features: device?.features ?? [], run };
   const shown = fieldPaths().filter((path) => path.startsWith(`${section}.`) && path !== 'sampling.prompts' && (isRelevant(path, config) || changed.has(path)));
   const { form } = client.stores;
   return shown.filter((path) => path !== 'data.corpus').map((path: FieldPath) => (
     <FieldControl
-      key={path} path={path} value={getField(config, path)} changed={changed.has(path)} problem={problems.find((one) => one.field === path)}
+      key={path} path={path} value={getField(config, path)} changed={changed.has(path)} problem={problems.find((one) => one.field === path)} off={withoutEffect(path, config, facts)}
       onChange={(value) => setField(form, path, value)} onReset={() => resetField(form, path)}
     />
   ));

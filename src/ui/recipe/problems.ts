@@ -1,6 +1,6 @@
 /** What is known about text and device, the plan of the form's run, and what would not work. */
 import { useMemo } from 'react';
-import { checkConfig, type Facts, type Problem, type RunConfig } from '../../config/index.ts';
+import { asComputed, checkConfig, type Facts, type Problem, type RunConfig } from '../../config/index.ts';
 import { guessVocab, planRun, type RunPlan } from '../../plan/index.ts';
 import type { DataSummary, DeviceInfo } from '../../store/index.ts';
 import { dataKey } from '../../store/index.ts';
@@ -23,12 +23,14 @@ export function factsFor(plan: RunPlan, data: DataSummary | null, device: Device
 export function usePlan(): { plan: RunPlan; data: DataSummary | null; config: RunConfig } {
   const config = useForm((state) => state.config);
   const summary = useRun((state) => state.data);
+  const backend = useRun((state) => state.device?.backend);
   const fits = useForm((state) => state.preparedKey !== null && state.preparedKey === dataKey(state.config, state.text));
   return useMemo(() => {
     // The summary speaks of the text that the form has now, and not of one chosen before.
     const data = fits ? summary : null;
-    return { plan: planFor(config, data?.vocab_size), data, config };
-  }, [config, summary, fits]);
+    const computed = asComputed(config, backend);
+    return { plan: planFor(computed, data?.vocab_size), data, config: computed };
+  }, [config, summary, fits, backend]);
 }
 
 export function useProblems(): Problem[] {

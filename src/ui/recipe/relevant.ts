@@ -16,6 +16,7 @@ const CONDITIONS: Partial<Record<FieldPath, (config: RunConfig) => boolean>> = {
   'training.beta1': adaptive, 'training.beta2': adaptive, 'training.epsilon': adaptive,
   'training.momentum': ({ training }) => training.optimizer === 'sgd' || training.optimizer === 'muon',
   'training.muon_learning_rate': ({ training }) => training.optimizer === 'muon',
+  'runtime.subgroup_matrices': ({ training }) => training.mixed_precision === 'fp16',
 };
 
 export const isRelevant = (path: FieldPath, config: RunConfig): boolean => CONDITIONS[path]?.(config) ?? true;
