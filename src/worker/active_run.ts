@@ -26,6 +26,7 @@ export class ActiveRun {
   saved = false;
   private readonly buffer = new MetricBuffer();
   private readonly stoppedGenerations = new Set<number>();
+  private toldOfSkipped = false;
   private unsaved: Columns[] = [];
   private metricsSaved = performance.now();
   private elapsed: { seconds: number; best_val_loss: number | null } = { seconds: 0, best_val_loss: null };
@@ -165,6 +166,10 @@ export class ActiveRun {
   }
 
   private flush(columns: Columns): void {
+    if (columns.skipped_steps && !this.toldOfSkipped) {
+      this.toldOfSkipped = true;
+      this.p.emit({ type: 'notice', message: 'A number was too large for half precision, so a step was left out and the loss scale halved; now and then that is normal.' });
+    }
     this.unsaved.push(copyColumns(columns));
     this.p.emit({ type: 'metrics', columns });
     if (performance.now() - this.metricsSaved > METRICS_MS) void this.saveMetrics().catch((error: unknown) => this.p.emit({ type: 'error', error: plainError(error) }));
