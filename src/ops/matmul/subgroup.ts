@@ -64,16 +64,19 @@ function storingPlain(t: SubgroupTile, v: Variant): string {
   }).join(' '));
 }
 
-/** Sixteen rows at a time go through shared memory, from where each thread takes vec4 and finishes them. */
+/**
+ * Sixteen rows at a time go through shared memory, from where each thread takes vec4 and finishes them, two at a time in a loop: the accumulators
+ * take 128 registers of a thread, and more at once would not fit beside them.
+ */
 function storing(t: SubgroupTile, v: Variant): string {
-  const FM = t.WM / 16, FN = t.WN / 16, across = t.WN / 4, units = (16 * across) / 32, reads = finishReads(v.epilogue);
-  return lines(FM, (i) => `${seq(FN).map((j) => `subgroupMatrixStore<row_major>(&rows, group * ${16 * t.WN}u + ${j * 16}u, c${i}_${j}, ${t.WN}u);`).join(' ')}
+  const FM = t.WM / 16, FN = t.WN / 16, across = t.WN / 4, units = (16 * across) / 32, step = units % 2 === 0 ? 2 : 1, reads = finishReads(v.epilogue);
+  return lines(FM, (i) => `${seq(FN).map((j) => `subgroupMatrixStore<row_major>(rows, group * ${16 * t.WN}u + ${j * 16}u, c${i}_${j}, ${t.WN}u);`).join(' ')}
   workgroupBarrier();
-  {
-    ${lines(units, (u) => `let row_${u} = m0 + wm + ${i * 16}u + (lane + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (lane + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
-    let from${u} = group * ${16 * t.WN}u + (lane + ${u * 32}u) * 4u; let v${u} = vec4f(rows[from${u}], rows[from${u} + 1u], rows[from${u} + 2u], rows[from${u} + 3u]);
+  for (var unit = lane; unit < ${32 * units}u; unit += ${32 * step}u) {
+    ${lines(step, (u) => `let row_${u} = m0 + wm + ${i * 16}u + (unit + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (unit + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
+    let v${u} = (*fours)[group * ${4 * t.WN}u + unit + ${u * 32}u];
     ${reads.map((r) => `let ${r.name}_${u} = ${loaded(v.halves, r.name, r.at === 'i' ? `at${u}` : `column_${u} >> 2u`)};`).join(' ')}`)}
-    ${lines(units, (u) => `if (row_${u} < M && column_${u} < N) { finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
+    ${lines(step, (u) => `if (row_${u} < M && column_${u} < N) { finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
   }
   workgroupBarrier();`);
 }
@@ -81,7 +84,7 @@ function storing(t: SubgroupTile, v: Variant): string {
 /** Bindings, uniforms and workgroups as those of `matmulCode`; no sums of columns. */
 export function subgroupCode(t: SubgroupTile, v: Variant): string {
   if (v.epilogue.columns !== 'none') throw new Error('Products by subgroup matrices sum no columns.');
-  const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN;
+  const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN, values = (threadsOf(t) / 32) * 16 * t.WN;
   const plain = isPlain(v), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
   const shared = (o: Operand): string => `var<workgroup> s${o.name}: buffer<${2 * halves(o)}>;`;
   const views = (o: Operand): string => `let words${o.name} = bufferView<array<vec2u, ${halves(o) / 4}>>(&s${o.name}, 0u); let halves${o.name} = bufferView<array<f16, ${halves(o)}>>(&s${o.name}, 0u);`;
@@ -92,7 +95,7 @@ struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
 ${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), v.halves, (name) => (plain && name === 'C' ? 'f32' : 'vec4f'))}
 ${shared(a)}
 ${shared(b)}
-${plain ? '' : `var<workgroup> rows: array<f32, ${(threadsOf(t) / 32) * 16 * t.WN}>;\n${finishCode(v.epilogue, true, v.halves)}`}
+${plain ? '' : `var<workgroup> finished: buffer<${4 * values}>;\n${finishCode(v.epilogue, true, v.halves)}`}
 @compute @workgroup_size(${threadsOf(t)})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let M = p.M; let N = p.N; let K = p.K;
@@ -102,6 +105,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   let k_last = k_start + (k_end - k_start - 1u) / ${t.BK}u * ${t.BK}u;
   ${views(a)}
   ${views(b)}
+  ${plain ? '' : `let rows = bufferView<array<f32, ${values}>>(&finished, 0u); let fours = bufferView<array<vec4f, ${values / 4}>>(&finished, 0u);`}
   ${stageA.setup}
   ${stageB.setup}
   ${stageA.declare}

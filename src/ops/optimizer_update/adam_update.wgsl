@@ -15,7 +15,8 @@ struct Params {
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
   let i = (w.y * count.x + w.x) * 256u + l;
   if (i >= p.n) { return; }
-  // Everything is read before anything is written: a load after a store waits for it (the buffers might be one), measured 3.5 times slower.
+  // Everything is read before anything is written, scalars too: a load after a store waits for it (the buffers might be one).
+  let rate = scalars[0];
   let value = parameter[i];
   let raw = gradient[i];
   let m_before = exp_avg[i];
@@ -31,7 +32,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   if (p.coupled == 0u) { u += decay; }
   gradient[i] = 0.0;
   if (inverse != 0.0) {
-    parameter[i] = value - scalars[0] * u;
+    parameter[i] = value - rate * u;
     exp_avg[i] = m;
     exp_avg_sq[i] = v;
   }
