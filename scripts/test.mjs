@@ -19,8 +19,8 @@ const SUITES = [
   { name: 'types', commands: [['tsc', '--noEmit']], minutes: 5 },
   { name: 'unit', commands: [vitest('node')], counts: true, minutes: 8 },
   { name: 'build', commands: [['vite', 'build'], ['vite', 'build', '--config', 'bench/vite.config.ts']], minutes: 5 },
-  { name: 'browser', commands: [vitest('browser')], counts: true, browser: true, minutes: 12 },
-  { name: 'journeys', commands: [['playwright', 'test']], counts: true, browser: true, minutes: 12 },
+  { name: 'browser', commands: [vitest('browser')], counts: true, browser: true, minutes: 25 },
+  { name: 'journeys', commands: [['playwright', 'test']], counts: true, browser: true, minutes: 20 },
 ];
 
 const asked = process.argv.slice(2);

@@ -24,7 +24,8 @@ beforeAll(async () => { await startBackend('webgpu', { lost: (reason) => errors.
 afterAll(() => { expect(errors).toEqual([]); });
 
 describe.each(Object.entries(TILES))('tile %s', (_name, tile) => {
-  it.each(Object.entries(SHAPES))('%s', async (name, a) => {
+  // What is written out takes long to compile in software: the shapes with windows and whole chunks are enough.
+  it.each(Object.entries(SHAPES).filter(([name]) => tile.unroll === 1 || /window|64/u.test(name)))('%s', async (name, a) => {
     const random = caseRandom(3), qkv = random.normal([a.B * a.T, columns(a).width]), dy = random.normal([a.B * a.T, columns(a).q]);
     const y = attentionOracle(qkv, a, keepAll), { dqkv } = attentionGradOracle({ qkv, ...y, dy }, a, keepAll);
     const inputs = toTensors(['qkv', 'dy', 'y', 'lse'], { qkv, dy, ...y });

@@ -6,7 +6,7 @@ import { expectClose } from '../../testing/expect_close.ts';
 import { type MatmulAttrs, matmul } from './matmul.ts';
 import { gelu, relu2 } from '../activation/functions.ts';
 import { productKernel } from './kernel.ts';
-import { ALL_TILES, COLUMN_SUMS, pickTile, planOf, TESTED_TILES, TILES } from './tile.ts';
+import { ALL_TILES, COLUMN_SUMS, pickTile, planOf, TESTED_TILES, type Tile, TILES } from './tile.ts';
 
 /** Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all sides. */
 const forms: readonly (MatmulAttrs & { name: string })[] = [
@@ -39,11 +39,13 @@ describe.each(ALL_TILES)('tile $name', (tile) => {
 });
 
 const zeros = (size: number, value = 0) => new Float32Array(size).fill(value);
-describe.each([...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap((tile) => COLUMN_SUMS.map((columnSums) => ({ tile, name: tile.name, columnSums }))))('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
+/** Small tiles, which compile soon, take every size and both ways of summing columns; the others what differs by tile. */
+const isSmall = (tile: Tile): boolean => tile.BM * tile.BN <= 2048;
+describe.each([...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap((tile) => COLUMN_SUMS.filter((way) => isSmall(tile) || way === 'staged').map((columnSums) => ({ tile, name: tile.name, columnSums }))))('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
   it.each([
     { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 }, { size: 'odd, split', splits: 3, M: tile.BM + 3, N: 13, K: 3 * tile.BK + 2 },
     { size: 'rows of four', splits: 1, M: tile.BM + 4, N: tile.BN + 8, K: 2 * tile.BK }, { size: 'rows of four, split', splits: 2, M: 8, N: tile.BN + 4, K: 4 * tile.BK },
-  ])('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
+  ].filter(({ size }) => isSmall(tile) || size === 'odd' || size === 'rows of four, split'))('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
     const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
     const a = random.normal([M, K], 0.3), at = random.normal([K, M]), b = random.normal([K, N]), bias = random.normal([N]), residual = random.normal([M, N]);
     const plan = () => planOf(tile, M, N, K, splits, columnSums), activated = tensor(zeros(M * N), [M, N]), columns = tensor(zeros(N, 0.5), [N]);
@@ -61,7 +63,7 @@ describe.each([...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap(
 });
 
 describe('few rows', () => {
-  it.each(([1, 2, 3, 7, 12, 16] as const).flatMap((M) => ([[20, 24], [13, 37], [2052, 64], [70, 516]] as const).flatMap(([N, K]) => [false, true].map((transpose_b) => ({ M, N, K, transpose_b })))))(
+  it.each(([1, 3, 16] as const).flatMap((M) => ([[20, 24], [13, 37], [2052, 64], [70, 516]] as const).flatMap(([N, K]) => [false, true].map((transpose_b) => ({ M, N, K, transpose_b })))))(
     '$M x $N x $K, transposed: $transpose_b', async ({ M, N, K, transpose_b }) => {
       const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
       const a = random.normal([M, K], 0.3), b = random.normal(transpose_b ? [N, K] : [K, N], 0.3), bias = random.normal([N]), residual = random.normal([M, N]), activated = tensor(zeros(M * N), [M, N]);
