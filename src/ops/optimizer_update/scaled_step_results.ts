@@ -8,7 +8,9 @@ import { add, concat, div, equal, minimum, mul, reshape, sqrt, sub, sum, type Te
 import { dispatch, output } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
+import { workgroupSum } from '../wgsl/index.ts';
 import code from './scaled_step_results.wgsl?raw';
+import { WORKGROUP } from './update.ts';
 
 /** Updates without an overflow after which the scale doubles (GradScaler's growth_interval). */
 export const GROWTH_INTERVAL = 2000;
@@ -41,7 +43,7 @@ function reference({ parts, sums, scale, clean_steps }: Tensors<In>, { max_scale
 function kernel({ parts, sums, scale, clean_steps }: Record<In, Tensor>, { max_scale }: ScalingAttrs): Tensors<Out> {
   const norm = output([]), inverse_scale = output([]), results = output([sums.size + 1]);
   dispatch({
-    name: 'scaled_step_results', code, constants: { GROWTH_INTERVAL }, writes: [norm, inverse_scale, results], updates: [sums, scale, clean_steps], reads: [parts],
+    name: 'scaled_step_results', code: workgroupSum + code, constants: { GROWTH_INTERVAL, WORKGROUP }, writes: [norm, inverse_scale, results], updates: [sums, scale, clean_steps], reads: [parts],
     params: [['u32', parts.size], ['u32', sums.size], ['f32', max_scale]], workgroups: [1, 1, 1],
   });
   return { norm, inverse_scale, results, sums, scale, clean_steps };

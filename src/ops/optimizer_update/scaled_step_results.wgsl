@@ -8,29 +8,23 @@ override GROWTH_INTERVAL: f32 = 2000.0;
 @group(0) @binding(6) var<storage, read> parts: array<f32>;
 struct Params { parts: u32, sums: u32, max_scale: f32 }
 @group(0) @binding(7) var<uniform> p: Params;
-var<workgroup> totals: array<f32, 256>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) l: u32) {
   var total = 0.0;
-  for (var i = l; i < p.parts; i += 256u) { total += parts[i]; }
-  totals[l] = total;
-  workgroupBarrier();
-  for (var width = 128u; width > 0u; width >>= 1u) {
-    if (l < width) { totals[l] += totals[l + width]; }
-    workgroupBarrier();
-  }
+  for (var i = l; i < p.parts; i += WORKGROUP) { total += parts[i]; }
+  let squares = workgroup_sum(vec2f(total, 0.0), l).x;
   if (l < p.sums) {
     results[l] = sums[l];
     sums[l] = 0.0;
   }
   if (l != 0u) { return; }
   let s = scale[0];
-  let length = sqrt(totals[0]) / s;
+  let length = sqrt(squares) / s;
   norm[0] = length;
   results[p.sums] = length;
   // By its bits: compilers may take it that a number is a number.
-  if ((bitcast<u32>(totals[0]) & 0x7f800000u) == 0x7f800000u) {
+  if ((bitcast<u32>(squares) & 0x7f800000u) == 0x7f800000u) {
     inverse_scale[0] = 0.0;
     scale[0] = 0.5 * s;
     clean_steps[0] = 0.0;

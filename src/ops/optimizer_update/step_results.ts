@@ -5,9 +5,10 @@ import { defineOp, type Hosts, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { partsOf, squaresKernel } from './grad_norm.ts';
 import code from './step_results.wgsl?raw';
+import { workgroupSum } from '../wgsl/index.ts';
 import { WORKGROUP } from './update.ts';
 
-/** x [n] -> parts: sums of x^2 over every so many blocks of 256, at most 256 sums. */
+/** x [n] -> parts: sums of x^2 over every so many blocks of 256, at most 1024 sums. */
 export const sum_of_squares = defineOp({
   name: 'sum_of_squares',
   inputs: ['x'],
@@ -25,7 +26,7 @@ export const sum_of_squares = defineOp({
   gradient: null,
   cases: [
     { name: 'odd length', attrs: {}, inputs: (r) => ({ x: r.normal([700], 0.1) }) },
-    { name: 'more than one round', attrs: {}, inputs: (r) => ({ x: r.normal([256 * 256 + 1000], 0.1) }) },
+    { name: 'more than one round', attrs: {}, inputs: (r) => ({ x: r.normal([1024 * 256 + 1000], 0.1) }) },
   ],
 });
 
@@ -46,7 +47,7 @@ function reference({ parts, sums }: Tensors<'parts' | 'sums'>): Tensors<Out> {
 function kernel({ parts, sums }: Record<'parts' | 'sums', Tensor>): Tensors<Out> {
   const norm = output([]), results = output([sums.size + 1]);
   dispatch({
-    name: 'step_results', code, writes: [norm, results], updates: [sums], reads: [parts], params: [['u32', parts.size], ['u32', sums.size]], workgroups: [1, 1, 1],
+    name: 'step_results', code: workgroupSum + code, constants: { WORKGROUP }, writes: [norm, results], updates: [sums], reads: [parts], params: [['u32', parts.size], ['u32', sums.size]], workgroups: [1, 1, 1],
   });
   return { norm, results, sums };
 }
