@@ -1,5 +1,5 @@
 /** One configuration in training on one backend, timed in steady state: one row of the table. */
-import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, setProgramMode, startBackend, submitStatistics } from '../src/backend/index.ts';
+import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, queueSubmits, setProgramMode, startBackend, submitStatistics } from '../src/backend/index.ts';
 import { resolveModel } from '../src/config/index.ts';
 import { type Choices, prepareProducts, seenProducts, withReferences } from '../src/ops/index.ts';
 import { tuneProducts } from '../src/ops/matmul/tuner.ts';
@@ -7,7 +7,6 @@ import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { measurePeak, type Peak } from '../src/worker/peak.ts';
 import { type BenchOptions, CONFIGS, type Mode, type Precision, randomTokens, runConfig } from './configs.ts';
-import { queueSubmits } from './submits.ts';
 
 export interface BenchRow {
   config: string;
