@@ -54,7 +54,7 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
   const attend = 4 * B * H * T * T * hd, rng = int([4], (i) => [1337, 3, 0, 0][i] ?? 0), positions = int([N], (i) => i % T);
   const saved = { qkv: f(N, W), y: f(N, D), lse: constant(8, B, H, T), dy: f(N, D) };
   const mlp = { x: f(N, D), fc_weight: f(D, F), proj_weight: f(F, D) }, biases = { fc_bias: f(F), proj_bias: f(D) };
-  const places = ids(N, T), moments = { norm: constant(2), inverse_scale: constant(1), scalars: constant(0.5, 4) };
+  const places = ids(N, T), moments = { norm: constant(2), inverse_scale: constant(1), scalars: constant(0.5, 5) };
   return {
     // Every product of a step: forward, then gradients of inputs, then of weights; the head last.
     matmul: [
@@ -114,7 +114,7 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
     grad_norm: one({ x: f(P) }),
     sum_of_squares: one({ x: f(P) }),
     step_results: one({ parts: f(256), sums: f(2) }),
-    scaled_step_results: one({ parts: constant(1, 256), sums: f(2), scale: constant(1024, 1), clean_steps: constant(0, 1) }),
+    scaled_step_results: one({ parts: constant(1, 256), sums: f(2), scale: constant(1024, 1), counts: constant(0, 2), scalars: constant(0.5, 5) }),
     scaled_weights: one({ weights: constant(1 / N, N), scale: constant(1024, 1) }),
     adam_update: one({ parameter: f(P), gradient: f(P), exp_avg: f(P), exp_avg_sq: constant(0.1, P), ...moments }),
     sgd_update: one({ parameter: f(P), gradient: f(P), momentum_buffer: f(P), ...moments }),

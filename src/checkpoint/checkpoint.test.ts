@@ -20,6 +20,15 @@ describe('round trip', () => {
     expect(JSON.parse(new TextDecoder().decode(tokenizer))).toEqual(tinyTokenizer);
     expect(seeds).toEqual({ seed: 1337, sample_seed: 42 });
   });
+  it('keeps the loss scale of mixed precision beside the step, and writes nothing of it elsewhere', () => {
+    const loss_scale = { scale: 2 ** 13, clean_steps: 71, skipped_updates: 3 }, plain = writeCheckpoint(tinyState({})), files = writeCheckpoint({ ...tinyState({}), loss_scale });
+    expect(readCheckpoint(files).loss_scale).toEqual(loss_scale);
+    expect(writeCheckpoint(readCheckpoint(files))).toEqual(files);
+    expect([...files].filter(([path, bytes]) => Buffer.compare(bytes, plain.get(path) ?? new Uint8Array()) !== 0).map(([path]) => path)).toEqual(['training_state.json']);
+    // One without it, as all were before there was one.
+    expect(json(plain, 'training_state.json')).not.toHaveProperty('loss_scale');
+    expect(readCheckpoint(plain).loss_scale).toBeUndefined();
+  });
   it('writes the same bytes when what was read is written again', () => {
     const files = writeCheckpoint(tinyState(LAYOUTS.qwen3 ?? {}));
     expect(writeCheckpoint(readCheckpoint(files))).toEqual(files);
@@ -141,6 +150,8 @@ describe('folders that do not hold together', () => {
     ['another state version', 'unknown_version', () => changed('training_state.json', { version: 99 })],
     ['another configuration version', 'unknown_version', () => changed('training_state.json', { config: { ...defaultConfig(), version: 99 } })],
     ['a step that is none', 'bad_state', () => changed('training_state.json', { step: -1 })],
+    ['a loss scale that would round', 'bad_state', () => changed('training_state.json', { loss_scale: { scale: 3, clean_steps: 0, skipped_updates: 0 } })],
+    ['a loss scale of zero', 'bad_state', () => changed('training_state.json', { loss_scale: { scale: 0, clean_steps: 0, skipped_updates: 0 } })],
     ['a field that nobody knows', 'bad_state', () => changed('training_state.json', { surprise: 1 })],
     ['moments of another model', 'unexpected_tensor', () => writeCheckpoint(state).set('optimizer.safetensors', writeSafetensors([vector('exp_avg.nothing')]))],
     ['moments of another kind', 'unexpected_tensor', () => writeCheckpoint(state).set('optimizer.safetensors', writeSafetensors([vector('__proto__x.transformer.ln_f.bias')]))],

@@ -13,7 +13,7 @@ import { encodeJson, parseJson } from './json.ts';
 import { metricLines, parseMetricLines, type MetricColumns } from './metric_columns.ts';
 import { readSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
 import { checkVocabulary, generationConfig, tokenizerBytes, tokenizerConfig, tokenizerEos, tokenizerFacts, type TokenizerSource } from './tokenizer_files.ts';
-import { readTrainingState, STATE_VERSION, writeTrainingState, type TrainingState } from './training_state.ts';
+import { readTrainingState, STATE_VERSION, writeTrainingState, type LossScaleState, type TrainingState } from './training_state.ts';
 
 export interface CheckpointState {
   config: RunConfig;
@@ -28,6 +28,8 @@ export interface CheckpointState {
   elapsed_seconds: number;
   tokenizer: TokenizerSource;
   best_val_loss?: number | null;
+  /** Of mixed precision: scale, updates since it changed, updates left out so far. */
+  loss_scale?: LossScaleState | null;
   schedule?: Readonly<Record<string, number>>;
   seeds?: Readonly<Record<string, number>>;
   data_position?: Readonly<Record<string, number>>;
@@ -94,7 +96,7 @@ function trainingState(state: CheckpointState): TrainingState {
   const { step, tokens, elapsed_seconds, config } = state;
   return {
     version: STATE_VERSION, step, tokens, elapsed_seconds, best_val_loss: state.best_val_loss ?? null, schedule: { ...state.schedule },
-    seeds: { seed: config.training.seed, sample_seed: config.sampling.sample_seed, ...state.seeds }, data_position: { ...state.data_position }, config,
+    seeds: { seed: config.training.seed, sample_seed: config.sampling.sample_seed, ...state.seeds }, data_position: { ...state.data_position }, ...(state.loss_scale ? { loss_scale: state.loss_scale } : {}), config,
   };
 }
 

@@ -25,8 +25,15 @@ const StateSchema = v.strictObject({
   seeds: numbers,
   /** Where the batches stand, for a loader that does not follow from seed and step alone. */
   data_position: numbers,
+  /** Of mixed precision; left out where a run has none. */
+  loss_scale: v.optional(v.strictObject({
+    scale: v.pipe(finite, v.minValue(2 ** -126), v.maxValue(2 ** 126), v.check((scale) => Number.isInteger(Math.log2(scale)), 'a power of two')),
+    clean_steps: whole,
+    skipped_updates: whole,
+  })),
   config: v.unknown(),
 });
+export type LossScaleState = NonNullable<v.InferOutput<typeof StateSchema>['loss_scale']>;
 export type TrainingState = Omit<v.InferOutput<typeof StateSchema>, 'config'> & { config: RunConfig };
 
 export const writeTrainingState = (state: TrainingState): Uint8Array => encodeJson(state);

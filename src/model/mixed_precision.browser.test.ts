@@ -100,11 +100,12 @@ describe('the loss scale', () => {
     expect([...await run.weights()]).toEqual([...before]);
     expect((await store.read()).get('scale')).toEqual(Float32Array.of(2 ** 29));
     let steps = 0, norm = NaN;
-    for (; !Number.isFinite(norm) && steps < 30; steps++) ({ grad_norm: norm } = await run.step([batch(0)], 0));
+    for (; !Number.isFinite(norm) && steps < 30; steps++) ({ grad_norm: norm } = await run.step([batch(0)], steps + 1));
     const [scale = 0] = (await store.read()).get('scale') ?? [];
     expect(scale).toBe(2 ** (30 - steps));
     expect([...await run.weights()]).not.toEqual([...before]);
-    // The moments were left alone as well: the step that went through is the first one of another run.
+    expect((await store.read()).get('counts')).toEqual(Float32Array.of(1, steps));
+    // Moments and their bias corrections were left alone as well: the step that went through is the first one of another run.
     const other = await start(tiny, 'fp16');
     scaleOf(other).write('scale', Float32Array.of(scale));
     expect((await other.step([batch(0)], 0)).grad_norm).toBe(norm);

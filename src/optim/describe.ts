@@ -74,6 +74,12 @@ export const chainOf = (chain: readonly Transform[], p: OptimizedParameter): Par
 /** Where the chain clips, 0 where it does not. */
 export const maxNorm = (chain: readonly Transform[]): number => chain.find((t) => t.kind === 'clip_by_global_norm')?.max_norm ?? 0;
 
+/** Adam's betas, 0 where nothing in the chain is Adam's. */
+export function betasOf(chain: readonly Transform[]): { beta1: number; beta2: number } {
+  const adam = chain.find((t) => t.kind === 'scale_by_adam');
+  return { beta1: adam?.beta1 ?? 0, beta2: adam?.beta2 ?? 0 };
+}
+
 export const MOMENTS = ['exp_avg', 'exp_avg_sq', 'momentum_buffer'] as const;
 export type Moment = (typeof MOMENTS)[number];
 

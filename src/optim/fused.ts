@@ -7,7 +7,7 @@
 import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import { adam_update, grad_norm, run, scaled_step_results, sgd_update, step_results, sum_of_squares, type UpdateAttrs } from '../ops/index.ts';
-import { chainOf, maxNorm, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
+import { betasOf, chainOf, maxNorm, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
 import type { LossScale } from './loss_scale.ts';
 import { stateOf, type UpdateStores } from './stores.ts';
 
@@ -82,13 +82,13 @@ export function flatNorm(gradients: Store): Tensor {
 /**
  * The same beside the sums of a step: results [sums..., norm], and the sums zeroed in place. One dispatch a chunk and one
  * more (and one to join the chunks' parts, where there are several). With a loss scale, which is moved on, the norm is that of the
- * true gradients, and inverse_scale leads from the others to them.
+ * true gradients, inverse_scale leads from the others to them, and the bias corrections among the scalars are made anew.
  */
-export function flatResults(gradients: Store, sums: Tensor, scaling: LossScale | null): { norm: Tensor; inverse_scale: Tensor | null; results: Tensor } {
+export function flatResults(chain: readonly Transform[], { gradients, scalars }: UpdateStores, sums: Tensor, scaling: LossScale | null): { norm: Tensor; inverse_scale: Tensor | null; results: Tensor } {
   const all = gradients.chunks.map(({ tensor }) => run(sum_of_squares, { x: tensor }, {}).parts), [only] = all, parts = all.length === 1 && only ? only : concat(all);
   if (!scaling) return { ...run(step_results, { parts, sums }, {}), inverse_scale: null };
   const { store, max_scale } = scaling;
-  return run(scaled_step_results, { parts, sums, scale: store.get('scale'), clean_steps: store.get('clean_steps') }, { max_scale });
+  return run(scaled_step_results, { parts, sums, scale: store.get('scale'), counts: store.get('counts'), scalars: scalars.get('scalars') }, { max_scale, ...betasOf(chain) });
 }
 
 /** Moves what has a kernel, and zeroes its gradients. Returns the parameters that have none. */

@@ -8,16 +8,34 @@ import { Store } from '../backend/index.ts';
 
 const HEADROOM = 2 ** 8;
 
+/** What a checkpoint keeps of a loss scale. */
+export interface LossScaleState {
+  /** A power of two. */
+  scale: number;
+  /** Updates since it last changed. */
+  clean_steps: number;
+  /** Updates of the whole run that an overflow made void: Adam's bias corrections do not count them. */
+  skipped_updates: number;
+}
+
 export interface LossScale {
-  /** `scale` [1] and `clean_steps` [1], which the update moves on (ops/ `scaled_step_results`). */
+  /** `scale` [1] and `counts` [2] (clean steps, skipped updates), which the update moves on (ops/ `scaled_step_results`). */
   store: Store;
   /** Where the scale starts, a power of two; it is never larger. */
   max_scale: number;
 }
 
-export function createLossScale(tokens_per_step: number): LossScale {
-  const store = new Store('loss scale', [{ name: 'scale', shape: [1] }, { name: 'clean_steps', shape: [1] }]);
+/** Begins at the largest scale, or where `from` left it. */
+export function createLossScale(tokens_per_step: number, from: LossScaleState | null = null): LossScale {
+  const store = new Store('loss scale', [{ name: 'scale', shape: [1] }, { name: 'counts', shape: [2] }]);
   const max_scale = HEADROOM * 2 ** Math.floor(Math.log2(tokens_per_step));
-  store.write('scale', Float32Array.of(max_scale));
+  store.write('scale', Float32Array.of(Math.min(from?.scale ?? max_scale, max_scale)));
+  store.write('counts', Float32Array.of(from?.clean_steps ?? 0, from?.skipped_updates ?? 0));
   return { store, max_scale };
+}
+
+/** As it is after all submitted updates. */
+export async function readLossScale({ store }: LossScale): Promise<LossScaleState> {
+  const values = await store.read(), [scale = NaN] = values.get('scale') ?? [], [clean_steps = NaN, skipped_updates = NaN] = values.get('counts') ?? [];
+  return { scale, clean_steps, skipped_updates };
 }

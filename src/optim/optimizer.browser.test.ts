@@ -6,6 +6,7 @@ import { withReferences } from '../ops/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
 import type { OptimizedParameter } from './describe.ts';
 import { packedColumns } from './muon.ts';
+import { createLossScale, type LossScaleState, readLossScale } from './loss_scale.ts';
 import { createOptimizer } from './optimizer.ts';
 import * as torch from './torch_oracle.ts';
 
@@ -38,8 +39,8 @@ const rateAt = (t: TrainingConfig, step: number): number => t.learning_rate * (1
 
 type Result = { norms: number[]; values: Map<string, ArrayLike<number>> };
 
-/** The same steps in float64. */
-function expected(t: TrainingConfig): Result {
+/** The same steps in float64. Those of `left_out` are no steps at all, as GradScaler has it; the rate goes on. */
+function expected(t: TrainingConfig, left_out: readonly number[] = []): Result {
   const values = new Map<string, Float64Array>(), adam = new Map<string, torch.AdamState>(), norms: number[] = [];
   PARAMETERS.forEach((p, i) => {
     values.set(p.name, Float64Array.from(startOf(p, i)));
@@ -53,6 +54,7 @@ function expected(t: TrainingConfig): Result {
   for (let step = 0; step < STEPS; step++) {
     const gradients = PARAMETERS.map((p, i) => Float64Array.from(gradientOf(p, i, step)));
     norms.push(torch.clipGradNorm(gradients, t.grad_clip));
+    if (left_out.includes(step)) continue;
     PARAMETERS.forEach((p, i) => moveOne(t, p, rateAt(t, step), gradients[i] ?? new Float64Array(), values, adam.get(p.name)));
   }
   return { norms, values };
@@ -147,6 +149,44 @@ describe.each(['cpu', 'webgl', 'webgpu'] as const)('the end of a step on %s', (b
     expect(program.dispatches).toBe(backend === 'webgpu' ? 3 : null);
     program.dispose();
     for (const d of [parameters, gradients, sums, optimizer]) d.dispose();
+    expect(tensorCount()).toBe(before);
+  });
+});
+
+/** The steps under a loss scale, in whose gradients there is one value that is no number at the steps of `left_out`. */
+async function scaled(t: TrainingConfig, left_out: readonly number[], plain: boolean): Promise<Result & { scale: LossScaleState }> {
+  const specs = PARAMETERS.map((p) => ({ name: p.name, shape: p.shape })), parameters = new Store('parameters', specs), gradients = new Store('gradients', specs);
+  const sums = new Store('sums', [{ name: 'sums', shape: [2] }]), optimizer = createOptimizer(t, PARAMETERS), scaling = createLossScale(64), norms: number[] = [];
+  PARAMETERS.forEach((p, i) => parameters.write(p.name, startOf(p, i)));
+  const update = () => optimizer.finishStep(parameters, gradients, sums, scaling), program = await compileProgram('update', () => (plain ? withReferences(update) : update()));
+  for (let step = 0; step < STEPS; step++) {
+    const { scale } = await readLossScale(scaling);
+    PARAMETERS.forEach((p, i) => gradients.write(p.name, gradientOf(p, i, step).map((g, k) => (left_out.includes(step) && i === 3 && k === 5 ? Infinity : g * scale))));
+    optimizer.prepare(step, rateAt(t, step));
+    submit([program]);
+    const [results] = await readback([program.outputs.results]);
+    if (!left_out.includes(step)) norms.push(results?.[2] ?? NaN);
+  }
+  const values = new Map<string, Values>([...await parameters.read(), ...await optimizer.state.read()]), scale = await readLossScale(scaling);
+  for (const d of [program, parameters, gradients, sums, optimizer, scaling.store]) d.dispose();
+  return { norms, values, scale };
+}
+
+describe.each(['cpu', 'webgl', 'webgpu'] as const)('an update that overflows on %s', (backend) => {
+  afterEach(() => setProgramMode('replay'));
+
+  it.each(Object.entries({ ...CASES, 'adam, slow moments': { optimizer: 'adam', beta1: 0.99, beta2: 0.999 } } satisfies typeof CASES))('is no step of PyTorch\'s %s', async (name, changes) => {
+    await startBackend(backend);
+    const t = trainingOf(changes), before = tensorCount();
+    for (const left_out of [[0], [1, 2]]) {
+      const { norms, values } = expected(t, left_out), want = { values, norms: norms.filter((_n, step) => !left_out.includes(step)) };
+      for (const way of onWebGpu() ? ['replay', 'op by op', 'plain'] : ['plain']) {
+        setProgramMode(way === 'op by op' ? 'op_by_op' : 'replay');
+        const got = await scaled(t, left_out, way === 'plain');
+        compare(got, want, toleranceOf(name));
+        expect(got.scale).toEqual({ scale: 2 ** (14 - left_out.length), clean_steps: left_out[0] === 0 ? 3 : 1, skipped_updates: left_out.length });
+      }
+    }
     expect(tensorCount()).toBe(before);
   });
 });

@@ -3,7 +3,7 @@ import { concat, reshape, scalar, square, type Tensor, zerosLike } from '@tensor
 import { fillInPlace, Store, type Values } from '../backend/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 import { kernelsInUse, run, scaled_step_results } from '../ops/index.ts';
-import { describeOptimizer, MOMENTS, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
+import { betasOf, describeOptimizer, MOMENTS, type Moment, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
 import { flatNorm, flatResults, updateFused } from './fused.ts';
 import type { LossScale } from './loss_scale.ts';
 import { globalNorm, updatePlainly, zeroGradients } from './plain.ts';
@@ -21,7 +21,10 @@ export interface OptimizerState {
 export interface Optimizer {
   readonly chain: readonly Transform[];
   readonly state: OptimizerState;
-  /** Writes what changes from step to step, before the update is submitted. `step` counts from 0. */
+  /**
+   * Writes what changes from step to step, before the update is submitted. `step` counts from 0; updates that a loss scale leaves out
+   * are taken off on the device, so where `finishStep` has one they count here.
+   */
   prepare(step: number, learning_rate: number): void;
   /**
    * One update: clips, moves parameters and state, and zeroes the gradients, so that the next step's micro-batches can
@@ -76,7 +79,7 @@ function update(chain: readonly Transform[], parameters: readonly OptimizedParam
 function updateAndResults(chain: readonly Transform[], parameters: readonly OptimizedParameter[], s: UpdateStores, sums: Store, scaling: LossScale | null): Tensor {
   const of = sums.get('sums');
   if (kernelsInUse()) {
-    const { norm, inverse_scale, results } = flatResults(s.gradients, of, scaling);
+    const { norm, inverse_scale, results } = flatResults(chain, s, of, scaling);
     move(chain, parameters, s, norm, inverse_scale);
     return results;
   }
@@ -87,12 +90,13 @@ function updateAndResults(chain: readonly Transform[], parameters: readonly Opti
     assign(sums, 'sums', zerosLike(of));
     return results;
   }
-  const { store, max_scale } = scaling, scale = store.get('scale'), clean_steps = store.get('clean_steps');
-  const next = run(scaled_step_results, { parts: reshape(square(length), [1]), sums: of, scale, clean_steps }, { max_scale });
+  const { store, max_scale } = scaling, scale = store.get('scale'), counts = store.get('counts'), scalars = s.scalars.get('scalars');
+  const next = run(scaled_step_results, { parts: reshape(square(length), [1]), sums: of, scale, counts, scalars }, { max_scale, ...betasOf(chain) });
+  assign(s.scalars, 'scalars', next.scalars);
   move(chain, parameters, s, next.norm, next.inverse_scale);
   assign(sums, 'sums', next.sums);
   assign(store, 'scale', next.scale);
-  assign(store, 'clean_steps', next.clean_steps);
+  assign(store, 'counts', next.counts);
   return next.results;
 }
 

@@ -5,12 +5,12 @@ import { type ScalarName, SCALARS } from '../ops/index.ts';
 
 export const scalarStore = (): Store => new Store('optimizer scalars', [{ name: 'scalars', shape: [SCALARS.length] }]);
 
-/** `step` counts from 0. Muon's rate follows the schedule of the other, in proportion. */
+/** `step` counts from 0, without updates that are known to have been left out. Muon's rate follows the schedule of the other, in proportion. */
 export function writeScalars(store: Store, training: TrainingConfig, step: number, learning_rate: number): void {
   const share = training.learning_rate > 0 ? learning_rate / training.learning_rate : 1, t = step + 1;
   const values: Record<ScalarName, number> = {
     learning_rate, muon_learning_rate: training.muon_learning_rate * share,
-    bias_correction1: 1 - training.beta1 ** t, bias_correction2_sqrt: Math.sqrt(1 - training.beta2 ** t),
+    update_number: t, bias_correction1: 1 - training.beta1 ** t, bias_correction2_sqrt: Math.sqrt(1 - training.beta2 ** t),
   };
   store.write('scalars', Float32Array.from(SCALARS, (name) => values[name]));
 }

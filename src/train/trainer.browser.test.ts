@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gpuMemory, setProgramMode, startBackend, tensorCount } from '../backend/index.ts';
-import { defaultConfig, type RunConfig } from '../config/index.ts';
+import { readCheckpoint, writeCheckpoint } from '../checkpoint/index.ts';
+import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
 import { bigramLoss, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { breathe, Control, MetricBuffer, type MetricRow, Trainer, trainLoop, type TrainerState } from './index.ts';
 
@@ -10,7 +11,7 @@ async function names(change: (c: RunConfig) => void = () => undefined) {
   Object.assign(config.training, { batch_size: 8, warmup_iters: 2, max_iters: 40, eval_interval: 20, eval_iters: 2 });
   change(config);
   const split = makeSplit(await loadCorpus(config.data), config.data), tokenizer = await makeTokenizer(config.tokenizer, split), tokens = makeTokenSplit(split, tokenizer);
-  return { config, tokens, vocab_size: tokenizer.vocab_size };
+  return { config, tokens, tokenizer, vocab_size: tokenizer.vocab_size };
 }
 
 async function losses(steps: number, change: (c: RunConfig) => void, from: TrainerState | null = null): Promise<{ losses: number[]; state: TrainerState }> {
@@ -39,6 +40,28 @@ describe.each(['wasm', 'webgpu'] as const)('a trainer on %s', (backend) => {
 });
 
 describe('a trainer on WebGPU', () => {
+  it('goes on from a checkpoint in mixed precision as if it had never stopped, with the loss scale that it had', async () => {
+    await startBackend('webgpu');
+    const half = (c: RunConfig): void => { dropout(c); c.training.mixed_precision = 'fp16'; }, { config, tokenizer, vocab_size } = await names(half), model = resolveModel(config.model, vocab_size);
+    const reloaded = (state: TrainerState): TrainerState => readCheckpoint(writeCheckpoint({ ...state, config, model, elapsed_seconds: 0, tokenizer }));
+    // As after a step that overflowed, and about to grow in the second half.
+    const start = { ...(await losses(1, half)).state, loss_scale: { scale: 2 ** 9, clean_steps: 1996, skipped_updates: 1 } };
+    const whole = await losses(6, half, start), first = await losses(3, half, start), rest = await losses(3, half, reloaded(first.state));
+    expect(first.state.loss_scale).toEqual({ scale: 2 ** 9, clean_steps: 1999, skipped_updates: 1 });
+    expect(rest.state.loss_scale).toEqual({ scale: 2 ** 10, clean_steps: 2, skipped_updates: 1 });
+    expect([...first.losses, ...rest.losses]).toEqual(whole.losses);
+    for (const [name, values] of whole.state.parameters) expect(rest.state.parameters.get(name), name).toEqual(values);
+    for (const [name, values] of whole.state.optimizer) expect(rest.state.optimizer.get(name), name).toEqual(values);
+    // Without it, another run: the largest scale, and Adam counts the step that was left out.
+    const forgetful = await losses(3, half, { ...first.state, loss_scale: null });
+    expect(forgetful.losses).not.toEqual(rest.losses);
+    expect(forgetful.state.loss_scale?.scale).toBe(2 ** 14);
+    // Single precision keeps it for a device that can use it, and does not count that step either.
+    const single = await losses(3, dropout, reloaded(first.state)), counting = await losses(3, dropout, { ...first.state, loss_scale: null });
+    expect(single.state.loss_scale).toEqual(first.state.loss_scale);
+    expect(single.losses).not.toEqual(counting.losses);
+  });
+
   it('replays what it does op by op, bit for bit', async () => {
     await startBackend('webgpu');
     const replayed = await losses(4, dropout);

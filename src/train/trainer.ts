@@ -10,7 +10,7 @@ import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/in
 import {
   evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
 } from '../model/index.ts';
-import { createLossScale, createOptimizer, learningRate, type Optimizer } from '../optim/index.ts';
+import { createLossScale, createOptimizer, learningRate, type LossScale, type LossScaleState, type Optimizer, readLossScale } from '../optim/index.ts';
 import { type Precision, settlePrecision } from './precision.ts';
 
 /** What a checkpoint keeps of a trainer; the rest is made again. */
@@ -19,6 +19,8 @@ export interface TrainerState {
   optimizer: ReadonlyMap<string, Float32Array>;
   step: number;
   tokens: number;
+  /** Of mixed precision; none where the run has never had any. */
+  loss_scale?: LossScaleState | null;
 }
 
 /** `skipped`: something overflowed in half precision, and the weights were left as they were (mixed precision alone). */
@@ -45,7 +47,9 @@ export class Trainer {
 
   private constructor(
     readonly config: RunConfig, readonly model: ResolvedModel, private readonly split: TokenSplit, private readonly stores: ModelStores,
-    private readonly optimizer: Optimizer, private readonly microStep: Program, private readonly update: Program<{ results: Tensor }>,
+    private readonly optimizer: Optimizer, private readonly scaling: LossScale | null,
+    /** A loss scale that this device does not use: kept for one that does, and its left-out updates are still none of Adam's. */
+    private readonly kept_scale: LossScaleState | null, private readonly microStep: Program, private readonly update: Program<{ results: Tensor }>,
     private readonly evaluate_: Program<{ sums: Tensor; token_loss: Tensor }>,
     /** What it computes in, which may not be what the configuration asks for. */
     readonly precision: Precision,
@@ -58,7 +62,7 @@ export class Trainer {
   static async create(config: RunConfig, split: TokenSplit, vocab_size: number, from: TrainerState | null, compiling: (done: number) => void): Promise<Trainer> {
     const t = config.training, precision = await settlePrecision(config), model = resolveModel(config.model, vocab_size), parameters = listParameters(model);
     const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
-    const scaling = precision.mixed_precision === 'fp16' ? createLossScale(t.batch_size * t.gradient_accumulation_steps * model.block_size) : null;
+    const scaling = precision.mixed_precision === 'fp16' ? createLossScale(t.batch_size * t.gradient_accumulation_steps * model.block_size, from?.loss_scale) : null;
     const stores: ModelStores = {
       model, weights, gradients, inputs: trainingInputs(model, t.batch_size, model.block_size), rotary: rotaryTable(model),
       sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: t.batch_size, block_size: model.block_size, activation_checkpointing: t.activation_checkpointing,
@@ -71,7 +75,7 @@ export class Trainer {
     const tracing = [trainingMicroStep(stores), compileProgram('update', () => optimizer.finishStep(weights, gradients.store, stores.sums, scaling)), evaluation(stores)] as const;
     compiling(0.5);
     const [microStep, update, evaluate] = await Promise.all(tracing);
-    const trainer = new Trainer(config, model, split, stores, optimizer, microStep, update, evaluate, precision);
+    const trainer = new Trainer(config, model, split, stores, optimizer, scaling, scaling ? null : from?.loss_scale ?? null, microStep, update, evaluate, precision);
     trainer.step = from?.step ?? 0;
     trainer.tokens = from?.tokens ?? 0;
     return trainer;
@@ -99,7 +103,7 @@ export class Trainer {
     if (this.ring.pending === 0) this.firstTaken = performance.now();
     const { training: t } = this.config, accumulation = t.gradient_accumulation_steps;
     const rate = this.currentLearningRate;
-    this.optimizer.prepare(this.step, rate);
+    this.optimizer.prepare(this.step - (this.kept_scale?.skipped_updates ?? 0), rate);
     this.rates.set(this.step, rate);
     this.rates.delete(this.step - 2 * IN_FLIGHT);
     for (let micro = 0; micro < accumulation; micro++) {
@@ -147,10 +151,11 @@ export class Trainer {
     return (this.generator ??= await Generator.create(this.model, this.stores.weights, this.stores.rotary));
   }
 
-  /** Weights and moments as they are after all submitted steps. */
+  /** Weights, moments and loss scale as they are after all submitted steps. */
   async state(): Promise<TrainerState> {
     const floats = (all: Map<string, Values>): Map<string, Float32Array> => new Map([...all].map(([name, v]) => [name, v instanceof Float32Array ? v : Float32Array.from(v)]));
-    return { parameters: floats(await this.stores.weights.read()), optimizer: floats(await this.optimizer.state.read()), step: this.step, tokens: this.tokens };
+    const loss_scale = this.scaling ? await readLossScale(this.scaling) : this.kept_scale;
+    return { parameters: floats(await this.stores.weights.read()), optimizer: floats(await this.optimizer.state.read()), step: this.step, tokens: this.tokens, loss_scale };
   }
 
   /** GPU bytes that exist, and those of them that this run needs (the rest waits in tfjs's pool). */

@@ -111,8 +111,8 @@ export class ActiveRun {
 
   /** The whole state, as a checkpoint keeps it. */
   async checkpoint(): Promise<CheckpointState> {
-    const { parameters, optimizer, step, tokens } = await this.trainer.state();
-    return { config: this.config, model: this.trainer.model, parameters, optimizer, step, tokens, elapsed_seconds: this.elapsed.seconds, tokenizer: this.p.text.tokenizer, best_val_loss: this.elapsed.best_val_loss };
+    const { parameters, optimizer, step, tokens, loss_scale } = await this.trainer.state();
+    return { config: this.config, model: this.trainer.model, parameters, optimizer, step, tokens, elapsed_seconds: this.elapsed.seconds, tokenizer: this.p.text.tokenizer, best_val_loss: this.elapsed.best_val_loss, loss_scale };
   }
 
   /** Saves to storage. Storage that is full is said and does not stop the training: the last checkpoint stays. */

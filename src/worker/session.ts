@@ -222,7 +222,7 @@ export class Session {
     const text = await this.prepareText(state.config, own, undefined, tokenizer);
     this.check(state.config, text, state.model.vocab_size, device);
     const from: From = {
-      state: { parameters: state.parameters, optimizer: state.optimizer, step: state.step, tokens: state.tokens },
+      state: { parameters: state.parameters, optimizer: state.optimizer, step: state.step, tokens: state.tokens, loss_scale: state.loss_scale },
       elapsed_seconds: state.elapsed_seconds, best_val_loss: state.best_val_loss ?? null,
     };
     await this.begin({ id, adapter: device.adapter, name, config: state.config, text, vocab_size: state.model.vocab_size, storage }, from, how.paused ?? false, how.learning_rate);

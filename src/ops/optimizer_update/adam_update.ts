@@ -67,7 +67,7 @@ const adamCase = (name: string, n: number, changes: Partial<AdamUpdateAttrs>, in
 
 /**
  * parameter, gradient, exp_avg, exp_avg_sq [n], norm (of all gradients) and inverse_scale (what gradients are multiplied by before all
- * else; 0 leaves the update out) scalars, scalars [4] (`SCALARS`) -> the first four, the gradient zeroed. On WebGPU all four are written in place and come back themselves.
+ * else; 0 leaves the update out) scalars, scalars [5] (`SCALARS`) -> the first four, the gradient zeroed. On WebGPU all four are written in place and come back themselves.
  */
 export const adam_update = defineOp({
   name: 'adam_update',

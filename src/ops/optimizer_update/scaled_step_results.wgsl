@@ -4,10 +4,22 @@ override GROWTH_INTERVAL: f32 = 2000.0;
 @group(0) @binding(2) var<storage, read_write> results: array<f32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(4) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(5) var<storage, read_write> clean_steps: array<f32>;
-@group(0) @binding(6) var<storage, read> parts: array<f32>;
-struct Params { parts: u32, sums: u32, max_scale: f32 }
-@group(0) @binding(7) var<uniform> p: Params;
+@group(0) @binding(5) var<storage, read_write> counts: array<f32>;
+@group(0) @binding(6) var<storage, read_write> scalars: array<f32>;
+@group(0) @binding(7) var<storage, read> parts: array<f32>;
+struct Params { parts: u32, sums: u32, max_scale: f32, rest1: f32, rest2: f32 }
+@group(0) @binding(8) var<uniform> p: Params;
+
+// 1 - (1 - rest)^n, by squaring: all terms are positive, so that no digit is lost where the power is near 1.
+fn bias_correction(rest: f32, n: u32) -> f32 {
+  var result = 0.0;
+  var square = rest;
+  for (var k = n; k > 0u; k >>= 1u) {
+    if ((k & 1u) == 1u) { result += square * (1.0 - result); }
+    square *= 2.0 - square;
+  }
+  return result;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) l: u32) {
@@ -27,12 +39,16 @@ fn main(@builtin(local_invocation_index) l: u32) {
   if ((bitcast<u32>(squares) & 0x7f800000u) == 0x7f800000u) {
     inverse_scale[0] = 0.0;
     scale[0] = 0.5 * s;
-    clean_steps[0] = 0.0;
+    counts[0] = 0.0;
+    counts[1] += 1.0;
     return;
   }
+  let n = u32(max(1.0, scalars[4] - counts[1]));
+  scalars[2] = bias_correction(p.rest1, n);
+  scalars[3] = sqrt(bias_correction(p.rest2, n));
   inverse_scale[0] = 1.0 / s;
-  let steps = clean_steps[0] + 1.0;
+  let steps = counts[0] + 1.0;
   let grows = steps >= GROWTH_INTERVAL;
   scale[0] = select(s, min(2.0 * s, p.max_scale), grows);
-  clean_steps[0] = select(steps, 0.0, grows);
+  counts[0] = select(steps, 0.0, grows);
 }

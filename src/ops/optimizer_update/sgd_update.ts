@@ -44,7 +44,7 @@ const sgdCase = (name: string, n: number, changes: Partial<SgdUpdateAttrs>, inve
 });
 
 /**
- * parameter, gradient, momentum_buffer [n], norm (of all gradients) and inverse_scale (as in `adam_update`) scalars, scalars [4]
+ * parameter, gradient, momentum_buffer [n], norm (of all gradients) and inverse_scale (as in `adam_update`) scalars, scalars [5]
  * (`SCALARS`) -> the first three, the gradient zeroed. On WebGPU all three are written in place and come back themselves.
  */
 export const sgd_update = defineOp({

@@ -4,8 +4,11 @@ import type { Param } from '../../backend/index.ts';
 import type { CaseRandom, HostTensor } from '../define.ts';
 import { at } from '../host.ts';
 
-/** Order of the numbers in `scalars` [4]. The corrections are 1 - beta1^t and sqrt(1 - beta2^t), t the update's number from 1. */
-export const SCALARS = ['learning_rate', 'muon_learning_rate', 'bias_correction1', 'bias_correction2_sqrt'] as const;
+/**
+ * Order of the numbers in `scalars` [5]. The corrections are 1 - beta1^t and sqrt(1 - beta2^t), t = `update_number`, from 1. Under a loss scale
+ * `scaled_step_results` writes them anew: updates that were left out do not count.
+ */
+export const SCALARS = ['learning_rate', 'muon_learning_rate', 'bias_correction1', 'bias_correction2_sqrt', 'update_number'] as const;
 export type ScalarName = (typeof SCALARS)[number];
 const indexOf = (name: ScalarName): number => SCALARS.indexOf(name);
 
@@ -45,5 +48,5 @@ export function decayVector(n: number, a: UpdateAttrs): Tensor {
 }
 
 /** Third update under beta1 0.9 and beta2 0.95, for the cases. */
-export const caseScalars = (r: CaseRandom): HostTensor => r.values([4], [0.01, 0.02, 1 - 0.9 ** 3, Math.sqrt(1 - 0.95 ** 3)]);
+export const caseScalars = (r: CaseRandom): HostTensor => r.values([SCALARS.length], [0.01, 0.02, 1 - 0.9 ** 3, Math.sqrt(1 - 0.95 ** 3), 3]);
 export const WORKGROUP = 256;
