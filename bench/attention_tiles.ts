@@ -1,12 +1,13 @@
 /** Attention's tiles against the small one, which every device can run: time and largest difference. `bench.html?attention=1&config=M`. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, type Program, readback, startBackend, Store } from '../src/backend/index.ts';
+import { compileProgram, type Program, readback, Store } from '../src/backend/index.ts';
 import type { AttentionAttrs } from '../src/ops/attention/attrs.ts';
 import { attentionGradKernel } from '../src/ops/attention/backward.ts';
 import { attentionKernel } from '../src/ops/attention/forward.ts';
 import { SMALL, type Tile } from '../src/ops/attention/tiles.ts';
 import { columns } from '../src/ops/heads/layout.ts';
 import { CONFIGS, type ConfigName } from './configs.ts';
+import { startDevice } from './device.ts';
 import { type OpRow, repeated } from './ops.ts';
 import { normal } from './ops_list.ts';
 
@@ -15,7 +16,7 @@ const DIRECTIONS = ['forward', 'backward'] as const;
 
 /** `referenceMs` is the small tile's time. */
 export async function measureAttentionTiles(size: ConfigName, log: (line: string) => void): Promise<OpRow[]> {
-  const errors: string[] = [], { adapter } = await startBackend('webgpu', { lost: (reason) => errors.push(reason), error: (message) => errors.push(message) });
+  const { device: { adapter }, errors } = await startDevice('webgpu');
   const c = CONFIGS[size], a: AttentionAttrs = { B: c.batch_size, T: c.block_size, n_head: c.n_head, n_kv_head: c.n_head, head_dim: c.n_embd / c.n_head, window: 0 }, rows = a.B * a.T;
   const shapes = { qkv: [rows, columns(a).width], y: [rows, columns(a).q], dy: [rows, columns(a).q], lse: [a.B, a.n_head, a.T] };
   const store = new Map(Object.entries(shapes).map(([name, shape]) => [name, new Store(name, [{ name, shape }])]));

@@ -2,22 +2,25 @@
 import { measureAttentionTiles } from './attention_tiles.ts';
 import type { BenchOptions, ConfigName } from './configs.ts';
 import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
+import { type LossesOptions, type LossesRow, measureLosses } from './losses.ts';
 import { type BenchRow, measure } from './measure.ts';
 import { measureOps, type OpRow } from './ops.ts';
 import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
 
-export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'search' } & SearchOptions);
-export type AnyRow = BenchRow | GenerateRow | OpRow | SearchRow;
-export type Reply = { kind: 'log'; line: string } | { kind: 'rows'; rows: AnyRow[] } | { kind: 'error'; message: string };
+export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | ({ kind: 'losses' } & LossesOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'search' } & SearchOptions);
+export type AnyRow = BenchRow | GenerateRow | LossesRow | OpRow | SearchRow;
+/** `partial`: the rows of the job so far, in place of those before. */
+export type Reply = { kind: 'log'; line: string } | { kind: 'partial' | 'rows'; rows: AnyRow[] } | { kind: 'error'; message: string };
 
 const reply = (message: Reply): void => self.postMessage(message);
-const log = (line: string): void => reply({ kind: 'log', line });
+const log = (line: string): void => reply({ kind: 'log', line }), keep = (rows: AnyRow[]): void => reply({ kind: 'partial', rows });
 
 async function work(job: Job): Promise<AnyRow[]> {
   switch (job.kind) {
     case 'step': return [await measure(job, log)];
     case 'generate': return [await measureGeneration(job, log)];
-    case 'ops': return measureOps(job.config, job.only, log);
+    case 'losses': return measureLosses(job, log, keep);
+    case 'ops': return measureOps(job.config, job.only, log, keep);
     case 'attention': return measureAttentionTiles(job.config, log);
     case 'search': return searchProducts(job, log);
     default: return job satisfies never;

@@ -24,43 +24,56 @@ export function serveFolder(folder) {
 }
 
 /**
- * Opens bench.html with each query in turn and gives all rows. A page that takes longer than `seconds`, or that crashes, gives
- * one row with `error`. `launch` starts a browser: one a query, so
- * that each starts with a cold cache of pipelines.
+ * Opens bench.html with each query in turn and gives all rows. A page that takes longer than `seconds`, or that crashes, gives the rows that
+ * it had by then and one with `error`. `launch` starts a browser: one a query, so that each starts with a cold cache of pipelines. After
+ * `deadline` (of Date.now()) nothing runs on: queries whose turn does not come give a row with `error` each.
  */
-export async function drive({ launch, folder, queries, seconds, log, partial = () => undefined }) {
+export async function drive({ launch, folder, queries, seconds, deadline = Infinity, log, partial = () => undefined }) {
   const server = await serveFolder(folder), rows = [];
   try {
     for (const query of queries) {
-      rows.push(...await one(launch, `${server.url}bench.html?${query}`, query, seconds, log));
+      const limit = Math.min(seconds, (deadline - Date.now()) / 1000);
+      if (limit > 1) rows.push(...await one(launch, `${server.url}bench.html?${query}`, query, limit, log, (kept) => partial([...rows, ...kept])));
+      else rows.push(failed(query, 'Its turn did not come in the time given.'));
       partial(rows);
     }
     return rows;
   } finally { server.close(); }
 }
 
-async function one(launch, url, query, seconds, log) {
-  const browser = await launch(), version = browser.version();
-  let timer;
+const KINDS = ['ops', 'search', 'generate', 'reference'];
+function failed(query, error) {
+  const asked = new URLSearchParams(query), kind = KINDS.find((name) => asked.get(name) === '1'), peer = asked.get('peer');
+  return { ...(peer ? { peer } : {}), config: asked.get('config') ?? '', backend: asked.get('backend') ?? (peer ? 'webgpu' : ''), mode: kind === 'reference' ? 'losses' : kind ?? asked.get('mode') ?? '', error };
+}
+
+async function one(launch, url, query, seconds, log, partial) {
+  const begin = Date.now();
+  let timer, browser, version = '', kept = [];
   try {
+    browser = await launch();
+    version = browser.version();
     const page = await browser.newPage();
+    await page.exposeFunction('keepRows', (rows) => { kept = named(rows, version); partial(kept); });
     page.on('console', (message) => { const text = message.text(); if (!text.startsWith('[{')) log(text.slice(0, 500)); });
-    const ended = new Promise((_done, failed) => {
-      page.on('crash', () => failed(new Error('The page crashed, probably for want of memory.')));
-      page.on('pageerror', (error) => failed(error));
-      timer = setTimeout(() => failed(new Error(`It took longer than ${seconds} seconds.`)), 1000 * seconds);
+    const ended = new Promise((_done, stop) => {
+      page.on('crash', () => stop(new Error('The page crashed, probably for want of memory.')));
+      page.on('pageerror', (error) => stop(error));
+      timer = setTimeout(() => stop(new Error(`It took longer than ${Math.round(seconds)} seconds.`)), Math.max(1, 1000 * seconds - (Date.now() - begin)));
     });
     ended.catch(() => undefined);
     await Promise.race([page.goto(url), ended]);
     const rows = await Promise.race([page.evaluate(() => window.result), ended]);
-    return rows.map((row) => ({ ...row, browser: version }));
+    return named(rows, version);
   } catch (error) {
-    const asked = new URLSearchParams(query), message = error.message.split('\n')[0].replace(/^page\.\w+: (Error: )?/u, '');
+    const message = error.message.split('\n')[0].replace(/^page\.\w+: (Error: )?/u, '');
     log(`${query}: ${message}`);
-    return [{ config: asked.get('config') ?? '', backend: asked.get('backend') ?? '', mode: ['ops', 'search', 'generate'].find((kind) => asked.get(kind) === '1') ?? asked.get('mode') ?? '', error: message }];
+    return [...kept, { ...failed(query, message), browser: version }];
   } finally {
     clearTimeout(timer);
     // A page that is stuck in a kernel does not let its browser close in good order.
-    await Promise.race([browser.close(), new Promise((done) => setTimeout(done, 10_000))]);
+    if (browser) await Promise.race([browser.close(), new Promise((done) => setTimeout(done, 10_000))]);
   }
 }
+
+const named = (rows, browser) => rows.map((row) => ({ ...row, browser }));

@@ -1,10 +1,11 @@
 /** Generation timed in steady state: every row goes on from one token, over several contexts, so that reading the context again is counted. */
-import { type KernelTime, onWebGpu, profilePrograms, startBackend, Store, submitStatistics } from '../src/backend/index.ts';
+import { type KernelTime, onWebGpu, profilePrograms, Store, submitStatistics } from '../src/backend/index.ts';
 import { type BackendName, resolveModel } from '../src/config/index.ts';
 import { Generator } from '../src/model/generate.ts';
 import { initialValues, listParameters } from '../src/model/index.ts';
 import { CONFIGS, type ConfigName, runConfig } from './configs.ts';
-import { median } from './measure.ts';
+import { startDevice } from './device.ts';
+import { mean, median } from './statistics.ts';
 
 export interface GenerateOptions {
   config: ConfigName;
@@ -46,7 +47,7 @@ export interface GenerateRow {
 const PROFILE_REPEATS = 20;
 
 export async function measureGeneration(o: GenerateOptions, log: (line: string) => void): Promise<GenerateRow> {
-  const errors: string[] = [], device = await startBackend(o.backend, { lost: (reason) => errors.push(`The GPU device was lost: ${reason}.`), error: (message) => errors.push(message) });
+  const { device, check } = await startDevice(o.backend);
   const c = CONFIGS[o.config], model = resolveModel(runConfig(o.config, o.seed).model, c.vocab_size), weights = new Store('weights', listParameters(model));
   for (const p of listParameters(model)) weights.write(p.name, initialValues(p, o.seed));
   const begin = performance.now(), generator = await Generator.create(model, weights, null), step = await generator.step(o.batch), compileMs = performance.now() - begin;
@@ -64,9 +65,9 @@ export async function measureGeneration(o: GenerateOptions, log: (line: string) 
   const profile = o.profile && onWebGpu() ? await profilePrograms([step], PROFILE_REPEATS) : null, { dispatches } = step;
   generator.dispose();
   weights.dispose();
-  if (errors[0] !== undefined) throw new Error(errors[0]);
+  check();
   const row: GenerateRow = {
-    config: o.config, backend: device.backend, mode: 'generate', batch: o.batch, ms, meanMs: ((marks.at(-1) ?? NaN) - (marks[0] ?? NaN)) / (span * (marks.length - 1)), tokensPerSec: (1000 * o.batch) / ms,
+    config: o.config, backend: device.backend, mode: 'generate', batch: o.batch, ms, meanMs: mean(spans), tokensPerSec: (1000 * o.batch) / ms,
     dispatches, encodeMs: onWebGpu() ? encodeMs : null, firstTokenMs: first, compileMs, sampling: `temperature ${o.temperature}, top_k ${o.top_k}, top_p ${o.top_p}`, firstIds, profile, adapter: device.adapter,
   };
   log(`${o.config} on ${row.backend}, ${o.batch} rows: ${row.tokensPerSec.toFixed(0)} tokens/s, ${ms.toFixed(3)} ms a token, first after ${first.toFixed(2)} ms`);

@@ -5,11 +5,13 @@ import { allOps } from '../src/ops/index.ts';
 import { measureGeneration } from './generate.ts';
 import { planRun } from '../src/plan/index.ts';
 import { type BenchOptions, CONFIGS, runConfig } from './configs.ts';
-import { type BenchRow, measure, median } from './measure.ts';
+import { measureLosses } from './losses.ts';
+import { type BenchRow, measure } from './measure.ts';
 import { measureOps } from './ops.ts';
 import { opEntries } from './ops_list.ts';
 import { expectClose } from '../src/testing/expect_close.ts';
 import { searchProducts } from './search.ts';
+import { largestRelativeDifference, median } from './statistics.ts';
 
 const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64, tune: 0, checkpointing: false, precision: 'no' };
 const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> => measure({ ...options, ...changes }, () => undefined);
@@ -68,15 +70,37 @@ describe('the bench', () => {
     expect([row.ms, row.meanMs, row.tokensPerSec, row.firstTokenMs, row.compileMs].every((v) => Number.isFinite(v) && v > 0), JSON.stringify(row)).toBe(true);
   });
 
+  it('holds our losses against the plain reference\'s, and a second run against the first', async () => {
+    const kept: number[] = [], [row] = await measureLosses({ config: 'tiny', steps: 6, seconds: 60, seed: 3, again: true }, () => undefined, (rows) => kept.push(rows.length));
+    expect(row).toMatchObject({ config: 'tiny', mode: 'losses', steps: 6, withinTolerance: true, deterministic: true, differsAtStep: null, why: null });
+    // They are two ways to compute: with not one bit between them, one was compared with itself.
+    expect(row?.largestDifference).toBeGreaterThan(0);
+    expect([row?.losses.length, row?.plainLosses.length, kept[0]]).toEqual([6, 6, 1]);
+  });
+
+  it('ends the plain run when its time is over', async () => {
+    const [row] = await measureLosses({ config: 'tiny', steps: 6, seconds: 0, seed: 3, again: false }, () => undefined, () => undefined);
+    expect(row).toMatchObject({ steps: 1, deterministic: null, atStep: 1, withinTolerance: true });
+    expect(row?.why).toMatch(/time of 0 s/u);
+  });
+
   it('has inputs for every operation', () => {
     const entries = opEntries('tiny');
     expect(Object.keys(entries).sort()).toEqual(allOps().map((op) => op.name).sort());
   });
 
   it('times an operation against its reference and a copy', async () => {
-    const rows = await measureOps('tiny', 'step_sums', () => undefined);
+    const rows = await measureOps('tiny', 'step_sums', () => undefined, () => undefined);
     expect(rows.map((r) => r.op)).toEqual(['step_sums']);
     for (const r of rows) expect([r.ms, r.referenceMs, r.copyMs, r.gbPerSec].every((v) => v !== null && v > 0), JSON.stringify(r)).toBe(true);
+  });
+
+  it('measures the operations after one that fails, and says why that did', async () => {
+    const good = opEntries('tiny').step_sums?.[0];
+    if (!good) throw new Error('The list has no step_sums.');
+    const weights = { shape: [4], dtype: 'float32' as const, values: (): Float32Array => { throw new Error('no such weights'); } };
+    const rows = await measureOps('tiny', 'dropout_add,step_sums', () => undefined, () => undefined, { step_sums: [{ ...good, title: 'bad', inputs: { ...good.inputs, weights } }, good] });
+    expect(rows.map((r) => [r.title, r.why, r.ms === null])).toEqual([['bad', 'no such weights', true], [good.title, null, false]]);
   });
 
   it.each(['fc nn', 'gelu_grad', 'qkv dW'])('searches the candidates of a product, each checked: %s', async (only) => {
@@ -86,6 +110,12 @@ describe('the bench', () => {
     for (const r of rows) expect(r.us, JSON.stringify(r)).toBeGreaterThan(0);
     expect(rows.filter((r) => r.error !== null && r.error < 1e-5).length).toBe(rows.length - 1);
   });
+});
+
+describe('largestRelativeDifference', () => {
+  it('names the place, up to the end of the shorter list', () => expect(largestRelativeDifference([1, 3, 4], [1, 2])).toEqual({ difference: 0.5, index: 1 }));
+  it('counts what is no number as the largest', () => expect(largestRelativeDifference([1, NaN], [2, 2])).toEqual({ difference: Infinity, index: 1 }));
+  it('says nothing of nothing', () => expect(largestRelativeDifference([], [1])).toBeNull());
 });
 
 describe('median', () => {

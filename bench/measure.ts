@@ -1,5 +1,5 @@
 /** One configuration in training on one backend, timed in steady state: one row of the table. */
-import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, queueSubmits, setProgramMode, startBackend, submitStatistics } from '../src/backend/index.ts';
+import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, queueSubmits, setProgramMode, submitStatistics } from '../src/backend/index.ts';
 import { resolveModel } from '../src/config/index.ts';
 import { type Choices, prepareProducts, seenProducts, withReferences } from '../src/ops/index.ts';
 import { tuneProducts } from '../src/ops/matmul/tuner.ts';
@@ -7,6 +7,8 @@ import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { measurePeak, type Peak } from '../src/worker/peak.ts';
 import { type BenchOptions, CONFIGS, type Mode, type Precision, randomTokens, runConfig } from './configs.ts';
+import { startDevice } from './device.ts';
+import { mean, median } from './statistics.ts';
 
 export interface BenchRow {
   config: string;
@@ -56,8 +58,7 @@ const GROUP = 8;
 const PROFILE_REPEATS = 20;
 
 export async function measure(o: BenchOptions, log: (line: string) => void): Promise<BenchRow> {
-  const begin = performance.now(), errors: string[] = [];
-  const device = await startBackend(o.backend, { lost: (reason) => errors.push(`The GPU device was lost: ${reason}.`), error: (message) => errors.push(message) });
+  const begin = performance.now(), { device, check } = await startDevice(o.backend);
   const started = performance.now(), mode: Mode = onWebGpu() ? o.mode : 'reference', c = CONFIGS[o.config], config = runConfig(o.config, o.seed, o.checkpointing, o.precision);
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
@@ -74,12 +75,12 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     take();
     const losses = (await trainer.drain()).map((r) => r.loss), first = performance.now();
     log(`${o.config} on ${o.backend}, ${mode}: first loss ${losses[0]?.toFixed(4)} after ${(first - started).toFixed(0)} ms`);
-    const steady = await steadyState(trainer, take, o, losses);
+    const steady = await steadyState(trainer, take, onWebGpu() && mode !== 'reference' ? GROUP : 1, o, losses);
     const memory = onWebGpu() ? gpuMemory() : null;
     const profile = o.profile && onWebGpu() && mode === 'replay' ? await profilePrograms(trainer.programs, PROFILE_REPEATS) : null;
     trainer.dispose();
     const peak = o.peak > 0 ? await measurePeak(o.peak) : null;
-    if (errors[0] !== undefined) throw new Error(errors[0]);
+    check();
     const flops = flopsPerToken(resolveModel(config.model, c.vocab_size)) * c.batch_size * c.block_size;
     return row({ o, mode, precision, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
   } finally { setProgramMode('replay'); }
@@ -98,10 +99,11 @@ interface Steady { groupMs: number[]; meanMs: number; steps: number; hostMs: num
 
 /**
  * Steps in groups; on WebGPU the results of a group are read while the next one is already submitted, so that the GPU
- * never waits for the reading. Elsewhere each step is read as it ends, as the page's loop does. The first group warms up.
+ * never waits for the reading. Groups of one step are read as they end, as the page's loop does elsewhere, and in plain tfjs on WebGPU, of which one
+ * step can take seconds and gigabytes. The first group warms up.
  */
-async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, losses: number[]): Promise<Steady> {
-  const size = onWebGpu() ? GROUP : 1, groups = Math.ceil(o.steps / size) + 1, marks: number[] = [];
+async function steadyState(trainer: Trainer, take: () => void, size: number, o: BenchOptions, losses: number[]): Promise<Steady> {
+  const groups = Math.ceil(o.steps / size) + 1, fewest = size === 1 ? 2 : 3, marks: number[] = [];
   const end = performance.now() + 1000 * o.seconds;
   let waiting: ReturnType<Trainer['drain']> | null = null, before = counters();
   let hostMs = 0, submits = 0, counted = 0, bytesBefore = 0;
@@ -109,7 +111,7 @@ async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, 
     for (const r of await results) if (losses.length < 100) losses.push(r.loss);
     marks.push(performance.now());
   };
-  for (let g = 0; g < groups && (g < 3 || performance.now() < end); g++) {
+  for (let g = 0; g < groups && (g < fewest || performance.now() < end); g++) {
     if (g === 1) { before = counters(); hostMs = submits = counted = 0; bytesBefore = onWebGpu() ? gpuMemory().allocated : 0; }
     for (let i = 0; i < size; i++, counted++) {
       const begin = performance.now(), submitted = queueSubmits();
@@ -118,15 +120,15 @@ async function steadyState(trainer: Trainer, take: () => void, o: BenchOptions, 
       submits += queueSubmits() - submitted;
     }
     const results = trainer.drain();
-    if (!onWebGpu()) await arrived(results);
+    if (size === 1) await arrived(results);
     else if (waiting) await arrived(waiting);
-    waiting = results;
+    waiting = size === 1 ? null : results;
   }
   const after = counters();
-  if (onWebGpu() && waiting) await arrived(waiting);
+  if (waiting) await arrived(waiting);
   const groupMs = marks.slice(1).map((mark, i) => (mark - (marks[i] ?? NaN)) / size), steps = groupMs.length * size;
   return {
-    groupMs, steps, meanMs: ((marks.at(-1) ?? NaN) - (marks[0] ?? NaN)) / steps, hostMs: hostMs / counted, submits: submits / counted,
+    groupMs, steps, meanMs: mean(groupMs), hostMs: hostMs / counted, submits: submits / counted,
     encodeMs: (after.encodeMs - before.encodeMs) / counted, dispatches: trainer.dispatchesPerStep ?? (onWebGpu() ? (after.dispatches - before.dispatches) / counted : null),
     bytesBefore,
   };
@@ -147,9 +149,4 @@ function row({ o, mode, precision, flops, steady, memory, profile, peak, device,
     gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, precision, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
     peakTflops: peak?.tflops ?? null, peakSize: peak?.size ?? null, ...times, losses, profile, browser: navigator.userAgent, adapter: device.adapter, features: device.features,
   };
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b), middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] ?? NaN : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

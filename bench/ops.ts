@@ -3,10 +3,11 @@
  * over and over in one submit. What fits the card's cache is therefore faster here than in a step.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, copyInPlace, type Outputs, type Program, readback, startBackend, Store, submit } from '../src/backend/index.ts';
+import { compileProgram, copyInPlace, type Outputs, type Program, readback, Store, submit } from '../src/backend/index.ts';
 import '../src/ops/generation.ts';
 import { allOps, type AnyOp, prepareProducts, recordOf, run, withReferences } from '../src/ops/index.ts';
 import type { ConfigName } from './configs.ts';
+import { startDevice } from './device.ts';
 import { type OpEntry, opEntries, sizeAttrs } from './ops_list.ts';
 
 export interface OpRow {
@@ -17,8 +18,8 @@ export interface OpRow {
   ms: number | null;
   referenceMs: number | null;
   /** A copy that reads and writes as many bytes as inputs and outputs have together. */
-  copyMs: number;
-  bytes: number;
+  copyMs: number | null;
+  bytes: number | null;
   /** Of inputs and outputs, each counted once, in the time of the kernel (or else of the reference). */
   gbPerSec: number | null;
   gflops: number | null;
@@ -27,22 +28,31 @@ export interface OpRow {
   adapter: string;
 }
 
-export async function measureOps(size: ConfigName, only: string | null, log: (line: string) => void): Promise<OpRow[]> {
-  const errors: string[] = [], { adapter } = await startBackend('webgpu', { lost: (reason) => errors.push(reason), error: (message) => errors.push(message) });
+/**
+ * `only`: names, or parts of them, with commas. An operation that fails stands among the rows with the reason, and those after it are measured all the
+ * same; after the loss of the device they are not. `keep` is given the rows so far.
+ */
+export async function measureOps(size: ConfigName, only: string | null, log: (line: string) => void, keep: (rows: OpRow[]) => void, entries = opEntries(size)): Promise<OpRow[]> {
+  const { device: { adapter }, errors, lost } = await startDevice('webgpu'), wanted = only?.split(',') ?? [''];
   await prepareProducts();
-  const fence = new Store('fence', [{ name: 'fence', shape: [1] }]), entries = opEntries(size), rows: OpRow[] = [];
+  const fence = new Store('fence', [{ name: 'fence', shape: [1] }]), rows: OpRow[] = [];
   const copies = new Map<number, number>();
   for (const op of allOps()) for (const entry of entries[op.name] ?? []) {
-    if (only !== null && !op.name.includes(only)) continue;
+    if (!wanted.some((part) => op.name.includes(part))) continue;
+    if (lost()) { rows.push({ ...unmeasured(op, entry, size, errors[0] ?? 'The GPU device was lost.'), adapter }); continue; }
     errors.length = 0;
-    const row = { ...(await measureOp(op, entry, size, fence, copies)), adapter };
+    const row = { ...(await measureOp(op, entry, size, fence, copies, errors).catch((error: unknown) => unmeasured(op, entry, size, error instanceof Error ? error.message : String(error)))), adapter };
     if (errors[0] !== undefined) row.why = errors[0];
     rows.push(row);
-    log(`${row.op} ${row.title}: ${row.ms?.toFixed(4) ?? '-'} ms, reference ${row.referenceMs?.toFixed(4) ?? '-'}, copy ${row.copyMs.toFixed(4)}${row.why ? ` (${row.why})` : ''}`);
+    keep(rows);
+    log(`${row.op} ${row.title}: ${row.ms?.toFixed(4) ?? '-'} ms, reference ${row.referenceMs?.toFixed(4) ?? '-'}, copy ${row.copyMs?.toFixed(4) ?? '-'}${row.why ? ` (${row.why})` : ''}`);
   }
   fence.dispose();
   return rows;
 }
+
+const unmeasured = (op: AnyOp, entry: OpEntry, size: ConfigName, why: string): Omit<OpRow, 'adapter'> =>
+  ({ op: op.name, size, title: entry.title, ms: null, referenceMs: null, copyMs: null, bytes: null, gbPerSec: null, gflops: null, dispatches: null, why });
 
 /** A Store each: one dispatch may not bind one buffer both for reading and for writing. */
 class Inputs {
@@ -62,14 +72,19 @@ class Inputs {
 
 const bytesOf = (tensors: readonly { size: number }[]): number => tensors.reduce((n, t) => n + 4 * t.size, 0);
 
-async function measureOp(op: AnyOp, entry: OpEntry, size: ConfigName, fence: Store, copies: Map<number, number>): Promise<Omit<OpRow, 'adapter'>> {
+async function measureOp(op: AnyOp, entry: OpEntry, size: ConfigName, fence: Store, copies: Map<number, number>, errors: string[]): Promise<Omit<OpRow, 'adapter'>> {
   const inputs = new Inputs(entry), reasons: string[] = [];
   const time = async (compile: () => Promise<Program>): Promise<{ ms: number; bytes: number; dispatches: number | null } | null> => {
     // In place, an operation writes over its inputs.
     inputs.write();
     try {
       const program = await compile(), bytes = bytesOf([...inputs.tensors, ...Object.values(program.outputs)]);
-      try { return { ms: await repeated(program, fence), bytes, dispatches: program.dispatches }; } finally { program.dispose(); }
+      try {
+        const ms = await repeated(program, fence), refused = errors.shift();
+        // A command that was refused takes no time.
+        if (refused !== undefined) throw new Error(refused);
+        return { ms, bytes, dispatches: program.dispatches };
+      } finally { program.dispose(); }
     } catch (error) {
       reasons.push(error instanceof Error ? error.message : String(error));
       return null;
@@ -79,8 +94,8 @@ async function measureOp(op: AnyOp, entry: OpEntry, size: ConfigName, fence: Sto
     const kernel = hasKernel(op) ? await time(() => compileOp(op, entry, size, inputs)) : null;
     const reference = await time(() => withReferences(() => compileOp(op, entry, size, inputs)));
     const best = kernel ?? reference, bytes = best?.bytes ?? bytesOf(inputs.tensors), half = Math.ceil(bytes / 8);
-    const copyMs = copies.get(half) ?? await copyTime(half, fence);
-    copies.set(half, copyMs);
+    const copyMs = copies.get(half) ?? await copyTime(half, fence).catch((error: unknown) => { reasons.push(`Copy: ${error instanceof Error ? error.message : String(error)}`); return null; });
+    if (copyMs !== null) copies.set(half, copyMs);
     return {
       op: op.name, size, title: entry.title, ms: kernel?.ms ?? null, referenceMs: reference?.ms ?? null, copyMs, bytes, gbPerSec: best ? bytes / best.ms / 1e6 : null,
       gflops: best && entry.flops ? entry.flops / best.ms / 1e6 : null, dispatches: kernel?.dispatches ?? null, why: reasons.join(' ') || null,

@@ -22,7 +22,9 @@ const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [o
   --tune MS            tune matrix products first, for so long (0)
   --profile            GPU time by kernel, where the browser offers timestamp queries
   --generate           generation instead of training: --batch N (1,64 rows), --tokens N (1024 each), --temperature, --top_k, --top_p
-  --only NAME          operations with this in their name
+  --reference          losses of --steps N steps (100) by our kernels against the plain reference, in at most --seconds S of plain steps (120), and a second time
+  --ladder             replayed, our kernels op by op, and plain tfjs (--plain_steps N: 5) on webgpu,webgl,wasm: a row a configuration
+  --only NAME          operations with this in their name, or with one of a list
   --search             every candidate kernel for every matrix product (M,S,T,squares), --seconds a configuration; --tile NAME: those with this in their name
   --timeout S          give up on a configuration after so long (300)
   --json FILE          keep the rows here
@@ -47,22 +49,23 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       config: { type: 'string' }, backend: { type: 'string' }, mode: { type: 'string' }, steps: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, peak: { type: 'string' },
-      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
+      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, reference: { type: 'boolean' }, ladder: { type: 'boolean' }, plain_steps: { type: 'string' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
     },
   });
-  for (const key of ['steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
+  for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
   return values;
 }
 
 /** The address of each page: one a configuration, backend and mode. */
 function queriesOf(o) {
   const configs = (o.config ?? (o.search ? 'M,S,T,squares' : o.generate ? 'S' : o.ops ? 'S,M' : 'T,S,M')).split(','), shared = new URLSearchParams();
-  for (const key of ['steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tune', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
-  for (const key of ['profile', 'checkpointing']) if (o[key]) shared.set(key, '1');
+  for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tune', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
+  for (const key of ['profile', 'checkpointing', 'ladder']) if (o[key]) shared.set(key, '1');
+  if (o.reference) return configs.map((config) => `reference=1&config=${config}&${shared}`);
   if (o.ops || o.search) return configs.map((config) => `${o.ops ? 'ops' : 'search'}=1&config=${config}&${shared}`);
   if (o.generate) return configs.flatMap((config) => (o.backend ?? 'webgpu').split(',').flatMap((backend) => (o.batch ?? '1,64').split(',').map((batch) => `generate=1&config=${config}&backend=${backend}&batch=${batch}&${shared}`)));
-  return configs.flatMap((config) => (o.backend ?? 'webgpu,webgl,wasm,cpu').split(',').flatMap((backend) =>
-    (o.mode ?? 'replay').split(',').filter((_mode, i) => backend === 'webgpu' || i === 0).flatMap((mode) =>
+  return configs.flatMap((config) => (o.backend ?? (o.ladder ? 'webgpu,webgl,wasm' : 'webgpu,webgl,wasm,cpu')).split(',').flatMap((backend) =>
+    (o.mode ?? (o.ladder ? 'replay,op_by_op,reference' : 'replay')).split(',').filter((_mode, i) => backend === 'webgpu' || i === 0).flatMap((mode) =>
       (o.precision ?? 'no').split(',').filter((_precision, i) => backend === 'webgpu' || i === 0).map((precision) => `config=${config}&backend=${backend}&mode=${mode}&precision=${precision}&${shared}`))));
 }
 

@@ -3,15 +3,16 @@
  * are timed in turns on a warm card, once every pipeline is compiled (readings fall while pipelines compile).
  */
 import { matMul, type Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, fillInPlace, type Outputs, type Program, readback, startBackend, Store, submit, timePrograms } from '../src/backend/index.ts';
+import { compileProgram, fillInPlace, type Outputs, type Program, readback, Store, submit, timePrograms } from '../src/backend/index.ts';
 import { gelu } from '../src/ops/activation/functions.ts';
 import { largestDifference } from '../src/ops/matmul/compare.ts';
 import { type ProductOptions, productKernel } from '../src/ops/matmul/kernel.ts';
 import { bySubgroups, planOf, TILES } from '../src/ops/matmul/tile.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
-import { median } from './measure.ts';
+import { startDevice } from './device.ts';
 import { normal } from './ops_list.ts';
 import { type Product, productsOf, type SearchName } from './products.ts';
+import { median } from './statistics.ts';
 
 export interface SearchRow {
   search: SearchName;
@@ -43,7 +44,7 @@ const resultsOf = ({ finish }: Product): string[] => ['c', ...(finish.gelu ? ['a
 const namesOf = (p: Product): string[] => ['a', 'b', ...(p.finish.bias ? ['bias'] : []), ...(p.finish.residual ? ['residual'] : []), ...(p.finish.gelu_grad ? ['before'] : []), ...resultsOf(p).flatMap((r) => [r, `wanted_${r}`])];
 
 export async function searchProducts(o: SearchOptions, log: (line: string) => void): Promise<SearchRow[]> {
-  const errors: string[] = [], { adapter, features } = await startBackend('webgpu', { lost: (reason) => errors.push(reason), error: (message) => errors.push(message) });
+  const { device: { adapter, features }, check: checkDevice } = await startDevice('webgpu');
   const end = performance.now() + 1000 * o.seconds, largest = new Store('largest', [{ name: 'largest', shape: [2] }]), rows: SearchRow[] = [];
   const products = productsOf(o.config).filter((p) => o.only === null || p.title.includes(o.only));
   const cases = await Promise.all(products.map((product) => prepare(product, o, features.includes('chromium-experimental-subgroup-matrix'), largest)));
@@ -60,7 +61,7 @@ export async function searchProducts(o: SearchOptions, log: (line: string) => vo
     for (const s of Object.values(one.inputs)) s.dispose();
   }
   largest.dispose();
-  if (errors[0] !== undefined) throw new Error(errors[0]);
+  checkDevice();
   return rows;
 }
 

@@ -19,6 +19,22 @@ export function stepTable(rows) {
       typeof r.gpuBytes === 'number' && r.gpuBytes < 2 ** 20 ? '<1' : mb(r.gpuBytes), short(r.gflops), typeof r.peakShare !== 'number' ? '-' : `${number(100 * r.peakShare, 1)} %`, typeof r.peakTflops === 'number' ? `${short(r.peakTflops)} at ${r.peakSize}` : '-', number(r.firstLossMs, 0)])));
 }
 
+const WAYS = [['webgpu', 'replay', 'replayed'], ['webgpu', 'op_by_op', 'op by op'], ['webgpu', 'reference', 'plain tfjs, WebGPU'], ['webgl', 'reference', 'WebGL'], ['wasm', 'reference', 'wasm'], ['cpu', 'reference', 'JavaScript']];
+
+/** One line a configuration, milliseconds a step of every way that it was run in f32; what failed is told by the other table. */
+export function ladderTable(rows) {
+  const plain = rows.filter((r) => r.peer === undefined && r.precision !== 'fp16' && !r.checkpointing), of = (config, backend, mode) => plain.findLast((r) => r.config === config && r.backend === backend && r.mode === mode);
+  const ways = WAYS.filter(([backend, mode]) => plain.some((r) => r.backend === backend && r.mode === mode)), configs = [...new Set(plain.filter((r) => r.error === undefined).map((r) => r.config))];
+  return table(['ms a step', ...ways.map(([, , title]) => title)], configs.map((config) => [config, ...ways.map(([backend, mode]) => { const row = of(config, backend, mode); return row?.error !== undefined ? 'failed' : number(row?.ms, row?.ms >= 100 ? 0 : 2); })]));
+}
+
+/** One line a configuration: our losses against the plain reference's. */
+export function lossesTable(rows) {
+  const verdict = (is, yes, no) => (is === true ? yes : is === false ? no : '-');
+  return table(['config', 'steps', 'largest relative difference', 'at step', 'within 1e-4', 'second run', 'ms', 'plain ms', ''], rows.map((r) => (r.error !== undefined ? [r.config, '', '', '', '', '', '', '', r.error]
+    : [r.config, String(r.steps), typeof r.largestDifference === 'number' ? r.largestDifference.toExponential(1) : '-', String(r.atStep ?? '-'), verdict(r.withinTolerance, 'yes', 'NO'), verdict(r.deterministic, 'the same', `differs at step ${r.differsAtStep}`), number(r.ms, 2), number(r.plainMs, 0), r.why ?? ''])));
+}
+
 /** GPU time by kernel, longest first, and what it adds up to beside the measured step. */
 export function profileTable(row) {
   const total = row.profile.reduce((n, k) => n + k.ms, 0), count = row.profile.reduce((n, k) => n + k.count, 0);
@@ -57,7 +73,8 @@ export function searchTable(rows, most = 5) {
 
 /** Everything that there is to say about these rows. */
 export function tables(rows) {
-  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), generated = rows.filter((r) => r.mode === 'generate');
-  const steps = rows.filter((r) => ![ops, searched, generated].some((kind) => kind.includes(r)));
-  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
+  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), generated = rows.filter((r) => r.mode === 'generate'), losses = rows.filter((r) => r.mode === 'losses');
+  const steps = rows.filter((r) => ![ops, searched, generated, losses].some((kind) => kind.includes(r)));
+  const several = steps.some((r) => r.peer === undefined && ['op_by_op', 'reference'].includes(r.mode));
+  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(several ? [ladderTable(steps)] : []), ...(losses.length > 0 ? [lossesTable(losses)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
 }
