@@ -84,6 +84,8 @@ export interface Sample {
   step: number; prompt: string; tokens: TokenPiece[];
   /** Stands word for word in the training text. */
   memorized: boolean;
+  /** Why there is none: the prompt cannot be read, one sentence with what to do about it. There are no tokens then. */
+  problem?: string;
 }
 
 export interface DataSummary {

@@ -67,5 +67,9 @@ describe('samples', () => {
     expect(samples.length).toBeLessThanOrEqual(MAX_SAMPLES);
     expect([samples[0]?.step, samples.at(-1)?.step]).toEqual([0, 999]);
   });
-  it('give the share that is new', () => { expect(novelShare([sample(1), sample(2, true), sample(3), sample(4)])).toBe(0.75); });
+  it('give the share that is new, of those that were written', () => {
+    const unread = { ...sample(4), problem: 'No.' };
+    expect(novelShare([sample(1), sample(2, true), unread, sample(3), sample(4)])).toBe(0.75);
+    expect(novelShare([unread])).toBeNaN();
+  });
 });

@@ -2,6 +2,7 @@
 import type { HeadlessHook, HeadlessStatus, MetricColumns, MetricRecord } from '../protocol/index.ts';
 import type { Client } from './client.ts';
 import { setText } from './form.ts';
+import { writtenSamples } from './samples.ts';
 
 export function installHeadless(client: Client): void {
   const records: MetricRecord[] = [];
@@ -41,7 +42,7 @@ export function recordsOf(columns: MetricColumns): MetricRecord[] {
 
 function statusOf({ stores }: Client): HeadlessStatus {
   const run = stores.run.getState();
-  const sample = stores.samples.getState().samples.at(-1);
+  const sample = writtenSamples(stores.samples.getState().samples).at(-1);
   const config = run.config ?? stores.form.getState().config;
   return {
     phase: run.phase, detail: run.detail, step: run.step, max_iters: config.training.max_iters, run: run.run, device: run.device,

@@ -16,6 +16,11 @@ export function addSample(samples: readonly Sample[], sample: Sample): Sample[] 
 /** Steps that have samples, ascending. */
 export const sampleSteps = (samples: readonly Sample[]): number[] => [...new Set(samples.map((one) => one.step))];
 
-/** Share of the samples so far that do not stand word for word in the training text. */
-export const novelShare = (samples: readonly Sample[]): number =>
-  samples.length === 0 ? NaN : samples.filter((one) => !one.memorized).length / samples.length;
+/** Those whose prompt could be read. */
+export const writtenSamples = (samples: readonly Sample[]): Sample[] => samples.filter((one) => one.problem === undefined);
+
+/** Share of these samples, so far, that do not stand word for word in the training text. */
+export function novelShare(samples: readonly Sample[]): number {
+  const written = writtenSamples(samples);
+  return written.length === 0 ? NaN : written.filter((one) => !one.memorized).length / written.length;
+}

@@ -187,7 +187,7 @@ export class ActiveRun {
     try {
       return await drawSamples(await this.trainer.generation(), text, this.config.sampling, this.trainer.step, (sample) => emit({ type: 'sample', sample }), () => this.control.state === 'stop' || this.control.state === 'end');
     } catch (error) {
-      // A prompt that this tokenizer cannot read must not end the training.
+      // What can go wrong in writing a sample must not end the training.
       emit({ type: 'error', error: plainError(error) });
       return NaN;
     }

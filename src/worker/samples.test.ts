@@ -37,6 +37,23 @@ describe('samples', () => {
     expect(share).toBeLessThanOrEqual(1);
   });
 
+  it('leave out a prompt that the tokenizer cannot read, and say why in its place', async () => {
+    const w = writer(['nnabel', 'rianna']), told: Sample[] = [];
+    const share = await drawSamples(w, text, { ...sampling, prompts: ['a', 'zoë', 'b'] }, 3, (s) => told.push(s), never);
+    expect(w.asked).toEqual([{ prompts: [[...ids('\n'), ...ids('a')], [...ids('\n'), ...ids('b')]], seed: 2 }]);
+    expect(told.map((s) => [s.prompt, s.tokens.map((t) => t.text).join('')])).toEqual([['a', 'nnabel'], ['zoë', ''], ['b', 'rianna']]);
+    expect(told.map((s) => s.problem)).toEqual([undefined, 'The character "ë" (U+00EB) does not occur in the training text: leave it out, or choose the byte or BPE tokenizer, which know every character.', undefined]);
+    // The same as without it.
+    expect(share).toBe(await drawSamples(writer(['nnabel', 'rianna']), text, { ...sampling, prompts: ['a', 'b'] }, 3, () => undefined, never));
+  });
+
+  it('write nothing where no prompt can be read', async () => {
+    const w = writer([]), told: Sample[] = [];
+    expect(await drawSamples(w, text, { ...sampling, prompts: ['€', '$'] }, 0, (s) => told.push(s), never)).toBeNaN();
+    expect(w.asked).toEqual([]);
+    expect(told.map((s) => s.problem?.slice(0, 19))).toEqual(['The character "€" (', 'The character "$" (']);
+  });
+
   it('end where they are stopped', async () => {
     const told: Sample[] = [];
     let left = 7;

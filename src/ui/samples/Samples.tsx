@@ -1,6 +1,6 @@
 /** What the model writes: newest first, or as it wrote at any earlier step. */
 import { useState } from 'react';
-import { count, novelShare, percent, sampleSteps, type Sample } from '../../store/index.ts';
+import { count, novelShare, percent, sampleSteps, writtenSamples, type Sample } from '../../store/index.ts';
 import { useSamples } from '../context.tsx';
 import { Generate } from './Generate.tsx';
 import { TokenText } from './TokenText.tsx';
@@ -15,7 +15,7 @@ export function Samples() {
   const [chosen, setChosen] = useState<number | null>(null);
   const past = chosen === null ? null : steps[Math.min(chosen, steps.length - 1)] ?? null;
   const shown = past === null ? samples.slice(-SHOWN).reverse() : samples.filter((sample) => sample.step === past);
-  const share = novelShare(samples);
+  const share = novelShare(samples), written = writtenSamples(samples).length;
   return (
     <>
       <div className="panel-head">
@@ -34,7 +34,7 @@ export function Samples() {
       {shown.length === 0 ? <p className="empty">Samples come here as training goes on: babble first, then words.</p> : (
         <ol className="samples" data-testid="samples">{shown.map((sample) => <SampleItem key={`${sample.step}-${sample.prompt}`} sample={sample} />)}</ol>
       )}
-      {Number.isFinite(share) && samples.length > 2 ? <p className="small muted samples-foot">{percent(share)} of {count(samples.length)} samples do not stand word for word in the training text.</p> : null}
+      {Number.isFinite(share) && written > 2 ? <p className="small muted samples-foot">{percent(share)} of {count(written)} samples do not stand word for word in the training text.</p> : null}
     </>
   );
 }
@@ -46,7 +46,12 @@ function SampleItem({ sample }: { sample: Sample }) {
         <span>step {count(sample.step)}</span>
         {sample.memorized ? <span className="memorized" title="Stands word for word in the training text">in the text</span> : null}
       </div>
-      <TokenText pieces={sample.tokens} prompt={sample.prompt} label={`Sample of step ${sample.step}. Arrow keys walk through its tokens.`} />
+      {sample.problem === undefined ? <TokenText pieces={sample.tokens} prompt={sample.prompt} label={`Sample of step ${sample.step}. Arrow keys walk through its tokens.`} /> : (
+        <>
+          <p className="tokens"><span className="prompt">{sample.prompt}</span></p>
+          <p className="small sample-problem" data-testid="sample-problem">{sample.problem}</p>
+        </>
+      )}
     </li>
   );
 }
