@@ -35,6 +35,8 @@ export interface BenchRow {
   checkpointing: boolean;
   /** What it computed in: `no` also where fp16 was asked for and is not to be had. */
   precision: Precision;
+  /** Whether products of halves took the card's subgroup matrices. */
+  subgroupMatrices: boolean;
   plannedActivationBytes: number;
   gflops: number;
   /** Of the best matrix product measured on this backend. */
@@ -63,8 +65,10 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
   const create = (): Promise<Trainer> => Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
+  let subgroupMatrices = false;
   if (onWebGpu()) {
     const { subgroup_matrices } = await prepareProducts(o.tune > 0 ? await tuned(create, o.tune, log) : {}, o.precision === 'fp16');
+    subgroupMatrices = subgroup_matrices;
     log(`${o.config}, precision ${o.precision}: subgroup matrices ${subgroup_matrices ? 'in use' : 'not in use'}`);
   }
   const trainer = await create();
@@ -82,7 +86,7 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     const peak = o.peak > 0 ? await measurePeak(o.peak) : null;
     check();
     const flops = flopsPerToken(resolveModel(config.model, c.vocab_size)) * c.batch_size * c.block_size;
-    return row({ o, mode, precision, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
+    return row({ o, mode, precision, subgroupMatrices, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
   } finally { setProgramMode('replay'); }
 }
 
@@ -137,16 +141,16 @@ async function steadyState(trainer: Trainer, take: () => void, size: number, o: 
 const counters = (): { encodeMs: number; dispatches: number } => ({ encodeMs: submitStatistics().encodeMs, dispatches: opByOpDispatches() });
 
 interface Parts {
-  o: BenchOptions; mode: Mode; precision: Precision; flops: number; steady: Steady; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
+  o: BenchOptions; mode: Mode; precision: Precision; subgroupMatrices: boolean; flops: number; steady: Steady; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
   device: Omit<BackendChoice, 'reason'>; losses: number[]; times: { startMs: number; compileMs: number; firstLossMs: number };
 }
-function row({ o, mode, precision, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
+function row({ o, mode, precision, subgroupMatrices, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
   const planned = planRun(runConfig(o.config, o.seed, o.checkpointing, precision), { vocab_size: CONFIGS[o.config].vocab_size }).memory;
   const ms = median(steady.groupMs), gflops = flops / ms / 1e6, c = CONFIGS[o.config], webgpu = device.backend === 'webgpu';
   return {
     config: o.config, backend: device.backend, mode, ms, meanMs: steady.meanMs, steps: steady.steps, tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,
     dispatches: steady.dispatches, submits: webgpu ? steady.submits : null, encodeMs: webgpu ? steady.encodeMs : null, hostMs: steady.hostMs,
-    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, precision, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
+    gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, precision, subgroupMatrices: precision === 'fp16' && subgroupMatrices, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
     peakTflops: peak?.tflops ?? null, peakSize: peak?.size ?? null, ...times, losses, profile, browser: navigator.userAgent, adapter: device.adapter, features: device.features,
   };
 }

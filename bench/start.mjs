@@ -8,15 +8,15 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveFolder } from './drive.mjs';
 
-/** Rows `{ preset, start, press, device, ... first_loss }`, milliseconds from Train. `launch` starts a browser with a profile of its own. */
-export async function startTimes({ launch, folder, presets, seconds, log }) {
+/** Rows `{ preset, start, press, device, ... first_loss }`, milliseconds from Train. `launch` starts a browser with a profile of its own; `keep` is given the rows so far. */
+export async function startTimes({ launch, folder, presets, seconds, log, keep = () => undefined }) {
   const server = await serveFolder(folder), rows = [];
   try {
     for (const preset of presets) {
       const browser = await launch();
       try {
         const context = await browser.newContext();
-        const note = (start, marks) => { const row = { preset, start, ...rounded(marks) }; rows.push(row); log(JSON.stringify(row)); };
+        const note = (start, marks) => { const row = { preset, start, ...rounded(marks) }; rows.push(row); keep(rows); log(JSON.stringify(row)); };
         const page = await open(context, server.url, seconds, log);
         note('cold', await press(page, () => page.click(`[data-testid=preset-${preset}] button:has-text("Train")`), seconds));
         await ended(page, seconds);

@@ -5,22 +5,15 @@
  */
 import { defaultDevice, getWebGPUDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from '@jax-js/jax';
 import { mulberry } from '../configs.ts';
+import { batchOf, listParameters } from './parameters.js';
 
 const RATE = 3e-4, DECAY = 0.1;
 
 function parameters(c) {
-  const d = c.n_embd, residual = 0.02 / Math.sqrt(2 * c.n_layer), next = mulberry(1), all = {};
-  const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
-  const matrix = (name, [rows, columns], std = 0.02) => { all[name] = np.array(Float32Array.from({ length: rows * columns }, () => std * normal())).reshape([rows, columns]); };
-  const vector = (name, n, value = 0) => { all[name] = np.array(new Float32Array(n).fill(value)); };
-  matrix('wte', [c.vocab_size, d]);
-  matrix('wpe', [c.block_size, d]);
-  for (let i = 0; i < c.n_layer; i++) {
-    vector(`${i}.ln_1.w`, d, 1); vector(`${i}.ln_1.b`, d); matrix(`${i}.attn.w`, [d, 3 * d]); vector(`${i}.attn.b`, 3 * d); matrix(`${i}.proj.w`, [d, d], residual); vector(`${i}.proj.b`, d);
-    vector(`${i}.ln_2.w`, d, 1); vector(`${i}.ln_2.b`, d); matrix(`${i}.fc.w`, [d, c.n_inner]); vector(`${i}.fc.b`, c.n_inner); matrix(`${i}.out.w`, [c.n_inner, d], residual); vector(`${i}.out.b`, d);
-  }
-  vector('ln_f.w', d, 1);
-  vector('ln_f.b', d);
+  const next = mulberry(1), all = {}, normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  listParameters(c,
+    (name, [rows, columns], std) => { all[name] = np.array(Float32Array.from({ length: rows * columns }, () => std * normal())).reshape([rows, columns]); },
+    (name, n, value) => { all[name] = np.array(new Float32Array(n).fill(value)); });
   return all;
 }
 
@@ -65,12 +58,11 @@ export async function start(c) {
   const devices = await init('webgpu');
   if (!devices.includes('webgpu')) throw new Error('jax-js found no WebGPU here.');
   defaultDevice('webgpu');
-  const info = getWebGPUDevice().adapterInfo, next = mulberry(2), N = c.batch_size * c.block_size;
+  const info = getWebGPUDevice().adapterInfo, next = mulberry(2), tokens = () => np.array(batchOf(c, next));
   const step = jit((v, m, s, t, ids, targets) => {
     const [loss, grads] = valueAndGrad((p) => lossOf(c, p, ids, targets))(tree.ref(v));
     return { loss, ...update(v, grads, m, s, t) };
   });
-  const tokens = () => np.array(Int32Array.from({ length: N }, () => Math.floor(next() * c.vocab_size)));
   let v = parameters(c), m = tree.map((p) => np.zeros(p.shape), tree.ref(v)), s = tree.map((p) => np.zeros(p.shape), tree.ref(v)), t = 0;
   const count = Object.values(v).reduce((n, p) => n + p.size, 0);
   return {

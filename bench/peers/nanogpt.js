@@ -8,6 +8,7 @@ import { selectBackend } from './node_modules/@genai-fi/nanogpt/dist/backend.js'
 import NanoGPT from './node_modules/@genai-fi/nanogpt/dist/models/NanoGPTV1.js';
 import BasicTrainer from './node_modules/@genai-fi/nanogpt/dist/training/BasicTrainer.js';
 import { mulberry } from '../configs.ts';
+import { batchOf } from './parameters.js';
 
 export async function start(c, mixed) {
   await selectBackend('webgpu');
@@ -15,7 +16,7 @@ export async function start(c, mixed) {
   const trainer = new BasicTrainer(model, null, { learningRate: 3e-4, minLearningRate: 3e-4, warmupSteps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1 });
   trainer.setMixedPrecision(mixed);
   const next = mulberry(1), shape = [c.batch_size, c.block_size];
-  const tokens = () => tensor2d(Int32Array.from({ length: shape[0] * shape[1] }, () => Math.floor(next() * c.vocab_size)), shape, 'int32');
+  const tokens = () => tensor2d(batchOf(c, next), shape, 'int32');
   return {
     name: 'genai-nanogpt', mode: mixed ? 'mixed' : 'f32', adapter: 'WebGPU', parameters: model.getNumParams(),
     step() {

@@ -1,17 +1,18 @@
 /**
- * `node bench/peers/table.mjs FILE.json ...`: rows of `npm run bench --json`, of pytorch_ladder.py and of the peers in one table, the
+ * `node bench/peers/table.mjs FILE.json ...`: rows of `npm run bench --json`, of pytorch_ladder.py, of the peers and of gpu_all.cjs in one table, the
  * time of a step by configuration; then our matrix products beside PyTorch's, where a file has them (`npm run bench:ops --json`).
  */
 import { readFileSync } from 'node:fs';
+import { precisionOf } from '../table.mjs';
 
-const rows = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+const rows = process.argv.slice(2).flatMap((file) => { const read = JSON.parse(readFileSync(file, 'utf8')); return read.entries?.flatMap((entry) => entry.rows) ?? read; });
 if (rows.length === 0) {
   console.error('Usage: node bench/peers/table.mjs FILE.json ...');
   process.exit(2);
 }
 const configs = ['T', 'S', 'M'], cell = (value, digits) => (typeof value === 'number' ? value.toFixed(digits) : '-');
-const nameOf = (row) => `${row.peer ?? 'terrarium'} ${row.backend} ${row.mode}`;
-const steps = rows.filter((row) => row.mode !== undefined && row.op === undefined && row.products === undefined);
+const nameOf = (row) => `${row.peer ?? 'terrarium'} ${row.backend} ${row.mode}${precisionOf(row)}`;
+const steps = rows.filter((row) => row.mode !== undefined && row.op === undefined && row.products === undefined && !['losses', 'generate', 'ops', 'search'].includes(row.mode));
 
 console.log(`| | ${configs.map((c) => `${c} ms | ${c} MB`).join(' | ')} |\n|---|${configs.map(() => '---:|---:|').join('')}`);
 for (const name of new Set(steps.map(nameOf))) {

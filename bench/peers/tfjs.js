@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-webgpu';
 import { mulberry } from '../configs.ts';
+import { batchOf, listParameters } from './parameters.js';
 
 const normLayer = (x, weight, bias) => {
   const { mean, variance } = tf.moments(x, -1, true);
@@ -11,17 +12,10 @@ const normLayer = (x, weight, bias) => {
 const gelu = (x) => tf.mul(tf.mul(x, 0.5), tf.add(1, tf.tanh(tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.mul(x, tf.square(x))))))));
 
 function variables(c) {
-  const all = {}, d = c.n_embd, residual = 0.02 / Math.sqrt(2 * c.n_layer);
-  const matrix = (name, shape, std = 0.02) => { all[name] = tf.variable(tf.randomNormal(shape, 0, std, 'float32', 1), true, name); };
-  const vector = (name, n, value = 0) => { all[name] = tf.variable(tf.fill([n], value), true, name); };
-  matrix('wte', [c.vocab_size, d]);
-  matrix('wpe', [c.block_size, d]);
-  for (let i = 0; i < c.n_layer; i++) {
-    vector(`${i}.ln_1.w`, d, 1); vector(`${i}.ln_1.b`, d); matrix(`${i}.attn.w`, [d, 3 * d]); vector(`${i}.attn.b`, 3 * d); matrix(`${i}.proj.w`, [d, d], residual); vector(`${i}.proj.b`, d);
-    vector(`${i}.ln_2.w`, d, 1); vector(`${i}.ln_2.b`, d); matrix(`${i}.fc.w`, [d, c.n_inner]); vector(`${i}.fc.b`, c.n_inner); matrix(`${i}.out.w`, [c.n_inner, d], residual); vector(`${i}.out.b`, d);
-  }
-  vector('ln_f.w', d, 1);
-  vector('ln_f.b', d);
+  const all = {};
+  listParameters(c,
+    (name, shape, std) => { all[name] = tf.variable(tf.randomNormal(shape, 0, std, 'float32', 1), true, name); },
+    (name, n, value) => { all[name] = tf.variable(tf.fill([n], value), true, name); });
   return all;
 }
 
@@ -54,10 +48,10 @@ function update(v, grads, moments, t) {
 export async function start(c) {
   await tf.setBackend('webgpu');
   await tf.ready();
-  const v = variables(c), next = mulberry(1), N = c.batch_size * c.block_size;
+  const v = variables(c), next = mulberry(1);
   const moments = Object.fromEntries(Object.entries(v).map(([name, p]) => [name, { m: tf.variable(tf.zerosLike(p), false), s: tf.variable(tf.zerosLike(p), false) }]));
   const mask = tf.tidy(() => tf.keep(tf.mul(tf.sub(1, tf.linalg.bandPart(tf.ones([c.block_size, c.block_size]), -1, 0)), -1e9)));
-  const tokens = () => tf.tensor1d(Int32Array.from({ length: N }, () => Math.floor(next() * c.vocab_size)), 'int32');
+  const tokens = () => tf.tensor1d(batchOf(c, next), 'int32');
   let t = 0;
   return {
     name: 'tfjs', mode: 'op_by_op', adapter: tf.backend().adapterInfo?.description ?? 'WebGPU', parameters: Object.values(v).reduce((n, p) => n + p.size, 0),
