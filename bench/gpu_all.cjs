@@ -7,7 +7,7 @@
  * dist-peers. OUTDIR/all.json is written anew with each row that comes, OUTDIR/all.txt (the tables) after each entry. What fails, is cut short
  * or does not get its turn stands there with the reason. `--tiny`: the dry run (with SOFTWARE=1 for software adapters).
  */
-const { spawn, spawnSync } = require('child_process'), { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } = require('fs'), { tmpdir } = require('os'), { dirname, join } = require('path');
+const { spawn, spawnSync } = require('child_process'), { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } = require('fs'), { tmpdir } = require('os'), { dirname, join } = require('path');
 const { parseArgs } = require('util');
 const { gpuBrowser, home, runMain } = require('./gpu_browser.cjs');
 
@@ -88,7 +88,8 @@ runMain(async () => {
   const begin = Date.now(), left = () => Number(total) - (Date.now() - begin) / 1000, skip = (values.skip ?? '').split(','), entries = chosen(planOf(values), values.only).filter((entry) => !skip.includes(entry.name));
   const report = { begun: new Date(begin).toISOString(), machine: null, entries: entries.map(({ name }) => ({ name, status: 'not begun', why: null, seconds: 0, rows: [] })) };
   mkdirSync(out, { recursive: true });
-  const save = () => writeFileSync(join(out, 'all.json'), JSON.stringify(report, null, 1));
+  // By a new name first: whoever is ended in the middle of writing leaves the file before it whole.
+  const save = () => { writeFileSync(join(out, 'all.json.new'), JSON.stringify(report, null, 1)); renameSync(join(out, 'all.json.new'), join(out, 'all.json')); };
   save();
   // Which flags give the GPU to both is tried once a machine.
   if (!existsSync(join(home, 'flags'))) log(spawnSync('bash', [join(home, 'remote.sh'), 'probe', mkdtempSync(join(tmpdir(), 'probe-'))], { encoding: 'utf8', timeout: 60_000 }).stdout ?? '');
