@@ -17,7 +17,7 @@ export function planOf({ tiny }) {
     { name: 'generation', kind: 'page', dist: 'dist-bench', seconds: 60, each: 40, queries: ['', '&top_k=50&top_p=0.95'].map((how) => `generate=1&config=${configs('S')[0]}&batch=1,${tiny ? 4 : 64}${how}${tokens}`) },
     { name: 'start', kind: 'start', dist: 'dist', seconds: 60, presets: tiny ? ['names'] : ['names', 'classic'] },
     { name: 'losses', kind: 'page', dist: 'dist-bench', seconds: 210, each: 90, queries: configs('T', 'M', 'S').map((config) => `reference=1&config=${config}&steps=${plain[config]}&seconds=60`) },
-    { name: 'ladder', kind: 'page', dist: 'dist-bench', seconds: 180, each: 60, queries: configs('T', 'S', 'M').flatMap((config) => ['webgpu', 'webgl', 'wasm'].map((backend) => `ladder=1&config=${config}&backend=${backend}&steps=${tiny ? 8 : 100}&seconds=10`)) },
+    { name: 'ladder', kind: 'page', dist: 'dist-bench', seconds: 180, each: 60, queries: ['webgpu', 'webgl', 'wasm'].flatMap((backend) => configs('T', 'S', 'M').map((config) => `ladder=1&config=${config}&backend=${backend}&steps=${tiny ? 8 : 100}&seconds=10`)) },
     peer('nanogpt', 60, configs('T', 'S', 'M').map((config) => `nanogpt&config=${config}`)),
     peer('nanogpt_mixed', 60, ['T', 'M', 'S&heads=4'].map((config) => `nanogpt_mixed&config=${config}`)),
     peer('tfjs', 90, configs('T', 'S', 'M').map((config) => `tfjs&config=${config}`)),
