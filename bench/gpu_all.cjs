@@ -118,7 +118,7 @@ runMain(async () => {
     writeFileSync(join(out, 'all.txt'), `${JSON.stringify(report.machine)}\n\n${report.entries.filter((e) => e.rows.length > 0).map((e) => `${e.name} (${e.status}, ${e.seconds.toFixed(0)} s)\n${tables(e.rows)}`).join('\n\n')}\n`);
   }
   save();
-  log(readFileSync(join(out, 'all.txt'), 'utf8'));
+  if (existsSync(join(out, 'all.txt'))) log(readFileSync(join(out, 'all.txt'), 'utf8'));
   for (const { name, status, why, seconds } of report.entries) log(`${name}: ${status}, ${seconds.toFixed(0)} s${why ? `. ${why}` : ''}`);
   return report.entries.some((entry) => entry.rows.some((row) => row.error === undefined)) ? 0 : 1;
 });
