@@ -12,7 +12,7 @@ export { BindingTooLarge, compileProgram, type Outputs, type Program, type Submi
 export { submit, submitStatistics } from './submit.ts';
 export { keepingState, type KernelTime, profilePrograms, timeOnWall } from './profile.ts';
 export { ShaderError } from './pipelines.ts';
-export { Ring, type RingEntry } from './ring.ts';
+export { Ring, type RingEntry, type RingRead } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
 export { deviceClass, isSoftware, subgroupMatricesOffered } from './device_class.ts';
 export { type Timed, timePrograms } from './timing.ts';

@@ -6,6 +6,15 @@ import { rangeOfTensor, readback, type Values } from './storage.ts';
 
 export interface RingEntry { step: number; values: Values }
 
+/** Results on their way to JavaScript. */
+export interface RingRead {
+  steps: number;
+  /** In the order in which they were pushed. */
+  entries: Promise<RingEntry[]>;
+  /** When they were there (`performance.now()`); null before. */
+  arrived: number | null;
+}
+
 export class Ring {
   private readonly buffer: GPUBuffer | null;
   private waiting: { step: number; slot: number; tensor?: Promise<Values> }[] = [];
@@ -33,10 +42,23 @@ export class Ring {
   }
 
   /** Everything pushed and submitted so far, in order; waits for the GPU. */
-  async drain(): Promise<RingEntry[]> {
+  async drain(): Promise<RingEntry[]> { return (await this.read()?.entries) ?? []; }
+
+  /**
+   * Begins to read everything pushed and submitted so far; null where that is nothing. The slots are free at once: steps that are
+   * submitted from now on write after the copy.
+   */
+  read(): RingRead | null {
     const taken = this.waiting;
     this.waiting = [];
-    if (taken.length === 0) return [];
+    if (taken.length === 0) return null;
+    const read: RingRead = { steps: taken.length, entries: this.copyOut(taken), arrived: null };
+    // Whoever takes the entries is told of a failure; that nobody does is none of its own.
+    read.entries.then(() => { read.arrived = performance.now(); }, () => undefined);
+    return read;
+  }
+
+  private async copyOut(taken: typeof this.waiting): Promise<RingEntry[]> {
     if (!this.buffer) return Promise.all(taken.map(async (w) => ({ step: w.step, values: (await w.tensor) ?? new Float32Array() })));
     const { device } = webgpu(), bytes = this.width * 4;
     const staging = device.createBuffer({ label: 'ring read back', size: bytes * taken.length, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });

@@ -8,7 +8,7 @@ export type { DecodeOptions, RowChoice } from './decoder.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
 export { initialValues } from './init.ts';
-export { type BatchLike, rotaryTable, trainingInputs, writeBatch } from './inputs.ts';
+export { type BatchLike, type PreparedInputs, prepareInputs, rotaryTable, trainingInputs, writeBatch, writeInputs } from './inputs.ts';
 export { listParameters, type Parameter, type ParameterPart, parameterSize } from './parameters.ts';
 export { evaluation, logitsProgram, type ModelStores, SUMS, trainingMicroStep } from './programs.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';

@@ -19,9 +19,20 @@ export function trainingInputs(model: ResolvedModel, batch_size: number, block_s
 }
 
 /** Uploads a micro-batch. Throws a RangeError if an id is outside the vocabulary: nothing on the GPU would notice. */
-export function writeBatch(inputs: Store, model: ResolvedModel, batch: BatchLike, seed: number, step: number): void {
+export const writeBatch = (inputs: Store, model: ResolvedModel, batch: BatchLike, seed: number, step: number): void => writeInputs(inputs, prepareInputs(model, batch), seed, step);
+
+/** A micro-batch with the sorted orders that its upload needs. */
+export interface PreparedInputs { batch: BatchLike; ids: ReturnType<typeof sortSegments>; positions: ReturnType<typeof sortSegments> }
+
+/** The part of `writeBatch` that takes time and no device: made beforehand, while the device works. Throws as it does. */
+export function prepareInputs(model: ResolvedModel, batch: BatchLike): PreparedInputs {
   const ids = sortSegments(batch.ids, model.vocab_size), positions = sortSegments(batch.positions, model.block_size);
   for (const t of batch.targets) if (!(t >= 0 && t < model.vocab_size)) throw new RangeError(`Target id ${t} is outside the vocabulary of ${model.vocab_size}.`);
+  return { batch, ids, positions };
+}
+
+/** The part of `writeBatch` that uploads. */
+export function writeInputs(inputs: Store, { batch, ids, positions }: PreparedInputs, seed: number, step: number): void {
   inputs.write('ids', batch.ids);
   inputs.write('targets', batch.targets);
   inputs.write('positions', batch.positions);

@@ -9,14 +9,14 @@ const LONGEST = 20;
 export class Clock {
   private since: number;
   private running = true;
-  private lastCollect: number;
+  private lastFlush: number;
   private lastBreath: number;
   private busy = 0;
   private longest = 0;
 
   /** Adds to `total.seconds`; `now` is in milliseconds and goes on while the computer sleeps, as Date.now does. */
   constructor(private readonly total: { seconds: number }, private readonly slept: (seconds: number) => void, private readonly now: () => number = Date.now) {
-    this.since = this.lastCollect = this.lastBreath = now();
+    this.since = this.lastFlush = this.lastBreath = now();
   }
 
   pause(): void {
@@ -29,7 +29,7 @@ export class Clock {
   resume(): boolean {
     if (this.running) return false;
     this.running = true;
-    this.since = this.lastCollect = this.lastBreath = this.now();
+    this.since = this.lastFlush = this.lastBreath = this.now();
     return true;
   }
 
@@ -37,7 +37,9 @@ export class Clock {
   leaveOut(ms: number): void { this.since += ms; }
 
   stepped(): void { this.tick(); }
-  flushDue(ms: number): boolean { return this.now() - this.lastCollect >= ms; }
+  /** Whether the last flush of metrics, or the begin, is so long ago. */
+  flushDue(ms: number): boolean { return this.now() - this.lastFlush >= ms; }
+  flushed(): void { this.lastFlush = this.now(); }
   breathDue(): boolean {
     if (this.now() - this.lastBreath < 8) return false;
     this.lastBreath = this.now();
@@ -49,7 +51,7 @@ export class Clock {
     this.tick();
     const ms = this.busy / steps;
     this.busy = 0;
-    this.lastCollect = this.lastBreath = this.now();
+    this.lastBreath = this.now();
     return ms;
   }
 

@@ -25,6 +25,9 @@ export class Control {
     this.wake?.();
   }
 
+  /** Whether a job waits. */
+  get hasJob(): boolean { return this.jobs.length > 0; }
+
   /** Milliseconds that jobs have taken since the last call: no training. */
   takeJobMs(): number {
     const ms = this.jobMs;

@@ -31,8 +31,11 @@ export class LossExploded extends Error {
 
 const FLUSH_MS = 100;
 
+/** What the loop needs of a Trainer. */
+export type LoopTrainer = Pick<Trainer, 'config' | 'model' | 'step' | 'tokens' | 'skipped_steps' | 'tokensPerStep' | 'learningRateAt' | 'takeStep' | 'follow' | 'drain' | 'evaluate'>;
+
 export interface LoopState {
-  trainer: Trainer; control: Control; hooks: LoopHooks; buffer: MetricBuffer; seconds: number; best_val_loss: number | null;
+  trainer: LoopTrainer; control: Control; hooks: LoopHooks; buffer: MetricBuffer; seconds: number; best_val_loss: number | null;
   /** Training losses of the loop's first step and of the latest that was read. */
   first_loss?: number; last_loss?: number;
   /** Steps in a row that were left out, up to the latest (mixed precision). */
@@ -58,6 +61,8 @@ export async function trainLoop(s: LoopState): Promise<FinishReason> {
       if (!diverging(s)) { saved = step; await saveNow(s, clock); }
     }
     if (reason) { if (step > saved) await saveNow(s, clock); return reason; }
+    // What a job saves or shows is as far as the weights are.
+    if (control.hasJob) await collect(s, clock);
     const go = await control.gate(async () => {
       await collect(s, clock);
       if (trainer.step > saved) { saved = trainer.step; await saveNow(s, clock); }
@@ -69,14 +74,14 @@ export async function trainLoop(s: LoopState): Promise<FinishReason> {
     if (clock.resume()) hooks.phase('training');
     trainer.takeStep();
     clock.stepped();
-    if (trainer.mustDrain || step === begun || clock.flushDue(FLUSH_MS)) await collect(s, clock);
-    else if (clock.breathDue()) await breathe();
+    if (step === begun) await collect(s, clock);
+    else await follow(s, clock);
   }
 }
 
 const due = (step: number, interval: number): boolean => step % interval === 0;
 
-function limitReached(trainer: Trainer, seconds: number): FinishReason | null {
+function limitReached(trainer: LoopTrainer, seconds: number): FinishReason | null {
   const { max_iters, max_tokens, max_seconds } = trainer.config.training;
   if (trainer.step >= max_iters) return 'max_iters';
   if (max_tokens > 0 && trainer.tokens >= max_tokens) return 'max_tokens';
@@ -84,20 +89,35 @@ function limitReached(trainer: Trainer, seconds: number): FinishReason | null {
   return null;
 }
 
-/** Takes the results that the device has, writes their rows, and lets the worker answer. */
+/** Waits for all steps so far, writes their rows and tells them, and lets the worker answer. */
 async function collect(s: LoopState, clock: Clock): Promise<void> {
-  const results = await s.trainer.drain();
-  if (results.length > 0) {
-    const ms = clock.perStep(results.length);
-    for (const r of results) s.buffer.add(rowOf(s, r, ms));
-    s.first_loss ??= results.find((r) => !r.skipped)?.loss;
-    const last = results[results.length - 1];
-    s.last_loss = results.findLast((r) => !r.skipped)?.loss ?? s.last_loss;
-    if (last) s.buffer.add({ step: last.step, ...s.hooks.measure() });
-    checkLoss(s, results);
-  }
-  if (s.buffer.size > 0) s.hooks.metrics(s.buffer);
+  record(s, clock, await s.trainer.drain());
+  flush(s, clock);
   await breathe();
+}
+
+/** The same for what has arrived, while later steps are under way: told at most every FLUSH_MS. */
+async function follow(s: LoopState, clock: Clock): Promise<void> {
+  const results = await s.trainer.follow(clock.flushDue(FLUSH_MS));
+  record(s, clock, results);
+  if (results.length > 0 && clock.flushDue(FLUSH_MS)) flush(s, clock);
+  if (results.length > 0 || clock.breathDue()) await breathe();
+}
+
+function flush(s: LoopState, clock: Clock): void {
+  if (s.buffer.size > 0) s.hooks.metrics(s.buffer);
+  clock.flushed();
+}
+
+function record(s: LoopState, clock: Clock, results: readonly StepResult[]): void {
+  const last = results[results.length - 1];
+  if (!last) return;
+  const ms = clock.perStep(results.length);
+  for (const r of results) s.buffer.add(rowOf(s, r, ms));
+  s.first_loss ??= results.find((r) => !r.skipped)?.loss;
+  s.last_loss = results.findLast((r) => !r.skipped)?.loss ?? s.last_loss;
+  s.buffer.add({ step: last.step, ...s.hooks.measure() });
+  checkLoss(s, results);
 }
 
 function rowOf({ trainer, seconds }: LoopState, r: StepResult, ms: number): MetricRow {

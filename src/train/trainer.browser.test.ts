@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gpuMemory, setProgramMode, startBackend, tensorCount } from '../backend/index.ts';
+import { webgpu } from '../backend/state.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint/index.ts';
 import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
 import { bigramLoss, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
@@ -109,6 +110,61 @@ describe('steps in flight', () => {
       trainer.step_ms = ms;
       expect(most()).toBe(steps);
       await trainer.drain();
+    }
+    trainer.dispose();
+  });
+});
+
+describe('what the device and the worker do at the same time', () => {
+  it('later steps are submitted while results are read, and a batch is made while the step before it runs', async () => {
+    await startBackend('webgpu');
+    const { config, tokens, vocab_size } = await names((c) => { Object.assign(c.training, { max_iters: 60, eval_interval: 1000 }); c.sampling.sample_interval = 0; }), events: string[] = [];
+    let made = 0, submitted = 0;
+    const split = { ...tokens, get train() { if (events.at(-1) !== `batch ${made}`) events.push(`batch ${++made}`); return tokens.train; } };
+    const trainer = await Trainer.create(config, split, vocab_size, null, () => undefined), steps: number[] = [], take = trainer.takeStep.bind(trainer);
+    const { device } = webgpu(), { queue } = device, submit = queue.submit.bind(queue), createBuffer = device.createBuffer.bind(device);
+    let taking = false;
+    device.createBuffer = (descriptor) => {
+      const buffer = createBuffer(descriptor), mapAsync = buffer.mapAsync.bind(buffer);
+      if (descriptor.label === 'ring read back') buffer.mapAsync = async (mode) => {
+        events.push('read');
+        await mapAsync(mode);
+        events.push('results');
+        return undefined;
+      };
+      return buffer;
+    };
+    queue.submit = (buffers) => {
+      submit(buffers);
+      if (taking) events.push(`submit ${++submitted}`);
+      return undefined;
+    };
+    trainer.takeStep = () => {
+      taking = true;
+      take();
+      taking = false;
+      const n = submitted;
+      void queue.onSubmittedWorkDone().then(() => events.push(`done ${n}`));
+    };
+    try {
+      await trainLoop({
+        trainer, control: new Control(), buffer: new MetricBuffer(), seconds: 0, best_val_loss: null,
+        hooks: {
+          phase: () => undefined, sample: async () => NaN, save: async () => undefined, measure: () => ({}), slept: () => undefined,
+          metrics: (b) => { const c = b.flush(); c.step.forEach((step, i) => { if (!Number.isNaN(c['train/loss']?.[i] ?? NaN)) steps.push(step); }); },
+        },
+      });
+    } finally { Object.assign(device, { createBuffer }); Object.assign(queue, { submit }); }
+    const at = (event: string): number => events.indexOf(event), behind = events.flatMap((event, i) => (event === 'read' ? [events.slice(i, events.indexOf('results', i)).filter((e) => e.startsWith('submit')).length] : []));
+    console.log(`Steps submitted while results were read: ${behind.join(', ')}; ${trainer.step_ms.toFixed(1)} ms a step.`);
+    expect(submitted).toBe(60);
+    expect(steps).toEqual(Array.from({ length: 60 }, (_v, i) => i + 1));
+    // The first loss is waited for, and the last ones.
+    expect([behind[0], behind.at(-1)]).toEqual([0, 0]);
+    expect(Math.max(...behind)).toBeGreaterThan(0);
+    for (let n = 1; n < 60; n++) {
+      expect(at(`batch ${n + 1}`), `batch ${n + 1}, made after step ${n} was submitted`).toBeGreaterThan(at(`submit ${n}`));
+      expect(at(`batch ${n + 1}`), `batch ${n + 1}, ready before step ${n} was done`).toBeLessThan(at(`done ${n}`));
     }
     trainer.dispose();
   });

@@ -1,16 +1,17 @@
 /**
  * One model in training: stores, programs and optimizer, one step at a time. `loop.ts` decides when; this file knows how.
  * On WebGPU a step is one submit (micro-step and update together when nothing is accumulated) and its results come back
- * late through a ring.
+ * late through a ring (`in_flight.ts`); the next step's batch is made while the device works.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, gpuMemory, onWebGpu, type Program, readback, Ring, Store, submit, type Values } from '../backend/index.ts';
+import { compileProgram, gpuMemory, onWebGpu, type Program, readback, Ring, type RingEntry, Store, submit, type Values } from '../backend/index.ts';
 import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
 import {
-  evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
+  evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, type PreparedInputs, prepareInputs, rotaryTable, trainingInputs, trainingMicroStep, writeBatch, writeInputs,
 } from '../model/index.ts';
 import { createLossScale, createOptimizer, learningRate, type LossScale, type LossScaleState, type Optimizer, readLossScale } from '../optim/index.ts';
+import { IN_FLIGHT, StepsInFlight } from './in_flight.ts';
 import { type Precision, settlePrecision } from './precision.ts';
 
 /** What a checkpoint keeps of a trainer; the rest is made again. */
@@ -27,10 +28,6 @@ export interface TrainerState {
 export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number; skipped: boolean }
 export interface EvalResult { loss: number; accuracy: number; bpb: number }
 
-/** Steps, and milliseconds of them, that may be under way on the GPU before the loop waits for results: a pause is then noticed soon. */
-const IN_FLIGHT = 32;
-const IN_FLIGHT_MS = 250;
-
 export class Trainer {
   step = 0;
   tokens = 0;
@@ -38,11 +35,11 @@ export class Trainer {
   skipped_steps = 0;
   /** Set by the person while the run goes on; null follows the schedule. */
   learning_rate: number | null = null;
-  /** Milliseconds of a step, of those whose results were taken last; 0 before. */
-  step_ms = 0;
-  private firstTaken = 0;
   private generator: Generator | null = null;
   private readonly ring = new Ring(3, IN_FLIGHT);
+  private readonly inFlight = new StepsInFlight(this.ring);
+  /** Of the coming step's first micro-batch. */
+  private prepared: { step: number; inputs: PreparedInputs } | null = null;
   private readonly rates = new Map<number, number>();
 
   private constructor(
@@ -95,20 +92,22 @@ export class Trainer {
   /** Rate that a step (counted from 0) was taken with, while it is in flight. */
   learningRateAt(step: number): number { return this.rates.get(step) ?? this.currentLearningRate; }
   /** True when the results of earlier steps have to be taken before another one runs. */
-  get mustDrain(): boolean { return this.ring.full || this.ring.pending * this.step_ms >= IN_FLIGHT_MS; }
-  get pending(): number { return this.ring.pending; }
+  get mustDrain(): boolean { return this.inFlight.mustWait; }
+  /** Milliseconds of a step, of those whose results were taken last; 0 before. */
+  get step_ms(): number { return this.inFlight.step_ms; }
+  set step_ms(ms: number) { this.inFlight.step_ms = ms; }
 
-  /** Submits one optimizer step; its results come from `drain`. */
+  /** Submits one optimizer step; its results come from `follow` or `drain`. */
   takeStep(): void {
-    if (this.ring.pending === 0) this.firstTaken = performance.now();
+    this.inFlight.begin();
     const { training: t } = this.config, accumulation = t.gradient_accumulation_steps;
     const rate = this.currentLearningRate;
     this.optimizer.prepare(this.step - (this.kept_scale?.skipped_updates ?? 0), rate);
     this.rates.set(this.step, rate);
     this.rates.delete(this.step - 2 * IN_FLIGHT);
     for (let micro = 0; micro < accumulation; micro++) {
-      const batch = trainBatch({ split: this.split, batch_size: t.batch_size, block_size: this.model.block_size, accumulation, seed: t.seed, step: this.step, micro });
-      writeBatch(this.stores.inputs, this.model, batch, t.seed, this.step);
+      const ready = micro === 0 && this.prepared?.step === this.step ? this.prepared.inputs : this.prepare(this.step, micro);
+      writeInputs(this.stores.inputs, ready, t.seed, this.step);
       if (micro < accumulation - 1) submit([this.microStep]);
     }
     this.step++;
@@ -116,12 +115,21 @@ export class Trainer {
     // Where there are no programs outputs exist only after the run, so the ring takes them then.
     if (onWebGpu() && this.update.encode) submit([this.microStep, this.update, ...this.ring.push(this.step, this.update.outputs.results)]);
     else { submit([this.microStep, this.update]); submit(this.ring.push(this.step, this.update.outputs.results)); }
+    this.prepared = { step: this.step, inputs: this.prepare(this.step, 0) };
   }
 
-  /** Results of the steps taken since the last call; waits for the device. */
-  async drain(): Promise<StepResult[]> {
-    const taken = await this.ring.drain();
-    if (taken.length > 0) this.step_ms = (performance.now() - this.firstTaken) / taken.length;
+  private prepare(step: number, micro: number): PreparedInputs {
+    const { training: t } = this.config;
+    return prepareInputs(this.model, trainBatch({ split: this.split, batch_size: t.batch_size, block_size: this.model.block_size, accumulation: t.gradient_accumulation_steps, seed: t.seed, step, micro }));
+  }
+
+  /** Results that have arrived, of the steps taken: later ones go on meanwhile. Waits only where `mustDrain`. `soon`: asks for all that were taken. */
+  async follow(soon: boolean): Promise<StepResult[]> { return this.resultsOf(await this.inFlight.follow(soon)); }
+
+  /** Results of all steps whose results were not given yet; waits for the device. */
+  async drain(): Promise<StepResult[]> { return this.resultsOf(await this.inFlight.all()); }
+
+  private resultsOf(taken: readonly RingEntry[]): StepResult[] {
     return taken.map(({ step, values }) => {
       const grad_norm = values[2] ?? NaN, skipped = this.precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
       if (skipped) this.skipped_steps++;

@@ -32,7 +32,7 @@ export async function compareRow(recipe: RunConfig, text: PreparedText, device: 
       take();
       counted.dispatches += opByOpDispatches() - before.dispatches;
       counted.submits += queueSubmits() - before.submits;
-      if (trainer.mustDrain || !onWebGpu()) results.push(...await trainer.drain());
+      results.push(...await (onWebGpu() ? trainer.follow(false) : trainer.drain()));
       if (performance.now() - breath >= BREATH_MS) { await breathe(); breath = performance.now(); }
     }
     results.push(...await trainer.drain());
