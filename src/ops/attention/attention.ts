@@ -3,14 +3,22 @@
  * kernel keeps no [T, T] matrix (FlashAttention, Dao et al. 2022 and 2023); `lse`, the log of each row's softmax sum,
  * is what its gradient needs to make the weights again.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { storageOf } from '../../backend/index.ts';
 import { defineOp, run, type OpCase, type OpDefinition } from '../define.ts';
 import { required } from '../gradient.ts';
 import { columns } from '../heads/layout.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import { attentionGradKernel } from './backward.ts';
 import { attentionKernel } from './forward.ts';
+import { subgroupAttention } from '../matmul/choices.ts';
 import { attentionGradOracle, attentionOracle, keepAll } from './oracle.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
+import { subgroupAttentionFits } from './subgroup.ts';
+import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
+
+/** Attention by subgroup matrices takes everything in halves. */
+const bySubgroups = (a: AttentionAttrs, ...all: readonly Tensor[]): boolean => subgroupAttention() && subgroupAttentionFits(a) && all.every((t) => storageOf(t) === 'float16');
 
 type Shape = AttentionAttrs & { name: string };
 /** Shapes that the kernels must get right: grouped heads, windows, tails of a tile, head_dim no multiple of 4. */
@@ -36,7 +44,7 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   outputs: ['y', 'lse'],
   oracle: ({ qkv }, a: AttentionAttrs) => attentionOracle(qkv, a, keepAll),
   reference: ({ qkv }, a) => attentionReference(qkv, a),
-  kernel: ({ qkv }, a) => attentionKernel(qkv, a),
+  kernel: ({ qkv }, a) => (bySubgroups(a, qkv) ? attentionSubgroupKernel : attentionKernel)(qkv, a),
   halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
@@ -55,7 +63,7 @@ export const attentionGrad: OpDefinition<'qkv' | 'y' | 'lse' | 'dy', AttentionAt
   outputs: ['dqkv'],
   oracle: (inputs, a: AttentionAttrs) => attentionGradOracle(inputs, a, keepAll),
   reference: (inputs, a) => attentionGradReference(inputs, a),
-  kernel: (inputs, a) => attentionGradKernel(inputs, a),
+  kernel: (inputs, a) => (bySubgroups(a, inputs.qkv, inputs.y, inputs.dy) ? attentionGradSubgroupKernel : attentionGradKernel)(inputs, a),
   halves: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   cases: [...shapes, ...longShapes].map(({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({

@@ -3,10 +3,9 @@
  * changes the order in which numbers are added, so the choices are set before a run compiles its first program and stay for its life.
  */
 import { deviceClass } from '../../backend/index.ts';
-import { type ColumnSums, type DeviceClass, type Plan, pickSubgroupTile, pickTestedTile, pickTile, planOf, subgroupsFit, tileNamed } from './tile.ts';
+import { type ColumnSums, type DeviceClass, type Plan, pickSubgroupTile, pickTestedTile, pickTile, planOf, subgroupsFit, tileNamed, type Wanted } from './tile.ts';
 
-/** A product as the tuner knows it: its sizes, which operands are transposed, whether sums of B's columns are made beside it. */
-export interface Wanted { transpose_a: boolean; transpose_b: boolean; M: number; N: number; K: number; columns: boolean }
+export type { Wanted } from './tile.ts';
 export interface Choice { tile: string; splits: number; columns: ColumnSums }
 /** By `keyOf` a product. */
 export type Choices = Readonly<Record<string, Choice>>;
@@ -16,6 +15,7 @@ export const keyOf = (w: Wanted): string => `${w.transpose_a ? 't' : 'n'}${w.tra
 let chosen: Choices = {};
 let components = false;
 let subgroups = false;
+let attention = false;
 const seen = new Map<string, Wanted>();
 
 /** What a device was tested for, and a run may use. */
@@ -24,6 +24,8 @@ export interface Abilities {
   component_stores: boolean;
   /** Subgroup matrices, for products with an operand that is stored in halves: both are rounded to f16. */
   subgroup_matrices: boolean;
+  /** The same for attention of which everything is stored in halves. */
+  subgroup_attention?: boolean;
 }
 
 /** From now on products are planned so. */
@@ -31,12 +33,14 @@ export function setChoices(choices: Choices, able: Abilities = { component_store
   chosen = choices;
   components = able.component_stores;
   subgroups = able.subgroup_matrices;
+  attention = able.subgroup_attention ?? false;
   seen.clear();
 }
 
 /** Products that were planned since `setChoices`: what there is to tune. */
 export const seenProducts = (): Wanted[] => [...seen.values()];
 export const componentStores = (): boolean => components;
+export const subgroupAttention = (): boolean => attention;
 
 /** Smaller products gain nothing by subgroup matrices: on an H100 a step of 768 tokens, width 128, took 1.00 ms with them and 0.84 without. */
 const LEAST_BY_SUBGROUPS = 2 ** 26;
@@ -51,8 +55,8 @@ export function planProduct(w: Wanted, in_halves: boolean): Plan {
 
 /** What a product takes before anything is known of it. */
 export const defaultPlan = (w: Wanted): Plan => defaultOf(w, deviceClass(), components);
-export function defaultOf({ M, N, K, columns }: Wanted, device: DeviceClass, component_stores: boolean): Plan {
-  return device === 'large' && component_stores ? pickTestedTile(M, N, K, columns) : pickTile(device, M, N, K);
+export function defaultOf(w: Wanted, device: DeviceClass, component_stores: boolean): Plan {
+  return device === 'large' && component_stores ? pickTestedTile(w) : pickTile(device, w.M, w.N, w.K);
 }
 
 function planOfChoice({ M, N, K }: Wanted, c: Choice): Plan | null {

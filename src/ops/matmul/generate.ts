@@ -27,6 +27,8 @@ export interface Variant {
 const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
 const component = (i: number): string => 'xyzw'.charAt(i % 4);
+/** Shared memory of an operand's tile, and of the one after it where a tile has two buffers. */
+const shared = (name: 'A' | 'B', buffer: number): string => `s${name}${buffer === 0 ? '' : buffer}`;
 
 /** One operand: A with its rows m, or B with its columns n. */
 interface Operand {
@@ -58,7 +60,7 @@ function operands(t: Tile, v: Variant): [Operand, Operand] {
 }
 
 /** How the threads share the reading of one operand's tile: steps of one unit (a vec4, or 4 x 4 values) a thread. */
-function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: string; load: (k: string) => string; sum: string; store: string } {
+function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: string; load: (k: string) => string; sum: string; store: (buffer: number) => string } {
   const threads = threadsOf(t), n = o.name.toLowerCase(), rows = o.mode === 'blocks' ? 4 : 1, units = (o.W * t.BK) / (4 * rows);
   const across = o.mode === 'rows' ? o.W / 4 : t.BK / 4, steps = Math.ceil(units / threads);
   const guard = (s: number, body: string): string => (units % threads !== 0 && s === steps - 1 ? `if (tid < ${units - s * threads}u) { ${body} }` : body);
@@ -85,8 +87,8 @@ function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: str
   const empty = o.half ? 'vec2u()' : 'vec4f()', four = (s: number, e: number): string => (o.half ? `from_halves(${n}${s}_${e})` : `${n}${s}_${e}`);
   const load = (s: number, e: number, k: string): string => `${n}${s}_${e} = ${value(s, e, k)};`
     + (v.k_edge && (o.vec || o.mode === 'rows') ? ` if (${k} + ${n}k${s} >= k_end) { ${n}${s}_${e} = ${empty}; }` : '');
-  const place = (k: string, c: string): string => `s${o.name}[${k}][(${c}) / ${o.R}u][(${c}) % ${o.R}u]`;
-  const store = (s: number): string => {
+  const store = (s: number, buffer: number): string => {
+    const place = (k: string, c: string): string => `${shared(o.name, buffer)}[${k}][(${c}) / ${o.R}u][(${c}) % ${o.R}u]`;
     switch (o.mode) {
       case 'rows': return `${place(`${n}k${s}`, `${n}c${s}`)} = ${four(s, 0)};`;
       case 'blocks': return seq(4).map((i) => `${place(`${n}k${s} + ${i}u`, `${n}c${s}`)} = vec4f(${seq(4).map((e) => `${four(s, e)}.${component(i)}`).join(', ')});`).join(' ');
@@ -99,15 +101,15 @@ function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: str
     declare: lines(steps, (s) => seq(rows).map((e) => `var ${n}${s}_${e} = ${empty};`).join(' ')),
     load: (k) => lines(steps, (s) => guard(s, seq(rows).map((e) => load(s, e, k)).join(' '))),
     sum: lines(steps, (s) => guard(s, `column_sum += ${four(s, 0)};`)),
-    store: lines(steps, (s) => guard(s, store(s))),
+    store: (buffer) => lines(steps, (s) => guard(s, store(s, buffer))),
   };
 }
 
 /** All BK steps of a tile. */
-function multiply(t: Tile, [a, b]: [Operand, Operand]): string {
+function multiply(t: Tile, [a, b]: [Operand, Operand], buffer: number): string {
   const whole = t.unroll === t.BK, at = (k: number): string => (whole ? `${k}u` : `step + ${k}u`);
   const read = (k: number): string => [a, b].map((o) => seq(o.T / 4).map((c) =>
-    `let f${o.name}${c}_${k} = s${o.name}[${at(k)}][${c}u][${o.thread}];`).join(' ')).join(' ');
+    `let f${o.name}${c}_${k} = ${shared(o.name, buffer)}[${at(k)}][${c}u][${o.thread}];`).join(' ')).join(' ');
   const add = (k: number): string => lines(t.TM, (i) => seq(t.TN / 4).map((j) =>
     `c${i}_${j} = fma(vec4f(fA${i >> 2}_${k}.${component(i)}), fB${j}_${k}, c${i}_${j});`).join(' '));
   const body = t.read_ahead ? `${read(0)}\n${lines(t.unroll, (k) => `${k + 1 < t.unroll ? read(k + 1) : ''}\n${add(k)}`)}`
@@ -177,12 +179,19 @@ export function matmulCode(t: Tile, v: Variant): string {
   const both = operands(t, v), [a, b] = both, threads = threadsOf(t);
   const [stageA, stageB] = [staging(a, t, v), staging(b, t, v)], sums = columnSums(t, v, b, stageB.sum);
   const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`;
+  // With two buffers the next tile is stored while others still read the last one: one barrier a tile for two.
+  const part = (buffer: number): string => `${sums.beside_staging}
+    ${stageA.store(buffer)}
+    ${stageB.store(buffer)}
+    workgroupBarrier();
+    let next = min(k + ${(buffer + 1) * t.BK}u, k_last);
+    ${load('next')}
+    ${multiply(t, both, buffer)}`;
   const wide = (name: string): boolean => (name === 'A' ? v.vec_a : name === 'B' ? v.vec_b : name === 'columns' ? false : v.vec_c);
   return `
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
 ${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), v.halves, (name) => (wide(name) ? 'vec4f' : 'f32'))}
-var<workgroup> sA: array<array<array<vec4f, ${a.R + a.pad}>, ${a.T / 4}>, ${t.BK}>;
-var<workgroup> sB: array<array<array<vec4f, ${b.R + b.pad}>, ${b.T / 4}>, ${t.BK}>;
+${lines(t.buffers ?? 1, (buffer) => both.map((o) => `var<workgroup> ${shared(o.name, buffer)}: array<array<array<vec4f, ${o.R + o.pad}>, ${o.T / 4}>, ${t.BK}>;`).join('\n'))}
 ${finishCode(v.epilogue, v.vec_c, v.halves)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
@@ -198,16 +207,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   ${lines(t.TM, (i) => seq(t.TN / 4).map((j) => `var c${i}_${j} = vec4f();`).join(' '))}
   ${sums.declare}
   ${load('k_start')}
-  for (var k = k_start; k < k_end; k += ${t.BK}u) {
-    ${sums.beside_staging}
-    ${stageA.store}
-    ${stageB.store}
-    workgroupBarrier();
-    let next = min(k + ${t.BK}u, k_last);
-    ${load('next')}
-    ${multiply(t, both)}
-    workgroupBarrier();
+  ${t.buffers === 2 ? `for (var k = k_start; k < k_end; k += ${2 * t.BK}u) {
+    ${part(0)}
+    if (k + ${t.BK}u < k_end) {
+    ${part(1)}
+    }
   }
+  ${v.epilogue.columns === 'none' ? '' : 'workgroupBarrier();'}` : `for (var k = k_start; k < k_end; k += ${t.BK}u) {
+    ${part(0)}
+    workgroupBarrier();
+  }`}
   let start = wg.z * M * N;
   ${storing(t, v, both)}
   ${sums.store}

@@ -32,12 +32,14 @@ export interface ProductOptions extends EpilogueOptions {
   transpose_b?: boolean;
   /** Tile and splits in place of those that `pickTile` chooses: for tests and measurements. */
   plan?: (M: number, N: number, K: number) => Plan;
+  /** What is done to the source before it is compiled: for tests of features that their device has not. */
+  emulate?: (code: string) => string;
   /** C itself, written over: for measurements. */
   to?: Tensor;
 }
 
 /** C [M, N] = op(a) op(b): an activation or the gradient of one, but where a is transposed, which is how gradients of parameters are made. */
-export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, ...all }: ProductOptions = {}): Tensor {
+export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, transpose_b = false, plan, to, emulate = (code) => code, ...all }: ProductOptions = {}): Tensor {
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
   if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && storageFor([M, N]) === 'float32' && halvesOf({ ...tensorsOf(all, a), B: b }).size === 0) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
@@ -50,10 +52,10 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   const params = [['u32', M], ['u32', N], ['u32', K], ['u32', k_per_split]] as const;
   const launch = (label: string, epilogue: Epilogue, tensors: Partial<Record<SlotName, Tensor>>): void => {
     const full: Variant = { ...variant, epilogue, halves: halvesOf({ ...tensors, A: a, B: b }) };
-    dispatch({ name: label, code: bySubgroups(t) ? subgroupCode(t, full) : matmulCode(t, full), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
+    dispatch({ name: label, code: emulate(bySubgroups(t) ? subgroupCode(t, full) : matmulCode(t, full)), ...constantsOf(options, epilogue), ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }), params, workgroups });
   };
   const c = options.into ?? to ?? (transpose_a ? output([M, N]) : activation([M, N]));
-  if (splits === 1 && !(bySubgroups(t) && finishesApart(M, N, K, options, storageOf(c)))) launch(name, epilogueOf(options), tensorsOf(options, c));
+  if (splits === 1) launch(name, epilogueOf(options), tensorsOf(options, c));
   else {
     const partials = output([splits, M, N]), column_parts = apart ? columnParts(b) : options.columns && output([splits, N]);
     launch(`${name} split ${splits}`, { ...PLAIN, columns: options.columns ? 'write' : 'none' }, { C: partials, columns: options.columns && column_parts });
@@ -65,14 +67,6 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   if (apart && splits === 1) sumColumns(b, apart);
   return c;
 }
-
-/**
- * A product by subgroup matrices that is finished by a kernel of its own, though it has one part: fragments that go straight to memory leave the
- * workgroup earlier than those that are finished in it. On an H100 that pays for C of 2^20 to 2^22 values and long K (8192 x 384 x 1536 in halves:
- * 137 us in one kernel, 89 and 17 in two) and not for small ones, which are bound by dispatches.
- */
-const finishesApart = (M: number, N: number, K: number, o: EpilogueOptions, storage: 'float32' | 'float16'): boolean =>
-  K >= 512 && M * N >= 2 ** 20 && M * N <= 2 ** 22 && (storage === 'float16' || o.bias !== undefined || o.residual !== undefined || o.into !== undefined);
 
 function fewRowsKernel(a: Tensor, b: Tensor, [M, N, K]: [number, number, number], transpose_b: boolean, to: Tensor | undefined, options: EpilogueOptions): Tensor {
   const c = options.into ?? to ?? output([M, N]), epilogue = epilogueOf(options), { shape, workgroups } = fewRowsPlan(M, N, K, transpose_b);

@@ -1,18 +1,19 @@
 /** What a device must show before kernels that need it are used: stores of single components of a shared vec4, and subgroup matrices. */
 import { compileProgram, deviceClass, fillInPlace, type Outputs, readback, Store, subgroupMatricesOffered, submit } from '../../backend/index.ts';
+import { testSubgroupAttention } from '../attention/self_test.ts';
 import { type Choices, setChoices } from './choices.ts';
 import { fillWithNoise, largestDifference } from './compare.ts';
 import { productKernel } from './kernel.ts';
 import { type AnyTile, planOf, SUBGROUP_TILES, type Tile, TILES } from './tile.ts';
 
 /**
- * Sets what products are planned by, after tests of what the device can do, where they decide anything. On WebGPU. Subgroup matrices
- * are used where they are asked for, offered and right.
+ * Sets what products (and attention) are planned by, after tests of what the device can do, where they decide anything. On WebGPU. Subgroup
+ * matrices are used where they are asked for, offered and right.
  */
 export async function prepareProducts(choices: Choices = {}, subgroup_matrices = false): Promise<{ subgroup_matrices: boolean }> {
-  const able = { component_stores: deviceClass() === 'large' && await testComponentStores(), subgroup_matrices: subgroup_matrices && subgroupMatricesOffered() && await testSubgroupMatrices() };
-  setChoices(choices, able);
-  return { subgroup_matrices: able.subgroup_matrices };
+  const offered = subgroup_matrices && subgroupMatricesOffered(), component_stores = deviceClass() === 'large' && await testComponentStores(), right = offered && await testSubgroupMatrices();
+  setChoices(choices, { component_stores, subgroup_matrices: right, subgroup_attention: right && await testSubgroupAttention() });
+  return { subgroup_matrices: right };
 }
 
 /**

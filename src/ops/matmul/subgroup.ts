@@ -12,13 +12,14 @@ const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
 const PAD = 8;
 
-interface Operand { name: 'A' | 'B'; k_major: boolean; size: 'M' | 'N'; first: string; within: string; rows: number; cols: number; stride: number; edge: boolean; half: boolean }
+interface Operand { name: 'A' | 'B'; at: number; k_major: boolean; size: 'M' | 'N'; first: string; within: string; rows: number; cols: number; stride: number; edge: boolean; half: boolean }
 
 function operands(t: SubgroupTile, v: Variant): [Operand, Operand] {
   const shape = (k_major: boolean, W: number) => ({ k_major, rows: k_major ? t.BK : W, cols: k_major ? W : t.BK, stride: (k_major ? W : t.BK) + PAD });
+  const a = shape(v.transpose_a, t.BM), b = shape(!v.transpose_b, t.BN);
   return [
-    { name: 'A', size: 'M', first: 'm0', within: 'wm', edge: v.m_edge, half: v.halves.has('A'), ...shape(v.transpose_a, t.BM) },
-    { name: 'B', size: 'N', first: 'n0', within: 'wn', edge: v.n_edge, half: v.halves.has('B'), ...shape(!v.transpose_b, t.BN) },
+    { name: 'A', at: 0, size: 'M', first: 'm0', within: 'wm', edge: v.m_edge, half: v.halves.has('A'), ...a },
+    { name: 'B', at: a.rows * a.stride, size: 'N', first: 'n0', within: 'wn', edge: v.n_edge, half: v.halves.has('B'), ...b },
   ];
 }
 
@@ -38,16 +39,16 @@ function staging(o: Operand, t: SubgroupTile, k_edge: boolean): { setup: string;
     setup: lines(steps, (s) => `let ${n}r${s} = ${quotient(s)}; let ${n}c${s} = ${remainder(s)}; let ${n}at${s} = ${at(s)};`),
     declare: lines(steps, (s) => `var ${n}${s} = ${empty};`),
     load: (k) => lines(steps, (s) => guard(s, `${n}${s} = ${o.name}[${n}at${s} + ${o.k_major ? `${k} * (${o.size} >> 2u)` : `(${k} >> 2u)`}];${k_edge ? ` if (${k} + ${step(s)} >= k_end) { ${n}${s} = ${empty}; }` : ''}`)),
-    store: lines(steps, (s) => guard(s, `(*words${o.name})[(${n}r${s} * ${o.stride}u + ${n}c${s} * 4u) / 4u] = ${packed(s)};`)),
+    store: lines(steps, (s) => guard(s, `pairs[(${o.at}u + ${n}r${s} * ${o.stride}u + ${n}c${s} * 4u) / 4u] = ${packed(s)};`)),
   };
 }
 
 function multiply(t: SubgroupTile, [a, b]: [Operand, Operand]): string {
   const fragment = (o: Operand, i: number, k: number): string => {
-    const type = o.name === 'A' ? 'left' : 'right', offset = o.k_major ? `${k * 16 * o.stride + i * 16}u + ${o.within}` : `${i * 16 * o.stride + k * 16}u + ${o.within} * ${o.stride}u`;
+    const type = o.name === 'A' ? 'left' : 'right', offset = o.k_major ? `${o.at + k * 16 * o.stride + i * 16}u + ${o.within}` : `${o.at + i * 16 * o.stride + k * 16}u + ${o.within} * ${o.stride}u`;
     // A fragment of A is [m][k] and one of B [k][n]: by columns where memory is the other way round.
     const order = (o.name === 'A') === o.k_major ? 'col_major' : 'row_major';
-    return `let f${o.name}${i} = subgroupMatrixLoad<subgroup_matrix_${type}<f16, 16, 16>, ${order}>(halves${o.name}, ${offset}, ${o.stride}u);`;
+    return `let f${o.name}${i} = subgroupMatrixLoad<subgroup_matrix_${type}<f16, 16, 16>, ${order}>(halves, ${offset}, ${o.stride}u);`;
   };
   const FM = t.WM / 16, FN = t.WN / 16;
   return lines(t.BK / 16, (k) => `{ ${seq(FM).map((i) => fragment(a, i, k)).join(' ')} ${seq(FN).map((j) => fragment(b, j, k)).join(' ')}
@@ -69,12 +70,12 @@ function storingPlain(t: SubgroupTile, v: Variant): string {
  * take 128 registers of a thread, and more at once would not fit beside them.
  */
 function storing(t: SubgroupTile, v: Variant): string {
-  const FM = t.WM / 16, FN = t.WN / 16, across = t.WN / 4, units = (16 * across) / 32, step = units % 2 === 0 ? 2 : 1, reads = finishReads(v.epilogue);
-  return lines(FM, (i) => `${seq(FN).map((j) => `subgroupMatrixStore<row_major>(rows, group * ${16 * t.WN}u + ${j * 16}u, c${i}_${j}, ${t.WN}u);`).join(' ')}
+  const FM = t.WM / 16, FN = t.WN / 16, across = t.WN / 4, stride = t.WN + PAD, units = (16 * across) / 32, step = units % 2 === 0 ? 2 : 1, reads = finishReads(v.epilogue);
+  return lines(FM, (i) => `${seq(FN).map((j) => `subgroupMatrixStore<row_major>(floats, group * ${16 * stride}u + ${j * 16}u, c${i}_${j}, ${stride}u);`).join(' ')}
   workgroupBarrier();
   for (var unit = lane; unit < ${32 * units}u; unit += ${32 * step}u) {
     ${lines(step, (u) => `let row_${u} = m0 + wm + ${i * 16}u + (unit + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (unit + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
-    let v${u} = (*fours)[group * ${4 * t.WN}u + unit + ${u * 32}u];
+    let v${u} = fours[group * ${4 * stride}u + (unit + ${u * 32}u) / ${across}u * ${stride / 4}u + (unit + ${u * 32}u) % ${across}u];
     ${reads.map((r) => `let ${r.name}_${u} = ${loaded(v.halves, r.name, r.at === 'i' ? `at${u}` : `column_${u} >> 2u`)};`).join(' ')}`)}
     ${lines(step, (u) => `if (row_${u} < M && column_${u} < N) { finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
   }
@@ -82,20 +83,19 @@ function storing(t: SubgroupTile, v: Variant): string {
 }
 
 /** Bindings, uniforms and workgroups as those of `matmulCode`; no sums of columns. */
-export function subgroupCode(t: SubgroupTile, v: Variant): string {
+export function subgroupCode(t: SubgroupTile, v: Variant, direct = true): string {
   if (v.epilogue.columns !== 'none') throw new Error('Products by subgroup matrices sum no columns.');
-  const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN, values = (threadsOf(t) / 32) * 16 * t.WN;
-  const plain = isPlain(v), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`, halves = (o: Operand): number => o.rows * o.stride;
-  const shared = (o: Operand): string => `var<workgroup> s${o.name}: buffer<${2 * halves(o)}>;`;
-  const views = (o: Operand): string => `let words${o.name} = bufferView<array<vec2u, ${halves(o) / 4}>>(&s${o.name}, 0u); let halves${o.name} = bufferView<array<f16, ${halves(o)}>>(&s${o.name}, 0u);`;
+  const both = operands(t, v), [a, b] = both, [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)], across = t.BN / t.WN;
+  const plain = direct && isPlain(v), load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`;
+  // What is finished takes the place of the operands.
+  const bytes = Math.max(2 * (a.rows * a.stride + b.rows * b.stride), plain ? 0 : (threadsOf(t) / 32) * 16 * (t.WN + PAD) * 4);
   return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
 requires buffer_view;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
 ${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), v.halves, (name) => (plain && name === 'C' ? 'f32' : 'vec4f'))}
-${shared(a)}
-${shared(b)}
-${plain ? '' : `var<workgroup> finished: buffer<${4 * values}>;\n${finishCode(v.epilogue, true, v.halves)}`}
+var<workgroup> memory: buffer<${bytes}>;
+${plain ? '' : finishCode(v.epilogue, true, v.halves)}
 @compute @workgroup_size(${threadsOf(t)})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let M = p.M; let N = p.N; let K = p.K;
@@ -103,9 +103,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   let m0 = wg.y * ${t.BM}u; let n0 = wg.x * ${t.BN}u;
   let k_start = wg.z * p.k_per_split; let k_end = min(k_start + p.k_per_split, K);
   let k_last = k_start + (k_end - k_start - 1u) / ${t.BK}u * ${t.BK}u;
-  ${views(a)}
-  ${views(b)}
-  ${plain ? '' : `let rows = bufferView<array<f32, ${values}>>(&finished, 0u); let fours = bufferView<array<vec4f, ${values / 4}>>(&finished, 0u);`}
+  let pairs = bufferView<array<vec2u, ${bytes / 8}>>(&memory, 0u); let halves = bufferView<array<f16, ${bytes / 2}>>(&memory, 0u);
+  ${plain ? '' : `let floats = bufferView<array<f32, ${bytes / 4}>>(&memory, 0u); let fours = bufferView<array<vec4f, ${bytes / 16}>>(&memory, 0u);`}
   ${stageA.setup}
   ${stageB.setup}
   ${stageA.declare}

@@ -22,6 +22,8 @@ export interface Tile {
   staging: 'blocks' | 'components';
   /** Threads along n of every 32 neighbours, the rest along m; the whole row of threads where left out. */
   lanes?: number;
+  /** Tiles in shared memory: one, unless it says two. */
+  buffers?: 2;
 }
 
 const tile = (name: string, BM: number, BN: number, TM: number, TN: number, more: Partial<Tile> = {}): Tile => ({ name, BM, BN, BK: 16, TM, TN, unroll: 16, read_ahead: false, staging: 'blocks', ...more });
@@ -42,6 +44,8 @@ export const TESTED_TILES = {
   wide: tile('wide by components', 96, 128, 12, 8, { lanes: 8, staging: 'components' }),
   /** Takes 17 KB of shared memory, which a device of the class `large` has. */
   large: tile('large square by components', 128, 128, 8, 8, { lanes: 8, staging: 'components' }),
+  /** For A B^T, of which both operands are transposed on their way. Two buffers of 8 steps. */
+  twofold: tile('twofold by components', 128, 128, 8, 8, { BK: 8, unroll: 8, lanes: 8, buffers: 2, staging: 'components' }),
   /** Small enough in registers to add up columns beside the product. */
   tall: tile('tall by components', 128, 64, 8, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
   middle: tile('middle by components', 96, 64, 12, 4, { read_ahead: true, lanes: 8, staging: 'components' }),
@@ -90,6 +94,9 @@ export type DeviceClass = 'large' | 'small';
 export const COLUMN_SUMS = ['staged', 'separate'] as const;
 export type ColumnSums = (typeof COLUMN_SUMS)[number];
 
+/** A product as the tuner knows it: its sizes, which operands are transposed, whether sums of B's columns are made beside it. */
+export interface Wanted { transpose_a: boolean; transpose_b: boolean; M: number; N: number; K: number; columns: boolean }
+
 export interface Plan { tile: AnyTile; splits: number; k_per_split: number; workgroups: [number, number, number]; columns: ColumnSums }
 
 /** Workgroups in flight that keep a device busy: about three a multiprocessor on the large card. */
@@ -130,7 +137,7 @@ export function pickSubgroupTile(M: number, N: number, K: number): Plan {
 }
 
 /** Workgroups that run at once on a large card: two or three on each of 132 multiprocessors, by the registers of a thread; of short products one. */
-const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.large, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
+const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.large, 264], [TESTED_TILES.twofold, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
 /** What adding up one more part costs, as a share of the product. */
 const PART_COST = 0.004;
 
@@ -138,13 +145,17 @@ const PART_COST = 0.004;
  * The same for a large card that passed the test of component stores. Workgroups run in waves, so the time of p parts goes with
  * ceil(groups p / at once) / p: on the H100 dW of 384 x 1536 x 8192 took 313 us with 8 parts of `wide` (1.5 waves) and 237 with 11 (two).
  */
-export function pickTestedTile(M: number, N: number, K: number, columns: boolean): Plan {
-  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, large, tall, middle, square, half, small } = TESTED_TILES;
+export function pickTestedTile({ M, N, K, columns, transpose_b }: Wanted): Plan {
+  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, large, twofold, tall, middle, square, half, small } = TESTED_TILES;
   // The share of whole waves that C fills.
   const used = (t: Tile): number => (M * N) / (Math.ceil(groups(t) / 264) * 264 * t.BM * t.BN);
   const choose = (): Tile => {
     if (M <= 32 || N <= 32) return small;
-    if (groups(wide) >= 132) return columns && K >= 2048 ? tall : used(large) > 1.02 * used(wide) ? large : wide;
+    if (groups(wide) >= 132) {
+      if (columns && K >= 2048) return tall;
+      if (transpose_b) return used(twofold) > 0.98 * used(wide) ? twofold : wide;
+      return used(large) > 1.02 * used(wide) ? large : wide;
+    }
     if (K >= 2048 && M * N >= 2 ** 17 || K >= 512 && M * N >= 2 ** 19) return columns ? tall : wide;
     if (K >= 512) return groups(square) >= 8 ? square : half;
     return groups(middle) >= 128 ? middle : groups(square) >= 128 ? square : small;

@@ -1,10 +1,14 @@
 /** Adam and AdamW over a flat range, in one dispatch (Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2). */
 import { add, div, mul, sqrt, square, sub, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
-import { dispatch, grid } from '../../backend/index.ts';
+import { dispatch } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
+import { unitCode, widthOf } from '../wgsl/index.ts';
 import code from './adam_update.wgsl?raw';
 import { caseScalars, clipFactor, clipFactorOf, decayVector, keptWhere, lerp, scalarAt, scalarOf, type UpdateAttrs, updateParams, WORKGROUP } from './update.ts';
+
+/** At most: eight on each of 132 multiprocessors of a large card. */
+const WORKGROUPS = 1056;
 
 export interface AdamAttrs { beta1: number; beta2: number; epsilon: number }
 export interface AdamUpdateAttrs extends AdamAttrs, UpdateAttrs {}
@@ -46,10 +50,11 @@ function reference({ parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_sca
 }
 
 function kernel({ parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_scale, scalars }: Tensors<In>, a: AdamUpdateAttrs): Tensors<Out> {
+  const width = widthOf(parameter.size), units = parameter.size / width;
   dispatch({
-    name: 'adam_update', code, writes: [], updates: [parameter, gradient, exp_avg, exp_avg_sq], reads: [norm, inverse_scale, scalars],
-    params: [...updateParams(parameter.size, a), ['f32', a.beta1], ['f32', 1 - a.beta1], ['f32', a.beta2], ['f32', 1 - a.beta2], ['f32', a.epsilon]],
-    workgroups: grid(Math.ceil(parameter.size / WORKGROUP)),
+    name: 'adam_update', code: unitCode(width, {}) + code, writes: [], updates: [parameter, gradient, exp_avg, exp_avg_sq], reads: [norm, inverse_scale, scalars],
+    params: [...updateParams(units, a), ['f32', a.beta1], ['f32', 1 - a.beta1], ['f32', a.beta2], ['f32', 1 - a.beta2], ['f32', a.epsilon]],
+    workgroups: [Math.min(WORKGROUPS, Math.ceil(units / WORKGROUP)), 1, 1],
   });
   return { parameter, gradient, exp_avg, exp_avg_sq };
 }
@@ -77,5 +82,5 @@ export const adam_update = defineOp({
   reference,
   kernel,
   gradient: null,
-  cases: [adamCase('decoupled decay of a prefix', 301, {}), adamCase('coupled, not clipped', 64, { coupled: true, decayed: 64, max_norm: 0 }), adamCase('no decay', 3, { decayed: 0, epsilon: 1e-3 }), adamCase('scaled', 70, {}, 2 ** -3), adamCase('left out', 70, {}, 0)],
+  cases: [adamCase('decoupled decay of a prefix', 301, {}), adamCase('coupled, not clipped', 64, { coupled: true, decayed: 64, max_norm: 0 }), adamCase('no decay', 3, { decayed: 0, epsilon: 1e-3 }), adamCase('units of four', 72, {}), adamCase('more than one round', WORKGROUPS * WORKGROUP + 665, {}), adamCase('scaled', 70, {}, 2 ** -3), adamCase('left out', 70, {}, 0)],
 });
