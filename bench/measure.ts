@@ -145,7 +145,7 @@ interface Parts {
   device: Omit<BackendChoice, 'reason'>; losses: number[]; times: { startMs: number; compileMs: number; firstLossMs: number };
 }
 function row({ o, mode, precision, subgroupMatrices, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
-  const planned = planRun(runConfig(o.config, o.seed, o.checkpointing, precision), { vocab_size: CONFIGS[o.config].vocab_size }).memory;
+  const planned = planRun(runConfig(o.config, o.seed, o.checkpointing, precision), { vocab_size: CONFIGS[o.config].vocab_size, max_binding_size: device.limits.max_binding_size }).memory;
   const ms = median(steady.groupMs), gflops = flops / ms / 1e6, c = CONFIGS[o.config], webgpu = device.backend === 'webgpu';
   return {
     config: o.config, backend: device.backend, mode, ms, meanMs: steady.meanMs, steps: steady.steps, tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,

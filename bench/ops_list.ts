@@ -35,7 +35,7 @@ function ids(n: number, below: number): Record<'ids' | 'sorted' | 'starts', OpIn
 /** The attributes that are sizes. Operations take from it what they have. */
 export function sizeAttrs(name: ConfigName) {
   const c = CONFIGS[name];
-  return { B: c.batch_size, T: c.block_size, T_max: c.block_size, n_head: c.n_head, n_kv_head: c.n_head, head_dim: c.n_embd / c.n_head, rows_per_sequence: c.block_size, decayed: parameters(name) };
+  return { B: c.batch_size, T: c.block_size, T_max: c.block_size, n_head: c.n_head, n_kv_head: c.n_head, head_dim: c.n_embd / c.n_head, rows_per_sequence: c.block_size, decayed: parameters(name), chunk: 64 * Math.ceil(c.vocab_size / 128) };
 }
 
 function parameters(name: ConfigName): number {
@@ -110,6 +110,8 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
     embedding_grad: one({ dy: f(N, D), ...ids(N, V) }),
     cross_entropy: one({ logits: f(N, V), targets: ids(N, V).ids }),
     cross_entropy_grad: one({ logits: f(N, V), targets: ids(N, V).ids, lse: constant(10, N), dloss: constant(1 / N, N) }),
+    head_cross_entropy: one({ x: f(N, D), weight: f(V, D), targets: ids(N, V).ids }, 2 * N * V * D),
+    head_cross_entropy_grad: one({ x: f(N, D), weight: f(V, D), targets: ids(N, V).ids, lse: constant(10, N), dloss: constant(1 / N, N) }, 6 * N * V * D),
     step_sums: one({ weights: constant(1 / N, N), loss: f(N), correct: constant(1, N) }),
     grad_norm: one({ x: f(P) }),
     sum_of_squares: one({ x: f(P) }),

@@ -5,6 +5,7 @@ import { HALVES, storageFor, storageOf, type StorageType, storeAsHalves } from '
 import { packParams, pipelineNow } from './pipelines.ts';
 import { onWebGpu, state, webgpu } from './state.ts';
 import { encodeInto, ensureOnGpu, passingUniform, placeholder, tfjsProgramRuns } from './tfjs_private.ts';
+import { ownerOf } from './viewed.ts';
 
 export type { Dispatch, Param } from './dispatch_types.ts';
 
@@ -24,7 +25,7 @@ export function dispatch(d: Dispatch): void {
   if (d.params) entries.push({ binding: bound.length, resource: { buffer: passingUniform(backend, packParams(d.params)) } });
   const pipeline = pipelineNow(device, d);
   const group = device.createBindGroup({ label: d.name, layout: pipeline.getBindGroupLayout(0), entries });
-  encodeInto(backend, pipeline, group, d.workgroups, bound);
+  encodeInto(backend, pipeline, group, d.workgroups, [...bound, ...bound.map(ownerOf)]);
   opByOp++;
 }
 

@@ -14,7 +14,8 @@ export { keepingState, type KernelTime, profilePrograms, timeOnWall } from './pr
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry, type RingRead } from './ring.ts';
 export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
+export { rowsOf, viewOf } from './views.ts';
 export { deviceClass, isSoftware, subgroupMatricesOffered } from './device_class.ts';
 export { type Timed, timePrograms } from './timing.ts';
 export { onWebGpu, setProgramMode } from './state.ts';
-export { type BackendChoice, deviceLimits, loseDevice, startBackend, tryBackends } from './start.ts';
+export { type BackendChoice, deviceLimits, loseDevice, maxBindingSize, startBackend, tryBackends } from './start.ts';

@@ -126,7 +126,7 @@ function place(trace: Trace, { keptRefs, pipelines }: Compiled): Placed {
   const rangeOf = (ref: Ref): BufferRange => {
     const range = ref.kind === 'range' ? ref.range : ref.kind === 'constant' ? constants[ref.index] : ranges[ref.index];
     if (!range) throw new Error(`A tensor of the program ${trace.name} was never placed.`);
-    return range;
+    return ref.kind !== 'range' && ref.part ? { buffer: range.buffer, offset: range.offset + ref.part.offset, size: ref.part.size } : range;
   };
   const uniformOf = packUniforms(trace.commands, (size) => make('uniforms', size, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST), device);
   const steps = trace.commands.map((c, i) => {

@@ -156,6 +156,9 @@ export const deviceLimits = (device: GPUDevice): BackendChoice['limits'] => ({
   max_buffer_size: device.limits.maxBufferSize, max_binding_size: device.limits.maxStorageBufferBindingSize, workgroup_storage: device.limits.maxComputeWorkgroupStorageSize,
 });
 
+/** Bytes that one binding of the device may hold; no limit where there is no GPU device. */
+export const maxBindingSize = (): number => state.device?.limits.maxStorageBufferBindingSize ?? Infinity;
+
 const FORWARD = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -10,12 +10,13 @@ import { storageOf } from './halves.ts';
 import type { Lifetime } from './lifetimes.ts';
 import { packParams, pipelineSoon } from './pipelines.ts';
 import { type BufferRange, type CapturedDispatch, residence } from './tfjs_private.ts';
+import { ownerOf, type View, viewBy } from './viewed.ts';
 
-/** What a command binds: a range that exists (parameters, inputs), a constant of the program, or a transient to be placed. */
+/** What a command binds: a range that exists (parameters, inputs), a constant of the program, or a transient to be placed; of these `part`, in bytes, where it is a view. */
 export type Ref =
   | { kind: 'range'; range: BufferRange }
-  | { kind: 'constant'; index: number }
-  | { kind: 'transient'; index: number };
+  | { kind: 'constant'; index: number; part?: { offset: number; size: number } }
+  | { kind: 'transient'; index: number; part?: { offset: number; size: number } };
 
 export interface Command {
   name: string;
@@ -101,8 +102,8 @@ export class Trace {
   private refOf(t: TensorInfo, by: string, access = 'read'): Ref {
     const known = this.refs.get(t.dataId);
     if (known) return known;
-    const where = residence(this.backend, t.dataId);
-    const ref: Ref = where.on === 'gpu' ? { kind: 'range', range: where.range }
+    const where = residence(this.backend, t.dataId), view = where.on === 'nowhere' ? viewBy(t) : undefined;
+    const ref: Ref = view ? partOf(this.refOf(view.owner, by, access), view) : where.on === 'gpu' ? { kind: 'range', range: where.range }
       : where.on === 'cpu' && access === 'read' ? { kind: 'constant', index: this.constant(where.values, t.dtype) }
         : { kind: 'transient', index: this.transients.push({ name: by, bytes: Math.max(4, util.sizeFromShape(t.shape) * (storageOf(t) === 'float16' ? 2 : 4)), first: -1, last: -1 }) - 1 };
     this.refs.set(t.dataId, ref);
@@ -117,7 +118,7 @@ export class Trace {
   }
 
   private checkAliasing(name: string, written: readonly Tensor[], read: readonly Tensor[]): void {
-    for (const w of written) if (read.some((r) => r.dataId === w.dataId)) throw new Error(`${name} reads and writes one buffer: list it under updates alone.`);
+    for (const w of written) if (read.some((r) => ownerOf(r).dataId === ownerOf(w).dataId)) throw new Error(`${name} reads and writes one buffer: list it under updates alone.`);
   }
 
   private life(index: number): Lifetime & { name: string } {
@@ -125,4 +126,10 @@ export class Trace {
     if (!life) throw new RangeError(`No transient ${index}.`);
     return life;
   }
+}
+
+/** The part of a tensor that is not placed yet. */
+function partOf(owner: Ref, { offset, size }: View): Ref {
+  if (owner.kind === 'range') throw new Error('A view of a tensor that has its place has one too.');
+  return { ...owner, part: { offset, size } };
 }

@@ -126,7 +126,7 @@ function checkDevice({ model, training }: RunConfig, facts: Facts): Problem[] {
 }
 
 function checkBindings(model: ResolvedModel, training: TrainingConfig, limit: number): Problem[] {
-  const over = largeTensors(model, training).find((t) => t.bytes > limit);
+  const over = largeTensors(model, training, limit).find((t) => t.bytes > limit);
   if (!over) return [];
   const batch = over.per_sequence ? Math.floor((limit * training.batch_size) / over.bytes) : 0;
   return [{

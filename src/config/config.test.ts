@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  ConfigError, LABELS, PRESETS, changedFields, checkConfig, decodeConfig, defaultConfig, encodeConfig, fieldPaths, getField, hasConfig,
-  labelOf, parseConfig, parseConfigJson, presetById, rangeOf, withField, type Facts, type FieldPath, type RunConfig,
+  ConfigError, LABELS, MOST_LOGITS_BYTES, PRESETS, changedFields, checkConfig, decodeConfig, defaultConfig, encodeConfig, fieldPaths, getField, hasConfig,
+  labelOf, logitsBytes, logitsChunk, parseConfig, parseConfigJson, presetById, rangeOf, resolveModel, withField, type Facts, type FieldPath, type RunConfig,
 } from './index.ts';
 
 const set = (changes: Partial<Record<FieldPath, number | boolean | string>>, from: RunConfig = defaultConfig()): RunConfig =>
@@ -69,7 +69,7 @@ describe('checkConfig', () => {
     ['text_too_short', {}, { train_tokens: 0 }, 'model.block_size'],
     ['validation_too_short', {}, { train_tokens: 6500, val_tokens: 1 }, 'data.val_fraction'],
     ['tensor_above_binding_limit', { 'training.batch_size': 4096 }, { vocab_size: 1000, max_binding_size: 2 ** 27 }, 'training.batch_size'],
-    ['tensor_above_binding_limit', { 'training.batch_size': 1, 'model.block_size': 4096 }, { vocab_size: 32768, max_binding_size: 2 ** 27 }, 'model.block_size'],
+    ['tensor_above_binding_limit', { 'training.batch_size': 1, 'model.block_size': 4096, 'model.n_inner': 16384 }, { vocab_size: 32768, max_binding_size: 2 ** 27 }, 'model.block_size'],
     ['buffer_above_limit', {}, { max_buffer_size: 2 ** 28, planned_largest_buffer: 2 ** 29 }, 'training.batch_size'],
     ['does_not_fit_device', {}, { planned_bytes: 2 ** 33, memory_bytes: 2 ** 32 }, 'training.batch_size'],
   ];
@@ -80,17 +80,50 @@ describe('checkConfig', () => {
   });
   it('finds nothing wrong with the defaults, nor at the very limits', () => {
     expect(checkConfig(defaultConfig())).toEqual([]);
-    const logits = 16 * 64 * 1000 * 4;
-    expect(checkConfig(defaultConfig(), { vocab_size: 1000, train_tokens: 65, val_tokens: 2, max_binding_size: logits, planned_bytes: 9, memory_bytes: 9 })).toEqual([]);
-    expect(checkConfig(defaultConfig(), { vocab_size: 1000, max_binding_size: logits - 1 })).toHaveLength(1);
+    const feed_forward = 16 * 64 * 512 * 4;
+    expect(checkConfig(defaultConfig(), { vocab_size: 1000, train_tokens: 65, val_tokens: 2, max_binding_size: feed_forward, planned_bytes: 9, memory_bytes: 9 })).toEqual([]);
+    expect(checkConfig(defaultConfig(), { vocab_size: 1000, max_binding_size: feed_forward - 1 })).toHaveLength(1);
   });
   it('gives hints that work', () => {
     const kv = set({ 'model.layout': 'llama', 'model.activation_function': 'silu', 'model.n_head': 8, 'model.n_kv_head': 3 });
     expect(checkConfig(kv)[0]?.hint).toBe('Set n_kv_head to 2, or to 0 for as many as n_head.');
     const wide = set({ 'training.batch_size': 4096 }), facts = { vocab_size: 1000, max_binding_size: 2 ** 27 };
-    expect(checkConfig(wide, facts)[0]?.hint).toContain('batch_size to 524 or less');
-    expect(checkConfig(set({ 'training.batch_size': 524 }), facts)).toEqual([]);
-    expect(checkConfig(set({ 'training.batch_size': 525 }), facts)).toHaveLength(1);
+    expect(checkConfig(wide, facts)[0]?.hint).toContain('batch_size to 1024 or less');
+    expect(checkConfig(set({ 'training.batch_size': 1024 }), facts)).toEqual([]);
+    expect(checkConfig(set({ 'training.batch_size': 1025 }), facts)).toHaveLength(1);
+  });
+});
+
+describe('logits', () => {
+  const large = set({ 'training.batch_size': 8, 'model.block_size': 1024 }), MB128 = 2 ** 27;
+  const chunkOf = (config: RunConfig, vocab: number, binding?: number) => logitsChunk(resolveModel(config.model, vocab), config.training, binding);
+
+  it('of 50,257 tokens, which no binding of 128 MiB would hold, are made in chunks, and the run fits', () => {
+    const model = resolveModel(large.model, 50257);
+    expect(4 * 8 * 1024 * 50257).toBeGreaterThan(12 * MB128);
+    expect(logitsBytes(model, large.training, MB128)).toBeLessThanOrEqual(MB128);
+    expect(checkConfig(large, { vocab_size: 50257, max_binding_size: MB128 })).toEqual([]);
+  });
+  it('are made at once up to the limit, which a larger binding does not move', () => {
+    const tokens = MOST_LOGITS_BYTES / (4 * 8 * 1024);
+    for (const binding of [undefined, 2 ** 31]) expect([tokens, tokens + 1].map((v) => chunkOf(large, v, binding))).toEqual([tokens, 4160]);
+    const halves = set({ 'training.batch_size': 8, 'model.block_size': 1024, 'training.mixed_precision': 'fp16' });
+    // A vocabulary that is no multiple of four has its logits in float32.
+    expect([2 * tokens, 2 * tokens + 4, tokens + 1].map((v) => chunkOf(halves, v))).toEqual([2 * tokens, 8256, 4160]);
+  });
+  it('come in equal chunks, whole multiples of 64, as few as the limit allows', () => {
+    for (const vocab of [8193, 9999, 32000, 50257, 50304, 151_936]) for (const binding of [2 ** 27, 2 ** 28, 1e8]) {
+      const chunk = chunkOf(large, vocab, binding), most = Math.floor(binding / (4 * 8 * 1024 * 64)) * 64;
+      expect(chunk % 64).toBe(0);
+      expect(chunk).toBeLessThanOrEqual(most);
+      expect(Math.ceil(vocab / chunk)).toBe(Math.ceil(vocab / most));
+    }
+  });
+  it('of 64 tokens must fit', () => {
+    const vast = set({ 'training.batch_size': 4096, 'model.block_size': 4096, 'model.n_embd': 4, 'model.n_head': 1 }), [problem] = checkConfig(vast, { vocab_size: 50257, max_binding_size: MB128 });
+    expect(problem?.message).toMatch(/^One tensor, the logits of 64 tokens of the vocabulary at a time/);
+    expect(problem?.hint).toContain('Set batch_size to 128 or less');
+    expect(checkConfig(withField(vast, 'training.batch_size', 128), { vocab_size: 50257, max_binding_size: MB128 })).toEqual([]);
   });
 });
 

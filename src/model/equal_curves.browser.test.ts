@@ -1,4 +1,4 @@
-/** Equal configurations trace equal curves: batch 8 and 4x2 accumulated; replayed and op by op. Dropout is on in all. */
+/** Equal configurations trace equal curves: batch 8 and 4x2 accumulated; replayed and op by op; logits all at once and in chunks of the vocabulary. Dropout is on in all. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setProgramMode, startBackend, type Values } from '../backend/index.ts';
 import { defaultConfig, type ModelConfig, resolveModel, type TrainingConfig } from '../config/index.ts';
@@ -24,14 +24,14 @@ function rows(step: number, from: number, to: number): BatchLike {
 
 interface Curve { losses: number[]; norms: number[]; gradients: Map<string, Values>; weights: Map<string, Values> }
 
-async function curve(config: Partial<ModelConfig>, micro_batches: number, changes: Partial<TrainingConfig> = {}): Promise<Curve> {
+async function curve(config: Partial<ModelConfig>, micro_batches: number, changes: Partial<TrainingConfig> = {}, logits_chunk = VOCAB): Promise<Curve> {
   const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB), training = { ...defaultConfig().training, learning_rate: 3e-3, seed: 5, ...changes };
   const parameters = new Map(listParameters(model).map((p) => [p.name, p])), size = ROWS / micro_batches;
   const run = await tinyRun(model, training, size, (name) => {
     const p = parameters.get(name);
     // Larger than usual, so that dropout moves the loss.
     return p ? initialValues(p, 7).map((v) => (p.decay ? 10 * v : v)) : new Float32Array();
-  });
+  }, false, logits_chunk);
   const batches = (step: number): BatchLike[] => Array.from({ length: micro_batches }, (_v, i) => rows(step, i * size, (i + 1) * size));
   const { gradients } = await run.gradients(batches(0), 0), losses: number[] = [], norms: number[] = [];
   for (let step = 0; step < STEPS; step++) {
@@ -64,14 +64,30 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
   });
 });
 
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s, logits in chunks of 4, 4 and 3 tokens', (backend) => {
+  beforeAll(async () => { await startBackend(backend); });
+
+  it.each([
+    ['gpt2, tied', tiny, 1, {}],
+    ['gpt2, untied, accumulated, blocks run again', { ...tiny, tie_word_embeddings: false }, 2, { activation_checkpointing: true }],
+    ['llama, untied', { ...MODELS.llama, tie_word_embeddings: false }, 1, {}],
+  ] as const)('the same curve: %s', async (_name, config, micro_batches, changes) => {
+    const whole = await curve(config, micro_batches, changes), chunked = await curve(config, micro_batches, changes, 4);
+    expectClose(chunked.losses, whole.losses, { atol: 0, rtol: 1e-5 }, 'losses');
+    expectClose(chunked.norms, whole.norms, { atol: 0, rtol: 1e-5 }, 'gradient norms');
+    for (const [parameter, g] of whole.gradients) expectClose(chunked.gradients.get(parameter) ?? [], g, { atol: 1e-7, rtol: 1e-5 }, `gradient of ${parameter}`);
+    expect(new Set(chunked.losses).size).toBe(STEPS);
+  });
+});
+
 describe('webgpu', () => {
   beforeAll(async () => { await startBackend('webgpu'); });
   afterEach(() => setProgramMode('replay'));
 
-  it.each(Object.entries(MODELS))('replayed and op by op are equal bit for bit: %s', async (_name, config) => {
-    const replayed = await curve(config, 2);
+  it.each([...Object.entries(MODELS).map(([name, config]) => [name, config, VOCAB] as const), ['gpt2, logits in chunks', tiny, 4] as const])('replayed and op by op are equal bit for bit: %s', async (_name, config, chunk) => {
+    const replayed = await curve(config, 2, {}, chunk);
     setProgramMode('op_by_op');
-    const direct = await curve(config, 2);
+    const direct = await curve(config, 2, {}, chunk);
     expect(direct.losses).toEqual(replayed.losses);
     expect(direct.norms).toEqual(replayed.norms);
     expect([...direct.gradients]).toEqual([...replayed.gradients]);

@@ -11,8 +11,8 @@ import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
-  attention, attentionDropout, dropout, dropoutAdd, embedding, layerNorm, layerNormNoBias, linear, linearAdd, linearBias, linearBiasAdd, matmul, mlp, mlpAdd,
-  type MlpAttrs, mlpBias, mlpBiasAdd, positionEmbedding, qkNorm, relu2Glu, rmsNorm, rope, swiglu,
+  attention, attentionDropout, crossEntropy, dropout, dropoutAdd, embedding, headCrossEntropy, layerNorm, layerNormNoBias, linear, linearAdd, linearBias, linearBiasAdd, matmul, mlp, mlpAdd,
+  type MlpAttrs, mlpBias, mlpBiasAdd, positionEmbedding, qkNorm, relu2Glu, rmsNorm, rope, swiglu, type Tensors,
 } from '../ops/index.ts';
 import type { Tape } from './tape.ts';
 
@@ -103,9 +103,23 @@ function feedForward({ tape, weights, model }: Forward, name: string, x: Tensor,
 
 /** Final norm and head: logits [tokens, vocab_size]. */
 export function head(f: Forward, x: Tensor): Tensor {
-  const h = norm(f, finalNormName(f.model), x);
-  const weight = f.weights.get(f.model.tie_word_embeddings ? embeddingName(f.model) : 'lm_head.weight');
-  return f.tape.apply(matmul, { a: h, b: weight }, { transpose_a: false, transpose_b: true }).c;
+  return f.tape.apply(matmul, { a: norm(f, finalNormName(f.model), x), b: headWeight(f) }, { transpose_a: false, transpose_b: true }).c;
+}
+
+/** The head's matrix [vocab_size, n_embd]: the token embedding, where they are tied. */
+const headWeight = ({ model, weights }: Forward): Tensor => weights.get(model.tie_word_embeddings ? embeddingName(model) : 'lm_head.weight');
+
+/**
+ * Final norm, head and cross-entropy with the targets: `loss`, `lse`, `probability` and `correct`, [tokens] each. Logits exist for `chunk` tokens
+ * of the vocabulary at a time. x is read no more afterwards, and released.
+ */
+export function tokenLosses(f: Forward, x: Tensor, chunk: number): Tensors<'loss' | 'lse' | 'probability' | 'correct'> {
+  const { tape } = f, targets = f.inputs.get('targets'), whole = chunk >= f.model.vocab_size;
+  const y = tape.segment(() => (whole ? head(f, x) : norm(f, finalNormName(f.model), x)));
+  tape.release(x);
+  const losses = whole ? tape.apply(crossEntropy, { logits: y, targets }, {}) : tape.apply(headCrossEntropy, { x: y, weight: headWeight(f), targets }, { chunk });
+  tape.release(y);
+  return losses;
 }
 
 /** All segments up to the head's input: the last hidden states [tokens, n_embd]. */

@@ -17,7 +17,7 @@ function build(config: Partial<ModelConfig>, checkpointing = false): ModelStores
   const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB), parameters = listParameters(model);
   const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
   for (const p of parameters) weights.write(p.name, initialValues(p, 7));
-  return { model, weights, gradients, inputs: trainingInputs(model, B, T), rotary: rotaryTable(model), sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: B, block_size: T, activation_checkpointing: checkpointing, loss_scale: null };
+  return { model, weights, gradients, inputs: trainingInputs(model, B, T), rotary: rotaryTable(model), sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: B, block_size: T, activation_checkpointing: checkpointing, loss_scale: null, logits_chunk: VOCAB };
 }
 const disposeAll = (s: ModelStores) => { for (const x of [s.weights, s.gradients.store, s.inputs, s.sums, ...(s.rotary ? [s.rotary] : [])]) x.dispose(); };
 

@@ -5,8 +5,8 @@
 import { add, type Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, onWebGpu, type Outputs, type Program, Store, withActivations } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { crossEntropy, run, scaledWeights, stepSums } from '../ops/index.ts';
-import { type Forward, head, hiddenStates } from './forward.ts';
+import { run, scaledWeights, stepSums } from '../ops/index.ts';
+import { type Forward, head, hiddenStates, tokenLosses } from './forward.ts';
 import { Gradients, noGradients } from './gradients.ts';
 import { Tape } from './tape.ts';
 
@@ -24,6 +24,8 @@ export interface ModelStores {
   activation_checkpointing: boolean;
   /** Mixed precision (WebGPU alone): activations are stored as halves, and the backward pass starts from the loss times `scale` [1]. */
   loss_scale: Store | null;
+  /** Tokens of the vocabulary whose logits exist at a time in training and evaluation; `vocab_size` or more: all of them. */
+  logits_chunk: number;
 }
 
 /** Sums over a step, in the order of `sums`. */
@@ -41,11 +43,8 @@ export function trainingMicroStep(s: ModelStores): Promise<Program> {
   return compile(s, 'training micro-step', () => {
     s.gradients.refresh();
     const tape = new Tape(s.gradients, true), f = forwardOf(s, tape, true);
-    const x = hiddenStates(f, s.activation_checkpointing), logits = tape.segment(() => head(f, x));
-    tape.release(x);
-    const weights = s.inputs.get('weights'), { loss, correct, lse, probability } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
+    const weights = s.inputs.get('weights'), { loss, correct, lse, probability } = tokenLosses(f, hiddenStates(f, s.activation_checkpointing), s.logits_chunk);
     addSums(s.sums, weights, loss, correct);
-    tape.release(logits);
     for (const t of [correct, lse, probability]) tape.release(t);
     tape.backward(loss, s.loss_scale ? run(scaledWeights, { weights, scale: s.loss_scale.get('scale') }, {}).scaled : weights);
     tape.release(loss);
@@ -57,10 +56,7 @@ export function trainingMicroStep(s: ModelStores): Promise<Program> {
 export function evaluation(s: ModelStores, tapped = false): Promise<Program<{ sums: Tensor; token_loss: Tensor } & Record<string, Tensor>>> {
   return compile(s, 'evaluation', () => {
     const taps: Record<string, Tensor> = {}, tape = new Tape(noGradients, false), f: Forward = { ...forwardOf(s, tape, false), ...(tapped ? { taps } : {}) };
-    const x = hiddenStates(f), logits = tape.segment(() => head(f, x));
-    tape.release(x);
-    const { loss, correct } = tape.apply(crossEntropy, { logits, targets: s.inputs.get('targets') }, {});
-    tape.release(logits);
+    const { loss, correct } = tokenLosses(f, hiddenStates(f), s.logits_chunk);
     return { sums: run(stepSums, { weights: s.inputs.get('weights'), loss, correct }, {}).sums, token_loss: loss, ...taps };
   });
 }

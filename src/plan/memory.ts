@@ -1,5 +1,5 @@
 /** Bytes by kind that training holds on WebGPU: float32 (activations and logits in halves under fp16), parameters in flat buffers, activations in one arena. */
-import type { ResolvedModel, RunConfig, TrainingConfig } from '../config/index.ts';
+import { logitsBytes, type ResolvedModel, type RunConfig, type TrainingConfig } from '../config/index.ts';
 import { bytesOf, bytesPerValue, inputValues, keptByBlock, keptByModel, transientOfBlock } from './activations.ts';
 import { blockMatrixParameters, countParameters } from './parameters.ts';
 
@@ -9,7 +9,7 @@ export interface MemoryPlan {
   optimizer: number;
   /** Kept for the backward pass, and what its peak holds above the logits' share of the arena. */
   activations: number;
-  /** Logits, which their own gradient overwrites: there is one copy. */
+  /** Logits, which their own gradient overwrites: there is one copy, or, where all would be too large, one of a chunk of the vocabulary. */
   logits: number;
   /** Ids, targets, weights, positions and their orders, of one micro-batch. */
   inputs: number;
@@ -22,10 +22,11 @@ const FLOAT = 4;
 /** Tensors in a flat buffer start at multiples of this (`minStorageBufferOffsetAlignment`). */
 const ALIGNMENT = 256;
 
-export function planMemory(m: ResolvedModel, config: RunConfig): MemoryPlan {
+/** `max_binding_size` is the device's, where it is known. */
+export function planMemory(m: ResolvedModel, config: RunConfig, max_binding_size?: number): MemoryPlan {
   const { training } = config, rows = training.batch_size * m.block_size;
   const weights = flatBytes(m);
-  const precision = training.mixed_precision, logits = bytesPerValue(m.vocab_size, precision) * rows * m.vocab_size;
+  const precision = training.mixed_precision, logits = logitsBytes(m, training, max_binding_size);
   const block = bytesOf(keptByBlock(m), precision), transient = rows * bytesOf(transientOfBlock(m), precision);
   // With checkpointing each block keeps its input alone, and one block at a time has everything.
   const kept = training.activation_checkpointing ? m.n_layer * m.n_embd * bytesPerValue(m.n_embd, precision) + block : m.n_layer * block;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PRESETS, defaultConfig, resolveModel, type ModelConfig, type RunConfig } from '../config/index.ts';
+import { PRESETS, defaultConfig, logitsChunk, resolveModel, type ModelConfig, type RunConfig } from '../config/index.ts';
 import { listParameters, parameterSize } from '../model/parameters.ts';
 import { GPT2_SMALL_PARAMETERS, blockMatrixParameters, countParameters, flopsPerToken, guessVocab, momentsPerParameter, planMemory, planRun } from './index.ts';
 
@@ -69,6 +69,17 @@ describe('planMemory', () => {
   it('keeps one copy of the logits', () => {
     expect(plan({ batch_size: 16 }, 5000).logits).toBe(16 * 64 * 5000 * 4);
   });
+  it('keeps a chunk of the logits where all would be too large, by the binding of the device', () => {
+    const config = defaultConfig(), m = resolveModel(config.model, 50257), { training } = config, planned = (binding?: number) => planMemory(m, { ...config, training: { ...training, batch_size: 128 } }, binding);
+    expect(planned().logits).toBe(128 * 64 * 4 * 7232);
+    expect(planned(2 ** 27).logits).toBe(128 * 64 * 4 * 3904);
+    expect(planned(2 ** 27).total).toBeLessThan(planned().total);
+    expect(planned().total).toBeLessThan(4 * 128 * 64 * 50257);
+  });
+  it.each(PRESETS.map((p) => [p.id, p.config] as const))('keeps all logits of the preset %s at once', (_id, config) => {
+    const m = resolveModel(config.model, guessVocab(config));
+    expect(logitsChunk(m, config.training, 2 ** 27)).toBe(m.vocab_size);
+  });
   it('keeps fewer moments where the optimizer does', () => {
     const m = resolveModel(defaultConfig().model, 100), t = defaultConfig().training;
     expect(momentsPerParameter(m, { ...t, optimizer: 'sgd' })).toBe(1);
@@ -88,5 +99,10 @@ describe('planRun', () => {
     expect(plan.largest_binding.bytes).toBe(16 * 128 * 10000 * 4);
     expect(plan.tokens_per_step).toBe(2048);
     expect(plan.flops_per_step).toBe(plan.flops_per_token * 2048);
+  });
+  it('takes the chunk of the logits for the largest binding', () => {
+    const config = defaultConfig(), plan = planRun({ ...config, training: { ...config.training, batch_size: 128 } }, { vocab_size: 50257, max_binding_size: 2 ** 27 });
+    expect(plan.largest_binding.name).toContain('the logits of 3904 tokens');
+    expect(plan.largest_binding.bytes).toBe(plan.memory.logits);
   });
 });

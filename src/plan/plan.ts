@@ -18,16 +18,16 @@ export interface RunPlan {
   largest_binding: LargeTensor;
 }
 
-/** `vocab_size` is the tokenizer's, once known; until then `guessVocab` gives one. */
-export function planRun(config: RunConfig, facts: { vocab_size: number }): RunPlan {
+/** `vocab_size` is the tokenizer's, once known; until then `guessVocab` gives one. The largest binding, where the device is known, decides how many logits exist at a time. */
+export function planRun(config: RunConfig, facts: { vocab_size: number; max_binding_size?: number | undefined }): RunPlan {
   const model = resolveModel(config.model, facts.vocab_size), parameters = countParameters(model);
   const tokens_per_step = config.training.batch_size * config.training.gradient_accumulation_steps * model.block_size;
   const flops_per_token = flopsPerToken(model);
   return {
     n_params: parameters.total, parameters, gpt2_small_share: parameters.total / GPT2_SMALL_PARAMETERS,
     flops_per_token, tokens_per_step, flops_per_step: flops_per_token * tokens_per_step,
-    memory: planMemory(model, config),
-    largest_binding: largeTensors(model, config.training).reduce((a, b) => (b.bytes > a.bytes ? b : a)),
+    memory: planMemory(model, config, facts.max_binding_size),
+    largest_binding: largeTensors(model, config.training, facts.max_binding_size).reduce((a, b) => (b.bytes > a.bytes ? b : a)),
   };
 }
 

@@ -21,16 +21,16 @@ export interface TinyRun {
   dispose(): void;
 }
 
-/** `batch_size` is that of a micro-batch. fp16 is for WebGPU alone. Weights start as `initial` has them. `references`: traced programs take no kernel. */
+/** `batch_size` is that of a micro-batch. fp16 is for WebGPU alone. Weights start as `initial` has them. `references`: traced programs take no kernel. `logits_chunk` as in ModelStores. */
 export async function tinyRun(
-  model: ResolvedModel, training: TrainingConfig, batch_size: number, initial: (name: string) => Float32Array, references = false,
+  model: ResolvedModel, training: TrainingConfig, batch_size: number, initial: (name: string) => Float32Array, references = false, logits_chunk = model.vocab_size,
 ): Promise<TinyRun> {
   const scaling = training.mixed_precision === 'fp16' ? createLossScale(batch_size * training.gradient_accumulation_steps * model.block_size) : null;
   const parameters = listParameters(model), weights = new Store('weights', parameters), buffers = new Store('gradients', parameters);
   const stores: ModelStores = {
     model, weights, gradients: new Gradients(buffers, weights), inputs: trainingInputs(model, batch_size, model.block_size), rotary: rotaryTable(model),
     sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size, block_size: model.block_size, activation_checkpointing: training.activation_checkpointing,
-    loss_scale: scaling?.store ?? null,
+    loss_scale: scaling?.store ?? null, logits_chunk,
   };
   for (const p of parameters) weights.write(p.name, initial(p.name));
   const optimizer = createOptimizer(training, parameters);

@@ -4,8 +4,8 @@
  * late through a ring (`in_flight.ts`); the next step's batch is made while the device works.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, gpuMemory, onWebGpu, type Program, readback, Ring, type RingEntry, Store, submit, type Values } from '../backend/index.ts';
-import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
+import { compileProgram, gpuMemory, maxBindingSize, onWebGpu, type Program, readback, Ring, type RingEntry, Store, submit, type Values } from '../backend/index.ts';
+import { logitsChunk, resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
 import {
   evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, type PreparedInputs, prepareInputs, rotaryTable, trainingInputs, trainingMicroStep, writeBatch, writeInputs,
@@ -63,7 +63,7 @@ export class Trainer {
     const stores: ModelStores = {
       model, weights, gradients, inputs: trainingInputs(model, t.batch_size, model.block_size), rotary: rotaryTable(model),
       sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: t.batch_size, block_size: model.block_size, activation_checkpointing: t.activation_checkpointing,
-      loss_scale: scaling?.store ?? null,
+      loss_scale: scaling?.store ?? null, logits_chunk: logitsChunk(model, { ...t, mixed_precision: precision.mixed_precision }, maxBindingSize()),
     };
     for (const p of parameters) weights.write(p.name, from?.parameters.get(p.name) ?? initialValues(p, t.seed));
     const optimizer = createOptimizer(t, parameters);

@@ -1,5 +1,5 @@
 /** One run in this worker: its trainer, its place in storage, and what it tells the page. */
-import { gpuMemory, onWebGpu } from '../backend/index.ts';
+import { gpuMemory, maxBindingSize, onWebGpu } from '../backend/index.ts';
 import { CheckpointError, type CheckpointState, type OpenRun } from '../checkpoint/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import { planRun } from '../plan/index.ts';
@@ -55,7 +55,7 @@ export class ActiveRun {
   announce(history: MetricColumns | null): void {
     const { id, name, config, emit, vocab_size } = this.p;
     const { precision } = this.trainer, computed = { ...config, training: { ...config.training, mixed_precision: precision.mixed_precision } };
-    emit({ type: 'started', run: id, name, config, step: this.trainer.step, n_params: this.trainer.n_params, planned_bytes: planRun(computed, { vocab_size }).memory.total, precision: { ...precision, subgroup_matrices: precision.mixed_precision === 'fp16' && this.subgroup_matrices }, history });
+    emit({ type: 'started', run: id, name, config, step: this.trainer.step, n_params: this.trainer.n_params, planned_bytes: planRun(computed, { vocab_size, max_binding_size: maxBindingSize() }).memory.total, precision: { ...precision, subgroup_matrices: precision.mixed_precision === 'fp16' && this.subgroup_matrices }, history });
   }
 
   /** Runs the loop to its end. What it throws, the caller turns into a sentence. */

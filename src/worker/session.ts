@@ -292,9 +292,9 @@ export class Session {
   }
 
   private check(asked: RunConfig, text: PreparedText, vocab_size: number, device: DeviceInfo): void {
-    const config = asComputed(asked, device.backend), plan = planRun(config, { vocab_size }), [problem] = checkConfig(config, {
+    const config = asComputed(asked, device.backend), { max_binding_size } = device.limits, plan = planRun(config, { vocab_size, max_binding_size }), [problem] = checkConfig(config, {
       vocab_size: text.tokenizer.vocab_size, train_tokens: text.tokens.train.length, val_tokens: text.tokens.val.length,
-      max_binding_size: device.limits.max_binding_size, max_buffer_size: device.limits.max_buffer_size,
+      max_binding_size, max_buffer_size: device.limits.max_buffer_size,
       planned_bytes: plan.memory.total, ...(device.memory_bytes ? { memory_bytes: device.memory_bytes } : {}),
     });
     if (problem) throw new BadConfig(problem);

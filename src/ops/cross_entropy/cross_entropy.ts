@@ -22,6 +22,13 @@ function rowOracle(logits: HostTensor, i: number, v: number): { lse: number; bes
   return { lse: max + Math.log(sum), best };
 }
 
+/** The logits' gradient in tfjs ops; their first column is the token `first` of the vocabulary. */
+export function referenceGrad(logits: Tensor, targets: Tensor, lse: Tensor, dloss: Tensor, first = 0): Tensor {
+  // Not scatterND: on WebGL each value of its output goes through all the updates.
+  const [, v] = dims2(logits.shape), hit = where(equal(expandDims(range(first, first + v, 1, 'int32'), 0), expandDims(targets, 1)), 1, 0);
+  return mul(sub(exp(sub(logits, expandDims(lse, 1))), hit), expandDims(dloss, 1));
+}
+
 /** logits [N, V], targets [N] int32, lse [N], dloss [N] -> dlogits [N, V], on WebGPU in place of logits. */
 export const crossEntropyGrad = defineOp({
   name: 'cross_entropy_grad',
@@ -34,11 +41,7 @@ export const crossEntropyGrad = defineOp({
     }
     return { dlogits };
   },
-  reference: ({ logits, targets, lse, dloss }) => {
-    // Not scatterND: on WebGL each value of its output goes through all the updates.
-    const [, v] = dims2(logits.shape), hit = where(equal(expandDims(range(0, v, 1, 'int32'), 0), expandDims(targets, 1)), 1, 0);
-    return { dlogits: mul(sub(exp(sub(logits, expandDims(lse, 1))), hit), expandDims(dloss, 1)) };
-  },
+  reference: ({ logits, targets, lse, dloss }) => ({ dlogits: referenceGrad(logits, targets, lse, dloss) }),
   kernel: ({ logits, targets, lse, dloss }) => ({ dlogits: crossEntropyGradKernel(logits, targets, lse, dloss) }),
   halves: { inputs: ['logits'] },
   gradient: null,

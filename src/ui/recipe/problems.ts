@@ -7,8 +7,8 @@ import { dataKey } from '../../store/index.ts';
 import { useForm, useRun } from '../context.tsx';
 
 /** With a guess of the vocabulary until the text has been read. */
-export function planFor(config: RunConfig, vocab_size: number | undefined): RunPlan {
-  return planRun(config, { vocab_size: vocab_size ?? guessVocab(config) });
+export function planFor(config: RunConfig, vocab_size: number | undefined, max_binding_size?: number): RunPlan {
+  return planRun(config, { vocab_size: vocab_size ?? guessVocab(config), max_binding_size });
 }
 
 export function factsFor(plan: RunPlan, data: DataSummary | null, device: DeviceInfo | null): Facts {
@@ -23,14 +23,14 @@ export function factsFor(plan: RunPlan, data: DataSummary | null, device: Device
 export function usePlan(): { plan: RunPlan; data: DataSummary | null; config: RunConfig } {
   const config = useForm((state) => state.config);
   const summary = useRun((state) => state.data);
-  const backend = useRun((state) => state.device?.backend);
+  const backend = useRun((state) => state.device?.backend), max_binding_size = useRun((state) => state.device?.limits.max_binding_size);
   const fits = useForm((state) => state.preparedKey !== null && state.preparedKey === dataKey(state.config, state.text));
   return useMemo(() => {
     // The summary speaks of the text that the form has now, and not of one chosen before.
     const data = fits ? summary : null;
     const computed = asComputed(config, backend);
-    return { plan: planFor(computed, data?.vocab_size), data, config: computed };
-  }, [config, summary, fits, backend]);
+    return { plan: planFor(computed, data?.vocab_size, max_binding_size), data, config: computed };
+  }, [config, summary, fits, backend, max_binding_size]);
 }
 
 export function useProblems(): Problem[] {
