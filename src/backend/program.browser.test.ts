@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addInPlace, BindingTooLarge, compileProgram, dispatch, gpuMemory, opByOpDispatches, output, readback, Ring, setProgramMode, startBackend, Store, submit, tensorCount, submitStatistics } from './index.ts';
+import { addInPlace, BindingTooLarge, compileProgram, dispatch, gpuMemory, opByOpDispatches, output, readback, Ring, rowsOf, setProgramMode, startBackend, Store, submit, tensorCount, submitStatistics, viewOf } from './index.ts';
 
 const SQUARE = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
@@ -120,6 +120,49 @@ describe('programs on WebGPU', () => {
     await expect(huge).rejects.toThrow(/reads a tensor that nothing/);
     const large = compileProgram('large', () => ({ y: tf.tile(inputs.get('x'), [2 ** 16, 2 ** 12]) }));
     await expect(large).rejects.toThrow(BindingTooLarge);
+  });
+});
+
+describe('views on WebGPU', () => {
+  let table: Store;
+  beforeAll(async () => {
+    await startBackend('webgpu');
+    table = new Store('table', [{ name: 'before', shape: [7] }, { name: 'w', shape: [6, 64] }]);
+    table.write('w', Float32Array.from({ length: 384 }, (_, i) => i));
+  });
+  afterAll(() => { table.dispose(); setProgramMode('replay'); });
+
+  /** to[i] = from[i] squared and halved, both of them views. */
+  const squareRows = (to: tf.Tensor, from: tf.Tensor): void => {
+    dispatch({ name: 'square', code: SQUARE, writes: [to], reads: [from], params: [['u32', to.size], ['f32', 0.5]], workgroups: [Math.ceil(to.size / 64), 1, 1] });
+    tf.dispose([to, from]);
+  };
+
+  it.each(['replay', 'op_by_op'] as const)('are the rows of what lies in a store and of what a program makes itself, %s', async (mode) => {
+    setProgramMode(mode);
+    const tensors = tensorCount(), program = await compileProgram('views', () => {
+      const w = table.get('w'), y = output([3, 64]), narrow = output([2, 64]);
+      squareRows(viewOf(y, [2, 64]), rowsOf(w, 1, 3));
+      squareRows(viewOf(narrow, [64]), rowsOf(w, 5, 6));
+      // A view of a view, the same stretch as the one before.
+      const last = rowsOf(narrow, 0, 1);
+      squareRows(rowsOf(y, 2, 3), viewOf(last, [1, 64]));
+      tf.dispose([last, narrow]);
+      return { y };
+    });
+    submit([program]);
+    const [y] = await readback([program.outputs.y]), half = (i: number): number => 0.5 * i * i;
+    expect(y).toEqual(Float32Array.from({ length: 192 }, (_, i) => (i < 128 ? half(64 + i) : Math.fround(half(half(320 + i - 128))))));
+    program.dispose();
+    expect(tensorCount()).toBe(tensors);
+  });
+
+  it('begin where a binding may, end inside, and are not read beside what writes their owner', async () => {
+    setProgramMode('replay');
+    const w = table.get('w');
+    expect(() => viewOf(w, [32], 32)).toThrow('cannot begin at byte 128');
+    expect(() => rowsOf(w, 5, 7)).toThrow('is not inside');
+    await expect(compileProgram('aliased', () => { squareRows(rowsOf(w, 0, 1), rowsOf(w, 1, 2)); return {}; })).rejects.toThrow('reads and writes one buffer');
   });
 });
 

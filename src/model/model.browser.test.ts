@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { addInPlace, compileProgram, fillInPlace, gpuMemory, onWebGpu, readback, startBackend, Store, submit, tensorCount } from '../backend/index.ts';
 import { defaultConfig, type ModelConfig, resolveModel } from '../config/index.ts';
 import { evaluation, Gradients, initialValues, listParameters, type ModelStores, rotaryTable, trainingInputs, trainingMicroStep, writeBatch } from './index.ts';
+import { expectClose } from '../testing/expect_close.ts';
 import { Generator } from './generate.ts';
 
 const VOCAB = 11, B = 2, T = 8;
@@ -13,11 +14,11 @@ const models: Record<string, Partial<ModelConfig>> = {
   'llama, grouped queries, qk_norm, window': { ...tiny, layout: 'llama', n_kv_head: 1, activation_function: 'silu', qk_norm: true, sliding_window: 5 },
 };
 
-function build(config: Partial<ModelConfig>, checkpointing = false): ModelStores {
-  const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB), parameters = listParameters(model);
+function build(config: Partial<ModelConfig>, checkpointing = false, logits_chunk = VOCAB, vocab_size = VOCAB): ModelStores {
+  const model = resolveModel({ ...defaultConfig().model, ...config }, vocab_size), parameters = listParameters(model);
   const weights = new Store('weights', parameters), gradients = new Gradients(new Store('gradients', parameters), weights);
   for (const p of parameters) weights.write(p.name, initialValues(p, 7));
-  return { model, weights, gradients, inputs: trainingInputs(model, B, T), rotary: rotaryTable(model), sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: B, block_size: T, activation_checkpointing: checkpointing, loss_scale: null, logits_chunk: VOCAB };
+  return { model, weights, gradients, inputs: trainingInputs(model, B, T), rotary: rotaryTable(model), sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size: B, block_size: T, activation_checkpointing: checkpointing, loss_scale: null, logits_chunk };
 }
 const disposeAll = (s: ModelStores) => { for (const x of [s.weights, s.gradients.store, s.inputs, s.sums, ...(s.rotary ? [s.rotary] : [])]) x.dispose(); };
 
@@ -96,6 +97,39 @@ describe('evaluation', () => {
     expect(mean).toBeLessThan(3);
     program.dispose();
     disposeAll(s);
+  });
+});
+
+describe('logits in chunks of the vocabulary', () => {
+  it.each(['wasm', 'webgpu'] as const)('give evaluation the same losses and hits, on %s', async (backend) => {
+    await startBackend(backend);
+    const evaluated = async (chunk: number): Promise<Float32Array> => {
+      const s = build({ ...tiny, tie_word_embeddings: false }, false, chunk), program = await evaluation(s);
+      writeBatch(s.inputs, s.model, batch(), 1, 0);
+      submit([program]);
+      const values = await readback([program.outputs.token_loss, program.outputs.sums]);
+      program.dispose();
+      disposeAll(s);
+      return Float32Array.from(values.flatMap((v) => [...v]));
+    };
+    const whole = await evaluated(VOCAB), chunked = await evaluated(4);
+    expectClose(chunked, whole, { atol: 1e-6, rtol: 1e-5 }, 'losses and their sums');
+    expect(whole.length).toBe(B * T + 2);
+  });
+
+  it('take six dispatches a chunk and one more, and scratch of one chunk', async () => {
+    await startBackend('webgpu');
+    const large = 4096, step = async (chunk: number) => {
+      const s = build(tiny, false, chunk, large), program = await trainingMicroStep(s), { dispatches, scratchBytes, kernels } = program;
+      program.dispose();
+      disposeAll(s);
+      return { dispatches: dispatches ?? NaN, scratchBytes, splits: kernels.filter((k) => k.startsWith('sum_partials')).length, logits: 4 * B * T * chunk };
+    };
+    const whole = await step(large), chunked = await step(1024), smaller = await step(512);
+    // Whole: product, cross-entropy; its gradient and two products.
+    expect(chunked.dispatches - chunked.splits - (whole.dispatches - whole.splits)).toBe(4 * 6 + 1 - 5);
+    expect(smaller.dispatches - smaller.splits - (whole.dispatches - whole.splits)).toBe(8 * 6 + 1 - 5);
+    expect(whole.scratchBytes - chunked.scratchBytes).toBeGreaterThan(0.9 * (whole.logits - chunked.logits));
   });
 });
 
