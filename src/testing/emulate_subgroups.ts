@@ -6,7 +6,6 @@
 export function emulateSubgroups(code: string): string {
   const bytes = /var<workgroup> memory: buffer<(\d+)>/u.exec(code)?.[1];
   if (bytes === undefined) throw new Error('This source has no shared buffer called memory.');
-  const toC = /subgroupMatrixStore<row_major>\(&C, /u.test(code);
   return code
     .replace('enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;', 'enable subgroups;')
     .replace('diagnostic(off, chromium.subgroup_matrix_uniformity);', '')
@@ -15,11 +14,10 @@ export function emulateSubgroups(code: string): string {
     .replaceAll('subgroup_matrix_result<f32, 16, 16>', 'array<f32, 8>')
     .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply_fragments(')
     .replaceAll('subgroupMatrixStore<row_major>(floats, ', 'store_floats(')
-    .replaceAll('subgroupMatrixStore<row_major>(&C, ', 'store_C(')
-    .replace(/(@compute[^]*?fn main\([^{]*\{)/u, `${functions(Number(bytes), toC)}\n$1\nlane_of_32 = tid & 31u;`);
+    .replace(/(@compute[^]*?fn main\([^{]*\{)/u, `${functions(Number(bytes))}\n$1\nlane_of_32 = tid & 31u;`);
 }
 
-const functions = (bytes: number, toC: boolean): string => `
+const functions = (bytes: number): string => `
 var<private> lane_of_32: u32;
 fn half_at(i: u32) -> f32 { let words = bufferView<array<u32, ${bytes / 4}>>(&memory, 0u); return unpack2x16float(words[i / 2u])[i % 2u]; }
 fn load_left(offset: u32, step_m: u32, step_k: u32) -> array<f32, 16> {
@@ -45,8 +43,4 @@ fn store_floats(offset: u32, c: array<f32, 8>, stride: u32) {
   let floats = bufferView<array<f32, ${bytes / 4}>>(&memory, 0u);
   var v = c;
   for (var n = 0u; n < 8u; n++) { floats[offset + lane_of_32 / 2u * stride + 8u * (lane_of_32 & 1u) + n] = v[n]; }
-}
-${toC ? `fn store_C(offset: u32, c: array<f32, 8>, stride: u32) {
-  var v = c;
-  for (var n = 0u; n < 8u; n++) { C[offset + lane_of_32 / 2u * stride + 8u * (lane_of_32 & 1u) + n] = v[n]; }
-}` : ''}`;
+}`;

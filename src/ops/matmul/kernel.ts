@@ -43,7 +43,7 @@ export function productKernel(a: Tensor, b: Tensor, { transpose_a = false, trans
   const [a0, a1] = dims2(a.shape), [b0, b1] = dims2(b.shape), [M, K] = transpose_a ? [a1, a0] : [a0, a1], N = transpose_b ? b0 : b1;
   if ((transpose_b ? b1 : b0) !== K) throw new Error(`matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
   if (!plan && !transpose_a && M <= FEW_ROWS && !all.columns && storageFor([M, N]) === 'float32' && halvesOf({ ...tensorsOf(all, a), B: b }).size === 0) return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
-  const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : planProduct({ transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined }, halvesOf({ A: a, B: b }).size > 0);
+  const { tile: t, splits, k_per_split, workgroups, columns } = plan ? plan(M, N, K) : planProduct({ transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined }, halvesOf({ A: a, B: b }).size > 0, all.apply !== undefined || all.derivative !== undefined);
   const apart = columns === 'separate' ? all.columns : undefined, options = { ...all, columns: apart ? undefined : all.columns };
   const variant = {
     transpose_a, transpose_b, vec_a: a1 % 4 === 0, vec_b: b1 % 4 === 0, vec_c: N % 4 === 0, m_edge: M % t.BM !== 0, n_edge: N % t.BN !== 0, k_edge: K % t.BK !== 0,

@@ -75,6 +75,10 @@ export const subgroupsFit = (M: number, N: number, K: number): boolean => M % 16
 
 export const SUBGROUP_TILES = {
   large: { name: 'subgroups', BM: 128, BN: 128, BK: 32, WM: 64, WN: 64 },
+  /** Twice the threads, and so half of what each finishes. */
+  shared: { name: 'subgroups of 64x32', BM: 128, BN: 128, BK: 32, WM: 64, WN: 32 },
+  middle: { name: 'subgroups of 64x48', BM: 128, BN: 96, BK: 32, WM: 64, WN: 48 },
+  narrow: { name: 'narrow subgroups', BM: 128, BN: 64, BK: 32, WM: 64, WN: 32 },
   small: { name: 'small subgroups', BM: 64, BN: 64, BK: 32, WM: 32, WN: 32 },
 } satisfies Record<string, SubgroupTile>;
 
@@ -123,12 +127,14 @@ export function pickTile(device: DeviceClass, M: number, N: number, K: number, t
 }
 
 /**
- * The same by subgroup matrices. On an H100 64 x 64 a subgroup was best wherever its workgroups filled half the card (80 to 110 TFLOP/s against
- * 60 to 90). Parts of K fill waves of 264 workgroups (dW of 384 x 1536 x 8192: 77 us in 7 parts, 101 in 11) and cost the writing and reading
- * of C, which at 2.5 TB/s against 120 TFLOP/s is 192 / K of the product a part.
+ * The same by subgroup matrices, after a search on an H100 (microseconds). Where tiles of 128 x 64 fill the card, K stays whole: 8192 x 384 x 384 takes 18.6 with
+ * bias and residual in `narrow`, 19.4 in `middle`, 21.5 in `large`; x 1152, transposed, 44, 41, 46; 8192 x 8192 x 384 330, -, 292; with an activation's derivative 8192 x 1536 x 384
+ * 97, 106, 85, and 75 in `shared`. Elsewhere parts of K fill waves of 264 workgroups (dW of 384 x 1536 x 8192: 48 in 7 parts, 64 in 11) and cost the writing and
+ * reading of C, which at 2.5 TB/s against 120 TFLOP/s is 192 / K of the product a part.
  */
-export function pickSubgroupTile(M: number, N: number, K: number): Plan {
-  const groups = (t: SubgroupTile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { large, small } = SUBGROUP_TILES;
+export function pickSubgroupTile(M: number, N: number, K: number, activation = false): Plan {
+  const groups = (t: SubgroupTile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { large, shared, middle, narrow, small } = SUBGROUP_TILES;
+  if (groups(narrow) >= 264) return planOf(N >= 1536 ? (activation ? shared : large) : N % 96 === 0 ? middle : narrow, M, N, K, 1);
   const most = Math.max(1, Math.min(Math.floor(K / 512), Math.floor(PARTIALS / (M * N)), 16));
   const cost = (t: SubgroupTile, parts: number): number => (Math.ceil((groups(t) * parts) / 264) / parts) * (parts > 1 ? 1 + (192 / K) * parts : 1);
   const best = (t: SubgroupTile): number => Array.from({ length: most }, (_, i) => i + 1).reduce((a, parts) => (cost(t, parts) < cost(t, a) ? parts : a), 1);
