@@ -1,14 +1,15 @@
 /** The worker of the bench page: one job, one backend, then it is done with. */
 import { measureAttentionTiles } from './attention_tiles.ts';
 import type { BenchOptions, ConfigName } from './configs.ts';
+import { type EncodeOptions, type EncodeRow, measureEncoding } from './encode.ts';
 import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
 import { type LossesOptions, type LossesRow, measureLosses } from './losses.ts';
 import { type BenchRow, measure } from './measure.ts';
 import { measureOps, type OpRow } from './ops.ts';
 import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
 
-export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | ({ kind: 'losses' } & LossesOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'search' } & SearchOptions);
-export type AnyRow = BenchRow | GenerateRow | LossesRow | OpRow | SearchRow;
+export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | ({ kind: 'encode' } & EncodeOptions) | ({ kind: 'losses' } & LossesOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'search' } & SearchOptions);
+export type AnyRow = BenchRow | EncodeRow | GenerateRow | LossesRow | OpRow | SearchRow;
 /** `partial`: the rows of the job so far, in place of those before. */
 export type Reply = { kind: 'log'; line: string } | { kind: 'partial' | 'rows'; rows: AnyRow[] } | { kind: 'error'; message: string };
 
@@ -19,6 +20,7 @@ async function work(job: Job): Promise<AnyRow[]> {
   switch (job.kind) {
     case 'step': return [await measure(job, log)];
     case 'generate': return [await measureGeneration(job, log)];
+    case 'encode': return measureEncoding(job, log);
     case 'losses': return measureLosses(job, log, keep);
     case 'ops': return measureOps(job.config, job.only, log, keep);
     case 'attention': return measureAttentionTiles(job.config, log);

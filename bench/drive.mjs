@@ -41,7 +41,7 @@ export async function drive({ launch, folder, queries, seconds, deadline = Infin
   } finally { server.close(); }
 }
 
-const KINDS = ['ops', 'search', 'generate', 'reference'];
+const KINDS = ['ops', 'search', 'generate', 'encode', 'reference'];
 function failed(query, error) {
   const asked = new URLSearchParams(query), kind = KINDS.find((name) => asked.get(name) === '1'), peer = asked.get('peer');
   return { ...(peer ? { peer } : {}), config: asked.get('config') ?? '', backend: asked.get('backend') ?? (peer ? 'webgpu' : ''), mode: kind === 'reference' ? 'losses' : kind ?? asked.get('mode') ?? '', error };

@@ -2,6 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { setProgramMode } from '../src/backend/index.ts';
 import '../src/ops/generation.ts';
 import { allOps } from '../src/ops/index.ts';
+import { defaultConfig } from '../src/config/index.ts';
+import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../src/data/index.ts';
+import { encode } from './encode.ts';
 import { measureGeneration } from './generate.ts';
 import { planRun } from '../src/plan/index.ts';
 import { type BenchOptions, CONFIGS, runConfig } from './configs.ts';
@@ -27,6 +30,8 @@ describe('the bench', () => {
     expect(Object.keys(replay)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(replay)).toBe(true);
     expect(replay.steps).toBeGreaterThanOrEqual(16);
+    expect(replay.programsMs).toBeGreaterThan(0);
+    expect([direct.programsMs, plain.programsMs]).toEqual([null, null]);
     expect(replay.submits).toBe(1);
     expect(replay.gpuBytes).toBeGreaterThan(0);
     expect(direct.dispatches).toBe(replay.dispatches);
@@ -82,6 +87,14 @@ describe('the bench', () => {
     const [row] = await measureLosses({ config: 'tiny', steps: 6, seconds: 0, seed: 3, again: false }, () => undefined, () => undefined);
     expect(row).toMatchObject({ steps: 1, deterministic: null, atStep: 1, withinTolerance: true });
     expect(row?.why).toMatch(/time of 0 s/u);
+  });
+
+  it('encodes a text: as many tokens as there are, in megabytes a second', async () => {
+    const config = defaultConfig(), split = makeSplit(await loadCorpus({ ...config.data, corpus: 'names' }), config.data), tokenizer = await makeTokenizer({ ...config.tokenizer, kind: 'bpe', vocab_size: 300 }, split);
+    const tokens = makeTokenSplit(split, tokenizer), row = await encode(split, () => tokenizer, 2);
+    expect(row.tokens).toBe(tokens.train.length + tokens.val.length);
+    expect(row.megabytes).toBeCloseTo([...split.train, ...split.val].join('').length / 1e6, 9);
+    expect(row.mbPerSec).toBeCloseTo(row.megabytes / (row.encodeMs / 1000), 6);
   });
 
   it('has inputs for every operation', () => {

@@ -1,5 +1,5 @@
 /** One configuration in training on one backend, timed in steady state: one row of the table. */
-import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, queueSubmits, setProgramMode, submitStatistics } from '../src/backend/index.ts';
+import { type BackendChoice, gpuMemory, type KernelTime, onWebGpu, opByOpDispatches, profilePrograms, queueSubmits, setProgramMode, submitStatistics, timeOnWall } from '../src/backend/index.ts';
 import { resolveModel } from '../src/config/index.ts';
 import { type Choices, prepareProducts, seenProducts, withReferences } from '../src/ops/index.ts';
 import { tuneProducts } from '../src/ops/matmul/tuner.ts';
@@ -27,6 +27,11 @@ export interface BenchRow {
   /** JavaScript a step on WebGPU: encoding and submitting alone, and with making and uploading the batch. */
   encodeMs: number | null;
   hostMs: number;
+  /**
+   * Milliseconds of the step's programs alone, sent over and over: no batch is made or uploaded, nothing is read. What `ms` is above it, the
+   * GPU waits for. Where programs are replayed; null elsewhere.
+   */
+  programsMs: number | null;
   gpuBytes: number | null;
   gpuPeakBytes: number | null;
   /** What the buffers grew by between the first group of steps and the last: 0 where memory is flat. */
@@ -81,14 +86,18 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     log(`${o.config} on ${o.backend}, ${mode}: first loss ${losses[0]?.toFixed(4)} after ${(first - started).toFixed(0)} ms`);
     const steady = await steadyState(trainer, take, onWebGpu() && mode !== 'reference' ? GROUP : 1, o, losses);
     const memory = onWebGpu() ? gpuMemory() : null;
+    const programsMs = onWebGpu() && mode === 'replay' ? await timeOnWall(trainer.programs, repeatsFor(median(steady.groupMs))) : null;
     const profile = o.profile && onWebGpu() && mode === 'replay' ? await profilePrograms(trainer.programs, PROFILE_REPEATS) : null;
     trainer.dispose();
     const peak = o.peak > 0 ? await measurePeak(o.peak) : null;
     check();
     const flops = flopsPerToken(resolveModel(config.model, c.vocab_size)) * c.batch_size * c.block_size;
-    return row({ o, mode, precision, subgroupMatrices, flops, steady, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
+    return row({ o, mode, precision, subgroupMatrices, flops, steady, programsMs, memory, profile, peak, device, losses, times: { startMs: started - begin, compileMs: compiled - started, firstLossMs: first - started } });
   } finally { setProgramMode('replay'); }
 }
+
+/** A second of steps, and as many at least as are in flight in steady state. */
+const repeatsFor = (ms: number): number => Math.min(200, Math.max(2 * GROUP, Math.ceil(1000 / ms)));
 
 /** What the tuner finds for the products of this configuration, in at most so many milliseconds. */
 async function tuned(create: () => Promise<Trainer>, budget_ms: number, log: (line: string) => void): Promise<Choices> {
@@ -141,15 +150,15 @@ async function steadyState(trainer: Trainer, take: () => void, size: number, o: 
 const counters = (): { encodeMs: number; dispatches: number } => ({ encodeMs: submitStatistics().encodeMs, dispatches: opByOpDispatches() });
 
 interface Parts {
-  o: BenchOptions; mode: Mode; precision: Precision; subgroupMatrices: boolean; flops: number; steady: Steady; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
+  o: BenchOptions; mode: Mode; precision: Precision; subgroupMatrices: boolean; flops: number; steady: Steady; programsMs: number | null; memory: { allocated: number; peak: number } | null; profile: KernelTime[] | null; peak: Peak | null;
   device: Omit<BackendChoice, 'reason'>; losses: number[]; times: { startMs: number; compileMs: number; firstLossMs: number };
 }
-function row({ o, mode, precision, subgroupMatrices, flops, steady, memory, profile, peak, device, losses, times }: Parts): BenchRow {
+function row({ o, mode, precision, subgroupMatrices, flops, steady, programsMs, memory, profile, peak, device, losses, times }: Parts): BenchRow {
   const planned = planRun(runConfig(o.config, o.seed, o.checkpointing, precision), { vocab_size: CONFIGS[o.config].vocab_size, max_binding_size: device.limits.max_binding_size }).memory;
   const ms = median(steady.groupMs), gflops = flops / ms / 1e6, c = CONFIGS[o.config], webgpu = device.backend === 'webgpu';
   return {
     config: o.config, backend: device.backend, mode, ms, meanMs: steady.meanMs, steps: steady.steps, tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,
-    dispatches: steady.dispatches, submits: webgpu ? steady.submits : null, encodeMs: webgpu ? steady.encodeMs : null, hostMs: steady.hostMs,
+    dispatches: steady.dispatches, submits: webgpu ? steady.submits : null, encodeMs: webgpu ? steady.encodeMs : null, hostMs: steady.hostMs, programsMs,
     gpuBytes: memory?.allocated ?? null, gpuPeakBytes: memory?.peak ?? null, gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null, checkpointing: o.checkpointing, precision, subgroupMatrices: precision === 'fp16' && subgroupMatrices, plannedActivationBytes: planned.activations + planned.logits, gflops, peakShare: peak ? gflops / 1000 / peak.tflops : null,
     peakTflops: peak?.tflops ?? null, peakSize: peak?.size ?? null, ...times, losses, profile, browser: navigator.userAgent, adapter: device.adapter, features: device.features,
   };

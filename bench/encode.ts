@@ -1,0 +1,62 @@
+/** How fast text becomes tokens, as the page's worker does it: a tokenizer is trained, then both sides of the split are encoded in slices. No backend. */
+import { defaultConfig } from '../src/config/index.ts';
+import { loadMobyDick, loadSotu } from '../src/data/corpora/assets.ts';
+import { makeSplit, makeTokenizer, makeTokenSplitInSlices, tokenizerFromJson } from '../src/data/index.ts';
+import type { CorpusSplit, Tokenizer } from '../src/data/index.ts';
+import { median } from './statistics.ts';
+
+/** Texts that `run.mjs` puts beside the page. */
+const TEXTS = ['novel', 'speeches'] as const;
+type TextName = (typeof TEXTS)[number];
+
+export interface EncodeOptions { vocab_size: number; repeats: number }
+
+export interface EncodeRow {
+  mode: 'encode';
+  /** What was encoded; the tokenizer is trained on the novel. */
+  text: TextName;
+  vocab_size: number;
+  megabytes: number;
+  tokens: number;
+  trainMs: number;
+  /** Median of the repeats, each by a tokenizer whose cache of words is empty. */
+  encodeMs: number;
+  mbPerSec: number;
+  browser: string;
+}
+
+/** A byte-level BPE of the novel (10,000 tokens: the preset "The classic") over the novel, and over text that it was not trained on. Throws DataError. */
+export async function measureEncoding({ vocab_size, repeats }: EncodeOptions, log: (line: string) => void): Promise<EncodeRow[]> {
+  const novel = await read('novel'), begin = performance.now();
+  const trained = await makeTokenizer({ ...defaultConfig().tokenizer, kind: 'bpe', vocab_size }, novel), trainMs = performance.now() - begin, json = trained.toTokenizerJson();
+  const rows: EncodeRow[] = [];
+  for (const text of TEXTS) {
+    const row = await encode(text === 'novel' ? novel : await read(text), () => tokenizerFromJson(json), Math.max(1, repeats));
+    log(`${text}: ${row.mbPerSec.toFixed(1)} MB/s`);
+    rows.push({ mode: 'encode', text, vocab_size: trained.vocab_size, trainMs, browser: navigator.userAgent, ...row });
+  }
+  return rows;
+}
+
+async function read(text: TextName): Promise<CorpusSplit> {
+  // Beside the page; the worker's own address is in a folder of it.
+  const corpus = await (text === 'novel' ? loadMobyDick : loadSotu)(async () => {
+    const response = await fetch(new URL(`../texts/${text}.txt`, self.location.href));
+    if (!response.ok) throw new Error(`texts/${text}.txt is not beside the page; npm run bench -- --encode puts it there.`);
+    return response.text();
+  });
+  return makeSplit(corpus, defaultConfig().data);
+}
+
+/** Encodes a split `repeats` times, each with a tokenizer of `make`. */
+export async function encode(split: CorpusSplit, make: () => Tokenizer, repeats: number): Promise<Pick<EncodeRow, 'megabytes' | 'tokens' | 'encodeMs' | 'mbPerSec'>> {
+  const megabytes = [...split.train, ...split.val].reduce((n, document) => n + new TextEncoder().encode(document).length, 0) / 1e6, times: number[] = [];
+  let tokens = 0;
+  for (let r = 0; r < repeats; r++) {
+    const tokenizer = make(), begin = performance.now(), made = await makeTokenSplitInSlices(split, tokenizer);
+    times.push(performance.now() - begin);
+    tokens = made.train.length + made.val.length;
+  }
+  const encodeMs = median(times);
+  return { megabytes, tokens, encodeMs, mbPerSec: (1000 * megabytes) / encodeMs };
+}
