@@ -50,16 +50,16 @@ const LEAST_BY_SUBGROUPS = 2 ** 26;
  * `activation`: it is finished by an activation or the derivative of one.
  */
 export function planProduct(w: Wanted, in_halves: boolean, activation = false): Plan {
-  if (in_halves) return subgroups && subgroupsFit(w.M, w.N, w.K) && w.M * w.N * w.K >= LEAST_BY_SUBGROUPS ? pickSubgroupTile(w.M, w.N, w.K, activation) : defaultPlan(w);
+  if (in_halves) return subgroups && subgroupsFit(w.M, w.N, w.K) && w.M * w.N * w.K >= LEAST_BY_SUBGROUPS ? pickSubgroupTile(w.M, w.N, w.K, activation) : defaultPlan(w, true);
   const key = keyOf(w), choice = chosen[key];
   seen.set(key, w);
   return (choice && planOfChoice(w, choice)) ?? defaultPlan(w);
 }
 
 /** What a product takes before anything is known of it. */
-export const defaultPlan = (w: Wanted): Plan => defaultOf(w, deviceClass(), components);
-export function defaultOf(w: Wanted, device: DeviceClass, component_stores: boolean): Plan {
-  return device === 'large' && component_stores ? pickTestedTile(w) : pickTile(device, w.M, w.N, w.K);
+export const defaultPlan = (w: Wanted, in_halves = false): Plan => defaultOf(w, deviceClass(), components, in_halves);
+export function defaultOf(w: Wanted, device: DeviceClass, component_stores: boolean, in_halves = false): Plan {
+  return device === 'large' && component_stores ? pickTestedTile(w, in_halves) : pickTile(device, w.M, w.N, w.K);
 }
 
 function planOfChoice({ M, N, K }: Wanted, c: Choice): Plan | null {

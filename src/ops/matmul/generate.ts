@@ -44,7 +44,7 @@ interface Operand {
   /** `rows`: memory has k as its slow index, so that four values along m (or n) are neighbours. */
   mode: 'rows' | Tile['staging'];
   vec: boolean;
-  /** Stored as halves: four of them are a vec2u, which is what waits in registers. */
+  /** Stored as halves: four of them are a vec2u. */
   half: boolean;
   edge: boolean;
   /** vec4 of padding at the end of a row of shared memory. */
@@ -84,8 +84,9 @@ function staging(o: Operand, t: Tile, v: Variant): { setup: string; declare: str
     if (o.mode !== 'rows') return `vec4f(${seq(4).map((i) => `select(0.0, ${o.name}[${at} + min(${step} + ${i}u, K - 1u)], ${step} + ${i}u < k_end)`).join(', ')})`;
     return `vec4f(${seq(4).map((i) => `${o.name}[min(${step}, K - 1u) * ${o.size} + min(${at} + ${i}u, ${o.size} - 1u)]`).join(', ')})`;
   };
-  const empty = o.half ? 'vec2u()' : 'vec4f()', four = (s: number, e: number): string => (o.half ? `from_halves(${n}${s}_${e})` : `${n}${s}_${e}`);
-  const load = (s: number, e: number, k: string): string => `${n}${s}_${e} = ${value(s, e, k)};`
+  // Halves wait in registers as they are where memory is contiguous in k, and unpacked where it is not (on an H100 4 per cent of dW, the other way round 2 of A B^T).
+  const early = o.half && o.mode === 'rows', packed = o.half && !early, empty = packed ? 'vec2u()' : 'vec4f()', four = (s: number, e: number): string => (packed ? `from_halves(${n}${s}_${e})` : `${n}${s}_${e}`);
+  const load = (s: number, e: number, k: string): string => `${n}${s}_${e} = ${early ? `from_halves(${value(s, e, k)})` : value(s, e, k)};`
     + (v.k_edge && (o.vec || o.mode === 'rows') ? ` if (${k} + ${n}k${s} >= k_end) { ${n}${s}_${e} = ${empty}; }` : '');
   const store = (s: number, buffer: number): string => {
     const place = (k: string, c: string): string => `${shared(o.name, buffer)}[${k}][(${c}) / ${o.R}u][(${c}) % ${o.R}u]`;

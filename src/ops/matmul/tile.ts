@@ -42,6 +42,8 @@ export const TILES = {
 /** The best on an H100 of 45 tiles over the products of T, S and M (`bench` `--search`), for devices that passed the test of component stores. */
 export const TESTED_TILES = {
   wide: tile('wide by components', 96, 128, 12, 8, { lanes: 8, staging: 'components' }),
+  /** For A B with A in halves: 8192 x 384 x 1536 takes 211 us so and 235 in `wide`; in float32 reading ahead costs 1 to 10 per cent. */
+  ahead: tile('wide ahead by components', 96, 128, 12, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
   /** Takes 17 KB of shared memory, which a device of the class `large` has. */
   large: tile('large square by components', 128, 128, 8, 8, { lanes: 8, staging: 'components' }),
   /** For A B^T, of which both operands are transposed on their way. Two buffers of 8 steps. */
@@ -143,7 +145,7 @@ export function pickSubgroupTile(M: number, N: number, K: number, activation = f
 }
 
 /** Workgroups that run at once on a large card: two or three on each of 132 multiprocessors, by the registers of a thread; of short products one. */
-const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.large, 264], [TESTED_TILES.twofold, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
+const AT_ONCE = new Map<Tile, number>([[TESTED_TILES.wide, 264], [TESTED_TILES.ahead, 264], [TESTED_TILES.large, 264], [TESTED_TILES.twofold, 264], [TESTED_TILES.tall, 396], [TESTED_TILES.middle, 264], [TESTED_TILES.square, 132], [TESTED_TILES.half, 132], [TESTED_TILES.small, 264]]);
 /** What adding up one more part costs, as a share of the product. */
 const PART_COST = 0.004;
 
@@ -151,8 +153,8 @@ const PART_COST = 0.004;
  * The same for a large card that passed the test of component stores. Workgroups run in waves, so the time of p parts goes with
  * ceil(groups p / at once) / p: on the H100 dW of 384 x 1536 x 8192 took 313 us with 8 parts of `wide` (1.5 waves) and 237 with 11 (two).
  */
-export function pickTestedTile({ M, N, K, columns, transpose_b }: Wanted): Plan {
-  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, large, twofold, tall, middle, square, half, small } = TESTED_TILES;
+export function pickTestedTile({ M, N, K, columns, transpose_a, transpose_b }: Wanted, in_halves = false): Plan {
+  const groups = (t: Tile): number => Math.ceil(M / t.BM) * Math.ceil(N / t.BN), { wide, ahead, large, twofold, tall, middle, square, half, small } = TESTED_TILES;
   // The share of whole waves that C fills.
   const used = (t: Tile): number => (M * N) / (Math.ceil(groups(t) / 264) * 264 * t.BM * t.BN);
   const choose = (): Tile => {
@@ -166,10 +168,10 @@ export function pickTestedTile({ M, N, K, columns, transpose_b }: Wanted): Plan 
     if (K >= 512) return groups(square) >= 8 ? square : half;
     return groups(middle) >= 128 ? middle : groups(square) >= 128 ? square : small;
   };
-  const t = choose(), at_once = AT_ONCE.get(t) ?? 264, most = Math.max(1, Math.min(Math.floor(K / (t.BM * t.BN > 4096 ? 256 : 128)), Math.floor(PARTIALS / (M * N)), 64));
+  const chosen = choose(), t = chosen === wide && in_halves && !transpose_a && !transpose_b ? ahead : chosen, at_once = AT_ONCE.get(t) ?? 264, most = Math.max(1, Math.min(Math.floor(K / (t.BM * t.BN > 4096 ? 256 : 128)), Math.floor(PARTIALS / (M * N)), 64));
   const cost = (parts: number): number => (Math.ceil((groups(t) * parts) / at_once) / parts) * (1 + PART_COST * parts);
   const parts = Array.from({ length: most }, (_, i) => i + 1).reduce((best, p) => (cost(p) < cost(best) ? p : best), 1);
-  return planOf(t, M, N, K, parts, t === wide ? 'separate' : 'staged');
+  return planOf(t, M, N, K, parts, chosen === wide ? 'separate' : 'staged');
 }
 
 /** The plan of a tile with K in about `parts` parts. */
