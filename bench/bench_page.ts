@@ -9,15 +9,17 @@
  *     bench.html?generate=1&config=S&batch=1,64&tokens=1024&temperature=1&top_k=0&top_p=1&profile=1
  *     bench.html?encode=1&vocab_size=10000&repeats=5
  *     bench.html?ops=1&config=S,M&only=attention,adam_update
+ *     bench.html?products=1&config=M,presets
  *     bench.html?search=1&config=M,S,T,squares&seconds=40&only=fc&tile=96x128
  */
 import { BACKENDS, type BackendName, MIXED_PRECISION } from '../src/config/index.ts';
 import { type ConfigName, type Mode, MODES } from './configs.ts';
 import type { AnyRow, Job, Reply } from './bench_worker.ts';
+import type { ProductsName } from './against_tfjs.ts';
 import type { SearchName } from './products.ts';
 
 /** A job that did not end well stands among the rows with the reason. */
-type Failed = { config: SearchName | ''; backend: BackendName; mode: Mode | 'generate' | 'encode' | 'losses' | 'ops' | 'search' | 'attention'; error: string };
+type Failed = { config: ProductsName | ''; backend: BackendName; mode: Mode | 'generate' | 'encode' | 'losses' | 'ops' | 'products' | 'search' | 'attention'; error: string };
 type Row = AnyRow | Failed;
 declare global { interface Window { result: Promise<Row[]>; keepRows?: (rows: Row[]) => Promise<void> } }
 
@@ -53,6 +55,7 @@ const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 
 function jobs(): Job[] {
   if (query.get('search') === '1') return list<SearchName>('config', [...configs, 'squares'], ['M', 'S', 'T', 'squares']).map((config) => ({ kind: 'search', config, only: query.get('only'), tile: query.get('tile'), seconds: number('seconds', 40) }));
+  if (query.get('products') === '1') return list<ProductsName>('config', [...configs, 'squares', 'presets'], ['M', 'S', 'T', 'presets']).map((config) => ({ kind: 'products', config }));
   if (query.get('encode') === '1') return [{ kind: 'encode', vocab_size: number('vocab_size', 10000), repeats: number('repeats', 5) }];
   const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : query.get('generate') === '1' ? ['S'] : ['T', 'S', 'M']);
   if (query.get('reference') === '1') return chosen.map((config) => ({ kind: 'losses', config, steps: number('steps', 100), seconds: number('seconds', 120), seed: number('seed', 1), again: query.get('again') !== '0' }));

@@ -1,4 +1,5 @@
 /** The worker of the bench page: one job, one backend, then it is done with. */
+import { measureProducts, type ProductsOptions, type ProductsRow } from './against_tfjs.ts';
 import { measureAttentionTiles } from './attention_tiles.ts';
 import type { BenchOptions, ConfigName } from './configs.ts';
 import { type EncodeOptions, type EncodeRow, measureEncoding } from './encode.ts';
@@ -8,8 +9,8 @@ import { type BenchRow, measure } from './measure.ts';
 import { measureOps, type OpRow } from './ops.ts';
 import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
 
-export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | ({ kind: 'encode' } & EncodeOptions) | ({ kind: 'losses' } & LossesOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'search' } & SearchOptions);
-export type AnyRow = BenchRow | EncodeRow | GenerateRow | LossesRow | OpRow | SearchRow;
+export type Job = ({ kind: 'step' } & BenchOptions) | ({ kind: 'generate' } & GenerateOptions) | ({ kind: 'encode' } & EncodeOptions) | ({ kind: 'losses' } & LossesOptions) | { kind: 'ops'; config: ConfigName; only: string | null } | { kind: 'attention'; config: ConfigName } | ({ kind: 'products' } & ProductsOptions) | ({ kind: 'search' } & SearchOptions);
+export type AnyRow = BenchRow | EncodeRow | GenerateRow | LossesRow | OpRow | ProductsRow | SearchRow;
 /** `partial`: the rows of the job so far, in place of those before. */
 export type Reply = { kind: 'log'; line: string } | { kind: 'partial' | 'rows'; rows: AnyRow[] } | { kind: 'error'; message: string };
 
@@ -24,6 +25,7 @@ async function work(job: Job): Promise<AnyRow[]> {
     case 'losses': return measureLosses(job, log, keep);
     case 'ops': return measureOps(job.config, job.only, log, keep);
     case 'attention': return measureAttentionTiles(job.config, log);
+    case 'products': return measureProducts(job, log, keep);
     case 'search': return searchProducts(job, log);
     default: return job satisfies never;
   }

@@ -18,6 +18,7 @@ export function planOf({ tiny }) {
     { name: 'start', kind: 'start', dist: 'dist', seconds: 60, presets: tiny ? ['names'] : ['names', 'classic'] },
     { name: 'losses', kind: 'page', dist: 'dist-bench', seconds: 210, each: 90, queries: configs('T', 'M', 'S').map((config) => `reference=1&config=${config}&steps=${plain[config]}&seconds=60`) },
     { name: 'ladder', kind: 'page', dist: 'dist-bench', seconds: 180, each: 60, queries: ['webgpu', 'webgl', 'wasm'].flatMap((backend) => configs('T', 'S', 'M').map((config) => `ladder=1&config=${config}&backend=${backend}&steps=${tiny ? 8 : 100}&seconds=10`)) },
+    { name: 'products', kind: 'page', dist: 'dist-bench', seconds: 60, each: 50, queries: configs('squares', 'M', 'S', 'T', 'presets').map((config) => `products=1&config=${config}`) },
     peer('nanogpt', 60, configs('T', 'S', 'M').map((config) => `nanogpt&config=${config}`)),
     peer('nanogpt_mixed', 60, ['T', 'M', 'S&heads=4'].map((config) => `nanogpt_mixed&config=${config}`)),
     peer('tfjs', 90, configs('T', 'S', 'M').map((config) => `tfjs&config=${config}`)),

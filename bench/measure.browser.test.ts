@@ -4,6 +4,7 @@ import '../src/ops/generation.ts';
 import { allOps } from '../src/ops/index.ts';
 import { defaultConfig } from '../src/config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../src/data/index.ts';
+import { measureProducts } from './against_tfjs.ts';
 import { encode } from './encode.ts';
 import { measureGeneration } from './generate.ts';
 import { planRun } from '../src/plan/index.ts';
@@ -102,6 +103,13 @@ describe('the bench', () => {
     expect(Object.keys(entries).sort()).toEqual(allOps().map((op) => op.name).sort());
   });
 
+  it('times every product of a step beside that of tfjs', async () => {
+    const kept: number[] = [], rows = await measureProducts({ config: 'tiny' }, () => undefined, (all) => { kept.push(all.length); });
+    expect(new Set(rows.map((r) => r.product)).size).toBe(rows.length);
+    expect(rows.map((r) => r.product)).toEqual(expect.arrayContaining(['nn 32x48x16', 'nt 32x30x16', 'tn 16x32x32']));
+    expect(rows.every((r) => Number.isFinite(r.us) && r.us > 0 && Number.isFinite(r.tfjsUs) && r.tfjsUs > 0)).toBe(true);
+    expect(kept).toEqual([rows.length]);
+  });
   it('times an operation against its reference and a copy', async () => {
     const rows = await measureOps('tiny', 'step_sums', () => undefined, () => undefined);
     expect(rows.map((r) => r.op)).toEqual(['step_sums']);

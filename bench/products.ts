@@ -8,10 +8,16 @@ export type SearchName = ConfigName | 'squares';
 
 const SQUARES = [1024, 2048, 4096];
 
+const product = (what: string, form: Product['form'], M: number, N: number, K: number, finish: Finish = {}): Product => ({ title: `${what} ${form} ${M}x${N}x${K} ${Object.keys(finish).join('+') || 'plain'}`, form, M, N, K, finish });
+
 export function productsOf(name: SearchName): Product[] {
-  const product = (what: string, form: Product['form'], M: number, N: number, K: number, finish: Finish = {}): Product => ({ title: `${what} ${form} ${M}x${N}x${K} ${Object.keys(finish).join('+') || 'plain'}`, form, M, N, K, finish });
   if (name === 'squares') return SQUARES.flatMap((n) => (['nn', 'nt', 'tn'] as const).map((form) => product('square', form, n, n, n)));
-  const c = CONFIGS[name], n = c.batch_size * c.block_size, d = c.n_embd, w = 3 * d, f = c.n_inner, v = c.vocab_size;
+  const c = CONFIGS[name];
+  return productsOfSizes({ n: c.batch_size * c.block_size, d: c.n_embd, w: 3 * c.n_embd, f: c.n_inner, v: c.vocab_size });
+}
+
+/** n tokens, width d, w columns of queries, keys and values, f of the feed-forward, v tokens in the vocabulary. */
+export function productsOfSizes({ n, d, w, f, v }: Record<'n' | 'd' | 'w' | 'f' | 'v', number>): Product[] {
   return [
     product('qkv', 'nn', n, w, d, { bias: true }), product('attention proj', 'nn', n, d, d, { bias: true, residual: true }),
     product('fc', 'nn', n, f, d, { bias: true, gelu: true }), product('proj', 'nn', n, d, f, { bias: true, residual: true }), product('head', 'nt', n, v, d),

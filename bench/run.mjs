@@ -27,6 +27,7 @@ const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [o
   --ladder             replayed, our kernels op by op, and plain tfjs (--plain_steps N: 5) on webgpu,webgl,wasm: a row a configuration
   --only NAME          operations with this in their name, or with one of a list
   --search             every candidate kernel for every matrix product (M,S,T,squares), --seconds a configuration; --tile NAME: those with this in their name
+  --products           every matrix product (M,S,T,presets) as a run plans it beside tfjs's kernel
   --timeout S          give up on a configuration after so long (300)
   --json FILE          keep the rows here
 A GPU is used with BROWSER_GPU=1; otherwise WebGPU and WebGL run in software.`;
@@ -59,7 +60,7 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       config: { type: 'string' }, backend: { type: 'string' }, mode: { type: 'string' }, steps: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, peak: { type: 'string' },
-      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, encode: { type: 'boolean' }, vocab_size: { type: 'string' }, repeats: { type: 'string' }, reference: { type: 'boolean' }, ladder: { type: 'boolean' }, plain_steps: { type: 'string' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
+      only: { type: 'string' }, profile: { type: 'boolean' }, checkpointing: { type: 'boolean' }, precision: { type: 'string' }, ops: { type: 'boolean' }, generate: { type: 'boolean' }, encode: { type: 'boolean' }, vocab_size: { type: 'string' }, repeats: { type: 'string' }, reference: { type: 'boolean' }, ladder: { type: 'boolean' }, plain_steps: { type: 'string' }, batch: { type: 'string' }, tokens: { type: 'string' }, temperature: { type: 'string' }, top_k: { type: 'string' }, top_p: { type: 'string' }, search: { type: 'boolean' }, products: { type: 'boolean' }, tile: { type: 'string' }, tune: { type: 'string' }, timeout: { type: 'string', default: '300' }, json: { type: 'string' }, help: { type: 'boolean' },
     },
   });
   for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'tune', 'timeout', 'vocab_size', 'repeats', 'tokens', 'temperature', 'top_k', 'top_p']) if (values[key] !== undefined && !(Number(values[key]) >= 0)) throw new Error(`--${key} takes a number, not ${values[key]}.`);
@@ -68,11 +69,12 @@ function readOptions() {
 
 /** The address of each page: one a configuration, backend and mode. */
 function queriesOf(o) {
-  const configs = (o.config ?? (o.search ? 'M,S,T,squares' : o.generate ? 'S' : o.ops ? 'S,M' : 'T,S,M')).split(','), shared = new URLSearchParams();
+  const configs = (o.config ?? (o.search ? 'M,S,T,squares' : o.products ? 'M,S,T,presets' : o.generate ? 'S' : o.ops ? 'S,M' : 'T,S,M')).split(','), shared = new URLSearchParams();
   for (const key of ['steps', 'plain_steps', 'seconds', 'seed', 'peak', 'only', 'tile', 'tune', 'vocab_size', 'repeats', 'tokens', 'temperature', 'top_k', 'top_p']) if (o[key] !== undefined) shared.set(key, o[key]);
   for (const key of ['profile', 'checkpointing', 'ladder']) if (o[key]) shared.set(key, '1');
   if (o.encode) return [`encode=1&${shared}`];
   if (o.reference) return configs.map((config) => `reference=1&config=${config}&${shared}`);
+  if (o.products) return configs.map((config) => `products=1&config=${config}`);
   if (o.ops || o.search) return configs.map((config) => `${o.ops ? 'ops' : 'search'}=1&config=${config}&${shared}`);
   if (o.generate) return configs.flatMap((config) => (o.backend ?? 'webgpu').split(',').flatMap((backend) => (o.batch ?? '1,64').split(',').map((batch) => `generate=1&config=${config}&backend=${backend}&batch=${batch}&${shared}`)));
   return configs.flatMap((config) => (o.backend ?? (o.ladder ? 'webgpu,webgl,wasm' : 'webgpu,webgl,wasm,cpu')).split(',').flatMap((backend) =>
