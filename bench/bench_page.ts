@@ -50,7 +50,7 @@ function number(key: string, fallback: number): number {
   return value;
 }
 
-const configs: ConfigName[] = ['T', 'S', 'M', 'tiny'];
+const configs: ConfigName[] = ['T', 'S', 'M', 'V', 'tiny'];
 const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 
 function jobs(): Job[] {

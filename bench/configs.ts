@@ -2,11 +2,12 @@
 import { type BackendName, defaultConfig, type RunConfig } from '../src/config/index.ts';
 import type { TokenSplit } from '../src/data/index.ts';
 
-/** `tiny` is for checks of the bench itself: software adapters run it in seconds. */
+/** `V` is M with the vocabulary of GPT-2, whose logits are made in chunks. `tiny` is for checks of the bench itself: software adapters run it in seconds. */
 export const CONFIGS = {
   T: { vocab_size: 65, n_embd: 128, n_head: 4, n_inner: 512, n_layer: 4, block_size: 64, batch_size: 12 },
   S: { vocab_size: 10000, n_embd: 128, n_head: 8, n_inner: 256, n_layer: 6, block_size: 128, batch_size: 16 },
   M: { vocab_size: 8192, n_embd: 384, n_head: 6, n_inner: 1536, n_layer: 6, block_size: 256, batch_size: 32 },
+  V: { vocab_size: 50257, n_embd: 384, n_head: 6, n_inner: 1536, n_layer: 6, block_size: 256, batch_size: 32 },
   tiny: { vocab_size: 30, n_embd: 16, n_head: 2, n_inner: 32, n_layer: 1, block_size: 8, batch_size: 4 },
 } as const;
 export type ConfigName = keyof typeof CONFIGS;

@@ -26,12 +26,12 @@ it.each(TILES.flatMap((tile) => FORMS.flatMap((form) => ([[48, 80, 52, 1], [16, 
     const a = rounded(random.normal(transpose_a ? [K, M] : [M, K])), b = rounded(random.normal(transpose_b ? [N, K] : [K, N], 0.3)), bias = random.normal([N]), residual = rounded(random.normal([M, N]));
     const x = convert(up(a), 'float16'), w = up(b), kept = convert(up(residual), 'float16'), product = matmul.oracle({ a, b }, attrs).c.data;
     const plain = productKernel(x, w, { ...attrs, plan, emulate }), added = productKernel(x, w, { ...attrs, plan, emulate, into: up(residual) });
-    const [before, activated, slope] = withActivations('float16', () => {
+    const [before, activated, slope, mixed] = withActivations('float16', () => {
       const after = convert(tensor(new Float32Array(M * N), [M, N]), 'float16');
-      return [productKernel(x, convert(w, 'float16'), { ...attrs, plan, emulate, bias: up(bias), residual: kept, apply: { f: gelu, to: after } }), after, productKernel(x, w, { ...attrs, plan, emulate, derivative: { f: relu2, before: kept } })];
+      return [productKernel(x, convert(w, 'float16'), { ...attrs, plan, emulate, bias: up(bias), residual: kept, apply: { f: gelu, to: after } }), after, productKernel(x, w, { ...attrs, plan, emulate, derivative: { f: relu2, before: kept } }), productKernel(x, w, { ...attrs, plan, emulate, residual: up(residual) })];
     });
-    const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN)), got = await readback([plain, added, before, activated, slope]);
+    const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN)), got = await readback([plain, added, before, activated, slope, mixed]);
     // What is stored in float32 carries sums in another order alone; the others one rounding to 11 bits.
     [product, product.map((v, i) => v + (residual.data[i] ?? NaN))].forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
-    [u, u.map(gelu.value), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN))].forEach((expected, i) => { expectClose(got[i + 2] ?? [], expected, { atol: 1e-3, rtol: 1e-3 }); });
+    [u, u.map(gelu.value), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN)), product.map((v, i) => v + (residual.data[i] ?? NaN))].forEach((expected, i) => { expectClose(got[i + 2] ?? [], expected, { atol: 1e-3, rtol: 1e-3 }); });
   }, 60_000);

@@ -166,7 +166,7 @@ export function pickTestedTile({ M, N, K, columns, transpose_a, transpose_b }: W
     }
     if (K >= 2048 && M * N >= 2 ** 17 || K >= 512 && M * N >= 2 ** 19) return columns ? tall : wide;
     if (K >= 512) return groups(square) >= 8 ? square : half;
-    return groups(middle) >= 128 ? middle : groups(square) >= 128 ? square : small;
+    return groups(middle) >= 96 ? middle : groups(square) >= 128 ? square : small;
   };
   const chosen = choose(), t = chosen === wide && in_halves && !transpose_a && !transpose_b ? ahead : chosen, at_once = AT_ONCE.get(t) ?? 264, most = Math.max(1, Math.min(Math.floor(K / (t.BM * t.BN > 4096 ? 256 : 128)), Math.floor(PARTIALS / (M * N)), 64));
   const cost = (parts: number): number => (Math.ceil((groups(t) * parts) / at_once) / parts) * (1 + PART_COST * parts);

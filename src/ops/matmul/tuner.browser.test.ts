@@ -72,7 +72,7 @@ describe('the default of a large card', () => {
   it.each([
     [8192, 1152, 384, false, 'wide by components', 1], [8192, 384, 8192, false, 'wide by components', 1], [2048, 128, 10000, false, 'wide by components', 12], [10000, 128, 2048, false, 'wide by components', 5], [8192, 1536, 384, false, 'wide by components', 1], [8192, 8192, 384, false, 'wide by components', 1],
     [2048, 10000, 128, false, 'large square by components', 1], [1024, 1024, 1024, false, 'wide by components', 3], [2048, 2048, 2048, false, 'large square by components', 1], [4096, 4096, 4096, false, 'large square by components', 1],
-    [384, 1152, 8192, true, 'tall by components', 7], [384, 384, 8192, true, 'tall by components', 22], [384, 1536, 8192, true, 'tall by components', 11], [2048, 384, 128, false, 'middle by components', 1],
+    [384, 1152, 8192, true, 'tall by components', 7], [384, 384, 8192, true, 'tall by components', 22], [384, 1536, 8192, true, 'tall by components', 11], [2048, 384, 128, false, 'middle by components', 1], [2048, 320, 192, false, 'middle by components', 1],
     [2048, 256, 128, false, 'square by components', 1], [2048, 128, 256, false, 'small by components', 1], [128, 384, 2048, true, 'square by components', 11], [128, 256, 2048, true, 'square by components', 16], [128, 128, 2048, true, 'half by components', 16],
   ] as const)('%i x %i x %i, columns %s: %s in %i parts', (M, N, K, columns, tile, splits) => {
     const plan = defaultOf({ transpose_a: columns, transpose_b: false, M, N, K, columns }, 'large', true);
