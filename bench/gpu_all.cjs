@@ -70,6 +70,10 @@ async function runEntry(entry, seconds, keep) {
     if (entry.kind === 'start') {
       const { startTimes } = await import('./start.mjs');
       await Promise.race([late, startTimes({ launch, folder, presets: entry.presets, seconds, log, keep })]);
+    } else if (entry.kind === 'validation') {
+      const { validationLosses } = await import('./validation.mjs');
+      const rows = await Promise.race([late, validationLosses({ ...entry, launch, folder, seconds: entry.each, log, keep })]), failures = rows.filter((row) => row.error !== undefined);
+      if (failures.length > 0) throw new Error(`${failures.length} of ${rows.length} runs failed, for example: ${failures[0].error}`);
     } else {
       const { drive } = await import('./drive.mjs');
       // The pages keep their limits themselves; `late` is for a browser that does not even start.

@@ -14,6 +14,8 @@ export function planOf({ tiny }) {
     { name: 'pytorch', kind: 'pytorch', seconds: 120, arguments: [configs('T', 'S', 'M').join(','), '--only', 'eager_fp32,eager_tf32', ...(tiny ? ['--device', 'cpu', '--seconds', '0.1'] : [])] },
     { name: 'fp16', kind: 'page', dist: 'dist-bench', seconds: 60, each: 40, queries: fp16 },
     { name: 'fp16_subgroups', kind: 'page', dist: 'dist-bench', seconds: 60, each: 40, queries: fp16, flags: SUBGROUPS },
+    { name: 'validation', kind: 'validation', dist: 'dist', seconds: 90, each: 40, presets: tiny ? ['names'] : ['classic', 'tiny_tales'], precisions: ['no', 'fp16'], steps: tiny ? 24 : 1000 },
+    { name: 'validation_subgroups', kind: 'validation', dist: 'dist', seconds: 60, each: 40, presets: tiny ? ['names'] : ['classic', 'tiny_tales'], precisions: ['fp16'], steps: tiny ? 24 : 1000, flags: SUBGROUPS },
     { name: 'generation', kind: 'page', dist: 'dist-bench', seconds: 60, each: 40, queries: ['', '&top_k=50&top_p=0.95'].map((how) => `generate=1&config=${configs('S')[0]}&batch=1,${tiny ? 4 : 64}${how}${tokens}`) },
     { name: 'start', kind: 'start', dist: 'dist', seconds: 60, presets: tiny ? ['names'] : ['names', 'classic'] },
     { name: 'losses', kind: 'page', dist: 'dist-bench', seconds: 210, each: 90, queries: configs('T', 'M', 'S').map((config) => `reference=1&config=${config}&steps=${plain[config]}&seconds=60`) },

@@ -86,6 +86,11 @@ export function searchTable(rows, most = 5) {
   return table(['size', 'product', 'candidate', 'us', 'TFLOP/s', 'error'], [...best, ...failed].map(line)) + notes;
 }
 
+/** One line a preset and precision. */
+export function validationTable(rows) {
+  return table(['preset', 'precision', 'steps', 'validation loss', 's'], rows.map((r) => [r.validation, r.precision, String(r.steps), r.error ?? number(r.loss, 4), number(r.seconds, 1)]));
+}
+
 /** One line a product: ours as a run plans it, and tfjs's kernel. */
 export function againstTfjsTable(rows) {
   return table(['of', 'product', 'us', 'tfjs us', 'x tfjs', 'TFLOP/s'], rows.map((r) => (r.error !== undefined ? [r.error, '', '', '', '', ''] : [r.against, r.product, number(r.us, 1), number(r.tfjsUs, 1), number(r.tfjsUs / r.us, 2), number(r.tflops, 1)])));
@@ -94,7 +99,7 @@ export function againstTfjsTable(rows) {
 /** Everything that there is to say about these rows. */
 export function tables(rows) {
   const ops = rows.filter((r) => r.op !== undefined || r.mode === 'ops'), searched = rows.filter((r) => r.search !== undefined || r.mode === 'search'), generated = rows.filter((r) => r.mode === 'generate'), encoded = rows.filter((r) => r.mode === 'encode'), losses = rows.filter((r) => r.mode === 'losses'), started = rows.filter((r) => r.preset !== undefined);
-  const products = rows.filter((r) => r.products !== undefined), against = rows.filter((r) => r.against !== undefined || r.mode === 'products'), steps = rows.filter((r) => ![against, ops, searched, generated, encoded, losses, started, products].some((kind) => kind.includes(r)));
+  const products = rows.filter((r) => r.products !== undefined), validated = rows.filter((r) => r.validation !== undefined), against = rows.filter((r) => r.against !== undefined || r.mode === 'products'), steps = rows.filter((r) => ![validated, against, ops, searched, generated, encoded, losses, started, products].some((kind) => kind.includes(r)));
   const several = steps.some((r) => r.peer === undefined && ['op_by_op', 'reference'].includes(r.mode));
-  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(several ? [ladderTable(steps)] : []), ...(losses.length > 0 ? [lossesTable(losses)] : []), ...(started.length > 0 ? [startTable(started)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...(encoded.length > 0 ? [encodeTable(encoded)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : []), ...(against.length > 0 ? [againstTfjsTable(against)] : [])].join('\n\n');
+  return [...(steps.length > 0 ? [stepTable(steps)] : []), ...(several ? [ladderTable(steps)] : []), ...(losses.length > 0 ? [lossesTable(losses)] : []), ...(started.length > 0 ? [startTable(started)] : []), ...(generated.length > 0 ? [generateTable(generated)] : []), ...(encoded.length > 0 ? [encodeTable(encoded)] : []), ...[...steps, ...generated].filter((r) => r.profile).map(profileTable), ...(ops.length > 0 ? [opsTable(ops)] : []), ...(searched.length > 0 ? [searchTable(searched)] : []), ...(against.length > 0 ? [againstTfjsTable(against)] : []), ...(validated.length > 0 ? [validationTable(validated)] : [])].join('\n\n');
 }
