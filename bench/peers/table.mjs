@@ -1,6 +1,6 @@
 /**
  * `node bench/peers/table.mjs FILE.json ...`: rows of `npm run bench --json`, of pytorch_ladder.py, of the peers and of gpu_all.cjs in one table, the
- * time of a step by configuration; then our matrix products beside PyTorch's, where a file has them (`npm run bench:ops --json`).
+ * time of a step by configuration; then our matrix products beside PyTorch's, where a file has them (`npm run bench -- --products --json`, or `bench:ops`).
  */
 import { readFileSync } from 'node:fs';
 import { precisionOf } from '../table.mjs';
@@ -12,7 +12,7 @@ if (rows.length === 0) {
 }
 const configs = ['T', 'S', 'M'], cell = (value, digits) => (typeof value === 'number' ? value.toFixed(digits) : '-');
 const nameOf = (row) => `${row.peer ?? 'terrarium'} ${row.backend} ${row.mode}${precisionOf(row)}`;
-const steps = rows.filter((row) => row.mode !== undefined && row.op === undefined && row.products === undefined && !['losses', 'generate', 'ops', 'search'].includes(row.mode));
+const steps = rows.filter((row) => row.mode !== undefined && row.op === undefined && row.products === undefined && row.against === undefined && row.validation === undefined && !['losses', 'products', 'generate', 'ops', 'search'].includes(row.mode));
 
 console.log(`| | ${configs.map((c) => `${c} ms | ${c} MB`).join(' | ')} |\n|---|${configs.map(() => '---:|---:|').join('')}`);
 for (const name of new Set(steps.map(nameOf))) {
@@ -22,7 +22,7 @@ for (const name of new Set(steps.map(nameOf))) {
 }
 for (const what of new Set(rows.map((row) => `${row.browser ?? ''}; ${row.adapter ?? ''}`))) console.log(`\n${what}`);
 
-const ours = rows.filter((row) => row.op === 'matmul');
+const ours = rows.flatMap((row) => (row.op === 'matmul' ? [{ size: row.size, title: row.title, ms: row.ms }] : row.against !== undefined ? [{ size: row.against, title: row.product, ms: row.us / 1000 }] : []));
 for (const config of configs) {
   const theirs = (mode) => rows.findLast((row) => row.config === config && row.mode === mode)?.products ?? {};
   const fp32 = theirs('products_fp32'), tf32 = theirs('products_tf32'), shared = ours.filter((row) => row.size === config && fp32[row.title] !== undefined);
