@@ -1,5 +1,5 @@
 /** The latest results of a step, kept on the GPU and read late: reading each at once would make the GPU wait. */
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { getBackend, type Tensor } from '@tensorflow/tfjs-core';
 import type { SubmitItem } from './program.ts';
 import { onWebGpu, webgpu } from './state.ts';
 import { rangeOfTensor, readback, type Values } from './storage.ts';
@@ -20,8 +20,12 @@ export class Ring {
   private waiting: { step: number; slot: number; tensor?: Promise<Values> }[] = [];
   private next = 0;
 
+  /** Whether a step is done when it has been submitted: on the processor, where reading late gains nothing. */
+  readonly immediate: boolean;
+
   /** `width` float32 values a step, `capacity` steps. */
   constructor(private readonly width: number, private readonly capacity: number) {
+    this.immediate = !onWebGpu() && getBackend() !== 'webgl';
     this.buffer = onWebGpu() ? webgpu().device.createBuffer({ label: 'ring', size: width * capacity * 4, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC }) : null;
   }
 

@@ -11,7 +11,7 @@ export class Clock {
   private running = true;
   private lastFlush: number;
   private lastBreath: number;
-  private busy = 0;
+  private asleep = false;
   private longest = 0;
 
   /** Adds to `total.seconds`; `now` is in milliseconds and goes on while the computer sleeps, as Date.now does. */
@@ -46,22 +46,21 @@ export class Clock {
     return true;
   }
 
-  /** Milliseconds of training a step since the last call. */
-  perStep(steps: number): number {
+  /** Results were taken: whether the computer slept since the last call, so that their times say nothing. */
+  recorded(): { slept: boolean } {
     this.tick();
-    const ms = this.busy / steps;
-    this.busy = 0;
+    const slept = this.asleep;
+    this.asleep = false;
     this.lastBreath = this.now();
-    return ms;
+    return { slept };
   }
 
   private tick(): void {
     if (!this.running) return;
     const now = this.now(), gap = now - this.since;
     this.since = now;
-    if (gap > SLEEP_MS && gap > LONGEST * this.longest && this.longest > 0) { this.slept(gap / 1000); return; }
+    if (gap > SLEEP_MS && gap > LONGEST * this.longest && this.longest > 0) { this.asleep = true; this.slept(gap / 1000); return; }
     this.longest = Math.max(this.longest, gap);
-    this.busy += gap;
     this.total.seconds += gap / 1000;
   }
 }

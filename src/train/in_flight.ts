@@ -8,6 +8,9 @@ import type { Ring, RingEntry, RingRead } from '../backend/index.ts';
 export const IN_FLIGHT = 32;
 const IN_FLIGHT_MS = 250;
 
+/** With the milliseconds that the device took for it, or for each of those that were read together. */
+export type TimedEntry = RingEntry & { ms: number };
+
 export class StepsInFlight {
   /** Milliseconds of a step, of those whose results were taken last; 0 before. */
   step_ms = 0;
@@ -15,11 +18,11 @@ export class StepsInFlight {
   /** When the device began with the oldest step whose results were not taken, as far as is known. */
   private begun = 0;
 
-  constructor(private readonly ring: Pick<Ring, 'pending' | 'full' | 'read'>, private readonly now: () => number = () => performance.now()) {}
+  constructor(private readonly ring: Pick<Ring, 'pending' | 'full' | 'immediate' | 'read'>, private readonly now: () => number = () => performance.now()) {}
 
   get count(): number { return this.ring.pending + this.reads.reduce((n, r) => n + r.steps, 0); }
   /** True when the results of earlier steps have to be taken before another one runs. */
-  get mustWait(): boolean { return this.ring.full || this.count >= IN_FLIGHT || this.count * this.step_ms >= IN_FLIGHT_MS; }
+  get mustWait(): boolean { return (this.ring.immediate && this.count > 0) || this.ring.full || this.count >= IN_FLIGHT || this.count * this.step_ms >= IN_FLIGHT_MS; }
 
   /** Called before a step is submitted. */
   begin(): void { if (this.count === 0) this.begun = this.now(); }
@@ -28,7 +31,7 @@ export class StepsInFlight {
    * What has arrived, in order; begins to read the rest when half of the steps that may be under way are submitted, or `soon`. Waits only
    * where `mustWait`, and then for the oldest read alone.
    */
-  async follow(soon: boolean): Promise<RingEntry[]> {
+  async follow(soon: boolean): Promise<TimedEntry[]> {
     const most = Math.max(1, Math.min(IN_FLIGHT, Math.ceil(IN_FLIGHT_MS / this.step_ms)));
     if (this.reads.length === 0 && (soon || this.mustWait || this.ring.pending >= Math.ceil(most / 2))) this.read();
     const [oldest] = this.reads;
@@ -38,9 +41,9 @@ export class StepsInFlight {
   }
 
   /** Everything that was submitted, in order: waits for the device to end it all. */
-  async all(): Promise<RingEntry[]> {
+  async all(): Promise<TimedEntry[]> {
     this.read();
-    const reads = this.reads, entries: RingEntry[] = [];
+    const reads = this.reads, entries: TimedEntry[] = [];
     this.reads = [];
     for (const read of reads) entries.push(...await this.taken(read));
     return entries;
@@ -51,10 +54,10 @@ export class StepsInFlight {
     if (read) this.reads.push(read);
   }
 
-  private async taken(read: RingRead): Promise<RingEntry[]> {
-    const entries = await read.entries, end = read.arrived ?? this.now();
-    this.step_ms = (end - this.begun) / read.steps;
+  private async taken(read: RingRead): Promise<TimedEntry[]> {
+    const entries = await read.entries, end = read.arrived ?? this.now(), ms = (end - this.begun) / read.steps;
+    this.step_ms = ms;
     this.begun = end;
-    return entries;
+    return entries.map((entry) => ({ ...entry, ms }));
   }
 }

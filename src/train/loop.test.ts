@@ -1,9 +1,9 @@
 /** The loop over a device that takes its time: what is under way while results are read, and what is complete when it must be. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RingEntry, RingRead } from '../backend/index.ts';
+import type { RingRead } from '../backend/index.ts';
 import { defaultConfig, resolveModel } from '../config/index.ts';
 import { Control } from './control.ts';
-import { IN_FLIGHT, StepsInFlight } from './in_flight.ts';
+import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import { type LoopPhase, LossExploded, type LoopTrainer, trainLoop } from './loop.ts';
 import { MetricBuffer } from './metrics.ts';
 import type { StepResult } from './trainer.ts';
@@ -43,6 +43,7 @@ function fake(ms: number, changes: Partial<ReturnType<typeof defaultConfig>['tra
   config.runtime.autosave_interval = 0;
   let waiting: number[] = [];
   const ring = {
+    immediate: false,
     get pending() { return waiting.length; },
     get full() { return waiting.length >= IN_FLIGHT; },
     read() {
@@ -58,7 +59,7 @@ function fake(ms: number, changes: Partial<ReturnType<typeof defaultConfig>['tra
     },
   };
   const flight = new StepsInFlight(ring);
-  const results = (entries: readonly RingEntry[]): StepResult[] => entries.map(({ step, values }) => ({ step, loss: values[0] ?? NaN, accuracy: 0, grad_norm: 1, skipped: false }));
+  const results = (entries: readonly TimedEntry[]): StepResult[] => entries.map(({ step, values, ms }) => ({ ms, step, loss: values[0] ?? NaN, accuracy: 0, grad_norm: 1, skipped: false }));
   const trainer = {
     config, model: resolveModel(config.model, 28), step: 0, tokens: 0, skipped_steps: 0, tokensPerStep: 64, learningRateAt: () => 0.01,
     takeStep: (): void => { flight.begin(); gpu.step(); waiting.push(++trainer.step); trainer.tokens += 64; },
@@ -70,16 +71,16 @@ function fake(ms: number, changes: Partial<ReturnType<typeof defaultConfig>['tra
 }
 
 function watch(trainer: LoopTrainer, on: (phase: LoopPhase, control: Control) => void = () => undefined) {
-  const control = new Control(), buffer = new MetricBuffer(), steps: number[] = [], flushes: number[] = [], saved: number[] = [];
+  const control = new Control(), buffer = new MetricBuffer(), steps: number[] = [], times: number[] = [], flushes: number[] = [], saved: number[] = [];
   const run = trainLoop({
     trainer, control, buffer, seconds: 0, best_val_loss: null,
     hooks: {
       phase: (phase) => on(phase, control), sample: async () => NaN, save: async () => { saved.push(trainer.step); }, measure: () => ({}), slept: () => undefined,
-      metrics: (b) => { flushes.push(performance.now()); const c = b.flush(); c.step.forEach((step, i) => { if (!Number.isNaN(c['train/loss']?.[i] ?? NaN)) steps.push(step); }); },
+      metrics: (b) => { flushes.push(performance.now()); const c = b.flush(); c.step.forEach((step, i) => { if (!Number.isNaN(c['train/loss']?.[i] ?? NaN)) { steps.push(step); times.push(c.step_ms?.[i] ?? NaN); } }); },
     },
   });
   return {
-    control, steps, flushes, saved,
+    control, steps, times, flushes, saved,
     /** Why the loop ended. */
     end: async (): Promise<unknown> => {
       const ended = run.then((reason) => reason, (error: unknown) => error);
@@ -102,6 +103,28 @@ describe('the loop on a device that takes its time', () => {
     expect(Math.min(...behind.slice(1, -2))).toBeGreaterThanOrEqual(IN_FLIGHT / 2 - 1);
     expect(steps).toEqual(upTo(160));
     expect(evaluated).toEqual([0, 160]);
+  });
+
+  it('gives each step the time that the device took, before and after evaluations too', async () => {
+    const { trainer } = fake(2, { eval_interval: 25 }), { steps, times, end } = watch(trainer);
+    await end();
+    expect(steps).toEqual(upTo(160));
+    expect(Math.min(...times)).toBeGreaterThan(1.9);
+    expect(Math.max(...times)).toBeLessThan(4.1);
+  });
+
+  it('takes results at once where a step is done when it was submitted', async () => {
+    let waiting: number[] = [];
+    const flight = new StepsInFlight({
+      immediate: true, get pending() { return waiting.length; }, get full() { return false; },
+      read() { const taken = waiting; waiting = []; return { steps: taken.length, arrived: null, entries: Promise.resolve(taken.map((step) => ({ step, values: Float32Array.of(1) }))) }; },
+    });
+    for (const step of [1, 2, 3]) {
+      flight.begin();
+      vi.advanceTimersByTime(70);
+      waiting.push(step);
+      expect(await flight.follow(false)).toMatchObject([{ step, ms: 70 }]);
+    }
   });
 
   it('has no more under way than may be', async () => {

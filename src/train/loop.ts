@@ -112,18 +112,18 @@ function flush(s: LoopState, clock: Clock): void {
 function record(s: LoopState, clock: Clock, results: readonly StepResult[]): void {
   const last = results[results.length - 1];
   if (!last) return;
-  const ms = clock.perStep(results.length);
-  for (const r of results) s.buffer.add(rowOf(s, r, ms));
+  const { slept } = clock.recorded();
+  for (const r of results) s.buffer.add({ ...rowOf(s, r), ...(slept || !(r.ms > 0) ? {} : { step_ms: r.ms, 'train/tok_per_sec': (1000 * s.trainer.tokensPerStep) / r.ms }) });
   s.first_loss ??= results.find((r) => !r.skipped)?.loss;
   s.last_loss = results.findLast((r) => !r.skipped)?.loss ?? s.last_loss;
   s.buffer.add({ step: last.step, ...s.hooks.measure() });
   checkLoss(s, results);
 }
 
-function rowOf({ trainer, seconds }: LoopState, r: StepResult, ms: number): MetricRow {
+function rowOf({ trainer, seconds }: LoopState, r: StepResult): MetricRow {
   return {
     step: r.step, tokens: r.step * trainer.tokensPerStep, seconds, ...(r.skipped ? { skipped_steps: trainer.skipped_steps } : { 'train/loss': r.loss, 'train/accuracy': r.accuracy, grad_norm: r.grad_norm }),
-    lr: trainer.learningRateAt(r.step - 1), step_ms: ms, 'train/tok_per_sec': (1000 * trainer.tokensPerStep) / ms,
+    lr: trainer.learningRateAt(r.step - 1),
   };
 }
 

@@ -4,14 +4,14 @@
  * late through a ring (`in_flight.ts`); the next step's batch is made while the device works.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, gpuMemory, maxBindingSize, onWebGpu, type Program, readback, Ring, type RingEntry, Store, submit, type Values } from '../backend/index.ts';
+import { compileProgram, gpuMemory, maxBindingSize, onWebGpu, type Program, readback, Ring, Store, submit, type Values } from '../backend/index.ts';
 import { logitsChunk, resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
 import {
   evaluation, type Generator, Gradients, initialValues, listParameters, type ModelStores, parameterSize, type PreparedInputs, prepareInputs, rotaryTable, trainingInputs, trainingMicroStep, writeBatch, writeInputs,
 } from '../model/index.ts';
 import { createLossScale, createOptimizer, learningRate, type LossScale, type LossScaleState, type Optimizer, readLossScale } from '../optim/index.ts';
-import { IN_FLIGHT, StepsInFlight } from './in_flight.ts';
+import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import { type Precision, settlePrecision } from './precision.ts';
 
 /** What a checkpoint keeps of a trainer; the rest is made again. */
@@ -25,7 +25,8 @@ export interface TrainerState {
 }
 
 /** `skipped`: something overflowed in half precision, and the weights were left as they were (mixed precision alone). */
-export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number; skipped: boolean }
+/** `ms`: what the device took for it, or on average for those that were read with it. */
+export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number; skipped: boolean; ms: number }
 export interface EvalResult { loss: number; accuracy: number; bpb: number }
 
 export class Trainer {
@@ -129,11 +130,11 @@ export class Trainer {
   /** Results of all steps whose results were not given yet; waits for the device. */
   async drain(): Promise<StepResult[]> { return this.resultsOf(await this.inFlight.all()); }
 
-  private resultsOf(taken: readonly RingEntry[]): StepResult[] {
-    return taken.map(({ step, values }) => {
+  private resultsOf(taken: readonly TimedEntry[]): StepResult[] {
+    return taken.map(({ step, values, ms }) => {
       const grad_norm = values[2] ?? NaN, skipped = this.precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
       if (skipped) this.skipped_steps++;
-      return { step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm, skipped };
+      return { step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm, skipped, ms };
     });
   }
 
