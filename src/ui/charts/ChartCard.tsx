@@ -24,6 +24,7 @@ export const ChartCard = memo(function ChartCard({ spec, height, large = false }
   // `tick` stands for the table's contents, which are mutable and outside of React.
   const data = useMemo(() => dataAt(tick, () => chartData(stores.table, overlays, spec.series, view, tick.points)), [tick, stores, overlays, spec, view]);
   const references = useReferences(spec);
+  const elsewhere = useRun((state) => state.device !== null && state.device.backend !== 'webgpu');
   return (
     <article className="chart" data-large={large || undefined} aria-label={`Chart: ${spec.title}`} data-testid={`chart-${spec.id}`}>
       <header>
@@ -33,7 +34,7 @@ export const ChartCard = memo(function ChartCard({ spec, height, large = false }
       </header>
       <div ref={box} style={{ height }} className="chart-box">
         {asTable ? <DataTable spec={spec} rows={data.rows} axis={view.axis} />
-          : data.rows.length === 0 ? <p className="chart-empty">Nothing measured yet</p>
+          : data.rows.length === 0 ? <p className="chart-empty">{(elsewhere && spec.elsewhere) || 'Nothing measured yet'}</p>
           : width > 0 ? <Plot spec={spec} data={data} view={view} width={width} height={height} references={references} overlays={[...overlays.keys()]} large={large} /> : null}
       </div>
     </article>

@@ -9,6 +9,8 @@ export interface ChartSpec {
   format: (value: number) => string;
   /** Dashed lines: a name and where the value comes from. */
   references?: 'baselines' | 'plan';
+  /** Measured on WebGPU alone: what the chart says elsewhere. */
+  elsewhere?: string;
   /** A range that is always shown: a share starts at nought. */
   floor?: number;
 }
@@ -26,7 +28,7 @@ export const SMALL: readonly ChartSpec[] = [
   { id: 'grad', title: 'Gradient norm', unit: '', format: measure, floor: 0, series: [line('grad_norm', 'grad_norm', 'grad', true)] },
   { id: 'speed', title: 'Tokens a second', unit: '', format: compact, floor: 0, series: [line('train/tok_per_sec', 'tokens/s', 'speed', true)] },
   { id: 'time', title: 'Step time', unit: 'ms', format: measure, floor: 0, series: [line('step_ms', 'step', 'time', true)] },
-  { id: 'gpu', title: 'GPU memory', unit: '', format: bytes, floor: 0, references: 'plan', series: [line('gpu_bytes', 'allocated', 'gpu'), line('gpu_live_bytes', 'live', 'heap')] },
+  { id: 'gpu', title: 'GPU memory', unit: '', format: bytes, floor: 0, references: 'plan', elsewhere: 'Counted on WebGPU alone', series: [line('gpu_bytes', 'allocated', 'gpu'), line('gpu_live_bytes', 'live', 'heap')] },
   { id: 'heap', title: 'JS heap', unit: '', format: bytes, floor: 0, series: [line('js_heap_bytes', 'heap', 'heap')] },
   { id: 'accuracy', title: 'Accuracy', unit: '', format: (value) => percent(value, 1), floor: 0, series: [line('train/accuracy', 'train', 'train', true), points('val/accuracy', 'validation', 'val')] },
   { id: 'bpb', title: 'Bits per byte', unit: '', format: lossText, series: [points('val/bpb', 'validation', 'val')] },
