@@ -88,7 +88,7 @@ export function searchTable(rows, most = 5) {
 
 /** One line a preset and precision. */
 export function validationTable(rows) {
-  return table(['preset', 'precision', 'steps', 'validation loss', 's'], rows.map((r) => [r.validation, r.precision, String(r.steps), r.error ?? number(r.loss, 4), number(r.seconds, 1)]));
+  return table(['preset', 'precision', 'steps', 'validation loss', 'ms a step', 's'], rows.map((r) => [r.validation, r.precision, String(r.steps), r.error ?? number(r.loss, 4), number(r.stepMs, 3), number(r.seconds, 1)]));
 }
 
 /** One line a product: ours as a run plans it, and tfjs's kernel. */

@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveFolder } from './drive.mjs';
 
-/** Rows `{ validation: preset, precision, subgroupMatrices, steps, loss, seconds }`, loss in nats a token; one that fails has `error`. `keep` is given the rows so far. */
+/** Rows `{ validation: preset, precision, subgroupMatrices, steps, loss, stepMs, seconds }`, loss in nats a token, stepMs the page's own step time (median of the second half); one that fails has `error`. `keep` is given the rows so far. */
 export async function validationLosses({ launch, folder, presets, precisions, steps, seconds, log, keep = () => undefined }) {
   const server = await serveFolder(folder), rows = [];
   try {
@@ -23,6 +23,8 @@ export async function validationLosses({ launch, folder, presets, precisions, st
   } finally { server.close(); }
 }
 
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
 async function train(page, url, { validation, precision, steps }, seconds) {
   const query = new URLSearchParams({
     v: '1', headless: '1', autostart: '1', preset: validation, 'runtime.backend': 'webgpu', 'training.mixed_precision': precision,
@@ -30,13 +32,13 @@ async function train(page, url, { validation, precision, steps }, seconds) {
   });
   await page.goto(`${url}index.html?${query}`);
   await page.waitForFunction(() => window.terrarium !== undefined, undefined, { timeout: 1000 * seconds });
-  await page.evaluate(() => { window.validation = []; window.terrarium.onRecord((record) => { if (record['val/loss'] !== undefined) window.validation.push(record); }); });
+  await page.evaluate(() => { window.validation = []; window.times = []; window.terrarium.onRecord((record) => { if (record['val/loss'] !== undefined) window.validation.push(record); if (record.step_ms !== undefined) window.times.push(record.step_ms); }); });
   const begin = Date.now();
   await page.waitForFunction(() => window.terrarium.status().finished !== null || window.terrarium.status().error !== null, undefined, { timeout: 1000 * seconds, polling: 200 });
-  const { error, device } = await page.evaluate(() => window.terrarium.status()), last = await page.evaluate(() => window.validation.at(-1));
+  const { error, device } = await page.evaluate(() => window.terrarium.status()), { last, times } = await page.evaluate(() => ({ last: window.validation.at(-1), times: window.times.slice(window.times.length >> 1) }));
   if (error) throw new Error(`${error.message} ${error.hint}`);
   if (last?.step !== steps) throw new Error(`The last validation was at step ${last?.step}, not ${steps}.`);
-  return { loss: last['val/loss'], seconds: (Date.now() - begin) / 1000, adapter: device?.adapter ?? null };
+  return { loss: last['val/loss'], stepMs: median(times), seconds: (Date.now() - begin) / 1000, adapter: device?.adapter ?? null };
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -17,7 +17,7 @@ import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup
 const SHAPES: [string, AttentionAttrs, SubgroupShape][] = [
   ['two tiles, grouped heads', { B: 2, T: 70, n_head: 4, n_kv_head: 2, head_dim: 16, window: 0 }, { groups: 2, columns: 64 }],
   ['a window over tiles', { B: 1, T: 70, n_head: 1, n_kv_head: 1, head_dim: 32, window: 20 }, { groups: 2, columns: 32 }],
-  ['head_dim of 80', { B: 1, T: 40, n_head: 1, n_kv_head: 1, head_dim: 80, window: 0 }, { groups: 2, columns: 32 }],
+  ['head_dim of 80', { B: 1, T: 40, n_head: 1, n_kv_head: 1, head_dim: 80, window: 0 }, { groups: 2, columns: 16 }],
   ['one token', { B: 1, T: 1, n_head: 1, n_kv_head: 1, head_dim: 16, window: 0 }, { groups: 1, columns: 16 }],
 ];
 const errors: string[] = [];
