@@ -6,14 +6,23 @@
  * The gradient's kernel overwrites the logits in place with their own gradient: nothing may read the logits after it.
  * A row's loss weight comes in through dloss; a row of weight 0 gets a gradient of zeros.
  */
-import { argMax, clone, equal, exp, expandDims, gatherND, logSumExp, mul, range, stack, sub, type Tensor, where } from '@tensorflow/tfjs-core';
+import { argMax, clone, equal, exp, expandDims, gatherND, getBackend, logSumExp, mul, range, stack, sub, sum, type Tensor, where } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type HostTensor, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { crossEntropyGradKernel, crossEntropyKernel } from './kernels.ts';
 
-/** [row, target] pairs. tfjs's flat gather would lose track of large indices on WebGL, which keeps integers in floats. */
-const pairs = (targets: Tensor): Tensor => stack([range(0, targets.size, 1, 'int32'), targets], 1);
+/** WebGL finds values by an index in float32, which counts to here: beyond it every other logit is its neighbour. */
+const COUNTED = 2 ** 24;
+
+/** 1 where a column is the row's target, else 0: [N, V]. */
+const targetHits = (targets: Tensor, v: number, first = 0): Tensor => where(equal(expandDims(range(first, first + v, 1, 'int32'), 0), expandDims(targets, 1)), 1, 0);
+
+/** The logit of each row's target, [N]. */
+function targetLogits(logits: Tensor, targets: Tensor): Tensor {
+  if (getBackend() === 'webgl' && logits.size > COUNTED) return sum(mul(logits, targetHits(targets, dims2(logits.shape)[1])), 1);
+  return gatherND(logits, stack([range(0, targets.size, 1, 'int32'), targets], 1));
+}
 
 function rowOracle(logits: HostTensor, i: number, v: number): { lse: number; best: number } {
   let max = -Infinity, best = 0, sum = 0;
@@ -25,8 +34,7 @@ function rowOracle(logits: HostTensor, i: number, v: number): { lse: number; bes
 /** The logits' gradient in tfjs ops; their first column is the token `first` of the vocabulary. */
 export function referenceGrad(logits: Tensor, targets: Tensor, lse: Tensor, dloss: Tensor, first = 0): Tensor {
   // Not scatterND: on WebGL each value of its output goes through all the updates.
-  const [, v] = dims2(logits.shape), hit = where(equal(expandDims(range(first, first + v, 1, 'int32'), 0), expandDims(targets, 1)), 1, 0);
-  return mul(sub(exp(sub(logits, expandDims(lse, 1))), hit), expandDims(dloss, 1));
+  return mul(sub(exp(sub(logits, expandDims(lse, 1))), targetHits(targets, dims2(logits.shape)[1], first)), expandDims(dloss, 1));
 }
 
 /** logits [N, V], targets [N] int32, lse [N], dloss [N] -> dlogits [N, V], on WebGPU in place of logits. */
@@ -73,7 +81,7 @@ export const crossEntropy = defineOp({
     return { loss, lse, probability, correct };
   },
   reference: ({ logits, targets }) => {
-    const lse = logSumExp(logits, 1), loss = sub(lse, gatherND(logits, pairs(targets)));
+    const lse = logSumExp(logits, 1), loss = sub(lse, targetLogits(logits, targets));
     return { loss, lse, probability: exp(mul(loss, -1)), correct: where(equal(argMax(logits, 1), targets), 1, 0) };
   },
   kernel: ({ logits, targets }) => crossEntropyKernel(logits, targets),
