@@ -24,8 +24,10 @@ export interface TrainerState {
   loss_scale?: LossScaleState | null;
 }
 
-/** `skipped`: something overflowed in half precision, and the weights were left as they were (mixed precision alone). */
-/** `ms`: what the device took for it, or on average for those that were read with it. */
+/**
+ * `skipped`: something overflowed in half precision, and the weights were left as they were (mixed precision alone). `ms`: what the device took
+ * for it, or on average for those that were read with it.
+ */
 export interface StepResult { step: number; loss: number; accuracy: number; grad_norm: number; skipped: boolean; ms: number }
 export interface EvalResult { loss: number; accuracy: number; bpb: number }
 

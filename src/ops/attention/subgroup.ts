@@ -148,13 +148,18 @@ function store(head_dim: number, name: string, r: Region, first: string, start: 
   });
 }
 
+/** Scores and their gradients of the backward kernels; in the same place, before and after, what a workgroup's own rows hold and what it gives out. */
+function scoresAt(l: Layout, rows: number, columns: number, head_dim: number): { x: Region; g: Region; own: Region; out: Region } {
+  const before = l.bytes, x = floatsAt(l, rows, columns), g = floatsAt(l, rows, columns);
+  l.atLeast(before, Math.max(4 * rows * (64 + PAD), 2 * rows * (head_dim + PAD)));
+  return { x, g, own: { at: x.at * 2, stride: head_dim + PAD }, out: { at: x.at, stride: 64 + PAD } };
+}
+
 /** dq and delta (the row sums of dy y), as `queryCode`. */
 export function querySubgroupCode(head_dim: number, s: SubgroupShape = backwardShape(head_dim)): string {
   const l = new Layout(), rows = rowsOfShape(s), D = head_dim / 16, N = s.columns / 16;
-  const keys = halvesAt(l, s.columns, head_dim), values = halvesAt(l, s.columns, head_dim), scores = halvesAt(l, rows, s.columns), before = l.bytes;
-  const x = floatsAt(l, rows, s.columns), g = floatsAt(l, rows, s.columns);
-  l.atLeast(before, Math.max(4 * rows * (64 + PAD), 2 * rows * (head_dim + PAD)));
-  const queries: Region = { at: x.at * 2, stride: head_dim + PAD }, out: Region = { at: x.at, stride: 64 + PAD };
+  const keys = halvesAt(l, s.columns, head_dim), values = halvesAt(l, s.columns, head_dim), scores = halvesAt(l, rows, s.columns);
+  const { x, g, own: queries, out } = scoresAt(l, rows, s.columns, head_dim);
   return `${head(head_dim, s, ['read_write> dqkv: array<vec2u>', 'read_write> delta: array<f32>', 'read> qkv: array<vec4u>', 'read> y: array<vec4u>', 'read> lse: array<f32>', 'read> dy: array<vec4u>'], l.bytes)}
   let h = wg.y; let q0 = h * HD; let k0 = y_width + h / heads * HD; let v0 = k0 + p.n_kv_head * HD;
   let i0 = (count.x - 1u - wg.x) * ${rows}u; let i = i0 + row; let at = (b * p.n_head + h) * p.T + min(i, p.T - 1u);
@@ -195,9 +200,7 @@ export function querySubgroupCode(head_dim: number, s: SubgroupShape = backwardS
 export function keySubgroupCode(head_dim: number, s: SubgroupShape = backwardShape(head_dim)): string {
   const l = new Layout(), rows = rowsOfShape(s), D = head_dim / 16, N = s.columns / 16;
   const queries = halvesAt(l, s.columns, head_dim), dys = halvesAt(l, s.columns, head_dim), weights = halvesAt(l, rows, s.columns), scores = halvesAt(l, rows, s.columns);
-  const logs = l.take(4 * s.columns) / 4, deltas = l.take(4 * s.columns) / 4, before = l.bytes, x = floatsAt(l, rows, s.columns), g = floatsAt(l, rows, s.columns);
-  l.atLeast(before, Math.max(4 * rows * (64 + PAD), 2 * rows * (head_dim + PAD)));
-  const own: Region = { at: x.at * 2, stride: head_dim + PAD }, out: Region = { at: x.at, stride: 64 + PAD };
+  const logs = l.take(4 * s.columns) / 4, deltas = l.take(4 * s.columns) / 4, { x, g, own, out } = scoresAt(l, rows, s.columns, head_dim);
   const perColumn = (at: number, n: number): string => `fours[${at / 4 + 2 * n}u + side]`;
   return `${head(head_dim, s, ['read_write> dqkv: array<vec2u>', 'read> qkv: array<vec4u>', 'read> lse: array<f32>', 'read> dy: array<vec4u>', 'read> delta: array<f32>'], l.bytes)}
   let kv = wg.y; let k0 = y_width + kv * HD; let v0 = k0 + p.n_kv_head * HD;

@@ -1,5 +1,5 @@
 /**
- * Which plan each product takes on this device: what the tuner found best for its shape, or what `pickTile` says. What is chosen
+ * What this device may use, and which plan each product takes on it: what the tuner found best for its shape, or what `pickTile` says. What is chosen
  * changes the order in which numbers are added, so the choices are set before a run compiles its first program and stay for its life.
  */
 import { deviceClass } from '../../backend/index.ts';

@@ -46,7 +46,7 @@ export const TESTED_TILES = {
   ahead: tile('wide ahead by components', 96, 128, 12, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
   /** Takes 17 KB of shared memory, which a device of the class `large` has. */
   large: tile('large square by components', 128, 128, 8, 8, { lanes: 8, staging: 'components' }),
-  /** For A B^T, of which both operands are transposed on their way. Two buffers of 8 steps. */
+  /** For A B^T, of which both operands are transposed on their way. Two buffers of 8 steps; 17 KB too. */
   twofold: tile('twofold by components', 128, 128, 8, 8, { BK: 8, unroll: 8, lanes: 8, buffers: 2, staging: 'components' }),
   /** Small enough in registers to add up columns beside the product. */
   tall: tile('tall by components', 128, 64, 8, 8, { read_ahead: true, lanes: 8, staging: 'components' }),
