@@ -37,16 +37,15 @@ export class StepsInFlight {
     const [oldest] = this.reads;
     if (!oldest || (oldest.arrived === null && !this.mustWait)) return [];
     this.reads.shift();
-    return this.taken(oldest);
+    return this.taken([oldest]);
   }
 
   /** Everything that was submitted, in order: waits for the device to end it all. */
   async all(): Promise<TimedEntry[]> {
     this.read();
-    const reads = this.reads, entries: TimedEntry[] = [];
+    const reads = this.reads;
     this.reads = [];
-    for (const read of reads) entries.push(...await this.taken(read));
-    return entries;
+    return this.taken(reads);
   }
 
   private read(): void {
@@ -54,8 +53,11 @@ export class StepsInFlight {
     if (read) this.reads.push(read);
   }
 
-  private async taken(read: RingRead): Promise<TimedEntry[]> {
-    const entries = await read.entries, end = read.arrived ?? this.now(), ms = (end - this.begun) / read.steps;
+  /** What is taken together shares its time: a worker that was busy learns of several reads at one moment. */
+  private async taken(reads: readonly RingRead[]): Promise<TimedEntry[]> {
+    const entries = (await Promise.all(reads.map((r) => r.entries))).flat();
+    if (entries.length === 0) return [];
+    const end = reads.at(-1)?.arrived ?? this.now(), ms = (end - this.begun) / entries.length;
     this.step_ms = ms;
     this.begun = end;
     return entries.map((entry) => ({ ...entry, ms }));

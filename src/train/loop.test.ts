@@ -127,6 +127,23 @@ describe('the loop on a device that takes its time', () => {
     }
   });
 
+  it('shares the time among reads that are taken together', async () => {
+    let waiting: number[] = [];
+    const flight = new StepsInFlight({
+      immediate: false, get pending() { return waiting.length; }, get full() { return false; },
+      read() { const taken = waiting; waiting = []; return taken.length === 0 ? null : { steps: taken.length, arrived: null, entries: new Promise((resolve) => { setTimeout(() => { resolve(taken.map((step) => ({ step, values: Float32Array.of(1) }))); }, 90); }) }; },
+    });
+    flight.begin();
+    waiting.push(1);
+    expect(await flight.follow(true)).toEqual([]);
+    waiting.push(2, 3);
+    const all = flight.all();
+    await vi.runAllTimersAsync();
+    expect(await all).toMatchObject([{ step: 1, ms: 30 }, { step: 2, ms: 30 }, { step: 3, ms: 30 }]);
+    expect(await flight.all()).toEqual([]);
+    expect(flight.step_ms).toBe(30);
+  });
+
   it('has no more under way than may be', async () => {
     const { trainer, gpu } = fake(1), most: number[] = [], take = trainer.takeStep;
     trainer.takeStep = () => { take(); most.push(gpu.sent - gpu.done); };
