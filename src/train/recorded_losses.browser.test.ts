@@ -165,6 +165,6 @@ describe('recorded losses', () => {
 
   it.runIf(recording)('are written', async () => {
     const text = `${JSON.stringify(made, null, 1)}\n`;
-    await commands.writeFile(`recorded/${version}.json`, text);
+    await commands.writeFile(`src/train/recorded/${version}.json`, text);
   });
 });
