@@ -1,27 +1,93 @@
 import js from '@eslint/js';
+import prettier from 'eslint-config-prettier';
 import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
+/** Globals of Node scripts and of the pages that they open. */
+const nodeGlobals = [
+  'process',
+  'console',
+  'URL',
+  'URLSearchParams',
+  'setTimeout',
+  'clearTimeout',
+  'Buffer',
+  'fetch',
+  'performance',
+  'atob',
+  'btoa',
+  'window',
+];
+
+const onlyProtocolPosts = {
+  selector: "CallExpression[callee.property.name='postMessage']",
+  message: 'Only protocol/ may call postMessage.',
+};
+
+const noConditionalSpread = {
+  selector: 'ObjectExpression > SpreadElement > :matches(ConditionalExpression, LogicalExpression)',
+  message: 'Set the property to undefined, or build the object in steps.',
+};
+
 export default tseslint.config(
-  { ignores: ['dist', 'dist-bench', 'node_modules', '.vite-cache', 'playwright-report', 'test-results', '.gpu-*', 'bench/peers'] },
+  {
+    ignores: [
+      'dist',
+      'dist-bench',
+      'node_modules',
+      '.vite-cache',
+      'playwright-report',
+      'test-results',
+      '.gpu-*',
+      'bench/peers',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.{ts,tsx}'],
     extends: [...tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     plugins: { 'react-hooks': reactHooks },
     rules: {
       ...reactHooks.configs.recommended.rules,
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
       '@typescript-eslint/require-await': 'off',
-      'no-restricted-syntax': ['error', { selector: "CallExpression[callee.property.name='postMessage']", message: 'Only protocol/ may say postMessage.' }],
+    },
+  },
+  prettier,
+  {
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      'max-len': ['error', { code: 120 }],
+      'max-params': ['error', { max: 4 }],
+      'max-statements-per-line': ['error', { max: 1 }],
+      'no-nested-ternary': 'error',
+      'no-restricted-syntax': ['error', onlyProtocolPosts, noConditionalSpread],
+      'one-var': ['error', 'never'],
     },
   },
   // The bench is a page of its own with a worker of its own.
-  { files: ['src/protocol/**', 'bench/**'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['src/protocol/**', 'bench/**'],
+    rules: { 'no-restricted-syntax': ['error', noConditionalSpread] },
+  },
   {
     files: ['**/*.{js,mjs,cjs}'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', module: 'writable', require: 'readonly', Buffer: 'readonly', fetch: 'readonly', performance: 'readonly', URLSearchParams: 'readonly', atob: 'readonly', btoa: 'readonly', window: 'readonly' } },
+    languageOptions: {
+      globals: {
+        ...Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])),
+        module: 'writable',
+        require: 'readonly',
+      },
+    },
   },
 );
