@@ -9,8 +9,18 @@ const noTfjs = ['config', 'plan', 'data', 'protocol', 'store', 'ui', 'checkpoint
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'testing-is-for-tests', severity: 'error', from: { path: '^src/', pathNot: '(\\.test\\.tsx?$)|^src/testing/' }, to: { path: '^src/testing/' } },
-    { name: 'no-tfjs-here', severity: 'error', from: { path: `^src/(${noTfjs.join('|')})/`, pathNot: '\\.test\\.tsx?$' }, to: { path: 'node_modules/@tensorflow' } },
+    {
+      name: 'testing-is-for-tests',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '(\\.test\\.tsx?$)|^src/testing/' },
+      to: { path: '^src/testing/' },
+    },
+    {
+      name: 'no-tfjs-here',
+      severity: 'error',
+      from: { path: `^src/(${noTfjs.join('|')})/`, pathNot: '\\.test\\.tsx?$' },
+      to: { path: 'node_modules/@tensorflow' },
+    },
     room('config', []),
     room('plan', ['config']),
     room('data', ['config']),
@@ -19,7 +29,16 @@ module.exports = {
     room('model', ['config', 'ops', 'backend']),
     room('optim', ['config', 'ops', 'backend']),
     room('objectives', ['config', 'data', 'model', 'ops']),
-    room('train', ['config', 'plan', 'data', 'model', 'optim', 'objectives', 'backend', 'checkpoint']),
+    room('train', [
+      'config',
+      'plan',
+      'data',
+      'model',
+      'optim',
+      'objectives',
+      'backend',
+      'checkpoint',
+    ]),
     room('checkpoint', ['config', 'model', 'data']),
     room('protocol', ['config']),
     room('store', ['protocol', 'config']),

@@ -1,4 +1,7 @@
-/** Journeys through the built page (run `npm run build` first). One browser at a time: two cores share the work of training. */
+/**
+ * Journeys through the built page (run `npm run build` first). One browser at a time: two cores
+ * share the work of training.
+ */
 import { defineConfig } from '@playwright/test';
 import { findInstalled } from './scripts/browser.mjs';
 import { launchOptions } from './scripts/flags.mjs';
@@ -19,5 +22,8 @@ export default defineConfig({
   reporter: [['list'], ['./scripts/playwright_reporter.mjs']],
   use: { baseURL, launchOptions: launchOptions(executablePath), screenshot: 'only-on-failure' },
   projects: [{ name: 'wide', use: { viewport: { width: 1440, height: 900 } } }],
-  webServer: { command: `npx vite preview --host 127.0.0.1 --port ${process.env.JOURNEY_PORT} --strictPort`, url: baseURL },
+  webServer: {
+    command: `npx vite preview --host 127.0.0.1 --port ${process.env.JOURNEY_PORT} --strictPort`,
+    url: baseURL,
+  },
 });

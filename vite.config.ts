@@ -3,15 +3,27 @@ import { defineConfig } from 'vite';
 import { CHUNKS, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
 
 export default defineConfig({
   base: './',
   cacheDir: '.vite-cache',
   plugins: [react(), policyInBuildOnly(), offline()],
   resolve: { alias: [sotuAlias()] },
-  worker: { format: 'es', rolldownOptions: { treeshake: TREESHAKE, output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker } } },
-  build: { target: 'es2022', rolldownOptions: { output: { entryFileNames: CHUNKS.page, chunkFileNames: CHUNKS.page } } },
+  worker: {
+    format: 'es',
+    rolldownOptions: {
+      treeshake: TREESHAKE,
+      output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker },
+    },
+  },
+  build: {
+    target: 'es2022',
+    rolldownOptions: { output: { entryFileNames: CHUNKS.page, chunkFileNames: CHUNKS.page } },
+  },
   server: { headers: isolation },
   preview: { headers: isolation },
 });

@@ -13,21 +13,46 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'node', environment: 'node', include: ['src/**/*.test.{ts,tsx}'], exclude: ['src/**/*.browser.test.{ts,tsx}'], testTimeout: 60_000 },
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['src/**/*.test.{ts,tsx}'],
+          exclude: ['src/**/*.browser.test.{ts,tsx}'],
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,
-        // Named beforehand: a package that Vite first meets in the middle of a run makes it reload the page, and the test fails.
+        // Named beforehand: a package that Vite first meets in the middle of a run makes it reload
+        // the page, and the test fails.
         optimizeDeps: {
-          include: [...['core', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'].map((p) => `@tensorflow/tfjs-${p}`),
+          include: [
+            ...['core', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'].map(
+              (p) => `@tensorflow/tfjs-${p}`,
+            ),
             '@tensorflow/tfjs-core/dist/base_side_effects.js',
-            ...['backend_webgpu', 'register_all_kernels', 'kernels/Identity', 'kernels/Reshape'].map((m) => `@tensorflow/tfjs-backend-webgpu/dist/${m}.js`),
-            '@huggingface/tokenizers', 'fflate', 'unique-names-generator', 'valibot'],
+            ...[
+              'backend_webgpu',
+              'register_all_kernels',
+              'kernels/Identity',
+              'kernels/Reshape',
+            ].map((m) => `@tensorflow/tfjs-backend-webgpu/dist/${m}.js`),
+            '@huggingface/tokenizers',
+            'fflate',
+            'unique-names-generator',
+            'valibot',
+          ],
         },
         test: {
-          name: 'browser', include: ['src/**/*.browser.test.{ts,tsx}', 'bench/**/*.browser.test.ts'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false,
+          name: 'browser',
+          include: ['src/**/*.browser.test.{ts,tsx}', 'bench/**/*.browser.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
           browser: {
-            enabled: true, headless: true, screenshotFailures: false,
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
             provider: playwright({ launchOptions: launchOptions(executablePath) }),
             instances: [{ browser: 'chromium' }],
           },

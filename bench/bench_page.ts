@@ -1,7 +1,8 @@
 /**
- * The bench page: runs the jobs that its address names, one after another, each in a worker of its own, and gives the rows
- * as the promise `window.result`; `window.keepRows`, where the driver has put it there, gets all rows so far as they come. With `post=1` the page
- * also posts lines to /log, the rows so far to /partial and all to /result.
+ * The bench page: runs the jobs that its address names, one after another, each in a worker of its
+ * own, and gives the rows as the promise `window.result`; `window.keepRows`, where the driver has
+ * put it there, gets all rows so far as they come. With `post=1` the page also posts lines to /log,
+ * the rows so far to /partial and all to /result.
  *
  *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1&peak=4096&checkpointing=1&precision=no,fp16
  *     bench.html?ladder=1&config=T,S,M&backend=webgpu,webgl,wasm&plain_steps=5
@@ -19,11 +20,22 @@ import type { ProductsName } from './against_tfjs.ts';
 import type { SearchName } from './products.ts';
 
 /** A job that did not end well stands among the rows with the reason. */
-type Failed = { config: ProductsName | ''; backend: BackendName; mode: Mode | 'generate' | 'encode' | 'losses' | 'ops' | 'products' | 'search' | 'attention'; error: string };
+type Failed = {
+  config: ProductsName | '';
+  backend: BackendName;
+  mode: Mode | 'generate' | 'encode' | 'losses' | 'ops' | 'products' | 'search' | 'attention';
+  error: string;
+};
 type Row = AnyRow | Failed;
-declare global { interface Window { result: Promise<Row[]>; keepRows?: (rows: Row[]) => Promise<void> } }
+declare global {
+  interface Window {
+    result: Promise<Row[]>;
+    keepRows?: (rows: Row[]) => Promise<void>;
+  }
+}
 
-const query = new URLSearchParams(location.search), posts = query.get('post') === '1';
+const query = new URLSearchParams(location.search);
+const posts = query.get('post') === '1';
 const output = document.createElement('pre');
 document.body.append(output);
 
@@ -46,7 +58,8 @@ function list<T extends string>(key: string, allowed: readonly T[], fallback: re
 
 function number(key: string, fallback: number): number {
   const value = Number(query.get(key) ?? fallback);
-  if (!Number.isFinite(value) || value < 0) throw new Error(`${key} takes a number, not ${query.get(key) ?? ''}.`);
+  if (!Number.isFinite(value) || value < 0)
+    throw new Error(`${key} takes a number, not ${query.get(key) ?? ''}.`);
   return value;
 }
 
@@ -54,45 +67,131 @@ const configs: ConfigName[] = ['T', 'S', 'M', 'V', 'tiny'];
 const backends = BACKENDS.filter((b): b is BackendName => b !== 'auto');
 
 function jobs(): Job[] {
-  if (query.get('search') === '1') return list<SearchName>('config', [...configs, 'squares'], ['M', 'S', 'T', 'squares']).map((config) => ({ kind: 'search', config, only: query.get('only'), tile: query.get('tile'), seconds: number('seconds', 40) }));
-  if (query.get('products') === '1') return list<ProductsName>('config', [...configs, 'squares', 'presets'], ['M', 'S', 'T', 'presets']).map((config) => ({ kind: 'products', config }));
-  if (query.get('encode') === '1') return [{ kind: 'encode', vocab_size: number('vocab_size', 10000), repeats: number('repeats', 5) }];
-  const chosen = list('config', configs, query.get('ops') === '1' ? ['S', 'M'] : query.get('generate') === '1' ? ['S'] : ['T', 'S', 'M']);
-  if (query.get('reference') === '1') return chosen.map((config) => ({ kind: 'losses', config, steps: number('steps', 100), seconds: number('seconds', 120), seed: number('seed', 1), again: query.get('again') !== '0' }));
-  if (query.get('attention') === '1') return chosen.map((config) => ({ kind: 'attention', config }));
-  if (query.get('ops') === '1') return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
+  if (query.get('search') === '1')
+    return list<SearchName>('config', [...configs, 'squares'], ['M', 'S', 'T', 'squares']).map(
+      (config) => ({
+        kind: 'search',
+        config,
+        only: query.get('only'),
+        tile: query.get('tile'),
+        seconds: number('seconds', 40),
+      }),
+    );
+  if (query.get('products') === '1')
+    return list<ProductsName>(
+      'config',
+      [...configs, 'squares', 'presets'],
+      ['M', 'S', 'T', 'presets'],
+    ).map((config) => ({ kind: 'products', config }));
+  if (query.get('encode') === '1')
+    return [
+      { kind: 'encode', vocab_size: number('vocab_size', 10000), repeats: number('repeats', 5) },
+    ];
+  const chosen = list(
+    'config',
+    configs,
+    query.get('ops') === '1' ? ['S', 'M'] : query.get('generate') === '1' ? ['S'] : ['T', 'S', 'M'],
+  );
+  if (query.get('reference') === '1')
+    return chosen.map((config) => ({
+      kind: 'losses',
+      config,
+      steps: number('steps', 100),
+      seconds: number('seconds', 120),
+      seed: number('seed', 1),
+      again: query.get('again') !== '0',
+    }));
+  if (query.get('attention') === '1')
+    return chosen.map((config) => ({ kind: 'attention', config }));
+  if (query.get('ops') === '1')
+    return chosen.map((config) => ({ kind: 'ops', config, only: query.get('only') }));
   if (query.get('generate') === '1') {
-    const asked = { tokens: number('tokens', 1024), seed: number('seed', 1), temperature: number('temperature', 1), top_k: number('top_k', 0), top_p: number('top_p', 1), profile: query.get('profile') === '1' };
+    const asked = {
+      tokens: number('tokens', 1024),
+      seed: number('seed', 1),
+      temperature: number('temperature', 1),
+      top_k: number('top_k', 0),
+      top_p: number('top_p', 1),
+      profile: query.get('profile') === '1',
+    };
     const batches = (query.get('batch') ?? '1,64').split(',').map(Number);
-    return chosen.flatMap((config) => list('backend', backends, ['webgpu']).flatMap((backend) => batches.map((batch): Job => ({ kind: 'generate', config, backend, batch, ...asked }))));
+    return chosen.flatMap((config) =>
+      list('backend', backends, ['webgpu']).flatMap((backend) =>
+        batches.map((batch): Job => ({ kind: 'generate', config, backend, batch, ...asked })),
+      ),
+    );
   }
-  const ladder = query.get('ladder') === '1', steps = number('steps', 200), plain = ladder ? number('plain_steps', 5) : steps;
-  const shared = { seconds: number('seconds', 60), seed: number('seed', 1), profile: query.get('profile') === '1', peak: number('peak', ladder ? 0 : 4096), tune: number('tune', 0), checkpointing: query.get('checkpointing') === '1' };
-  const modes = list('mode', MODES, ladder ? MODES : ['replay']), precisions = list('precision', MIXED_PRECISION, ['no']);
-  return chosen.flatMap((config) => list('backend', backends, ladder ? ['webgpu', 'webgl', 'wasm'] : backends).flatMap((backend) =>
-    // Elsewhere there is but one way to run.
-    (backend === 'webgpu' ? modes : modes.slice(0, 1)).flatMap((mode) =>
-      (backend === 'webgpu' ? precisions : precisions.slice(0, 1)).map((precision): Job => ({ kind: 'step', config, backend, mode, precision, steps: backend === 'webgpu' && mode !== 'reference' ? steps : plain, ...shared })))));
+  const ladder = query.get('ladder') === '1';
+  const steps = number('steps', 200);
+  const plain = ladder ? number('plain_steps', 5) : steps;
+  const shared = {
+    seconds: number('seconds', 60),
+    seed: number('seed', 1),
+    profile: query.get('profile') === '1',
+    peak: number('peak', ladder ? 0 : 4096),
+    tune: number('tune', 0),
+    checkpointing: query.get('checkpointing') === '1',
+  };
+  const modes = list('mode', MODES, ladder ? MODES : ['replay']);
+  const precisions = list('precision', MIXED_PRECISION, ['no']);
+  return chosen.flatMap((config) =>
+    list('backend', backends, ladder ? ['webgpu', 'webgl', 'wasm'] : backends).flatMap((backend) =>
+      // Elsewhere there is but one way to run.
+      (backend === 'webgpu' ? modes : modes.slice(0, 1)).flatMap((mode) =>
+        (backend === 'webgpu' ? precisions : precisions.slice(0, 1)).map((precision): Job => ({
+          kind: 'step',
+          config,
+          backend,
+          mode,
+          precision,
+          steps: backend === 'webgpu' && mode !== 'reference' ? steps : plain,
+          ...shared,
+        })),
+      ),
+    ),
+  );
 }
 
-/** `keep` is given the rows of a long job as they come: they stand even where it does not come to its end. */
+/**
+ * `keep` is given the rows of a long job as they come: they stand even where it does not come to
+ * its end.
+ */
 function runJob(job: Job, keep: (rows: Row[]) => void): Promise<Row[]> {
   const worker = new Worker(new URL('./bench_worker.ts', import.meta.url), { type: 'module' });
   let partial: Row[] = [];
-  const failed = (error: string): Row[] => [...partial, {
-    config: 'config' in job ? job.config : '', backend: 'backend' in job ? job.backend : 'webgpu', mode: job.kind === 'step' ? job.mode : job.kind, error,
-  }];
+  const failed = (error: string): Row[] => [
+    ...partial,
+    {
+      config: 'config' in job ? job.config : '',
+      backend: 'backend' in job ? job.backend : 'webgpu',
+      mode: job.kind === 'step' ? job.mode : job.kind,
+      error,
+    },
+  ];
   return new Promise<Row[]>((resolve) => {
     worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
       switch (data.kind) {
-        case 'log': say(data.line); break;
-        case 'partial': partial = data.rows; keep(partial); break;
-        case 'rows': resolve(data.rows); break;
-        case 'error': say(data.message); resolve(failed(data.message)); break;
-        default: data satisfies never;
+        case 'log':
+          say(data.line);
+          break;
+        case 'partial':
+          partial = data.rows;
+          keep(partial);
+          break;
+        case 'rows':
+          resolve(data.rows);
+          break;
+        case 'error':
+          say(data.message);
+          resolve(failed(data.message));
+          break;
+        default:
+          data satisfies never;
       }
     });
-    worker.addEventListener('error', (event) => resolve(failed(event.message || 'The worker did not start.')));
+    worker.addEventListener('error', (event) =>
+      resolve(failed(event.message || 'The worker did not start.')),
+    );
     worker.postMessage(job);
   }).finally(() => worker.terminate());
 }
@@ -106,7 +205,7 @@ function tell(rows: Row[]): void {
 async function runAll(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const job of jobs()) {
-    rows.push(...await runJob(job, (partial) => tell([...rows, ...partial])));
+    rows.push(...(await runJob(job, (partial) => tell([...rows, ...partial]))));
     tell(rows);
   }
   say(JSON.stringify(rows));

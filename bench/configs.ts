@@ -1,21 +1,68 @@
-/** The configurations that everybody is compared at: GPT-2 layout, biases, tied head, tanh-GELU, no dropout, clip 1.0, AdamW. */
+/**
+ * The configurations that everybody is compared at: GPT-2 layout, biases, tied head, tanh-GELU, no
+ * dropout, clip 1.0, AdamW.
+ */
 import { type BackendName, defaultConfig, type RunConfig } from '../src/config/index.ts';
 import type { TokenSplit } from '../src/data/index.ts';
 
-/** `V` is M with the vocabulary of GPT-2, whose logits are made in chunks. `tiny` is for checks of the bench itself: software adapters run it in seconds. */
+/**
+ * `V` is M with the vocabulary of GPT-2, whose logits are made in chunks. `tiny` is for checks of
+ * the bench itself: software adapters run it in seconds.
+ */
 export const CONFIGS = {
-  T: { vocab_size: 65, n_embd: 128, n_head: 4, n_inner: 512, n_layer: 4, block_size: 64, batch_size: 12 },
-  S: { vocab_size: 10000, n_embd: 128, n_head: 8, n_inner: 256, n_layer: 6, block_size: 128, batch_size: 16 },
-  M: { vocab_size: 8192, n_embd: 384, n_head: 6, n_inner: 1536, n_layer: 6, block_size: 256, batch_size: 32 },
-  V: { vocab_size: 50257, n_embd: 384, n_head: 6, n_inner: 1536, n_layer: 6, block_size: 256, batch_size: 32 },
-  tiny: { vocab_size: 30, n_embd: 16, n_head: 2, n_inner: 32, n_layer: 1, block_size: 8, batch_size: 4 },
+  T: {
+    vocab_size: 65,
+    n_embd: 128,
+    n_head: 4,
+    n_inner: 512,
+    n_layer: 4,
+    block_size: 64,
+    batch_size: 12,
+  },
+  S: {
+    vocab_size: 10000,
+    n_embd: 128,
+    n_head: 8,
+    n_inner: 256,
+    n_layer: 6,
+    block_size: 128,
+    batch_size: 16,
+  },
+  M: {
+    vocab_size: 8192,
+    n_embd: 384,
+    n_head: 6,
+    n_inner: 1536,
+    n_layer: 6,
+    block_size: 256,
+    batch_size: 32,
+  },
+  V: {
+    vocab_size: 50257,
+    n_embd: 384,
+    n_head: 6,
+    n_inner: 1536,
+    n_layer: 6,
+    block_size: 256,
+    batch_size: 32,
+  },
+  tiny: {
+    vocab_size: 30,
+    n_embd: 16,
+    n_head: 2,
+    n_inner: 32,
+    n_layer: 1,
+    block_size: 8,
+    batch_size: 4,
+  },
 } as const;
 export type ConfigName = keyof typeof CONFIGS;
 export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 
 /**
- * `replay`: our kernels, traced and replayed; `op_by_op`: the same kernels, dispatched one by one; `reference`: tfjs's own
- * kernels op by op (but for adding to gradient buffers, which is ours). Backends without kernels have `reference` alone.
+ * `replay`: our kernels, traced and replayed; `op_by_op`: the same kernels, dispatched one by one;
+ * `reference`: tfjs's own kernels op by op (but for adding to gradient buffers, which is ours).
+ * Backends without kernels have `reference` alone.
  */
 export const MODES = ['replay', 'op_by_op', 'reference'] as const;
 export type Mode = (typeof MODES)[number];
@@ -34,7 +81,10 @@ export interface BenchOptions {
   profile: boolean;
   /** Run each block again in the backward pass instead of keeping its activations. */
   checkpointing: boolean;
-  /** Tune the matrix products for so many milliseconds before the programs are compiled (which counts into the first loss); 0: as they are by default. */
+  /**
+   * Tune the matrix products for so many milliseconds before the programs are compiled (which
+   * counts into the first loss); 0: as they are by default.
+   */
   tune: number;
   /** fp16: activations and logits as halves, on WebGPU. */
   precision: Precision;
@@ -42,24 +92,57 @@ export interface BenchOptions {
   peak: number;
 }
 
-export function runConfig(name: ConfigName, seed: number, activation_checkpointing = false, mixed_precision: Precision = 'no'): RunConfig {
-  const c = CONFIGS[name], config = defaultConfig();
+export function runConfig(
+  name: ConfigName,
+  seed: number,
+  activation_checkpointing = false,
+  mixed_precision: Precision = 'no',
+): RunConfig {
+  const c = CONFIGS[name];
+  const config = defaultConfig();
   Object.assign(config.model, {
-    layout: 'gpt2', n_layer: c.n_layer, n_head: c.n_head, n_embd: c.n_embd, n_inner: c.n_inner, block_size: c.block_size,
-    bias: true, tie_word_embeddings: true, dropout: 0, activation_function: 'gelu_new',
+    layout: 'gpt2',
+    n_layer: c.n_layer,
+    n_head: c.n_head,
+    n_embd: c.n_embd,
+    n_inner: c.n_inner,
+    block_size: c.block_size,
+    bias: true,
+    tie_word_embeddings: true,
+    dropout: 0,
+    activation_function: 'gelu_new',
   });
   Object.assign(config.training, {
-    optimizer: 'adamw', learning_rate: 3e-4, min_lr: 3e-4, lr_schedule: 'constant', warmup_iters: 0, batch_size: c.batch_size,
-    gradient_accumulation_steps: 1, grad_clip: 1, weight_decay: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, seed, activation_checkpointing, mixed_precision,
+    optimizer: 'adamw',
+    learning_rate: 3e-4,
+    min_lr: 3e-4,
+    lr_schedule: 'constant',
+    warmup_iters: 0,
+    batch_size: c.batch_size,
+    gradient_accumulation_steps: 1,
+    grad_clip: 1,
+    weight_decay: 0.1,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    seed,
+    activation_checkpointing,
+    mixed_precision,
   });
   return config;
 }
 
 /** Uniform tokens: the time of a step does not depend on what is learned. */
 export function randomTokens(name: ConfigName, seed: number): TokenSplit {
-  const { vocab_size, block_size } = CONFIGS[name], next = mulberry(seed);
-  const ids = (n: number): Int32Array => Int32Array.from({ length: n }, () => Math.floor(next() * vocab_size));
-  return { train: ids(2 ** 17), val: ids(2 * block_size + 2), bytes_per_token: new Uint16Array(vocab_size).fill(1) };
+  const { vocab_size, block_size } = CONFIGS[name];
+  const next = mulberry(seed);
+  const ids = (n: number): Int32Array =>
+    Int32Array.from({ length: n }, () => Math.floor(next() * vocab_size));
+  return {
+    train: ids(2 ** 17),
+    val: ids(2 * block_size + 2),
+    bytes_per_token: new Uint16Array(vocab_size).fill(1),
+  };
 }
 
 /** Uniform numbers in [0, 1): the generator known as mulberry32. */

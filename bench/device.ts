@@ -14,6 +14,19 @@ export interface Started {
 export async function startDevice(backend: BackendName): Promise<Started> {
   const errors: string[] = [];
   let lost = false;
-  const device = await startBackend(backend, { lost: (reason) => { lost = true; errors.push(`The GPU device was lost: ${reason}.`); }, error: (message) => errors.push(message) });
-  return { device, errors, lost: () => lost, check: () => { if (errors[0] !== undefined) throw new Error(errors[0]); } };
+  const device = await startBackend(backend, {
+    lost: (reason) => {
+      lost = true;
+      errors.push(`The GPU device was lost: ${reason}.`);
+    },
+    error: (message) => errors.push(message),
+  });
+  return {
+    device,
+    errors,
+    lost: () => lost,
+    check: () => {
+      if (errors[0] !== undefined) throw new Error(errors[0]);
+    },
+  };
 }

@@ -1,7 +1,15 @@
-/** How fast text becomes tokens, as the page's worker does it: a tokenizer is trained, then both sides of the split are encoded in slices. No backend. */
+/**
+ * How fast text becomes tokens, as the page's worker does it: a tokenizer is trained, then both
+ * sides of the split are encoded in slices. No backend.
+ */
 import { defaultConfig } from '../src/config/index.ts';
 import { loadMobyDick, loadSotu } from '../src/data/corpora/assets.ts';
-import { makeSplit, makeTokenizer, makeTokenSplitInSlices, tokenizerFromJson } from '../src/data/index.ts';
+import {
+  makeSplit,
+  makeTokenizer,
+  makeTokenSplitInSlices,
+  tokenizerFromJson,
+} from '../src/data/index.ts';
 import type { CorpusSplit, Tokenizer } from '../src/data/index.ts';
 import { median } from './statistics.ts';
 
@@ -9,7 +17,10 @@ import { median } from './statistics.ts';
 const TEXTS = ['novel', 'speeches'] as const;
 type TextName = (typeof TEXTS)[number];
 
-export interface EncodeOptions { vocab_size: number; repeats: number }
+export interface EncodeOptions {
+  vocab_size: number;
+  repeats: number;
+}
 
 export interface EncodeRow {
   mode: 'encode';
@@ -25,15 +36,38 @@ export interface EncodeRow {
   browser: string;
 }
 
-/** A byte-level BPE of the novel (10,000 tokens: the preset "The classic") over the novel, and over text that it was not trained on. Throws DataError. */
-export async function measureEncoding({ vocab_size, repeats }: EncodeOptions, log: (line: string) => void): Promise<EncodeRow[]> {
-  const novel = await read('novel'), begin = performance.now();
-  const trained = await makeTokenizer({ ...defaultConfig().tokenizer, kind: 'bpe', vocab_size }, novel), trainMs = performance.now() - begin, json = trained.toTokenizerJson();
+/**
+ * A byte-level BPE of the novel (10,000 tokens: the preset "The classic") over the novel, and over
+ * text that it was not trained on. Throws DataError.
+ */
+export async function measureEncoding(
+  { vocab_size, repeats }: EncodeOptions,
+  log: (line: string) => void,
+): Promise<EncodeRow[]> {
+  const novel = await read('novel');
+  const begin = performance.now();
+  const trained = await makeTokenizer(
+    { ...defaultConfig().tokenizer, kind: 'bpe', vocab_size },
+    novel,
+  );
+  const trainMs = performance.now() - begin;
+  const json = trained.toTokenizerJson();
   const rows: EncodeRow[] = [];
   for (const text of TEXTS) {
-    const row = await encode(text === 'novel' ? novel : await read(text), () => tokenizerFromJson(json), Math.max(1, repeats));
+    const row = await encode(
+      text === 'novel' ? novel : await read(text),
+      () => tokenizerFromJson(json),
+      Math.max(1, repeats),
+    );
     log(`${text}: ${row.mbPerSec.toFixed(1)} MB/s`);
-    rows.push({ mode: 'encode', text, vocab_size: trained.vocab_size, trainMs, browser: navigator.userAgent, ...row });
+    rows.push({
+      mode: 'encode',
+      text,
+      vocab_size: trained.vocab_size,
+      trainMs,
+      browser: navigator.userAgent,
+      ...row,
+    });
   }
   return rows;
 }
@@ -42,18 +76,32 @@ async function read(text: TextName): Promise<CorpusSplit> {
   // Beside the page; the worker's own address is in a folder of it.
   const corpus = await (text === 'novel' ? loadMobyDick : loadSotu)(async () => {
     const response = await fetch(new URL(`../texts/${text}.txt`, self.location.href));
-    if (!response.ok) throw new Error(`texts/${text}.txt is not beside the page; npm run bench -- --encode puts it there.`);
+    if (!response.ok)
+      throw new Error(
+        `texts/${text}.txt is not beside the page; npm run bench -- --encode puts it there.`,
+      );
     return response.text();
   });
   return makeSplit(corpus, defaultConfig().data);
 }
 
 /** Encodes a split `repeats` times, each with a tokenizer of `make`. */
-export async function encode(split: CorpusSplit, make: () => Tokenizer, repeats: number): Promise<Pick<EncodeRow, 'megabytes' | 'tokens' | 'encodeMs' | 'mbPerSec'>> {
-  const megabytes = [...split.train, ...split.val].reduce((n, document) => n + new TextEncoder().encode(document).length, 0) / 1e6, times: number[] = [];
+export async function encode(
+  split: CorpusSplit,
+  make: () => Tokenizer,
+  repeats: number,
+): Promise<Pick<EncodeRow, 'megabytes' | 'tokens' | 'encodeMs' | 'mbPerSec'>> {
+  const megabytes =
+    [...split.train, ...split.val].reduce(
+      (n, document) => n + new TextEncoder().encode(document).length,
+      0,
+    ) / 1e6;
+  const times: number[] = [];
   let tokens = 0;
   for (let r = 0; r < repeats; r++) {
-    const tokenizer = make(), begin = performance.now(), made = await makeTokenSplitInSlices(split, tokenizer);
+    const tokenizer = make();
+    const begin = performance.now();
+    const made = await makeTokenSplitInSlices(split, tokenizer);
     times.push(performance.now() - begin);
     tokens = made.train.length + made.val.length;
   }

@@ -1,12 +1,15 @@
 /**
- * The bench on a GPU machine that has neither network nor node_modules: README.md says how it gets there.
+ * The bench on a GPU machine that has neither network nor node_modules: README.md says how it gets
+ * there.
  *
  *     bash /tmp/gpu/remote.sh node bench/gpu_run.cjs OUTDIR SECONDS QUERY...
  *
- * Each QUERY is one page (see bench_page.ts), for example 'config=T,S,M&backend=webgpu&profile=1'. Rows go to
- * OUTDIR/bench.json as they come, the tables to standard output and OUTDIR/bench.txt. BENCH_DIST serves another folder (dist-peers).
+ * Each QUERY is one page (see bench_page.ts), for example 'config=T,S,M&backend=webgpu&profile=1'.
+ * Rows go to OUTDIR/bench.json as they come, the tables to standard output and OUTDIR/bench.txt.
+ * BENCH_DIST serves another folder (dist-peers).
  */
-const { mkdirSync, writeFileSync } = require('fs'), { dirname, join } = require('path');
+const { mkdirSync, writeFileSync } = require('fs');
+const { dirname, join } = require('path');
 const { gpuBrowser, runMain } = require('./gpu_browser.cjs');
 
 const [out, seconds, ...queries] = process.argv.slice(2);
@@ -16,11 +19,16 @@ if (!out || !(Number(seconds) > 0) || queries.length === 0) {
 }
 
 runMain(async () => {
-  const { drive } = await import('./drive.mjs'), { tables } = await import('./table.mjs');
+  const { drive } = await import('./drive.mjs');
+  const { tables } = await import('./table.mjs');
   mkdirSync(out, { recursive: true });
   const rows = await drive({
-    launch: gpuBrowser(), folder: process.env.BENCH_DIST ?? join(dirname(dirname(module.filename)), 'dist-bench'), queries, seconds: Number(seconds),
-    log: (line) => console.log(line), partial: (all) => writeFileSync(join(out, 'bench.json'), JSON.stringify(all, null, 1)),
+    launch: gpuBrowser(),
+    folder: process.env.BENCH_DIST ?? join(dirname(dirname(module.filename)), 'dist-bench'),
+    queries,
+    seconds: Number(seconds),
+    log: (line) => console.log(line),
+    partial: (all) => writeFileSync(join(out, 'bench.json'), JSON.stringify(all, null, 1)),
   });
   const text = tables(rows);
   console.log(text);

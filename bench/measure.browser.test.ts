@@ -17,17 +17,63 @@ import { expectClose } from '../src/testing/expect_close.ts';
 import { searchProducts } from './search.ts';
 import { largestRelativeDifference, median } from './statistics.ts';
 
-const options: BenchOptions = { config: 'tiny', backend: 'webgpu', mode: 'replay', steps: 16, seconds: 60, seed: 7, profile: false, peak: 64, tune: 0, checkpointing: false, precision: 'no' };
-const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> => measure({ ...options, ...changes }, () => undefined);
-const KEYS = ['config', 'backend', 'mode', 'ms', 'tokensPerSec', 'dispatches', 'submits', 'encodeMs', 'gpuBytes', 'gflops', 'peakShare', 'firstLossMs', 'browser', 'adapter'];
-const finite = (row: BenchRow): boolean => [row.ms, row.meanMs, row.tokensPerSec, row.gflops, row.peakShare, row.firstLossMs, row.hostMs].every((v) => v !== null && Number.isFinite(v) && v > 0);
+const options: BenchOptions = {
+  config: 'tiny',
+  backend: 'webgpu',
+  mode: 'replay',
+  steps: 16,
+  seconds: 60,
+  seed: 7,
+  profile: false,
+  peak: 64,
+  tune: 0,
+  checkpointing: false,
+  precision: 'no',
+};
+const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> =>
+  measure({ ...options, ...changes }, () => undefined);
+const KEYS = [
+  'config',
+  'backend',
+  'mode',
+  'ms',
+  'tokensPerSec',
+  'dispatches',
+  'submits',
+  'encodeMs',
+  'gpuBytes',
+  'gflops',
+  'peakShare',
+  'firstLossMs',
+  'browser',
+  'adapter',
+];
+const finite = (row: BenchRow): boolean =>
+  [
+    row.ms,
+    row.meanMs,
+    row.tokensPerSec,
+    row.gflops,
+    row.peakShare,
+    row.firstLossMs,
+    row.hostMs,
+  ].every((v) => v !== null && Number.isFinite(v) && v > 0);
 
 afterEach(() => setProgramMode('replay'));
 
 describe('the bench', () => {
   it('measures WebGPU replayed and op by op: one submit a step, and encoding a fraction of what op by op takes', async () => {
-    const replay = await measured({ profile: true }), direct = await measured({ mode: 'op_by_op', peak: 0 }), plain = await measured({ mode: 'reference', peak: 0 });
-    console.log([replay, direct, plain].map((r) => `${r.mode}: ${r.ms.toFixed(1)} ms, encoding ${r.encodeMs?.toFixed(2)} ms, ${r.dispatches} dispatches, ${r.submits} submits`).join('; '));
+    const replay = await measured({ profile: true });
+    const direct = await measured({ mode: 'op_by_op', peak: 0 });
+    const plain = await measured({ mode: 'reference', peak: 0 });
+    console.log(
+      [replay, direct, plain]
+        .map(
+          (r) =>
+            `${r.mode}: ${r.ms.toFixed(1)} ms, encoding ${r.encodeMs?.toFixed(2)} ms, ${r.dispatches} dispatches, ${r.submits} submits`,
+        )
+        .join('; '),
+    );
     expect(Object.keys(replay)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(replay)).toBe(true);
     expect(replay.steps).toBeGreaterThanOrEqual(16);
@@ -39,7 +85,9 @@ describe('the bench', () => {
     expect(plain.dispatches).toBeGreaterThan(replay.dispatches ?? Infinity);
     expect(replay.encodeMs).toBeLessThan((direct.encodeMs ?? 0) / 3);
     expect(direct.losses).toEqual(replay.losses);
-    plain.losses.forEach((loss, i) => expect(Math.abs(loss / (replay.losses[i] ?? NaN) - 1)).toBeLessThan(1e-4));
+    plain.losses.forEach((loss, i) =>
+      expect(Math.abs(loss / (replay.losses[i] ?? NaN) - 1)).toBeLessThan(1e-4),
+    );
     if (replay.features.includes('timestamp-query')) {
       expect(replay.profile?.reduce((n, k) => n + k.count, 0)).toBe(replay.dispatches);
       expect(replay.profile?.some((k) => /^matmul n[nt] 32x\d+x\d+/u.test(k.kernel))).toBe(true);
@@ -47,8 +95,12 @@ describe('the bench', () => {
   });
 
   it('gives the losses of the plain reference over 100 steps, the same bits twice, and holds its memory over 600', async () => {
-    const first = await measured({ steps: 600, seconds: 600, peak: 0 }), again = await measured({ steps: 100, seconds: 600, peak: 0 }), plain = await measured({ backend: 'wasm', steps: 100, seconds: 600, peak: 0 });
-    console.log(`${first.steps} steps of ${first.ms.toFixed(1)} ms; losses ${first.losses[0]?.toFixed(4)} to ${first.losses[99]?.toFixed(4)}, plain ${plain.losses[99]?.toFixed(4)}`);
+    const first = await measured({ steps: 600, seconds: 600, peak: 0 });
+    const again = await measured({ steps: 100, seconds: 600, peak: 0 });
+    const plain = await measured({ backend: 'wasm', steps: 100, seconds: 600, peak: 0 });
+    console.log(
+      `${first.steps} steps of ${first.ms.toFixed(1)} ms; losses ${first.losses[0]?.toFixed(4)} to ${first.losses[99]?.toFixed(4)}, plain ${plain.losses[99]?.toFixed(4)}`,
+    );
     expect([first.steps, first.losses.length, plain.losses.length]).toEqual([600, 100, 100]);
     expect(again.losses).toEqual(first.losses);
     expectClose(first.losses, plain.losses, { atol: 0, rtol: 1e-4 }, 'losses of 100 steps');
@@ -56,9 +108,12 @@ describe('the bench', () => {
   });
 
   it('runs blocks again in the backward pass: the same losses; of M less than half of the memory', async () => {
-    const kept = await measured({ peak: 0 }), again = await measured({ peak: 0, checkpointing: true });
+    const kept = await measured({ peak: 0 });
+    const again = await measured({ peak: 0, checkpointing: true });
     expect(again.losses).toEqual(kept.losses);
-    const planned = (checkpointing: boolean): number => planRun(runConfig('M', 1, checkpointing), { vocab_size: CONFIGS.M.vocab_size }).memory.activations;
+    const planned = (checkpointing: boolean): number =>
+      planRun(runConfig('M', 1, checkpointing), { vocab_size: CONFIGS.M.vocab_size }).memory
+        .activations;
     expect(planned(true)).toBeLessThan(planned(false) / 2);
     expect(again.dispatches).toBeGreaterThan(kept.dispatches ?? Infinity);
   });
@@ -67,32 +122,85 @@ describe('the bench', () => {
     const row = await measured({ backend: 'wasm' });
     expect(Object.keys(row)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(row)).toBe(true);
-    expect(row).toMatchObject({ backend: 'wasm', mode: 'reference', steps: 16, submits: null, gpuBytes: null });
+    expect(row).toMatchObject({
+      backend: 'wasm',
+      mode: 'reference',
+      steps: 16,
+      submits: null,
+      gpuBytes: null,
+    });
   });
 
   it.each([1, 3])('measures generation of %i rows', async (batch) => {
-    const row = await measureGeneration({ config: 'tiny', backend: 'webgpu', batch, tokens: 24, seed: 5, temperature: 1, top_k: 3, top_p: 0.9, profile: false }, () => undefined);
-    expect(row).toMatchObject({ config: 'tiny', backend: 'webgpu', mode: 'generate', batch, dispatches: 12 });
-    expect([row.ms, row.meanMs, row.tokensPerSec, row.firstTokenMs, row.compileMs].every((v) => Number.isFinite(v) && v > 0), JSON.stringify(row)).toBe(true);
+    const row = await measureGeneration(
+      {
+        config: 'tiny',
+        backend: 'webgpu',
+        batch,
+        tokens: 24,
+        seed: 5,
+        temperature: 1,
+        top_k: 3,
+        top_p: 0.9,
+        profile: false,
+      },
+      () => undefined,
+    );
+    expect(row).toMatchObject({
+      config: 'tiny',
+      backend: 'webgpu',
+      mode: 'generate',
+      batch,
+      dispatches: 12,
+    });
+    expect(
+      [row.ms, row.meanMs, row.tokensPerSec, row.firstTokenMs, row.compileMs].every(
+        (v) => Number.isFinite(v) && v > 0,
+      ),
+      JSON.stringify(row),
+    ).toBe(true);
   });
 
-  it('holds our losses against the plain reference\'s, and a second run against the first', async () => {
-    const kept: number[] = [], [row] = await measureLosses({ config: 'tiny', steps: 12, seconds: 60, seed: 3, again: true }, () => undefined, (rows) => kept.push(rows.length));
-    expect(row).toMatchObject({ config: 'tiny', mode: 'losses', steps: 12, withinTolerance: true, deterministic: true, differsAtStep: null, why: null });
+  it("holds our losses against the plain reference's, and a second run against the first", async () => {
+    const kept: number[] = [];
+    const [row] = await measureLosses(
+      { config: 'tiny', steps: 12, seconds: 60, seed: 3, again: true },
+      () => undefined,
+      (rows) => kept.push(rows.length),
+    );
+    expect(row).toMatchObject({
+      config: 'tiny',
+      mode: 'losses',
+      steps: 12,
+      withinTolerance: true,
+      deterministic: true,
+      differsAtStep: null,
+      why: null,
+    });
     // They are two ways to compute: with not one bit between them, one was compared with itself.
     expect(row?.largestDifference).toBeGreaterThan(0);
     expect([row?.losses.length, row?.plainLosses.length, kept[0]]).toEqual([12, 12, 1]);
   });
 
   it('ends the plain run when its time is over', async () => {
-    const [row] = await measureLosses({ config: 'tiny', steps: 6, seconds: 0, seed: 3, again: false }, () => undefined, () => undefined);
+    const [row] = await measureLosses(
+      { config: 'tiny', steps: 6, seconds: 0, seed: 3, again: false },
+      () => undefined,
+      () => undefined,
+    );
     expect(row).toMatchObject({ steps: 1, deterministic: null, atStep: 1, withinTolerance: true });
     expect(row?.why).toMatch(/time of 0 s/u);
   });
 
   it('encodes a text: as many tokens as there are, in megabytes a second', async () => {
-    const config = defaultConfig(), split = makeSplit(await loadCorpus({ ...config.data, corpus: 'names' }), config.data), tokenizer = await makeTokenizer({ ...config.tokenizer, kind: 'bpe', vocab_size: 300 }, split);
-    const tokens = makeTokenSplit(split, tokenizer), row = await encode(split, () => tokenizer, 2);
+    const config = defaultConfig();
+    const split = makeSplit(await loadCorpus({ ...config.data, corpus: 'names' }), config.data);
+    const tokenizer = await makeTokenizer(
+      { ...config.tokenizer, kind: 'bpe', vocab_size: 300 },
+      split,
+    );
+    const tokens = makeTokenSplit(split, tokenizer);
+    const row = await encode(split, () => tokenizer, 2);
     expect(row.tokens).toBe(tokens.train.length + tokens.val.length);
     expect(row.megabytes).toBeCloseTo([...split.train, ...split.val].join('').length / 1e6, 9);
     expect(row.mbPerSec).toBeCloseTo(row.megabytes / (row.encodeMs / 1000), 6);
@@ -100,45 +208,102 @@ describe('the bench', () => {
 
   it('has inputs for every operation', () => {
     const entries = opEntries('tiny');
-    expect(Object.keys(entries).sort()).toEqual(allOps().map((op) => op.name).sort());
+    expect(Object.keys(entries).sort()).toEqual(
+      allOps()
+        .map((op) => op.name)
+        .sort(),
+    );
   });
 
   it('times every product of a step beside that of tfjs', async () => {
-    const kept: number[] = [], rows = await measureProducts({ config: 'tiny' }, () => undefined, (all) => { kept.push(all.length); });
+    const kept: number[] = [];
+    const rows = await measureProducts(
+      { config: 'tiny' },
+      () => undefined,
+      (all) => {
+        kept.push(all.length);
+      },
+    );
     expect(new Set(rows.map((r) => r.product)).size).toBe(rows.length);
-    expect(rows.map((r) => r.product)).toEqual(expect.arrayContaining(['nn 32x48x16', 'nt 32x30x16', 'tn 16x32x32']));
-    expect(rows.every((r) => Number.isFinite(r.us) && r.us > 0 && Number.isFinite(r.tfjsUs) && r.tfjsUs > 0)).toBe(true);
+    expect(rows.map((r) => r.product)).toEqual(
+      expect.arrayContaining(['nn 32x48x16', 'nt 32x30x16', 'tn 16x32x32']),
+    );
+    expect(
+      rows.every(
+        (r) => Number.isFinite(r.us) && r.us > 0 && Number.isFinite(r.tfjsUs) && r.tfjsUs > 0,
+      ),
+    ).toBe(true);
     expect(kept).toEqual([rows.length]);
   });
   it('times an operation against its reference and a copy', async () => {
-    const rows = await measureOps('tiny', 'step_sums', () => undefined, () => undefined);
+    const rows = await measureOps(
+      'tiny',
+      'step_sums',
+      () => undefined,
+      () => undefined,
+    );
     expect(rows.map((r) => r.op)).toEqual(['step_sums']);
-    for (const r of rows) expect([r.ms, r.referenceMs, r.copyMs, r.gbPerSec].every((v) => v !== null && v > 0), JSON.stringify(r)).toBe(true);
+    for (const r of rows)
+      expect(
+        [r.ms, r.referenceMs, r.copyMs, r.gbPerSec].every((v) => v !== null && v > 0),
+        JSON.stringify(r),
+      ).toBe(true);
   });
 
   it('measures the operations after one that fails, and says why that did', async () => {
     const good = opEntries('tiny').step_sums?.[0];
     if (!good) throw new Error('The list has no step_sums.');
-    const weights = { shape: [4], dtype: 'float32' as const, values: (): Float32Array => { throw new Error('no such weights'); } };
-    const rows = await measureOps('tiny', 'dropout_add,step_sums', () => undefined, () => undefined, { step_sums: [{ ...good, title: 'bad', inputs: { ...good.inputs, weights } }, good] });
-    expect(rows.map((r) => [r.title, r.why, r.ms === null])).toEqual([['bad', 'no such weights', true], [good.title, null, false]]);
+    const weights = {
+      shape: [4],
+      dtype: 'float32' as const,
+      values: (): Float32Array => {
+        throw new Error('no such weights');
+      },
+    };
+    const rows = await measureOps(
+      'tiny',
+      'dropout_add,step_sums',
+      () => undefined,
+      () => undefined,
+      { step_sums: [{ ...good, title: 'bad', inputs: { ...good.inputs, weights } }, good] },
+    );
+    expect(rows.map((r) => [r.title, r.why, r.ms === null])).toEqual([
+      ['bad', 'no such weights', true],
+      [good.title, null, false],
+    ]);
   });
 
-  it.each(['fc nn', 'gelu_grad', 'qkv dW'])('searches the candidates of a product, each checked: %s', async (only) => {
-    const rows = await searchProducts({ config: 'tiny', only, tile: '32x32x16', seconds: 60 }, () => undefined);
-    expect(rows.length).toBeGreaterThan(2);
-    for (const r of rows) expect(r, JSON.stringify(r)).toMatchObject({ why: null, search: 'tiny' });
-    for (const r of rows) expect(r.us, JSON.stringify(r)).toBeGreaterThan(0);
-    expect(rows.filter((r) => r.error !== null && r.error < 1e-5).length).toBe(rows.length - 1);
-  });
+  it.each(['fc nn', 'gelu_grad', 'qkv dW'])(
+    'searches the candidates of a product, each checked: %s',
+    async (only) => {
+      const rows = await searchProducts(
+        { config: 'tiny', only, tile: '32x32x16', seconds: 60 },
+        () => undefined,
+      );
+      expect(rows.length).toBeGreaterThan(2);
+      for (const r of rows)
+        expect(r, JSON.stringify(r)).toMatchObject({ why: null, search: 'tiny' });
+      for (const r of rows) expect(r.us, JSON.stringify(r)).toBeGreaterThan(0);
+      expect(rows.filter((r) => r.error !== null && r.error < 1e-5).length).toBe(rows.length - 1);
+    },
+  );
 });
 
 describe('largestRelativeDifference', () => {
-  it('names the place, up to the end of the shorter list', () => expect(largestRelativeDifference([1, 3, 4], [1, 2])).toEqual({ difference: 0.5, index: 1 }));
-  it('counts what is no number as the largest', () => expect(largestRelativeDifference([1, NaN], [2, 2])).toEqual({ difference: Infinity, index: 1 }));
+  it('names the place, up to the end of the shorter list', () =>
+    expect(largestRelativeDifference([1, 3, 4], [1, 2])).toEqual({ difference: 0.5, index: 1 }));
+  it('counts what is no number as the largest', () =>
+    expect(largestRelativeDifference([1, NaN], [2, 2])).toEqual({
+      difference: Infinity,
+      index: 1,
+    }));
   it('says nothing of nothing', () => expect(largestRelativeDifference([], [1])).toBeNull());
 });
 
 describe('median', () => {
-  it.each([[[3, 1, 2], 2], [[4, 1, 3, 2], 2.5], [[5], 5]])('of %j', (values, expected) => expect(median(values)).toBe(expected));
+  it.each([
+    [[3, 1, 2], 2],
+    [[4, 1, 3, 2], 2.5],
+    [[5], 5],
+  ])('of %j', (values, expected) => expect(median(values)).toBe(expected));
 });

@@ -1,4 +1,6 @@
-/** What a person can get wrong. Each gets one plain sentence of what happened and one of what to do. */
+/**
+ * What a person can get wrong. Each gets one plain sentence of what happened and one of what to do.
+ */
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -6,10 +8,30 @@ import { TINY, Terrarium, type Query } from './terrarium.ts';
 
 /** Configurations that the page refuses before it starts anything, and what it says. */
 const IMPOSSIBLE: [string, Query, RegExp, RegExp][] = [
-  ['a width not divisible by heads', { 'model.n_head': 3 }, /16 cannot be shared out evenly among 3 heads/, /Set n_embd to 15, or n_head to/],
-  ['an option of the other layout', { 'model.qk_norm': true }, /GPT-2 layout has no norm on queries and keys/, /Choose the Llama layout/],
-  ['a schedule that ends above its start', { 'training.min_lr': 0.5 }, /end at 0\.5, above/, /Set min_lr to at most/],
-  ['a warm-up longer than the run', { 'training.warmup_iters': 50 }, /Warm-up takes 50 steps/, /at most 40/],
+  [
+    'a width not divisible by heads',
+    { 'model.n_head': 3 },
+    /16 cannot be shared out evenly among 3 heads/,
+    /Set n_embd to 15, or n_head to/,
+  ],
+  [
+    'an option of the other layout',
+    { 'model.qk_norm': true },
+    /GPT-2 layout has no norm on queries and keys/,
+    /Choose the Llama layout/,
+  ],
+  [
+    'a schedule that ends above its start',
+    { 'training.min_lr': 0.5 },
+    /end at 0\.5, above/,
+    /Set min_lr to at most/,
+  ],
+  [
+    'a warm-up longer than the run',
+    { 'training.warmup_iters': 50 },
+    /Warm-up takes 50 steps/,
+    /at most 40/,
+  ],
 ];
 for (const [what, change, says, hints] of IMPOSSIBLE) {
   test(`${what} is refused in place`, async ({ page }) => {
@@ -41,13 +63,22 @@ const TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
   ['empty', {}, '', /"mine\.txt" has no text in it/],
   ['too short for the context', {}, 'ab\n\ncd\n\nef', /tokens/],
   ['not UTF-8', {}, Uint8Array.of(0xff, 0xfe, 0x61, 0x00, 0x62, 0x00), /not text in UTF-8/],
-  ['too small for the vocabulary', { 'tokenizer.kind': 'bpe', 'tokenizer.vocab_size': 20_000 }, 'the cat sat on the mat\n\n'.repeat(3) + 'the dog ran\n\nthe end of the story', /vocabulary of \d+ tokens at most/],
+  [
+    'too small for the vocabulary',
+    { 'tokenizer.kind': 'bpe', 'tokenizer.vocab_size': 20_000 },
+    'the cat sat on the mat\n\n'.repeat(3) + 'the dog ran\n\nthe end of the story',
+    /vocabulary of \d+ tokens at most/,
+  ],
 ];
 for (const [what, change, text, says] of TEXTS) {
   test(`a text that is ${what} is said in a sentence`, async ({ page }) => {
     const terrarium = await new Terrarium(page).open({ ...TINY, 'data.corpus': 'own', ...change });
-    await page.getByTestId('text-input').setInputFiles({ name: 'mine.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
-    await expect(terrarium.alert.filter({ hasText: says }).first()).toBeVisible({ timeout: 30_000 });
+    await page
+      .getByTestId('text-input')
+      .setInputFiles({ name: 'mine.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
+    await expect(terrarium.alert.filter({ hasText: says }).first()).toBeVisible({
+      timeout: 30_000,
+    });
   });
 }
 
@@ -59,19 +90,45 @@ test('a text larger than the page can hold is said before it is read', async ({ 
   await file.close();
   const terrarium = await new Terrarium(page).open({ ...TINY, 'data.corpus': 'own' });
   await page.getByTestId('text-input').setInputFiles(large);
-  await expect(terrarium.alert.filter({ hasText: /200 MB, more than a page can hold/ }).first()).toBeVisible({ timeout: 60_000 });
+  await expect(
+    terrarium.alert.filter({ hasText: /200 MB, more than a page can hold/ }).first(),
+  ).toBeVisible({ timeout: 60_000 });
 });
 
 test('a tokenizer.json of an unsupported kind is said in a sentence', async ({ page }) => {
   const terrarium = await new Terrarium(page).open({ ...TINY, 'tokenizer.kind': 'imported' });
   await page.getByRole('button', { name: /^Tokenizer/ }).click();
-  const unigram = { version: '1.0', added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, model: { type: 'Quantum', vocab: [] } };
-  await page.getByTestId('tokenizer-input').setInputFiles({ name: 'tokenizer.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(unigram)) });
-  await expect(terrarium.alert.filter({ hasText: /tokenizer\.json is not supported/ }).first()).toBeVisible({ timeout: 30_000 });
+  const unigram = {
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    model: { type: 'Quantum', vocab: [] },
+  };
+  await page.getByTestId('tokenizer-input').setInputFiles({
+    name: 'tokenizer.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(JSON.stringify(unigram)),
+  });
+  await expect(
+    terrarium.alert.filter({ hasText: /tokenizer\.json is not supported/ }).first(),
+  ).toBeVisible({ timeout: 30_000 });
 });
 
-test('one tensor above the binding limit is said beforehand, the logits first', async ({ page }) => {
-  const terrarium = await new Terrarium(page).open({ ...TINY, 'runtime.backend': 'webgpu', 'tokenizer.kind': 'byte', 'model.block_size': 4096, 'training.batch_size': 4096 });
-  await expect(terrarium.alert.filter({ hasText: /One tensor, the logits .* binds at most/ }).first()).toBeVisible({ timeout: 30_000 });
+test('one tensor above the binding limit is said beforehand, the logits first', async ({
+  page,
+}) => {
+  const terrarium = await new Terrarium(page).open({
+    ...TINY,
+    'runtime.backend': 'webgpu',
+    'tokenizer.kind': 'byte',
+    'model.block_size': 4096,
+    'training.batch_size': 4096,
+  });
+  await expect(
+    terrarium.alert.filter({ hasText: /One tensor, the logits .* binds at most/ }).first(),
+  ).toBeVisible({ timeout: 30_000 });
   await expect(terrarium.button('Train')).toHaveAttribute('aria-disabled', 'true');
 });

@@ -2,7 +2,10 @@
 import { expect, test } from '@playwright/test';
 import { TINY, Terrarium } from './terrarium.ts';
 
-test('compares replayed, op by op and plain TensorFlow.js on WebGPU with WebAssembly', async ({ page, context }) => {
+test('compares replayed, op by op and plain TensorFlow.js on WebGPU with WebAssembly', async ({
+  page,
+  context,
+}) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const terrarium = await new Terrarium(page).open(TINY);
   await terrarium.menu('Compare backends');
@@ -14,19 +17,33 @@ test('compares replayed, op by op and plain TensorFlow.js on WebGPU with WebAsse
   const rows = dialog.getByTestId('comparison').locator('tbody tr');
   await expect(rows).toHaveCount(4, { timeout: 120_000 });
   await dialog.getByRole('button', { name: 'Copy as Markdown' }).click();
-  const [head, , ...lines] = (await page.evaluate(() => navigator.clipboard.readText())).split('\n').map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
-  const at = (line: string[] | undefined, name: string): string => line?.[head?.indexOf(name) ?? -1] ?? '';
+  const [head, , ...lines] = (await page.evaluate(() => navigator.clipboard.readText()))
+    .split('\n')
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  const at = (line: string[] | undefined, name: string): string =>
+    line?.[head?.indexOf(name) ?? -1] ?? '';
   expect(lines.map((line) => `${at(line, 'Backend')}: ${at(line, 'Mode')}`)).toEqual([
-    'webgpu: fused, replayed', 'webgpu: fused, op by op', 'webgpu: plain TensorFlow.js', 'wasm: plain TensorFlow.js',
+    'webgpu: fused, replayed',
+    'webgpu: fused, op by op',
+    'webgpu: plain TensorFlow.js',
+    'wasm: plain TensorFlow.js',
   ]);
-  const [replayed, opByOp, plain, wasm] = lines, number = (line: string[] | undefined, name: string): number => Number(at(line, name).replaceAll(',', ''));
+  const [replayed, opByOp, plain, wasm] = lines;
+  const number = (line: string[] | undefined, name: string): number =>
+    Number(at(line, name).replaceAll(',', ''));
   expect(at(replayed, 'Submits/step')).toBe('1');
   expect(at(replayed, 'Loss drift')).toBe('reference');
   // The same kernels in the same order give the same bits.
   expect(at(opByOp, 'Loss drift')).toBe('0');
   expect(at(opByOp, 'Last loss')).toBe(at(replayed, 'Last loss'));
   expect(at(opByOp, 'Dispatches/step')).toBe(at(replayed, 'Dispatches/step'));
-  for (const line of [replayed, opByOp, plain]) expect(at(line, 'Dispatches/step')).toMatch(/^[\d,]+$/u);
+  for (const line of [replayed, opByOp, plain])
+    expect(at(line, 'Dispatches/step')).toMatch(/^[\d,]+$/u);
   expect(number(plain, 'Dispatches/step')).toBeGreaterThan(2 * number(replayed, 'Dispatches/step'));
   expect(number(plain, 'Submits/step')).toBeGreaterThan(1);
   for (const line of [plain, wasm]) expect(Number(at(line, 'Loss drift'))).toBeLessThan(1e-4);

@@ -7,40 +7,110 @@ import { expect, test } from '@playwright/test';
 import type { HeadlessStatus, MetricRecord } from '../src/protocol/index.ts';
 import { TINY, type Query } from './terrarium.ts';
 
-interface Outcome { code: number; stdout: string; stderr: string }
-const headless = (...args: string[]): Promise<Outcome> => new Promise((resolve) => {
-  execFile(process.execPath, ['scripts/headless.mjs', ...args], { timeout: 170_000, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
-    resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }));
-});
-const sets = (query: Query): string[] => Object.entries(query).flatMap(([field, value]) => (field === 'runtime.backend' ? [] : ['--set', `${field}=${String(value)}`]));
-const lines = (text: string): (MetricRecord | { summary: HeadlessStatus })[] => text.trim().split('\n').map((line) => JSON.parse(line) as MetricRecord | { summary: HeadlessStatus });
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+const headless = (...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['scripts/headless.mjs', ...args],
+      { timeout: 170_000, maxBuffer: 2 ** 26 },
+      (error, stdout, stderr) =>
+        resolve({
+          code: typeof error?.code === 'number' ? error.code : error ? 1 : 0,
+          stdout,
+          stderr,
+        }),
+    );
+  });
+const sets = (query: Query): string[] =>
+  Object.entries(query).flatMap(([field, value]) =>
+    field === 'runtime.backend' ? [] : ['--set', `${field}=${String(value)}`],
+  );
+const lines = (text: string): (MetricRecord | { summary: HeadlessStatus })[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as MetricRecord | { summary: HeadlessStatus });
 
 let folder: string;
-test.beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'terrarium-headless-')); });
-test.afterAll(async () => { await rm(folder, { recursive: true, force: true }); });
+test.beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'terrarium-headless-'));
+});
+test.afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
 
 test('trains on WebGPU, prints a line a record and a summary, and unpacks the checkpoint', async () => {
-  const json = join(folder, 'records.jsonl'), checkpoint = join(folder, 'checkpoint');
-  const { code, stdout, stderr } = await headless('--preset', 'names', ...sets(TINY), '--steps', '20', '--backend', 'webgpu', '--json', json, '--checkpoint', checkpoint);
+  const json = join(folder, 'records.jsonl');
+  const checkpoint = join(folder, 'checkpoint');
+  const { code, stdout, stderr } = await headless(
+    '--preset',
+    'names',
+    ...sets(TINY),
+    '--steps',
+    '20',
+    '--backend',
+    'webgpu',
+    '--json',
+    json,
+    '--checkpoint',
+    checkpoint,
+  );
   expect(stderr).toContain('Browser: ');
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(await readFile(json, 'utf8')).toBe(stdout);
-  const printed = lines(stdout), last = printed.pop(), records = printed.filter((r) => 'step' in r);
+  const printed = lines(stdout);
+  const last = printed.pop();
+  const records = printed.filter((r) => 'step' in r);
   if (!last || !('summary' in last)) throw new Error('The last line is no summary.');
-  expect(last.summary).toMatchObject({ finished: 'max_iters', step: 20, error: null, device: { backend: 'webgpu' } });
+  expect(last.summary).toMatchObject({
+    finished: 'max_iters',
+    step: 20,
+    error: null,
+    device: { backend: 'webgpu' },
+  });
   expect(records.at(-1)?.step).toBe(20);
-  for (const key of ['train/loss', 'val/loss', 'val/bpb', 'lr', 'grad_norm', 'train/tok_per_sec', 'gpu_bytes']) {
+  for (const key of [
+    'train/loss',
+    'val/loss',
+    'val/bpb',
+    'lr',
+    'grad_norm',
+    'train/tok_per_sec',
+    'gpu_bytes',
+  ]) {
     const values = records.flatMap((r) => r[key] ?? []);
     expect(values.length, key).toBeGreaterThan(0);
-    expect(values.every((v) => Number.isFinite(v)), key).toBe(true);
+    expect(
+      values.every((v) => Number.isFinite(v)),
+      key,
+    ).toBe(true);
   }
-  expect(await readdir(checkpoint)).toEqual(expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json']));
+  expect(await readdir(checkpoint)).toEqual(
+    expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json']),
+  );
 });
 
 test('trains on own text', async () => {
   const file = join(folder, 'own.txt');
-  await writeFile(file, 'the sea was wide and the ship was small\n\nthe whale was white\n\n'.repeat(60) + Array.from({ length: 60 }, (_, i) => `line ${i} of the log\n\n`).join(''));
-  const { code, stdout, stderr } = await headless(...sets(TINY), '--steps', '5', '--backend', 'wasm', '--text', file);
+  await writeFile(
+    file,
+    'the sea was wide and the ship was small\n\nthe whale was white\n\n'.repeat(60) +
+      Array.from({ length: 60 }, (_, i) => `line ${i} of the log\n\n`).join(''),
+  );
+  const { code, stdout, stderr } = await headless(
+    ...sets(TINY),
+    '--steps',
+    '5',
+    '--backend',
+    'wasm',
+    '--text',
+    file,
+  );
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(lines(stdout).at(-1)).toMatchObject({ summary: { finished: 'max_iters', step: 5 } });
 });

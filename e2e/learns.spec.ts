@@ -2,14 +2,22 @@
 import { expect, test } from '@playwright/test';
 import { Terrarium, column, records, status } from './terrarium.ts';
 
-test('names: validation loss falls below the bigram model within 300 steps, and names can be read', async ({ page }) => {
+test('names: validation loss falls below the bigram model within 300 steps, and names can be read', async ({
+  page,
+}) => {
   test.setTimeout(400_000);
-  const terrarium = await new Terrarium(page).open({ preset: 'names', 'runtime.backend': 'wasm', headless: 1 });
+  const terrarium = await new Terrarium(page).open({
+    preset: 'names',
+    'runtime.backend': 'wasm',
+    headless: 1,
+  });
   await terrarium.train();
   await terrarium.untilStep(300, 360_000);
   await terrarium.pause();
   const { bigram_loss, uniform_loss, device, sample } = await status(page);
-  const losses = [...column(await records(page), 'val/loss')].filter(([step]) => step <= 300).map(([, loss]) => loss);
+  const losses = [...column(await records(page), 'val/loss')]
+    .filter(([step]) => step <= 300)
+    .map(([, loss]) => loss);
   expect(device?.backend).toBe('wasm');
   expect(losses.length).toBeGreaterThan(2);
   expect(bigram_loss).not.toBeNull();
@@ -17,7 +25,8 @@ test('names: validation loss falls below the bigram model within 300 steps, and 
   expect(bigram_loss ?? 9).toBeLessThan(uniform_loss ?? 0);
   const names = (sample ?? '').split('\n').filter((name) => name !== '');
   expect(names.length).toBeGreaterThan(1);
-  // A name that can be read has a vowel in every few letters; the babble of an untrained model does not.
+  // A name that can be read has a vowel in every few letters; the babble of an untrained model does
+  // not.
   const readable = names.filter((name) => !/[^aeiouy\s'-]{5}/.test(name) && /[aeiouy]/.test(name));
   expect(readable.length / names.length, names.join(' ')).toBeGreaterThanOrEqual(0.8);
 });

@@ -1,4 +1,7 @@
-/** The profile of a step: GPU time by kind where the device tells it, the step's time elsewhere; accessible at both widths, in both schemes. */
+/**
+ * The profile of a step: GPU time by kind where the device tells it, the step's time elsewhere;
+ * accessible at both widths, in both schemes.
+ */
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
 import { TINY, Terrarium } from './terrarium.ts';
@@ -6,9 +9,15 @@ import { TINY, Terrarium } from './terrarium.ts';
 const sentence = (page: Page) => page.getByTestId('profile-sentence');
 
 test('names what takes longest, and training goes on', async ({ page }) => {
-  const terrarium = await new Terrarium(page).open({ ...TINY, 'runtime.backend': 'webgpu', 'training.max_iters': 5000 });
+  const terrarium = await new Terrarium(page).open({
+    ...TINY,
+    'runtime.backend': 'webgpu',
+    'training.max_iters': 5000,
+  });
   await terrarium.menu('Profile a step');
-  await expect(sentence(page)).toHaveText('There is no run to measure yet: train one, or resume a saved one.');
+  await expect(sentence(page)).toHaveText(
+    'There is no run to measure yet: train one, or resume a saved one.',
+  );
   await expect(page.getByRole('button', { name: 'Measure a step' })).toBeDisabled();
   await page.keyboard.press('Escape');
   await terrarium.train();
@@ -16,21 +25,36 @@ test('names what takes longest, and training goes on', async ({ page }) => {
   await terrarium.menu('Profile a step');
   const table = page.getByTestId('profile');
   await expect(table.locator('tbody tr').first()).toBeVisible({ timeout: 60_000 });
-  const rows = await table.locator('tbody tr').evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
+  const rows = await table
+    .locator('tbody tr')
+    .evaluateAll((all) =>
+      all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')),
+    );
   const micros = rows.map((row) => Number(row[1]?.replaceAll(',', '')));
-  expect(rows.map((row) => row[0])).toEqual(expect.arrayContaining(['Matrix products', 'Attention', 'Norms', 'Cross-entropy', 'Optimizer']));
+  expect(rows.map((row) => row[0])).toEqual(
+    expect.arrayContaining(['Matrix products', 'Attention', 'Norms', 'Cross-entropy', 'Optimizer']),
+  );
   expect(micros).toEqual([...micros].sort((a, b) => b - a));
-  expect(await sentence(page).textContent()).toMatch(new RegExp(`^A step takes [\\d.]+k? ms\\. ${rows[0]?.[0] ?? '?'} takes? the most of it: `, 'u'));
+  expect(await sentence(page).textContent()).toMatch(
+    new RegExp(`^A step takes [\\d.]+k? ms\\. ${rows[0]?.[0] ?? '?'} takes? the most of it: `, 'u'),
+  );
   expect(rows.find((row) => row[0] === 'Matrix products')?.[4]).toMatch(/FLOP\/s$/u);
-  for (const colorScheme of ['light', 'dark'] as const) for (const width of [1440, 390]) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 900 });
-    const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze();
-    expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([]);
-    const sideways = await page.getByRole('dialog').evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth);
-    expect(sideways, `nothing sticks out at ${width}`).toBeLessThanOrEqual(0);
-    await page.screenshot({ path: `test-results/screens/profile-${width}-${colorScheme}.png` });
-  }
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const width of [1440, 390]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      const { violations } = await new AxeBuilder({ page })
+        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
+        .analyze();
+      expect(
+        violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`),
+      ).toEqual([]);
+      const sideways = await page
+        .getByRole('dialog')
+        .evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth);
+      expect(sideways, `nothing sticks out at ${width}`).toBeLessThanOrEqual(0);
+      await page.screenshot({ path: `test-results/screens/profile-${width}-${colorScheme}.png` });
+    }
   await page.keyboard.press('Escape');
   const at = await terrarium.step();
   await terrarium.untilStep(at + 3);

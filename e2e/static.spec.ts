@@ -1,4 +1,7 @@
-/** The built site as any file host serves it: under a sub-path, without headers, offline after the first visit, and small. */
+/**
+ * The built site as any file host serves it: under a sub-path, without headers, offline after the
+ * first visit, and small.
+ */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { extname, join, normalize } from 'node:path';
@@ -7,32 +10,62 @@ import { expect, test } from '@playwright/test';
 import { TINY, Terrarium, addressOf } from './terrarium.ts';
 
 const TYPES: Record<string, string> = {
-  '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json', '.svg': 'image/svg+xml',
-  '.webmanifest': 'application/manifest+json', '.txt': 'text/plain', '.png': 'image/png',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
+  '.txt': 'text/plain',
+  '.png': 'image/png',
 };
-let server: Server, site: string;
+let server: Server;
+let site: string;
 
 test.beforeAll(async () => {
   server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const file = join('dist', normalize(pathname.replace(/^\/some\/path\//, '/')), pathname.endsWith('/') ? 'index.html' : '');
-    if (!pathname.startsWith('/some/path/') || !existsSync(file) || !statSync(file).isFile()) { response.writeHead(404).end(); return; }
+    const file = join(
+      'dist',
+      normalize(pathname.replace(/^\/some\/path\//, '/')),
+      pathname.endsWith('/') ? 'index.html' : '',
+    );
+    if (!pathname.startsWith('/some/path/') || !existsSync(file) || !statSync(file).isFile()) {
+      response.writeHead(404).end();
+      return;
+    }
     response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream' });
     createReadStream(file).pipe(response);
   });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const address = server.address();
   if (!address || typeof address === 'string') throw new Error('The file server has no port.');
   site = `http://127.0.0.1:${address.port}/some/path/`;
 });
-test.afterAll(async () => { await new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }); });
+test.afterAll(async () => {
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+});
 
-test('trains under a sub-path of a plain file host, asks nobody else for anything, and works offline afterwards', async ({ page, context }) => {
+test('trains under a sub-path of a plain file host, asks nobody else for anything, and works offline afterwards', async ({
+  page,
+  context,
+}) => {
   const foreign: string[] = [];
-  context.on('request', (request) => { if (!/^(http:\/\/127\.0\.0\.1:|data:|blob:)/.test(request.url())) foreign.push(request.url()); });
-  const terrarium = new Terrarium(page), address = site + addressOf({ ...TINY, 'training.max_iters': 5 }).slice(2);
+  context.on('request', (request) => {
+    if (!/^(http:\/\/127\.0\.0\.1:|data:|blob:)/.test(request.url())) foreign.push(request.url());
+  });
+  const terrarium = new Terrarium(page);
+  const address = site + addressOf({ ...TINY, 'training.max_iters': 5 }).slice(2);
   await page.goto(address);
-  await page.evaluate(async () => { await navigator.serviceWorker.ready; });
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+  });
   await terrarium.train();
   await terrarium.done();
   await context.setOffline(true);
@@ -44,15 +77,31 @@ test('trains under a sub-path of a plain file host, asks nobody else for anythin
 
 test('carries the policy, which stops a request to another origin', async ({ page }) => {
   await page.goto(site);
-  const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content');
-  for (const rule of ["default-src 'self'", "script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self' blob:", "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:", "connect-src 'self' https: http://localhost:*"]) {
+  const policy = await page
+    .locator('meta[http-equiv="Content-Security-Policy"]')
+    .getAttribute('content');
+  for (const rule of [
+    "default-src 'self'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "worker-src 'self' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "connect-src 'self' https: http://localhost:*",
+  ]) {
     expect(policy).toContain(rule);
   }
-  const broken = await page.evaluate(() => new Promise<string>((resolve) => {
-    document.addEventListener('securitypolicyviolation', (event) => resolve(`${event.violatedDirective} ${event.blockedURI}`), { once: true });
-    fetch('http://127.0.0.2:9/').catch(() => undefined);
-    setTimeout(() => resolve('nothing was stopped'), 5000);
-  }));
+  const broken = await page.evaluate(
+    () =>
+      new Promise<string>((resolve) => {
+        document.addEventListener(
+          'securitypolicyviolation',
+          (event) => resolve(`${event.violatedDirective} ${event.blockedURI}`),
+          { once: true },
+        );
+        fetch('http://127.0.0.2:9/').catch(() => undefined);
+        setTimeout(() => resolve('nothing was stopped'), 5000);
+      }),
+  );
   expect(broken).toMatch(/^connect-src http:\/\/127\.0\.0\.2:9/);
 });
 
@@ -62,12 +111,24 @@ test('a visitor with WebGPU downloads under 500 kB gzipped, corpora aside', asyn
   page.context().on('response', (response) => {
     const { pathname } = new URL(response.url());
     if (!response.ok() || /\.(txt|json)$/.test(pathname)) return;
-    reading.push(response.body().then((body) => { sizes.set(pathname, gzipSync(body).length); }, () => undefined));
+    reading.push(
+      response.body().then(
+        (body) => {
+          sizes.set(pathname, gzipSync(body).length);
+        },
+        () => undefined,
+      ),
+    );
   });
-  // A first visit alone: the service worker's copies come later and are not what the visitor waits for.
-  await page.addInitScript(() => { Object.defineProperty(navigator, 'serviceWorker', { value: undefined }); });
+  // A first visit alone: the service worker's copies come later and are not what the visitor waits
+  // for.
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, 'serviceWorker', { value: undefined });
+  });
   const terrarium = new Terrarium(page);
-  await page.goto(site + addressOf({ ...TINY, 'runtime.backend': 'webgpu', 'training.max_iters': 6 }).slice(2));
+  await page.goto(
+    site + addressOf({ ...TINY, 'runtime.backend': 'webgpu', 'training.max_iters': 6 }).slice(2),
+  );
   await terrarium.train();
   await terrarium.done();
   await Promise.all(reading);

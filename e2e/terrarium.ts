@@ -1,17 +1,31 @@
-/** The page as the journeys use it: by roles and labels, as a person or a screen reader finds things. */
+/**
+ * The page as the journeys use it: by roles and labels, as a person or a screen reader finds
+ * things.
+ */
 import { readFile } from 'node:fs/promises';
 import { expect, type Locator, type Page } from '@playwright/test';
 import type { HeadlessStatus, MetricRecord } from '../src/protocol/index.ts';
 
 /** One layer of width 16: small enough for WebGPU in software. */
 export const TINY = {
-  'model.n_layer': 1, 'model.n_head': 2, 'model.n_embd': 16, 'model.block_size': 16, 'training.batch_size': 4, 'training.max_iters': 40,
-  'training.warmup_iters': 5, 'training.eval_interval': 10, 'training.eval_iters': 2, 'sampling.sample_interval': 0, 'sampling.max_new_tokens': 8,
-  'runtime.autosave_interval': 0, 'runtime.backend': 'wasm',
+  'model.n_layer': 1,
+  'model.n_head': 2,
+  'model.n_embd': 16,
+  'model.block_size': 16,
+  'training.batch_size': 4,
+  'training.max_iters': 40,
+  'training.warmup_iters': 5,
+  'training.eval_interval': 10,
+  'training.eval_iters': 2,
+  'sampling.sample_interval': 0,
+  'sampling.max_new_tokens': 8,
+  'runtime.autosave_interval': 0,
+  'runtime.backend': 'wasm',
 } as const;
 
 export type Query = Record<string, string | number | boolean>;
-export const addressOf = (query: Query): string => `./?${new URLSearchParams(Object.entries({ v: 1, ...query }).map(([k, v]) => [k, String(v)])).toString()}`;
+export const addressOf = (query: Query): string =>
+  `./?${new URLSearchParams(Object.entries({ v: 1, ...query }).map(([k, v]) => [k, String(v)])).toString()}`;
 
 export class Terrarium {
   readonly sentence: Locator;
@@ -30,16 +44,24 @@ export class Terrarium {
     return this;
   }
 
-  button(name: string): Locator { return this.controls.getByRole('button', { name, exact: true }); }
-  async train(): Promise<void> { await this.button('Train').click(); }
+  button(name: string): Locator {
+    return this.controls.getByRole('button', { name, exact: true });
+  }
+  async train(): Promise<void> {
+    await this.button('Train').click();
+  }
   async pause(): Promise<void> {
     await expect(this.button('Pause')).toBeVisible();
     // By key: at once, where a click first waits for the button to stand still.
-    await this.page.evaluate(() => { if (document.activeElement instanceof HTMLElement) document.activeElement.blur(); });
+    await this.page.evaluate(() => {
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    });
     await this.page.keyboard.press('Space');
     await expect(this.sentence).toContainText('Paused');
   }
-  async done(timeout = 120_000): Promise<void> { await expect(this.sentence).toContainText(/^Done/, { timeout }); }
+  async done(timeout = 120_000): Promise<void> {
+    await expect(this.sentence).toContainText(/^Done/, { timeout });
+  }
 
   /** The step that the sentence names. */
   async step(): Promise<number> {
@@ -64,21 +86,32 @@ export class Terrarium {
   /** Everything measured in this run, as "Metrics as JSON lines" gives it. */
   async metrics(): Promise<MetricRecord[]> {
     const { bytes } = await this.download('Metrics as JSON lines');
-    return bytes.toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as MetricRecord);
+    return bytes
+      .toString('utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as MetricRecord);
   }
 }
 
 /** Column of a metric by step. */
 export const column = (records: readonly MetricRecord[], name: string): Map<number, number> =>
-  new Map(records.flatMap((r) => { const value = r[name]; return value === undefined ? [] : [[r.step, value] as const]; }));
+  new Map(
+    records.flatMap((r) => {
+      const value = r[name];
+      return value === undefined ? [] : [[r.step, value] as const];
+    }),
+  );
 
 /** The hook of `?headless=1`. */
-export const status = (page: Page): Promise<HeadlessStatus> => page.evaluate(() => {
-  if (!window.terrarium) throw new Error('The page has no headless hook.');
-  return window.terrarium.status();
-});
-export const records = (page: Page): Promise<MetricRecord[]> => page.evaluate(() => {
-  const all: MetricRecord[] = [];
-  window.terrarium?.onRecord((r) => all.push(r))();
-  return all;
-});
+export const status = (page: Page): Promise<HeadlessStatus> =>
+  page.evaluate(() => {
+    if (!window.terrarium) throw new Error('The page has no headless hook.');
+    return window.terrarium.status();
+  });
+export const records = (page: Page): Promise<MetricRecord[]> =>
+  page.evaluate(() => {
+    const all: MetricRecord[] = [];
+    window.terrarium?.onRecord((r) => all.push(r))();
+    return all;
+  });

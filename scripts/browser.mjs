@@ -4,29 +4,70 @@ import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'microsoft-edge', 'msedge'];
+const NAMES = [
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'chrome',
+  'microsoft-edge',
+  'msedge',
+];
 
 /** Where each system puts them besides PATH. */
 function usualPlaces() {
-  const { ProgramFiles = '', 'ProgramFiles(x86)': x86 = '', LOCALAPPDATA = '', HOME = '' } = process.env;
+  const {
+    ProgramFiles = '',
+    'ProgramFiles(x86)': x86 = '',
+    LOCALAPPDATA = '',
+    HOME = '',
+  } = process.env;
   switch (process.platform) {
     case 'darwin':
-      return ['Google Chrome', 'Chromium', 'Microsoft Edge'].flatMap((app) => ['/Applications', join(HOME, 'Applications')].map((at) => `${at}/${app}.app/Contents/MacOS/${app}`));
+      return ['Google Chrome', 'Chromium', 'Microsoft Edge'].flatMap((app) =>
+        ['/Applications', join(HOME, 'Applications')].map(
+          (at) => `${at}/${app}.app/Contents/MacOS/${app}`,
+        ),
+      );
     case 'win32':
-      return [ProgramFiles, x86, LOCALAPPDATA].filter(Boolean).flatMap((at) => [join(at, 'Google/Chrome/Application/chrome.exe'), join(at, 'Chromium/Application/chrome.exe'), join(at, 'Microsoft/Edge/Application/msedge.exe')]);
+      return [ProgramFiles, x86, LOCALAPPDATA]
+        .filter(Boolean)
+        .flatMap((at) => [
+          join(at, 'Google/Chrome/Application/chrome.exe'),
+          join(at, 'Chromium/Application/chrome.exe'),
+          join(at, 'Microsoft/Edge/Application/msedge.exe'),
+        ]);
     default:
-      return ['/opt/google/chrome/chrome', '/snap/bin/chromium', '/usr/lib/chromium/chromium', '/usr/lib/chromium-browser/chromium-browser'];
+      return [
+        '/opt/google/chrome/chrome',
+        '/snap/bin/chromium',
+        '/usr/lib/chromium/chromium',
+        '/usr/lib/chromium-browser/chromium-browser',
+      ];
   }
 }
 
-const onPath = () => (process.env.PATH ?? '').split(delimiter).filter(Boolean).flatMap((at) => NAMES.map((name) => join(at, process.platform === 'win32' ? `${name}.exe` : name)));
+const onPath = () =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter(Boolean)
+    .flatMap((at) =>
+      NAMES.map((name) => join(at, process.platform === 'win32' ? `${name}.exe` : name)),
+    );
 
 /** Playwright's own full browser, where it has been installed. */
 function playwrights() {
-  try { return [chromium.executablePath()]; } catch { return []; }
+  try {
+    return [chromium.executablePath()];
+  } catch {
+    return [];
+  }
 }
 
-/** Its version, or undefined where it does not start (Ubuntu's `chromium-browser` is a stub without snap). */
+/**
+ * Its version, or undefined where it does not start (Ubuntu's `chromium-browser` is a stub without
+ * snap).
+ */
 function versionOf(path) {
   // On Windows `--version` opens a window instead of answering.
   if (process.platform === 'win32') return existsSync(path) ? 'version not asked' : undefined;
@@ -42,7 +83,11 @@ export function findInstalled() {
     const version = versionOf(asked);
     return version ? { path: asked, version, how: 'named by BROWSER_PATH' } : undefined;
   }
-  for (const [how, paths] of [['on PATH', onPath()], ['where this system keeps it', usualPlaces()], ['installed by Playwright', playwrights()]]) {
+  for (const [how, paths] of [
+    ['on PATH', onPath()],
+    ['where this system keeps it', usualPlaces()],
+    ['installed by Playwright', playwrights()],
+  ]) {
     for (const path of paths) {
       const version = existsSync(path) ? versionOf(path) : undefined;
       if (version) return { path, version, how };
@@ -53,13 +98,22 @@ export function findInstalled() {
 
 const isRoot = () => process.getuid?.() === 0;
 function isDebian() {
-  try { return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8')); } catch { return false; }
+  try {
+    return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 /** Ways to get a browser, most to least welcome: each a list of commands. */
 function installations() {
-  const playwright = (...options) => [['npx', 'playwright', 'install', '--no-shell', ...options, 'chromium']];
-  const apt = [['apt-get', 'update'], ['apt-get', 'install', '-y', '--no-install-recommends', 'chromium']];
+  const playwright = (...options) => [
+    ['npx', 'playwright', 'install', '--no-shell', ...options, 'chromium'],
+  ];
+  const apt = [
+    ['apt-get', 'update'],
+    ['apt-get', 'install', '-y', '--no-install-recommends', 'chromium'],
+  ];
   return [playwright(), ...(isDebian() && isRoot() ? [apt, playwright('--with-deps')] : [])];
 }
 
@@ -67,15 +121,24 @@ function installations() {
 export function findBrowser(log = console.error) {
   const found = findInstalled();
   if (found) return found;
-  if (process.env.BROWSER_PATH) throw new Error(`The browser named by BROWSER_PATH, ${process.env.BROWSER_PATH}, does not start: correct it, or unset it to have one found.`);
+  if (process.env.BROWSER_PATH)
+    throw new Error(
+      `The browser named by BROWSER_PATH, ${process.env.BROWSER_PATH}, does not start: correct it, or unset it to have one found.`,
+    );
   for (const commands of installations()) {
     for (const [command, ...args] of commands) {
       log(`No Chrome or Chromium starts here; trying: ${command} ${args.join(' ')}`);
-      const { status } = spawnSync(command, args, { stdio: ['ignore', 2, 2], timeout: 600_000, shell: process.platform === 'win32' });
+      const { status } = spawnSync(command, args, {
+        stdio: ['ignore', 2, 2],
+        timeout: 600_000,
+        shell: process.platform === 'win32',
+      });
       if (status !== 0) break;
     }
     const installed = findInstalled();
     if (installed) return { ...installed, how: `${installed.how}, installed just now` };
   }
-  throw new Error('No Chrome or Chromium was found, and none could be installed: install one, or name one by BROWSER_PATH.');
+  throw new Error(
+    'No Chrome or Chromium was found, and none could be installed: install one, or name one by BROWSER_PATH.',
+  );
 }

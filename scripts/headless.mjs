@@ -1,8 +1,9 @@
 /**
- * `npm run headless`: trains in a headless browser, without anybody at the page. Each metric record is one JSON line on
- * standard output (`step train/loss val/loss val/bpb lr grad_norm train/tok_per_sec gpu_bytes` and more), the last line a
- * summary. What goes wrong is one plain sentence on standard error and exit code 1; a wrong command line is exit code 2.
- * The page's side of it is src/protocol/headless.ts.
+ * `npm run headless`: trains in a headless browser, without anybody at the page. Each metric record
+ * is one JSON line on standard output (`step train/loss val/loss val/bpb lr grad_norm
+ * train/tok_per_sec gpu_bytes` and more), the last line a summary. What goes wrong is one plain
+ * sentence on standard error and exit code 1; a wrong command line is exit code 2. The page's side
+ * of it is src/protocol/headless.ts.
  */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -34,18 +35,29 @@ function readOptions() {
   try {
     const { values } = parseArgs({
       options: {
-        preset: { type: 'string' }, set: { type: 'string', multiple: true, default: [] }, steps: { type: 'string' }, backend: { type: 'string' }, text: { type: 'string' },
-        json: { type: 'string' }, checkpoint: { type: 'string' }, timeout: { type: 'string', default: '3600' }, verbose: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+        preset: { type: 'string' },
+        set: { type: 'string', multiple: true, default: [] },
+        steps: { type: 'string' },
+        backend: { type: 'string' },
+        text: { type: 'string' },
+        json: { type: 'string' },
+        checkpoint: { type: 'string' },
+        timeout: { type: 'string', default: '3600' },
+        verbose: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
       },
     });
-    if (!(Number(values.timeout) > 0)) throw new UsageError(`--timeout takes a number of seconds, not ${values.timeout}.`);
+    if (!(Number(values.timeout) > 0))
+      throw new UsageError(`--timeout takes a number of seconds, not ${values.timeout}.`);
     return values;
   } catch (error) {
     throw new UsageError(error.message);
   }
 }
 
-/** The configuration as the page's address carries it; the page checks it and says what is wrong. */
+/**
+ * The configuration as the page's address carries it; the page checks it and says what is wrong.
+ */
 export function queryOf(options) {
   const query = new URLSearchParams({ v: '1', headless: '1', autostart: '1' });
   if (options.preset) query.set('preset', options.preset);
@@ -54,8 +66,10 @@ export function queryOf(options) {
   for (const assignment of options.set) {
     const at = assignment.indexOf('=');
     if (at < 1) throw new UsageError(`--set takes FIELD=VALUE, not ${assignment}.`);
-    const field = assignment.slice(0, at), value = assignment.slice(at + 1);
-    if (seen.has(field)) query.append(field, value); else query.set(field, value);
+    const field = assignment.slice(0, at);
+    const value = assignment.slice(at + 1);
+    if (seen.has(field)) query.append(field, value);
+    else query.set(field, value);
     seen.add(field);
   }
   if (options.text) query.set('data.corpus', 'own');
@@ -66,24 +80,46 @@ export function queryOf(options) {
 
 async function main() {
   const options = readOptions();
-  if (options.help) { console.log(USAGE); return; }
-  const query = queryOf(options), text = options.text ? readFileSync(options.text) : undefined;
-  if (options.json) { mkdirSync(dirname(resolve(options.json)), { recursive: true }); writeFileSync(options.json, ''); }
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  const query = queryOf(options);
+  const text = options.text ? readFileSync(options.text) : undefined;
+  if (options.json) {
+    mkdirSync(dirname(resolve(options.json)), { recursive: true });
+    writeFileSync(options.json, '');
+  }
   const print = (record) => {
     const line = JSON.stringify(record);
     console.log(line);
     if (options.json) appendFileSync(options.json, `${line}\n`);
   };
-  const found = findBrowser(log), server = await serve(log);
+  const found = findBrowser(log);
+  const server = await serve(log);
   log(`Browser: ${found.version}, ${found.path}, ${found.how}.`);
   const browser = await chromium.launch(launchOptions(found.path));
   try {
     const page = await openPage(browser, `${server.url}?${query}`, options.verbose, print);
     const started = performance.now();
-    if (text) await page.evaluate(({ name, base64 }) => window.terrarium.openText(name, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))), { name: basename(options.text), base64: text.toString('base64') });
+    if (text)
+      await page.evaluate(
+        ({ name, base64 }) =>
+          window.terrarium.openText(
+            name,
+            Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)),
+          ),
+        { name: basename(options.text), base64: text.toString('base64') },
+      );
     const status = await waitForEnd(page, Number(options.timeout) * 1000);
     if (options.checkpoint) await saveCheckpoint(page, options.checkpoint);
-    print({ summary: { ...status, seconds: Math.round((performance.now() - started) / 100) / 10, browser: found.version } });
+    print({
+      summary: {
+        ...status,
+        seconds: Math.round((performance.now() - started) / 100) / 10,
+        browser: found.version,
+      },
+    });
   } finally {
     await browser.close();
     await server.close();
@@ -95,24 +131,38 @@ async function openPage(browser, url, verbose, print) {
   const page = await browser.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => { if (verbose) log(`[page ${message.type()}] ${message.text()}`); });
+  page.on('console', (message) => {
+    if (verbose) log(`[page ${message.type()}] ${message.text()}`);
+  });
   await page.exposeFunction('printRecord', print);
   await page.goto(url, { waitUntil: 'load' });
   try {
-    await page.waitForFunction(() => window.terrarium !== undefined, undefined, { timeout: 60_000 });
+    await page.waitForFunction(() => window.terrarium !== undefined, undefined, {
+      timeout: 60_000,
+    });
   } catch {
-    throw new Error(`The page did not start within a minute${errors.length > 0 ? `: ${errors[0]}` : '.'}`);
+    throw new Error(
+      `The page did not start within a minute${errors.length > 0 ? `: ${errors[0]}` : '.'}`,
+    );
   }
-  await page.evaluate(() => { window.terrarium.onRecord((record) => window.printRecord(record)); });
+  await page.evaluate(() => {
+    window.terrarium.onRecord((record) => window.printRecord(record));
+  });
   return page;
 }
 
 /** The status once the run has finished; throws the page's own sentences where it failed. */
 async function waitForEnd(page, limit) {
-  let crashed = false, told = '';
-  page.on('crash', () => { crashed = true; });
+  let crashed = false;
+  let told = '';
+  page.on('crash', () => {
+    crashed = true;
+  });
   for (const until = performance.now() + limit; performance.now() < until;) {
-    if (crashed) throw new Error('The page crashed, probably for want of memory: try a smaller model or batch.');
+    if (crashed)
+      throw new Error(
+        'The page crashed, probably for want of memory: try a smaller model or batch.',
+      );
     const status = await page.evaluate(() => window.terrarium.status());
     if (status.error) throw new Error(`${status.error.message} ${status.error.hint}`);
     if (status.finished) return status;
@@ -122,26 +172,44 @@ async function waitForEnd(page, limit) {
     await new Promise((done) => setTimeout(done, 250));
   }
   const { phase, step, detail } = await page.evaluate(() => window.terrarium.status());
-  throw new Error(`The run did not finish within ${limit / 1000} seconds: it was at step ${step} (${phase}: ${detail}).`);
+  throw new Error(
+    `The run did not finish within ${limit / 1000} seconds: it was at step ${step} (${phase}: ${detail}).`,
+  );
 }
 
-/** Unpacks the export into `folder`. It comes over in base64 pieces, since a page can hand over text alone. */
+/**
+ * Unpacks the export into `folder`. It comes over in base64 pieces, since a page can hand over text
+ * alone.
+ */
 async function saveCheckpoint(page, folder) {
   const PIECE = 3 * 2 ** 20;
-  const length = await page.evaluate(async () => { window.exported = (await window.terrarium.exportCheckpoint()).bytes; return window.exported.length; });
+  const length = await page.evaluate(async () => {
+    window.exported = (await window.terrarium.exportCheckpoint()).bytes;
+    return window.exported.length;
+  });
   const pieces = [];
   for (let at = 0; at < length; at += PIECE) {
-    pieces.push(Buffer.from(await page.evaluate(([start, end]) => {
-      let text = '';
-      for (const byte of window.exported.subarray(start, end)) text += String.fromCharCode(byte);
-      return btoa(text);
-    }, [at, at + PIECE]), 'base64'));
+    pieces.push(
+      Buffer.from(
+        await page.evaluate(
+          ([start, end]) => {
+            let text = '';
+            for (const byte of window.exported.subarray(start, end))
+              text += String.fromCharCode(byte);
+            return btoa(text);
+          },
+          [at, at + PIECE],
+        ),
+        'base64',
+      ),
+    );
   }
   const root = resolve(folder);
   for (const [name, bytes] of Object.entries(unzipSync(Buffer.concat(pieces)))) {
     const path = resolve(root, name);
     if (name.endsWith('/')) continue;
-    if (!path.startsWith(root + sep)) throw new Error(`The export has a file ${name} that would lie outside of ${folder}.`);
+    if (!path.startsWith(root + sep))
+      throw new Error(`The export has a file ${name} that would lie outside of ${folder}.`);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
   }

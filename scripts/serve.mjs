@@ -11,11 +11,15 @@ const SOURCES = ['src', 'vite', 'public', 'index.html', 'vite.config.ts', 'packa
 function newest(path) {
   if (!existsSync(path)) return 0;
   const stat = statSync(path);
-  return stat.isDirectory() ? Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name)))) : stat.mtimeMs;
+  return stat.isDirectory()
+    ? Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))))
+    : stat.mtimeMs;
 }
 
 /** True where dist is missing or older than what it is made from. */
-const isStale = () => newest(join(root, 'dist', 'index.html')) < Math.max(...SOURCES.map((name) => newest(join(root, name))));
+const isStale = () =>
+  newest(join(root, 'dist', 'index.html')) <
+  Math.max(...SOURCES.map((name) => newest(join(root, name))));
 
 /** Builds if dist is stale and serves it on a free port: `{ url, close }`. */
 export async function serve(log) {
@@ -23,7 +27,11 @@ export async function serve(log) {
     log('Building the page.');
     await build({ root, logLevel: 'error' });
   }
-  const server = await preview({ root, logLevel: 'error', preview: { host: '127.0.0.1', port: await freePort(), strictPort: true } });
+  const server = await preview({
+    root,
+    logLevel: 'error',
+    preview: { host: '127.0.0.1', port: await freePort(), strictPort: true },
+  });
   const url = server.resolvedUrls?.local[0];
   if (!url) throw new Error('The page could not be served: no port was given.');
   return { url, close: () => server.close() };

@@ -1,6 +1,7 @@
 /**
- * `npm test`: lint, types, unit tests, browser tests, the build and the journeys, in that order, whatever fails on the way.
- * The last line is `N passed, N failed, N skipped` over all of them. Lint, types, browser and build count as one check each.
+ * `npm test`: lint, types, unit tests, browser tests, the build and the journeys, in that order,
+ * whatever fails on the way. The last line is `N passed, N failed, N skipped` over all of them.
+ * Lint, types, browser and build count as one check each.
  *
  * `npm test -- unit journeys` runs these alone.
  */
@@ -11,29 +12,60 @@ import { join } from 'node:path';
 import { findBrowser } from './browser.mjs';
 
 const MINUTE = 60_000;
-const vitest = (project) => ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=./scripts/vitest_reporter.mjs'];
+const vitest = (project) => [
+  'vitest',
+  'run',
+  '--project',
+  project,
+  '--reporter=default',
+  '--reporter=./scripts/vitest_reporter.mjs',
+];
 
 /** `counts`: tests are counted by the suite's reporter; without it the exit code is one check. */
 const SUITES = [
-  { name: 'lint', commands: [['eslint', '.'], ['depcruise', 'src', '--config', '.dependency-cruiser.cjs']], minutes: 5 },
+  {
+    name: 'lint',
+    commands: [
+      ['eslint', '.'],
+      ['depcruise', 'src', '--config', '.dependency-cruiser.cjs'],
+    ],
+    minutes: 5,
+  },
   { name: 'types', commands: [['tsc', '--noEmit']], minutes: 5 },
   { name: 'unit', commands: [vitest('node')], counts: true, minutes: 8 },
-  { name: 'build', commands: [['vite', 'build'], ['vite', 'build', '--config', 'bench/vite.config.ts']], minutes: 5 },
+  {
+    name: 'build',
+    commands: [
+      ['vite', 'build'],
+      ['vite', 'build', '--config', 'bench/vite.config.ts'],
+    ],
+    minutes: 5,
+  },
   { name: 'browser', commands: [vitest('browser')], counts: true, browser: true, minutes: 25 },
-  { name: 'journeys', commands: [['playwright', 'test']], counts: true, browser: true, minutes: 20 },
+  {
+    name: 'journeys',
+    commands: [['playwright', 'test']],
+    counts: true,
+    browser: true,
+    minutes: 20,
+  },
 ];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SUITES.some((s) => s.name === name));
 if (unknown.length > 0) {
-  console.error(`There is no suite ${unknown.join(', ')}: the suites are ${SUITES.map((s) => s.name).join(', ')}.`);
+  console.error(
+    `There is no suite ${unknown.join(', ')}: the suites are ${SUITES.map((s) => s.name).join(', ')}.`,
+  );
   process.exit(2);
 }
 const suites = SUITES.filter((s) => asked.length === 0 || asked.includes(s.name));
 const folder = mkdtempSync(join(tmpdir(), 'terrarium-test-'));
 const total = { passed: 0, failed: 0, skipped: [] };
 
-console.log(`Suites: ${suites.map((s) => s.name).join(', ')}. Node ${process.versions.node} on ${process.platform}.`);
+console.log(
+  `Suites: ${suites.map((s) => s.name).join(', ')}. Node ${process.versions.node} on ${process.platform}.`,
+);
 if (suites.some((s) => s.browser)) lookForBrowser();
 for (const suite of suites) await runSuite(suite);
 rmSync(folder, { recursive: true, force: true });
@@ -55,39 +87,64 @@ function lookForBrowser() {
 }
 
 async function runSuite(suite) {
-  const started = Date.now(), summaryFile = join(folder, `${suite.name}.json`);
+  const started = Date.now();
+  const summaryFile = join(folder, `${suite.name}.json`);
   console.log(`\n=== ${suite.name}`);
   let code = 0;
   if (suite.browser && !process.env.BROWSER_PATH) code = 1;
-  else for (const command of suite.commands) code = (await runCommand(command, summaryFile, suite.minutes * MINUTE)) || code;
-  const summary = suite.counts ? readSummary(summaryFile, code) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
+  else
+    for (const command of suite.commands)
+      code = (await runCommand(command, summaryFile, suite.minutes * MINUTE)) || code;
+  const summary = suite.counts
+    ? readSummary(summaryFile, code)
+    : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
   total.passed += summary.passed;
   total.failed += summary.failed;
   total.skipped.push(...summary.skipped);
-  console.log(`=== ${suite.name}: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped.length} skipped in ${Math.round((Date.now() - started) / 1000)} s`);
+  console.log(
+    `=== ${suite.name}: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped.length} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
+  );
 }
 
-/** A suite without results, with none at all, or that ends badly though no test failed, is a failure. */
+/**
+ * A suite without results, with none at all, or that ends badly though no test failed, is a
+ * failure.
+ */
 function readSummary(file, code) {
   if (!existsSync(file)) return { passed: 0, failed: 1, skipped: [] };
   const summary = JSON.parse(readFileSync(file, 'utf8'));
   const ran = summary.passed + summary.failed;
-  return { ...summary, failed: summary.failed === 0 && (code !== 0 || ran === 0) ? 1 : summary.failed };
+  return {
+    ...summary,
+    failed: summary.failed === 0 && (code !== 0 || ran === 0) ? 1 : summary.failed,
+  };
 }
 
-/** Exit code of one command from node_modules; a command that takes too long is ended with its children and fails. */
+/**
+ * Exit code of one command from node_modules; a command that takes too long is ended with its
+ * children and fails.
+ */
 function runCommand([command, ...args], summaryFile, limit) {
   return new Promise((resolve) => {
     const group = process.platform !== 'win32';
     const child = spawn('npx', ['--no-install', command, ...args], {
-      stdio: ['ignore', 'inherit', 'inherit'], detached: group, shell: !group,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: group,
+      shell: !group,
       env: { ...process.env, TEST_SUMMARY: summaryFile, FORCE_COLOR: '0', NO_COLOR: '1' },
     });
     const timer = setTimeout(() => {
       console.log(`${command} took more than ${limit / MINUTE} minutes and was ended.`);
-      if (group) process.kill(-child.pid, 'SIGKILL'); else child.kill('SIGKILL');
+      if (group) process.kill(-child.pid, 'SIGKILL');
+      else child.kill('SIGKILL');
     }, limit);
-    child.on('error', () => { clearTimeout(timer); resolve(1); });
-    child.on('exit', (code) => { clearTimeout(timer); resolve(code ?? 1); });
+    child.on('error', () => {
+      clearTimeout(timer);
+      resolve(1);
+    });
+    child.on('exit', (code) => {
+      clearTimeout(timer);
+      resolve(code ?? 1);
+    });
   });
 }

@@ -1,4 +1,7 @@
-/** A vitest reporter for scripts/test.mjs: counts, and what was skipped with its reason (the JSON reporter leaves reasons out). */
+/**
+ * A vitest reporter for scripts/test.mjs: counts, and what was skipped with its reason (the JSON
+ * reporter leaves reasons out).
+ */
 import { writeFileSync } from 'node:fs';
 
 const REASON = 'no reason given: skip with context.skip("why")';
@@ -13,9 +16,14 @@ export default class SummaryReporter {
         const result = test.result();
         if (result.state === 'passed') summary.passed++;
         else if (result.state === 'failed') summary.failed++;
-        else summary.skipped.push({ title: `${module.relativeModuleId} > ${test.fullName}`, reason: result.note ?? REASON });
+        else
+          summary.skipped.push({
+            title: `${module.relativeModuleId} > ${test.fullName}`,
+            reason: result.note ?? REASON,
+          });
       }
-      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) summary.failed++;
+      for (const suite of module.children.allSuites())
+        if (suite.errors().length > 0) summary.failed++;
     }
     summary.failed += unhandledErrors.length;
     if (process.env.TEST_SUMMARY) writeFileSync(process.env.TEST_SUMMARY, JSON.stringify(summary));

@@ -3,7 +3,10 @@ import { connectWorker } from './protocol/index.ts';
 import { Client, createStores } from './store/index.ts';
 import { mount } from './ui/mount.tsx';
 
-const spawn = () => connectWorker(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'terrarium' }));
+const spawn = () =>
+  connectWorker(
+    new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'terrarium' }),
+  );
 
 const root = document.getElementById('root');
 if (root) mount(root, new Client(createStores(), spawn));

@@ -9,6 +9,7 @@ new Session({
   emit: (event) => {
     port.emit(event);
     // By now a backend, or a text, has been fetched.
-    if (import.meta.env.PROD && (event.type === 'device' || event.type === 'data')) void keepForOffline();
+    if (import.meta.env.PROD && (event.type === 'device' || event.type === 'data'))
+      void keepForOffline();
   },
 });

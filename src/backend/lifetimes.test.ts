@@ -13,11 +13,16 @@ describe('planSlots', () => {
     let seed = 7;
     const random = (n: number): number => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n;
     for (let round = 0; round < 50; round++) {
-      const lives = Array.from({ length: 40 }, () => { const first = random(100); return { bytes: 4 * (1 + random(1000)), first, last: first + random(20) }; });
+      const lives = Array.from({ length: 40 }, () => {
+        const first = random(100);
+        return { bytes: 4 * (1 + random(1000)), first, last: first + random(20) };
+      });
       const { slotOf, slots } = planSlots(lives);
       lives.forEach((a, i) => {
         expect(slots[slotOf[i] ?? -1]).toBeGreaterThanOrEqual(a.bytes);
-        lives.forEach((b, j) => { if (i !== j && meet(a, b)) expect(slotOf[i]).not.toBe(slotOf[j]); });
+        lives.forEach((b, j) => {
+          if (i !== j && meet(a, b)) expect(slotOf[i]).not.toBe(slotOf[j]);
+        });
       });
     }
   });

@@ -1,4 +1,7 @@
-/** GPU memory, counted where it is made: at createBuffer and destroy of our own device. `tf.memory()` does not see it. */
+/**
+ * GPU memory, counted where it is made: at createBuffer and destroy of our own device.
+ * `tf.memory()` does not see it.
+ */
 import { state } from './state.ts';
 import { poolBytes } from './tfjs_private.ts';
 
@@ -26,7 +29,10 @@ export const queueSubmits = (): number => submitted;
 /** Counts every submit of this device from now on. */
 export function countSubmits({ queue }: GPUDevice): void {
   const submit = queue.submit.bind(queue);
-  queue.submit = (buffers) => { submitted++; return submit(buffers); };
+  queue.submit = (buffers) => {
+    submitted++;
+    return submit(buffers);
+  };
 }
 
 /** Counts every buffer of this device from now on. */
@@ -41,7 +47,11 @@ export function countBuffers(device: GPUDevice): void {
     const destroy = buffer.destroy.bind(buffer);
     let alive = true;
     buffer.destroy = () => {
-      if (alive) { now.allocated -= buffer.size; now.buffers--; alive = false; }
+      if (alive) {
+        now.allocated -= buffer.size;
+        now.buffers--;
+        alive = false;
+      }
       return destroy();
     };
     return buffer;

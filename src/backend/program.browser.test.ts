@@ -1,6 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addInPlace, BindingTooLarge, compileProgram, dispatch, gpuMemory, opByOpDispatches, output, readback, Ring, rowsOf, setProgramMode, startBackend, Store, submit, tensorCount, submitStatistics, viewOf } from './index.ts';
+import {
+  addInPlace,
+  BindingTooLarge,
+  compileProgram,
+  dispatch,
+  gpuMemory,
+  opByOpDispatches,
+  output,
+  readback,
+  Ring,
+  rowsOf,
+  setProgramMode,
+  startBackend,
+  Store,
+  submit,
+  tensorCount,
+  submitStatistics,
+  viewOf,
+} from './index.ts';
 
 const SQUARE = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
@@ -12,18 +30,36 @@ struct Params { n: u32, scale: f32 }
 }`;
 const square = (x: tf.Tensor): tf.Tensor => {
   const y = output(x.shape);
-  dispatch({ name: 'square', code: SQUARE, writes: [y], reads: [x], params: [['u32', x.size], ['f32', 0.5]], workgroups: [Math.ceil(x.size / 64), 1, 1] });
+  dispatch({
+    name: 'square',
+    code: SQUARE,
+    writes: [y],
+    reads: [x],
+    params: [
+      ['u32', x.size],
+      ['f32', 0.5],
+    ],
+    workgroups: [Math.ceil(x.size / 64), 1, 1],
+  });
   return y;
 };
 
 describe('programs on WebGPU', () => {
-  let weights: Store, inputs: Store;
+  let weights: Store;
+  let inputs: Store;
   beforeAll(async () => {
     await startBackend('webgpu');
-    weights = new Store('weights', [{ name: 'a', shape: [5, 7] }, { name: 'b', shape: [7, 3] }, { name: 'grad', shape: [5, 3] }]);
+    weights = new Store('weights', [
+      { name: 'a', shape: [5, 7] },
+      { name: 'b', shape: [7, 3] },
+      { name: 'grad', shape: [5, 3] },
+    ]);
     inputs = new Store('inputs', [{ name: 'x', shape: [4, 5] }]);
   });
-  afterAll(() => { weights.dispose(); inputs.dispose(); });
+  afterAll(() => {
+    weights.dispose();
+    inputs.dispose();
+  });
 
   const model = () => {
     const h = square(tf.matMul(inputs.get('x'), weights.get('a')));
@@ -32,7 +68,8 @@ describe('programs on WebGPU', () => {
     addInPlace(weights.get('grad'), g);
     return { y, total: tf.sum(y) };
   };
-  const fill = (n: number, s: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + s));
+  const fill = (n: number, s: number) =>
+    Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + s));
 
   it('a replay equals the same function op by op, bit for bit, and calls no kernel of tfjs', async () => {
     weights.write('a', fill(35, 1));
@@ -41,7 +78,8 @@ describe('programs on WebGPU', () => {
       setProgramMode(mode);
       weights.write('grad', new Float32Array(15));
       const program = await compileProgram('test', model);
-      const results: number[][] = [], before = opByOpDispatches();
+      const results: number[][] = [];
+      const before = opByOpDispatches();
       for (let step = 0; step < 3; step++) {
         inputs.write('x', fill(20, 10 + step));
         submit([program]);
@@ -49,12 +87,16 @@ describe('programs on WebGPU', () => {
         results.push([...(y ?? []), ...(total ?? [])]);
       }
       if (mode === 'op_by_op') expect(opByOpDispatches()).toBeGreaterThan(before);
-      else { expect(opByOpDispatches()).toBe(before); expect(program.dispatches).toBeGreaterThan(4); }
+      else {
+        expect(opByOpDispatches()).toBe(before);
+        expect(program.dispatches).toBeGreaterThan(4);
+      }
       results.push([...((await weights.read(['grad'])).get('grad') ?? [])]);
       program.dispose();
       return results;
     };
-    const replay = await runs('replay'), direct = await runs('op_by_op');
+    const replay = await runs('replay');
+    const direct = await runs('op_by_op');
     setProgramMode('replay');
     expect(replay).toEqual(direct);
     expect(replay[0]).not.toEqual(replay[1]);
@@ -65,15 +107,26 @@ describe('programs on WebGPU', () => {
     weights.write('a', fill(35, 1));
     weights.write('b', fill(21, 2));
     inputs.write('x', fill(20, 3));
-    const program = await compileProgram('cut', model), second = await compileProgram('cut again', model), { dispatches } = program;
+    const program = await compileProgram('cut', model);
+    const second = await compileProgram('cut again', model);
+    const { dispatches } = program;
     const run = async (parts: number): Promise<{ values: number[]; submits: number }> => {
       weights.write('grad', new Float32Array(15));
       const before = submitStatistics().submits;
       submit([program, second], parts);
-      const submits = submitStatistics().submits - before, [y, total] = await readback([second.outputs.y, second.outputs.total]);
-      return { values: [...(y ?? []), ...(total ?? []), ...((await weights.read(['grad'])).get('grad') ?? [])], submits };
+      const submits = submitStatistics().submits - before;
+      const [y, total] = await readback([second.outputs.y, second.outputs.total]);
+      return {
+        values: [
+          ...(y ?? []),
+          ...(total ?? []),
+          ...((await weights.read(['grad'])).get('grad') ?? []),
+        ],
+        submits,
+      };
     };
-    const whole = await run(1), all = 2 * (dispatches ?? NaN);
+    const whole = await run(1);
+    const all = 2 * (dispatches ?? NaN);
     expect(whole.submits).toBe(1);
     for (const parts of [2, 3, all]) {
       const cut = await run(parts);
@@ -104,7 +157,12 @@ describe('programs on WebGPU', () => {
       submit([program, ...ring.push(step, program.outputs.total)]);
     }
     expect(ring.full).toBe(true);
-    expect((await ring.drain()).map((e) => [e.step, e.values[0]])).toEqual([[0, 0], [1, 20], [2, 40], [3, 60]]);
+    expect((await ring.drain()).map((e) => [e.step, e.values[0]])).toEqual([
+      [0, 0],
+      [1, 20],
+      [2, 40],
+      [3, 60],
+    ]);
     ring.dispose();
     program.dispose();
   });
@@ -112,13 +170,21 @@ describe('programs on WebGPU', () => {
   it('says which shader does not compile, and which tensor is too large', async () => {
     const broken = compileProgram('broken', () => {
       const y = output([4]);
-      dispatch({ name: 'nonsense', code: 'this is not WGSL', writes: [y], reads: [], workgroups: [1, 1, 1] });
+      dispatch({
+        name: 'nonsense',
+        code: 'this is not WGSL',
+        writes: [y],
+        reads: [],
+        workgroups: [1, 1, 1],
+      });
       return { y };
     });
     await expect(broken).rejects.toThrow(/nonsense does not compile/);
     const huge = compileProgram('huge', () => ({ y: square(output([2 ** 20, 2 ** 12])) }));
     await expect(huge).rejects.toThrow(/reads a tensor that nothing/);
-    const large = compileProgram('large', () => ({ y: tf.tile(inputs.get('x'), [2 ** 16, 2 ** 12]) }));
+    const large = compileProgram('large', () => ({
+      y: tf.tile(inputs.get('x'), [2 ** 16, 2 ** 12]),
+    }));
     await expect(large).rejects.toThrow(BindingTooLarge);
   });
 });
@@ -127,42 +193,77 @@ describe('views on WebGPU', () => {
   let table: Store;
   beforeAll(async () => {
     await startBackend('webgpu');
-    table = new Store('table', [{ name: 'before', shape: [7] }, { name: 'w', shape: [6, 64] }]);
-    table.write('w', Float32Array.from({ length: 384 }, (_, i) => i));
+    table = new Store('table', [
+      { name: 'before', shape: [7] },
+      { name: 'w', shape: [6, 64] },
+    ]);
+    table.write(
+      'w',
+      Float32Array.from({ length: 384 }, (_, i) => i),
+    );
   });
-  afterAll(() => { table.dispose(); setProgramMode('replay'); });
+  afterAll(() => {
+    table.dispose();
+    setProgramMode('replay');
+  });
 
   /** to[i] = from[i] squared and halved, both of them views. */
   const squareRows = (to: tf.Tensor, from: tf.Tensor): void => {
-    dispatch({ name: 'square', code: SQUARE, writes: [to], reads: [from], params: [['u32', to.size], ['f32', 0.5]], workgroups: [Math.ceil(to.size / 64), 1, 1] });
+    dispatch({
+      name: 'square',
+      code: SQUARE,
+      writes: [to],
+      reads: [from],
+      params: [
+        ['u32', to.size],
+        ['f32', 0.5],
+      ],
+      workgroups: [Math.ceil(to.size / 64), 1, 1],
+    });
     tf.dispose([to, from]);
   };
 
-  it.each(['replay', 'op_by_op'] as const)('are the rows of what lies in a store and of what a program makes itself, %s', async (mode) => {
-    setProgramMode(mode);
-    const tensors = tensorCount(), program = await compileProgram('views', () => {
-      const w = table.get('w'), y = output([3, 64]), narrow = output([2, 64]);
-      squareRows(viewOf(y, [2, 64]), rowsOf(w, 1, 3));
-      squareRows(viewOf(narrow, [64]), rowsOf(w, 5, 6));
-      // A view of a view, the same stretch as the one before.
-      const last = rowsOf(narrow, 0, 1);
-      squareRows(rowsOf(y, 2, 3), viewOf(last, [1, 64]));
-      tf.dispose([last, narrow]);
-      return { y };
-    });
-    submit([program]);
-    const [y] = await readback([program.outputs.y]), half = (i: number): number => 0.5 * i * i;
-    expect(y).toEqual(Float32Array.from({ length: 192 }, (_, i) => (i < 128 ? half(64 + i) : Math.fround(half(half(320 + i - 128))))));
-    program.dispose();
-    expect(tensorCount()).toBe(tensors);
-  });
+  it.each(['replay', 'op_by_op'] as const)(
+    'are the rows of what lies in a store and of what a program makes itself, %s',
+    async (mode) => {
+      setProgramMode(mode);
+      const tensors = tensorCount();
+      const program = await compileProgram('views', () => {
+        const w = table.get('w');
+        const y = output([3, 64]);
+        const narrow = output([2, 64]);
+        squareRows(viewOf(y, [2, 64]), rowsOf(w, 1, 3));
+        squareRows(viewOf(narrow, [64]), rowsOf(w, 5, 6));
+        // A view of a view, the same stretch as the one before.
+        const last = rowsOf(narrow, 0, 1);
+        squareRows(rowsOf(y, 2, 3), viewOf(last, [1, 64]));
+        tf.dispose([last, narrow]);
+        return { y };
+      });
+      submit([program]);
+      const [y] = await readback([program.outputs.y]);
+      const half = (i: number): number => 0.5 * i * i;
+      expect(y).toEqual(
+        Float32Array.from({ length: 192 }, (_, i) =>
+          i < 128 ? half(64 + i) : Math.fround(half(half(320 + i - 128))),
+        ),
+      );
+      program.dispose();
+      expect(tensorCount()).toBe(tensors);
+    },
+  );
 
   it('begin where a binding may, end inside, and are not read beside what writes their owner', async () => {
     setProgramMode('replay');
     const w = table.get('w');
     expect(() => viewOf(w, [32], 32)).toThrow('cannot begin at byte 128');
     expect(() => rowsOf(w, 5, 7)).toThrow('is not inside');
-    await expect(compileProgram('aliased', () => { squareRows(rowsOf(w, 0, 1), rowsOf(w, 1, 2)); return {}; })).rejects.toThrow('reads and writes one buffer');
+    await expect(
+      compileProgram('aliased', () => {
+        squareRows(rowsOf(w, 0, 1), rowsOf(w, 1, 2));
+        return {};
+      }),
+    ).rejects.toThrow('reads and writes one buffer');
   });
 });
 

@@ -1,12 +1,30 @@
-/** Whether halves come out right on this device: packed and unpacked again, and an overflow that shows. */
+/**
+ * Whether halves come out right on this device: packed and unpacked again, and an overflow that
+ * shows.
+ */
 import { convert } from './dispatch.ts';
 import { compileProgram } from './program.ts';
 import { webgpu } from './state.ts';
 import { readback, Store } from './storage.ts';
 import { submit } from './submit.ts';
 
-/** Of all sizes, with and without rounding; the smallest a half has with all its digits is 2^-14. */
-const VALUES = [0, 1, -1, 0.333333, -2.718281, 1000.7, -65504, 6.2e-5, 2 ** -14, 3.3e-4, 0.1, -512.25];
+/**
+ * Of all sizes, with and without rounding; the smallest a half has with all its digits is 2^-14.
+ */
+const VALUES = [
+  0,
+  1,
+  -1,
+  0.333333,
+  -2.718281,
+  1000.7,
+  -65504,
+  6.2e-5,
+  2 ** -14,
+  3.3e-4,
+  0.1,
+  -512.25,
+];
 
 const checked = new WeakMap<GPUDevice, Promise<string | null>>();
 
@@ -30,8 +48,15 @@ async function check(): Promise<string | null> {
   program.dispose();
   store.dispose();
   // WGSL leaves open to which side a value is rounded: one of the two neighbours, 2^-10 apart.
-  const wrong = VALUES.findIndex((v, i) => [halves, again].some((got) => !(Math.abs((got?.[i] ?? NaN) - v) <= 2 ** -10 * Math.abs(v))));
-  if (wrong >= 0) return `This device rounds ${VALUES[wrong]} to ${again?.[wrong]} in half precision, so the run is in single precision.`;
-  const marked = [12, 13, 14].every((i) => Number.isNaN(halves?.[i]) && !Number.isFinite(again?.[i])) && again?.[15] === 7;
-  return marked ? null : 'This device hides numbers that are too large for half precision, so the run is in single precision.';
+  const wrong = VALUES.findIndex((v, i) =>
+    [halves, again].some((got) => !(Math.abs((got?.[i] ?? NaN) - v) <= 2 ** -10 * Math.abs(v))),
+  );
+  if (wrong >= 0)
+    return `This device rounds ${VALUES[wrong]} to ${again?.[wrong]} in half precision, so the run is in single precision.`;
+  const marked =
+    [12, 13, 14].every((i) => Number.isNaN(halves?.[i]) && !Number.isFinite(again?.[i])) &&
+    again?.[15] === 7;
+  return marked
+    ? null
+    : 'This device hides numbers that are too large for half precision, so the run is in single precision.';
 }

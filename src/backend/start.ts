@@ -1,5 +1,22 @@
-/** Starting a backend, by trying it: adapter, device, and a small gradient that must come out right. */
-import { backend as currentBackend, env, findBackendFactory, matMul, mul, ready, registerBackend, removeBackend, setBackend, sub, tanh, type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
+/**
+ * Starting a backend, by trying it: adapter, device, and a small gradient that must come out right.
+ */
+import {
+  backend as currentBackend,
+  env,
+  findBackendFactory,
+  matMul,
+  mul,
+  ready,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  sub,
+  tanh,
+  type Tensor,
+  tensor2d,
+  tidy,
+} from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { BackendName } from '../config/index.ts';
 import { dispatch, output } from './dispatch.ts';
@@ -20,18 +37,37 @@ export interface BackendChoice {
 }
 
 /** Called once when the GPU device goes away, or when a command is refused by the driver. */
-export interface DeviceEvents { lost(reason: string): void; error(message: string): void }
+export interface DeviceEvents {
+  lost(reason: string): void;
+  error(message: string): void;
+}
 
 const ORDER: readonly BackendName[] = ['webgpu', 'webgl', 'wasm', 'cpu'];
-const TITLE: Record<BackendName, string> = { webgpu: 'WebGPU', webgl: 'WebGL', wasm: 'WebAssembly', cpu: 'plain JavaScript' };
+const TITLE: Record<BackendName, string> = {
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+  wasm: 'WebAssembly',
+  cpu: 'plain JavaScript',
+};
 
-/** Tries the backends from the fastest down, or only the one asked for. Throws one sentence where nothing starts. */
-export async function tryBackends(wanted: BackendName | 'auto', events: DeviceEvents): Promise<BackendChoice> {
+/**
+ * Tries the backends from the fastest down, or only the one asked for. Throws one sentence where
+ * nothing starts.
+ */
+export async function tryBackends(
+  wanted: BackendName | 'auto',
+  events: DeviceEvents,
+): Promise<BackendChoice> {
   const refused: string[] = [];
   for (const name of wanted === 'auto' ? ORDER : [wanted]) {
     try {
       const started = await startBackend(name, events, 'few');
-      const why = refused.length > 0 ? `${refused.join(' ')} So ${TITLE[name]} is used.` : wanted === 'auto' ? `${TITLE[name]} is the fastest that this browser offers, and its gradient check passed.` : `${TITLE[name]} was asked for, and its gradient check passed.`;
+      const why =
+        refused.length > 0
+          ? `${refused.join(' ')} So ${TITLE[name]} is used.`
+          : wanted === 'auto'
+            ? `${TITLE[name]} is the fastest that this browser offers, and its gradient check passed.`
+            : `${TITLE[name]} was asked for, and its gradient check passed.`;
       return { ...started, reason: why };
     } catch (error) {
       refused.push(error instanceof Error ? error.message : String(error));
@@ -41,20 +77,32 @@ export async function tryBackends(wanted: BackendName | 'auto', events: DeviceEv
 }
 
 /**
- * Starts one backend. One a worker: a second start is for tests. `kernels`, on WebGPU: all of tfjs's, or the few that
- * programs of our own kernels need, which is what a visitor downloads; a program that needs more fetches the others.
+ * Starts one backend. One a worker: a second start is for tests. `kernels`, on WebGPU: all of
+ * tfjs's, or the few that programs of our own kernels need, which is what a visitor downloads; a
+ * program that needs more fetches the others.
  */
-export async function startBackend(name: BackendName, events: DeviceEvents = { lost: () => undefined, error: () => undefined }, kernels: 'all' | 'few' = 'all'): Promise<Omit<BackendChoice, 'reason'>> {
+export async function startBackend(
+  name: BackendName,
+  events: DeviceEvents = { lost: () => undefined, error: () => undefined },
+  kernels: 'all' | 'few' = 'all',
+): Promise<Omit<BackendChoice, 'reason'>> {
   state.webgpu = null;
   state.device = null;
   const started = await start(name, events, kernels);
   const error = await gradientError();
   // Some phones' GPUs give zero gradients; half-precision WebGL stays within this bound.
-  if (!(error < 1e-2)) throw new Error(`${TITLE[name]} computes a wrong gradient on this device (relative error ${error.toPrecision(2)}).`);
+  if (!(error < 1e-2))
+    throw new Error(
+      `${TITLE[name]} computes a wrong gradient on this device (relative error ${error.toPrecision(2)}).`,
+    );
   return started;
 }
 
-async function start(name: BackendName, events: DeviceEvents, kernels: 'all' | 'few'): Promise<Omit<BackendChoice, 'reason'>> {
+async function start(
+  name: BackendName,
+  events: DeviceEvents,
+  kernels: 'all' | 'few',
+): Promise<Omit<BackendChoice, 'reason'>> {
   const unlimited = { max_buffer_size: 2 ** 31, max_binding_size: 2 ** 31, workgroup_storage: 0 };
   switch (name) {
     case 'webgpu': {
@@ -65,7 +113,8 @@ async function start(name: BackendName, events: DeviceEvents, kernels: 'all' | '
     case 'webgl': {
       await import('@tensorflow/tfjs-backend-webgl');
       if (!(await select(name))) throw new Error('WebGL is not offered by this browser.');
-      // Packed exp and add leave exp(0), 0 + 1 in the padding of an odd dimension, and packed matMul multiplies it in.
+      // Packed exp and add leave exp(0), 0 + 1 in the padding of an odd dimension, and packed
+      // matMul multiplies it in.
       env().set('WEBGL_PACK_UNARY_OPERATIONS', false);
       env().set('WEBGL_PACK_BINARY_OPERATIONS', false);
       return { backend: name, adapter: webglRenderer(), limits: unlimited, features: [] };
@@ -73,7 +122,8 @@ async function start(name: BackendName, events: DeviceEvents, kernels: 'all' | '
     case 'wasm': {
       const { startWasm } = await import('./wasm.ts');
       await startWasm();
-      if (!(await select(name))) throw new Error('WebAssembly could not be started in this browser.');
+      if (!(await select(name)))
+        throw new Error('WebAssembly could not be started in this browser.');
       return { backend: name, adapter: 'CPU, WebAssembly', limits: unlimited, features: [] };
     }
     case 'cpu': {
@@ -81,7 +131,8 @@ async function start(name: BackendName, events: DeviceEvents, kernels: 'all' | '
       if (!(await select(name))) throw new Error('The JavaScript backend could not be started.');
       return { backend: name, adapter: 'CPU, JavaScript', limits: unlimited, features: [] };
     }
-    default: return name satisfies never;
+    default:
+      return name satisfies never;
   }
 }
 
@@ -90,17 +141,33 @@ async function select(name: BackendName): Promise<boolean> {
     const ok = await setBackend(name);
     await ready();
     return ok;
-  } catch { return false; }
+  } catch {
+    return false;
+  }
 }
 
-/** The device of this worker, while it is not lost: starting WebGPU again takes it up with its compiled kernels. */
-let running: { backend: WebGPUBackend; device: GPUDevice; started: Omit<BackendChoice, 'reason'>; events: DeviceEvents } | null = null;
+/**
+ * The device of this worker, while it is not lost: starting WebGPU again takes it up with its
+ * compiled kernels.
+ */
+let running: {
+  backend: WebGPUBackend;
+  device: GPUDevice;
+  started: Omit<BackendChoice, 'reason'>;
+  events: DeviceEvents;
+} | null = null;
 
 const WANTED: readonly string[] = ['timestamp-query', 'shader-f16', 'subgroups'];
 /** Offered by some adapters without shader-f16, and of no use then. */
 const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
-/** Features that are used where they are offered: the browser's list may be longer than the one in the types. */
-const isWanted = (offered: GPUSupportedFeatures) => (feature: string): feature is GPUFeatureName => WANTED.includes(feature) || (feature === SUBGROUP_MATRIX && offered.has('shader-f16'));
+/**
+ * Features that are used where they are offered: the browser's list may be longer than the one in
+ * the types.
+ */
+const isWanted =
+  (offered: GPUSupportedFeatures) =>
+  (feature: string): feature is GPUFeatureName =>
+    WANTED.includes(feature) || (feature === SUBGROUP_MATRIX && offered.has('shader-f16'));
 
 async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'reason'>> {
   if (running && (await select('webgpu'))) {
@@ -118,10 +185,14 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   const device = await adapter.requestDevice({
     requiredFeatures: features,
     requiredLimits: {
-      maxBufferSize: l.maxBufferSize, maxStorageBufferBindingSize: l.maxStorageBufferBindingSize,
-      maxComputeWorkgroupStorageSize: l.maxComputeWorkgroupStorageSize, maxComputeWorkgroupsPerDimension: l.maxComputeWorkgroupsPerDimension,
-      maxComputeWorkgroupSizeX: l.maxComputeWorkgroupSizeX, maxComputeWorkgroupSizeY: l.maxComputeWorkgroupSizeY,
-      maxComputeInvocationsPerWorkgroup: l.maxComputeInvocationsPerWorkgroup, maxStorageBuffersPerShaderStage: l.maxStorageBuffersPerShaderStage,
+      maxBufferSize: l.maxBufferSize,
+      maxStorageBufferBindingSize: l.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: l.maxComputeWorkgroupStorageSize,
+      maxComputeWorkgroupsPerDimension: l.maxComputeWorkgroupsPerDimension,
+      maxComputeWorkgroupSizeX: l.maxComputeWorkgroupSizeX,
+      maxComputeWorkgroupSizeY: l.maxComputeWorkgroupSizeY,
+      maxComputeInvocationsPerWorkgroup: l.maxComputeInvocationsPerWorkgroup,
+      maxStorageBuffersPerShaderStage: l.maxStorageBuffersPerShaderStage,
     },
   });
   countBuffers(device);
@@ -130,14 +201,20 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
   registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info), 3);
   if (!(await select('webgpu'))) throw new Error('TensorFlow.js could not use the WebGPU device.');
   const backend = currentBackend();
-  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js did not take the WebGPU device.');
+  if (!(backend instanceof WebGPUBackend))
+    throw new Error('TensorFlow.js did not take the WebGPU device.');
   assertPrivateMembers(backend);
   countTfjsRuns(backend);
   state.webgpu = backend;
   state.device = device;
   const started = {
-    backend: 'webgpu' as const, adapter: [adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(' ') || 'unnamed adapter',
-    limits: deviceLimits(device), features,
+    backend: 'webgpu' as const,
+    adapter:
+      [adapter.info.vendor, adapter.info.architecture, adapter.info.description]
+        .filter(Boolean)
+        .join(' ') || 'unnamed adapter',
+    limits: deviceLimits(device),
+    features,
   };
   const mine = (running = { backend, device, started, events });
   void device.lost.then((info) => {
@@ -149,15 +226,20 @@ async function startWebGpu(events: DeviceEvents): Promise<Omit<BackendChoice, 'r
 }
 
 /** Loses the device as a driver would: for tests of bad luck. */
-export function loseDevice(): void { state.device?.destroy(); }
+export function loseDevice(): void {
+  state.device?.destroy();
+}
 
 /** The limits that decide whether a model fits, in bytes. */
 export const deviceLimits = (device: GPUDevice): BackendChoice['limits'] => ({
-  max_buffer_size: device.limits.maxBufferSize, max_binding_size: device.limits.maxStorageBufferBindingSize, workgroup_storage: device.limits.maxComputeWorkgroupStorageSize,
+  max_buffer_size: device.limits.maxBufferSize,
+  max_binding_size: device.limits.maxStorageBufferBindingSize,
+  workgroup_storage: device.limits.maxComputeWorkgroupStorageSize,
 });
 
 /** Bytes that one binding of the device may hold; no limit where there is no GPU device. */
-export const maxBindingSize = (): number => state.device?.limits.maxStorageBufferBindingSize ?? Infinity;
+export const maxBindingSize = (): number =>
+  state.device?.limits.maxStorageBufferBindingSize ?? Infinity;
 
 const FORWARD = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
@@ -175,31 +257,55 @@ const BACKWARD = `
   dw[i] = x[i / 2u] * (1 - y[j] * y[j]) + x[2u + i / 2u] * (1 - y[2u + j] * y[2u + j]);
 }`;
 
-/** d/dw sum(tanh(x w)) for 2 x 2, by kernels of our own: WebGPU trains by these, and tfjs's need not be there. */
+/**
+ * d/dw sum(tanh(x w)) for 2 x 2, by kernels of our own: WebGPU trains by these, and tfjs's need not
+ * be there.
+ */
 function tanhGradient(x: Tensor, w: Tensor): Tensor {
-  const y = output([2, 2]), dw = output([2, 2]);
-  dispatch({ name: 'check_forward', code: FORWARD, writes: [y], reads: [x, w], workgroups: [1, 1, 1] });
-  dispatch({ name: 'check_backward', code: BACKWARD, writes: [dw], reads: [x, y], workgroups: [1, 1, 1] });
+  const y = output([2, 2]);
+  const dw = output([2, 2]);
+  dispatch({
+    name: 'check_forward',
+    code: FORWARD,
+    writes: [y],
+    reads: [x, w],
+    workgroups: [1, 1, 1],
+  });
+  dispatch({
+    name: 'check_backward',
+    code: BACKWARD,
+    writes: [dw],
+    reads: [x, y],
+    workgroups: [1, 1, 1],
+  });
   return dw;
 }
 
 /** Relative error of d/dw sum(tanh(x w)) against values worked out in float64. */
 async function gradientError(): Promise<number> {
-  const x = [0.5, -1, 0.25, 2], w = [0.1, -0.3, 0.7, 0.2];
+  const x = [0.5, -1, 0.25, 2];
+  const w = [0.1, -0.3, 0.7, 0.2];
   const expected = [0, 0, 0, 0];
-  for (let i = 0; i < 2; i++) for (let j = 0; j < 2; j++) {
-    const z = (x[2 * i] ?? 0) * (w[j] ?? 0) + (x[2 * i + 1] ?? 0) * (w[2 + j] ?? 0), g = 1 - Math.tanh(z) ** 2;
-    for (let k = 0; k < 2; k++) expected[2 * k + j] = (expected[2 * k + j] ?? 0) + (x[2 * i + k] ?? 0) * g;
-  }
+  for (let i = 0; i < 2; i++)
+    for (let j = 0; j < 2; j++) {
+      const z = (x[2 * i] ?? 0) * (w[j] ?? 0) + (x[2 * i + 1] ?? 0) * (w[2 + j] ?? 0);
+      const g = 1 - Math.tanh(z) ** 2;
+      for (let k = 0; k < 2; k++)
+        expected[2 * k + j] = (expected[2 * k + j] ?? 0) + (x[2 * i + k] ?? 0) * g;
+    }
   const g = tidy(() => {
-    const inputs = tensor2d(x, [2, 2]), weights = tensor2d(w, [2, 2]);
+    const inputs = tensor2d(x, [2, 2]);
+    const weights = tensor2d(w, [2, 2]);
     if (onWebGpu()) return tanhGradient(inputs, weights);
     const y = tanh(matMul(inputs, weights));
     return matMul(inputs, sub(1, mul(y, y)), true, false);
   });
   const [got = new Float32Array()] = await readback([g]);
   g.dispose();
-  return Math.max(...expected.map((e, i) => Math.abs((got[i] ?? NaN) - e))) / Math.max(...expected.map(Math.abs));
+  return (
+    Math.max(...expected.map((e, i) => Math.abs((got[i] ?? NaN) - e))) /
+    Math.max(...expected.map(Math.abs))
+  );
 }
 
 function webglRenderer(): string {

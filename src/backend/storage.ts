@@ -1,18 +1,30 @@
 /**
- * Long-lived tensors: parameters, gradients, optimizer state, inputs, caches. On WebGPU a Store is one buffer (several,
- * where the binding limit asks for it) and its tensors are views at 256-byte offsets, written in place by kernels. On the
- * other backends each is a tensor of its own, replaced when it changes.
+ * Long-lived tensors: parameters, gradients, optimizer state, inputs, caches. On WebGPU a Store is
+ * one buffer (several, where the binding limit asks for it) and its tensors are views at 256-byte
+ * offsets, written in place by kernels. On the other backends each is a tensor of its own, replaced
+ * when it changes.
  */
 import { dispose, engine, keep, tensor, type Tensor } from '@tensorflow/tfjs-core';
 import { storageOf, valuesOfHalves } from './halves.ts';
 import { onWebGpu, webgpu } from './state.ts';
 import { bindRange, type BufferRange, flushTfjs, placeholder, residence } from './tfjs_private.ts';
 
-export interface Spec { name: string; shape: readonly number[]; dtype?: 'float32' | 'int32' }
+export interface Spec {
+  name: string;
+  shape: readonly number[];
+  dtype?: 'float32' | 'int32';
+}
 export type Values = Float32Array | Int32Array;
 
-/** A stretch of a store in one buffer, as one flat float32 tensor: what the optimizer's kernels run over. */
-export interface Chunk { tensor: Tensor; names: readonly string[]; length: number }
+/**
+ * A stretch of a store in one buffer, as one flat float32 tensor: what the optimizer's kernels run
+ * over.
+ */
+export interface Chunk {
+  tensor: Tensor;
+  names: readonly string[];
+  length: number;
+}
 
 const ALIGN = 256;
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -21,20 +33,28 @@ export class Store {
   private readonly tensors = new Map<string, Tensor>();
   private readonly offsets = new Map<string, { chunk: number; offset: number }>();
   private readonly buffers: GPUBuffer[] = [];
-  /** Flat views, one a buffer; empty where the backend has no flat buffers. Padding between tensors is zero and stays zero. */
+  /**
+   * Flat views, one a buffer; empty where the backend has no flat buffers. Padding between tensors
+   * is zero and stays zero.
+   */
   readonly chunks: Chunk[] = [];
   private readonly flats = new Map<string, Tensor>();
 
-  constructor(readonly label: string, readonly specs: readonly Spec[]) {
+  constructor(
+    readonly label: string,
+    readonly specs: readonly Spec[],
+  ) {
     if (onWebGpu()) this.allocate();
     else for (const s of specs) this.tensors.set(s.name, zeros(s));
   }
 
   private allocate(): void {
-    const { backend, device } = webgpu(), limit = device.limits.maxStorageBufferBindingSize;
+    const { backend, device } = webgpu();
+    const limit = device.limits.maxStorageBufferBindingSize;
     const groups: { names: string[]; bytes: number }[] = [];
     for (const s of this.specs) {
-      const bytes = Math.ceil((sizeOf(s.shape) * 4) / ALIGN) * ALIGN, last = groups[groups.length - 1];
+      const bytes = Math.ceil((sizeOf(s.shape) * 4) / ALIGN) * ALIGN;
+      const last = groups[groups.length - 1];
       const group = last && last.bytes + bytes <= limit ? last : { names: [], bytes: 0 };
       if (group !== last) groups.push(group);
       this.offsets.set(s.name, { chunk: groups.length - 1, offset: group.bytes });
@@ -42,7 +62,11 @@ export class Store {
       group.bytes += bytes;
     }
     for (const g of groups) {
-      const buffer = device.createBuffer({ label: this.label, size: g.bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+      const buffer = device.createBuffer({
+        label: this.label,
+        size: g.bytes,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      });
       this.buffers.push(buffer);
       const flat = keep(placeholder(backend, [g.bytes / 4], 'float32'));
       bindRange(backend, flat.dataId, { buffer, offset: 0, size: g.bytes });
@@ -56,7 +80,8 @@ export class Store {
   }
 
   private rangeOf(s: Spec): BufferRange {
-    const at = this.offsets.get(s.name), buffer = at && this.buffers[at.chunk];
+    const at = this.offsets.get(s.name);
+    const buffer = at && this.buffers[at.chunk];
     if (!buffer) throw new Error(`${this.label} has no ${s.name}.`);
     return { buffer, offset: at.offset, size: Math.max(4, sizeOf(s.shape) * 4) };
   }
@@ -75,22 +100,34 @@ export class Store {
   }
 
   /**
-   * Consecutive tensors of one chunk, from `first` to `last`, as one flat view with the padding between them: what a
-   * kernel takes that runs over a part of a store. Belongs to the store. WebGPU alone.
+   * Consecutive tensors of one chunk, from `first` to `last`, as one flat view with the padding
+   * between them: what a kernel takes that runs over a part of a store. Belongs to the store.
+   * WebGPU alone.
    */
   flat(first: string, last: string): Tensor {
-    const key = JSON.stringify([first, last]), known = this.flats.get(key);
+    const key = JSON.stringify([first, last]);
+    const known = this.flats.get(key);
     if (known) return known;
-    const from = this.rangeOf(this.spec(first)), to = this.rangeOf(this.spec(last)), size = to.offset + to.size - from.offset;
-    if (from.buffer !== to.buffer || size <= 0) throw new Error(`${first} to ${last} of ${this.label} is not one stretch.`);
+    const from = this.rangeOf(this.spec(first));
+    const to = this.rangeOf(this.spec(last));
+    const size = to.offset + to.size - from.offset;
+    if (from.buffer !== to.buffer || size <= 0)
+      throw new Error(`${first} to ${last} of ${this.label} is not one stretch.`);
     const t = outOfTidy(() => placeholder(webgpu().backend, [size / 4], 'float32'));
     bindRange(webgpu().backend, t.dataId, { buffer: from.buffer, offset: from.offset, size });
     this.flats.set(key, t);
     return t;
   }
 
-  get names(): string[] { return this.specs.map((s) => s.name); }
-  get bytes(): number { return this.buffers.reduce((n, b) => n + b.size, 0) || this.specs.reduce((n, s) => n + 4 * sizeOf(s.shape), 0); }
+  get names(): string[] {
+    return this.specs.map((s) => s.name);
+  }
+  get bytes(): number {
+    return (
+      this.buffers.reduce((n, b) => n + b.size, 0) ||
+      this.specs.reduce((n, s) => n + 4 * sizeOf(s.shape), 0)
+    );
+  }
 
   get(name: string): Tensor {
     const t = this.tensors.get(name);
@@ -98,9 +135,13 @@ export class Store {
     return t;
   }
 
-  /** Takes over a new tensor in place of the old one; where buffers are written in place this is an error of ours. */
+  /**
+   * Takes over a new tensor in place of the old one; where buffers are written in place this is an
+   * error of ours.
+   */
   replace(name: string, t: Tensor): void {
-    if (this.buffers.length > 0) throw new Error(`${this.label} is written in place on this backend.`);
+    if (this.buffers.length > 0)
+      throw new Error(`${this.label} is written in place on this backend.`);
     const old = this.get(name);
     this.tensors.set(name, keep(t));
     old.dispose();
@@ -109,15 +150,28 @@ export class Store {
   /** Writes values from JavaScript; ordered with what is submitted before and after. */
   write(name: string, values: Values): void {
     const s = this.spec(name);
-    if (values.length !== sizeOf(s.shape)) throw new Error(`${name} of ${this.label} holds ${sizeOf(s.shape)} values, got ${values.length}.`);
+    if (values.length !== sizeOf(s.shape))
+      throw new Error(
+        `${name} of ${this.label} holds ${sizeOf(s.shape)} values, got ${values.length}.`,
+      );
     if (this.buffers.length === 0) {
       // A copy: wasm and cpu tensors may alias the array that they are made from.
-      this.replace(name, outOfTidy(() => tensor(values.slice(), [...s.shape], s.dtype ?? 'float32')));
+      this.replace(
+        name,
+        outOfTidy(() => tensor(values.slice(), [...s.shape], s.dtype ?? 'float32')),
+      );
       return;
     }
-    const { backend, device } = webgpu(), range = this.rangeOf(s);
+    const { backend, device } = webgpu();
+    const range = this.rangeOf(s);
     flushTfjs(backend);
-    device.queue.writeBuffer(range.buffer, range.offset, values.buffer, values.byteOffset, values.byteLength);
+    device.queue.writeBuffer(
+      range.buffer,
+      range.offset,
+      values.buffer,
+      values.byteOffset,
+      values.byteLength,
+    );
   }
 
   /** Reads all tensors (or those named) back. */
@@ -136,29 +190,57 @@ export class Store {
 
 const zeros = (s: Spec): Tensor => {
   const n = sizeOf(s.shape);
-  return keep(tensor(s.dtype === 'int32' ? new Int32Array(n) : new Float32Array(n), [...s.shape], s.dtype ?? 'float32'));
+  return keep(
+    tensor(
+      s.dtype === 'int32' ? new Int32Array(n) : new Float32Array(n),
+      [...s.shape],
+      s.dtype ?? 'float32',
+    ),
+  );
 };
 
 /** Makes a tensor that no surrounding tidy disposes. */
-function outOfTidy(make: () => Tensor): Tensor { return keep(make()); }
+function outOfTidy(make: () => Tensor): Tensor {
+  return keep(make());
+}
 
 const bytesOf = (t: Tensor): number => t.size * (storageOf(t) === 'float16' ? 2 : 4);
 
-/** Reads tensors back in one copy, through a staging buffer of our own on WebGPU (tfjs's `data()` caches on the CPU). */
+/**
+ * Reads tensors back in one copy, through a staging buffer of our own on WebGPU (tfjs's `data()`
+ * caches on the CPU).
+ */
 export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
-  if (!onWebGpu()) return Promise.all(tensors.map(async (t) => (t.dtype === 'int32' ? Int32Array : Float32Array).from(await t.data())));
+  if (!onWebGpu())
+    return Promise.all(
+      tensors.map(async (t) =>
+        (t.dtype === 'int32' ? Int32Array : Float32Array).from(await t.data()),
+      ),
+    );
   const { backend, device } = webgpu();
   flushTfjs(backend);
   const total = tensors.reduce((n, t) => n + bytesOf(t), 0);
   if (total === 0) return [];
-  const staging = device.createBuffer({ label: 'read back', size: total, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const staging = device.createBuffer({
+    label: 'read back',
+    size: total,
+    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+  });
   try {
-    const encoder = device.createCommandEncoder(), host: (Values | null)[] = [];
+    const encoder = device.createCommandEncoder();
+    const host: (Values | null)[] = [];
     let at = 0;
     for (const t of tensors) {
       const where = residence(backend, t.dataId);
-      if (where.on === 'gpu') encoder.copyBufferToBuffer(where.range.buffer, where.range.offset, staging, at, bytesOf(t));
-      host.push(where.on === 'cpu' ? (t.dtype === 'int32' ? Int32Array.from(where.values) : Float32Array.from(where.values)) : null);
+      if (where.on === 'gpu')
+        encoder.copyBufferToBuffer(where.range.buffer, where.range.offset, staging, at, bytesOf(t));
+      host.push(
+        where.on === 'cpu'
+          ? t.dtype === 'int32'
+            ? Int32Array.from(where.values)
+            : Float32Array.from(where.values)
+          : null,
+      );
       at += bytesOf(t);
     }
     device.queue.submit([encoder.finish()]);
@@ -168,9 +250,18 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
     return tensors.map((t, i) => {
       const from = at;
       at += bytesOf(t);
-      return host[i] ?? (storageOf(t) === 'float16' ? valuesOfHalves(new Uint16Array(bytes, from, t.size)) : t.dtype === 'int32' ? new Int32Array(bytes, from, t.size) : new Float32Array(bytes, from, t.size));
+      return (
+        host[i] ??
+        (storageOf(t) === 'float16'
+          ? valuesOfHalves(new Uint16Array(bytes, from, t.size))
+          : t.dtype === 'int32'
+            ? new Int32Array(bytes, from, t.size)
+            : new Float32Array(bytes, from, t.size))
+      );
     });
-  } finally { staging.destroy(); }
+  } finally {
+    staging.destroy();
+  }
 }
 
 /** Where a tensor of a program lies on the GPU, for copies into a ring. */

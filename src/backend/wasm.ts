@@ -5,9 +5,16 @@ import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import { registerWasmKernels } from './wasm_kernels.ts';
 
-/** Points tfjs at the binaries that the build emits. Threads are off: their worker breaks under minification. */
+/**
+ * Points tfjs at the binaries that the build emits. Threads are off: their worker breaks under
+ * minification.
+ */
 export async function startWasm(): Promise<void> {
   registerWasmKernels();
   env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  setWasmPaths({ 'tfjs-backend-wasm.wasm': plain, 'tfjs-backend-wasm-simd.wasm': simd, 'tfjs-backend-wasm-threaded-simd.wasm': simd });
+  setWasmPaths({
+    'tfjs-backend-wasm.wasm': plain,
+    'tfjs-backend-wasm-simd.wasm': simd,
+    'tfjs-backend-wasm-threaded-simd.wasm': simd,
+  });
 }

@@ -4,18 +4,38 @@ import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { codeOf, tinyState } from './testing_states.ts';
 import { zipFolder } from './zip.ts';
 
-const state = tinyState({}), files = writeCheckpoint(state);
+const state = tinyState({});
+const files = writeCheckpoint(state);
 
 describe('what a person brings', () => {
   it('is a zip or the files of a folder', () => {
-    const zip = [{ path: 'my run.zip', bytes: zipFolder(files, 'my run') }], folder = [...files].map(([path, bytes]) => ({ path: `my-run/${path}`, bytes }));
-    for (const list of [zip, folder]) expect(readCheckpoint(broughtFiles(list)).parameters).toEqual(state.parameters);
+    const zip = [{ path: 'my run.zip', bytes: zipFolder(files, 'my run') }];
+    const folder = [...files].map(([path, bytes]) => ({ path: `my-run/${path}`, bytes }));
+    for (const list of [zip, folder])
+      expect(readCheckpoint(broughtFiles(list)).parameters).toEqual(state.parameters);
   });
   it.each([
     ['nothing', 'missing_file', []],
-    ['a pickle', 'pickle', [{ path: 'model.pt', bytes: Uint8Array.of(0x80, 2, 0x8a, 10, 0, 0, 0, 0, 0, 0) }]],
+    [
+      'a pickle',
+      'pickle',
+      [{ path: 'model.pt', bytes: Uint8Array.of(0x80, 2, 0x8a, 10, 0, 0, 0, 0, 0, 0) }],
+    ],
     ['half a zip', 'truncated', [{ path: 'a.zip', bytes: zipFolder(files).subarray(0, 2000) }]],
-    ['one file of a folder', 'missing_file', [{ path: 'model.safetensors', bytes: new Uint8Array() }]],
-    ['two files of one name', 'duplicate_name', [{ path: 'a', bytes: new Uint8Array() }, { path: 'a', bytes: new Uint8Array() }]],
-  ])('%s: %s', (_name, code, list) => expect(codeOf(() => readCheckpoint(broughtFiles(list)))).toBe(code));
+    [
+      'one file of a folder',
+      'missing_file',
+      [{ path: 'model.safetensors', bytes: new Uint8Array() }],
+    ],
+    [
+      'two files of one name',
+      'duplicate_name',
+      [
+        { path: 'a', bytes: new Uint8Array() },
+        { path: 'a', bytes: new Uint8Array() },
+      ],
+    ],
+  ])('%s: %s', (_name, code, list) =>
+    expect(codeOf(() => readCheckpoint(broughtFiles(list)))).toBe(code),
+  );
 });

@@ -4,21 +4,37 @@ import type { Files } from './folder.ts';
 import { refusePickle } from './pickle.ts';
 import { unzipFolder } from './zip.ts';
 
-export interface BroughtFile { path: string; bytes: Uint8Array }
+export interface BroughtFile {
+  path: string;
+  bytes: Uint8Array;
+}
 
 const isZip = (bytes: Uint8Array) => bytes[0] === 0x50 && bytes[1] === 0x4b;
 
-/** The files for `readCheckpoint`. Throws what `unzipFolder` throws, `pickle`, `missing_file` or `duplicate_name`. */
+/**
+ * The files for `readCheckpoint`. Throws what `unzipFolder` throws, `pickle`, `missing_file` or
+ * `duplicate_name`.
+ */
 export function broughtFiles(list: readonly BroughtFile[]): Files {
   const [first] = list;
-  if (!first) throw new CheckpointError('missing_file', 'No file was chosen.', 'Choose a zip that Terrarium exported, or all files of a model folder.');
+  if (!first)
+    throw new CheckpointError(
+      'missing_file',
+      'No file was chosen.',
+      'Choose a zip that Terrarium exported, or all files of a model folder.',
+    );
   if (list.length === 1) {
     refusePickle(first.bytes, first.path);
     if (isZip(first.bytes)) return unzipFolder(first.bytes, shorten(first.path));
   }
   const files = new Map<string, Uint8Array>();
   for (const { path, bytes } of list) {
-    if (files.has(path)) throw new CheckpointError('duplicate_name', `Two of the files are called ${shorten(path)}.`, 'Choose the files of one folder.');
+    if (files.has(path))
+      throw new CheckpointError(
+        'duplicate_name',
+        `Two of the files are called ${shorten(path)}.`,
+        'Choose the files of one folder.',
+      );
     files.set(path, bytes);
   }
   return files;

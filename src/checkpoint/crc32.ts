@@ -1,4 +1,7 @@
-/** CRC-32 as zip and PNG have it (ISO 3309, polynomial 0xedb88320), four bytes at a time (slicing, as zlib does). */
+/**
+ * CRC-32 as zip and PNG have it (ISO 3309, polynomial 0xedb88320), four bytes at a time (slicing,
+ * as zlib does).
+ */
 const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
 
 const table = (k: number): Uint32Array => tables[k] ?? new Uint32Array(256);
@@ -18,10 +21,19 @@ for (let n = 0; n < 256; n++) {
 
 export function crc32(bytes: Uint8Array): number {
   const whole = bytes.length & ~3;
-  let c = -1, i = 0;
+  let c = -1;
+  let i = 0;
   for (; i < whole; i += 4) {
-    c ^= (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) | ((bytes[i + 3] ?? 0) << 24);
-    c = (t3[c & 255] ?? 0) ^ (t2[(c >>> 8) & 255] ?? 0) ^ (t1[(c >>> 16) & 255] ?? 0) ^ (t0[c >>> 24] ?? 0);
+    c ^=
+      (bytes[i] ?? 0) |
+      ((bytes[i + 1] ?? 0) << 8) |
+      ((bytes[i + 2] ?? 0) << 16) |
+      ((bytes[i + 3] ?? 0) << 24);
+    c =
+      (t3[c & 255] ?? 0) ^
+      (t2[(c >>> 8) & 255] ?? 0) ^
+      (t1[(c >>> 16) & 255] ?? 0) ^
+      (t0[c >>> 24] ?? 0);
   }
   for (; i < bytes.length; i++) c = (t0[(c ^ (bytes[i] ?? 0)) & 255] ?? 0) ^ (c >>> 8);
   return ~c >>> 0;

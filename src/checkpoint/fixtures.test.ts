@@ -1,4 +1,7 @@
-/** Folders that transformers saved (scripts/check_transformers.py make), imported: every tensor, the logits, the token ids. */
+/**
+ * Folders that transformers saved (scripts/check_transformers.py make), imported: every tensor, the
+ * logits, the token ids.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { importTokenizer } from '../data/index.ts';
@@ -9,32 +12,56 @@ import { readExpected } from './testing_expected.ts';
 import { forward } from './testing_forward.ts';
 
 const FIXTURES = new URL('./fixtures/', import.meta.url);
-const names = existsSync(FIXTURES) ? readdirSync(FIXTURES, { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name) : [];
-const filesOf = (name: string) => new Map(readdirSync(new URL(`${name}/`, FIXTURES)).map((path) => [path, new Uint8Array(readFileSync(new URL(`${name}/${path}`, FIXTURES)))]));
+const names = existsSync(FIXTURES)
+  ? readdirSync(FIXTURES, { withFileTypes: true })
+      .filter((e) => e.isDirectory())
+      .map((e) => e.name)
+  : [];
+const filesOf = (name: string) =>
+  new Map(
+    readdirSync(new URL(`${name}/`, FIXTURES)).map((path) => [
+      path,
+      new Uint8Array(readFileSync(new URL(`${name}/${path}`, FIXTURES))),
+    ]),
+  );
 
 it('there is a folder of each kind', () => {
-  for (const kind of ['gpt2', 'llama', 'qwen3', 'mistral', 'f32', 'f16', 'bf16', 'sharded']) expect(names.filter((name) => name.includes(kind)).length, kind).toBeGreaterThan(0);
+  for (const kind of ['gpt2', 'llama', 'qwen3', 'mistral', 'f32', 'f16', 'bf16', 'sharded'])
+    expect(names.filter((name) => name.includes(kind)).length, kind).toBeGreaterThan(0);
 });
 
 describe.each(names)('%s', (name) => {
-  const files = filesOf(name), expected = readExpected(files), state = readCheckpoint(files), run = (s: typeof state) =>
-    expected.input_ids.flatMap((ids) => forward(s.model, s.parameters, ids).flatMap((row) => [...row]));
+  const files = filesOf(name);
+  const expected = readExpected(files);
+  const state = readCheckpoint(files);
+  const run = (s: typeof state) =>
+    expected.input_ids.flatMap((ids) =>
+      forward(s.model, s.parameters, ids).flatMap((row) => [...row]),
+    );
 
   it('gives every tensor of the state dict', () => {
     const tensors = new Map(exportTensors(state.model, state.parameters).map((t) => [t.name, t]));
     for (const [key, wanted] of Object.entries(expected.tensors ?? {})) {
-      const source = tensors.get(key), values = new Float32Array(wanted.shape.reduce((a, b) => a * b, 1));
+      const source = tensors.get(key);
+      const values = new Float32Array(wanted.shape.reduce((a, b) => a * b, 1));
       // The tied head is the embedding and is not written a second time.
       if (key === 'lm_head.weight' && state.model.tie_word_embeddings) continue;
       expect(source?.shape, key).toEqual(wanted.shape);
       source?.write(values);
       expect(values.at(-1), key).toBe(wanted.last);
-      expectClose([values.reduce((a, b) => a + b, 0)], [wanted.sum], { atol: 1e-9, rtol: 1e-12 }, key);
+      expectClose(
+        [values.reduce((a, b) => a + b, 0)],
+        [wanted.sum],
+        { atol: 1e-9, rtol: 1e-12 },
+        key,
+      );
     }
     expect(tensors.size).toBeGreaterThan(10);
   });
-  it('gives the logits of transformers', () => expectClose(run(state), expected.logits, { atol: 1e-4, rtol: 0 }));
-  it('gives them again after our own export', () => expect(run(readCheckpoint(writeCheckpoint(state)))).toEqual(run(state)));
+  it('gives the logits of transformers', () =>
+    expectClose(run(state), expected.logits, { atol: 1e-4, rtol: 0 }));
+  it('gives them again after our own export', () =>
+    expect(run(readCheckpoint(writeCheckpoint(state)))).toEqual(run(state)));
   it('gives the token ids of transformers', async () => {
     const tokenizer = await importTokenizer(state.tokenizer);
     for (const { text, ids, decoded } of expected.texts) {

@@ -1,4 +1,7 @@
-/** The plain forward that the tests of this room compare with, against PyTorch in float64 (src/model/golden). */
+/**
+ * The plain forward that the tests of this room compare with, against PyTorch in float64
+ * (src/model/golden).
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
@@ -10,22 +13,44 @@ import { tinyState } from './testing_states.ts';
 
 const GOLDEN = new URL('../model/golden/', import.meta.url);
 const Case = v.object({
-  model: v.looseObject({ vocab_size: v.number() }), batch_size: v.number(), logits: v.string(),
-  batches: v.array(v.object({ ids: v.array(v.number()) })), parameters: v.array(v.object({ name: v.string(), initial: v.string() })),
+  model: v.looseObject({ vocab_size: v.number() }),
+  batch_size: v.number(),
+  logits: v.string(),
+  batches: v.array(v.object({ ids: v.array(v.number()) })),
+  parameters: v.array(v.object({ name: v.string(), initial: v.string() })),
 });
 
-const floats = (base64: string) => new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
+const floats = (base64: string) =>
+  new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
 const names = readdirSync(GOLDEN).filter((name) => name.endsWith('.json'));
 
 it('there are golden cases', () => expect(names.length).toBeGreaterThanOrEqual(4));
 
 it.each(names)('%s: the logits of PyTorch, before and after a checkpoint', (name) => {
   const json: unknown = JSON.parse(readFileSync(new URL(name, GOLDEN), 'utf8'));
-  const { model: { vocab_size, ...rest }, logits, batches, parameters } = v.parse(Case, json);
-  const config = v.parse(ModelSchema, rest), model = resolveModel(config, vocab_size), n = config.block_size;
-  const weights = new Map(parameters.map((p) => [p.name, floats(p.initial)])), ids = batches[0]?.ids ?? [];
-  const state = tinyState(config, 1, vocab_size), back = readCheckpoint(writeCheckpoint({ ...state, parameters: weights, optimizer: new Map() })).parameters;
-  const run = (w: ReadonlyMap<string, Float32Array>) => Array.from({ length: ids.length / n }, (_, b) => forward(model, w, ids.slice(b * n, (b + 1) * n))).flat(1);
-  expectClose(run(weights).flatMap((row) => [...row]), floats(logits), { atol: 1e-6, rtol: 1e-6 });
+  const {
+    model: { vocab_size, ...rest },
+    logits,
+    batches,
+    parameters,
+  } = v.parse(Case, json);
+  const config = v.parse(ModelSchema, rest);
+  const model = resolveModel(config, vocab_size);
+  const n = config.block_size;
+  const weights = new Map(parameters.map((p) => [p.name, floats(p.initial)]));
+  const ids = batches[0]?.ids ?? [];
+  const state = tinyState(config, 1, vocab_size);
+  const back = readCheckpoint(
+    writeCheckpoint({ ...state, parameters: weights, optimizer: new Map() }),
+  ).parameters;
+  const run = (w: ReadonlyMap<string, Float32Array>) =>
+    Array.from({ length: ids.length / n }, (_, b) =>
+      forward(model, w, ids.slice(b * n, (b + 1) * n)),
+    ).flat(1);
+  expectClose(
+    run(weights).flatMap((row) => [...row]),
+    floats(logits),
+    { atol: 1e-6, rtol: 1e-6 },
+  );
   expect(run(back)).toEqual(run(weights));
 });

@@ -4,24 +4,66 @@ import { modelFromHfConfig } from './hf_import.ts';
 import { codeOf, LAYOUTS, tinyModel, VOCAB } from './testing_states.ts';
 
 const architecture = (name: string) => hfArchitecture(tinyModel(LAYOUTS[name] ?? {}).model);
-const llama = { model_type: 'llama', vocab_size: 32, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 8 };
-const gpt2 = { model_type: 'gpt2', vocab_size: 32, n_positions: 8, n_embd: 16, n_layer: 2, n_head: 4 };
+const llama = {
+  model_type: 'llama',
+  vocab_size: 32,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 8,
+};
+const gpt2 = {
+  model_type: 'gpt2',
+  vocab_size: 32,
+  n_positions: 8,
+  n_embd: 16,
+  n_layer: 2,
+  n_head: 4,
+};
 
 describe('export', () => {
   it('names the class that computes the model', () => {
     expect(Object.keys(LAYOUTS).slice(0, 8).map(architecture)).toEqual([
-      'GPT2LMHeadModel', 'GPT2LMHeadModel', 'GPT2LMHeadModel', 'LlamaForCausalLM', 'LlamaForCausalLM', 'Qwen3ForCausalLM', 'Qwen3ForCausalLM', 'MistralForCausalLM']);
+      'GPT2LMHeadModel',
+      'GPT2LMHeadModel',
+      'GPT2LMHeadModel',
+      'LlamaForCausalLM',
+      'LlamaForCausalLM',
+      'Qwen3ForCausalLM',
+      'Qwen3ForCausalLM',
+      'MistralForCausalLM',
+    ]);
   });
-  it.each(['gpt2 with qk_norm', 'gpt2 with a window'])('refuses %s', (name) => expect(codeOf(() => architecture(name))).toBe('no_equivalent'));
+  it.each(['gpt2 with qk_norm', 'gpt2 with a window'])('refuses %s', (name) =>
+    expect(codeOf(() => architecture(name))).toBe('no_equivalent'),
+  );
   it('refuses gates that the two ecosystems do not share', () => {
-    expect(codeOf(() => hfArchitecture(tinyModel({ layout: 'llama', activation_function: 'gelu_new' }).model))).toBe('no_equivalent');
-    expect(codeOf(() => hfArchitecture(tinyModel({ layout: 'gpt2', activation_function: 'silu' }).model))).toBe('no_equivalent');
+    expect(
+      codeOf(() =>
+        hfArchitecture(tinyModel({ layout: 'llama', activation_function: 'gelu_new' }).model),
+      ),
+    ).toBe('no_equivalent');
+    expect(
+      codeOf(() =>
+        hfArchitecture(tinyModel({ layout: 'gpt2', activation_function: 'silu' }).model),
+      ),
+    ).toBe('no_equivalent');
   });
   it('writes rope for versions 4 and 5, and a window for every layer of Qwen3', () => {
     const config = hfConfig(tinyModel(LAYOUTS['qwen3 with a window'] ?? {}).model, VOCAB, 10);
     expect(config).toMatchObject({
-      model_type: 'qwen3', rope_theta: 10000, rope_parameters: { rope_type: 'default', rope_theta: 10000 }, attention_bias: false, head_dim: 4,
-      use_sliding_window: true, sliding_window: 4, max_window_layers: 0, layer_types: ['sliding_attention', 'sliding_attention'], bos_token_id: 10, eos_token_id: 10,
+      model_type: 'qwen3',
+      rope_theta: 10000,
+      rope_parameters: { rope_type: 'default', rope_theta: 10000 },
+      attention_bias: false,
+      head_dim: 4,
+      use_sliding_window: true,
+      sliding_window: 4,
+      max_window_layers: 0,
+      layer_types: ['sliding_attention', 'sliding_attention'],
+      bos_token_id: 10,
+      eos_token_id: 10,
     });
   });
   it('notes biases of zero', () => {
@@ -34,20 +76,55 @@ describe('there and back', () => {
   it.each(Object.entries(LAYOUTS).slice(0, 8))('%s', (_name, change) => {
     const { model } = tinyModel({ dropout: 0.25, norm_eps: 3e-6, ...change });
     const back = modelFromHfConfig(JSON.parse(JSON.stringify(hfConfig(model, VOCAB, null))));
-    const bias = model.layout === 'gpt2', rope_theta = bias ? 10000 : model.rope_theta;
-    expect(back).toEqual({ model: { ...model, bias, rope_theta }, bos_token_id: null, eos_token_id: null, notes: [] });
+    const bias = model.layout === 'gpt2';
+    const rope_theta = bias ? 10000 : model.rope_theta;
+    expect(back).toEqual({
+      model: { ...model, bias, rope_theta },
+      bos_token_id: null,
+      eos_token_id: null,
+      notes: [],
+    });
   });
 });
 
 describe('foreign configurations', () => {
   it('fills in what is left out as transformers does', () => {
-    expect(modelFromHfConfig(gpt2).model).toMatchObject({ n_inner: 64, bias: true, tie_word_embeddings: true, dropout: 0.1, activation_function: 'gelu_new', vocab_size: 32 });
-    expect(modelFromHfConfig(llama).model).toMatchObject({ n_kv_head: 4, tie_word_embeddings: false, rope_theta: 10000, norm_eps: 1e-6, sliding_window: 0, qk_norm: false });
-    expect(modelFromHfConfig({ ...llama, model_type: 'mistral', num_attention_heads: 8 }).model).toMatchObject({ n_kv_head: 8, sliding_window: 4096 });
-    expect(modelFromHfConfig({ ...llama, model_type: 'mistral', num_key_value_heads: 2, sliding_window: null }).model).toMatchObject({ n_kv_head: 2, sliding_window: 0 });
+    expect(modelFromHfConfig(gpt2).model).toMatchObject({
+      n_inner: 64,
+      bias: true,
+      tie_word_embeddings: true,
+      dropout: 0.1,
+      activation_function: 'gelu_new',
+      vocab_size: 32,
+    });
+    expect(modelFromHfConfig(llama).model).toMatchObject({
+      n_kv_head: 4,
+      tie_word_embeddings: false,
+      rope_theta: 10000,
+      norm_eps: 1e-6,
+      sliding_window: 0,
+      qk_norm: false,
+    });
+    expect(
+      modelFromHfConfig({ ...llama, model_type: 'mistral', num_attention_heads: 8 }).model,
+    ).toMatchObject({ n_kv_head: 8, sliding_window: 4096 });
+    expect(
+      modelFromHfConfig({
+        ...llama,
+        model_type: 'mistral',
+        num_key_value_heads: 2,
+        sliding_window: null,
+      }).model,
+    ).toMatchObject({ n_kv_head: 2, sliding_window: 0 });
   });
   it('reads theta from version 5, and the first of several end tokens', () => {
-    expect(modelFromHfConfig({ ...llama, rope_parameters: { rope_type: 'default', rope_theta: 500 }, eos_token_id: [7, 8] })).toMatchObject({ model: { rope_theta: 500 }, eos_token_id: 7 });
+    expect(
+      modelFromHfConfig({
+        ...llama,
+        rope_parameters: { rope_type: 'default', rope_theta: 500 },
+        eos_token_id: [7, 8],
+      }),
+    ).toMatchObject({ model: { rope_theta: 500 }, eos_token_id: 7 });
   });
   it('cuts a context that is longer than any here, and says so', () => {
     const { model, notes } = modelFromHfConfig({ ...llama, max_position_embeddings: 131072 });
@@ -66,13 +143,32 @@ describe('foreign configurations', () => {
     ['scaled rotary positions', { ...llama, rope_scaling: { rope_type: 'llama3', factor: 8 } }],
     ['partial rotary positions', { ...llama, partial_rotary_factor: 0.5 }],
     ['heads of another width', { ...llama, head_dim: 8 }],
-    ['the head width that Qwen3 has by default', { ...llama, model_type: 'qwen3', num_key_value_heads: 4 }],
-    ['mixed layers', { ...llama, model_type: 'qwen3', head_dim: 4, num_key_value_heads: 4, layer_types: ['full_attention', 'sliding_attention'] }],
+    [
+      'the head width that Qwen3 has by default',
+      { ...llama, model_type: 'qwen3', num_key_value_heads: 4 },
+    ],
+    [
+      'mixed layers',
+      {
+        ...llama,
+        model_type: 'qwen3',
+        head_dim: 4,
+        num_key_value_heads: 4,
+        layer_types: ['full_attention', 'sliding_attention'],
+      },
+    ],
     ['too many layers', { ...llama, num_hidden_layers: 2 ** 30 }],
     ['a width that heads do not divide', { ...gpt2, n_head: 3 }],
     ['a width that key/value heads do not divide', { ...llama, num_key_value_heads: 3 }],
     ['a vocabulary of a billion', { ...llama, vocab_size: 1e9 }],
-  ])('refuses %s', (_name, json) => expect(codeOf(() => modelFromHfConfig(json))).toBe('unsupported_model'));
-  it.each([['text for a number', { ...llama, hidden_size: '16' }], ['a fraction of a layer', { ...gpt2, n_layer: 1.5 }], ['a negative id', { ...gpt2, eos_token_id: -1 }]])(
-    'refuses %s as damage', (_name, json) => expect(codeOf(() => modelFromHfConfig(json))).toBe('bad_header'));
+  ])('refuses %s', (_name, json) =>
+    expect(codeOf(() => modelFromHfConfig(json))).toBe('unsupported_model'),
+  );
+  it.each([
+    ['text for a number', { ...llama, hidden_size: '16' }],
+    ['a fraction of a layer', { ...gpt2, n_layer: 1.5 }],
+    ['a negative id', { ...gpt2, eos_token_id: -1 }],
+  ])('refuses %s as damage', (_name, json) =>
+    expect(codeOf(() => modelFromHfConfig(json))).toBe('bad_header'),
+  );
 });

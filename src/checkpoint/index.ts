@@ -1,5 +1,12 @@
 export { CheckpointError, type CheckpointErrorCode } from './error.ts';
-export { writeCheckpoint, readCheckpoint, describeExport, type CheckpointState, type ReadState, type WriteOptions } from './checkpoint.ts';
+export {
+  writeCheckpoint,
+  readCheckpoint,
+  describeExport,
+  type CheckpointState,
+  type ReadState,
+  type WriteOptions,
+} from './checkpoint.ts';
 export type { MetricColumns } from './metric_columns.ts';
 export type { TokenizerSource } from './tokenizer_files.ts';
 export { openRunStore } from './store/open_store.ts';

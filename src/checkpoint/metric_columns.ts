@@ -1,20 +1,26 @@
 /**
- * Metrics as JSON lines: one object a row, a metric that was not measured left out (NaN in the columns). Infinities,
- * which JSON lacks, are the strings "Infinity" and "-Infinity". The same lines are appended to a run in storage, where
- * `{"resume": step}` says that the run went back to that step, and that later rows no longer count.
+ * Metrics as JSON lines: one object a row, a metric that was not measured left out (NaN in the
+ * columns). Infinities, which JSON lacks, are the strings "Infinity" and "-Infinity". The same
+ * lines are appended to a run in storage, where `{"resume": step}` says that the run went back to
+ * that step, and that later rows no longer count.
  */
 import { CheckpointError } from './error.ts';
 import { isRecord } from './json.ts';
 
-/** Columns of one length by metric name; `step` is always there, NaN stands where a metric was not measured. */
+/**
+ * Columns of one length by metric name; `step` is always there, NaN stands where a metric was not
+ * measured.
+ */
 export type MetricColumns = { step: Float64Array } & Record<string, Float64Array>;
 
 /** Cells of the columns that are read at most (256 MB): a short line can widen every column. */
 const MAX_CELLS = 2 ** 25;
-const MAX_COLUMNS = 256, MAX_NAME = 64;
+const MAX_COLUMNS = 256;
+const MAX_NAME = 64;
 
 export function metricLines(columns: MetricColumns): string {
-  const names = Object.keys(columns).filter((name) => name !== 'step'), lines: string[] = [];
+  const names = Object.keys(columns).filter((name) => name !== 'step');
+  const lines: string[] = [];
   columns.step.forEach((step, i) => {
     const row: Record<string, number | string> = { step };
     for (const name of names) {
@@ -28,11 +34,17 @@ export function metricLines(columns: MetricColumns): string {
 
 export const resumeLine = (step: number): string => `${JSON.stringify({ resume: step })}\n`;
 
-/** Reads lines back. A line that is not a row (cut short when the tab closed, say) is passed over. Throws `too_large`. */
+/**
+ * Reads lines back. A line that is not a row (cut short when the tab closed, say) is passed over.
+ * Throws `too_large`.
+ */
 export function parseMetricLines(text: string): MetricColumns {
-  const steps: number[] = [], columns = new Map<string, number[]>();
+  const steps: number[] = [];
+  const columns = new Map<string, number[]>();
   for (const line of text.split('\n')) {
-    const row = parseRow(line), resume = row?.get('resume'), step = row?.get('step');
+    const row = parseRow(line);
+    const resume = row?.get('resume');
+    const step = row?.get('step');
     if (resume !== undefined) {
       while ((steps.at(-1) ?? -Infinity) > resume) steps.pop();
       for (const column of columns.values()) column.length = Math.min(column.length, steps.length);
@@ -41,9 +53,15 @@ export function parseMetricLines(text: string): MetricColumns {
       steps.push(step);
     }
   }
-  if (steps.length * columns.size > MAX_CELLS) throw new CheckpointError('too_large', 'The saved metrics are too many to be read.', 'Remove metrics.jsonl from the folder; the weights do not need it.');
+  if (steps.length * columns.size > MAX_CELLS)
+    throw new CheckpointError(
+      'too_large',
+      'The saved metrics are too many to be read.',
+      'Remove metrics.jsonl from the folder; the weights do not need it.',
+    );
   const out: MetricColumns = { step: Float64Array.from(steps) };
-  for (const [name, column] of columns) out[name] = Float64Array.from(steps, (_, i) => column[i] ?? NaN);
+  for (const [name, column] of columns)
+    out[name] = Float64Array.from(steps, (_, i) => column[i] ?? NaN);
   return out;
 }
 

@@ -1,4 +1,6 @@
-/** Python pickles can run code when they are opened, so they are recognised and refused, never read. */
+/**
+ * Python pickles can run code when they are opened, so they are recognised and refused, never read.
+ */
 import { CheckpointError, shorten } from './error.ts';
 
 const PICKLE_NAMES = /\.(bin|pt|pth|ckpt|pkl|pickle)$/i;
@@ -14,10 +16,15 @@ export function looksLikePickle(bytes: Uint8Array): boolean {
   return bytes[0] === 0x80 && protocol >= 2 && protocol <= 5 && bytes[8] !== 0x7b;
 }
 
-/** torch.save puts data.pkl first and lists it at the end: the first and the last 64 kB are enough. */
+/**
+ * torch.save puts data.pkl first and lists it at the end: the first and the last 64 kB are enough.
+ */
 function hasPickleMember(bytes: Uint8Array): boolean {
-  const latin = new TextDecoder('latin1'), edge = 1 << 16;
-  return [bytes.subarray(0, edge), bytes.subarray(-edge)].some((part) => /(^|[^\w])data\.pkl/.test(latin.decode(part)));
+  const latin = new TextDecoder('latin1');
+  const edge = 1 << 16;
+  return [bytes.subarray(0, edge), bytes.subarray(-edge)].some((part) =>
+    /(^|[^\w])data\.pkl/.test(latin.decode(part)),
+  );
 }
 
 /** Throws `pickle` where a file is one. */
@@ -25,6 +32,9 @@ export function refusePickle(bytes: Uint8Array, file: string): void {
   if (looksLikePickle(bytes)) throw pickleError(file);
 }
 
-export const pickleError = (file: string): CheckpointError => new CheckpointError('pickle',
-  `${shorten(file)} is a Python pickle, which can run code when it is opened, so Terrarium does not open it.`,
-  'Convert it in Python with model.save_pretrained(folder, safe_serialization=True) and bring that folder.');
+export const pickleError = (file: string): CheckpointError =>
+  new CheckpointError(
+    'pickle',
+    `${shorten(file)} is a Python pickle, which can run code when it is opened, so Terrarium does not open it.`,
+    'Convert it in Python with model.save_pretrained(folder, safe_serialization=True) and bring that folder.',
+  );

@@ -1,6 +1,7 @@
 /**
- * What a model folder should compute, in two files beside it: the format of scripts/check_transformers.py, written by us
- * for transformers to be checked against, and by transformers for us. Imported by *.test.ts alone.
+ * What a model folder should compute, in two files beside it: the format of
+ * scripts/check_transformers.py, written by us for transformers to be checked against, and by
+ * transformers for us. Imported by *.test.ts alone.
  */
 import { encodeJson, parseRecord } from './json.ts';
 import * as v from 'valibot';
@@ -13,19 +14,31 @@ export interface Expected {
   /** Row-major [batch, time, vocab_size]. */
   logits: Float32Array;
   shape: number[];
-  /** By name, of transformers' state dict in float32: shape, sum of the values, and the last one. */
+  /**
+   * By name, of transformers' state dict in float32: shape, sum of the values, and the last one.
+   */
   tensors?: Record<string, { shape: number[]; sum: number; last: number }>;
 }
 
-const FILE = 'expected.json', LOGITS = 'expected_logits.f32';
+const FILE = 'expected.json';
+const LOGITS = 'expected_logits.f32';
 const numbers = v.array(v.number());
 const Json = v.object({
-  texts: v.array(v.object({ text: v.string(), ids: numbers, decoded: v.string() })), input_ids: v.array(numbers),
-  logits: v.object({ file: v.literal(LOGITS), shape: numbers }), versions: v.optional(v.record(v.string(), v.string())),
-  tensors: v.optional(v.record(v.string(), v.object({ shape: numbers, sum: v.number(), last: v.number() }))),
+  texts: v.array(v.object({ text: v.string(), ids: numbers, decoded: v.string() })),
+  input_ids: v.array(numbers),
+  logits: v.object({ file: v.literal(LOGITS), shape: numbers }),
+  versions: v.optional(v.record(v.string(), v.string())),
+  tensors: v.optional(
+    v.record(v.string(), v.object({ shape: numbers, sum: v.number(), last: v.number() })),
+  ),
 });
 
-export function writeExpected({ texts, input_ids, logits, shape }: Expected): Map<string, Uint8Array> {
+export function writeExpected({
+  texts,
+  input_ids,
+  logits,
+  shape,
+}: Expected): Map<string, Uint8Array> {
   return new Map([
     [FILE, encodeJson({ texts, input_ids, logits: { file: LOGITS, shape } })],
     [LOGITS, new Uint8Array(logits.slice().buffer)],
@@ -35,6 +48,7 @@ export function writeExpected({ texts, input_ids, logits, shape }: Expected): Ma
 export function readExpected(files: ReadonlyMap<string, Uint8Array>): Expected {
   const json = v.parse(Json, parseRecord(files.get(FILE) ?? new Uint8Array(), FILE));
   const logits = new Float32Array((files.get(LOGITS) ?? new Uint8Array()).slice().buffer);
-  if (logits.length !== json.logits.shape.reduce((a, b) => a * b, 1)) throw new Error(`${LOGITS} has ${logits.length} values`);
+  if (logits.length !== json.logits.shape.reduce((a, b) => a * b, 1))
+    throw new Error(`${LOGITS} has ${logits.length} values`);
   return { ...json, logits, shape: json.logits.shape };
 }

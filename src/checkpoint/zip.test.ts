@@ -6,10 +6,18 @@ import { codeOf, LAYOUTS, tinyState } from './testing_states.ts';
 import { unzipFolder, zipFolder } from './zip.ts';
 
 const text = (s: string) => new TextEncoder().encode(s);
-const folder = new Map([['config.json', text('{"a": 1}')], ['sub/model.bin', Uint8Array.from({ length: 1000 }, (_, i) => i * 7)]]);
+const folder = new Map([
+  ['config.json', text('{"a": 1}')],
+  ['sub/model.bin', Uint8Array.from({ length: 1000 }, (_, i) => i * 7)],
+]);
 /** Where the first local header and the first central entry begin. */
-const centralOf = (zip: Uint8Array) => new DataView(zip.buffer, zip.byteOffset).getUint32(zip.length - 6, true);
-const edited = (zip: Uint8Array, at: number, ...bytes: number[]) => { const copy = zip.slice(); copy.set(bytes, at); return copy; };
+const centralOf = (zip: Uint8Array) =>
+  new DataView(zip.buffer, zip.byteOffset).getUint32(zip.length - 6, true);
+const edited = (zip: Uint8Array, at: number, ...bytes: number[]) => {
+  const copy = zip.slice();
+  copy.set(bytes, at);
+  return copy;
+};
 
 describe('crc32', () => {
   it('is the one of zip', () => {
@@ -21,7 +29,8 @@ describe('crc32', () => {
 
 describe('a folder in one file', () => {
   it.each(Object.entries(LAYOUTS))('carries a checkpoint of %s', (_name, change) => {
-    const state = tinyState(change), back = readCheckpoint(unzipFolder(zipFolder(writeCheckpoint(state), 'my run')));
+    const state = tinyState(change);
+    const back = readCheckpoint(unzipFolder(zipFolder(writeCheckpoint(state), 'my run')));
     expect(back.parameters).toEqual(state.parameters);
     expect(back.optimizer).toEqual(state.optimizer);
     expect(back.config).toEqual(state.config);
@@ -29,38 +38,69 @@ describe('a folder in one file', () => {
   });
   it('stores the weights as they are, under a folder with a tame name', () => {
     const zip = zipFolder(folder, '../My run: 1');
-    expect([...unzipFolder(zip).keys()]).toEqual(['-My-run-1/config.json', '-My-run-1/sub/model.bin']);
+    expect([...unzipFolder(zip).keys()]).toEqual([
+      '-My-run-1/config.json',
+      '-My-run-1/sub/model.bin',
+    ]);
     expect(unzipFolder(zip).get('-My-run-1/sub/model.bin')?.buffer).toBe(zip.buffer);
   });
   it('reads what other tools have compressed, and passes over folders and what macOS adds', () => {
-    const zip = zipSync({ ...Object.fromEntries(folder), 'sub/': new Uint8Array(), '__MACOSX/._x': text('x') }, { level: 9 });
+    const zip = zipSync(
+      { ...Object.fromEntries(folder), 'sub/': new Uint8Array(), '__MACOSX/._x': text('x') },
+      { level: 9 },
+    );
     expect(unzipFolder(zip)).toEqual(folder);
   });
 });
 
 describe('hostile zips', () => {
-  const zip = zipFolder(folder), central = centralOf(zip), many = new Uint8Array(8 * 2 ** 20);
+  const zip = zipFolder(folder);
+  const central = centralOf(zip);
+  const many = new Uint8Array(8 * 2 ** 20);
   it.each<[string, string, () => Uint8Array]>([
     ['nothing', 'bad_zip', () => new Uint8Array()],
     ['text', 'bad_zip', () => text('hello, this is not a zip file at all')],
     ['a cut off end', 'truncated', () => zip.subarray(0, -1)],
     ['a cut off beginning', 'bad_zip', () => zip.subarray(10)],
     ['a bomb that says so', 'zip_bomb', () => zipSync({ bomb: many }, { level: 9 })],
-    ['a bomb that lies', 'zip_bomb', () => { const z = zipSync({ bomb: many }, { level: 9 }); return edited(z, centralOf(z) + 24, 0, 1, 0, 0); }],
+    [
+      'a bomb that lies',
+      'zip_bomb',
+      () => {
+        const z = zipSync({ bomb: many }, { level: 9 });
+        return edited(z, centralOf(z) + 24, 0, 1, 0, 0);
+      },
+    ],
     ['a path upwards', 'unsafe_path', () => zipSync({ '../evil': text('x') })],
     ['an absolute path', 'unsafe_path', () => zipSync({ '/evil': text('x') })],
     ['a Windows path', 'unsafe_path', () => zipSync({ 'a\\..\\evil': text('x') })],
     ['a drive', 'unsafe_path', () => zipSync({ 'C:evil': text('x') })],
     ['__proto__', 'unsafe_path', () => zipSync({ 'a/__proto__': text('x') })],
-    ['a name twice', 'duplicate_name', () => { const z = zipSync({ aa: text('x'), ab: text('y') }, { level: 0 }), at = centralOf(z); return edited(edited(z, at + 46 + 1, 98), 30 + 1, 98); }],
+    [
+      'a name twice',
+      'duplicate_name',
+      () => {
+        const z = zipSync({ aa: text('x'), ab: text('y') }, { level: 0 });
+        const at = centralOf(z);
+        return edited(edited(z, at + 46 + 1, 98), 30 + 1, 98);
+      },
+    ],
     ['a changed byte', 'bad_zip', () => edited(zip, 45, 0xff)],
     ['an offset into nowhere', 'bad_zip', () => edited(zip, central + 42, 0xff, 0xff, 0xff, 0x7f)],
-    ['a size beyond the file', 'zip_bomb', () => edited(zip, central + 20, 0, 0, 0, 0x7f, 0, 0, 0, 0x7f)],
+    [
+      'a size beyond the file',
+      'zip_bomb',
+      () => edited(zip, central + 20, 0, 0, 0, 0x7f, 0, 0, 0, 0x7f),
+    ],
     ['two sizes', 'bad_zip', () => edited(zip, central + 20, 1, 0)],
     ['encryption', 'bad_zip', () => edited(zip, central + 8, 1)],
     ['an unknown compression', 'bad_zip', () => edited(zip, central + 10, 93)],
     ['a list longer than it is', 'bad_zip', () => edited(zip, zip.length - 14, 9, 0, 9, 0)],
     ['zip64', 'too_large', () => edited(zip, zip.length - 14, 0xff, 0xff, 0xff, 0xff)],
-    ['a pickle of PyTorch', 'pickle', () => zipSync({ 'archive/data.pkl': text('x'), 'archive/data/0': text('y') })],
+    [
+      'a pickle of PyTorch',
+      'pickle',
+      () => zipSync({ 'archive/data.pkl': text('x'), 'archive/data/0': text('y') }),
+    ],
   ])('%s: %s', (_name, code, bytes) => expect(codeOf(() => unzipFolder(bytes()))).toBe(code));
 });

@@ -1,6 +1,18 @@
-/** Fields of a RunConfig by path (`model.n_layer`): their ranges, as the schema has them, and reading and setting one. */
+/**
+ * Fields of a RunConfig by path (`model.n_layer`): their ranges, as the schema has them, and
+ * reading and setting one.
+ */
 import type * as v from 'valibot';
-import { DataSchema, ModelSchema, RuntimeSchema, SamplingSchema, TokenizerSchema, TrainingSchema, defaultConfig, type RunConfig } from './schema.ts';
+import {
+  DataSchema,
+  ModelSchema,
+  RuntimeSchema,
+  SamplingSchema,
+  TokenizerSchema,
+  TrainingSchema,
+  defaultConfig,
+  type RunConfig,
+} from './schema.ts';
 
 export type Section = Exclude<keyof RunConfig, 'version'>;
 export type FieldPath = { [S in Section]: `${S}.${Extract<keyof RunConfig[S], string>}` }[Section];
@@ -14,13 +26,25 @@ export type FieldRange =
   | { kind: 'texts'; max_items: number; max_length: number; default: readonly string[] };
 
 const SCHEMAS = {
-  data: DataSchema, tokenizer: TokenizerSchema, model: ModelSchema, training: TrainingSchema, sampling: SamplingSchema, runtime: RuntimeSchema,
+  data: DataSchema,
+  tokenizer: TokenizerSchema,
+  model: ModelSchema,
+  training: TrainingSchema,
+  sampling: SamplingSchema,
+  runtime: RuntimeSchema,
 } satisfies Record<Section, unknown>;
 
 type Schemas = typeof SCHEMAS;
 type Entry = { [S in Section]: Schemas[S]['entries'][keyof Schemas[S]['entries']] }[Section];
 
-export const SECTIONS: readonly Section[] = ['data', 'tokenizer', 'model', 'training', 'sampling', 'runtime'];
+export const SECTIONS: readonly Section[] = [
+  'data',
+  'tokenizer',
+  'model',
+  'training',
+  'sampling',
+  'runtime',
+];
 
 const ranges: ReadonlyMap<string, FieldRange> = readRanges();
 
@@ -28,7 +52,8 @@ function readRanges(): Map<string, FieldRange> {
   const map = new Map<string, FieldRange>();
   for (const section of SECTIONS) {
     const entries: Readonly<Record<string, Entry>> = SCHEMAS[section].entries;
-    for (const [field, entry] of Object.entries(entries)) map.set(`${section}.${field}`, readRange(entry));
+    for (const [field, entry] of Object.entries(entries))
+      map.set(`${section}.${field}`, readRange(entry));
   }
   return map;
 }
@@ -37,7 +62,9 @@ function readRange(entry: Entry): FieldRange {
   const wrapped = entry.wrapped;
   switch (wrapped.type) {
     case 'number': {
-      let min = -Infinity, max = Infinity, integer = false;
+      let min = -Infinity;
+      let max = Infinity;
+      let integer = false;
       for (const step of wrapped.pipe) {
         if (step.type === 'min_value') min = step.requirement;
         else if (step.type === 'max_value') max = step.requirement;
@@ -45,13 +72,19 @@ function readRange(entry: Entry): FieldRange {
       }
       return { kind: 'number', integer, min, max, default: Number(entry.default) };
     }
-    case 'boolean': return { kind: 'flag', default: entry.default === true };
-    case 'picklist': return { kind: 'choice', options: wrapped.options, default: String(entry.default) };
-    case 'array': return {
-      kind: 'texts', max_items: lengthLimit(wrapped.pipe), max_length: lengthLimit(wrapped.item.pipe),
-      default: defaultConfig().sampling.prompts,
-    };
-    default: return wrapped satisfies never;
+    case 'boolean':
+      return { kind: 'flag', default: entry.default === true };
+    case 'picklist':
+      return { kind: 'choice', options: wrapped.options, default: String(entry.default) };
+    case 'array':
+      return {
+        kind: 'texts',
+        max_items: lengthLimit(wrapped.pipe),
+        max_length: lengthLimit(wrapped.item.pipe),
+        default: defaultConfig().sampling.prompts,
+      };
+    default:
+      return wrapped satisfies never;
   }
 }
 
@@ -84,8 +117,10 @@ const sectionOf = (name: string): Section | undefined => SECTIONS.find((s) => s 
 
 /** The value of a field. */
 export function getField(config: RunConfig, path: FieldPath): FieldValue {
-  const [section, field] = split(path), name = sectionOf(section);
-  const values: Readonly<Record<string, FieldValue>> = name ? config[name] : {}, value = values[field];
+  const [section, field] = split(path);
+  const name = sectionOf(section);
+  const values: Readonly<Record<string, FieldValue>> = name ? config[name] : {};
+  const value = values[field];
   if (value === undefined) throw new Error(`The configuration has no field ${path}.`);
   return value;
 }

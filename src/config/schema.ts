@@ -1,9 +1,10 @@
 /**
  * RunConfig: everything that decides what a run computes, in the names of nanoGPT and Hugging Face.
  *
- * One schema gives the type, the defaults, the ranges (from which the form takes its limits) and the reader of
- * untrusted configurations (URL, checkpoint). `cross-field` rules (a width divisible by the heads, say) are in
- * `check.ts`; labels, one-line explanations and citations in `labels.ts`; presets in `presets.ts`.
+ * One schema gives the type, the defaults, the ranges (from which the form takes its limits) and
+ * the reader of untrusted configurations (URL, checkpoint). `cross-field` rules (a width divisible
+ * by the heads, say) are in `check.ts`; labels, one-line explanations and citations in `labels.ts`;
+ * presets in `presets.ts`.
  */
 import * as v from 'valibot';
 
@@ -18,7 +19,15 @@ const flag = (fallback: boolean) => v.optional(v.boolean(), fallback);
 const choice = <const T extends readonly [string, ...string[]]>(options: T, fallback: T[number]) =>
   v.optional(v.picklist(options), fallback);
 
-export const CORPORA = ['names', 'moby_dick', 'kjv', 'sotu', 'tiny_tales', 'arithmetic', 'own'] as const;
+export const CORPORA = [
+  'names',
+  'moby_dick',
+  'kjv',
+  'sotu',
+  'tiny_tales',
+  'arithmetic',
+  'own',
+] as const;
 export const TOKENIZERS = ['char', 'byte', 'bpe', 'imported'] as const;
 export const LAYOUTS = ['gpt2', 'llama'] as const;
 export const ACTIVATIONS = ['gelu_new', 'relu2', 'silu'] as const;
@@ -48,7 +57,10 @@ export const ModelSchema = v.strictObject({
   /** Key/value heads (grouped-query attention, Llama layout); 0 means as many as n_head. */
   n_kv_head: int(0, 64, 0),
   n_embd: int(4, 4096, 128),
-  /** Feed-forward width; 0 means 4 x n_embd (GPT-2) or 8/3 x n_embd rounded up to a multiple of 32 (Llama). */
+  /**
+   * Feed-forward width; 0 means 4 x n_embd (GPT-2) or 8/3 x n_embd rounded up to a multiple of 32
+   * (Llama).
+   */
   n_inner: int(0, 16384, 0),
   /** Context length in tokens. */
   block_size: int(4, 4096, 64),
@@ -95,7 +107,10 @@ export const TrainingSchema = v.strictObject({
   eval_iters: int(1, 10_000, 10),
   /** Re-run each block in the backward pass instead of keeping its activations. */
   activation_checkpointing: flag(false),
-  /** fp16: activations and logits in half precision (WebGPU alone); weights, gradients of weights and optimizer state stay float32. */
+  /**
+   * fp16: activations and logits in half precision (WebGPU alone); weights, gradients of weights
+   * and optimizer state stay float32.
+   */
   mixed_precision: choice(MIXED_PRECISION, 'no'),
 });
 
@@ -113,7 +128,9 @@ export const SamplingSchema = v.strictObject({
 
 export const RuntimeSchema = v.strictObject({
   backend: choice(BACKENDS, 'auto'),
-  /** Steps between two automatic checkpoints; 0 means only when the tab is hidden or the run stops. */
+  /**
+   * Steps between two automatic checkpoints; 0 means only when the tab is hidden or the run stops.
+   */
   autosave_interval: int(0, 1_000_000, 250),
   /** Under fp16: matrix products on the GPU's matrix units, where it offers them. */
   subgroup_matrices: flag(true),
@@ -142,7 +159,9 @@ export type BackendName = Exclude<(typeof BACKENDS)[number], 'auto'>;
 /** A configuration with every default filled in. */
 export const defaultConfig = (): RunConfig => v.parse(RunConfigSchema, {});
 
-/** ModelConfig with the zeros ("as the layout does it") resolved, as the model and the plan need it. */
+/**
+ * ModelConfig with the zeros ("as the layout does it") resolved, as the model and the plan need it.
+ */
 export interface ResolvedModel extends ModelConfig {
   vocab_size: number;
   head_dim: number;
@@ -150,8 +169,13 @@ export interface ResolvedModel extends ModelConfig {
 
 /** Fills in what 0 stands for. Throws nothing: `check.ts` says beforehand what does not fit. */
 export function resolveModel(model: ModelConfig, vocab_size: number): ResolvedModel {
-  const n_kv_head = model.layout === 'gpt2' || model.n_kv_head === 0 ? model.n_head : model.n_kv_head;
-  const n_inner = model.n_inner > 0 ? model.n_inner
-    : model.layout === 'gpt2' ? 4 * model.n_embd : Math.ceil((8 * model.n_embd) / 3 / 32) * 32;
+  const n_kv_head =
+    model.layout === 'gpt2' || model.n_kv_head === 0 ? model.n_head : model.n_kv_head;
+  const n_inner =
+    model.n_inner > 0
+      ? model.n_inner
+      : model.layout === 'gpt2'
+        ? 4 * model.n_embd
+        : Math.ceil((8 * model.n_embd) / 3 / 32) * 32;
   return { ...model, n_kv_head, n_inner, vocab_size, head_dim: model.n_embd / model.n_head };
 }

@@ -9,13 +9,18 @@ export const SMOOTHING = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1] as const;
 export const uniformLoss = (vocab_size: number): number => Math.log(vocab_size);
 
 /**
- * Nats a token, on the validation tokens, of P(next | previous) = (count(previous, next) + a) / (count(previous) + a V)
- * counted on the training tokens, with the `a` of SMOOTHING that does best there. Null with fewer than two validation tokens.
+ * Nats a token, on the validation tokens, of P(next | previous) = (count(previous, next) + a) /
+ * (count(previous) + a V) counted on the training tokens, with the `a` of SMOOTHING that does best
+ * there. Null with fewer than two validation tokens.
  *
- * Pairs are counted by sorting, so that memory goes with the length of the text and not with the vocabulary squared.
+ * Pairs are counted by sorting, so that memory goes with the length of the text and not with the
+ * vocabulary squared.
  * @throws DataError token_out_of_range
  */
-export function bigramLoss(split: Pick<TokenSplit, 'train' | 'val'>, vocab_size: number): number | null {
+export function bigramLoss(
+  split: Pick<TokenSplit, 'train' | 'val'>,
+  vocab_size: number,
+): number | null {
   const { train, val } = split;
   checkIds(train, vocab_size);
   checkIds(val, vocab_size);
@@ -23,11 +28,19 @@ export function bigramLoss(split: Pick<TokenSplit, 'train' | 'val'>, vocab_size:
   const contexts = new Int32Array(vocab_size);
   for (let i = 0; i + 1 < train.length; i++) contexts[train[i]!]! += 1;
   const pairs = countPairs(sortedPairs(train, vocab_size), sortedPairs(val, vocab_size));
-  return Math.min(...SMOOTHING.map((smoothing) => {
-    const nats = pairs.map(({ pair, count, times }) =>
-      -times * Math.log((count + smoothing) / (contexts[Math.floor(pair / vocab_size)]! + smoothing * vocab_size)));
-    return nats.reduce((sum, x) => sum + x, 0) / (val.length - 1);
-  }));
+  return Math.min(
+    ...SMOOTHING.map((smoothing) => {
+      const nats = pairs.map(
+        ({ pair, count, times }) =>
+          -times *
+          Math.log(
+            (count + smoothing) /
+              (contexts[Math.floor(pair / vocab_size)]! + smoothing * vocab_size),
+          ),
+      );
+      return nats.reduce((sum, x) => sum + x, 0) / (val.length - 1);
+    }),
+  );
 }
 
 /** previous x vocab_size + next of every two neighbours, in order of size. */
@@ -37,8 +50,14 @@ function sortedPairs(tokens: Int32Array, vocab_size: number): Float64Array {
   return pairs.sort();
 }
 
-/** Every distinct validation pair, how often it occurs there (times) and how often in training (count): one merge of both lists. */
-function countPairs(train: Float64Array, val: Float64Array): { pair: number; count: number; times: number }[] {
+/**
+ * Every distinct validation pair, how often it occurs there (times) and how often in training
+ * (count): one merge of both lists.
+ */
+function countPairs(
+  train: Float64Array,
+  val: Float64Array,
+): { pair: number; count: number; times: number }[] {
   const pairs = [];
   let at = 0;
   for (let i = 0; i < val.length;) {

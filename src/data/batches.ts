@@ -1,6 +1,7 @@
 /**
- * Micro-batches from token streams. Nothing here has state: the rows of a step are a function of (seed, step, global
- * row), so that batch 8 and 4x2 draw the same rows and a resumed run needs no position of a loader.
+ * Micro-batches from token streams. Nothing here has state: the rows of a step are a function of
+ * (seed, step, global row), so that batch 8 and 4x2 draw the same rows and a resumed run needs no
+ * position of a loader.
  */
 import { DataError } from './errors.ts';
 import { hashUnit } from './random.ts';
@@ -22,12 +23,20 @@ export interface TrainBatchOptions {
 }
 
 /**
- * Random crops of the training tokens, with replacement (as nanoGPT's get_batch): ids [batch_size, block_size],
- * targets one token on, weights all 1 / (batch_size x block_size x accumulation).
+ * Random crops of the training tokens, with replacement (as nanoGPT's get_batch): ids [batch_size,
+ * block_size], targets one token on, weights all 1 / (batch_size x block_size x accumulation).
  *
  * @throws DataError text_too_short where the training text has no block_size + 1 tokens.
  */
-export function trainBatch({ split, batch_size, block_size, accumulation, seed, step, micro }: TrainBatchOptions): Batch {
+export function trainBatch({
+  split,
+  batch_size,
+  block_size,
+  accumulation,
+  seed,
+  step,
+  micro,
+}: TrainBatchOptions): Batch {
   const starts = split.train.length - block_size;
   if (starts < 1) tooShort(split.train.length, block_size);
   const batch = emptyBatch(batch_size, block_size, micro * batch_size);
@@ -54,12 +63,18 @@ export interface EvalBatchOptions {
 
 /**
  * The same windows of the validation tokens every time, evenly spaced and without overlap; at most
- * eval_iters x batch_size of them. Weights are 1 / (tokens of all windows), so that the validation loss is the sum over
- * the batches; rows that the text cannot fill, and the end of a window longer than the text, have weight 0.
+ * eval_iters x batch_size of them. Weights are 1 / (tokens of all windows), so that the validation
+ * loss is the sum over the batches; rows that the text cannot fill, and the end of a window longer
+ * than the text, have weight 0.
  *
  * @throws DataError text_too_short where there are not even two validation tokens.
  */
-export function evalBatches({ split, batch_size, block_size, eval_iters }: EvalBatchOptions): Batch[] {
+export function evalBatches({
+  split,
+  batch_size,
+  block_size,
+  eval_iters,
+}: EvalBatchOptions): Batch[] {
   const { val } = split;
   if (val.length < 2) tooShort(val.length, 1);
   const width = Math.min(block_size, val.length - 1);
@@ -78,8 +93,14 @@ export function evalBatches({ split, batch_size, block_size, eval_iters }: EvalB
   return batches;
 }
 
-/** Tokens that count, and the bytes that they stand for: bits per byte is loss x tokens / bytes / ln 2. */
-export function targetSize(batches: readonly Batch[], bytes_per_token: Uint16Array): { tokens: number; bytes: number } {
+/**
+ * Tokens that count, and the bytes that they stand for: bits per byte is loss x tokens / bytes / ln
+ * 2.
+ */
+export function targetSize(
+  batches: readonly Batch[],
+  bytes_per_token: Uint16Array,
+): { tokens: number; bytes: number } {
   let tokens = 0;
   let bytes = 0;
   for (const { targets, weights } of batches) {
@@ -95,7 +116,9 @@ export function targetSize(batches: readonly Batch[], bytes_per_token: Uint16Arr
 function emptyBatch(batch_size: number, block_size: number, row_offset: number): Batch {
   const size = batch_size * block_size;
   return {
-    batch_size, block_size, row_offset,
+    batch_size,
+    block_size,
+    row_offset,
     ids: new Int32Array(size),
     targets: new Int32Array(size),
     weights: new Float32Array(size),
@@ -103,13 +126,21 @@ function emptyBatch(batch_size: number, block_size: number, row_offset: number):
   };
 }
 
-function fillRow(batch: Batch, row: number, tokens: Int32Array, start: number, width: number): void {
+function fillRow(
+  batch: Batch,
+  row: number,
+  tokens: Int32Array,
+  start: number,
+  width: number,
+): void {
   batch.ids.set(tokens.subarray(start, start + width), row * batch.block_size);
   batch.targets.set(tokens.subarray(start + 1, start + width + 1), row * batch.block_size);
 }
 
 function tooShort(tokens: number, block_size: number): never {
-  throw new DataError('text_too_short',
+  throw new DataError(
+    'text_too_short',
     `The text has ${tokens} tokens, too few for a context of ${block_size}.`,
-    'Choose a longer text, a shorter context or a smaller share for validation.');
+    'Choose a longer text, a shorter context or a smaller share for validation.',
+  );
 }

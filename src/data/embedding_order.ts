@@ -1,4 +1,7 @@
-/** The order in which the gradient of an embedding is summed, so that a run repeats itself without float atomics. */
+/**
+ * The order in which the gradient of an embedding is summed, so that a run repeats itself without
+ * float atomics.
+ */
 import { checkIds } from './token_split.ts';
 
 export interface EmbeddingOrder {

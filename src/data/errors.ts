@@ -1,12 +1,24 @@
 /** What can be wrong with text, with a tokenizer, or with the two together. */
 export type DataErrorCode =
-  | 'no_text' | 'text_empty' | 'text_too_short' | 'text_not_utf8' | 'text_too_large' | 'text_unreachable'
-  | 'unknown_column' | 'malformed_line' | 'unknown_character' | 'vocab_too_large' | 'token_out_of_range'
-  | 'tokenizer_malformed' | 'tokenizer_unsupported' | 'tokenizer_missing' | 'cancelled';
+  | 'no_text'
+  | 'text_empty'
+  | 'text_too_short'
+  | 'text_not_utf8'
+  | 'text_too_large'
+  | 'text_unreachable'
+  | 'unknown_column'
+  | 'malformed_line'
+  | 'unknown_character'
+  | 'vocab_too_large'
+  | 'token_out_of_range'
+  | 'tokenizer_malformed'
+  | 'tokenizer_unsupported'
+  | 'tokenizer_missing'
+  | 'cancelled';
 
 /**
- * A failure that a person can cause: `message` is one plain sentence of what happened, `hint` one of what to do.
- * The page shows both; nothing else leaves this room by way of bad input.
+ * A failure that a person can cause: `message` is one plain sentence of what happened, `hint` one
+ * of what to do. The page shows both; nothing else leaves this room by way of bad input.
  */
 export class DataError extends Error {
   readonly code: DataErrorCode;

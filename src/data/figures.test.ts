@@ -17,7 +17,9 @@ function denseBigram(train: number[], val: number[], vocab: number, smoothing: n
   let sum = 0;
   for (let i = 1; i < val.length; i++) {
     const row = counts[val[i - 1]!]!;
-    sum -= Math.log((row[val[i]!]! + smoothing) / (row.reduce((a, b) => a + b, 0) + smoothing * vocab));
+    sum -= Math.log(
+      (row[val[i]!]! + smoothing) / (row.reduce((a, b) => a + b, 0) + smoothing * vocab),
+    );
   }
   return sum / (val.length - 1);
 }
@@ -26,27 +28,48 @@ describe('baselines', () => {
   it('uniform: ln of the vocabulary', () => expect(uniformLoss(65)).toBeCloseTo(4.1744, 4));
   it('bigram: the best smoothing of a dense table', () => {
     const tokens = fc.array(fc.nat(6), { minLength: 2, maxLength: 60 });
-    fc.assert(fc.property(tokens, tokens, (train, val) => {
-      const expected = Math.min(...SMOOTHING.map((smoothing) => denseBigram(train, val, 7, smoothing)));
-      expect(bigramLoss({ train: Int32Array.from(train), val: Int32Array.from(val) }, 7)).toBeCloseTo(expected, 10);
-    }));
+    fc.assert(
+      fc.property(tokens, tokens, (train, val) => {
+        const expected = Math.min(
+          ...SMOOTHING.map((smoothing) => denseBigram(train, val, 7, smoothing)),
+        );
+        expect(
+          bigramLoss({ train: Int32Array.from(train), val: Int32Array.from(val) }, 7),
+        ).toBeCloseTo(expected, 10);
+      }),
+    );
   });
   it('bigram: works with a large vocabulary and says null without two tokens', () => {
     const train = Int32Array.from({ length: 1000 }, (_, i) => (i * 7919) % 100_000);
     expect(bigramLoss({ train, val: train }, 100_000)).toBeGreaterThan(0);
     expect(bigramLoss({ train, val: Int32Array.of(1) }, 100_000)).toBeNull();
-    expect(() => bigramLoss({ train, val: train }, 10)).toThrow(expect.objectContaining({ code: 'token_out_of_range' }));
+    expect(() => bigramLoss({ train, val: train }, 10)).toThrow(
+      expect.objectContaining({ code: 'token_out_of_range' }),
+    );
   });
 });
 
 describe('memorization', () => {
   const index = memorizationIndex({ train: ['ann', 'joanna'], separator: '\n' });
   it('finds a string of the training text', () => {
-    expect([index.contains('oann'), index.contains('\nann\n'), index.contains('joanna\n'), index.contains('ann\njo')]).toEqual([true, true, true, true]);
-    expect([index.contains('anns'), index.contains('\nanna\n'), index.contains('')]).toEqual([false, false, false]);
+    expect([
+      index.contains('oann'),
+      index.contains('\nann\n'),
+      index.contains('joanna\n'),
+      index.contains('ann\njo'),
+    ]).toEqual([true, true, true, true]);
+    expect([index.contains('anns'), index.contains('\nanna\n'), index.contains('')]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
   it('tells a whole document from a part of one', () => {
-    expect([index.isDocument('ann'), index.isDocument('\njoanna\n'), index.isDocument('oann')]).toEqual([true, true, false]);
+    expect([
+      index.isDocument('ann'),
+      index.isDocument('\njoanna\n'),
+      index.isDocument('oann'),
+    ]).toEqual([true, true, false]);
   });
 });
 
@@ -56,7 +79,14 @@ describe('summary', () => {
     const tokenizer = trainChar([...split.train, ...split.val, '\n']);
     const tokens = makeTokenSplit(split, tokenizer);
     const summary = summarize(split, tokenizer, tokens);
-    expect(summary).toMatchObject({ name: 'names', documents: 4940, duplicates_removed: 0, vocab_size: 28, tokenizer_kind: 'char', columns: [] });
+    expect(summary).toMatchObject({
+      name: 'names',
+      documents: 4940,
+      duplicates_removed: 0,
+      vocab_size: 28,
+      tokenizer_kind: 'char',
+      columns: [],
+    });
     expect(summary.train_documents + summary.val_documents).toBe(4940);
     expect(summary.bytes).toBe(summary.characters);
     expect(summary.train_tokens + summary.val_tokens).toBe(summary.characters + 4940);
@@ -64,10 +94,25 @@ describe('summary', () => {
     expect(summary.bigram_loss).toBeLessThan(summary.uniform_loss);
   });
   it('counts bytes and characters', () => {
-    fc.assert(fc.property(anyText({ minLength: 1, maxLength: 30 }), (text) => {
-      const split = { name: '', source: '', separator: '', continuous: false, columns: [], train: [text], val: [], duplicates_removed: 0 };
-      const tokenizer = byteTokenizer();
-      expect(summarize(split, tokenizer, makeTokenSplit(split, tokenizer))).toMatchObject({ bytes: Buffer.byteLength(text), characters: [...text].length, bigram_loss: null });
-    }));
+    fc.assert(
+      fc.property(anyText({ minLength: 1, maxLength: 30 }), (text) => {
+        const split = {
+          name: '',
+          source: '',
+          separator: '',
+          continuous: false,
+          columns: [],
+          train: [text],
+          val: [],
+          duplicates_removed: 0,
+        };
+        const tokenizer = byteTokenizer();
+        expect(summarize(split, tokenizer, makeTokenSplit(split, tokenizer))).toMatchObject({
+          bytes: Buffer.byteLength(text),
+          characters: [...text].length,
+          bigram_loss: null,
+        });
+      }),
+    );
   });
 });

@@ -1,6 +1,15 @@
-/** Text, tokens and batches: pure TypeScript without tfjs, for the worker and for tests under Node. */
+/**
+ * Text, tokens and batches: pure TypeScript without tfjs, for the worker and for tests under Node.
+ */
 export { bigramLoss, uniformLoss } from './baselines.ts';
-export { checkTextLength, evalBatches, targetSize, trainBatch, type EvalBatchOptions, type TrainBatchOptions } from './batches.ts';
+export {
+  checkTextLength,
+  evalBatches,
+  targetSize,
+  trainBatch,
+  type EvalBatchOptions,
+  type TrainBatchOptions,
+} from './batches.ts';
 export { arithmetic, checkArithmetic } from './corpora/arithmetic.ts';
 export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
@@ -12,7 +21,13 @@ export { DataError, type DataErrorCode } from './errors.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';
 export { makeSplit, type SplitOptions } from './split.ts';
 export { summarize, type TextSummary } from './summary.ts';
-export { bytesPerToken, checkIds, makeTokenSplit, makeTokenSplitInSlices, type EncodeProgress } from './token_split.ts';
+export {
+  bytesPerToken,
+  checkIds,
+  makeTokenSplit,
+  makeTokenSplitInSlices,
+  type EncodeProgress,
+} from './token_split.ts';
 export { trainBpeTokenizer } from './tokenizer/bpe.ts';
 export { trainBpe, type BpeTrainOptions, type TrainProgress } from './tokenizer/bpe_trainer.ts';
 export { byteTokenizer } from './tokenizer/byte.ts';

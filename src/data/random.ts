@@ -1,6 +1,12 @@
-/** Seeded randomness: a hash for what must be a function of its arguments, a generator for what is drawn in order. */
+/**
+ * Seeded randomness: a hash for what must be a function of its arguments, a generator for what is
+ * drawn in order.
+ */
 
-/** Avalanche of 32 bits (the finalizer of MurmurHash3): every bit of the input moves every bit of the output. */
+/**
+ * Avalanche of 32 bits (the finalizer of MurmurHash3): every bit of the input moves every bit of
+ * the output.
+ */
 function mix(x: number): number {
   let h = x;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

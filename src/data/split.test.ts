@@ -3,20 +3,31 @@ import { describe, expect, it } from 'vitest';
 import { makeSplit } from './split.ts';
 
 const corpus = (documents: string[]) => ({ name: 'test', documents, separator: '\n', source: '' });
-const documents = fc.array(fc.string({ minLength: 1, maxLength: 20 }).map((s) => `x${s}`), { minLength: 2, maxLength: 50 });
+const documents = fc.array(
+  fc.string({ minLength: 1, maxLength: 20 }).map((s) => `x${s}`),
+  { minLength: 2, maxLength: 50 },
+);
 
 describe('makeSplit', () => {
   it('puts every distinct document on exactly one side, in order', () => {
-    fc.assert(fc.property(documents, fc.double({ min: 0.01, max: 0.5, noNaN: true }), fc.nat(), (list, val_fraction, seed) => {
-      fc.pre(new Set(list).size > 1);
-      const split = makeSplit(corpus(list), { val_fraction, seed });
-      const distinct = [...new Set(list)];
-      expect([...split.train, ...split.val].sort()).toEqual([...distinct].sort());
-      expect(split.duplicates_removed).toBe(list.length - distinct.length);
-      expect(split.train.length).toBeGreaterThan(0);
-      expect(split.val.length).toBeGreaterThan(0);
-      for (const side of [split.train, split.val]) expect(side).toEqual(distinct.filter((text) => side.includes(text)));
-    }));
+    fc.assert(
+      fc.property(
+        documents,
+        fc.double({ min: 0.01, max: 0.5, noNaN: true }),
+        fc.nat(),
+        (list, val_fraction, seed) => {
+          fc.pre(new Set(list).size > 1);
+          const split = makeSplit(corpus(list), { val_fraction, seed });
+          const distinct = [...new Set(list)];
+          expect([...split.train, ...split.val].sort()).toEqual([...distinct].sort());
+          expect(split.duplicates_removed).toBe(list.length - distinct.length);
+          expect(split.train.length).toBeGreaterThan(0);
+          expect(split.val.length).toBeGreaterThan(0);
+          for (const side of [split.train, split.val])
+            expect(side).toEqual(distinct.filter((text) => side.includes(text)));
+        },
+      ),
+    );
   });
   it('holds out the asked-for share of the characters', () => {
     const list = Array.from({ length: 1000 }, (_, i) => `document ${i} `.repeat(1 + (i % 7)));
@@ -37,7 +48,11 @@ describe('makeSplit', () => {
     expect(val[0]).toMatch(/^\nline one/);
   });
   it('says what is wrong with too little text', () => {
-    expect(() => makeSplit(corpus(['', ' \n']), { val_fraction: 0.1 })).toThrow(expect.objectContaining({ code: 'text_empty' }));
-    expect(() => makeSplit(corpus(['a']), { val_fraction: 0.1 })).toThrow(expect.objectContaining({ code: 'text_too_short' }));
+    expect(() => makeSplit(corpus(['', ' \n']), { val_fraction: 0.1 })).toThrow(
+      expect.objectContaining({ code: 'text_empty' }),
+    );
+    expect(() => makeSplit(corpus(['a']), { val_fraction: 0.1 })).toThrow(
+      expect.objectContaining({ code: 'text_too_short' }),
+    );
   });
 });

@@ -16,12 +16,14 @@ function unique(documents: readonly string[]): string[] {
 }
 
 /**
- * Duplicates are removed first, so that no validation document stands in the training text as well. Documents are then
- * drawn in a seeded order into validation until they hold `val_fraction` of the characters; a document that would
- * overshoot is passed over. Both sides keep the corpus's order and have at least one document. A corpus of a single
- * document is cut in two at a line end or a space.
+ * Duplicates are removed first, so that no validation document stands in the training text as well.
+ * Documents are then drawn in a seeded order into validation until they hold `val_fraction` of the
+ * characters; a document that would overshoot is passed over. Both sides keep the corpus's order
+ * and have at least one document. A corpus of a single document is cut in two at a line end or a
+ * space.
  *
- * @throws DataError text_empty where there is nothing to read, text_too_short where there is nothing to hold out.
+ * @throws DataError text_empty where there is nothing to read, text_too_short where there is
+ * nothing to hold out.
  */
 export function makeSplit(corpus: Corpus, { val_fraction, seed = 0 }: SplitOptions): CorpusSplit {
   const documents = unique(corpus.documents.filter((text) => text.trim() !== ''));
@@ -29,7 +31,10 @@ export function makeSplit(corpus: Corpus, { val_fraction, seed = 0 }: SplitOptio
   if (documents.length === 0) {
     throw new DataError('text_empty', 'The text is empty.', 'Choose a text with some words in it.');
   }
-  const parts = documents.length === 1 ? cutOne(documents[0] ?? '', val_fraction) : drawVal(documents, val_fraction, seed);
+  const parts =
+    documents.length === 1
+      ? cutOne(documents[0] ?? '', val_fraction)
+      : drawVal(documents, val_fraction, seed);
   return {
     name: corpus.name,
     source: corpus.source,
@@ -41,7 +46,11 @@ export function makeSplit(corpus: Corpus, { val_fraction, seed = 0 }: SplitOptio
   };
 }
 
-function drawVal(documents: string[], val_fraction: number, seed: number): { train: string[]; val: string[] } {
+function drawVal(
+  documents: string[],
+  val_fraction: number,
+  seed: number,
+): { train: string[]; val: string[] } {
   const total = documents.reduce((sum, text) => sum + text.length, 0);
   const order = seededRandom(seed).shuffle(documents.map((_, index) => index));
   const held = new Set<number>();
@@ -60,7 +69,10 @@ function drawVal(documents: string[], val_fraction: number, seed: number): { tra
 }
 
 function shortest(documents: string[]): number {
-  return documents.reduce((best, text, index) => (text.length < (documents[best]?.length ?? 0) ? index : best), 0);
+  return documents.reduce(
+    (best, text, index) => (text.length < (documents[best]?.length ?? 0) ? index : best),
+    0,
+  );
 }
 
 function cutOne(text: string, val_fraction: number): { train: string[]; val: string[] } {
@@ -71,7 +83,11 @@ function cutOne(text: string, val_fraction: number): { train: string[]; val: str
   const train = text.slice(0, at);
   const val = text.slice(at);
   if (train.trim() === '' || val.trim() === '') {
-    throw new DataError('text_too_short', 'The text is too short to hold out a part of it for validation.', 'Choose a longer text.');
+    throw new DataError(
+      'text_too_short',
+      'The text is too short to hold out a part of it for validation.',
+      'Choose a longer text.',
+    );
   }
   return { train: [train], val: [val] };
 }

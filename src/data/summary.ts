@@ -4,29 +4,46 @@ import type { CorpusSplit, Tokenizer, TokenSplit } from './types.ts';
 
 /** As protocol's DataSummary, which this room may not import. */
 export interface TextSummary {
-  name: string; source: string;
-  documents: number; duplicates_removed: number;
+  name: string;
+  source: string;
+  documents: number;
+  duplicates_removed: number;
   /** UTF-8 bytes and code points of the documents, duplicates and separators left out. */
-  bytes: number; characters: number;
-  train_documents: number; val_documents: number;
-  train_tokens: number; val_tokens: number;
-  vocab_size: number; tokenizer_kind: string;
+  bytes: number;
+  characters: number;
+  train_documents: number;
+  val_documents: number;
+  train_tokens: number;
+  val_tokens: number;
+  vocab_size: number;
+  tokenizer_kind: string;
   sample: string;
   columns: string[];
-  uniform_loss: number; bigram_loss: number | null;
+  uniform_loss: number;
+  bigram_loss: number | null;
 }
 
 const SAMPLE_LENGTH = 1000;
 
-export function summarize(split: CorpusSplit, tokenizer: Tokenizer, tokens: TokenSplit): TextSummary {
+export function summarize(
+  split: CorpusSplit,
+  tokenizer: Tokenizer,
+  tokens: TokenSplit,
+): TextSummary {
   const { bytes, characters } = sizes([...split.train, ...split.val]);
   return {
-    name: split.name, source: split.source,
-    documents: split.train.length + split.val.length, duplicates_removed: split.duplicates_removed,
-    bytes, characters,
-    train_documents: split.train.length, val_documents: split.val.length,
-    train_tokens: tokens.train.length, val_tokens: tokens.val.length,
-    vocab_size: tokenizer.vocab_size, tokenizer_kind: tokenizer.kind,
+    name: split.name,
+    source: split.source,
+    documents: split.train.length + split.val.length,
+    duplicates_removed: split.duplicates_removed,
+    bytes,
+    characters,
+    train_documents: split.train.length,
+    val_documents: split.val.length,
+    train_tokens: tokens.train.length,
+    val_tokens: tokens.val.length,
+    vocab_size: tokenizer.vocab_size,
+    tokenizer_kind: tokenizer.kind,
     sample: sampleOf(split),
     columns: split.columns,
     uniform_loss: uniformLoss(tokenizer.vocab_size),

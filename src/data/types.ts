@@ -1,4 +1,7 @@
-/** What the data room hands out. A corpus is documents; a tokenizer turns text into ids; a batch is what a step eats. */
+/**
+ * What the data room hands out. A corpus is documents; a tokenizer turns text into ids; a batch is
+ * what a step eats.
+ */
 
 /** Text as documents: the unit of the split and of duplicate removal. */
 export interface Corpus {
@@ -9,8 +12,8 @@ export interface Corpus {
   /** Where the text comes from and under what licence, for the panel. */
   source: string;
   /**
-   * The documents are blocks of one running text: they are joined by the separator even where the tokenizer has an
-   * end-of-text token, because no text ends there.
+   * The documents are blocks of one running text: they are joined by the separator even where the
+   * tokenizer has an end-of-text token, because no text ends there.
    */
   continuous?: boolean;
   /** Columns of a .csv or .jsonl that can be read as text. */
@@ -32,12 +35,16 @@ export interface CorpusSplit {
 export interface Tokenizer {
   readonly kind: 'char' | 'byte' | 'bpe' | 'imported';
   readonly vocab_size: number;
-  /** Id that ends a document, or null where the tokenizer has none (then the separator's ids do). */
+  /**
+   * Id that ends a document, or null where the tokenizer has none (then the separator's ids do).
+   */
   readonly eos_token_id: number | null;
   encode(text: string): Int32Array;
   /** Bytes that are not UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string;
-  /** UTF-8 bytes of one token (a special token has none): a stream of tokens is decoded from these. */
+  /**
+   * UTF-8 bytes of one token (a special token has none): a stream of tokens is decoded from these.
+   */
   tokenBytes(id: number): Uint8Array;
   /** A tokenizer.json that `tokenizers` and `AutoTokenizer` read and that gives the same ids. */
   toTokenizerJson(): unknown;
@@ -52,9 +59,9 @@ export interface TokenSplit {
 }
 
 /**
- * One micro-batch, row-major [batch_size, block_size].
- * `weights` are loss weights already divided by the whole step's weight (all micro-batches, all ranks), so that the
- * loss of a step is the plain sum of weight x token loss, and 8, 4x2 and two ranks of 4 give the same step.
+ * One micro-batch, row-major [batch_size, block_size]. `weights` are loss weights already divided
+ * by the whole step's weight (all micro-batches, all ranks), so that the loss of a step is the
+ * plain sum of weight x token loss, and 8, 4x2 and two ranks of 4 give the same step.
  */
 export interface Batch {
   batch_size: number;

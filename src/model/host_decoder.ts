@@ -1,4 +1,7 @@
-/** Generation where there are no kernels: each token's logits come back and are sampled in JavaScript, one row after the other. */
+/**
+ * Generation where there are no kernels: each token's logits come back and are sampled in
+ * JavaScript, one row after the other.
+ */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, type Program, readback, type Store, submit } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
@@ -10,14 +13,29 @@ type LogitsProgram = Program<{ logits: Tensor }>;
 
 export class HostDecoder implements Decoder {
   readonly rows = Infinity;
-  private constructor(private readonly cached: CachedForward, private readonly prefill: LogitsProgram, readonly next: LogitsProgram) {}
+  private constructor(
+    private readonly cached: CachedForward,
+    private readonly prefill: LogitsProgram,
+    readonly next: LogitsProgram,
+  ) {}
 
-  static async create(model: ResolvedModel, weights: Store, rotary: Store | null): Promise<HostDecoder> {
+  static async create(
+    model: ResolvedModel,
+    weights: Store,
+    rotary: Store | null,
+  ): Promise<HostDecoder> {
     const cached = new CachedForward(model, weights, rotary, 1);
-    return new HostDecoder(cached, await compileProgram('prefill', () => ({ logits: cached.prefill() })), await compileProgram('decode', () => ({ logits: cached.decode() })));
+    return new HostDecoder(
+      cached,
+      await compileProgram('prefill', () => ({ logits: cached.prefill() })),
+      await compileProgram('decode', () => ({ logits: cached.decode() })),
+    );
   }
 
-  async *decode(prompts: readonly (readonly number[])[], options: DecodeOptions): AsyncGenerator<RowChoice> {
+  async *decode(
+    prompts: readonly (readonly number[])[],
+    options: DecodeOptions,
+  ): AsyncGenerator<RowChoice> {
     const T = this.cached.model.block_size;
     for (const [row, prompt] of prompts.entries()) {
       const ids = [...prompt];
@@ -50,14 +68,19 @@ export class HostDecoder implements Decoder {
     return logitsOf(this.next);
   }
 
-  get bytes(): number { return this.cached.bytes + this.prefill.ownBytes + this.next.ownBytes; }
-  dispose(): void { for (const d of [this.prefill, this.next, this.cached]) d.dispose(); }
+  get bytes(): number {
+    return this.cached.bytes + this.prefill.ownBytes + this.next.ownBytes;
+  }
+  dispose(): void {
+    for (const d of [this.prefill, this.next, this.cached]) d.dispose();
+  }
 }
 
 /** Runs the program: the logits of its first row. */
 export async function logitsOf(program: LogitsProgram): Promise<Float32Array> {
   submit([program]);
-  const { logits } = program.outputs, [values] = await readback([logits]);
+  const { logits } = program.outputs;
+  const [values] = await readback([logits]);
   if (!(values instanceof Float32Array)) throw new Error('Generation gave no logits.');
   return values.subarray(0, logits.shape[1]);
 }

@@ -1,4 +1,7 @@
-/** First weights: a function of the seed and the parameter's name alone, so that every backend starts from the same model. */
+/**
+ * First weights: a function of the seed and the parameter's name alone, so that every backend
+ * starts from the same model.
+ */
 import { parameterSize, type Parameter } from './parameters.ts';
 
 /** A 32-bit hash of a text (FNV-1a). */
@@ -21,18 +24,22 @@ function uniform(seed: number): () => number {
 
 /** Values of one parameter, row-major. Normals by Box and Muller (1958), both of each pair used. */
 export function initialValues(parameter: Parameter, seed: number): Float32Array {
-  const values = new Float32Array(parameterSize(parameter)), { init } = parameter;
+  const values = new Float32Array(parameterSize(parameter));
+  const { init } = parameter;
   switch (init.kind) {
-    case 'constant': return values.fill(init.value);
+    case 'constant':
+      return values.fill(init.value);
     case 'normal': {
       const next = uniform(hash(parameter.name, seed));
       for (let i = 0; i < values.length; i += 2) {
-        const r = init.std * Math.sqrt(-2 * Math.log(1 - next())), angle = 2 * Math.PI * next();
+        const r = init.std * Math.sqrt(-2 * Math.log(1 - next()));
+        const angle = 2 * Math.PI * next();
         values[i] = r * Math.cos(angle);
         if (i + 1 < values.length) values[i + 1] = r * Math.sin(angle);
       }
       return values;
     }
-    default: return init satisfies never;
+    default:
+      return init satisfies never;
   }
 }

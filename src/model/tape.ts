@@ -1,10 +1,12 @@
 /**
- * The backward walker. Forward runs operations through `apply`, which notes what their gradients will need; `backward`
- * goes over the notes in reverse, asks each operation only for the gradients that somebody needs, adds those of
- * parameters to their gradient buffers and (where a kernel can) those of an activation to what waits for it already, and
- * frees every saved tensor after its last use. tfjs's tape takes no part.
+ * The backward walker. Forward runs operations through `apply`, which notes what their gradients
+ * will need; `backward` goes over the notes in reverse, asks each operation only for the gradients
+ * that somebody needs, adds those of parameters to their gradient buffers and (where a kernel can)
+ * those of an activation to what waits for it already, and frees every saved tensor after its last
+ * use. tfjs's tape takes no part.
  *
- * Inside a traced program the same code runs over placeholders: freeing is then the planner's business.
+ * Inside a traced program the same code runs over placeholders: freeing is then the planner's
+ * business.
  */
 import { clone, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { ownsBuffer } from '../backend/index.ts';
@@ -32,13 +34,19 @@ class Grads {
   /** Takes over `g` as (one more part of) the gradient of the tensor. */
   give(id: number, g: Tensor): void {
     const before = this.waiting.get(id);
-    if (!before) { this.waiting.set(id, g); return; }
+    if (!before) {
+      this.waiting.set(id, g);
+      return;
+    }
     this.waiting.set(id, run(add, { a: before, b: g }, {}).sum);
     before.dispose();
     g.dispose();
   }
 
-  /** What waits for the tensor, if a kernel may add to it in place: a clone (`add` gives two of its dy) shares its buffer. */
+  /**
+   * What waits for the tensor, if a kernel may add to it in place: a clone (`add` gives two of its
+   * dy) shares its buffer.
+   */
   addable(id: number): Tensor | undefined {
     const g = this.waiting.get(id);
     return g && kernelsInUse() && ownsBuffer(g) ? g : undefined;
@@ -58,10 +66,17 @@ export class Tape {
   private loose = new Set<Tensor>();
 
   /** `recording` false makes it a plain forward: nothing is saved. */
-  constructor(private readonly sink: GradientSink, private readonly recording: boolean) {}
+  constructor(
+    private readonly sink: GradientSink,
+    private readonly recording: boolean,
+  ) {}
 
   /** Runs an operation and notes its gradient, if some input needs one. */
-  apply<I extends string, A, O extends string, D extends I>(op: OpDefinition<I, A, O, D>, inputs: Tensors<I>, attrs: A): Tensors<O> {
+  apply<I extends string, A, O extends string, D extends I>(
+    op: OpDefinition<I, A, O, D>,
+    inputs: Tensors<I>,
+    attrs: A,
+  ): Tensors<O> {
     const outputs = run(op, inputs, attrs);
     for (const o of op.outputs) this.loose.add(outputs[o]);
     const gradient = op.gradient;
@@ -69,12 +84,21 @@ export class Tape {
     const wanted = op.inputs.filter((i): i is D & I => i in gradient.to && this.needs(inputs[i]));
     if (wanted.length === 0) return outputs;
     for (const o of gradient.from) this.needing.add(outputs[o].id);
-    const saved = [...gradient.saves.inputs.map((i) => inputs[i]), ...gradient.saves.outputs.map((o) => outputs[o])];
-    this.note({ saved, back: (grads) => this.backThrough(op, inputs, attrs, outputs, wanted, grads) });
+    const saved = [
+      ...gradient.saves.inputs.map((i) => inputs[i]),
+      ...gradient.saves.outputs.map((o) => outputs[o]),
+    ];
+    this.note({
+      saved,
+      back: (grads) => this.backThrough(op, inputs, attrs, outputs, wanted, grads),
+    });
     return outputs;
   }
 
-  /** A stretch of forward whose inner tensors nothing outside reads: those that no gradient needs are freed at its end. */
+  /**
+   * A stretch of forward whose inner tensors nothing outside reads: those that no gradient needs
+   * are freed at its end.
+   */
   segment(fn: () => Tensor): Tensor {
     const outer = this.loose;
     this.loose = new Set();
@@ -86,12 +110,14 @@ export class Tape {
   }
 
   /**
-   * A segment that keeps its input alone and runs again in the backward pass (Chen et al. 2016, Training Deep Nets with
-   * Sublinear Memory Cost). `fn` must be a function of its input, the parameters and the step's random numbers.
+   * A segment that keeps its input alone and runs again in the backward pass (Chen et al. 2016,
+   * Training Deep Nets with Sublinear Memory Cost). `fn` must be a function of its input, the
+   * parameters and the step's random numbers.
    */
   checkpoint(x: Tensor, fn: (tape: Tape, x: Tensor) => Tensor): Tensor {
     if (!this.recording) return this.segment(() => fn(this, x));
-    const plain = new Tape(this.sink, false), y = plain.segment(() => fn(plain, x));
+    const plain = new Tape(this.sink, false);
+    const y = plain.segment(() => fn(plain, x));
     this.loose.add(y);
     this.needing.add(y.id);
     this.note({
@@ -110,7 +136,9 @@ export class Tape {
     return y;
   }
 
-  /** This tensor is read no more by forward; it is freed now, or after the gradient that needs it. */
+  /**
+   * This tensor is read no more by forward; it is freed now, or after the gradient that needs it.
+   */
   release(t: Tensor): void {
     const held = this.holds.get(t);
     this.loose.delete(t);
@@ -118,8 +146,13 @@ export class Tape {
     else if (!t.isDisposed) t.dispose();
   }
 
-  /** Walks back from `from`, whose gradient is `seed` (which the walk does not dispose). The tape is then used up. */
-  backward(from: Tensor, seed: Tensor): void { this.walk(from, clone(seed)); }
+  /**
+   * Walks back from `from`, whose gradient is `seed` (which the walk does not dispose). The tape is
+   * then used up.
+   */
+  backward(from: Tensor, seed: Tensor): void {
+    this.walk(from, clone(seed));
+  }
 
   private walk(from: Tensor, seed: Tensor): Grads {
     const grads = new Grads();
@@ -132,36 +165,59 @@ export class Tape {
   }
 
   private backThrough<I extends string, A, O extends string, D extends I>(
-    op: OpDefinition<I, A, O, D>, inputs: Tensors<I>, attrs: A, outputs: Tensors<O>, wanted: readonly (D & I)[], grads: Grads,
+    op: OpDefinition<I, A, O, D>,
+    inputs: Tensors<I>,
+    attrs: A,
+    outputs: Tensors<O>,
+    wanted: readonly (D & I)[],
+    grads: Grads,
   ): void {
-    const gradient = op.gradient, dy: Partial<Tensors<O>> = {}, into: Partial<Tensors<I>> = {}, asked: Partial<Record<I, true>> = {};
+    const gradient = op.gradient;
+    const dy: Partial<Tensors<O>> = {};
+    const into: Partial<Tensors<I>> = {};
+    const asked: Partial<Record<I, true>> = {};
     if (!gradient) return;
     const parts: Tensor[] = [];
     for (const o of gradient.from) {
       const g = grads.take(outputs[o].id);
-      if (g) { dy[o] = g; parts.push(g); }
+      if (g) {
+        dy[o] = g;
+        parts.push(g);
+      }
     }
     if (parts.length === 0) return;
     const parameters = wanted.map((i) => this.sink.parameterOf(inputs[i]));
     wanted.forEach((i, k) => {
-      const p = parameters[k], target = p === undefined ? grads.addable(inputs[i].id) : this.sink.buffer(p);
+      const p = parameters[k];
+      const target = p === undefined ? grads.addable(inputs[i].id) : this.sink.buffer(p);
       if (target) into[i] = target;
       asked[i] = true;
     });
     const context = { inputs, outputs, attrs, dy, into, wanted: asked };
     // A function may give back dy itself: each reader then gets a handle of its own.
-    const results = tidy(() => wanted.map((i) => { const g = gradient.to[i](context); return parts.includes(g) ? clone(g) : g; }));
+    const results = tidy(() =>
+      wanted.map((i) => {
+        const g = gradient.to[i](context);
+        return parts.includes(g) ? clone(g) : g;
+      }),
+    );
     wanted.forEach((i, k) => {
-      const g = results[k], parameter = parameters[k];
+      const g = results[k];
+      const parameter = parameters[k];
       if (!g || g === into[i]) return;
-      if (parameter === undefined) { grads.give(inputs[i].id, g); return; }
+      if (parameter === undefined) {
+        grads.give(inputs[i].id, g);
+        return;
+      }
       this.sink.add(parameter, g);
       g.dispose();
     });
     for (const g of parts) g.dispose();
   }
 
-  private needs(t: Tensor): boolean { return this.needing.has(t.id) || this.sink.parameterOf(t) !== undefined; }
+  private needs(t: Tensor): boolean {
+    return this.needing.has(t.id) || this.sink.parameterOf(t) !== undefined;
+  }
 
   private note(node: Node): void {
     for (const t of node.saved) {

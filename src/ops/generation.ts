@@ -1,4 +1,7 @@
-/** Operations that generation alone needs: apart from the others, so that they are loaded with the generator. */
+/**
+ * Operations that generation alone needs: apart from the others, so that they are loaded with the
+ * generator.
+ */
 export * from './attention_decode/attention_decode.ts';
 export * from './cache_write/cache_write.ts';
 export * from './record_token/record_token.ts';

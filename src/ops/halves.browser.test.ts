@@ -1,4 +1,6 @@
-/** Activations stored as halves: every operation that reads or writes them, and the packing itself. */
+/**
+ * Activations stored as halves: every operation that reads or writes them, and the packing itself.
+ */
 import { dispose, square, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { convert, readback, startBackend, storageOf, tensorCount } from '../backend/index.ts';
@@ -6,12 +8,18 @@ import { checkHalves, roundToHalf } from '../testing/check_halves.ts';
 import { allOps } from './index.ts';
 
 const gpuErrors: string[] = [];
-beforeAll(async () => { await startBackend('webgpu', { lost: (reason) => gpuErrors.push(reason), error: (message) => gpuErrors.push(message) }); });
+beforeAll(async () => {
+  await startBackend('webgpu', {
+    lost: (reason) => gpuErrors.push(reason),
+    error: (message) => gpuErrors.push(message),
+  });
+});
 
 const withHalves = allOps().filter((op) => op.visit((o) => o.halves !== undefined));
 
 it.each(withHalves.map((op) => [op.name, op] as const))('%s', async (_name, op) => {
-  const before = tensorCount(), tally = await checkHalves(op);
+  const before = tensorCount();
+  const tally = await checkHalves(op);
   expect([...tally.failures, ...gpuErrors.splice(0)]).toEqual([]);
   expect(tally.compared).toBeGreaterThan(0);
   expect(tensorCount()).toBe(before);
@@ -21,22 +29,39 @@ describe('packing', () => {
   const values = [0, 1, -1, 1 / 3, -2 / 3, 65504, -65504, 2 ** -14, 1e-5, 3.14159, 1234.5678, 2049];
 
   it('rounds to the nearest half, and comes back', async () => {
-    const t = tensor(Float32Array.from(values), [3, 4]), packed = convert(t, 'float16'), back = convert(packed, 'float32');
+    const t = tensor(Float32Array.from(values), [3, 4]);
+    const packed = convert(t, 'float16');
+    const back = convert(packed, 'float32');
     const [read, again] = await readback([packed, back]);
     expect([...(read ?? [])]).toEqual(values.map(roundToHalf));
     expect([...(again ?? [])]).toEqual(values.map(roundToHalf));
-    expect([storageOf(t), storageOf(packed), storageOf(packed.clone())]).toEqual(['float32', 'float16', 'float16']);
+    expect([storageOf(t), storageOf(packed), storageOf(packed.clone())]).toEqual([
+      'float32',
+      'float16',
+      'float16',
+    ]);
     dispose([t, packed, back]);
   });
 
   it('marks what does not fit as no number', async () => {
-    const t = tensor(Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]), [2, 4]), packed = convert(t, 'float16');
-    expect([...((await readback([packed]))[0] ?? [])]).toEqual([NaN, NaN, NaN, NaN, 7, NaN, NaN, 7]);
+    const t = tensor(Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]), [2, 4]);
+    const packed = convert(t, 'float16');
+    expect([...((await readback([packed]))[0] ?? [])]).toEqual([
+      NaN,
+      NaN,
+      NaN,
+      NaN,
+      7,
+      NaN,
+      NaN,
+      7,
+    ]);
     dispose([t, packed]);
   });
 
   it('is refused by kernels that are not ours', () => {
-    const t = tensor(new Float32Array(8), [2, 4]), packed = convert(t, 'float16');
+    const t = tensor(new Float32Array(8), [2, 4]);
+    const packed = convert(t, 'float16');
     expect(() => square(packed)).toThrow(/stored as halves/);
     dispose([t, packed]);
   });

@@ -1,6 +1,6 @@
 /**
- * Operations: one record each (`define.ts`), one folder each. A folder holds the float64 oracle, the reference in tfjs
- * ops, the WGSL kernels and the gradient.
+ * Operations: one record each (`define.ts`), one folder each. A folder holds the float64 oracle,
+ * the reference in tfjs ops, the WGSL kernels and the gradient.
  */
 export * from './define.ts';
 export * from './add/add.ts';
@@ -14,7 +14,11 @@ export { embedding, embeddingGrad } from './embedding/embedding.ts';
 export * from './embedding/position_embedding.ts';
 export * from './embedding/segments.ts';
 export * from './glu/glu.ts';
-export { headCrossEntropy, type HeadCrossEntropyAttrs, headCrossEntropyGrad } from './head_cross_entropy/head_cross_entropy.ts';
+export {
+  headCrossEntropy,
+  type HeadCrossEntropyAttrs,
+  headCrossEntropyGrad,
+} from './head_cross_entropy/head_cross_entropy.ts';
 export * from './heads/layout.ts';
 export * from './layer_norm/layer_norm.ts';
 export * from './linear/linear.ts';
@@ -35,4 +39,11 @@ export * from './optimizer_update/grad_norm.ts';
 export * from './optimizer_update/sgd_update.ts';
 export * from './optimizer_update/scaled_step_results.ts';
 export * from './optimizer_update/step_results.ts';
-export { clipFactor, keptWhere, scalarAt, type ScalarName, SCALARS, type UpdateAttrs } from './optimizer_update/update.ts';
+export {
+  clipFactor,
+  keptWhere,
+  scalarAt,
+  type ScalarName,
+  SCALARS,
+  type UpdateAttrs,
+} from './optimizer_update/update.ts';

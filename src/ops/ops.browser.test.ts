@@ -1,4 +1,7 @@
-/** Every operation on every backend, in a real browser; `-t "webgpu attention"` takes a few. Nothing is left out. */
+/**
+ * Every operation on every backend, in a real browser; `-t "webgpu attention"` takes a few. Nothing
+ * is left out.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
@@ -11,7 +14,10 @@ let compared = 0;
 describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
   const gpuErrors: string[] = [];
   beforeAll(async () => {
-    await startBackend(backend, { lost: (reason) => gpuErrors.push(`device lost: ${reason}`), error: (message) => gpuErrors.push(message) });
+    await startBackend(backend, {
+      lost: (reason) => gpuErrors.push(`device lost: ${reason}`),
+      error: (message) => gpuErrors.push(message),
+    });
   });
 
   test.each(allOps().map((op) => [op.name, op] as const))('%s', async (_name, op) => {
@@ -24,5 +30,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
 });
 
 afterAll(() => {
-  console.log(`Operations: ${compared} comparisons, ${skipped.length} skipped.${skipped.map((s) => `\n  skipped: ${s}`).join('')}`);
+  console.log(
+    `Operations: ${compared} comparisons, ${skipped.length} skipped.${skipped.map((s) => `\n  skipped: ${s}`).join('')}`,
+  );
 });

@@ -1,11 +1,16 @@
-/** Every operation on tfjs's plain JavaScript backend, without a browser: the quick check. ops.browser.test.ts has the others. */
+/**
+ * Every operation on tfjs's plain JavaScript backend, without a browser: the quick check.
+ * ops.browser.test.ts has the others.
+ */
 import { beforeAll, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
 
-beforeAll(async () => { await startBackend('cpu'); });
+beforeAll(async () => {
+  await startBackend('cpu');
+});
 
 test.each(allOps().map((op) => [op.name, op] as const))('%s', async (_name, op) => {
   const tally = await checkOp(op, 'cpu');

@@ -3,7 +3,15 @@ import { defaultConfig, type TrainingConfig } from '../config/index.ts';
 import { learningRate } from './schedule.ts';
 
 const schedule = (changes: Partial<TrainingConfig>): ((step: number) => number) => {
-  const training = { ...defaultConfig().training, learning_rate: 1e-3, min_lr: 1e-4, warmup_iters: 4, lr_decay_iters: 12, max_iters: 20, ...changes };
+  const training = {
+    ...defaultConfig().training,
+    learning_rate: 1e-3,
+    min_lr: 1e-4,
+    warmup_iters: 4,
+    lr_decay_iters: 12,
+    max_iters: 20,
+    ...changes,
+  };
   return (step) => learningRate(training, step);
 };
 
@@ -11,13 +19,16 @@ describe('learningRate', () => {
   it('climbs in a line that never is zero, whatever follows', () => {
     for (const lr_schedule of ['constant', 'linear', 'cosine', 'wsd'] as const) {
       const lr = schedule({ lr_schedule });
-      expect([0, 1, 2, 3, 4].map(lr)).toEqual([0.2e-3, 0.4e-3, 0.6e-3, 0.8e-3, 1e-3].map((v) => expect.closeTo(v, 12) as unknown));
+      expect([0, 1, 2, 3, 4].map(lr)).toEqual(
+        [0.2e-3, 0.4e-3, 0.6e-3, 0.8e-3, 1e-3].map((v) => expect.closeTo(v, 12) as unknown),
+      );
     }
   });
 
-  it('cosine: nanoGPT\'s values', () => {
+  it("cosine: nanoGPT's values", () => {
     const lr = schedule({ lr_schedule: 'cosine' });
-    // A quarter, half, three quarters of the way: (1 + cos(pi/4)) / 2 = 0.8535534, 1/2, 0.1464466 of the 9e-4 between.
+    // A quarter, half, three quarters of the way: (1 + cos(pi/4)) / 2 = 0.8535534, 1/2, 0.1464466
+    // of the 9e-4 between.
     expect(lr(6)).toBeCloseTo(1e-4 + 0.8535533906e-3 * 0.9, 12);
     expect(lr(8)).toBeCloseTo(5.5e-4, 12);
     expect(lr(10)).toBeCloseTo(1e-4 + 0.1464466094e-3 * 0.9, 12);

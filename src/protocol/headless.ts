@@ -1,13 +1,18 @@
 /**
- * How a program drives the page (scripts/headless.mjs, benchmarks). With `?headless=1` in its address the page puts a
- * HeadlessHook on `window.terrarium` before it starts anything; without it there is none.
+ * How a program drives the page (scripts/headless.mjs, benchmarks). With `?headless=1` in its
+ * address the page puts a HeadlessHook on `window.terrarium` before it starts anything; without it
+ * there is none.
  *
- * `autostart=1` makes the page start the run of its address by itself, as a click on Train does; where the corpus is
- * 'own' it waits for `openText` first. Headless runs put no question to anybody: a saved run is not offered for resuming.
+ * `autostart=1` makes the page start the run of its address by itself, as a click on Train does;
+ * where the corpus is 'own' it waits for `openText` first. Headless runs put no question to
+ * anybody: a saved run is not offered for resuming.
  */
 import type { DeviceInfo, PlainError, RunPhase, StartMark } from './types.ts';
 
-/** One row of the metrics table: what was measured at that step by name (train/metrics.ts); what was not is left out. */
+/**
+ * One row of the metrics table: what was measured at that step by name (train/metrics.ts); what was
+ * not is left out.
+ */
 export type MetricRecord = { step: number } & Record<string, number>;
 
 export interface HeadlessStatus {
@@ -28,22 +33,33 @@ export interface HeadlessStatus {
   sample: string | null;
   /** Why the run ended, once it has. */
   finished: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' | null;
-  /** The failure that stopped it, as the page shows it; also one that came before a run (a bad address, no backend). */
+  /**
+   * The failure that stopped it, as the page shows it; also one that came before a run (a bad
+   * address, no backend).
+   */
   error: PlainError | null;
 }
 
 export interface HeadlessHook {
-  /** Calls `listener` with every record of this run, those before the call first, in order. Gives back an unsubscribe. */
+  /**
+   * Calls `listener` with every record of this run, those before the call first, in order. Gives
+   * back an unsubscribe.
+   */
   onRecord(listener: (record: MetricRecord) => void): () => void;
   status(): HeadlessStatus;
   /** The zip that the export button gives. Rejects with a plain sentence as its message. */
   exportCheckpoint(): Promise<{ name: string; bytes: Uint8Array }>;
-  /** As if the person had opened this file: the corpus becomes 'own'. Resolves once the page has taken it. */
+  /**
+   * As if the person had opened this file: the corpus becomes 'own'. Resolves once the page has
+   * taken it.
+   */
   openText(name: string, bytes: Uint8Array): Promise<void>;
   /** For tests of bad luck only: loses the GPU device as a driver would. */
   loseDevice(): void;
 }
 
 declare global {
-  interface Window { terrarium?: HeadlessHook }
+  interface Window {
+    terrarium?: HeadlessHook;
+  }
 }

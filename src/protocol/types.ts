@@ -1,25 +1,57 @@
 /**
- * What the page and the worker say to each other. The page sends a Command, the worker sends Events; both are plain
- * data that structured clone can carry. Typed arrays of metric columns are transferred.
+ * What the page and the worker say to each other. The page sends a Command, the worker sends
+ * Events; both are plain data that structured clone can carry. Typed arrays of metric columns are
+ * transferred.
  */
 import type { BackendName, RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 
 /** Text chosen by the person, where the corpus is 'own'. */
-export interface OwnText { name: string; bytes: Uint8Array; column?: string }
+export interface OwnText {
+  name: string;
+  bytes: Uint8Array;
+  column?: string;
+}
 
 export type Command =
   /** Starts a backend without a run: answers `device` and, where asked, `calibration`. */
   | { type: 'open'; backend: RuntimeConfig['backend']; calibrate: boolean }
-  /** Answered by the port itself (`pong`), so that the page can tell a busy worker from a dead one. */
+  /**
+   * Answered by the port itself (`pong`), so that the page can tell a busy worker from a dead one.
+   */
   | { type: 'ping'; id: number }
   /** Reads and splits the text and trains the tokenizer, without a model: answers `data`. */
   | { type: 'prepare'; config: RunConfig; text?: OwnText; tokenizer_json?: string }
   /** Starts a run from new weights, or from a checkpoint in storage (`resume`). */
-  | { type: 'start'; run: string; name: string; config: RunConfig; text?: OwnText; tokenizer_json?: string; paused?: boolean }
-  | { type: 'resume'; run: string; learning_rate?: number; paused?: boolean; backend?: RuntimeConfig['backend'] }
+  | {
+      type: 'start';
+      run: string;
+      name: string;
+      config: RunConfig;
+      text?: OwnText;
+      tokenizer_json?: string;
+      paused?: boolean;
+    }
+  | {
+      type: 'resume';
+      run: string;
+      learning_rate?: number;
+      paused?: boolean;
+      backend?: RuntimeConfig['backend'];
+    }
   /** Goes on from a checkpoint that the person brought: a zip, or a Hugging Face folder's files. */
-  | { type: 'import'; run: string; name: string; files: { path: string; bytes: Uint8Array }[]; config?: RunConfig; text?: OwnText }
-  | { type: 'train' } | { type: 'pause' } | { type: 'step' } | { type: 'stop' } | { type: 'save' }
+  | {
+      type: 'import';
+      run: string;
+      name: string;
+      files: { path: string; bytes: Uint8Array }[];
+      config?: RunConfig;
+      text?: OwnText;
+    }
+  | { type: 'train' }
+  | { type: 'pause' }
+  | { type: 'step' }
+  | { type: 'stop' }
+  | { type: 'save' }
   | { type: 'set_learning_rate'; learning_rate: number }
   | { type: 'set_sampling'; sampling: SamplingConfig }
   | { type: 'generate'; id: number; prompt: string; sampling: SamplingConfig }
@@ -34,15 +66,38 @@ export type Command =
   /** Metrics of a saved run, to be laid under the present one: answers `history`. */
   | { type: 'load_history'; run: string }
   | { type: 'cancel' }
-  /** Same seed and configuration on this worker's backend for a number of steps: answers `comparison`. */
-  | { type: 'compare'; config: RunConfig; mode: CompareMode; steps: number; text?: OwnText; tokenizer_json?: string }
-  /** Measures one training step of the run at hand, which then goes on as if nothing had been: answers `profile`. */
+  /**
+   * Same seed and configuration on this worker's backend for a number of steps: answers
+   * `comparison`.
+   */
+  | {
+      type: 'compare';
+      config: RunConfig;
+      mode: CompareMode;
+      steps: number;
+      text?: OwnText;
+      tokenizer_json?: string;
+    }
+  /**
+   * Measures one training step of the run at hand, which then goes on as if nothing had been:
+   * answers `profile`.
+   */
   | { type: 'profile' }
   /** For tests of bad luck only: loses the GPU device as a driver would. */
   | { type: 'lose_device' };
 
 export type RunPhase =
-  | 'idle' | 'preparing' | 'compiling' | 'training' | 'paused' | 'evaluating' | 'sampling' | 'saving' | 'done' | 'failed' | 'recovering';
+  | 'idle'
+  | 'preparing'
+  | 'compiling'
+  | 'training'
+  | 'paused'
+  | 'evaluating'
+  | 'sampling'
+  | 'saving'
+  | 'done'
+  | 'failed'
+  | 'recovering';
 
 export interface DeviceInfo {
   backend: BackendName;
@@ -51,7 +106,10 @@ export interface DeviceInfo {
   adapter: string;
   limits: { max_buffer_size: number; max_binding_size: number; workgroup_storage: number };
   features: string[];
-  /** Bytes that the device can give to a run, as far as that can be known: the heap's limit (wasm, cpu), else null. */
+  /**
+   * Bytes that the device can give to a run, as far as that can be known: the heap's limit (wasm,
+   * cpu), else null.
+   */
   memory_bytes?: number | null;
 }
 
@@ -63,7 +121,10 @@ export interface PrecisionInfo {
   reason: string | null;
 }
 
-/** A failure as the page shows it: one sentence of what happened, one of what to do, and whether what was saved is safe. */
+/**
+ * A failure as the page shows it: one sentence of what happened, one of what to do, and whether
+ * what was saved is safe.
+ */
 export interface PlainError {
   code: string;
   message: string;
@@ -73,7 +134,8 @@ export interface PlainError {
 }
 
 export interface TokenPiece {
-  id: number; text: string;
+  id: number;
+  text: string;
   /** Probability under the model before temperature and truncation. */
   probability: number;
   /** The likeliest other tokens, for the hover. */
@@ -81,68 +143,105 @@ export interface TokenPiece {
 }
 
 export interface Sample {
-  step: number; prompt: string; tokens: TokenPiece[];
+  step: number;
+  prompt: string;
+  tokens: TokenPiece[];
   /** Stands word for word in the training text. */
   memorized: boolean;
-  /** Why there is none: the prompt cannot be read, one sentence with what to do about it. There are no tokens then. */
+  /**
+   * Why there is none: the prompt cannot be read, one sentence with what to do about it. There are
+   * no tokens then.
+   */
   problem?: string;
 }
 
 export interface DataSummary {
-  name: string; source: string;
-  documents: number; duplicates_removed: number;
-  bytes: number; characters: number;
-  train_documents: number; val_documents: number;
-  train_tokens: number; val_tokens: number;
-  vocab_size: number; tokenizer_kind: string;
+  name: string;
+  source: string;
+  documents: number;
+  duplicates_removed: number;
+  bytes: number;
+  characters: number;
+  train_documents: number;
+  val_documents: number;
+  train_tokens: number;
+  val_tokens: number;
+  vocab_size: number;
+  tokenizer_kind: string;
   sample: string;
   /** Columns of a .csv or .jsonl that could be read as text; empty for plain text. */
   columns: string[];
   /** Validation loss of the baselines drawn as dashed lines, nats a token. */
-  uniform_loss: number; bigram_loss: number | null;
+  uniform_loss: number;
+  bigram_loss: number | null;
 }
 
 /** One saved run, as the index in storage lists it. */
 export interface RunRecord {
-  run: string; name: string; created: number; updated: number;
-  step: number; max_iters: number; val_loss: number | null;
-  n_params: number; bytes: number; config: RunConfig;
+  run: string;
+  name: string;
+  created: number;
+  updated: number;
+  step: number;
+  max_iters: number;
+  val_loss: number | null;
+  n_params: number;
+  bytes: number;
+  config: RunConfig;
   /** Held by this or another tab (Web Locks). */
   locked: boolean;
   /** Has a checkpoint that opens. */
   resumable: boolean;
 }
-export interface StorageUse { used: number; quota: number | null; persistent: boolean; available: boolean }
+export interface StorageUse {
+  used: number;
+  quota: number | null;
+  persistent: boolean;
+  available: boolean;
+}
 
 /**
- * How the steps of a comparison run: by our fused kernels, as programs that are replayed or each operation by itself (both
- * on WebGPU alone), or by TensorFlow.js's own operations.
+ * How the steps of a comparison run: by our fused kernels, as programs that are replayed or each
+ * operation by itself (both on WebGPU alone), or by TensorFlow.js's own operations.
  */
 export type CompareMode = 'replayed' | 'op_by_op' | 'plain';
 
 export interface ComparisonRow {
-  backend: BackendName; mode: CompareMode;
-  steps: number; ms_per_step: number; tokens_per_second: number;
+  backend: BackendName;
+  mode: CompareMode;
+  steps: number;
+  ms_per_step: number;
+  tokens_per_second: number;
   /** Kernels started a step, and calls of the queue's submit that started them; null off WebGPU. */
-  dispatches_per_step: number | null; submits_per_step: number | null; gpu_bytes: number | null;
-  losses: number[]; error?: string;
+  dispatches_per_step: number | null;
+  submits_per_step: number | null;
+  gpu_bytes: number | null;
+  losses: number[];
+  error?: string;
 }
 
 /**
- * Moments between Train and the first loss: the device is there, the text is encoded, the run has its place in storage, the
- * programs are traced, their kernels compiled.
+ * Moments between Train and the first loss: the device is there, the text is encoded, the run has
+ * its place in storage, the programs are traced, their kernels compiled.
  */
 export type StartMark = 'device' | 'prepared' | 'stored' | 'traced' | 'compiled';
 
-/** What a training step spends its time on; the optimizer is all of the update, whatever it consists of. */
-export type KernelKind = 'products' | 'attention' | 'norms' | 'cross_entropy' | 'optimizer' | 'other';
+/**
+ * What a training step spends its time on; the optimizer is all of the update, whatever it consists
+ * of.
+ */
+export type KernelKind =
+  'products' | 'attention' | 'norms' | 'cross_entropy' | 'optimizer' | 'other';
 
 export interface StepProfile {
   /** The step after which it was measured. */
   step: number;
   /** One step by the clock on the wall, milliseconds. */
   step_ms: number;
-  /** GPU time by kind, milliseconds, the longest first; null where the device has no timestamps. `flops` counts what products do. */
+  /**
+   * GPU time by kind, milliseconds, the longest first; null where the device has no timestamps.
+   * `flops` counts what products do.
+   */
   kinds: { kind: KernelKind; ms: number; dispatches: number; flops: number | null }[] | null;
   /** The kernels that take longest. */
   kernels: { kernel: string; ms: number; dispatches: number }[];
@@ -153,14 +252,30 @@ export interface StepProfile {
 export type Event =
   | { type: 'device'; device: DeviceInfo }
   | { type: 'pong'; id: number }
-  /** What a second of trying says of this device: fused multiply-adds count as two; the overhead is that of one step. */
+  /**
+   * What a second of trying says of this device: fused multiply-adds count as two; the overhead is
+   * that of one step.
+   */
   | { type: 'calibration'; flops_per_second: number; step_overhead_ms: number }
   /** `at`: milliseconds since 1970, so that page and worker mean the same. */
   | { type: 'mark'; mark: StartMark; at: number }
   | { type: 'phase'; phase: RunPhase; detail: string; progress: number | null }
   | { type: 'data'; data: DataSummary }
-  | { type: 'started'; run: string; name: string; config: RunConfig; step: number; n_params: number; planned_bytes: number; precision: PrecisionInfo; history: MetricColumns | null }
-  /** Columns of metrics since the last flush; arrays of one length, NaN where a metric was not measured at that step. */
+  | {
+      type: 'started';
+      run: string;
+      name: string;
+      config: RunConfig;
+      step: number;
+      n_params: number;
+      planned_bytes: number;
+      precision: PrecisionInfo;
+      history: MetricColumns | null;
+    }
+  /**
+   * Columns of metrics since the last flush; arrays of one length, NaN where a metric was not
+   * measured at that step.
+   */
   | { type: 'metrics'; columns: MetricColumns }
   | { type: 'sample'; sample: Sample }
   | { type: 'token'; id: number; pieces: TokenPiece[] }
@@ -175,7 +290,11 @@ export type Event =
   | { type: 'profile'; profile: StepProfile | null; why: string }
   | { type: 'notice'; message: string }
   | { type: 'error'; error: PlainError }
-  | { type: 'finished'; step: number; reason: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' };
+  | {
+      type: 'finished';
+      step: number;
+      reason: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
+    };
 
 /** Metric columns by name (train/metrics.ts lists them); `step` is always there. */
 export type MetricColumns = { step: Float64Array } & Record<string, Float64Array>;

@@ -13,7 +13,8 @@ export async function fetchText(address: string): Promise<OwnText> {
   } catch {
     throw new Error(`${url.host} did not answer, or does not allow other pages to read it (CORS).`);
   }
-  if (!response.ok) throw new Error(`${url.host} answered with ${response.status}, not with a text.`);
+  if (!response.ok)
+    throw new Error(`${url.host} answered with ${response.status}, not with a text.`);
   if (Number(response.headers.get('content-length') ?? 0) > MAX_FETCHED_BYTES) throw tooLarge();
   const bytes = await readBounded(response);
   return { name: decodeURIComponent(url.pathname.split('/').at(-1) ?? '') || url.host, bytes };
@@ -21,9 +22,14 @@ export async function fetchText(address: string): Promise<OwnText> {
 
 function parseAddress(address: string): URL {
   let url: URL;
-  try { url = new URL(address.trim()); } catch { throw new Error('This is not an address.'); }
+  try {
+    url = new URL(address.trim());
+  } catch {
+    throw new Error('This is not an address.');
+  }
   const local = url.protocol === 'http:' && ['localhost', '127.0.0.1'].includes(url.hostname);
-  if (url.protocol !== 'https:' && !local) throw new Error('Only https addresses, and http on localhost, can be read.');
+  if (url.protocol !== 'https:' && !local)
+    throw new Error('Only https addresses, and http on localhost, can be read.');
   return url;
 }
 
@@ -34,12 +40,18 @@ async function readBounded(response: Response): Promise<Uint8Array> {
   let size = 0;
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
     size += chunk.value.byteLength;
-    if (size > MAX_FETCHED_BYTES) { await reader.cancel(); throw tooLarge(); }
+    if (size > MAX_FETCHED_BYTES) {
+      await reader.cancel();
+      throw tooLarge();
+    }
     parts.push(chunk.value);
   }
   const bytes = new Uint8Array(size);
   let at = 0;
-  for (const part of parts) { bytes.set(part, at); at += part.byteLength; }
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
   return bytes;
 }
 

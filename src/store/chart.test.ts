@@ -10,10 +10,18 @@ const view = createView().getState();
 function table(count: number): MetricTable {
   const made = new MetricTable();
   const step = Float64Array.from({ length: count }, (_, i) => i + 1);
-  made.append({ step, 'train/loss': step.map((at) => (at === 1234 ? 50 : 4 / at)), 'val/loss': step.map((at) => (at % 100 === 0 ? 3 : NaN)), tokens: step.map((at) => at * 64) });
+  made.append({
+    step,
+    'train/loss': step.map((at) => (at === 1234 ? 50 : 4 / at)),
+    'val/loss': step.map((at) => (at % 100 === 0 ? 3 : NaN)),
+    tokens: step.map((at) => at * 64),
+  });
   return made;
 }
-const LOSS = [{ metric: 'train/loss', smooth: true }, { metric: 'val/loss', smooth: false }];
+const LOSS = [
+  { metric: 'train/loss', smooth: true },
+  { metric: 'val/loss', smooth: false },
+];
 
 describe('chartData', () => {
   it('hands a chart at most 300 points a series, the spike among them, in order', () => {
@@ -27,14 +35,20 @@ describe('chartData', () => {
     expect(rows.filter((row) => row['val/loss'] !== undefined)).toHaveLength(200);
   });
   it('shows more detail of a zoomed part, and takes tokens as the axis', () => {
-    const { rows, x } = chartData(table(10_000), new Map(), LOSS, { ...view, axis: 'tokens', zoom: [6400, 12_800] });
+    const { rows, x } = chartData(table(10_000), new Map(), LOSS, {
+      ...view,
+      axis: 'tokens',
+      zoom: [6400, 12_800],
+    });
     expect(x?.[0]).toBeCloseTo(6400 - 64, 6);
     expect(rows.length).toBeGreaterThanOrEqual(100);
   });
   it('leaves out what a logarithm cannot show', () => {
     const made = new MetricTable();
     made.append({ step: Float64Array.of(1, 2), lr: Float64Array.of(0, 1) });
-    expect(chartData(made, new Map(), [{ metric: 'lr', smooth: false }], { ...view, logY: true }).rows).toHaveLength(1);
+    expect(
+      chartData(made, new Map(), [{ metric: 'lr', smooth: false }], { ...view, logY: true }).rows,
+    ).toHaveLength(1);
   });
   it('lays another run under with half the points', () => {
     const { rows } = chartData(table(10), new Map([['old', table(20_000)]]), LOSS, view);
@@ -46,14 +60,27 @@ describe('chartData', () => {
 });
 
 describe('nearestRow', () => {
-  it.each([[0, 0], [2.4, 0], [2.6, 1], [100, 2]])('to %d is %i', (x, index) => { expect(nearestRow([{ x: 2 }, { x: 3 }, { x: 9 }], x)).toBe(index); });
+  it.each([
+    [0, 0],
+    [2.4, 0],
+    [2.6, 1],
+    [100, 2],
+  ])('to %d is %i', (x, index) => {
+    expect(nearestRow([{ x: 2 }, { x: 3 }, { x: 9 }], x)).toBe(index);
+  });
 });
 
 describe('metrics as files', () => {
   it('has one row a step, with the names as they are', () => {
     const made = table(100);
-    expect(toCsv(made).split('\n').slice(0, 2)).toEqual(['step,train/loss,val/loss,tokens', '1,4,,64']);
-    const lines = toJsonLines(made).trim().split('\n').map((line): unknown => JSON.parse(line));
+    expect(toCsv(made).split('\n').slice(0, 2)).toEqual([
+      'step,train/loss,val/loss,tokens',
+      '1,4,,64',
+    ]);
+    const lines = toJsonLines(made)
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
     expect(lines).toHaveLength(100);
     expect(lines.at(-1)).toEqual({ step: 100, 'train/loss': 0.04, 'val/loss': 3, tokens: 6400 });
   });

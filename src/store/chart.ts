@@ -7,9 +7,15 @@ import { axisValues, type ViewState } from './view.ts';
 export const POINTS_PER_SERIES = 300;
 
 /** A metric of a chart: drawn as it is, or faint with its moving average over it. */
-export interface ChartSeries { metric: string; smooth: boolean }
+export interface ChartSeries {
+  metric: string;
+  smooth: boolean;
+}
 
-/** One x with the values that exist there, by series key (`metric`, `metric~` for its average, `run:metric` for an overlay). */
+/**
+ * One x with the values that exist there, by series key (`metric`, `metric~` for its average,
+ * `run:metric` for an overlay).
+ */
 export type ChartRow = { x: number } & Record<string, number>;
 
 export interface ChartData {
@@ -22,11 +28,20 @@ export interface ChartData {
 export const averageKey = (metric: string): string => `${metric}~`;
 export const overlayKey = (run: string, metric: string): string => `${run}:${metric}`;
 
-interface Source { table: MetricTable; key: (metric: string) => string; budget: number; overlay: boolean }
+interface Source {
+  table: MetricTable;
+  key: (metric: string) => string;
+  budget: number;
+  overlay: boolean;
+}
 
 /** `overlays` are laid under: of each only the first series, smoothed where the chart smooths. */
 export function chartData(
-  table: MetricTable, overlays: ReadonlyMap<string, MetricTable>, series: readonly ChartSeries[], view: ViewState, points = POINTS_PER_SERIES,
+  table: MetricTable,
+  overlays: ReadonlyMap<string, MetricTable>,
+  series: readonly ChartSeries[],
+  view: ViewState,
+  points = POINTS_PER_SERIES,
 ): ChartData {
   const rows = new Map<number, ChartRow>();
   const range = { x: [Infinity, -Infinity], y: [Infinity, -Infinity] };
@@ -39,7 +54,12 @@ export function chartData(
     range.y = [Math.min(range.y[0] ?? y, y), Math.max(range.y[1] ?? y, y)];
   };
   const sources: Source[] = [
-    ...[...overlays].map(([run, other]) => ({ table: other, key: (metric: string) => overlayKey(run, metric), budget: Math.round(points / 2), overlay: true })),
+    ...[...overlays].map(([run, other]) => ({
+      table: other,
+      key: (metric: string) => overlayKey(run, metric),
+      budget: Math.round(points / 2),
+      overlay: true,
+    })),
     { table, key: (metric) => metric, budget: points, overlay: false },
   ];
   for (const source of sources) {
@@ -50,11 +70,18 @@ export function chartData(
   }
   return {
     rows: [...rows.values()].sort((a, b) => a.x - b.x),
-    x: finiteRange(range.x), y: finiteRange(range.y),
+    x: finiteRange(range.x),
+    y: finiteRange(range.y),
   };
 }
 
-function addSeries(source: Source, series: Series, { metric, smooth }: ChartSeries, view: ViewState, put: (x: number, key: string, y: number) => void): void {
+function addSeries(
+  source: Source,
+  series: Series,
+  { metric, smooth }: ChartSeries,
+  view: ViewState,
+  put: (x: number, key: string, y: number) => void,
+): void {
   const xs = axisValues(source.table, series.step, view.axis);
   const [from, to] = view.zoom ?? [-Infinity, Infinity];
   const average = smooth && view.smoothing > 1 ? movingAverage(series.value, view.smoothing) : null;
@@ -66,15 +93,19 @@ function addSeries(source: Source, series: Series, { metric, smooth }: ChartSeri
   }
 }
 
-const finiteRange = ([low = Infinity, high = -Infinity]: number[]): readonly [number, number] | null => (low <= high ? [low, high] : null);
+const finiteRange = ([low = Infinity, high = -Infinity]: number[]):
+  readonly [number, number] | null => (low <= high ? [low, high] : null);
 
-/** Index of the row whose x is nearest; the crosshair of one chart finds its place in another by it. */
+/**
+ * Index of the row whose x is nearest; the crosshair of one chart finds its place in another by it.
+ */
 export function nearestRow(rows: readonly { x: number }[], x: number): number {
   let low = 0;
   let high = rows.length - 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if ((rows[middle]?.x ?? 0) <= x) low = middle; else high = middle;
+    if ((rows[middle]?.x ?? 0) <= x) low = middle;
+    else high = middle;
   }
   return Math.abs((rows[low]?.x ?? 0) - x) <= Math.abs((rows[high]?.x ?? 0) - x) ? low : high;
 }

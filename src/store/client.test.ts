@@ -5,14 +5,31 @@ import { compareCells, compareMarkdown, CONTENDERS, lossDrift, runComparison } f
 import type { ComparisonRow } from '../protocol/index.ts';
 import { setField } from './form.ts';
 
-interface Probe { port: PagePort; sent: Command[]; emit: (event: Event) => void; die: (reason: string) => void; closed: boolean }
+interface Probe {
+  port: PagePort;
+  sent: Command[];
+  emit: (event: Event) => void;
+  die: (reason: string) => void;
+  closed: boolean;
+}
 
 function probe(): Probe {
   const made: Probe = {
-    sent: [], closed: false, emit: () => undefined, die: () => undefined,
+    sent: [],
+    closed: false,
+    emit: () => undefined,
+    die: () => undefined,
     port: {
-      send: (command) => made.sent.push(command), close: () => { made.closed = true; },
-      onEvent: (listener) => { made.emit = listener; }, onDeath: (listener) => { made.die = listener; },
+      send: (command) => made.sent.push(command),
+      close: () => {
+        made.closed = true;
+      },
+      onEvent: (listener) => {
+        made.emit = listener;
+      },
+      onDeath: (listener) => {
+        made.die = listener;
+      },
     },
   };
   return made;
@@ -21,11 +38,22 @@ let workers: Probe[];
 let client: Client;
 beforeEach(() => {
   workers = [];
-  client = new Client(createStores(), () => { const made = probe(); workers.push(made); return made.port; });
+  client = new Client(createStores(), () => {
+    const made = probe();
+    workers.push(made);
+    return made.port;
+  });
   return () => client.stop();
 });
-const worker = (index: number): Probe => { const found = workers[index]; if (!found) throw new Error(`There is no worker ${index}.`); return found; };
-const types = (index: number): string[] => worker(index).sent.map((command) => command.type).filter((type) => type !== 'ping');
+const worker = (index: number): Probe => {
+  const found = workers[index];
+  if (!found) throw new Error(`There is no worker ${index}.`);
+  return found;
+};
+const types = (index: number): string[] =>
+  worker(index)
+    .sent.map((command) => command.type)
+    .filter((type) => type !== 'ping');
 const startedRun = (): string => {
   const command = worker(0).sent.find((one) => one.type === 'start');
   return command?.type === 'start' ? command.run : '';
@@ -33,7 +61,17 @@ const startedRun = (): string => {
 const begin = (): void => {
   client.open();
   client.start();
-  worker(0).emit({ type: 'started', run: startedRun(), name: 'n', config: client.stores.form.getState().config, step: 0, n_params: 1, planned_bytes: 1, precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null }, history: null });
+  worker(0).emit({
+    type: 'started',
+    run: startedRun(),
+    name: 'n',
+    config: client.stores.form.getState().config,
+    step: 0,
+    n_params: 1,
+    planned_bytes: 1,
+    precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
+    history: null,
+  });
 };
 
 describe('Client', () => {
@@ -65,17 +103,26 @@ describe('Client', () => {
     const { pressed } = client.stores.run.getState();
     worker(0).emit({ type: 'mark', mark: 'prepared', at: pressed + 120 });
     worker(0).emit({ type: 'mark', mark: 'compiled', at: pressed + 300 });
-    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(0), 'val/loss': Float64Array.of(3) } });
+    worker(0).emit({
+      type: 'metrics',
+      columns: { step: Float64Array.of(0), 'val/loss': Float64Array.of(3) },
+    });
     worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
     const before = client.stores.run.getState().start;
     expect(before.prepared).toBeCloseTo(120);
     expect(before.compiled).toBeCloseTo(300);
     expect(before.first_loss).toBeUndefined();
-    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(1), 'train/loss': Float64Array.of(3) } });
+    worker(0).emit({
+      type: 'metrics',
+      columns: { step: Float64Array.of(1), 'train/loss': Float64Array.of(3) },
+    });
     worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
     const first = client.stores.run.getState().start.first_loss ?? NaN;
     expect(first).toBeGreaterThanOrEqual(0);
-    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(2), 'train/loss': Float64Array.of(2) } });
+    worker(0).emit({
+      type: 'metrics',
+      columns: { step: Float64Array.of(2), 'train/loss': Float64Array.of(2) },
+    });
     worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
     expect(client.stores.run.getState().start).toEqual({ ...before, first_loss: first });
   });
@@ -85,7 +132,11 @@ describe('Client', () => {
     worker(0).emit({ type: 'saved', run: startedRun(), step: 200, bytes: 1 });
     worker(0).die('out of memory');
     const { error, phase, connection } = client.stores.run.getState();
-    expect({ phase, connection, action: error?.action }).toEqual({ phase: 'failed', connection: 'dead', action: 'resume' });
+    expect({ phase, connection, action: error?.action }).toEqual({
+      phase: 'failed',
+      connection: 'dead',
+      action: 'resume',
+    });
     expect(error?.hint).toContain('step 200');
     client.resume(startedRun());
     expect(types(1)).toContain('resume');
@@ -104,7 +155,10 @@ describe('Client', () => {
     vi.useFakeTimers();
     try {
       begin();
-      const metrics = (step: number): Event => ({ type: 'metrics', columns: { step: Float64Array.of(step), 'train/loss': Float64Array.of(3) } });
+      const metrics = (step: number): Event => ({
+        type: 'metrics',
+        columns: { step: Float64Array.of(step), 'train/loss': Float64Array.of(3) },
+      });
       worker(0).emit(metrics(1));
       expect(client.stores.table.get('train/loss')?.length).toBe(1);
       expect(client.stores.run.getState().step).toBe(0);
@@ -113,13 +167,17 @@ describe('Client', () => {
       worker(0).emit(metrics(2));
       worker(0).emit({ type: 'phase', phase: 'paused', detail: '', progress: null });
       expect(client.stores.run.getState()).toMatchObject({ step: 2, phase: 'paused' });
-    } finally { vi.useRealTimers(); }
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('answers tokenize and export by their ids, and refuses them with the sentence of an error', async () => {
     client.open();
     const [first, second] = [client.tokenize('a'), client.tokenize('b')];
-    const ids = worker(0).sent.flatMap((command) => (command.type === 'tokenize' ? [command.id] : []));
+    const ids = worker(0).sent.flatMap((command) =>
+      command.type === 'tokenize' ? [command.id] : [],
+    );
     worker(0).emit({ type: 'tokens', id: ids[1] ?? 0, pieces: [{ id: 9, text: 'b' }] });
     worker(0).emit({ type: 'tokens', id: ids[0] ?? 0, pieces: [{ id: 8, text: 'a' }] });
     expect([(await first).pieces[0]?.id, (await second).text]).toEqual([8, 'b']);
@@ -131,7 +189,27 @@ describe('Client', () => {
   it('knows which text a summary speaks of', () => {
     client.open();
     client.prepare();
-    worker(0).emit({ type: 'data', data: { name: '', source: '', documents: 1, duplicates_removed: 0, bytes: 1, characters: 1, train_documents: 1, val_documents: 0, train_tokens: 1, val_tokens: 0, vocab_size: 3, tokenizer_kind: 'char', sample: '', columns: [], uniform_loss: 1, bigram_loss: null } });
+    worker(0).emit({
+      type: 'data',
+      data: {
+        name: '',
+        source: '',
+        documents: 1,
+        duplicates_removed: 0,
+        bytes: 1,
+        characters: 1,
+        train_documents: 1,
+        val_documents: 0,
+        train_tokens: 1,
+        val_tokens: 0,
+        vocab_size: 3,
+        tokenizer_kind: 'char',
+        sample: '',
+        columns: [],
+        uniform_loss: 1,
+        bigram_loss: null,
+      },
+    });
     const key = client.stores.form.getState().preparedKey;
     setField(client.stores.form, 'data.val_fraction', 0.2);
     client.prepare();
@@ -153,43 +231,88 @@ describe('runComparison', () => {
   it('runs one worker after another, notes failures, and ends each', async () => {
     const { compare, form } = client.stores;
     const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
-    const done = runComparison(compare, client.spawn, CONTENDERS.filter((one) => one.backend === 'wasm' || one.backend === 'cpu'), command, new AbortController().signal);
+    const done = runComparison(
+      compare,
+      client.spawn,
+      CONTENDERS.filter((one) => one.backend === 'wasm' || one.backend === 'cpu'),
+      command,
+      new AbortController().signal,
+    );
     expect(workers).toHaveLength(1);
     worker(0).emit({ type: 'comparison', row: rowOf({ backend: 'wasm' }) });
     await vi.waitFor(() => expect(workers).toHaveLength(2));
     worker(1).die('no memory');
     await done;
     const { rows, running } = compare.getState();
-    expect([rows.length, running, worker(0).closed, worker(1).closed]).toEqual([2, null, true, true]);
+    expect([rows.length, running, worker(0).closed, worker(1).closed]).toEqual([
+      2,
+      null,
+      true,
+      true,
+    ]);
     expect(rows[1]?.error).toContain('no memory');
     expect(compareMarkdown(rows).split('\n')).toHaveLength(4);
   });
 
   it('asks for each way to run on WebGPU in turn', async () => {
-    const { compare, form } = client.stores, command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
-    const done = runComparison(compare, client.spawn, CONTENDERS.slice(0, 3), command, new AbortController().signal);
+    const { compare, form } = client.stores;
+    const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
+    const done = runComparison(
+      compare,
+      client.spawn,
+      CONTENDERS.slice(0, 3),
+      command,
+      new AbortController().signal,
+    );
     for (const [index, mode] of (['replayed', 'op_by_op', 'plain'] as const).entries()) {
       await vi.waitFor(() => expect(workers).toHaveLength(index + 1));
-      expect(worker(index).sent).toMatchObject([{ type: 'compare', mode, config: { runtime: { backend: 'webgpu' } } }]);
+      expect(worker(index).sent).toMatchObject([
+        { type: 'compare', mode, config: { runtime: { backend: 'webgpu' } } },
+      ]);
       worker(index).emit({ type: 'comparison', row: rowOf({ mode }) });
     }
     await done;
-    expect(compareMarkdown(compare.getState().rows)).toContain('| webgpu | plain TensorFlow.js | 2 |');
+    expect(compareMarkdown(compare.getState().rows)).toContain(
+      '| webgpu | plain TensorFlow.js | 2 |',
+    );
   });
 
   it('measures drift from the first row that ran', () => {
-    const first = rowOf({}), second = rowOf({ backend: 'cpu', losses: [4, 2.5] }), rows = [first, second];
+    const first = rowOf({});
+    const second = rowOf({ backend: 'cpu', losses: [4, 2.5] });
+    const rows = [first, second];
     expect(lossDrift(rows, second)).toBeCloseTo(0.25, 12);
     expect(lossDrift(rows, first)).toBeNull();
   });
 
   it('says whole numbers as whole numbers', () => {
-    const row = rowOf({ dispatches_per_step: 49, submits_per_step: 1, ms_per_step: 2.5 }), same = rowOf({ mode: 'op_by_op' });
-    expect(compareCells([row], row)).toEqual(['webgpu', 'fused, replayed', '2', '5', '2.50', '49', '1', '–', '2.0000', 'reference']);
+    const row = rowOf({ dispatches_per_step: 49, submits_per_step: 1, ms_per_step: 2.5 });
+    const same = rowOf({ mode: 'op_by_op' });
+    expect(compareCells([row], row)).toEqual([
+      'webgpu',
+      'fused, replayed',
+      '2',
+      '5',
+      '2.50',
+      '49',
+      '1',
+      '–',
+      '2.0000',
+      'reference',
+    ]);
     expect(compareCells([row, same], same).at(-1)).toBe('0');
   });
 });
 
 const rowOf = (change: Partial<ComparisonRow>): ComparisonRow => ({
-  backend: 'webgpu', mode: 'replayed', steps: 2, ms_per_step: 10, tokens_per_second: 5, dispatches_per_step: null, submits_per_step: null, gpu_bytes: null, losses: [4, 2], ...change,
+  backend: 'webgpu',
+  mode: 'replayed',
+  steps: 2,
+  ms_per_step: 10,
+  tokens_per_second: 5,
+  dispatches_per_step: null,
+  submits_per_step: null,
+  gpu_bytes: null,
+  losses: [4, 2],
+  ...change,
 });

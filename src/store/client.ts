@@ -1,8 +1,10 @@
 /**
  * The protocol's client: sends commands, applies events to the stores, and looks after the worker.
  *
- * A worker holds one backend and one run at a time. Another backend, or a run that has not ended in good order, means a new
- * worker; after one that has, the next run finds its device and its compiled kernels there. A worker that dies is said so, what it had saved stays, and resuming starts a new one. A lost GPU is the worker's own affair (`recovering`).
+ * A worker holds one backend and one run at a time. Another backend, or a run that has not ended in
+ * good order, means a new worker; after one that has, the next run finds its device and its
+ * compiled kernels there. A worker that dies is said so, what it had saved stays, and resuming
+ * starts a new one. A lost GPU is the worker's own affair (`recovering`).
  */
 import { createStore } from 'zustand/vanilla';
 import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
@@ -18,9 +20,18 @@ import { initialRun, isActive, reduceRun, withNotice, type RunState } from './ru
 import { addSample } from './samples.ts';
 import { createView } from './view.ts';
 
-export interface ImportedFile { path: string; bytes: Uint8Array }
-export interface TokenizedText { text: string; pieces: { id: number; text: string }[] }
-export interface Exported { name: string; bytes: Uint8Array }
+export interface ImportedFile {
+  path: string;
+  bytes: Uint8Array;
+}
+export interface TokenizedText {
+  text: string;
+  pieces: { id: number; text: string }[];
+}
+export interface Exported {
+  name: string;
+  bytes: Uint8Array;
+}
 
 export interface Stores {
   run: ReturnType<typeof createRunStore>;
@@ -37,8 +48,14 @@ const createRunStore = () => createStore<RunState>(() => initialRun);
 const createSampleStore = () => createStore<{ samples: Sample[] }>(() => ({ samples: [] }));
 
 export const createStores = (): Stores => ({
-  run: createRunStore(), samples: createSampleStore(), form: createForm(), view: createView(), library: createLibrary(),
-  compare: createCompare(), profile: createProfile(), table: new MetricTable(),
+  run: createRunStore(),
+  samples: createSampleStore(),
+  form: createForm(),
+  view: createView(),
+  library: createLibrary(),
+  compare: createCompare(),
+  profile: createProfile(),
+  table: new MetricTable(),
 });
 
 /** Time between two tellings of the newest step and loss; the first is told at once. */
@@ -65,18 +82,28 @@ export class Client {
   readonly #tokenizedText = new Map<number, string>();
   readonly #listeners = new Set<(event: Event) => void>();
   /** The worker cannot tell its heap; the page can, for both. */
-  readonly #heap = new HeapWatch((bytes) => this.stores.table.append({ step: Float64Array.of(this.stores.run.getState().step), js_heap_bytes: Float64Array.of(bytes) }));
+  readonly #heap = new HeapWatch((bytes) =>
+    this.stores.table.append({
+      step: Float64Array.of(this.stores.run.getState().step),
+      js_heap_bytes: Float64Array.of(bytes),
+    }),
+  );
   readonly #watch = new WorkerWatch(
     (id) => this.#port?.send({ type: 'ping', id }),
     (silent) => this.stores.run.setState({ connection: silent ? 'silent' : 'alive' }),
   );
 
-  constructor(readonly stores: Stores, readonly spawn: () => PagePort) {}
+  constructor(
+    readonly stores: Stores,
+    readonly spawn: () => PagePort,
+  ) {}
 
   /** Hears every event after the stores have taken it. */
   onEvent(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener);
-    return () => { this.#listeners.delete(listener); };
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   /** Starts a worker, so that the device is known and the runs are listed. */
@@ -102,15 +129,37 @@ export class Client {
     this.#clearRun(name, config);
     this.#used = true;
     this.#preparing = dataKey(config, this.stores.form.getState().text);
-    this.#send({ type: 'start', run: crypto.randomUUID(), name, config, paused: options.paused, ...this.#brought(config) });
+    this.#send({
+      type: 'start',
+      run: crypto.randomUUID(),
+      name,
+      config,
+      paused: options.paused,
+      ...this.#brought(config),
+    });
   }
 
-  resume(run: string, options: { learning_rate?: number; paused?: boolean; backend?: RunConfig['runtime']['backend'] } = {}): void {
+  resume(
+    run: string,
+    options: {
+      learning_rate?: number;
+      paused?: boolean;
+      backend?: RunConfig['runtime']['backend'];
+    } = {},
+  ): void {
     const record = this.stores.library.getState().runs.find((one) => one.run === run);
     this.#freshWorker(options.backend ?? record?.config.runtime.backend ?? this.#backend);
-    if (this.stores.run.getState().run !== run) this.#clearRun(record?.name ?? '', record?.config ?? null);
+    if (this.stores.run.getState().run !== run)
+      this.#clearRun(record?.name ?? '', record?.config ?? null);
     if (record) takeConfig(this.stores.form, record.config, { name: record.name });
-    this.stores.run.setState({ error: null, finished: null, phase: 'preparing', detail: 'Opening the checkpoint', progress: null, opening: true });
+    this.stores.run.setState({
+      error: null,
+      finished: null,
+      phase: 'preparing',
+      detail: 'Opening the checkpoint',
+      progress: null,
+      opening: true,
+    });
     this.#used = true;
     this.#send({ type: 'resume', run, ...options });
   }
@@ -121,19 +170,38 @@ export class Client {
     this.#freshWorker(this.#backend);
     this.#clearRun(name, null);
     this.#used = true;
-    this.#send({ type: 'import', run: crypto.randomUUID(), name, files, config, ...this.#brought(config) });
+    this.#send({
+      type: 'import',
+      run: crypto.randomUUID(),
+      name,
+      files,
+      config,
+      ...this.#brought(config),
+    });
   }
 
-  train(): void { this.#send({ type: 'train' }); }
-  pause(): void { this.#send({ type: 'pause' }); }
-  step(): void { this.#send({ type: 'step' }); }
-  stopRun(): void { this.#send({ type: 'stop' }); }
-  save(): void { if (this.#port && this.#used) this.#send({ type: 'save' }); }
+  train(): void {
+    this.#send({ type: 'train' });
+  }
+  pause(): void {
+    this.#send({ type: 'pause' });
+  }
+  step(): void {
+    this.#send({ type: 'step' });
+  }
+  stopRun(): void {
+    this.#send({ type: 'stop' });
+  }
+  save(): void {
+    if (this.#port && this.#used) this.#send({ type: 'save' });
+  }
   cancel(): void {
     this.stores.run.setState({ opening: false });
     this.#send({ type: 'cancel' });
   }
-  loseDevice(): void { this.#send({ type: 'lose_device' }); }
+  loseDevice(): void {
+    this.#send({ type: 'lose_device' });
+  }
 
   setLearningRate(learning_rate: number): void {
     this.#patchConfig((config) => ({ ...config, training: { ...config.training, learning_rate } }));
@@ -146,7 +214,9 @@ export class Client {
 
   generate(prompt: string, sampling: SamplingConfig): void {
     const id = this.#id();
-    this.stores.run.setState({ generation: { id, prompt, pieces: [], running: true, reason: null } });
+    this.stores.run.setState({
+      generation: { id, prompt, pieces: [], running: true, reason: null },
+    });
     this.#send({ type: 'generate', id, prompt, sampling });
   }
   stopGeneration(): void {
@@ -172,23 +242,47 @@ export class Client {
     });
   }
 
-  listRuns(): void { this.#send({ type: 'list_runs' }); }
+  listRuns(): void {
+    this.#send({ type: 'list_runs' });
+  }
   renameRun(run: string, name: string): void {
     if (run === this.stores.run.getState().run) this.stores.run.setState({ name });
     this.#send({ type: 'rename_run', run, name });
   }
-  duplicateRun(run: string, name: string): void { this.#send({ type: 'duplicate_run', run, name }); }
-  deleteRun(run: string): void { this.#send({ type: 'delete_run', run }); }
-  overlay(run: string): void { this.#send({ type: 'load_history', run }); }
+  duplicateRun(run: string, name: string): void {
+    this.#send({ type: 'duplicate_run', run, name });
+  }
+  deleteRun(run: string): void {
+    this.#send({ type: 'delete_run', run });
+  }
+  overlay(run: string): void {
+    this.#send({ type: 'load_history', run });
+  }
 
-  /** Another backend for the run at hand: it is saved, and a new worker goes on from there. Without a run, just opens it. */
+  /**
+   * Another backend for the run at hand: it is saved, and a new worker goes on from there. Without
+   * a run, just opens it.
+   */
   changeBackend(backend: RunConfig['runtime']['backend']): void {
     const { run, savedStep, phase } = this.stores.run.getState();
     this.#backend = backend;
-    if (!run || !this.#used || phase === 'done') { this.restart(); return; }
-    const again = (): void => { this.resume(run, { paused: phase === 'paused', backend }); };
-    if (savedStep === this.stores.run.getState().step) { again(); return; }
-    const off = this.onEvent((event) => { if (event.type === 'saved') { off(); again(); } });
+    if (!run || !this.#used || phase === 'done') {
+      this.restart();
+      return;
+    }
+    const again = (): void => {
+      this.resume(run, { paused: phase === 'paused', backend });
+    };
+    if (savedStep === this.stores.run.getState().step) {
+      again();
+      return;
+    }
+    const off = this.onEvent((event) => {
+      if (event.type === 'saved') {
+        off();
+        again();
+      }
+    });
     this.pause();
     this.save();
   }
@@ -198,9 +292,17 @@ export class Client {
     this.#comparing?.abort();
     this.#comparing = new AbortController();
     const command = { type: 'compare', config, steps, ...this.#brought(config) } as const;
-    void runComparison(this.stores.compare, this.spawn, contenders, command, this.#comparing.signal);
+    void runComparison(
+      this.stores.compare,
+      this.spawn,
+      contenders,
+      command,
+      this.#comparing.signal,
+    );
   }
-  stopComparing(): void { this.#comparing?.abort(); }
+  stopComparing(): void {
+    this.#comparing?.abort();
+  }
 
   /** Measures a step of the run at hand; the answer is `profile`. */
   profile(): void {
@@ -209,33 +311,63 @@ export class Client {
   }
 
   /** Ends the worker for good. */
-  stop(): void { this.#comparing?.abort(); this.#closePort(); }
+  stop(): void {
+    this.#comparing?.abort();
+    this.#closePort();
+  }
 
   /** Ends the worker and starts another; nothing that was saved is touched. */
   restart(): void {
     this.#closePort();
-    this.stores.run.setState({ phase: 'idle', detail: '', progress: null, connection: 'none', generation: null });
+    this.stores.run.setState({
+      phase: 'idle',
+      detail: '',
+      progress: null,
+      connection: 'none',
+      generation: null,
+    });
     this.open(this.#backend, true);
   }
 
   /** A notice of the page itself. */
-  notify(message: string): void { this.stores.run.setState((state) => withNotice(state, message)); }
-  dismissNotice(id: number): void {
-    this.stores.run.setState((state) => ({ notices: state.notices.filter((notice) => notice.id !== id) }));
+  notify(message: string): void {
+    this.stores.run.setState((state) => withNotice(state, message));
   }
-  fail(error: PlainError): void { this.stores.run.setState({ error }); }
-  dismissError(): void { this.stores.run.setState((state) => ({ error: null, phase: state.phase === 'failed' ? 'idle' : state.phase })); }
+  dismissNotice(id: number): void {
+    this.stores.run.setState((state) => ({
+      notices: state.notices.filter((notice) => notice.id !== id),
+    }));
+  }
+  fail(error: PlainError): void {
+    this.stores.run.setState({ error });
+  }
+  dismissError(): void {
+    this.stores.run.setState((state) => ({
+      error: null,
+      phase: state.phase === 'failed' ? 'idle' : state.phase,
+    }));
+  }
 
   /** The address that carries a configuration. */
-  shareUrl(config: RunConfig): string { return `${location.origin}${location.pathname}${encodeConfig(config)}`; }
+  shareUrl(config: RunConfig): string {
+    return `${location.origin}${location.pathname}${encodeConfig(config)}`;
+  }
 
-  #id(): number { this.#nextId += 1; return this.#nextId; }
+  #id(): number {
+    this.#nextId += 1;
+    return this.#nextId;
+  }
 
-  #brought(config: RunConfig): { text?: NonNullable<ReturnType<Stores['form']['getState']>['text']>; tokenizer_json?: string } {
+  #brought(config: RunConfig): {
+    text?: NonNullable<ReturnType<Stores['form']['getState']>['text']>;
+    tokenizer_json?: string;
+  } {
     const { text, tokenizerJson } = this.stores.form.getState();
     return {
       ...(config.data.corpus === 'own' && text ? { text } : {}),
-      ...(config.tokenizer.kind === 'imported' && tokenizerJson ? { tokenizer_json: tokenizerJson.json } : {}),
+      ...(config.tokenizer.kind === 'imported' && tokenizerJson
+        ? { tokenizer_json: tokenizerJson.json }
+        : {}),
     };
   }
 
@@ -246,7 +378,10 @@ export class Client {
   #freshWorker(backend: RunConfig['runtime']['backend']): void {
     const usable = !this.#used || this.stores.run.getState().phase === 'done';
     if (!usable || backend !== this.#backend) this.#closePort();
-    if (!this.#port) { this.#backend = backend; this.#send({ type: 'open', backend, calibrate: false }); }
+    if (!this.#port) {
+      this.#backend = backend;
+      this.#send({ type: 'open', backend, calibrate: false });
+    }
   }
 
   #clearRun(name: string, config: RunConfig | null): void {
@@ -257,7 +392,18 @@ export class Client {
     this.stores.profile.setState(initialProfile);
     this.stores.view.setState({ zoom: null });
     this.stores.run.setState({
-      ...initialRun, device, calibration, notices, data, connection, name, config, phase: 'preparing', detail: 'Reading the text', opening: true, pressed: epoch(),
+      ...initialRun,
+      device,
+      calibration,
+      notices,
+      data,
+      connection,
+      name,
+      config,
+      phase: 'preparing',
+      detail: 'Reading the text',
+      opening: true,
+      pressed: epoch(),
     });
   }
 
@@ -269,8 +415,12 @@ export class Client {
     const port = this.spawn();
     this.#port = port;
     this.#used = false;
-    port.onEvent((event) => { if (this.#port === port) this.#apply(event); });
-    port.onDeath((reason) => { if (this.#port === port) this.#died(reason); });
+    port.onEvent((event) => {
+      if (this.#port === port) this.#apply(event);
+    });
+    port.onDeath((reason) => {
+      if (this.#port === port) this.#died(reason);
+    });
     this.stores.run.setState({ connection: 'alive' });
     this.#watch.start();
     return port;
@@ -288,10 +438,28 @@ export class Client {
   #died(reason: string): void {
     const { savedStep, run } = this.stores.run.getState();
     this.#closePort();
-    const error: PlainError = savedStep !== null && run
-      ? { code: 'worker_died', message: `The training worker stopped by itself (${reason}).`, hint: `The checkpoint of step ${savedStep} is safe: resume from there.`, action: 'resume' }
-      : { code: 'worker_died', message: `The training worker stopped by itself (${reason}).`, hint: 'Saved runs are safe. Start again, or reload the page if it happens twice.', action: 'reload' };
-    this.stores.run.setState({ connection: 'dead', phase: 'failed', detail: '', progress: null, error, generation: null });
+    const error: PlainError =
+      savedStep !== null && run
+        ? {
+            code: 'worker_died',
+            message: `The training worker stopped by itself (${reason}).`,
+            hint: `The checkpoint of step ${savedStep} is safe: resume from there.`,
+            action: 'resume',
+          }
+        : {
+            code: 'worker_died',
+            message: `The training worker stopped by itself (${reason}).`,
+            hint: 'Saved runs are safe. Start again, or reload the page if it happens twice.',
+            action: 'reload',
+          };
+    this.stores.run.setState({
+      connection: 'dead',
+      phase: 'failed',
+      detail: '',
+      progress: null,
+      error,
+      generation: null,
+    });
   }
 
   #apply(event: Event): void {
@@ -299,14 +467,25 @@ export class Client {
     const { run, samples, form, library, table } = this.stores;
     if (event.type === 'started') this.#takeHistory(event);
     if (event.type === 'data') form.setState({ preparedKey: this.#preparing });
-    if (event.type === 'metrics') { table.append(event.columns); this.#heap.due(); }
-    if (event.type === 'sample') samples.setState((state) => ({ samples: addSample(state.samples, event.sample) }));
-    if (event.type === 'exported') this.#settle(this.#exports, event.id, { name: event.name, bytes: event.bytes });
+    if (event.type === 'metrics') {
+      table.append(event.columns);
+      this.#heap.due();
+    }
+    if (event.type === 'sample')
+      samples.setState((state) => ({ samples: addSample(state.samples, event.sample) }));
+    if (event.type === 'exported')
+      this.#settle(this.#exports, event.id, { name: event.name, bytes: event.bytes });
     if (event.type === 'tokens') {
-      this.#settle(this.#tokenized, event.id, { text: this.#tokenizedText.get(event.id) ?? '', pieces: event.pieces });
+      this.#settle(this.#tokenized, event.id, {
+        text: this.#tokenizedText.get(event.id) ?? '',
+        pieces: event.pieces,
+      });
       this.#tokenizedText.delete(event.id);
     }
-    if (event.type === 'metrics') { this.#soon(event); return; }
+    if (event.type === 'metrics') {
+      this.#soon(event);
+      return;
+    }
     this.#showMetrics();
     if (event.type === 'error') this.#rejectAll(`${event.error.message} ${event.error.hint}`);
     run.setState(reduceRun(run.getState(), event));
@@ -315,11 +494,16 @@ export class Client {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Flushes come ten times a second; the page is told four times a second, and at once when anything else happens. */
+  /**
+   * Flushes come ten times a second; the page is told four times a second, and at once when
+   * anything else happens.
+   */
   #soon(event: Extract<Event, { type: 'metrics' }>): void {
-    const state = this.stores.run.getState(), first = !Number.isFinite(state.loss);
+    const state = this.stores.run.getState();
+    const first = !Number.isFinite(state.loss);
     this.#unshown = { ...this.#unshown, ...reduceRun({ ...state, ...this.#unshown }, event) };
-    if (first && Number.isFinite(this.#unshown.loss)) this.#unshown.start = { ...state.start, first_loss: epoch() - state.pressed };
+    if (first && Number.isFinite(this.#unshown.loss))
+      this.#unshown.start = { ...state.start, first_loss: epoch() - state.pressed };
     this.#showing ??= setTimeout(() => this.#showMetrics(), first ? 0 : SHOW_MS);
     for (const listener of this.#listeners) listener(event);
   }
@@ -334,8 +518,13 @@ export class Client {
   /** A resumed run brings its metrics; what was drawn after its step is taken again. */
   #takeHistory(event: Extract<Event, { type: 'started' }>): void {
     const { table, samples } = this.stores;
-    if (event.history) { table.clear(); table.append(event.history); } else table.truncateAfter(event.step);
-    samples.setState((state) => ({ samples: state.samples.filter((sample) => sample.step <= event.step) }));
+    if (event.history) {
+      table.clear();
+      table.append(event.history);
+    } else table.truncateAfter(event.step);
+    samples.setState((state) => ({
+      samples: state.samples.filter((sample) => sample.step <= event.step),
+    }));
   }
 
   #settle<T>(waiters: Map<number, Waiter<T>>, id: number, value: T): void {
@@ -352,7 +541,13 @@ export class Client {
 }
 
 const CORPUS_NAMES: Record<RunConfig['data']['corpus'], string> = {
-  names: 'Names', moby_dick: 'Moby Dick', kjv: 'Verses', sotu: 'Speeches', tiny_tales: 'Tiny tales', arithmetic: 'Arithmetic', own: 'Own text',
+  names: 'Names',
+  moby_dick: 'Moby Dick',
+  kjv: 'Verses',
+  sotu: 'Speeches',
+  tiny_tales: 'Tiny tales',
+  arithmetic: 'Arithmetic',
+  own: 'Own text',
 };
 /** "Names, 2 × 64" (layers and width): short, and tells two runs apart. */
 export function defaultName(config: RunConfig): string {

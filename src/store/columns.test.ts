@@ -9,7 +9,10 @@ const filled = (values: readonly number[], capacity: number): Series => {
 
 describe('Series', () => {
   it('holds what is appended, growing past its first size', () => {
-    const series = filled(Array.from({ length: 2000 }, (_, i) => i * 2), 4096);
+    const series = filled(
+      Array.from({ length: 2000 }, (_, i) => i * 2),
+      4096,
+    );
     expect(series.length).toBe(2000);
     expect(series.first).toBe(0);
     expect(series.last).toBe(3998);
@@ -17,7 +20,10 @@ describe('Series', () => {
   });
 
   it('stays within its capacity and keeps a spike through many halvings', () => {
-    const series = filled(Array.from({ length: 40_000 }, (_, i) => (i === 123 ? 99 : Math.sin(i / 50))), 1024);
+    const series = filled(
+      Array.from({ length: 40_000 }, (_, i) => (i === 123 ? 99 : Math.sin(i / 50))),
+      1024,
+    );
     expect(series.length).toBeLessThanOrEqual(1024);
     const spike = series.value.indexOf(99);
     expect(series.step[spike]).toBe(123);
@@ -25,7 +31,10 @@ describe('Series', () => {
   });
 
   it('keeps its steps in order, first and last included, when it is flat', () => {
-    const series = filled(Array.from({ length: 5000 }, () => 1), 1024);
+    const series = filled(
+      Array.from({ length: 5000 }, () => 1),
+      1024,
+    );
     const steps = [...series.step];
     expect(steps).toEqual([...steps].sort((a, b) => a - b));
     expect(new Set(steps).size).toBe(steps.length);
@@ -42,7 +51,12 @@ describe('Series', () => {
 describe('MetricTable', () => {
   it('leaves out what was not measured and counts its versions', () => {
     const table = new MetricTable();
-    table.append({ step: Float64Array.of(1, 2, 3), 'train/loss': Float64Array.of(4, 3, NaN), 'val/loss': Float64Array.of(NaN, 3.5, NaN), lr: Float64Array.of(0, Infinity, 1) });
+    table.append({
+      step: Float64Array.of(1, 2, 3),
+      'train/loss': Float64Array.of(4, 3, NaN),
+      'val/loss': Float64Array.of(NaN, 3.5, NaN),
+      lr: Float64Array.of(0, Infinity, 1),
+    });
     expect(table.version).toBe(1);
     expect([...(table.get('train/loss')?.step ?? [])]).toEqual([1, 2]);
     expect([...(table.get('val/loss')?.value ?? [])]).toEqual([3.5]);
@@ -55,7 +69,14 @@ describe('interpolate', () => {
   const tokens = filled([], 16);
   tokens.append(10, 1000);
   tokens.append(20, 3000);
-  it.each([[10, 1000], [15, 2000], [20, 3000], [25, 3000], [5, 500], [0, 0]])('step %i is at %i', (step, expected) => {
+  it.each([
+    [10, 1000],
+    [15, 2000],
+    [20, 3000],
+    [25, 3000],
+    [5, 500],
+    [0, 0],
+  ])('step %i is at %i', (step, expected) => {
     expect(interpolate(tokens, step)).toBe(expected);
   });
 });

@@ -1,9 +1,10 @@
 /**
  * The page's table of metrics: one series a metric, of bounded memory.
  *
- * A series holds (step, value) pairs in growing Float64 columns. At its capacity it halves itself: of every four
- * neighbours the smallest and the largest stay, in their order, so a spike outlives any number of halvings. Each series
- * keeps its own steps, because a validation loss of every hundredth step must not be thinned with the training loss.
+ * A series holds (step, value) pairs in growing Float64 columns. At its capacity it halves itself:
+ * of every four neighbours the smallest and the largest stay, in their order, so a spike outlives
+ * any number of halvings. Each series keeps its own steps, because a validation loss of every
+ * hundredth step must not be thinned with the training loss.
  */
 import type { MetricColumns } from '../protocol/index.ts';
 
@@ -18,10 +19,18 @@ export class Series {
   constructor(readonly capacity = SERIES_CAPACITY) {}
 
   /** Views of what is there; valid until the next append. */
-  get step(): Float64Array { return this.#step.subarray(0, this.length); }
-  get value(): Float64Array { return this.#value.subarray(0, this.length); }
-  get last(): number { return this.length > 0 ? this.#value[this.length - 1] ?? NaN : NaN; }
-  get first(): number { return this.length > 0 ? this.#value[0] ?? NaN : NaN; }
+  get step(): Float64Array {
+    return this.#step.subarray(0, this.length);
+  }
+  get value(): Float64Array {
+    return this.#value.subarray(0, this.length);
+  }
+  get last(): number {
+    return this.length > 0 ? (this.#value[this.length - 1] ?? NaN) : NaN;
+  }
+  get first(): number {
+    return this.length > 0 ? (this.#value[0] ?? NaN) : NaN;
+  }
 
   append(step: number, value: number): void {
     if (this.length === this.#step.length) this.#makeRoom();
@@ -64,7 +73,9 @@ export class Series {
     this.length = kept;
   }
 
-  #at(index: number): number { return this.#value[index] ?? NaN; }
+  #at(index: number): number {
+    return this.#value[index] ?? NaN;
+  }
 }
 
 function grown(from: Float64Array<ArrayBuffer>, size: number): Float64Array<ArrayBuffer> {
@@ -73,17 +84,26 @@ function grown(from: Float64Array<ArrayBuffer>, size: number): Float64Array<Arra
   return to;
 }
 
-/** All series of one run. `version` rises with every change: what a chart compares instead of data. */
+/**
+ * All series of one run. `version` rises with every change: what a chart compares instead of data.
+ */
 export class MetricTable {
   version = 0;
   readonly #series = new Map<string, Series>();
 
   constructor(readonly capacity = SERIES_CAPACITY) {}
 
-  get names(): string[] { return [...this.#series.keys()]; }
-  get(name: string): Series | undefined { return this.#series.get(name); }
+  get names(): string[] {
+    return [...this.#series.keys()];
+  }
+  get(name: string): Series | undefined {
+    return this.#series.get(name);
+  }
 
-  /** Adds a flush of the worker. Values that are NaN were not measured at that step; infinities stay out of charts too. */
+  /**
+   * Adds a flush of the worker. Values that are NaN were not measured at that step; infinities stay
+   * out of charts too.
+   */
   append(columns: MetricColumns): void {
     const { step, ...rest } = columns;
     for (const [name, values] of Object.entries(rest)) {
@@ -114,7 +134,10 @@ export class MetricTable {
   }
 }
 
-/** The value of a monotone series at a step, by linear interpolation; used to show steps as tokens or seconds. */
+/**
+ * The value of a monotone series at a step, by linear interpolation; used to show steps as tokens
+ * or seconds.
+ */
 export function interpolate(series: Series, step: number): number {
   const { step: steps, value: values } = series;
   if (steps.length === 0) return NaN;
@@ -124,7 +147,8 @@ export function interpolate(series: Series, step: number): number {
   if (step >= (steps[high] ?? 0)) return values[high] ?? NaN;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if ((steps[middle] ?? 0) <= step) low = middle; else high = middle;
+    if ((steps[middle] ?? 0) <= step) low = middle;
+    else high = middle;
   }
   const [x0 = 0, x1 = 0, y0 = 0, y1 = 0] = [steps[low], steps[high], values[low], values[high]];
   return x1 === x0 ? y1 : y0 + ((y1 - y0) * (step - x0)) / (x1 - x0);

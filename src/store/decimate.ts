@@ -1,16 +1,22 @@
 /**
  * M4: of every horizontal bucket the first, the lowest, the highest and the last point stay.
  *
- * A line drawn from these touches the same pixels as the line through all points when a bucket is a pixel wide
- * (U. Jugel et al., "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014), so a spike of one step
- * survives any decimation.
+ * A line drawn from these touches the same pixels as the line through all points when a bucket is a
+ * pixel wide (U. Jugel et al., "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB
+ * 2014), so a spike of one step survives any decimation.
  */
 
 /**
- * Indices of the points to draw of the columns `x` (ascending) and `y`, at most `budget` of them, ascending.
- * Only points with `from <= x <= to` and one neighbour on either side are considered.
+ * Indices of the points to draw of the columns `x` (ascending) and `y`, at most `budget` of them,
+ * ascending. Only points with `from <= x <= to` and one neighbour on either side are considered.
  */
-export function m4(x: Float64Array, y: Float64Array, budget: number, from = -Infinity, to = Infinity): number[] {
+export function m4(
+  x: Float64Array,
+  y: Float64Array,
+  budget: number,
+  from = -Infinity,
+  to = Infinity,
+): number[] {
   const start = Math.max(0, lowerBound(x, from) - 1);
   const end = Math.min(x.length, lowerBound(x, to) + 2);
   const count = end - start;
@@ -50,14 +56,16 @@ export function lowerBound(x: Float64Array, bound: number): number {
   let high = x.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((x[middle] ?? 0) < bound) low = middle + 1; else high = middle;
+    if ((x[middle] ?? 0) < bound) low = middle + 1;
+    else high = middle;
   }
   return low;
 }
 
 /**
- * Exponential moving average, debiased as Adam's moments are (Kingma & Ba 2015, section 3): it starts at the first value
- * rather than at zero. `span` is in points: the weight of a value that many points back is 1/e.
+ * Exponential moving average, debiased as Adam's moments are (Kingma & Ba 2015, section 3): it
+ * starts at the first value rather than at zero. `span` is in points: the weight of a value that
+ * many points back is 1/e.
  */
 export function movingAverage(y: Float64Array, span: number): Float64Array {
   const keep = span <= 0 ? 0 : Math.exp(-1 / span);

@@ -1,4 +1,7 @@
-/** Metrics as files: the same names as metric keys everywhere (`step`, `train/loss`, `val/bpb`, ...). */
+/**
+ * Metrics as files: the same names as metric keys everywhere (`step`, `train/loss`, `val/bpb`,
+ * ...).
+ */
 import type { MetricTable } from './columns.ts';
 
 /** Rows by step, ascending; a metric that was not measured at a step is absent. */
@@ -21,10 +24,13 @@ export function metricRows(table: MetricTable): Map<number, Record<string, numbe
 export function toCsv(table: MetricTable): string {
   const names = table.names;
   const lines = [['step', ...names].join(',')];
-  for (const [step, row] of metricRows(table)) lines.push([step, ...names.map((name) => row[name] ?? '')].join(','));
+  for (const [step, row] of metricRows(table))
+    lines.push([step, ...names.map((name) => row[name] ?? '')].join(','));
   return `${lines.join('\n')}\n`;
 }
 
 export function toJsonLines(table: MetricTable): string {
-  return [...metricRows(table)].map(([step, row]) => `${JSON.stringify({ step, ...row })}\n`).join('');
+  return [...metricRows(table)]
+    .map(([step, row]) => `${JSON.stringify({ step, ...row })}\n`)
+    .join('');
 }

@@ -1,8 +1,17 @@
-/** The form: the configuration that the next run will have, and the text and tokenizer that the person brought. */
+/**
+ * The form: the configuration that the next run will have, and the text and tokenizer that the
+ * person brought.
+ */
 import { createStore } from 'zustand/vanilla';
 import {
-  changedFields, defaultConfig, getField, isAllowed, withField,
-  type FieldPath, type FieldValue, type RunConfig,
+  changedFields,
+  defaultConfig,
+  getField,
+  isAllowed,
+  withField,
+  type FieldPath,
+  type FieldValue,
+  type RunConfig,
 } from '../config/index.ts';
 import type { OwnText } from '../protocol/index.ts';
 
@@ -21,20 +30,40 @@ export interface FormState {
 
 /** What the preparation of the text depends on. */
 export const dataKey = (config: RunConfig, text: OwnText | null): string =>
-  JSON.stringify([config.data, config.tokenizer, config.data.corpus === 'own' && text ? [text.name, text.bytes.byteLength, text.column] : null]);
+  JSON.stringify([
+    config.data,
+    config.tokenizer,
+    config.data.corpus === 'own' && text ? [text.name, text.bytes.byteLength, text.column] : null,
+  ]);
 
-
-export const createForm = () => createStore<FormState>(() => {
-  const config = defaultConfig();
-  return { config, base: config, preset: null, name: '', text: null, tokenizerJson: null, changed: new Set(), preparedKey: null };
-});
+export const createForm = () =>
+  createStore<FormState>(() => {
+    const config = defaultConfig();
+    return {
+      config,
+      base: config,
+      preset: null,
+      name: '',
+      text: null,
+      tokenizerJson: null,
+      changed: new Set(),
+      preparedKey: null,
+    };
+  });
 export type FormStore = ReturnType<typeof createForm>;
 
 /** Takes a configuration as a whole: a preset, an address, or that of a run. */
-export function takeConfig(form: FormStore, config: RunConfig, options: { preset?: string; base?: RunConfig; name?: string } = {}): void {
+export function takeConfig(
+  form: FormStore,
+  config: RunConfig,
+  options: { preset?: string; base?: RunConfig; name?: string } = {},
+): void {
   const base = options.base ?? config;
   form.setState({
-    config, base, preset: options.preset ?? null, changed: new Set(changedFields(config, base)),
+    config,
+    base,
+    preset: options.preset ?? null,
+    changed: new Set(changedFields(config, base)),
     ...(options.name === undefined ? {} : { name: options.name }),
   });
 }
@@ -48,12 +77,20 @@ export function setField(form: FormStore, path: FieldPath, value: FieldValue): b
   return true;
 }
 
-export const resetField = (form: FormStore, path: FieldPath): boolean => setField(form, path, getField(form.getState().base, path));
+export const resetField = (form: FormStore, path: FieldPath): boolean =>
+  setField(form, path, getField(form.getState().base, path));
 
-/** Choosing the layout takes along the activation that belongs to it, as both families have their own. */
+/**
+ * Choosing the layout takes along the activation that belongs to it, as both families have their
+ * own.
+ */
 function followLayout(config: RunConfig, path: FieldPath): RunConfig {
   if (path !== 'model.layout' || config.model.activation_function === 'relu2') return config;
-  return withField(config, 'model.activation_function', config.model.layout === 'llama' ? 'silu' : 'gelu_new');
+  return withField(
+    config,
+    'model.activation_function',
+    config.model.layout === 'llama' ? 'silu' : 'gelu_new',
+  );
 }
 
 export function setText(form: FormStore, text: OwnText): void {

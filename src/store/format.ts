@@ -1,4 +1,6 @@
-/** Numbers as a person reads them: rounded to what is known, with units. Pure functions, locale en. */
+/**
+ * Numbers as a person reads them: rounded to what is known, with units. Pure functions, locale en.
+ */
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -30,7 +32,12 @@ export const lossText = (value: number): string =>
 /** 950, 12.3k, 4.56M, 1.2B */
 export function compact(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  for (const [limit, unit] of [[1e12, 'T'], [1e9, 'B'], [1e6, 'M'], [1e3, 'k']] as const) {
+  for (const [limit, unit] of [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const) {
     if (Math.abs(value) >= limit) {
       const scaled = value / limit;
       return `${scaled >= 100 ? scaled.toFixed(0) : scaled >= 10 ? scaled.toFixed(1) : scaled.toFixed(2)}${unit}`;
@@ -43,10 +50,16 @@ export function compact(value: number): string {
 export function bytes(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (value < 1000) return `${grouped.format(value)} B`;
-  return compact(value).replace(/(\d)([kMBT])$/u, (_, digit: string, unit: string) => `${digit} ${unit === 'B' ? 'G' : unit}B`);
+  return compact(value).replace(
+    /(\d)([kMBT])$/u,
+    (_, digit: string, unit: string) => `${digit} ${unit === 'B' ? 'G' : unit}B`,
+  );
 }
 
-/** "42 seconds", "About 2 minutes", for a sentence; below a minute in steps of five seconds, so that it is calm. */
+/**
+ * "42 seconds", "About 2 minutes", for a sentence; below a minute in steps of five seconds, so that
+ * it is calm.
+ */
 export function spokenDuration(seconds: number): string {
   if (seconds < 8) return 'a few seconds';
   if (seconds < 55) return `about ${Math.round(seconds / 5) * 5} seconds`;
@@ -64,7 +77,9 @@ export function clock(seconds: number): string {
   const pad = (value: number): string => String(value).padStart(2, '0');
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
-  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
+  return hours > 0
+    ? `${hours}:${pad(minutes)}:${pad(whole % 60)}`
+    : `${minutes}:${pad(whole % 60)}`;
 }
 
 export const percent = (share: number, digits = 0): string =>
@@ -78,4 +93,5 @@ export function ago(then: number, now: number): string {
   if (seconds < 86_400) return plural(Math.floor(seconds / 3600), 'hour');
   return plural(Math.floor(seconds / 86_400), 'day');
 }
-const plural = (value: number, unit: string): string => `${value} ${unit}${value === 1 ? '' : 's'} ago`;
+const plural = (value: number, unit: string): string =>
+  `${value} ${unit}${value === 1 ? '' : 's'} ago`;

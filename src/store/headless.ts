@@ -1,5 +1,13 @@
-/** The hook by which a program drives the page (`?headless=1`): protocol/headless.ts says what it promises. */
-import type { HeadlessHook, HeadlessStatus, MetricColumns, MetricRecord } from '../protocol/index.ts';
+/**
+ * The hook by which a program drives the page (`?headless=1`): protocol/headless.ts says what it
+ * promises.
+ */
+import type {
+  HeadlessHook,
+  HeadlessStatus,
+  MetricColumns,
+  MetricRecord,
+} from '../protocol/index.ts';
 import type { Client } from './client.ts';
 import { setText } from './form.ts';
 import { writtenSamples } from './samples.ts';
@@ -18,11 +26,15 @@ export function installHeadless(client: Client): void {
     onRecord(listener) {
       for (const record of records) listener(record);
       listeners.add(listener);
-      return () => { listeners.delete(listener); };
+      return () => {
+        listeners.delete(listener);
+      };
     },
     status: () => statusOf(client),
     exportCheckpoint: () => client.export(),
-    openText: async (name, bytes) => { setText(client.stores.form, { name, bytes }); },
+    openText: async (name, bytes) => {
+      setText(client.stores.form, { name, bytes });
+    },
     loseDevice: () => client.loseDevice(),
   };
   window.terrarium = hook;
@@ -45,11 +57,19 @@ function statusOf({ stores }: Client): HeadlessStatus {
   const sample = writtenSamples(stores.samples.getState().samples).at(-1);
   const config = run.config ?? stores.form.getState().config;
   return {
-    phase: run.phase, detail: run.detail, step: run.step, max_iters: config.training.max_iters, run: run.run, device: run.device,
-    n_params: run.run ? run.n_params : null, planned_bytes: run.run ? run.planned_bytes : null,
-    uniform_loss: run.data?.uniform_loss ?? null, bigram_loss: run.data?.bigram_loss ?? null,
+    phase: run.phase,
+    detail: run.detail,
+    step: run.step,
+    max_iters: config.training.max_iters,
+    run: run.run,
+    device: run.device,
+    n_params: run.run ? run.n_params : null,
+    planned_bytes: run.run ? run.planned_bytes : null,
+    uniform_loss: run.data?.uniform_loss ?? null,
+    bigram_loss: run.data?.bigram_loss ?? null,
     start: run.start,
     sample: sample ? sample.prompt + sample.tokens.map((piece) => piece.text).join('') : null,
-    finished: run.finished, error: run.error,
+    finished: run.finished,
+    error: run.error,
   };
 }

@@ -7,8 +7,18 @@ it('takes the page’s own heap where the whole is not told, and nothing where n
 });
 
 it('measures at most once in ten seconds, and never again where the browser refuses', async () => {
-  let now = 0, calls = 0, refuse = false;
-  const told: number[] = [], watch = new HeapWatch((b) => told.push(b), () => { calls++; return refuse ? Promise.reject(new Error('no')) : Promise.resolve(calls); }, () => now);
+  let now = 0;
+  let calls = 0;
+  let refuse = false;
+  const told: number[] = [];
+  const watch = new HeapWatch(
+    (b) => told.push(b),
+    () => {
+      calls++;
+      return refuse ? Promise.reject(new Error('no')) : Promise.resolve(calls);
+    },
+    () => now,
+  );
   watch.due();
   watch.due();
   now = 10_000;

@@ -1,10 +1,14 @@
 /**
- * JavaScript heap of the page and its workers. Browsers tell it to a page that is cross-origin isolated, a few seconds late;
- * others tell the page's own heap, or nothing. Measured at most once in EVERY_MS, only while metrics come in.
+ * JavaScript heap of the page and its workers. Browsers tell it to a page that is cross-origin
+ * isolated, a few seconds late; others tell the page's own heap, or nothing. Measured at most once
+ * in EVERY_MS, only while metrics come in.
  */
 const EVERY_MS = 10_000;
 
-const field = (object: unknown, name: string): unknown => (typeof object === 'object' && object !== null && name in object ? Reflect.get(object, name) : undefined);
+const field = (object: unknown, name: string): unknown =>
+  typeof object === 'object' && object !== null && name in object
+    ? Reflect.get(object, name)
+    : undefined;
 
 /** Bytes in use, or null where this browser does not say. */
 export async function heapBytes(source: object = performance): Promise<number | null> {
@@ -20,11 +24,22 @@ export async function heapBytes(source: object = performance): Promise<number | 
 /** Measures when it is due, and hands each figure on. */
 export class HeapWatch {
   #last = -Infinity;
-  constructor(private readonly tell: (bytes: number) => void, private readonly measure: () => Promise<number | null> = heapBytes, private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly tell: (bytes: number) => void,
+    private readonly measure: () => Promise<number | null> = heapBytes,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   due(): void {
     if (this.now() - this.#last < EVERY_MS) return;
     this.#last = this.now();
-    this.measure().then((bytes) => { if (bytes !== null) this.tell(bytes); }, () => { this.#last = Infinity; });
+    this.measure().then(
+      (bytes) => {
+        if (bytes !== null) this.tell(bytes);
+      },
+      () => {
+        this.#last = Infinity;
+      },
+    );
   }
 }

@@ -16,5 +16,17 @@ export * from './sentence.ts';
 export * from './view.ts';
 /** The room `ui` speaks to the store alone: what the events carry, it takes from here. */
 export type {
-  CompareMode, ComparisonRow, DataSummary, DeviceInfo, KernelKind, OwnText, PlainError, RunPhase, RunRecord, Sample, StepProfile, StorageUse, TokenPiece,
+  CompareMode,
+  ComparisonRow,
+  DataSummary,
+  DeviceInfo,
+  KernelKind,
+  OwnText,
+  PlainError,
+  RunPhase,
+  RunRecord,
+  Sample,
+  StepProfile,
+  StorageUse,
+  TokenPiece,
 } from '../protocol/index.ts';

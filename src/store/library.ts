@@ -1,4 +1,6 @@
-/** Saved runs, the storage that they take, and those whose metrics are laid under the present ones. */
+/**
+ * Saved runs, the storage that they take, and those whose metrics are laid under the present ones.
+ */
 import { createStore } from 'zustand/vanilla';
 import type { Event, RunRecord, StorageUse } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
@@ -16,7 +18,14 @@ export interface LibraryState {
   leaving: ReadonlySet<string>;
 }
 
-export const createLibrary = () => createStore<LibraryState>(() => ({ runs: [], storage: null, loaded: false, overlays: new Map(), leaving: new Set() }));
+export const createLibrary = () =>
+  createStore<LibraryState>(() => ({
+    runs: [],
+    storage: null,
+    loaded: false,
+    overlays: new Map(),
+    leaving: new Set(),
+  }));
 export type LibraryStore = ReturnType<typeof createLibrary>;
 
 export function reduceLibrary(state: LibraryState, event: Event): Partial<LibraryState> {
@@ -36,4 +45,5 @@ export function reduceLibrary(state: LibraryState, event: Event): Partial<Librar
 }
 
 /** Runs as the page shows them: without those that are being deleted. */
-export const visibleRuns = (state: LibraryState): RunRecord[] => state.runs.filter((run) => !state.leaving.has(run.run));
+export const visibleRuns = (state: LibraryState): RunRecord[] =>
+  state.runs.filter((run) => !state.leaving.has(run.run));

@@ -13,10 +13,14 @@ export const initialProfile: ProfileState = { running: false, profile: null, why
 export const createProfile = () => createStore<ProfileState>(() => initialProfile);
 
 export const reduceProfile = (event: Event): Partial<ProfileState> =>
-  (event.type === 'profile' ? { running: false, profile: event.profile, why: event.why } : {});
+  event.type === 'profile' ? { running: false, profile: event.profile, why: event.why } : {};
 
 const TITLES: Record<KernelKind, string> = {
-  products: 'Matrix products', attention: 'Attention', norms: 'Norms', cross_entropy: 'Cross-entropy', optimizer: 'Optimizer',
+  products: 'Matrix products',
+  attention: 'Attention',
+  norms: 'Norms',
+  cross_entropy: 'Cross-entropy',
+  optimizer: 'Optimizer',
   other: 'Embeddings, activations, dropout',
 };
 
@@ -27,37 +31,52 @@ export interface ProfileRow {
   share: number;
   micros: string;
   dispatches: string;
-  /** Floating-point operations a second, and their share of the peak; empty for what is no product. */
+  /**
+   * Floating-point operations a second, and their share of the peak; empty for what is no product.
+   */
   rate: string;
   of_peak: string;
 }
 
-const gpuMs = (profile: StepProfile): number => (profile.kinds ?? []).reduce((sum, one) => sum + one.ms, 0);
-const rateOf = (one: { ms: number; flops: number | null }): number => (one.flops !== null && one.ms > 0 ? (1000 * one.flops) / one.ms : NaN);
+const gpuMs = (profile: StepProfile): number =>
+  (profile.kinds ?? []).reduce((sum, one) => sum + one.ms, 0);
+const rateOf = (one: { ms: number; flops: number | null }): number =>
+  one.flops !== null && one.ms > 0 ? (1000 * one.flops) / one.ms : NaN;
 /** 12.3 TFLOP/s, 812 GFLOP/s, 15.7 MFLOP/s */
 export function flopRate(perSecond: number): string {
   if (perSecond >= 1e12) return `${measure(perSecond / 1e12)} TFLOP/s`;
-  return perSecond >= 1e9 ? `${measure(perSecond / 1e9)} GFLOP/s` : `${measure(perSecond / 1e6)} MFLOP/s`;
+  return perSecond >= 1e9
+    ? `${measure(perSecond / 1e9)} GFLOP/s`
+    : `${measure(perSecond / 1e6)} MFLOP/s`;
 }
 
 /** A row a kind, the longest first. */
 export function profileRows(profile: StepProfile): ProfileRow[] {
-  const total = gpuMs(profile), { peak } = profile;
+  const total = gpuMs(profile);
+  const { peak } = profile;
   return (profile.kinds ?? []).map((one) => {
     const rate = rateOf(one);
     return {
-      kind: one.kind, title: TITLES[one.kind], share: total > 0 ? one.ms / total : 0, micros: count(1000 * one.ms), dispatches: count(one.dispatches),
-      rate: Number.isFinite(rate) ? flopRate(rate) : '', of_peak: Number.isFinite(rate) && peak ? percent(rate / peak.flops_per_second) : '',
+      kind: one.kind,
+      title: TITLES[one.kind],
+      share: total > 0 ? one.ms / total : 0,
+      micros: count(1000 * one.ms),
+      dispatches: count(one.dispatches),
+      rate: Number.isFinite(rate) ? flopRate(rate) : '',
+      of_peak: Number.isFinite(rate) && peak ? percent(rate / peak.flops_per_second) : '',
     };
   });
 }
 
 /** What the figures say: the step's time, and what takes the most of it. */
 export function profileSentence(profile: StepProfile): string {
-  const step = `A step takes ${measure(profile.step_ms)} ms.`, [largest] = profileRows(profile), [first] = profile.kinds ?? [];
+  const step = `A step takes ${measure(profile.step_ms)} ms.`;
+  const [largest] = profileRows(profile);
+  const [first] = profile.kinds ?? [];
   if (!largest || !first) return step;
   const most = `${largest.title} take${/s$|, /u.test(largest.title) ? '' : 's'} the most of it: ${percent(largest.share)} of the GPU's time`;
-  const products = (profile.kinds ?? []).find((one) => one.kind === 'products'), rate = products ? rateOf(products) : NaN;
+  const products = (profile.kinds ?? []).find((one) => one.kind === 'products');
+  const rate = products ? rateOf(products) : NaN;
   if (!Number.isFinite(rate) || !profile.peak) return `${step} ${most}.`;
   const { flops_per_second, size } = profile.peak;
   return `${step} ${most}. Its products run at ${flopRate(rate)}, ${percent(rate / flops_per_second)} of the ${flopRate(flops_per_second)} that a product of ${count(size)} × ${count(size)} reaches here.`;

@@ -6,34 +6,67 @@ import { initialRun, reduceRun, type RunState } from './run.ts';
 import { secondsLeft, sentence } from './sentence.ts';
 
 const config = { ...defaultConfig(), training: { ...defaultConfig().training, max_iters: 5000 } };
-const started: Event = { type: 'started', run: 'r', name: 'Names', config, step: 0, n_params: 1, planned_bytes: 2, precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null }, history: null };
+const started: Event = {
+  type: 'started',
+  run: 'r',
+  name: 'Names',
+  config,
+  step: 0,
+  n_params: 1,
+  planned_bytes: 2,
+  precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
+  history: null,
+};
 const columns = (step: number, loss: number, seconds: number): MetricColumns => ({
-  step: Float64Array.of(step), 'train/loss': Float64Array.of(loss), seconds: Float64Array.of(seconds), tokens: Float64Array.of(step * 100), 'train/tok_per_sec': Float64Array.of(3300),
+  step: Float64Array.of(step),
+  'train/loss': Float64Array.of(loss),
+  seconds: Float64Array.of(seconds),
+  tokens: Float64Array.of(step * 100),
+  'train/tok_per_sec': Float64Array.of(3300),
 });
-const after = (...events: Event[]): RunState => events.reduce<RunState>((state, event) => ({ ...state, ...reduceRun(state, event) }), initialRun);
+const after = (...events: Event[]): RunState =>
+  events.reduce<RunState>((state, event) => ({ ...state, ...reduceRun(state, event) }), initialRun);
 const training: Event = { type: 'phase', phase: 'training', detail: '', progress: null };
 
 describe('sentence', () => {
   it('says step, loss, where it came from, and how long it takes', () => {
-    const state = after(started, training, { type: 'metrics', columns: columns(1, 4.17, 1) }, { type: 'metrics', columns: columns(340, 1.92, 11.17) });
+    const state = after(
+      started,
+      training,
+      { type: 'metrics', columns: columns(1, 4.17, 1) },
+      { type: 'metrics', columns: columns(340, 1.92, 11.17) },
+    );
     expect(sentence(state)).toBe('Step 340 of 5,000. Loss 1.92, from 4.17. About 2 minutes left.');
   });
   it('names the phase', () => {
     const state = after(started, training, { type: 'metrics', columns: columns(340, 1.92, 10) });
     expect(sentence({ ...state, phase: 'paused' })).toMatch(/^Paused\. Step 340/);
-    expect(sentence(after(started, { type: 'finished', step: 340, reason: 'max_seconds' }))).toMatch(/^Done: the time is up\./);
+    expect(
+      sentence(after(started, { type: 'finished', step: 340, reason: 'max_seconds' })),
+    ).toMatch(/^Done: the time is up\./);
     expect(sentence({ ...state, connection: 'dead' })).toContain('What was saved is safe');
     expect(sentence(initialRun)).toBe('Nothing is training yet.');
-    expect(sentence({ ...initialRun, phase: 'preparing', detail: 'Training the tokenizer' })).toBe('Training the tokenizer.');
+    expect(sentence({ ...initialRun, phase: 'preparing', detail: 'Training the tokenizer' })).toBe(
+      'Training the tokenizer.',
+    );
   });
-  it('leaves out a time that is not known', () => { expect(sentence(after(started, training))).toBe('Step 0 of 5,000.'); });
+  it('leaves out a time that is not known', () => {
+    expect(sentence(after(started, training))).toBe('Step 0 of 5,000.');
+  });
 });
 
 describe('secondsLeft', () => {
   it('ends with the first of steps, tokens and seconds', () => {
-    const state = after(started, { type: 'metrics', columns: columns(1, 4, 1) }, { type: 'metrics', columns: columns(101, 3, 2) });
+    const state = after(
+      started,
+      { type: 'metrics', columns: columns(1, 4, 1) },
+      { type: 'metrics', columns: columns(101, 3, 2) },
+    );
     expect(secondsLeft(state)).toBeCloseTo(48.99, 6);
-    const limited = { ...state, config: { ...config, training: { ...config.training, max_seconds: 12 } } };
+    const limited = {
+      ...state,
+      config: { ...config, training: { ...config.training, max_seconds: 12 } },
+    };
     expect(secondsLeft(limited)).toBe(10);
   });
 });
@@ -41,16 +74,31 @@ describe('secondsLeft', () => {
 describe('reduceRun', () => {
   it('keeps a failure on the page until something is tried again', () => {
     const error = { code: 'x', message: 'm', hint: 'h' };
-    const failed = after(started, { type: 'error', error }, { type: 'phase', phase: 'failed', detail: '', progress: null });
+    const failed = after(
+      started,
+      { type: 'error', error },
+      { type: 'phase', phase: 'failed', detail: '', progress: null },
+    );
     expect(failed.error).toEqual(error);
-    expect(after(started, { type: 'error', error }, { type: 'phase', phase: 'idle', detail: '', progress: null }).error).toEqual(error);
+    expect(
+      after(
+        started,
+        { type: 'error', error },
+        { type: 'phase', phase: 'idle', detail: '', progress: null },
+      ).error,
+    ).toEqual(error);
     expect({ ...failed, ...reduceRun(failed, training) }.error).toBeNull();
   });
   it('collects the tokens of its own generation alone', () => {
-    const state: RunState = { ...initialRun, generation: { id: 3, prompt: '', pieces: [], running: true, reason: null } };
+    const state: RunState = {
+      ...initialRun,
+      generation: { id: 3, prompt: '', pieces: [], running: true, reason: null },
+    };
     const piece = { id: 1, text: 'a', probability: 0.5, rivals: [] };
     expect(reduceRun(state, { type: 'token', id: 2, pieces: [piece] })).toEqual({});
-    expect(reduceRun(state, { type: 'token', id: 3, pieces: [piece, piece] }).generation?.pieces).toEqual([piece, piece]);
+    expect(
+      reduceRun(state, { type: 'token', id: 3, pieces: [piece, piece] }).generation?.pieces,
+    ).toEqual([piece, piece]);
   });
   it('takes first and last loss from the history of a resumed run', () => {
     const history = { step: Float64Array.of(1, 2), 'train/loss': Float64Array.of(4, 3) };
@@ -60,10 +108,40 @@ describe('reduceRun', () => {
 });
 
 describe('format', () => {
-  it.each([[0, '0 B'], [999, '999 B'], [1_310_000, '1.31 MB'], [34_500, '34.5 kB'], [2e9, '2.00 GB']])('%d bytes are %s', (value, text) => { expect(bytes(value)).toBe(text); });
-  it.each([[950, '950'], [12_345, '12.3k'], [124_439_808, '124M'], [NaN, '–']])('%d is %s', (value, text) => { expect(compact(value)).toBe(text); });
-  it.each([[5, 'a few seconds'], [33, 'about 35 seconds'], [70, 'about a minute'], [125, 'about 2 minutes'], [4000, 'about an hour'], [90_000, 'about 25 hours']])('%d s is %s', (value, text) => { expect(spokenDuration(value)).toBe(text); });
-  it('keeps two decimals of a loss', () => { expect([1.9, 0.0432, NaN].map(lossText)).toEqual(['1.90', '0.043', '–']); });
-  it('measures about three digits', () => { expect([0.0035, 0.00012, 12.34, 250].map(measure)).toEqual(['0.0035', '1.2e−4', '12.3', '250']); });
-  it('reads as a clock', () => { expect([42, 725, 12_000].map(clock)).toEqual(['0:42', '12:05', '3:20:00']); });
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1_310_000, '1.31 MB'],
+    [34_500, '34.5 kB'],
+    [2e9, '2.00 GB'],
+  ])('%d bytes are %s', (value, text) => {
+    expect(bytes(value)).toBe(text);
+  });
+  it.each([
+    [950, '950'],
+    [12_345, '12.3k'],
+    [124_439_808, '124M'],
+    [NaN, '–'],
+  ])('%d is %s', (value, text) => {
+    expect(compact(value)).toBe(text);
+  });
+  it.each([
+    [5, 'a few seconds'],
+    [33, 'about 35 seconds'],
+    [70, 'about a minute'],
+    [125, 'about 2 minutes'],
+    [4000, 'about an hour'],
+    [90_000, 'about 25 hours'],
+  ])('%d s is %s', (value, text) => {
+    expect(spokenDuration(value)).toBe(text);
+  });
+  it('keeps two decimals of a loss', () => {
+    expect([1.9, 0.0432, NaN].map(lossText)).toEqual(['1.90', '0.043', '–']);
+  });
+  it('measures about three digits', () => {
+    expect([0.0035, 0.00012, 12.34, 250].map(measure)).toEqual(['0.0035', '1.2e−4', '12.3', '250']);
+  });
+  it('reads as a clock', () => {
+    expect([42, 725, 12_000].map(clock)).toEqual(['0:42', '12:05', '3:20:00']);
+  });
 });

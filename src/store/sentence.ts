@@ -9,9 +9,14 @@ export function secondsLeft(state: RunState): number {
   const training = state.config?.training;
   if (!training || !(state.rate > 0)) return NaN;
   const bySteps = (training.max_iters - state.step) / state.rate;
-  const byTime = training.max_seconds > 0 && Number.isFinite(state.seconds) ? training.max_seconds - state.seconds : Infinity;
-  const byTokens = training.max_tokens > 0 && state.tokensPerSecond > 0 && Number.isFinite(state.tokens)
-    ? (training.max_tokens - state.tokens) / state.tokensPerSecond : Infinity;
+  const byTime =
+    training.max_seconds > 0 && Number.isFinite(state.seconds)
+      ? training.max_seconds - state.seconds
+      : Infinity;
+  const byTokens =
+    training.max_tokens > 0 && state.tokensPerSecond > 0 && Number.isFinite(state.tokens)
+      ? (training.max_tokens - state.tokens) / state.tokensPerSecond
+      : Infinity;
   return Math.max(0, Math.min(bySteps, byTime, byTokens));
 }
 
@@ -19,12 +24,16 @@ function standing(state: RunState): string {
   const total = state.config?.training.max_iters ?? 0;
   const where = `Step ${count(state.step)} of ${count(total)}.`;
   if (!Number.isFinite(state.loss)) return where;
-  const from = Number.isFinite(state.firstLoss) && state.step > 1 ? `, from ${lossText(state.firstLoss)}` : '';
+  const from =
+    Number.isFinite(state.firstLoss) && state.step > 1 ? `, from ${lossText(state.firstLoss)}` : '';
   return `${where} Loss ${lossText(state.loss)}${from}.`;
 }
 
 const FINISHED = {
-  max_iters: 'Done.', max_tokens: 'Done: the token budget is spent.', max_seconds: 'Done: the time is up.', stopped: 'Stopped.',
+  max_iters: 'Done.',
+  max_tokens: 'Done: the token budget is spent.',
+  max_seconds: 'Done: the time is up.',
+  stopped: 'Stopped.',
 } as const;
 
 /** What is being done, ended with a full stop. */
@@ -36,22 +45,36 @@ const doing = (detail: string, otherwise: string): string => {
 /** "Step 340 of 5,000. Loss 1.92, from 4.17. About 2 minutes left." */
 export function sentence(state: RunState): string {
   if (state.connection === 'dead') return 'The training worker stopped. What was saved is safe.';
-  if (state.connection === 'silent') return `The training worker has not answered for a while. ${state.run ? standing(state) : ''}`.trim();
+  if (state.connection === 'silent')
+    return `The training worker has not answered for a while. ${state.run ? standing(state) : ''}`.trim();
   switch (state.phase) {
-    case 'idle': return 'Nothing is training yet.';
-    case 'preparing': return doing(state.detail, 'Preparing the text');
-    case 'compiling': return doing(state.detail, 'Compiling the programs for your GPU');
+    case 'idle':
+      return 'Nothing is training yet.';
+    case 'preparing':
+      return doing(state.detail, 'Preparing the text');
+    case 'compiling':
+      return doing(state.detail, 'Compiling the programs for your GPU');
     case 'training': {
       const left = secondsLeft(state);
-      return Number.isFinite(left) ? `${standing(state)} ${capital(spokenDuration(left))} left.` : standing(state);
+      return Number.isFinite(left)
+        ? `${standing(state)} ${capital(spokenDuration(left))} left.`
+        : standing(state);
     }
-    case 'evaluating': return `${standing(state)} Evaluating.`;
-    case 'sampling': return `${standing(state)} Writing samples.`;
-    case 'saving': return `${standing(state)} Saving.`;
-    case 'paused': return `Paused. ${standing(state)}`;
-    case 'recovering': return doing(state.detail, 'The GPU was lost; going on from the last checkpoint');
-    case 'done': return `${FINISHED[state.finished ?? 'max_iters']} ${standing(state)}`;
-    case 'failed': return `Training stopped. ${state.run ? standing(state) : ''}`.trim();
-    default: return state.phase satisfies never;
+    case 'evaluating':
+      return `${standing(state)} Evaluating.`;
+    case 'sampling':
+      return `${standing(state)} Writing samples.`;
+    case 'saving':
+      return `${standing(state)} Saving.`;
+    case 'paused':
+      return `Paused. ${standing(state)}`;
+    case 'recovering':
+      return doing(state.detail, 'The GPU was lost; going on from the last checkpoint');
+    case 'done':
+      return `${FINISHED[state.finished ?? 'max_iters']} ${standing(state)}`;
+    case 'failed':
+      return `Training stopped. ${state.run ? standing(state) : ''}`.trim();
+    default:
+      return state.phase satisfies never;
   }
 }

@@ -1,4 +1,6 @@
-/** How the charts are looked at: axis, scale, smoothing, zoom, crosshair and the runs laid under. */
+/**
+ * How the charts are looked at: axis, scale, smoothing, zoom, crosshair and the runs laid under.
+ */
 import { createStore } from 'zustand/vanilla';
 import { interpolate, type MetricTable } from './columns.ts';
 
@@ -14,7 +16,14 @@ export interface ViewState {
   zoom: readonly [number, number] | null;
 }
 
-export const createView = () => createStore<ViewState>(() => ({ axis: 'step', logY: false, logX: false, smoothing: 25, zoom: null }));
+export const createView = () =>
+  createStore<ViewState>(() => ({
+    axis: 'step',
+    logY: false,
+    logX: false,
+    smoothing: 25,
+    zoom: null,
+  }));
 export type ViewStore = ReturnType<typeof createView>;
 
 /** Changing the unit of the axis leaves no zoom that would mean something else. */

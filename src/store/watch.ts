@@ -1,8 +1,10 @@
 /**
- * Tells a busy worker from one that no longer answers, by pings that its port answers between two steps.
+ * Tells a busy worker from one that no longer answers, by pings that its port answers between two
+ * steps.
  *
- * A single step by cpu or wasm may take many seconds, so silence is said and nothing is ended for it; a laptop that slept has not been
- * listening itself, so time that passed without our own ticks does not count.
+ * A single step by cpu or wasm may take many seconds, so silence is said and nothing is ended for
+ * it; a laptop that slept has not been listening itself, so time that passed without our own ticks
+ * does not count.
  */
 const TICK_MS = 5_000;
 export const PATIENCE_MS = 30_000;
@@ -15,7 +17,8 @@ export class WorkerWatch {
   #silent = false;
 
   constructor(
-    private readonly ping: (id: number) => void, private readonly say: (silent: boolean) => void,
+    private readonly ping: (id: number) => void,
+    private readonly say: (silent: boolean) => void,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
@@ -33,16 +36,23 @@ export class WorkerWatch {
 
   heard(): void {
     this.#lastHeard = this.now();
-    if (this.#silent) { this.#silent = false; this.say(false); }
+    if (this.#silent) {
+      this.#silent = false;
+      this.say(false);
+    }
   }
 
   tick(): void {
     const now = this.now();
     const slept = now - this.#lastTick - TICK_MS;
-    // Timers of a hidden tab run once a minute at worst: the time that they were late is not the worker's.
+    // Timers of a hidden tab run once a minute at worst: the time that they were late is not the
+    // worker's.
     if (slept > 0) this.#lastHeard += Math.min(slept, now - this.#lastHeard);
     this.#lastTick = now;
-    if (!this.#silent && now - this.#lastHeard > PATIENCE_MS) { this.#silent = true; this.say(true); }
+    if (!this.#silent && now - this.#lastHeard > PATIENCE_MS) {
+      this.#silent = true;
+      this.say(true);
+    }
     this.#id += 1;
     this.ping(this.#id);
   }

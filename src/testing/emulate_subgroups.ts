@@ -1,20 +1,30 @@
 /**
- * Subgroup matrices in plain WGSL, so that kernels that use them run on adapters that have none: each of 32 lanes holds what it needs of a
- * fragment (its row of the left operand, half of the right one, eight values of the result). For sources that keep
- * everything in one shared buffer `memory`. Halves are read by `unpack2x16float`, so shader-f16 is not needed either.
+ * Subgroup matrices in plain WGSL, so that kernels that use them run on adapters that have none:
+ * each of 32 lanes holds what it needs of a fragment (its row of the left operand, half of the
+ * right one, eight values of the result). For sources that keep everything in one shared buffer
+ * `memory`. Halves are read by `unpack2x16float`, so shader-f16 is not needed either.
  */
 export function emulateSubgroups(code: string): string {
   const bytes = /var<workgroup> memory: buffer<(\d+)>/u.exec(code)?.[1];
   if (bytes === undefined) throw new Error('This source has no shared buffer called memory.');
   return code
-    .replace('enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;', 'enable subgroups;')
+    .replace(
+      'enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;',
+      'enable subgroups;',
+    )
     .replace('diagnostic(off, chromium.subgroup_matrix_uniformity);', '')
     .replaceAll(/let halves = bufferView<array<f16, \d+>>\(&memory, 0u\);/gu, '')
-    .replaceAll(/subgroupMatrixLoad<subgroup_matrix_(left|right)<f16, 16, 16>, (row|col)_major>\(halves, /gu, 'load_$1_$2(')
+    .replaceAll(
+      /subgroupMatrixLoad<subgroup_matrix_(left|right)<f16, 16, 16>, (row|col)_major>\(halves, /gu,
+      'load_$1_$2(',
+    )
     .replaceAll('subgroup_matrix_result<f32, 16, 16>', 'array<f32, 8>')
     .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiply_fragments(')
     .replaceAll('subgroupMatrixStore<row_major>(floats, ', 'store_floats(')
-    .replace(/(@compute[^]*?fn main\([^{]*\{)/u, `${functions(Number(bytes))}\n$1\nlane_of_32 = tid & 31u;`);
+    .replace(
+      /(@compute[^]*?fn main\([^{]*\{)/u,
+      `${functions(Number(bytes))}\n$1\nlane_of_32 = tid & 31u;`,
+    );
 }
 
 const functions = (bytes: number): string => `

@@ -9,10 +9,19 @@ test('values within either tolerance pass', () => {
 });
 
 test('a value outside fails, and the message has the numbers', () => {
-  expect(() => expectClose([1, 2.5, 3], [1, 2, 3], tolerance, 'y')).toThrow(/y: not close. Worst at 1: got 2.5, expected 2.*5.000e-1 at 1 \(atol 0.001\).*2.500e-1 at 1 \(rtol 0.01\)/);
+  expect(() => expectClose([1, 2.5, 3], [1, 2, 3], tolerance, 'y')).toThrow(
+    /y: not close. Worst at 1: got 2.5, expected 2.*5.000e-1 at 1 \(atol 0.001\).*2.500e-1 at 1 \(rtol 0.01\)/,
+  );
 });
 
-test.each([[NaN, 0], [0, NaN], [NaN, Infinity], [Infinity, -Infinity], [Infinity, 1e30], [1e30, Infinity]])('%d is not %d', (a, b) => {
+test.each([
+  [NaN, 0],
+  [0, NaN],
+  [NaN, Infinity],
+  [Infinity, -Infinity],
+  [Infinity, 1e30],
+  [1e30, Infinity],
+])('%d is not %d', (a, b) => {
   expect(() => expectClose([a], [b], { atol: 1e30, rtol: 1 })).toThrow('not close');
 });
 

@@ -1,4 +1,7 @@
-/** The page over the scripted worker: `src/testing/fake.html?fake=nan` under `npm run dev`. No part of the build. */
+/**
+ * The page over the scripted worker: `src/testing/fake.html?fake=nan` under `npm run dev`. No part
+ * of the build.
+ */
 import { Client, createStores } from '../store/index.ts';
 import { mount } from '../ui/mount.tsx';
 import { SCENARIOS } from './fake_failures.ts';

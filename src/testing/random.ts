@@ -1,4 +1,7 @@
-/** Seeded values for cases. Every float is a float32 number, so that the oracle and the backends start from the same. */
+/**
+ * Seeded values for cases. Every float is a float32 number, so that the oracle and the backends
+ * start from the same.
+ */
 import type { CaseRandom, DType, HostTensor } from '../ops/index.ts';
 
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -17,17 +20,29 @@ function uniform(seed: number): () => number {
 export function caseRandom(seed: number): CaseRandom {
   const next = uniform(seed);
   const gauss = (): number => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
-  const fill = (shape: readonly number[], dtype: DType, make: (i: number) => number): HostTensor =>
-    ({ shape, dtype, data: Float64Array.from({ length: size(shape) }, (_v, i) => make(i)) });
+  const fill = (
+    shape: readonly number[],
+    dtype: DType,
+    make: (i: number) => number,
+  ): HostTensor => ({
+    shape,
+    dtype,
+    data: Float64Array.from({ length: size(shape) }, (_v, i) => make(i)),
+  });
   return {
-    normal: (shape, std = 1, mean = 0) => fill(shape, 'float32', () => Math.fround(mean + std * gauss())),
+    normal: (shape, std = 1, mean = 0) =>
+      fill(shape, 'float32', () => Math.fround(mean + std * gauss())),
     ints: (shape, below) => fill(shape, 'int32', () => Math.floor(next() * below)),
     values(shape, data, dtype = 'float32') {
-      if (data.length !== size(shape)) throw new Error(`${data.length} values for the shape [${shape.join(', ')}].`);
-      return fill(shape, dtype, (i) => (dtype === 'float32' ? Math.fround(data[i] ?? NaN) : data[i] ?? NaN));
+      if (data.length !== size(shape))
+        throw new Error(`${data.length} values for the shape [${shape.join(', ')}].`);
+      return fill(shape, dtype, (i) =>
+        dtype === 'float32' ? Math.fround(data[i] ?? NaN) : (data[i] ?? NaN),
+      );
     },
   };
 }
 
 /** A seed from a name, so that each case has its own. */
-export const seedOf = (name: string): number => [...name].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5);
+export const seedOf = (name: string): number =>
+  [...name].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5);

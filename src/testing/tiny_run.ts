@@ -1,44 +1,89 @@
-/** A small model in training on the backend that is running: stores, programs and optimizer, a step at a time. For tests. */
+/**
+ * A small model in training on the backend that is running: stores, programs and optimizer, a step
+ * at a time. For tests.
+ */
 import { compileProgram, readback, Store, submit, type Values } from '../backend/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
 import {
-  type BatchLike, Gradients, listParameters, logitsProgram, type ModelStores, parameterSize, rotaryTable, trainingInputs, trainingMicroStep, writeBatch,
+  type BatchLike,
+  Gradients,
+  listParameters,
+  logitsProgram,
+  type ModelStores,
+  parameterSize,
+  rotaryTable,
+  trainingInputs,
+  trainingMicroStep,
+  writeBatch,
 } from '../model/index.ts';
 import { withReferences } from '../ops/index.ts';
 import { createLossScale, createOptimizer } from '../optim/index.ts';
 
-export interface TinyStep { loss: number; grad_norm: number }
+export interface TinyStep {
+  loss: number;
+  grad_norm: number;
+}
 
 export interface TinyRun {
   readonly stores: ModelStores;
   /** Logits of a batch [tokens, vocab_size], dropout off. */
   logits(batch: BatchLike): Promise<Values>;
   /** Loss and gradients of these micro-batches; the gradient buffers are zero again after it. */
-  gradients(batches: readonly BatchLike[], step: number): Promise<{ loss: number; gradients: Map<string, Values> }>;
+  gradients(
+    batches: readonly BatchLike[],
+    step: number,
+  ): Promise<{ loss: number; gradients: Map<string, Values> }>;
   /** One optimizer step over these micro-batches, the step-th (from 0), at the configured rate. */
   step(batches: readonly BatchLike[], step: number): Promise<TinyStep>;
   weights(): Promise<Map<string, Values>>;
   dispose(): void;
 }
 
-/** `batch_size` is that of a micro-batch. fp16 is for WebGPU alone. Weights start as `initial` has them. `references`: traced programs take no kernel. `logits_chunk` as in ModelStores. */
+/**
+ * `batch_size` is that of a micro-batch. fp16 is for WebGPU alone. Weights start as `initial` has
+ * them. `references`: traced programs take no kernel. `logits_chunk` as in ModelStores.
+ */
 export async function tinyRun(
-  model: ResolvedModel, training: TrainingConfig, batch_size: number, initial: (name: string) => Float32Array, references = false, logits_chunk = model.vocab_size,
+  model: ResolvedModel,
+  training: TrainingConfig,
+  batch_size: number,
+  initial: (name: string) => Float32Array,
+  references = false,
+  logits_chunk = model.vocab_size,
 ): Promise<TinyRun> {
-  const scaling = training.mixed_precision === 'fp16' ? createLossScale(batch_size * training.gradient_accumulation_steps * model.block_size) : null;
-  const parameters = listParameters(model), weights = new Store('weights', parameters), buffers = new Store('gradients', parameters);
+  const scaling =
+    training.mixed_precision === 'fp16'
+      ? createLossScale(batch_size * training.gradient_accumulation_steps * model.block_size)
+      : null;
+  const parameters = listParameters(model);
+  const weights = new Store('weights', parameters);
+  const buffers = new Store('gradients', parameters);
   const stores: ModelStores = {
-    model, weights, gradients: new Gradients(buffers, weights), inputs: trainingInputs(model, batch_size, model.block_size), rotary: rotaryTable(model),
-    sums: new Store('sums', [{ name: 'sums', shape: [2] }]), batch_size, block_size: model.block_size, activation_checkpointing: training.activation_checkpointing,
-    loss_scale: scaling?.store ?? null, logits_chunk,
+    model,
+    weights,
+    gradients: new Gradients(buffers, weights),
+    inputs: trainingInputs(model, batch_size, model.block_size),
+    rotary: rotaryTable(model),
+    sums: new Store('sums', [{ name: 'sums', shape: [2] }]),
+    batch_size,
+    block_size: model.block_size,
+    activation_checkpointing: training.activation_checkpointing,
+    loss_scale: scaling?.store ?? null,
+    logits_chunk,
   };
   for (const p of parameters) weights.write(p.name, initial(p.name));
   const optimizer = createOptimizer(training, parameters);
   // A trace is made at the call, before anything is awaited.
-  const compiled = <T>(make: () => Promise<T>): Promise<T> => (references ? withReferences(make) : make());
-  const micro = await compiled(() => trainingMicroStep(stores)), read = await compiled(() => logitsProgram(stores));
-  const update = await compiled(() => compileProgram('update', () => optimizer.finishStep(weights, buffers, stores.sums, scaling)));
-  const zero = (): void => { for (const p of parameters) buffers.write(p.name, new Float32Array(parameterSize(p))); };
+  const compiled = <T>(make: () => Promise<T>): Promise<T> =>
+    references ? withReferences(make) : make();
+  const micro = await compiled(() => trainingMicroStep(stores));
+  const read = await compiled(() => logitsProgram(stores));
+  const update = await compiled(() =>
+    compileProgram('update', () => optimizer.finishStep(weights, buffers, stores.sums, scaling)),
+  );
+  const zero = (): void => {
+    for (const p of parameters) buffers.write(p.name, new Float32Array(parameterSize(p)));
+  };
 
   /** Exact: the scale is a power of two. */
   const unscaled = async (values: Map<string, Values>): Promise<Map<string, Values>> => {
@@ -62,7 +107,8 @@ export async function tinyRun(
       return (await readback([read.outputs.logits]))[0] ?? new Float32Array();
     },
     async gradients(batches, step) {
-      const loss = await accumulate(batches, step), gradients = await unscaled(await buffers.read());
+      const loss = await accumulate(batches, step);
+      const gradients = await unscaled(await buffers.read());
       zero();
       return { loss, gradients };
     },
@@ -74,7 +120,17 @@ export async function tinyRun(
     },
     weights: () => weights.read(),
     dispose() {
-      for (const p of [micro, read, update, optimizer, weights, buffers, stores.inputs, stores.sums]) p.dispose();
+      for (const p of [
+        micro,
+        read,
+        update,
+        optimizer,
+        weights,
+        buffers,
+        stores.inputs,
+        stores.sums,
+      ])
+        p.dispose();
       stores.rotary?.dispose();
       scaling?.store.dispose();
     },

@@ -1,8 +1,12 @@
 /**
- * Time spent training, in which evaluation, samples, saving, pauses and a computer's sleep do not count.
+ * Time spent training, in which evaluation, samples, saving, pauses and a computer's sleep do not
+ * count.
  */
 
-/** A gap between two ticks is sleep if it is longer than this and than LONGEST times the longest gap so far: slow steps are not sleep. */
+/**
+ * A gap between two ticks is sleep if it is longer than this and than LONGEST times the longest gap
+ * so far: slow steps are not sleep.
+ */
 const SLEEP_MS = 60_000;
 const LONGEST = 20;
 
@@ -14,8 +18,15 @@ export class Clock {
   private asleep = false;
   private longest = 0;
 
-  /** Adds to `total.seconds`; `now` is in milliseconds and goes on while the computer sleeps, as Date.now does. */
-  constructor(private readonly total: { seconds: number }, private readonly slept: (seconds: number) => void, private readonly now: () => number = Date.now) {
+  /**
+   * Adds to `total.seconds`; `now` is in milliseconds and goes on while the computer sleeps, as
+   * Date.now does.
+   */
+  constructor(
+    private readonly total: { seconds: number },
+    private readonly slept: (seconds: number) => void,
+    private readonly now: () => number = Date.now,
+  ) {
     this.since = this.lastFlush = this.lastBreath = now();
   }
 
@@ -34,19 +45,30 @@ export class Clock {
   }
 
   /** What has just been done for so long between two steps is no training. */
-  leaveOut(ms: number): void { this.since += ms; }
+  leaveOut(ms: number): void {
+    this.since += ms;
+  }
 
-  stepped(): void { this.tick(); }
+  stepped(): void {
+    this.tick();
+  }
   /** Whether the last flush of metrics, or the begin, is so long ago. */
-  flushDue(ms: number): boolean { return this.now() - this.lastFlush >= ms; }
-  flushed(): void { this.lastFlush = this.now(); }
+  flushDue(ms: number): boolean {
+    return this.now() - this.lastFlush >= ms;
+  }
+  flushed(): void {
+    this.lastFlush = this.now();
+  }
   breathDue(): boolean {
     if (this.now() - this.lastBreath < 8) return false;
     this.lastBreath = this.now();
     return true;
   }
 
-  /** Results were taken: whether the computer slept since the last call, so that their times say nothing. */
+  /**
+   * Results were taken: whether the computer slept since the last call, so that their times say
+   * nothing.
+   */
   recorded(): { slept: boolean } {
     this.tick();
     const slept = this.asleep;
@@ -57,9 +79,14 @@ export class Clock {
 
   private tick(): void {
     if (!this.running) return;
-    const now = this.now(), gap = now - this.since;
+    const now = this.now();
+    const gap = now - this.since;
     this.since = now;
-    if (gap > SLEEP_MS && gap > LONGEST * this.longest && this.longest > 0) { this.asleep = true; this.slept(gap / 1000); return; }
+    if (gap > SLEEP_MS && gap > LONGEST * this.longest && this.longest > 0) {
+      this.asleep = true;
+      this.slept(gap / 1000);
+      return;
+    }
     this.longest = Math.max(this.longest, gap);
     this.total.seconds += gap / 1000;
   }

@@ -9,7 +9,9 @@ export class Control {
   private jobs: (() => Promise<void>)[] = [];
   private jobMs = 0;
 
-  constructor(start: Wish = 'run') { this.wish = start; }
+  constructor(start: Wish = 'run') {
+    this.wish = start;
+  }
 
   set(wish: Wish): void {
     if (this.wish === 'end') return;
@@ -17,7 +19,9 @@ export class Control {
     this.wake?.();
   }
 
-  get state(): Wish { return this.wish; }
+  get state(): Wish {
+    return this.wish;
+  }
 
   /** Runs a job between two steps (generate, save, evaluate), while paused too. */
   between(job: () => Promise<void>): void {
@@ -26,7 +30,9 @@ export class Control {
   }
 
   /** Whether a job waits. */
-  get hasJob(): boolean { return this.jobs.length > 0; }
+  get hasJob(): boolean {
+    return this.jobs.length > 0;
+  }
 
   /** Milliseconds that jobs have taken since the last call: no training. */
   takeJobMs(): number {
@@ -35,7 +41,10 @@ export class Control {
     return ms;
   }
 
-  /** Waits until the next step may run; does the jobs that wait. False means: stop. `paused` is called at each pause. */
+  /**
+   * Waits until the next step may run; does the jobs that wait. False means: stop. `paused` is
+   * called at each pause.
+   */
   async gate(paused: () => Promise<void>): Promise<boolean> {
     for (let told = false; ;) {
       for (let job = this.jobs.shift(); job; job = this.jobs.shift()) {
@@ -44,25 +53,42 @@ export class Control {
         this.jobMs += Date.now() - begin;
       }
       switch (this.wish) {
-        case 'stop': case 'end': return false;
-        case 'run': return true;
-        case 'step': this.wish = 'pause'; return true;
+        case 'stop':
+        case 'end':
+          return false;
+        case 'run':
+          return true;
+        case 'step':
+          this.wish = 'pause';
+          return true;
         case 'pause': {
-          if (!told) { told = true; await paused(); continue; }
-          await new Promise<void>((resolve) => { this.wake = resolve; });
+          if (!told) {
+            told = true;
+            await paused();
+            continue;
+          }
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
           this.wake = null;
           told = false;
           break;
         }
-        default: this.wish satisfies never;
+        default:
+          this.wish satisfies never;
       }
     }
   }
 }
 
-/** Lets the worker answer its messages: a task behind those that wait, and no timer, which a hidden tab would slow down. */
+/**
+ * Lets the worker answer its messages: a task behind those that wait, and no timer, which a hidden
+ * tab would slow down.
+ */
 export function breathe(): Promise<void> {
   const tasks = 'scheduler' in globalThis ? globalThis.scheduler : undefined;
   if (tasks) return tasks.postTask(() => undefined, { priority: 'background' });
-  return new Promise((resolve) => { setTimeout(resolve, 0); });
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
 }

@@ -10,7 +10,12 @@ export interface Precision {
 
 export async function settlePrecision({ training }: RunConfig): Promise<Precision> {
   if (training.mixed_precision === 'no') return { mixed_precision: 'no', reason: null };
-  if (!onWebGpu()) return { mixed_precision: 'no', reason: 'Half precision needs WebGPU, so this run is in single precision.' };
-  const { halvesRefused } = await import('../backend/self_test.ts'), reason = await halvesRefused();
+  if (!onWebGpu())
+    return {
+      mixed_precision: 'no',
+      reason: 'Half precision needs WebGPU, so this run is in single precision.',
+    };
+  const { halvesRefused } = await import('../backend/self_test.ts');
+  const reason = await halvesRefused();
   return { mixed_precision: reason === null ? 'fp16' : 'no', reason };
 }

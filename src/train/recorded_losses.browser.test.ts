@@ -1,6 +1,6 @@
 /**
- * Losses, gradient norms and final weights, bit for bit as recorded. A refactoring must not change a
- * single bit; an issue that changes a random draw re-records the values once and says so in
+ * Losses, gradient norms and final weights, bit for bit as recorded. A refactoring must not change
+ * a single bit; an issue that changes a random draw re-records the values once and says so in
  * docs/LOG.md:
  *
  *     VITE_RECORD_LOSSES=1 npx vitest run --project browser src/train/recorded_losses

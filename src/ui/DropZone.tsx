@@ -13,7 +13,9 @@ export function DropZone() {
       event.preventDefault();
       setOver(true);
     };
-    const onLeave = (event: DragEvent): void => { if (event.relatedTarget === null) setOver(false); };
+    const onLeave = (event: DragEvent): void => {
+      if (event.relatedTarget === null) setOver(false);
+    };
     const onDrop = (event: DragEvent): void => {
       setOver(false);
       if (!event.dataTransfer?.types.includes('Files')) return;
@@ -23,7 +25,15 @@ export function DropZone() {
     window.addEventListener('dragover', onOver);
     window.addEventListener('dragleave', onLeave);
     window.addEventListener('drop', onDrop);
-    return () => { window.removeEventListener('dragover', onOver); window.removeEventListener('dragleave', onLeave); window.removeEventListener('drop', onDrop); };
+    return () => {
+      window.removeEventListener('dragover', onOver);
+      window.removeEventListener('dragleave', onLeave);
+      window.removeEventListener('drop', onDrop);
+    };
   }, [client]);
-  return over ? <div className="drop-veil" aria-hidden><p>Drop a text to learn from, or a model to go on with</p></div> : null;
+  return over ? (
+    <div className="drop-veil" aria-hidden>
+      <p>Drop a text to learn from, or a model to go on with</p>
+    </div>
+  ) : null;
 }

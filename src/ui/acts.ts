@@ -7,7 +7,11 @@ import { useProblems } from './recipe/problems.ts';
 import { goTo } from './place.ts';
 
 export interface Acts {
-  train: () => void; pause: () => void; step: () => void; stop: () => void; cancel: () => void;
+  train: () => void;
+  pause: () => void;
+  step: () => void;
+  stop: () => void;
+  cancel: () => void;
   /** Space: from training to paused and back; with no run, nothing. */
   toggle: () => void;
 }
@@ -28,8 +32,14 @@ function actsOf(client: Client): Acts {
   };
   return {
     train,
-    pause: () => client.pause(), step: () => client.step(), stop: () => client.stopRun(), cancel: () => client.cancel(),
-    toggle: () => { if (isMoving(phase())) client.pause(); else if (phase() === 'paused') client.train(); },
+    pause: () => client.pause(),
+    step: () => client.step(),
+    stop: () => client.stopRun(),
+    cancel: () => client.cancel(),
+    toggle: () => {
+      if (isMoving(phase())) client.pause();
+      else if (phase() === 'paused') client.train();
+    },
   };
 }
 
@@ -37,29 +47,51 @@ function actsOf(client: Client): Acts {
 export function useTrainable(): { ok: boolean; reason: string } {
   const paused = useRun((state) => state.phase === 'paused');
   const lacksText = useForm((state) => state.config.data.corpus === 'own' && !state.text);
-  const lacksTokenizer = useForm((state) => state.config.tokenizer.kind === 'imported' && !state.tokenizerJson);
+  const lacksTokenizer = useForm(
+    (state) => state.config.tokenizer.kind === 'imported' && !state.tokenizerJson,
+  );
   const [first] = useProblems();
   if (paused) return { ok: true, reason: '' };
-  if (lacksText) return { ok: false, reason: 'Bring a text first: paste it or open a file in the data section.' };
-  if (lacksTokenizer) return { ok: false, reason: 'Open a tokenizer.json first, in the tokenizer section.' };
+  if (lacksText)
+    return {
+      ok: false,
+      reason: 'Bring a text first: paste it or open a file in the data section.',
+    };
+  if (lacksTokenizer)
+    return { ok: false, reason: 'Open a tokenizer.json first, in the tokenizer section.' };
   return first ? { ok: false, reason: `${first.message} ${first.hint}` } : { ok: true, reason: '' };
 }
 
 /** What the button of an error does, and what it is called. */
-export function errorAction(client: Client, error: PlainError): { label: string; run: () => void } | null {
+export function errorAction(
+  client: Client,
+  error: PlainError,
+): { label: string; run: () => void } | null {
   const { run, config } = client.stores.run.getState();
   switch (error.action) {
-    case 'resume': return run ? { label: 'Resume', run: () => client.resume(run) } : null;
+    case 'resume':
+      return run ? { label: 'Resume', run: () => client.resume(run) } : null;
     case 'resume_lower_lr': {
       // A third of the rate that was too much, which in warm-up or decay is not the recipe's.
-      const used = client.stores.table.get('lr')?.last ?? NaN, lower = (used > 0 ? used : config?.training.learning_rate ?? 1e-3) / 3;
-      return run ? { label: `Resume with learning_rate ${lower.toPrecision(2)}`, run: () => client.resume(run, { learning_rate: Number(lower.toPrecision(2)) }) } : null;
+      const used = client.stores.table.get('lr')?.last ?? NaN;
+      const lower = (used > 0 ? used : (config?.training.learning_rate ?? 1e-3)) / 3;
+      return run
+        ? {
+            label: `Resume with learning_rate ${lower.toPrecision(2)}`,
+            run: () => client.resume(run, { learning_rate: Number(lower.toPrecision(2)) }),
+          }
+        : null;
     }
-    case 'reload': return { label: 'Reload the page', run: () => location.reload() };
-    case 'free_storage': return { label: 'Open the library', run: () => goTo({ dialog: 'library' }) };
-    case 'change_config': return { label: 'Change the recipe', run: () => showField(error.field) };
-    case undefined: return null;
-    default: return error.action satisfies never;
+    case 'reload':
+      return { label: 'Reload the page', run: () => location.reload() };
+    case 'free_storage':
+      return { label: 'Open the library', run: () => goTo({ dialog: 'library' }) };
+    case 'change_config':
+      return { label: 'Change the recipe', run: () => showField(error.field) };
+    case undefined:
+      return null;
+    default:
+      return error.action satisfies never;
   }
 }
 

@@ -15,8 +15,12 @@ export function useClient(): Client {
   return client;
 }
 
-export const useRun = <T,>(select: (state: RunState) => T): T => useStore(useClient().stores.run, select);
-export const useForm = <T,>(select: (state: FormState) => T): T => useStore(useClient().stores.form, select);
-export const useView = <T,>(select: (state: ViewState) => T): T => useStore(useClient().stores.view, select);
-export const useLibrary = <T,>(select: (state: LibraryState) => T): T => useStore(useClient().stores.library, select);
+export const useRun = <T,>(select: (state: RunState) => T): T =>
+  useStore(useClient().stores.run, select);
+export const useForm = <T,>(select: (state: FormState) => T): T =>
+  useStore(useClient().stores.form, select);
+export const useView = <T,>(select: (state: ViewState) => T): T =>
+  useStore(useClient().stores.view, select);
+export const useLibrary = <T,>(select: (state: LibraryState) => T): T =>
+  useStore(useClient().stores.library, select);
 export const useSamples = () => useStore(useClient().stores.samples, (state) => state.samples);

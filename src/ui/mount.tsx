@@ -1,4 +1,6 @@
-/** Mounts the page on an element, over whatever port it is given: the worker's, or a scripted one. */
+/**
+ * Mounts the page on an element, over whatever port it is given: the worker's, or a scripted one.
+ */
 import './styles.ts';
 import { MantineProvider } from '@mantine/core';
 import { StrictMode } from 'react';
@@ -13,7 +15,9 @@ export function mount(root: HTMLElement, client: Client): void {
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto">
-        <ClientProvider client={client}><App /></ClientProvider>
+        <ClientProvider client={client}>
+          <App />
+        </ClientProvider>
       </MantineProvider>
     </StrictMode>,
   );

@@ -13,6 +13,11 @@ interface Place {
   sections: string[];
 }
 
-export const usePlace = create<Place>(() => ({ at: 'welcome', tab: 'charts', dialog: null, sections: ['data', 'model'] }));
+export const usePlace = create<Place>(() => ({
+  at: 'welcome',
+  tab: 'charts',
+  dialog: null,
+  sections: ['data', 'model'],
+}));
 
 export const goTo = (change: Partial<Place>): void => usePlace.setState(change);

@@ -12,8 +12,13 @@ export function saveFile(name: string, content: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 30_000);
 }
 
-const fileName = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/gu, '') || 'run';
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const fileName = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/gu, '') || 'run';
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 export async function exportCheckpoint(client: Client): Promise<void> {
   try {
@@ -35,7 +40,9 @@ export async function copyLink(client: Client): Promise<void> {
   const url = client.shareUrl(client.stores.form.getState().config);
   try {
     await navigator.clipboard.writeText(url);
-    client.notify('The link to this recipe is on the clipboard. It carries the configuration, not the text.');
+    client.notify(
+      'The link to this recipe is on the clipboard. It carries the configuration, not the text.',
+    );
   } catch {
     history.replaceState(null, '', url);
     client.notify('The browser refused the clipboard; the link stands in the address bar instead.');
@@ -45,20 +52,37 @@ export async function copyLink(client: Client): Promise<void> {
 /** A zip, or the files of a model folder, chosen or dropped together. */
 export async function importFileList(client: Client, files: readonly File[]): Promise<void> {
   try {
-    const read = await Promise.all(files.map(async (file) => ({ path: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));
+    const read = await Promise.all(
+      files.map(async (file) => ({
+        path: file.webkitRelativePath || file.name,
+        bytes: new Uint8Array(await file.arrayBuffer()),
+      })),
+    );
     goTo({ at: 'room' });
     client.importFiles(fileName(files[0]?.name.replace(/\.zip$/iu, '') ?? 'imported'), read);
   } catch (error) {
-    client.fail({ code: 'file_unreadable', message: 'The chosen files could not be read.', hint: `Choose them again. The browser says: ${messageOf(error)}` });
+    client.fail({
+      code: 'file_unreadable',
+      message: 'The chosen files could not be read.',
+      hint: `Choose them again. The browser says: ${messageOf(error)}`,
+    });
   }
 }
 
 /** Opens a text file as the corpus. What it holds is judged in the worker. */
 export async function takeTextFile(client: Client, file: File): Promise<void> {
   try {
-    setText(client.stores.form, { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+    setText(client.stores.form, {
+      name: file.name,
+      bytes: new Uint8Array(await file.arrayBuffer()),
+    });
   } catch (error) {
-    client.fail({ code: 'file_unreadable', message: `${file.name} could not be read.`, hint: `Open it again. The browser says: ${messageOf(error)}`, field: 'data.corpus' });
+    client.fail({
+      code: 'file_unreadable',
+      message: `${file.name} could not be read.`,
+      hint: `Open it again. The browser says: ${messageOf(error)}`,
+      field: 'data.corpus',
+    });
   }
 }
 
@@ -67,17 +91,29 @@ const MAX_TOKENIZER_BYTES = 100_000_000;
 
 export async function takeTokenizer(client: Client, file: File): Promise<void> {
   if (file.size > MAX_TOKENIZER_BYTES) {
-    client.fail({ code: 'tokenizer_malformed', message: `${file.name} is too large for a tokenizer.json.`, hint: 'Open the tokenizer.json of a model folder.', field: 'tokenizer.kind' });
+    client.fail({
+      code: 'tokenizer_malformed',
+      message: `${file.name} is too large for a tokenizer.json.`,
+      hint: 'Open the tokenizer.json of a model folder.',
+      field: 'tokenizer.kind',
+    });
     return;
   }
   setTokenizerJson(client.stores.form, file.name, await file.text());
 }
 
-/** What is dropped on the page: a zip or model files are imported, a tokenizer.json is taken, anything else is text. */
+/**
+ * What is dropped on the page: a zip or model files are imported, a tokenizer.json is taken,
+ * anything else is text.
+ */
 export async function takeDropped(client: Client, files: readonly File[]): Promise<void> {
   const [only] = files;
   if (!only) return;
-  if (files.some((file) => /\.(zip|safetensors)$/iu.test(file.name))) await importFileList(client, files);
+  if (files.some((file) => /\.(zip|safetensors)$/iu.test(file.name)))
+    await importFileList(client, files);
   else if (only.name === 'tokenizer.json') await takeTokenizer(client, only);
-  else { goTo({ at: 'room', tab: 'recipe' }); await takeTextFile(client, only); }
+  else {
+    goTo({ at: 'room', tab: 'recipe' });
+    await takeTextFile(client, only);
+  }
 }

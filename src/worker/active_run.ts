@@ -4,16 +4,39 @@ import { CheckpointError, type CheckpointState, type OpenRun } from '../checkpoi
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import { planRun } from '../plan/index.ts';
 import type { Event, MetricColumns, StartMark, TokenPiece } from '../protocol/index.ts';
-import { type Columns, Control, type FinishReason, MetricBuffer, type MetricRow, Trainer, trainLoop, type TrainerState } from '../train/index.ts';
+import {
+  type Columns,
+  Control,
+  type FinishReason,
+  MetricBuffer,
+  type MetricRow,
+  Trainer,
+  trainLoop,
+  type TrainerState,
+} from '../train/index.ts';
 import { plainError } from './plain_errors.ts';
 import { drawSamples, generatePieces } from './samples.ts';
 import type { PreparedText } from './text.ts';
 import { setTunedProducts } from './tuned.ts';
 
 /** What a run goes on from. */
-export interface From { state: TrainerState; elapsed_seconds: number; best_val_loss: number | null }
+export interface From {
+  state: TrainerState;
+  elapsed_seconds: number;
+  best_val_loss: number | null;
+}
 
-export interface RunParts { id: string; adapter: string; name: string; config: RunConfig; text: PreparedText; vocab_size: number; storage: OpenRun; emit: (event: Event) => void; mark: (mark: StartMark) => void }
+export interface RunParts {
+  id: string;
+  adapter: string;
+  name: string;
+  config: RunConfig;
+  text: PreparedText;
+  vocab_size: number;
+  storage: OpenRun;
+  emit: (event: Event) => void;
+  mark: (mark: StartMark) => void;
+}
 
 /** Metrics go to storage this often, and with every checkpoint. */
 const METRICS_MS = 5000;
@@ -29,67 +52,150 @@ export class ActiveRun {
   private toldOfSkipped = false;
   private unsaved: Columns[] = [];
   private metricsSaved = performance.now();
-  private elapsed: { seconds: number; best_val_loss: number | null } = { seconds: 0, best_val_loss: null };
+  private elapsed: { seconds: number; best_val_loss: number | null } = {
+    seconds: 0,
+    best_val_loss: null,
+  };
 
-  private constructor(private readonly p: RunParts, readonly trainer: Trainer, paused: boolean, private readonly subgroup_matrices: boolean) { this.control = new Control(paused ? 'pause' : 'run'); }
+  private constructor(
+    private readonly p: RunParts,
+    readonly trainer: Trainer,
+    paused: boolean,
+    private readonly subgroup_matrices: boolean,
+  ) {
+    this.control = new Control(paused ? 'pause' : 'run');
+  }
 
   static async create(p: RunParts, from: From | null, paused: boolean): Promise<ActiveRun> {
     const { emit } = p;
     emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
     const { subgroup_matrices } = await setTunedProducts(p.adapter, p.id, p.config);
-    const trainer = await Trainer.create(p.config, p.text.tokens, p.vocab_size, from?.state ?? null, (done) => {
-      if (done > 0) p.mark('traced');
-      emit({ type: 'phase', phase: 'compiling', detail: 'Compiling the programs for your device.', progress: done });
-    });
+    const trainer = await Trainer.create(
+      p.config,
+      p.text.tokens,
+      p.vocab_size,
+      from?.state ?? null,
+      (done) => {
+        if (done > 0) p.mark('traced');
+        emit({
+          type: 'phase',
+          phase: 'compiling',
+          detail: 'Compiling the programs for your device.',
+          progress: done,
+        });
+      },
+    );
     p.mark('compiled');
     const run = new ActiveRun(p, trainer, paused, subgroup_matrices);
     run.saved = from !== null && from.state.step > 0;
-    run.elapsed = { seconds: from?.elapsed_seconds ?? 0, best_val_loss: from?.best_val_loss ?? null };
+    run.elapsed = {
+      seconds: from?.elapsed_seconds ?? 0,
+      best_val_loss: from?.best_val_loss ?? null,
+    };
     return run;
   }
 
-  get id(): string { return this.p.id; }
-  get config(): RunConfig { return this.trainer.config; }
+  get id(): string {
+    return this.p.id;
+  }
+  get config(): RunConfig {
+    return this.trainer.config;
+  }
 
   /** Tells the page that the run is there, with its metrics so far. */
   announce(history: MetricColumns | null): void {
     const { id, name, config, emit, vocab_size } = this.p;
-    const { precision } = this.trainer, computed = { ...config, training: { ...config.training, mixed_precision: precision.mixed_precision } };
-    emit({ type: 'started', run: id, name, config, step: this.trainer.step, n_params: this.trainer.n_params, planned_bytes: planRun(computed, { vocab_size, max_binding_size: maxBindingSize() }).memory.total, precision: { ...precision, subgroup_matrices: precision.mixed_precision === 'fp16' && this.subgroup_matrices }, history });
+    const { precision } = this.trainer;
+    const computed = {
+      ...config,
+      training: { ...config.training, mixed_precision: precision.mixed_precision },
+    };
+    emit({
+      type: 'started',
+      run: id,
+      name,
+      config,
+      step: this.trainer.step,
+      n_params: this.trainer.n_params,
+      planned_bytes: planRun(computed, { vocab_size, max_binding_size: maxBindingSize() }).memory
+        .total,
+      precision: {
+        ...precision,
+        subgroup_matrices: precision.mixed_precision === 'fp16' && this.subgroup_matrices,
+      },
+      history,
+    });
   }
 
   /** Runs the loop to its end. What it throws, the caller turns into a sentence. */
   async train(): Promise<FinishReason> {
-    const { emit } = this.p, loop = Object.assign(this.elapsed, {
-      trainer: this.trainer, control: this.control, buffer: this.buffer,
+    const { emit } = this.p;
+    const loop = Object.assign(this.elapsed, {
+      trainer: this.trainer,
+      control: this.control,
+      buffer: this.buffer,
       hooks: {
-        phase: (phase: 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused') => emit({ type: 'phase', phase, detail: '', progress: this.trainer.step / this.config.training.max_iters }),
+        phase: (phase: 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused') =>
+          emit({
+            type: 'phase',
+            phase,
+            detail: '',
+            progress: this.trainer.step / this.config.training.max_iters,
+          }),
         metrics: (buffer: MetricBuffer) => this.flush(buffer.flush()),
-        sample: () => this.sample(), save: () => this.save(), measure,
-        slept: (seconds: number) => emit({ type: 'notice', message: `The computer slept, or the browser put this tab to sleep, for about ${Math.max(1, Math.round(seconds / 60))} minutes; the training goes on from where it was.` }),
+        sample: () => this.sample(),
+        save: () => this.save(),
+        measure,
+        slept: (seconds: number) =>
+          emit({
+            type: 'notice',
+            message: `The computer slept, or the browser put this tab to sleep, for about ${Math.max(1, Math.round(seconds / 60))} minutes; the training goes on from where it was.`,
+          }),
       },
     });
-    emit({ type: 'phase', phase: 'training', detail: '', progress: this.trainer.step / this.config.training.max_iters });
+    emit({
+      type: 'phase',
+      phase: 'training',
+      detail: '',
+      progress: this.trainer.step / this.config.training.max_iters,
+    });
     return trainLoop(loop);
   }
 
-  setSampling(sampling: SamplingConfig): void { this.config.sampling = sampling; }
+  setSampling(sampling: SamplingConfig): void {
+    this.config.sampling = sampling;
+  }
 
   /** Generates between two steps. */
   generate(id: number, prompt: string, sampling: SamplingConfig): void {
     const { emit, text } = this.p;
     this.control.between(async () => {
-      let made = 0, waiting: TokenPiece[] = [];
-      const tell = (): void => { if (waiting.length > 0) emit({ type: 'token', id, pieces: waiting }); waiting = []; };
+      let made = 0;
+      let waiting: TokenPiece[] = [];
+      const tell = (): void => {
+        if (waiting.length > 0) emit({ type: 'token', id, pieces: waiting });
+        waiting = [];
+      };
       try {
-        const cancelled = (): boolean => this.stoppedGenerations.has(id) || this.control.state === 'end';
-        for await (const piece of generatePieces(await this.trainer.generation(), text, prompt, sampling, cancelled)) {
+        const cancelled = (): boolean =>
+          this.stoppedGenerations.has(id) || this.control.state === 'end';
+        for await (const piece of generatePieces(
+          await this.trainer.generation(),
+          text,
+          prompt,
+          sampling,
+          cancelled,
+        )) {
           made++;
           // Many come at once: the page draws them together.
           if (waiting.push(piece) === 1) setTimeout(tell, TELL_MS);
         }
         tell();
-        emit({ type: 'generation_done', id, reason: cancelled() ? 'cancelled' : made < sampling.max_new_tokens ? 'stop' : 'length' });
+        emit({
+          type: 'generation_done',
+          id,
+          reason: cancelled() ? 'cancelled' : made < sampling.max_new_tokens ? 'stop' : 'length',
+        });
       } catch (error) {
         tell();
         emit({ type: 'error', error: plainError(error) });
@@ -99,28 +205,52 @@ export class ActiveRun {
   }
   /** Measures a step between two steps. */
   profile(): void {
-    const { emit, config } = this.p, failed = (why: string): void => emit({ type: 'profile', profile: null, why });
+    const { emit, config } = this.p;
+    const failed = (why: string): void => emit({ type: 'profile', profile: null, why });
     this.control.between(async () => {
       try {
         const { profileStep } = await import('./profile.ts');
-        emit({ type: 'profile', profile: await profileStep(this.trainer, config.training.gradient_accumulation_steps), why: '' });
-      } catch (error) { failed(error instanceof Error ? error.message : String(error)); }
+        emit({
+          type: 'profile',
+          profile: await profileStep(this.trainer, config.training.gradient_accumulation_steps),
+          why: '',
+        });
+      } catch (error) {
+        failed(error instanceof Error ? error.message : String(error));
+      }
     });
   }
-  stopGeneration(id: number): void { this.stoppedGenerations.add(id); }
+  stopGeneration(id: number): void {
+    this.stoppedGenerations.add(id);
+  }
 
   /** The whole state, as a checkpoint keeps it. */
   async checkpoint(): Promise<CheckpointState> {
     const { parameters, optimizer, step, tokens, loss_scale } = await this.trainer.state();
-    return { config: this.config, model: this.trainer.model, parameters, optimizer, step, tokens, elapsed_seconds: this.elapsed.seconds, tokenizer: this.p.text.tokenizer, best_val_loss: this.elapsed.best_val_loss, loss_scale };
+    return {
+      config: this.config,
+      model: this.trainer.model,
+      parameters,
+      optimizer,
+      step,
+      tokens,
+      elapsed_seconds: this.elapsed.seconds,
+      tokenizer: this.p.text.tokenizer,
+      best_val_loss: this.elapsed.best_val_loss,
+      loss_scale,
+    };
   }
 
-  /** Saves to storage. Storage that is full is said and does not stop the training: the last checkpoint stays. */
+  /**
+   * Saves to storage. Storage that is full is said and does not stop the training: the last
+   * checkpoint stays.
+   */
   async save(): Promise<void> {
     const { storage, emit, id } = this.p;
     try {
       await this.saveMetrics();
-      const state = await this.checkpoint(), bytes = await storage.save(state);
+      const state = await this.checkpoint();
+      const bytes = await storage.save(state);
       this.saved = true;
       emit({ type: 'saved', run: id, step: state.step, bytes });
     } catch (error) {
@@ -130,7 +260,9 @@ export class ActiveRun {
   }
 
   /** No step more, and no word of a generation. */
-  end(): void { this.control.set('end'); }
+  end(): void {
+    this.control.set('end');
+  }
 
   async close(): Promise<void> {
     await this.closeStorage().catch(() => undefined);
@@ -139,14 +271,21 @@ export class ActiveRun {
 
   /** Lets go of the trainer, whose device may be gone, and keeps the place in storage. */
   abandon(): void {
-    try { this.trainer.dispose(); } catch { /* its buffers went with the device */ }
+    try {
+      this.trainer.dispose();
+    } catch {
+      /* its buffers went with the device */
+    }
   }
   async closeStorage(): Promise<void> {
     await this.saveMetrics();
     await this.p.storage.close();
   }
 
-  /** After the last step: does jobs (generate, export, save). True when the person wants to train on, false at the end. */
+  /**
+   * After the last step: does jobs (generate, export, save). True when the person wants to train
+   * on, false at the end.
+   */
   async idle(): Promise<boolean> {
     this.control.set('pause');
     for (;;) {
@@ -157,7 +296,9 @@ export class ActiveRun {
   }
 
   /** Name of the exported file, without its ending. */
-  get fileName(): string { return this.p.name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'terrarium'; }
+  get fileName(): string {
+    return this.p.name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'terrarium';
+  }
 
   /** All metrics so far. */
   async metrics(): Promise<MetricColumns> {
@@ -168,11 +309,18 @@ export class ActiveRun {
   private flush(columns: Columns): void {
     if (columns.skipped_steps && !this.toldOfSkipped) {
       this.toldOfSkipped = true;
-      this.p.emit({ type: 'notice', message: 'A number was too large for half precision, so a step was left out and the loss scale halved; now and then that is normal.' });
+      this.p.emit({
+        type: 'notice',
+        message:
+          'A number was too large for half precision, so a step was left out and the loss scale halved; now and then that is normal.',
+      });
     }
     this.unsaved.push(copyColumns(columns));
     this.p.emit({ type: 'metrics', columns });
-    if (performance.now() - this.metricsSaved > METRICS_MS) void this.saveMetrics().catch((error: unknown) => this.p.emit({ type: 'error', error: plainError(error) }));
+    if (performance.now() - this.metricsSaved > METRICS_MS)
+      void this.saveMetrics().catch((error: unknown) =>
+        this.p.emit({ type: 'error', error: plainError(error) }),
+      );
   }
 
   private async saveMetrics(): Promise<void> {
@@ -185,7 +333,14 @@ export class ActiveRun {
   private async sample(): Promise<number> {
     const { text, emit } = this.p;
     try {
-      return await drawSamples(await this.trainer.generation(), text, this.config.sampling, this.trainer.step, (sample) => emit({ type: 'sample', sample }), () => this.control.state === 'stop' || this.control.state === 'end');
+      return await drawSamples(
+        await this.trainer.generation(),
+        text,
+        this.config.sampling,
+        this.trainer.step,
+        (sample) => emit({ type: 'sample', sample }),
+        () => this.control.state === 'stop' || this.control.state === 'end',
+      );
     } catch (error) {
       // What can go wrong in writing a sample must not end the training.
       emit({ type: 'error', error: plainError(error) });
@@ -203,6 +358,10 @@ const copyColumns = (columns: Columns): Columns => {
 /** What the worker can tell of its memory now (of its heap it cannot: the page does). */
 function measure(): Partial<MetricRow> {
   const row: Partial<MetricRow> = {};
-  if (onWebGpu()) { const m = gpuMemory(); row.gpu_bytes = m.allocated; row.gpu_live_bytes = m.live; }
+  if (onWebGpu()) {
+    const m = gpuMemory();
+    row.gpu_bytes = m.allocated;
+    row.gpu_live_bytes = m.live;
+  }
   return row;
 }

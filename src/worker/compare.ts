@@ -1,5 +1,15 @@
-/** The same seed and configuration for a number of steps on this worker's backend: one row of the Compare view. */
-import { gpuMemory, loadAllKernels, onWebGpu, opByOpDispatches, queueSubmits, setProgramMode } from '../backend/index.ts';
+/**
+ * The same seed and configuration for a number of steps on this worker's backend: one row of the
+ * Compare view.
+ */
+import {
+  gpuMemory,
+  loadAllKernels,
+  onWebGpu,
+  opByOpDispatches,
+  queueSubmits,
+  setProgramMode,
+} from '../backend/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { withReferences } from '../ops/index.ts';
 import type { CompareMode, ComparisonRow, DeviceInfo } from '../protocol/index.ts';
@@ -11,20 +21,40 @@ import { setTunedProducts } from './tuned.ts';
 const BREATH_MS = 8;
 
 /** The first step compiles and warms up: it counts for the losses, not for the clock. */
-export async function compareRow(recipe: RunConfig, text: PreparedText, device: DeviceInfo, wanted: CompareMode, steps: number, cancelled: () => boolean): Promise<ComparisonRow> {
+export async function compareRow(
+  recipe: RunConfig,
+  text: PreparedText,
+  device: DeviceInfo,
+  wanted: CompareMode,
+  steps: number,
+  cancelled: () => boolean,
+): Promise<ComparisonRow> {
   const mode = onWebGpu() ? wanted : 'plain';
   // TensorFlow.js knows no halves.
-  const config: RunConfig = mode === 'plain' ? { ...recipe, training: { ...recipe.training, mixed_precision: 'no' } } : recipe;
+  const config: RunConfig =
+    mode === 'plain'
+      ? { ...recipe, training: { ...recipe.training, mixed_precision: 'no' } }
+      : recipe;
   await setTunedProducts(device.adapter, null, config);
   if (onWebGpu() && mode !== 'replayed') await loadAllKernels();
   setProgramMode(mode === 'replayed' ? 'replay' : 'op_by_op');
-  const trainer = await Trainer.create(config, text.tokens, text.tokenizer.vocab_size, null, () => undefined);
+  const trainer = await Trainer.create(
+    config,
+    text.tokens,
+    text.tokenizer.vocab_size,
+    null,
+    () => undefined,
+  );
   // References are in force for what runs within the call: op by op, that is the whole step.
-  const take = mode === 'plain' ? (): void => withReferences(() => trainer.takeStep()) : (): void => trainer.takeStep();
+  const take =
+    mode === 'plain'
+      ? (): void => withReferences(() => trainer.takeStep())
+      : (): void => trainer.takeStep();
   try {
-    const results: StepResult[] = [], counted = { dispatches: 0, submits: 0 };
+    const results: StepResult[] = [];
+    const counted = { dispatches: 0, submits: 0 };
     take();
-    results.push(...await trainer.drain());
+    results.push(...(await trainer.drain()));
     const begin = performance.now();
     let breath = begin;
     while (trainer.step < steps && !cancelled()) {
@@ -32,15 +62,26 @@ export async function compareRow(recipe: RunConfig, text: PreparedText, device: 
       take();
       counted.dispatches += opByOpDispatches() - before.dispatches;
       counted.submits += queueSubmits() - before.submits;
-      results.push(...await (onWebGpu() ? trainer.follow(false) : trainer.drain()));
-      if (performance.now() - breath >= BREATH_MS) { await breathe(); breath = performance.now(); }
+      results.push(...(await (onWebGpu() ? trainer.follow(false) : trainer.drain())));
+      if (performance.now() - breath >= BREATH_MS) {
+        await breathe();
+        breath = performance.now();
+      }
     }
-    results.push(...await trainer.drain());
-    const timed = Math.max(1, trainer.step - 1), ms = (performance.now() - begin) / timed;
+    results.push(...(await trainer.drain()));
+    const timed = Math.max(1, trainer.step - 1);
+    const ms = (performance.now() - begin) / timed;
     return {
-      backend: device.backend, mode, steps: trainer.step, ms_per_step: ms, tokens_per_second: (1000 * trainer.tokensPerStep) / ms,
-      dispatches_per_step: onWebGpu() ? trainer.dispatchesPerStep ?? counted.dispatches / timed : null,
-      submits_per_step: onWebGpu() ? counted.submits / timed : null, gpu_bytes: onWebGpu() ? gpuMemory().allocated : null,
+      backend: device.backend,
+      mode,
+      steps: trainer.step,
+      ms_per_step: ms,
+      tokens_per_second: (1000 * trainer.tokensPerStep) / ms,
+      dispatches_per_step: onWebGpu()
+        ? (trainer.dispatchesPerStep ?? counted.dispatches / timed)
+        : null,
+      submits_per_step: onWebGpu() ? counted.submits / timed : null,
+      gpu_bytes: onWebGpu() ? gpuMemory().allocated : null,
       losses: results.map((r) => r.loss),
     };
   } finally {

@@ -8,13 +8,28 @@ import { profileStep } from './profile.ts';
 const VOCAB = 20;
 const tokens = Int32Array.from({ length: 400 }, (_, i) => (i * i * 7 + (i >> 2)) % VOCAB);
 
-async function run(change: (c: RunConfig) => void, between: (trainer: Trainer) => Promise<void>): Promise<{ losses: number[]; state: TrainerState }> {
-  const config = defaultConfig(), losses: number[] = [];
+async function run(
+  change: (c: RunConfig) => void,
+  between: (trainer: Trainer) => Promise<void>,
+): Promise<{ losses: number[]; state: TrainerState }> {
+  const config = defaultConfig();
+  const losses: number[] = [];
   Object.assign(config.model, { n_layer: 1, n_head: 2, n_embd: 16, block_size: 8, dropout: 0.1 });
   Object.assign(config.training, { batch_size: 4, warmup_iters: 0 });
   change(config);
-  const trainer = await Trainer.create(config, { train: tokens, val: tokens, bytes_per_token: new Uint16Array(VOCAB).fill(1) }, VOCAB, null, () => undefined);
-  const steps = async (n: number): Promise<void> => { for (let i = 0; i < n; i++) { trainer.takeStep(); losses.push(...(await trainer.drain()).map((r) => r.loss)); } };
+  const trainer = await Trainer.create(
+    config,
+    { train: tokens, val: tokens, bytes_per_token: new Uint16Array(VOCAB).fill(1) },
+    VOCAB,
+    null,
+    () => undefined,
+  );
+  const steps = async (n: number): Promise<void> => {
+    for (let i = 0; i < n; i++) {
+      trainer.takeStep();
+      losses.push(...(await trainer.drain()).map((r) => r.loss));
+    }
+  };
   await steps(3);
   // A step that is still under way when the measuring begins.
   trainer.takeStep();
@@ -28,36 +43,64 @@ async function run(change: (c: RunConfig) => void, between: (trainer: Trainer) =
 
 describe.each([
   ['AdamW', 1, () => undefined],
-  ['SGD, three micro-steps a step', 3, (c: RunConfig) => { Object.assign(c.training, { optimizer: 'sgd', gradient_accumulation_steps: 3 }); }],
-  ['Muon, Llama', 1, (c: RunConfig) => { Object.assign(c.model, { layout: 'llama', activation_function: 'silu' }); c.training.optimizer = 'muon'; }],
-] satisfies [string, number, (c: RunConfig) => void][])('a profile on WebGPU, %s', (_name, accumulation, change) => {
-  it('says where the time goes, and the run goes on as if never measured', async () => {
-    await startBackend('webgpu');
-    const plain = await run(change, async () => undefined), seen: Awaited<ReturnType<typeof profileStep>>[] = [];
-    let bytes = 0;
-    const measured = await run(change, async (trainer) => {
-      bytes = gpuMemory().allocated;
-      seen.push(await profileStep(trainer, accumulation));
-      expect(gpuMemory().allocated).toBe(bytes);
-      expect(seen[0]?.kinds?.reduce((n, k) => n + k.dispatches, 0)).toBe(trainer.dispatchesPerStep);
+  [
+    'SGD, three micro-steps a step',
+    3,
+    (c: RunConfig) => {
+      Object.assign(c.training, { optimizer: 'sgd', gradient_accumulation_steps: 3 });
+    },
+  ],
+  [
+    'Muon, Llama',
+    1,
+    (c: RunConfig) => {
+      Object.assign(c.model, { layout: 'llama', activation_function: 'silu' });
+      c.training.optimizer = 'muon';
+    },
+  ],
+] satisfies [string, number, (c: RunConfig) => void][])(
+  'a profile on WebGPU, %s',
+  (_name, accumulation, change) => {
+    it('says where the time goes, and the run goes on as if never measured', async () => {
+      await startBackend('webgpu');
+      const plain = await run(change, async () => undefined);
+      const seen: Awaited<ReturnType<typeof profileStep>>[] = [];
+      let bytes = 0;
+      const measured = await run(change, async (trainer) => {
+        bytes = gpuMemory().allocated;
+        seen.push(await profileStep(trainer, accumulation));
+        expect(gpuMemory().allocated).toBe(bytes);
+        expect(seen[0]?.kinds?.reduce((n, k) => n + k.dispatches, 0)).toBe(
+          trainer.dispatchesPerStep,
+        );
+      });
+      expect(measured.losses).toEqual(plain.losses);
+      expect(measured.losses.every((loss) => Number.isFinite(loss))).toBe(true);
+      expect(measured.state).toEqual(plain.state);
+      const [profile] = seen;
+      const kinds = profile?.kinds ?? [];
+      expect(kinds.length).toBeGreaterThanOrEqual(5);
+      expect(kinds.map((k) => k.ms)).toEqual(kinds.map((k) => k.ms).sort((a, b) => b - a));
+      expect(kinds.find((k) => k.kind === 'products')?.flops).toBeGreaterThan(0);
+      expect(profile?.step_ms).toBeGreaterThan(0);
+      expect(profile?.peak?.flops_per_second).toBeGreaterThan(1e6);
     });
-    expect(measured.losses).toEqual(plain.losses);
-    expect(measured.losses.every((loss) => Number.isFinite(loss))).toBe(true);
-    expect(measured.state).toEqual(plain.state);
-    const [profile] = seen, kinds = profile?.kinds ?? [];
-    expect(kinds.length).toBeGreaterThanOrEqual(5);
-    expect(kinds.map((k) => k.ms)).toEqual(kinds.map((k) => k.ms).sort((a, b) => b - a));
-    expect(kinds.find((k) => k.kind === 'products')?.flops).toBeGreaterThan(0);
-    expect(profile?.step_ms).toBeGreaterThan(0);
-    expect(profile?.peak?.flops_per_second).toBeGreaterThan(1e6);
-  });
-});
+  },
+);
 
 describe('a profile elsewhere', () => {
   it('gives the time of a step, and the run goes on', async () => {
     await startBackend('wasm');
-    const none = (): void => undefined, plain = await run(none, async () => undefined), measured = await run(none, async (trainer) => {
-      expect(await profileStep(trainer, 1)).toMatchObject({ kinds: null, peak: null, kernels: [], step: 4, step_ms: trainer.step_ms });
+    const none = (): void => undefined;
+    const plain = await run(none, async () => undefined);
+    const measured = await run(none, async (trainer) => {
+      expect(await profileStep(trainer, 1)).toMatchObject({
+        kinds: null,
+        peak: null,
+        kernels: [],
+        step: 4,
+        step_ms: trainer.step_ms,
+      });
     });
     expect(measured.losses).toEqual(plain.losses);
   });

@@ -1,6 +1,19 @@
-/** From a configuration (and perhaps the person's own text) to tokens, tokenizer and the figures of the panel. */
+/**
+ * From a configuration (and perhaps the person's own text) to tokens, tokenizer and the figures of
+ * the panel.
+ */
 import type { RunConfig } from '../config/index.ts';
-import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplitInSlices, type MemorizationIndex, memorizationIndex, summarize, type Tokenizer, type TokenSplit } from '../data/index.ts';
+import {
+  loadCorpus,
+  makeSplit,
+  makeTokenizer,
+  makeTokenSplitInSlices,
+  type MemorizationIndex,
+  memorizationIndex,
+  summarize,
+  type Tokenizer,
+  type TokenSplit,
+} from '../data/index.ts';
 import type { DataSummary, OwnText } from '../protocol/index.ts';
 
 export interface PreparedText {
@@ -29,16 +42,36 @@ export async function prepareText(config: RunConfig, o: PrepareOptions): Promise
   o.progress('Reading the text.', null);
   const corpus = await loadCorpus(config.data, o.text ? { text: o.text } : {});
   const split = makeSplit(corpus, config.data);
-  o.progress(config.tokenizer.kind === 'bpe' && !o.tokenizer ? 'Training the tokenizer.' : 'Making the tokenizer.', null);
-  const tokenizer = o.tokenizer ?? await makeTokenizer(config.tokenizer, split, {
-    signal: o.signal, tokenizer_json: o.tokenizer_json,
-    onProgress: ({ done, total }) => o.progress(`Training the tokenizer: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges.`, total > 0 ? done / total : null),
-  });
+  o.progress(
+    config.tokenizer.kind === 'bpe' && !o.tokenizer
+      ? 'Training the tokenizer.'
+      : 'Making the tokenizer.',
+    null,
+  );
+  const tokenizer =
+    o.tokenizer ??
+    (await makeTokenizer(config.tokenizer, split, {
+      signal: o.signal,
+      tokenizer_json: o.tokenizer_json,
+      onProgress: ({ done, total }) =>
+        o.progress(
+          `Training the tokenizer: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges.`,
+          total > 0 ? done / total : null,
+        ),
+    }));
   o.progress('Encoding the text.', null);
-  const tokens = await makeTokenSplitInSlices(split, tokenizer, { signal: o.signal, onProgress: ({ done, total }) => o.progress('Encoding the text.', done / total) });
+  const tokens = await makeTokenSplitInSlices(split, tokenizer, {
+    signal: o.signal,
+    onProgress: ({ done, total }) => o.progress('Encoding the text.', done / total),
+  });
   return {
-    tokenizer, tokens, summary: summarize(split, tokenizer, tokens), separator: split.separator, by_document: !split.continuous && corpus.documents.length > 1,
-    memorized: memorizationIndex(split), text: o.text ?? null,
+    tokenizer,
+    tokens,
+    summary: summarize(split, tokenizer, tokens),
+    separator: split.separator,
+    by_document: !split.continuous && corpus.documents.length > 1,
+    memorized: memorizationIndex(split),
+    text: o.text ?? null,
   };
 }
 
@@ -48,14 +81,27 @@ export class TextCache {
   private kept: PreparedText | null = null;
 
   async get(config: RunConfig, o: PrepareOptions): Promise<PreparedText> {
-    const key = JSON.stringify([config.data, config.tokenizer, o.tokenizer_json ?? '', o.text?.name ?? '', o.text?.column ?? '', o.text?.bytes.length ?? 0, checksum(o.text?.bytes)]);
+    const key = JSON.stringify([
+      config.data,
+      config.tokenizer,
+      o.tokenizer_json ?? '',
+      o.text?.name ?? '',
+      o.text?.column ?? '',
+      o.text?.bytes.length ?? 0,
+      checksum(o.text?.bytes),
+    ]);
     if (this.kept && this.key === key && !o.tokenizer) return this.kept;
     const prepared = await prepareText(config, o);
-    if (!o.tokenizer) { this.key = key; this.kept = prepared; }
+    if (!o.tokenizer) {
+      this.key = key;
+      this.kept = prepared;
+    }
     return prepared;
   }
 
-  get latest(): PreparedText | null { return this.kept; }
+  get latest(): PreparedText | null {
+    return this.kept;
+  }
 }
 
 function checksum(bytes: Uint8Array | undefined): number {

@@ -1,6 +1,7 @@
 /**
- * What the tuner of matrix products has found, kept in the browser's storage by adapter and browser version, with what each run was
- * compiled with: a run that goes on takes what it began with, so that it gives the same numbers as if it had never stopped.
+ * What the tuner of matrix products has found, kept in the browser's storage by adapter and browser
+ * version, with what each run was compiled with: a run that goes on takes what it began with, so
+ * that it gives the same numbers as if it had never stopped.
  */
 import * as v from 'valibot';
 import { isSoftware, onWebGpu } from '../backend/index.ts';
@@ -13,50 +14,106 @@ const FILE = 'kernels.json';
 /** Runs that are remembered. */
 const RUNS = 100;
 
-const ChoicesSchema = v.record(v.pipe(v.string(), v.maxLength(100)), v.strictObject({ tile: v.pipe(v.string(), v.maxLength(100)), splits: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4096)), columns: v.picklist(COLUMN_SUMS) }));
-const FileSchema = v.strictObject({ kernels: v.literal(KERNELS), devices: v.record(v.string(), ChoicesSchema), runs: v.array(v.strictObject({ run: v.string(), device: v.string(), choices: ChoicesSchema })) });
+const ChoicesSchema = v.record(
+  v.pipe(v.string(), v.maxLength(100)),
+  v.strictObject({
+    tile: v.pipe(v.string(), v.maxLength(100)),
+    splits: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4096)),
+    columns: v.picklist(COLUMN_SUMS),
+  }),
+);
+const FileSchema = v.strictObject({
+  kernels: v.literal(KERNELS),
+  devices: v.record(v.string(), ChoicesSchema),
+  runs: v.array(v.strictObject({ run: v.string(), device: v.string(), choices: ChoicesSchema })),
+});
 export type TunedFile = v.InferOutput<typeof FileSchema>;
 
-/** What was kept; nothing where it was written by other kernels or cannot be read: then it is found anew. */
+/**
+ * What was kept; nothing where it was written by other kernels or cannot be read: then it is found
+ * anew.
+ */
 export function parseTuned(text: string): TunedFile {
   try {
     const result = v.safeParse(FileSchema, JSON.parse(text));
     if (result.success) return result.output;
-  } catch { /* no JSON */ }
+  } catch {
+    /* no JSON */
+  }
   return { kernels: KERNELS, devices: {}, runs: [] };
 }
 
-/** The choices that a run takes, and the file with that noted: its own where it began on this device, else the device's. */
-export function choicesOfRun(file: TunedFile, run: string, device: string): { choices: Choices; file: TunedFile } {
-  const own = file.runs.find((r) => r.run === run && r.device === device), choices = own?.choices ?? file.devices[device] ?? {};
-  return { choices, file: own ? file : { ...file, runs: [{ run, device, choices }, ...file.runs.filter((r) => r.run !== run)].slice(0, RUNS) } };
+/**
+ * The choices that a run takes, and the file with that noted: its own where it began on this
+ * device, else the device's.
+ */
+export function choicesOfRun(
+  file: TunedFile,
+  run: string,
+  device: string,
+): { choices: Choices; file: TunedFile } {
+  const own = file.runs.find((r) => r.run === run && r.device === device);
+  const choices = own?.choices ?? file.devices[device] ?? {};
+  return {
+    choices,
+    file: own
+      ? file
+      : {
+          ...file,
+          runs: [{ run, device, choices }, ...file.runs.filter((r) => r.run !== run)].slice(
+            0,
+            RUNS,
+          ),
+        },
+  };
 }
 
 export async function loadTuned(): Promise<TunedFile> {
   try {
     const handle = await (await navigator.storage.getDirectory()).getFileHandle(FILE);
     return parseTuned(await (await handle.getFile()).text());
-  } catch { return parseTuned(''); }
+  } catch {
+    return parseTuned('');
+  }
 }
 
 /** Storage that refuses costs nothing but the time to find it again. */
 export async function saveTuned(file: TunedFile): Promise<void> {
   try {
-    const handle = await (await navigator.storage.getDirectory()).getFileHandle(FILE, { create: true }), access = await handle.createSyncAccessHandle();
+    const handle = await (
+      await navigator.storage.getDirectory()
+    ).getFileHandle(FILE, { create: true });
+    const access = await handle.createSyncAccessHandle();
     try {
       access.truncate(0);
       access.write(new TextEncoder().encode(JSON.stringify(file)), { at: 0 });
       access.flush();
-    } finally { access.close(); }
-  } catch { /* see above */ }
+    } finally {
+      access.close();
+    }
+  } catch {
+    /* see above */
+  }
 }
 
 const deviceKey = (adapter: string): string => `${adapter}, ${navigator.userAgent}`;
 
-/** Sets what products of a run (or of none: a comparison) are planned by, before its first program is compiled; whether by subgroup matrices comes back. */
-export async function setTunedProducts(adapter: string, run: string | null, { training, runtime }: RunConfig): Promise<{ subgroup_matrices: boolean }> {
+/**
+ * Sets what products of a run (or of none: a comparison) are planned by, before its first program
+ * is compiled; whether by subgroup matrices comes back.
+ */
+export async function setTunedProducts(
+  adapter: string,
+  run: string | null,
+  { training, runtime }: RunConfig,
+): Promise<{ subgroup_matrices: boolean }> {
   if (!onWebGpu()) return { subgroup_matrices: false };
-  const before = await loadTuned(), key = deviceKey(adapter), { choices, file } = run === null ? { choices: before.devices[key] ?? {}, file: before } : choicesOfRun(before, run, key);
+  const before = await loadTuned();
+  const key = deviceKey(adapter);
+  const { choices, file } =
+    run === null
+      ? { choices: before.devices[key] ?? {}, file: before }
+      : choicesOfRun(before, run, key);
   if (file !== before) await saveTuned(file);
   return prepareProducts(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
 }
@@ -64,10 +121,17 @@ export async function setTunedProducts(adapter: string, run: string | null, { tr
 /** Milliseconds of one tuning, at most; the next one goes on. */
 const BUDGET_MS = 1000;
 
-/** Tunes the products that were compiled since `setTunedProducts`, while nothing else runs. Counts for runs that begin later. */
+/**
+ * Tunes the products that were compiled since `setTunedProducts`, while nothing else runs. Counts
+ * for runs that begin later.
+ */
 export async function tuneInPause(adapter: string, stopped: () => boolean): Promise<void> {
   if (!onWebGpu() || isSoftware()) return;
-  const { tuneProducts } = await import('../ops/matmul/tuner.ts'), file = await loadTuned(), key = deviceKey(adapter), known = file.devices[key] ?? {};
+  const { tuneProducts } = await import('../ops/matmul/tuner.ts');
+  const file = await loadTuned();
+  const key = deviceKey(adapter);
+  const known = file.devices[key] ?? {};
   const found = await tuneProducts(seenProducts(), known, { stopped, budget_ms: BUDGET_MS });
-  if (Object.keys(found).length > Object.keys(known).length) await saveTuned({ ...file, devices: { ...file.devices, [key]: found } });
+  if (Object.keys(found).length > Object.keys(known).length)
+    await saveTuned({ ...file, devices: { ...file.devices, [key]: found } });
 }

@@ -1,7 +1,9 @@
 /** What the store of runs needs of a place to keep files, and one such place in memory. */
 import { CheckpointError } from '../error.ts';
 
-/** Files by path ('runs/1/metrics.jsonl'). Every method throws CheckpointError alone (`storage_*`). */
+/**
+ * Files by path ('runs/1/metrics.jsonl'). Every method throws CheckpointError alone (`storage_*`).
+ */
 export interface FileSystem {
   /** The whole file, or null where there is none. */
   read(path: string): Promise<Uint8Array | null>;
@@ -13,7 +15,10 @@ export interface FileSystem {
   list(folder: string): Promise<string[]>;
   /** Removes a file, or a folder with all that is in it; nothing where there is none. */
   remove(path: string): Promise<void>;
-  /** Bytes used and allowed, as far as the browser says; `persistent`: it will not clear them by itself. */
+  /**
+   * Bytes used and allowed, as far as the browser says; `persistent`: it will not clear them by
+   * itself.
+   */
   usage(): Promise<{ used: number; quota: number | null; persistent: boolean }>;
 }
 
@@ -31,7 +36,8 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async append(path: string, bytes: Uint8Array): Promise<void> {
-    const old = this.files.get(path) ?? new Uint8Array(), joined = new Uint8Array(old.length + bytes.length);
+    const old = this.files.get(path) ?? new Uint8Array();
+    const joined = new Uint8Array(old.length + bytes.length);
     joined.set(old);
     joined.set(bytes, old.length);
     this.put(path, joined);
@@ -43,11 +49,16 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async remove(path: string): Promise<void> {
-    for (const name of [...this.files.keys()]) if (name === path || name.startsWith(`${path}/`)) this.files.delete(name);
+    for (const name of [...this.files.keys()])
+      if (name === path || name.startsWith(`${path}/`)) this.files.delete(name);
   }
 
   async usage(): Promise<{ used: number; quota: number | null; persistent: boolean }> {
-    return { used: this.used(), quota: Number.isFinite(this.quota) ? this.quota : null, persistent: false };
+    return {
+      used: this.used(),
+      quota: Number.isFinite(this.quota) ? this.quota : null,
+      persistent: false,
+    };
   }
 
   private used(): number {
@@ -55,9 +66,16 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   private put(path: string, bytes: Uint8Array): void {
-    if (this.used() - (this.files.get(path)?.length ?? 0) + bytes.length > this.quota) throw storageFull();
+    if (this.used() - (this.files.get(path)?.length ?? 0) + bytes.length > this.quota)
+      throw storageFull();
     this.files.set(path, bytes);
   }
 }
 
-export const storageFull = (cause?: unknown) => new CheckpointError('storage_full', 'The storage that the browser gives this page is full, so the run was not saved; its last checkpoint is untouched.', 'Delete old runs, or export this one to a file.', { cause });
+export const storageFull = (cause?: unknown) =>
+  new CheckpointError(
+    'storage_full',
+    'The storage that the browser gives this page is full, so the run was not saved; its last checkpoint is untouched.',
+    'Delete old runs, or export this one to a file.',
+    { cause },
+  );

@@ -1,9 +1,13 @@
-/** One holder at a time for a name: Web Locks across tabs (freed by the browser when a tab dies), or a set in memory. */
+/**
+ * One holder at a time for a name: Web Locks across tabs (freed by the browser when a tab dies), or
+ * a set in memory.
+ */
 
 export interface Locks {
   /**
-   * Takes the lock, or says null where somebody else still has it after `patience` ms: a page that was reloaded asks
-   * before the browser has cleared its former worker away. Call what it returns to give the lock back.
+   * Takes the lock, or says null where somebody else still has it after `patience` ms: a page that
+   * was reloaded asks before the browser has cleared its former worker away. Call what it returns
+   * to give the lock back.
    */
   take(name: string, patience: number): Promise<(() => void) | null>;
   /** Waits for the lock and holds it during `action`. */
@@ -17,8 +21,18 @@ export class WebLocks implements Locks {
 
   take(name: string, patience: number): Promise<(() => void) | null> {
     return new Promise((resolve, reject) => {
-      this.manager.request(name, { signal: AbortSignal.timeout(patience) }, () => new Promise<void>((release) => resolve(release)))
-        .catch((error: unknown) => (error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError') ? resolve(null) : reject(error instanceof Error ? error : new Error(String(error)))));
+      this.manager
+        .request(
+          name,
+          { signal: AbortSignal.timeout(patience) },
+          () => new Promise<void>((release) => resolve(release)),
+        )
+        .catch((error: unknown) =>
+          error instanceof DOMException &&
+          (error.name === 'TimeoutError' || error.name === 'AbortError')
+            ? resolve(null)
+            : reject(error instanceof Error ? error : new Error(String(error))),
+        );
     });
   }
 

@@ -11,14 +11,18 @@ const freshFolder = () => `test-${crypto.randomUUID()}`;
 
 function start(what: Order['what'], folder: string): { worker: Worker; answer: Promise<unknown> } {
   const order: Order = { what, folder, answer: `${folder}-${orders++}` };
-  const worker = new Worker(new URL('./testing_worker.ts', import.meta.url), { type: 'module', name: JSON.stringify(order) });
+  const worker = new Worker(new URL('./testing_worker.ts', import.meta.url), {
+    type: 'module',
+    name: JSON.stringify(order),
+  });
   workers.push(worker);
   return { worker, answer: answerOf(order.answer) };
 }
 
 /** The answer of a worker whose work is then over. */
 async function ask(what: Order['what'], folder: string): Promise<unknown> {
-  const { worker, answer } = start(what, folder), value = await answer;
+  const { worker, answer } = start(what, folder);
+  const value = await answer;
   worker.terminate();
   return value;
 }
@@ -28,7 +32,9 @@ async function answerOf(name: string): Promise<unknown> {
     await new Promise((resolve) => setTimeout(resolve, 20));
     try {
       const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('answers');
-      const json: unknown = JSON.parse(await (await (await folder.getFileHandle(name)).getFile()).text());
+      const json: unknown = JSON.parse(
+        await (await (await folder.getFileHandle(name)).getFile()).text(),
+      );
       if (typeof json === 'object' && json !== null && 'value' in json) return json.value;
     } catch {
       // Not there yet, or not written to its end.
@@ -42,8 +48,18 @@ afterEach(() => workers.splice(0).forEach((worker) => worker.terminate()));
 describe('OPFS', () => {
   it('keeps a run, its text and its metrics from one worker to the next', async () => {
     const folder = freshFolder();
-    expect(await ask('save', folder)).toMatchObject({ refused: null, list: [{ run: 'a', step: 2, resumable: true, locked: true }], storage: { available: true } });
-    expect(await ask('load', folder)).toEqual({ step: 2, recovered: false, whole: true, text: 'hi', steps: [1, 2] });
+    expect(await ask('save', folder)).toMatchObject({
+      refused: null,
+      list: [{ run: 'a', step: 2, resumable: true, locked: true }],
+      storage: { available: true },
+    });
+    expect(await ask('load', folder)).toEqual({
+      step: 2,
+      recovered: false,
+      whole: true,
+      text: 'hi',
+      steps: [1, 2],
+    });
     expect(await ask('delete', folder)).toEqual({ list: [], left: [] });
   });
 
@@ -71,12 +87,16 @@ describe('OPFS', () => {
     }
   });
 
-  // Six megabytes of weights and moments do not fit beside the last checkpoint; the index, the answer and a small file do.
+  // Six megabytes of weights and moments do not fit beside the last checkpoint; the index, the
+  // answer and a small file do.
   it('says that the storage is full, and leaves the last checkpoint as it was', async () => {
     const folder = freshFolder();
     await ask('save', folder);
     const { usage = 0 } = await navigator.storage.estimate();
-    await cdp().send('Storage.overrideQuotaForOrigin', { origin: location.origin, quotaSize: usage + 500_000 });
+    await cdp().send('Storage.overrideQuotaForOrigin', {
+      origin: location.origin,
+      quotaSize: usage + 500_000,
+    });
     try {
       expect(await ask('fill', folder)).toEqual({ code: 'storage_full' });
     } finally {

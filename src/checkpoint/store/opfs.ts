@@ -1,6 +1,7 @@
 /**
- * The origin-private file system of the browser, written through synchronous access handles, which exist in workers
- * alone: a write is on disk when `flush` returns, and a handle shuts every other writer out.
+ * The origin-private file system of the browser, written through synchronous access handles, which
+ * exist in workers alone: a write is on disk when `flush` returns, and a handle shuts every other
+ * writer out.
  */
 import { CheckpointError } from '../error.ts';
 import { storageFull, type FileSystem } from './file_system.ts';
@@ -8,10 +9,14 @@ import { storageFull, type FileSystem } from './file_system.ts';
 export class OpfsFileSystem implements FileSystem {
   private constructor(private readonly root: FileSystemDirectoryHandle) {}
 
-  /** Opens the folder and proves, by writing and removing a file, that it can be used. Throws `storage_refused` where it cannot. */
+  /**
+   * Opens the folder and proves, by writing and removing a file, that it can be used. Throws
+   * `storage_refused` where it cannot.
+   */
   static async open(folder: string): Promise<OpfsFileSystem> {
     try {
-      const top = await navigator.storage.getDirectory(), fs = new OpfsFileSystem(await top.getDirectoryHandle(folder, { create: true }));
+      const top = await navigator.storage.getDirectory();
+      const fs = new OpfsFileSystem(await top.getDirectoryHandle(folder, { create: true }));
       await fs.probe(`probe-${crypto.randomUUID()}`);
       return fs;
     } catch (cause) {
@@ -49,7 +54,8 @@ export class OpfsFileSystem implements FileSystem {
 
   async list(folder: string): Promise<string[]> {
     return guarded(async () => {
-      const names: string[] = [], handle = await this.folder(folder.split('/'), false);
+      const names: string[] = [];
+      const handle = await this.folder(folder.split('/'), false);
       if (handle) for await (const name of handle.keys()) names.push(name);
       return names;
     });
@@ -57,7 +63,9 @@ export class OpfsFileSystem implements FileSystem {
 
   async remove(path: string): Promise<void> {
     await guarded(async () => {
-      const parts = path.split('/'), name = parts.pop() ?? '', folder = await this.folder(parts, false);
+      const parts = path.split('/');
+      const name = parts.pop() ?? '';
+      const folder = await this.folder(parts, false);
       await absent(() => folder?.removeEntry(name, { recursive: true }) ?? Promise.resolve());
     });
   }
@@ -65,11 +73,18 @@ export class OpfsFileSystem implements FileSystem {
   async usage(): Promise<{ used: number; quota: number | null; persistent: boolean }> {
     return guarded(async () => {
       const { usage, quota } = await navigator.storage.estimate();
-      return { used: usage ?? 0, quota: quota ?? null, persistent: await navigator.storage.persisted() };
+      return {
+        used: usage ?? 0,
+        quota: quota ?? null,
+        persistent: await navigator.storage.persisted(),
+      };
     });
   }
 
-  private async withHandle(path: string, work: (handle: FileSystemSyncAccessHandle) => void): Promise<void> {
+  private async withHandle(
+    path: string,
+    work: (handle: FileSystemSyncAccessHandle) => void,
+  ): Promise<void> {
     await guarded(async () => {
       const file = await this.file(path, true);
       if (!file) return;
@@ -84,11 +99,16 @@ export class OpfsFileSystem implements FileSystem {
   }
 
   private async file(path: string, create: boolean): Promise<FileSystemFileHandle | null> {
-    const parts = path.split('/'), name = parts.pop() ?? '', folder = await this.folder(parts, create);
+    const parts = path.split('/');
+    const name = parts.pop() ?? '';
+    const folder = await this.folder(parts, create);
     return folder && absent(() => folder.getFileHandle(name, { create }));
   }
 
-  private async folder(parts: readonly string[], create: boolean): Promise<FileSystemDirectoryHandle | null> {
+  private async folder(
+    parts: readonly string[],
+    create: boolean,
+  ): Promise<FileSystemDirectoryHandle | null> {
     let handle: FileSystemDirectoryHandle | null = this.root;
     for (const part of parts) {
       const parent: FileSystemDirectoryHandle = handle;
@@ -102,7 +122,12 @@ export class OpfsFileSystem implements FileSystem {
 /** Some browsers write less than they are given when the disk fills up, and do not throw. */
 function writeAll(handle: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number): void {
   // A view of shared memory cannot be written; nothing here is shared, and the type cannot know.
-  const written = handle.write(bytes.buffer instanceof ArrayBuffer ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes.slice(), { at });
+  const written = handle.write(
+    bytes.buffer instanceof ArrayBuffer
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+      : bytes.slice(),
+    { at },
+  );
   if (written < bytes.length) throw storageFull();
 }
 
@@ -139,12 +164,34 @@ async function guarded<T>(action: () => Promise<T>): Promise<T> {
 
 function storageError(cause: unknown): CheckpointError {
   switch (nameOf(cause)) {
-    case 'QuotaExceededError': return storageFull(cause);
-    case 'SecurityError': case 'NotAllowedError': return storageRefused(cause);
-    case 'NoModificationAllowedError': case 'InvalidStateError': case 'NotReadableError':
-      return new CheckpointError('storage_busy', 'Another tab is writing to the same saved run.', 'Close the other tab, or wait a moment and try again.', { cause });
-    default: return new CheckpointError('storage_failed', `The browser could not use its storage (${cause instanceof Error ? cause.message : String(cause)}).`, 'Export the run to a file, then reload the page.', { cause });
+    case 'QuotaExceededError':
+      return storageFull(cause);
+    case 'SecurityError':
+    case 'NotAllowedError':
+      return storageRefused(cause);
+    case 'NoModificationAllowedError':
+    case 'InvalidStateError':
+    case 'NotReadableError':
+      return new CheckpointError(
+        'storage_busy',
+        'Another tab is writing to the same saved run.',
+        'Close the other tab, or wait a moment and try again.',
+        { cause },
+      );
+    default:
+      return new CheckpointError(
+        'storage_failed',
+        `The browser could not use its storage (${cause instanceof Error ? cause.message : String(cause)}).`,
+        'Export the run to a file, then reload the page.',
+        { cause },
+      );
   }
 }
 
-const storageRefused = (cause: unknown) => new CheckpointError('storage_refused', 'The browser does not let this page keep files, as in a private window.', 'You can train, but export the run to a file before you close the tab; or open the page in an ordinary window.', { cause });
+const storageRefused = (cause: unknown) =>
+  new CheckpointError(
+    'storage_refused',
+    'The browser does not let this page keep files, as in a private window.',
+    'You can train, but export the run to a file before you close the tab; or open the page in an ordinary window.',
+    { cause },
+  );

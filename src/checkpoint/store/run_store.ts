@@ -1,6 +1,7 @@
 /**
- * The library of runs: a folder a run under `runs/`, and `index.json` with one entry a run. The index is changed under
- * a lock that all tabs share; each open run is held by a lock of its own, `terrarium-run-ID`.
+ * The library of runs: a folder a run under `runs/`, and `index.json` with one entry a run. The
+ * index is changed under a lock that all tabs share; each open run is held by a lock of its own,
+ * `terrarium-run-ID`.
  */
 import * as v from 'valibot';
 import { RunConfigSchema, type RunConfig } from '../../config/index.ts';
@@ -15,35 +16,89 @@ import { OpenRun, readMetrics, type SaveSummary } from './open_run.ts';
 import { readSlots, removeSlots, writeSlots } from './slots.ts';
 
 const Entry = v.object({
-  run: v.string(), name: v.string(), created: v.number(), updated: v.number(), step: v.number(), val_loss: v.nullable(v.number()),
-  n_params: v.number(), bytes: v.number(), config: RunConfigSchema, resumable: v.boolean(),
+  run: v.string(),
+  name: v.string(),
+  created: v.number(),
+  updated: v.number(),
+  step: v.number(),
+  val_loss: v.nullable(v.number()),
+  n_params: v.number(),
+  bytes: v.number(),
+  config: RunConfigSchema,
+  resumable: v.boolean(),
 });
 type Entry = v.InferOutput<typeof Entry>;
 
-/** A run as the list shows it. `locked`: held by this or another tab; `resumable`: a checkpoint was saved. Times in milliseconds. */
-export interface StoredRun extends Entry { max_iters: number; locked: boolean }
-export interface StorageUse { used: number; quota: number | null; persistent: boolean; available: boolean }
+/**
+ * A run as the list shows it. `locked`: held by this or another tab; `resumable`: a checkpoint was
+ * saved. Times in milliseconds.
+ */
+export interface StoredRun extends Entry {
+  max_iters: number;
+  locked: boolean;
+}
+export interface StorageUse {
+  used: number;
+  quota: number | null;
+  persistent: boolean;
+  available: boolean;
+}
 
-const INDEX = 'index.json', INDEX_LOCK = 'terrarium-index', PATIENCE = 1500;
+const INDEX = 'index.json';
+const INDEX_LOCK = 'terrarium-index';
+const PATIENCE = 1500;
 const lockName = (id: string) => `terrarium-run-${id}`;
 
 export class RunStore {
   private readonly opened = new Map<string, OpenRun>();
 
   /** `refused`: why files live in memory alone, or null where they are kept. */
-  constructor(private readonly fs: FileSystem, private readonly locks: Locks, readonly refused: CheckpointError | null) {}
+  constructor(
+    private readonly fs: FileSystem,
+    private readonly locks: Locks,
+    readonly refused: CheckpointError | null,
+  ) {}
 
   /** All runs, the last changed first. */
   async list(): Promise<StoredRun[]> {
-    const entries = await this.locks.hold(INDEX_LOCK, () => this.heal()), held = await this.locks.held();
-    return entries.map((entry) => ({ ...entry, max_iters: entry.config.training.max_iters, locked: held.has(lockName(entry.run)) })).sort((a, b) => b.updated - a.updated);
+    const entries = await this.locks.hold(INDEX_LOCK, () => this.heal());
+    const held = await this.locks.held();
+    return entries
+      .map((entry) => ({
+        ...entry,
+        max_iters: entry.config.training.max_iters,
+        locked: held.has(lockName(entry.run)),
+      }))
+      .sort((a, b) => b.updated - a.updated);
   }
 
   /** Makes a run and opens it. Throws `run_locked` where the name of its folder is taken. */
-  async create(run: { id: string; name: string; config: RunConfig; n_params: number }): Promise<OpenRun> {
-    const now = Date.now(), entry = { run: checkId(run.id), name: run.name, created: now, updated: now, step: 0, val_loss: null, n_params: run.n_params, bytes: 0, config: run.config, resumable: false };
+  async create(run: {
+    id: string;
+    name: string;
+    config: RunConfig;
+    n_params: number;
+  }): Promise<OpenRun> {
+    const now = Date.now();
+    const entry = {
+      run: checkId(run.id),
+      name: run.name,
+      created: now,
+      updated: now,
+      step: 0,
+      val_loss: null,
+      n_params: run.n_params,
+      bytes: 0,
+      config: run.config,
+      resumable: false,
+    };
     await this.change((entries) => {
-      if (entries.some((e) => e.run === run.id)) throw new CheckpointError('run_locked', 'A run with this identifier exists already.', 'Start the run again; it gets a new one.');
+      if (entries.some((e) => e.run === run.id))
+        throw new CheckpointError(
+          'run_locked',
+          'A run with this identifier exists already.',
+          'Start the run again; it gets a new one.',
+        );
       return [...entries, entry];
     });
     return this.hold(run.id);
@@ -60,18 +115,29 @@ export class RunStore {
     await this.change((entries) => entries.map((e) => (e.run === id ? { ...e, name } : e)));
   }
 
-  /** Copies the last checkpoint, the metrics and the text. Throws `run_missing`, `run_locked` or `storage_full`. */
+  /**
+   * Copies the last checkpoint, the metrics and the text. Throws `run_missing`, `run_locked` or
+   * `storage_full`.
+   */
   async duplicate(id: string, copy: string, name: string): Promise<void> {
-    const entry = await this.entry(id), from = folderOf(id), to = folderOf(checkId(copy));
+    const entry = await this.entry(id);
+    const from = folderOf(id);
+    const to = folderOf(checkId(copy));
     await this.during(id, async () => {
       try {
         for (const file of await this.fs.list(from)) {
-          const bytes = /^(metrics\.jsonl|text\.)/.test(file) ? await this.fs.read(`${from}/${file}`) : null;
+          const bytes = /^(metrics\.jsonl|text\.)/.test(file)
+            ? await this.fs.read(`${from}/${file}`)
+            : null;
           if (bytes) await this.fs.write(`${to}/${file}`, bytes);
         }
         const [current] = await readPointer(this.fs, from);
-        if (current) await writeGeneration(this.fs, to, await readGeneration(this.fs, from, current));
-        await this.change((entries) => [...entries.filter((e) => e.run !== copy), { ...entry, run: copy, name, created: Date.now(), updated: Date.now() }]);
+        if (current)
+          await writeGeneration(this.fs, to, await readGeneration(this.fs, from, current));
+        await this.change((entries) => [
+          ...entries.filter((e) => e.run !== copy),
+          { ...entry, run: copy, name, created: Date.now(), updated: Date.now() },
+        ]);
       } catch (error) {
         await this.fs.remove(to);
         throw error;
@@ -101,15 +167,31 @@ export class RunStore {
   }
 
   private async entry(id: string): Promise<Entry> {
-    const entry = (await this.locks.hold(INDEX_LOCK, () => this.heal())).find((e) => e.run === checkId(id));
-    if (!entry) throw new CheckpointError('run_missing', 'This run is not in the storage of this browser.', 'It was deleted, perhaps in another tab; choose another one from the list.');
+    const entry = (await this.locks.hold(INDEX_LOCK, () => this.heal())).find(
+      (e) => e.run === checkId(id),
+    );
+    if (!entry)
+      throw new CheckpointError(
+        'run_missing',
+        'This run is not in the storage of this browser.',
+        'It was deleted, perhaps in another tab; choose another one from the list.',
+      );
     return entry;
   }
 
   private async hold(id: string): Promise<OpenRun> {
     const release = await this.locks.take(lockName(id), PATIENCE);
     if (!release) throw lockedError();
-    const run = new OpenRun(id, this.fs, folderOf(id), (summary) => this.noteSave(id, summary), () => { this.opened.delete(id); release(); });
+    const run = new OpenRun(
+      id,
+      this.fs,
+      folderOf(id),
+      (summary) => this.noteSave(id, summary),
+      () => {
+        this.opened.delete(id);
+        release();
+      },
+    );
     this.opened.set(id, run);
     return run;
   }
@@ -128,22 +210,44 @@ export class RunStore {
   }
 
   private async noteSave(id: string, { step, val_loss, bytes, state }: SaveSummary): Promise<void> {
-    await this.change((entries) => entries.map((e) => (e.run === id ? { ...e, step, val_loss, bytes, config: state.config, n_params: countParameters(state), updated: Date.now(), resumable: true } : e)));
+    await this.change((entries) =>
+      entries.map((e) =>
+        e.run === id
+          ? {
+              ...e,
+              step,
+              val_loss,
+              bytes,
+              config: state.config,
+              n_params: countParameters(state),
+              updated: Date.now(),
+              resumable: true,
+            }
+          : e,
+      ),
+    );
   }
 
   private async change(edit: (entries: Entry[]) => Entry[]): Promise<void> {
-    await this.locks.hold(INDEX_LOCK, async () => writeSlots(this.fs, INDEX, edit((await this.readIndex()) ?? [])));
+    await this.locks.hold(INDEX_LOCK, async () =>
+      writeSlots(this.fs, INDEX, edit((await this.readIndex()) ?? [])),
+    );
   }
 
   private async readIndex(): Promise<Entry[] | null> {
     const index = await readSlots(this.fs, INDEX);
     if (!Array.isArray(index)) return null;
-    return index.flatMap((item) => { const entry = v.safeParse(Entry, item); return entry.success ? [entry.output] : []; });
+    return index.flatMap((item) => {
+      const entry = v.safeParse(Entry, item);
+      return entry.success ? [entry.output] : [];
+    });
   }
 
   /** Entries, with those put back whose folder has a checkpoint and whose entry was lost. */
   private async heal(): Promise<Entry[]> {
-    const entries = (await this.readIndex()) ?? [], known = new Set(entries.map((e) => e.run)), found: Entry[] = [];
+    const entries = (await this.readIndex()) ?? [];
+    const known = new Set(entries.map((e) => e.run));
+    const found: Entry[] = [];
     for (const id of await this.fs.list('runs')) {
       const entry = known.has(id) ? null : await this.lostEntry(id);
       if (entry) found.push(entry);
@@ -156,9 +260,21 @@ export class RunStore {
     const [current] = await readPointer(this.fs, folderOf(id));
     if (!current) return null;
     try {
-      const state = readCheckpoint(await readGeneration(this.fs, folderOf(id), current)), now = Date.now();
+      const state = readCheckpoint(await readGeneration(this.fs, folderOf(id), current));
+      const now = Date.now();
       const bytes = Object.values(current.files).reduce((a, b) => a + b, 0);
-      return { run: id, name: `Recovered ${shorten(id, 12)}`, created: now, updated: now, step: state.step, val_loss: state.best_val_loss ?? null, n_params: countParameters(state), bytes, config: state.config, resumable: true };
+      return {
+        run: id,
+        name: `Recovered ${shorten(id, 12)}`,
+        created: now,
+        updated: now,
+        step: state.step,
+        val_loss: state.best_val_loss ?? null,
+        n_params: countParameters(state),
+        bytes,
+        config: state.config,
+        resumable: true,
+      };
     } catch {
       return null;
     }
@@ -166,10 +282,21 @@ export class RunStore {
 }
 
 const folderOf = (id: string) => `runs/${id}`;
-const countParameters = ({ model }: Pick<SaveSummary['state'], 'model'>) => listParameters(model).reduce((sum, p) => sum + parameterSize(p), 0);
-const lockedError = () => new CheckpointError('run_locked', 'This run is open already, here or in another tab.', 'Go on in that tab, or close it first.');
+const countParameters = ({ model }: Pick<SaveSummary['state'], 'model'>) =>
+  listParameters(model).reduce((sum, p) => sum + parameterSize(p), 0);
+const lockedError = () =>
+  new CheckpointError(
+    'run_locked',
+    'This run is open already, here or in another tab.',
+    'Go on in that tab, or close it first.',
+  );
 
 function checkId(id: string): string {
-  if (!/^[\w-]{1,64}$/.test(id)) throw new CheckpointError('run_missing', `There can be no run called ${shorten(id, 40)}.`, 'Choose a run from the list.');
+  if (!/^[\w-]{1,64}$/.test(id))
+    throw new CheckpointError(
+      'run_missing',
+      `There can be no run called ${shorten(id, 40)}.`,
+      'Choose a run from the list.',
+    );
   return id;
 }

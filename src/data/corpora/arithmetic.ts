@@ -1,4 +1,7 @@
-/** Sums such as `12+7=19`: addition, subtraction, multiplication, and division that comes out even. One a line. */
+/**
+ * Sums such as `12+7=19`: addition, subtraction, multiplication, and division that comes out even.
+ * One a line.
+ */
 import { seededRandom } from '../random.ts';
 import type { Corpus } from '../types.ts';
 
@@ -10,15 +13,21 @@ type Operator = '+' | '-' | '*' | '/';
 
 function compute(a: number, operator: Operator, b: number): number {
   switch (operator) {
-    case '+': return a + b;
-    case '-': return a - b;
-    case '*': return a * b;
-    case '/': return a / b;
-    default: return operator satisfies never;
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '/':
+      return a / b;
+    default:
+      return operator satisfies never;
   }
 }
 
-const line = (a: number, operator: Operator, b: number) => `${a}${operator}${b}=${compute(a, operator, b)}`;
+const line = (a: number, operator: Operator, b: number) =>
+  `${a}${operator}${b}=${compute(a, operator, b)}`;
 
 /** Every sum of two numbers below LIMIT, and every division by one with such a quotient. */
 function everyLine(): string[] {

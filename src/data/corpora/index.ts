@@ -17,17 +17,29 @@ export interface LoadOptions {
 export async function loadCorpus(data: DataConfig, options: LoadOptions = {}): Promise<Corpus> {
   const read = options.fetchText ?? fetchText;
   switch (data.corpus) {
-    case 'names': return loadNames();
-    case 'moby_dick': return loadMobyDick(read);
-    case 'kjv': return loadKjv(read);
-    case 'sotu': return loadSotu(read);
-    case 'tiny_tales': return tinyTales(data.corpus_seed);
-    case 'arithmetic': return arithmetic(data.corpus_seed);
-    case 'own': return readOwnText(options.text ?? missing());
-    default: return data.corpus satisfies never;
+    case 'names':
+      return loadNames();
+    case 'moby_dick':
+      return loadMobyDick(read);
+    case 'kjv':
+      return loadKjv(read);
+    case 'sotu':
+      return loadSotu(read);
+    case 'tiny_tales':
+      return tinyTales(data.corpus_seed);
+    case 'arithmetic':
+      return arithmetic(data.corpus_seed);
+    case 'own':
+      return readOwnText(options.text ?? missing());
+    default:
+      return data.corpus satisfies never;
   }
 }
 
 function missing(): never {
-  throw new DataError('no_text', 'No text was chosen.', 'Paste, drop or open a text, or choose a built-in one.');
+  throw new DataError(
+    'no_text',
+    'No text was chosen.',
+    'Paste, drop or open a text, or choose a built-in one.',
+  );
 }

@@ -1,4 +1,7 @@
-/** First names, one a document: the package unique-names-generator (MIT). Its JavaScript is loaded when it is asked for. */
+/**
+ * First names, one a document: the package unique-names-generator (MIT). Its JavaScript is loaded
+ * when it is asked for.
+ */
 import type { Corpus } from '../types.ts';
 
 export async function loadNames(): Promise<Corpus> {

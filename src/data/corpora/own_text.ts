@@ -4,7 +4,11 @@ import type { Corpus } from '../types.ts';
 import { plainTextDocuments } from './plain_text.ts';
 import { chooseColumn, readCsv, readJsonLines, type TextTable } from './table.ts';
 
-export interface OwnText { name: string; bytes: Uint8Array; column?: string }
+export interface OwnText {
+  name: string;
+  bytes: Uint8Array;
+  column?: string;
+}
 
 /** With its tokens at four bytes each, a larger text would not fit a tab. */
 export const MAX_TEXT_BYTES = 128 * 2 ** 20;
@@ -12,8 +16,11 @@ export const MAX_TEXT_BYTES = 128 * 2 ** 20;
 /** @throws DataError text_too_large, text_not_utf8, text_empty, malformed_line or unknown_column */
 export function readOwnText({ name, bytes, column }: OwnText): Corpus {
   if (bytes.length > MAX_TEXT_BYTES) {
-    throw new DataError('text_too_large', `"${name}" has ${Math.ceil(bytes.length / 2 ** 20)} MB, more than a page can hold.`,
-      `Choose a text of at most ${MAX_TEXT_BYTES / 2 ** 20} MB.`);
+    throw new DataError(
+      'text_too_large',
+      `"${name}" has ${Math.ceil(bytes.length / 2 ** 20)} MB, more than a page can hold.`,
+      `Choose a text of at most ${MAX_TEXT_BYTES / 2 ** 20} MB.`,
+    );
   }
   const text = decodeStrictly(name, bytes);
   if (text.trim() === '') throw empty(name);
@@ -21,13 +28,26 @@ export function readOwnText({ name, bytes, column }: OwnText): Corpus {
   const table = readTable(name, text);
   if (table === null) return { ...base, ...plainTextDocuments(text) };
   const chosen = chooseColumn(table, column, name);
-  const documents = table.rows.map((row) => row.get(chosen) ?? '').filter((document) => document.trim() !== '');
+  const documents = table.rows
+    .map((row) => row.get(chosen) ?? '')
+    .filter((document) => document.trim() !== '');
   if (documents.length === 0) throw empty(name);
   const multiline = documents.some((document) => document.includes('\n'));
-  return { ...base, source: `Own text, column "${chosen}"`, documents, separator: multiline ? '\n\n' : '\n', columns: table.columns };
+  return {
+    ...base,
+    source: `Own text, column "${chosen}"`,
+    documents,
+    separator: multiline ? '\n\n' : '\n',
+    columns: table.columns,
+  };
 }
 
-const empty = (name: string) => new DataError('text_empty', `"${name}" has no text in it.`, 'Choose a text with some words in it.');
+const empty = (name: string) =>
+  new DataError(
+    'text_empty',
+    `"${name}" has no text in it.`,
+    'Choose a text with some words in it.',
+  );
 
 function readTable(name: string, text: string): TextTable | null {
   const extension = /\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase();
@@ -40,6 +60,10 @@ function decodeStrictly(name: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r\n?/g, '\n');
   } catch {
-    throw new DataError('text_not_utf8', `"${name}" is not text in UTF-8.`, 'Save it again as plain text in UTF-8.');
+    throw new DataError(
+      'text_not_utf8',
+      `"${name}" is not text in UTF-8.`,
+      'Save it again as plain text in UTF-8.',
+    );
   }
 }

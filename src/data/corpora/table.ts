@@ -3,16 +3,23 @@ import { DataError } from '../errors.ts';
 
 /** A row by column name. */
 export type Row = Map<string, string>;
-export interface TextTable { columns: string[]; rows: Row[] }
+export interface TextTable {
+  columns: string[];
+  rows: Row[];
+}
 
 /** Rows looked at to find the columns that hold text. */
 const SAMPLE = 100;
 /** Names that a text column usually has, likeliest first. */
 const USUAL = ['text', 'content', 'story', 'sentence', 'document', 'body'];
 
-const malformedLine = (message: string) => new DataError('malformed_line', message, 'Correct or remove that line and open the file again.');
+const malformedLine = (message: string) =>
+  new DataError('malformed_line', message, 'Correct or remove that line and open the file again.');
 
-/** One JSON object a line; values that are not strings are left out. @throws DataError malformed_line */
+/**
+ * One JSON object a line; values that are not strings are left out. @throws DataError
+ * malformed_line
+ */
 export function readJsonLines(text: string, name: string): TextTable {
   const rows: Row[] = [];
   text.split('\n').forEach((line, index) => {
@@ -34,15 +41,21 @@ function jsonRow(line: string): Row | null {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const row: Row = new Map();
-  for (const [key, field] of Object.entries(value)) if (typeof field === 'string') row.set(key, field);
+  for (const [key, field] of Object.entries(value))
+    if (typeof field === 'string') row.set(key, field);
   return row;
 }
 
-/** RFC 4180 with a header; the delimiter is the comma, semicolon or tab that the header has most of. @throws DataError malformed_line */
+/**
+ * RFC 4180 with a header; the delimiter is the comma, semicolon or tab that the header has most of.
+ * @throws DataError malformed_line
+ */
 export function readCsv(text: string, name: string): TextTable {
   const records = csvRecords(text, delimiterOf(text), name);
   const header = (records.shift() ?? []).map((column, i) => column.trim() || `column ${i + 1}`);
-  const rows = records.map((fields) => new Map(header.map((column, i) => [column, fields[i] ?? ''])));
+  const rows = records.map(
+    (fields) => new Map(header.map((column, i) => [column, fields[i] ?? ''])),
+  );
   const columns = textColumns(rows);
   return { columns: columns.length > 0 ? columns : header, rows };
 }
@@ -50,7 +63,9 @@ export function readCsv(text: string, name: string): TextTable {
 function delimiterOf(text: string): string {
   const header = text.slice(0, text.indexOf('\n') + 1 || undefined);
   const count = (delimiter: string) => header.split(delimiter).length;
-  return [',', ';', '\t'].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
+  return [',', ';', '\t'].reduce((best, delimiter) =>
+    count(delimiter) > count(best) ? delimiter : best,
+  );
 }
 
 function csvRecords(text: string, delimiter: string, name: string): string[][] {
@@ -61,7 +76,8 @@ function csvRecords(text: string, delimiter: string, name: string): string[][] {
     let field: string;
     if (text[at] === '"') {
       const end = closingQuote(text, at + 1);
-      if (end < 0) throw malformedLine(`A quotation mark on line ${line} of "${name}" is never closed.`);
+      if (end < 0)
+        throw malformedLine(`A quotation mark on line ${line} of "${name}" is never closed.`);
       field = text.slice(at + 1, end).replaceAll('""', '"');
       line += field.split('\n').length - 1;
       at = end + 1;
@@ -104,21 +120,44 @@ function fieldEnd(text: string, at: number, delimiter: string): number {
 function textColumns(rows: Row[]): string[] {
   const columns = new Set<string>();
   for (const row of rows.slice(0, SAMPLE)) {
-    for (const [column, value] of row) if (value.trim() !== '' && Number.isNaN(Number(value))) columns.add(column);
+    for (const [column, value] of row)
+      if (value.trim() !== '' && Number.isNaN(Number(value))) columns.add(column);
   }
   return [...columns];
 }
 
-/** The asked-for column, else one with a usual name, else the one with the longest texts. @throws DataError unknown_column */
-export function chooseColumn({ columns, rows }: TextTable, asked: string | undefined, name: string): string {
+/**
+ * The asked-for column, else one with a usual name, else the one with the longest texts. @throws
+ * DataError unknown_column
+ */
+export function chooseColumn(
+  { columns, rows }: TextTable,
+  asked: string | undefined,
+  name: string,
+): string {
   const known = (column: string) => columns.includes(column) || rows.some((row) => row.has(column));
   if (asked !== undefined && asked !== '' && !known(asked)) {
-    throw new DataError('unknown_column', `"${name}" has no column "${asked}".`,
-      columns.length > 0 ? `Choose one of: ${columns.join(', ')}.` : 'Choose a file with a column of text.');
+    throw new DataError(
+      'unknown_column',
+      `"${name}" has no column "${asked}".`,
+      columns.length > 0
+        ? `Choose one of: ${columns.join(', ')}.`
+        : 'Choose a file with a column of text.',
+    );
   }
-  const length = (column: string) => rows.slice(0, SAMPLE).reduce((sum, row) => sum + (row.get(column)?.length ?? 0), 0);
-  const longest = columns.reduce<string | undefined>((best, column) => (best === undefined || length(column) > length(best) ? column : best), undefined);
-  const chosen = (asked || undefined) ?? USUAL.find((column) => columns.includes(column)) ?? longest;
-  if (chosen === undefined) throw new DataError('unknown_column', `"${name}" has no column of text.`, 'Choose a file with a column of text.');
+  const length = (column: string) =>
+    rows.slice(0, SAMPLE).reduce((sum, row) => sum + (row.get(column)?.length ?? 0), 0);
+  const longest = columns.reduce<string | undefined>(
+    (best, column) => (best === undefined || length(column) > length(best) ? column : best),
+    undefined,
+  );
+  const chosen =
+    (asked || undefined) ?? USUAL.find((column) => columns.includes(column)) ?? longest;
+  if (chosen === undefined)
+    throw new DataError(
+      'unknown_column',
+      `"${name}" has no column of text.`,
+      'Choose a file with a column of text.',
+    );
   return chosen;
 }

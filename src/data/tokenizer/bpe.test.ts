@@ -8,7 +8,8 @@ import { bpeTokenizer, modelOf, trainBpeTokenizer } from './bpe.ts';
 import { trainBpe, type Merges } from './bpe_trainer.ts';
 import { wordEnd } from './pretokenize.ts';
 
-const GPT2 = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const GPT2 =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 function words(text: string): string[] {
   const list: string[] = [];
@@ -26,7 +27,12 @@ function naiveMerges(text: string, count: number): number[][] {
   const merges: number[][] = [];
   while (merges.length < count) {
     const counts = new Map<number, number>();
-    for (const list of lists) for (let i = 1; i < list.length; i++) counts.set(list[i - 1]! * 32768 + list[i]!, (counts.get(list[i - 1]! * 32768 + list[i]!) ?? 0) + 1);
+    for (const list of lists)
+      for (let i = 1; i < list.length; i++)
+        counts.set(
+          list[i - 1]! * 32768 + list[i]!,
+          (counts.get(list[i - 1]! * 32768 + list[i]!) ?? 0) + 1,
+        );
     const [best] = [...counts].filter(([, n]) => n >= 2).sort(([a, n], [b, m]) => m - n || a - b);
     if (best === undefined) break;
     const [left, right] = [Math.floor(best[0] / 32768), best[0] % 32768];
@@ -35,7 +41,10 @@ function naiveMerges(text: string, count: number): number[][] {
     lists = lists.map((list) => {
       const merged: number[] = [];
       for (let i = 0; i < list.length; i++) {
-        if (list[i] === left && list[i + 1] === right) { merged.push(id); i++; } else merged.push(list[i]!);
+        if (list[i] === left && list[i + 1] === right) {
+          merged.push(id);
+          i++;
+        } else merged.push(list[i]!);
       }
       return merged;
     });
@@ -45,14 +54,46 @@ function naiveMerges(text: string, count: number): number[][] {
 
 const asPairs = ({ left, right }: Merges) => [...left].map((id, i) => [id, right[i]]);
 /** Text with the repetitions, spaces, digits and apostrophes that the algorithms are about. */
-const messy = fc.array(fc.oneof(
-  fc.constantFrom('a', 'aa', 'ab', ' ', '  ', '\n', "'s", "'ll", "don't", '12', '3', '. ', '\u00a0', '\u0085', '\ufeff', 'é', '日本', '🌍', '𝒜', '𝟙', '½'),
-  anyText({ maxLength: 4 }),
-), { maxLength: 40 }).map((parts) => parts.join(''));
+const messy = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        'a',
+        'aa',
+        'ab',
+        ' ',
+        '  ',
+        '\n',
+        "'s",
+        "'ll",
+        "don't",
+        '12',
+        '3',
+        '. ',
+        '\u00a0',
+        '\u0085',
+        '\ufeff',
+        'é',
+        '日本',
+        '🌍',
+        '𝒜',
+        '𝟙',
+        '½',
+      ),
+      anyText({ maxLength: 4 }),
+    ),
+    { maxLength: 40 },
+  )
+  .map((parts) => parts.join(''));
 
 describe('pre-tokenizer', () => {
   it('cuts as the regular expression does', () => {
-    fc.assert(fc.property(messy, (text) => { expect(words(text)).toEqual(text.match(GPT2) ?? []); }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(messy, (text) => {
+        expect(words(text)).toEqual(text.match(GPT2) ?? []);
+      }),
+      { numRuns: 2000 },
+    );
   });
   it('cuts a novel as the regular expression does', async () => {
     const text = (await loadMobyDick(readAsset)).documents.join('\n\n');
@@ -62,15 +103,20 @@ describe('pre-tokenizer', () => {
 
 describe('trainer', () => {
   it('learns the merges of the naive algorithm', async () => {
-    await fc.assert(fc.asyncProperty(messy, async (text) => {
-      const naive = naiveMerges(text, 20);
-      fc.pre(naive.length > 0);
-      expect(asPairs(await trainBpe([text], { vocab_size: 257 + naive.length }))).toEqual(naive);
-    }), { numRuns: 300 });
+    await fc.assert(
+      fc.asyncProperty(messy, async (text) => {
+        const naive = naiveMerges(text, 20);
+        fc.pre(naive.length > 0);
+        expect(asPairs(await trainBpe([text], { vocab_size: 257 + naive.length }))).toEqual(naive);
+      }),
+      { numRuns: 300 },
+    );
   });
   it('learns the merges of the naive algorithm on a chapter', async () => {
     const [chapter] = (await loadMobyDick(readAsset)).documents;
-    expect(asPairs(await trainBpe([chapter!], { vocab_size: 457 }))).toEqual(naiveMerges(chapter!, 200));
+    expect(asPairs(await trainBpe([chapter!], { vocab_size: 457 }))).toEqual(
+      naiveMerges(chapter!, 200),
+    );
   });
   it('says how large a vocabulary the text supports, and that one works', async () => {
     const text = 'low lower lowest low lower';
@@ -79,7 +125,9 @@ describe('trainer', () => {
     const supported = Number(/supports a vocabulary of (\d+) tokens/.exec(String(error))?.[1]);
     expect(supported).toBe(257 + naiveMerges(text, 1000).length);
     expect((await trainBpeTokenizer([text], { vocab_size: supported })).vocab_size).toBe(supported);
-    await expect(trainBpe([text], { vocab_size: supported + 1 })).rejects.toMatchObject({ code: 'vocab_too_large' });
+    await expect(trainBpe([text], { vocab_size: supported + 1 })).rejects.toMatchObject({
+      code: 'vocab_too_large',
+    });
   });
   it('has no end-of-text token in a vocabulary of 256', async () => {
     const tokenizer = await trainBpeTokenizer(['abc'], { vocab_size: 256 });
@@ -90,7 +138,8 @@ describe('trainer', () => {
     const phases = new Set<string>();
     const cancel = new AbortController();
     const training = trainBpe(documents, {
-      vocab_size: 10000, signal: cancel.signal,
+      vocab_size: 10000,
+      signal: cancel.signal,
       onProgress: ({ phase, done, total }) => {
         phases.add(phase);
         expect(done).toBeLessThanOrEqual(total);
@@ -105,7 +154,9 @@ describe('trainer', () => {
     // ab, abab, ... up to 1024 bytes, and then nothing longer.
     const { left } = await trainBpe(['ab'.repeat(500_000)], { vocab_size: 267 });
     expect(left).toHaveLength(10);
-    await expect(trainBpe(['ab'.repeat(500_000)], { vocab_size: 268 })).rejects.toMatchObject({ code: 'vocab_too_large' });
+    await expect(trainBpe(['ab'.repeat(500_000)], { vocab_size: 268 })).rejects.toMatchObject({
+      code: 'vocab_too_large',
+    });
     expect(cpuMilliseconds() - started).toBeLessThan(10_000);
   });
 });
@@ -128,18 +179,23 @@ describe('tokenizer', async () => {
     expect(ids.length).toBeLessThan(novel.length / 3);
   });
   it('gives the ids and the text of the native tokenizers on any text', async () => {
-    await fc.assert(fc.asyncProperty(messy, async (text) => {
-      const ids = tokenizer.encode(text);
-      expect([...ids]).toEqual(await oracle.encode(text));
-      expect(tokenizer.decode(ids)).toBe(text);
-      // A fixed seed: what is a letter among the newest code points depends on the Unicode version of either side.
-    }), { numRuns: 500, seed: 1 });
+    await fc.assert(
+      fc.asyncProperty(messy, async (text) => {
+        const ids = tokenizer.encode(text);
+        expect([...ids]).toEqual(await oracle.encode(text));
+        expect(tokenizer.decode(ids)).toBe(text);
+        // A fixed seed: what is a letter among the newest code points depends on the Unicode
+        // version of either side.
+      }),
+      { numRuns: 500, seed: 1 },
+    );
     const parts = tokenizer.encode('one<|endoftext|>two<|endoftext|>');
     expect([...parts]).toEqual(await oracle.encode('one<|endoftext|>two<|endoftext|>'));
     expect(parts.at(-1)).toBe(4095);
   });
   it('encodes the same with and without its cache, and long words', () => {
-    const fresh = () => bpeTokenizer(modelOf({ left: Int32Array.of(97, 256), right: Int32Array.of(97, 256) }, true));
+    const fresh = () =>
+      bpeTokenizer(modelOf({ left: Int32Array.of(97, 256), right: Int32Array.of(97, 256) }, true));
     const long = 'a'.repeat(100_003);
     expect(fresh().encode(long)).toHaveLength(25_000 + 2);
     const warm = fresh();

@@ -1,4 +1,7 @@
-/** Byte-level BPE with GPT-2's pre-tokenizer: the encoder, with a cache of words, and the tokenizer around it. */
+/**
+ * Byte-level BPE with GPT-2's pre-tokenizer: the encoder, with a cache of words, and the tokenizer
+ * around it.
+ */
 import type { Tokenizer } from '../types.ts';
 import { bytesToEntry, NO_BYTES, singleBytes, splitAtEndOfText } from './byte_level.ts';
 import { WordMerger, type MergeRanks } from './bpe_merge.ts';
@@ -10,7 +13,10 @@ import { TokenBytesBuilder, type TokenBytes } from './token_bytes.ts';
 import { byteLevelJson } from './tokenizer_json.ts';
 import { utf8 } from './utf8.ts';
 
-/** The cache is emptied beyond so many words, and longer words are not kept: texts without spaces would fill memory. */
+/**
+ * The cache is emptied beyond so many words, and longer words are not kept: texts without spaces
+ * would fill memory.
+ */
 const CACHED_WORDS = 1 << 18;
 const CACHED_LENGTH = 64;
 
@@ -24,11 +30,17 @@ export interface ByteLevelModel {
 }
 
 /** Trains on the texts and gives the tokenizer. @throws DataError as `trainBpe` */
-export async function trainBpeTokenizer(texts: readonly string[], options: BpeTrainOptions): Promise<Tokenizer> {
+export async function trainBpeTokenizer(
+  texts: readonly string[],
+  options: BpeTrainOptions,
+): Promise<Tokenizer> {
   return bpeTokenizer(modelOf(await trainBpe(texts, options), options.vocab_size > 256));
 }
 
-/** The layout that we train: ids 0 to 255 are the bytes, then the merges as learned, then the end-of-text token. */
+/**
+ * The layout that we train: ids 0 to 255 are the bytes, then the merges as learned, then the
+ * end-of-text token.
+ */
 export function modelOf({ left, right }: Merges, withEndOfText: boolean): ByteLevelModel {
   const tokens = new TokenBytesBuilder();
   singleBytes().forEach((byte) => tokens.push(byte, 0, 1));
@@ -42,7 +54,10 @@ export function modelOf({ left, right }: Merges, withEndOfText: boolean): ByteLe
 }
 
 /** @param kind 'imported' where the model was not trained here. */
-export function bpeTokenizer({ tokens, merges, eos_token_id }: ByteLevelModel, kind: 'bpe' | 'imported' = 'bpe'): Tokenizer {
+export function bpeTokenizer(
+  { tokens, merges, eos_token_id }: ByteLevelModel,
+  kind: 'bpe' | 'imported' = 'bpe',
+): Tokenizer {
   const { left, right, merged } = merges;
   const rank = new PairMap(left.length);
   left.forEach((id, i) => rank.set(id, right[i]!, i));
@@ -55,7 +70,10 @@ export function bpeTokenizer({ tokens, merges, eos_token_id }: ByteLevelModel, k
     tokenBytes: (id) => tokens.of(id),
     toTokenizerJson() {
       const entries = Array.from({ length: tokens.size }, (_, id) => bytesToEntry(tokens.of(id)));
-      const pairs = Array.from(left, (id, i): [string, string] => [entries[id] ?? '', entries[right[i]!] ?? '']);
+      const pairs = Array.from(left, (id, i): [string, string] => [
+        entries[id] ?? '',
+        entries[right[i]!] ?? '',
+      ]);
       return byteLevelJson(entries, pairs, eos_token_id);
     },
   };
@@ -73,9 +91,14 @@ export function idsOfBytes(tokens: TokenBytes): Int32Array {
 
 /**
  * @param byteIds id of each byte's token. [256]
- * @param eos id of the end-of-text string where it stands in a text, or null where it is text like any other.
+ * @param eos id of the end-of-text string where it stands in a text, or null where it is text like
+ * any other.
  */
-export function byteLevelEncoder(ranks: MergeRanks, byteIds: Int32Array, eos: number | null): (text: string) => Int32Array {
+export function byteLevelEncoder(
+  ranks: MergeRanks,
+  byteIds: Int32Array,
+  eos: number | null,
+): (text: string) => Int32Array {
   const merger = new WordMerger(ranks);
   const cache = new WordCache();
   let scratch = new Int32Array(256);

@@ -2,14 +2,18 @@
 import { PairMap } from './pair_map.ts';
 
 /** Merge tables: rank of a pair of ids, and the id that the merge of each rank makes. */
-export interface MergeRanks { rank: PairMap; merged: Int32Array }
+export interface MergeRanks {
+  rank: PairMap;
+  merged: Int32Array;
+}
 
 /** Rank and place share one number of 53 bits. */
 const PLACES = 2 ** 32;
 
 /**
- * A merger with buffers of its own. Candidates wait in a heap ordered by (rank, place), so that a word of n bytes takes
- * n log n however long it is; a candidate that an earlier merge has spoiled is dropped when it comes up.
+ * A merger with buffers of its own. Candidates wait in a heap ordered by (rank, place), so that a
+ * word of n bytes takes n log n however long it is; a candidate that an earlier merge has spoiled
+ * is dropped when it comes up.
  */
 export class WordMerger {
   private readonly ranks: MergeRanks;
@@ -32,7 +36,12 @@ export class WordMerger {
       const place = top % PLACES;
       const rank = (top - place) / PLACES;
       const after = next[place]!;
-      if (ids[place]! < 0 || after >= length || this.ranks.rank.get(ids[place]!, ids[after]!) !== rank) continue;
+      if (
+        ids[place]! < 0 ||
+        after >= length ||
+        this.ranks.rank.get(ids[place]!, ids[after]!) !== rank
+      )
+        continue;
       const beyond = next[after]!;
       ids[place] = this.ranks.merged[rank]!;
       ids[after] = -1;
@@ -52,7 +61,8 @@ export class WordMerger {
     if (this.next.length < length) {
       this.next = new Int32Array(length * 2);
       this.previous = new Int32Array(length * 2);
-      // Every place is offered once at the start, and each of at most length - 1 merges offers two more.
+      // Every place is offered once at the start, and each of at most length - 1 merges offers two
+      // more.
       this.heap = new Float64Array(length * 6);
     }
     this.size = 0;

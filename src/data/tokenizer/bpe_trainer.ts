@@ -1,10 +1,11 @@
 /**
- * Byte-pair encoding (Sennrich et al. 2016) over bytes: starting from the 256 bytes, the most frequent pair of
- * neighbours within a word becomes a token, until the vocabulary is full.
+ * Byte-pair encoding (Sennrich et al. 2016) over bytes: starting from the 256 bytes, the most
+ * frequent pair of neighbours within a word becomes a token, until the vocabulary is full.
  *
- * The trainer is incremental. Every pair has a list of the places where it stood when it came about; merging a pair
- * visits those places alone and corrects the counts of the neighbours. The heap is lazy: counts of a pair only fall
- * after it is pushed, so an entry whose count is out of date is pushed again with the right one.
+ * The trainer is incremental. Every pair has a list of the places where it stood when it came
+ * about; merging a pair visits those places alone and corrects the counts of the neighbours. The
+ * heap is lazy: counts of a pair only fall after it is pushed, so an entry whose count is out of
+ * date is pushed again with the right one.
  */
 import { DataError } from '../errors.ts';
 import { slicer, type SliceOptions } from '../slices.ts';
@@ -18,24 +19,40 @@ export const MAX_BPE_VOCAB = 32768;
 const ID_BITS = 15;
 /** A pair seen once is no pattern. */
 const MIN_COUNT = 2;
-/** Pairs that would make a longer token are left alone (`max_token_length`): a text of one letter would double for ever. */
+/**
+ * Pairs that would make a longer token are left alone (`max_token_length`): a text of one letter
+ * would double for ever.
+ */
 const MAX_TOKEN_BYTES = 1024;
 
-export interface TrainProgress { phase: 'counting' | 'merging'; done: number; total: number }
+export interface TrainProgress {
+  phase: 'counting' | 'merging';
+  done: number;
+  total: number;
+}
 
 export interface BpeTrainOptions extends SliceOptions<TrainProgress> {
-  /** Tokens in all: 256 bytes, the merges, and the end-of-text token where there is room for it (above 256). */
+  /**
+   * Tokens in all: 256 bytes, the merges, and the end-of-text token where there is room for it
+   * (above 256).
+   */
   vocab_size: number;
 }
 
 /** Merge i makes token 256 + i out of left[i] and right[i]. */
-export interface Merges { left: Int32Array; right: Int32Array }
+export interface Merges {
+  left: Int32Array;
+  right: Int32Array;
+}
 
 /**
- * @throws DataError vocab_too_large where the text has not enough pairs that occur twice, and the message says how many
- * tokens it supports; cancelled where the signal is aborted.
+ * @throws DataError vocab_too_large where the text has not enough pairs that occur twice, and the
+ * message says how many tokens it supports; cancelled where the signal is aborted.
  */
-export async function trainBpe(texts: readonly string[], options: BpeTrainOptions): Promise<Merges> {
+export async function trainBpe(
+  texts: readonly string[],
+  options: BpeTrainOptions,
+): Promise<Merges> {
   const wanted = Math.max(0, Math.min(options.vocab_size, MAX_BPE_VOCAB) - 257);
   const pause = slicer('Training the tokenizer', options);
   const words = new WordCounts();
@@ -58,13 +75,18 @@ export async function trainBpe(texts: readonly string[], options: BpeTrainOption
 }
 
 function tooLarge(supported: number, asked: number): DataError {
-  return new DataError('vocab_too_large', `The text supports a vocabulary of ${supported} tokens at most, not ${asked}.`,
-    `Choose a vocabulary of ${supported} or fewer, or a longer text.`);
+  return new DataError(
+    'vocab_too_large',
+    `The text supports a vocabulary of ${supported} tokens at most, not ${asked}.`,
+    `Choose a vocabulary of ${supported} or fewer, or a longer text.`,
+  );
 }
 
 /** The distinct words as linked lists of symbols, and the pairs in them. */
 class Merger {
-  /** By place (a byte of a distinct word): its token, or -1 once it is merged into the place before. */
+  /**
+   * By place (a byte of a distinct word): its token, or -1 once it is merged into the place before.
+   */
   private readonly symbol: Int32Array;
   private readonly next: Int32Array;
   private readonly previous: Int32Array;
@@ -144,7 +166,10 @@ class Merger {
     this.offer(firstNew);
   }
 
-  /** Where a pair stood. The order matters where a run of one token is paired off from its left end: "aaa" is (aa)a. */
+  /**
+   * Where a pair stood. The order matters where a run of one token is paired off from its left end:
+   * "aaa" is (aa)a.
+   */
   private places(pair: number, sorted: boolean): Int32Array {
     const places = new Ints(64);
     for (let entry = this.head.data[pair]!; entry >= 0; entry = this.entryNext.data[entry]!) {
@@ -171,7 +196,10 @@ class Merger {
     this.count.data[this.pairs.get(left, right)]! -= this.weight[place]!;
   }
 
-  /** Pushes the pairs from this index on: those of a merge all hold its new token, so their counts are complete. */
+  /**
+   * Pushes the pairs from this index on: those of a merge all hold its new token, so their counts
+   * are complete.
+   */
   private offer(first: number): void {
     for (let pair = first; pair < this.key.length; pair++) {
       const count = this.count.data[pair]!;

@@ -1,12 +1,13 @@
 /**
- * GPT-2's way of writing bytes as text in a vocabulary: printable Latin-1 stands for itself, the other 68 bytes are
- * the characters from U+0100 on, in order (Radford et al. 2019, encoder.py).
+ * GPT-2's way of writing bytes as text in a vocabulary: printable Latin-1 stands for itself, the
+ * other 68 bytes are the characters from U+0100 on, in order (Radford et al. 2019, encoder.py).
  */
 import { utf8 } from './utf8.ts';
 
 export const END_OF_TEXT = '<|endoftext|>';
 
-const printable = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+const printable = (byte: number) =>
+  (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
 
 /** Code point that stands for each byte. */
 const POINT_OF_BYTE = Uint16Array.from({ length: 256 }, (_, byte) => byte);
@@ -36,5 +37,6 @@ export function splitAtEndOfText(text: string): string[] {
   return text.includes(END_OF_TEXT) ? text.split(END_OF_TEXT) : [text];
 }
 
-export const singleBytes = (): Uint8Array[] => Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+export const singleBytes = (): Uint8Array[] =>
+  Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
 export const NO_BYTES = utf8('');

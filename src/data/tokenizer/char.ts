@@ -1,8 +1,9 @@
 /**
- * Characters: one token a Unicode code point, sorted by code point (as nanoGPT's character-level data sets do).
+ * Characters: one token a Unicode code point, sorted by code point (as nanoGPT's character-level
+ * data sets do).
  *
- * There is no unknown token: a character that the text does not have is a typed error, because a model that never saw
- * it could not do anything sensible with it.
+ * There is no unknown token: a character that the text does not have is a typed error, because a
+ * model that never saw it could not do anything sensible with it.
  */
 import { DataError } from '../errors.ts';
 import type { Tokenizer } from '../types.ts';
@@ -11,7 +12,10 @@ import { charTokenizerJson } from './tokenizer_json.ts';
 import { utf8 } from './utf8.ts';
 
 const BMP = 0x10000;
-/** More code points than any script has: beyond it the text is not what a character-level model is for. */
+/**
+ * More code points than any script has: beyond it the text is not what a character-level model is
+ * for.
+ */
 export const MAX_CHAR_VOCAB = 65536;
 
 /** Every code point of the texts, sorted. */
@@ -39,12 +43,16 @@ export function trainChar(texts: Iterable<string>): Tokenizer {
 
 /**
  * @param vocabulary one character a token, by id.
- * @throws DataError vocab_too_large beyond MAX_CHAR_VOCAB; encode throws unknown_character, decode and tokenBytes
- * token_out_of_range.
+ * @throws DataError vocab_too_large beyond MAX_CHAR_VOCAB; encode throws unknown_character, decode
+ * and tokenBytes token_out_of_range.
  */
 export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
   if (vocabulary.length > MAX_CHAR_VOCAB) {
-    throw new DataError('vocab_too_large', `The text has ${vocabulary.length} different characters.`, 'Choose the byte or BPE tokenizer.');
+    throw new DataError(
+      'vocab_too_large',
+      `The text has ${vocabulary.length} different characters.`,
+      'Choose the byte or BPE tokenizer.',
+    );
   }
   const idOf = new Map(vocabulary.map((char, id) => [char.codePointAt(0) ?? 0, id]));
   const low = new Int32Array(BMP).fill(-1);
@@ -78,6 +86,9 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
 function unknown(point: number): never {
   const char = String.fromCodePoint(point);
   const code = `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
-  throw new DataError('unknown_character', `The character "${char}" (${code}) does not occur in the training text.`,
-    'Leave it out, or choose the byte or BPE tokenizer, which know every character.');
+  throw new DataError(
+    'unknown_character',
+    `The character "${char}" (${code}) does not occur in the training text.`,
+    'Leave it out, or choose the byte or BPE tokenizer, which know every character.',
+  );
 }

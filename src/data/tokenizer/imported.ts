@@ -1,9 +1,10 @@
 /**
- * A tokenizer.json made elsewhere. GPT-2's kind goes to our own encoder; other BPE and Unigram models go to
+ * A tokenizer.json made elsewhere. GPT-2's kind goes to our own encoder; other BPE and Unigram
+ * models go to
  * @huggingface/tokenizers, which is loaded for them alone (about 3 s a megabyte).
  *
- * What we ask of a tokenizer is that its tokens spell the text: WordPiece and WordLevel lose spaces and case, so bits
- * per byte would mean nothing, and they are refused.
+ * What we ask of a tokenizer is that its tokens spell the text: WordPiece and WordLevel lose spaces
+ * and case, so bits per byte would mean nothing, and they are refused.
  */
 import type { Tokenizer as Library } from '@huggingface/tokenizers';
 import { DataError } from '../errors.ts';
@@ -18,7 +19,10 @@ import { utf8 } from './utf8.ts';
 /** Names that end a document, in the order in which they are looked for among the added tokens. */
 const END_NAMES = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', '<|im_end|>'];
 const MAX_VOCAB = 1 << 19;
-/** Brackets and commas outside strings: a tokenizer of MAX_VOCAB has fewer, and they bound what parsing can allocate. */
+/**
+ * Brackets and commas outside strings: a tokenizer of MAX_VOCAB has fewer, and they bound what
+ * parsing can allocate.
+ */
 const MAX_NODES = 1 << 22;
 
 /** @throws DataError tokenizer_malformed or tokenizer_unsupported, and nothing else. */
@@ -54,10 +58,15 @@ function parse(bytes: Uint8Array): object {
 
 type Spelling = (entry: string) => Uint8Array | null;
 
-/** How a vocabulary entry spells bytes. @throws DataError tokenizer_unsupported where it does not. */
+/**
+ * How a vocabulary entry spells bytes. @throws DataError tokenizer_unsupported where it does not.
+ */
 function spellingOf(file: object): Spelling {
   const type = own(own(file, 'model'), 'type');
-  if (type !== 'BPE' && type !== 'Unigram') throw unsupported(typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model');
+  if (type !== 'BPE' && type !== 'Unigram')
+    throw unsupported(
+      typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model',
+    );
   const decoder = JSON.stringify(own(file, 'decoder') ?? null);
   if (decoder.includes('"ByteLevel"')) return byteLevelSpelling;
   if (decoder.includes('"Metaspace"') || decoder.includes('\u2581')) return metaspaceSpelling;
@@ -72,7 +81,9 @@ const byteLevelSpelling: Spelling = (entry) => {
 /** SentencePiece: U+2581 is a space, <0x41> a byte. */
 const metaspaceSpelling: Spelling = (entry) => {
   const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(entry)?.[1];
-  return byte === undefined ? utf8(entry.replaceAll('\u2581', ' ')) : Uint8Array.of(parseInt(byte, 16));
+  return byte === undefined
+    ? utf8(entry.replaceAll('\u2581', ' '))
+    : Uint8Array.of(parseInt(byte, 16));
 };
 
 function wrap(library: Library, file: object, spelling: Spelling): Tokenizer {
@@ -80,7 +91,8 @@ function wrap(library: Library, file: object, spelling: Spelling): Tokenizer {
   const entries = library.get_vocab(true);
   let vocab_size = 0;
   for (const id of entries.values()) {
-    if (!Number.isInteger(id) || id < 0 || id >= MAX_VOCAB) throw malformed('an id lies outside any vocabulary');
+    if (!Number.isInteger(id) || id < 0 || id >= MAX_VOCAB)
+      throw malformed('an id lies outside any vocabulary');
     vocab_size = Math.max(vocab_size, id + 1);
   }
   if (vocab_size === 0) throw malformed('its vocabulary is empty');
@@ -91,7 +103,9 @@ function wrap(library: Library, file: object, spelling: Spelling): Tokenizer {
     else bytes[id] = token.special ? NO_BYTES : utf8(entry);
   }
   const tokens = TokenBytes.from(bytes);
-  const end = END_NAMES.map((name) => entries.get(name)).find((id) => id !== undefined && added.has(id));
+  const end = END_NAMES.map((name) => entries.get(name)).find(
+    (id) => id !== undefined && added.has(id),
+  );
   return {
     kind: 'imported',
     vocab_size,

@@ -1,7 +1,8 @@
 /**
- * Reads JSON from its bytes without building it: a vocabulary goes straight into typed arrays, so that a hostile file
- * costs no more memory than its own size and no more time than one pass. Only what a tokenizer.json holds is read:
- * objects, arrays, strings and whole numbers; small values can be taken out as ordinary JSON.
+ * Reads JSON from its bytes without building it: a vocabulary goes straight into typed arrays, so
+ * that a hostile file costs no more memory than its own size and no more time than one pass. Only
+ * what a tokenizer.json holds is read: objects, arrays, strings and whole numbers; small values can
+ * be taken out as ordinary JSON.
  */
 import { DataError } from '../errors.ts';
 import { Ints } from './ints.ts';
@@ -19,7 +20,11 @@ const CLOSE = { array: 0x5d, object: 0x7d } as const;
 const strict = new TextDecoder('utf-8', { fatal: true });
 
 export const malformed = (detail: string): DataError =>
-  new DataError('tokenizer_malformed', `The tokenizer.json cannot be read: ${detail}.`, 'Choose an intact tokenizer.json.');
+  new DataError(
+    'tokenizer_malformed',
+    `The tokenizer.json cannot be read: ${detail}.`,
+    'Choose an intact tokenizer.json.',
+  );
 
 export class JsonBytes {
   /** Code points of the string read last. */
@@ -71,8 +76,13 @@ export class JsonBytes {
     for (;;) {
       const byte = this.bytes[this.at] ?? -1;
       if (byte === QUOTE) break;
-      if (byte < 0x20) throw malformed(byte < 0 ? 'it ends inside a string' : 'a string holds a control character');
-      this.text.push(byte === BACKSLASH ? this.escape() : byte < 0x80 ? this.next() : this.multibyte(byte));
+      if (byte < 0x20)
+        throw malformed(
+          byte < 0 ? 'it ends inside a string' : 'a string holds a control character',
+        );
+      this.text.push(
+        byte === BACKSLASH ? this.escape() : byte < 0x80 ? this.next() : this.multibyte(byte),
+      );
       if (this.text.length > MAX_STRING) throw malformed('a string in it is too long');
     }
     this.at++;
@@ -118,8 +128,10 @@ export class JsonBytes {
       const byte = this.peek();
       if (byte < 0) throw malformed('it ends too early');
       if (byte === QUOTE) this.skipString();
-      else if (byte === OPEN.array || byte === OPEN.object) { depth++; this.at++; }
-      else if (byte === CLOSE.array || byte === CLOSE.object) {
+      else if (byte === OPEN.array || byte === OPEN.object) {
+        depth++;
+        this.at++;
+      } else if (byte === CLOSE.array || byte === CLOSE.object) {
         if (--depth < 0) throw malformed(`a value was expected at byte ${this.at}`);
         this.at++;
       } else if (depth > 0 && (byte === COMMA || byte === 0x3a)) this.at++;
@@ -147,7 +159,10 @@ export class JsonBytes {
 
   private list(kind: 'array' | 'object', element: () => void): void {
     this.expect(OPEN[kind], kind === 'array' ? 'a list' : 'an object');
-    if (this.peek() === CLOSE[kind]) { this.at++; return; }
+    if (this.peek() === CLOSE[kind]) {
+      this.at++;
+      return;
+    }
     for (;;) {
       element();
       const byte = this.peek();
@@ -195,7 +210,13 @@ export class JsonBytes {
     const start = this.at;
     for (;;) {
       const byte = this.bytes[this.at] ?? -1;
-      const scalar = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x45;
+      const scalar =
+        (byte >= 0x30 && byte <= 0x39) ||
+        (byte >= 0x61 && byte <= 0x7a) ||
+        byte === 0x2d ||
+        byte === 0x2b ||
+        byte === 0x2e ||
+        byte === 0x45;
       if (!scalar) break;
       this.at++;
     }
@@ -217,7 +238,12 @@ export class JsonBytes {
   }
 
   private hex4(): number {
-    const digits = String.fromCharCode(this.next() & 0xff, this.next() & 0xff, this.next() & 0xff, this.next() & 0xff);
+    const digits = String.fromCharCode(
+      this.next() & 0xff,
+      this.next() & 0xff,
+      this.next() & 0xff,
+      this.next() & 0xff,
+    );
     if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw malformed('a string holds a broken escape');
     return parseInt(digits, 16);
   }
@@ -232,7 +258,13 @@ export class JsonBytes {
       point = (point << 6) | (byte & 0x3f);
     }
     const least = length === 2 ? 0x80 : length === 3 ? 0x800 : 0x10000;
-    if (first < 0xc2 || first > 0xf4 || point < least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
+    if (
+      first < 0xc2 ||
+      first > 0xf4 ||
+      point < least ||
+      point > 0x10ffff ||
+      (point >= 0xd800 && point < 0xe000)
+    ) {
       throw malformed('it is not UTF-8');
     }
     this.at += length;
@@ -242,6 +274,14 @@ export class JsonBytes {
 
 /** The byte after a backslash, and the character that the two stand for. */
 const SIMPLE_ESCAPES = new Map<number, number>(
-  Object.entries({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' })
-    .map(([letter, char]) => [letter.charCodeAt(0), char.charCodeAt(0)]),
+  Object.entries({
+    '"': '"',
+    '\\': '\\',
+    '/': '/',
+    b: '\b',
+    f: '\f',
+    n: '\n',
+    r: '\r',
+    t: '\t',
+  }).map(([letter, char]) => [letter.charCodeAt(0), char.charCodeAt(0)]),
 );

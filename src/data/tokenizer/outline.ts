@@ -1,4 +1,7 @@
-/** What a tokenizer.json says of itself, its vocabulary and merges aside, and which of our tokenizers that is. */
+/**
+ * What a tokenizer.json says of itself, its vocabulary and merges aside, and which of our
+ * tokenizers that is.
+ */
 import { DataError } from '../errors.ts';
 import { END_OF_TEXT } from './byte_level.ts';
 import { JsonBytes, malformed } from './json_bytes.ts';
@@ -29,7 +32,10 @@ export function readOutline(bytes: Uint8Array): Outline {
       if (++settings > MAX_SETTINGS) throw malformed('it has too many settings');
       if (setting === 'vocab') outline.vocabAt = reader.position;
       else if (setting === 'merges') outline.mergesAt = reader.position;
-      else { outline.model.set(setting, reader.value()); return; }
+      else {
+        outline.model.set(setting, reader.value());
+        return;
+      }
       reader.skip();
     });
   });
@@ -38,8 +44,11 @@ export function readOutline(bytes: Uint8Array): Outline {
 }
 
 export const unsupported = (detail: string): DataError =>
-  new DataError('tokenizer_unsupported', `This kind of tokenizer.json is not supported: ${detail}.`,
-    'Choose a byte-level BPE such as that of GPT-2, or train a tokenizer here.');
+  new DataError(
+    'tokenizer_unsupported',
+    `This kind of tokenizer.json is not supported: ${detail}.`,
+    'Choose a byte-level BPE such as that of GPT-2, or train a tokenizer here.',
+  );
 
 /** A property of its own, or undefined. */
 export function own(value: unknown, key: string): unknown {
@@ -48,7 +57,8 @@ export function own(value: unknown, key: string): unknown {
 }
 
 const typeOf = (value: unknown) => own(value, 'type');
-const unset = (value: unknown) => value === undefined || value === null || value === false || value === '';
+const unset = (value: unknown) =>
+  value === undefined || value === null || value === false || value === '';
 
 /**
  * 'char' and 'byte_level' are what we write ourselves (and GPT-2's own file is byte_level too).
@@ -56,9 +66,19 @@ const unset = (value: unknown) => value === undefined || value === null || value
  */
 export function kindOf({ file, model, vocabAt }: Outline): 'char' | 'byte_level' {
   const type = model.get('type');
-  if (type !== 'BPE') throw unsupported(typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model');
+  if (type !== 'BPE')
+    throw unsupported(
+      typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model',
+    );
   if (vocabAt < 0) throw malformed('it has no vocabulary');
-  for (const setting of ['dropout', 'unk_token', 'continuing_subword_prefix', 'end_of_word_suffix', 'byte_fallback', 'ignore_merges']) {
+  for (const setting of [
+    'dropout',
+    'unk_token',
+    'continuing_subword_prefix',
+    'end_of_word_suffix',
+    'byte_fallback',
+    'ignore_merges',
+  ]) {
     if (!unset(model.get(setting))) throw unsupported(`its model sets ${setting}`);
   }
   for (const part of ['normalizer', 'truncation', 'padding']) {
@@ -69,7 +89,10 @@ export function kindOf({ file, model, vocabAt }: Outline): 'char' | 'byte_level'
   if (unset(pre) && decoder === 'Fuse') return 'char';
   const post = file.get('post_processor');
   if (!unset(post) && typeOf(post) !== 'ByteLevel') throw unsupported('it has a post-processor');
-  const gpt2 = typeOf(pre) === 'ByteLevel' && own(pre, 'add_prefix_space') === false && own(pre, 'use_regex') !== false;
+  const gpt2 =
+    typeOf(pre) === 'ByteLevel' &&
+    own(pre, 'add_prefix_space') === false &&
+    own(pre, 'use_regex') !== false;
   if (!gpt2 || decoder !== 'ByteLevel') throw unsupported('its pre-tokenizer is not that of GPT-2');
   return 'byte_level';
 }
@@ -81,10 +104,16 @@ export function addedEndOfText({ file }: Outline): number | null {
   if (added.length === 0) return null;
   const token: unknown = added[0];
   const plain = ['single_word', 'lstrip', 'rstrip'].every((setting) => unset(own(token, setting)));
-  if (added.length > 1 || own(token, 'content') !== END_OF_TEXT || own(token, 'special') !== true || !plain) {
+  if (
+    added.length > 1 ||
+    own(token, 'content') !== END_OF_TEXT ||
+    own(token, 'special') !== true ||
+    !plain
+  ) {
     throw unsupported('it adds tokens of its own');
   }
   const id = own(token, 'id');
-  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0) throw malformed('an added token has no id');
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
+    throw malformed('an added token has no id');
   return id;
 }

@@ -1,7 +1,13 @@
-/** Candidates for the next merge, most frequent first; ties go to the smaller left id, then the smaller right id. */
+/**
+ * Candidates for the next merge, most frequent first; ties go to the smaller left id, then the
+ * smaller right id.
+ */
 import { Ints } from './ints.ts';
 
-/** A binary heap of (count, key). Entries are never changed: the trainer checks a count against its table on the way out. */
+/**
+ * A binary heap of (count, key). Entries are never changed: the trainer checks a count against its
+ * table on the way out.
+ */
 export class PairHeap {
   private readonly counts = new Ints();
   private readonly keys = new Ints();
@@ -37,7 +43,11 @@ export class PairHeap {
     const key = keys[size]!;
     let at = 0;
     for (let child = 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && before(counts[child + 1]!, keys[child + 1]!, counts[child]!, keys[child]!)) child++;
+      if (
+        child + 1 < size &&
+        before(counts[child + 1]!, keys[child + 1]!, counts[child]!, keys[child]!)
+      )
+        child++;
       if (!before(counts[child]!, keys[child]!, count, key)) break;
       counts[at] = counts[child]!;
       keys[at] = keys[child]!;

@@ -1,9 +1,11 @@
-/** Drawn once a process, so that nobody can make merges whose hashes collide. It changes no result. */
+/**
+ * Drawn once a process, so that nobody can make merges whose hashes collide. It changes no result.
+ */
 const SALT = Math.floor(Math.random() * 2 ** 32);
 
 /**
- * Pair of token ids to a non-negative integer: open addressing with linear probing over typed arrays. A Map with a
- * number made of both ids would box every key beyond 2^30.
+ * Pair of token ids to a non-negative integer: open addressing with linear probing over typed
+ * arrays. A Map with a number made of both ids would box every key beyond 2^30.
  */
 export class PairMap {
   private left: Int32Array;
@@ -40,7 +42,8 @@ export class PairMap {
     let hash = Math.imul(Math.imul(left ^ SALT, 0x9e3779b1) ^ right, 0x85ebca6b);
     hash ^= hash >>> 15;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      if (this.value[slot]! < 0 || (this.left[slot] === left && this.right[slot] === right)) return slot;
+      if (this.value[slot]! < 0 || (this.left[slot] === left && this.right[slot] === right))
+        return slot;
     }
   }
 

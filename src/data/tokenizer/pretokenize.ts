@@ -1,10 +1,12 @@
 /**
- * GPT-2's pre-tokenizer (Radford et al. 2019, encoder.py) as a scanner: text is cut into words before any merge, by
+ * GPT-2's pre-tokenizer (Radford et al. 2019, encoder.py) as a scanner: text is cut into words
+ * before any merge, by
  *
  *     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  *
- * The scanner knows the class of every UTF-16 unit from a table and is several times as fast as the expression. White
- * space is Unicode's White_Space, as in Hugging Face `tokenizers`; JavaScript's \s differs in U+0085 and U+FEFF.
+ * The scanner knows the class of every UTF-16 unit from a table and is several times as fast as the
+ * expression. White space is Unicode's White_Space, as in Hugging Face `tokenizers`; JavaScript's
+ * \s differs in U+0085 and U+FEFF.
  */
 const OTHER = 0;
 const LETTER = 1;
@@ -21,8 +23,15 @@ function classTable(): Uint8Array {
   // Surrogates keep their place as spaces here, so that an index into the string is a code unit.
   const units = String.fromCharCode(...Array.from({ length: 0xd800 }, (_, unit) => unit));
   const upper = String.fromCharCode(...Array.from({ length: 0x2000 }, (_, i) => 0xe000 + i));
-  for (const [expression, cls] of [[/\p{L}+/gu, LETTER], [/\p{N}+/gu, NUMBER], [/\p{White_Space}+/gu, SPACE]] as const) {
-    for (const [text, first] of [[units, 0], [upper, 0xe000]] as const) {
+  for (const [expression, cls] of [
+    [/\p{L}+/gu, LETTER],
+    [/\p{N}+/gu, NUMBER],
+    [/\p{White_Space}+/gu, SPACE],
+  ] as const) {
+    for (const [text, first] of [
+      [units, 0],
+      [upper, 0xe000],
+    ] as const) {
       for (const match of text.matchAll(expression)) {
         const start = first + match.index;
         classes.fill(cls, start, start + match[0].length);
@@ -32,7 +41,9 @@ function classTable(): Uint8Array {
   return classes.fill(SURROGATE, 0xd800, 0xe000);
 }
 
-/** Class of a character beyond the basic plane (which has no white space), or of a lone surrogate. */
+/**
+ * Class of a character beyond the basic plane (which has no white space), or of a lone surrogate.
+ */
 function astralClass(text: string, at: number): number {
   const char = String.fromCodePoint(text.codePointAt(at) ?? 0);
   return /\p{L}/u.test(char) ? LETTER : /\p{N}/u.test(char) ? NUMBER : OTHER;

@@ -15,20 +15,26 @@ export const MAX_TOKENIZER_BYTES = 1 << 25;
 const MAX_VOCAB = 1 << 19;
 
 /**
- * The tokenizer of a tokenizer.json: characters, bytes or byte-level BPE as we write them, and GPT-2's. Ids, text and
- * the file written again are those of the tokenizer that wrote it.
+ * The tokenizer of a tokenizer.json: characters, bytes or byte-level BPE as we write them, and
+ * GPT-2's. Ids, text and the file written again are those of the tokenizer that wrote it.
  *
  * @param json the file's bytes or text, or its parsed value.
- * @throws DataError tokenizer_malformed or tokenizer_unsupported, and nothing else, whatever the file holds.
+ * @throws DataError tokenizer_malformed or tokenizer_unsupported, and nothing else, whatever the
+ * file holds.
  */
 export function tokenizerFromJson(json: unknown): Tokenizer {
   return readTokenizer(jsonBytes(json), 'bpe');
 }
 
-/** The bytes of a tokenizer.json in any of the forms that it is handed about in. @throws DataError tokenizer_malformed */
+/**
+ * The bytes of a tokenizer.json in any of the forms that it is handed about in. @throws DataError
+ * tokenizer_malformed
+ */
 export function jsonBytes(json: unknown): Uint8Array {
-  const bytes = json instanceof Uint8Array ? json : utf8(typeof json === 'string' ? json : stringify(json));
-  if (bytes.length > MAX_TOKENIZER_BYTES) throw malformed(`it is larger than ${MAX_TOKENIZER_BYTES >> 20} MB`);
+  const bytes =
+    json instanceof Uint8Array ? json : utf8(typeof json === 'string' ? json : stringify(json));
+  if (bytes.length > MAX_TOKENIZER_BYTES)
+    throw malformed(`it is larger than ${MAX_TOKENIZER_BYTES >> 20} MB`);
   return bytes;
 }
 
@@ -44,7 +50,8 @@ function stringify(json: unknown): string {
 export function readTokenizer(bytes: Uint8Array, kind: 'bpe' | 'imported'): Tokenizer {
   const outline = readOutline(bytes);
   if (kindOf(outline) === 'char') {
-    if (addedEndOfText(outline) !== null || readStringCount(bytes, outline.mergesAt) > 0) throw unsupported('its characters have merges');
+    if (addedEndOfText(outline) !== null || readStringCount(bytes, outline.mergesAt) > 0)
+      throw unsupported('its characters have merges');
     return charTokenizer(readCharacters(bytes, outline.vocabAt));
   }
   const eos = addedEndOfText(outline);
@@ -54,7 +61,12 @@ export function readTokenizer(bytes: Uint8Array, kind: 'bpe' | 'imported'): Toke
 }
 
 function isBytes({ tokens, merges, eos_token_id }: ByteLevelModel): boolean {
-  return merges.left.length === 0 && eos_token_id === 256 && tokens.size === 257 && idsOfBytes(tokens).every((id, byte) => id === byte);
+  return (
+    merges.left.length === 0 &&
+    eos_token_id === 256 &&
+    tokens.size === 257 &&
+    idsOfBytes(tokens).every((id, byte) => id === byte)
+  );
 }
 
 /** Ids must be 0 to n - 1, each once: gives the place in the file of each id. */
@@ -84,10 +96,16 @@ function readCharacters(bytes: Uint8Array, at: number): string[] {
   return characters;
 }
 
-/** Room for the two longest strings that the reader takes: entries are read into it one after the other. */
+/**
+ * Room for the two longest strings that the reader takes: entries are read into it one after the
+ * other.
+ */
 const scratch = new Uint8Array(2 * MAX_STRING);
 
-/** Puts the string read last, written in GPT-2's alphabet, into `scratch` at `at`; its length, or -1 where a character stands for no byte. */
+/**
+ * Puts the string read last, written in GPT-2's alphabet, into `scratch` at `at`; its length, or -1
+ * where a character stands for no byte.
+ */
 function entryBytes({ text }: JsonBytes, at: number, from = 0, to = text.length): number {
   for (let i = from; i < to; i++) {
     const byte = byteOfPoint(text.data[i]!);
@@ -104,7 +122,10 @@ function readByteLevelVocab(bytes: Uint8Array, at: number, eos: number | null): 
   let eosSeen = false;
   reader.entries(() => {
     // The end-of-text string is written in ASCII, which GPT-2's alphabet holds too.
-    const isEos = eos !== null && reader.text.length === END_OF_TEXT.length && reader.lastString() === END_OF_TEXT;
+    const isEos =
+      eos !== null &&
+      reader.text.length === END_OF_TEXT.length &&
+      reader.lastString() === END_OF_TEXT;
     const length = isEos ? 0 : entryBytes(reader, 0);
     if (length < 1 && !isEos) throw unsupported('a token of it stands for no bytes');
     inFile.push(scratch, 0, length);
@@ -129,7 +150,10 @@ function readStringCount(bytes: Uint8Array, at: number): number {
   let count = 0;
   if (at >= 0) {
     const reader = new JsonBytes(bytes, at);
-    reader.array(() => { reader.skip(); count++; });
+    reader.array(() => {
+      reader.skip();
+      count++;
+    });
   }
   return count;
 }
@@ -142,8 +166,13 @@ function readMerges(bytes: Uint8Array, at: number, tokens: TokenBytes): ByteLeve
     const reader = new JsonBytes(bytes, at);
     reader.array(() => {
       const { middle, end } = reader.isString() ? joinedPair(reader) : separatePair(reader);
-      const [first, second, result] = [index.find(scratch, 0, middle), index.find(scratch, middle, end), index.find(scratch, 0, end)];
-      if (first < 0 || second < 0 || result < 0) throw malformed(`merge ${left.length} names a token that is not in the vocabulary`);
+      const [first, second, result] = [
+        index.find(scratch, 0, middle),
+        index.find(scratch, middle, end),
+        index.find(scratch, 0, end),
+      ];
+      if (first < 0 || second < 0 || result < 0)
+        throw malformed(`merge ${left.length} names a token that is not in the vocabulary`);
       left.push(first);
       right.push(second);
       merged.push(result);
@@ -155,7 +184,10 @@ function readMerges(bytes: Uint8Array, at: number, tokens: TokenBytes): ByteLeve
 }
 
 /** Two tokens in `scratch`: [0, middle) and [middle, end). */
-interface Pair { middle: number; end: number }
+interface Pair {
+  middle: number;
+  end: number;
+}
 
 const notAPair = () => malformed('a merge is not a pair of tokens');
 

@@ -8,29 +8,52 @@ import { tokenPieces } from './pieces.ts';
 import { TokenStream } from './utf8.ts';
 
 const text = anyText({ maxLength: 60 });
-const awkward = ['', ' ', '\n', '\r\n\t ', '  two  spaces ', 'naïve café – “quotes”', '日本語 мир 🌍👩‍👩‍👧', '\u0000\u007f\u0085\u00a0\ufeffx', '__proto__ constructor'];
+const awkward = [
+  '',
+  ' ',
+  '\n',
+  '\r\n\t ',
+  '  two  spaces ',
+  'naïve café – “quotes”',
+  '日本語 мир 🌍👩‍👩‍👧',
+  '\u0000\u007f\u0085\u00a0\ufeffx',
+  '__proto__ constructor',
+];
 
 describe('characters', () => {
   it('decodes what it encodes, one token a code point', () => {
-    fc.assert(fc.property(text, (s) => {
-      const tokenizer = trainChar([s]);
-      const ids = tokenizer.encode(s);
-      expect(ids).toHaveLength([...s].length);
-      expect(tokenizer.decode(ids)).toBe(s);
-      expect(tokenizer.vocab_size).toBe(new Set(s).size);
-    }));
+    fc.assert(
+      fc.property(text, (s) => {
+        const tokenizer = trainChar([s]);
+        const ids = tokenizer.encode(s);
+        expect(ids).toHaveLength([...s].length);
+        expect(tokenizer.decode(ids)).toBe(s);
+        expect(tokenizer.vocab_size).toBe(new Set(s).size);
+      }),
+    );
   });
   it('sorts the vocabulary by code point', () => {
     const tokenizer = trainChar(['b\u{1F30D}a', 'é']);
     expect([0, 1, 2, 3].map((id) => tokenizer.decode([id]))).toEqual(['a', 'b', 'é', '\u{1F30D}']);
   });
   it('names the character that it does not know', () => {
-    expect(() => trainChar(['abc']).encode('abz')).toThrow(expect.objectContaining({ code: 'unknown_character', message: 'The character "z" (U+007A) does not occur in the training text.' }));
-    expect(() => trainChar(['abc']).encode('a\u{1F30D}')).toThrow(expect.objectContaining({ code: 'unknown_character' }));
+    expect(() => trainChar(['abc']).encode('abz')).toThrow(
+      expect.objectContaining({
+        code: 'unknown_character',
+        message: 'The character "z" (U+007A) does not occur in the training text.',
+      }),
+    );
+    expect(() => trainChar(['abc']).encode('a\u{1F30D}')).toThrow(
+      expect.objectContaining({ code: 'unknown_character' }),
+    );
   });
   it('refuses ids outside the vocabulary', () => {
-    expect(() => trainChar(['abc']).decode([3])).toThrow(expect.objectContaining({ code: 'token_out_of_range' }));
-    expect(() => trainChar(['abc']).tokenBytes(-1)).toThrow(expect.objectContaining({ code: 'token_out_of_range' }));
+    expect(() => trainChar(['abc']).decode([3])).toThrow(
+      expect.objectContaining({ code: 'token_out_of_range' }),
+    );
+    expect(() => trainChar(['abc']).tokenBytes(-1)).toThrow(
+      expect.objectContaining({ code: 'token_out_of_range' }),
+    );
   });
   it('gives the ids and the text of the native tokenizers', async () => {
     const tokenizer = trainChar(awkward);
@@ -46,11 +69,13 @@ describe('characters', () => {
 describe('bytes', () => {
   const tokenizer = byteTokenizer();
   it('is UTF-8', () => {
-    fc.assert(fc.property(text, (s) => {
-      const ids = tokenizer.encode(s);
-      expect([...ids]).toEqual([...Buffer.from(s, 'utf8')]);
-      expect(tokenizer.decode(ids)).toBe(s);
-    }));
+    fc.assert(
+      fc.property(text, (s) => {
+        const ids = tokenizer.encode(s);
+        expect([...ids]).toEqual([...Buffer.from(s, 'utf8')]);
+        expect(tokenizer.decode(ids)).toBe(s);
+      }),
+    );
   });
   it('turns the end-of-text string into its id', () => {
     expect([...tokenizer.encode('a<|endoftext|><|endoftext|>b')]).toEqual([97, 256, 256, 98]);
@@ -67,20 +92,35 @@ describe('bytes', () => {
     }
   });
   it('streams characters that are cut across tokens', () => {
-    fc.assert(fc.property(text, (s) => {
-      const stream = new TokenStream(tokenizer);
-      expect([...tokenizer.encode(s)].map((id) => stream.push(id)).join('') + stream.end()).toBe(s);
-    }));
+    fc.assert(
+      fc.property(text, (s) => {
+        const stream = new TokenStream(tokenizer);
+        expect([...tokenizer.encode(s)].map((id) => stream.push(id)).join('') + stream.end()).toBe(
+          s,
+        );
+      }),
+    );
     const stream = new TokenStream(tokenizer);
-    expect([stream.push(0xf0), stream.push(0x9f), stream.end(), stream.push(0x61)]).toEqual(['', '', '\ufffd', 'a']);
+    expect([stream.push(0xf0), stream.push(0x9f), stream.end(), stream.push(0x61)]).toEqual([
+      '',
+      '',
+      '\ufffd',
+      'a',
+    ]);
   });
 });
 
 describe('pieces', () => {
   it('shows each token on its own', () => {
     expect(tokenPieces(byteTokenizer(), 'aé<|endoftext|>')).toEqual([
-      { id: 97, text: 'a' }, { id: 0xc3, text: '<0xC3>' }, { id: 0xa9, text: '<0xA9>' }, { id: 256, text: '<|endoftext|>' },
+      { id: 97, text: 'a' },
+      { id: 0xc3, text: '<0xC3>' },
+      { id: 0xa9, text: '<0xA9>' },
+      { id: 256, text: '<|endoftext|>' },
     ]);
-    expect(tokenPieces(trainChar(['aé']), 'éa')).toEqual([{ id: 1, text: 'é' }, { id: 0, text: 'a' }]);
+    expect(tokenPieces(trainChar(['aé']), 'éa')).toEqual([
+      { id: 1, text: 'é' },
+      { id: 0, text: 'a' },
+    ]);
   });
 });

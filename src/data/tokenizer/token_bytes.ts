@@ -31,7 +31,10 @@ export class TokenBytes {
     return this.pool.subarray(this.start[id], this.start[id + 1]);
   }
 
-  /** Text of a list of tokens; bytes that are not UTF-8 become U+FFFD. @throws DataError token_out_of_range */
+  /**
+   * Text of a list of tokens; bytes that are not UTF-8 become U+FFFD. @throws DataError
+   * token_out_of_range
+   */
   decode(ids: ArrayLike<number>): string {
     let length = 0;
     for (let i = 0; i < ids.length; i++) {
@@ -49,8 +52,11 @@ export class TokenBytes {
 
   private check(id: number): void {
     if (Number.isInteger(id) && id >= 0 && id < this.size) return;
-    throw new DataError('token_out_of_range', `Token id ${id} is outside the vocabulary of ${this.size}.`,
-      'Use the tokenizer that the model was trained with.');
+    throw new DataError(
+      'token_out_of_range',
+      `Token id ${id} is outside the vocabulary of ${this.size}.`,
+      'Use the tokenizer that the model was trained with.',
+    );
   }
 }
 

@@ -1,7 +1,10 @@
 /** Finds the id of a token by its bytes. */
 import type { TokenBytes } from './token_bytes.ts';
 
-/** Drawn once a process, so that nobody can make a vocabulary whose hashes collide. It changes no result. */
+/**
+ * Drawn once a process, so that nobody can make a vocabulary whose hashes collide. It changes no
+ * result.
+ */
 const SALT = Math.floor(Math.random() * 2 ** 32);
 
 export class TokenIndex {

@@ -5,7 +5,10 @@ const encoder = new TextEncoder();
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** Turns tokens into text one by one; a character cut across tokens comes with the token that completes it. */
+/**
+ * Turns tokens into text one by one; a character cut across tokens comes with the token that
+ * completes it.
+ */
 export class TokenStream {
   private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   private readonly tokenizer: Pick<Tokenizer, 'tokenBytes'>;
@@ -19,7 +22,9 @@ export class TokenStream {
     return this.decoder.decode(this.tokenizer.tokenBytes(id), { stream: true });
   }
 
-  /** What is left: U+FFFD for a character that was never completed. The stream can be used again. */
+  /**
+   * What is left: U+FFFD for a character that was never completed. The stream can be used again.
+   */
   end(): string {
     return this.decoder.decode();
   }

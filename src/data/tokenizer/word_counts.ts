@@ -1,4 +1,6 @@
-/** How often each word of the pre-tokenizer occurs: all that a BPE trainer needs to know of a text. */
+/**
+ * How often each word of the pre-tokenizer occurs: all that a BPE trainer needs to know of a text.
+ */
 import { splitAtEndOfText } from './byte_level.ts';
 import { Ints } from './ints.ts';
 import { wordEnd } from './pretokenize.ts';

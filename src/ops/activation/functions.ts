@@ -1,4 +1,6 @@
-/** The scalar functions behind the activations, with their derivatives, in float64, and in tfjs ops. */
+/**
+ * The scalar functions behind the activations, with their derivatives, in float64, and in tfjs ops.
+ */
 import { add, mul, relu, sigmoid, square, sub, tanh, type Tensor } from '@tensorflow/tfjs-core';
 
 export interface Activation {
@@ -10,10 +12,14 @@ export interface Activation {
   code: number;
 }
 
-const C = Math.sqrt(2 / Math.PI), A = 0.044715;
+const C = Math.sqrt(2 / Math.PI);
+const A = 0.044715;
 const inner = (u: Tensor): Tensor => mul(mul(u, add(mul(square(u), A), 1)), C);
 
-/** The tanh approximation of GELU (Hendrycks and Gimpel 2016; `gelu_new` of transformers, `approximate="tanh"` of PyTorch). */
+/**
+ * The tanh approximation of GELU (Hendrycks and Gimpel 2016; `gelu_new` of transformers,
+ * `approximate="tanh"` of PyTorch).
+ */
 export const gelu: Activation = {
   code: 0,
   value: (u) => 0.5 * u * (1 + Math.tanh(C * (u + A * u ** 3))),
@@ -23,7 +29,8 @@ export const gelu: Activation = {
   },
   tensor: (u) => mul(mul(u, 0.5), add(tanh(inner(u)), 1)),
   tensorDerivative: (u) => {
-    const t = tanh(inner(u)), slope = mul(mul(mul(u, 0.5 * C), sub(1, square(t))), add(mul(square(u), 3 * A), 1));
+    const t = tanh(inner(u));
+    const slope = mul(mul(mul(u, 0.5 * C), sub(1, square(t))), add(mul(square(u), 3 * A), 1));
     return add(mul(add(t, 1), 0.5), slope);
   },
 };

@@ -1,4 +1,7 @@
-/** a + b of one shape: the residual. Its gradient is `dy` itself for both, the same tensor. tfjs's own kernel is right for it. */
+/**
+ * a + b of one shape: the residual. Its gradient is `dy` itself for both, the same tensor. tfjs's
+ * own kernel is right for it.
+ */
 import { add as tfAdd } from '@tensorflow/tfjs-core';
 import { defineOp } from '../define.ts';
 import { required } from '../gradient.ts';
@@ -11,7 +14,9 @@ export const add = defineOp({
   outputs: ['sum'],
   oracle: ({ a, b }, _: object) => {
     const sum = zeros(a.shape);
-    sum.data.forEach((_v, i) => { sum.data[i] = at(a, i) + at(b, i); });
+    sum.data.forEach((_v, i) => {
+      sum.data[i] = at(a, i) + at(b, i);
+    });
     return { sum };
   },
   reference: ({ a, b }) => ({ sum: tfAdd(a, b) }),
@@ -21,5 +26,7 @@ export const add = defineOp({
     from: ['sum'],
     to: { a: ({ dy }) => required(dy.sum), b: ({ dy }) => required(dy.sum) },
   },
-  cases: [{ name: '5x7', attrs: {}, inputs: (r) => ({ a: r.normal([5, 7]), b: r.normal([5, 7]) }) }],
+  cases: [
+    { name: '5x7', attrs: {}, inputs: (r) => ({ a: r.normal([5, 7]), b: r.normal([5, 7]) }) },
+  ],
 });

@@ -1,14 +1,33 @@
 /**
- * WGSL of attention's gradient, in two kernels without atomics, so that a run repeats itself: dq by tiles of queries
- * (which also leaves delta, the row sums of dy y), then dk and dv by tiles of keys, summing over the query heads of the
- * group in order (FlashAttention-2, Dao 2023, algorithm 2). The weights are made again from lse.
+ * WGSL of attention's gradient, in two kernels without atomics, so that a run repeats itself: dq by
+ * tiles of queries (which also leaves delta, the row sums of dy y), then dk and dv by tiles of
+ * keys, summing over the query heads of the group in order (FlashAttention-2, Dao 2023, algorithm
+ * 2). The weights are made again from lse.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import { unitCode, widthOf } from '../wgsl/index.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
-import { accumulate, columnsOf, declare, loader, params, perCell, perRows, pickTile, product, rowIndices, rowsOf, shared, stage, stageSum, storer, storeRows, type Tile } from './tiles.ts';
+import {
+  accumulate,
+  columnsOf,
+  declare,
+  loader,
+  params,
+  perCell,
+  perRows,
+  pickTile,
+  product,
+  rowIndices,
+  rowsOf,
+  shared,
+  stage,
+  stageSum,
+  storer,
+  storeRows,
+  type Tile,
+} from './tiles.ts';
 
 export function queryCode(head_dim: number, drop: boolean, t: Tile, units: string): string {
   const key = (j: number): string => `j0 + tx + ${t.X * j}u`;
@@ -31,7 +50,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   let i0 = (count.x - 1u - wg.x) * ${rowsOf(t)}u;
   let stats = (b * p.n_head + h) * p.T;
   ${drop ? 'let site = drop_site();' : ''}
-  ${perRows(t, (v) => `let is${v} = i0 + ${rowIndices(v)};
+  ${perRows(
+    t,
+    (v) => `let is${v} = i0 + ${rowIndices(v)};
   ${drop ? `let rows${v} = vec4u(drop_row(site, b, h, is${v}.x), drop_row(site, b, h, is${v}.y), drop_row(site, b, h, is${v}.z), drop_row(site, b, h, is${v}.w));` : ''}
   var part${v} = vec4f(); var z${v} = vec4f();
   for (var r = 0u; r < 4u; r++) {
@@ -41,18 +62,40 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
       z${v}[r] = lse[stats + is${v}[r]];
     }
   }
-  red[tx][${8 * v}u + ty] = part${v};`)}
+  red[tx][${8 * v}u + ty] = part${v};`,
+  )}
   workgroupBarrier();
-  ${perRows(t, (v) => `var delta${v} = vec4f();
+  ${perRows(
+    t,
+    (v) => `var delta${v} = vec4f();
   for (var n = 0u; n < ${t.X}u; n++) { delta${v} += red[n][${8 * v}u + ty]; }
-  if (tx == 0u) { for (var r = 0u; r < 4u; r++) { if (is${v}[r] < p.T) { delta[stats + is${v}[r]] = delta${v}[r]; } } }`)}
+  if (tx == 0u) { for (var r = 0u; r < 4u; r++) { if (is${v}[r] < p.T) { delta[stats + is${v}[r]] = delta${v}[r]; } } }`,
+  )}
   ${declare(t, 'dq', head_dim)}
   let first = select(0u, max(i0 + 1u, p.window) - p.window, p.window > 0u) / ${columnsOf(t)}u * ${columnsOf(t)}u;
   for (var j0 = first; j0 < min(i0 + ${rowsOf(t)}u, p.T); j0 += ${columnsOf(t)}u) {
-    ${product(t, 's', head_dim, (c) => stage(t, 'A', 'qkv', 'i0', 'width()', 'q0', c), (c) => stage(t, 'B', 'qkv', 'j0', 'width()', 'k0', c))}
-    ${product(t, 'g', head_dim, (c) => stage(t, 'A', 'dy', 'i0', 'y_width()', 'q0', c), (c) => stage(t, 'B', 'qkv', 'j0', 'width()', 'v0', c))}
-    ${accumulate(t, 'dq', head_dim, (v, j) => `select(vec4f(), exp(s${v}_${j} * p.scale - z${v}), visible4(is${v}, ${key(j)})) * (g${v}_${j}${drop ? ` * kept4(rows${v}, ${key(j)})` : ''} - delta${v}) * p.scale`,
-    (from, c) => stageSum(t, 'qkv', `j0 + ${from}u`, 'width()', 'k0', c))}
+    ${product(
+      t,
+      's',
+      head_dim,
+      (c) => stage(t, 'A', 'qkv', 'i0', 'width()', 'q0', c),
+      (c) => stage(t, 'B', 'qkv', 'j0', 'width()', 'k0', c),
+    )}
+    ${product(
+      t,
+      'g',
+      head_dim,
+      (c) => stage(t, 'A', 'dy', 'i0', 'y_width()', 'q0', c),
+      (c) => stage(t, 'B', 'qkv', 'j0', 'width()', 'v0', c),
+    )}
+    ${accumulate(
+      t,
+      'dq',
+      head_dim,
+      (v, j) =>
+        `select(vec4f(), exp(s${v}_${j} * p.scale - z${v}), visible4(is${v}, ${key(j)})) * (g${v}_${j}${drop ? ` * kept4(rows${v}, ${key(j)})` : ''} - delta${v}) * p.scale`,
+      (from, c) => stageSum(t, 'qkv', `j0 + ${from}u`, 'width()', 'k0', c),
+    )}
   }
   ${storeRows(t, 'dq', 'dqkv', head_dim, 'i0', 'width()', 'q0')}
 }`;
@@ -75,7 +118,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   let tx = tid % ${t.X}u; let ty = tid / ${t.X}u;
   let b = wg.z; let kv = wg.y; let k0 = k_start() + kv * HD; let v0 = v_start() + kv * HD;
   ${drop ? 'let site = drop_site();' : ''}
-  // Rows are keys here, columns queries. The first keys are seen by the most queries, and start first.
+  // Rows are keys here, columns queries. The first keys are seen by the most queries, and start
+  // first.
   let j0 = wg.x * ${rowsOf(t)}u;
   ${perRows(t, (v) => `let js${v} = j0 + ${rowIndices(v)};`)}
   ${declare(t, 'dk', head_dim)}
@@ -84,17 +128,44 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   for (var h = kv * group(); h < (kv + 1u) * group(); h++) {
     let q0 = h * HD; let stats = (b * p.n_head + h) * p.T;
     for (var i0 = j0; i0 < end; i0 += ${columnsOf(t)}u) {
-      ${product(t, 's', head_dim, (c) => stage(t, 'A', 'qkv', 'j0', 'width()', 'k0', c), (c) => stage(t, 'B', 'qkv', 'i0', 'width()', 'q0', c))}
-      ${product(t, 'g', head_dim, (c) => stage(t, 'A', 'qkv', 'j0', 'width()', 'v0', c), (c) => stage(t, 'B', 'dy', 'i0', 'y_width()', 'q0', c))}
-      ${perCell(t, (v, n) => `{
+      ${product(
+        t,
+        's',
+        head_dim,
+        (c) => stage(t, 'A', 'qkv', 'j0', 'width()', 'k0', c),
+        (c) => stage(t, 'B', 'qkv', 'i0', 'width()', 'q0', c),
+      )}
+      ${product(
+        t,
+        'g',
+        head_dim,
+        (c) => stage(t, 'A', 'qkv', 'j0', 'width()', 'v0', c),
+        (c) => stage(t, 'B', 'dy', 'i0', 'y_width()', 'q0', c),
+      )}
+      ${perCell(
+        t,
+        (v, n) => `{
         let i = i0 + tx + ${t.X * n}u; let at = stats + min(i, p.T - 1u);
         let w = select(vec4f(), exp(s${v}_${n} * p.scale - lse[at]), seen_by(i, js${v}));
         ${drop ? `let row = drop_row(site, b, h, i); let keep = vec4f(kept(row, js${v}.x), kept(row, js${v}.y), kept(row, js${v}.z), kept(row, js${v}.w)); g${v}_${n} *= keep;` : ''}
         g${v}_${n} = w * (g${v}_${n} - delta[at]) * p.scale;
         s${v}_${n} = w${drop ? ' * keep' : ''};
-      }`)}
-      ${accumulate(t, 'dv', head_dim, (v, n) => `s${v}_${n}`, (from, c) => stageSum(t, 'dy', `i0 + ${from}u`, 'y_width()', 'q0', c))}
-      ${accumulate(t, 'dk', head_dim, (v, n) => `g${v}_${n}`, (from, c) => stageSum(t, 'qkv', `i0 + ${from}u`, 'width()', 'q0', c))}
+      }`,
+      )}
+      ${accumulate(
+        t,
+        'dv',
+        head_dim,
+        (v, n) => `s${v}_${n}`,
+        (from, c) => stageSum(t, 'dy', `i0 + ${from}u`, 'y_width()', 'q0', c),
+      )}
+      ${accumulate(
+        t,
+        'dk',
+        head_dim,
+        (v, n) => `g${v}_${n}`,
+        (from, c) => stageSum(t, 'qkv', `i0 + ${from}u`, 'width()', 'q0', c),
+      )}
     }
   }
   ${storeRows(t, 'dk', 'dqkv', head_dim, 'j0', 'width()', 'k0')}
@@ -103,16 +174,35 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
 }
 
 /** Of attention with dropout where `drop` says so: the same weights are dropped again. */
-export function attentionGradKernel({ qkv, y, lse, dy }: Tensors<'qkv' | 'y' | 'lse' | 'dy'>, a: AttentionAttrs, drop?: Dropout & { rng: Tensor }, tile = pickTile(a)): Tensors<'dqkv'> {
-  const dqkv = activation(qkv.shape), delta = output([a.B, a.n_head, a.T]), tiles = Math.ceil(a.T / rowsOf(tile));
-  const name = drop ? 'attention_dropout_grad' : 'attention_grad', rng = drop ? [drop.rng] : [], dropped = drop !== undefined, units = unitCode(widthOf(a.head_dim), { dqkv, qkv, y, dy });
+export function attentionGradKernel(
+  { qkv, y, lse, dy }: Tensors<'qkv' | 'y' | 'lse' | 'dy'>,
+  a: AttentionAttrs,
+  drop?: Dropout & { rng: Tensor },
+  tile = pickTile(a),
+): Tensors<'dqkv'> {
+  const dqkv = activation(qkv.shape);
+  const delta = output([a.B, a.n_head, a.T]);
+  const tiles = Math.ceil(a.T / rowsOf(tile));
+  const name = drop ? 'attention_dropout_grad' : 'attention_grad';
+  const rng = drop ? [drop.rng] : [];
+  const dropped = drop !== undefined;
+  const units = unitCode(widthOf(a.head_dim), { dqkv, qkv, y, dy });
   dispatch({
-    name: `${name}_q`, code: queryCode(a.head_dim, dropped, tile, units), writes: [dqkv, delta], reads: [qkv, y, lse, dy, ...rng],
-    params: params(a, drop), workgroups: [tiles, a.n_head, a.B],
+    name: `${name}_q`,
+    code: queryCode(a.head_dim, dropped, tile, units),
+    writes: [dqkv, delta],
+    reads: [qkv, y, lse, dy, ...rng],
+    params: params(a, drop),
+    workgroups: [tiles, a.n_head, a.B],
   });
   dispatch({
-    name: `${name}_kv`, code: keyCode(a.head_dim, dropped, tile, units), writes: [], updates: [dqkv], reads: [qkv, lse, dy, delta, ...rng],
-    params: params(a, drop), workgroups: [tiles, a.n_kv_head, a.B],
+    name: `${name}_kv`,
+    code: keyCode(a.head_dim, dropped, tile, units),
+    writes: [],
+    updates: [dqkv],
+    reads: [qkv, lse, dy, delta, ...rng],
+    params: params(a, drop),
+    workgroups: [tiles, a.n_kv_head, a.B],
   });
   delta.dispose();
   return { dqkv };

@@ -1,7 +1,8 @@
 /**
- * A workgroup a (head, sequence). Each thread scores a key; then the threads share out columns and keys, and add up values. Blocks of as
- * many keys as there are threads: maximum, sum and values run along as in the forward of `attention`, and are added up at the end.
- * The number of keys comes from a tensor: a program is recorded once for all positions.
+ * A workgroup a (head, sequence). Each thread scores a key; then the threads share out columns and
+ * keys, and add up values. Blocks of as many keys as there are threads: maximum, sum and values run
+ * along as in the forward of `attention`, and are added up at the end. The number of keys comes
+ * from a tensor: a program is recorded once for all positions.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
@@ -17,7 +18,9 @@ interface Shape {
 }
 
 function decodeCode({ units, vec, threads }: Shape): string {
-  const E = vec ? 'vec4f' : 'f32', slices = Math.floor(threads / units), dot = (x: string, y: string): string => (vec ? `dot(${x}, ${y})` : `${x} * ${y}`);
+  const E = vec ? 'vec4f' : 'f32';
+  const slices = Math.floor(threads / units);
+  const dot = (x: string, y: string): string => (vec ? `dot(${x}, ${y})` : `${x} * ${y}`);
   return `
 struct Params { n_head: u32, n_kv_head: u32, cache_rows: u32, window: u32, scale: f32 }
 @group(0) @binding(0) var<storage, read_write> y: array<${E}>;
@@ -91,12 +94,30 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
 }
 
 /** Writes the new row into the cache, in place. */
-export function attentionDecodeKernel(qkv: Tensor, cache: Tensor, positions: Tensor, a: Heads & { B: number; T_max: number; window: number }): Tensor {
-  const y = output([a.B, columns(a).q]), vec = a.head_dim % 4 === 0, units = vec ? a.head_dim / 4 : a.head_dim;
+export function attentionDecodeKernel(
+  qkv: Tensor,
+  cache: Tensor,
+  positions: Tensor,
+  a: Heads & { B: number; T_max: number; window: number },
+): Tensor {
+  const y = output([a.B, columns(a).q]);
+  const vec = a.head_dim % 4 === 0;
+  const units = vec ? a.head_dim / 4 : a.head_dim;
   const threads = Math.max(64, powerOfTwo(units), Math.min(256, powerOfTwo(a.T_max)));
   dispatch({
-    name: 'attention_decode', code: decodeCode({ units, vec, threads }), writes: [y], updates: [cache], reads: [qkv, positions],
-    params: [['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.T_max], ['u32', a.window], ['f32', 1 / Math.sqrt(a.head_dim)]], workgroups: [a.n_head, a.B, 1],
+    name: 'attention_decode',
+    code: decodeCode({ units, vec, threads }),
+    writes: [y],
+    updates: [cache],
+    reads: [qkv, positions],
+    params: [
+      ['u32', a.n_head],
+      ['u32', a.n_kv_head],
+      ['u32', a.T_max],
+      ['u32', a.window],
+      ['f32', 1 / Math.sqrt(a.head_dim)],
+    ],
+    workgroups: [a.n_head, a.B, 1],
   });
   return y;
 }

@@ -9,7 +9,10 @@ import finishCode from './cross_entropy_finish.wgsl?raw';
 import gradCode from './cross_entropy_grad.wgsl?raw';
 import scan from './scan.wgsl?raw';
 
-/** Over the values of a unit: the largest, and where that stands first; and the logit of a column of the row that starts there. */
+/**
+ * Over the values of a unit: the largest, and where that stands first; and the logit of a column of
+ * the row that starts there.
+ */
 const OVER_UNIT: Record<Width, string> = {
   1: `
 fn largest_of(v: Unit) -> f32 { return v; }
@@ -21,17 +24,35 @@ fn first_equal(v: Unit, x: f32) -> u32 { return select(select(select(3u, 2u, v.z
 fn logit_at(start: u32, column: u32) -> f32 { return get_logits(logits[start + column / 4u])[column % 4u]; }`,
 };
 
-/** Of a row, as far as it has been seen: the largest logit, the sum of exponentials about it, the token that it belongs to, and the target's logit. */
+/**
+ * Of a row, as far as it has been seen: the largest logit, the sum of exponentials about it, the
+ * token that it belongs to, and the target's logit.
+ */
 const ROW = 'struct Row { largest: f32, sum: f32, at: u32, target_logit: f32 }\n';
 
 type Outputs = Record<'loss' | 'lse' | 'probability' | 'correct', Tensor>;
-const outputs = (n: number): Outputs => ({ loss: output([n]), lse: output([n]), probability: output([n]), correct: output([n]) });
+const outputs = (n: number): Outputs => ({
+  loss: output([n]),
+  lse: output([n]),
+  probability: output([n]),
+  correct: output([n]),
+});
 
 export function crossEntropyKernel(logits: Tensor, targets: Tensor): Outputs {
-  const [n, v] = dims2(logits.shape), width = widthOf(v), out = outputs(n);
+  const [n, v] = dims2(logits.shape);
+  const width = widthOf(v);
+  const out = outputs(n);
   dispatch({
-    name: 'cross_entropy', code: unitCode(width, { logits }) + OVER_UNIT[width] + code + scan, constants: { WORKGROUP: threadsForRow(v) }, writes: [out.loss, out.lse, out.probability, out.correct],
-    reads: [logits, targets], params: [['u32', n], ['u32', v / width]], workgroups: grid(n),
+    name: 'cross_entropy',
+    code: unitCode(width, { logits }) + OVER_UNIT[width] + code + scan,
+    constants: { WORKGROUP: threadsForRow(v) },
+    writes: [out.loss, out.lse, out.probability, out.correct],
+    reads: [logits, targets],
+    params: [
+      ['u32', n],
+      ['u32', v / width],
+    ],
+    workgroups: grid(n),
   });
   return out;
 }
@@ -39,31 +60,76 @@ export function crossEntropyKernel(logits: Tensor, targets: Tensor): Outputs {
 /** Room for what has been seen of n rows (`ROW`; no other kernel can read it). */
 export const rowsSeen = (n: number): Tensor => output([n, 4]);
 
-/** Logits [N, columns] of the tokens from `first` on: taken into `rows`, which the chunk at 0 begins. Chunks come in the order of the vocabulary. */
-export function crossEntropyChunkKernel(logits: Tensor, targets: Tensor, rows: Tensor, first: number): void {
-  const [n, columns] = dims2(logits.shape), width = widthOf(columns);
+/**
+ * Logits [N, columns] of the tokens from `first` on: taken into `rows`, which the chunk at 0
+ * begins. Chunks come in the order of the vocabulary.
+ */
+export function crossEntropyChunkKernel(
+  logits: Tensor,
+  targets: Tensor,
+  rows: Tensor,
+  first: number,
+): void {
+  const [n, columns] = dims2(logits.shape);
+  const width = widthOf(columns);
   dispatch({
-    name: 'cross_entropy_chunk', code: unitCode(width, { logits }) + OVER_UNIT[width] + ROW + chunkCode + scan, constants: { WORKGROUP: threadsForRow(columns), FIRST: first === 0 ? 1 : 0 },
-    writes: first === 0 ? [rows] : [], updates: first === 0 ? [] : [rows], reads: [logits, targets], params: [['u32', n], ['u32', columns / width], ['u32', first], ['u32', columns]], workgroups: grid(n),
+    name: 'cross_entropy_chunk',
+    code: unitCode(width, { logits }) + OVER_UNIT[width] + ROW + chunkCode + scan,
+    constants: { WORKGROUP: threadsForRow(columns), FIRST: first === 0 ? 1 : 0 },
+    writes: first === 0 ? [rows] : [],
+    updates: first === 0 ? [] : [rows],
+    reads: [logits, targets],
+    params: [
+      ['u32', n],
+      ['u32', columns / width],
+      ['u32', first],
+      ['u32', columns],
+    ],
+    workgroups: grid(n),
   });
 }
 
 /** What the chunks have left in `rows`, as the outputs of cross-entropy. */
 export function crossEntropyFinishKernel(rows: Tensor, targets: Tensor): Outputs {
-  const [n] = dims2(rows.shape), out = outputs(n);
+  const [n] = dims2(rows.shape);
+  const out = outputs(n);
   dispatch({
-    name: 'cross_entropy_finish', code: ROW + finishCode, writes: [out.loss, out.lse, out.probability, out.correct], reads: [rows, targets], params: [['u32', n]],
+    name: 'cross_entropy_finish',
+    code: ROW + finishCode,
+    writes: [out.loss, out.lse, out.probability, out.correct],
+    reads: [rows, targets],
+    params: [['u32', n]],
     workgroups: grid(Math.ceil(n / ELEMENTWISE)),
   });
   return out;
 }
 
-/** Overwrites the logits, of which the first column is the token `first` of the vocabulary, and gives them back. */
-export function crossEntropyGradKernel(logits: Tensor, targets: Tensor, lse: Tensor, dloss: Tensor, first = 0): Tensor {
-  const [n, v] = dims2(logits.shape), width = widthOf(v), size = (n * v) / width;
+/**
+ * Overwrites the logits, of which the first column is the token `first` of the vocabulary, and
+ * gives them back.
+ */
+export function crossEntropyGradKernel(
+  logits: Tensor,
+  targets: Tensor,
+  lse: Tensor,
+  dloss: Tensor,
+  first = 0,
+): Tensor {
+  const [n, v] = dims2(logits.shape);
+  const width = widthOf(v);
+  const size = (n * v) / width;
   dispatch({
-    name: 'cross_entropy_grad', code: unitCode(width, { logits }) + gradCode, writes: [], updates: [logits], reads: [targets, lse, dloss],
-    params: [['u32', size], ['u32', v / width], ['u32', first]], workgroups: grid(Math.ceil(size / ELEMENTWISE)),
+    name: 'cross_entropy_grad',
+    code: unitCode(width, { logits }) + gradCode,
+    writes: [],
+    updates: [logits],
+    reads: [targets, lse, dloss],
+    params: [
+      ['u32', size],
+      ['u32', v / width],
+      ['u32', first],
+    ],
+    workgroups: grid(Math.ceil(size / ELEMENTWISE)),
   });
   return logits;
 }

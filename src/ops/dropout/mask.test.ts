@@ -1,35 +1,56 @@
 import { expect, test } from 'vitest';
 import { dropoutMask, type DropoutSite, dropThreshold, stir } from './mask.ts';
 
-const site = (changes: Partial<DropoutSite> = {}): DropoutSite => ({ seed: 1337, step: 5, site: 2, rate: 0.2, first_row: 0, rows: 200, columns: 200, ...changes });
+const site = (changes: Partial<DropoutSite> = {}): DropoutSite => ({
+  seed: 1337,
+  step: 5,
+  site: 2,
+  rate: 0.2,
+  first_row: 0,
+  rows: 200,
+  columns: 200,
+  ...changes,
+});
 const kept = (s: DropoutSite): boolean[] => Array.from(dropoutMask(s), (v) => v !== 0);
 const share = (flags: readonly boolean[]): number => flags.filter(Boolean).length / flags.length;
 
 test('rows drawn apart are the rows drawn together', () => {
-  const whole = dropoutMask(site({ rows: 8 })), second = dropoutMask(site({ rows: 4, first_row: 4 }));
+  const whole = dropoutMask(site({ rows: 8 }));
+  const second = dropoutMask(site({ rows: 4, first_row: 4 }));
   expect([...whole.slice(4 * 200)]).toEqual([...second]);
 });
 
 test.each([0, 0.1, 0.2, 0.5, 0.9])('drops at the rate %d, in every row and column', (rate) => {
-  const flags = kept(site({ rate })), sd = Math.sqrt((rate * (1 - rate)) / flags.length);
+  const flags = kept(site({ rate }));
+  const sd = Math.sqrt((rate * (1 - rate)) / flags.length);
   expect(Math.abs(share(flags) - (1 - rate))).toBeLessThanOrEqual(4 * sd);
   for (let i = 0; i < 200; i++) {
-    const row = flags.slice(200 * i, 200 * i + 200), column = flags.filter((_f, k) => k % 200 === i), bound = 5 * Math.sqrt((rate * (1 - rate)) / 200);
+    const row = flags.slice(200 * i, 200 * i + 200);
+    const column = flags.filter((_f, k) => k % 200 === i);
+    const bound = 5 * Math.sqrt((rate * (1 - rate)) / 200);
     expect(Math.abs(share(row) - (1 - rate))).toBeLessThanOrEqual(bound);
     expect(Math.abs(share(column) - (1 - rate))).toBeLessThanOrEqual(bound);
   }
 });
 
 test.each([
-  ['seed', { seed: 1338 }], ['step', { step: 6 }], ['site', { site: 3 }], ['next row', { first_row: 1 }], ['far row', { first_row: 2 ** 20 }], ['step and site', { step: 2, site: 5 }],
+  ['seed', { seed: 1338 }],
+  ['step', { step: 6 }],
+  ['site', { site: 3 }],
+  ['next row', { first_row: 1 }],
+  ['far row', { first_row: 2 ** 20 }],
+  ['step and site', { step: 2, site: 5 }],
 ] as const)('another %s gives an independent mask', (_name, changes) => {
-  const rate = 0.5, a = kept(site({ rate })), b = kept(site({ rate, ...changes }));
+  const rate = 0.5;
+  const a = kept(site({ rate }));
+  const b = kept(site({ rate, ...changes }));
   const agree = share(a.map((v, i) => v === b[i]));
   expect(Math.abs(agree - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / a.length));
 });
 
 test('neighbouring columns are independent', () => {
-  const a = kept(site({ rate: 0.5 })), agree = share(a.slice(1).map((v, i) => v === a[i]));
+  const a = kept(site({ rate: 0.5 }));
+  const agree = share(a.slice(1).map((v, i) => v === a[i]));
   expect(Math.abs(agree - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / a.length));
 });
 

@@ -1,10 +1,13 @@
 /**
- * Which values dropout keeps: a pure function of (seed, step, site, global row, column), so that 8, 4x2 and two ranks of
- * 4 rows drop the same ones, a run can be resumed, and every backend agrees bit for bit. The same arithmetic stands in
- * `random.wgsl`; change both.
+ * Which values dropout keeps: a pure function of (seed, step, site, global row, column), so that 8,
+ * 4x2 and two ranks of 4 rows drop the same ones, a run can be resumed, and every backend agrees
+ * bit for bit. The same arithmetic stands in `random.wgsl`; change both.
  */
 
-/** Stirs one more 32-bit word into the state: two rounds of multiply and xor-shift with odd constants. */
+/**
+ * Stirs one more 32-bit word into the state: two rounds of multiply and xor-shift with odd
+ * constants.
+ */
 export function stir(state: number, word: number): number {
   let h = Math.imul(state ^ word, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 15), 0x85ebca77);
@@ -13,7 +16,8 @@ export function stir(state: number, word: number): number {
 }
 
 /** A 32-bit draw below which a value is dropped at this rate. */
-export const dropThreshold = (rate: number): number => Math.min(0xffffffff, Math.round(rate * 2 ** 32));
+export const dropThreshold = (rate: number): number =>
+  Math.min(0xffffffff, Math.round(rate * 2 ** 32));
 
 export interface DropoutSite {
   seed: number;
@@ -28,8 +32,18 @@ export interface DropoutSite {
 }
 
 /** 1 / (1 - rate) where a value is kept, 0 where it is dropped, row-major [rows, columns]. */
-export function dropoutMask({ seed, step, site, rate, first_row, rows, columns }: DropoutSite): Float32Array {
-  const mask = new Float32Array(rows * columns), threshold = dropThreshold(rate), scale = 1 / (1 - rate);
+export function dropoutMask({
+  seed,
+  step,
+  site,
+  rate,
+  first_row,
+  rows,
+  columns,
+}: DropoutSite): Float32Array {
+  const mask = new Float32Array(rows * columns);
+  const threshold = dropThreshold(rate);
+  const scale = 1 / (1 - rate);
   const start = stir(stir(stir(0x7e11a21a, seed), step), site);
   for (let i = 0; i < rows; i++) {
     const row = stir(start, first_row + i);

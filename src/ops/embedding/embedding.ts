@@ -1,7 +1,8 @@
 /**
- * Rows of a table: y[i] = weight[ids[i]]. The gradient sums the rows of dy by id in a fixed order (`sortSegments` gives
- * it), so that a run repeats itself; tfjs's own uses float compare-and-swap. Ids are not checked on the GPU:
- * `sortSegments` refuses those outside the table before they get there.
+ * Rows of a table: y[i] = weight[ids[i]]. The gradient sums the rows of dy by id in a fixed order
+ * (`sortSegments` gives it), so that a run repeats itself; tfjs's own uses float compare-and-swap.
+ * Ids are not checked on the GPU: `sortSegments` refuses those outside the table before they get
+ * there.
  */
 import { gather, type Rank, reshape, unsortedSegmentSum } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
@@ -13,34 +14,55 @@ import { sortSegments } from './segments.ts';
 type Ids = 'ids' | 'sorted' | 'starts';
 /** Ids below `below` with their orders, for cases. */
 export function idInputs(r: CaseRandom, n: number, size: number, below = size): Hosts<Ids> {
-  const ids = r.ints([n], below), { sorted, starts } = sortSegments(Int32Array.from(ids.data), size);
-  return { ids, sorted: r.values([n], [...sorted], 'int32'), starts: r.values([size + 1], [...starts], 'int32') };
+  const ids = r.ints([n], below);
+  const { sorted, starts } = sortSegments(Int32Array.from(ids.data), size);
+  return {
+    ids,
+    sorted: r.values([n], [...sorted], 'int32'),
+    starts: r.values([size + 1], [...starts], 'int32'),
+  };
 }
 
 /**
- * dy [N, d], ids [N], sorted [N], starts [V + 1] (all int32) -> weight [V, d], which accumulates. The reference reads
- * ids; the kernel reads sorted and starts.
+ * dy [N, d], ids [N], sorted [N], starts [V + 1] (all int32) -> weight [V, d], which accumulates.
+ * The reference reads ids; the kernel reads sorted and starts.
  */
 export const embeddingGrad = defineOp({
   name: 'embedding_grad',
   inputs: ['dy', 'ids', 'sorted', 'starts'],
   outputs: ['weight'],
   oracle: ({ dy, sorted, starts }, _: object) => {
-    const [, d] = dims2(dy.shape), size = starts.data.length - 1, weight = zeros([size, d]);
-    for (let v = 0; v < size; v++) for (let k = at(starts, v); k < at(starts, v + 1); k++) for (let j = 0; j < d; j++) {
-      weight.data[v * d + j] = at(weight, v * d + j) + at(dy, at(sorted, k) * d + j);
-    }
+    const [, d] = dims2(dy.shape);
+    const size = starts.data.length - 1;
+    const weight = zeros([size, d]);
+    for (let v = 0; v < size; v++)
+      for (let k = at(starts, v); k < at(starts, v + 1); k++)
+        for (let j = 0; j < d; j++) {
+          weight.data[v * d + j] = at(weight, v * d + j) + at(dy, at(sorted, k) * d + j);
+        }
     return { weight };
   },
-  reference: ({ dy, ids, starts }) => ({ weight: unsortedSegmentSum(dy, reshape<Rank.R1>(ids, [ids.size]), starts.size - 1) }),
-  kernel: ({ dy, sorted, starts }, _, into) => ({ weight: embeddingGradKernel(dy, sorted, starts, into.weight) }),
+  reference: ({ dy, ids, starts }) => ({
+    weight: unsortedSegmentSum(dy, reshape<Rank.R1>(ids, [ids.size]), starts.size - 1),
+  }),
+  kernel: ({ dy, sorted, starts }, _, into) => ({
+    weight: embeddingGradKernel(dy, sorted, starts, into.weight),
+  }),
   halves: { inputs: ['dy'] },
   accumulates: ['weight'],
   gradient: null,
   cases: [
-    { name: '37 of 11', attrs: {}, inputs: (r) => ({ dy: r.normal([37, 96]), ...idInputs(r, 37, 11) }) },
+    {
+      name: '37 of 11',
+      attrs: {},
+      inputs: (r) => ({ dy: r.normal([37, 96]), ...idInputs(r, 37, 11) }),
+    },
     { name: 'one row', attrs: {}, inputs: (r) => ({ dy: r.normal([1, 7]), ...idInputs(r, 1, 3) }) },
-    { name: 'long segments', attrs: {}, inputs: (r) => ({ dy: r.normal([700, 5]), ...idInputs(r, 700, 4, 2) }) },
+    {
+      name: 'long segments',
+      attrs: {},
+      inputs: (r) => ({ dy: r.normal([700, 5]), ...idInputs(r, 700, 4, 2) }),
+    },
   ],
 });
 
@@ -50,8 +72,11 @@ export const embedding = defineOp({
   inputs: ['weight', 'ids', 'sorted', 'starts'],
   outputs: ['y'],
   oracle: ({ weight, ids }, _: object) => {
-    const [, d] = dims2(weight.shape), n = ids.data.length, y = zeros([n, d]);
-    for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) y.data[i * d + j] = at(weight, at(ids, i) * d + j);
+    const [, d] = dims2(weight.shape);
+    const n = ids.data.length;
+    const y = zeros([n, d]);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < d; j++) y.data[i * d + j] = at(weight, at(ids, i) * d + j);
     return { y };
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
@@ -62,12 +87,25 @@ export const embedding = defineOp({
     from: ['y'],
     to: {
       weight: ({ inputs: { ids, sorted, starts }, dy, into }) =>
-        run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight }).weight,
+        run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight })
+          .weight,
     },
   },
   cases: [
-    { name: '37 of 11', attrs: {}, inputs: (r) => ({ weight: r.normal([11, 9]), ...idInputs(r, 37, 11) }) },
-    { name: 'rows of four', attrs: {}, inputs: (r) => ({ weight: r.normal([11, 8]), ...idInputs(r, 9, 11) }) },
-    { name: 'one row', attrs: {}, inputs: (r) => ({ weight: r.normal([3, 5]), ...idInputs(r, 1, 3) }) },
+    {
+      name: '37 of 11',
+      attrs: {},
+      inputs: (r) => ({ weight: r.normal([11, 9]), ...idInputs(r, 37, 11) }),
+    },
+    {
+      name: 'rows of four',
+      attrs: {},
+      inputs: (r) => ({ weight: r.normal([11, 8]), ...idInputs(r, 9, 11) }),
+    },
+    {
+      name: 'one row',
+      attrs: {},
+      inputs: (r) => ({ weight: r.normal([3, 5]), ...idInputs(r, 1, 3) }),
+    },
   ],
 });

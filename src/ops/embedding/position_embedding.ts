@@ -1,4 +1,7 @@
-/** Token and learned position embedding in one: y[i] = weight[ids[i]] + position_weight[positions[i]] (GPT-2). */
+/**
+ * Token and learned position embedding in one: y[i] = weight[ids[i]] +
+ * position_weight[positions[i]] (GPT-2).
+ */
 import { add, gather } from '@tensorflow/tfjs-core';
 import { defineOp, run } from '../define.ts';
 import { required } from '../gradient.ts';
@@ -7,38 +10,80 @@ import { embeddingGrad, idInputs } from './embedding.ts';
 import { embeddingKernel } from './kernels.ts';
 
 /**
- * weight [V, d] by ids, sorted [N], starts [V + 1]; position_weight [T, d] by positions, positions_sorted [N],
- * positions_starts [T + 1] (all int32; `sortSegments` makes the orders, which the gradients read) -> y [N, d].
+ * weight [V, d] by ids, sorted [N], starts [V + 1]; position_weight [T, d] by positions,
+ * positions_sorted [N], positions_starts [T + 1] (all int32; `sortSegments` makes the orders, which
+ * the gradients read) -> y [N, d].
  */
 export const positionEmbedding = defineOp({
   name: 'position_embedding',
-  inputs: ['weight', 'ids', 'sorted', 'starts', 'position_weight', 'positions', 'positions_sorted', 'positions_starts'],
+  inputs: [
+    'weight',
+    'ids',
+    'sorted',
+    'starts',
+    'position_weight',
+    'positions',
+    'positions_sorted',
+    'positions_starts',
+  ],
   outputs: ['y'],
   oracle: ({ weight, ids, position_weight, positions }, _: object) => {
-    const [, d] = dims2(weight.shape), n = ids.data.length, y = zeros([n, d]);
-    for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) y.data[i * d + j] = at(weight, at(ids, i) * d + j) + at(position_weight, at(positions, i) * d + j);
+    const [, d] = dims2(weight.shape);
+    const n = ids.data.length;
+    const y = zeros([n, d]);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < d; j++)
+        y.data[i * d + j] =
+          at(weight, at(ids, i) * d + j) + at(position_weight, at(positions, i) * d + j);
     return { y };
   },
-  reference: ({ weight, ids, position_weight, positions }) => ({ y: add(gather(weight, ids), gather(position_weight, positions)) }),
+  reference: ({ weight, ids, position_weight, positions }) => ({
+    y: add(gather(weight, ids), gather(position_weight, positions)),
+  }),
   halves: { inputs: [] },
-  kernel: ({ weight, ids, position_weight, positions }) => ({ y: embeddingKernel(weight, ids, { weight: position_weight, positions }) }),
+  kernel: ({ weight, ids, position_weight, positions }) => ({
+    y: embeddingKernel(weight, ids, { weight: position_weight, positions }),
+  }),
   gradient: {
-    saves: { inputs: ['ids', 'sorted', 'starts', 'positions', 'positions_sorted', 'positions_starts'], outputs: [] },
+    saves: {
+      inputs: ['ids', 'sorted', 'starts', 'positions', 'positions_sorted', 'positions_starts'],
+      outputs: [],
+    },
     from: ['y'],
     to: {
       weight: ({ inputs: { ids, sorted, starts }, dy, into }) =>
-        run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight }).weight,
+        run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight })
+          .weight,
       position_weight: ({ inputs: { positions, positions_sorted, positions_starts }, dy, into }) =>
-        run(embeddingGrad, { dy: required(dy.y), ids: positions, sorted: positions_sorted, starts: positions_starts }, {}, { weight: into.position_weight }).weight,
+        run(
+          embeddingGrad,
+          {
+            dy: required(dy.y),
+            ids: positions,
+            sorted: positions_sorted,
+            starts: positions_starts,
+          },
+          {},
+          { weight: into.position_weight },
+        ).weight,
     },
   },
   cases: [
-    { name: '37 of 11 and 5', d: 9 }, { name: 'rows of four', d: 8 },
+    { name: '37 of 11 and 5', d: 9 },
+    { name: 'rows of four', d: 8 },
   ].map(({ name, d }) => ({
-    name, attrs: {},
+    name,
+    attrs: {},
     inputs: (r) => {
       const { ids, sorted, starts } = idInputs(r, 37, 5);
-      return { weight: r.normal([11, d]), ...idInputs(r, 37, 11), position_weight: r.normal([5, d]), positions: ids, positions_sorted: sorted, positions_starts: starts };
+      return {
+        weight: r.normal([11, d]),
+        ...idInputs(r, 37, 11),
+        position_weight: r.normal([5, d]),
+        positions: ids,
+        positions_sorted: sorted,
+        positions_starts: starts,
+      };
     },
   })),
 });

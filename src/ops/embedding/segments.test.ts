@@ -8,9 +8,14 @@ test('positions are grouped by id, in order within an id', () => {
 });
 
 test('no ids at all', () => {
-  expect(sortSegments(new Int32Array(0), 2)).toEqual({ sorted: new Int32Array(0), starts: new Int32Array(3) });
+  expect(sortSegments(new Int32Array(0), 2)).toEqual({
+    sorted: new Int32Array(0),
+    starts: new Int32Array(3),
+  });
 });
 
 test.each([-1, 5])('id %d is outside a vocabulary of 5', (id) => {
-  expect(() => sortSegments(Int32Array.from([0, id]), 5)).toThrow(`Token id ${id} is outside the vocabulary of 5.`);
+  expect(() => sortSegments(Int32Array.from([0, id]), 5)).toThrow(
+    `Token id ${id} is outside the vocabulary of 5.`,
+  );
 });

@@ -1,6 +1,7 @@
 /**
- * Backward of LayerNorm and RMSNorm on WebGPU in two dispatches, without atomics: the first makes dx and, of each block of
- * rows, the sums that the weight's and bias's gradients are made of; the second adds up the blocks in order.
+ * Backward of LayerNorm and RMSNorm on WebGPU in two dispatches, without atomics: the first makes
+ * dx and, of each block of rows, the sums that the weight's and bias's gradients are made of; the
+ * second adds up the blocks in order.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output } from '../../backend/index.ts';
@@ -8,24 +9,45 @@ import { dims2 } from '../host.ts';
 import { unitCode, unroll, widthOf } from '../wgsl/index.ts';
 import { laneCode, type Lanes, lanesOf } from './lanes.ts';
 
-/** Blocks of rows at most: enough workgroups for a large GPU, few enough for the second dispatch to be short. */
+/**
+ * Blocks of rows at most: enough workgroups for a large GPU, few enough for the second dispatch to
+ * be short.
+ */
 const MAX_BLOCKS = 256;
 /** Columns of a workgroup of the second dispatch; 32 lanes share the blocks. */
 const FOLD_COLUMNS = 8;
 
-export interface NormGradInputs { x: Tensor; weight: Tensor; /** null: RMSNorm, which does not centre. */ mean: Tensor | null; rstd: Tensor; dy: Tensor }
+export interface NormGradInputs {
+  x: Tensor;
+  weight: Tensor;
+  /** null: RMSNorm, which does not centre. */ mean: Tensor | null;
+  rstd: Tensor;
+  dy: Tensor;
+}
 /** What is there already and is added to. */
-export interface NormGradInto { dx?: Tensor; weight?: Tensor; bias?: Tensor }
+export interface NormGradInto {
+  dx?: Tensor;
+  weight?: Tensor;
+  bias?: Tensor;
+}
 
-interface Variant { centre: boolean; bias: boolean; add: boolean }
+interface Variant {
+  centre: boolean;
+  bias: boolean;
+  add: boolean;
+}
 
 function blockCode(lanes: Lanes, units: string, { centre, bias, add }: Variant): string {
-  const { element: E, slots, rows } = lanes, planes = bias ? 2 : 1;
-  const sumOf = (of: (k: number) => string): string => Array.from({ length: slots }, (_, k) => `total(${of(k)})`).join(' + ');
-  // With several rows at once their sums meet in shared memory: the threads of row 0 add up the weight's, those of row 1 the bias's.
-  const finish = (k: number): string => (rows === 1
-    ? `if (u${k} < p.units) { parts[w.x * ${planes}u * p.units + u${k}] = dw${k}; ${bias ? `parts[(w.x * 2u + 1u) * p.units + u${k}] = db${k};` : ''} }`
-    : `
+  const { element: E, slots, rows } = lanes;
+  const planes = bias ? 2 : 1;
+  const sumOf = (of: (k: number) => string): string =>
+    Array.from({ length: slots }, (_, k) => `total(${of(k)})`).join(' + ');
+  // With several rows at once their sums meet in shared memory: the threads of row 0 add up the
+  // weight's, those of row 1 the bias's.
+  const finish = (k: number): string =>
+    rows === 1
+      ? `if (u${k} < p.units) { parts[w.x * ${planes}u * p.units + u${k}] = dw${k}; ${bias ? `parts[(w.x * 2u + 1u) * p.units + u${k}] = db${k};` : ''} }`
+      : `
   column_parts[0][l] = dw${k};
   ${bias ? `column_parts[1][l] = db${k};` : ''}
   workgroupBarrier();
@@ -34,7 +56,7 @@ function blockCode(lanes: Lanes, units: string, { centre, bias, add }: Variant):
     for (var n = 0u; n < ROWS; n++) { sum += column_parts[group][n * LANES + lane]; }
     parts[(w.x * ${planes}u + group) * p.units + u${k}] = sum;
   }
-  workgroupBarrier();`);
+  workgroupBarrier();`;
   return `${units}${laneCode(lanes)}
 @group(0) @binding(0) var<storage, read_write> parts: array<${E}>;
 @group(0) @binding(1) var<storage, read_write> dx: array<dx_stored>;
@@ -47,7 +69,8 @@ struct Params { n: u32, units: u32, rows: u32, d: f32 }
 @group(0) @binding(${centre ? 7 : 6}) var<uniform> p: Params;
 ${rows > 1 ? `var<workgroup> column_parts: array<array<${E}, 256>, ${planes}>;` : ''}
 
-// dx = rstd (t - mean(t) - h mean(t h)), t = dy weight, h = (x - mean) rstd; without the means where nothing is centred.
+// dx = rstd (t - mean(t) - h mean(t h)), t = dy weight, h = (x - mean) rstd; without the means
+// where nothing is centred.
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) l: u32) {
   let lane = l % LANES; let group = l / LANES;
@@ -69,7 +92,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) l: u32
 
 /** `outs` in the order of their bindings: those that are written before those that are added to. */
 function foldCode(outs: readonly { name: 'weight' | 'bias'; add: boolean }[]): string {
-  const two = outs.length === 2, V = two ? 'vec2f' : 'f32', part = { weight: two ? 'sum.x' : 'sum', bias: 'sum.y' };
+  const two = outs.length === 2;
+  const V = two ? 'vec2f' : 'f32';
+  const part = { weight: two ? 'sum.x' : 'sum', bias: 'sum.y' };
   return `
 ${outs.map(({ name }, i) => `@group(0) @binding(${i}) var<storage, read_write> ${name}: array<f32>;`).join('\n')}
 @group(0) @binding(${outs.length}) var<storage, read> parts: array<f32>;
@@ -96,37 +121,90 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) l: u32
 }
 
 /** Adds up parts [blocks, 1 or 2, d] over the blocks. */
-function fold(parts: Tensor, blocks: number, d: number, outs: readonly { name: 'weight' | 'bias'; tensor: Tensor; add: boolean }[]): void {
-  const writes = outs.filter((o) => !o.add), updates = outs.filter((o) => o.add);
+function fold(
+  parts: Tensor,
+  blocks: number,
+  d: number,
+  outs: readonly { name: 'weight' | 'bias'; tensor: Tensor; add: boolean }[],
+): void {
+  const writes = outs.filter((o) => !o.add);
+  const updates = outs.filter((o) => o.add);
   dispatch({
-    name: 'norm_grad_fold', code: foldCode([...writes, ...updates]), writes: writes.map((o) => o.tensor), updates: updates.map((o) => o.tensor), reads: [parts],
-    params: [['u32', blocks], ['u32', d]], workgroups: [Math.ceil(d / FOLD_COLUMNS), 1, 1],
+    name: 'norm_grad_fold',
+    code: foldCode([...writes, ...updates]),
+    writes: writes.map((o) => o.tensor),
+    updates: updates.map((o) => o.tensor),
+    reads: [parts],
+    params: [
+      ['u32', blocks],
+      ['u32', d],
+    ],
+    workgroups: [Math.ceil(d / FOLD_COLUMNS), 1, 1],
   });
   parts.dispose();
 }
 
 /** dx and the blocks' sums, in one dispatch. */
-function blockSums(name: string, { x, weight, mean, rstd, dy }: NormGradInputs, bias: boolean, into: Tensor | undefined): { dx: Tensor; parts: Tensor; blocks: number } {
-  const [n, d] = dims2(x.shape), lanes = lanesOf(d), rounds = Math.ceil(n / (lanes.rows * MAX_BLOCKS)), rows = lanes.rows * Math.max(1, rounds);
-  const blocks = Math.max(1, Math.ceil(n / rows)), parts = output([blocks, bias ? 2 : 1, d]), dx = into ?? activation([n, d]);
+function blockSums(
+  name: string,
+  { x, weight, mean, rstd, dy }: NormGradInputs,
+  bias: boolean,
+  into: Tensor | undefined,
+): { dx: Tensor; parts: Tensor; blocks: number } {
+  const [n, d] = dims2(x.shape);
+  const lanes = lanesOf(d);
+  const rounds = Math.ceil(n / (lanes.rows * MAX_BLOCKS));
+  const rows = lanes.rows * Math.max(1, rounds);
+  const blocks = Math.max(1, Math.ceil(n / rows));
+  const parts = output([blocks, bias ? 2 : 1, d]);
+  const dx = into ?? activation([n, d]);
   dispatch({
-    name, code: blockCode(lanes, unitCode(widthOf(d), { x, dx, dy }), { centre: mean !== null, bias, add: into !== undefined }), writes: into ? [parts] : [parts, dx], updates: into ? [into] : [],
-    reads: [x, weight, rstd, dy, ...(mean ? [mean] : [])], params: [['u32', n], ['u32', lanes.units], ['u32', rows], ['f32', d]], workgroups: [blocks, 1, 1],
+    name,
+    code: blockCode(lanes, unitCode(widthOf(d), { x, dx, dy }), {
+      centre: mean !== null,
+      bias,
+      add: into !== undefined,
+    }),
+    writes: into ? [parts] : [parts, dx],
+    updates: into ? [into] : [],
+    reads: [x, weight, rstd, dy, ...(mean ? [mean] : [])],
+    params: [
+      ['u32', n],
+      ['u32', lanes.units],
+      ['u32', rows],
+      ['f32', d],
+    ],
+    workgroups: [blocks, 1, 1],
   });
   return { dx, parts, blocks };
 }
 
 /** Gradients of x and weight: new, or added to `into`. */
-export function normGradKernel(name: string, inputs: NormGradInputs, into: NormGradInto): Record<'dx' | 'weight', Tensor> {
-  const { size: d } = inputs.weight, { dx, parts, blocks } = blockSums(name, inputs, false, into.dx), weight = into.weight ?? output([d]);
+export function normGradKernel(
+  name: string,
+  inputs: NormGradInputs,
+  into: NormGradInto,
+): Record<'dx' | 'weight', Tensor> {
+  const { size: d } = inputs.weight;
+  const { dx, parts, blocks } = blockSums(name, inputs, false, into.dx);
+  const weight = into.weight ?? output([d]);
   fold(parts, blocks, d, [{ name: 'weight', tensor: weight, add: into.weight !== undefined }]);
   return { dx, weight };
 }
 
 /** The same with a bias. */
-export function normGradBiasKernel(name: string, inputs: NormGradInputs, into: NormGradInto): Record<'dx' | 'weight' | 'bias', Tensor> {
-  const { size: d } = inputs.weight, { dx, parts, blocks } = blockSums(name, inputs, true, into.dx);
-  const weight = into.weight ?? output([d]), bias = into.bias ?? output([d]);
-  fold(parts, blocks, d, [{ name: 'weight', tensor: weight, add: into.weight !== undefined }, { name: 'bias', tensor: bias, add: into.bias !== undefined }]);
+export function normGradBiasKernel(
+  name: string,
+  inputs: NormGradInputs,
+  into: NormGradInto,
+): Record<'dx' | 'weight' | 'bias', Tensor> {
+  const { size: d } = inputs.weight;
+  const { dx, parts, blocks } = blockSums(name, inputs, true, into.dx);
+  const weight = into.weight ?? output([d]);
+  const bias = into.bias ?? output([d]);
+  fold(parts, blocks, d, [
+    { name: 'weight', tensor: weight, add: into.weight !== undefined },
+    { name: 'bias', tensor: bias, add: into.bias !== undefined },
+  ]);
   return { dx, weight, bias };
 }

@@ -1,12 +1,25 @@
-/** Float64 loops that LayerNorm and RMSNorm share; RMSNorm is the same without centring (its mean is 0). */
+/**
+ * Float64 loops that LayerNorm and RMSNorm share; RMSNorm is the same without centring (its mean is
+ * 0).
+ */
 import { at, dims2, zeros } from '../host.ts';
 import type { HostTensor } from '../define.ts';
 
-/** Mean and 1 / sqrt(variance + eps) of each row of x [N, d]; the variance is the biased one, from a second pass. */
-export function rowStatistics(x: HostTensor, eps: number, centre: boolean): { mean: HostTensor; rstd: HostTensor } {
-  const [n, d] = dims2(x.shape), mean = zeros([n]), rstd = zeros([n]);
+/**
+ * Mean and 1 / sqrt(variance + eps) of each row of x [N, d]; the variance is the biased one, from a
+ * second pass.
+ */
+export function rowStatistics(
+  x: HostTensor,
+  eps: number,
+  centre: boolean,
+): { mean: HostTensor; rstd: HostTensor } {
+  const [n, d] = dims2(x.shape);
+  const mean = zeros([n]);
+  const rstd = zeros([n]);
   for (let i = 0; i < n; i++) {
-    let sum = 0, squares = 0;
+    let sum = 0;
+    let squares = 0;
     if (centre) for (let j = 0; j < d; j++) sum += at(x, i * d + j);
     for (let j = 0; j < d; j++) squares += (at(x, i * d + j) - sum / d) ** 2;
     mean.data[i] = sum / d;
@@ -16,21 +29,40 @@ export function rowStatistics(x: HostTensor, eps: number, centre: boolean): { me
 }
 
 /** (x - mean) rstd weight + bias. */
-export function normalised(x: HostTensor, s: { mean: HostTensor; rstd: HostTensor }, weight: HostTensor, bias: HostTensor | null): HostTensor {
-  const [n, d] = dims2(x.shape), y = zeros([n, d]);
-  for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) {
-    const k = i * d + j;
-    y.data[k] = (at(x, k) - at(s.mean, i)) * at(s.rstd, i) * at(weight, j) + (bias ? at(bias, j) : 0);
-  }
+export function normalised(
+  x: HostTensor,
+  s: { mean: HostTensor; rstd: HostTensor },
+  weight: HostTensor,
+  bias: HostTensor | null,
+): HostTensor {
+  const [n, d] = dims2(x.shape);
+  const y = zeros([n, d]);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < d; j++) {
+      const k = i * d + j;
+      y.data[k] =
+        (at(x, k) - at(s.mean, i)) * at(s.rstd, i) * at(weight, j) + (bias ? at(bias, j) : 0);
+    }
   return y;
 }
 
-/** Gradient with respect to x, with t = dy weight and h = (x - mean) rstd: rstd (t - mean(t) - h mean(t h)). */
-export function gradX(x: HostTensor, weight: HostTensor, s: { mean: HostTensor | null; rstd: HostTensor }, dy: HostTensor): HostTensor {
-  const [n, d] = dims2(x.shape), dx = zeros([n, d]);
+/**
+ * Gradient with respect to x, with t = dy weight and h = (x - mean) rstd: rstd (t - mean(t) - h
+ * mean(t h)).
+ */
+export function gradX(
+  x: HostTensor,
+  weight: HostTensor,
+  s: { mean: HostTensor | null; rstd: HostTensor },
+  dy: HostTensor,
+): HostTensor {
+  const [n, d] = dims2(x.shape);
+  const dx = zeros([n, d]);
   for (let i = 0; i < n; i++) {
-    const r = at(s.rstd, i), m = s.mean ? at(s.mean, i) : 0;
-    let a = 0, b = 0;
+    const r = at(s.rstd, i);
+    const m = s.mean ? at(s.mean, i) : 0;
+    let a = 0;
+    let b = 0;
     for (let j = 0; j < d; j++) {
       const t = at(dy, i * d + j) * at(weight, j);
       if (s.mean) a += t / d;
@@ -45,10 +77,17 @@ export function gradX(x: HostTensor, weight: HostTensor, s: { mean: HostTensor |
 }
 
 /** Sum over the rows of dy (x - mean) rstd (the weight's gradient), and of dy (the bias's). */
-export function gradColumns(x: HostTensor, s: { mean: HostTensor | null; rstd: HostTensor }, dy: HostTensor): { weight: HostTensor; bias: HostTensor } {
-  const [n, d] = dims2(x.shape), weight = zeros([d]), bias = zeros([d]);
+export function gradColumns(
+  x: HostTensor,
+  s: { mean: HostTensor | null; rstd: HostTensor },
+  dy: HostTensor,
+): { weight: HostTensor; bias: HostTensor } {
+  const [n, d] = dims2(x.shape);
+  const weight = zeros([d]);
+  const bias = zeros([d]);
   for (let j = 0; j < d; j++) {
-    let w = 0, b = 0;
+    let w = 0;
+    let b = 0;
     for (let i = 0; i < n; i++) {
       const g = at(dy, i * d + j);
       w += g * (at(x, i * d + j) - (s.mean ? at(s.mean, i) : 0)) * at(s.rstd, i);

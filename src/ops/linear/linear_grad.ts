@@ -1,4 +1,7 @@
-/** Both gradients of the parameters of y = x W + b in one: dW = x^T dy, and db, the sum of dy's rows, which that product reads anyway. */
+/**
+ * Both gradients of the parameters of y = x W + b in one: dW = x^T dy, and db, the sum of dy's
+ * rows, which that product reads anyway.
+ */
 import { sum } from '@tensorflow/tfjs-core';
 import { output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
@@ -12,24 +15,46 @@ export const linearBiasGrad = defineOp({
   inputs: ['x', 'dy'],
   outputs: ['weight', 'bias'],
   oracle: ({ x, dy }, _: object) => {
-    const [n, inner] = dims2(x.shape), [, out] = dims2(dy.shape), weight = zeros([inner, out]), bias = zeros([out]);
-    for (let i = 0; i < n; i++) for (let j = 0; j < out; j++) {
-      const d = at(dy, i * out + j);
-      bias.data[j] = at(bias, j) + d;
-      for (let k = 0; k < inner; k++) weight.data[k * out + j] = at(weight, k * out + j) + at(x, i * inner + k) * d;
-    }
+    const [n, inner] = dims2(x.shape);
+    const [, out] = dims2(dy.shape);
+    const weight = zeros([inner, out]);
+    const bias = zeros([out]);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < out; j++) {
+        const d = at(dy, i * out + j);
+        bias.data[j] = at(bias, j) + d;
+        for (let k = 0; k < inner; k++)
+          weight.data[k * out + j] = at(weight, k * out + j) + at(x, i * inner + k) * d;
+      }
     return { weight, bias };
   },
-  reference: ({ x, dy }) => ({ weight: referenceProduct(x, dy, { transpose_a: true, transpose_b: false }), bias: sum(dy, 0) }),
+  reference: ({ x, dy }) => ({
+    weight: referenceProduct(x, dy, { transpose_a: true, transpose_b: false }),
+    bias: sum(dy, 0),
+  }),
   kernel: ({ x, dy }, _, into) => {
-    const [, out] = dims2(dy.shape), bias = into.bias ?? output([out]);
-    return { weight: productKernel(x, dy, { transpose_a: true, into: into.weight, columns: { to: bias, add: into.bias !== undefined } }), bias };
+    const [, out] = dims2(dy.shape);
+    const bias = into.bias ?? output([out]);
+    return {
+      weight: productKernel(x, dy, {
+        transpose_a: true,
+        into: into.weight,
+        columns: { to: bias, add: into.bias !== undefined },
+      }),
+      bias,
+    };
   },
   accumulates: ['weight', 'bias'],
   halves: { inputs: ['x', 'dy'] },
   gradient: null,
   // The last is split over its rows.
-  cases: [[5, 7, 3], [8, 4, 12], [300, 5, 40]].map(([n = 0, inner = 0, out = 0]) => ({
-    name: `${n} rows, ${inner} to ${out}`, attrs: {}, inputs: (r) => ({ x: r.normal([n, inner]), dy: r.normal([n, out]) }),
+  cases: [
+    [5, 7, 3],
+    [8, 4, 12],
+    [300, 5, 40],
+  ].map(([n = 0, inner = 0, out = 0]) => ({
+    name: `${n} rows, ${inner} to ${out}`,
+    attrs: {},
+    inputs: (r) => ({ x: r.normal([n, inner]), dy: r.normal([n, out]) }),
   })),
 });

@@ -1,11 +1,19 @@
 /** WGSL around a product: adding up its parts, and the columns of a matrix. */
 import { HALVES } from '../../backend/index.ts';
-import { bindingsCode, type Epilogue, finishCode, finishNow, type Halves, slotsOf } from './epilogue.ts';
+import {
+  bindingsCode,
+  type Epilogue,
+  finishCode,
+  finishNow,
+  type Halves,
+  slotsOf,
+} from './epilogue.ts';
 
 /**
- * Sums the partial results of a split product, in order. Bindings: `slotsOf(epilogue, [partials, column_parts])`, the
- * latter where there are columns; uniforms n (values of a result), splits, N, and of how many parts the sums of columns are; n and N count
- * in fours where N is a multiple of four.
+ * Sums the partial results of a split product, in order. Bindings: `slotsOf(epilogue, [partials,
+ * column_parts])`, the latter where there are columns; uniforms n (values of a result), splits, N,
+ * and of how many parts the sums of columns are; n and N count in fours where N is a multiple of
+ * four.
  */
 export function reduceCode(e: Epilogue, vec: boolean, halves: Halves): string {
   const columns = e.columns !== 'none';
@@ -20,12 +28,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
     var sum = partials[i];
     for (var s = 1u; s < p.splits; s++) { sum += partials[s * p.n + i]; }
     ${finishNow(e, halves, 'i', 'i % p.N', 'sum')};
-  }${columns ? ` else if (i < p.n + p.N) {
+  }${
+    columns
+      ? ` else if (i < p.n + p.N) {
     let j = i - p.n;
     var sum = column_parts[j];
     for (var s = 1u; s < p.column_splits; s++) { sum += column_parts[s * p.N + j]; }
     columns[j] ${e.columns === 'add' ? '+=' : '='} sum;
-  }` : ''}
+  }`
+      : ''
+  }
 }`;
 }
 
@@ -33,8 +45,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
 export const COLUMN_ROWS = 64;
 
 /**
- * Sums of `rows` rows at a time of x [n, d], to parts [workgroups along y, d]; d is counted in fours where `vec`. A workgroup takes 16 columns
- * (or fours), 16 lanes go through its rows, and the lanes are added in order. `half`: x is stored as halves.
+ * Sums of `rows` rows at a time of x [n, d], to parts [workgroups along y, d]; d is counted in
+ * fours where `vec`. A workgroup takes 16 columns (or fours), 16 lanes go through its rows, and the
+ * lanes are added in order. `half`: x is stored as halves.
  */
 export function columnsCode(vec: boolean, half: boolean): string {
   const T = vec ? 'vec4f' : 'f32';

@@ -1,4 +1,7 @@
-/** Filling and comparing matrices on the GPU, for checks of kernels: nothing is uploaded, and three numbers come back. */
+/**
+ * Filling and comparing matrices on the GPU, for checks of kernels: nothing is uploaded, and three
+ * numbers come back.
+ */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, grid } from '../../backend/index.ts';
 
@@ -17,7 +20,17 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
 
 /** target = numbers in [-1, 1) that look random. */
 export function fillWithNoise(target: Tensor, seed: number): void {
-  dispatch({ name: 'noise', code: FILL, writes: [target], reads: [], params: [['u32', target.size], ['u32', seed]], workgroups: grid(Math.ceil(target.size / 256)) });
+  dispatch({
+    name: 'noise',
+    code: FILL,
+    writes: [target],
+    reads: [],
+    params: [
+      ['u32', target.size],
+      ['u32', seed],
+    ],
+    workgroups: grid(Math.ceil(target.size / 256)),
+  });
 }
 
 const DIFFERENCE = `
@@ -29,14 +42,26 @@ struct Params { n: u32 }
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
   var difference = 0u; var size = 0u;
-  // The bits of numbers that are not negative are in their order, those of infinity and NaN above all.
+  // The bits of numbers that are not negative are in their order, those of infinity and NaN above
+  // all.
   for (var i = w.x * 256u + l; i < p.n; i += count.x * 256u) {
     difference = max(difference, bitcast<u32>(abs(x[i] - y[i]))); size = max(size, bitcast<u32>(abs(y[i])));
   }
   atomicMax(&largest[0], difference); atomicMax(&largest[1], size);
 }`;
 
-/** `largest` [2] (zeros before) takes the largest of |x - y| and of |y|, unless what it holds is larger. */
+/**
+ * `largest` [2] (zeros before) takes the largest of |x - y| and of |y|, unless what it holds is
+ * larger.
+ */
 export function largestDifference(largest: Tensor, x: Tensor, y: Tensor): void {
-  dispatch({ name: 'difference', code: DIFFERENCE, writes: [], updates: [largest], reads: [x, y], params: [['u32', x.size]], workgroups: [Math.min(512, Math.ceil(x.size / 256)), 1, 1] });
+  dispatch({
+    name: 'difference',
+    code: DIFFERENCE,
+    writes: [],
+    updates: [largest],
+    reads: [x, y],
+    params: [['u32', x.size]],
+    workgroups: [Math.min(512, Math.ceil(x.size / 256)), 1, 1],
+  });
 }

@@ -6,32 +6,87 @@ import { expectClose } from '../../testing/expect_close.ts';
 import { type MatmulAttrs, matmul } from './matmul.ts';
 import { gelu, relu2 } from '../activation/functions.ts';
 import { productKernel } from './kernel.ts';
-import { ALL_TILES, COLUMN_SUMS, pickTile, planOf, TESTED_TILES, type Tile, TILES } from './tile.ts';
+import {
+  ALL_TILES,
+  COLUMN_SUMS,
+  pickTile,
+  planOf,
+  TESTED_TILES,
+  type Tile,
+  TILES,
+} from './tile.ts';
 
-/** Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all sides. */
+/**
+ * Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all
+ * sides.
+ */
 const forms: readonly (MatmulAttrs & { name: string })[] = [
   { name: 'x W', transpose_a: false, transpose_b: false },
   { name: 'dy W^T', transpose_a: false, transpose_b: true },
   { name: 'x^T dy', transpose_a: true, transpose_b: false },
 ];
 const errors: string[] = [];
-beforeAll(async () => { await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) }); });
+beforeAll(async () => {
+  await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) });
+});
 
 describe.each(ALL_TILES)('tile $name', (tile) => {
-  it.each(forms.flatMap((form) => [
-    { ...form, size: 'rows of four', M: tile.BM + 4, N: tile.BN + 8, K: 20, splits: 1, epilogue: 'bias' as const },
-    { ...form, size: 'odd, split', M: tile.BM + 3, N: 13, K: 37, splits: 2, epilogue: 'bias' as const },
-    { ...form, size: 'whole tiles', M: tile.BM, N: tile.BN, K: 2 * tile.BK, splits: 1, epilogue: 'accumulate' as const },
-    { ...form, size: 'rows of four, split', M: tile.BM, N: tile.BN, K: 3 * tile.BK, splits: 3, epilogue: 'accumulate' as const },
-  ]))('$name, $size', async ({ transpose_a, transpose_b, M, N, K, splits, epilogue }) => {
-    const random = caseRandom(M * N + K), attrs = { transpose_a, transpose_b };
-    const a = random.normal(transpose_a ? [K, M] : [M, K]), b = random.normal(transpose_b ? [N, K] : [K, N]);
-    const bias = random.normal([N]), before = random.normal([M, N]);
-    const up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
+  it.each(
+    forms.flatMap((form) => [
+      {
+        ...form,
+        size: 'rows of four',
+        M: tile.BM + 4,
+        N: tile.BN + 8,
+        K: 20,
+        splits: 1,
+        epilogue: 'bias' as const,
+      },
+      {
+        ...form,
+        size: 'odd, split',
+        M: tile.BM + 3,
+        N: 13,
+        K: 37,
+        splits: 2,
+        epilogue: 'bias' as const,
+      },
+      {
+        ...form,
+        size: 'whole tiles',
+        M: tile.BM,
+        N: tile.BN,
+        K: 2 * tile.BK,
+        splits: 1,
+        epilogue: 'accumulate' as const,
+      },
+      {
+        ...form,
+        size: 'rows of four, split',
+        M: tile.BM,
+        N: tile.BN,
+        K: 3 * tile.BK,
+        splits: 3,
+        epilogue: 'accumulate' as const,
+      },
+    ]),
+  )('$name, $size', async ({ transpose_a, transpose_b, M, N, K, splits, epilogue }) => {
+    const random = caseRandom(M * N + K);
+    const attrs = { transpose_a, transpose_b };
+    const a = random.normal(transpose_a ? [K, M] : [M, K]);
+    const b = random.normal(transpose_b ? [N, K] : [K, N]);
+    const bias = random.normal([N]);
+    const before = random.normal([M, N]);
+    const up = (h: { data: Float64Array; shape: readonly number[] }) =>
+      tensor(Float32Array.from(h.data), [...h.shape]);
     const c = productKernel(up(a), up(b), {
-      ...attrs, plan: () => planOf(tile, M, N, K, splits), ...(epilogue === 'bias' ? { bias: up(bias) } : { into: up(before) }),
+      ...attrs,
+      plan: () => planOf(tile, M, N, K, splits),
+      ...(epilogue === 'bias' ? { bias: up(bias) } : { into: up(before) }),
     });
-    const expected = matmul.oracle({ a, b }, attrs).c.data.map((v, i) => v + ((epilogue === 'bias' ? bias.data[i % N] : before.data[i]) ?? NaN));
+    const expected = matmul
+      .oracle({ a, b }, attrs)
+      .c.data.map((v, i) => v + ((epilogue === 'bias' ? bias.data[i % N] : before.data[i]) ?? NaN));
     const [actual] = await readback([c]);
     expect(errors).toEqual([]);
     expectClose(actual ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
@@ -39,51 +94,128 @@ describe.each(ALL_TILES)('tile $name', (tile) => {
 });
 
 const zeros = (size: number, value = 0) => new Float32Array(size).fill(value);
-/** Small tiles, which compile soon, take every size and both ways of summing columns; the others what differs by tile. */
+/**
+ * Small tiles, which compile soon, take every size and both ways of summing columns; the others
+ * what differs by tile.
+ */
 const isSmall = (tile: Tile): boolean => tile.BM * tile.BN <= 2048;
-describe.each([...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap((tile) => COLUMN_SUMS.filter((way) => isSmall(tile) || way === 'staged').map((columnSums) => ({ tile, name: tile.name, columnSums }))))('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
-  it.each([
-    { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 }, { size: 'odd, split', splits: 3, M: tile.BM + 3, N: 13, K: 3 * tile.BK + 2 },
-    { size: 'rows of four', splits: 1, M: tile.BM + 4, N: tile.BN + 8, K: 2 * tile.BK }, { size: 'rows of four, split', splits: 2, M: 8, N: tile.BN + 4, K: 4 * tile.BK },
-  ].filter(({ size }) => isSmall(tile) || size === 'odd' || size === 'rows of four, split'))('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
-    const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
-    const a = random.normal([M, K], 0.3), at = random.normal([K, M]), b = random.normal([K, N]), bias = random.normal([N]), residual = random.normal([M, N]);
-    const plan = () => planOf(tile, M, N, K, splits, columnSums), activated = tensor(zeros(M * N), [M, N]), columns = tensor(zeros(N, 0.5), [N]);
-    const before = productKernel(up(a), up(b), { plan, bias: up(bias), residual: up(residual), apply: { f: gelu, to: activated } });
-    const slope = productKernel(up(at), up(b), { plan, transpose_a: true, derivative: { f: relu2, before: up(residual) }, columns: { to: columns, add: true } });
-    const u = matmul.oracle({ a, b }, { transpose_a: false, transpose_b: false }).c.data.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
+describe.each(
+  [...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap((tile) =>
+    COLUMN_SUMS.filter((way) => isSmall(tile) || way === 'staged').map((columnSums) => ({
+      tile,
+      name: tile.name,
+      columnSums,
+    })),
+  ),
+)('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
+  it.each(
+    [
+      { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 },
+      { size: 'odd, split', splits: 3, M: tile.BM + 3, N: 13, K: 3 * tile.BK + 2 },
+      { size: 'rows of four', splits: 1, M: tile.BM + 4, N: tile.BN + 8, K: 2 * tile.BK },
+      { size: 'rows of four, split', splits: 2, M: 8, N: tile.BN + 4, K: 4 * tile.BK },
+    ].filter(({ size }) => isSmall(tile) || size === 'odd' || size === 'rows of four, split'),
+  )('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
+    const random = caseRandom(M * N + K);
+    const up = (h: { data: Float64Array; shape: readonly number[] }) =>
+      tensor(Float32Array.from(h.data), [...h.shape]);
+    const a = random.normal([M, K], 0.3);
+    const at = random.normal([K, M]);
+    const b = random.normal([K, N]);
+    const bias = random.normal([N]);
+    const residual = random.normal([M, N]);
+    const plan = () => planOf(tile, M, N, K, splits, columnSums);
+    const activated = tensor(zeros(M * N), [M, N]);
+    const columns = tensor(zeros(N, 0.5), [N]);
+    const before = productKernel(up(a), up(b), {
+      plan,
+      bias: up(bias),
+      residual: up(residual),
+      apply: { f: gelu, to: activated },
+    });
+    const slope = productKernel(up(at), up(b), {
+      plan,
+      transpose_a: true,
+      derivative: { f: relu2, before: up(residual) },
+      columns: { to: columns, add: true },
+    });
+    const u = matmul
+      .oracle({ a, b }, { transpose_a: false, transpose_b: false })
+      .c.data.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
     const product = matmul.oracle({ a: at, b }, { transpose_a: true, transpose_b: false }).c.data;
-    const sums = Float64Array.from({ length: N }, (_v, j) => 0.5 + b.data.reduce((s, v, i) => s + (i % N === j ? v : 0), 0));
+    const sums = Float64Array.from(
+      { length: N },
+      (_v, j) => 0.5 + b.data.reduce((s, v, i) => s + (i % N === j ? v : 0), 0),
+    );
     const slopes = product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN));
     const got = await readback([before, activated, slope, columns]);
     expect(errors).toEqual([]);
-    [u, u.map(gelu.value), slopes, sums]
-      .forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
+    [u, u.map(gelu.value), slopes, sums].forEach((expected, i) => {
+      expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
+    });
   });
 });
 
 describe('few rows', () => {
-  it.each(([1, 3, 16] as const).flatMap((M) => ([[20, 24], [13, 37], [2052, 64], [70, 516]] as const).flatMap(([N, K]) => [false, true].map((transpose_b) => ({ M, N, K, transpose_b })))))(
-    '$M x $N x $K, transposed: $transpose_b', async ({ M, N, K, transpose_b }) => {
-      const random = caseRandom(M * N + K), up = (h: { data: Float64Array; shape: readonly number[] }) => tensor(Float32Array.from(h.data), [...h.shape]);
-      const a = random.normal([M, K], 0.3), b = random.normal(transpose_b ? [N, K] : [K, N], 0.3), bias = random.normal([N]), residual = random.normal([M, N]), activated = tensor(zeros(M * N), [M, N]);
-      const before = productKernel(up(a), up(b), { transpose_b, bias: up(bias), residual: up(residual), apply: { f: gelu, to: activated } });
-      const added = productKernel(up(a), up(b), { transpose_b, into: up(residual) }), slope = productKernel(up(a), up(b), { transpose_b, derivative: { f: relu2, before: up(residual) } });
-      const product = matmul.oracle({ a, b }, { transpose_a: false, transpose_b }).c.data, u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
-      const got = await readback([before, activated, added, slope]);
-      expect(errors).toEqual([]);
-      [u, u.map(gelu.value), product.map((v, i) => v + (residual.data[i] ?? NaN)), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN))]
-        .forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
+  it.each(
+    ([1, 3, 16] as const).flatMap((M) =>
+      (
+        [
+          [20, 24],
+          [13, 37],
+          [2052, 64],
+          [70, 516],
+        ] as const
+      ).flatMap(([N, K]) => [false, true].map((transpose_b) => ({ M, N, K, transpose_b }))),
+    ),
+  )('$M x $N x $K, transposed: $transpose_b', async ({ M, N, K, transpose_b }) => {
+    const random = caseRandom(M * N + K);
+    const up = (h: { data: Float64Array; shape: readonly number[] }) =>
+      tensor(Float32Array.from(h.data), [...h.shape]);
+    const a = random.normal([M, K], 0.3);
+    const b = random.normal(transpose_b ? [N, K] : [K, N], 0.3);
+    const bias = random.normal([N]);
+    const residual = random.normal([M, N]);
+    const activated = tensor(zeros(M * N), [M, N]);
+    const before = productKernel(up(a), up(b), {
+      transpose_b,
+      bias: up(bias),
+      residual: up(residual),
+      apply: { f: gelu, to: activated },
     });
+    const added = productKernel(up(a), up(b), { transpose_b, into: up(residual) });
+    const slope = productKernel(up(a), up(b), {
+      transpose_b,
+      derivative: { f: relu2, before: up(residual) },
+    });
+    const product = matmul.oracle({ a, b }, { transpose_a: false, transpose_b }).c.data;
+    const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
+    const got = await readback([before, activated, added, slope]);
+    expect(errors).toEqual([]);
+    [
+      u,
+      u.map(gelu.value),
+      product.map((v, i) => v + (residual.data[i] ?? NaN)),
+      product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN)),
+    ].forEach((expected, i) => {
+      expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
+    });
+  });
 });
 
 describe('pickTile', () => {
-  it.each([['small', 512, 64, 64], ['small', 768, 65, 128], ['large', 8192, 1536, 384], ['large', 384, 1536, 8192], ['large', 2048, 10000, 128], ['large', 1, 8192, 384]] as const)(
-    'covers K on a %s device for %i x %i x %i', (device, M, N, K) => {
-      const { tile, splits, k_per_split, workgroups } = pickTile(device, M, N, K);
-      expect(splits * k_per_split).toBeGreaterThanOrEqual(K);
-      expect((splits - 1) * k_per_split).toBeLessThan(K);
-      expect(workgroups[0] * tile.BN).toBeGreaterThanOrEqual(N);
-      expect(workgroups[1] * tile.BM).toBeGreaterThanOrEqual(M);
-    });
+  it.each([
+    ['small', 512, 64, 64],
+    ['small', 768, 65, 128],
+    ['large', 8192, 1536, 384],
+    ['large', 384, 1536, 8192],
+    ['large', 2048, 10000, 128],
+    ['large', 1, 8192, 384],
+  ] as const)('covers K on a %s device for %i x %i x %i', (device, M, N, K) => {
+    const { tile, splits, k_per_split, workgroups } = pickTile(device, M, N, K);
+    expect(splits * k_per_split).toBeGreaterThanOrEqual(K);
+    expect((splits - 1) * k_per_split).toBeLessThan(K);
+    expect(workgroups[0] * tile.BN).toBeGreaterThanOrEqual(N);
+    expect(workgroups[1] * tile.BM).toBeGreaterThanOrEqual(M);
+  });
 });

@@ -1,4 +1,7 @@
-/** Products by subgroup matrices, whose fragments are emulated here: every form, epilogues, edges and parts of K, operands in halves and in float32. */
+/**
+ * Products by subgroup matrices, whose fragments are emulated here: every form, epilogues, edges
+ * and parts of K, operands in halves and in float32.
+ */
 import { tensor } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { convert, readback, startBackend, withActivations } from '../../backend/index.ts';
@@ -12,26 +15,86 @@ import { productKernel } from './kernel.ts';
 import { matmul } from './matmul.ts';
 import { planOf, type SubgroupTile } from './tile.ts';
 
-const TILES: SubgroupTile[] = [{ name: 'subgroups', BM: 32, BN: 64, BK: 32, WM: 16, WN: 32 }, { name: 'one subgroup', BM: 32, BN: 32, BK: 16, WM: 32, WN: 32 }];
-const FORMS = [{ form: 'nn', transpose_a: false, transpose_b: false }, { form: 'nt', transpose_a: false, transpose_b: true }, { form: 'tn', transpose_a: true, transpose_b: false }] as const;
+const TILES: SubgroupTile[] = [
+  { name: 'subgroups', BM: 32, BN: 64, BK: 32, WM: 16, WN: 32 },
+  { name: 'one subgroup', BM: 32, BN: 32, BK: 16, WM: 32, WN: 32 },
+];
+const FORMS = [
+  { form: 'nn', transpose_a: false, transpose_b: false },
+  { form: 'nt', transpose_a: false, transpose_b: true },
+  { form: 'tn', transpose_a: true, transpose_b: false },
+] as const;
 const errors: string[] = [];
-beforeAll(async () => { await startBackend('webgpu', { lost: (reason) => errors.push(reason), error: (message) => errors.push(message) }); });
-afterAll(() => { expect(errors).toEqual([]); });
+beforeAll(async () => {
+  await startBackend('webgpu', {
+    lost: (reason) => errors.push(reason),
+    error: (message) => errors.push(message),
+  });
+});
+afterAll(() => {
+  expect(errors).toEqual([]);
+});
 const rounded = (t: HostTensor): HostTensor => ({ ...t, data: t.data.map(roundToHalf) });
 const up = (h: HostTensor) => tensor(Float32Array.from(h.data), [...h.shape]);
 
-it.each(TILES.flatMap((tile) => FORMS.flatMap((form) => ([[48, 80, 52, 1], [16, 32, 96, 2]] as const).map(([M, N, K, parts]) => ({ tile, ...form, M, N, K, parts, title: tile.name })))))(
-  '$title $form $M x $N x $K in $parts parts', async ({ tile, transpose_a, transpose_b, M, N, K, parts }) => {
-    const random = caseRandom(M * N + K), attrs = { transpose_a, transpose_b }, plan = () => planOf(tile, M, N, K, parts);
-    const a = rounded(random.normal(transpose_a ? [K, M] : [M, K])), b = rounded(random.normal(transpose_b ? [N, K] : [K, N], 0.3)), bias = random.normal([N]), residual = rounded(random.normal([M, N]));
-    const x = convert(up(a), 'float16'), w = up(b), kept = convert(up(residual), 'float16'), product = matmul.oracle({ a, b }, attrs).c.data;
-    const plain = productKernel(x, w, { ...attrs, plan, emulate }), added = productKernel(x, w, { ...attrs, plan, emulate, into: up(residual) });
+it.each(
+  TILES.flatMap((tile) =>
+    FORMS.flatMap((form) =>
+      (
+        [
+          [48, 80, 52, 1],
+          [16, 32, 96, 2],
+        ] as const
+      ).map(([M, N, K, parts]) => ({ tile, ...form, M, N, K, parts, title: tile.name })),
+    ),
+  ),
+)(
+  '$title $form $M x $N x $K in $parts parts',
+  async ({ tile, transpose_a, transpose_b, M, N, K, parts }) => {
+    const random = caseRandom(M * N + K);
+    const attrs = { transpose_a, transpose_b };
+    const plan = () => planOf(tile, M, N, K, parts);
+    const a = rounded(random.normal(transpose_a ? [K, M] : [M, K]));
+    const b = rounded(random.normal(transpose_b ? [N, K] : [K, N], 0.3));
+    const bias = random.normal([N]);
+    const residual = rounded(random.normal([M, N]));
+    const x = convert(up(a), 'float16');
+    const w = up(b);
+    const kept = convert(up(residual), 'float16');
+    const product = matmul.oracle({ a, b }, attrs).c.data;
+    const plain = productKernel(x, w, { ...attrs, plan, emulate });
+    const added = productKernel(x, w, { ...attrs, plan, emulate, into: up(residual) });
     const [before, activated, slope, mixed] = withActivations('float16', () => {
       const after = convert(tensor(new Float32Array(M * N), [M, N]), 'float16');
-      return [productKernel(x, convert(w, 'float16'), { ...attrs, plan, emulate, bias: up(bias), residual: kept, apply: { f: gelu, to: after } }), after, productKernel(x, w, { ...attrs, plan, emulate, derivative: { f: relu2, before: kept } }), productKernel(x, w, { ...attrs, plan, emulate, residual: up(residual) })];
+      return [
+        productKernel(x, convert(w, 'float16'), {
+          ...attrs,
+          plan,
+          emulate,
+          bias: up(bias),
+          residual: kept,
+          apply: { f: gelu, to: after },
+        }),
+        after,
+        productKernel(x, w, { ...attrs, plan, emulate, derivative: { f: relu2, before: kept } }),
+        productKernel(x, w, { ...attrs, plan, emulate, residual: up(residual) }),
+      ];
     });
-    const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN)), got = await readback([plain, added, before, activated, slope, mixed]);
-    // What is stored in float32 carries sums in another order alone; the others one rounding to 11 bits.
-    [product, product.map((v, i) => v + (residual.data[i] ?? NaN))].forEach((expected, i) => { expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 }); });
-    [u, u.map(gelu.value), product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN)), product.map((v, i) => v + (residual.data[i] ?? NaN))].forEach((expected, i) => { expectClose(got[i + 2] ?? [], expected, { atol: 1e-3, rtol: 1e-3 }); });
-  }, 60_000);
+    const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
+    const got = await readback([plain, added, before, activated, slope, mixed]);
+    // What is stored in float32 carries sums in another order alone; the others one rounding to 11
+    // bits.
+    [product, product.map((v, i) => v + (residual.data[i] ?? NaN))].forEach((expected, i) => {
+      expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
+    });
+    [
+      u,
+      u.map(gelu.value),
+      product.map((v, i) => v * relu2.derivative(residual.data[i] ?? NaN)),
+      product.map((v, i) => v + (residual.data[i] ?? NaN)),
+    ].forEach((expected, i) => {
+      expectClose(got[i + 2] ?? [], expected, { atol: 1e-3, rtol: 1e-3 });
+    });
+  },
+  60_000,
+);

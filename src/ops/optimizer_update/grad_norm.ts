@@ -1,4 +1,7 @@
-/** The length of a flat gradient, in two dispatches: always summed in the same order, so that a run repeats itself. */
+/**
+ * The length of a flat gradient, in two dispatches: always summed in the same order, so that a run
+ * repeats itself.
+ */
 import { sqrt, square, sum, type Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
@@ -9,18 +12,41 @@ import { WORKGROUP } from './update.ts';
 /** Workgroups of the first dispatch at most; the second sums what they leave in one. */
 const MAX_PARTS = 1024;
 
-export const partsOf = (n: number): number => Math.max(1, Math.min(MAX_PARTS, Math.ceil(n / WORKGROUP)));
+export const partsOf = (n: number): number =>
+  Math.max(1, Math.min(MAX_PARTS, Math.ceil(n / WORKGROUP)));
 
 /** The first dispatch alone: sums of squares. */
 export function squaresKernel(x: Tensor): Tensor {
-  const parts = partsOf(x.size), sums = output([parts]);
-  dispatch({ name: 'grad_norm', code, writes: [sums], reads: [x], params: [['u32', x.size], ['u32', 0]], workgroups: [parts, 1, 1] });
+  const parts = partsOf(x.size);
+  const sums = output([parts]);
+  dispatch({
+    name: 'grad_norm',
+    code,
+    writes: [sums],
+    reads: [x],
+    params: [
+      ['u32', x.size],
+      ['u32', 0],
+    ],
+    workgroups: [parts, 1, 1],
+  });
   return sums;
 }
 
 function kernel({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
-  const sums = squaresKernel(x), norm = output([]);
-  dispatch({ name: 'grad_norm', code, writes: [norm], reads: [sums], params: [['u32', sums.size], ['u32', 1]], workgroups: [1, 1, 1] });
+  const sums = squaresKernel(x);
+  const norm = output([]);
+  dispatch({
+    name: 'grad_norm',
+    code,
+    writes: [norm],
+    reads: [sums],
+    params: [
+      ['u32', sums.size],
+      ['u32', 1],
+    ],
+    workgroups: [1, 1, 1],
+  });
   sums.dispose();
   return { norm };
 }
@@ -41,6 +67,10 @@ export const grad_norm = defineOp({
   cases: [
     { name: 'one value', attrs: {}, inputs: (r) => ({ x: r.values([1], [-3]) }) },
     { name: 'odd length', attrs: {}, inputs: (r) => ({ x: r.normal([700], 0.01) }) },
-    { name: 'more than one round', attrs: {}, inputs: (r) => ({ x: r.normal([1024 * 256 + 1000]) }) },
+    {
+      name: 'more than one round',
+      attrs: {},
+      inputs: (r) => ({ x: r.normal([1024 * 256 + 1000]) }),
+    },
   ],
 });

@@ -1,6 +1,7 @@
 /**
- * WGSL of qk_norm. A workgroup takes eight heads, eight threads each; the values of a thread (or fours of values, `unitCode`) are eight columns apart. v
- * heads are copied. The weights' gradient leaves one partial sum a workgroup, and these are added in order.
+ * WGSL of qk_norm. A workgroup takes eight heads, eight threads each; the values of a thread (or
+ * fours of values, `unitCode`) are eight columns apart. v heads are copied. The weights' gradient
+ * leaves one partial sum a workgroup, and these are added in order.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, grid, output } from '../../backend/index.ts';
@@ -84,7 +85,10 @@ ${MAIN}
   }
 }`;
 
-/** Each workgroup takes every so many groups of eight heads of its part; a thread adds up its own columns. */
+/**
+ * Each workgroup takes every so many groups of eight heads of its part; a thread adds up its own
+ * columns.
+ */
 const gradWeight = (units: number): string => `
 struct Params { rows: u32, heads: u32, first: u32, count: u32, eps: f32 }
 @group(0) @binding(0) var<storage, read_write> partials: array<Unit>;
@@ -131,30 +135,79 @@ ${MAIN}
 }`;
 
 const itemParams = (rows: number, a: Attrs) =>
-  [['u32', rows], ['u32', a.n_head], ['u32', a.n_kv_head], ['u32', a.head_dim / widthOf(a.head_dim)], ['f32', a.eps]] as const;
-const groupsOf = (rows: number, a: Attrs) => grid(Math.ceil((rows * (a.n_head + 2 * a.n_kv_head)) / 8));
+  [
+    ['u32', rows],
+    ['u32', a.n_head],
+    ['u32', a.n_kv_head],
+    ['u32', a.head_dim / widthOf(a.head_dim)],
+    ['f32', a.eps],
+  ] as const;
+const groupsOf = (rows: number, a: Attrs) =>
+  grid(Math.ceil((rows * (a.n_head + 2 * a.n_kv_head)) / 8));
 
-export function qkNormKernel({ qkv, q_weight, k_weight }: Tensors<'qkv' | 'q_weight' | 'k_weight'>, a: Attrs): Tensors<'y'> {
-  const [rows] = dims2(qkv.shape), y = activation(qkv.shape);
-  dispatch({ name: 'qk_norm', code: unitCode(widthOf(a.head_dim), { y, qkv }) + FORWARD, writes: [y], reads: [qkv, q_weight, k_weight], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
+export function qkNormKernel(
+  { qkv, q_weight, k_weight }: Tensors<'qkv' | 'q_weight' | 'k_weight'>,
+  a: Attrs,
+): Tensors<'y'> {
+  const [rows] = dims2(qkv.shape);
+  const y = activation(qkv.shape);
+  dispatch({
+    name: 'qk_norm',
+    code: unitCode(widthOf(a.head_dim), { y, qkv }) + FORWARD,
+    writes: [y],
+    reads: [qkv, q_weight, k_weight],
+    params: itemParams(rows, a),
+    workgroups: groupsOf(rows, a),
+  });
   return { y };
 }
 
-export function qkNormGradInputKernel({ qkv, q_weight, k_weight, dy }: Tensors<'qkv' | 'q_weight' | 'k_weight' | 'dy'>, a: Attrs): Tensors<'dx'> {
-  const [rows] = dims2(qkv.shape), dx = activation(qkv.shape);
-  dispatch({ name: 'qk_norm_grad_input', code: unitCode(widthOf(a.head_dim), { dx, qkv, dy }) + GRAD_INPUT, writes: [dx], reads: [qkv, q_weight, k_weight, dy], params: itemParams(rows, a), workgroups: groupsOf(rows, a) });
+export function qkNormGradInputKernel(
+  { qkv, q_weight, k_weight, dy }: Tensors<'qkv' | 'q_weight' | 'k_weight' | 'dy'>,
+  a: Attrs,
+): Tensors<'dx'> {
+  const [rows] = dims2(qkv.shape);
+  const dx = activation(qkv.shape);
+  dispatch({
+    name: 'qk_norm_grad_input',
+    code: unitCode(widthOf(a.head_dim), { dx, qkv, dy }) + GRAD_INPUT,
+    writes: [dx],
+    reads: [qkv, q_weight, k_weight, dy],
+    params: itemParams(rows, a),
+    workgroups: groupsOf(rows, a),
+  });
   return { dx };
 }
 
-/** At most this many partial sums, whatever the device: the order of the additions, so the result, is the same everywhere. */
+/**
+ * At most this many partial sums, whatever the device: the order of the additions, so the result,
+ * is the same everywhere.
+ */
 const PARTS = 128;
 
 /** `first` and `count`: which of the row's heads. */
-export function qkNormGradWeightKernel({ qkv, dy }: Tensors<'qkv' | 'dy'>, a: Attrs, { first, count }: { first: number; count: number }, into?: Tensor): Tensors<'dweight'> {
-  const [rows] = dims2(qkv.shape), parts = Math.min(PARTS, Math.ceil((rows * count) / 8)), partials = output([parts, a.head_dim]);
+export function qkNormGradWeightKernel(
+  { qkv, dy }: Tensors<'qkv' | 'dy'>,
+  a: Attrs,
+  { first, count }: { first: number; count: number },
+  into?: Tensor,
+): Tensors<'dweight'> {
+  const [rows] = dims2(qkv.shape);
+  const parts = Math.min(PARTS, Math.ceil((rows * count) / 8));
+  const partials = output([parts, a.head_dim]);
   dispatch({
-    name: 'qk_norm_grad_weight', code: unitCode(widthOf(a.head_dim), { qkv, dy }) + gradWeight(a.head_dim / widthOf(a.head_dim)), writes: [partials], reads: [qkv, dy],
-    params: [['u32', rows], ['u32', a.n_head + 2 * a.n_kv_head], ['u32', first], ['u32', count], ['f32', a.eps]], workgroups: [parts, 1, 1],
+    name: 'qk_norm_grad_weight',
+    code: unitCode(widthOf(a.head_dim), { qkv, dy }) + gradWeight(a.head_dim / widthOf(a.head_dim)),
+    writes: [partials],
+    reads: [qkv, dy],
+    params: [
+      ['u32', rows],
+      ['u32', a.n_head + 2 * a.n_kv_head],
+      ['u32', first],
+      ['u32', count],
+      ['f32', a.eps],
+    ],
+    workgroups: [parts, 1, 1],
   });
   const dweight = sumPartials(partials, [a.head_dim], parts, { into });
   partials.dispose();

@@ -1,32 +1,62 @@
 /**
- * RMS norm over head_dim of every q and k head of a packed qkv, v copied: x / sqrt(mean(x^2) + eps) * weight, one weight
- * for all q heads and one for all k heads (Qwen3; Henry et al. 2020 for the idea).
+ * RMS norm over head_dim of every q and k head of a packed qkv, v copied: x / sqrt(mean(x^2) + eps)
+ * * weight, one weight for all q heads and one for all k heads (Qwen3; Henry et al. 2020 for the
+ * idea).
  */
-import { add, concat, mean, mul, reshape, rsqrt, slice, square, type Tensor } from '@tensorflow/tfjs-core';
-import { defineOp, run, type GradientContext, type Hosts, type OpDefinition, type Tensors } from '../define.ts';
+import {
+  add,
+  concat,
+  mean,
+  mul,
+  reshape,
+  rsqrt,
+  slice,
+  square,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import {
+  defineOp,
+  run,
+  type GradientContext,
+  type Hosts,
+  type OpDefinition,
+  type Tensors,
+} from '../define.ts';
 import { required } from '../gradient.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { qkNormGradInput, qkNormGradWeight } from './gradient.ts';
 import { qkNormKernel } from './kernels.ts';
 
-export interface QkNormAttrs extends Heads { eps: number }
+export interface QkNormAttrs extends Heads {
+  eps: number;
+}
 type In = 'qkv' | 'q_weight' | 'k_weight';
 
 function oracle({ qkv, q_weight, k_weight }: Hosts<In>, a: QkNormAttrs): Hosts<'y'> {
-  const [n, width] = dims2(qkv.shape), d = a.head_dim, y = zeros(qkv.shape);
+  const [n, width] = dims2(qkv.shape);
+  const d = a.head_dim;
+  const y = zeros(qkv.shape);
   y.data.set(qkv.data);
-  for (let r = 0; r < n; r++) for (let h = 0; h < a.n_head + a.n_kv_head; h++) {
-    const start = r * width + h * d, weight = h < a.n_head ? q_weight : k_weight;
-    let squares = 0;
-    for (let i = 0; i < d; i++) squares += at(qkv, start + i) ** 2;
-    const scale = 1 / Math.sqrt(squares / d + a.eps);
-    for (let i = 0; i < d; i++) y.data[start + i] = at(qkv, start + i) * scale * at(weight, i);
-  }
+  for (let r = 0; r < n; r++)
+    for (let h = 0; h < a.n_head + a.n_kv_head; h++) {
+      const start = r * width + h * d;
+      const weight = h < a.n_head ? q_weight : k_weight;
+      let squares = 0;
+      for (let i = 0; i < d; i++) squares += at(qkv, start + i) ** 2;
+      const scale = 1 / Math.sqrt(squares / d + a.eps);
+      for (let i = 0; i < d; i++) y.data[start + i] = at(qkv, start + i) * scale * at(weight, i);
+    }
   return { y };
 }
 
-function normHeads(qkv: Tensor, start: number, heads: number, weight: Tensor, a: QkNormAttrs): Tensor {
+function normHeads(
+  qkv: Tensor,
+  start: number,
+  heads: number,
+  weight: Tensor,
+  a: QkNormAttrs,
+): Tensor {
   const [n] = dims2(qkv.shape);
   const x = reshape(slice(qkv, [0, start], [n, heads * a.head_dim]), [n, heads, a.head_dim]);
   const scale = rsqrt(add(mean(square(x), 2, true), a.eps));
@@ -34,17 +64,30 @@ function normHeads(qkv: Tensor, start: number, heads: number, weight: Tensor, a:
 }
 
 function reference({ qkv, q_weight, k_weight }: Tensors<In>, a: QkNormAttrs): Tensors<'y'> {
-  const [n] = dims2(qkv.shape), { k0, v0, kv } = columns(a);
-  const q = normHeads(qkv, 0, a.n_head, q_weight, a), k = normHeads(qkv, k0, a.n_kv_head, k_weight, a);
+  const [n] = dims2(qkv.shape);
+  const { k0, v0, kv } = columns(a);
+  const q = normHeads(qkv, 0, a.n_head, q_weight, a);
+  const k = normHeads(qkv, k0, a.n_kv_head, k_weight, a);
   return { y: concat([q, k, slice(qkv, [0, v0], [n, kv])], 1) };
 }
 
-function weightGradient({ inputs: { qkv }, attrs, dy, into: buffers }: GradientContext<In, QkNormAttrs, 'y'>, part: 'q' | 'k'): Tensor {
+function weightGradient(
+  { inputs: { qkv }, attrs, dy, into: buffers }: GradientContext<In, QkNormAttrs, 'y'>,
+  part: 'q' | 'k',
+): Tensor {
   const into = buffers[`${part}_weight`];
-  return run(qkNormGradWeight, { qkv, dy: required(dy.y) }, { ...attrs, part }, into && { dweight: into }).dweight;
+  return run(
+    qkNormGradWeight,
+    { qkv, dy: required(dy.y) },
+    { ...attrs, part },
+    into && { dweight: into },
+  ).dweight;
 }
 
-/** qkv packed (heads/layout.ts), q_weight and k_weight [head_dim] -> y as qkv. The weights' gradients add to their buffers. */
+/**
+ * qkv packed (heads/layout.ts), q_weight and k_weight [head_dim] -> y as qkv. The weights'
+ * gradients add to their buffers.
+ */
 export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   name: 'qk_norm',
   inputs: ['qkv', 'q_weight', 'k_weight'],
@@ -57,13 +100,30 @@ export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
     saves: { inputs: ['qkv', 'q_weight', 'k_weight'], outputs: [] },
     from: ['y'],
     to: {
-      qkv: ({ inputs, attrs, dy }) => run(qkNormGradInput, { ...inputs, dy: required(dy.y) }, attrs).dx,
+      qkv: ({ inputs, attrs, dy }) =>
+        run(qkNormGradInput, { ...inputs, dy: required(dy.y) }, attrs).dx,
       q_weight: (context) => weightGradient(context, 'q'),
       k_weight: (context) => weightGradient(context, 'k'),
     },
   },
   cases: [
-    { name: 'grouped heads', inputs: (r) => ({ qkv: r.normal([5, 8 * 4]), q_weight: r.normal([4], 0.3, 1), k_weight: r.normal([4], 0.3, 1) }), attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6 } },
-    { name: 'odd head_dim, one head', inputs: (r) => ({ qkv: r.normal([7, 15]), q_weight: r.normal([5], 0.3, 1), k_weight: r.normal([5], 0.3, 1) }), attrs: { n_head: 1, n_kv_head: 1, head_dim: 5, eps: 1e-5 } },
+    {
+      name: 'grouped heads',
+      inputs: (r) => ({
+        qkv: r.normal([5, 8 * 4]),
+        q_weight: r.normal([4], 0.3, 1),
+        k_weight: r.normal([4], 0.3, 1),
+      }),
+      attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6 },
+    },
+    {
+      name: 'odd head_dim, one head',
+      inputs: (r) => ({
+        qkv: r.normal([7, 15]),
+        q_weight: r.normal([5], 0.3, 1),
+        k_weight: r.normal([5], 0.3, 1),
+      }),
+      attrs: { n_head: 1, n_kv_head: 1, head_dim: 5, eps: 1e-5 },
+    },
   ],
 });

@@ -1,13 +1,21 @@
 /**
  * Rotary position embedding (Su et al. 2021) of the q and k heads of a packed qkv, v copied.
  *
- * Pairs are (i, i + head_dim/2), the "rotate half" order of transformers' Llama, so that exported weights mean the
- * same there. Angles come from a table made once in float64: in float32 the product position x frequency alone is off
- * by 1e-4 at position 4096, and WGSL promises little for sin of large arguments.
+ * Pairs are (i, i + head_dim/2), the "rotate half" order of transformers' Llama, so that exported
+ * weights mean the same there. Angles come from a table made once in float64: in float32 the
+ * product position x frequency alone is off by 1e-4 at position 4096, and WGSL promises little for
+ * sin of large arguments.
  */
 import { add, concat, expandDims, gather, mul, reshape, slice, sub } from '@tensorflow/tfjs-core';
 import { activation, dispatch, grid } from '../../backend/index.ts';
-import { defineOp, run, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
+import {
+  defineOp,
+  run,
+  type Hosts,
+  type OpCase,
+  type OpDefinition,
+  type Tensors,
+} from '../define.ts';
 import { required } from '../gradient.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
@@ -20,9 +28,13 @@ export interface RopeAttrs extends Heads {
 }
 type In = 'qkv' | 'positions' | 'table';
 
-/** cos and sin of position x theta^(-2i/head_dim): [length, head_dim], head_dim/2 cosines and then as many sines a row. */
+/**
+ * cos and sin of position x theta^(-2i/head_dim): [length, head_dim], head_dim/2 cosines and then
+ * as many sines a row.
+ */
 export function ropeTable(length: number, head_dim: number, theta: number): Float32Array {
-  const half = head_dim / 2, table = new Float32Array(length * head_dim);
+  const half = head_dim / 2;
+  const table = new Float32Array(length * head_dim);
   for (let i = 0; i < half; i++) {
     const frequency = theta ** (-i / half);
     for (let t = 0; t < length; t++) {
@@ -34,29 +46,51 @@ export function ropeTable(length: number, head_dim: number, theta: number): Floa
 }
 
 function oracle({ qkv, positions, table }: Hosts<In>, a: RopeAttrs): Hosts<'y'> {
-  const [n, width] = dims2(qkv.shape), d = a.head_dim, half = d / 2, y = zeros(qkv.shape);
+  const [n, width] = dims2(qkv.shape);
+  const d = a.head_dim;
+  const half = d / 2;
+  const y = zeros(qkv.shape);
   y.data.set(qkv.data);
-  for (let r = 0; r < n; r++) for (let h = 0; h < a.n_head + a.n_kv_head; h++) for (let i = 0; i < half; i++) {
-    const row = at(positions, r) * d, cos = at(table, row + i), sin = at(table, row + half + i) * (a.inverse ? -1 : 1);
-    const one = r * width + h * d + i, two = one + half;
-    y.data[one] = at(qkv, one) * cos - at(qkv, two) * sin;
-    y.data[two] = at(qkv, two) * cos + at(qkv, one) * sin;
-  }
+  for (let r = 0; r < n; r++)
+    for (let h = 0; h < a.n_head + a.n_kv_head; h++)
+      for (let i = 0; i < half; i++) {
+        const row = at(positions, r) * d;
+        const cos = at(table, row + i);
+        const sin = at(table, row + half + i) * (a.inverse ? -1 : 1);
+        const one = r * width + h * d + i;
+        const two = one + half;
+        y.data[one] = at(qkv, one) * cos - at(qkv, two) * sin;
+        y.data[two] = at(qkv, two) * cos + at(qkv, one) * sin;
+      }
   return { y };
 }
 
 function reference({ qkv, positions, table }: Tensors<In>, a: RopeAttrs): Tensors<'y'> {
-  const [n, width] = dims2(qkv.shape), heads = a.n_head + a.n_kv_head, half = a.head_dim / 2, { v0 } = columns(a);
+  const [n, width] = dims2(qkv.shape);
+  const heads = a.n_head + a.n_kv_head;
+  const half = a.head_dim / 2;
+  const { v0 } = columns(a);
   const angles = expandDims(gather(table, positions), 1);
-  const cos = slice(angles, [0, 0, 0], [n, 1, half]), sin = slice(angles, [0, 0, half], [n, 1, half]);
+  const cos = slice(angles, [0, 0, 0], [n, 1, half]);
+  const sin = slice(angles, [0, 0, half], [n, 1, half]);
   const x = reshape(slice(qkv, [0, 0], [n, v0]), [n, heads, a.head_dim]);
-  const one = slice(x, [0, 0, 0], [n, heads, half]), two = slice(x, [0, 0, half], [n, heads, half]);
-  const sign = a.inverse ? [add, sub] as const : [sub, add] as const;
-  const rotated = concat([sign[0](mul(one, cos), mul(two, sin)), sign[1](mul(two, cos), mul(one, sin))], 2);
+  const one = slice(x, [0, 0, 0], [n, heads, half]);
+  const two = slice(x, [0, 0, half], [n, heads, half]);
+  const sign = a.inverse ? ([add, sub] as const) : ([sub, add] as const);
+  const rotated = concat(
+    [sign[0](mul(one, cos), mul(two, sin)), sign[1](mul(two, cos), mul(one, sin))],
+    2,
+  );
   return { y: concat([reshape(rotated, [n, v0]), slice(qkv, [0, v0], [n, width - v0])], 1) };
 }
 
-const ropeCase = (name: string, n: number, heads: Heads, inverse: boolean, theta = 10000): OpCase<In, RopeAttrs> => ({
+const ropeCase = (
+  name: string,
+  n: number,
+  heads: Heads,
+  inverse: boolean,
+  theta = 10000,
+): OpCase<In, RopeAttrs> => ({
   name,
   inputs: (random) => ({
     qkv: random.normal([n, columns(heads).width]),
@@ -66,7 +100,10 @@ const ropeCase = (name: string, n: number, heads: Heads, inverse: boolean, theta
   attrs: { ...heads, inverse },
 });
 
-/** qkv packed (heads/layout.ts), positions int32 [N] below the table's length, table from `ropeTable` -> y as qkv. */
+/**
+ * qkv packed (heads/layout.ts), positions int32 [N] below the table's length, table from
+ * `ropeTable` -> y as qkv.
+ */
 export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   name: 'rope',
   inputs: ['qkv', 'positions', 'table'],
@@ -75,10 +112,23 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   reference,
   kernel: ({ qkv, positions, table }, a) => {
     // A unit is turned with the one half a head away, so half a head is whole units.
-    const unit = widthOf(a.head_dim / 2), n = qkv.size / unit, [, width] = dims2(qkv.shape), y = activation(qkv.shape);
+    const unit = widthOf(a.head_dim / 2);
+    const n = qkv.size / unit;
+    const [, width] = dims2(qkv.shape);
+    const y = activation(qkv.shape);
     dispatch({
-      name: 'rope', code: unitCode(unit, { y, qkv }) + wgsl, writes: [y], reads: [qkv, positions, table],
-      params: [['u32', n], ['u32', width / unit], ['u32', columns(a).v0 / unit], ['u32', a.head_dim / unit], ['f32', a.inverse ? -1 : 1]], workgroups: grid(Math.ceil(n / 64)),
+      name: 'rope',
+      code: unitCode(unit, { y, qkv }) + wgsl,
+      writes: [y],
+      reads: [qkv, positions, table],
+      params: [
+        ['u32', n],
+        ['u32', width / unit],
+        ['u32', columns(a).v0 / unit],
+        ['u32', a.head_dim / unit],
+        ['f32', a.inverse ? -1 : 1],
+      ],
+      workgroups: grid(Math.ceil(n / 64)),
     });
     return { y };
   },
@@ -88,7 +138,8 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
     from: ['y'],
     to: {
       qkv: ({ inputs: { positions, table }, attrs, dy }) =>
-        run(rope, { qkv: required(dy.y), positions, table }, { ...attrs, inverse: !attrs.inverse }).y,
+        run(rope, { qkv: required(dy.y), positions, table }, { ...attrs, inverse: !attrs.inverse })
+          .y,
     },
   },
   cases: [

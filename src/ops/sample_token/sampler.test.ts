@@ -5,25 +5,53 @@ const options = { temperature: 1, top_k: 0, top_p: 1, min_p: 0 };
 /** Probabilities 0.4, 0.3, 0.2, 0.1, not in order. */
 const logits = Float32Array.from([0.1, 0.4, 0.2, 0.3], Math.log);
 const drawn = (changes: Partial<typeof options>, of = logits): number[] =>
-  [...new Set(Array.from({ length: 1000 }, (_, i) => sampleToken(of, { ...options, ...changes }, i / 1000).id))].sort((a, b) => a - b);
+  [
+    ...new Set(
+      Array.from(
+        { length: 1000 },
+        (_, i) => sampleToken(of, { ...options, ...changes }, i / 1000).id,
+      ),
+    ),
+  ].sort((a, b) => a - b);
 
 describe('the sampler', () => {
   it('draws each token as often as its probability says', () => {
     const count = [0, 0, 0, 0];
-    for (let i = 0; i < 1000; i++) { const { id } = sampleToken(logits, options, i / 1000); count[id] = (count[id] ?? 0) + 1; }
-    count.forEach((n, i) => expect(Math.abs(n - 1000 * Math.exp(logits[i] ?? NaN))).toBeLessThan(2));
+    for (let i = 0; i < 1000; i++) {
+      const { id } = sampleToken(logits, options, i / 1000);
+      count[id] = (count[id] ?? 0) + 1;
+    }
+    count.forEach((n, i) =>
+      expect(Math.abs(n - 1000 * Math.exp(logits[i] ?? NaN))).toBeLessThan(2),
+    );
   });
   it('takes the likeliest token at temperature 0, the first of equals', () => {
     expect(drawn({ temperature: 0 })).toEqual([1]);
     expect(drawn({ temperature: 0 }, Float32Array.of(1, 3, 3, 2))).toEqual([1]);
   });
   it.each([
-    [{ top_k: 1 }, [1]], [{ top_k: 2 }, [1, 3]], [{ top_k: 9 }, [0, 1, 2, 3]], [{ top_p: 0 }, [1]], [{ top_p: 0.39 }, [1]], [{ top_p: 0.5 }, [1, 3]], [{ top_p: 0.95 }, [0, 1, 2, 3]],
-    [{ min_p: 0.6 }, [1, 3]], [{ min_p: 0.3 }, [1, 2, 3]], [{ top_k: 3, top_p: 0.7 }, [1, 3]], [{ top_p: 0.95, min_p: 0.4 }, [1, 2, 3]],
-  ] as const)('keeps with %j the tokens %j', (changes, expected) => expect(drawn(changes)).toEqual(expected));
-  it('keeps the first of equals where not all of them can stay', () => expect(drawn({ top_k: 2 }, Float32Array.of(0, 1, 1, 1))).toEqual([1, 2]));
+    [{ top_k: 1 }, [1]],
+    [{ top_k: 2 }, [1, 3]],
+    [{ top_k: 9 }, [0, 1, 2, 3]],
+    [{ top_p: 0 }, [1]],
+    [{ top_p: 0.39 }, [1]],
+    [{ top_p: 0.5 }, [1, 3]],
+    [{ top_p: 0.95 }, [0, 1, 2, 3]],
+    [{ min_p: 0.6 }, [1, 3]],
+    [{ min_p: 0.3 }, [1, 2, 3]],
+    [{ top_k: 3, top_p: 0.7 }, [1, 3]],
+    [{ top_p: 0.95, min_p: 0.4 }, [1, 2, 3]],
+  ] as const)('keeps with %j the tokens %j', (changes, expected) =>
+    expect(drawn(changes)).toEqual(expected),
+  );
+  it('keeps the first of equals where not all of them can stay', () =>
+    expect(drawn({ top_k: 2 }, Float32Array.of(0, 1, 1, 1))).toEqual([1, 2]));
   it('tells the probability under the model, and the four likeliest others', () => {
-    const { id, probability, rivals } = sampleToken(Float32Array.from([0.05, 0.4, 0.15, 0.25, 0.05, 0.1], Math.log), { ...options, temperature: 0.1, top_k: 1 }, 0.5);
+    const { id, probability, rivals } = sampleToken(
+      Float32Array.from([0.05, 0.4, 0.15, 0.25, 0.05, 0.1], Math.log),
+      { ...options, temperature: 0.1, top_k: 1 },
+      0.5,
+    );
     expect([id, ...rivals.map((r) => r.id)]).toEqual([1, 3, 2, 5, 0]);
     expect(probability).toBeCloseTo(0.4, 6);
     expect(rivals[3]?.probability).toBeCloseTo(0.05, 6);

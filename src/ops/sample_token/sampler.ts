@@ -1,10 +1,16 @@
 /**
- * Picks the next token from logits: temperature, top-k, top-p (nucleus, Holtzman et al. 2020) and min-p (Nguyen et al.
- * 2024), applied in the order of transformers' logits processors. In JavaScript: what backends without kernels sample with, and
- * what the kernel of `sample_token` is checked by.
+ * Picks the next token from logits: temperature, top-k, top-p (nucleus, Holtzman et al. 2020) and
+ * min-p (Nguyen et al. 2024), applied in the order of transformers' logits processors. In
+ * JavaScript: what backends without kernels sample with, and what the kernel of `sample_token` is
+ * checked by.
  */
 
-export interface SamplingOptions { temperature: number; top_k: number; top_p: number; min_p: number }
+export interface SamplingOptions {
+  temperature: number;
+  top_k: number;
+  top_p: number;
+  min_p: number;
+}
 
 export interface Choice {
   id: number;
@@ -20,18 +26,24 @@ export const RIVALS = 4;
 export function sampleToken(logits: Float32Array, options: SamplingOptions, u: number): Choice {
   const probabilities = softmax(logits, 1);
   const order = largest(logits, RIVALS + 1);
-  const id = options.temperature === 0 ? order[0] ?? 0 : draw(logits, options, u);
+  const id = options.temperature === 0 ? (order[0] ?? 0) : draw(logits, options, u);
   return {
-    id, probability: probabilities[id] ?? 0,
-    rivals: order.filter((i) => i !== id).slice(0, RIVALS).map((i) => ({ id: i, probability: probabilities[i] ?? 0 })),
+    id,
+    probability: probabilities[id] ?? 0,
+    rivals: order
+      .filter((i) => i !== id)
+      .slice(0, RIVALS)
+      .map((i) => ({ id: i, probability: probabilities[i] ?? 0 })),
   };
 }
 
 function softmax(logits: Float32Array, temperature: number): Float64Array {
-  let max = -Infinity, sum = 0;
+  let max = -Infinity;
+  let sum = 0;
   for (const x of logits) if (x > max) max = x;
   const p = new Float64Array(logits.length);
-  for (let i = 0; i < p.length; i++) sum += p[i] = Math.exp(((logits[i] ?? -Infinity) - max) / temperature);
+  for (let i = 0; i < p.length; i++)
+    sum += p[i] = Math.exp(((logits[i] ?? -Infinity) - max) / temperature);
   for (let i = 0; i < p.length; i++) p[i] = (p[i] ?? 0) / sum;
   return p;
 }
@@ -49,7 +61,11 @@ function largest(values: Float32Array, n: number): number[] {
   return best;
 }
 
-function draw(logits: Float32Array, { temperature, top_k, top_p, min_p }: SamplingOptions, u: number): number {
+function draw(
+  logits: Float32Array,
+  { temperature, top_k, top_p, min_p }: SamplingOptions,
+  u: number,
+): number {
   const p = softmax(logits, temperature);
   let kept = Array.from(p.keys());
   if (top_k > 0 || top_p < 1) kept.sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
@@ -72,7 +88,8 @@ function draw(logits: Float32Array, { temperature, top_k, top_p, min_p }: Sampli
 }
 
 /** Uniform in [0, 1) as a function of seed and position, so that a sample can be made again. */
-export const uniformAt = (seed: number, position: number): number => uniformBits(seed, position) / 2 ** 32;
+export const uniformAt = (seed: number, position: number): number =>
+  uniformBits(seed, position) / 2 ** 32;
 
 /** Its 32 bits. The same arithmetic stands in `sample_token.wgsl`; change both. */
 export function uniformBits(seed: number, position: number): number {

@@ -1,4 +1,7 @@
-/** Where the backward pass starts from under mixed precision: the tokens' weights in the loss times the loss scale. */
+/**
+ * Where the backward pass starts from under mixed precision: the tokens' weights in the loss times
+ * the loss scale.
+ */
 import { mul } from '@tensorflow/tfjs-core';
 import { dispatch, grid, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
@@ -20,13 +23,28 @@ export const scaledWeights = defineOp({
   name: 'scaled_weights',
   inputs: ['weights', 'scale'],
   outputs: ['scaled'],
-  oracle: ({ weights, scale }, _: object) => ({ scaled: { ...weights, data: weights.data.map((w) => w * at(scale, 0)) } }),
+  oracle: ({ weights, scale }, _: object) => ({
+    scaled: { ...weights, data: weights.data.map((w) => w * at(scale, 0)) },
+  }),
   reference: ({ weights, scale }) => ({ scaled: mul(weights, scale) }),
   kernel: ({ weights, scale }) => {
     const scaled = output(weights.shape);
-    dispatch({ name: 'scaled_weights', code: CODE, writes: [scaled], reads: [weights, scale], params: [['u32', weights.size]], workgroups: grid(Math.ceil(weights.size / 64)) });
+    dispatch({
+      name: 'scaled_weights',
+      code: CODE,
+      writes: [scaled],
+      reads: [weights, scale],
+      params: [['u32', weights.size]],
+      workgroups: grid(Math.ceil(weights.size / 64)),
+    });
     return { scaled };
   },
   gradient: null,
-  cases: [{ name: '70 tokens', attrs: {}, inputs: (r) => ({ weights: r.normal([70]), scale: r.values([1], [1024]) }) }],
+  cases: [
+    {
+      name: '70 tokens',
+      attrs: {},
+      inputs: (r) => ({ weights: r.normal([70]), scale: r.values([1], [1024]) }),
+    },
+  ],
 });

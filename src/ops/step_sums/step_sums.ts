@@ -1,4 +1,7 @@
-/** What a micro-batch adds to the figures of its step: its weighted loss and accuracy. Sums always in the same order. */
+/**
+ * What a micro-batch adds to the figures of its step: its weighted loss and accuracy. Sums always
+ * in the same order.
+ */
 import { mul, stack, sum } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
@@ -19,19 +22,38 @@ export const stepSums = defineOp({
     });
     return { sums };
   },
-  reference: ({ weights, loss, correct }) => ({ sums: stack([sum(mul(weights, loss)), sum(mul(weights, correct))]) }),
+  reference: ({ weights, loss, correct }) => ({
+    sums: stack([sum(mul(weights, loss)), sum(mul(weights, correct))]),
+  }),
   kernel: ({ weights, loss, correct }, _, { sums: into }) => {
     const sums = into ?? output([2]);
     dispatch({
-      name: 'step_sums', code: workgroupSum + code, constants: { ADD: into ? 1 : 0, WORKGROUP: 256 }, writes: into ? [] : [sums], updates: into ? [into] : [],
-      reads: [weights, loss, correct], params: [['u32', weights.size]], workgroups: [1, 1, 1],
+      name: 'step_sums',
+      code: workgroupSum + code,
+      constants: { ADD: into ? 1 : 0, WORKGROUP: 256 },
+      writes: into ? [] : [sums],
+      updates: into ? [into] : [],
+      reads: [weights, loss, correct],
+      params: [['u32', weights.size]],
+      workgroups: [1, 1, 1],
     });
     return { sums };
   },
   accumulates: ['sums'],
   gradient: null,
   cases: [300, 7, 1].map((n) => ({
-    name: `${n} tokens`, attrs: {},
-    inputs: (r) => ({ weights: r.values([n], Array.from({ length: n }, (_v, i) => (i % 5 === 3 ? 0 : 1 / n))), loss: r.normal([n], 1, 4), correct: r.values([n], Array.from({ length: n }, (_v, i) => i % 3 === 0 ? 1 : 0)) }),
+    name: `${n} tokens`,
+    attrs: {},
+    inputs: (r) => ({
+      weights: r.values(
+        [n],
+        Array.from({ length: n }, (_v, i) => (i % 5 === 3 ? 0 : 1 / n)),
+      ),
+      loss: r.normal([n], 1, 4),
+      correct: r.values(
+        [n],
+        Array.from({ length: n }, (_v, i) => (i % 3 === 0 ? 1 : 0)),
+      ),
+    }),
   })),
 });

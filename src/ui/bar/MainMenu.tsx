@@ -1,5 +1,15 @@
 /** Library, comparison, taking away and bringing back. */
-import { IconBooks, IconDots, IconDownload, IconKeyboard, IconLink, IconScale, IconStopwatch, IconTable, IconUpload } from '@tabler/icons-react';
+import {
+  IconBooks,
+  IconDots,
+  IconDownload,
+  IconKeyboard,
+  IconLink,
+  IconScale,
+  IconStopwatch,
+  IconTable,
+  IconUpload,
+} from '@tabler/icons-react';
 import { useRef } from 'react';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
@@ -13,20 +23,66 @@ export function MainMenu() {
   return (
     <>
       <Popup label="Menu" kind="menu" width={262} className="square" face={<IconDots size={18} />}>
-        <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>Runs</PopupItem>
-        <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>Compare backends</PopupItem>
-        <PopupItem icon={<IconStopwatch size={16} />} onClick={() => goTo({ dialog: 'profile' })}>Profile a step</PopupItem>
+        <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>
+          Runs
+        </PopupItem>
+        <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>
+          Compare backends
+        </PopupItem>
+        <PopupItem icon={<IconStopwatch size={16} />} onClick={() => goTo({ dialog: 'profile' })}>
+          Profile a step
+        </PopupItem>
         <PopupLine />
-        <PopupItem icon={<IconDownload size={16} />} disabled={!hasRun} onClick={() => { void exportCheckpoint(client); }}>Export model (zip)</PopupItem>
-        <PopupItem icon={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'csv')}>Metrics as CSV</PopupItem>
-        <PopupItem icon={<IconTable size={16} />} disabled={!hasRun} onClick={() => downloadMetrics(client, 'jsonl')}>Metrics as JSON lines</PopupItem>
-        <PopupItem icon={<IconUpload size={16} />} onClick={() => picker.current?.click()}>Import model…</PopupItem>
-        <PopupItem icon={<IconLink size={16} />} onClick={() => { void copyLink(client); }}>Copy link to this recipe</PopupItem>
+        <PopupItem
+          icon={<IconDownload size={16} />}
+          disabled={!hasRun}
+          onClick={() => {
+            void exportCheckpoint(client);
+          }}
+        >
+          Export model (zip)
+        </PopupItem>
+        <PopupItem
+          icon={<IconTable size={16} />}
+          disabled={!hasRun}
+          onClick={() => downloadMetrics(client, 'csv')}
+        >
+          Metrics as CSV
+        </PopupItem>
+        <PopupItem
+          icon={<IconTable size={16} />}
+          disabled={!hasRun}
+          onClick={() => downloadMetrics(client, 'jsonl')}
+        >
+          Metrics as JSON lines
+        </PopupItem>
+        <PopupItem icon={<IconUpload size={16} />} onClick={() => picker.current?.click()}>
+          Import model…
+        </PopupItem>
+        <PopupItem
+          icon={<IconLink size={16} />}
+          onClick={() => {
+            void copyLink(client);
+          }}
+        >
+          Copy link to this recipe
+        </PopupItem>
         <PopupLine />
-        <PopupItem icon={<IconKeyboard size={16} />} hint={<kbd>?</kbd>} onClick={() => goTo({ dialog: 'shortcuts' })}>Shortcuts</PopupItem>
+        <PopupItem
+          icon={<IconKeyboard size={16} />}
+          hint={<kbd>?</kbd>}
+          onClick={() => goTo({ dialog: 'shortcuts' })}
+        >
+          Shortcuts
+        </PopupItem>
       </Popup>
       <input
-        ref={picker} type="file" multiple hidden aria-label="Import a model" data-testid="import-input"
+        ref={picker}
+        type="file"
+        multiple
+        hidden
+        aria-label="Import a model"
+        data-testid="import-input"
         onChange={(event) => {
           const files = [...(event.currentTarget.files ?? [])];
           event.currentTarget.value = '';

@@ -11,8 +11,14 @@ export function ProgressLine() {
   const quiet = useRun((state) => state.phase === 'preparing' || state.phase === 'compiling');
   return (
     <div
-      className="progress-line" role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100}
-      aria-valuenow={share < 0 ? undefined : Math.round(share * 100)} data-unknown={share < 0 || undefined} data-quiet={quiet || undefined}
+      className="progress-line"
+      role="progressbar"
+      aria-label="Progress"
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={share < 0 ? undefined : Math.round(share * 100)}
+      data-unknown={share < 0 || undefined}
+      data-quiet={quiet || undefined}
     >
       <span style={{ transform: `scaleX(${share < 0 ? 0.3 : Math.min(1, share)})` }} />
     </div>

@@ -21,11 +21,19 @@ export function RunName() {
   };
   return (
     <input
-      className="run-name" aria-label="Name of the run" value={draft ?? name} maxLength={80} spellCheck={false}
-      onChange={(event) => setDraft(event.currentTarget.value)} onBlur={commit}
+      className="run-name"
+      aria-label="Name of the run"
+      value={draft ?? name}
+      maxLength={80}
+      spellCheck={false}
+      onChange={(event) => setDraft(event.currentTarget.value)}
+      onBlur={commit}
       onKeyDown={(event) => {
         if (event.key === 'Enter') event.currentTarget.blur();
-        if (event.key === 'Escape') { setDraft(null); event.currentTarget.blur(); }
+        if (event.key === 'Escape') {
+          setDraft(null);
+          event.currentTarget.blur();
+        }
       }}
     />
   );

@@ -9,7 +9,11 @@ export default function Charts() {
     <>
       <ChartBar />
       <ChartCard spec={LOSS} height={320} large />
-      <div className="small-charts">{SMALL.map((spec) => <ChartCard key={spec.id} spec={spec} height={132} />)}</div>
+      <div className="small-charts">
+        {SMALL.map((spec) => (
+          <ChartCard key={spec.id} spec={spec} height={132} />
+        ))}
+      </div>
     </>
   );
 }

@@ -14,7 +14,15 @@ describe('nextPoints', () => {
 });
 
 describe('scale', () => {
-  it.each([[0.7, 1], [1.2, 2], [3, 5], [6, 10], [0.0031, 0.005]])('a round step of at least %d is %d', (rough, step) => { expect(roundStep(rough)).toBeCloseTo(step, 12); });
+  it.each([
+    [0.7, 1],
+    [1.2, 2],
+    [3, 5],
+    [6, 10],
+    [0.0031, 0.005],
+  ])('a round step of at least %d is %d', (rough, step) => {
+    expect(roundStep(rough)).toBeCloseTo(step, 12);
+  });
   it('gives round ticks inside the domain', () => {
     expect(niceTicks([0, 750], false, 8)).toEqual([0, 100, 200, 300, 400, 500, 600, 700]);
     expect(niceTicks([0.001, 1], true, 4)).toEqual([0.001, 0.01, 0.1, 1]);

@@ -5,9 +5,24 @@ import './styles.ts';
 
 export default function Shortcuts() {
   return (
-    <Modal opened onClose={() => goTo({ dialog: null })} title="Shortcuts" lockScroll={false} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened
+      onClose={() => goTo({ dialog: null })}
+      title="Shortcuts"
+      lockScroll={false}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       <dl className="shortcuts">
-        {SHORTCUTS.map(([keys, does]) => <div key={keys}><dt>{keys.split(' ').map((key) => <kbd key={key}>{key}</kbd>)}</dt><dd>{does}</dd></div>)}
+        {SHORTCUTS.map(([keys, does]) => (
+          <div key={keys}>
+            <dt>
+              {keys.split(' ').map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
       </dl>
     </Modal>
   );

@@ -1,8 +1,18 @@
 /**
- * A panel that a button opens, on the browser's own popover: top layer, Escape and a click elsewhere close it, and the
- * focus goes back to the button. Mantine's would bring a positioning library of 30 kB for three panels with known places.
+ * A panel that a button opens, on the browser's own popover: top layer, Escape and a click
+ * elsewhere close it, and the focus goes back to the button. Mantine's would bring a positioning
+ * library of 30 kB for three panels with known places.
  */
-import { createContext, useContext, useId, useRef, useState, type KeyboardEvent, type ReactNode, type ToggleEvent } from 'react';
+import {
+  createContext,
+  useContext,
+  useId,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactNode,
+  type ToggleEvent,
+} from 'react';
 import '../styles/popup.css';
 
 interface PopupProps {
@@ -26,26 +36,80 @@ export function Popup({ label, className, testId, face, kind, width, children }:
   const onToggle = (event: ToggleEvent<HTMLDivElement>): void => {
     const opened = event.newState === 'open';
     setOpen(opened);
-    if (opened) requestAnimationFrame(() => { place(button.current, panel.current); focusFirst(panel.current, kind); });
+    if (opened)
+      requestAnimationFrame(() => {
+        place(button.current, panel.current);
+        focusFirst(panel.current, kind);
+      });
   };
   return (
     <>
-      <button ref={button} type="button" className={className} popoverTarget={id} aria-label={label} aria-haspopup={kind} aria-expanded={open} data-testid={testId}>{face}</button>
+      <button
+        ref={button}
+        type="button"
+        className={className}
+        popoverTarget={id}
+        aria-label={label}
+        aria-haspopup={kind}
+        aria-expanded={open}
+        data-testid={testId}
+      >
+        {face}
+      </button>
       <div
-        ref={panel} id={id} popover="auto" role={kind} aria-label={label} tabIndex={-1} className="popup" style={{ width }} onToggle={onToggle}
+        ref={panel}
+        id={id}
+        popover="auto"
+        role={kind}
+        aria-label={label}
+        tabIndex={-1}
+        className="popup"
+        style={{ width }}
+        onToggle={onToggle}
         onKeyDown={kind === 'menu' ? walk : undefined}
       >
-        {open ? <CloseContext.Provider value={() => panel.current?.hidePopover()}>{children}</CloseContext.Provider> : null}
+        {open ? (
+          <CloseContext.Provider value={() => panel.current?.hidePopover()}>
+            {children}
+          </CloseContext.Provider>
+        ) : null}
       </div>
     </>
   );
 }
 
-export function PopupItem({ icon, danger = false, disabled = false, hint, onClick, children }: { icon: ReactNode; danger?: boolean; disabled?: boolean; hint?: ReactNode; onClick: () => void; children: ReactNode }) {
+export function PopupItem({
+  icon,
+  danger = false,
+  disabled = false,
+  hint,
+  onClick,
+  children,
+}: {
+  icon: ReactNode;
+  danger?: boolean;
+  disabled?: boolean;
+  hint?: ReactNode;
+  onClick: () => void;
+  children: ReactNode;
+}) {
   const close = useContext(CloseContext);
   return (
-    <button type="button" role="menuitem" tabIndex={-1} className="popup-item" data-danger={danger || undefined} disabled={disabled} onClick={() => { close(); onClick(); }}>
-      {icon}<span>{children}</span>{hint}
+    <button
+      type="button"
+      role="menuitem"
+      tabIndex={-1}
+      className="popup-item"
+      data-danger={danger || undefined}
+      disabled={disabled}
+      onClick={() => {
+        close();
+        onClick();
+      }}
+    >
+      {icon}
+      <span>{children}</span>
+      {hint}
     </button>
   );
 }
@@ -63,11 +127,14 @@ function place(button: HTMLElement | null, panel: HTMLElement | null): void {
   panel.style.left = `${Math.max(GAP, at.right - panel.offsetWidth)}px`;
 }
 
-const itemsOf = (panel: Element): HTMLElement[] => [...panel.querySelectorAll<HTMLElement>('[role="menuitem"]:not(:disabled)')];
+const itemsOf = (panel: Element): HTMLElement[] => [
+  ...panel.querySelectorAll<HTMLElement>('[role="menuitem"]:not(:disabled)'),
+];
 
 function focusFirst(panel: HTMLElement | null, kind: 'menu' | 'dialog'): void {
   if (!panel) return;
-  if (kind === 'menu') itemsOf(panel)[0]?.focus(); else panel.focus();
+  if (kind === 'menu') itemsOf(panel)[0]?.focus();
+  else panel.focus();
 }
 
 /** Arrow keys, Home and End walk through a menu. */

@@ -1,7 +1,16 @@
 /** The left of the room: what the run costs, and its options in sections that fold. */
 import { Accordion, Button } from '@mantine/core';
 import { useId } from 'react';
-import { PRESETS, SECTIONS, fieldPaths, getField, withoutEffect, type FieldPath, type Problem, type Section } from '../../config/index.ts';
+import {
+  PRESETS,
+  SECTIONS,
+  fieldPaths,
+  getField,
+  withoutEffect,
+  type FieldPath,
+  type Problem,
+  type Section,
+} from '../../config/index.ts';
 import { isActive, resetField, setField, takeConfig } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo, usePlace } from '../place.ts';
@@ -15,7 +24,14 @@ import { TokenizerPanel } from './TokenizerPanel.tsx';
 import { useProblems } from './problems.ts';
 import '../styles/recipe.css';
 
-const TITLES: Record<Section, string> = { data: 'Data', tokenizer: 'Tokenizer', model: 'Model', training: 'Training', sampling: 'Sampling', runtime: 'Runtime' };
+const TITLES: Record<Section, string> = {
+  data: 'Data',
+  tokenizer: 'Tokenizer',
+  model: 'Model',
+  training: 'Training',
+  sampling: 'Sampling',
+  runtime: 'Runtime',
+};
 
 export function Recipe() {
   const sections = usePlace((place) => place.sections);
@@ -26,8 +42,22 @@ export function Recipe() {
       <PresetChoice />
       <CostPanel />
       {active ? <Steering /> : null}
-      <Accordion multiple value={sections} onChange={(next) => goTo({ sections: next })} variant="filled" chevronPosition="left" className="recipe" keepMounted={false}>
-        {SECTIONS.map((section) => <RecipeSection key={section} section={section} problems={problems.filter((one) => one.field.startsWith(`${section}.`))} />)}
+      <Accordion
+        multiple
+        value={sections}
+        onChange={(next) => goTo({ sections: next })}
+        variant="filled"
+        chevronPosition="left"
+        className="recipe"
+        keepMounted={false}
+      >
+        {SECTIONS.map((section) => (
+          <RecipeSection
+            key={section}
+            section={section}
+            problems={problems.filter((one) => one.field.startsWith(`${section}.`))}
+          />
+        ))}
       </Accordion>
     </>
   );
@@ -43,28 +73,54 @@ function PresetChoice() {
     <div className="preset-choice">
       <label htmlFor={id}>Recipe</label>
       <select
-        id={id} className="native-select" value={preset ?? ''}
+        id={id}
+        className="native-select"
+        value={preset ?? ''}
         onChange={(event) => {
           const chosen = PRESETS.find((one) => one.id === event.currentTarget.value);
-          if (chosen) takeConfig(client.stores.form, chosen.config, { preset: chosen.id, name: chosen.title });
+          if (chosen)
+            takeConfig(client.stores.form, chosen.config, {
+              preset: chosen.id,
+              name: chosen.title,
+            });
         }}
       >
         {preset === null ? <option value="">Your own</option> : null}
-        {PRESETS.map((one) => <option key={one.id} value={one.id}>{one.title}</option>)}
+        {PRESETS.map((one) => (
+          <option key={one.id} value={one.id}>
+            {one.title}
+          </option>
+        ))}
       </select>
-      <Button size="compact-sm" variant="subtle" color="gray" style={{ visibility: changes === 0 ? 'hidden' : 'visible' }} onClick={() => takeConfig(client.stores.form, base, { ...(preset ? { preset } : {}) })}>Reset</Button>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        color="gray"
+        style={{ visibility: changes === 0 ? 'hidden' : 'visible' }}
+        onClick={() => takeConfig(client.stores.form, base, { ...(preset ? { preset } : {}) })}
+      >
+        Reset
+      </Button>
     </div>
   );
 }
 
 function RecipeSection({ section, problems }: { section: Section; problems: readonly Problem[] }) {
-  const changes = useForm((state) => [...state.changed].filter((path) => path.startsWith(`${section}.`)).length);
+  const changes = useForm(
+    (state) => [...state.changed].filter((path) => path.startsWith(`${section}.`)).length,
+  );
   return (
     <Accordion.Item value={section}>
       <Accordion.Control>
         <span className="section-title">
           {TITLES[section]}
-          {problems.length > 0 ? <span className="mark" data-bad>does not fit</span> : changes > 0 ? <span className="mark">{changes} changed</span> : null}
+          {problems.length > 0 ? (
+            <span className="mark" data-bad>
+              does not fit
+            </span>
+          ) : changes > 0 ? (
+            <span className="mark">{changes} changed</span>
+          ) : null}
         </span>
       </Accordion.Control>
       <Accordion.Panel>
@@ -84,12 +140,25 @@ function Fields({ section, problems }: { section: Section; problems: readonly Pr
   const device = useRun((state) => state.device);
   const run = useRun((state) => state.precision);
   const facts = { backend: device?.backend, features: device?.features ?? [], run };
-  const shown = fieldPaths().filter((path) => path.startsWith(`${section}.`) && path !== 'sampling.prompts' && (isRelevant(path, config) || changed.has(path)));
+  const shown = fieldPaths().filter(
+    (path) =>
+      path.startsWith(`${section}.`) &&
+      path !== 'sampling.prompts' &&
+      (isRelevant(path, config) || changed.has(path)),
+  );
   const { form } = client.stores;
-  return shown.filter((path) => path !== 'data.corpus').map((path: FieldPath) => (
-    <FieldControl
-      key={path} path={path} value={getField(config, path)} changed={changed.has(path)} problem={problems.find((one) => one.field === path)} off={withoutEffect(path, config, facts)}
-      onChange={(value) => setField(form, path, value)} onReset={() => resetField(form, path)}
-    />
-  ));
+  return shown
+    .filter((path) => path !== 'data.corpus')
+    .map((path: FieldPath) => (
+      <FieldControl
+        key={path}
+        path={path}
+        value={getField(config, path)}
+        changed={changed.has(path)}
+        problem={problems.find((one) => one.field === path)}
+        off={withoutEffect(path, config, facts)}
+        onChange={(value) => setField(form, path, value)}
+        onReset={() => resetField(form, path)}
+      />
+    ));
 }

@@ -1,4 +1,7 @@
-/** While it trains: the learning rate can be changed as it runs; the rest of the recipe is for the next run. */
+/**
+ * While it trains: the learning rate can be changed as it runs; the rest of the recipe is for the
+ * next run.
+ */
 import { FieldControl } from './FieldControl.tsx';
 import { useClient, useRun } from '../context.tsx';
 
@@ -7,8 +10,18 @@ export function Steering() {
   const rate = useRun((state) => state.config?.training.learning_rate ?? 0);
   return (
     <section className="steering" aria-label="Steer the run">
-      <FieldControl brief path="training.learning_rate" value={rate} onChange={(value) => { client.setLearningRate(Number(value)); return true; }} />
-      <p className="small muted">Changes the run as it goes. Everything below is for the next run.</p>
+      <FieldControl
+        brief
+        path="training.learning_rate"
+        value={rate}
+        onChange={(value) => {
+          client.setLearningRate(Number(value));
+          return true;
+        }}
+      />
+      <p className="small muted">
+        Changes the run as it goes. Everything below is for the next run.
+      </p>
     </section>
   );
 }

@@ -19,10 +19,27 @@ export function TokenizerPanel() {
     <>
       {kind === 'imported' ? (
         <>
-          <Button size="xs" variant="default" fullWidth leftSection={<IconFileCode size={15} />} onClick={() => picker.current?.click()}>{imported ?? 'Open a tokenizer.json'}</Button>
+          <Button
+            size="xs"
+            variant="default"
+            fullWidth
+            leftSection={<IconFileCode size={15} />}
+            onClick={() => picker.current?.click()}
+          >
+            {imported ?? 'Open a tokenizer.json'}
+          </Button>
           <input
-            ref={picker} type="file" hidden accept=".json,application/json" aria-label="Open a tokenizer.json" data-testid="tokenizer-input"
-            onChange={(event) => { const file = event.currentTarget.files?.[0]; event.currentTarget.value = ''; if (file) void takeTokenizer(client, file); }}
+            ref={picker}
+            type="file"
+            hidden
+            accept=".json,application/json"
+            aria-label="Open a tokenizer.json"
+            data-testid="tokenizer-input"
+            onChange={(event) => {
+              const file = event.currentTarget.files?.[0];
+              event.currentTarget.value = '';
+              if (file) void takeTokenizer(client, file);
+            }}
           />
         </>
       ) : null}
@@ -43,22 +60,56 @@ function Pieces() {
     let current = true;
     const timer = setTimeout(() => {
       client.tokenize(text).then(
-        (next) => { if (current) { setResult(next); setRefusal(''); } },
-        (error: unknown) => { if (current) setRefusal(error instanceof Error ? error.message : 'This text could not be split.'); },
+        (next) => {
+          if (current) {
+            setResult(next);
+            setRefusal('');
+          }
+        },
+        (error: unknown) => {
+          if (current)
+            setRefusal(error instanceof Error ? error.message : 'This text could not be split.');
+        },
       );
     }, 200);
-    return () => { current = false; clearTimeout(timer); };
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
   }, [client, text, ready]);
   return (
     <div className="pieces">
-      <Textarea size="xs" label="Try it" autosize minRows={2} maxRows={5} maxLength={4000} value={text} onChange={(event) => setText(event.currentTarget.value)} />
-      {!ready ? <p className="small muted">The tokenizer is there once the text has been read.</p> : null}
+      <Textarea
+        size="xs"
+        label="Try it"
+        autosize
+        minRows={2}
+        maxRows={5}
+        maxLength={4000}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+      {!ready ? (
+        <p className="small muted">The tokenizer is there once the text has been read.</p>
+      ) : null}
       {refusal ? <p className="field-problem">{refusal}</p> : null}
       {ready && result ? (
         <>
-          <p className="small muted" aria-live="polite">{count(result.pieces.length)} tokens for {count([...result.text].length)} characters</p>
-          <ol className="piece-list" data-testid="token-pieces" tabIndex={0} aria-label="Tokens with their ids">
-            {result.pieces.slice(0, SHOWN).map((piece, index) => <li key={index} data-hue={piece.id % 6}><span>{quoted(piece.text)}</span><small>{piece.id}</small></li>)}
+          <p className="small muted" aria-live="polite">
+            {count(result.pieces.length)} tokens for {count([...result.text].length)} characters
+          </p>
+          <ol
+            className="piece-list"
+            data-testid="token-pieces"
+            tabIndex={0}
+            aria-label="Tokens with their ids"
+          >
+            {result.pieces.slice(0, SHOWN).map((piece, index) => (
+              <li key={index} data-hue={piece.id % 6}>
+                <span>{quoted(piece.text)}</span>
+                <small>{piece.id}</small>
+              </li>
+            ))}
           </ol>
         </>
       ) : null}

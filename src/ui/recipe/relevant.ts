@@ -9,14 +9,22 @@ const adaptive = ({ training }: RunConfig): boolean => training.optimizer !== 's
 const CONDITIONS: Partial<Record<FieldPath, (config: RunConfig) => boolean>> = {
   'data.corpus_seed': ({ data }) => data.corpus === 'tiny_tales' || data.corpus === 'arithmetic',
   'tokenizer.vocab_size': ({ tokenizer }) => tokenizer.kind === 'bpe',
-  'model.n_kv_head': llama, 'model.rope_theta': llama, 'model.qk_norm': llama, 'model.sliding_window': llama,
+  'model.n_kv_head': llama,
+  'model.rope_theta': llama,
+  'model.qk_norm': llama,
+  'model.sliding_window': llama,
   'model.bias': (config) => !llama(config),
-  'training.min_lr': decays, 'training.lr_decay_iters': decays,
+  'training.min_lr': decays,
+  'training.lr_decay_iters': decays,
   'training.wsd_decay_fraction': ({ training }) => training.lr_schedule === 'wsd',
-  'training.beta1': adaptive, 'training.beta2': adaptive, 'training.epsilon': adaptive,
-  'training.momentum': ({ training }) => training.optimizer === 'sgd' || training.optimizer === 'muon',
+  'training.beta1': adaptive,
+  'training.beta2': adaptive,
+  'training.epsilon': adaptive,
+  'training.momentum': ({ training }) =>
+    training.optimizer === 'sgd' || training.optimizer === 'muon',
   'training.muon_learning_rate': ({ training }) => training.optimizer === 'muon',
   'runtime.subgroup_matrices': ({ training }) => training.mixed_precision === 'fp16',
 };
 
-export const isRelevant = (path: FieldPath, config: RunConfig): boolean => CONDITIONS[path]?.(config) ?? true;
+export const isRelevant = (path: FieldPath, config: RunConfig): boolean =>
+  CONDITIONS[path]?.(config) ?? true;

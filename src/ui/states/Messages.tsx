@@ -1,6 +1,15 @@
-/** What went wrong and what to do, in place under the bar; and notices that say what happened by itself. */
+/**
+ * What went wrong and what to do, in place under the bar; and notices that say what happened by
+ * itself.
+ */
 import { Button, CloseButton } from '@mantine/core';
-import { IconAlertTriangle, IconCloudOff, IconDatabaseOff, IconInfoCircle, IconRefresh } from '@tabler/icons-react';
+import {
+  IconAlertTriangle,
+  IconCloudOff,
+  IconDatabaseOff,
+  IconInfoCircle,
+  IconRefresh,
+} from '@tabler/icons-react';
 import { errorAction } from '../acts.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
@@ -22,7 +31,10 @@ export function Messages() {
   );
 }
 
-/** The presets show the offer themselves; a page whose address went straight to the room shows it here. */
+/**
+ * The presets show the offer themselves; a page whose address went straight to the room shows it
+ * here.
+ */
 function OfferInRoom() {
   const inRoom = usePlace((place) => place.at === 'room');
   const fresh = useRun((state) => state.run === null);
@@ -35,10 +47,22 @@ function ErrorMessage() {
   if (!error) return null;
   const action = errorAction(client, error);
   return (
-    <div className="message" data-kind="error" role="alert" data-testid="error" data-code={error.code}>
+    <div
+      className="message"
+      data-kind="error"
+      role="alert"
+      data-testid="error"
+      data-code={error.code}
+    >
       <IconAlertTriangle size={20} aria-hidden />
-      <p><strong>{error.message}</strong> {error.hint}</p>
-      {action ? <Button size="xs" color="red" variant="light" onClick={action.run}>{action.label}</Button> : null}
+      <p>
+        <strong>{error.message}</strong> {error.hint}
+      </p>
+      {action ? (
+        <Button size="xs" color="red" variant="light" onClick={action.run}>
+          {action.label}
+        </Button>
+      ) : null}
       <CloseButton aria-label="Dismiss" onClick={() => client.dismissError()} />
     </div>
   );
@@ -48,7 +72,15 @@ function Recovering() {
   const shown = useRun((state) => state.phase === 'recovering');
   const detail = useRun((state) => state.detail);
   if (!shown) return null;
-  return <div className="message" data-kind="warn" role="status"><IconRefresh size={20} aria-hidden /><p><strong>Recovering.</strong> {detail || 'The GPU was lost; training goes on from the last checkpoint'}.</p></div>;
+  return (
+    <div className="message" data-kind="warn" role="status">
+      <IconRefresh size={20} aria-hidden />
+      <p>
+        <strong>Recovering.</strong>{' '}
+        {detail || 'The GPU was lost; training goes on from the last checkpoint'}.
+      </p>
+    </div>
+  );
 }
 
 function Silent() {
@@ -60,8 +92,20 @@ function Silent() {
   return (
     <div className="message" data-kind="warn" role="status">
       <IconRefresh size={20} aria-hidden />
-      <p><strong>The training worker does not answer.</strong> It may be taking one very long step. What was saved is safe if you restart it.</p>
-      <Button size="xs" variant="default" onClick={() => { client.restart(); if (run && saved) client.resume(run); }}>{run && saved ? 'Restart it and resume' : 'Restart it'}</Button>
+      <p>
+        <strong>The training worker does not answer.</strong> It may be taking one very long step.
+        What was saved is safe if you restart it.
+      </p>
+      <Button
+        size="xs"
+        variant="default"
+        onClick={() => {
+          client.restart();
+          if (run && saved) client.resume(run);
+        }}
+      >
+        {run && saved ? 'Restart it and resume' : 'Restart it'}
+      </Button>
     </div>
   );
 }
@@ -72,7 +116,10 @@ function StorageRefused() {
   return (
     <div className="message" data-kind="warn" role="status" data-testid="storage-refused">
       <IconDatabaseOff size={20} aria-hidden />
-      <p><strong>This window may not store anything</strong> (a private window, perhaps), so runs end with the tab. Export a model before you close it.</p>
+      <p>
+        <strong>This window may not store anything</strong> (a private window, perhaps), so runs end
+        with the tab. Export a model before you close it.
+      </p>
     </div>
   );
 }
@@ -80,7 +127,10 @@ function StorageRefused() {
 function Offline() {
   const online = useOnline();
   return online ? null : (
-    <div className="message" data-kind="quiet" role="status"><IconCloudOff size={20} aria-hidden /><p>No network. Training needs none; texts from an address wait until it is back.</p></div>
+    <div className="message" data-kind="quiet" role="status">
+      <IconCloudOff size={20} aria-hidden />
+      <p>No network. Training needs none; texts from an address wait until it is back.</p>
+    </div>
   );
 }
 

@@ -3,7 +3,10 @@ import { useSyncExternalStore } from 'react';
 function subscribe(listener: () => void): () => void {
   window.addEventListener('online', listener);
   window.addEventListener('offline', listener);
-  return () => { window.removeEventListener('online', listener); window.removeEventListener('offline', listener); };
+  return () => {
+    window.removeEventListener('online', listener);
+    window.removeEventListener('offline', listener);
+  };
 }
 
 /** Whether the browser believes that there is a network. */

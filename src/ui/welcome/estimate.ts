@@ -1,11 +1,18 @@
-/** What a preset weighs and how long it takes here: arithmetic on a one-second calibration, said as an estimate. */
+/**
+ * What a preset weighs and how long it takes here: arithmetic on a one-second calibration, said as
+ * an estimate.
+ */
 import type { RunConfig } from '../../config/index.ts';
 import { guessVocab, planRun } from '../../plan/index.ts';
 import { compact, spokenDuration, type RunState } from '../../store/index.ts';
 
 type Calibration = RunState['calibration'];
 
-export interface Estimate { parameters: string; steps: string; time: string | null }
+export interface Estimate {
+  parameters: string;
+  steps: string;
+  time: string | null;
+}
 
 export function estimate(config: RunConfig, calibration: Calibration): Estimate {
   const plan = planRun(config, { vocab_size: guessVocab(config) });
@@ -13,7 +20,9 @@ export function estimate(config: RunConfig, calibration: Calibration): Estimate 
   return {
     parameters: `${compact(plan.n_params)} parameters`,
     steps: `${steps.toLocaleString('en')} steps`,
-    time: calibration ? spokenDuration(steps * secondsPerStep(plan.flops_per_step, calibration)) : null,
+    time: calibration
+      ? spokenDuration(steps * secondsPerStep(plan.flops_per_step, calibration))
+      : null,
   };
 }
 

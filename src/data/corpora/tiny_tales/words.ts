@@ -1,32 +1,167 @@
 /** The words of the tales, and what goes with what: the facts that a tale must keep to. */
 
-export const GIRLS = ['Lily', 'Mia', 'Anna', 'Sara', 'Lucy', 'Emma', 'Zoe', 'Ella', 'Rosie', 'Nora', 'Ivy', 'Molly', 'Ruby', 'Clara', 'Hazel', 'Poppy'];
-export const BOYS = ['Tom', 'Ben', 'Max', 'Sam', 'Leo', 'Jack', 'Finn', 'Theo', 'Oscar', 'Henry', 'Luke', 'Noah', 'Toby', 'Felix', 'Hugo', 'Otto'];
-export const ANIMALS = ['rabbit', 'fox', 'bear', 'mouse', 'duck', 'cat', 'dog', 'frog', 'hedgehog', 'squirrel'];
-export const TRAITS = ['little', 'brave', 'kind', 'curious', 'shy', 'clever', 'cheerful', 'gentle', 'quiet', 'playful'];
+export const GIRLS = [
+  'Lily',
+  'Mia',
+  'Anna',
+  'Sara',
+  'Lucy',
+  'Emma',
+  'Zoe',
+  'Ella',
+  'Rosie',
+  'Nora',
+  'Ivy',
+  'Molly',
+  'Ruby',
+  'Clara',
+  'Hazel',
+  'Poppy',
+];
+export const BOYS = [
+  'Tom',
+  'Ben',
+  'Max',
+  'Sam',
+  'Leo',
+  'Jack',
+  'Finn',
+  'Theo',
+  'Oscar',
+  'Henry',
+  'Luke',
+  'Noah',
+  'Toby',
+  'Felix',
+  'Hugo',
+  'Otto',
+];
+export const ANIMALS = [
+  'rabbit',
+  'fox',
+  'bear',
+  'mouse',
+  'duck',
+  'cat',
+  'dog',
+  'frog',
+  'hedgehog',
+  'squirrel',
+];
+export const TRAITS = [
+  'little',
+  'brave',
+  'kind',
+  'curious',
+  'shy',
+  'clever',
+  'cheerful',
+  'gentle',
+  'quiet',
+  'playful',
+];
 export const COLORS = ['red', 'blue', 'green', 'yellow', 'white', 'purple', 'brown'];
-export const TOYS = ['ball', 'kite', 'boat', 'drum', 'doll', 'bell', 'scarf', 'whistle', 'lantern', 'hat'];
-export const PLACES = ['park', 'garden', 'forest', 'beach', 'farm', 'market', 'lake', 'meadow', 'school', 'hill'];
-export const SPOTS = ['under the bench', 'behind the big tree', 'in the tall grass', 'next to the gate', 'inside the old box', 'under the bridge', 'behind the wall', 'on top of the rock'];
+export const TOYS = [
+  'ball',
+  'kite',
+  'boat',
+  'drum',
+  'doll',
+  'bell',
+  'scarf',
+  'whistle',
+  'lantern',
+  'hat',
+];
+export const PLACES = [
+  'park',
+  'garden',
+  'forest',
+  'beach',
+  'farm',
+  'market',
+  'lake',
+  'meadow',
+  'school',
+  'hill',
+];
+export const SPOTS = [
+  'under the bench',
+  'behind the big tree',
+  'in the tall grass',
+  'next to the gate',
+  'inside the old box',
+  'under the bridge',
+  'behind the wall',
+  'on top of the rock',
+];
 export const TIMES = ['morning', 'afternoon', 'evening', 'day', 'Monday', 'Saturday'];
-export const ACTIVITIES = ['play ball', 'pick flowers', 'fly a kite', 'look for shells', 'read a book', 'sing songs', 'draw pictures', 'feed the ducks'];
+export const ACTIVITIES = [
+  'play ball',
+  'pick flowers',
+  'fly a kite',
+  'look for shells',
+  'read a book',
+  'sing songs',
+  'draw pictures',
+  'feed the ducks',
+];
 export const ENDS = ['the next day', 'late at night', 'everything was done'];
 export const GROWN_UPS = ['mother', 'father', 'grandmother', 'grandfather', 'aunt', 'uncle'];
-export const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
+export const NUMBERS = [
+  'no',
+  'one',
+  'two',
+  'three',
+  'four',
+  'five',
+  'six',
+  'seven',
+  'eight',
+  'nine',
+  'ten',
+];
 
 /** Singular and plural. */
 export const FOODS: readonly (readonly [string, string])[] = [
-  ['apple', 'apples'], ['pear', 'pears'], ['cookie', 'cookies'], ['berry', 'berries'], ['nut', 'nuts'], ['plum', 'plums'], ['carrot', 'carrots'], ['cherry', 'cherries'],
+  ['apple', 'apples'],
+  ['pear', 'pears'],
+  ['cookie', 'cookies'],
+  ['berry', 'berries'],
+  ['nut', 'nuts'],
+  ['plum', 'plums'],
+  ['carrot', 'carrots'],
+  ['cherry', 'cherries'],
 ];
 
 /** What the weather is, what helps, and how it goes with and without. */
 export const WEATHER = [
   { weather: 'it was raining', remedy: 'an umbrella', good: 'stayed dry', bad: 'got very wet' },
-  { weather: 'it was very cold', remedy: 'a warm coat', good: 'stayed warm', bad: 'began to shiver' },
-  { weather: 'the forest path was dark', remedy: 'a bright lamp', good: 'saw the path', bad: 'lost the way' },
+  {
+    weather: 'it was very cold',
+    remedy: 'a warm coat',
+    good: 'stayed warm',
+    bad: 'began to shiver',
+  },
+  {
+    weather: 'the forest path was dark',
+    remedy: 'a bright lamp',
+    good: 'saw the path',
+    bad: 'lost the way',
+  },
   { weather: 'the sun was very hot', remedy: 'a big hat', good: 'stayed cool', bad: 'got too hot' },
-  { weather: 'there was deep snow', remedy: 'a pair of boots', good: 'had dry feet', bad: 'had wet feet' },
-  { weather: 'the way was long', remedy: 'some bread and milk', good: 'was not hungry', bad: 'got very hungry' },
+  {
+    weather: 'there was deep snow',
+    remedy: 'a pair of boots',
+    good: 'had dry feet',
+    bad: 'had wet feet',
+  },
+  {
+    weather: 'the way was long',
+    remedy: 'some bread and milk',
+    good: 'was not hungry',
+    bad: 'got very hungry',
+  },
 ];
 
 /** What one should not do, the same once it is done, and what comes of it. */
@@ -56,7 +191,11 @@ export const RECIPES = [
 export const amount = (count: number, [one, many]: readonly [string, string]): string =>
   `${NUMBERS[count] ?? String(count)} ${count === 1 ? one : many}`;
 
-export interface Pronouns { he: string; his: string; him: string }
+export interface Pronouns {
+  he: string;
+  his: string;
+  him: string;
+}
 export const SHE: Pronouns = { he: 'she', his: 'her', him: 'her' };
 export const HE: Pronouns = { he: 'he', his: 'his', him: 'him' };
 export const pronounsOf = (name: string): Pronouns => (GIRLS.includes(name) ? SHE : HE);
