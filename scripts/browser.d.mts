@@ -1,3 +1,7 @@
-export interface Browser { path: string; version: string; how: string }
+export interface Browser {
+  path: string;
+  version: string;
+  how: string;
+}
 export declare function findInstalled(): Browser | undefined;
 export declare function findBrowser(log?: (line: string) => void): Browser;

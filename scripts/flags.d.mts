@@ -1,2 +1,6 @@
 export declare const browserFlags: string[];
-export declare function launchOptions(executablePath: string | undefined): { executablePath: string | undefined; args: string[]; ignoreDefaultArgs: string[] };
+export declare function launchOptions(executablePath: string | undefined): {
+  executablePath: string | undefined;
+  args: string[];
+  ignoreDefaultArgs: string[];
+};
