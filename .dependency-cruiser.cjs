@@ -3,7 +3,7 @@ const room = (name, may) => ({
   name: `room-${name}`,
   severity: 'error',
   from: { path: `^src/${name}/`, pathNot: '\\.test\\.tsx?$' },
-  to: { path: '^src/', pathNot: `^src/(${[name, ...may].join('|')})(/|\\.)` },
+  to: { path: '^src/', pathNot: `^src/(${[name, 'common', ...may].join('|')})(/|\\.)` },
 });
 const noTfjs = ['config', 'plan', 'data', 'protocol', 'store', 'ui', 'checkpoint'];
 module.exports = {
@@ -21,6 +21,7 @@ module.exports = {
       from: { path: `^src/(${noTfjs.join('|')})/`, pathNot: '\\.test\\.tsx?$' },
       to: { path: 'node_modules/@tensorflow' },
     },
+    room('common', []),
     room('config', []),
     room('plan', ['config']),
     room('data', ['config']),

@@ -3,6 +3,7 @@
  * `training_state.json` beside it. Saving, resuming, exporting and importing are these two
  * functions.
  */
+import { MOMENTS, type LossScaleState, type MetricColumns } from '../common/index.ts';
 import {
   defaultConfig,
   resolveModel,
@@ -23,7 +24,7 @@ import {
 import { modelFromHfConfig, type ImportedModel } from './hf_import.ts';
 import { exportTensors, importTensors, valuesOf } from './hf_weights.ts';
 import { encodeJson, parseJson } from './json.ts';
-import { metricLines, parseMetricLines, type MetricColumns } from './metric_columns.ts';
+import { metricLines, parseMetricLines } from './metric_columns.ts';
 import { readSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
 import {
   checkVocabulary,
@@ -38,7 +39,6 @@ import {
   readTrainingState,
   STATE_VERSION,
   writeTrainingState,
-  type LossScaleState,
   type TrainingState,
 } from './training_state.ts';
 
@@ -87,8 +87,6 @@ export interface WriteOptions {
    */
   plain?: boolean;
 }
-
-const MOMENTS = ['exp_avg', 'exp_avg_sq', 'momentum_buffer'];
 
 /**
  * The files of a checkpoint by path. Throws `no_equivalent` (plain only), `vocab_mismatch`,
@@ -183,7 +181,7 @@ const parametersByName = (model: ResolvedModel) =>
 function momentParameter(parameters: ReadonlyMap<string, Parameter>, key: string): Parameter {
   const dot = key.indexOf('.');
   const parameter = parameters.get(key.slice(dot + 1));
-  if (!MOMENTS.includes(key.slice(0, dot)) || !parameter) {
+  if (!MOMENTS.some((moment) => moment === key.slice(0, dot)) || !parameter) {
     throw new CheckpointError(
       'unexpected_tensor',
       `${FILES.optimizer} holds ${shorten(key)}, which belongs to no parameter of this model.`,

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { metricLines, parseMetricLines, resumeLine, type MetricColumns } from './metric_columns.ts';
+import type { MetricColumns } from '../common/index.ts';
+import { metricLines, parseMetricLines, resumeLine } from './metric_columns.ts';
 
 const columns: MetricColumns = {
   step: Float64Array.of(1, 2, 3),

@@ -4,14 +4,9 @@
  * lines are appended to a run in storage, where `{"resume": step}` says that the run went back to
  * that step, and that later rows no longer count.
  */
+import type { MetricColumns } from '../common/index.ts';
 import { CheckpointError } from './error.ts';
 import { isRecord } from './json.ts';
-
-/**
- * Columns of one length by metric name; `step` is always there, NaN stands where a metric was not
- * measured.
- */
-export type MetricColumns = { step: Float64Array } & Record<string, Float64Array>;
 
 /** Cells of the columns that are read at most (256 MB): a short line can widen every column. */
 const MAX_CELLS = 2 ** 25;

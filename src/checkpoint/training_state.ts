@@ -44,7 +44,6 @@ const StateSchema = v.strictObject({
   ),
   config: v.unknown(),
 });
-export type LossScaleState = NonNullable<v.InferOutput<typeof StateSchema>['loss_scale']>;
 export type TrainingState = Omit<v.InferOutput<typeof StateSchema>, 'config'> & {
   config: RunConfig;
 };

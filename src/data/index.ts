@@ -13,14 +13,14 @@ export {
 export { arithmetic, checkArithmetic } from './corpora/arithmetic.ts';
 export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
-export { MAX_TEXT_BYTES, readOwnText, type OwnText } from './corpora/own_text.ts';
+export { MAX_TEXT_BYTES, readOwnText } from './corpora/own_text.ts';
 export { checkTale, type TaleReport } from './corpora/tiny_tales/check.ts';
 export { tinyTales } from './corpora/tiny_tales/generate.ts';
 export { embeddingOrder, type EmbeddingOrder } from './embedding_order.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';
 export { makeSplit, type SplitOptions } from './split.ts';
-export { summarize, type TextSummary } from './summary.ts';
+export { summarize } from './summary.ts';
 export {
   bytesPerToken,
   checkIds,

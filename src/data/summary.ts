@@ -1,27 +1,7 @@
 /** The figures that the panel shows about a text. */
+import type { DataSummary } from '../common/index.ts';
 import { bigramLoss, uniformLoss } from './baselines.ts';
 import type { CorpusSplit, Tokenizer, TokenSplit } from './types.ts';
-
-/** As protocol's DataSummary, which this room may not import. */
-export interface TextSummary {
-  name: string;
-  source: string;
-  documents: number;
-  duplicates_removed: number;
-  /** UTF-8 bytes and code points of the documents, duplicates and separators left out. */
-  bytes: number;
-  characters: number;
-  train_documents: number;
-  val_documents: number;
-  train_tokens: number;
-  val_tokens: number;
-  vocab_size: number;
-  tokenizer_kind: string;
-  sample: string;
-  columns: string[];
-  uniform_loss: number;
-  bigram_loss: number | null;
-}
 
 const SAMPLE_LENGTH = 1000;
 
@@ -29,7 +9,7 @@ export function summarize(
   split: CorpusSplit,
   tokenizer: Tokenizer,
   tokens: TokenSplit,
-): TextSummary {
+): DataSummary {
   const { bytes, characters } = sizes([...split.train, ...split.val]);
   return {
     name: split.name,

@@ -58,18 +58,4 @@ export interface TokenSplit {
   bytes_per_token: Uint16Array;
 }
 
-/**
- * One micro-batch, row-major [batch_size, block_size]. `weights` are loss weights already divided
- * by the whole step's weight (all micro-batches, all ranks), so that the loss of a step is the
- * plain sum of weight x token loss, and 8, 4x2 and two ranks of 4 give the same step.
- */
-export interface Batch {
-  batch_size: number;
-  block_size: number;
-  ids: Int32Array;
-  targets: Int32Array;
-  weights: Float32Array;
-  positions: Int32Array;
-  /** Global row of the first row: dropout is a function of it. */
-  row_offset: number;
-}
+export type { Batch } from '../common/index.ts';

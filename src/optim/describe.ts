@@ -4,6 +4,7 @@
  * stands in the chain decides what it is: before the moments it is added to the gradient (L2, as
  * torch.optim.Adam and SGD have it), after them it is decoupled (AdamW).
  */
+import type { Moment } from '../common/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 
 /** Which parameters a transform changes; the others pass it as they are. */
@@ -117,9 +118,6 @@ export function betasOf(chain: readonly Transform[]): { beta1: number; beta2: nu
   const adam = chain.find((t) => t.kind === 'scale_by_adam');
   return { beta1: adam?.beta1 ?? 0, beta2: adam?.beta2 ?? 0 };
 }
-
-export const MOMENTS = ['exp_avg', 'exp_avg_sq', 'momentum_buffer'] as const;
-export type Moment = (typeof MOMENTS)[number];
 
 /** State that a chain keeps for a parameter. */
 export const momentsOf = (chain: readonly Transform[], p: OptimizedParameter): Moment[] =>

@@ -6,6 +6,7 @@
  * matrices have no kernel; they are run in tfjs ops (plain.ts).
  */
 import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import type { Moment } from '../common/index.ts';
 import type { Store } from '../backend/index.ts';
 import {
   adam_update,
@@ -21,7 +22,6 @@ import {
   betasOf,
   chainOf,
   maxNorm,
-  type Moment,
   momentsOf,
   type OptimizedParameter,
   type Transform,

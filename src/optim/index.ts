@@ -1,10 +1,5 @@
 /** Optimizers as described chains, and the learning rate by step. */
 export { describeOptimizer, type OptimizedParameter, type Transform } from './describe.ts';
-export {
-  createLossScale,
-  type LossScale,
-  type LossScaleState,
-  readLossScale,
-} from './loss_scale.ts';
+export { createLossScale, type LossScale, readLossScale } from './loss_scale.ts';
 export { createOptimizer, type Optimizer, type OptimizerState } from './optimizer.ts';
 export { learningRate } from './schedule.ts';

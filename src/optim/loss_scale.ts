@@ -5,21 +5,10 @@
  * starts from the sum over tokens (|dlogits| <= 1) times 2^8: what is 2^-22 of it is still a half
  * with all its digits, and 2^8 above it there is room before 65504.
  */
+import type { LossScaleState } from '../common/index.ts';
 import { Store } from '../backend/index.ts';
 
 const HEADROOM = 2 ** 8;
-
-/** What a checkpoint keeps of a loss scale. */
-export interface LossScaleState {
-  /** A power of two. */
-  scale: number;
-  /** Updates since it last changed. */
-  clean_steps: number;
-  /**
-   * Updates of the whole run that an overflow made void: Adam's bias corrections do not count them.
-   */
-  skipped_updates: number;
-}
 
 export interface LossScale {
   /**

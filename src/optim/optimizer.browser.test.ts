@@ -15,12 +15,13 @@ import {
   tensorCount,
   type Values,
 } from '../backend/index.ts';
+import type { LossScaleState } from '../common/index.ts';
 import { defaultConfig, type TrainingConfig } from '../config/index.ts';
 import { withReferences } from '../ops/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
 import type { OptimizedParameter } from './describe.ts';
 import { packedColumns } from './muon.ts';
-import { createLossScale, type LossScaleState, readLossScale } from './loss_scale.ts';
+import { createLossScale, readLossScale } from './loss_scale.ts';
 import { createOptimizer } from './optimizer.ts';
 import * as torch from './torch_oracle.ts';
 

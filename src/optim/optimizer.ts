@@ -1,13 +1,12 @@
 /** An optimizer: a chain, the state that it keeps, and one update as a function over Stores. */
 import { concat, reshape, scalar, square, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { fillInPlace, Store, type Values } from '../backend/index.ts';
+import { type Moment, MOMENTS } from '../common/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 import { kernelsInUse, run, scaled_step_results } from '../ops/index.ts';
 import {
   betasOf,
   describeOptimizer,
-  MOMENTS,
-  type Moment,
   momentsOf,
   type OptimizedParameter,
   type Transform,

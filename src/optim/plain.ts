@@ -13,12 +13,12 @@ import {
   tidy,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import type { Moment } from '../common/index.ts';
 import { fillInPlace, onWebGpu, type Store } from '../backend/index.ts';
 import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
 import {
   chainOf,
   maxNorm,
-  type Moment,
   type OptimizedParameter,
   type ParameterTransform,
   type Transform,

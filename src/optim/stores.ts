@@ -1,7 +1,7 @@
 /** The Stores that an update reads and writes. */
 import { onWebGpu, copyInPlace, type Store } from '../backend/index.ts';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Moment } from './describe.ts';
+import type { Moment } from '../common/index.ts';
 
 export interface UpdateStores {
   parameters: Store;

@@ -7,10 +7,11 @@
  * where the corpus is 'own' it waits for `openText` first. Headless runs put no question to
  * anybody: a saved run is not offered for resuming.
  */
+import type { FinishReason } from '../common/index.ts';
 import type { DeviceInfo, PlainError, RunPhase, StartMark } from './types.ts';
 
 /**
- * One row of the metrics table: what was measured at that step by name (train/metrics.ts); what was
+ * One row of the metrics table: what was measured at that step by name (common/metrics.ts); what was
  * not is left out.
  */
 export type MetricRecord = { step: number } & Record<string, number>;
@@ -32,7 +33,7 @@ export interface HeadlessStatus {
   /** Newest sample as plain text, prompt included. */
   sample: string | null;
   /** Why the run ended, once it has. */
-  finished: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' | null;
+  finished: FinishReason | null;
   /**
    * The failure that stopped it, as the page shows it; also one that came before a run (a bad
    * address, no backend).

@@ -3,14 +3,24 @@
  * Events; both are plain data that structured clone can carry. Typed arrays of metric columns are
  * transferred.
  */
+import type {
+  DataSummary,
+  FinishReason,
+  GenerationEnd,
+  MetricColumns,
+  OwnText,
+  StorageUse,
+} from '../common/index.ts';
 import type { BackendName, RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 
-/** Text chosen by the person, where the corpus is 'own'. */
-export interface OwnText {
-  name: string;
-  bytes: Uint8Array;
-  column?: string;
-}
+export type {
+  DataSummary,
+  FinishReason,
+  GenerationEnd,
+  MetricColumns,
+  OwnText,
+  StorageUse,
+} from '../common/index.ts';
 
 export type Command =
   /** Starts a backend without a run: answers `device` and, where asked, `calibration`. */
@@ -155,27 +165,6 @@ export interface Sample {
   problem?: string;
 }
 
-export interface DataSummary {
-  name: string;
-  source: string;
-  documents: number;
-  duplicates_removed: number;
-  bytes: number;
-  characters: number;
-  train_documents: number;
-  val_documents: number;
-  train_tokens: number;
-  val_tokens: number;
-  vocab_size: number;
-  tokenizer_kind: string;
-  sample: string;
-  /** Columns of a .csv or .jsonl that could be read as text; empty for plain text. */
-  columns: string[];
-  /** Validation loss of the baselines drawn as dashed lines, nats a token. */
-  uniform_loss: number;
-  bigram_loss: number | null;
-}
-
 /** One saved run, as the index in storage lists it. */
 export interface RunRecord {
   run: string;
@@ -192,12 +181,6 @@ export interface RunRecord {
   locked: boolean;
   /** Has a checkpoint that opens. */
   resumable: boolean;
-}
-export interface StorageUse {
-  used: number;
-  quota: number | null;
-  persistent: boolean;
-  available: boolean;
 }
 
 /**
@@ -279,7 +262,7 @@ export type Event =
   | { type: 'metrics'; columns: MetricColumns }
   | { type: 'sample'; sample: Sample }
   | { type: 'token'; id: number; pieces: TokenPiece[] }
-  | { type: 'generation_done'; id: number; reason: 'stop' | 'length' | 'cancelled' }
+  | { type: 'generation_done'; id: number; reason: GenerationEnd }
   | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }
   | { type: 'saved'; run: string; step: number; bytes: number }
   | { type: 'exported'; id: number; name: string; bytes: Uint8Array }
@@ -293,8 +276,5 @@ export type Event =
   | {
       type: 'finished';
       step: number;
-      reason: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
+      reason: FinishReason;
     };
-
-/** Metric columns by name (train/metrics.ts lists them); `step` is always there. */
-export type MetricColumns = { step: Float64Array } & Record<string, Float64Array>;

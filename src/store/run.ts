@@ -12,6 +12,8 @@ import type {
   Event,
   HeadlessStatus,
   MetricColumns,
+  FinishReason,
+  GenerationEnd,
   PlainError,
   PrecisionInfo,
   RunPhase,
@@ -23,7 +25,7 @@ export interface Generation {
   prompt: string;
   pieces: TokenPiece[];
   running: boolean;
-  reason: 'stop' | 'length' | 'cancelled' | null;
+  reason: GenerationEnd | null;
 }
 
 export interface Calibration {
@@ -62,7 +64,7 @@ export interface RunState {
   seconds: number;
   tokens: number;
   savedStep: number | null;
-  finished: 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped' | null;
+  finished: FinishReason | null;
   error: PlainError | null;
   notices: { id: number; message: string }[];
   /**

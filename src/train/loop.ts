@@ -2,12 +2,12 @@
  * The training loop, to be read from top to bottom: evaluate, sample, save, step. It does not know
  * which objective it runs, nor who listens.
  */
+import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
-import { MetricBuffer, type MetricRow } from './metrics.ts';
+import { MetricBuffer } from './metrics.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 
-export type FinishReason = 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
 export type LoopPhase = 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused';
 
 export interface LoopHooks {

@@ -1,18 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { gpuMemory, setProgramMode, startBackend, tensorCount } from '../backend/index.ts';
 import { webgpu } from '../backend/state.ts';
+import type { MetricRow } from '../common/index.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint/index.ts';
 import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
 import { bigramLoss, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
-import {
-  breathe,
-  Control,
-  MetricBuffer,
-  type MetricRow,
-  Trainer,
-  trainLoop,
-  type TrainerState,
-} from './index.ts';
+import { breathe, Control, MetricBuffer, Trainer, trainLoop, type TrainerState } from './index.ts';
 
 async function names(change: (c: RunConfig) => void = () => undefined) {
   const config = defaultConfig();

@@ -17,6 +17,7 @@ import {
   submit,
   type Values,
 } from '../backend/index.ts';
+import type { LossScaleState } from '../common/index.ts';
 import { logitsChunk, resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
 import {
@@ -40,7 +41,6 @@ import {
   createOptimizer,
   learningRate,
   type LossScale,
-  type LossScaleState,
   type Optimizer,
   readLossScale,
 } from '../optim/index.ts';

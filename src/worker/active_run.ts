@@ -1,19 +1,11 @@
 /** One run in this worker: its trainer, its place in storage, and what it tells the page. */
 import { gpuMemory, maxBindingSize, onWebGpu } from '../backend/index.ts';
 import { CheckpointError, type CheckpointState, type OpenRun } from '../checkpoint/index.ts';
+import type { FinishReason, MetricColumns, MetricRow } from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import { planRun } from '../plan/index.ts';
-import type { Event, MetricColumns, StartMark, TokenPiece } from '../protocol/index.ts';
-import {
-  type Columns,
-  Control,
-  type FinishReason,
-  MetricBuffer,
-  type MetricRow,
-  Trainer,
-  trainLoop,
-  type TrainerState,
-} from '../train/index.ts';
+import type { Event, StartMark, TokenPiece } from '../protocol/index.ts';
+import { Control, MetricBuffer, Trainer, trainLoop, type TrainerState } from '../train/index.ts';
 import { plainError } from './plain_errors.ts';
 import { drawSamples, generatePieces } from './samples.ts';
 import type { PreparedText } from './text.ts';
@@ -50,7 +42,7 @@ export class ActiveRun {
   private readonly buffer = new MetricBuffer();
   private readonly stoppedGenerations = new Set<number>();
   private toldOfSkipped = false;
-  private unsaved: Columns[] = [];
+  private unsaved: MetricColumns[] = [];
   private metricsSaved = performance.now();
   private elapsed: { seconds: number; best_val_loss: number | null } = {
     seconds: 0,
@@ -306,7 +298,7 @@ export class ActiveRun {
     return this.p.storage.readMetrics();
   }
 
-  private flush(columns: Columns): void {
+  private flush(columns: MetricColumns): void {
     if (columns.skipped_steps && !this.toldOfSkipped) {
       this.toldOfSkipped = true;
       this.p.emit({
@@ -349,8 +341,8 @@ export class ActiveRun {
   }
 }
 
-const copyColumns = (columns: Columns): Columns => {
-  const copy: Columns = { step: columns.step.slice() };
+const copyColumns = (columns: MetricColumns): MetricColumns => {
+  const copy: MetricColumns = { step: columns.step.slice() };
   for (const [name, values] of Object.entries(columns)) copy[name] = values.slice();
   return copy;
 };

@@ -2,6 +2,7 @@
  * A run that this worker holds: its checkpoints, its metrics and its text. Operations queue up, one
  * at a time.
  */
+import type { MetricColumns, OwnText } from '../../common/index.ts';
 import {
   readCheckpoint,
   writeCheckpoint,
@@ -10,22 +11,10 @@ import {
 } from '../checkpoint.ts';
 import { CheckpointError } from '../error.ts';
 import { isRecord } from '../json.ts';
-import {
-  metricLines,
-  parseMetricLines,
-  resumeLine,
-  type MetricColumns,
-} from '../metric_columns.ts';
+import { metricLines, parseMetricLines, resumeLine } from '../metric_columns.ts';
 import type { FileSystem } from './file_system.ts';
 import { readGeneration, readPointer, writeGeneration } from './generations.ts';
 import { readSlots, writeSlots } from './slots.ts';
-
-/** Own text of a run: the bytes as they were brought, and the column where it is a table. */
-export interface SavedText {
-  name: string;
-  bytes: Uint8Array;
-  column?: string;
-}
 
 /** `recovered`: the last checkpoint did not open, this is the one before it. */
 export interface LoadedCheckpoint {
@@ -112,7 +101,7 @@ export class OpenRun {
     return this.one(() => readMetrics(this.fs, this.folder));
   }
 
-  saveText(text: SavedText): Promise<void> {
+  saveText(text: OwnText): Promise<void> {
     return this.one(async () => {
       await this.fs.write(`${this.folder}/text.bin`, text.bytes);
       await writeSlots(this.fs, `${this.folder}/text.json`, {
@@ -124,7 +113,7 @@ export class OpenRun {
   }
 
   /** The run's own text, or null where it has none. */
-  loadText(): Promise<SavedText | null> {
+  loadText(): Promise<OwnText | null> {
     return this.one(async () => {
       const info = await readSlots(this.fs, `${this.folder}/text.json`);
       const bytes = await this.fs.read(`${this.folder}/text.bin`);

@@ -4,11 +4,11 @@
  * `terrarium-run-ID`.
  */
 import * as v from 'valibot';
+import type { MetricColumns, StorageUse } from '../../common/index.ts';
 import { RunConfigSchema, type RunConfig } from '../../config/index.ts';
 import { listParameters, parameterSize } from '../../model/parameters.ts';
 import { readCheckpoint } from '../checkpoint.ts';
 import { CheckpointError, shorten } from '../error.ts';
-import type { MetricColumns } from '../metric_columns.ts';
 import type { FileSystem } from './file_system.ts';
 import { readGeneration, readPointer, writeGeneration } from './generations.ts';
 import type { Locks } from './locks.ts';
@@ -36,12 +36,6 @@ type Entry = v.InferOutput<typeof Entry>;
 export interface StoredRun extends Entry {
   max_iters: number;
   locked: boolean;
-}
-export interface StorageUse {
-  used: number;
-  quota: number | null;
-  persistent: boolean;
-  available: boolean;
 }
 
 const INDEX = 'index.json';

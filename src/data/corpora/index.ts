@@ -1,10 +1,11 @@
+import type { OwnText } from '../../common/index.ts';
 import type { DataConfig } from '../../config/index.ts';
 import type { Corpus } from '../types.ts';
 import { arithmetic } from './arithmetic.ts';
 import { fetchText, loadKjv, loadMobyDick, loadSotu, type FetchText } from './assets.ts';
 import { DataError } from '../errors.ts';
 import { loadNames } from './names.ts';
-import { readOwnText, type OwnText } from './own_text.ts';
+import { readOwnText } from './own_text.ts';
 import { tinyTales } from './tiny_tales/generate.ts';
 
 export interface LoadOptions {

@@ -1,14 +1,9 @@
 /** A person's own text: .txt and .md as they are, one column of .jsonl and .csv. */
+import type { OwnText } from '../../common/index.ts';
 import { DataError } from '../errors.ts';
 import type { Corpus } from '../types.ts';
 import { plainTextDocuments } from './plain_text.ts';
 import { chooseColumn, readCsv, readJsonLines, type TextTable } from './table.ts';
-
-export interface OwnText {
-  name: string;
-  bytes: Uint8Array;
-  column?: string;
-}
 
 /** With its tokens at four bytes each, a larger text would not fit a tab. */
 export const MAX_TEXT_BYTES = 128 * 2 ** 20;

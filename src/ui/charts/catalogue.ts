@@ -1,7 +1,8 @@
 /**
- * The charts: which metrics, under what name and unit, in which colour. The same metric has the
- * same colour everywhere.
+ * The charts of a run: which metrics each draws, under what name and unit, in which colour. All of
+ * it follows from the metric table (common/metrics.ts) and from what the objective adds to it.
  */
+import { CHARTS, METRICS, type Chart, type Metric } from '../../common/index.ts';
 import { bytes, compact, lossText, measure, percent, type ChartSeries } from '../../store/index.ts';
 
 export interface ChartSpec {
@@ -10,123 +11,48 @@ export interface ChartSpec {
   unit: string;
   series: readonly (ChartSeries & { label: string; colour: string; kind: 'line' | 'points' })[];
   format: (value: number) => string;
-  /** Dashed lines: a name and where the value comes from. */
-  references?: 'baselines' | 'plan';
-  /** Measured on WebGPU alone: what the chart says elsewhere. */
-  elsewhere?: string;
-  /** A range that is always shown: a share starts at nought. */
-  floor?: number;
+  /** Dashed reference lines: the text's baselines, or the planned memory. */
+  references?: 'baselines' | 'plan' | undefined;
+  /** Shown instead of the chart where the backend cannot measure it. */
+  elsewhere?: string | undefined;
+  /** A value that the vertical axis always includes. */
+  floor?: number | undefined;
 }
 
-const line = (metric: string, label: string, colour: string, smooth = false) => ({
-  metric,
-  label,
-  colour: `var(--c-${colour})`,
-  smooth,
-  kind: 'line' as const,
-});
-const points = (metric: string, label: string, colour: string) => ({
-  metric,
-  label,
-  colour: `var(--c-${colour})`,
-  smooth: false,
-  kind: 'points' as const,
-});
-
-export const LOSS: ChartSpec = {
-  id: 'loss',
-  title: 'Loss',
-  unit: 'nats a token',
-  format: lossText,
-  references: 'baselines',
-  series: [line('train/loss', 'train', 'train', true), points('val/loss', 'validation', 'val')],
+const FORMATS: Record<Chart['format'], (value: number) => string> = {
+  loss: lossText,
+  number: measure,
+  compact,
+  bytes,
+  percent: (value) => percent(value),
+  percent_precise: (value) => percent(value, 1),
 };
 
-export const SMALL: readonly ChartSpec[] = [
-  {
-    id: 'lr',
-    title: 'Learning rate',
-    unit: '',
-    format: measure,
-    floor: 0,
-    series: [line('lr', 'lr', 'lr')],
-  },
-  {
-    id: 'grad',
-    title: 'Gradient norm',
-    unit: '',
-    format: measure,
-    floor: 0,
-    series: [line('grad_norm', 'grad_norm', 'grad', true)],
-  },
-  {
-    id: 'speed',
-    title: 'Tokens a second',
-    unit: '',
-    format: compact,
-    floor: 0,
-    series: [line('train/tok_per_sec', 'tokens/s', 'speed', true)],
-  },
-  {
-    id: 'time',
-    title: 'Step time',
-    unit: 'ms',
-    format: measure,
-    floor: 0,
-    series: [line('step_ms', 'step', 'time', true)],
-  },
-  {
-    id: 'gpu',
-    title: 'GPU memory',
-    unit: '',
-    format: bytes,
-    floor: 0,
-    references: 'plan',
-    elsewhere: 'Counted on WebGPU alone',
-    series: [line('gpu_bytes', 'allocated', 'gpu'), line('gpu_live_bytes', 'live', 'heap')],
-  },
-  {
-    id: 'heap',
-    title: 'JS heap',
-    unit: '',
-    format: bytes,
-    floor: 0,
-    series: [line('js_heap_bytes', 'heap', 'heap')],
-  },
-  {
-    id: 'accuracy',
-    title: 'Accuracy',
-    unit: '',
-    format: (value) => percent(value, 1),
-    floor: 0,
-    series: [
-      line('train/accuracy', 'train', 'train', true),
-      points('val/accuracy', 'validation', 'val'),
-    ],
-  },
-  {
-    id: 'bpb',
-    title: 'Bits per byte',
-    unit: '',
-    format: lossText,
-    series: [points('val/bpb', 'validation', 'val')],
-  },
-  {
-    id: 'perplexity',
-    title: 'Perplexity',
-    unit: '',
-    format: measure,
-    series: [points('val/perplexity', 'validation', 'val')],
-  },
-  {
-    id: 'novel',
-    title: 'Samples not in the text',
-    unit: '',
-    format: (value) => percent(value),
-    floor: 0,
-    series: [points('sample/novel', 'share', 'other')],
-  },
-];
+/** Charts that have at least one metric, in the order of `charts`. */
+export function chartSpecs(
+  metrics: readonly Metric[] = METRICS,
+  charts: readonly Chart[] = CHARTS,
+): ChartSpec[] {
+  return charts
+    .map((chart) => specOf(chart, metrics))
+    .filter((specification) => specification.series.length > 0);
+}
+
+function specOf(chart: Chart, metrics: readonly Metric[]): ChartSpec {
+  const { id, title, unit, references, elsewhere, floor } = chart;
+  const series = metrics.flatMap((metric) => {
+    if (metric.series?.chart !== id) return [];
+    const { label, colour, kind, smooth } = metric.series;
+    return [{ metric: metric.name, label, colour: `var(--c-${colour})`, kind, smooth }];
+  });
+  return { id, title, unit, format: FORMATS[chart.format], series, references, elsewhere, floor };
+}
+
+const [loss, ...small] = chartSpecs();
+if (!loss) throw new Error('The metric table has no chart.');
+
+export const LOSS: ChartSpec = loss;
+export const SMALL: readonly ChartSpec[] = small;
 
 /** Metrics that are an axis, not a chart. */
 export const AXES = ['tokens', 'seconds'];

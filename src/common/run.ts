@@ -1,0 +1,76 @@
+/** Facts about a run that page, worker and checkpoint share. */
+
+/** Why a run finished. */
+export type FinishReason = 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
+
+/** Why a generation ended: end of text, length limit, or cancelled by the person. */
+export type GenerationEnd = 'stop' | 'length' | 'cancelled';
+
+/** Text that the person brought; `column` names the text column of a table. */
+export interface OwnText {
+  name: string;
+  bytes: Uint8Array;
+  column?: string;
+}
+
+/** Bytes in the browser's storage. */
+export interface StorageUse {
+  used: number;
+  quota: number | null;
+  persistent: boolean;
+  /** False where the browser refuses storage, so nothing outlives the tab. */
+  available: boolean;
+}
+
+/** Where the starting weights of a run came from. */
+export type Parent =
+  { kind: 'run'; run: string; name: string; step: number } | { kind: 'imported'; name: string };
+
+/** What a run is about, beyond its configuration. */
+export interface Lineage {
+  /** Name of the objective in `objectives/`. */
+  objective: string;
+  /** Null for a run that started from randomly initialised weights. */
+  parent: Parent | null;
+  /** The training text as the person knows it: the corpus, or the name of their file. */
+  dataset: string;
+}
+
+/** Dynamic loss scale of mixed precision, as a checkpoint keeps it. */
+export interface LossScaleState {
+  /** A power of two. */
+  scale: number;
+  /** Updates since the scale last changed. */
+  clean_steps: number;
+  /** Updates skipped because of an overflow; Adam's bias correction does not count them. */
+  skipped_updates: number;
+}
+
+/** Moments that an optimizer may keep of a parameter, named as in PyTorch's optimizer state. */
+export const MOMENTS = ['exp_avg', 'exp_avg_sq', 'momentum_buffer'] as const;
+export type Moment = (typeof MOMENTS)[number];
+
+/** What the data panel shows about a text. */
+export interface DataSummary {
+  name: string;
+  source: string;
+  documents: number;
+  duplicates_removed: number;
+  /** UTF-8 bytes of the documents, without duplicates and separators. */
+  bytes: number;
+  /** Code points of the same. */
+  characters: number;
+  train_documents: number;
+  val_documents: number;
+  train_tokens: number;
+  val_tokens: number;
+  vocab_size: number;
+  tokenizer_kind: string;
+  sample: string;
+  /** Columns of a .csv or .jsonl file that can be read as text; empty for plain text. */
+  columns: string[];
+  /** Validation loss of a uniform guess, nats per token. */
+  uniform_loss: number;
+  /** Validation loss of a bigram model, nats per token; null where there is too little text. */
+  bigram_loss: number | null;
+}
