@@ -9,6 +9,7 @@ import { Trainer } from '../src/train/index.ts';
 import { CONFIGS, type ConfigName, randomTokens, runConfig } from './configs.ts';
 import { startDevice } from './device.ts';
 import { largestRelativeDifference } from './statistics.ts';
+import { pretrain } from '../src/objectives/index.ts';
 
 export interface LossesOptions {
   config: ConfigName;
@@ -122,18 +123,15 @@ async function train(
   go: (run: Run) => boolean = () => true,
 ): Promise<Run> {
   setProgramMode(way === 'replay' ? 'replay' : 'op_by_op');
-  const trainer = await Trainer.create(
-    runConfig(o.config, o.seed),
-    randomTokens(o.config, o.seed),
-    CONFIGS[o.config].vocab_size,
-    null,
-    () => undefined,
-  );
+  const trainer = await Trainer.create({
+    config: runConfig(o.config, o.seed),
+    objective: pretrain,
+    split: randomTokens(o.config, o.seed),
+    vocab_size: CONFIGS[o.config].vocab_size,
+  });
   const run: Run = { losses: [], ms: null };
-  const take =
-    way === 'plain'
-      ? (): void => withReferences(() => trainer.takeStep())
-      : (): void => trainer.takeStep();
+  const takeStep = () => trainer.takeStep();
+  const take = way === 'plain' ? () => withReferences(takeStep) : takeStep;
   const drain = async (): Promise<void> => {
     for (const r of await trainer.drain()) run.losses.push(r.loss);
   };

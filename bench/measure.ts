@@ -27,6 +27,7 @@ import {
 } from './configs.ts';
 import { startDevice } from './device.ts';
 import { mean, median } from './statistics.ts';
+import { pretrain } from '../src/objectives/index.ts';
 
 export interface BenchRow {
   config: string;
@@ -104,7 +105,7 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
   const tokens = randomTokens(o.config, o.seed);
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
   const create = (): Promise<Trainer> =>
-    Trainer.create(config, tokens, c.vocab_size, null, () => undefined);
+    Trainer.create({ config, objective: pretrain, split: tokens, vocab_size: c.vocab_size });
   let subgroupMatrices = false;
   if (onWebGpu()) {
     const { subgroup_matrices } = await prepareProducts(
@@ -121,10 +122,8 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     const compiled = performance.now();
     const precision = trainer.precision.mixed_precision;
     if (trainer.precision.reason !== null) log(trainer.precision.reason);
-    const take =
-      mode === 'reference'
-        ? (): void => withReferences(() => trainer.takeStep())
-        : (): void => trainer.takeStep();
+    const takeStep = () => trainer.takeStep();
+    const take = mode === 'reference' ? () => withReferences(takeStep) : takeStep;
     take();
     const losses = (await trainer.drain()).map((r) => r.loss);
     const first = performance.now();

@@ -8,6 +8,7 @@ import { compileProgram, readback, startBackend } from './index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { Trainer } from '../train/index.ts';
 import { calibrate } from '../worker/calibrate.ts';
+import { pretrain } from '../objectives/index.ts';
 
 const count = (): number => getKernelsForBackend('webgpu').length;
 
@@ -18,13 +19,12 @@ async function create(change: (c: RunConfig) => void): Promise<void> {
   Object.assign(config.model, { n_layer: 1, n_head: 2, n_embd: 16, block_size: 8 });
   config.training.batch_size = 2;
   change(config);
-  const trainer = await Trainer.create(
+  const trainer = await Trainer.create({
     config,
-    { train: tokens, val: tokens, bytes_per_token: new Uint16Array(vocab_size).fill(1) },
+    objective: pretrain,
+    split: { train: tokens, val: tokens, bytes_per_token: new Uint16Array(vocab_size).fill(1) },
     vocab_size,
-    null,
-    () => undefined,
-  );
+  });
   await trainer.generation();
   trainer.takeStep();
   for (const { loss } of await trainer.drain()) expect(loss).toBeGreaterThan(0);

@@ -11,6 +11,7 @@ import { attention, run } from '../ops/index.ts';
 import { type Forward, head, hiddenStates } from './forward.ts';
 import { noGradients } from './gradients.ts';
 import { Tape } from './tape.ts';
+import type { ParameterSource } from './weights.ts';
 
 export const int = (name: string, ...shape: number[]): Spec => ({ name, shape, dtype: 'int32' });
 /** The orders of ids and positions that only a gradient reads: left empty. */
@@ -29,12 +30,12 @@ export class CachedForward {
   private readonly caches: Store;
 
   /**
-   * `state`: further tensors that belong with those of `token`. The weights' Store must outlive
+   * `state`: further tensors that belong with those of `token`. The weights must outlive
    * this; its values may change.
    */
   constructor(
     readonly model: ResolvedModel,
-    private readonly weights: Store,
+    private readonly weights: ParameterSource,
     private readonly rotary: Store | null,
     readonly B: number,
     state: readonly Spec[] = [],

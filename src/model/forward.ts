@@ -8,7 +8,7 @@
  * Activations are [tokens, features], tokens = batch_size x block_size, row-major by sequence.
  * GPT-2: Radford et al. 2019; Llama: Touvron et al. 2023; QK-norm as in Qwen3.
  */
-import { clone, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
@@ -40,12 +40,13 @@ import {
   type Tensors,
 } from '../ops/index.ts';
 import type { Tape } from './tape.ts';
+import type { ParameterSource } from './weights.ts';
 
 /** What a forward reads beside its activations. */
 export interface Forward {
   tape: Tape;
   model: ResolvedModel;
-  weights: Store;
+  weights: ParameterSource;
   /** ids, positions, their orders, rng: as `trainingInputs` or `decodeInputs` make them. */
   inputs: Store;
   rotary: Store | null;
@@ -55,11 +56,6 @@ export interface Forward {
   training: boolean;
   /** How tokens attend, where it is not the plain causal attention of training (KV cache). */
   attend?: (f: Forward, layer: number, qkv: Tensor) => Tensor;
-  /**
-   * Where to put tensors that are kept for viewing: `hidden.LAYER` [tokens, n_embd], the residual
-   * stream after each block.
-   */
-  taps?: Record<string, Tensor>;
 }
 
 const heads = (m: ResolvedModel) => ({
@@ -242,8 +238,6 @@ export function hiddenStates(f: Forward, checkpointing = false): Tensor {
       : block(f, layer, x);
     f.tape.release(x);
     x = y;
-    // A handle of its own: the walk frees x after its last use.
-    if (f.taps) f.taps[`hidden.${layer}`] = clone(x);
   }
   return x;
 }

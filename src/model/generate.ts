@@ -10,6 +10,7 @@ import type { Choice } from '../ops/sample_token/sampler.ts';
 import type { Decoder, DecodeOptions, RowChoice } from './decoder.ts';
 import { GpuDecoder } from './gpu_decoder.ts';
 import { HostDecoder } from './host_decoder.ts';
+import type { ParameterSource } from './weights.ts';
 
 export class Generator {
   /** For several rows at once, kept for the next call with as many. */
@@ -20,12 +21,12 @@ export class Generator {
   ) {}
 
   /**
-   * Compiles the programs of one row. The weights' Store must outlive the generator; its values may
+   * Compiles the programs of one row. The weights must outlive the generator; its values may
    * change between calls.
    */
   static async create(
     model: ResolvedModel,
-    weights: Store,
+    weights: ParameterSource,
     rotary: Store | null,
   ): Promise<Generator> {
     const make = kernelsInUse()

@@ -22,6 +22,7 @@ import type { Choice } from '../ops/sample_token/sampler.ts';
 import { CachedForward, int } from './cached_forward.ts';
 import { contextOf, type Decoder, type DecodeOptions, type RowChoice } from './decoder.ts';
 import { logitsOf } from './host_decoder.ts';
+import type { ParameterSource } from './weights.ts';
 
 /** Steps of the longest chunk, and tokens of a row that the history holds. */
 const LONGEST = 32;
@@ -62,7 +63,7 @@ export class GpuDecoder implements Decoder {
 
   static async create(
     model: ResolvedModel,
-    weights: Store,
+    weights: ParameterSource,
     rotary: Store | null,
     B: number,
   ): Promise<GpuDecoder> {

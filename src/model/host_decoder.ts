@@ -8,6 +8,7 @@ import type { ResolvedModel } from '../config/index.ts';
 import { sampleToken, uniformAt } from '../ops/sample_token/sampler.ts';
 import { CachedForward } from './cached_forward.ts';
 import { contextOf, type Decoder, type DecodeOptions, type RowChoice } from './decoder.ts';
+import type { ParameterSource } from './weights.ts';
 
 type LogitsProgram = Program<{ logits: Tensor }>;
 
@@ -21,7 +22,7 @@ export class HostDecoder implements Decoder {
 
   static async create(
     model: ResolvedModel,
-    weights: Store,
+    weights: ParameterSource,
     rotary: Store | null,
   ): Promise<HostDecoder> {
     const cached = new CachedForward(model, weights, rotary, 1);

@@ -1,10 +1,11 @@
 /**
  * The model: parameters and segments (GPT-2 and Llama layouts), the backward walker, the programs
- * of pretraining, and generation with a KV cache.
+ * of a run, and generation with a KV cache (`generate.ts`, loaded when it is first needed).
  */
-export { type Forward, head, hiddenStates } from './forward.ts';
-// Loaded when it is first needed: `generate.ts`.
+export type { Spec as InputSpec } from '../backend/index.ts';
+export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
+export { type Forward, head, hiddenStates } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
 export { initialValues } from './init.ts';
@@ -12,18 +13,23 @@ export {
   type BatchLike,
   type PreparedInputs,
   prepareInputs,
+  type RandomState,
   rotaryTable,
   trainingInputs,
   writeBatch,
   writeInputs,
 } from './inputs.ts';
+export { crossEntropyLoss } from './losses.ts';
 export { listParameters, type Parameter, type ParameterPart, parameterSize } from './parameters.ts';
 export {
   evaluation,
   logitsProgram,
-  type ModelStores,
-  SUMS,
+  type LossContext,
+  type LossFunction,
+  tokenLogps,
+  type TracedLoss,
   trainingMicroStep,
 } from './programs.ts';
-export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
+export { createStores, disposeStores, type ModelStores, type StoreOptions } from './stores.ts';
 export { type GradientSink, Tape } from './tape.ts';
+export { type ParameterSource, Weights } from './weights.ts';

@@ -1,127 +1,146 @@
 /**
- * The programs of pretraining: micro-step (forward, loss, backward into the gradient buffers) and
- * evaluation. Each is a function over Stores, compiled by the backend.
+ * The programs of a run: micro-step (forward, loss, backward into the gradient buffers), evaluation
+ * and per-token log-probabilities. Each is a function over Stores, compiled by the backend. What is
+ * learned comes in as a traced loss, so no program knows the objective.
  */
-import { add, type Tensor } from '@tensorflow/tfjs-core';
+import { add, neg, type Tensor } from '@tensorflow/tfjs-core';
 import {
   compileProgram,
   onWebGpu,
   type Outputs,
   type Program,
-  Store,
+  type Store,
   withActivations,
 } from '../backend/index.ts';
-import type { ResolvedModel } from '../config/index.ts';
-import { run, scaledWeights, stepSums } from '../ops/index.ts';
+import { run, scaledWeights } from '../ops/index.ts';
 import { type Forward, head, hiddenStates, tokenLosses } from './forward.ts';
-import { Gradients, noGradients } from './gradients.ts';
+import { noGradients } from './gradients.ts';
+import type { ModelStores } from './stores.ts';
 import { Tape } from './tape.ts';
+import type { ParameterSource } from './weights.ts';
 
-/** What the programs of one model share. */
-export interface ModelStores {
-  model: ResolvedModel;
-  weights: Store;
-  gradients: Gradients;
-  inputs: Store;
-  rotary: Store | null;
-  /** loss and accuracy of the step so far: each micro-step adds its part; `sums` [2]. */
-  sums: Store;
-  batch_size: number;
-  block_size: number;
-  activation_checkpointing: boolean;
-  /**
-   * Mixed precision (WebGPU alone): activations are stored as halves, and the backward pass starts
-   * from the loss times `scale` [1].
-   */
-  loss_scale: Store | null;
-  /**
-   * Tokens of the vocabulary whose logits exist at a time in training and evaluation; `vocab_size`
-   * or more: all of them.
-   */
+/** What a loss is traced from. */
+export interface LossContext {
+  forward: Forward;
+  /** Last hidden states, before the final norm and the head [tokens, n_embd]; consumed by the loss. */
+  hidden: Tensor;
+  /** See ModelStores. */
   logits_chunk: number;
 }
 
-/** Sums over a step, in the order of `sums`. */
-export const SUMS = ['loss', 'accuracy'] as const;
+/** A loss as it is traced: values, their weights, and what the step adds up. */
+export interface TracedLoss {
+  /** Values whose weighted sum is the loss [n]: one per token, row or pair. Backward starts here. */
+  loss: Tensor;
+  /** Weight of each value [n], which is also the gradient of the step's loss with respect to it. */
+  weights: Tensor;
+  /**
+   * The micro-batch's contribution to the step's sums [number of sums]. With `into` it is added to
+   * that tensor in place, which is then the result.
+   */
+  sums: (into: Tensor | undefined) => Tensor;
+  /** Further outputs that nothing reads after the sums. */
+  statistics?: readonly Tensor[];
+}
 
-const forwardOf = (s: ModelStores, tape: Tape, training: boolean): Forward => ({
-  tape,
-  model: s.model,
-  weights: s.weights,
-  inputs: s.inputs,
-  rotary: s.rotary,
-  batch_size: s.batch_size,
-  block_size: s.block_size,
-  training,
-});
-
-/** `fn` as a program in the model's precision. */
-const compile = <O extends Outputs>(
-  s: ModelStores,
-  name: string,
-  fn: () => O,
-): Promise<Program<O>> =>
-  compileProgram(name, () => withActivations(s.loss_scale ? 'float16' : 'float32', fn));
+export type LossFunction = (context: LossContext) => TracedLoss;
 
 /**
- * One micro-batch: its weighted loss and accuracy are added to `sums`, its gradients to the
- * gradient buffers.
+ * One micro-batch: adds its contribution to `sums`, and the gradients of the trainable parameters to
+ * the gradient buffers.
  */
-export function trainingMicroStep(s: ModelStores): Promise<Program> {
-  return compile(s, 'training micro-step', () => {
-    s.gradients.refresh();
-    const tape = new Tape(s.gradients, true);
-    const f = forwardOf(s, tape, true);
-    const weights = s.inputs.get('weights');
-    const { loss, correct, lse, probability } = tokenLosses(
-      f,
-      hiddenStates(f, s.activation_checkpointing),
-      s.logits_chunk,
-    );
-    addSums(s.sums, weights, loss, correct);
-    for (const t of [correct, lse, probability]) tape.release(t);
-    tape.backward(
-      loss,
-      s.loss_scale
-        ? run(scaledWeights, { weights, scale: s.loss_scale.get('scale') }, {}).scaled
-        : weights,
-    );
-    tape.release(loss);
+export function trainingMicroStep(stores: ModelStores, loss: LossFunction): Promise<Program> {
+  return compileFor(stores, 'training micro-step', () => {
+    stores.gradients.refresh();
+    const tape = new Tape(stores.gradients, true);
+    const forward = forwardOf(stores, tape, { training: true });
+    const hidden = hiddenStates(forward, stores.activation_checkpointing);
+    const traced = loss({ forward, hidden, logits_chunk: stores.logits_chunk });
+    addToSums(stores.sums, traced);
+    for (const tensor of traced.statistics ?? []) tape.release(tensor);
+    tape.backward(traced.loss, scaledByLoss(stores, traced.weights));
+    tape.release(traced.loss);
     return {};
   });
 }
 
 /**
- * Forward alone over the inputs: `sums` [2] (weighted loss, accuracy) and the loss of each token,
- * nats [tokens]. `tapped`: with the taps of Forward among the outputs.
+ * Forward only, dropout off: `sums` as the micro-step would add them, and `losses` [n], the values
+ * of the traced loss.
  */
 export function evaluation(
-  s: ModelStores,
-  tapped = false,
-): Promise<Program<{ sums: Tensor; token_loss: Tensor } & Record<string, Tensor>>> {
-  return compile(s, 'evaluation', () => {
-    const taps: Record<string, Tensor> = {};
+  stores: ModelStores,
+  loss: LossFunction,
+): Promise<Program<{ sums: Tensor; losses: Tensor }>> {
+  return compileFor(stores, 'evaluation', () => {
+    const forward = forwardOf(stores, new Tape(noGradients, false), { training: false });
+    const hidden = hiddenStates(forward);
+    const traced = loss({ forward, hidden, logits_chunk: stores.logits_chunk });
+    return { sums: traced.sums(undefined), losses: traced.loss };
+  });
+}
+
+/**
+ * Log-probability of each target under `weights` [tokens], nats, dropout off: what reference
+ * models, old policies and scoring need.
+ */
+export function tokenLogps(
+  stores: ModelStores,
+  weights: ParameterSource,
+): Promise<Program<{ logps: Tensor }>> {
+  return compileFor(stores, 'token log-probabilities', () => {
     const tape = new Tape(noGradients, false);
-    const f: Forward = { ...forwardOf(s, tape, false), ...(tapped ? { taps } : {}) };
-    const { loss, correct } = tokenLosses(f, hiddenStates(f), s.logits_chunk);
-    return {
-      sums: run(stepSums, { weights: s.inputs.get('weights'), loss, correct }, {}).sums,
-      token_loss: loss,
-      ...taps,
-    };
+    const forward = forwardOf(stores, tape, { training: false, weights });
+    const { loss } = tokenLosses(forward, hiddenStates(forward), stores.logits_chunk);
+    return { logps: neg(loss) };
   });
 }
 
 /** Logits of every position [tokens, vocab_size]: for checks against other implementations. */
-export function logitsProgram(s: ModelStores): Promise<Program<{ logits: Tensor }>> {
-  return compile(s, 'logits', () => {
-    const f = forwardOf(s, new Tape(noGradients, false), false);
-    return { logits: head(f, hiddenStates(f)) };
+export function logitsProgram(stores: ModelStores): Promise<Program<{ logits: Tensor }>> {
+  return compileFor(stores, 'logits', () => {
+    const forward = forwardOf(stores, new Tape(noGradients, false), { training: false });
+    return { logits: head(forward, hiddenStates(forward)) };
   });
 }
 
-function addSums(store: Store, weights: Tensor, loss: Tensor, correct: Tensor): void {
+interface ForwardChoices {
+  training: boolean;
+  /** Defaults to the weights of the run. */
+  weights?: ParameterSource;
+}
+
+function forwardOf(stores: ModelStores, tape: Tape, choices: ForwardChoices): Forward {
+  return {
+    tape,
+    model: stores.model,
+    weights: choices.weights ?? stores.weights,
+    inputs: stores.inputs,
+    rotary: stores.rotary,
+    batch_size: stores.batch_size,
+    block_size: stores.block_size,
+    training: choices.training,
+  };
+}
+
+/** Compiles `fn` in the precision of the run. */
+function compileFor<O extends Outputs>(
+  stores: ModelStores,
+  name: string,
+  fn: () => O,
+): Promise<Program<O>> {
+  const activations = stores.loss_scale ? 'float16' : 'float32';
+  return compileProgram(name, () => withActivations(activations, fn));
+}
+
+/** The gradient that backward starts from: the weights, times the loss scale if there is one. */
+function scaledByLoss(stores: ModelStores, weights: Tensor): Tensor {
+  if (!stores.loss_scale) return weights;
+  return run(scaledWeights, { weights, scale: stores.loss_scale.get('scale') }, {}).scaled;
+}
+
+function addToSums(store: Store, traced: TracedLoss): void {
   const sums = store.get('sums');
-  const part = run(stepSums, { weights, loss, correct }, {}, onWebGpu() ? { sums } : {}).sums;
-  if (!onWebGpu()) store.replace('sums', add(sums, part));
+  if (onWebGpu()) traced.sums(sums);
+  else store.replace('sums', add(sums, traced.sums(undefined)));
 }

@@ -2,17 +2,17 @@
  * A small model in training on the backend that is running: stores, programs and optimizer, a step
  * at a time. For tests.
  */
-import { compileProgram, readback, Store, submit, type Values } from '../backend/index.ts';
+import { compileProgram, readback, submit, type Values } from '../backend/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
 import {
   type BatchLike,
-  Gradients,
+  createStores,
+  crossEntropyLoss,
+  disposeStores,
   listParameters,
   logitsProgram,
   type ModelStores,
   parameterSize,
-  rotaryTable,
-  trainingInputs,
   trainingMicroStep,
   writeBatch,
 } from '../model/index.ts';
@@ -56,30 +56,24 @@ export async function tinyRun(
       ? createLossScale(batch_size * training.gradient_accumulation_steps * model.block_size)
       : null;
   const parameters = listParameters(model);
-  const weights = new Store('weights', parameters);
-  const buffers = new Store('gradients', parameters);
-  const stores: ModelStores = {
+  const stores = createStores({
     model,
-    weights,
-    gradients: new Gradients(buffers, weights),
-    inputs: trainingInputs(model, batch_size, model.block_size),
-    rotary: rotaryTable(model),
-    sums: new Store('sums', [{ name: 'sums', shape: [2] }]),
     batch_size,
-    block_size: model.block_size,
     activation_checkpointing: training.activation_checkpointing,
     loss_scale: scaling?.store ?? null,
     logits_chunk,
-  };
+  });
+  const { weights, gradients, sums } = stores;
+  const buffers = gradients.store;
   for (const p of parameters) weights.write(p.name, initial(p.name));
   const optimizer = createOptimizer(training, parameters);
   // A trace is made at the call, before anything is awaited.
   const compiled = <T>(make: () => Promise<T>): Promise<T> =>
     references ? withReferences(make) : make();
-  const micro = await compiled(() => trainingMicroStep(stores));
+  const micro = await compiled(() => trainingMicroStep(stores, crossEntropyLoss));
   const read = await compiled(() => logitsProgram(stores));
   const update = await compiled(() =>
-    compileProgram('update', () => optimizer.finishStep(weights, buffers, stores.sums, scaling)),
+    compileProgram('update', () => optimizer.finishStep(weights.trainable, buffers, sums, scaling)),
   );
   const zero = (): void => {
     for (const p of parameters) buffers.write(p.name, new Float32Array(parameterSize(p)));
@@ -94,7 +88,7 @@ export async function tinyRun(
   async function accumulate(batches: readonly BatchLike[], step: number): Promise<number> {
     stores.sums.write('sums', new Float32Array(2));
     for (const batch of batches) {
-      writeBatch(stores.inputs, model, batch, training.seed, step);
+      writeBatch(stores.inputs, model, batch, { seed: training.seed, step });
       submit([micro]);
     }
     return (await stores.sums.read()).get('sums')?.[0] ?? NaN;
@@ -102,7 +96,7 @@ export async function tinyRun(
   return {
     stores,
     async logits(batch) {
-      writeBatch(stores.inputs, model, batch, training.seed, 0);
+      writeBatch(stores.inputs, model, batch, { seed: training.seed, step: 0 });
       submit([read]);
       return (await readback([read.outputs.logits]))[0] ?? new Float32Array();
     },
@@ -120,19 +114,9 @@ export async function tinyRun(
     },
     weights: () => weights.read(),
     dispose() {
-      for (const p of [
-        micro,
-        read,
-        update,
-        optimizer,
-        weights,
-        buffers,
-        stores.inputs,
-        stores.sums,
-      ])
-        p.dispose();
-      stores.rotary?.dispose();
-      scaling?.store.dispose();
+      for (const program of [micro, read, update]) program.dispose();
+      optimizer.dispose();
+      disposeStores(stores);
     },
   };
 }

@@ -5,4 +5,11 @@
 export { breathe, Control, type Wish } from './control.ts';
 export { LossExploded, type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';
 export { MetricBuffer } from './metrics.ts';
-export { type EvalResult, type StepResult, Trainer, type TrainerState } from './trainer.ts';
+export type { Evaluation } from './evaluate.ts';
+export {
+  type ObjectiveTensor,
+  type StepResult,
+  Trainer,
+  type TrainerOptions,
+  type TrainerState,
+} from './trainer.ts';

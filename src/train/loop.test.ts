@@ -10,6 +10,7 @@ import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import { type LoopPhase, LossExploded, type LoopTrainer, trainLoop } from './loop.ts';
 import { MetricBuffer } from './metrics.ts';
 import type { StepResult } from './trainer.ts';
+import { pretrain } from '../objectives/index.ts';
 
 /** All in virtual time: JavaScript takes none. */
 beforeEach(() => {
@@ -117,13 +118,14 @@ function fake(
       ms,
       step,
       loss: values[0] ?? NaN,
-      accuracy: 0,
+      metrics: { 'train/loss': values[0] ?? NaN, 'train/accuracy': 0 },
       grad_norm: 1,
       skipped: false,
     }));
   const trainer = {
     config,
     model: resolveModel(config.model, 28),
+    objective: pretrain,
     step: 0,
     tokens: 0,
     skipped_steps: 0,
@@ -140,7 +142,7 @@ function fake(
     async evaluate() {
       evaluated.push(gpu.done);
       expect(gpu.done).toBe(gpu.sent);
-      return { loss: 2.5, accuracy: 0, bpb: 1 };
+      return { metrics: { 'val/loss': 2.5, 'val/accuracy': 0, 'val/bpb': 1 }, score: 2.5 };
     },
   } satisfies LoopTrainer;
   return { trainer, gpu, evaluated, behind, flight };
@@ -164,7 +166,7 @@ function watch(
     best_val_loss: null,
     hooks: {
       phase: (phase) => on(phase, control),
-      sample: async () => NaN,
+      sample: async () => ({}),
       save: async () => {
         saved.push(trainer.step);
       },

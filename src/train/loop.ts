@@ -1,11 +1,11 @@
 /**
- * The training loop, to be read from top to bottom: evaluate, sample, save, step. It does not know
- * which objective it runs, nor who listens.
+ * The training loop, to be read from top to bottom: evaluate, sample, save, step. It knows neither
+ * which objective it runs nor who listens.
  */
 import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
-import { MetricBuffer } from './metrics.ts';
+import type { MetricBuffer } from './metrics.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 
 export type LoopPhase = 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused';
@@ -13,20 +13,16 @@ export type LoopPhase = 'training' | 'evaluating' | 'sampling' | 'saving' | 'pau
 export interface LoopHooks {
   phase(phase: LoopPhase): void;
   metrics(buffer: MetricBuffer): void;
-  /**
-   * Writes samples and gives the share that is not in the training text, NaN where there was none.
-   */
-  sample(): Promise<number>;
+  /** Writes samples; resolves to the metrics that they give, if any. */
+  sample(): Promise<Partial<MetricRow>>;
   save(): Promise<void>;
-  /**
-   * The computer slept between two steps, for about so many seconds; they do not count as training.
-   */
+  /** The computer slept between two steps for about so many seconds, which are not training time. */
   slept(seconds: number): void;
-  /** What else to put into a row: memory. */
+  /** Metrics that the trainer cannot measure: memory. */
   measure(): Partial<MetricRow>;
 }
 
-/** The loss is no number any more, or has grown far beyond chance: the weights are lost. */
+/** The loss is not finite or has grown far beyond a uniform guess: the weights are lost. */
 export class LossExploded extends Error {
   constructor(
     readonly step: number,
@@ -40,13 +36,18 @@ export class LossExploded extends Error {
   }
 }
 
+/** Milliseconds between two flushes of metrics. */
 const FLUSH_MS = 100;
+
+/** Each skipped step halves the loss scale; after so many in a row, the scale is not the cause. */
+const MOST_SKIPPED = 32;
 
 /** What the loop needs of a Trainer. */
 export type LoopTrainer = Pick<
   Trainer,
   | 'config'
   | 'model'
+  | 'objective'
   | 'step'
   | 'tokens'
   | 'skipped_steps'
@@ -63,83 +64,213 @@ export interface LoopState {
   control: Control;
   hooks: LoopHooks;
   buffer: MetricBuffer;
+  /** Seconds of training so far. */
   seconds: number;
+  /** Best score of an evaluation so far (`Objective.score`). */
   best_val_loss: number | null;
   /** Training losses of the loop's first step and of the latest that was read. */
-  first_loss?: number;
-  last_loss?: number;
-  /** Steps in a row that were left out, up to the latest (mixed precision). */
+  first_loss?: number | undefined;
+  last_loss?: number | undefined;
+  /** Consecutive skipped steps, up to the latest (mixed precision). */
   skipped_in_a_row?: number;
 }
 
 /**
- * Runs until a limit is reached or the person stops it. Throws LossExploded, and whatever the
- * device throws.
+ * Runs until a limit is reached or the person stops it.
+ *
+ * @throws LossExploded, and whatever the device throws
  */
-export async function trainLoop(s: LoopState): Promise<FinishReason> {
-  const { trainer, control, hooks } = s;
-  const { training: t, sampling, runtime } = trainer.config;
-  const clock = new Clock(s, (seconds) => hooks.slept(seconds));
-  // The first loss comes before the first samples, whose programs are then still to be compiled.
-  const begun = trainer.step;
-  let evaluated = -1;
-  let sampled = begun === 0 ? 0 : -1;
-  let saved = begun;
-  s.first_loss = s.last_loss = undefined;
-  for (;;) {
-    const step = trainer.step;
-    const reason = limitReached(trainer, s.seconds);
-    if (reason ?? due(step, t.eval_interval)) {
-      if (evaluated !== step) {
-        evaluated = step;
-        await evaluateNow(s, clock);
-      }
-    }
-    if (
-      sampling.sample_interval > 0 &&
-      (reason ?? (due(step, sampling.sample_interval) || (step === 1 && begun === 0))) &&
-      sampled !== step
-    ) {
-      sampled = step;
-      await sampleNow(s, clock);
-    }
-    if (step > saved && runtime.autosave_interval > 0 && due(step, runtime.autosave_interval)) {
-      await collect(s, clock);
-      if (!diverging(s)) {
-        saved = step;
-        await saveNow(s, clock);
-      }
-    }
-    if (reason) {
-      if (step > saved) await saveNow(s, clock);
-      return reason;
-    }
-    // What a job saves or shows is as far as the weights are.
-    if (control.hasJob) await collect(s, clock);
-    const go = await control.gate(async () => {
-      await collect(s, clock);
-      if (trainer.step > saved) {
-        saved = trainer.step;
-        await saveNow(s, clock);
-      }
-      hooks.phase('paused');
-      clock.pause();
-    });
-    if (!go) {
-      await collect(s, clock);
-      if (trainer.step > saved) await saveNow(s, clock);
-      return 'stopped';
-    }
-    clock.leaveOut(control.takeJobMs());
-    if (clock.resume()) hooks.phase('training');
-    trainer.takeStep();
-    clock.stepped();
-    if (step === begun) await collect(s, clock);
-    else await follow(s, clock);
-  }
+export function trainLoop(state: LoopState): Promise<FinishReason> {
+  return new Loop(state).run();
 }
 
-const due = (step: number, interval: number): boolean => step % interval === 0;
+class Loop {
+  readonly #state: LoopState;
+  readonly #clock: Clock;
+  /** The step that the loop began with. */
+  readonly #begun: number;
+  /** Steps of the latest evaluation, samples and save. */
+  #evaluated = -1;
+  #sampled: number;
+  #saved: number;
+
+  constructor(state: LoopState) {
+    this.#state = state;
+    this.#clock = new Clock(state, (seconds) => state.hooks.slept(seconds));
+    this.#begun = state.trainer.step;
+    // The first loss is shown before the first samples, whose programs still have to be compiled.
+    this.#sampled = this.#begun === 0 ? 0 : -1;
+    this.#saved = this.#begun;
+    state.first_loss = undefined;
+    state.last_loss = undefined;
+  }
+
+  async run(): Promise<FinishReason> {
+    const { trainer, control } = this.#state;
+    for (;;) {
+      const reason = limitReached(trainer, this.#state.seconds);
+      const ending = reason !== null;
+      if (this.#evaluationDue(ending)) await this.#evaluate();
+      if (this.#samplesDue(ending)) await this.#sample();
+      if (this.#autosaveDue()) await this.#autosave();
+      if (reason) {
+        await this.#saveIfBehind();
+        return reason;
+      }
+      // What a job saves or shows must be as far as the weights are.
+      if (control.hasJob) await this.#collect();
+      const mayStep = await control.gate(() => this.#pause());
+      if (!mayStep) {
+        await this.#collect();
+        await this.#saveIfBehind();
+        return 'stopped';
+      }
+      await this.#step();
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { trainer, control, hooks } = this.#state;
+    const first = trainer.step === this.#begun;
+    this.#clock.leaveOut(control.takeJobMs());
+    if (this.#clock.resume()) hooks.phase('training');
+    const taken = trainer.takeStep();
+    if (taken) await taken;
+    this.#clock.stepped();
+    if (first) await this.#collect();
+    else await this.#follow();
+  }
+
+  #evaluationDue(ending: boolean): boolean {
+    const { step, config } = this.#state.trainer;
+    if (this.#evaluated === step) return false;
+    return ending || step % config.training.eval_interval === 0;
+  }
+
+  #samplesDue(ending: boolean): boolean {
+    const { step, config } = this.#state.trainer;
+    const { sample_interval } = config.sampling;
+    if (sample_interval <= 0 || this.#sampled === step) return false;
+    const firstLossShown = step === 1 && this.#begun === 0;
+    return ending || firstLossShown || step % sample_interval === 0;
+  }
+
+  #autosaveDue(): boolean {
+    const { step, config } = this.#state.trainer;
+    const { autosave_interval } = config.runtime;
+    return autosave_interval > 0 && step > this.#saved && step % autosave_interval === 0;
+  }
+
+  /** Saves, unless the run is diverging: that would overwrite a good checkpoint. */
+  async #autosave(): Promise<void> {
+    await this.#collect();
+    const { first_loss = 0, last_loss = 0 } = this.#state;
+    if (this.#healthOf(last_loss, first_loss) === 'fine') await this.#save();
+  }
+
+  async #saveIfBehind(): Promise<void> {
+    if (this.#state.trainer.step > this.#saved) await this.#save();
+  }
+
+  async #pause(): Promise<void> {
+    await this.#collect();
+    await this.#saveIfBehind();
+    this.#state.hooks.phase('paused');
+    this.#clock.pause();
+  }
+
+  async #evaluate(): Promise<void> {
+    const state = this.#state;
+    const { trainer } = state;
+    this.#evaluated = trainer.step;
+    await this.#during('evaluating', async () => {
+      const { metrics, score } = await trainer.evaluate(breathe);
+      if (!Number.isFinite(score)) throw new LossExploded(trainer.step, score);
+      state.best_val_loss = Math.min(state.best_val_loss ?? Infinity, score);
+      const { step, tokens } = trainer;
+      state.buffer.add({ step, tokens, seconds: state.seconds, ...metrics });
+      state.hooks.metrics(state.buffer);
+    });
+  }
+
+  async #sample(): Promise<void> {
+    const { trainer, hooks, buffer } = this.#state;
+    this.#sampled = trainer.step;
+    await this.#during('sampling', async () => {
+      const metrics = await hooks.sample();
+      if (Object.keys(metrics).length > 0) buffer.add({ step: trainer.step, ...metrics });
+    });
+  }
+
+  async #save(): Promise<void> {
+    this.#saved = this.#state.trainer.step;
+    await this.#during('saving', () => this.#state.hooks.save());
+  }
+
+  /** Something other than training, with all steps so far reported and the clock stopped. */
+  async #during(phase: LoopPhase, action: () => Promise<void>): Promise<void> {
+    await this.#collect();
+    this.#state.hooks.phase(phase);
+    this.#clock.pause();
+    await action();
+    this.#clock.resume();
+    this.#state.hooks.phase('training');
+  }
+
+  /** Waits for all steps so far, reports them, and lets the worker answer. */
+  async #collect(): Promise<void> {
+    this.#record(await this.#state.trainer.drain());
+    this.#flush();
+    await breathe();
+  }
+
+  /** Reports what has arrived while later steps are in flight, at most every FLUSH_MS. */
+  async #follow(): Promise<void> {
+    const clock = this.#clock;
+    const results = await this.#state.trainer.follow(clock.flushDue(FLUSH_MS));
+    this.#record(results);
+    if (results.length > 0 && clock.flushDue(FLUSH_MS)) this.#flush();
+    if (results.length > 0 || clock.breathDue()) await breathe();
+  }
+
+  #flush(): void {
+    const { buffer, hooks } = this.#state;
+    if (buffer.size > 0) hooks.metrics(buffer);
+    this.#clock.flushed();
+  }
+
+  #record(results: readonly StepResult[]): void {
+    const last = results.at(-1);
+    if (!last) return;
+    const state = this.#state;
+    const { slept } = this.#clock.recorded();
+    for (const result of results) {
+      state.buffer.add(rowOf(state, result));
+      if (!slept && result.ms > 0) state.buffer.add(speedOf(state.trainer, result));
+    }
+    state.first_loss ??= results.find((result) => !result.skipped)?.loss;
+    state.last_loss = results.findLast((result) => !result.skipped)?.loss ?? state.last_loss;
+    state.buffer.add({ step: last.step, ...state.hooks.measure() });
+    for (const result of results) this.#checkHealth(result);
+  }
+
+  #checkHealth(result: StepResult): void {
+    const state = this.#state;
+    state.skipped_in_a_row = result.skipped ? (state.skipped_in_a_row ?? 0) + 1 : 0;
+    if (this.#exploded(result)) throw new LossExploded(result.step, result.loss);
+  }
+
+  #exploded({ skipped, loss, grad_norm }: StepResult): boolean {
+    const { skipped_in_a_row = 0, first_loss = loss } = this.#state;
+    if (skipped) return skipped_in_a_row > MOST_SKIPPED;
+    return !Number.isFinite(grad_norm) || this.#healthOf(loss, first_loss) === 'exploded';
+  }
+
+  #healthOf(loss: number, first_loss: number) {
+    const { objective, model } = this.#state.trainer;
+    return objective.health({ loss, first_loss, vocab_size: model.vocab_size });
+  }
+}
 
 function limitReached(trainer: LoopTrainer, seconds: number): FinishReason | null {
   const { max_iters, max_tokens, max_seconds } = trainer.config.training;
@@ -149,118 +280,13 @@ function limitReached(trainer: LoopTrainer, seconds: number): FinishReason | nul
   return null;
 }
 
-/** Waits for all steps so far, writes their rows and tells them, and lets the worker answer. */
-async function collect(s: LoopState, clock: Clock): Promise<void> {
-  record(s, clock, await s.trainer.drain());
-  flush(s, clock);
-  await breathe();
+function rowOf({ trainer, seconds }: LoopState, result: StepResult): MetricRow {
+  const { step, skipped, metrics, grad_norm } = result;
+  const measured = skipped ? { skipped_steps: trainer.skipped_steps } : { ...metrics, grad_norm };
+  const tokens = step * trainer.tokensPerStep;
+  return { step, tokens, seconds, ...measured, lr: trainer.learningRateAt(step - 1) };
 }
 
-/** The same for what has arrived, while later steps are under way: told at most every FLUSH_MS. */
-async function follow(s: LoopState, clock: Clock): Promise<void> {
-  const results = await s.trainer.follow(clock.flushDue(FLUSH_MS));
-  record(s, clock, results);
-  if (results.length > 0 && clock.flushDue(FLUSH_MS)) flush(s, clock);
-  if (results.length > 0 || clock.breathDue()) await breathe();
-}
-
-function flush(s: LoopState, clock: Clock): void {
-  if (s.buffer.size > 0) s.hooks.metrics(s.buffer);
-  clock.flushed();
-}
-
-function record(s: LoopState, clock: Clock, results: readonly StepResult[]): void {
-  const last = results[results.length - 1];
-  if (!last) return;
-  const { slept } = clock.recorded();
-  for (const r of results)
-    s.buffer.add({
-      ...rowOf(s, r),
-      ...(slept || !(r.ms > 0)
-        ? {}
-        : { step_ms: r.ms, 'train/tok_per_sec': (1000 * s.trainer.tokensPerStep) / r.ms }),
-    });
-  s.first_loss ??= results.find((r) => !r.skipped)?.loss;
-  s.last_loss = results.findLast((r) => !r.skipped)?.loss ?? s.last_loss;
-  s.buffer.add({ step: last.step, ...s.hooks.measure() });
-  checkLoss(s, results);
-}
-
-function rowOf({ trainer, seconds }: LoopState, r: StepResult): MetricRow {
-  return {
-    step: r.step,
-    tokens: r.step * trainer.tokensPerStep,
-    seconds,
-    ...(r.skipped
-      ? { skipped_steps: trainer.skipped_steps }
-      : { 'train/loss': r.loss, 'train/accuracy': r.accuracy, grad_norm: r.grad_norm }),
-    lr: trainer.learningRateAt(r.step - 1),
-  };
-}
-
-/**
- * Every step that is left out halves the loss scale: after so many in a row it is not the scale
- * that is too large.
- */
-const MOST_SKIPPED = 32;
-
-/**
- * Chance is ln(vocab_size): three times that, or no number, and nothing is to be learned any more.
- */
-function checkLoss(s: LoopState, results: readonly StepResult[]): void {
-  const bound = 3 * Math.log(s.trainer.model.vocab_size) + 3;
-  for (const r of results) {
-    s.skipped_in_a_row = r.skipped ? (s.skipped_in_a_row ?? 0) + 1 : 0;
-    const exploded = r.skipped
-      ? s.skipped_in_a_row > MOST_SKIPPED
-      : !Number.isFinite(r.loss) || !Number.isFinite(r.grad_norm) || r.loss > bound;
-    if (exploded) throw new LossExploded(r.step, r.loss);
-  }
-}
-
-/**
- * Worse than chance, and than the loop's first loss, by a nat: on its way to explode, and nothing
- * to write over a good checkpoint.
- */
-const diverging = ({ trainer, first_loss = 0, last_loss = 0 }: LoopState): boolean =>
-  last_loss > Math.max(first_loss, Math.log(trainer.model.vocab_size)) + 1;
-
-async function evaluateNow(s: LoopState, clock: Clock): Promise<void> {
-  await collect(s, clock);
-  s.hooks.phase('evaluating');
-  clock.pause();
-  const { loss, accuracy, bpb } = await s.trainer.evaluate(breathe);
-  if (!Number.isFinite(loss)) throw new LossExploded(s.trainer.step, loss);
-  s.best_val_loss = Math.min(s.best_val_loss ?? Infinity, loss);
-  s.buffer.add({
-    step: s.trainer.step,
-    tokens: s.trainer.tokens,
-    seconds: s.seconds,
-    'val/loss': loss,
-    'val/accuracy': accuracy,
-    'val/bpb': bpb,
-    'val/perplexity': Math.exp(loss),
-  });
-  s.hooks.metrics(s.buffer);
-  clock.resume();
-  s.hooks.phase('training');
-}
-
-async function sampleNow(s: LoopState, clock: Clock): Promise<void> {
-  await collect(s, clock);
-  s.hooks.phase('sampling');
-  clock.pause();
-  const novel = await s.hooks.sample();
-  if (!Number.isNaN(novel)) s.buffer.add({ step: s.trainer.step, 'sample/novel': novel });
-  clock.resume();
-  s.hooks.phase('training');
-}
-
-async function saveNow(s: LoopState, clock: Clock): Promise<void> {
-  await collect(s, clock);
-  s.hooks.phase('saving');
-  clock.pause();
-  await s.hooks.save();
-  clock.resume();
-  s.hooks.phase('training');
+function speedOf({ tokensPerStep }: LoopTrainer, { step, ms }: StepResult): MetricRow {
+  return { step, step_ms: ms, 'train/tok_per_sec': (1000 * tokensPerStep) / ms };
 }

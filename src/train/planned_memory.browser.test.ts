@@ -7,6 +7,7 @@ import { gpuMemory, maxBindingSize, startBackend } from '../backend/index.ts';
 import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
 import { guessVocab, planRun } from '../plan/index.ts';
 import { Trainer } from './index.ts';
+import { pretrain } from '../objectives/index.ts';
 
 const rows: string[] = [];
 
@@ -42,13 +43,12 @@ it.each(CASES)('%s: planned within 20 per cent of allocated', async (id, config)
   const max_binding_size = maxBindingSize();
   const tokens = new Int32Array(2 * config.model.block_size + 2);
   const before = gpuMemory().allocated;
-  const trainer = await Trainer.create(
+  const trainer = await Trainer.create({
     config,
-    { train: tokens, val: tokens, bytes_per_token: new Uint16Array(vocab_size).fill(1) },
+    objective: pretrain,
+    split: { train: tokens, val: tokens, bytes_per_token: new Uint16Array(vocab_size).fill(1) },
     vocab_size,
-    null,
-    () => undefined,
-  );
+  });
   // Sampling is a part of every preset's run.
   await trainer.generation();
   const allocated = gpuMemory().allocated - before;

@@ -6,6 +6,7 @@ import { readCheckpoint, writeCheckpoint } from '../checkpoint/index.ts';
 import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
 import { bigramLoss, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { breathe, Control, MetricBuffer, Trainer, trainLoop, type TrainerState } from './index.ts';
+import { pretrain } from '../objectives/index.ts';
 
 async function names(change: (c: RunConfig) => void = () => undefined) {
   const config = defaultConfig();
@@ -30,7 +31,13 @@ async function losses(
   from: TrainerState | null = null,
 ): Promise<{ losses: number[]; state: TrainerState }> {
   const { config, tokens, vocab_size } = await names(change);
-  const trainer = await Trainer.create(config, tokens, vocab_size, from, () => undefined);
+  const trainer = await Trainer.create({
+    config,
+    objective: pretrain,
+    split: tokens,
+    vocab_size,
+    from,
+  });
   const result: number[] = [];
   for (let i = 0; i < steps; i++) {
     trainer.takeStep();
@@ -125,7 +132,12 @@ describe('a trainer on WebGPU', () => {
   it('holds its memory over 200 steps with evaluation, samples and a checkpoint, and over a second tracing', async () => {
     await startBackend('webgpu');
     const { config, tokens, vocab_size } = await names();
-    const trainer = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    const trainer = await Trainer.create({
+      config,
+      objective: pretrain,
+      split: tokens,
+      vocab_size,
+    });
     const round = async (steps: number) => {
       for (let i = 0; i < steps; i++) {
         trainer.takeStep();
@@ -149,7 +161,7 @@ describe('a trainer on WebGPU', () => {
     const before = await round(5);
     const after = await round(195);
     expect(after).toEqual(before);
-    const again = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    const again = await Trainer.create({ config, objective: pretrain, split: tokens, vocab_size });
     again.takeStep();
     await again.drain();
     again.dispose();
@@ -162,7 +174,12 @@ describe('steps in flight', () => {
   it('are bounded by number and by time', async () => {
     await startBackend('webgpu');
     const { config, tokens, vocab_size } = await names();
-    const trainer = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    const trainer = await Trainer.create({
+      config,
+      objective: pretrain,
+      split: tokens,
+      vocab_size,
+    });
     const most = (): number => {
       let n = 0;
       while (!trainer.mustDrain) {
@@ -205,7 +222,7 @@ describe('what the device and the worker do at the same time', () => {
         return tokens.train;
       },
     };
-    const trainer = await Trainer.create(config, split, vocab_size, null, () => undefined);
+    const trainer = await Trainer.create({ config, objective: pretrain, split, vocab_size });
     const steps: number[] = [];
     const take = trainer.takeStep.bind(trainer);
     const { device } = webgpu();
@@ -246,7 +263,7 @@ describe('what the device and the worker do at the same time', () => {
         best_val_loss: null,
         hooks: {
           phase: () => undefined,
-          sample: async () => NaN,
+          sample: async () => ({}),
           save: async () => undefined,
           measure: () => ({}),
           slept: () => undefined,
@@ -308,7 +325,12 @@ describe('the loop on wasm', () => {
       });
       c.sampling.sample_interval = 0;
     });
-    const trainer = await Trainer.create(config, tokens, vocab_size, null, () => undefined);
+    const trainer = await Trainer.create({
+      config,
+      objective: pretrain,
+      split: tokens,
+      vocab_size,
+    });
     const rows: MetricRow[] = [];
     const phases = new Set<string>();
     const reason = await trainLoop({
@@ -319,7 +341,7 @@ describe('the loop on wasm', () => {
       best_val_loss: null,
       hooks: {
         phase: (p) => phases.add(p),
-        sample: async () => NaN,
+        sample: async () => ({}),
         save: async () => undefined,
         measure: () => ({}),
         slept: () => undefined,

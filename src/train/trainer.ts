@@ -1,372 +1,288 @@
 /**
- * One model in training: stores, programs and optimizer, one step at a time. `loop.ts` decides
- * when; this file knows how. On WebGPU a step is one submit (micro-step and update together when
- * nothing is accumulated) and its results come back late through a ring (`in_flight.ts`); the next
- * step's batch is made while the device works.
+ * One model in training: stores, programs and optimizer, one step at a time. `loop.ts` decides when
+ * to step, `step.ts` submits a step, `evaluate.ts` evaluates; results come back late through a ring
+ * (`in_flight.ts`). The trainer knows the objective by its interface only.
  */
-import type { Tensor } from '@tensorflow/tfjs-core';
-import {
-  compileProgram,
-  gpuMemory,
-  maxBindingSize,
-  onWebGpu,
-  type Program,
-  readback,
-  Ring,
-  Store,
-  submit,
-  type Values,
-} from '../backend/index.ts';
+import { type Program, Ring, type Values } from '../backend/index.ts';
 import type { LossScaleState } from '../common/index.ts';
-import { logitsChunk, resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
-import { evalBatches, targetSize, type TokenSplit, trainBatch } from '../data/index.ts';
+import type { ResolvedModel, RunConfig } from '../config/index.ts';
+import type { TokenSplit } from '../data/index.ts';
 import {
-  evaluation,
+  disposeStores,
   type Generator,
-  Gradients,
-  initialValues,
-  listParameters,
   type ModelStores,
   parameterSize,
   type PreparedInputs,
-  prepareInputs,
-  rotaryTable,
-  trainingInputs,
-  trainingMicroStep,
-  writeBatch,
-  writeInputs,
 } from '../model/index.ts';
-import {
-  createLossScale,
-  createOptimizer,
-  learningRate,
-  type LossScale,
-  type Optimizer,
-  readLossScale,
-} from '../optim/index.ts';
+import type { Objective } from '../objectives/index.ts';
+import { learningRate, readLossScale } from '../optim/index.ts';
+import { buildTrainer, type TrainerParts } from './build.ts';
+import { evaluate, type Evaluation } from './evaluate.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
-import { type Precision, settlePrecision } from './precision.ts';
+import type { Precision } from './precision.ts';
+import { ObjectiveScoring } from './scoring.ts';
+import { StepInputs, submitStep } from './step.ts';
+import { namedSums } from './sums.ts';
 
-/** What a checkpoint keeps of a trainer; the rest is made again. */
+/** Tensor of the objective, as a checkpoint keeps it. */
+export interface ObjectiveTensor {
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+/** What a checkpoint keeps of a trainer; everything else is derived again. */
 export interface TrainerState {
+  /** The model's parameters by name. */
   parameters: ReadonlyMap<string, Float32Array>;
+  /** Parameters of the objective by name, and its reference weights as `reference.NAME`. */
+  objective_tensors?: ReadonlyMap<string, ObjectiveTensor>;
   optimizer: ReadonlyMap<string, Float32Array>;
   step: number;
   tokens: number;
-  /** Of mixed precision; none where the run has never had any. */
+  /** Factor on the learning rate's schedule, set by the person; 1 if absent. */
+  lr_multiplier?: number;
+  /** State of mixed precision; null or absent if the run has never used it. */
   loss_scale?: LossScaleState | null;
 }
 
-/**
- * `skipped`: something overflowed in half precision, and the weights were left as they were (mixed
- * precision alone). `ms`: what the device took for it, or on average for those that were read with
- * it.
- */
 export interface StepResult {
+  /** Steps taken, this one included. */
   step: number;
   loss: number;
-  accuracy: number;
+  /** Metrics of the objective by name. */
+  metrics: Readonly<Partial<Record<string, number>>>;
+  /** Norm of all gradients before clipping. */
   grad_norm: number;
+  /** A float16 value overflowed, so the weights were left unchanged (mixed precision only). */
   skipped: boolean;
+  /** Device time of the step, or the average over the steps that were read together. */
   ms: number;
 }
-export interface EvalResult {
-  loss: number;
-  accuracy: number;
-  bpb: number;
+
+export interface TrainerOptions {
+  config: RunConfig;
+  objective: Objective;
+  split: TokenSplit;
+  /** Of the model, which may be larger than the tokenizer's. */
+  vocab_size: number;
+  /** State to continue from, or null for randomly initialised weights at step 0. */
+  from?: TrainerState | null;
+  /** As `settleRun` decided; settled from the configuration and the backend if absent. */
+  precision?: Precision;
+  /** Told 0, and 0.5 once all programs are traced. */
+  compiling?: (done: number) => void;
 }
 
 export class Trainer {
   step = 0;
   tokens = 0;
-  /** Steps so far that an overflow made void. */
+  /** Steps of this session that an overflow made void. */
   skipped_steps = 0;
-  /** Set by the person while the run goes on; null follows the schedule. */
-  learning_rate: number | null = null;
-  private generator: Generator | null = null;
-  private readonly ring = new Ring(3, IN_FLIGHT);
-  private readonly inFlight = new StepsInFlight(this.ring);
-  /** Of the coming step's first micro-batch. */
-  private prepared: { step: number; inputs: PreparedInputs } | null = null;
-  private readonly rates = new Map<number, number>();
+  /** Factor on the learning rate's schedule. */
+  lr_multiplier = 1;
+
+  readonly #parts: TrainerParts;
+  readonly #ring: Ring;
+  readonly #inFlight: StepsInFlight;
+  readonly #scoring: ObjectiveScoring;
+  readonly #inputs: StepInputs;
+  /** Learning rates of the steps in flight, by step. */
+  readonly #rates = new Map<number, number>();
+  #generator: Generator | null = null;
 
   private constructor(
-    readonly config: RunConfig,
-    readonly model: ResolvedModel,
-    private readonly split: TokenSplit,
-    private readonly stores: ModelStores,
-    private readonly optimizer: Optimizer,
-    private readonly scaling: LossScale | null,
-    /**
-     * A loss scale that this device does not use: kept for one that does, and its left-out updates
-     * are still none of Adam's.
-     */
-    private readonly kept_scale: LossScaleState | null,
-    private readonly microStep: Program,
-    private readonly update: Program<{ results: Tensor }>,
-    private readonly evaluate_: Program<{ sums: Tensor; token_loss: Tensor }>,
-    /** What it computes in, which may not be what the configuration asks for. */
-    readonly precision: Precision,
-  ) {}
+    readonly options: TrainerOptions,
+    parts: TrainerParts,
+  ) {
+    this.#parts = parts;
+    this.#ring = new Ring(parts.objective.sums.length + 1, IN_FLIGHT);
+    this.#inFlight = new StepsInFlight(this.#ring);
+    this.#scoring = new ObjectiveScoring(parts, () => this.generation());
+    const { config, split } = options;
+    const { objective, model } = parts;
+    const source = objective.source({ config, model, split, programs: this.#scoring });
+    this.#inputs = new StepInputs(source, model);
+    this.step = options.from?.step ?? 0;
+    this.tokens = options.from?.tokens ?? 0;
+    this.lr_multiplier = options.from?.lr_multiplier ?? 1;
+  }
 
   /**
-   * Makes the stores, loads or draws the weights and compiles the programs: all are traced one
-   * after the other, then their kernels compile side by side. `compiling` is told 0, and 0.5 once
-   * they are traced. Throws ShaderError, BindingTooLarge and DataError.
+   * Allocates the stores, loads or draws the weights and compiles the programs: all are traced one
+   * after the other, then their kernels compile side by side.
+   *
+   * @throws ShaderError, BindingTooLarge or DataError
    */
-  static async create(
-    config: RunConfig,
-    split: TokenSplit,
-    vocab_size: number,
-    from: TrainerState | null,
-    compiling: (done: number) => void,
-  ): Promise<Trainer> {
-    const t = config.training;
-    const precision = await settlePrecision(config);
-    const model = resolveModel(config.model, vocab_size);
-    const parameters = listParameters(model);
-    const weights = new Store('weights', parameters);
-    const gradients = new Gradients(new Store('gradients', parameters), weights);
-    const scaling =
-      precision.mixed_precision === 'fp16'
-        ? createLossScale(
-            t.batch_size * t.gradient_accumulation_steps * model.block_size,
-            from?.loss_scale,
-          )
-        : null;
-    const stores: ModelStores = {
-      model,
-      weights,
-      gradients,
-      inputs: trainingInputs(model, t.batch_size, model.block_size),
-      rotary: rotaryTable(model),
-      sums: new Store('sums', [{ name: 'sums', shape: [2] }]),
-      batch_size: t.batch_size,
-      block_size: model.block_size,
-      activation_checkpointing: t.activation_checkpointing,
-      loss_scale: scaling?.store ?? null,
-      logits_chunk: logitsChunk(
-        model,
-        { ...t, mixed_precision: precision.mixed_precision },
-        maxBindingSize(),
-      ),
-    };
-    for (const p of parameters)
-      weights.write(p.name, from?.parameters.get(p.name) ?? initialValues(p, t.seed));
-    const optimizer = createOptimizer(t, parameters);
-    for (const [name, values] of from?.optimizer ?? [])
-      if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
-    compiling(0);
-    const tracing = [
-      trainingMicroStep(stores),
-      compileProgram('update', () =>
-        optimizer.finishStep(weights, gradients.store, stores.sums, scaling),
-      ),
-      evaluation(stores),
-    ] as const;
-    compiling(0.5);
-    const [microStep, update, evaluate] = await Promise.all(tracing);
-    const trainer = new Trainer(
-      config,
-      model,
-      split,
-      stores,
-      optimizer,
-      scaling,
-      scaling ? null : (from?.loss_scale ?? null),
-      microStep,
-      update,
-      evaluate,
-      precision,
-    );
-    trainer.step = from?.step ?? 0;
-    trainer.tokens = from?.tokens ?? 0;
-    return trainer;
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    return new Trainer(options, await buildTrainer(options));
+  }
+
+  get config(): RunConfig {
+    return this.options.config;
+  }
+  get model(): ResolvedModel {
+    return this.#parts.model;
+  }
+  get objective(): Objective {
+    return this.#parts.objective;
+  }
+  /** What the run is computed in, which may differ from what the configuration asks for. */
+  get precision(): Precision {
+    return this.#parts.precision;
+  }
+  get stores(): ModelStores {
+    return this.#parts.stores;
   }
 
   get n_params(): number {
-    return listParameters(this.model).reduce((n, p) => n + parameterSize(p), 0);
+    return this.stores.weights.parameters.reduce((sum, one) => sum + parameterSize(one), 0);
   }
   get tokensPerStep(): number {
-    return (
-      this.config.training.batch_size *
-      this.config.training.gradient_accumulation_steps *
-      this.model.block_size
-    );
+    const { batch_size, gradient_accumulation_steps } = this.config.training;
+    return batch_size * gradient_accumulation_steps * this.model.block_size;
   }
-  /** Dispatches of one optimizer step, or null where there are no programs. */
+  /** Dispatches of one optimizer step, or null where nothing is replayed. */
   get dispatchesPerStep(): number | null {
-    const { dispatches: micro } = this.microStep;
-    const { dispatches: update } = this.update;
-    return micro === null || update === null
-      ? null
-      : micro * this.config.training.gradient_accumulation_steps + update;
+    const { microStep, update } = this.#parts.programs;
+    if (microStep.dispatches === null || update.dispatches === null) return null;
+    const { gradient_accumulation_steps } = this.config.training;
+    return microStep.dispatches * gradient_accumulation_steps + update.dispatches;
   }
-  /** What one micro-step and the update run: for profiles. */
+  /** Micro-step and update: what a profile measures. */
   get programs(): readonly Program[] {
-    return [this.microStep, this.update];
+    return [this.#parts.programs.microStep, this.#parts.programs.update];
   }
-  /** Learning rate of the coming step. */
+
+  /** Learning rate of the next step: the schedule times the multiplier. */
   get currentLearningRate(): number {
-    return this.learning_rate ?? learningRate(this.config.training, this.step);
+    return learningRate(this.config.training, this.step) * this.lr_multiplier;
   }
-  /** Rate that a step (counted from 0) was taken with, while it is in flight. */
+  /** Learning rate that a step in flight (counted from 0) was taken with. */
   learningRateAt(step: number): number {
-    return this.rates.get(step) ?? this.currentLearningRate;
+    return this.#rates.get(step) ?? this.currentLearningRate;
   }
-  /** True when the results of earlier steps have to be taken before another one runs. */
+
+  /** True when results of earlier steps must be taken before another step runs. */
   get mustDrain(): boolean {
-    return this.inFlight.mustWait;
+    return this.#inFlight.mustWait;
   }
-  /** Milliseconds of a step, of those whose results were taken last; 0 before. */
+  /** Milliseconds of one of the steps whose results were taken last; 0 before the first. */
   get step_ms(): number {
-    return this.inFlight.step_ms;
+    return this.#inFlight.step_ms;
   }
   set step_ms(ms: number) {
-    this.inFlight.step_ms = ms;
-  }
-
-  /** Submits one optimizer step; its results come from `follow` or `drain`. */
-  takeStep(): void {
-    this.inFlight.begin();
-    const { training: t } = this.config;
-    const accumulation = t.gradient_accumulation_steps;
-    const rate = this.currentLearningRate;
-    this.optimizer.prepare(this.step - (this.kept_scale?.skipped_updates ?? 0), rate);
-    this.rates.set(this.step, rate);
-    this.rates.delete(this.step - 2 * IN_FLIGHT);
-    for (let micro = 0; micro < accumulation; micro++) {
-      const ready =
-        micro === 0 && this.prepared?.step === this.step
-          ? this.prepared.inputs
-          : this.prepare(this.step, micro);
-      writeInputs(this.stores.inputs, ready, t.seed, this.step);
-      if (micro < accumulation - 1) submit([this.microStep]);
-    }
-    this.step++;
-    this.tokens += this.tokensPerStep;
-    // Where there are no programs outputs exist only after the run, so the ring takes them then.
-    if (onWebGpu() && this.update.encode)
-      submit([
-        this.microStep,
-        this.update,
-        ...this.ring.push(this.step, this.update.outputs.results),
-      ]);
-    else {
-      submit([this.microStep, this.update]);
-      submit(this.ring.push(this.step, this.update.outputs.results));
-    }
-    this.prepared = { step: this.step, inputs: this.prepare(this.step, 0) };
-  }
-
-  private prepare(step: number, micro: number): PreparedInputs {
-    const { training: t } = this.config;
-    return prepareInputs(
-      this.model,
-      trainBatch({
-        split: this.split,
-        batch_size: t.batch_size,
-        block_size: this.model.block_size,
-        accumulation: t.gradient_accumulation_steps,
-        seed: t.seed,
-        step,
-        micro,
-      }),
-    );
+    this.#inFlight.step_ms = ms;
   }
 
   /**
-   * Results that have arrived, of the steps taken: later ones go on meanwhile. Waits only where
-   * `mustDrain`. `soon`: asks for all that were taken.
+   * Submits one optimizer step; its results come from `follow` or `drain`. A promise only where the
+   * objective's source gives one.
+   */
+  takeStep(): void | Promise<void> {
+    const inputs = this.#inputs.take(this.step);
+    if (inputs instanceof Promise) return inputs.then((ready) => this.#submit(ready));
+    this.#submit(inputs);
+  }
+
+  /**
+   * Results that have arrived, while later steps go on. Waits only if `mustDrain`; `soon` asks for
+   * the results of all steps taken so far.
    */
   async follow(soon: boolean): Promise<StepResult[]> {
-    return this.resultsOf(await this.inFlight.follow(soon));
+    return this.#resultsOf(await this.#inFlight.follow(soon));
   }
-
-  /** Results of all steps whose results were not given yet; waits for the device. */
+  /** Results of all steps that have not been reported yet; waits for the device. */
   async drain(): Promise<StepResult[]> {
-    return this.resultsOf(await this.inFlight.all());
+    return this.#resultsOf(await this.#inFlight.all());
   }
 
-  private resultsOf(taken: readonly TimedEntry[]): StepResult[] {
-    return taken.map(({ step, values, ms }) => {
-      const grad_norm = values[2] ?? NaN;
-      const skipped = this.precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
-      if (skipped) this.skipped_steps++;
-      return { step, loss: values[0] ?? NaN, accuracy: values[1] ?? NaN, grad_norm, skipped, ms };
-    });
+  evaluate(breathe: () => Promise<void>): Promise<Evaluation> {
+    const { programs, stores, objective } = this.#parts;
+    const { split, config } = this.options;
+    const random = { seed: config.training.seed, step: this.step };
+    const { source } = this.#inputs;
+    const program = programs.evaluation;
+    return evaluate({ program, stores, objective, source, split, random }, breathe);
   }
 
-  /** Validation loss over the fixed windows of `evalBatches`. */
-  async evaluate(breathe: () => Promise<void>): Promise<EvalResult> {
-    const { training: t } = this.config;
-    const batches = evalBatches({
-      split: this.split,
-      batch_size: t.batch_size,
-      block_size: this.model.block_size,
-      eval_iters: t.eval_iters,
-    });
-    let loss = 0;
-    let accuracy = 0;
-    for (const batch of batches) {
-      writeBatch(this.stores.inputs, this.model, batch, t.seed, this.step);
-      submit([this.evaluate_]);
-      const [sums] = await readback([this.evaluate_.outputs.sums]);
-      loss += sums?.[0] ?? NaN;
-      accuracy += sums?.[1] ?? NaN;
-      await breathe();
-    }
-    const { tokens, bytes } = targetSize(batches, this.split.bytes_per_token);
-    return { loss, accuracy, bpb: (loss * tokens) / bytes / Math.LN2 };
-  }
-
-  /** The generator over the present weights; its programs are compiled at the first call. */
+  /** The generator over the current weights; its programs are compiled at the first call. */
   async generation(): Promise<Generator> {
     const { Generator } = await import('../model/generate.ts');
-    return (this.generator ??= await Generator.create(
-      this.model,
-      this.stores.weights,
-      this.stores.rotary,
-    ));
+    const { model, weights, rotary } = this.stores;
+    return (this.#generator ??= await Generator.create(model, weights, rotary));
   }
 
   /** Weights, moments and loss scale as they are after all submitted steps. */
   async state(): Promise<TrainerState> {
-    const floats = (all: Map<string, Values>): Map<string, Float32Array> =>
-      new Map(
-        [...all].map(([name, v]) => [name, v instanceof Float32Array ? v : Float32Array.from(v)]),
-      );
-    const loss_scale = this.scaling ? await readLossScale(this.scaling) : this.kept_scale;
+    const { optimizer, scaling, keptLossScale, modelParameters, stores, reference } = this.#parts;
+    const weights = floats(await stores.weights.read());
+    const objective_tensors = new Map<string, ObjectiveTensor>();
+    for (const { name, shape } of stores.weights.parameters) {
+      const data = weights.get(name);
+      if (modelParameters.has(name) || !data) continue;
+      objective_tensors.set(name, { shape, data });
+      weights.delete(name);
+    }
+    const referenceValues = reference ? floats(await reference.read()) : null;
+    for (const { name, shape } of reference?.parameters ?? []) {
+      const data = referenceValues?.get(name);
+      if (data) objective_tensors.set(`reference.${name}`, { shape, data });
+    }
     return {
-      parameters: floats(await this.stores.weights.read()),
-      optimizer: floats(await this.optimizer.state.read()),
+      parameters: weights,
+      objective_tensors,
+      optimizer: floats(await optimizer.state.read()),
       step: this.step,
       tokens: this.tokens,
-      loss_scale,
+      lr_multiplier: this.lr_multiplier,
+      loss_scale: scaling ? await readLossScale(scaling) : keptLossScale,
     };
   }
 
-  /**
-   * GPU bytes that exist, and those of them that this run needs (the rest waits in tfjs's pool).
-   */
-  memory(): { allocated: number; live: number } {
-    return gpuMemory();
+  dispose(): void {
+    this.#generator?.dispose();
+    this.#scoring.dispose();
+    const { programs, optimizer, stores, reference } = this.#parts;
+    for (const program of Object.values(programs)) program.dispose();
+    this.#ring.dispose();
+    optimizer.dispose();
+    disposeStores(stores);
+    reference?.dispose();
   }
 
-  dispose(): void {
-    this.generator?.dispose();
-    for (const p of [this.microStep, this.update, this.evaluate_]) p.dispose();
-    this.ring.dispose();
-    this.optimizer.dispose();
-    const { weights, gradients, inputs, sums, rotary, loss_scale } = this.stores;
-    for (const s of [
-      weights,
-      gradients.store,
-      inputs,
-      sums,
-      ...(rotary ? [rotary] : []),
-      ...(loss_scale ? [loss_scale] : []),
-    ])
-      s.dispose();
+  #submit(inputs: readonly PreparedInputs[]): void {
+    const { programs, stores, optimizer, keptLossScale } = this.#parts;
+    this.#inFlight.begin();
+    const rate = this.currentLearningRate;
+    optimizer.prepare(this.step - (keptLossScale?.skipped_updates ?? 0), rate);
+    this.#rates.set(this.step, rate);
+    this.#rates.delete(this.step - 2 * IN_FLIGHT);
+    const { seed } = this.config.training;
+    submitStep(inputs, { programs, stores, ring: this.#ring, seed, step: this.step });
+    this.step++;
+    this.tokens += this.tokensPerStep;
+    this.#inputs.prefetch(this.step);
   }
+
+  #resultsOf(entries: readonly TimedEntry[]): StepResult[] {
+    return entries.map((entry) => this.#resultOf(entry));
+  }
+
+  #resultOf({ step, values, ms }: TimedEntry): StepResult {
+    const { objective, precision } = this.#parts;
+    const sums = namedSums(objective, values);
+    const grad_norm = values[objective.sums.length] ?? NaN;
+    const skipped = precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
+    if (skipped) this.skipped_steps++;
+    const metrics = objective.stepMetrics(sums);
+    return { step, loss: sums.loss ?? NaN, metrics, grad_norm, skipped, ms };
+  }
+}
+
+function floats(values: ReadonlyMap<string, Values>): Map<string, Float32Array> {
+  const entries = [...values].map(([name, data]): [string, Float32Array] => [
+    name,
+    data instanceof Float32Array ? data : Float32Array.from(data),
+  ]);
+  return new Map(entries);
 }

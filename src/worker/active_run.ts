@@ -10,6 +10,7 @@ import { plainError } from './plain_errors.ts';
 import { drawSamples, generatePieces } from './samples.ts';
 import type { PreparedText } from './text.ts';
 import { setTunedProducts } from './tuned.ts';
+import { DEFAULT_OBJECTIVE } from '../objectives/index.ts';
 
 /** What a run goes on from. */
 export interface From {
@@ -62,12 +63,13 @@ export class ActiveRun {
     const { emit } = p;
     emit({ type: 'phase', phase: 'compiling', detail: 'Preparing the model.', progress: 0 });
     const { subgroup_matrices } = await setTunedProducts(p.adapter, p.id, p.config);
-    const trainer = await Trainer.create(
-      p.config,
-      p.text.tokens,
-      p.vocab_size,
-      from?.state ?? null,
-      (done) => {
+    const trainer = await Trainer.create({
+      config: p.config,
+      objective: DEFAULT_OBJECTIVE,
+      split: p.text.tokens,
+      vocab_size: p.vocab_size,
+      from: from?.state ?? null,
+      compiling: (done) => {
         if (done > 0) p.mark('traced');
         emit({
           type: 'phase',
@@ -76,7 +78,7 @@ export class ActiveRun {
           progress: done,
         });
       },
-    );
+    });
     p.mark('compiled');
     const run = new ActiveRun(p, trainer, paused, subgroup_matrices);
     run.saved = from !== null && from.state.step > 0;
@@ -85,6 +87,12 @@ export class ActiveRun {
       best_val_loss: from?.best_val_loss ?? null,
     };
     return run;
+  }
+
+  /** Sets the multiplier so that the next step has this rate. */
+  setLearningRate(rate: number): void {
+    const { trainer } = this;
+    trainer.lr_multiplier *= rate / trainer.currentLearningRate;
   }
 
   get id(): string {
@@ -322,10 +330,10 @@ export class ActiveRun {
     for (const columns of parts) await this.p.storage.appendMetrics(columns);
   }
 
-  private async sample(): Promise<number> {
+  private async sample(): Promise<Partial<MetricRow>> {
     const { text, emit } = this.p;
     try {
-      return await drawSamples(
+      const novel = await drawSamples(
         await this.trainer.generation(),
         text,
         this.config.sampling,
@@ -333,10 +341,11 @@ export class ActiveRun {
         (sample) => emit({ type: 'sample', sample }),
         () => this.control.state === 'stop' || this.control.state === 'end',
       );
+      return Number.isNaN(novel) ? {} : { 'sample/novel': novel };
     } catch (error) {
       // What can go wrong in writing a sample must not end the training.
       emit({ type: 'error', error: plainError(error) });
-      return NaN;
+      return {};
     }
   }
 }

@@ -16,6 +16,7 @@ import type { CompareMode, ComparisonRow, DeviceInfo } from '../protocol/index.t
 import { breathe, type StepResult, Trainer } from '../train/index.ts';
 import type { PreparedText } from './text.ts';
 import { setTunedProducts } from './tuned.ts';
+import { DEFAULT_OBJECTIVE } from '../objectives/index.ts';
 
 /** The worker answers its messages this often, as in a run. */
 const BREATH_MS = 8;
@@ -38,18 +39,15 @@ export async function compareRow(
   await setTunedProducts(device.adapter, null, config);
   if (onWebGpu() && mode !== 'replayed') await loadAllKernels();
   setProgramMode(mode === 'replayed' ? 'replay' : 'op_by_op');
-  const trainer = await Trainer.create(
+  const trainer = await Trainer.create({
     config,
-    text.tokens,
-    text.tokenizer.vocab_size,
-    null,
-    () => undefined,
-  );
+    objective: DEFAULT_OBJECTIVE,
+    split: text.tokens,
+    vocab_size: text.tokenizer.vocab_size,
+  });
   // References are in force for what runs within the call: op by op, that is the whole step.
-  const take =
-    mode === 'plain'
-      ? (): void => withReferences(() => trainer.takeStep())
-      : (): void => trainer.takeStep();
+  const takeStep = () => trainer.takeStep();
+  const take = mode === 'plain' ? () => withReferences(takeStep) : takeStep;
   try {
     const results: StepResult[] = [];
     const counted = { dispatches: 0, submits: 0 };

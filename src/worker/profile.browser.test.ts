@@ -4,6 +4,7 @@ import { gpuMemory, startBackend } from '../backend/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { Trainer, type TrainerState } from '../train/index.ts';
 import { profileStep } from './profile.ts';
+import { pretrain } from '../objectives/index.ts';
 
 const VOCAB = 20;
 const tokens = Int32Array.from({ length: 400 }, (_, i) => (i * i * 7 + (i >> 2)) % VOCAB);
@@ -17,13 +18,12 @@ async function run(
   Object.assign(config.model, { n_layer: 1, n_head: 2, n_embd: 16, block_size: 8, dropout: 0.1 });
   Object.assign(config.training, { batch_size: 4, warmup_iters: 0 });
   change(config);
-  const trainer = await Trainer.create(
+  const trainer = await Trainer.create({
     config,
-    { train: tokens, val: tokens, bytes_per_token: new Uint16Array(VOCAB).fill(1) },
-    VOCAB,
-    null,
-    () => undefined,
-  );
+    objective: pretrain,
+    split: { train: tokens, val: tokens, bytes_per_token: new Uint16Array(VOCAB).fill(1) },
+    vocab_size: VOCAB,
+  });
   const steps = async (n: number): Promise<void> => {
     for (let i = 0; i < n; i++) {
       trainer.takeStep();

@@ -124,7 +124,7 @@ export class Session {
         return;
       }
       case 'set_learning_rate':
-        if (this.run) this.run.trainer.learning_rate = command.learning_rate;
+        this.run?.setLearningRate(command.learning_rate);
         return;
       case 'set_sampling':
         this.run?.setSampling(command.sampling);
@@ -486,7 +486,7 @@ export class Session {
       await parts.storage.close();
       throw error;
     }
-    if (learning_rate !== undefined) run.trainer.learning_rate = learning_rate;
+    if (learning_rate !== undefined) run.setLearningRate(learning_rate);
     this.run = run;
     run.announce(from ? await parts.storage.readMetrics() : null);
     this.looping = this.loop(run, parts, false);

@@ -1,0 +1,61 @@
+/**
+ * The weights of a run: parameters that train in one store, frozen ones in another. Only the first
+ * has gradients, moments and a place in the optimizer's flat kernels, so a frozen parameter costs
+ * four bytes a value and no update can touch it.
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { Store, type Values } from '../backend/index.ts';
+import type { Parameter } from './parameters.ts';
+
+/** What a forward pass reads its parameters from: a Store is one, Weights are another. */
+export interface ParameterSource {
+  get(name: string): Tensor;
+}
+
+export class Weights implements ParameterSource {
+  readonly trainable: Store;
+  /** Null where every parameter trains. */
+  readonly frozen: Store | null;
+  readonly #frozenNames: ReadonlySet<string>;
+
+  constructor(
+    readonly parameters: readonly Parameter[],
+    trains: (parameter: Parameter) => boolean,
+  ) {
+    const frozen = parameters.filter((parameter) => !trains(parameter));
+    this.#frozenNames = new Set(frozen.map((parameter) => parameter.name));
+    this.trainable = new Store('weights', parameters.filter(trains));
+    this.frozen = frozen.length > 0 ? new Store('frozen weights', frozen) : null;
+  }
+
+  get names(): readonly string[] {
+    return this.parameters.map((parameter) => parameter.name);
+  }
+
+  get(name: string): Tensor {
+    return this.#storeOf(name).get(name);
+  }
+
+  /** Replaces the values of one parameter, row-major. */
+  write(name: string, values: Values): void {
+    this.#storeOf(name).write(name, values);
+  }
+
+  /** All parameters by name, as they are after all submitted programs. */
+  async read(): Promise<Map<string, Values>> {
+    const [trainable, frozen] = await Promise.all([
+      this.trainable.read(),
+      this.frozen?.read() ?? new Map<string, Values>(),
+    ]);
+    return new Map([...trainable, ...frozen]);
+  }
+
+  dispose(): void {
+    this.trainable.dispose();
+    this.frozen?.dispose();
+  }
+
+  #storeOf(name: string): Store {
+    return this.frozen && this.#frozenNames.has(name) ? this.frozen : this.trainable;
+  }
+}

@@ -1,0 +1,148 @@
+/** Everything that a trainer holds: stores filled, programs compiled. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, maxBindingSize, type Program } from '../backend/index.ts';
+import type { LossScaleState } from '../common/index.ts';
+import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
+import {
+  createStores,
+  evaluation,
+  initialValues,
+  listParameters,
+  type ModelStores,
+  type Parameter,
+  tokenLogps,
+  trainingMicroStep,
+  Weights,
+} from '../model/index.ts';
+import type { Objective } from '../objectives/index.ts';
+import {
+  createLossScale,
+  createOptimizer,
+  type LossScale,
+  type Optimizer,
+} from '../optim/index.ts';
+import { type Precision, settlePrecision } from './precision.ts';
+import type { StepPrograms } from './step.ts';
+import type { TrainerOptions, TrainerState } from './trainer.ts';
+
+export interface TrainerPrograms extends StepPrograms {
+  evaluation: Program<{ sums: Tensor; losses: Tensor }>;
+  /** Only for an objective with a reference. */
+  referenceLogps?: Program<{ logps: Tensor }>;
+}
+
+export interface TrainerParts {
+  model: ResolvedModel;
+  objective: Objective;
+  precision: Precision;
+  stores: ModelStores;
+  optimizer: Optimizer;
+  programs: TrainerPrograms;
+  /** Frozen copy of the starting weights, if the objective asks for one. */
+  reference: Weights | null;
+  /** Null in single precision. */
+  scaling: LossScale | null;
+  /**
+   * A loss scale that this device does not use: kept for one that does. Updates that it skipped
+   * stay excluded from Adam's bias correction.
+   */
+  keptLossScale: LossScaleState | null;
+  /** Names of the model's own parameters, without the objective's. */
+  modelParameters: ReadonlySet<string>;
+}
+
+/** @throws ShaderError, BindingTooLarge or DataError */
+export async function buildTrainer(options: TrainerOptions): Promise<TrainerParts> {
+  const { config, objective, from = null, compiling = () => undefined } = options;
+  const { training } = config;
+  const precision = options.precision ?? (await settlePrecision(config));
+  const model = resolveModel(config.model, options.vocab_size);
+  const scaling = lossScaleOf(options, model, precision);
+  const stores = allocate(options, model, { precision, scaling });
+  const reference = objective.reference ? new Weights(listParameters(model), () => false) : null;
+  const optimizer = createOptimizer(
+    training,
+    stores.weights.parameters.filter((parameter) => objective.trains(parameter)),
+  );
+  const parts = { model, objective, precision, stores, optimizer, reference, scaling };
+  load(parts, from, training.seed);
+  compiling(0);
+  const compiled = compile(parts);
+  compiling(0.5);
+  return {
+    ...parts,
+    programs: await compiled,
+    keptLossScale: scaling ? null : (from?.loss_scale ?? null),
+    modelParameters: new Set(listParameters(model).map((parameter) => parameter.name)),
+  };
+}
+
+function lossScaleOf(
+  { config, from }: TrainerOptions,
+  model: ResolvedModel,
+  precision: Precision,
+): LossScale | null {
+  if (precision.mixed_precision !== 'fp16') return null;
+  const { batch_size, gradient_accumulation_steps } = config.training;
+  const tokens_per_step = batch_size * gradient_accumulation_steps * model.block_size;
+  return createLossScale(tokens_per_step, from?.loss_scale);
+}
+
+function allocate(
+  { config, objective }: TrainerOptions,
+  model: ResolvedModel,
+  { precision, scaling }: Pick<TrainerParts, 'precision' | 'scaling'>,
+): ModelStores {
+  const { batch_size, activation_checkpointing } = config.training;
+  const computed = { ...config.training, mixed_precision: precision.mixed_precision };
+  return createStores({
+    model,
+    batch_size,
+    activation_checkpointing,
+    loss_scale: scaling?.store ?? null,
+    logits_chunk: logitsChunk(model, computed, maxBindingSize()),
+    parameters: objective.parameters(model),
+    trains: (parameter) => objective.trains(parameter),
+    sum_count: objective.sums.length,
+    extra_inputs: objective.inputs({ batch_size, block_size: model.block_size }),
+  });
+}
+
+type Loadable = Pick<TrainerParts, 'stores' | 'optimizer' | 'reference'>;
+
+/** Writes the values to start from: saved ones, else initial ones. */
+function load({ stores, optimizer, reference }: Loadable, from: TrainerState | null, seed: number) {
+  const saved = (parameter: Parameter): Float32Array | undefined =>
+    from?.parameters.get(parameter.name) ?? from?.objective_tensors?.get(parameter.name)?.data;
+  for (const parameter of stores.weights.parameters) {
+    stores.weights.write(parameter.name, saved(parameter) ?? initialValues(parameter, seed));
+  }
+  for (const parameter of reference?.parameters ?? []) {
+    const kept = from?.objective_tensors?.get(`reference.${parameter.name}`)?.data;
+    reference?.write(parameter.name, kept ?? saved(parameter) ?? initialValues(parameter, seed));
+  }
+  for (const [name, values] of from?.optimizer ?? []) {
+    if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
+  }
+}
+
+type Compilable = Pick<
+  TrainerParts,
+  'stores' | 'optimizer' | 'reference' | 'scaling' | 'objective'
+>;
+
+/** All programs are traced before the first one waits for its kernels. */
+async function compile(parts: Compilable): Promise<TrainerPrograms> {
+  const { stores, optimizer, reference, scaling, objective } = parts;
+  const { weights, gradients, sums } = stores;
+  const finishStep = () => optimizer.finishStep(weights.trainable, gradients.store, sums, scaling);
+  const [microStep, update, evaluate, referenceLogps] = await Promise.all([
+    trainingMicroStep(stores, objective.loss),
+    compileProgram('update', finishStep),
+    evaluation(stores, objective.loss),
+    reference ? tokenLogps(stores, reference) : undefined,
+  ]);
+  const programs: TrainerPrograms = { microStep, update, evaluation: evaluate };
+  if (referenceLogps) programs.referenceLogps = referenceLogps;
+  return programs;
+}

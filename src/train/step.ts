@@ -1,0 +1,75 @@
+/**
+ * One optimizer step on the device: micro-batches are uploaded and submitted one after the other,
+ * the last together with the update and the copy of its results, in one submit.
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { onWebGpu, type Program, type Ring, submit } from '../backend/index.ts';
+import type { Batch } from '../common/index.ts';
+import type { ResolvedModel } from '../config/index.ts';
+import { type PreparedInputs, prepareInputs, writeInputs } from '../model/index.ts';
+import type { ModelStores } from '../model/index.ts';
+import type { Source } from '../objectives/index.ts';
+
+/** The programs that one step submits. */
+export interface StepPrograms {
+  microStep: Program;
+  update: Program<{ results: Tensor }>;
+}
+
+/** Micro-batches of coming steps: made while the device works on the step before. */
+export class StepInputs {
+  #prepared: { step: number; inputs: readonly PreparedInputs[] } | null = null;
+  /** Whether the source takes its time: then the next step's batches are not made ahead. */
+  #asynchronous = false;
+
+  constructor(
+    readonly source: Source,
+    readonly model: ResolvedModel,
+  ) {}
+
+  /** Inputs of all micro-batches of a step; a promise if the source gives one. */
+  take(step: number): readonly PreparedInputs[] | Promise<readonly PreparedInputs[]> {
+    if (this.#prepared?.step === step) return this.#prepared.inputs;
+    const batches = this.source.step(step);
+    if (!(batches instanceof Promise)) return this.#prepare(batches);
+    this.#asynchronous = true;
+    return batches.then((made) => this.#prepare(made));
+  }
+
+  /** Makes the inputs of a step ahead. An asynchronous source may depend on the latest weights. */
+  prefetch(step: number): void {
+    if (this.#asynchronous) return;
+    const inputs = this.take(step);
+    if (!(inputs instanceof Promise)) this.#prepared = { step, inputs };
+  }
+
+  #prepare(batches: readonly Batch[]): readonly PreparedInputs[] {
+    return batches.map((batch) => prepareInputs(this.model, batch));
+  }
+}
+
+export interface StepSubmission {
+  programs: StepPrograms;
+  stores: ModelStores;
+  ring: Ring;
+  seed: number;
+  /** Counted from 0. */
+  step: number;
+}
+
+/** Submits a step; its results arrive in the ring under the number of steps taken. */
+export function submitStep(inputs: readonly PreparedInputs[], submission: StepSubmission): void {
+  const { programs, stores, ring, seed, step } = submission;
+  const { microStep, update } = programs;
+  inputs.forEach((prepared, micro) => {
+    writeInputs(stores.inputs, prepared, { seed, step });
+    if (micro < inputs.length - 1) submit([microStep]);
+  });
+  if (onWebGpu() && update.encode) {
+    submit([microStep, update, ...ring.push(step + 1, update.outputs.results)]);
+    return;
+  }
+  // Without replay, outputs exist only after the run, so the ring copies them then.
+  submit([microStep, update]);
+  submit(ring.push(step + 1, update.outputs.results));
+}
