@@ -40,6 +40,7 @@ export default defineConfig({
             '@huggingface/tokenizers',
             'fflate',
             'unique-names-generator',
+            'zustand/vanilla',
             'valibot',
           ],
         },

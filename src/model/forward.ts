@@ -194,11 +194,14 @@ function feedForward(
     : tape.apply(mlpBias, all, attrs).y;
 }
 
+/** The norm before any head [tokens, n_embd]. */
+export const finalNorm = (f: Forward, x: Tensor): Tensor => norm(f, finalNormName(f.model), x);
+
 /** Final norm and head: logits [tokens, vocab_size]. */
 export function head(f: Forward, x: Tensor): Tensor {
   return f.tape.apply(
     matmul,
-    { a: norm(f, finalNormName(f.model), x), b: headWeight(f) },
+    { a: finalNorm(f, x), b: headWeight(f) },
     { transpose_a: false, transpose_b: true },
   ).c;
 }
@@ -220,7 +223,7 @@ export function tokenLosses(
   const { tape } = f;
   const targets = f.inputs.get('targets');
   const whole = chunk >= f.model.vocab_size;
-  const y = tape.segment(() => (whole ? head(f, x) : norm(f, finalNormName(f.model), x)));
+  const y = tape.segment(() => (whole ? head(f, x) : finalNorm(f, x)));
   tape.release(x);
   const losses = whole
     ? tape.apply(crossEntropy, { logits: y, targets }, {})

@@ -8,6 +8,7 @@ export type { DecodeOptions, RowChoice } from './decoder.ts';
 export { type Forward, head, hiddenStates } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
+export { scoreParameter, scores } from './heads.ts';
 export { initialValues } from './init.ts';
 export {
   type BatchLike,
@@ -19,7 +20,7 @@ export {
   writeBatch,
   writeInputs,
 } from './inputs.ts';
-export { crossEntropyLoss } from './losses.ts';
+export { crossEntropyLoss, weightedSums } from './losses.ts';
 export { listParameters, type Parameter, type ParameterPart, parameterSize } from './parameters.ts';
 export {
   evaluation,

@@ -1,4 +1,6 @@
 /** Losses that several objectives share. */
+import { mul, stack, sum, type Tensor } from '@tensorflow/tfjs-core';
+import { addInPlace } from '../backend/index.ts';
 import { run, stepSums } from '../ops/index.ts';
 import { tokenLosses } from './forward.ts';
 import type { LossContext, TracedLoss } from './programs.ts';
@@ -15,5 +17,21 @@ export function crossEntropyLoss({ forward, hidden, logits_chunk }: LossContext)
     weights,
     sums: (into) => run(stepSums, { weights, loss, correct }, {}, { sums: into }).sums,
     statistics: [correct, lse, probability],
+  };
+}
+
+/** Weights and values of one sum, [n] each. */
+export interface SumColumn {
+  weights: Tensor;
+  values: Tensor;
+}
+
+/** Sums of weights x values, one per column, as `TracedLoss.sums` wants them. */
+export function weightedSums(columns: readonly SumColumn[]): TracedLoss['sums'] {
+  return (into) => {
+    const sums = stack(columns.map(({ weights, values }) => sum(mul(weights, values))));
+    if (!into) return sums;
+    addInPlace(into, sums);
+    return into;
   };
 }

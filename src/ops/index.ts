@@ -47,3 +47,4 @@ export {
   SCALARS,
   type UpdateAttrs,
 } from './optimizer_update/update.ts';
+export { pairLoss, pairLossGrad } from './pair_loss/pair_loss.ts';

@@ -23,7 +23,7 @@ import {
 } from '../optim/index.ts';
 import { type Precision, settlePrecision } from './precision.ts';
 import type { StepPrograms } from './step.ts';
-import type { TrainerOptions, TrainerState } from './trainer.ts';
+import type { TrainerOptions, TrainerState } from './state.ts';
 
 export interface TrainerPrograms extends StepPrograms {
   evaluation: Program<{ sums: Tensor; losses: Tensor }>;

@@ -6,10 +6,5 @@ export { breathe, Control, type Wish } from './control.ts';
 export { LossExploded, type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';
 export { MetricBuffer } from './metrics.ts';
 export type { Evaluation } from './evaluate.ts';
-export {
-  type ObjectiveTensor,
-  type StepResult,
-  Trainer,
-  type TrainerOptions,
-  type TrainerState,
-} from './trainer.ts';
+export type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';
+export { type StepResult, Trainer } from './trainer.ts';

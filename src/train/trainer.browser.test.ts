@@ -40,7 +40,7 @@ async function losses(
   });
   const result: number[] = [];
   for (let i = 0; i < steps; i++) {
-    trainer.takeStep();
+    await trainer.takeStep();
     result.push(...(await trainer.drain()).map((r) => r.loss));
   }
   const state = await trainer.state();
@@ -140,7 +140,7 @@ describe('a trainer on WebGPU', () => {
     });
     const round = async (steps: number) => {
       for (let i = 0; i < steps; i++) {
-        trainer.takeStep();
+        await trainer.takeStep();
         if (trainer.mustDrain) await trainer.drain();
       }
       await trainer.drain();
@@ -162,7 +162,7 @@ describe('a trainer on WebGPU', () => {
     const after = await round(195);
     expect(after).toEqual(before);
     const again = await Trainer.create({ config, objective: pretrain, split: tokens, vocab_size });
-    again.takeStep();
+    await again.takeStep();
     await again.drain();
     again.dispose();
     expect(await round(5)).toEqual(before);
@@ -183,7 +183,7 @@ describe('steps in flight', () => {
     const most = (): number => {
       let n = 0;
       while (!trainer.mustDrain) {
-        trainer.takeStep();
+        void trainer.takeStep();
         n++;
       }
       return n;

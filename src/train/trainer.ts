@@ -4,9 +4,7 @@
  * (`in_flight.ts`). The trainer knows the objective by its interface only.
  */
 import { type Program, Ring, type Values } from '../backend/index.ts';
-import type { LossScaleState } from '../common/index.ts';
 import type { ResolvedModel, RunConfig } from '../config/index.ts';
-import type { TokenSplit } from '../data/index.ts';
 import {
   disposeStores,
   type Generator,
@@ -22,28 +20,8 @@ import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import type { Precision } from './precision.ts';
 import { ObjectiveScoring } from './scoring.ts';
 import { StepInputs, submitStep } from './step.ts';
+import type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';
 import { namedSums } from './sums.ts';
-
-/** Tensor of the objective, as a checkpoint keeps it. */
-export interface ObjectiveTensor {
-  shape: readonly number[];
-  data: Float32Array;
-}
-
-/** What a checkpoint keeps of a trainer; everything else is derived again. */
-export interface TrainerState {
-  /** The model's parameters by name. */
-  parameters: ReadonlyMap<string, Float32Array>;
-  /** Parameters of the objective by name, and its reference weights as `reference.NAME`. */
-  objective_tensors?: ReadonlyMap<string, ObjectiveTensor>;
-  optimizer: ReadonlyMap<string, Float32Array>;
-  step: number;
-  tokens: number;
-  /** Factor on the learning rate's schedule, set by the person; 1 if absent. */
-  lr_multiplier?: number;
-  /** State of mixed precision; null or absent if the run has never used it. */
-  loss_scale?: LossScaleState | null;
-}
 
 export interface StepResult {
   /** Steps taken, this one included. */
@@ -57,20 +35,6 @@ export interface StepResult {
   skipped: boolean;
   /** Device time of the step, or the average over the steps that were read together. */
   ms: number;
-}
-
-export interface TrainerOptions {
-  config: RunConfig;
-  objective: Objective;
-  split: TokenSplit;
-  /** Of the model, which may be larger than the tokenizer's. */
-  vocab_size: number;
-  /** State to continue from, or null for randomly initialised weights at step 0. */
-  from?: TrainerState | null;
-  /** As `settleRun` decided; settled from the configuration and the backend if absent. */
-  precision?: Precision;
-  /** Told 0, and 0.5 once all programs are traced. */
-  compiling?: (done: number) => void;
 }
 
 export class Trainer {
@@ -243,7 +207,10 @@ export class Trainer {
     this.#generator?.dispose();
     this.#scoring.dispose();
     const { programs, optimizer, stores, reference } = this.#parts;
-    for (const program of Object.values(programs)) program.dispose();
+    programs.microStep.dispose();
+    programs.update.dispose();
+    programs.evaluation.dispose();
+    programs.referenceLogps?.dispose();
     this.#ring.dispose();
     optimizer.dispose();
     disposeStores(stores);
