@@ -1,4 +1,5 @@
-// A thread a row: what was chosen goes to the row's history and is what the next step reads. A row that does not take part, or may make no more, stays as it is.
+// A thread a row: what was chosen goes to the row's history and is what the next step reads. A row
+// that does not take part, or may make no more, stays as it is.
 struct Params { rows: u32, slots: u32 }
 @group(0) @binding(0) var<storage, read_write> ids: array<i32>;
 @group(0) @binding(1) var<storage, read_write> positions: array<i32>;

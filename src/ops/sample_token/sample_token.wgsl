@@ -1,7 +1,9 @@
-// One workgroup a row. Tokens are ordered as the host's sampler orders them: by logit, of equals the first. A token's mass is its
-// probability in units of 2^-31, so that sums are of integers: exact, and the same in whatever order threads add. What is kept is
-// then a stretch of that order, up to the token at which a count (top-k) or a mass (top-p) is reached, and the draw is
-// the token at which the drawn share of the kept mass is reached: all three are one search, and nothing is sorted.
+// One workgroup a row. Tokens are ordered as the host's sampler orders them: by logit, of equals
+// the first. A token's mass is its probability in units of 2^-31, so that sums are of integers:
+// exact, and the same in whatever order threads add. What is kept is then a stretch of that order,
+// up to the token at which a count (top-k) or a mass (top-p) is reached, and the draw is the token
+// at which the drawn share of the kept mass is reached: all three are one search, and nothing is
+// sorted.
 const N = 256u; // threads
 const BEST = 5u;
 const NONE = 0xffffffffu;
@@ -25,7 +27,8 @@ var<workgroup> keys: array<u32, N>;
 var<workgroup> indices: array<u32, N>;
 var<workgroup> masses: array<u32, N>;
 var<workgroup> sums: array<vec2f, N>;
-// 32 bins of counts, then 32 of masses, each in 32 copies so that the threads of a group of 32 never meet.
+// 32 bins of counts, then 32 of masses, each in 32 copies so that the threads of a group of 32
+// never meet.
 var<workgroup> histogram: array<atomic<u32>, 2048>;
 var<workgroup> bins: array<u32, 64>;
 var<workgroup> best: array<u32, BEST>;
@@ -39,7 +42,8 @@ var<private> top: f32;
 var<private> top_key: u32;
 var<private> temperature: f32;
 var<private> scale: f32;
-// What is kept: tokens up to this one in order, of at least this share of the likeliest one's probability.
+// What is kept: tokens up to this one in order, of at least this share of the likeliest one's
+// probability.
 var<private> last_key: u32;
 var<private> last_id: u32;
 var<private> minimum: f32;
@@ -49,7 +53,9 @@ fn key_of(x: f32) -> u32 {
   let bits = bitcast<u32>(select(x, 0.0, x == 0.0));
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
-fn value_of(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u)); }
+fn value_of(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
+}
 
 fn mass_of(x: f32) -> u32 {
   let e = exp((x - top) / temperature);
@@ -75,7 +81,10 @@ fn uniform_bits(seed: u32, position: u32) -> u32 {
 
 fn total_mass(tid: u32) -> u32 {
   var sum = 0u;
-  for (var i = tid; i < p.V; i += N) { let x = logits[start + i]; if (kept(key_of(x), i)) { sum += mass_of(x); } }
+  for (var i = tid; i < p.V; i += N) {
+    let x = logits[start + i];
+    if (kept(key_of(x), i)) { sum += mass_of(x); }
+  }
   workgroupBarrier();
   masses[tid] = sum;
   workgroupBarrier();
@@ -86,7 +95,8 @@ fn total_mass(tid: u32) -> u32 {
   return masses[0];
 }
 
-// In the order of ids: the token at which the mass (or, among the kept ones of one key, the count) passes the target.
+// In the order of ids: the token at which the mass (or, among the kept ones of one key, the count)
+// passes the target.
 fn nth(by_count: bool, key: u32, target_sum: u32, tid: u32) -> u32 {
   workgroupBarrier();
   if (tid == 0u) { part = Part(0u, p.V, 0u); }
@@ -106,12 +116,15 @@ fn nth(by_count: bool, key: u32, target_sum: u32, tid: u32) -> u32 {
     workgroupBarrier();
     var before = r.before;
     for (var t = 0u; t < tid; t++) { before += masses[t]; }
-    if (before <= target_sum && target_sum - before < sum) { part = Part(r.start + first, end - first, before); }
+    if (before <= target_sum && target_sum - before < sum) {
+      part = Part(r.start + first, end - first, before);
+    }
   }
   return workgroupUniformLoad(&part).start;
 }
 
-// In order: the kept token at which the count or the mass passes the target. Each round leaves one of 32 bins of keys.
+// In order: the kept token at which the count or the mass passes the target. Each round leaves one
+// of 32 bins of keys.
 fn search(by_count: bool, target_sum: u32, tid: u32) -> Place {
   workgroupBarrier();
   if (tid == 0u) { bracket = Bracket(0u, top_key, 0u, 0u, p.V); place = Place(); }
@@ -139,9 +152,17 @@ fn search(by_count: bool, target_sum: u32, tid: u32) -> Place {
     workgroupBarrier();
     if (tid == 0u) {
       var count = b.count; var mass = b.mass; var bin = 0u;
-      while (bin < 31u && select(mass + bins[32u + bin], count + bins[bin], by_count) <= target_sum) { count += bins[bin]; mass += bins[32u + bin]; bin++; }
+      while (
+        bin < 31u && select(mass + bins[32u + bin], count + bins[bin], by_count) <= target_sum
+      ) {
+        count += bins[bin];
+        mass += bins[32u + bin];
+        bin++;
+      }
       let high = b.high - (bin << shift); let below = (1u << shift) - 1u;
-      bracket = Bracket(select(b.low, high - below, high - b.low > below), high, count, mass, bins[bin]);
+      bracket = Bracket(
+        select(b.low, high - below, high - b.low > below), high, count, mass, bins[bin]
+      );
     }
   }
   let b = workgroupUniformLoad(&bracket);
@@ -163,9 +184,14 @@ fn search(by_count: bool, target_sum: u32, tid: u32) -> Place {
       let k = keys[tid]; let id = indices[tid];
       var count = b.count; var mass = b.mass;
       for (var other = 0u; other < n; other++) {
-        if (keys[other] > k || (keys[other] == k && indices[other] < id)) { count++; mass += masses[other]; }
+        if (keys[other] > k || (keys[other] == k && indices[other] < id)) {
+          count++;
+          mass += masses[other];
+        }
       }
-      let reached = select(mass <= target_sum && target_sum - mass < masses[tid], count == target_sum, by_count);
+      let reached = select(
+        mass <= target_sum && target_sum - mass < masses[tid], count == target_sum, by_count
+      );
       if (reached) { place = Place(k, id, count + 1u, mass + masses[tid]); }
     }
   } else {
@@ -178,9 +204,12 @@ fn search(by_count: bool, target_sum: u32, tid: u32) -> Place {
   return workgroupUniformLoad(&place);
 }
 
-fn better(key: u32, id: u32, than_key: u32, than_id: u32) -> bool { return key > than_key || (key == than_key && id < than_id); }
+fn better(key: u32, id: u32, than_key: u32, than_id: u32) -> bool {
+  return key > than_key || (key == than_key && id < than_id);
+}
 
-// The likeliest tokens, best first, to `best`: each thread's own, then the best of all of them, time after time.
+// The likeliest tokens, best first, to `best`: each thread's own, then the best of all of them,
+// time after time.
 fn find_best(tid: u32) {
   var own_keys: array<u32, BEST>; var own_ids: array<u32, BEST>;
   for (var j = 0u; j < BEST; j++) { own_ids[j] = NONE; }
@@ -188,7 +217,14 @@ fn find_best(tid: u32) {
     var k = key_of(logits[start + i]); var id = i;
     if (k > own_keys[BEST - 1u]) {
       for (var j = 0u; j < BEST; j++) {
-        if (k > own_keys[j]) { let key = own_keys[j]; let other = own_ids[j]; own_keys[j] = k; own_ids[j] = id; k = key; id = other; }
+        if (k > own_keys[j]) {
+          let key = own_keys[j];
+          let other = own_ids[j];
+          own_keys[j] = k;
+          own_ids[j] = id;
+          k = key;
+          id = other;
+        }
       }
     }
   }
@@ -196,13 +232,21 @@ fn find_best(tid: u32) {
     keys[tid] = own_keys[0]; indices[tid] = own_ids[0];
     workgroupBarrier();
     for (var width = N / 2u; width > 0u; width >>= 1u) {
-      if (tid < width && better(keys[tid + width], indices[tid + width], keys[tid], indices[tid])) { keys[tid] = keys[tid + width]; indices[tid] = indices[tid + width]; }
+      if (
+        tid < width && better(keys[tid + width], indices[tid + width], keys[tid], indices[tid])
+      ) {
+        keys[tid] = keys[tid + width];
+        indices[tid] = indices[tid + width];
+      }
       workgroupBarrier();
     }
     let winner = indices[0];
     if (tid == 0u) { best[round] = winner; }
     if (own_ids[0] == winner) {
-      for (var j = 0u; j + 1u < BEST; j++) { own_keys[j] = own_keys[j + 1u]; own_ids[j] = own_ids[j + 1u]; }
+      for (var j = 0u; j + 1u < BEST; j++) {
+        own_keys[j] = own_keys[j + 1u];
+        own_ids[j] = own_ids[j + 1u];
+      }
       own_keys[BEST - 1u] = 0u; own_ids[BEST - 1u] = NONE;
     }
     workgroupBarrier();
@@ -212,7 +256,10 @@ fn find_best(tid: u32) {
 // Sums of exp(x - top) and of exp((x - top) / temperature), always in the same order.
 fn exponentials(tid: u32) -> vec2f {
   var sum = vec2f();
-  for (var i = tid; i < p.V; i += N) { let d = logits[start + i] - top; sum += vec2f(exp(d), exp(d / temperature)); }
+  for (var i = tid; i < p.V; i += N) {
+    let d = logits[start + i] - top;
+    sum += vec2f(exp(d), exp(d / temperature));
+  }
   sums[tid] = sum;
   workgroupBarrier();
   for (var width = N / 2u; width > 0u; width >>= 1u) {
@@ -248,7 +295,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
     }
     if (min_p > 0.0) { minimum = min_p; mass = total_mass(tid); }
     let drawn = multiply_high(uniform_bits(u32(control[3u * row]), u32(progress[2u * row])), mass);
-    if (top_k > 0u || top_p < 1.0) { chosen = search(false, drawn, tid).id; } else { chosen = nth(false, 0u, drawn, tid); }
+    if (top_k > 0u || top_p < 1.0) {
+      chosen = search(false, drawn, tid).id;
+    } else {
+      chosen = nth(false, 0u, drawn, tid);
+    }
   }
   if (tid == 0u) {
     let to = row * BEST;
@@ -259,7 +310,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
       let id = best[j];
       if (id == chosen) { continue; }
       ids[to + next] = select(i32(id), -1, id == NONE);
-      probabilities[to + next] = select(exp(logits[start + min(id, p.V - 1u)] - top) / sum.x, 0.0, id == NONE);
+      probabilities[to + next] = select(
+        exp(logits[start + min(id, p.V - 1u)] - top) / sum.x, 0.0, id == NONE
+      );
       next++;
     }
   }

@@ -1,4 +1,5 @@
-// A workgroup of 32 columns by 8 lanes: each lane goes through every eighth row, then the lanes are added in order.
+// A workgroup of 32 columns by 8 lanes: each lane goes through every eighth row, then the lanes are
+// added in order.
 var<workgroup> lane_parts: array<vec2f, 256>;
 
 fn lanes_sum(v: vec2f, l: u32) -> vec2f {
