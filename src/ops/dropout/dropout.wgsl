@@ -1,5 +1,5 @@
-// After wgsl/random.wgsl, wgsl/units.ts and `draws`. A thread takes a unit, of which a row has
-// `units`. rng: seed, step, row_offset. ADD: the residual is added.
+// Dropout of x, plus `residual` if ADD. Prepend wgsl/random.wgsl, wgsl/units.ts and `draws`.
+// One thread per unit; a row has `units` of them. rng: seed, step, row_offset.
 override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
 @group(0) @binding(1) var<storage, read> x: array<x_stored>;
