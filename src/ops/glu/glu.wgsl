@@ -1,5 +1,5 @@
-// y [n, f] = activation(gate) * up, where x [n, 2f] is gate | up. One thread per unit of y; sizes are
-// in units. Prepend activation/activation.wgsl, wgsl/units.ts, `value_of` and `derivative_of`.
+// y [n, f] = activation(gate) * up, where x [n, 2f] is gate | up. One thread per unit of y; sizes
+// are in units. Prepend activation/activation.wgsl, wgsl/units.ts, `value_of` and `derivative_of`.
 @group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
 @group(0) @binding(1) var<storage, read> x: array<x_stored>;
 struct Params { size: u32, f: u32 }
