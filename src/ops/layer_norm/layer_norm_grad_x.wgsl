@@ -1,5 +1,5 @@
-// After wgsl/workgroup_sum.wgsl. One workgroup a row. dx = rstd (t - mean(t) - h mean(t h)), t = dy
-// weight, h = (x - mean) rstd.
+// LayerNorm's gradient of x, one workgroup per row: dx = rstd (t - mean(t) - h mean(t h)), where
+// t = dy weight and h = (x - mean) rstd. Prepend wgsl/workgroup_sum.wgsl.
 override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
