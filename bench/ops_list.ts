@@ -260,6 +260,7 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
       6 * N * V * D,
     ),
     step_sums: one({ weights: constant(1 / N, N), loss: f(N), correct: constant(1, N) }),
+    weighted_sum: one({ weights: constant(1 / N, N), x: f(N) }),
     grad_norm: one({ x: f(P) }),
     sum_of_squares: one({ x: f(P) }),
     step_results: one({ parts: f(256), sums: f(2) }),

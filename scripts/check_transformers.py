@@ -1,11 +1,12 @@
-"""Model folders between Terrarium and transformers, proved in both directions on a machine that has transformers.
+"""Model folders between Terrarium and transformers, proved in both directions on a machine that has
+transformers.
 
     python3 scripts/check_transformers.py check FOLDER... [--report FILE.md]
     python3 scripts/check_transformers.py make OUT_DIR [--tar FILE.tar]
 
-`check` opens folders that Terrarium exported with AutoModelForCausalLM and AutoTokenizer and compares them with what
-Terrarium says they compute; it prints a table (and writes it to --report, dated, with versions) and exits with 1 if
-anything differs. Such folders come from
+`check` opens folders that Terrarium exported with AutoModelForCausalLM and AutoTokenizer and
+compares them with what Terrarium says they compute; it prints a table (and writes it to --report,
+dated, with versions) and exits with 1 if anything differs. Such folders come from
 
     EXPORT_DIR=.cache/exports npx vitest run --project node src/checkpoint/exports.test.ts
 
@@ -13,14 +14,17 @@ or from an export of the page unpacked, with two files beside the model:
 
     expected.json        {"texts": [{"text": str, "ids": [int], "decoded": str}],
                           "input_ids": [[int]],                            [batch][time]
-                          "logits": {"file": "expected_logits.f32", "shape": [batch, time, vocab_size]}}
+                          "logits": {"file": "expected_logits.f32",
+                                     "shape": [batch, time, vocab_size]}}
     expected_logits.f32  little-endian float32, row-major
 
-`make` writes tiny random GPT-2, Llama, Qwen3 and Mistral folders as transformers saves them (sharded or not; float32,
-float16, bfloat16), with the same two files and, in expected.json, the shape, sum and last value of every tensor. They
-are the fixtures in src/checkpoint/fixtures (tar: unpack it there). The reference logits are computed in float32 by the
-folder reopened, from the weights as they were rounded for saving. Everything runs on the CPU, from a seed.
+`make` writes tiny random GPT-2, Llama, Qwen3 and Mistral folders as transformers saves them
+(sharded or not; float32, float16, bfloat16), with the same two files and, in expected.json, the
+shape, sum and last value of every tensor. They are the fixtures in src/checkpoint/fixtures (tar:
+unpack it there). The reference logits are computed in float32 by the folder reopened, from the
+weights as they were rounded for saving. Everything runs on the CPU, from a seed.
 """
+
 import argparse
 import datetime
 import json
@@ -35,16 +39,34 @@ import transformers as hf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 LIMIT = 1e-4
-TEXT = ["The fox ran over the hill, and the dog ran after the fox.\nThen they slept.\n", "A hen sat. The cat sat too."]
-TEXTS = ["The fox", "the dog  ran\nover", " a hen ", "naïve café 🦊👩\u200d🚀", "It's 2026,\tisn't it?\r\n\r\n   yes ", "\x00\u00a0中文العربية"]
+TEXT = [
+    "The fox ran over the hill, and the dog ran after the fox.\nThen they slept.\n",
+    "A hen sat. The cat sat too.",
+]
+TEXTS = [
+    "The fox",
+    "the dog  ran\nover",
+    " a hen ",
+    "naïve café 🦊👩\u200d🚀",
+    "It's 2026,\tisn't it?\r\n\r\n   yes ",
+    "\x00\u00a0中文العربية",
+]
 
 
 def versions():
     import tokenizers
-    return dict(python=platform.python_version(), torch=torch.__version__, transformers=hf.__version__, tokenizers=tokenizers.__version__, numpy=np.__version__)
+
+    return dict(
+        python=platform.python_version(),
+        torch=torch.__version__,
+        transformers=hf.__version__,
+        tokenizers=tokenizers.__version__,
+        numpy=np.__version__,
+    )
 
 
 # Terrarium's folders, opened by transformers.
+
 
 def check_folder(folder):
     """Lines of (what, value, fine) for one folder."""
@@ -53,38 +75,96 @@ def check_folder(folder):
     wanted = np.fromfile(folder / expected["logits"]["file"], dtype="<f4").reshape(shape)
     results = []
     for attention in ("eager", "sdpa"):
-        model, info = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention, output_loading_info=True)
+        model, info = hf.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation=attention, output_loading_info=True
+        )
         model.eval()
-        strays = {key: sorted(map(str, (info[key] if isinstance(info, dict) else getattr(info, key)) or [])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
-        results.append((f"{type(model).__name__}, keys that do not fit", sum(map(len, strays.values())), not any(strays.values())))
+        strays = {
+            key: sorted(
+                map(str, (info[key] if isinstance(info, dict) else getattr(info, key)) or [])
+            )
+            for key in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        }
+        results.append(
+            (
+                f"{type(model).__name__}, keys that do not fit",
+                sum(map(len, strays.values())),
+                not any(strays.values()),
+            )
+        )
         with torch.no_grad():
-            logits = model(input_ids=torch.tensor(expected["input_ids"]), use_cache=False).logits.float().numpy()
-        difference = float(np.abs(logits - wanted).max()) if logits.shape == wanted.shape else float("inf")
-        results.append((f"logits {shape}, {attention}, largest difference", f"{difference:.2e} (largest logit {np.abs(wanted).max():.2f})", difference <= LIMIT))
+            logits = (
+                model(input_ids=torch.tensor(expected["input_ids"]), use_cache=False)
+                .logits.float()
+                .numpy()
+            )
+        difference = (
+            float(np.abs(logits - wanted).max()) if logits.shape == wanted.shape else float("inf")
+        )
+        results.append(
+            (
+                f"logits {shape}, {attention}, largest difference",
+                f"{difference:.2e} (largest logit {np.abs(wanted).max():.2f})",
+                difference <= LIMIT,
+            )
+        )
         if attention == "eager":
             prompt = torch.tensor(expected["input_ids"])[:1, :2]
-            out = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=3, do_sample=False, pad_token_id=0)
+            out = model.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                max_new_tokens=3,
+                do_sample=False,
+                pad_token_id=0,
+            )
             results.append(("generate: tokens", out.shape[1], 2 < out.shape[1] <= 5))
             greedy = int(wanted[0, 1].argmax())
-            results.append(("generate: its first token is the likeliest", int(out[0, 2]), int(out[0, 2]) == greedy))
+            results.append(
+                (
+                    "generate: its first token is the likeliest",
+                    int(out[0, 2]),
+                    int(out[0, 2]) == greedy,
+                )
+            )
     tokenizer = hf.AutoTokenizer.from_pretrained(folder)
-    wrong = [t["text"] for t in expected["texts"] if tokenizer(t["text"], add_special_tokens=False)["input_ids"] != t["ids"]]
-    results.append((f"{type(tokenizer).__name__}: texts of {len(expected['texts'])} with other ids", repr(wrong) if wrong else 0, not wrong))
+    wrong = [
+        t["text"]
+        for t in expected["texts"]
+        if tokenizer(t["text"], add_special_tokens=False)["input_ids"] != t["ids"]
+    ]
+    results.append(
+        (
+            f"{type(tokenizer).__name__}: texts of {len(expected['texts'])} with other ids",
+            repr(wrong) if wrong else 0,
+            not wrong,
+        )
+    )
     wrong = [t["text"] for t in expected["texts"] if tokenizer.decode(t["ids"]) != t["decoded"]]
     results.append(("ids that decode to another text", repr(wrong) if wrong else 0, not wrong))
     return results
 
 
 def check(folders, report):
-    lines = [f"# Terrarium's folders in transformers, {datetime.date.today().isoformat()}", "",
-             "Made by `scripts/check_transformers.py check`. " + ", ".join(f"{k} {v}" for k, v in versions().items()) + ". Limit of the logits: 1e-4.", "",
-             "| folder | what | value | |", "|---|---|---|---|"]
+    lines = [
+        f"# Terrarium's folders in transformers, {datetime.date.today().isoformat()}",
+        "",
+        "Made by `scripts/check_transformers.py check`. "
+        + ", ".join(f"{k} {v}" for k, v in versions().items())
+        + ". Limit of the logits: 1e-4.",
+        "",
+        "| folder | what | value | |",
+        "|---|---|---|---|",
+    ]
     failed = 0
     for folder in folders:
         try:
             results = check_folder(folder)
-        except Exception as error:  # A folder that does not open is a result, and the others are still wanted.
-            results = [("opening", f"{type(error).__name__}: {error}".replace("\n", " ")[:300], False)]
+        except (
+            Exception
+        ) as error:  # A folder that does not open is a result, and the others are still wanted.
+            results = [
+                ("opening", f"{type(error).__name__}: {error}".replace("\n", " ")[:300], False)
+            ]
         for what, value, fine in results:
             failed += not fine
             lines.append(f"| {folder.name} | {what} | {value} | {'ok' if fine else 'FAILED'} |")
@@ -98,64 +178,168 @@ def check(folders, report):
 
 # Folders of transformers, for Terrarium to open.
 
+
 def make_tokenizer():
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(TEXT * 2, trainers.BpeTrainer(vocab_size=272, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
-    return hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>", clean_up_tokenization_spaces=False)
+    tokenizer.train_from_iterator(
+        TEXT * 2,
+        trainers.BpeTrainer(
+            vocab_size=272,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<|endoftext|>",
+        eos_token="<|endoftext|>",
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def cases(vocab_size, eos):
     token = dict(vocab_size=vocab_size, bos_token_id=eos, eos_token_id=eos)
     gpt2 = dict(n_positions=12, n_embd=16, n_layer=2, n_head=4, **token)
-    llama = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=12, **token)
+    llama = dict(
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=12,
+        **token,
+    )
     rope = dict(rope_parameters=dict(rope_type="default", rope_theta=500.0))
     return [
         ("gpt2_f32", hf.GPT2LMHeadModel, hf.GPT2Config(**gpt2), torch.float32, None),
-        ("gpt2_untied_relu2_bf16_sharded", hf.GPT2LMHeadModel, hf.GPT2Config(activation_function="relu2", tie_word_embeddings=False, n_inner=40, **gpt2), torch.bfloat16, "12KB"),
-        ("llama_f16", hf.LlamaForCausalLM, hf.LlamaConfig(num_key_value_heads=2, tie_word_embeddings=True, **rope, **llama), torch.float16, None),
-        ("llama_untied_relu2_f32_sharded", hf.LlamaForCausalLM, hf.LlamaConfig(num_key_value_heads=4, hidden_act="relu2", rms_norm_eps=1e-5, **llama), torch.float32, "16KB"),
-        ("qwen3_bf16", hf.Qwen3ForCausalLM, hf.Qwen3Config(num_key_value_heads=2, head_dim=4, tie_word_embeddings=True, **llama), torch.bfloat16, None),
-        ("qwen3_window_f32_sharded", hf.Qwen3ForCausalLM, hf.Qwen3Config(num_key_value_heads=1, head_dim=4, use_sliding_window=True, sliding_window=4, max_window_layers=0, **rope, **llama), torch.float32, "16KB"),
-        ("mistral_window_f16_sharded", hf.MistralForCausalLM, hf.MistralConfig(num_key_value_heads=2, sliding_window=5, **llama), torch.float16, "8KB"),
+        (
+            "gpt2_untied_relu2_bf16_sharded",
+            hf.GPT2LMHeadModel,
+            hf.GPT2Config(
+                activation_function="relu2", tie_word_embeddings=False, n_inner=40, **gpt2
+            ),
+            torch.bfloat16,
+            "12KB",
+        ),
+        (
+            "llama_f16",
+            hf.LlamaForCausalLM,
+            hf.LlamaConfig(num_key_value_heads=2, tie_word_embeddings=True, **rope, **llama),
+            torch.float16,
+            None,
+        ),
+        (
+            "llama_untied_relu2_f32_sharded",
+            hf.LlamaForCausalLM,
+            hf.LlamaConfig(num_key_value_heads=4, hidden_act="relu2", rms_norm_eps=1e-5, **llama),
+            torch.float32,
+            "16KB",
+        ),
+        (
+            "qwen3_bf16",
+            hf.Qwen3ForCausalLM,
+            hf.Qwen3Config(num_key_value_heads=2, head_dim=4, tie_word_embeddings=True, **llama),
+            torch.bfloat16,
+            None,
+        ),
+        (
+            "qwen3_window_f32_sharded",
+            hf.Qwen3ForCausalLM,
+            hf.Qwen3Config(
+                num_key_value_heads=1,
+                head_dim=4,
+                use_sliding_window=True,
+                sliding_window=4,
+                max_window_layers=0,
+                **rope,
+                **llama,
+            ),
+            torch.float32,
+            "16KB",
+        ),
+        (
+            "mistral_window_f16_sharded",
+            hf.MistralForCausalLM,
+            hf.MistralConfig(num_key_value_heads=2, sliding_window=5, **llama),
+            torch.float16,
+            "8KB",
+        ),
     ]
 
 
 def randomize(model, seed):
-    """Weights large enough that every one of them shows in the logits; norms near 1 and biases near 0."""
+    """Weights large enough that every one of them shows in the logits; norms near 1 and biases near
+    0.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator)
-            p.copy_(0.3 * noise if p.ndim > 1 else (0.2 * noise if name.endswith("bias") else 1 + 0.2 * noise))
+            p.copy_(
+                0.3 * noise
+                if p.ndim > 1
+                else (0.2 * noise if name.endswith("bias") else 1 + 0.2 * noise)
+            )
 
 
 def make(out, tar):
     tokenizer = make_tokenizer()
-    for seed, (name, architecture, config, dtype, shard) in enumerate(cases(len(tokenizer), tokenizer.eos_token_id)):
+    for seed, (name, architecture, config, dtype, shard) in enumerate(
+        cases(len(tokenizer), tokenizer.eos_token_id)
+    ):
         folder = out / name
         config._attn_implementation = "eager"
         model = architecture(config).eval()
         randomize(model, seed)
         model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
         tokenizer.save_pretrained(folder)
-        # Reopened, because model.to(float16) rounds the table of the rotary positions too, which is not saved.
-        again = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        # Reopened, because model.to(float16) rounds the table of the rotary positions too, which is
+        # not saved.
+        again = hf.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager"
+        ).eval()
         saved, opened = model.state_dict(), again.state_dict()
-        if saved.keys() != opened.keys() or any(not torch.equal(saved[key].float(), opened[key]) for key in saved):
+        if saved.keys() != opened.keys() or any(
+            not torch.equal(saved[key].float(), opened[key]) for key in saved
+        ):
             raise SystemExit(f"{name}: what was reopened is not what was saved")
-        input_ids = [[(t * 7 + b * 3 + t * t) % len(tokenizer) for t in range(12)] for b in range(2)]
+        input_ids = [
+            [(t * 7 + b * 3 + t * t) % len(tokenizer) for t in range(12)] for b in range(2)
+        ]
         with torch.no_grad():
-            logits = again(input_ids=torch.tensor(input_ids), use_cache=False).logits.numpy().astype("<f4")
+            logits = (
+                again(input_ids=torch.tensor(input_ids), use_cache=False)
+                .logits.numpy()
+                .astype("<f4")
+            )
         (folder / "expected_logits.f32").write_bytes(logits.tobytes())
-        texts = [dict(text=t, ids=ids, decoded=tokenizer.decode(ids)) for t in TEXTS for ids in [tokenizer(t, add_special_tokens=False)["input_ids"]]]
-        tensors = {key: dict(shape=list(x.shape), sum=float(x.double().sum()), last=float(x.flatten()[-1])) for key, x in opened.items()}
-        expected = dict(texts=texts, input_ids=input_ids, logits=dict(file="expected_logits.f32", shape=list(logits.shape)), tensors=tensors, versions=versions())
-        (folder / "expected.json").write_text(json.dumps(expected, ensure_ascii=False), encoding="utf-8")
+        texts = [
+            dict(text=t, ids=ids, decoded=tokenizer.decode(ids))
+            for t in TEXTS
+            for ids in [tokenizer(t, add_special_tokens=False)["input_ids"]]
+        ]
+        tensors = {
+            key: dict(shape=list(x.shape), sum=float(x.double().sum()), last=float(x.flatten()[-1]))
+            for key, x in opened.items()
+        }
+        expected = dict(
+            texts=texts,
+            input_ids=input_ids,
+            logits=dict(file="expected_logits.f32", shape=list(logits.shape)),
+            tensors=tensors,
+            versions=versions(),
+        )
+        (folder / "expected.json").write_text(
+            json.dumps(expected, ensure_ascii=False), encoding="utf-8"
+        )
         files = sorted(p.name for p in folder.iterdir())
         shards = sum(name.endswith(".safetensors") for name in files)
-        print(f"{name}: {sum(p.stat().st_size for p in folder.iterdir()) / 1000:.0f} kB, {shards} safetensors, largest logit {np.abs(logits).max():.2f}")
+        print(
+            f"{name}: {sum(p.stat().st_size for p in folder.iterdir()) / 1000:.0f} kB, "
+            f"{shards} safetensors, largest logit {np.abs(logits).max():.2f}"
+        )
         if (shard is not None) != (shards > 1):
             raise SystemExit(f"{name} is not what it should be: {files}")
     if tar:
@@ -166,7 +350,9 @@ def make(out, tar):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("check")
     one.add_argument("folders", nargs="+", type=pathlib.Path)
@@ -176,7 +362,9 @@ def main():
     two.add_argument("--tar", type=pathlib.Path)
     args = parser.parse_args()
     hf.utils.logging.set_verbosity_error()
-    sys.exit(check(args.folders, args.report) if args.command == "check" else make(args.out, args.tar))
+    sys.exit(
+        check(args.folders, args.report) if args.command == "check" else make(args.out, args.tar)
+    )
 
 
 if __name__ == "__main__":

@@ -2,15 +2,18 @@
 
     python3 scripts/make_golden.py OUT_DIR [--check-transformers]
 
-Writes one JSON file a case into OUT_DIR (src/model/golden in the repository): the batches of ten steps, the initial
-parameters in our names and layout (src/model/parameters.ts: linear weights [in, out], qkv and gate_up packed), logits,
-loss and every gradient of the first batch, then ten steps of torch.optim.AdamW (decay on matrices alone, clipped to a
-norm of 1): loss and gradient norm of each, the final weights, and the final logits of the first batch.
+Writes one JSON file a case into OUT_DIR (src/model/golden in the repository): the batches of ten
+steps, the initial parameters in our names and layout (src/model/parameters.ts: linear weights [in,
+out], qkv and gate_up packed), logits, loss and every gradient of the first batch, then ten steps of
+torch.optim.AdamW (decay on matrices alone, clipped to a norm of 1): loss and gradient norm of each,
+the final weights, and the final logits of the first batch.
 
-Arrays are base64 of little-endian float32; what enters (weights, loss weights) is exactly representable there, so that
-nothing is lost on the way in. With --check-transformers the same weights also go through transformers' GPT-2, Llama and
-Qwen3 (Llama with qk_norm), and the largest difference of the logits is printed.
+Arrays are base64 of little-endian float32; what enters (weights, loss weights) is exactly
+representable there, so that nothing is lost on the way in. With --check-transformers the same
+weights also go through transformers' GPT-2, Llama and Qwen3 (Llama with qk_norm), and the largest
+difference of the logits is printed.
 """
+
 import argparse
 import base64
 import json
@@ -23,26 +26,82 @@ import torch
 import torch.nn.functional as F
 
 STEPS = 10
-TRAINING = dict(optimizer="adamw", learning_rate=3e-3, lr_schedule="constant", warmup_iters=0, weight_decay=0.1,
-                beta1=0.9, beta2=0.95, epsilon=1e-8, grad_clip=1.0)
-SMALL = dict(n_head=4, n_kv_head=4, n_embd=16, n_inner=32, block_size=8, vocab_size=19, dropout=0.0, bias=False,
-             qk_norm=False, sliding_window=0, rope_theta=10000.0, norm_eps=1e-5)
+TRAINING = dict(
+    optimizer="adamw",
+    learning_rate=3e-3,
+    lr_schedule="constant",
+    warmup_iters=0,
+    weight_decay=0.1,
+    beta1=0.9,
+    beta2=0.95,
+    epsilon=1e-8,
+    grad_clip=1.0,
+)
+SMALL = dict(
+    n_head=4,
+    n_kv_head=4,
+    n_embd=16,
+    n_inner=32,
+    block_size=8,
+    vocab_size=19,
+    dropout=0.0,
+    bias=False,
+    qk_norm=False,
+    sliding_window=0,
+    rope_theta=10000.0,
+    norm_eps=1e-5,
+)
 
 CASES = {
-    "gpt2": dict(SMALL, layout="gpt2", n_layer=2, n_inner=64, bias=True, tie_word_embeddings=True, activation_function="gelu_new"),
-    "gpt2_untied_relu2": dict(SMALL, layout="gpt2", n_layer=1, n_head=2, n_kv_head=2, tie_word_embeddings=False, activation_function="relu2"),
-    "llama": dict(SMALL, layout="llama", n_layer=2, n_kv_head=2, tie_word_embeddings=True, activation_function="silu"),
-    "llama_qk_norm_window": dict(SMALL, layout="llama", n_layer=2, n_kv_head=1, tie_word_embeddings=False, activation_function="silu",
-                                 qk_norm=True, sliding_window=3, rope_theta=500.0, norm_eps=1e-6),
+    "gpt2": dict(
+        SMALL,
+        layout="gpt2",
+        n_layer=2,
+        n_inner=64,
+        bias=True,
+        tie_word_embeddings=True,
+        activation_function="gelu_new",
+    ),
+    "gpt2_untied_relu2": dict(
+        SMALL,
+        layout="gpt2",
+        n_layer=1,
+        n_head=2,
+        n_kv_head=2,
+        tie_word_embeddings=False,
+        activation_function="relu2",
+    ),
+    "llama": dict(
+        SMALL,
+        layout="llama",
+        n_layer=2,
+        n_kv_head=2,
+        tie_word_embeddings=True,
+        activation_function="silu",
+    ),
+    "llama_qk_norm_window": dict(
+        SMALL,
+        layout="llama",
+        n_layer=2,
+        n_kv_head=1,
+        tie_word_embeddings=False,
+        activation_function="silu",
+        qk_norm=True,
+        sliding_window=3,
+        rope_theta=500.0,
+        norm_eps=1e-6,
+    ),
 }
 
 
 # Parameters by name: shape, and whether they decay. The order is that of src/model/parameters.ts.
 
+
 def list_parameters(m):
     d, f, out = m["n_embd"], m["n_inner"], []
     kv = m["n_kv_head"] * (d // m["n_head"])
     if m["layout"] == "gpt2":
+
         def norm(name):
             out.append((f"{name}.weight", [d]))
             if m["bias"]:
@@ -53,7 +112,10 @@ def list_parameters(m):
             if m["bias"]:
                 out.append((f"{name}.bias", [columns]))
 
-        out += [("transformer.wte.weight", [m["vocab_size"], d]), ("transformer.wpe.weight", [m["block_size"], d])]
+        out += [
+            ("transformer.wte.weight", [m["vocab_size"], d]),
+            ("transformer.wpe.weight", [m["block_size"], d]),
+        ]
         for i in range(m["n_layer"]):
             h = f"transformer.h.{i}"
             norm(f"{h}.ln_1")
@@ -67,11 +129,18 @@ def list_parameters(m):
         out.append(("model.embed_tokens.weight", [m["vocab_size"], d]))
         for i in range(m["n_layer"]):
             h = f"model.layers.{i}"
-            out += [(f"{h}.input_layernorm.weight", [d]), (f"{h}.self_attn.qkv_proj.weight", [d, d + 2 * kv])]
+            out += [
+                (f"{h}.input_layernorm.weight", [d]),
+                (f"{h}.self_attn.qkv_proj.weight", [d, d + 2 * kv]),
+            ]
             if m["qk_norm"]:
                 out += [(f"{h}.self_attn.{part}_norm.weight", [d // m["n_head"]]) for part in "qk"]
-            out += [(f"{h}.self_attn.o_proj.weight", [d, d]), (f"{h}.post_attention_layernorm.weight", [d]),
-                    (f"{h}.mlp.gate_up_proj.weight", [d, 2 * f]), (f"{h}.mlp.down_proj.weight", [f, d])]
+            out += [
+                (f"{h}.self_attn.o_proj.weight", [d, d]),
+                (f"{h}.post_attention_layernorm.weight", [d]),
+                (f"{h}.mlp.gate_up_proj.weight", [d, 2 * f]),
+                (f"{h}.mlp.down_proj.weight", [f, d]),
+            ]
         out.append(("model.norm.weight", [d]))
     if not m["tie_word_embeddings"]:
         out.append(("lm_head.weight", [m["vocab_size"], d]))
@@ -79,7 +148,9 @@ def list_parameters(m):
 
 
 def initial_parameters(m, random):
-    """Larger than a real initialisation, so that every gradient is well above rounding; exact in float32."""
+    """Larger than a real initialisation, so that every gradient is well above rounding; exact in
+    float32.
+    """
     parameters = {}
     for name, shape in list_parameters(m):
         values = random.standard_normal(shape)
@@ -95,16 +166,21 @@ def initial_parameters(m, random):
 
 
 def make_batches(m, batch_size, random):
-    """Random tokens; some loss weights are 0 or 1/2, and they sum to one (as src/data's batches do)."""
+    """Random tokens; some loss weights are 0 or 1/2, and they sum to one (as src/data's batches
+    do).
+    """
     batches = []
     for _ in range(STEPS):
         tokens = random.integers(0, m["vocab_size"], (batch_size, m["block_size"] + 1))
         weights = random.choice([0.0, 0.5, 1.0, 1.0, 1.0], (batch_size, m["block_size"]))
-        batches.append((tokens[:, :-1], tokens[:, 1:], (weights / weights.sum()).astype(np.float32)))
+        batches.append(
+            (tokens[:, :-1], tokens[:, 1:], (weights / weights.sum()).astype(np.float32))
+        )
     return batches
 
 
 # The model, as a function of its parameters. ids [B, T] -> logits [B, T, vocab_size].
+
 
 def rms_norm(x, weight, eps):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
@@ -116,15 +192,19 @@ def rotate(x, theta):
     frequency = theta ** (-torch.arange(half, dtype=x.dtype) / half)
     angle = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * frequency
     one, two = x[..., :half], x[..., half:]
-    return torch.cat([one * angle.cos() - two * angle.sin(), two * angle.cos() + one * angle.sin()], -1)
+    return torch.cat(
+        [one * angle.cos() - two * angle.sin(), two * angle.cos() + one * angle.sin()], -1
+    )
 
 
 def attend(m, qkv, q_norm=None, k_norm=None):
     batch, length, _ = qkv.shape
     d = m["n_embd"] // m["n_head"]
     heads = (m["n_head"], m["n_kv_head"], m["n_kv_head"])
-    q, k, v = [part.reshape(batch, length, n, d).transpose(1, 2)
-               for part, n in zip(qkv.split([n * d for n in heads], -1), heads)]
+    q, k, v = [
+        part.reshape(batch, length, n, d).transpose(1, 2)
+        for part, n in zip(qkv.split([n * d for n in heads], -1), heads)
+    ]
     if q_norm is not None:
         q, k = rms_norm(q, q_norm, m["norm_eps"]), rms_norm(k, k_norm, m["norm_eps"])
     if m["layout"] == "llama":
@@ -140,7 +220,9 @@ def attend(m, qkv, q_norm=None, k_norm=None):
 
 
 ACTIVATIONS = {
-    "gelu_new": lambda x: 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3))),
+    "gelu_new": lambda x: 0.5
+    * x
+    * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
     "relu2": lambda x: x.clamp(min=0).square(),
     "silu": lambda x: x * torch.sigmoid(x),
 }
@@ -148,12 +230,16 @@ ACTIVATIONS = {
 
 def gpt2(m, p, ids):
     width, act = [m["n_embd"]], ACTIVATIONS[m["activation_function"]]
-    norm = lambda name, x: F.layer_norm(x, width, p[f"{name}.weight"], p.get(f"{name}.bias"), m["norm_eps"])
+    norm = lambda name, x: F.layer_norm(
+        x, width, p[f"{name}.weight"], p.get(f"{name}.bias"), m["norm_eps"]
+    )
     linear = lambda name, x: x @ p[f"{name}.weight"] + p.get(f"{name}.bias", 0.0)
     x = p["transformer.wte.weight"][ids] + p["transformer.wpe.weight"][: ids.shape[1]]
     for i in range(m["n_layer"]):
         h = f"transformer.h.{i}"
-        x = x + linear(f"{h}.attn.c_proj", attend(m, linear(f"{h}.attn.c_attn", norm(f"{h}.ln_1", x))))
+        x = x + linear(
+            f"{h}.attn.c_proj", attend(m, linear(f"{h}.attn.c_attn", norm(f"{h}.ln_1", x)))
+        )
         x = x + linear(f"{h}.mlp.c_proj", act(linear(f"{h}.mlp.c_fc", norm(f"{h}.ln_2", x))))
     return norm("transformer.ln_f", x) @ p.get("lm_head.weight", p["transformer.wte.weight"]).T
 
@@ -164,9 +250,13 @@ def llama(m, p, ids):
     for i in range(m["n_layer"]):
         h = f"model.layers.{i}"
         qkv = norm(f"{h}.input_layernorm", x) @ p[f"{h}.self_attn.qkv_proj.weight"]
-        y = attend(m, qkv, p.get(f"{h}.self_attn.q_norm.weight"), p.get(f"{h}.self_attn.k_norm.weight"))
+        y = attend(
+            m, qkv, p.get(f"{h}.self_attn.q_norm.weight"), p.get(f"{h}.self_attn.k_norm.weight")
+        )
         x = x + y @ p[f"{h}.self_attn.o_proj.weight"]
-        gate, up = (norm(f"{h}.post_attention_layernorm", x) @ p[f"{h}.mlp.gate_up_proj.weight"]).chunk(2, -1)
+        gate, up = (
+            norm(f"{h}.post_attention_layernorm", x) @ p[f"{h}.mlp.gate_up_proj.weight"]
+        ).chunk(2, -1)
         x = x + (ACTIVATIONS[m["activation_function"]](gate) * up) @ p[f"{h}.mlp.down_proj.weight"]
     return norm("model.norm", x) @ p.get("lm_head.weight", p["model.embed_tokens.weight"]).T
 
@@ -192,9 +282,17 @@ def make_case(name, m, seed):
     before = {k: v.detach().clone() for k, v in p.items()}
 
     optimizer = torch.optim.AdamW(
-        [dict(params=[v for v in p.values() if v.dim() > 1], weight_decay=TRAINING["weight_decay"]),
-         dict(params=[v for v in p.values() if v.dim() == 1], weight_decay=0.0)],
-        lr=TRAINING["learning_rate"], betas=(TRAINING["beta1"], TRAINING["beta2"]), eps=TRAINING["epsilon"], foreach=False)
+        [
+            dict(
+                params=[v for v in p.values() if v.dim() > 1], weight_decay=TRAINING["weight_decay"]
+            ),
+            dict(params=[v for v in p.values() if v.dim() == 1], weight_decay=0.0),
+        ],
+        lr=TRAINING["learning_rate"],
+        betas=(TRAINING["beta1"], TRAINING["beta2"]),
+        eps=TRAINING["epsilon"],
+        foreach=False,
+    )
     losses, grad_norms = [], []
     for batch in batches:
         optimizer.zero_grad()
@@ -204,22 +302,57 @@ def make_case(name, m, seed):
         optimizer.step()
         losses.append(step_loss.item())
     case = dict(
-        name=name, torch=torch.__version__, model=m, training=TRAINING, batch_size=3,
-        batches=[dict(ids=i.flatten().tolist(), targets=t.flatten().tolist(), weights=packed(torch.from_numpy(w))) for i, t, w in batches],
-        loss=loss.item(), logits=packed(logits), losses=losses, grad_norms=grad_norms, final_logits=packed(forward(m, p, batches[0])[0]),
-        parameters=[dict(name=k, shape=list(v.shape), initial=initial[k], gradient=gradients[k], final=packed(v)) for k, v in p.items()])
+        name=name,
+        torch=torch.__version__,
+        model=m,
+        training=TRAINING,
+        batch_size=3,
+        batches=[
+            dict(
+                ids=i.flatten().tolist(),
+                targets=t.flatten().tolist(),
+                weights=packed(torch.from_numpy(w)),
+            )
+            for i, t, w in batches
+        ],
+        loss=loss.item(),
+        logits=packed(logits),
+        losses=losses,
+        grad_norms=grad_norms,
+        final_logits=packed(forward(m, p, batches[0])[0]),
+        parameters=[
+            dict(
+                name=k,
+                shape=list(v.shape),
+                initial=initial[k],
+                gradient=gradients[k],
+                final=packed(v),
+            )
+            for k, v in p.items()
+        ],
+    )
     return case, before, batches[0], logits
 
 
 # The same weights in transformers.
 
+
 def transformers_model(m, p):
     import transformers as hf
+
     if m["layout"] == "gpt2":
         config = hf.GPT2Config(
-            vocab_size=m["vocab_size"], n_positions=m["block_size"], n_embd=m["n_embd"], n_layer=m["n_layer"], n_head=m["n_head"],
-            n_inner=m["n_inner"], activation_function=m["activation_function"], layer_norm_epsilon=m["norm_eps"],
-            tie_word_embeddings=m["tie_word_embeddings"], attn_implementation="eager")
+            vocab_size=m["vocab_size"],
+            n_positions=m["block_size"],
+            n_embd=m["n_embd"],
+            n_layer=m["n_layer"],
+            n_head=m["n_head"],
+            n_inner=m["n_inner"],
+            activation_function=m["activation_function"],
+            layer_norm_epsilon=m["norm_eps"],
+            tie_word_embeddings=m["tie_word_embeddings"],
+            attn_implementation="eager",
+        )
         model, state = hf.GPT2LMHeadModel(config).double().eval(), dict(p)
         for name, value in model.state_dict().items():
             if name not in state:
@@ -228,14 +361,33 @@ def transformers_model(m, p):
             state["lm_head.weight"] = p["transformer.wte.weight"]
     else:
         d, common = m["n_embd"] // m["n_head"], dict(
-            vocab_size=m["vocab_size"], hidden_size=m["n_embd"], intermediate_size=m["n_inner"], num_hidden_layers=m["n_layer"],
-            num_attention_heads=m["n_head"], num_key_value_heads=m["n_kv_head"], max_position_embeddings=m["block_size"],
-            rms_norm_eps=m["norm_eps"], tie_word_embeddings=m["tie_word_embeddings"], attn_implementation="eager",
-            **(dict(rope_parameters=dict(rope_type="default", rope_theta=m["rope_theta"])) if int(hf.__version__.split(".")[0]) >= 5
-               else dict(rope_theta=m["rope_theta"])))
+            vocab_size=m["vocab_size"],
+            hidden_size=m["n_embd"],
+            intermediate_size=m["n_inner"],
+            num_hidden_layers=m["n_layer"],
+            num_attention_heads=m["n_head"],
+            num_key_value_heads=m["n_kv_head"],
+            max_position_embeddings=m["block_size"],
+            rms_norm_eps=m["norm_eps"],
+            tie_word_embeddings=m["tie_word_embeddings"],
+            attn_implementation="eager",
+            **(
+                dict(rope_parameters=dict(rope_type="default", rope_theta=m["rope_theta"]))
+                if int(hf.__version__.split(".")[0]) >= 5
+                else dict(rope_theta=m["rope_theta"])
+            ),
+        )
         if m["qk_norm"]:
-            window = dict(use_sliding_window=True, sliding_window=m["sliding_window"], max_window_layers=0) if m["sliding_window"] else {}
-            model = hf.Qwen3ForCausalLM(hf.Qwen3Config(head_dim=d, **common, **window)).double().eval()
+            window = (
+                dict(
+                    use_sliding_window=True, sliding_window=m["sliding_window"], max_window_layers=0
+                )
+                if m["sliding_window"]
+                else {}
+            )
+            model = (
+                hf.Qwen3ForCausalLM(hf.Qwen3Config(head_dim=d, **common, **window)).double().eval()
+            )
         else:
             model = hf.LlamaForCausalLM(hf.LlamaConfig(**common)).double().eval()
         kv, state = m["n_kv_head"] * d, {}
@@ -266,12 +418,20 @@ def main():
         case, before, batch, logits = make_case(name, m, seed + 1)
         path = arguments.out / f"{name}.json"
         path.write_text(json.dumps(case, separators=(",", ":")) + "\n")
-        print(f"{name}: {path.stat().st_size} bytes, losses {case['losses'][0]:.6f} to {case['losses'][-1]:.6f}, "
-              f"gradient norms {min(case['grad_norms']):.3f} to {max(case['grad_norms']):.3f}")
+        print(
+            f"{name}: {path.stat().st_size} bytes, "
+            f"losses {case['losses'][0]:.6f} to {case['losses'][-1]:.6f}, "
+            f"gradient norms {min(case['grad_norms']):.3f} to {max(case['grad_norms']):.3f}"
+        )
         if arguments.check_transformers:
             with torch.no_grad():
-                theirs = transformers_model(m, before)(torch.from_numpy(np.ascontiguousarray(batch[0]))).logits
-            print(f"  largest difference of the logits from transformers: {(theirs - logits).abs().max().item():.3e}")
+                theirs = transformers_model(m, before)(
+                    torch.from_numpy(np.ascontiguousarray(batch[0]))
+                ).logits
+            print(
+                "  largest difference of the logits from transformers: "
+                f"{(theirs - logits).abs().max().item():.3e}"
+            )
 
 
 if __name__ == "__main__":

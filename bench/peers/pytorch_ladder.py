@@ -1,11 +1,15 @@
-"""The bench's configurations in PyTorch, from plain eager float32 up to bfloat16 in one CUDA graph a step.
+"""The bench's configurations in PyTorch, from plain eager float32 up to bfloat16 in one CUDA graph
+a step.
 
-    python3 bench/peers/pytorch_ladder.py OUT.json [T,S,M] [--only eager_fp32,graph_tf32] [--device cpu]
+    python3 bench/peers/pytorch_ladder.py OUT.json [T,S,M]
+        [--only eager_fp32,graph_tf32] [--device cpu]
 
-The model and the step are those of ../configs.ts: GPT-2 layout, biases, tied head, tanh-GELU, no dropout, gradient norm clipped at
-1.0, AdamW 0.9/0.999 with decay 0.1 on matrices alone, uniform random tokens. Losses are read every 10 steps. Rows have the keys of
-`npm run bench --json`, so that table.mjs puts both into one table. `products` are all matrix products of a step by themselves.
+The model and the step are those of ../configs.ts: GPT-2 layout, biases, tied head, tanh-GELU, no
+dropout, gradient norm clipped at 1.0, AdamW 0.9/0.999 with decay 0.1 on matrices alone, uniform
+random tokens. Losses are read every 10 steps. Rows have the keys of `npm run bench --json`, so that
+table.mjs puts both into one table. `products` are all matrix products of a step by themselves.
 """
+
 import argparse
 import gc
 import json
@@ -27,8 +31,8 @@ CONFIGS = {
     "tiny": (30, 16, 2, 32, 1, 8, 4),
 }
 
-# sdpa: fused attention, else the plain formula; fused: fused AdamW, else PyTorch's default (foreach on CUDA);
-# comp: torch.compile; graph: the whole step captured in one CUDA graph, else op by op.
+# sdpa: fused attention, else the plain formula; fused: fused AdamW, else PyTorch's default (foreach
+# on CUDA); comp: torch.compile; graph: the whole step captured in one CUDA graph, else op by op.
 LADDER = {
     "eager_fp32": {},
     "eager_tf32": {"tf32": True},
@@ -36,7 +40,14 @@ LADDER = {
     "compiled_fp32": {"sdpa": True, "fused": True, "comp": True},
     "graph_fp32": {"sdpa": True, "fused": True, "comp": True, "graph": True},
     "graph_tf32": {"sdpa": True, "fused": True, "comp": True, "graph": True, "tf32": True},
-    "graph_bf16": {"sdpa": True, "fused": True, "comp": True, "graph": True, "tf32": True, "amp": True},
+    "graph_bf16": {
+        "sdpa": True,
+        "fused": True,
+        "comp": True,
+        "graph": True,
+        "tf32": True,
+        "amp": True,
+    },
 }
 READ_EVERY = 10
 
@@ -52,11 +63,17 @@ class Block(nn.Module):
 
     def attend(self, x):
         b, t, d = x.shape
-        q, k, v = (p.view(b, t, self.heads, d // self.heads).transpose(1, 2) for p in self.c_attn(x).split(d, 2))
+        q, k, v = (
+            p.view(b, t, self.heads, d // self.heads).transpose(1, 2)
+            for p in self.c_attn(x).split(d, 2)
+        )
         if self.sdpa:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
-            y = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(d // self.heads) + self.mask, -1) @ v
+            y = (
+                torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(d // self.heads) + self.mask, -1)
+                @ v
+            )
         return self.attn_proj(y.transpose(1, 2).reshape(b, t, d))
 
     def forward(self, x):
@@ -73,7 +90,9 @@ class GPT(nn.Module):
         self.register_buffer("positions", torch.arange(context))
         for name, p in self.named_parameters():
             if p.dim() >= 2:
-                nn.init.normal_(p, std=0.02 / math.sqrt(2 * layers) if name.endswith("_proj.weight") else 0.02)
+                nn.init.normal_(
+                    p, std=0.02 / math.sqrt(2 * layers) if name.endswith("_proj.weight") else 0.02
+                )
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
@@ -96,10 +115,14 @@ def make_optimizer(model, fused, graph, device):
     vectors = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
     rate = torch.tensor(3e-4, device=device) if graph else 3e-4
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.999), eps=1e-8, fused=fused or None, capturable=graph)
+    return torch.optim.AdamW(
+        groups, lr=rate, betas=(0.9, 0.999), eps=1e-8, fused=fused or None, capturable=graph
+    )
 
 
-def bench(config, device, seconds, tf32=False, sdpa=False, comp=False, amp=False, fused=False, graph=False):
+def bench(
+    config, device, seconds, tf32=False, sdpa=False, comp=False, amp=False, fused=False, graph=False
+):
     vocab, d, heads, inner, layers, context, batch = CONFIGS[config]
     cuda = device == "cuda"
     sync = torch.cuda.synchronize if cuda else (lambda: None)
@@ -114,7 +137,10 @@ def bench(config, device, seconds, tf32=False, sdpa=False, comp=False, amp=False
     optimizer = make_optimizer(model, fused, graph, device)
     parameters = list(model.parameters())
     generator = torch.Generator(device=device).manual_seed(1)
-    batches = [torch.randint(0, vocab, (2, batch, context), device=device, generator=generator) for _ in range(4)]
+    batches = [
+        torch.randint(0, vocab, (2, batch, context), device=device, generator=generator)
+        for _ in range(4)
+    ]
     forward = torch.compile(model) if comp else model
 
     def step(ids, targets):
@@ -144,7 +170,9 @@ def bench(config, device, seconds, tf32=False, sdpa=False, comp=False, amp=False
             current.copy_(batches[i % 4])
             whole.replay()
             return captured
+
     else:
+
         def run(i):
             return step(batches[i % 4][0], batches[i % 4][1])
 
@@ -169,22 +197,43 @@ def bench(config, device, seconds, tf32=False, sdpa=False, comp=False, amp=False
     sync()
     ms = statistics.median(groups)
     return {
-        "ms": round(ms, 4), "meanMs": round(statistics.mean(groups), 4), "steps": READ_EVERY * len(groups),
-        "tokensPerSec": round(batch * context / ms * 1000), "hostMs": round(statistics.median(enqueue), 4),
-        "gpuBytes": torch.cuda.max_memory_allocated() if cuda else None, "gpuReservedBytes": torch.cuda.max_memory_reserved() if cuda else None,
-        "firstLossMs": round(first_ms, 1), "firstLoss": round(first, 4), "lastLoss": round(losses[-1], 4), "parameters": sum(p.numel() for p in parameters),
+        "ms": round(ms, 4),
+        "meanMs": round(statistics.mean(groups), 4),
+        "steps": READ_EVERY * len(groups),
+        "tokensPerSec": round(batch * context / ms * 1000),
+        "hostMs": round(statistics.median(enqueue), 4),
+        "gpuBytes": torch.cuda.max_memory_allocated() if cuda else None,
+        "gpuReservedBytes": torch.cuda.max_memory_reserved() if cuda else None,
+        "firstLossMs": round(first_ms, 1),
+        "firstLoss": round(first, 4),
+        "lastLoss": round(losses[-1], 4),
+        "parameters": sum(p.numel() for p in parameters),
     }
 
 
 def products(config, device, tf32):
-    """Milliseconds of each matrix product of a step by itself: C [m, n] = op(A) op(B) over k, named as in the bench's own list."""
+    """Milliseconds of each matrix product of a step by itself: C [m, n] = op(A) op(B) over k, named
+    as in the bench's own list.
+    """
     vocab, d, _, inner, _, context, batch = CONFIGS[config]
     n = batch * context
     set_tf32(tf32)
     shapes = [
-        ("nn", n, 3 * d, d), ("nn", n, d, d), ("nn", n, inner, d), ("nn", n, d, inner), ("nt", n, vocab, d),
-        ("nt", n, d, 3 * d), ("nt", n, d, d), ("nt", n, d, inner), ("nt", n, inner, d), ("nn", n, d, vocab),
-        ("tn", d, 3 * d, n), ("tn", d, d, n), ("tn", d, inner, n), ("tn", inner, d, n), ("tn", vocab, d, n),
+        ("nn", n, 3 * d, d),
+        ("nn", n, d, d),
+        ("nn", n, inner, d),
+        ("nn", n, d, inner),
+        ("nt", n, vocab, d),
+        ("nt", n, d, 3 * d),
+        ("nt", n, d, d),
+        ("nt", n, d, inner),
+        ("nt", n, inner, d),
+        ("nn", n, d, vocab),
+        ("tn", d, 3 * d, n),
+        ("tn", d, d, n),
+        ("tn", d, inner, n),
+        ("tn", inner, d, n),
+        ("tn", vocab, d, n),
     ]
     times = {}
     for form, rows, columns, depth in shapes:
@@ -192,7 +241,9 @@ def products(config, device, tf32):
         b = torch.randn((columns, depth) if form[1] == "t" else (depth, columns), device=device)
         a, b = (a.t() if form[0] == "t" else a), (b.t() if form[1] == "t" else b)
         c = torch.empty(rows, columns, device=device)
-        times[f"{form} {rows}x{columns}x{depth}"] = round(timed(lambda a=a, b=b, c=c: torch.mm(a, b, out=c), device), 5)
+        times[f"{form} {rows}x{columns}x{depth}"] = round(
+            timed(lambda a=a, b=b, c=c: torch.mm(a, b, out=c), device), 5
+        )
     return times
 
 
@@ -223,7 +274,12 @@ def main():
     options.add_argument("--seconds", type=float, default=3)
     asked = options.parse_args()
     cuda = asked.device == "cuda"
-    about = {"peer": "pytorch", "backend": "cuda" if cuda else "cpu", "browser": f"torch {torch.__version__}", "adapter": torch.cuda.get_device_name() if cuda else "CPU"}
+    about = {
+        "peer": "pytorch",
+        "backend": "cuda" if cuda else "cpu",
+        "browser": f"torch {torch.__version__}",
+        "adapter": torch.cuda.get_device_name() if cuda else "CPU",
+    }
     rows = []
 
     def add(row):
@@ -235,12 +291,24 @@ def main():
     for config in asked.configs.split(","):
         for name in asked.only.split(","):
             try:
-                add({"config": config, "mode": name, **bench(config, asked.device, asked.seconds, **LADDER[name])})
+                add(
+                    {
+                        "config": config,
+                        "mode": name,
+                        **bench(config, asked.device, asked.seconds, **LADDER[name]),
+                    }
+                )
             except Exception as error:
                 traceback.print_exc(limit=3)
                 add({"config": config, "mode": name, "error": repr(error)[:300]})
         for tf32 in (False, True) if cuda else (False,):
-            add({"config": config, "mode": "products_tf32" if tf32 else "products_fp32", "products": products(config, asked.device, tf32)})
+            add(
+                {
+                    "config": config,
+                    "mode": "products_tf32" if tf32 else "products_fp32",
+                    "products": products(config, asked.device, tf32),
+                }
+            )
 
 
 main()

@@ -10,7 +10,11 @@ struct Params { n: u32, units: u32 }
 @group(0) @binding(6) var<uniform> p: Params;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   let row = w.y * count.x + w.x;
   if (row >= p.n) { return; }
   let start = row * p.units;

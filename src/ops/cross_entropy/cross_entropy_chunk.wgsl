@@ -1,4 +1,5 @@
-// Before scan.wgsl, which reads the row of this chunk: columns [first, first + columns) of the vocabulary. What the chunks before it have seen is merged with it, and kept for the next.
+// Before scan.wgsl, which reads the row of this chunk: columns [first, first + columns) of the
+// vocabulary. What the chunks before it have seen is merged with it, and kept for the next.
 override WORKGROUP: u32 = 64u;
 override FIRST: bool = false;
 @group(0) @binding(0) var<storage, read_write> rows: array<Row>;
@@ -8,7 +9,11 @@ struct Params { n: u32, units: u32, first: u32, columns: u32 }
 @group(0) @binding(3) var<uniform> p: Params;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   let row = w.y * count.x + w.x;
   if (row >= p.n) { return; }
   let start = row * p.units;

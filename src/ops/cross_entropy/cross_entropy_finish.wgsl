@@ -9,7 +9,11 @@ struct Params { n: u32 }
 @group(0) @binding(6) var<uniform> p: Params;
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   let row = (w.y * count.x + w.x) * 256u + l;
   if (row >= p.n) { return; }
   let seen = rows[row];

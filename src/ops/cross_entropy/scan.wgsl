@@ -1,5 +1,7 @@
-// After wgsl/units.ts and what kernels.ts says over a unit; `logits` and `WORKGROUP` are declared beside it. One workgroup a row, one pass over it: each thread keeps the largest logit that it
-// has seen, where that was, and the sum of exponentials about it (Milakov and Gimelshein 2018, online softmax); then the threads' triples are merged in a tree.
+// After wgsl/units.ts and what kernels.ts says over a unit; `logits` and `WORKGROUP` are declared
+// beside it. One workgroup a row, one pass over it: each thread keeps the largest logit that it has
+// seen, where that was, and the sum of exponentials about it (Milakov and Gimelshein 2018, online
+// softmax); then the threads' triples are merged in a tree.
 const LOWEST = -3.4e38;
 struct Seen { largest: f32, sum: f32, at: u32 }
 var<workgroup> seen: array<Seen, WORKGROUP>;
@@ -17,7 +19,9 @@ fn scan_row(start: u32, units: u32, l: u32) {
   for (var j = l; j < units; j += WORKGROUP) {
     let x = get_logits(logits[start + j]);
     let top = largest_of(x);
-    if (top > own.largest) { own = Seen(top, own.sum * exp(own.largest - top), WIDTH * j + first_equal(x, top)); }
+    if (top > own.largest) {
+      own = Seen(top, own.sum * exp(own.largest - top), WIDTH * j + first_equal(x, top));
+    }
     own.sum += sum_of(exp(x - own.largest));
   }
   seen[l] = own;

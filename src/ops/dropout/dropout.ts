@@ -1,12 +1,15 @@
 /**
- * Dropout (Srivastava et al. 2014; inverted, as `torch.nn.Dropout`): values are dropped at `rate`,
- * the rest divided by 1 - rate. Backward draws the same mask again; nothing is saved. x is [N, d];
- * rng is int32 [4]: seed, step, row_offset (the global number of the micro-batch's first sequence),
- * and a zero. A sequence covers `rows_per_sequence` rows of x, so the global row of row i is
+ * Inverted dropout (Srivastava et al. 2014; `torch.nn.Dropout`): each value of x [N, d] is zeroed
+ * with probability `rate`, and the others are divided by 1 - rate. The backward pass draws the same
+ * mask again, so no mask is saved.
+ *
+ * rng is int32 [4]: seed, step, row_offset (global index of the micro-batch's first sequence), and
+ * an unused zero. A sequence covers `rows_per_sequence` rows of x, so the global index of row i is
  * row_offset * rows_per_sequence + i.
  *
- * Backends other than WebGPU have no integer xor and shift: their mask is made in JavaScript from
- * rng, which the caller made there. (On WebGPU the reference serves tests alone.)
+ * tfjs has no integer xor and shift, so the reference makes the mask in JavaScript. It reads rng
+ * synchronously, which is free on backends whose rng was made in JavaScript; on WebGPU only tests
+ * run the reference.
  */
 import { add, mul, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import {
@@ -24,34 +27,21 @@ import { dropoutKernel } from './kernels.ts';
 import { dropoutMask } from './mask.ts';
 
 export interface DropoutAttrs {
+  /** Identifies the dropout layer in the model; layers draw independent masks. */
   site: number;
+  /** Probability that a value is dropped, in [0, 1). */
   rate: number;
+  /** Rows of x for each sequence of the batch. */
   rows_per_sequence: number;
 }
 
-function maskOf(
-  rng: ArrayLike<number>,
-  { site, rate, rows_per_sequence }: DropoutAttrs,
-  rows: number,
-  columns: number,
-): Float32Array {
-  const [seed = 0, step = 0, offset = 0] = Array.from(rng);
-  return dropoutMask({
-    seed,
-    step,
-    site,
-    rate,
-    first_row: offset * rows_per_sequence,
-    rows,
-    columns,
-  });
+function maskOf(rng: ArrayLike<number>, attrs: DropoutAttrs, shape: [number, number]) {
+  const [seed = 0, step = 0, rowOffset = 0] = Array.from(rng);
+  const [rows, columns] = shape;
+  const { site, rate, rows_per_sequence } = attrs;
+  const first_row = rowOffset * rows_per_sequence;
+  return dropoutMask({ seed, step, site, rate, first_row, rows, columns });
 }
-const inputs =
-  (n: number, d: number, rng: readonly number[]) =>
-  (r: CaseRandom): Hosts<'x' | 'rng'> => ({
-    x: r.normal([n, d], 1, 3),
-    rng: r.values([4], rng, 'int32'),
-  });
 
 function oracle(
   x: HostTensor,
@@ -59,25 +49,34 @@ function oracle(
   attrs: DropoutAttrs,
   residual?: HostTensor,
 ): { y: HostTensor } {
-  const [n, d] = dims2(x.shape);
-  const mask = maskOf(rng.data, attrs, n, d);
-  const y = zeros([n, d]);
-  for (let i = 0; i < n * d; i++)
-    y.data[i] =
-      at(x, i) * (mask[i] === 0 ? 0 : 1 / (1 - attrs.rate)) + (residual ? at(residual, i) : 0);
+  const shape = dims2(x.shape);
+  const mask = maskOf(rng.data, attrs, shape);
+  const scale = 1 / (1 - attrs.rate);
+  const y = zeros(shape);
+  for (let i = 0; i < y.data.length; i++)
+    y.data[i] = at(x, i) * (mask[i] === 0 ? 0 : scale) + (residual ? at(residual, i) : 0);
   return { y };
 }
+
 function reference(x: Tensor, rng: Tensor, attrs: DropoutAttrs): Tensor {
-  const [n, d] = dims2(x.shape);
-  return mul(x, tensor(maskOf(rng.dataSync(), attrs, n, d), [n, d]));
+  const shape = dims2(x.shape);
+  return mul(x, tensor(maskOf(rng.dataSync(), attrs, shape), shape));
 }
+
 const gradientTo = {
-  x: (c: GradientContext<'x' | 'rng', DropoutAttrs, 'y'>) =>
-    run(dropout, { x: required(c.dy.y), rng: c.inputs.rng }, c.attrs).y,
+  x: ({ dy, inputs, attrs }: GradientContext<'x' | 'rng', DropoutAttrs, 'y'>) =>
+    run(dropout, { x: required(dy.y), rng: inputs.rng }, attrs).y,
 };
 const saves = { inputs: ['rng'], outputs: [] } as const;
 
-/** x [N, d], rng [4] int32 -> y [N, d]. */
+const inputs =
+  (n: number, d: number, rng: readonly number[]) =>
+  (random: CaseRandom): Hosts<'x' | 'rng'> => ({
+    x: random.normal([n, d], 1, 3),
+    rng: random.values([4], rng, 'int32'),
+  });
+
+/** x [N, d], rng [4] int32 -> y [N, d] = dropout(x). */
 export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = defineOp({
   name: 'dropout',
   inputs: ['x', 'rng'],
@@ -120,7 +119,10 @@ export const dropoutAdd: OpDefinition<
     {
       name: '37x96',
       attrs: { site: 3, rate: 0.2, rows_per_sequence: 8 },
-      inputs: (r) => ({ ...inputs(37, 96, [1337, 12, 5, 0])(r), residual: r.normal([37, 96]) }),
+      inputs: (random) => ({
+        ...inputs(37, 96, [1337, 12, 5, 0])(random),
+        residual: random.normal([37, 96]),
+      }),
     },
   ],
 });

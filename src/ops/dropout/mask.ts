@@ -1,12 +1,13 @@
 /**
- * Which values dropout keeps: a pure function of (seed, step, site, global row, column), so that 8,
- * 4x2 and two ranks of 4 rows drop the same ones, a run can be resumed, and every backend agrees
- * bit for bit. The same arithmetic stands in `random.wgsl`; change both.
+ * The dropout mask as a pure function of (seed, step, site, global row, column). One micro-batch of
+ * 8 sequences, two of 4 and two ranks of 4 drop the same values, a resumed run continues with the
+ * same masks, and all backends agree bit for bit. `random.wgsl` implements the same arithmetic;
+ * change both together.
  */
 
 /**
- * Stirs one more 32-bit word into the state: two rounds of multiply and xor-shift with odd
- * constants.
+ * Mixes one more 32-bit word into the state: three rounds of multiplication by an odd constant,
+ * with an xor-shift after each.
  */
 export function stir(state: number, word: number): number {
   let h = Math.imul(state ^ word, 0x9e3779b1);
@@ -15,39 +16,36 @@ export function stir(state: number, word: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** A 32-bit draw below which a value is dropped at this rate. */
+/** The 32-bit threshold for a drop rate: a value is dropped if its random bits are below it. */
 export const dropThreshold = (rate: number): number =>
   Math.min(0xffffffff, Math.round(rate * 2 ** 32));
 
 export interface DropoutSite {
   seed: number;
   step: number;
-  /** Number of the place in the model. */
+  /** Identifies the dropout layer in the model. */
   site: number;
+  /** Probability that a value is dropped, in [0, 1). */
   rate: number;
-  /** Global number of the first row. */
+  /** Global index of the first row. */
   first_row: number;
   rows: number;
   columns: number;
 }
 
-/** 1 / (1 - rate) where a value is kept, 0 where it is dropped, row-major [rows, columns]. */
-export function dropoutMask({
-  seed,
-  step,
-  site,
-  rate,
-  first_row,
-  rows,
-  columns,
-}: DropoutSite): Float32Array {
+/**
+ * The mask, row-major [rows, columns]: 1 / (1 - rate) where a value is kept, 0 where it is dropped.
+ */
+export function dropoutMask(dropoutSite: DropoutSite): Float32Array {
+  const { seed, step, site, rate, first_row, rows, columns } = dropoutSite;
   const mask = new Float32Array(rows * columns);
   const threshold = dropThreshold(rate);
   const scale = 1 / (1 - rate);
-  const start = stir(stir(stir(0x7e11a21a, seed), step), site);
+  const siteState = stir(stir(stir(0x7e11a21a, seed), step), site);
   for (let i = 0; i < rows; i++) {
-    const row = stir(start, first_row + i);
-    for (let j = 0; j < columns; j++) mask[i * columns + j] = stir(row, j) < threshold ? 0 : scale;
+    const rowState = stir(siteState, first_row + i);
+    for (let j = 0; j < columns; j++)
+      mask[i * columns + j] = stir(rowState, j) < threshold ? 0 : scale;
   }
   return mask;
 }

@@ -1,7 +1,7 @@
 /**
- * Gated linear units (Shazeer 2020): gate_up [N, 2f] holds the two products side by side, as
- * Llama's packed matrix gives them; y [N, f] = activation(gate) * up. SwiGLU takes silu; relu2_glu
- * the squared ReLU.
+ * Gated linear units (Shazeer 2020): y [N, f] = activation(gate) * up, where gate_up [N, 2f] holds
+ * the columns of gate, then those of up, as Llama's packed projection produces them. SwiGLU uses
+ * SiLU, `relu2_glu` the squared ReLU.
  */
 import { concat, mul, slice, type Tensor } from '@tensorflow/tfjs-core';
 import { type Activation, relu2, silu } from '../activation/functions.ts';
@@ -14,18 +14,22 @@ const SHAPES = [
   [37, 48],
   [1, 3],
 ] as const;
-const halves = (t: Tensor): [gate: Tensor, up: Tensor] => {
-  const [n, d] = dims2(t.shape);
-  const f = d / 2;
-  return [slice(t, [0, 0], [n, f]), slice(t, [0, f], [n, f])];
-};
 
-/** No four values belong to both halves of a row. */
-const gateIsWhole = ({ gate_up }: Record<'gate_up', Tensor>): boolean =>
+function splitGateUp(gate_up: Tensor): { gate: Tensor; up: Tensor } {
+  const [n, d] = dims2(gate_up.shape);
+  const f = d / 2;
+  return { gate: slice(gate_up, [0, 0], [n, f]), up: slice(gate_up, [0, f], [n, f]) };
+}
+
+/**
+ * Whether gate and up each consist of whole units of four values, so that no float16 unit holds
+ * values of both.
+ */
+const gateHasWholeUnits = ({ gate_up }: Record<'gate_up', Tensor>): boolean =>
   dims2(gate_up.shape)[1] % 8 === 0;
 
 /** gate_up [N, 2f], dy [N, f] -> dx [N, 2f]. */
-const defineGrad = (name: string, a: Activation) =>
+const defineGrad = (name: string, activation: Activation) =>
   defineOp({
     name: `${name}_grad`,
     inputs: ['gate_up', 'dy'],
@@ -35,32 +39,31 @@ const defineGrad = (name: string, a: Activation) =>
       const dx = zeros([n, 2 * f]);
       for (let i = 0; i < n; i++)
         for (let j = 0; j < f; j++) {
-          const g = 2 * i * f + j;
-          const u = g + f;
-          const d = at(dy, i * f + j);
-          dx.data[g] = d * at(gate_up, u) * a.derivative(at(gate_up, g));
-          dx.data[u] = d * a.value(at(gate_up, g));
+          const gate = 2 * i * f + j;
+          const up = gate + f;
+          const g = at(dy, i * f + j);
+          dx.data[gate] = g * at(gate_up, up) * activation.derivative(at(gate_up, gate));
+          dx.data[up] = g * activation.value(at(gate_up, gate));
         }
       return { dx };
     },
     reference: ({ gate_up, dy }) => {
-      const [gate, up] = halves(gate_up);
-      return {
-        dx: concat([mul(mul(dy, up), a.tensorDerivative(gate)), mul(dy, a.tensor(gate))], 1),
-      };
+      const { gate, up } = splitGateUp(gate_up);
+      const gateGradient = mul(mul(dy, up), activation.tensorDerivative(gate));
+      return { dx: concat([gateGradient, mul(dy, activation.tensor(gate))], 1) };
     },
-    kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(a, gate_up, dy) }),
-    halves: { inputs: ['gate_up', 'dy'], when: gateIsWhole },
+    kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(activation, gate_up, dy) }),
+    halves: { inputs: ['gate_up', 'dy'], when: gateHasWholeUnits },
     gradient: null,
     cases: SHAPES.map(([n, f]) => ({
       name: `${n}x${f}`,
       attrs: {},
-      inputs: (r) => ({ gate_up: r.normal([n, 2 * f], 2), dy: r.normal([n, f]) }),
+      inputs: (random) => ({ gate_up: random.normal([n, 2 * f], 2), dy: random.normal([n, f]) }),
     })),
   });
 
-function defineGlu(name: string, a: Activation) {
-  const grad = defineGrad(name, a);
+function defineGlu(name: string, activation: Activation) {
+  const grad = defineGrad(name, activation);
   return defineOp({
     name,
     inputs: ['gate_up'],
@@ -70,16 +73,18 @@ function defineGlu(name: string, a: Activation) {
       const f = d / 2;
       const y = zeros([n, f]);
       for (let i = 0; i < n; i++)
-        for (let j = 0; j < f; j++)
-          y.data[i * f + j] = a.value(at(gate_up, i * d + j)) * at(gate_up, i * d + f + j);
+        for (let j = 0; j < f; j++) {
+          const gate = i * d + j;
+          y.data[i * f + j] = activation.value(at(gate_up, gate)) * at(gate_up, gate + f);
+        }
       return { y };
     },
     reference: ({ gate_up }) => {
-      const [gate, up] = halves(gate_up);
-      return { y: mul(a.tensor(gate), up) };
+      const { gate, up } = splitGateUp(gate_up);
+      return { y: mul(activation.tensor(gate), up) };
     },
-    kernel: ({ gate_up }) => ({ y: gluKernel(a, gate_up) }),
-    halves: { inputs: ['gate_up'], when: gateIsWhole },
+    kernel: ({ gate_up }) => ({ y: gluKernel(activation, gate_up) }),
+    halves: { inputs: ['gate_up'], when: gateHasWholeUnits },
     gradient: {
       saves: { inputs: ['gate_up'], outputs: [] },
       from: ['y'],
@@ -90,12 +95,12 @@ function defineGlu(name: string, a: Activation) {
     cases: SHAPES.map(([n, f]) => ({
       name: `${n}x${f}`,
       attrs: {},
-      inputs: (r) => ({ gate_up: r.normal([n, 2 * f], 2) }),
+      inputs: (random) => ({ gate_up: random.normal([n, 2 * f], 2) }),
     })),
   });
 }
 
-/** gate_up [N, 2f] -> y [N, f] = silu(gate) up. */
+/** gate_up [N, 2f] -> y [N, f] = silu(gate) * up. */
 export const swiglu = defineGlu('swiglu', silu);
-/** gate_up [N, 2f] -> y [N, f] = relu(gate)^2 up. */
+/** gate_up [N, 2f] -> y [N, f] = relu(gate)^2 * up. */
 export const relu2Glu = defineGlu('relu2_glu', relu2);

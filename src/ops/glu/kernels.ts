@@ -4,20 +4,21 @@ import { activation, dispatch, grid } from '../../backend/index.ts';
 import type { Activation } from '../activation/functions.ts';
 import { activationCode } from '../activation/kernels.ts';
 import { dims2 } from '../host.ts';
-import { ELEMENTWISE, unitCode, type Width, widthOf } from '../wgsl/index.ts';
+import { ELEMENTWISE, mapUnit, unitCode, type Width, widthOf } from '../wgsl/index.ts';
 import code from './glu.wgsl?raw';
 import gradCode from './glu_grad.wgsl?raw';
 
-/** The activation over a unit. */
-const OVER_UNIT: Record<Width, string> = {
-  1: 'fn value_of(u: Unit) -> Unit { return value_at(u); }\nfn derivative_of(u: Unit) -> Unit { return derivative_at(u); }\n',
-  4: `fn value_of(u: Unit) -> Unit { return vec4f(value_at(u.x), value_at(u.y), value_at(u.z), value_at(u.w)); }
-fn derivative_of(u: Unit) -> Unit { return vec4f(derivative_at(u.x), derivative_at(u.y), derivative_at(u.z), derivative_at(u.w)); }\n`,
-};
-const codeOf = (width: Width, buffers: Record<string, Tensor>): string =>
-  activationCode + unitCode(width, buffers) + OVER_UNIT[width];
+/** WGSL: the activation and its derivative over a unit. */
+const activationOverUnit = (width: Width): string => `
+fn value_of(u: Unit) -> Unit { return ${mapUnit(width, 'u', (v) => `value_at(${v})`)}; }
+fn derivative_of(u: Unit) -> Unit { return ${mapUnit(width, 'u', (v) => `derivative_at(${v})`)}; }
+`;
 
-export function gluKernel(a: Activation, gate_up: Tensor): Tensor {
+const sharedCode = (width: Width, buffers: Record<string, Tensor>): string =>
+  activationCode + unitCode(width, buffers) + activationOverUnit(width);
+
+/** gate_up [N, 2f] -> y [N, f]. */
+export function gluKernel({ code: ACTIVATION }: Activation, gate_up: Tensor): Tensor {
   const [n, d] = dims2(gate_up.shape);
   const f = d / 2;
   const y = activation([n, f]);
@@ -25,8 +26,8 @@ export function gluKernel(a: Activation, gate_up: Tensor): Tensor {
   const size = (n * f) / width;
   dispatch({
     name: 'glu',
-    code: codeOf(width, { y, x: gate_up }) + code,
-    constants: { ACTIVATION: a.code },
+    code: sharedCode(width, { y, x: gate_up }) + code,
+    constants: { ACTIVATION },
     writes: [y],
     reads: [gate_up],
     params: [
@@ -38,15 +39,20 @@ export function gluKernel(a: Activation, gate_up: Tensor): Tensor {
   return y;
 }
 
-export function gluGradKernel(a: Activation, gate_up: Tensor, dy: Tensor): Tensor {
+/** gate_up [N, 2f], dy [N, f] -> dx [N, 2f]. */
+export function gluGradKernel(
+  { code: ACTIVATION }: Activation,
+  gate_up: Tensor,
+  dy: Tensor,
+): Tensor {
   const [n, f] = dims2(dy.shape);
   const dx = activation(gate_up.shape);
   const width = widthOf(f);
   const size = (n * f) / width;
   dispatch({
     name: 'glu_grad',
-    code: codeOf(width, { dx, x: gate_up, dy }) + gradCode,
-    constants: { ACTIVATION: a.code },
+    code: sharedCode(width, { dx, x: gate_up, dy }) + gradCode,
+    constants: { ACTIVATION },
     writes: [dx],
     reads: [gate_up, dy],
     params: [

@@ -1,9 +1,11 @@
 /**
  * LayerNorm (Ba, Kiros and Hinton 2016, equations 3 and 4; `torch.nn.LayerNorm` over the last
- * dimension): each row of x [N, d] less its mean, divided by sqrt(biased variance + eps), times
- * weight [d], plus bias [d]. The row's mean and rstd [N] come out as well; the gradient reads them.
- * The variance is a second pass over the row: E[x^2] - E[x]^2 would lose every digit of a row that
- * is far from zero.
+ * dimension): y = (x - mean) / sqrt(variance + eps) * weight + bias for each row of x [N, d], with
+ * the biased variance. The row statistics mean [N] and rstd [N] are outputs too, because the
+ * gradient reads them.
+ *
+ * The variance takes a second pass over the row: E[x^2] - E[x]^2 would cancel every digit of a row
+ * far from zero.
  */
 import { add, mul, type Tensor } from '@tensorflow/tfjs-core';
 import {
@@ -18,54 +20,68 @@ import {
 import { required } from '../gradient.ts';
 import { layerNormGrad, layerNormGradX, layerNormNoBiasGrad } from './layer_norm_grad.ts';
 import { layerNormKernel } from './kernels.ts';
-import { normalised, rowStatistics } from './oracle.ts';
+import { normalized, rowStatistics } from './oracle.ts';
 import * as reference from './reference.ts';
 
 export interface NormAttrs {
+  /** Added to the variance (RMSNorm: to the mean square) before the square root. */
   eps: number;
 }
 
-const SHAPES: readonly { name: string; n: number; d: number; mean: number; atol?: number }[] = [
+interface CaseShape {
+  name: string;
+  n: number;
+  d: number;
+  /** Mean of x. */
+  mean: number;
+  atol?: number;
+}
+const SHAPES: readonly CaseShape[] = [
   { name: '37x96', n: 37, d: 96, mean: 0 },
   { name: 'one row', n: 1, d: 7, mean: 0.5 },
-  // Widths that take half a workgroup and a whole one, with odd ends.
+  // Rows that take half a workgroup and a whole one, and end unevenly.
   { name: '5x516', n: 5, d: 516, mean: 0 },
   { name: '2x1030', n: 2, d: 1030, mean: 0 },
-  // Numbers near 100 carry 8e-6 in float32, and so does their mean; the rows' spread is 1.
+  // A float32 near 100 is exact to 8e-6, and so is the mean of the row; its spread is 1.
   { name: 'far from zero', n: 5, d: 33, mean: 100, atol: 1e-4 },
 ];
 const casesOf = <I extends string>(
-  make: (r: CaseRandom, n: number, d: number, mean: number) => Hosts<I>,
+  makeInputs: (random: CaseRandom, shape: CaseShape) => Hosts<I>,
 ): OpCase<I, NormAttrs>[] =>
-  SHAPES.map(({ name, n, d, mean, atol }) => ({
-    name,
+  SHAPES.map((shape) => ({
+    name: shape.name,
     attrs: { eps: 1e-5 },
-    inputs: (r) => make(r, n, d, mean),
-    atol,
+    inputs: (random) => makeInputs(random, shape),
+    atol: shape.atol,
   }));
 
-type Context<I extends string> = GradientContext<I, NormAttrs, 'y' | 'mean' | 'rstd'>;
-type Of<I extends string> = Context<I | 'x' | 'weight'>;
+type Context<I extends string> = GradientContext<
+  I | 'x' | 'weight',
+  NormAttrs,
+  'y' | 'mean' | 'rstd'
+>;
 
-/** Of x alone, and of everything in one go: one of the two is run, by what is wanted. */
-const gradX = ({ inputs: { x, weight }, outputs: { mean, rstd }, dy, into }: Of<'x'>): Tensor =>
-  run(layerNormGradX, { x, weight, mean, rstd, dy: required(dy.y) }, {}, { dx: into.x }).dx;
-const all = perNode(({ inputs: { x, weight }, outputs: { mean, rstd }, dy, into }: Of<'bias'>) =>
-  run(
-    layerNormGrad,
-    { x, weight, mean, rstd, dy: required(dy.y) },
-    {},
-    { dx: into.x, weight: into.weight, bias: into.bias },
-  ),
-);
-const allNoBias = perNode(({ inputs: { x, weight }, outputs: { mean, rstd }, dy, into }: Of<'x'>) =>
-  run(
-    layerNormNoBiasGrad,
-    { x, weight, mean, rstd, dy: required(dy.y) },
-    {},
-    { dx: into.x, weight: into.weight },
-  ),
-);
+const backwardInputs = ({ inputs, outputs, dy }: Context<never>) => ({
+  x: inputs.x,
+  weight: inputs.weight,
+  mean: outputs.mean,
+  rstd: outputs.rstd,
+  dy: required(dy.y),
+});
+
+/** The gradient of x alone, if the parameters are frozen. */
+const gradientOfX = (context: Context<never>): Tensor =>
+  run(layerNormGradX, backwardInputs(context), {}, { dx: context.into.x }).dx;
+
+/** All gradients at once. */
+const gradients = perNode((context: Context<'bias'>) => {
+  const { x: dx, weight, bias } = context.into;
+  return run(layerNormGrad, backwardInputs(context), {}, { dx, weight, bias });
+});
+const gradientsNoBias = perNode((context: Context<never>) => {
+  const { x: dx, weight } = context.into;
+  return run(layerNormNoBiasGrad, backwardInputs(context), {}, { dx, weight });
+});
 
 /** x [N, d], weight [d], bias [d] -> y [N, d], mean [N], rstd [N]. */
 export const layerNorm = defineOp({
@@ -73,11 +89,11 @@ export const layerNorm = defineOp({
   inputs: ['x', 'weight', 'bias'],
   outputs: ['y', 'mean', 'rstd'],
   oracle: ({ x, weight, bias }, { eps }: NormAttrs) => {
-    const s = rowStatistics(x, eps, true);
-    return { y: normalised(x, s, weight, bias), ...s };
+    const statistics = rowStatistics(x, eps, true);
+    return { y: normalized(x, statistics, weight, bias), ...statistics };
   },
   reference: ({ x, weight, bias }, { eps }) => {
-    const { normal, mean, rstd } = reference.centredAndScaled(x, eps);
+    const { normal, mean, rstd } = reference.centeredAndScaled(x, eps);
     return { y: add(mul(normal, weight), bias), mean, rstd };
   },
   kernel: ({ x, weight, bias }, { eps }) => layerNormKernel(x, weight, bias, eps),
@@ -86,15 +102,18 @@ export const layerNorm = defineOp({
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],
     to: {
-      x: (c) => ((c.wanted.weight ?? c.wanted.bias) ? all(c).dx : gradX(c)),
-      weight: (c) => all(c).weight,
-      bias: (c) => all(c).bias,
+      x: (context) => {
+        const parametersTrain = context.wanted.weight ?? context.wanted.bias;
+        return parametersTrain ? gradients(context).dx : gradientOfX(context);
+      },
+      weight: (context) => gradients(context).weight,
+      bias: (context) => gradients(context).bias,
     },
   },
-  cases: casesOf((r, n, d, mean) => ({
-    x: r.normal([n, d], 1, mean),
-    weight: r.normal([d], 0.5, 1),
-    bias: r.normal([d], 0.5),
+  cases: casesOf((random, { n, d, mean }) => ({
+    x: random.normal([n, d], 1, mean),
+    weight: random.normal([d], 0.5, 1),
+    bias: random.normal([d], 0.5),
   })),
 });
 
@@ -104,11 +123,11 @@ export const layerNormNoBias = defineOp({
   inputs: ['x', 'weight'],
   outputs: ['y', 'mean', 'rstd'],
   oracle: ({ x, weight }, { eps }: NormAttrs) => {
-    const s = rowStatistics(x, eps, true);
-    return { y: normalised(x, s, weight, null), ...s };
+    const statistics = rowStatistics(x, eps, true);
+    return { y: normalized(x, statistics, weight, null), ...statistics };
   },
   reference: ({ x, weight }, { eps }) => {
-    const { normal, mean, rstd } = reference.centredAndScaled(x, eps);
+    const { normal, mean, rstd } = reference.centeredAndScaled(x, eps);
     return { y: mul(normal, weight), mean, rstd };
   },
   kernel: ({ x, weight }, { eps }) => layerNormKernel(x, weight, null, eps),
@@ -117,12 +136,12 @@ export const layerNormNoBias = defineOp({
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],
     to: {
-      x: (c) => (c.wanted.weight ? allNoBias(c).dx : gradX(c)),
-      weight: (c) => allNoBias(c).weight,
+      x: (context) => (context.wanted.weight ? gradientsNoBias(context).dx : gradientOfX(context)),
+      weight: (context) => gradientsNoBias(context).weight,
     },
   },
-  cases: casesOf((r, n, d, mean) => ({
-    x: r.normal([n, d], 1, mean),
-    weight: r.normal([d], 0.5, 1),
+  cases: casesOf((random, { n, d, mean }) => ({
+    x: random.normal([n, d], 1, mean),
+    weight: random.normal([d], 0.5, 1),
   })),
 });

@@ -1,32 +1,21 @@
 /**
- * Gradients of LayerNorm, from the statistics that the forward kept. Checked through their oracles.
+ * Backward operations of LayerNorm. They read the row statistics that the forward pass saved, and
+ * are checked against their float64 oracles.
  */
 import { sum } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type Hosts, type OpCase } from '../define.ts';
 import { normGradBiasKernel, normGradKernel } from './grad_kernel.ts';
-import { gradXKernel } from './kernels.ts';
+import { layerNormGradXKernel } from './kernels.ts';
 import { gradColumns, gradX, rowStatistics } from './oracle.ts';
 import * as reference from './reference.ts';
 
-const backwardInputs = (
-  r: CaseRandom,
-  n: number,
-  d: number,
-): Hosts<'x' | 'weight' | 'mean' | 'rstd' | 'dy'> => {
-  const x = r.normal([n, d], 1, 0.5);
-  const s = rowStatistics(x, 1e-5, true);
-  return {
-    x,
-    weight: r.normal([d], 0.5, 1),
-    mean: r.values([n], [...s.mean.data]),
-    rstd: r.values([n], [...s.rstd.data]),
-    dy: r.normal([n, d], n > 1000 ? 0.01 : 1),
-  };
-};
+type Input = 'x' | 'weight' | 'mean' | 'rstd' | 'dy';
+const INPUTS = ['x', 'weight', 'mean', 'rstd', 'dy'] as const;
+
 /**
- * Rows of whole vec4 and not, more rows than a workgroup takes at once, rows that take a whole
- * workgroup with odd ends, and so many that each workgroup goes several rounds (with small dy: sums
- * of thousands lose digits in float32).
+ * Rows with and without whole vec4 units, more rows than a workgroup processes at once, rows that
+ * take a whole workgroup and end unevenly, and so many rows that each workgroup takes several
+ * rounds.
  */
 const SHAPES = [
   [37, 96],
@@ -37,74 +26,87 @@ const SHAPES = [
   [8200, 5],
 ] as const;
 
-const allCases = SHAPES.map(([n, d]): OpCase<'x' | 'weight' | 'mean' | 'rstd' | 'dy', object> => ({
+function backwardInputs(random: CaseRandom, n: number, d: number): Hosts<Input> {
+  const x = random.normal([n, d], 1, 0.5);
+  const { mean, rstd } = rowStatistics(x, 1e-5, true);
+  // Sums over thousands of rows lose digits in float32, so their dy is small.
+  const std = n > 1000 ? 0.01 : 1;
+  return {
+    x,
+    weight: random.normal([d], 0.5, 1),
+    mean: random.values([n], [...mean.data]),
+    rstd: random.values([n], [...rstd.data]),
+    dy: random.normal([n, d], std),
+  };
+}
+
+const cases = SHAPES.map(([n, d]): OpCase<Input, object> => ({
   name: `${n}x${d}`,
   attrs: {},
-  inputs: (r) => backwardInputs(r, n, d),
+  inputs: (random) => backwardInputs(random, n, d),
 }));
 
 /**
- * x [N, d], weight [d], mean [N], rstd [N], dy [N, d] -> dx [N, d], which accumulates: where the
- * parameters are frozen.
+ * The gradient of x alone, for frozen parameters: x [N, d], weight [d], mean [N], rstd [N],
+ * dy [N, d] -> dx [N, d]. The output accumulates.
  */
 export const layerNormGradX = defineOp({
   name: 'layer_norm_grad_x',
-  inputs: ['x', 'weight', 'mean', 'rstd', 'dy'],
+  inputs: INPUTS,
   outputs: ['dx'],
   oracle: ({ x, weight, mean, rstd, dy }, _: object) => ({
     dx: gradX(x, weight, { mean, rstd }, dy),
   }),
-  reference: ({ x, weight, mean, rstd, dy }) => ({
-    dx: reference.gradX(x, weight, mean, rstd, dy),
-  }),
-  kernel: ({ x, weight, mean, rstd, dy }, _, into) => ({
-    dx: gradXKernel(x, weight, mean, rstd, dy, into.dx),
-  }),
+  reference: (inputs) => ({ dx: reference.gradX(inputs) }),
+  kernel: (inputs, _, into) => ({ dx: layerNormGradXKernel(inputs, into.dx) }),
   accumulates: ['dx'],
   gradient: null,
-  cases: allCases,
+  cases,
 });
 
 /**
- * x [N, d], weight [d], mean [N], rstd [N], dy [N, d] -> dx [N, d], weight [d], bias [d]; all
- * accumulate.
+ * All gradients: x [N, d], weight [d], mean [N], rstd [N], dy [N, d] -> dx [N, d], weight [d],
+ * bias [d]. The outputs accumulate.
  */
 export const layerNormGrad = defineOp({
   name: 'layer_norm_grad',
-  inputs: ['x', 'weight', 'mean', 'rstd', 'dy'],
+  inputs: INPUTS,
   outputs: ['dx', 'weight', 'bias'],
   oracle: ({ x, weight, mean, rstd, dy }, _: object) => ({
     dx: gradX(x, weight, { mean, rstd }, dy),
     ...gradColumns(x, { mean, rstd }, dy),
   }),
-  reference: ({ x, weight, mean, rstd, dy }) => ({
-    dx: reference.gradX(x, weight, mean, rstd, dy),
-    weight: reference.gradWeight(x, mean, rstd, dy),
-    bias: sum(dy, 0),
+  reference: (inputs) => ({
+    dx: reference.gradX(inputs),
+    weight: reference.gradWeight(inputs),
+    bias: sum(inputs.dy, 0),
   }),
   kernel: (inputs, _, into) => normGradBiasKernel('layer_norm_grad', inputs, into),
   accumulates: ['dx', 'weight', 'bias'],
   halves: { inputs: ['x', 'dy'] },
   gradient: null,
-  cases: allCases,
+  cases,
 });
 
-/** The same without a bias: dx [N, d], weight [d]; both accumulate. */
+/**
+ * All gradients without a bias: x [N, d], weight [d], mean [N], rstd [N], dy [N, d] -> dx [N, d],
+ * weight [d]. The outputs accumulate.
+ */
 export const layerNormNoBiasGrad = defineOp({
   name: 'layer_norm_no_bias_grad',
-  inputs: ['x', 'weight', 'mean', 'rstd', 'dy'],
+  inputs: INPUTS,
   outputs: ['dx', 'weight'],
   oracle: ({ x, weight, mean, rstd, dy }, _: object) => ({
     dx: gradX(x, weight, { mean, rstd }, dy),
     weight: gradColumns(x, { mean, rstd }, dy).weight,
   }),
-  reference: ({ x, weight, mean, rstd, dy }) => ({
-    dx: reference.gradX(x, weight, mean, rstd, dy),
-    weight: reference.gradWeight(x, mean, rstd, dy),
+  reference: (inputs) => ({
+    dx: reference.gradX(inputs),
+    weight: reference.gradWeight(inputs),
   }),
   kernel: (inputs, _, into) => normGradKernel('layer_norm_no_bias_grad', inputs, into),
   accumulates: ['dx', 'weight'],
   halves: { inputs: ['x', 'dy'] },
   gradient: null,
-  cases: allCases,
+  cases,
 });

@@ -1,4 +1,5 @@
-// After wgsl/workgroup_sum.wgsl. One workgroup a row. dx = rstd (t - mean(t) - h mean(t h)), t = dy weight, h = (x - mean) rstd.
+// LayerNorm's gradient of x, one workgroup per row: dx = rstd (t - mean(t) - h mean(t h)), where
+// t = dy weight and h = (x - mean) rstd. Prepend wgsl/workgroup_sum.wgsl.
 override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -10,7 +11,11 @@ struct Params { n: u32, d: u32 }
 @group(0) @binding(6) var<uniform> p: Params;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   let row = w.y * count.x + w.x;
   if (row >= p.n) { return; }
   let start = row * p.d;

@@ -1,26 +1,28 @@
 /**
- * Float64 loops that LayerNorm and RMSNorm share; RMSNorm is the same without centring (its mean is
- * 0).
+ * LayerNorm, RMSNorm and their gradients in float64 loops. RMSNorm is LayerNorm without centering:
+ * its rows have the mean 0.
  */
 import { at, dims2, zeros } from '../host.ts';
 import type { HostTensor } from '../define.ts';
 
+/** Mean [N] and rstd [N] = 1 / sqrt(variance + eps) of the rows. */
+export interface RowStatistics {
+  mean: HostTensor;
+  rstd: HostTensor;
+}
+
 /**
- * Mean and 1 / sqrt(variance + eps) of each row of x [N, d]; the variance is the biased one, from a
- * second pass.
+ * Statistics of each row of x [N, d]. The variance is the biased one, computed in a second pass
+ * over the row.
  */
-export function rowStatistics(
-  x: HostTensor,
-  eps: number,
-  centre: boolean,
-): { mean: HostTensor; rstd: HostTensor } {
+export function rowStatistics(x: HostTensor, eps: number, center: boolean): RowStatistics {
   const [n, d] = dims2(x.shape);
   const mean = zeros([n]);
   const rstd = zeros([n]);
   for (let i = 0; i < n; i++) {
     let sum = 0;
     let squares = 0;
-    if (centre) for (let j = 0; j < d; j++) sum += at(x, i * d + j);
+    if (center) for (let j = 0; j < d; j++) sum += at(x, i * d + j);
     for (let j = 0; j < d; j++) squares += (at(x, i * d + j) - sum / d) ** 2;
     mean.data[i] = sum / d;
     rstd.data[i] = 1 / Math.sqrt(squares / d + eps);
@@ -28,10 +30,10 @@ export function rowStatistics(
   return { mean, rstd };
 }
 
-/** (x - mean) rstd weight + bias. */
-export function normalised(
+/** y [N, d] = (x - mean) rstd weight + bias. */
+export function normalized(
   x: HostTensor,
-  s: { mean: HostTensor; rstd: HostTensor },
+  { mean, rstd }: RowStatistics,
   weight: HostTensor,
   bias: HostTensor | null,
 ): HostTensor {
@@ -40,61 +42,65 @@ export function normalised(
   for (let i = 0; i < n; i++)
     for (let j = 0; j < d; j++) {
       const k = i * d + j;
-      y.data[k] =
-        (at(x, k) - at(s.mean, i)) * at(s.rstd, i) * at(weight, j) + (bias ? at(bias, j) : 0);
+      const h = (at(x, k) - at(mean, i)) * at(rstd, i);
+      y.data[k] = h * at(weight, j) + (bias ? at(bias, j) : 0);
     }
   return y;
 }
 
+/** Statistics that a gradient reads; `mean` is null for RMSNorm. */
+type SavedStatistics = { mean: HostTensor | null; rstd: HostTensor };
+
 /**
- * Gradient with respect to x, with t = dy weight and h = (x - mean) rstd: rstd (t - mean(t) - h
- * mean(t h)).
+ * Gradient of x, [N, d]: rstd (t - mean(t) - h mean(t h)), where t = dy weight and
+ * h = (x - mean) rstd. RMSNorm has no mean(t).
  */
 export function gradX(
   x: HostTensor,
   weight: HostTensor,
-  s: { mean: HostTensor | null; rstd: HostTensor },
+  { mean, rstd }: SavedStatistics,
   dy: HostTensor,
 ): HostTensor {
   const [n, d] = dims2(x.shape);
   const dx = zeros([n, d]);
   for (let i = 0; i < n; i++) {
-    const r = at(s.rstd, i);
-    const m = s.mean ? at(s.mean, i) : 0;
-    let a = 0;
-    let b = 0;
+    const r = at(rstd, i);
+    const m = mean ? at(mean, i) : 0;
+    let meanOfT = 0;
+    let meanOfTH = 0;
     for (let j = 0; j < d; j++) {
       const t = at(dy, i * d + j) * at(weight, j);
-      if (s.mean) a += t / d;
-      b += (t * (at(x, i * d + j) - m) * r) / d;
+      if (mean) meanOfT += t / d;
+      meanOfTH += (t * (at(x, i * d + j) - m) * r) / d;
     }
     for (let j = 0; j < d; j++) {
       const k = i * d + j;
-      dx.data[k] = r * (at(dy, k) * at(weight, j) - a - (at(x, k) - m) * r * b);
+      const h = (at(x, k) - m) * r;
+      dx.data[k] = r * (at(dy, k) * at(weight, j) - meanOfT - h * meanOfTH);
     }
   }
   return dx;
 }
 
-/** Sum over the rows of dy (x - mean) rstd (the weight's gradient), and of dy (the bias's). */
+/** Gradients of weight [d] and bias [d]: the sums over the rows of dy (x - mean) rstd and of dy. */
 export function gradColumns(
   x: HostTensor,
-  s: { mean: HostTensor | null; rstd: HostTensor },
+  { mean, rstd }: SavedStatistics,
   dy: HostTensor,
 ): { weight: HostTensor; bias: HostTensor } {
   const [n, d] = dims2(x.shape);
   const weight = zeros([d]);
   const bias = zeros([d]);
   for (let j = 0; j < d; j++) {
-    let w = 0;
-    let b = 0;
+    let weightSum = 0;
+    let biasSum = 0;
     for (let i = 0; i < n; i++) {
       const g = at(dy, i * d + j);
-      w += g * (at(x, i * d + j) - (s.mean ? at(s.mean, i) : 0)) * at(s.rstd, i);
-      b += g;
+      weightSum += g * (at(x, i * d + j) - (mean ? at(mean, i) : 0)) * at(rstd, i);
+      biasSum += g;
     }
-    weight.data[j] = w;
-    bias.data[j] = b;
+    weight.data[j] = weightSum;
+    bias.data[j] = biasSum;
   }
   return { weight, bias };
 }

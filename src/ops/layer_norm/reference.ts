@@ -1,7 +1,4 @@
-/**
- * LayerNorm, RMSNorm and their gradients in tfjs ops. `mean` null stands for RMSNorm, which does
- * not centre.
- */
+/** LayerNorm, RMSNorm and their gradients in tfjs ops. */
 import {
   add,
   expandDims,
@@ -14,36 +11,39 @@ import {
   sum,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import type { NormGradInputs } from './types.ts';
 
-/** Rows scaled to a mean square of 1: c rsqrt(mean(c^2) + eps), and that factor [N]. */
-export function scaled(c: Tensor, eps: number): { normal: Tensor; rstd: Tensor } {
-  const r = rsqrt(add(mean(square(c), 1, true), eps));
-  return { normal: mul(c, r), rstd: squeeze(r, [1]) };
+/** Rows of x [N, d] divided by their root mean square, and rstd [N] = rsqrt(mean(x^2) + eps). */
+export function scaled(x: Tensor, eps: number): { normal: Tensor; rstd: Tensor } {
+  const rstd = rsqrt(add(mean(square(x), 1, true), eps));
+  return { normal: mul(x, rstd), rstd: squeeze(rstd, [1]) };
 }
 
-export function centredAndScaled(
+/** Rows of x [N, d] less their means [N], then `scaled`. */
+export function centeredAndScaled(
   x: Tensor,
   eps: number,
 ): { normal: Tensor; mean: Tensor; rstd: Tensor } {
-  const m = mean(x, 1, true);
-  return { ...scaled(sub(x, m), eps), mean: squeeze(m, [1]) };
+  const rowMean = mean(x, 1, true);
+  return { ...scaled(sub(x, rowMean), eps), mean: squeeze(rowMean, [1]) };
 }
 
-const normal = (x: Tensor, m: Tensor | null, rstd: Tensor): Tensor =>
-  mul(m ? sub(x, expandDims(m, 1)) : x, expandDims(rstd, 1));
+/** (x - mean) rstd, [N, d]. */
+function normalized(inputs: Omit<NormGradInputs, 'weight' | 'dy'>): Tensor {
+  const { x, mean: rowMean, rstd } = inputs;
+  const centered = rowMean ? sub(x, expandDims(rowMean, 1)) : x;
+  return mul(centered, expandDims(rstd, 1));
+}
 
-export function gradX(
-  x: Tensor,
-  weight: Tensor,
-  m: Tensor | null,
-  rstd: Tensor,
-  dy: Tensor,
-): Tensor {
-  const h = normal(x, m, rstd);
+/** Gradient of x, [N, d]. */
+export function gradX(inputs: NormGradInputs): Tensor {
+  const { weight, mean: rowMean, rstd, dy } = inputs;
+  const h = normalized(inputs);
   const t = mul(dy, weight);
   const rest = sub(t, mul(h, mean(mul(t, h), 1, true)));
-  return mul(expandDims(rstd, 1), m ? sub(rest, mean(t, 1, true)) : rest);
+  return mul(expandDims(rstd, 1), rowMean ? sub(rest, mean(t, 1, true)) : rest);
 }
 
-export const gradWeight = (x: Tensor, m: Tensor | null, rstd: Tensor, dy: Tensor): Tensor =>
-  sum(mul(dy, normal(x, m, rstd)), 0);
+/** Gradient of the weight, [d]. */
+export const gradWeight = (inputs: Omit<NormGradInputs, 'weight'>): Tensor =>
+  sum(mul(inputs.dy, normalized(inputs)), 0);

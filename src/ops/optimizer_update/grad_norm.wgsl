@@ -1,4 +1,5 @@
-// Two entry passes over one file: `last` 0 leaves the sum of squares of each workgroup, `last` 1 the root of their sum.
+// Two entry passes over one file: `last` 0 leaves the sum of squares of each workgroup, `last` 1
+// the root of their sum.
 @group(0) @binding(0) var<storage, read_write> result: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 struct Params { n: u32, last: u32 }
@@ -6,13 +7,21 @@ struct Params { n: u32, last: u32 }
 var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   // Four reads wait together.
   var four = vec4f();
   let step = count.x * 256u;
   for (var i = w.x * 256u + l; i < p.n; i += 4u * step) {
     let at = i + step * vec4u(0u, 1u, 2u, 3u);
-    let v = select(vec4f(), vec4f(x[at.x], x[min(at.y, p.n - 1u)], x[min(at.z, p.n - 1u)], x[min(at.w, p.n - 1u)]), at < vec4u(p.n));
+    let v = select(
+      vec4f(),
+      vec4f(x[at.x], x[min(at.y, p.n - 1u)], x[min(at.z, p.n - 1u)], x[min(at.w, p.n - 1u)]),
+      at < vec4u(p.n)
+    );
     four += select(v * v, v, p.last == 1u);
   }
   sums[l] = dot(four, vec4f(1.0));

@@ -4,11 +4,17 @@
 @group(0) @binding(3) var<storage, read> norm: array<f32>;
 @group(0) @binding(4) var<storage, read> inverse_scale: array<f32>;
 @group(0) @binding(5) var<storage, read> scalars: array<f32>;
-struct Params { n: u32, decayed: u32, coupled: u32, max_norm: f32, weight_decay: f32, momentum: f32 }
+struct Params {
+  n: u32, decayed: u32, coupled: u32, max_norm: f32, weight_decay: f32, momentum: f32
+}
 @group(0) @binding(6) var<uniform> p: Params;
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   let i = (w.y * count.x + w.x) * 256u + l;
   if (i >= p.n) { return; }
   let value = parameter[i];

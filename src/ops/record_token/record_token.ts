@@ -1,7 +1,7 @@
 /**
- * Feeds a decoding program with what it chose itself: the token is the next input, its position one
- * further, and a history keeps it until it is read. So steps follow one another on the GPU with
- * nothing read back between them.
+ * Feeds the token that a decoding step chose back into the next step: the token becomes the input
+ * id, its position advances, and a history keeps it until the host reads it. Decoding steps can
+ * thus follow one another on the GPU without a read-back in between.
  */
 import { tensor } from '@tensorflow/tfjs-core';
 import { dispatch } from '../../backend/index.ts';
@@ -17,119 +17,128 @@ import { CONTROL, PROGRESS, TOLD } from '../sample_token/sample_token.ts';
 import code from './record_token.wgsl?raw';
 
 export interface RecordTokenAttrs {
+  /** Tokens that a row's history holds before it wraps around. */
   slots: number;
 }
 const STATE = ['ids', 'positions', 'progress', 'history_ids', 'history_probabilities'] as const;
+const INPUTS = [...STATE, 'chosen', 'probabilities', 'control'] as const;
 type State = (typeof STATE)[number];
-type In = State | 'chosen' | 'probabilities' | 'control';
-
-type Numbers = Record<In, ArrayLike<number>>;
+type Input = (typeof INPUTS)[number];
 
 /** The state after the step. */
-function recorded(t: Numbers, rows: number, slots: number): Record<State, number[]> {
-  const after = recordOf(STATE, (k) => Array.from(t[k]));
-  for (let b = 0; b < rows; b++) {
-    const made = t.progress[PROGRESS * b] ?? 0;
-    const left = t.progress[PROGRESS * b + 1] ?? 0;
-    const token = t.chosen[TOLD * b] ?? 0;
-    if (t.control[CONTROL * b + 1] === 0 || left <= 0) continue;
+function advance(
+  inputs: Record<Input, ArrayLike<number>>,
+  { slots }: RecordTokenAttrs,
+): Record<State, number[]> {
+  const { chosen, probabilities, control, progress } = inputs;
+  const after = recordOf(STATE, (name) => Array.from(inputs[name]));
+  for (let b = 0; b < inputs.ids.length; b++) {
+    const generated = progress[PROGRESS * b] ?? 0;
+    const left = progress[PROGRESS * b + 1] ?? 0;
+    const active = control[CONTROL * b + 1] !== 0;
+    if (!active || left <= 0) continue;
     for (let j = 0; j < TOLD; j++) {
-      const slot = (b * slots + (made % slots)) * TOLD + j;
-      after.history_ids[slot] = t.chosen[TOLD * b + j] ?? 0;
-      after.history_probabilities[slot] = t.probabilities[TOLD * b + j] ?? 0;
+      const slot = (b * slots + (generated % slots)) * TOLD + j;
+      after.history_ids[slot] = chosen[TOLD * b + j] ?? 0;
+      after.history_probabilities[slot] = probabilities[TOLD * b + j] ?? 0;
     }
-    const rest = token === t.control[CONTROL * b + 2] ? 0 : left - 1;
+    const token = chosen[TOLD * b] ?? 0;
+    const stop = control[CONTROL * b + 2];
+    const leftAfter = token === stop ? 0 : left - 1;
     after.ids[b] = token;
-    after.progress[PROGRESS * b] = made + 1;
-    after.progress[PROGRESS * b + 1] = rest;
-    if (rest > 0) after.positions[b] = (t.positions[b] ?? 0) + 1;
+    after.progress[PROGRESS * b] = generated + 1;
+    after.progress[PROGRESS * b + 1] = leftAfter;
+    if (leftAfter > 0) after.positions[b] = (inputs.positions[b] ?? 0) + 1;
   }
   return after;
 }
 
-function oracle(t: Hosts<In>, { slots }: RecordTokenAttrs): Hosts<State> {
-  const numbers = recordOf(
-    [...STATE, 'chosen', 'probabilities', 'control'] as const,
-    (k) => t[k].data,
+function oracle(inputs: Hosts<Input>, attrs: RecordTokenAttrs): Hosts<State> {
+  const after = advance(
+    recordOf(INPUTS, (name) => inputs[name].data),
+    attrs,
   );
-  const after = recorded(numbers, t.ids.data.length, slots);
-  return recordOf(STATE, (k) => ({ ...t[k], data: Float64Array.from(after[k]) }));
+  return recordOf(STATE, (name) => ({ ...inputs[name], data: Float64Array.from(after[name]) }));
 }
 
-function reference(t: Tensors<In>, { slots }: RecordTokenAttrs): Tensors<State> {
-  const numbers = recordOf([...STATE, 'chosen', 'probabilities', 'control'] as const, (k) =>
-    t[k].dataSync(),
+function reference(inputs: Tensors<Input>, attrs: RecordTokenAttrs): Tensors<State> {
+  const after = advance(
+    recordOf(INPUTS, (name) => inputs[name].dataSync()),
+    attrs,
   );
-  const after = recorded(numbers, t.ids.size, slots);
-  return recordOf(STATE, (k) =>
-    tensor(after[k], [...t[k].shape], k === 'history_probabilities' ? 'float32' : 'int32'),
-  );
+  return recordOf(STATE, (name) => {
+    const dtype = name === 'history_probabilities' ? 'float32' : 'int32';
+    return tensor(after[name], [...inputs[name].shape], dtype);
+  });
+}
+
+/** Numbers of a case, row-major; their lengths give the number of rows. */
+interface CaseState {
+  control: readonly number[];
+  progress: readonly number[];
 }
 
 function recordCase(
   name: string,
-  rows: number,
   slots: number,
-  control: readonly number[],
-  progress: readonly number[],
-): OpCase<In, RecordTokenAttrs> {
+  { control, progress }: CaseState,
+): OpCase<Input, RecordTokenAttrs> {
+  const rows = progress.length / PROGRESS;
+  const chosen = Array.from({ length: rows * TOLD }, (_, i) => 10 + i);
   return {
     name,
     attrs: { slots },
-    inputs: (r) => ({
-      ids: r.ints([rows], 50),
-      positions: r.ints([rows], 9),
-      progress: r.values([rows, PROGRESS], progress, 'int32'),
-      history_ids: r.ints([rows, slots, TOLD], 50),
-      history_probabilities: r.normal([rows, slots, TOLD]),
-      chosen: r.values(
-        [rows, TOLD],
-        Array.from({ length: rows * TOLD }, (_, i) => 10 + i),
-        'int32',
-      ),
-      probabilities: r.normal([rows, TOLD]),
-      control: r.values([rows, CONTROL], control, 'int32'),
+    inputs: (random) => ({
+      ids: random.ints([rows], 50),
+      positions: random.ints([rows], 9),
+      progress: random.values([rows, PROGRESS], progress, 'int32'),
+      history_ids: random.ints([rows, slots, TOLD], 50),
+      history_probabilities: random.normal([rows, slots, TOLD]),
+      chosen: random.values([rows, TOLD], chosen, 'int32'),
+      probabilities: random.normal([rows, TOLD]),
+      control: random.values([rows, CONTROL], control, 'int32'),
     }),
   };
 }
 
 /**
- * ids and positions int32 [B], progress int32 [B, 2] (tokens made, tokens left), history_ids int32
- * and history_probabilities [B, slots, 5], chosen int32 and probabilities [B, 5] (of
- * `sample_token`), control int32 [B, 3] (seed, whether it takes part, stop id) -> the first five as
- * they are after the step: token number n of a row lies in slot n mod slots. On WebGPU they are
- * written in place and come back themselves. It has no gradient.
+ * State: ids and positions int32 [B], progress int32 [B, 2] (tokens generated, tokens left),
+ * history_ids int32 and history_probabilities [B, slots, 5]. Further inputs: chosen int32 and
+ * probabilities [B, 5] of `sample_token`, and control int32 [B, 3] (seed, whether the row is
+ * active, stop token). The outputs are the state after the step; token number n of a row goes to
+ * slot n mod slots. On WebGPU the state is updated in place and the outputs are the input tensors
+ * themselves. The operation has no gradient.
  */
-export const recordToken: OpDefinition<In, RecordTokenAttrs, State, never> = defineOp({
+export const recordToken: OpDefinition<Input, RecordTokenAttrs, State, never> = defineOp({
   name: 'record_token',
-  inputs: [...STATE, 'chosen', 'probabilities', 'control'],
+  inputs: INPUTS,
   outputs: STATE,
   oracle,
   reference,
-  kernel: (t, { slots }) => {
+  kernel: (inputs, { slots }) => {
+    const rows = inputs.ids.size;
     dispatch({
       name: 'record_token',
       code,
       writes: [],
-      updates: STATE.map((k) => t[k]),
-      reads: [t.chosen, t.probabilities, t.control],
+      updates: STATE.map((name) => inputs[name]),
+      reads: [inputs.chosen, inputs.probabilities, inputs.control],
       params: [
-        ['u32', t.ids.size],
+        ['u32', rows],
         ['u32', slots],
       ],
-      workgroups: [Math.ceil(t.ids.size / 64), 1, 1],
+      workgroups: [Math.ceil(rows / 64), 1, 1],
     });
-    return recordOf(STATE, (k) => t[k]);
+    return recordOf(STATE, (name) => inputs[name]);
   },
   gradient: null,
   cases: [
-    recordCase('goes on', 1, 4, [1, 1, -1], [2, 3]),
-    recordCase(
-      'wraps, stops, rests, is over, ends',
-      5,
-      3,
-      [1, 1, -1, 2, 1, 15, 3, 0, -1, 4, 1, -1, 5, 1, -1],
-      [7, 2, 4, 9, 1, 5, 6, 0, 2, 1],
-    ),
+    recordCase('one row', 4, { control: [1, 1, -1], progress: [2, 3] }),
+    // One row each that wraps around, meets its stop token, is inactive, has no tokens left, and
+    // generates its last token.
+    recordCase('five rows', 3, {
+      control: [1, 1, -1, 2, 1, 15, 3, 0, -1, 4, 1, -1, 5, 1, -1],
+      progress: [7, 2, 4, 9, 1, 5, 6, 0, 2, 1],
+    }),
   ],
 });

@@ -1,4 +1,5 @@
-// A thread a row: what was chosen goes to the row's history and is what the next step reads. A row that does not take part, or may make no more, stays as it is.
+// Advances the state of each row by its chosen token, one thread per row. A row that is inactive or
+// has no tokens left stays as it is.
 struct Params { rows: u32, slots: u32 }
 @group(0) @binding(0) var<storage, read_write> ids: array<i32>;
 @group(0) @binding(1) var<storage, read_write> positions: array<i32>;
@@ -14,17 +15,20 @@ struct Params { rows: u32, slots: u32 }
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let b = id.x;
   if (b >= p.rows) { return; }
-  let made = progress[2u * b]; let left = progress[2u * b + 1u];
-  if (control[3u * b + 1u] == 0 || left <= 0) { return; }
-  let slot = (b * p.slots + u32(made) % p.slots) * 5u;
+  let generated = progress[2u * b];
+  let left = progress[2u * b + 1u];
+  let is_active = control[3u * b + 1u] != 0;
+  if (!is_active || left <= 0) { return; }
+  let slot = (b * p.slots + u32(generated) % p.slots) * 5u;
   for (var j = 0u; j < 5u; j++) {
     history_ids[slot + j] = chosen[5u * b + j];
     history_probabilities[slot + j] = probabilities[5u * b + j];
   }
   let token = chosen[5u * b];
-  let rest = select(left - 1, 0, token == control[3u * b + 2u]);
+  let stop = control[3u * b + 2u];
+  let left_after = select(left - 1, 0, token == stop);
   ids[b] = token;
-  progress[2u * b] = made + 1;
-  progress[2u * b + 1u] = rest;
-  if (rest > 0) { positions[b] += 1; }
+  progress[2u * b] = generated + 1;
+  progress[2u * b + 1u] = left_after;
+  if (left_after > 0) { positions[b] += 1; }
 }

@@ -1,19 +1,17 @@
 /**
- * RMSNorm's gradient of the input alone (the weight is frozen) on WebGPU; the rest is in
- * layer_norm/.
+ * RMSNorm's gradient of the input alone, for a frozen weight, on WebGPU. Its other kernels are
+ * LayerNorm's (layer_norm/).
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, grid, output } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
+import type { NormGradInputs } from '../layer_norm/types.ts';
 import { threadsForRow, workgroupSum } from '../wgsl/index.ts';
 import gradXCode from './rms_norm_grad_x.wgsl?raw';
 
-/** New, or added to `into`. */
-export function gradXKernel(
-  x: Tensor,
-  weight: Tensor,
-  rstd: Tensor,
-  dy: Tensor,
+/** RMSNorm's dx [N, d]: a new tensor, or `into` with dx added to it. */
+export function rmsNormGradXKernel(
+  { x, weight, rstd, dy }: Omit<NormGradInputs, 'mean'>,
   into: Tensor | undefined,
 ): Tensor {
   const [n, d] = dims2(x.shape);

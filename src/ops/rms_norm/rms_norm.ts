@@ -1,7 +1,7 @@
 /**
- * RMSNorm (Zhang and Sennrich 2019, equation 4; `LlamaRMSNorm`): each row of x [N, d] divided by
- * sqrt(mean square + eps), times weight [d]. The factor, rstd [N], comes out as well; the gradient
- * reads it.
+ * RMSNorm (Zhang and Sennrich 2019, equation 4; `LlamaRMSNorm`): y = x / sqrt(mean square + eps) *
+ * weight for each row of x [N, d]. The factor rstd [N] is an output too, because the gradient reads
+ * it. The code is LayerNorm's without centering (layer_norm/).
  */
 import { mul, type Tensor } from '@tensorflow/tfjs-core';
 import {
@@ -17,38 +17,37 @@ import { required } from '../gradient.ts';
 import type { NormAttrs } from '../layer_norm/layer_norm.ts';
 import { normGradKernel } from '../layer_norm/grad_kernel.ts';
 import { rmsNormKernel } from '../layer_norm/kernels.ts';
-import { gradColumns, gradX, normalised, rowStatistics } from '../layer_norm/oracle.ts';
+import { gradColumns, gradX, normalized, rowStatistics } from '../layer_norm/oracle.ts';
 import * as reference from '../layer_norm/reference.ts';
-import { gradXKernel } from './kernels.ts';
+import { rmsNormGradXKernel } from './kernels.ts';
 
 const SHAPES = [
   [37, 96],
   [1, 7],
   [130, 5],
 ] as const;
-const backwardInputs = (
-  r: CaseRandom,
-  n: number,
-  d: number,
-): Hosts<'x' | 'weight' | 'rstd' | 'dy'> => {
-  const x = r.normal([n, d], 1, 0.5);
+
+type BackwardInput = 'x' | 'weight' | 'rstd' | 'dy';
+
+function backwardInputs(random: CaseRandom, n: number, d: number): Hosts<BackwardInput> {
+  const x = random.normal([n, d], 1, 0.5);
   return {
     x,
-    weight: r.normal([d], 0.5, 1),
-    rstd: r.values([n], [...rowStatistics(x, 1e-5, false).rstd.data]),
-    dy: r.normal([n, d]),
+    weight: random.normal([d], 0.5, 1),
+    rstd: random.values([n], [...rowStatistics(x, 1e-5, false).rstd.data]),
+    dy: random.normal([n, d]),
   };
-};
+}
 
-const backwardCases = SHAPES.map(([n, d]): OpCase<'x' | 'weight' | 'rstd' | 'dy', object> => ({
+const backwardCases = SHAPES.map(([n, d]): OpCase<BackwardInput, object> => ({
   name: `${n}x${d}`,
   attrs: {},
-  inputs: (r) => backwardInputs(r, n, d),
+  inputs: (random) => backwardInputs(random, n, d),
 }));
 
 /**
- * x [N, d], weight [d], rstd [N], dy [N, d] -> dx [N, d], which accumulates: where the weight is
- * frozen.
+ * The gradient of x alone, for a frozen weight: x [N, d], weight [d], rstd [N], dy [N, d] ->
+ * dx [N, d]. The output accumulates.
  */
 export const rmsNormGradX = defineOp({
   name: 'rms_norm_grad_x',
@@ -57,14 +56,17 @@ export const rmsNormGradX = defineOp({
   oracle: ({ x, weight, rstd, dy }, _: object) => ({
     dx: gradX(x, weight, { mean: null, rstd }, dy),
   }),
-  reference: ({ x, weight, rstd, dy }) => ({ dx: reference.gradX(x, weight, null, rstd, dy) }),
-  kernel: ({ x, weight, rstd, dy }, _, into) => ({ dx: gradXKernel(x, weight, rstd, dy, into.dx) }),
+  reference: (inputs) => ({ dx: reference.gradX({ ...inputs, mean: null }) }),
+  kernel: (inputs, _, into) => ({ dx: rmsNormGradXKernel(inputs, into.dx) }),
   accumulates: ['dx'],
   gradient: null,
   cases: backwardCases,
 });
 
-/** x [N, d], weight [d], rstd [N], dy [N, d] -> dx [N, d], weight [d]; both accumulate. */
+/**
+ * Both gradients: x [N, d], weight [d], rstd [N], dy [N, d] -> dx [N, d], weight [d]. The outputs
+ * accumulate.
+ */
 export const rmsNormGrad = defineOp({
   name: 'rms_norm_grad',
   inputs: ['x', 'weight', 'rstd', 'dy'],
@@ -73,12 +75,11 @@ export const rmsNormGrad = defineOp({
     dx: gradX(x, weight, { mean: null, rstd }, dy),
     weight: gradColumns(x, { mean: null, rstd }, dy).weight,
   }),
-  reference: ({ x, weight, rstd, dy }) => ({
-    dx: reference.gradX(x, weight, null, rstd, dy),
-    weight: reference.gradWeight(x, null, rstd, dy),
+  reference: (inputs) => ({
+    dx: reference.gradX({ ...inputs, mean: null }),
+    weight: reference.gradWeight({ ...inputs, mean: null }),
   }),
-  kernel: ({ x, weight, rstd, dy }, _, into) =>
-    normGradKernel('rms_norm_grad', { x, weight, mean: null, rstd, dy }, into),
+  kernel: (inputs, _, into) => normGradKernel('rms_norm_grad', { ...inputs, mean: null }, into),
   accumulates: ['dx', 'weight'],
   halves: { inputs: ['x', 'dy'] },
   gradient: null,
@@ -86,16 +87,23 @@ export const rmsNormGrad = defineOp({
 });
 
 type Context = GradientContext<'x' | 'weight', NormAttrs, 'y' | 'rstd'>;
-const ofX = ({ inputs: { x, weight }, outputs: { rstd }, dy, into }: Context): Tensor =>
-  run(rmsNormGradX, { x, weight, rstd, dy: required(dy.y) }, {}, { dx: into.x }).dx;
-const both = perNode(({ inputs: { x, weight }, outputs: { rstd }, dy, into }: Context) =>
-  run(
-    rmsNormGrad,
-    { x, weight, rstd, dy: required(dy.y) },
-    {},
-    { dx: into.x, weight: into.weight },
-  ),
-);
+
+const gradientInputs = ({ inputs, outputs, dy }: Context) => ({
+  x: inputs.x,
+  weight: inputs.weight,
+  rstd: outputs.rstd,
+  dy: required(dy.y),
+});
+
+/** The gradient of x alone, if the weight is frozen. */
+const gradientOfX = (context: Context): Tensor =>
+  run(rmsNormGradX, gradientInputs(context), {}, { dx: context.into.x }).dx;
+
+/** Both gradients at once. */
+const gradients = perNode((context: Context) => {
+  const { x: dx, weight } = context.into;
+  return run(rmsNormGrad, gradientInputs(context), {}, { dx, weight });
+});
 
 /** x [N, d], weight [d] -> y [N, d], rstd [N]. */
 export const rmsNorm = defineOp({
@@ -103,8 +111,8 @@ export const rmsNorm = defineOp({
   inputs: ['x', 'weight'],
   outputs: ['y', 'rstd'],
   oracle: ({ x, weight }, { eps }: NormAttrs) => {
-    const s = rowStatistics(x, eps, false);
-    return { y: normalised(x, s, weight, null), rstd: s.rstd };
+    const statistics = rowStatistics(x, eps, false);
+    return { y: normalized(x, statistics, weight, null), rstd: statistics.rstd };
   },
   reference: ({ x, weight }, { eps }) => {
     const { normal, rstd } = reference.scaled(x, eps);
@@ -115,11 +123,17 @@ export const rmsNorm = defineOp({
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['rstd'] },
     from: ['y'],
-    to: { x: (c) => (c.wanted.weight ? both(c).dx : ofX(c)), weight: (c) => both(c).weight },
+    to: {
+      x: (context) => (context.wanted.weight ? gradients(context).dx : gradientOfX(context)),
+      weight: (context) => gradients(context).weight,
+    },
   },
-  cases: SHAPES.map(([n, d], i) => ({
+  cases: SHAPES.map(([n, d], index) => ({
     name: `${n}x${d}`,
     attrs: { eps: 1e-5 },
-    inputs: (r) => ({ x: r.normal([n, d], 1, i === 2 ? 100 : 0.5), weight: r.normal([d], 0.5, 1) }),
+    inputs: (random) => ({
+      x: random.normal([n, d], 1, index === 2 ? 100 : 0.5),
+      weight: random.normal([d], 0.5, 1),
+    }),
   })),
 });

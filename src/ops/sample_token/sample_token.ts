@@ -1,10 +1,10 @@
 /**
- * Chooses each row's next token where its logits lie. The host's sampler (`sampler.ts`) is its
- * oracle and its reference; kernel and host order tokens alike (by logit, of equals the first) and
- * draw with the same 32 bits. The kernel's probabilities are float32 and its sums are of integers,
- * so the two differ only where the draw, or the edge of top-p or min-p, falls within about 1e-6 of
- * the border between two tokens: then the neighbour in order is taken. A token below 2^-32 is never
- * drawn.
+ * Samples each row's next token on the device that holds its logits. The host's sampler
+ * (`sampler.ts`) is both oracle and reference. Kernel and host order tokens alike (by logit, then by
+ * id) and draw with the same 32 bits. The kernel computes probabilities in float32 and sums them as
+ * integers, so the two differ only if the draw, or the limit of top-p or min-p, falls within about
+ * 1e-6 of the border between two tokens; then the kernel takes the neighbour. It never draws a token
+ * whose probability is below 2^-32.
  */
 import { tensor } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
@@ -21,22 +21,23 @@ import code from './sample_token.wgsl?raw';
 import { RIVALS, sampleToken, type SamplingOptions, uniformAt } from './sampler.ts';
 
 export type SampleTokenAttrs = Record<string, never>;
-type In = 'logits' | 'control' | 'progress' | 'options';
-type Out = 'ids' | 'probabilities';
+type Input = 'logits' | 'control' | 'progress' | 'options';
+type Output = 'ids' | 'probabilities';
 
-/** Tokens told of a choice: the chosen one, and the likeliest others. */
+/** Tokens reported for each row: the chosen one, then the likeliest others. */
 export const TOLD = RIVALS + 1;
 /**
- * Columns of `control`: the row's seed, whether it takes part (1 or 0), and the token that ends it
- * (-1: none).
+ * Columns of `control`: the row's seed, whether the row is active (1 or 0), and its stop token (-1
+ * for none).
  */
 export const CONTROL = 3;
 /**
- * Columns of `progress`: tokens made so far, which is also the number of the draw, and tokens that
- * it may still make.
+ * Columns of `progress`: the number of tokens generated so far, which is also the position of the
+ * draw, and the number of tokens still to generate.
  */
 export const PROGRESS = 2;
 
+/** The inputs of all rows as plain arrays. */
 interface Rows {
   rows: number;
   vocab_size: number;
@@ -53,24 +54,23 @@ function sampleRows({ rows, vocab_size, logits, control, progress, options }: Ro
   const [temperature = 0, top_k = 0, top_p = 1, min_p = 0] = Array.from(options);
   const ids: number[] = [];
   const probabilities: number[] = [];
-  const all = Float32Array.from(logits);
+  const allLogits = Float32Array.from(logits);
   for (let b = 0; b < rows; b++) {
-    const u = uniformAt(control[CONTROL * b] ?? 0, progress[PROGRESS * b] ?? 0);
     const choice = sampleToken(
-      all.subarray(b * vocab_size, (b + 1) * vocab_size),
+      allLogits.subarray(b * vocab_size, (b + 1) * vocab_size),
       { temperature, top_k, top_p, min_p },
-      u,
+      uniformAt(control[CONTROL * b] ?? 0, progress[PROGRESS * b] ?? 0),
     );
-    const told = [choice, ...choice.rivals];
+    const reported = [choice, ...choice.rivals];
     for (let j = 0; j < TOLD; j++) {
-      ids.push(told[j]?.id ?? -1);
-      probabilities.push(told[j]?.probability ?? 0);
+      ids.push(reported[j]?.id ?? -1);
+      probabilities.push(reported[j]?.probability ?? 0);
     }
   }
   return { ids, probabilities };
 }
 
-function oracle({ logits, control, progress, options }: Hosts<In>): Hosts<Out> {
+function oracle({ logits, control, progress, options }: Hosts<Input>): Hosts<Output> {
   const [rows, vocab_size] = dims2(logits.shape);
   const shape = [rows, TOLD];
   const { ids, probabilities } = sampleRows({
@@ -87,58 +87,69 @@ function oracle({ logits, control, progress, options }: Hosts<In>): Hosts<Out> {
   };
 }
 
-const defaults: SamplingOptions = { temperature: 1, top_k: 0, top_p: 1, min_p: 0 };
+/** The logits of a case. */
+interface CaseLogits {
+  rows: number;
+  vocab_size: number;
+  /** Makes `n` logits. */
+  make: (random: CaseRandom, n: number) => HostTensor;
+}
+
+const normal = (rows: number, vocab_size: number, std: number): CaseLogits => ({
+  rows,
+  vocab_size,
+  make: (random, n) => random.normal([n], std),
+});
+
+/** Four different values, 0 and -0 among them, so that most tokens are tied. */
+const ties = (rows: number, vocab_size: number): CaseLogits => ({
+  rows,
+  vocab_size,
+  make: (random, n) => {
+    const kinds = Array.from(random.ints([n], 4).data);
+    return random.values(
+      [n],
+      kinds.map((kind) => [0, -0, 1.5, -2][kind] ?? 0),
+    );
+  },
+});
+
+const equal = (rows: number, vocab_size: number): CaseLogits => ({
+  rows,
+  vocab_size,
+  make: (random, n) => random.values([n], new Array<number>(n).fill(-3.25)),
+});
+
+const DEFAULTS: SamplingOptions = { temperature: 1, top_k: 0, top_p: 1, min_p: 0 };
+
 function sampleCase(
   name: string,
-  rows: number,
-  logits: (r: CaseRandom, n: number) => HostTensor,
-  vocab_size: number,
+  { rows, vocab_size, make }: CaseLogits,
   options: Partial<SamplingOptions> = {},
-): OpCase<In, SampleTokenAttrs> {
-  const { temperature, top_k, top_p, min_p } = { ...defaults, ...options };
+): OpCase<Input, SampleTokenAttrs> {
+  const { temperature, top_k, top_p, min_p } = { ...DEFAULTS, ...options };
+  const control = Array.from({ length: rows }, (_, b) => [1337 + 7919 * b, 1, -1]);
+  const progress = Array.from({ length: rows }, (_, b) => [5 * b, 1]);
   return {
     name,
     attrs: {},
-    inputs: (r) => ({
-      logits: { ...logits(r, rows * vocab_size), shape: [rows, vocab_size] },
-      control: r.values(
-        [rows, CONTROL],
-        Array.from({ length: rows }, (_, b) => [1337 + 7919 * b, 1, -1]).flat(),
-        'int32',
-      ),
-      progress: r.values(
-        [rows, PROGRESS],
-        Array.from({ length: rows }, (_, b) => [5 * b, 1]).flat(),
-        'int32',
-      ),
-      options: r.values([4], [temperature, top_k, top_p, min_p]),
+    inputs: (random) => ({
+      logits: { ...make(random, rows * vocab_size), shape: [rows, vocab_size] },
+      control: random.values([rows, CONTROL], control.flat(), 'int32'),
+      progress: random.values([rows, PROGRESS], progress.flat(), 'int32'),
+      options: random.values([4], [temperature, top_k, top_p, min_p]),
     }),
   };
 }
-const normal =
-  (std: number) =>
-  (r: CaseRandom, n: number): HostTensor =>
-    r.normal([n], std);
-/** A few values many times over: ties everywhere, both zeros among them. */
-const ties = (r: CaseRandom, n: number): HostTensor => {
-  const of = r.ints([n], 4).data;
-  return r.values(
-    [n],
-    Array.from(of, (v) => [0, -0, 1.5, -2][v] ?? 0),
-  );
-};
-const equal = (r: CaseRandom, n: number): HostTensor =>
-  r.values([n], new Array<number>(n).fill(-3.25));
 
 /**
- * logits [B, vocab_size], control int32 [B, 3] (seed, whether it takes part, stop id), progress
- * int32 [B, 2] (tokens made, tokens left), options [4] (temperature, 0 for the likeliest token;
- * top_k, 0 for all; top_p, 1 for all; min_p, 0 for all) -> ids int32 [B, 5] and probabilities [B,
- * 5]: the chosen token, then the four likeliest others, under the model itself (before temperature
- * and truncation); -1 and 0 where the vocabulary has no more. Logits must be finite. It has no
- * gradient.
+ * logits [B, vocab_size], control int32 [B, 3], progress int32 [B, 2] and options [4] (temperature,
+ * top_k, top_p, min_p as in SamplingOptions) -> ids int32 [B, 5] and probabilities [B, 5]: the
+ * chosen token, then the four likeliest others. The probabilities are the model's own, before
+ * temperature and truncation; if the vocabulary has fewer tokens, the rest is -1 and 0. Logits must
+ * be finite. The operation has no gradient.
  */
-export const sampleTokens: OpDefinition<In, SampleTokenAttrs, Out, never> = defineOp({
+export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> = defineOp({
   name: 'sample_token',
   inputs: ['logits', 'control', 'progress', 'options'],
   outputs: ['ids', 'probabilities'],
@@ -175,27 +186,27 @@ export const sampleTokens: OpDefinition<In, SampleTokenAttrs, Out, never> = defi
   },
   gradient: null,
   cases: [
-    sampleCase('greedy', 2, normal(2), 70, { temperature: 0 }),
-    sampleCase('greedy, ties', 2, ties, 20, { temperature: 0 }),
-    sampleCase('the whole vocabulary', 8, normal(1), 300),
-    sampleCase('three tokens', 4, normal(1), 3, { temperature: 0.7 }),
-    sampleCase('temperature', 8, normal(3), 90, { temperature: 0.6 }),
-    sampleCase('top_k', 8, normal(1), 1000, { top_k: 40 }),
-    sampleCase('top_k beyond a list', 8, normal(0.1), 1000, { top_k: 700, temperature: 1.3 }),
-    sampleCase('top_k of the whole vocabulary', 4, normal(1), 50, { top_k: 50 }),
-    sampleCase('top_p', 8, normal(2), 900, { top_p: 0.9 }),
-    sampleCase('top_p, flat', 8, normal(0.3), 1000, { top_p: 0.6, temperature: 2 }),
-    sampleCase('top_p of 0', 3, normal(1), 400, { top_p: 0 }),
-    sampleCase('min_p', 8, normal(2), 400, { min_p: 0.1 }),
-    sampleCase('everything', 8, normal(2), 700, {
+    sampleCase('greedy', normal(2, 70, 2), { temperature: 0 }),
+    sampleCase('greedy, ties', ties(2, 20), { temperature: 0 }),
+    sampleCase('the whole vocabulary', normal(8, 300, 1)),
+    sampleCase('three tokens', normal(4, 3, 1), { temperature: 0.7 }),
+    sampleCase('temperature', normal(8, 90, 3), { temperature: 0.6 }),
+    sampleCase('top_k', normal(8, 1000, 1), { top_k: 40 }),
+    sampleCase('top_k above 256', normal(8, 1000, 0.1), { top_k: 700, temperature: 1.3 }),
+    sampleCase('top_k of the whole vocabulary', normal(4, 50, 1), { top_k: 50 }),
+    sampleCase('top_p', normal(8, 900, 2), { top_p: 0.9 }),
+    sampleCase('top_p, flat', normal(8, 1000, 0.3), { top_p: 0.6, temperature: 2 }),
+    sampleCase('top_p of 0', normal(3, 400, 1), { top_p: 0 }),
+    sampleCase('min_p', normal(8, 400, 2), { min_p: 0.1 }),
+    sampleCase('all options', normal(8, 700, 2), {
       temperature: 0.9,
       top_k: 300,
       top_p: 0.95,
       min_p: 0.02,
     }),
-    sampleCase('ties', 8, ties, 1500, { top_k: 900, top_p: 0.8 }),
-    sampleCase('all equal', 4, equal, 600, { top_k: 400 }),
-    sampleCase('all equal, by mass', 4, equal, 600, { top_p: 0.501 }),
-    sampleCase('far apart', 4, (r, n) => r.normal([n], 60), 400, { top_p: 0.99 }),
+    sampleCase('ties', ties(8, 1500), { top_k: 900, top_p: 0.8 }),
+    sampleCase('all equal', equal(4, 600), { top_k: 400 }),
+    sampleCase('all equal, by mass', equal(4, 600), { top_p: 0.501 }),
+    sampleCase('large differences', normal(4, 400, 60), { top_p: 0.99 }),
   ],
 });

@@ -1,37 +1,27 @@
 /**
- * Where the backward pass starts from under mixed precision: the tokens' weights in the loss times
- * the loss scale.
+ * The initial gradient of the backward pass under mixed precision: each token's weight in the loss
+ * times the loss scale.
  */
 import { mul } from '@tensorflow/tfjs-core';
 import { dispatch, grid, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { at } from '../host.ts';
+import code from './scaled_weights.wgsl?raw';
 
-const CODE = `
-@group(0) @binding(0) var<storage, read_write> scaled: array<f32>;
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
-@group(0) @binding(2) var<storage, read> scale: array<f32>;
-struct Params { n: u32 }
-@group(0) @binding(3) var<uniform> p: Params;
-@compute @workgroup_size(64) fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @builtin(local_invocation_index) l: u32) {
-  let i = (w.y * n.x + w.x) * 64u + l;
-  if (i < p.n) { scaled[i] = weights[i] * scale[0]; }
-}`;
-
-/** weights [N], scale [1] -> scaled [N]. */
+/** weights [N], scale [1] -> scaled [N] = weights * scale. */
 export const scaledWeights = defineOp({
   name: 'scaled_weights',
   inputs: ['weights', 'scale'],
   outputs: ['scaled'],
   oracle: ({ weights, scale }, _: object) => ({
-    scaled: { ...weights, data: weights.data.map((w) => w * at(scale, 0)) },
+    scaled: { ...weights, data: weights.data.map((weight) => weight * at(scale, 0)) },
   }),
   reference: ({ weights, scale }) => ({ scaled: mul(weights, scale) }),
   kernel: ({ weights, scale }) => {
     const scaled = output(weights.shape);
     dispatch({
       name: 'scaled_weights',
-      code: CODE,
+      code,
       writes: [scaled],
       reads: [weights, scale],
       params: [['u32', weights.size]],
@@ -44,7 +34,10 @@ export const scaledWeights = defineOp({
     {
       name: '70 tokens',
       attrs: {},
-      inputs: (r) => ({ weights: r.normal([70]), scale: r.values([1], [1024]) }),
+      inputs: (random) => ({
+        weights: random.normal([70]),
+        scale: random.values([1], [1024]),
+      }),
     },
   ],
 });

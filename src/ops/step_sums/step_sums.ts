@@ -1,6 +1,6 @@
 /**
- * What a micro-batch adds to the figures of its step: its weighted loss and accuracy. Sums always
- * in the same order.
+ * A micro-batch's contribution to the sums of its step: weighted loss and weighted accuracy, in one
+ * dispatch and in a fixed order. An objective adds further metrics with `weighted_sum`.
  */
 import { mul, stack, sum } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
@@ -9,16 +9,19 @@ import { at, zeros } from '../host.ts';
 import { workgroupSum } from '../wgsl/index.ts';
 import code from './step_sums.wgsl?raw';
 
-/** weights, loss, correct [N] -> sums [2]: sum of weights x loss, and of weights x correct. */
+/**
+ * weights, loss and correct [N] -> sums [2]: the sums of weights * loss and of weights * correct.
+ * The output accumulates.
+ */
 export const stepSums = defineOp({
   name: 'step_sums',
   inputs: ['weights', 'loss', 'correct'],
   outputs: ['sums'],
   oracle: ({ weights, loss, correct }, _: object) => {
     const sums = zeros([2]);
-    weights.data.forEach((w, i) => {
-      sums.data[0] = at(sums, 0) + w * at(loss, i);
-      sums.data[1] = at(sums, 1) + w * at(correct, i);
+    weights.data.forEach((weight, i) => {
+      sums.data[0] = at(sums, 0) + weight * at(loss, i);
+      sums.data[1] = at(sums, 1) + weight * at(correct, i);
     });
     return { sums };
   },
@@ -44,16 +47,15 @@ export const stepSums = defineOp({
   cases: [300, 7, 1].map((n) => ({
     name: `${n} tokens`,
     attrs: {},
-    inputs: (r) => ({
-      weights: r.values(
-        [n],
-        Array.from({ length: n }, (_v, i) => (i % 5 === 3 ? 0 : 1 / n)),
-      ),
-      loss: r.normal([n], 1, 4),
-      correct: r.values(
-        [n],
-        Array.from({ length: n }, (_v, i) => (i % 3 === 0 ? 1 : 0)),
-      ),
-    }),
+    inputs: (random) => {
+      // Some tokens are masked, and a third is predicted correctly.
+      const weights = Array.from({ length: n }, (_, i) => (i % 5 === 3 ? 0 : 1 / n));
+      const correct = Array.from({ length: n }, (_, i) => (i % 3 === 0 ? 1 : 0));
+      return {
+        weights: random.values([n], weights),
+        loss: random.normal([n], 1, 4),
+        correct: random.values([n], correct),
+      };
+    },
   })),
 });

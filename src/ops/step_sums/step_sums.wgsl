@@ -1,4 +1,5 @@
-// After wgsl/workgroup_sum.wgsl. One workgroup: a step has thousands of tokens, not millions.
+// One workgroup sums over all tokens: a micro-batch has thousands of them, not millions. Prepend
+// wgsl/workgroup_sum.wgsl.
 override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(1) var<storage, read> weights: array<f32>;

@@ -1,4 +1,6 @@
-// A workgroup of 32 columns by 8 lanes: each lane goes through every eighth row, then the lanes are added in order.
+// Sums a workgroup's values by column. The workgroup has 256 threads: 32 columns by 8 lanes, and
+// thread l belongs to column l % 32 and lane l / 32. The caller gives each lane every eighth row.
+// The lanes are added in a fixed order. Every thread must call it, and gets its column's sum.
 var<workgroup> lane_parts: array<vec2f, 256>;
 
 fn lanes_sum(v: vec2f, l: u32) -> vec2f {

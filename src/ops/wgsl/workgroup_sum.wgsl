@@ -1,4 +1,5 @@
-// Sum over a workgroup, of two numbers at once, always in the same order. Every thread calls it and gets the result.
+// Sums two numbers at once over a workgroup, in a fixed order. Every thread must call it, and every
+// thread gets the result.
 override WORKGROUP: u32 = 64u;
 var<workgroup> workgroup_parts: array<vec2f, WORKGROUP>;
 

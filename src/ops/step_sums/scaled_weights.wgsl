@@ -1,0 +1,16 @@
+// scaled = weights * scale, one thread per token.
+@group(0) @binding(0) var<storage, read_write> scaled: array<f32>;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read> scale: array<f32>;
+struct Params { n: u32 }
+@group(0) @binding(3) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
+  let i = (w.y * count.x + w.x) * 64u + l;
+  if (i < p.n) { scaled[i] = weights[i] * scale[0]; }
+}
