@@ -42,8 +42,10 @@ export interface Problem {
  * What is known about the text and the device so far; a rule whose facts are missing says nothing.
  */
 export interface Facts {
-  /** Tokens that the tokenizer has in the end. */
+  /** Tokens of the tokenizer. */
   vocab_size?: number;
+  /** Rows of the embedding, if not `vocab_size`: an imported model may have more. */
+  model_vocab_size?: number;
   train_tokens?: number;
   val_tokens?: number;
   max_binding_size?: number;
@@ -199,7 +201,8 @@ function checkText({ tokenizer, model }: RunConfig, facts: Facts): Problem[] {
 
 function checkDevice({ model, training }: RunConfig, facts: Facts): Problem[] {
   const problems: Problem[] = [];
-  const { max_binding_size, max_buffer_size, planned_bytes, memory_bytes, vocab_size } = facts;
+  const { max_binding_size, max_buffer_size, planned_bytes, memory_bytes } = facts;
+  const vocab_size = facts.model_vocab_size ?? facts.vocab_size;
   if (max_binding_size !== undefined && vocab_size !== undefined)
     problems.push(...checkBindings(resolveModel(model, vocab_size), training, max_binding_size));
   if (
