@@ -5,7 +5,7 @@ const room = (name, may) => ({
   from: { path: `^src/${name}/`, pathNot: '\\.test\\.tsx?$' },
   to: { path: '^src/', pathNot: `^src/(${[name, 'common', ...may].join('|')})(/|\\.)` },
 });
-const noTfjs = ['config', 'plan', 'data', 'protocol', 'store', 'ui', 'checkpoint'];
+const noTfjs = ['config', 'plan', 'run', 'data', 'protocol', 'store', 'ui', 'checkpoint'];
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -24,6 +24,7 @@ module.exports = {
     room('common', []),
     room('config', []),
     room('plan', ['config']),
+    room('run', ['config', 'plan']),
     room('data', ['config']),
     room('backend', ['config']),
     room('ops', ['backend']),
@@ -33,6 +34,7 @@ module.exports = {
     room('train', [
       'config',
       'plan',
+      'run',
       'data',
       'model',
       'optim',
@@ -43,7 +45,7 @@ module.exports = {
     room('checkpoint', ['config', 'model', 'data']),
     room('protocol', ['config']),
     room('store', ['protocol', 'config']),
-    room('ui', ['store', 'config', 'plan']),
+    room('ui', ['store', 'config', 'plan', 'run']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

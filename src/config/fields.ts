@@ -1,6 +1,6 @@
 /**
- * Fields of a RunConfig by path (`model.n_layer`): their ranges, as the schema has them, and
- * reading and setting one.
+ * Fields of a RunConfig by path (`model.n_layer`): the values that the schema accepts, and reading
+ * one.
  */
 import type * as v from 'valibot';
 import {
@@ -18,7 +18,7 @@ export type Section = Exclude<keyof RunConfig, 'version'>;
 export type FieldPath = { [S in Section]: `${S}.${Extract<keyof RunConfig[S], string>}` }[Section];
 export type FieldValue = number | boolean | string | readonly string[];
 
-/** What a field admits, read from the schema. */
+/** The values that a field accepts, and its default, read from the schema. */
 export type FieldRange =
   | { kind: 'number'; integer: boolean; min: number; max: number; default: number }
   | { kind: 'flag'; default: boolean }
@@ -35,8 +35,11 @@ const SCHEMAS = {
 } satisfies Record<Section, unknown>;
 
 type Schemas = typeof SCHEMAS;
+/** The schema of one field: `v.optional(...)` around a schema of its value. */
 type Entry = { [S in Section]: Schemas[S]['entries'][keyof Schemas[S]['entries']] }[Section];
+type NumberSchema = Extract<Entry['wrapped'], { type: 'number' }>;
 
+/** In the order of the form. */
 export const SECTIONS: readonly Section[] = [
   'data',
   'tokenizer',
@@ -49,29 +52,20 @@ export const SECTIONS: readonly Section[] = [
 const ranges: ReadonlyMap<string, FieldRange> = readRanges();
 
 function readRanges(): Map<string, FieldRange> {
-  const map = new Map<string, FieldRange>();
+  const found = new Map<string, FieldRange>();
   for (const section of SECTIONS) {
     const entries: Readonly<Record<string, Entry>> = SCHEMAS[section].entries;
     for (const [field, entry] of Object.entries(entries))
-      map.set(`${section}.${field}`, readRange(entry));
+      found.set(`${section}.${field}`, readRange(entry));
   }
-  return map;
+  return found;
 }
 
 function readRange(entry: Entry): FieldRange {
-  const wrapped = entry.wrapped;
+  const { wrapped } = entry;
   switch (wrapped.type) {
-    case 'number': {
-      let min = -Infinity;
-      let max = Infinity;
-      let integer = false;
-      for (const step of wrapped.pipe) {
-        if (step.type === 'min_value') min = step.requirement;
-        else if (step.type === 'max_value') max = step.requirement;
-        else if (step.type === 'integer') integer = true;
-      }
-      return { kind: 'number', integer, min, max, default: Number(entry.default) };
-    }
+    case 'number':
+      return { kind: 'number', ...readNumberRange(wrapped), default: Number(entry.default) };
     case 'boolean':
       return { kind: 'flag', default: entry.default === true };
     case 'picklist':
@@ -79,8 +73,8 @@ function readRange(entry: Entry): FieldRange {
     case 'array':
       return {
         kind: 'texts',
-        max_items: lengthLimit(wrapped.pipe),
-        max_length: lengthLimit(wrapped.item.pipe),
+        max_items: readMaxLength(wrapped.pipe),
+        max_length: readMaxLength(wrapped.item.pipe),
         default: defaultConfig().sampling.prompts,
       };
     default:
@@ -88,18 +82,30 @@ function readRange(entry: Entry): FieldRange {
   }
 }
 
-function lengthLimit(pipe: readonly { type: string }[]): number {
-  for (const step of pipe) if (isMaxLength(step)) return step.requirement;
-  return Infinity;
-}
-function isMaxLength(step: { type: string }): step is v.MaxLengthAction<string, number, undefined> {
-  return step.type === 'max_length';
+function readNumberRange(schema: NumberSchema): { integer: boolean; min: number; max: number } {
+  const range = { integer: false, min: -Infinity, max: Infinity };
+  for (const action of schema.pipe) {
+    if (action.type === 'min_value') range.min = action.requirement;
+    else if (action.type === 'max_value') range.max = action.requirement;
+    else if (action.type === 'integer') range.integer = true;
+  }
+  return range;
 }
 
-/** True for a path that a RunConfig has. */
+function readMaxLength(pipe: readonly { type: string }[]): number {
+  return pipe.find(isMaxLength)?.requirement ?? Infinity;
+}
+
+function isMaxLength(action: {
+  type: string;
+}): action is v.MaxLengthAction<string, number, undefined> {
+  return action.type === 'max_length';
+}
+
+/** Whether a RunConfig has this path. */
 export const isFieldPath = (path: string): path is FieldPath => ranges.has(path);
 
-/** Every path, in the schema's order. */
+/** Every path, in the order of the schema. */
 export const fieldPaths = (): FieldPath[] => [...ranges.keys()].filter(isFieldPath);
 
 /** Limits, options and default of a field. */
@@ -109,23 +115,23 @@ export function rangeOf(path: FieldPath): FieldRange {
   return range;
 }
 
-const split = (path: string): [string, string] => {
-  const dot = path.indexOf('.');
-  return [path.slice(0, dot), path.slice(dot + 1)];
-};
-const sectionOf = (name: string): Section | undefined => SECTIONS.find((s) => s === name);
+/** "model.n_layer" as its section and its name in there. */
+export function splitPath(path: FieldPath): { section: Section; field: string } {
+  const section = SECTIONS.find((name) => path.startsWith(`${name}.`));
+  if (!section) throw new Error(`The schema has no field ${path}.`);
+  return { section, field: path.slice(section.length + 1) };
+}
 
 /** The value of a field. */
 export function getField(config: RunConfig, path: FieldPath): FieldValue {
-  const [section, field] = split(path);
-  const name = sectionOf(section);
-  const values: Readonly<Record<string, FieldValue>> = name ? config[name] : {};
+  const { section, field } = splitPath(path);
+  const values: Readonly<Record<string, FieldValue>> = config[section];
   const value = values[field];
   if (value === undefined) throw new Error(`The configuration has no field ${path}.`);
   return value;
 }
 
-/** True where the two values of a field are the same. */
+/** Whether two values of a field are the same; lists are compared by their items. */
 export function sameValue(a: FieldValue, b: FieldValue): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') return a === b;
   return a.length === b.length && a.every((item, i) => item === b[i]);

@@ -1,50 +1,58 @@
-/**
- * Mixed precision needs WebGPU: what a configuration comes to elsewhere, and what the page says of
- * the options that it switches off.
- */
+/** Options of precision that have no effect on some devices, and why. */
 import type { FieldPath } from './fields.ts';
 import type { BackendName, RunConfig } from './schema.ts';
 
-/** The configuration as it is computed on this backend: what plans and checks are made of. */
+/**
+ * The configuration as this backend computes it, without mixed precision where it has none.
+ *
+ * @deprecated `settleRun` (src/run) also knows what the device's self-test found.
+ */
 export const asComputed = (config: RunConfig, backend: BackendName | undefined): RunConfig =>
   backend === undefined || backend === 'webgpu' || config.training.mixed_precision === 'no'
     ? config
     : { ...config, training: { ...config.training, mixed_precision: 'no' } };
 
-/**
- * What is known of the device; of a run on it, what it computes in and why that is not what was
- * asked for.
- */
+/** What is known about the device, and about the run on it. */
 export interface PrecisionFacts {
+  /** Undefined until a backend has started. */
   backend: BackendName | undefined;
+  /** WebGPU features of the device. */
   features: readonly string[];
+  /** The effective precision of the current run, and why it is not the requested one. */
   run: { mixed_precision: string; subgroup_matrices: boolean; reason: string | null } | null;
 }
 
-/**
- * Why this option has no effect here, one sentence; null where it has one, and for all other
- * options.
- */
+/** Returns why an option has no effect here, in one sentence; null if it has one. */
 export function withoutEffect(
   path: FieldPath,
   config: RunConfig,
-  { backend, features, run }: PrecisionFacts,
+  facts: PrecisionFacts,
 ): string | null {
-  if (path === 'training.mixed_precision') {
-    const chosen = config.runtime.backend;
-    if (
-      (chosen !== 'auto' && chosen !== 'webgpu') ||
-      (chosen === 'auto' && backend !== undefined && backend !== 'webgpu')
-    )
-      return 'Half precision needs WebGPU, which is not what computes here: everything stays in single precision.';
-    return run?.reason ?? null;
+  switch (path) {
+    case 'training.mixed_precision':
+      return mixedPrecisionWithoutEffect(config, facts);
+    case 'runtime.subgroup_matrices':
+      return subgroupMatricesWithoutEffect(config, facts);
+    default:
+      return null;
   }
-  if (path !== 'runtime.subgroup_matrices' || backend === undefined) return null;
+}
+
+function mixedPrecisionWithoutEffect(config: RunConfig, facts: PrecisionFacts): string | null {
+  const chosen = config.runtime.backend;
+  const backend = chosen === 'auto' ? facts.backend : chosen;
+  if (backend !== undefined && backend !== 'webgpu')
+    return 'Mixed precision needs WebGPU; on this backend everything stays in float32.';
+  return facts.run?.reason ?? null;
+}
+
+function subgroupMatricesWithoutEffect(config: RunConfig, facts: PrecisionFacts): string | null {
+  const { backend, features, run } = facts;
+  if (backend === undefined) return null;
   if (!features.includes('chromium-experimental-subgroup-matrix'))
     return 'This browser offers no subgroup matrices on this device, so nothing changes.';
-  return run?.mixed_precision === 'fp16' &&
-    config.runtime.subgroup_matrices &&
-    !run.subgroup_matrices
-    ? 'Subgroup matrices failed their check on this device, or its subgroups are not of 32, so they are not used.'
-    : null;
+  const expected = run?.mixed_precision === 'fp16' && config.runtime.subgroup_matrices;
+  if (expected && !run.subgroup_matrices)
+    return 'Subgroup matrices failed their check on this device, or its subgroup size is not 32, so they are not used.';
+  return null;
 }

@@ -1,14 +1,11 @@
-/**
- * Ready-made runs, one click each. A configuration states what differs from the defaults, in the
- * names of its source.
- */
+/** Ready-made runs. Each configuration lists what differs from the defaults. */
 import { parseConfig } from './parse.ts';
 import type { RunConfig } from './schema.ts';
 
 export interface Preset {
   id: string;
   title: string;
-  /** What the model learns, one sentence. */
+  /** What the model learns, in one sentence. */
   learns: string;
   config: RunConfig;
 }
@@ -46,7 +43,7 @@ export const PRESETS: readonly Preset[] = [
       runtime: { autosave_interval: 200 },
     },
   ),
-  // nanoGPT, config/train_shakespeare_char.py, on another text.
+  // Hyperparameters of nanoGPT's config/train_shakespeare_char.py, on another text.
   preset(
     'novel_char',
     'A novel by characters',
@@ -158,5 +155,3 @@ export const PRESETS: readonly Preset[] = [
     },
   ),
 ];
-
-export const presetById = (id: string): Preset | undefined => PRESETS.find((p) => p.id === id);

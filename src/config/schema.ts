@@ -1,14 +1,14 @@
 /**
  * RunConfig: everything that decides what a run computes, in the names of nanoGPT and Hugging Face.
  *
- * One schema gives the type, the defaults, the ranges (from which the form takes its limits) and
- * the reader of untrusted configurations (URL, checkpoint). `cross-field` rules (a width divisible
- * by the heads, say) are in `check.ts`; labels, one-line explanations and citations in `labels.ts`;
- * presets in `presets.ts`.
+ * One schema gives the type, the defaults, the ranges (which are the limits of the form too) and
+ * the validation of untrusted configurations (URL, checkpoint). Rules that involve several fields,
+ * such as a width divisible by the heads, are in `check/`; explanations and citations in
+ * `labels.ts`; presets in `presets.ts`.
  */
 import * as v from 'valibot';
 
-/** Raised when a saved configuration of another, unknown version is read. */
+/** Version of the schema. Saved configurations of another version are refused. */
 export const CONFIG_VERSION = 1;
 
 const int = (min: number, max: number, fallback: number) =>
@@ -40,13 +40,13 @@ export const DataSchema = v.strictObject({
   corpus: choice(CORPORA, 'names'),
   /** Seed of a generated corpus (tiny_tales, arithmetic). */
   corpus_seed: int(0, 2 ** 31 - 1, 1),
-  /** Share of the documents held out for validation. */
+  /** Fraction of the documents held out for validation. */
   val_fraction: num(0.01, 0.5, 0.1),
 });
 
 export const TokenizerSchema = v.strictObject({
   kind: choice(TOKENIZERS, 'char'),
-  /** Asked-for vocabulary of a trained BPE; the others have the size that the text gives. */
+  /** Requested vocabulary of a BPE trained on the text. Other tokenizers ignore it. */
   vocab_size: int(256, 32768, 4096),
 });
 
@@ -70,7 +70,7 @@ export const ModelSchema = v.strictObject({
   /** gelu_new or relu2 (GPT-2); silu or relu2 as the gate of the Llama feed-forward. */
   activation_function: choice(ACTIVATIONS, 'gelu_new'),
   qk_norm: flag(false),
-  /** Attend to this many latest tokens only; 0 means all. */
+  /** Each token attends to this many most recent tokens, itself included; 0 means all. */
   sliding_window: int(0, 4096, 0),
   rope_theta: num(100, 1e7, 10000),
   norm_eps: num(1e-8, 1e-2, 1e-5),
@@ -84,7 +84,7 @@ export const TrainingSchema = v.strictObject({
   warmup_iters: int(0, 1_000_000, 100),
   /** Step at which the decay ends; 0 means max_iters. */
   lr_decay_iters: int(0, 100_000_000, 0),
-  /** Share of the steps spent going down at the end of warm-up/stable/decay. */
+  /** Fraction of the steps that the final decay of warmup-stable-decay (wsd) takes. */
   wsd_decay_fraction: num(0, 1, 0.2),
   batch_size: int(1, 4096, 16),
   gradient_accumulation_steps: int(1, 1024, 1),
@@ -95,27 +95,27 @@ export const TrainingSchema = v.strictObject({
   epsilon: num(1e-12, 1e-2, 1e-8),
   /** Momentum of SGD and of Muon. */
   momentum: num(0, 0.9999, 0.9),
-  /** Learning rate of the matrices under Muon; the rest takes learning_rate. */
+  /** Learning rate of the matrices under Muon; other parameters use learning_rate. */
   muon_learning_rate: num(0, 10, 0.02),
   seed: int(0, 2 ** 31 - 1, 1337),
   max_iters: int(1, 100_000_000, 1000),
-  /** Stop after this many tokens or seconds as well; 0 means no such limit. */
+  /** The run also stops after this many tokens or seconds; 0 means no such limit. */
   max_tokens: int(0, Number.MAX_SAFE_INTEGER, 0),
   max_seconds: int(0, 10_000_000, 0),
   eval_interval: int(1, 1_000_000, 100),
-  /** Batches of one evaluation. */
+  /** Batches per evaluation. */
   eval_iters: int(1, 10_000, 10),
-  /** Re-run each block in the backward pass instead of keeping its activations. */
+  /** Recompute each block in the backward pass instead of storing its activations. */
   activation_checkpointing: flag(false),
   /**
-   * fp16: activations and logits in half precision (WebGPU alone); weights, gradients of weights
-   * and optimizer state stay float32.
+   * fp16: float16 activations and logits (WebGPU only). Weights, their gradients and optimizer
+   * state stay float32.
    */
   mixed_precision: choice(MIXED_PRECISION, 'no'),
 });
 
 export const SamplingSchema = v.strictObject({
-  /** Steps between two samples; 0 means never. */
+  /** Steps between samples; 0 means never. */
   sample_interval: int(0, 1_000_000, 100),
   prompts: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(2000))), v.maxLength(8)), ['']),
   max_new_tokens: int(1, 4096, 64),
@@ -129,10 +129,10 @@ export const SamplingSchema = v.strictObject({
 export const RuntimeSchema = v.strictObject({
   backend: choice(BACKENDS, 'auto'),
   /**
-   * Steps between two automatic checkpoints; 0 means only when the tab is hidden or the run stops.
+   * Steps between automatic checkpoints; 0 means only when the tab is hidden or the run stops.
    */
   autosave_interval: int(0, 1_000_000, 250),
-  /** Under fp16: matrix products on the GPU's matrix units, where it offers them. */
+  /** Under fp16, run matmuls on the GPU's matrix units if the browser exposes them. */
   subgroup_matrices: flag(true),
 });
 
@@ -159,23 +159,29 @@ export type BackendName = Exclude<(typeof BACKENDS)[number], 'auto'>;
 /** A configuration with every default filled in. */
 export const defaultConfig = (): RunConfig => v.parse(RunConfigSchema, {});
 
-/**
- * ModelConfig with the zeros ("as the layout does it") resolved, as the model and the plan need it.
- */
+/** A ModelConfig whose zeros ("the layout's default") are replaced by the values they stand for. */
 export interface ResolvedModel extends ModelConfig {
   vocab_size: number;
+  /** A fraction if n_head does not divide n_embd, which `checkConfig` reports. */
   head_dim: number;
 }
 
-/** Fills in what 0 stands for. Throws nothing: `check.ts` says beforehand what does not fit. */
+/** Replaces the zeros of a model by what they stand for. Never throws. */
 export function resolveModel(model: ModelConfig, vocab_size: number): ResolvedModel {
-  const n_kv_head =
-    model.layout === 'gpt2' || model.n_kv_head === 0 ? model.n_head : model.n_kv_head;
-  const n_inner =
-    model.n_inner > 0
-      ? model.n_inner
-      : model.layout === 'gpt2'
-        ? 4 * model.n_embd
-        : Math.ceil((8 * model.n_embd) / 3 / 32) * 32;
-  return { ...model, n_kv_head, n_inner, vocab_size, head_dim: model.n_embd / model.n_head };
+  const sharesHeads = model.layout === 'llama' && model.n_kv_head > 0;
+  return {
+    ...model,
+    n_kv_head: sharesHeads ? model.n_kv_head : model.n_head,
+    n_inner: model.n_inner > 0 ? model.n_inner : defaultInner(model),
+    vocab_size,
+    head_dim: model.n_embd / model.n_head,
+  };
+}
+
+/**
+ * Feed-forward width of the layout: 4 x n_embd (GPT-2), or 8/3 x n_embd rounded up to a multiple of
+ * 32 (Llama, whose gate makes three matrices instead of two).
+ */
+function defaultInner({ layout, n_embd }: ModelConfig): number {
+  return layout === 'gpt2' ? 4 * n_embd : Math.ceil((8 * n_embd) / 3 / 32) * 32;
 }

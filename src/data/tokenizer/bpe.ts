@@ -138,36 +138,36 @@ export function byteLevelEncoder(
 
 /** Ids of the words met so far, in one pool. */
 class WordCache {
-  private readonly index = new Map<string, number>();
-  private readonly pool = new Ints();
+  readonly #index = new Map<string, number>();
+  readonly #pool = new Ints();
   /** The ids of word i are pool[start[i]] to pool[start[i + 1] - 1]. */
-  private readonly start = new Ints();
+  readonly #start = new Ints();
 
   constructor() {
-    this.start.push(0);
+    this.#start.push(0);
   }
 
   /** Appends the ids of the word; false where it is not known. */
   copy(word: string, out: Ints): boolean {
-    const index = this.index.get(word);
+    const index = this.#index.get(word);
     if (index === undefined) return false;
-    const from = this.start.data[index]!;
-    const length = this.start.data[index + 1]! - from;
+    const from = this.#start.data[index]!;
+    const length = this.#start.data[index + 1]! - from;
     out.reserve(length);
-    for (let i = 0; i < length; i++) out.data[out.length + i] = this.pool.data[from + i]!;
+    for (let i = 0; i < length; i++) out.data[out.length + i] = this.#pool.data[from + i]!;
     out.length += length;
     return true;
   }
 
   /** Remembers out[from..] as the ids of the word. */
   keep(word: string, out: Ints, from: number): void {
-    if (this.index.size >= CACHED_WORDS) {
-      this.index.clear();
-      this.pool.length = 0;
-      this.start.length = 1;
+    if (this.#index.size >= CACHED_WORDS) {
+      this.#index.clear();
+      this.#pool.length = 0;
+      this.#start.length = 1;
     }
-    this.index.set(word, this.start.length - 1);
-    for (let i = from; i < out.length; i++) this.pool.push(out.data[i]!);
-    this.start.push(this.pool.length);
+    this.#index.set(word, this.#start.length - 1);
+    for (let i = from; i < out.length; i++) this.#pool.push(out.data[i]!);
+    this.#start.push(this.#pool.length);
   }
 }

@@ -16,69 +16,70 @@ const PLACES = 2 ** 32;
  * is dropped when it comes up.
  */
 export class WordMerger {
-  private readonly ranks: MergeRanks;
-  private next = new Int32Array(64);
-  private previous = new Int32Array(64);
-  private heap = new Float64Array(192);
-  private size = 0;
+  readonly #ranks: MergeRanks;
+  #next = new Int32Array(64);
+  #previous = new Int32Array(64);
+  #heap = new Float64Array(192);
+  #size = 0;
 
   constructor(ranks: MergeRanks) {
-    this.ranks = ranks;
+    this.#ranks = ranks;
   }
 
   /** Merges ids[0..length) in place and returns how many are left, at the front. */
   merge(ids: Int32Array, length: number): number {
     if (length < 2) return length;
-    this.prepare(ids, length);
-    const { next, previous } = this;
-    while (this.size > 0) {
-      const top = this.pop();
+    this.#prepare(ids, length);
+    const next = this.#next;
+    const previous = this.#previous;
+    while (this.#size > 0) {
+      const top = this.#pop();
       const place = top % PLACES;
       const rank = (top - place) / PLACES;
       const after = next[place]!;
       if (
         ids[place]! < 0 ||
         after >= length ||
-        this.ranks.rank.get(ids[place]!, ids[after]!) !== rank
+        this.#ranks.rank.get(ids[place]!, ids[after]!) !== rank
       )
         continue;
       const beyond = next[after]!;
-      ids[place] = this.ranks.merged[rank]!;
+      ids[place] = this.#ranks.merged[rank]!;
       ids[after] = -1;
       next[place] = beyond;
       if (beyond < length) {
         previous[beyond] = place;
-        this.offer(ids, place, beyond);
+        this.#offer(ids, place, beyond);
       }
-      if (previous[place]! >= 0) this.offer(ids, previous[place]!, place);
+      if (previous[place]! >= 0) this.#offer(ids, previous[place]!, place);
     }
     let left = 0;
     for (let place = 0; place < length; place = next[place]!) ids[left++] = ids[place]!;
     return left;
   }
 
-  private prepare(ids: Int32Array, length: number): void {
-    if (this.next.length < length) {
-      this.next = new Int32Array(length * 2);
-      this.previous = new Int32Array(length * 2);
+  #prepare(ids: Int32Array, length: number): void {
+    if (this.#next.length < length) {
+      this.#next = new Int32Array(length * 2);
+      this.#previous = new Int32Array(length * 2);
       // Every place is offered once at the start, and each of at most length - 1 merges offers two
       // more.
-      this.heap = new Float64Array(length * 6);
+      this.#heap = new Float64Array(length * 6);
     }
-    this.size = 0;
+    this.#size = 0;
     for (let place = 0; place < length; place++) {
-      this.next[place] = place + 1;
-      this.previous[place] = place - 1;
-      if (place > 0) this.offer(ids, place - 1, place);
+      this.#next[place] = place + 1;
+      this.#previous[place] = place - 1;
+      if (place > 0) this.#offer(ids, place - 1, place);
     }
   }
 
-  private offer(ids: Int32Array, left: number, right: number): void {
-    const rank = this.ranks.rank.get(ids[left]!, ids[right]!);
+  #offer(ids: Int32Array, left: number, right: number): void {
+    const rank = this.#ranks.rank.get(ids[left]!, ids[right]!);
     if (rank < 0) return;
     const key = rank * PLACES + left;
-    const { heap } = this;
-    let at = this.size++;
+    const heap = this.#heap;
+    let at = this.#size++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (heap[parent]! <= key) break;
@@ -88,10 +89,10 @@ export class WordMerger {
     heap[at] = key;
   }
 
-  private pop(): number {
-    const { heap } = this;
+  #pop(): number {
+    const heap = this.#heap;
     const top = heap[0]!;
-    const size = --this.size;
+    const size = --this.#size;
     const last = heap[size]!;
     let at = 0;
     for (let child = 1; child < size; child = 2 * at + 1) {

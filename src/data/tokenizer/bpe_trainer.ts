@@ -87,123 +87,125 @@ class Merger {
   /**
    * By place (a byte of a distinct word): its token, or -1 once it is merged into the place before.
    */
-  private readonly symbol: Int32Array;
-  private readonly next: Int32Array;
-  private readonly previous: Int32Array;
+  readonly #symbol: Int32Array;
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
   /** How often the word of this place occurs. */
-  private readonly weight: Int32Array;
-  private readonly pairs = new PairMap(1 << 14);
+  readonly #weight: Int32Array;
+  readonly #pairs = new PairMap(1 << 14);
   /** By pair: key, count, and the first entry of its list of places. */
-  private readonly key = new Ints();
-  private readonly count = new Ints();
-  private readonly head = new Ints();
-  private readonly entryPlace: Ints;
-  private readonly entryNext: Ints;
-  private readonly heap = new PairHeap();
+  readonly #key = new Ints();
+  readonly #count = new Ints();
+  readonly #head = new Ints();
+  readonly #entryPlace: Ints;
+  readonly #entryNext: Ints;
+  readonly #heap = new PairHeap();
   /** Bytes by token. */
-  private readonly bytes = new Int32Array(MAX_BPE_VOCAB).fill(1);
+  readonly #bytes = new Int32Array(MAX_BPE_VOCAB).fill(1);
 
   constructor({ words, counts }: WordCounts) {
     const bytes = words.map(utf8);
     const size = bytes.reduce((sum, word) => sum + word.length, 0);
-    this.symbol = new Int32Array(size);
-    this.next = new Int32Array(size);
-    this.previous = new Int32Array(size);
-    this.weight = new Int32Array(size);
-    this.entryPlace = new Ints(size * 2);
-    this.entryNext = new Ints(size * 2);
+    this.#symbol = new Int32Array(size);
+    this.#next = new Int32Array(size);
+    this.#previous = new Int32Array(size);
+    this.#weight = new Int32Array(size);
+    this.#entryPlace = new Ints(size * 2);
+    this.#entryNext = new Ints(size * 2);
     let place = 0;
     bytes.forEach((word, index) => {
       for (let i = 0; i < word.length; i++, place++) {
-        this.symbol[place] = word[i]!;
-        this.next[place] = i + 1 < word.length ? place + 1 : -1;
-        this.previous[place] = i > 0 ? place - 1 : -1;
-        this.weight[place] = counts.data[index]!;
-        if (i > 0) this.add(place - 1, word[i - 1]!, word[i]!);
+        this.#symbol[place] = word[i]!;
+        this.#next[place] = i + 1 < word.length ? place + 1 : -1;
+        this.#previous[place] = i > 0 ? place - 1 : -1;
+        this.#weight[place] = counts.data[index]!;
+        if (i > 0) this.#add(place - 1, word[i - 1]!, word[i]!);
       }
     });
-    this.offer(0);
+    this.#offer(0);
   }
 
   /** Key of the most frequent pair, or null where no pair occurs often enough. */
   best(): number | null {
-    while (this.heap.size > 0) {
-      const { count, key } = this.heap.pop();
+    while (this.#heap.size > 0) {
+      const { count, key } = this.#heap.pop();
       const [left, right] = [key >> ID_BITS, key & (MAX_BPE_VOCAB - 1)];
-      if (this.bytes[left]! + this.bytes[right]! > MAX_TOKEN_BYTES) continue;
-      const now = this.count.data[this.pairs.get(left, right)]!;
+      if (this.#bytes[left]! + this.#bytes[right]! > MAX_TOKEN_BYTES) continue;
+      const now = this.#count.data[this.#pairs.get(left, right)]!;
       if (now === count) return key;
-      if (now >= MIN_COUNT) this.heap.push(now, key);
+      if (now >= MIN_COUNT) this.#heap.push(now, key);
     }
     return null;
   }
 
   merge(left: number, right: number, merged: number): void {
-    const firstNew = this.key.length;
-    this.bytes[merged] = this.bytes[left]! + this.bytes[right]!;
-    const { symbol, next, previous } = this;
-    const pair = this.pairs.get(left, right);
-    for (const place of this.places(pair, left === right)) {
+    const firstNew = this.#key.length;
+    this.#bytes[merged] = this.#bytes[left]! + this.#bytes[right]!;
+    const symbol = this.#symbol;
+    const next = this.#next;
+    const previous = this.#previous;
+    const pair = this.#pairs.get(left, right);
+    for (const place of this.#places(pair, left === right)) {
       const after = next[place]!;
       // An earlier merge may have taken one of the two.
       if (symbol[place] !== left || after < 0 || symbol[after] !== right) continue;
       const before = previous[place]!;
       const beyond = next[after]!;
       if (before >= 0) {
-        this.remove(place, symbol[before]!, left);
-        this.add(before, symbol[before]!, merged);
+        this.#remove(place, symbol[before]!, left);
+        this.#add(before, symbol[before]!, merged);
       }
       if (beyond >= 0) {
-        this.remove(place, right, symbol[beyond]!);
-        this.add(place, merged, symbol[beyond]!);
+        this.#remove(place, right, symbol[beyond]!);
+        this.#add(place, merged, symbol[beyond]!);
         previous[beyond] = place;
       }
       symbol[place] = merged;
       symbol[after] = -1;
       next[place] = beyond;
     }
-    this.count.data[pair] = 0;
-    this.offer(firstNew);
+    this.#count.data[pair] = 0;
+    this.#offer(firstNew);
   }
 
   /**
    * Where a pair stood. The order matters where a run of one token is paired off from its left end:
    * "aaa" is (aa)a.
    */
-  private places(pair: number, sorted: boolean): Int32Array {
+  #places(pair: number, sorted: boolean): Int32Array {
     const places = new Ints(64);
-    for (let entry = this.head.data[pair]!; entry >= 0; entry = this.entryNext.data[entry]!) {
-      places.push(this.entryPlace.data[entry]!);
+    for (let entry = this.#head.data[pair]!; entry >= 0; entry = this.#entryNext.data[entry]!) {
+      places.push(this.#entryPlace.data[entry]!);
     }
     const list = places.data.subarray(0, places.length);
     return sorted ? list.sort() : list;
   }
 
-  private add(place: number, left: number, right: number): void {
-    let pair = this.pairs.get(left, right);
+  #add(place: number, left: number, right: number): void {
+    let pair = this.#pairs.get(left, right);
     if (pair < 0) {
-      pair = this.key.push((left << ID_BITS) | right);
-      this.count.push(0);
-      this.head.push(-1);
-      this.pairs.set(left, right, pair);
+      pair = this.#key.push((left << ID_BITS) | right);
+      this.#count.push(0);
+      this.#head.push(-1);
+      this.#pairs.set(left, right, pair);
     }
-    this.count.data[pair]! += this.weight[place]!;
-    this.entryPlace.push(place);
-    this.head.data[pair] = this.entryNext.push(this.head.data[pair]!);
+    this.#count.data[pair]! += this.#weight[place]!;
+    this.#entryPlace.push(place);
+    this.#head.data[pair] = this.#entryNext.push(this.#head.data[pair]!);
   }
 
-  private remove(place: number, left: number, right: number): void {
-    this.count.data[this.pairs.get(left, right)]! -= this.weight[place]!;
+  #remove(place: number, left: number, right: number): void {
+    this.#count.data[this.#pairs.get(left, right)]! -= this.#weight[place]!;
   }
 
   /**
    * Pushes the pairs from this index on: those of a merge all hold its new token, so their counts
    * are complete.
    */
-  private offer(first: number): void {
-    for (let pair = first; pair < this.key.length; pair++) {
-      const count = this.count.data[pair]!;
-      if (count >= MIN_COUNT) this.heap.push(count, this.key.data[pair]!);
+  #offer(first: number): void {
+    for (let pair = first; pair < this.#key.length; pair++) {
+      const count = this.#count.data[pair]!;
+      if (count >= MIN_COUNT) this.#heap.push(count, this.#key.data[pair]!);
     }
   }
 }

@@ -29,63 +29,63 @@ export const malformed = (detail: string): DataError =>
 export class JsonBytes {
   /** Code points of the string read last. */
   readonly text = new Ints(64);
-  private readonly bytes: Uint8Array;
-  private at: number;
+  readonly #bytes: Uint8Array;
+  #at: number;
 
   constructor(bytes: Uint8Array, at = 0) {
-    this.bytes = bytes;
-    this.at = at;
+    this.#bytes = bytes;
+    this.#at = at;
   }
 
   get position(): number {
-    return this.at;
+    return this.#at;
   }
 
   /** Calls `member` with each key at its value, which it must read or skip. */
   object(member: (key: string) => void): void {
-    this.list('object', () => {
+    this.#list('object', () => {
       this.string();
       const key = this.lastString();
-      this.expect(0x3a, 'a colon');
+      this.#expect(0x3a, 'a colon');
       member(key);
     });
   }
 
   /** As `object`, but leaves the key in `text` instead of making a string of it. */
   entries(member: () => void): void {
-    this.list('object', () => {
+    this.#list('object', () => {
       this.string();
-      this.expect(0x3a, 'a colon');
+      this.#expect(0x3a, 'a colon');
       member();
     });
   }
 
   /** Calls `element` at each element, which it must read or skip. */
   array(element: () => void): void {
-    this.list('array', element);
+    this.#list('array', element);
   }
 
   isString(): boolean {
-    return this.peek() === QUOTE;
+    return this.#peek() === QUOTE;
   }
 
   /** Reads a string into `text`. */
   string(): void {
-    this.expect(QUOTE, 'a string');
+    this.#expect(QUOTE, 'a string');
     this.text.length = 0;
     for (;;) {
-      const byte = this.bytes[this.at] ?? -1;
+      const byte = this.#bytes[this.#at] ?? -1;
       if (byte === QUOTE) break;
       if (byte < 0x20)
         throw malformed(
           byte < 0 ? 'it ends inside a string' : 'a string holds a control character',
         );
       this.text.push(
-        byte === BACKSLASH ? this.escape() : byte < 0x80 ? this.next() : this.multibyte(byte),
+        byte === BACKSLASH ? this.#escape() : byte < 0x80 ? this.#next() : this.#multibyte(byte),
       );
       if (this.text.length > MAX_STRING) throw malformed('a string in it is too long');
     }
-    this.at++;
+    this.#at++;
   }
 
   lastString(): string {
@@ -96,26 +96,26 @@ export class JsonBytes {
 
   /** A whole number from 0 to 2^31 - 1. */
   id(): number {
-    this.peek();
+    this.#peek();
     let value = 0;
-    const start = this.at;
-    for (let digit = this.digit(); digit >= 0; digit = this.digit()) {
+    const start = this.#at;
+    for (let digit = this.#digit(); digit >= 0; digit = this.#digit()) {
       value = value * 10 + digit;
-      this.at++;
+      this.#at++;
       if (value > 0x7fffffff) throw malformed('an id in it is too large');
     }
-    if (this.at === start) throw malformed(`a number was expected at byte ${start}`);
+    if (this.#at === start) throw malformed(`a number was expected at byte ${start}`);
     return value;
   }
 
   /** A small value as ordinary JSON. */
   value(): unknown {
-    this.peek();
-    const start = this.at;
+    this.#peek();
+    const start = this.#at;
     this.skip();
-    if (this.at - start > MAX_VALUE) throw malformed('a setting in it is too large');
+    if (this.#at - start > MAX_VALUE) throw malformed('a setting in it is too large');
     try {
-      return JSON.parse(strict.decode(this.bytes.subarray(start, this.at)));
+      return JSON.parse(strict.decode(this.#bytes.subarray(start, this.#at)));
     } catch {
       throw malformed(`the value at byte ${start} is not JSON`);
     }
@@ -125,28 +125,28 @@ export class JsonBytes {
   skip(): void {
     let depth = 0;
     do {
-      const byte = this.peek();
+      const byte = this.#peek();
       if (byte < 0) throw malformed('it ends too early');
-      if (byte === QUOTE) this.skipString();
+      if (byte === QUOTE) this.#skipString();
       else if (byte === OPEN.array || byte === OPEN.object) {
         depth++;
-        this.at++;
+        this.#at++;
       } else if (byte === CLOSE.array || byte === CLOSE.object) {
-        if (--depth < 0) throw malformed(`a value was expected at byte ${this.at}`);
-        this.at++;
-      } else if (depth > 0 && (byte === COMMA || byte === 0x3a)) this.at++;
-      else this.skipScalar();
+        if (--depth < 0) throw malformed(`a value was expected at byte ${this.#at}`);
+        this.#at++;
+      } else if (depth > 0 && (byte === COMMA || byte === 0x3a)) this.#at++;
+      else this.#skipScalar();
     } while (depth > 0);
   }
 
   /** How many brackets and commas stand outside strings, from here to the end. */
   nodes(): number {
     let count = 0;
-    for (let byte = this.peek(); byte >= 0; byte = this.peek()) {
-      if (byte === QUOTE) this.skipString();
+    for (let byte = this.#peek(); byte >= 0; byte = this.#peek()) {
+      if (byte === QUOTE) this.#skipString();
       else {
         if (byte === COMMA || byte === OPEN.array || byte === OPEN.object) count++;
-        this.at++;
+        this.#at++;
       }
     }
     return count;
@@ -154,62 +154,62 @@ export class JsonBytes {
 
   /** Nothing but white space may follow. */
   end(): void {
-    if (this.peek() >= 0) throw malformed(`there is more after its end, at byte ${this.at}`);
+    if (this.#peek() >= 0) throw malformed(`there is more after its end, at byte ${this.#at}`);
   }
 
-  private list(kind: 'array' | 'object', element: () => void): void {
-    this.expect(OPEN[kind], kind === 'array' ? 'a list' : 'an object');
-    if (this.peek() === CLOSE[kind]) {
-      this.at++;
+  #list(kind: 'array' | 'object', element: () => void): void {
+    this.#expect(OPEN[kind], kind === 'array' ? 'a list' : 'an object');
+    if (this.#peek() === CLOSE[kind]) {
+      this.#at++;
       return;
     }
     for (;;) {
       element();
-      const byte = this.peek();
-      this.at++;
+      const byte = this.#peek();
+      this.#at++;
       if (byte === CLOSE[kind]) return;
-      if (byte !== COMMA) throw malformed(`a comma was expected at byte ${this.at - 1}`);
+      if (byte !== COMMA) throw malformed(`a comma was expected at byte ${this.#at - 1}`);
     }
   }
 
   /** The next byte that is not white space, or -1; stays on it. */
-  private peek(): number {
+  #peek(): number {
     for (;;) {
-      const byte = this.bytes[this.at] ?? -1;
+      const byte = this.#bytes[this.#at] ?? -1;
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
-      this.at++;
+      this.#at++;
     }
   }
 
-  private next(): number {
-    return this.bytes[this.at++] ?? -1;
+  #next(): number {
+    return this.#bytes[this.#at++] ?? -1;
   }
 
-  private expect(byte: number, what: string): void {
-    if (this.peek() !== byte) throw malformed(`${what} was expected at byte ${this.at}`);
-    this.at++;
+  #expect(byte: number, what: string): void {
+    if (this.#peek() !== byte) throw malformed(`${what} was expected at byte ${this.#at}`);
+    this.#at++;
   }
 
-  private digit(): number {
-    const digit = (this.bytes[this.at] ?? -1) - 0x30;
+  #digit(): number {
+    const digit = (this.#bytes[this.#at] ?? -1) - 0x30;
     return digit >= 0 && digit <= 9 ? digit : -1;
   }
 
-  private skipString(): void {
-    for (this.at++; ; this.at++) {
-      const byte = this.bytes[this.at] ?? -1;
+  #skipString(): void {
+    for (this.#at++; ; this.#at++) {
+      const byte = this.#bytes[this.#at] ?? -1;
       if (byte < 0) throw malformed('it ends inside a string');
       if (byte === QUOTE) break;
-      if (byte === BACKSLASH) this.at++;
+      if (byte === BACKSLASH) this.#at++;
     }
-    this.at++;
+    this.#at++;
   }
 
   /** A number, true, false or null. */
-  private skipScalar(): void {
-    const start = this.at;
+  #skipScalar(): void {
+    const start = this.#at;
     for (;;) {
-      const byte = this.bytes[this.at] ?? -1;
+      const byte = this.#bytes[this.#at] ?? -1;
       const scalar =
         (byte >= 0x30 && byte <= 0x39) ||
         (byte >= 0x61 && byte <= 0x7a) ||
@@ -218,42 +218,42 @@ export class JsonBytes {
         byte === 0x2e ||
         byte === 0x45;
       if (!scalar) break;
-      this.at++;
+      this.#at++;
     }
-    if (this.at === start) throw malformed(`a value was expected at byte ${start}`);
+    if (this.#at === start) throw malformed(`a value was expected at byte ${start}`);
   }
 
-  private escape(): number {
-    this.at++;
-    const byte = this.next();
+  #escape(): number {
+    this.#at++;
+    const byte = this.#next();
     const simple = SIMPLE_ESCAPES.get(byte);
     if (simple !== undefined) return simple;
     if (byte !== 0x75) throw malformed('a string holds an unknown escape');
-    const unit = this.hex4();
+    const unit = this.#hex4();
     if (unit < 0xd800 || unit >= 0xe000) return unit;
-    const paired = unit < 0xdc00 && this.next() === BACKSLASH && this.next() === 0x75;
-    const low = paired ? this.hex4() : 0;
+    const paired = unit < 0xdc00 && this.#next() === BACKSLASH && this.#next() === 0x75;
+    const low = paired ? this.#hex4() : 0;
     if (low < 0xdc00 || low >= 0xe000) throw malformed('a string holds half a surrogate pair');
     return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
   }
 
-  private hex4(): number {
+  #hex4(): number {
     const digits = String.fromCharCode(
-      this.next() & 0xff,
-      this.next() & 0xff,
-      this.next() & 0xff,
-      this.next() & 0xff,
+      this.#next() & 0xff,
+      this.#next() & 0xff,
+      this.#next() & 0xff,
+      this.#next() & 0xff,
     );
     if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw malformed('a string holds a broken escape');
     return parseInt(digits, 16);
   }
 
   /** One character of two to four bytes, strictly UTF-8. */
-  private multibyte(first: number): number {
+  #multibyte(first: number): number {
     const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
     let point = first & (0xff >> (length + 1));
     for (let i = 1; i < length; i++) {
-      const byte = this.bytes[this.at + i] ?? 0;
+      const byte = this.#bytes[this.#at + i] ?? 0;
       if ((byte & 0xc0) !== 0x80) throw malformed('it is not UTF-8');
       point = (point << 6) | (byte & 0x3f);
     }
@@ -267,7 +267,7 @@ export class JsonBytes {
     ) {
       throw malformed('it is not UTF-8');
     }
-    this.at += length;
+    this.#at += length;
     return point;
   }
 }

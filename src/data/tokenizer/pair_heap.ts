@@ -9,18 +9,18 @@ import { Ints } from './ints.ts';
  * table on the way out.
  */
 export class PairHeap {
-  private readonly counts = new Ints();
-  private readonly keys = new Ints();
+  readonly #counts = new Ints();
+  readonly #keys = new Ints();
 
   get size(): number {
-    return this.keys.length;
+    return this.#keys.length;
   }
 
   push(count: number, key: number): void {
-    let at = this.keys.push(key);
-    this.counts.push(count);
-    const counts = this.counts.data;
-    const keys = this.keys.data;
+    let at = this.#keys.push(key);
+    this.#counts.push(count);
+    const counts = this.#counts.data;
+    const keys = this.#keys.data;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (!before(count, key, counts[parent]!, keys[parent]!)) break;
@@ -34,11 +34,11 @@ export class PairHeap {
 
   /** Takes the first entry off; the heap must not be empty. */
   pop(): { count: number; key: number } {
-    const counts = this.counts.data;
-    const keys = this.keys.data;
+    const counts = this.#counts.data;
+    const keys = this.#keys.data;
     const top = { count: counts[0]!, key: keys[0]! };
-    const size = --this.keys.length;
-    this.counts.length = size;
+    const size = --this.#keys.length;
+    this.#counts.length = size;
     const count = counts[size]!;
     const key = keys[size]!;
     let at = 0;

@@ -27,7 +27,7 @@ export class TokenBytes {
 
   /** @throws DataError token_out_of_range */
   of(id: number): Uint8Array {
-    this.check(id);
+    this.#check(id);
     return this.pool.subarray(this.start[id], this.start[id + 1]);
   }
 
@@ -38,7 +38,7 @@ export class TokenBytes {
   decode(ids: ArrayLike<number>): string {
     let length = 0;
     for (let i = 0; i < ids.length; i++) {
-      this.check(ids[i]!);
+      this.#check(ids[i]!);
       length += this.start[ids[i]! + 1]! - this.start[ids[i]!]!;
     }
     const joined = new Uint8Array(length);
@@ -50,7 +50,7 @@ export class TokenBytes {
     return lossy.decode(joined);
   }
 
-  private check(id: number): void {
+  #check(id: number): void {
     if (Number.isInteger(id) && id >= 0 && id < this.size) return;
     throw new DataError(
       'token_out_of_range',
@@ -61,44 +61,44 @@ export class TokenBytes {
 }
 
 export class TokenBytesBuilder {
-  private pool = new Uint8Array(1024);
-  private length = 0;
-  private readonly start = new Ints();
+  #pool = new Uint8Array(1024);
+  #length = 0;
+  readonly #start = new Ints();
 
   constructor() {
-    this.start.push(0);
+    this.#start.push(0);
   }
 
   /** Adds the token bytes[from..to). */
   push(bytes: Uint8Array, from: number, to: number): void {
-    this.reserve(to - from);
-    for (let i = from; i < to; i++) this.pool[this.length + i - from] = bytes[i]!;
-    this.end(to - from);
+    this.#reserve(to - from);
+    for (let i = from; i < to; i++) this.#pool[this.#length + i - from] = bytes[i]!;
+    this.#end(to - from);
   }
 
   /** Adds the token made of two tokens that are there already. */
   pushJoined(left: number, right: number): void {
-    const { data } = this.start;
+    const { data } = this.#start;
     const [a, b] = [data[left + 1]! - data[left]!, data[right + 1]! - data[right]!];
-    this.reserve(a + b);
-    this.pool.copyWithin(this.length, data[left]!, data[left]! + a);
-    this.pool.copyWithin(this.length + a, data[right]!, data[right]! + b);
-    this.end(a + b);
+    this.#reserve(a + b);
+    this.#pool.copyWithin(this.#length, data[left]!, data[left]! + a);
+    this.#pool.copyWithin(this.#length + a, data[right]!, data[right]! + b);
+    this.#end(a + b);
   }
 
   build(): TokenBytes {
-    return new TokenBytes(this.pool.slice(0, this.length), this.start.toArray());
+    return new TokenBytes(this.#pool.slice(0, this.#length), this.#start.toArray());
   }
 
-  private reserve(count: number): void {
-    if (this.length + count <= this.pool.length) return;
-    const grown = new Uint8Array(Math.max(this.length + count, this.pool.length * 2));
-    grown.set(this.pool.subarray(0, this.length));
-    this.pool = grown;
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#pool.length) return;
+    const grown = new Uint8Array(Math.max(this.#length + count, this.#pool.length * 2));
+    grown.set(this.#pool.subarray(0, this.#length));
+    this.#pool = grown;
   }
 
-  private end(count: number): void {
-    this.length += count;
-    this.start.push(this.length);
+  #end(count: number): void {
+    this.#length += count;
+    this.#start.push(this.#length);
   }
 }

@@ -8,37 +8,37 @@ import type { TokenBytes } from './token_bytes.ts';
 const SALT = Math.floor(Math.random() * 2 ** 32);
 
 export class TokenIndex {
-  private readonly tokens: TokenBytes;
-  private readonly slots: Int32Array;
+  readonly #tokens: TokenBytes;
+  readonly #slots: Int32Array;
 
   constructor(tokens: TokenBytes) {
-    this.tokens = tokens;
-    this.slots = new Int32Array(1 << Math.ceil(Math.log2(Math.max(16, tokens.size * 2)))).fill(-1);
+    this.#tokens = tokens;
+    this.#slots = new Int32Array(1 << Math.ceil(Math.log2(Math.max(16, tokens.size * 2)))).fill(-1);
     const { pool, start } = tokens;
     for (let id = 0; id < tokens.size; id++) {
       const [from, to] = [start[id]!, start[id + 1]!];
-      if (to > from) this.slots[this.slot(pool, from, to)] = id;
+      if (to > from) this.#slots[this.#slot(pool, from, to)] = id;
     }
   }
 
   /** Id of the token bytes[from..to), -1 where there is none. */
   find(bytes: Uint8Array, from: number, to: number): number {
-    return this.slots[this.slot(bytes, from, to)]!;
+    return this.#slots[this.#slot(bytes, from, to)]!;
   }
 
-  private slot(bytes: Uint8Array, from: number, to: number): number {
-    const mask = this.slots.length - 1;
+  #slot(bytes: Uint8Array, from: number, to: number): number {
+    const mask = this.#slots.length - 1;
     let hash = SALT;
     for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
     hash ^= hash >>> 15;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = this.slots[slot]!;
-      if (id < 0 || this.same(id, bytes, from, to)) return slot;
+      const id = this.#slots[slot]!;
+      if (id < 0 || this.#same(id, bytes, from, to)) return slot;
     }
   }
 
-  private same(id: number, bytes: Uint8Array, from: number, to: number): boolean {
-    const { pool, start } = this.tokens;
+  #same(id: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const { pool, start } = this.#tokens;
     const at = start[id]!;
     if (start[id + 1]! - at !== to - from) return false;
     for (let i = from; i < to; i++) if (pool[at + i - from] !== bytes[i]) return false;

@@ -10,22 +10,22 @@ export const utf8 = (text: string): Uint8Array => encoder.encode(text);
  * completes it.
  */
 export class TokenStream {
-  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  private readonly tokenizer: Pick<Tokenizer, 'tokenBytes'>;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #tokenizer: Pick<Tokenizer, 'tokenBytes'>;
 
   constructor(tokenizer: Pick<Tokenizer, 'tokenBytes'>) {
-    this.tokenizer = tokenizer;
+    this.#tokenizer = tokenizer;
   }
 
   /** Text that this token completes, which may be empty. */
   push(id: number): string {
-    return this.decoder.decode(this.tokenizer.tokenBytes(id), { stream: true });
+    return this.#decoder.decode(this.#tokenizer.tokenBytes(id), { stream: true });
   }
 
   /**
    * What is left: U+FFFD for a character that was never completed. The stream can be used again.
    */
   end(): string {
-    return this.decoder.decode();
+    return this.#decoder.decode();
   }
 }

@@ -8,25 +8,25 @@ import { wordEnd } from './pretokenize.ts';
 export class WordCounts {
   readonly words: string[] = [];
   readonly counts = new Ints();
-  private readonly index = new Map<string, number>();
+  readonly #index = new Map<string, number>();
 
   add(document: string): void {
     for (const text of splitAtEndOfText(document)) {
       for (let start = 0; start < text.length;) {
         const end = wordEnd(text, start);
-        this.count(text.slice(start, end));
+        this.#count(text.slice(start, end));
         start = end;
       }
     }
   }
 
-  private count(word: string): void {
-    const known = this.index.get(word);
+  #count(word: string): void {
+    const known = this.#index.get(word);
     if (known !== undefined) {
       this.counts.data[known]! += 1;
       return;
     }
-    this.index.set(word, this.words.length);
+    this.#index.set(word, this.words.length);
     this.words.push(word);
     this.counts.push(1);
   }

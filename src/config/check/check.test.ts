@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { checkConfig, defaultConfig, type Facts, type FieldPath } from '../index.ts';
+import { withFields } from '../testing_configs.ts';
+
+describe('checkConfig', () => {
+  const cases: [string, Partial<Record<FieldPath, number | boolean | string>>, Facts, FieldPath][] =
+    [
+      [
+        'width_not_divisible_by_heads',
+        { 'model.n_embd': 130, 'model.n_head': 4 },
+        {},
+        'model.n_embd',
+      ],
+      [
+        'heads_not_divisible_by_kv_heads',
+        { 'model.layout': 'llama', 'model.activation_function': 'silu', 'model.n_kv_head': 3 },
+        {},
+        'model.n_kv_head',
+      ],
+      [
+        'odd_head_dim',
+        { 'model.layout': 'llama', 'model.activation_function': 'silu', 'model.n_embd': 12 },
+        {},
+        'model.n_head',
+      ],
+      ['needs_llama', { 'model.n_kv_head': 2 }, {}, 'model.n_kv_head'],
+      ['needs_llama', { 'model.qk_norm': true }, {}, 'model.qk_norm'],
+      ['needs_llama', { 'model.sliding_window': 8 }, {}, 'model.sliding_window'],
+      [
+        'activation_not_in_layout',
+        { 'model.activation_function': 'silu' },
+        {},
+        'model.activation_function',
+      ],
+      ['activation_not_in_layout', { 'model.layout': 'llama' }, {}, 'model.activation_function'],
+      ['min_lr_above_learning_rate', { 'training.min_lr': 0.01 }, {}, 'training.min_lr'],
+      ['warmup_longer_than_run', { 'training.max_iters': 50 }, {}, 'training.warmup_iters'],
+      [
+        'decay_ends_before_warmup',
+        { 'training.lr_decay_iters': 50 },
+        {},
+        'training.lr_decay_iters',
+      ],
+      [
+        'vocabulary_too_large',
+        { 'tokenizer.kind': 'bpe' },
+        { vocab_size: 700 },
+        'tokenizer.vocab_size',
+      ],
+      ['text_too_short', {}, { train_tokens: 64 }, 'model.block_size'],
+      ['text_too_short', {}, { train_tokens: 0 }, 'model.block_size'],
+      ['validation_too_short', {}, { train_tokens: 6500, val_tokens: 1 }, 'data.val_fraction'],
+      [
+        'tensor_above_binding_limit',
+        { 'training.batch_size': 4096 },
+        { vocab_size: 1000, max_binding_size: 2 ** 27 },
+        'training.batch_size',
+      ],
+      [
+        'tensor_above_binding_limit',
+        { 'training.batch_size': 1, 'model.block_size': 4096, 'model.n_inner': 16384 },
+        { vocab_size: 32768, max_binding_size: 2 ** 27 },
+        'model.block_size',
+      ],
+      [
+        'buffer_above_limit',
+        {},
+        { max_buffer_size: 2 ** 28, planned_largest_buffer: 2 ** 29 },
+        'training.batch_size',
+      ],
+      [
+        'does_not_fit_device',
+        {},
+        { planned_bytes: 2 ** 33, memory_bytes: 2 ** 32 },
+        'training.batch_size',
+      ],
+    ];
+  it.each(cases)('reports %s for %j', (code, changes, facts, field) => {
+    const problems = checkConfig(withFields(changes), facts);
+    expect(problems.map((p) => [p.code, p.field])).toEqual([[code, field]]);
+    for (const sentence of [problems[0]?.message, problems[0]?.hint])
+      expect(sentence).toMatch(/^[A-Z0-9].*[.]$/);
+  });
+  it('accepts the defaults, and values exactly at the limits', () => {
+    expect(checkConfig(defaultConfig())).toEqual([]);
+    const feed_forward = 16 * 64 * 512 * 4;
+    expect(
+      checkConfig(defaultConfig(), {
+        vocab_size: 1000,
+        train_tokens: 65,
+        val_tokens: 2,
+        max_binding_size: feed_forward,
+        planned_bytes: 9,
+        memory_bytes: 9,
+      }),
+    ).toEqual([]);
+    expect(
+      checkConfig(defaultConfig(), { vocab_size: 1000, max_binding_size: feed_forward - 1 }),
+    ).toHaveLength(1);
+  });
+  it('gives hints that solve the problem', () => {
+    const kv = withFields({
+      'model.layout': 'llama',
+      'model.activation_function': 'silu',
+      'model.n_head': 8,
+      'model.n_kv_head': 3,
+    });
+    expect(checkConfig(kv)[0]?.hint).toBe('Set n_kv_head to 2, or to 0 for as many as n_head.');
+    const wide = withFields({ 'training.batch_size': 4096 });
+    const facts = { vocab_size: 1000, max_binding_size: 2 ** 27 };
+    expect(checkConfig(wide, facts)[0]?.hint).toContain('batch_size to 1024 or less');
+    expect(checkConfig(withFields({ 'training.batch_size': 1024 }), facts)).toEqual([]);
+    expect(checkConfig(withFields({ 'training.batch_size': 1025 }), facts)).toHaveLength(1);
+  });
+});

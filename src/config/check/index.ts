@@ -1,0 +1,29 @@
+/**
+ * Rules that involve several fields, or facts about the text and the device: reports what would
+ * make a run fail before anything runs.
+ */
+import type { RunConfig } from '../schema.ts';
+import { checkDevice } from './device.ts';
+import { checkHeads, checkLayout } from './model.ts';
+import type { Facts, Problem } from './problem.ts';
+import { checkSchedule } from './schedule.ts';
+import { checkText } from './text.ts';
+
+export type { Facts, Problem, ProblemCode } from './problem.ts';
+
+/**
+ * Returns all problems of a configuration, most basic first, each with the field to mark. Empty if
+ * the configuration can run, as far as the facts tell.
+ */
+export function checkConfig(config: RunConfig, facts: Facts = {}): Problem[] {
+  const headProblems = checkHeads(config.model);
+  const problems = [
+    ...headProblems,
+    ...checkLayout(config.model),
+    ...checkSchedule(config.training),
+    ...checkText(config, facts),
+  ];
+  // Sizes of tensors mean nothing while the heads do not divide the width.
+  if (headProblems.length === 0) problems.push(...checkDevice(config, facts));
+  return problems;
+}
