@@ -1,8 +1,8 @@
-/** What a person drops on the page or picks: a zip, or the files of a folder. */
+/** Files that the person drops on the page or picks: a zip, or the files of a model folder. */
 import { CheckpointError, shorten } from './error.ts';
 import type { Files } from './folder.ts';
 import { refusePickle } from './pickle.ts';
-import { unzipFolder } from './zip.ts';
+import { unzipFolder } from './unzip.ts';
 
 export interface BroughtFile {
   path: string;
@@ -12,29 +12,31 @@ export interface BroughtFile {
 const isZip = (bytes: Uint8Array) => bytes[0] === 0x50 && bytes[1] === 0x4b;
 
 /**
- * The files for `readCheckpoint`. Throws what `unzipFolder` throws, `pickle`, `missing_file` or
- * `duplicate_name`.
+ * Returns the files for `readCheckpoint`, unpacking a single zip. Throws `missing_file`, `pickle`,
+ * `duplicate_name`, and everything that `unzipFolder` throws.
  */
 export function broughtFiles(list: readonly BroughtFile[]): Files {
   const [first] = list;
-  if (!first)
+  if (!first) {
     throw new CheckpointError(
       'missing_file',
       'No file was chosen.',
       'Choose a zip that Terrarium exported, or all files of a model folder.',
     );
+  }
   if (list.length === 1) {
     refusePickle(first.bytes, first.path);
     if (isZip(first.bytes)) return unzipFolder(first.bytes, shorten(first.path));
   }
   const files = new Map<string, Uint8Array>();
   for (const { path, bytes } of list) {
-    if (files.has(path))
+    if (files.has(path)) {
       throw new CheckpointError(
         'duplicate_name',
-        `Two of the files are called ${shorten(path)}.`,
+        `Two of the files have the name ${shorten(path)}.`,
         'Choose the files of one folder.',
       );
+    }
     files.set(path, bytes);
   }
   return files;

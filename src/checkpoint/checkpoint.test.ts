@@ -1,11 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { defaultConfig } from '../config/index.ts';
-import {
-  describeExport,
-  readCheckpoint,
-  writeCheckpoint,
-  type CheckpointState,
-} from './checkpoint.ts';
+import { describeExport, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import type { CheckpointState } from './checkpoint_state.ts';
+import { DEFAULT_LINEAGE } from './lineage.ts';
 import { encodeJson, parseRecord } from './json.ts';
 import {
   readSafetensors,
@@ -51,6 +48,9 @@ describe('round trip', () => {
       ...state,
       tokenizer: undefined,
       bos_token_id: 10,
+      lr_multiplier: 1,
+      objective_tensors: new Map(),
+      lineage: DEFAULT_LINEAGE,
       notes: [],
       foreign: false,
     });

@@ -1,7 +1,7 @@
 /**
- * Number formats of a safetensors file. Weights are read from F32, F16 and BF16; the other sizes
- * are known so that a file which also holds masks or counters (GPT-2's `attn.bias`) can be walked
- * over. Little-endian, as the format is and as every machine with a browser is.
+ * Number formats of safetensors. Weights are read from F32, F16 and BF16; the byte sizes of the
+ * others are needed to skip tensors that are not weights, such as GPT-2's `attn.bias` masks. Data is
+ * little-endian, as are all machines that run a browser.
  */
 import { damaged } from './error.ts';
 
@@ -27,54 +27,56 @@ export type Dtype = keyof typeof DTYPE_BYTES;
 export const isDtype = (name: unknown): name is Dtype =>
   typeof name === 'string' && Object.hasOwn(DTYPE_BYTES, name);
 
-/**
- * Values of a tensor as float32, in memory of their own. Throws `bad_dtype` for a format that holds
- * no weights.
- */
-export function toFloat32(
-  dtype: Dtype,
-  bytes: Uint8Array,
-  name: string,
-  file: string,
-): Float32Array {
-  if (dtype === 'F32') {
-    const out = new Float32Array(bytes.length / 4);
-    new Uint8Array(out.buffer).set(bytes);
-    return out;
-  }
-  if (dtype !== 'F16' && dtype !== 'BF16')
-    throw damaged(
-      'bad_dtype',
-      file,
-      `the weights ${name} are ${dtype}, and only F32, F16 and BF16 can be read`,
-    );
-  const out = new Float32Array(bytes.length / 2);
-  const bits = new Uint32Array(out.buffer);
-  const table = dtype === 'F16' ? halfTable() : null;
-  for (let i = 0; i < bits.length; i++) {
-    const half = (bytes[2 * i] ?? 0) | ((bytes[2 * i + 1] ?? 0) << 8);
-    bits[i] = table ? (table[half] ?? 0) : half << 16;
-  }
-  return out;
+export interface EncodedTensor {
+  dtype: Dtype;
+  bytes: Uint8Array;
+  /** Name and file, for error messages. */
+  name: string;
+  file: string;
 }
 
-let halves: Uint32Array | undefined;
+/**
+ * Decodes a tensor into a new float32 array. Throws `bad_dtype` unless it is F32, F16 or BF16.
+ */
+export function toFloat32({ dtype, bytes, name, file }: EncodedTensor): Float32Array {
+  if (dtype === 'F32') {
+    const values = new Float32Array(bytes.length / 4);
+    new Uint8Array(values.buffer).set(bytes);
+    return values;
+  }
+  if (dtype !== 'F16' && dtype !== 'BF16') {
+    const what = `the weights ${name} are ${dtype}, and only F32, F16 and BF16 can be read`;
+    throw damaged('bad_dtype', file, what);
+  }
+  const values = new Float32Array(bytes.length / 2);
+  const bits = new Uint32Array(values.buffer);
+  const table = dtype === 'F16' ? float16Table() : null;
+  for (let i = 0; i < bits.length; i++) {
+    const word = (bytes[2 * i] ?? 0) | ((bytes[2 * i + 1] ?? 0) << 8);
+    bits[i] = table ? (table[word] ?? 0) : word << 16;
+  }
+  return values;
+}
 
-/** float32 bits of each of the 65536 half-precision numbers (IEEE 754 binary16). */
-function halfTable(): Uint32Array {
-  if (halves) return halves;
-  const value = new Float32Array(1 << 16);
-  const bits = new Uint32Array(value.buffer);
-  for (let h = 0; h < 1 << 16; h++) {
-    const exponent = (h >> 10) & 31;
-    const fraction = h & 1023;
-    const sign = (h & 0x8000) * 0x10000;
+let float16Bits: Uint32Array | undefined;
+
+/** The float32 bits of all 65536 float16 values (IEEE 754 binary16), computed once. */
+function float16Table(): Uint32Array {
+  if (float16Bits) return float16Bits;
+  const values = new Float32Array(1 << 16);
+  const bits = new Uint32Array(values.buffer);
+  for (let half = 0; half < 1 << 16; half++) {
+    const exponent = (half >> 10) & 31;
+    const fraction = half & 1023;
+    const sign = (half & 0x8000) * 0x10000;
     if (exponent === 0) {
-      value[h] = fraction * 2 ** -24;
-      bits[h] = (bits[h] ?? 0) + sign;
+      values[half] = fraction * 2 ** -24;
+      bits[half] = (bits[half] ?? 0) + sign;
     } else {
-      bits[h] = sign + (((exponent === 31 ? 255 : exponent + 112) << 23) >>> 0) + (fraction << 13);
+      const exponent32 = exponent === 31 ? 255 : exponent + 112;
+      bits[half] = sign + ((exponent32 << 23) >>> 0) + (fraction << 13);
     }
   }
-  return (halves = bits);
+  float16Bits = bits;
+  return bits;
 }

@@ -1,10 +1,7 @@
-/**
- * Everything that can go wrong with a saved, brought or hostile checkpoint, and with the storage
- * that keeps it.
- */
+/** Errors of reading or writing a checkpoint, and of the storage that keeps it. */
 
 export type CheckpointErrorCode =
-  /* the bytes */
+  /* malformed bytes */
   | 'truncated'
   | 'bad_header'
   | 'bad_offsets'
@@ -18,7 +15,7 @@ export type CheckpointErrorCode =
   | 'bad_zip'
   | 'zip_bomb'
   | 'unsafe_path'
-  /* what they say */
+  /* inconsistent or unsupported content */
   | 'missing_file'
   | 'missing_tensor'
   | 'unexpected_tensor'
@@ -30,7 +27,7 @@ export type CheckpointErrorCode =
   | 'bad_state'
   | 'bad_tokenizer'
   | 'vocab_mismatch'
-  /* where they are kept */
+  /* storage */
   | 'storage_full'
   | 'storage_refused'
   | 'storage_busy'
@@ -38,7 +35,7 @@ export type CheckpointErrorCode =
   | 'run_locked'
   | 'run_missing';
 
-/** `message` says in one plain sentence what happened, `hint` what to do. */
+/** `message` says in one sentence what happened; `hint` says what to do about it. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
   constructor(
@@ -51,9 +48,9 @@ export class CheckpointError extends Error {
   }
 }
 
-const FETCH_AGAIN = 'Fetch or copy the file again: it was damaged or cut short on the way.';
+const FETCH_AGAIN = 'Download or copy the file again: it was damaged or cut short on the way.';
 
-/** A file whose bytes are not what its format says. */
+/** The error for a file that violates its format. `what` completes "FILE is damaged: ...". */
 export const damaged = (
   code: CheckpointErrorCode,
   file: string,
@@ -62,7 +59,7 @@ export const damaged = (
 ): CheckpointError =>
   new CheckpointError(code, `${shorten(file)} is damaged: ${what}.`, FETCH_AGAIN, { cause });
 
-/** Names in messages come from the file: keep them short and free of control characters. */
+/** Makes a name from an untrusted file printable: short, and without control characters. */
 export function shorten(name: string, length = 80): string {
   const clean = name.replace(/\p{C}/gu, '?');
   return clean.length <= length ? clean : `${clean.slice(0, length - 1)}…`;

@@ -14,7 +14,7 @@ import { forward } from './testing_forward.ts';
 const FIXTURES = new URL('./fixtures/', import.meta.url);
 const names = existsSync(FIXTURES)
   ? readdirSync(FIXTURES, { withFileTypes: true })
-      .filter((e) => e.isDirectory())
+      .filter((e) => e.isDirectory() && existsSync(new URL(`${e.name}/config.json`, FIXTURES)))
       .map((e) => e.name)
   : [];
 const filesOf = (name: string) =>

@@ -1,9 +1,10 @@
-/** The files of a Hugging Face model folder: which of them hold the weights, whole or in shards. */
+/** The files of a Hugging Face model folder. Weights are in one file or split into shards. */
 import { CheckpointError, damaged, shorten } from './error.ts';
 import { isRecord, parseRecord } from './json.ts';
 import { hasPickleName, looksLikePickle, pickleError } from './pickle.ts';
 import { readSafetensors, type TensorView } from './safetensors.ts';
 
+/** Contents by path, relative to the folder. */
 export type Files = ReadonlyMap<string, Uint8Array>;
 
 export const FILES = {
@@ -14,50 +15,53 @@ export const FILES = {
   tokenizer: 'tokenizer.json',
   tokenizerConfig: 'tokenizer_config.json',
   optimizer: 'optimizer.safetensors',
+  objective: 'objective.safetensors',
   state: 'training_state.json',
+  lineage: 'lineage.json',
   metrics: 'metrics.jsonl',
 } as const;
 
 /**
- * The folder that holds config.json, however deep the person zipped or dropped it. Throws
- * `missing_file` or `pickle`.
+ * Returns the files of the least nested folder that contains config.json, with paths relative to
+ * it, because people zip or drop folders at any depth. Throws `missing_file` or `pickle`.
  */
 export function findFolder(files: Files): Files {
-  const places = [...files.keys()]
+  const [config] = [...files.keys()]
     .filter((path) => path === FILES.config || path.endsWith(`/${FILES.config}`))
     .sort((a, b) => a.split('/').length - b.split('/').length);
-  const [place] = places;
-  if (place === undefined) {
-    for (const [path, bytes] of files)
+  if (config === undefined) {
+    for (const [path, bytes] of files) {
       if (hasPickleName(path) || looksLikePickle(bytes)) throw pickleError(path);
+    }
     throw missingFile(FILES.config);
   }
-  const base = place.slice(0, -FILES.config.length);
-  return new Map(
-    [...files]
-      .filter(([path]) => path.startsWith(base))
-      .map(([path, bytes]) => [path.slice(base.length), bytes]),
-  );
+  const base = config.slice(0, -FILES.config.length);
+  const found = new Map<string, Uint8Array>();
+  for (const [path, bytes] of files) {
+    if (path.startsWith(base)) found.set(path.slice(base.length), bytes);
+  }
+  return found;
 }
 
+/** Returns the file at `path`. Throws `missing_file`. */
 export function requireFile(files: Files, path: string): Uint8Array {
   const bytes = files.get(path);
   if (!bytes) throw missingFile(path);
   return bytes;
 }
 
-export const missingFile = (path: string) =>
+const missingFile = (path: string) =>
   new CheckpointError(
     'missing_file',
     `The folder has no ${shorten(path)}.`,
     'Bring the whole folder: config.json, tokenizer.json and the .safetensors files.',
   );
 
-/** All tensors of the model, from one file or from the shards that the index names. */
+/** All tensors of the model, from one file or from the shards that the index lists. */
 export function weightTensors(files: Files): TensorView[] {
   const whole = files.get(FILES.weights);
-  const index = files.get(FILES.index);
   if (whole) return [...readSafetensors(whole, FILES.weights).tensors.values()];
+  const index = files.get(FILES.index);
   if (index) return shardTensors(files, index);
   const pickle = [...files.keys()].find(hasPickleName);
   throw pickle === undefined ? missingFile(FILES.weights) : pickleError(pickle);
@@ -68,17 +72,19 @@ function shardTensors(files: Files, index: Uint8Array): TensorView[] {
   if (!isRecord(weight_map)) throw damaged('bad_header', FILES.index, 'it has no weight_map');
   const shards = new Map<string, ReadonlyMap<string, TensorView>>();
   return Object.entries(weight_map).map(([name, file]) => {
-    if (typeof file !== 'string')
-      throw damaged('bad_header', FILES.index, `it names no file for ${shorten(name)}`);
+    if (typeof file !== 'string') {
+      throw damaged('bad_header', FILES.index, `it gives no file for ${shorten(name)}`);
+    }
     const shard = shards.get(file) ?? readSafetensors(requireFile(files, file), file).tensors;
-    const view = shard.get(name);
     shards.set(file, shard);
-    if (!view)
+    const view = shard.get(name);
+    if (!view) {
       throw new CheckpointError(
         'missing_tensor',
-        `The weights ${shorten(name)} are not in ${shorten(file)}, where the index says that they are.`,
+        `The weights ${shorten(name)} are not in ${shorten(file)}, although the index says so.`,
         'Bring the shards that belong to this index.',
       );
+    }
     return view;
   });
 }

@@ -10,9 +10,10 @@ import { hfConfig } from './hf_config.ts';
 import { modelFromHfConfig } from './hf_import.ts';
 import { encodeJson, parseJson } from './json.ts';
 import { readSafetensors, readTensor } from './safetensors.ts';
-import { LAYOUTS, rawSafetensors, seeded, tinyModel, tinyState, VOCAB } from './testing_states.ts';
+import { LAYOUTS, rawSafetensors, seeded, SPECIAL, tinyModel, tinyState } from './testing_states.ts';
 import { readTrainingState } from './training_state.ts';
-import { unzipFolder, zipFolder } from './zip.ts';
+import { unzipFolder } from './unzip.ts';
+import { zipFolder } from './zip.ts';
 
 const MUTATIONS = 10_000;
 type Random = () => number;
@@ -298,7 +299,7 @@ describe('10,000 mutations', () => {
   it('of config.json', () => {
     const originals = Object.values(LAYOUTS)
       .slice(0, 8)
-      .map((change) => encodeJson(hfConfig(tinyModel(change).model, VOCAB, 10)));
+      .map((change) => encodeJson(hfConfig(tinyModel(change).model, SPECIAL)));
     const result = fuzz(5, originals, mutateText, (bytes) =>
       modelFromHfConfig(parseJson(bytes, 'config.json')),
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exportNotes, hfArchitecture, hfConfig } from './hf_config.ts';
 import { modelFromHfConfig } from './hf_import.ts';
-import { codeOf, LAYOUTS, tinyModel, VOCAB } from './testing_states.ts';
+import { codeOf, LAYOUTS, SPECIAL, tinyModel } from './testing_states.ts';
 
 const architecture = (name: string) => hfArchitecture(tinyModel(LAYOUTS[name] ?? {}).model);
 const llama = {
@@ -51,7 +51,7 @@ describe('export', () => {
     ).toBe('no_equivalent');
   });
   it('writes rope for versions 4 and 5, and a window for every layer of Qwen3', () => {
-    const config = hfConfig(tinyModel(LAYOUTS['qwen3 with a window'] ?? {}).model, VOCAB, 10);
+    const config = hfConfig(tinyModel(LAYOUTS['qwen3 with a window'] ?? {}).model, SPECIAL);
     expect(config).toMatchObject({
       model_type: 'qwen3',
       rope_theta: 10000,
@@ -75,7 +75,9 @@ describe('export', () => {
 describe('there and back', () => {
   it.each(Object.entries(LAYOUTS).slice(0, 8))('%s', (_name, change) => {
     const { model } = tinyModel({ dropout: 0.25, norm_eps: 3e-6, ...change });
-    const back = modelFromHfConfig(JSON.parse(JSON.stringify(hfConfig(model, VOCAB, null))));
+    const back = modelFromHfConfig(
+      JSON.parse(JSON.stringify(hfConfig(model, { bos_token_id: null, eos_token_id: null }))),
+    );
     const bias = model.layout === 'gpt2';
     const rope_theta = bias ? 10000 : model.rope_theta;
     expect(back).toEqual({

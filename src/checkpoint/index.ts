@@ -1,15 +1,17 @@
 export { CheckpointError, type CheckpointErrorCode } from './error.ts';
-export {
-  writeCheckpoint,
-  readCheckpoint,
-  describeExport,
-  type CheckpointState,
-  type ReadState,
-  type WriteOptions,
-} from './checkpoint.ts';
+export { writeCheckpoint, readCheckpoint, describeExport } from './checkpoint.ts';
+export type {
+  CheckpointState,
+  ObjectiveTensor,
+  ReadState,
+  WriteOptions,
+} from './checkpoint_state.ts';
+export { DEFAULT_LINEAGE } from './lineage.ts';
 export type { TokenizerSource } from './tokenizer_files.ts';
 export { openRunStore } from './store/open_store.ts';
-export { RunStore, type StoredRun } from './store/run_store.ts';
+export { RunStore, type NewRun, type StoredRun } from './store/run_store.ts';
 export type { OpenRun, LoadedCheckpoint } from './store/open_run.ts';
-export { zipFolder, unzipFolder } from './zip.ts';
+export { MetricsWriter } from './store/metrics_writer.ts';
+export { zipFolder } from './zip.ts';
+export { unzipFolder } from './unzip.ts';
 export { broughtFiles, type BroughtFile } from './brought.ts';

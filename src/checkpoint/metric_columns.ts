@@ -1,88 +1,154 @@
 /**
- * Metrics as JSON lines: one object a row, a metric that was not measured left out (NaN in the
- * columns). Infinities, which JSON lacks, are the strings "Infinity" and "-Infinity". The same
- * lines are appended to a run in storage, where `{"resume": step}` says that the run went back to
- * that step, and that later rows no longer count.
+ * metrics.jsonl: one JSON object per row. A metric that was not measured is left out of the row and
+ * is NaN in the columns. JSON has no infinities, so they are the strings "Infinity" and "-Infinity".
+ *
+ * A run in storage appends to the same file. There, a line `{"resume": step}` means that the run
+ * went back to that step, and that earlier lines with later steps no longer count.
  */
 import type { MetricColumns } from '../common/index.ts';
 import { CheckpointError } from './error.ts';
 import { isRecord } from './json.ts';
 
-/** Cells of the columns that are read at most (256 MB): a short line can widen every column. */
+/** Limit on rows times columns (256 MB): a short line can widen every column. */
 const MAX_CELLS = 2 ** 25;
 const MAX_COLUMNS = 256;
 const MAX_NAME = 64;
 
+/** Encodes rows as JSON lines, each with a line break. */
 export function metricLines(columns: MetricColumns): string {
   const names = Object.keys(columns).filter((name) => name !== 'step');
   const lines: string[] = [];
   columns.step.forEach((step, i) => {
     const row: Record<string, number | string> = { step };
     for (const name of names) {
-      const x = columns[name]?.[i] ?? NaN;
-      if (!Number.isNaN(x)) row[name] = Number.isFinite(x) ? x : String(x);
+      const value = columns[name]?.[i] ?? NaN;
+      if (!Number.isNaN(value)) row[name] = Number.isFinite(value) ? value : String(value);
     }
     lines.push(`${JSON.stringify(row)}\n`);
   });
   return lines.join('');
 }
 
+/** The line that invalidates all earlier rows after `step`. */
 export const resumeLine = (step: number): string => `${JSON.stringify({ resume: step })}\n`;
 
 /**
- * Reads lines back. A line that is not a row (cut short when the tab closed, say) is passed over.
- * Throws `too_large`.
+ * Decodes JSON lines to columns with strictly increasing steps. Lines that are not rows, such as one
+ * that was cut short when the tab closed, are skipped. Rows in the wrong order are sorted, and rows
+ * of the same step are merged; where both measured a metric, the later line wins. Earlier versions
+ * wrote such files. Throws `too_large`.
  */
 export function parseMetricLines(text: string): MetricColumns {
-  const steps: number[] = [];
-  const columns = new Map<string, number[]>();
-  for (const line of text.split('\n')) {
-    const row = parseRow(line);
-    const resume = row?.get('resume');
-    const step = row?.get('step');
-    if (resume !== undefined) {
-      while ((steps.at(-1) ?? -Infinity) > resume) steps.pop();
-      for (const column of columns.values()) column.length = Math.min(column.length, steps.length);
-    } else if (row && step !== undefined) {
-      for (const [name, x] of row) if (name !== 'step') put(columns, name, steps.length, x);
-      steps.push(step);
-    }
-  }
-  if (steps.length * columns.size > MAX_CELLS)
+  const table = readTable(text);
+  const rows = validRows(table);
+  if (rows.length * table.columns.size > MAX_CELLS) {
     throw new CheckpointError(
       'too_large',
-      'The saved metrics are too many to be read.',
+      'There are too many saved metrics to read.',
       'Remove metrics.jsonl from the folder; the weights do not need it.',
     );
-  const out: MetricColumns = { step: Float64Array.from(steps) };
-  for (const [name, column] of columns)
-    out[name] = Float64Array.from(steps, (_, i) => column[i] ?? NaN);
-  return out;
+  }
+  return mergedColumns(table, rows);
 }
 
-function put(columns: Map<string, number[]>, name: string, row: number, x: number): void {
+/** All rows of a file in the order of its lines. */
+interface Table {
+  steps: number[];
+  /** Values by row; a column may be shorter than `steps`. */
+  columns: Map<string, number[]>;
+  resumes: { step: number; rowsBefore: number }[];
+}
+
+function readTable(text: string): Table {
+  const table: Table = { steps: [], columns: new Map(), resumes: [] };
+  for (const line of text.split('\n')) {
+    const row = parseRow(line);
+    if (!row) continue;
+    const resume = row.get('resume');
+    const step = row.get('step');
+    if (resume !== undefined) {
+      table.resumes.push({ step: resume, rowsBefore: table.steps.length });
+    } else if (step !== undefined && Number.isFinite(step)) {
+      for (const [name, value] of row) if (name !== 'step') setLast(table, name, value);
+      table.steps.push(step);
+    }
+  }
+  return table;
+}
+
+/** Sets a value of the row that comes after those in `steps`. */
+function setLast({ columns, steps }: Table, name: string, value: number): void {
   let column = columns.get(name);
   if (!column) {
     if (columns.size >= MAX_COLUMNS) return;
-    columns.set(name, (column = []));
+    column = [];
+    columns.set(name, column);
   }
-  while (column.length < row) column.push(NaN);
-  column.push(x);
+  while (column.length < steps.length) column.push(NaN);
+  column.push(value);
 }
 
+/**
+ * Indices of the rows that no later resume line invalidates, sorted by step. Rows of equal steps keep
+ * the order of their lines.
+ */
+function validRows({ steps, resumes }: Table): number[] {
+  const rows: number[] = [];
+  const waiting = [...resumes];
+  let lastStep = Infinity;
+  // Backwards, so that one pass knows the lowest step of all resume lines that follow a row.
+  for (let row = steps.length - 1; row >= 0; row--) {
+    for (let next = waiting.at(-1); next && next.rowsBefore > row; next = waiting.at(-1)) {
+      lastStep = Math.min(lastStep, next.step);
+      waiting.pop();
+    }
+    if ((steps[row] ?? NaN) <= lastStep) rows.push(row);
+  }
+  return rows.reverse().sort((a, b) => (steps[a] ?? NaN) - (steps[b] ?? NaN));
+}
+
+function mergedColumns({ steps, columns }: Table, rows: readonly number[]): MetricColumns {
+  /** Where each of `rows` goes; rows of equal steps go to the same place. */
+  const places = new Int32Array(rows.length);
+  const mergedSteps: number[] = [];
+  rows.forEach((row, i) => {
+    const step = steps[row] ?? NaN;
+    if (mergedSteps.at(-1) !== step) mergedSteps.push(step);
+    places[i] = mergedSteps.length - 1;
+  });
+  const merged: MetricColumns = { step: Float64Array.from(mergedSteps) };
+  for (const [name, column] of columns) {
+    const values = new Float64Array(mergedSteps.length).fill(NaN);
+    rows.forEach((row, i) => {
+      const value = column[row] ?? NaN;
+      if (!Number.isNaN(value)) values[places[i] ?? 0] = value;
+    });
+    merged[name] = values;
+  }
+  return merged;
+}
+
+/** The numbers of a line by name; null unless it is a whole row. */
 function parseRow(line: string): Map<string, number> | null {
   if (line === '') return null;
+  let json: unknown;
   try {
-    const json: unknown = JSON.parse(line);
-    if (!isRecord(json)) return null;
-    const row = new Map<string, number>();
-    for (const [name, value] of Object.entries(json)) {
-      const x = value === 'Infinity' ? Infinity : value === '-Infinity' ? -Infinity : value;
-      if (typeof x !== 'number' || name === '__proto__' || name.length > MAX_NAME) return null;
-      row.set(name, x);
-    }
-    return row;
+    json = JSON.parse(line);
   } catch {
     return null;
   }
+  if (!isRecord(json)) return null;
+  const row = new Map<string, number>();
+  for (const [name, value] of Object.entries(json)) {
+    const number = toNumber(value);
+    if (number === null || name === '__proto__' || name.length > MAX_NAME) return null;
+    row.set(name, number);
+  }
+  return row;
+}
+
+function toNumber(value: unknown): number | null {
+  if (value === 'Infinity') return Infinity;
+  if (value === '-Infinity') return -Infinity;
+  return typeof value === 'number' ? value : null;
 }

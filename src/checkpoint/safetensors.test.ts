@@ -201,7 +201,7 @@ describe('hostile files', () => {
       expect(error).toMatchObject({
         message:
           'model.safetensors is damaged: evil?name has the shape [3], which does not fit its 4 bytes.',
-        hint: 'Fetch or copy the file again: it was damaged or cut short on the way.',
+        hint: 'Download or copy the file again: it was damaged or cut short on the way.',
       });
     }
   });

@@ -6,7 +6,7 @@ import {
   type ResolvedModel,
 } from '../config/index.ts';
 import { listParameters, parameterSize } from '../model/parameters.ts';
-import type { CheckpointState } from './checkpoint.ts';
+import type { CheckpointState } from './checkpoint_state.ts';
 import { CheckpointError } from './error.ts';
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32). */
@@ -21,6 +21,8 @@ export function seeded(seed: number): () => number {
 }
 
 export const VOCAB = 11;
+/** The end-of-text token of `tinyTokenizer`. */
+export const SPECIAL = { bos_token_id: 10, eos_token_id: 10 };
 
 export const tinyTokenizer = {
   version: '1.0',

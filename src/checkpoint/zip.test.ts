@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { crc32 } from './crc32.ts';
 import { codeOf, LAYOUTS, tinyState } from './testing_states.ts';
-import { unzipFolder, zipFolder } from './zip.ts';
+import { unzipFolder } from './unzip.ts';
+import { zipFolder } from './zip.ts';
 
 const text = (s: string) => new TextEncoder().encode(s);
 const folder = new Map([

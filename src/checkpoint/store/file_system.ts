@@ -1,38 +1,46 @@
-/** What the store of runs needs of a place to keep files, and one such place in memory. */
+/** The file system that the library of runs needs, and an implementation in memory. */
 import { CheckpointError } from '../error.ts';
 
 /**
- * Files by path ('runs/1/metrics.jsonl'). Every method throws CheckpointError alone (`storage_*`).
+ * Files by path, such as 'runs/1/metrics.jsonl'. Methods throw only CheckpointError (`storage_*`).
  */
 export interface FileSystem {
-  /** The whole file, or null where there is none. */
+  /** The whole file, or null if it does not exist. */
   read(path: string): Promise<Uint8Array | null>;
-  /** Replaces the file (folders come into being); on disk when it returns. Not atomic. */
+  /** Replaces the file and creates its folders. On disk when it resolves, but not atomic. */
   write(path: string, bytes: Uint8Array): Promise<void>;
-  /** Adds to the end of the file; on disk when it returns. */
+  /** Adds to the end of the file. On disk when it resolves; if it rejects, the file is unchanged. */
   append(path: string, bytes: Uint8Array): Promise<void>;
-  /** Names in a folder; none where there is no such folder. */
+  /** Names in a folder; empty if it does not exist. */
   list(folder: string): Promise<string[]>;
-  /** Removes a file, or a folder with all that is in it; nothing where there is none. */
+  /** Removes a file, or a folder with everything in it. Does nothing if it does not exist. */
   remove(path: string): Promise<void>;
-  /**
-   * Bytes used and allowed, as far as the browser says; `persistent`: it will not clear them by
-   * itself.
-   */
-  usage(): Promise<{ used: number; quota: number | null; persistent: boolean }>;
+  usage(): Promise<Usage>;
 }
 
-/** Lives as long as the worker. `quota` in bytes bounds it, as a browser would. */
+export interface Usage {
+  /** Bytes, as far as the browser says. */
+  used: number;
+  quota: number | null;
+  /** True if the browser does not clear the files by itself. */
+  persistent: boolean;
+}
+
+/** Lives as long as the worker. `quota` limits it in bytes, as a browser would. */
 export class MemoryFileSystem implements FileSystem {
   readonly files = new Map<string, Uint8Array>();
-  constructor(public quota = Infinity) {}
+  quota: number;
+
+  constructor(quota = Infinity) {
+    this.quota = quota;
+  }
 
   async read(path: string): Promise<Uint8Array | null> {
     return this.files.get(path)?.slice() ?? null;
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
-    this.put(path, bytes.slice());
+    this.#put(path, bytes.slice());
   }
 
   async append(path: string, bytes: Uint8Array): Promise<void> {
@@ -40,7 +48,7 @@ export class MemoryFileSystem implements FileSystem {
     const joined = new Uint8Array(old.length + bytes.length);
     joined.set(old);
     joined.set(bytes, old.length);
-    this.put(path, joined);
+    this.#put(path, joined);
   }
 
   async list(folder: string): Promise<string[]> {
@@ -49,25 +57,23 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async remove(path: string): Promise<void> {
-    for (const name of [...this.files.keys()])
+    for (const name of [...this.files.keys()]) {
       if (name === path || name.startsWith(`${path}/`)) this.files.delete(name);
+    }
   }
 
-  async usage(): Promise<{ used: number; quota: number | null; persistent: boolean }> {
-    return {
-      used: this.used(),
-      quota: Number.isFinite(this.quota) ? this.quota : null,
-      persistent: false,
-    };
+  async usage(): Promise<Usage> {
+    const quota = Number.isFinite(this.quota) ? this.quota : null;
+    return { used: this.#used(), quota, persistent: false };
   }
 
-  private used(): number {
+  #used(): number {
     return [...this.files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
   }
 
-  private put(path: string, bytes: Uint8Array): void {
-    if (this.used() - (this.files.get(path)?.length ?? 0) + bytes.length > this.quota)
-      throw storageFull();
+  #put(path: string, bytes: Uint8Array): void {
+    const others = this.#used() - (this.files.get(path)?.length ?? 0);
+    if (others + bytes.length > this.quota) throw storageFull();
     this.files.set(path, bytes);
   }
 }
@@ -75,7 +81,7 @@ export class MemoryFileSystem implements FileSystem {
 export const storageFull = (cause?: unknown) =>
   new CheckpointError(
     'storage_full',
-    'The storage that the browser gives this page is full, so the run was not saved; its last checkpoint is untouched.',
+    'The storage that the browser gives this page is full, so the run was not saved. Its last checkpoint is untouched.',
     'Delete old runs, or export this one to a file.',
     { cause },
   );

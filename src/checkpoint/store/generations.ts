@@ -1,31 +1,36 @@
 /**
- * Checkpoints of one run, each in a folder of its own ("checkpoint-12"), and a pointer to the last
- * good one and the one before it. A checkpoint counts once the pointer names it: whatever happens
- * during a write, the former one opens.
+ * The checkpoints of a run, called generations. Each is a folder of its own ("checkpoint-12"), and a
+ * pointer file names the last good one and the one before it. A generation counts once the pointer
+ * names it, so the previous one stays readable whatever happens during a write.
  */
 import * as v from 'valibot';
 import { CheckpointError, damaged } from '../error.ts';
 import type { FileSystem } from './file_system.ts';
 import { readSlots, writeSlots } from './slots.ts';
 
+/** `files` maps names to lengths in bytes. */
 const Generation = v.object({ generation: v.number(), files: v.record(v.string(), v.number()) });
 const Pointer = v.object({ current: Generation, previous: v.nullable(Generation) });
 export type Generation = v.InferOutput<typeof Generation>;
 
-const pointerPath = (folder: string) => `${folder}/pointer.json`;
+export const pointerPath = (folder: string): string => `${folder}/pointer.json`;
 const generationPath = (folder: string, generation: number) => `${folder}/checkpoint-${generation}`;
 
-/** Generations that should open, newest first. */
+/** Total length of the files, in bytes. */
+export const generationBytes = ({ files }: Generation): number =>
+  Object.values(files).reduce((sum, bytes) => sum + bytes, 0);
+
+/** Generations that should be readable, newest first. */
 export async function readPointer(fs: FileSystem, folder: string): Promise<Generation[]> {
   const result = v.safeParse(Pointer, await readSlots(fs, pointerPath(folder)));
-  return result.success
-    ? [result.output.current, ...(result.output.previous ? [result.output.previous] : [])]
-    : [];
+  if (!result.success) return [];
+  const { current, previous } = result.output;
+  return previous ? [current, previous] : [current];
 }
 
 /**
- * Writes a new generation, then moves the pointer. Returns its bytes. Throws `storage_full` with
- * the last one untouched.
+ * Writes a new generation, moves the pointer, and removes generations that are no longer needed.
+ * Returns the bytes written. Throws `storage_full` and others with the last generation untouched.
  */
 export async function writeGeneration(
   fs: FileSystem,
@@ -33,36 +38,33 @@ export async function writeGeneration(
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<number> {
   const [current, previous] = await readPointer(fs, folder);
-  const generation =
-    Math.max(0, ...(await writtenGenerations(fs, folder)), current?.generation ?? 0) + 1;
-  const written = {
-    generation,
+  const generations = await writtenGenerations(fs, folder);
+  const written: Generation = {
+    generation: Math.max(0, ...generations, current?.generation ?? 0) + 1,
     files: Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.length])),
   };
+  const path = generationPath(folder, written.generation);
   try {
-    await writeFiles(fs, folder, generation, files);
+    await writeFiles(fs, path, files);
   } catch (error) {
-    // Rather the last checkpoint alone than none of this step: the one before it makes room.
-    if (!(error instanceof CheckpointError && error.code === 'storage_full' && current && previous))
-      throw error;
+    const full = error instanceof CheckpointError && error.code === 'storage_full';
+    if (!full || !current || !previous) throw error;
+    // The generation before the last makes room: better only this step than no new checkpoint.
     await writeSlots(fs, pointerPath(folder), { current, previous: null });
     await fs.remove(generationPath(folder, previous.generation));
-    await writeFiles(fs, folder, generation, files);
+    await writeFiles(fs, path, files);
   }
   await writeSlots(fs, pointerPath(folder), { current: written, previous: current ?? null });
-  const keep = [generation, current?.generation];
-  for (const old of await writtenGenerations(fs, folder))
-    if (!keep.includes(old)) await fs.remove(generationPath(folder, old));
-  return Object.values(written.files).reduce((a, b) => a + b, 0);
+  await removeOthers(fs, folder, [written.generation, current?.generation]);
+  return generationBytes(written);
 }
 
+/** Writes all files of a folder, or none. */
 async function writeFiles(
   fs: FileSystem,
-  folder: string,
-  generation: number,
+  path: string,
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
-  const path = generationPath(folder, generation);
   try {
     for (const [name, bytes] of files) await fs.write(`${path}/${name}`, bytes);
   } catch (error) {
@@ -71,27 +73,49 @@ async function writeFiles(
   }
 }
 
+async function removeOthers(
+  fs: FileSystem,
+  folder: string,
+  keep: readonly (number | undefined)[],
+): Promise<void> {
+  for (const generation of await writtenGenerations(fs, folder)) {
+    if (!keep.includes(generation)) await fs.remove(generationPath(folder, generation));
+  }
+}
+
 async function writtenGenerations(fs: FileSystem, folder: string): Promise<number[]> {
-  return (await fs.list(folder)).flatMap((name) => {
-    const found = /^checkpoint-(\d+)$/.exec(name);
-    return found ? [Number(found[1])] : [];
+  const names = await fs.list(folder);
+  return names.flatMap((name) => {
+    const match = /^checkpoint-(\d+)$/.exec(name);
+    return match ? [Number(match[1])] : [];
   });
 }
 
 /**
- * The files of a generation. Throws `truncated` where one is missing or has another length than was
- * written.
+ * Reads the files of a generation. Throws `truncated` if one is missing or shorter or longer than
+ * what was written.
  */
 export async function readGeneration(
   fs: FileSystem,
   folder: string,
-  { generation, files }: Generation,
+  generation: Generation,
 ): Promise<Map<string, Uint8Array>> {
-  const out = new Map<string, Uint8Array>();
-  for (const [name, length] of Object.entries(files)) {
-    const bytes = await fs.read(`${generationPath(folder, generation)}/${name}`);
-    if (bytes?.length !== length) throw damaged('truncated', name, 'it was not written to its end');
-    out.set(name, bytes);
+  const files = new Map<string, Uint8Array>();
+  for (const [name, length] of Object.entries(generation.files)) {
+    const bytes = await readGenerationFile(fs, folder, generation, name);
+    if (bytes?.length !== length) throw damaged('truncated', name, 'its end is missing');
+    files.set(name, bytes);
   }
-  return out;
+  return files;
+}
+
+/** Reads one file of a generation; null if the generation does not have it. */
+export async function readGenerationFile(
+  fs: FileSystem,
+  folder: string,
+  { generation, files }: Generation,
+  name: string,
+): Promise<Uint8Array | null> {
+  if (!Object.hasOwn(files, name)) return null;
+  return fs.read(`${generationPath(folder, generation)}/${name}`);
 }

@@ -1,24 +1,21 @@
-/**
- * A run that this worker holds: its checkpoints, its metrics and its text. Operations queue up, one
- * at a time.
- */
+/** A run that this worker holds: its checkpoints, its metrics and its text. */
 import type { MetricColumns, OwnText } from '../../common/index.ts';
-import {
-  readCheckpoint,
-  writeCheckpoint,
-  type CheckpointState,
-  type ReadState,
-} from '../checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
+import type { CheckpointState, ReadState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
+import { FILES } from '../folder.ts';
 import { isRecord } from '../json.ts';
-import { metricLines, parseMetricLines, resumeLine } from '../metric_columns.ts';
+import { writeLineage } from '../lineage.ts';
+import { parseMetricLines } from '../metric_columns.ts';
 import type { FileSystem } from './file_system.ts';
-import { readGeneration, readPointer, writeGeneration } from './generations.ts';
+import { readGeneration, readPointer, writeGeneration, type Generation } from './generations.ts';
+import { MetricsWriter } from './metrics_writer.ts';
+import { loadLineage } from './run_folder.ts';
 import { readSlots, writeSlots } from './slots.ts';
 
-/** `recovered`: the last checkpoint did not open, this is the one before it. */
 export interface LoadedCheckpoint {
   state: ReadState;
+  /** True if the last checkpoint could not be read and this is the one before it. */
   recovered: boolean;
 }
 
@@ -30,49 +27,65 @@ export interface SaveSummary {
   state: CheckpointState;
 }
 
-const metricsPath = (folder: string) => `${folder}/metrics.jsonl`;
+export interface OpenRunOptions {
+  id: string;
+  fs: FileSystem;
+  folder: string;
+  /** Is called after each save, before the run counts as saved. */
+  saved: (summary: SaveSummary) => Promise<void>;
+  /** Gives the lock of the run back. */
+  release: () => void;
+}
 
+/** Operations are queued and run one at a time, in the order of their calls. */
 export class OpenRun {
-  private queue: Promise<unknown> = Promise.resolve();
-  private open = true;
+  readonly id: string;
+  /** Appends to the metrics of this run. `readMetrics` includes rows that are still pending. */
+  readonly metrics: MetricsWriter;
+  readonly #fs: FileSystem;
+  readonly #folder: string;
+  readonly #saved: (summary: SaveSummary) => Promise<void>;
+  readonly #release: () => void;
+  #queue: Promise<unknown> = Promise.resolve();
+  #open = true;
+  #closing: Promise<void> | null = null;
 
-  constructor(
-    readonly id: string,
-    private readonly fs: FileSystem,
-    private readonly folder: string,
-    private readonly saved: (summary: SaveSummary) => Promise<void>,
-    private readonly release: () => void,
-  ) {}
+  constructor({ id, fs, folder, saved, release }: OpenRunOptions) {
+    this.id = id;
+    this.#fs = fs;
+    this.#folder = folder;
+    this.#saved = saved;
+    this.#release = release;
+    this.metrics = new MetricsWriter((text) =>
+      this.exclusively(() => fs.append(metricsPath(folder), new TextEncoder().encode(text))),
+    );
+  }
 
   /**
-   * Saves a checkpoint atomically and returns its bytes. Metrics are kept beside it, not in it.
-   * Throws `storage_full` and others, with the last checkpoint untouched.
+   * Saves a checkpoint atomically and returns its size in bytes. Metrics are kept beside it, not in
+   * it. Throws `storage_full` and others with the last checkpoint untouched.
    */
   save(state: CheckpointState): Promise<number> {
-    return this.one(async () => {
-      const bytes = await writeGeneration(
-        this.fs,
-        this.folder,
-        writeCheckpoint({ ...state, metrics: undefined }),
-      );
-      await this.saved({ step: state.step, val_loss: state.best_val_loss ?? null, bytes, state });
+    return this.exclusively(async () => {
+      const lineage = state.lineage ?? (await loadLineage(this.#fs, this.#folder));
+      const files = writeCheckpoint({ ...state, lineage, metrics: undefined });
+      const bytes = await writeGeneration(this.#fs, this.#folder, files);
+      const { step, best_val_loss = null } = state;
+      await this.#saved({ step, val_loss: best_val_loss, bytes, state });
       return bytes;
     });
   }
 
   /**
-   * The last checkpoint that opens, or null where none was saved. Throws what is wrong with it
-   * where none opens.
+   * Returns the last readable checkpoint, or null if none was saved. If none is readable, throws the
+   * error of the last one.
    */
   load(): Promise<LoadedCheckpoint | null> {
-    return this.one(async () => {
+    return this.exclusively(async () => {
       let first: CheckpointError | null = null;
-      for (const generation of await readPointer(this.fs, this.folder)) {
+      for (const generation of await readPointer(this.#fs, this.#folder)) {
         try {
-          return {
-            state: readCheckpoint(await readGeneration(this.fs, this.folder, generation)),
-            recovered: first !== null,
-          };
+          return { state: await this.#read(generation), recovered: first !== null };
         } catch (error) {
           if (!(error instanceof CheckpointError)) throw error;
           first ??= error;
@@ -83,76 +96,101 @@ export class OpenRun {
     });
   }
 
+  async #read(generation: Generation): Promise<ReadState> {
+    const files = await readGeneration(this.#fs, this.#folder, generation);
+    // A page of an earlier version saves checkpoints without lineage; the run's folder still has it.
+    if (!files.has(FILES.lineage)) {
+      files.set(FILES.lineage, writeLineage(await loadLineage(this.#fs, this.#folder)));
+    }
+    return readCheckpoint(files);
+  }
+
+  /** Adds rows to the metrics and appends everything that is pending. */
   appendMetrics(columns: MetricColumns): Promise<void> {
-    return this.one(() =>
-      this.fs.append(metricsPath(this.folder), new TextEncoder().encode(metricLines(columns))),
-    );
+    this.metrics.add(columns);
+    return this.metrics.flush();
   }
 
-  /** Metrics after this step no longer count: the run goes on from a checkpoint of that step. */
+  /** Invalidates metrics after `step`, because the run continues from a checkpoint of that step. */
   rewindMetrics(step: number): Promise<void> {
-    // The line break ends a row that was cut short when the tab closed.
-    return this.one(() =>
-      this.fs.append(metricsPath(this.folder), new TextEncoder().encode(`\n${resumeLine(step)}`)),
-    );
+    this.metrics.rewind(step);
+    return this.metrics.flush();
   }
 
+  /** All metrics, including those that are not in storage yet. */
   readMetrics(): Promise<MetricColumns> {
-    return this.one(() => readMetrics(this.fs, this.folder));
+    return this.exclusively(async () => {
+      const saved = await readMetricLines(this.#fs, this.#folder);
+      const { pendingLines } = this.metrics;
+      return parseMetricLines(pendingLines === '' ? saved : `${saved}\n${pendingLines}`);
+    });
   }
 
   saveText(text: OwnText): Promise<void> {
-    return this.one(async () => {
-      await this.fs.write(`${this.folder}/text.bin`, text.bytes);
-      await writeSlots(this.fs, `${this.folder}/text.json`, {
-        name: text.name,
-        ...(text.column === undefined ? {} : { column: text.column }),
-        bytes: text.bytes.length,
+    return this.exclusively(async () => {
+      await this.#fs.write(`${this.#folder}/text.bin`, text.bytes);
+      const { name, column, bytes } = text;
+      await writeSlots(this.#fs, `${this.#folder}/text.json`, {
+        name,
+        column,
+        bytes: bytes.length,
       });
     });
   }
 
-  /** The run's own text, or null where it has none. */
+  /** The person's own text, or null if the run has none. */
   loadText(): Promise<OwnText | null> {
-    return this.one(async () => {
-      const info = await readSlots(this.fs, `${this.folder}/text.json`);
-      const bytes = await this.fs.read(`${this.folder}/text.bin`);
-      if (!isRecord(info) || typeof info.name !== 'string' || !bytes || bytes.length !== info.bytes)
-        return null;
-      return {
-        name: info.name,
-        bytes,
-        ...(typeof info.column === 'string' ? { column: info.column } : {}),
-      };
+    return this.exclusively(async () => {
+      const info = await readSlots(this.#fs, `${this.#folder}/text.json`);
+      const bytes = await this.#fs.read(`${this.#folder}/text.bin`);
+      if (!isRecord(info) || typeof info.name !== 'string') return null;
+      if (bytes?.length !== info.bytes || !bytes) return null;
+      const text: OwnText = { name: info.name, bytes };
+      if (typeof info.column === 'string') text.column = info.column;
+      return text;
     });
   }
 
-  /** Waits for what is under way, then gives the run back; it can be opened again. */
-  async close(): Promise<void> {
-    if (!this.open) return;
-    this.open = false;
-    await this.queue;
-    this.release();
+  /**
+   * Flushes the metrics, waits for queued operations, and gives the run back; it can be opened again.
+   * Rows that cannot be written even now are lost, so flush before closing to learn of an error.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
-  /** Runs alone among the operations on this run. */
-  one<T>(action: () => Promise<T>): Promise<T> {
-    if (!this.open)
-      return Promise.reject(
-        new CheckpointError(
-          'run_missing',
-          'This run has been closed.',
-          'Open it again from the list of runs.',
-        ),
+  async #close(): Promise<void> {
+    await this.metrics.flush().catch(() => undefined);
+    this.#open = false;
+    await this.#queue;
+    this.#release();
+  }
+
+  /** Runs `action` after all operations that were queued before, and before later ones. */
+  exclusively<T>(action: () => Promise<T>): Promise<T> {
+    if (!this.#open) {
+      const error = new CheckpointError(
+        'run_missing',
+        'This run was closed.',
+        'Open it again from the list of runs.',
       );
-    const turn = this.queue.then(action);
-    this.queue = turn.catch(() => undefined);
-    return turn;
+      return Promise.reject(error);
+    }
+    const result = this.#queue.then(action);
+    this.#queue = result.catch(() => undefined);
+    return result;
   }
 }
 
+const metricsPath = (folder: string) => `${folder}/metrics.jsonl`;
+
+async function readMetricLines(fs: FileSystem, folder: string): Promise<string> {
+  const bytes = await fs.read(metricsPath(folder));
+  return bytes ? new TextDecoder().decode(bytes) : '';
+}
+
+/** Metrics of a run that need not be open. */
 export async function readMetrics(fs: FileSystem, folder: string): Promise<MetricColumns> {
-  return parseMetricLines(
-    new TextDecoder().decode((await fs.read(metricsPath(folder))) ?? new Uint8Array()),
-  );
+  return parseMetricLines(await readMetricLines(fs, folder));
 }

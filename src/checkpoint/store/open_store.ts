@@ -1,7 +1,4 @@
-/**
- * The store of this browser: OPFS where the page may use it, else memory, and then it says why.
- * Worker only.
- */
+/** Opens the library of runs of this browser. Worker only. */
 import { CheckpointError } from '../error.ts';
 import { MemoryFileSystem, type FileSystem } from './file_system.ts';
 import { MemoryLocks, WebLocks, type Locks } from './locks.ts';
@@ -9,29 +6,30 @@ import { OpfsFileSystem } from './opfs.ts';
 import { RunStore } from './run_store.ts';
 
 /**
- * Never throws: where storage is refused, runs live in memory and `store.refused` holds the
- * sentence for the page.
+ * Opens the library in the origin-private file system. Never throws: if the browser refuses storage,
+ * runs live in memory and `store.refused` says why.
  */
 export async function openRunStore(folder = 'terrarium'): Promise<RunStore> {
+  const locks = webLocks() ?? new MemoryLocks();
   let fs: FileSystem;
-  let refused: CheckpointError | null = null;
   try {
     fs = await OpfsFileSystem.open(folder);
   } catch (error) {
-    refused =
-      error instanceof CheckpointError
-        ? error
-        : new CheckpointError(
-            'storage_failed',
-            'The browser could not open its storage.',
-            'Export the run to a file before you close the tab.',
-            { cause: error },
-          );
-    fs = new MemoryFileSystem();
+    return new RunStore(new MemoryFileSystem(), locks, refusal(error));
   }
-  return new RunStore(fs, webLocks() ?? new MemoryLocks(), refused);
+  return new RunStore(fs, locks, null);
 }
 
-/** Web Locks exist in secure contexts alone. */
+function refusal(error: unknown): CheckpointError {
+  if (error instanceof CheckpointError) return error;
+  return new CheckpointError(
+    'storage_failed',
+    'The browser could not open its storage.',
+    'Export the run to a file before you close the tab.',
+    { cause: error },
+  );
+}
+
+/** Web Locks exist only in secure contexts. */
 const webLocks = (): Locks | null =>
   typeof navigator !== 'undefined' && 'locks' in navigator ? new WebLocks(navigator.locks) : null;

@@ -1,31 +1,35 @@
 /**
- * The origin-private file system of the browser, written through synchronous access handles, which
- * exist in workers alone: a write is on disk when `flush` returns, and a handle shuts every other
- * writer out.
+ * The origin-private file system of the browser, written through synchronous access handles. These
+ * exist only in workers; a write is on disk when `flush` returns, and a handle excludes all other
+ * writers of the file.
  */
 import { CheckpointError } from '../error.ts';
-import { storageFull, type FileSystem } from './file_system.ts';
+import { storageFull, type FileSystem, type Usage } from './file_system.ts';
 
 export class OpfsFileSystem implements FileSystem {
-  private constructor(private readonly root: FileSystemDirectoryHandle) {}
+  readonly #root: FileSystemDirectoryHandle;
+
+  private constructor(root: FileSystemDirectoryHandle) {
+    this.#root = root;
+  }
 
   /**
-   * Opens the folder and proves, by writing and removing a file, that it can be used. Throws
-   * `storage_refused` where it cannot.
+   * Opens the folder, and writes and removes a file to check that it is usable. Throws
+   * `storage_refused`.
    */
   static async open(folder: string): Promise<OpfsFileSystem> {
     try {
       const top = await navigator.storage.getDirectory();
       const fs = new OpfsFileSystem(await top.getDirectoryHandle(folder, { create: true }));
-      await fs.probe(`probe-${crypto.randomUUID()}`);
+      await fs.#probe(`probe-${crypto.randomUUID()}`);
       return fs;
     } catch (cause) {
       throw storageRefused(cause);
     }
   }
 
-  /** A full storage is one that can be used: its runs can be opened, exported and deleted. */
-  private async probe(path: string): Promise<void> {
+  /** A full storage is still usable: its runs can be opened, exported and deleted. */
+  async #probe(path: string): Promise<void> {
     try {
       await this.write(path, Uint8Array.of(1));
     } catch (error) {
@@ -36,26 +40,37 @@ export class OpfsFileSystem implements FileSystem {
 
   async read(path: string): Promise<Uint8Array | null> {
     return guarded(async () => {
-      const handle = await this.file(path, false);
+      const handle = await this.#file(path, false);
       return handle && new Uint8Array(await (await handle.getFile()).arrayBuffer());
     });
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
-    await this.withHandle(path, (handle) => {
+    await this.#withHandle(path, (handle) => {
       handle.truncate(0);
       writeAll(handle, bytes, 0);
+      handle.flush();
     });
   }
 
   async append(path: string, bytes: Uint8Array): Promise<void> {
-    await this.withHandle(path, (handle) => writeAll(handle, bytes, handle.getSize()));
+    await this.#withHandle(path, (handle) => {
+      const size = handle.getSize();
+      try {
+        writeAll(handle, bytes, size);
+        handle.flush();
+      } catch (error) {
+        // Without this, a repeated append would add the bytes that fitted a second time.
+        handle.truncate(size);
+        throw error;
+      }
+    });
   }
 
   async list(folder: string): Promise<string[]> {
     return guarded(async () => {
       const names: string[] = [];
-      const handle = await this.folder(folder.split('/'), false);
+      const handle = await this.#folder(folder.split('/'), false);
       if (handle) for await (const name of handle.keys()) names.push(name);
       return names;
     });
@@ -65,87 +80,83 @@ export class OpfsFileSystem implements FileSystem {
     await guarded(async () => {
       const parts = path.split('/');
       const name = parts.pop() ?? '';
-      const folder = await this.folder(parts, false);
-      await absent(() => folder?.removeEntry(name, { recursive: true }) ?? Promise.resolve());
+      const folder = await this.#folder(parts, false);
+      if (folder) await nullIfAbsent(() => folder.removeEntry(name, { recursive: true }));
     });
   }
 
-  async usage(): Promise<{ used: number; quota: number | null; persistent: boolean }> {
+  async usage(): Promise<Usage> {
     return guarded(async () => {
-      const { usage, quota } = await navigator.storage.estimate();
-      return {
-        used: usage ?? 0,
-        quota: quota ?? null,
-        persistent: await navigator.storage.persisted(),
-      };
+      const { usage = 0, quota = null } = await navigator.storage.estimate();
+      return { used: usage, quota, persistent: await navigator.storage.persisted() };
     });
   }
 
-  private async withHandle(
+  async #withHandle(
     path: string,
     work: (handle: FileSystemSyncAccessHandle) => void,
   ): Promise<void> {
     await guarded(async () => {
-      const file = await this.file(path, true);
+      const file = await this.#file(path, true);
       if (!file) return;
-      const handle = await soleHandle(file);
+      const handle = await accessHandle(file);
       try {
         work(handle);
-        handle.flush();
       } finally {
         handle.close();
       }
     });
   }
 
-  private async file(path: string, create: boolean): Promise<FileSystemFileHandle | null> {
+  async #file(path: string, create: boolean): Promise<FileSystemFileHandle | null> {
     const parts = path.split('/');
     const name = parts.pop() ?? '';
-    const folder = await this.folder(parts, create);
-    return folder && absent(() => folder.getFileHandle(name, { create }));
+    const folder = await this.#folder(parts, create);
+    return folder && nullIfAbsent(() => folder.getFileHandle(name, { create }));
   }
 
-  private async folder(
+  async #folder(
     parts: readonly string[],
     create: boolean,
   ): Promise<FileSystemDirectoryHandle | null> {
-    let handle: FileSystemDirectoryHandle | null = this.root;
+    let handle: FileSystemDirectoryHandle | null = this.#root;
     for (const part of parts) {
       const parent: FileSystemDirectoryHandle = handle;
-      handle = await absent(() => parent.getDirectoryHandle(part, { create }));
+      handle = await nullIfAbsent(() => parent.getDirectoryHandle(part, { create }));
       if (!handle) return null;
     }
     return handle;
   }
 }
 
-/** Some browsers write less than they are given when the disk fills up, and do not throw. */
+/** Some browsers write only a part when the disk is full, and do not throw. */
 function writeAll(handle: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number): void {
-  // A view of shared memory cannot be written; nothing here is shared, and the type cannot know.
-  const written = handle.write(
+  // Views of shared memory cannot be written. None occur here, but the type allows them.
+  const unshared =
     bytes.buffer instanceof ArrayBuffer
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-      : bytes.slice(),
-    { at },
-  );
-  if (written < bytes.length) throw storageFull();
+      : bytes.slice();
+  if (handle.write(unshared, { at }) < bytes.length) throw storageFull();
 }
 
-/** A handle of a worker that was ended a moment ago may still be in the way. */
-async function soleHandle(file: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
+const HANDLE_TRIES = 20;
+const HANDLE_RETRY_MS = 50;
+
+/** The handle of a worker that was just terminated may still block the file for a moment. */
+async function accessHandle(file: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
   for (let tries = 1; ; tries++) {
     try {
       return await file.createSyncAccessHandle();
     } catch (error) {
-      if (nameOf(error) !== 'NoModificationAllowedError' || tries === 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (nameOf(error) !== 'NoModificationAllowedError' || tries === HANDLE_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, HANDLE_RETRY_MS));
     }
   }
 }
 
 const nameOf = (error: unknown) => (error instanceof DOMException ? error.name : '');
 
-async function absent<T>(look: () => Promise<T>): Promise<T | null> {
+async function nullIfAbsent<T>(look: () => Promise<T>): Promise<T | null> {
   try {
     return await look();
   } catch (error) {
@@ -154,6 +165,7 @@ async function absent<T>(look: () => Promise<T>): Promise<T | null> {
   }
 }
 
+/** Turns errors of the browser into CheckpointErrors. */
 async function guarded<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -191,7 +203,7 @@ function storageError(cause: unknown): CheckpointError {
 const storageRefused = (cause: unknown) =>
   new CheckpointError(
     'storage_refused',
-    'The browser does not let this page keep files, as in a private window.',
-    'You can train, but export the run to a file before you close the tab; or open the page in an ordinary window.',
+    'The browser does not let this page store files, as in a private window.',
+    'You can train, but export the run to a file before you close the tab, or open the page in an ordinary window.',
     { cause },
   );

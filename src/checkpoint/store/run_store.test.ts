@@ -3,7 +3,7 @@ import { MemoryFileSystem } from './file_system.ts';
 import { MemoryLocks, type Locks } from './locks.ts';
 import { RunStore } from './run_store.ts';
 import { codeOfAsync, tinyState } from '../testing_states.ts';
-import type { CheckpointState } from '../checkpoint.ts';
+import type { CheckpointState } from '../checkpoint_state.ts';
 
 const state = (step: number, seed = step): CheckpointState => ({
   ...tinyState({ layout: 'gpt2', n_layer: 1 }, seed),
@@ -104,7 +104,7 @@ describe('the library', () => {
     await fs.remove('index.json.0');
     await fs.remove('index.json.1');
     expect(await store.list()).toMatchObject([
-      { run: 'a', name: 'Recovered a', step: 7, resumable: true, val_loss: 2.25 },
+      { run: 'a', name: 'First', step: 7, resumable: true, val_loss: 2.25 },
     ]);
   });
 });
@@ -154,8 +154,8 @@ describe('checkpoints', () => {
       const again = await store.list();
       expect(again.map((r) => r.run)).toEqual(['a']);
     }
-    // Seven files, the pointer and the index.
-    expect(died).toBe(9);
+    // Eight files, the pointer and the index.
+    expect(died).toBe(10);
   });
 
   it('say that the storage is full, and leave the last one untouched', async () => {

@@ -1,7 +1,6 @@
 /**
- * A small JSON file that is never half written: two slots take turns, each with a number that grows
- * and a checksum. A tab that dies during a write spoils at most the older slot, and the newer one
- * still reads.
+ * A small JSON file that survives a crash during a write. Two files take turns, each with a counter
+ * and a checksum, so an interrupted write damages at most the older one.
  */
 import { crc32 } from '../crc32.ts';
 import { isRecord } from '../json.ts';
@@ -12,36 +11,39 @@ interface Slot {
   value: unknown;
 }
 
-const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
+/** The content of one slot, or null if it is missing or damaged. */
 async function readSlot(fs: FileSystem, path: string): Promise<Slot | null> {
   const bytes = await fs.read(path);
+  if (!bytes) return null;
+  let json: unknown;
   try {
-    const json: unknown = bytes && JSON.parse(new TextDecoder().decode(bytes));
-    return isRecord(json) &&
-      typeof json.turn === 'number' &&
-      json.checksum === crc32(text(json.value))
-      ? { turn: json.turn, value: json.value }
-      : null;
+    json = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return null;
   }
+  if (!isRecord(json) || typeof json.turn !== 'number') return null;
+  const { turn, value, checksum } = json;
+  return value !== undefined && checksum === crc32(encode(value)) ? { turn, value } : null;
 }
 
-async function newest(fs: FileSystem, path: string): Promise<Slot | null> {
+async function newestSlot(fs: FileSystem, path: string): Promise<Slot | null> {
   const a = await readSlot(fs, `${path}.0`);
   const b = await readSlot(fs, `${path}.1`);
-  return a && b ? (a.turn > b.turn ? a : b) : (a ?? b);
+  if (!a || !b) return a ?? b;
+  return a.turn > b.turn ? a : b;
 }
 
-/** The last value that was written whole, or null. */
+/** The last value that was written completely, or null. */
 export const readSlots = async (fs: FileSystem, path: string): Promise<unknown> =>
-  (await newest(fs, path))?.value ?? null;
+  (await newestSlot(fs, path))?.value ?? null;
 
-/** Replaces the value; until this returns, the former one is what is read. */
+/** Replaces the value. Until this resolves, readers get the former one. */
 export async function writeSlots(fs: FileSystem, path: string, value: unknown): Promise<void> {
-  const turn = ((await newest(fs, path))?.turn ?? 0) + 1;
-  await fs.write(`${path}.${turn % 2}`, text({ turn, checksum: crc32(text(value)), value }));
+  const turn = ((await newestSlot(fs, path))?.turn ?? 0) + 1;
+  const slot = { turn, checksum: crc32(encode(value)), value };
+  await fs.write(`${path}.${turn % 2}`, encode(slot));
 }
 
 export async function removeSlots(fs: FileSystem, path: string): Promise<void> {

@@ -2,7 +2,7 @@
  * A tab's worker for opfs.browser.test.ts. Only protocol/ may post messages, so the test gives its
  * order in the worker's name and finds the answer in a file.
  */
-import type { CheckpointState } from '../checkpoint.ts';
+import type { CheckpointState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
 import { tinyState } from '../testing_states.ts';
 import { OpfsFileSystem } from './opfs.ts';
