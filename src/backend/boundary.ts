@@ -4,15 +4,16 @@
  * the commands up to each boundary, waits for its collective, and continues. Without boundaries,
  * everything is one submit.
  *
- * A function that runs op by op (WebGL, wasm, cpu, op-by-op mode) can't pause, so a boundary inside
- * it calls the synchronous form of the collective, `runSync`. A collective that has none goes
- * between programs there: `submitWithBoundaries([forward, { wait }, update])` works everywhere.
+ * A function that runs op by op can't pause. On WebGL, wasm and cpu, a boundary inside it calls the
+ * synchronous form of the collective, `runSync`. Where that is impossible (the collective has none;
+ * or op-by-op mode on WebGPU, which has no synchronous readback), the collective must run between
+ * two programs: `submitWithBoundaries([forward, { wait }, update])` works everywhere.
  */
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
 import type { Collective, PartItem, Program } from './program_types.ts';
 import { onWebGpu, state } from './state.ts';
-import { readSync, writeTensor } from './readback.ts';
 import { submitWork, type Work } from './submit.ts';
+import { copyValues } from './values.ts';
 
 /**
  * Called inside the function of a program: the collective runs on the tensor here. Returns the
@@ -20,23 +21,19 @@ import { submitWork, type Work } from './submit.ts';
  * kernel has written (`output`) can be filled by the collective. Elsewhere it is a new tensor, and a
  * Store must take it by `replace`.
  *
- * Throws op by op if the collective has no `runSync`.
+ * Throws in op-by-op mode on WebGPU, and on other backends if the collective has no `runSync`.
  */
 export function boundary(tensor: Tensor, collective: Collective): Tensor {
   if (state.trace) {
     state.trace.addBoundary(tensor, collective);
     return tensor;
   }
-  if (!collective.runSync)
+  if (!collective.runSync || onWebGpu())
     throw new Error(
       `The collective ${collective.name} is inside a program that runs op by op and can't wait: ` +
-        'give it runSync, or run it between two programs.',
+        'run it between two programs.',
     );
-  const values = collective.runSync(readSync(tensor));
-  if (onWebGpu()) {
-    writeTensor(tensor, values);
-    return tensor;
-  }
+  const values = collective.runSync(copyValues(tensor, tensor.dataSync()));
   return makeTensor(values.slice(), tensor.shape, tensor.dtype);
 }
 
@@ -52,12 +49,16 @@ const running = new WeakSet<Program>();
 /**
  * Runs the items in order, and waits at each boundary of a program and at each `wait` item until
  * its promise resolves; resolves when everything is submitted. Runs of other programs may begin
- * meanwhile. Where nothing waits, this is `submit(items)`, before the function returns.
+ * meanwhile. Where nothing waits, this is `submit(items, parts)`, before the function returns;
+ * otherwise `parts` applies to what lies between two boundaries.
  *
  * Rejects with the error of a collective, after which nothing more is submitted, and if one of the
  * programs is already waiting at a boundary.
  */
-export async function submitWithBoundaries(items: readonly PartItem[]): Promise<void> {
+export async function submitWithBoundaries(
+  items: readonly PartItem[],
+  parts?: number,
+): Promise<void> {
   const programs = items.flatMap((item) =>
     'boundaries' in item && item.boundaries.length > 0 ? [item] : [],
   );
@@ -66,7 +67,7 @@ export async function submitWithBoundaries(items: readonly PartItem[]): Promise<
   for (const program of programs) running.add(program);
   try {
     for (const { work, wait } of cutAtBoundaries(items)) {
-      submitWork(work);
+      submitWork(work, parts);
       if (wait) await wait();
     }
   } finally {

@@ -17,8 +17,8 @@ export interface Collective {
    */
   run(tensor: Tensor): Promise<void> | void;
   /**
-   * The same operation as a synchronous function of the values. Needed only where a program runs op
-   * by op, because its function can't pause there.
+   * The same operation as a synchronous function of the values, for programs on WebGL, wasm and
+   * cpu, whose functions can't pause.
    */
   runSync?(values: Values): Values;
 }

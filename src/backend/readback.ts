@@ -2,7 +2,7 @@
 import { type Tensor } from '@tensorflow/tfjs-core';
 import type { BufferRange } from './buffer_range.ts';
 import { onWebGpu, webgpu } from './state.ts';
-import { ensureOnGpu, flushTfjs, readWordsSync, residence } from './tfjs_private.ts';
+import { ensureOnGpu, flushTfjs, residence } from './tfjs_private.ts';
 import { readbackUsage } from './usage.ts';
 import { byteLengthOf, copyValues, decodeValues, encodeValues, type Values } from './values.ts';
 
@@ -41,14 +41,6 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
   } finally {
     staging.destroy();
   }
-}
-
-/** Reads one tensor synchronously. Slow on WebGPU: only for what runs op by op. */
-export function readSync(tensor: Tensor): Values {
-  if (!onWebGpu()) return copyValues(tensor, tensor.dataSync());
-  const range = ensureOnGpu(webgpu().backend, tensor.dataId);
-  const words = readWordsSync(webgpu().backend, { ...range, size: byteLengthOf(tensor) });
-  return decodeValues(tensor, words.slice().buffer);
 }
 
 /**

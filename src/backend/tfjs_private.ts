@@ -123,23 +123,6 @@ export function temporaryUniform(backend: WebGPUBackend, data: ArrayBuffer): GPU
   return buffer;
 }
 
-/** Reads a range synchronously, as 32-bit words. tfjs draws it to a canvas, which is slow. */
-export function readWordsSync(backend: WebGPUBackend, range: BufferRange): Int32Array {
-  const tfjs = backend as any;
-  const words = placeholder(backend, [Math.ceil(range.size / 4)], 'int32');
-  try {
-    // tfjs reads whole buffers of its own pool only.
-    const copy = ensureOnGpu(backend, words.dataId);
-    flushTfjs(backend);
-    tfjs.ensureCommandEncoderReady();
-    const size = Math.ceil(range.size / 4) * 4;
-    tfjs.commandEncoder.copyBufferToBuffer(range.buffer, range.offset, copy.buffer, 0, size);
-    return Int32Array.from(tfjs.readSync(words.dataId) as Int32Array);
-  } finally {
-    words.dispose();
-  }
-}
-
 /** Bytes that tfjs's buffer pool has allocated, and those of them in use. */
 export function poolBytes(backend: WebGPUBackend): { allocated: number; used: number } {
   const manager = (backend as any).bufferManager;
