@@ -1,40 +1,41 @@
-/** How much of a GPU there is, as far as a page may know. */
+/** What a page can learn about the size and the kind of the GPU. */
 import { webgpu } from './state.ts';
 
-const info = (): Partial<GPUAdapterInfo> => webgpu().device.adapterInfo ?? {};
-
-/**
- * `large`: a discrete card of a known maker, which wants big tiles and many workgroups; `small`:
- * everything else (integrated, phones, software). WebGPU says neither the number of multiprocessors
- * nor whether memory is shared.
- */
-export function deviceClass(): 'large' | 'small' {
-  const maker = info().vendor ?? '';
-  return (maker === 'nvidia' || maker === 'amd') &&
-    webgpu().device.limits.maxComputeWorkgroupStorageSize >= 32768
-    ? 'large'
-    : 'small';
+function adapterInfo(): Partial<GPUAdapterInfo> {
+  return webgpu().device.adapterInfo ?? {};
 }
 
 /**
- * A GPU made of processor time: there is no use in tuning for it, and compiling kernels takes long.
+ * `large`: a discrete card of a known vendor, which needs large tiles and many workgroups; `small`:
+ * everything else (integrated, phones, software). WebGPU reports neither the number of
+ * multiprocessors nor whether memory is shared.
  */
-export const isSoftware = (): boolean =>
-  /swiftshader|llvmpipe|basic render/iu.test(
-    `${info().architecture ?? ''} ${info().description ?? ''} ${info().device ?? ''}`,
-  );
+export function deviceClass(): 'large' | 'small' {
+  const vendor = adapterInfo().vendor ?? '';
+  const { maxComputeWorkgroupStorageSize } = webgpu().device.limits;
+  const discrete = vendor === 'nvidia' || vendor === 'amd';
+  return discrete && maxComputeWorkgroupStorageSize >= 32768 ? 'large' : 'small';
+}
 
 /**
- * Whether the device has subgroup matrices, and subgroups of 32 threads, which our kernels count
- * on.
+ * Whether the adapter runs on the CPU: tuning for it is pointless, and it compiles kernels slowly.
+ */
+export function isSoftware(): boolean {
+  const { architecture, description, device } = adapterInfo();
+  const text = [architecture, description, device].join(' ');
+  return /swiftshader|llvmpipe|basic render/iu.test(text);
+}
+
+/**
+ * Whether the device has subgroup matrices and its subgroups have 32 threads, which our kernels
+ * rely on.
  */
 export function subgroupMatricesOffered(): boolean {
   const { features } = webgpu().device;
-  const { subgroupMinSize, subgroupMaxSize } = info();
+  const { subgroupMinSize, subgroupMaxSize } = adapterInfo();
+  const needed = ['chromium-experimental-subgroup-matrix', 'shader-f16', 'subgroups'];
   return (
-    ['chromium-experimental-subgroup-matrix', 'shader-f16', 'subgroups'].every((f) =>
-      features.has(f),
-    ) &&
+    needed.every((feature) => features.has(feature)) &&
     subgroupMinSize === 32 &&
     subgroupMaxSize === 32
   );

@@ -1,134 +1,151 @@
-/** Running one WGSL kernel over tensors: now, or into the program being traced. */
+/** Runs one WGSL kernel over tensors: now, or as a command of the program being traced. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Dispatch } from './dispatch_types.ts';
-import { HALVES, storageFor, storageOf, type StorageType, storeAsHalves } from './halves.ts';
+import { HALVES, storageFor, storageOf, type StorageType, storeAsFloat16 } from './float16.ts';
 import { packParams, pipelineNow } from './pipelines.ts';
 import { onWebGpu, state, webgpu } from './state.ts';
 import {
   encodeInto,
   ensureOnGpu,
-  passingUniform,
   placeholder,
+  temporaryUniform,
   tfjsProgramRuns,
 } from './tfjs_private.ts';
 import { ownerOf } from './viewed.ts';
 
 export type { Dispatch, Param } from './dispatch_types.ts';
 
-/** Dispatches that ran op by op, ours and tfjs's: a replay adds none. */
 let opByOp = 0;
-export const opByOpDispatches = (): number => opByOp + tfjsProgramRuns();
 
-/** True where `kernel` functions can run: on WebGPU. */
-export const backendHasKernels = (): boolean => onWebGpu();
+/** Number of dispatches that ran op by op, ours and tfjs's. A replay adds none. */
+export function opByOpDispatches(): number {
+  return opByOp + tfjsProgramRuns();
+}
 
-/** Dispatches the kernel now, or lists it in the program being traced. */
-export function dispatch(d: Dispatch): void {
+/** Whether `kernel` functions can run: on WebGPU only. */
+export function backendHasKernels(): boolean {
+  return onWebGpu();
+}
+
+/** Runs the kernel now, or adds it to the program being traced. WebGPU only. */
+export function dispatch(call: Dispatch): void {
   if (state.trace) {
-    state.trace.add(d);
+    state.trace.add(call);
     return;
   }
   const { backend, device } = webgpu();
-  const bound = [...d.writes, ...(d.updates ?? []), ...d.reads];
-  const entries: GPUBindGroupEntry[] = bound.map((t, binding) => ({
-    binding,
-    resource: ensureOnGpu(backend, t.dataId),
-  }));
-  if (d.params)
-    entries.push({
-      binding: bound.length,
-      resource: { buffer: passingUniform(backend, packParams(d.params)) },
-    });
-  const pipeline = pipelineNow(device, d);
+  const bound = [...call.writes, ...(call.updates ?? []), ...call.reads];
+  const resources: GPUBindingResource[] = bound.map((tensor) =>
+    ensureOnGpu(backend, tensor.dataId),
+  );
+  if (call.params) resources.push({ buffer: temporaryUniform(backend, packParams(call.params)) });
+  const pipeline = pipelineNow(device, call);
   const group = device.createBindGroup({
-    label: d.name,
+    label: call.name,
     layout: pipeline.getBindGroupLayout(0),
-    entries,
+    entries: resources.map((resource, binding) => ({ binding, resource })),
   });
-  encodeInto(backend, pipeline, group, d.workgroups, [...bound, ...bound.map(ownerOf)]);
+  const used = [...bound, ...bound.map(ownerOf)];
+  encodeInto(backend, { pipeline, group, workgroups: call.workgroups, used });
   opByOp++;
 }
 
-/** A new tensor for a kernel to write: its contents are undefined until then. */
+/** A new tensor for a kernel to write. Its contents are undefined until then. WebGPU only. */
 export function output(
   shape: readonly number[],
   dtype: 'float32' | 'int32' | 'float16' = 'float32',
 ): Tensor {
-  const t = placeholder(webgpu().backend, shape, dtype === 'int32' ? 'int32' : 'float32');
-  if (dtype === 'float16') storeAsHalves(t);
-  return t;
+  const tensor = placeholder(webgpu().backend, shape, dtype === 'int32' ? 'int32' : 'float32');
+  if (dtype === 'float16') storeAsFloat16(tensor);
+  return tensor;
 }
 
 /**
- * A new activation, or gradient of one: stored as activations are now (`withActivations`), where
- * its shape allows it.
+ * A new activation, or the gradient of one, stored as `withActivations` says if the shape allows
+ * it. WebGPU only.
  */
-export const activation = (shape: readonly number[]): Tensor => output(shape, storageFor(shape));
+export function activation(shape: readonly number[]): Tensor {
+  return output(shape, storageFor(shape));
+}
 
 /**
  * Whether no other tensor (a clone, a view) shares the tensor's buffer, so that it may be written
- * in place; false off WebGPU.
+ * in place. False on other backends.
  */
-export const ownsBuffer = (t: Tensor): boolean => state.webgpu?.refCount(t.dataId) === 1;
+export function ownsBuffer(tensor: Tensor): boolean {
+  return state.webgpu?.refCount(tensor.dataId) === 1;
+}
+
+/** target += source, in place, for tensors of one size. WebGPU only. */
+export function addInPlace(target: Tensor, source: Tensor): void {
+  writeElementwise('add_in_place', target, source, true);
+}
+
+/** target = source, in place, for tensors of one size. WebGPU only. */
+export function copyInPlace(target: Tensor, source: Tensor): void {
+  writeElementwise('copy_in_place', target, source, false);
+}
 
 /**
- * Whether the source's values are added or take the target's place; either may be stored as halves.
+ * A new tensor with the same values in float32 or float16, rounded to nearest. Rows of float16
+ * tensors must be a multiple of four values. WebGPU only.
  */
-function intoTarget(name: string, plus: boolean, target: Tensor, source: Tensor): void {
-  const halves = [target, source].map((t) => storageOf(t) === 'float16');
-  const [to = false, from = false] = halves;
-  const four = to || from;
-  const stored = (half: boolean): string => (half ? 'vec2u' : four ? 'vec4f' : 'f32');
+export function convert(tensor: Tensor, storage: StorageType): Tensor {
+  const converted = output(tensor.shape, storage);
+  const name = storage === 'float16' ? 'pack_halves' : 'unpack_halves';
+  writeElementwise(name, converted, tensor, false);
+  return converted;
+}
+
+/** Adds `source` to `target`, or assigns it. Either may be stored as float16. */
+function writeElementwise(name: string, target: Tensor, source: Tensor, add: boolean): void {
+  const toFloat16 = storageOf(target) === 'float16';
+  const fromFloat16 = storageOf(source) === 'float16';
+  const four = toFloat16 || fromFloat16;
+  const float32Type = four ? 'vec4f' : 'f32';
   const n = target.size / (four ? 4 : 1);
-  const before = to ? 'from_halves(target_values[i])' : 'target_values[i]';
-  const value = `${plus ? `${before} + ` : ''}${from ? 'from_halves(source[i])' : 'source[i]'}`;
+  const before = toFloat16 ? 'from_halves(target_values[i])' : 'target_values[i]';
+  const term = fromFloat16 ? 'from_halves(source[i])' : 'source[i]';
+  const value = add ? `${before} + ${term}` : term;
+  const targetType = toFloat16 ? 'vec2u' : float32Type;
+  const sourceType = fromFloat16 ? 'vec2u' : float32Type;
   const code = `${four ? HALVES : ''}
-@group(0) @binding(0) var<storage, read_write> target_values: array<${stored(to)}>;
-@group(0) @binding(1) var<storage, read> source: array<${stored(from)}>;
+@group(0) @binding(0) var<storage, read_write> target_values: array<${targetType}>;
+@group(0) @binding(1) var<storage, read> source: array<${sourceType}>;
 struct Params { n: u32 }
 @group(0) @binding(2) var<uniform> p: Params;
-@compute @workgroup_size(64) fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @builtin(local_invocation_index) l: u32) {
-  let i = (w.y * n.x + w.x) * 64u + l;
-  if (i < p.n) { target_values[i] = ${to ? `to_halves(${value})` : value}; }
+${ONE_VALUE_A_THREAD}
+  if (i < p.n) { target_values[i] = ${toFloat16 ? `to_halves(${value})` : value}; }
 }`;
   dispatch({
     name,
     code,
-    writes: plus ? [] : [target],
-    updates: plus ? [target] : [],
+    writes: add ? [] : [target],
+    updates: add ? [target] : [],
     reads: [source],
     params: [['u32', n]],
     workgroups: grid(Math.ceil(n / 64)),
   });
 }
 
-/** target += source, in place, of one size; on WebGPU alone. */
-export const addInPlace = (target: Tensor, source: Tensor): void =>
-  intoTarget('add_in_place', true, target, source);
-/** target = source, in place, of one size; on WebGPU alone. */
-export const copyInPlace = (target: Tensor, source: Tensor): void =>
-  intoTarget('copy_in_place', false, target, source);
-
-/**
- * The same values in float32 (`output`) or halves, rounded to nearest: a new tensor. Rows of halves
- * are multiples of four.
- */
-export function convert(t: Tensor, to: StorageType): Tensor {
-  const made = output(t.shape, to);
-  intoTarget(to === 'float16' ? 'pack_halves' : 'unpack_halves', false, made, t);
-  return made;
-}
+/** The head of an entry point in which thread `i` handles value `i`, over a `grid`. */
+const ONE_VALUE_A_THREAD = `@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) n: vec3u,
+  @builtin(local_invocation_index) l: u32,
+) {
+  let i = (w.y * n.x + w.x) * 64u + l;`;
 
 const FILL = `
 @group(0) @binding(0) var<storage, read_write> values: array<f32>;
 struct Params { n: u32, value: f32 }
 @group(0) @binding(1) var<uniform> p: Params;
-@compute @workgroup_size(64) fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @builtin(local_invocation_index) l: u32) {
-  let i = (w.y * n.x + w.x) * 64u + l;
+${ONE_VALUE_A_THREAD}
   if (i < p.n) { values[i] = p.value; }
 }`;
 
-/** target = value everywhere, in place; on WebGPU alone. */
+/** Sets all values of the target, in place. WebGPU only. */
 export function fillInPlace(target: Tensor, value: number): void {
   dispatch({
     name: 'fill_in_place',
@@ -143,13 +160,14 @@ export function fillInPlace(target: Tensor, value: number): void {
   });
 }
 
+const MAX_WORKGROUPS = 65535;
+
 /**
- * Splits `n` workgroups over x and y where x alone would pass the limit; the kernel's index is
- * `id.y * x + id.x`.
+ * Splits `n` workgroups over x and y if x alone would exceed the limit. The workgroup's index is
+ * `id.y * num_workgroups.x + id.x`, which may reach beyond `n`.
  */
 export function grid(n: number): [number, number, number] {
-  const max = 65535;
-  if (n <= max) return [n, 1, 1];
-  const y = Math.ceil(n / max);
+  if (n <= MAX_WORKGROUPS) return [n, 1, 1];
+  const y = Math.ceil(n / MAX_WORKGROUPS);
   return [Math.ceil(n / y), y, 1];
 }

@@ -1,7 +1,7 @@
 /**
- * Picks and starts a tfjs backend, and everything that touches the GPU device: buffers and their
- * count, dispatches, traced programs, read-back. The one room that knows tfjs's private members
- * (`tfjs_private.ts`).
+ * Starts a tfjs backend, and owns everything that touches the GPU device: buffers and their
+ * accounting, dispatches, traced programs, submits, readback. The only room that uses tfjs's
+ * private members (`tfjs_private.ts`).
  */
 export { type GpuMemory, gpuMemory, queueSubmits } from './memory.ts';
 export { loadAllKernels } from './kernels.ts';
@@ -20,28 +20,29 @@ export {
   ownsBuffer,
   type Param,
 } from './dispatch.ts';
-export { HALVES, storageFor, storageOf, type StorageType, withActivations } from './halves.ts';
-export {
-  BindingTooLarge,
-  compileProgram,
-  type Outputs,
-  type Program,
-  type SubmitItem,
-} from './program.ts';
+export { HALVES, storageFor, storageOf, type StorageType, withActivations } from './float16.ts';
+export { BindingTooLarge, compileProgram } from './program.ts';
+export type {
+  Boundary,
+  Collective,
+  Outputs,
+  PartItem,
+  Program,
+  SubmitItem,
+} from './program_types.ts';
+export { boundary, submitWithBoundaries } from './boundary.ts';
 export { submit, submitStatistics } from './submit.ts';
-export { keepingState, type KernelTime, profilePrograms, timeOnWall } from './profile.ts';
+export { keepingState } from './kept_state.ts';
+export { type KernelTime, profilePrograms } from './profile.ts';
 export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry, type RingRead } from './ring.ts';
-export { type Chunk, readback, type Spec, Store, tensorCount, type Values } from './storage.ts';
+export { type Chunk, type Spec, Store, tensorCount } from './store.ts';
+export { readback, writeTensor } from './readback.ts';
+export type { Values } from './values.ts';
 export { rowsOf, viewOf } from './views.ts';
 export { deviceClass, isSoftware, subgroupMatricesOffered } from './device_class.ts';
-export { type Timed, timePrograms } from './timing.ts';
+export { type Timed, timeOnWall, timePrograms } from './timing.ts';
 export { onWebGpu, setProgramMode } from './state.ts';
-export {
-  type BackendChoice,
-  deviceLimits,
-  loseDevice,
-  maxBindingSize,
-  startBackend,
-  tryBackends,
-} from './start.ts';
+export type { BackendChoice } from './backend_choice.ts';
+export { startBackend, tryBackends } from './start.ts';
+export { deviceLimits, loseDevice, maxBindingSize } from './start_webgpu.ts';

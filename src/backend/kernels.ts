@@ -1,40 +1,45 @@
 /**
- * Which of tfjs's WebGPU kernels there are. Programs of our own kernels need a handful; all of them
- * are half of what a visitor would download, and come only for plain tfjs (comparison, tests) and
- * for what is not fused (Muon).
+ * Registration of tfjs's WebGPU kernels. Programs of our own kernels need a few of them. All of
+ * them are half of what a visitor would download, so they are loaded only for plain tfjs
+ * (comparison, tests) and for operations without a kernel of ours (Muon).
  */
 import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 
-let all: Promise<unknown> | null = null;
+let loadingAll: Promise<unknown> | null = null;
 
-/** Registers the few, unless they are there. */
+/** Registers the few kernels, unless they are registered already. */
 export async function loadFewKernels(): Promise<void> {
-  if (all) return;
+  if (loadingAll) return;
   const { FEW_KERNELS } = await import('./few_kernels.ts');
-  for (const k of FEW_KERNELS) if (!getKernel(k.kernelName, 'webgpu')) registerKernel(k);
+  for (const kernel of FEW_KERNELS)
+    if (!getKernel(kernel.kernelName, 'webgpu')) registerKernel(kernel);
 }
 
-/** Registers all of them. Throws one sentence where they can't be fetched. */
+/** Registers all kernels. Throws if they can't be fetched; a later call tries again. */
 export async function loadAllKernels(): Promise<void> {
   try {
-    await (all ??= register());
+    await (loadingAll ??= registerAll());
   } catch {
-    all = null;
+    loadingAll = null;
     throw new Error(
-      'The kernels of TensorFlow.js that this needs could not be fetched: connect to the network and try again.',
+      'TensorFlow.js kernels that are needed here could not be fetched: ' +
+        'connect to the network and try again.',
     );
   }
 }
 
-async function register(): Promise<void> {
+async function registerAll(): Promise<void> {
   const { FEW_KERNELS } = await import('./few_kernels.ts');
-  // tfjs warns of a kernel that is registered twice.
-  for (const k of FEW_KERNELS)
-    if (getKernel(k.kernelName, 'webgpu')) unregisterKernel(k.kernelName, 'webgpu');
+  // tfjs warns if a kernel is registered twice.
+  for (const { kernelName } of FEW_KERNELS)
+    if (getKernel(kernelName, 'webgpu')) unregisterKernel(kernelName, 'webgpu');
   await import('@tensorflow/tfjs-backend-webgpu/dist/register_all_kernels.js');
 }
 
-/** Whether an error of tfjs says that a kernel is missing. */
-export const lacksKernel = (error: unknown): boolean =>
-  error instanceof Error &&
-  /^Kernel '\w+' not registered for backend 'webgpu'/u.test(error.message);
+/** Whether the error is tfjs's report of a kernel that is not registered. */
+export function lacksKernel(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /^Kernel '\w+' not registered for backend 'webgpu'/u.test(error.message)
+  );
+}

@@ -1,15 +1,12 @@
 /**
- * Plans which transient tensors of a program share a buffer. Two may if one is last used before the
- * other is first written. Larger ones are placed first, each into the first slot whose tenants it
- * does not meet ("greedy by size" of Pisarchyk and Lee 2020, Efficient Memory Management for Deep
- * Neural Net Inference): a slot never grows. Slots are whole buffers, since one dispatch may not
- * bind a buffer both read-only and writable, whatever the offsets.
+ * Plans which transient tensors of a program share a buffer. Two may share one if the first is last
+ * used before the second is first written. Larger tensors are placed first, each into the first
+ * slot in which no lifetime overlaps its own ("greedy by size": Pisarchyk and Lee 2020, Efficient
+ * Memory Management for Deep Neural Net Inference), so a slot never grows. Slots are whole buffers,
+ * because a dispatch may not bind one buffer both read-only and writable, at any offset.
  */
 
-/**
- * A transient: bytes, and the indices of the dispatches that first write it and last touch it (both
- * inclusive).
- */
+/** Bytes, and the indices of the first and the last command that uses the tensor (inclusive). */
 export interface Lifetime {
   bytes: number;
   first: number;
@@ -24,34 +21,27 @@ export interface SlotPlan {
 }
 
 export function planSlots(lifetimes: readonly Lifetime[]): SlotPlan {
-  const order = lifetimes
-    .map((_, i) => i)
-    .sort(
-      (a, b) =>
-        at(lifetimes, b).bytes - at(lifetimes, a).bytes ||
-        at(lifetimes, a).first - at(lifetimes, b).first,
-    );
-  const slots: number[] = [];
-  const tenants: Lifetime[][] = [];
+  const indexed = lifetimes.map((life, index) => ({ life, index }));
+  indexed.sort((a, b) => b.life.bytes - a.life.bytes || a.life.first - b.life.first);
+  const slots: { bytes: number; lifetimes: Lifetime[] }[] = [];
   const slotOf = new Array<number>(lifetimes.length).fill(-1);
-  for (const i of order) {
-    const life = at(lifetimes, i);
-    let slot = tenants.findIndex((list) =>
-      list.every((t) => t.last < life.first || life.last < t.first),
-    );
-    if (slot < 0) {
-      slot = slots.length;
-      slots.push(life.bytes);
-      tenants.push([]);
-    }
-    at(tenants, slot).push(life);
-    slotOf[i] = slot;
+  for (const { life, index } of indexed) {
+    let slot = slots.findIndex((one) => one.lifetimes.every((other) => !overlap(life, other)));
+    if (slot < 0) slot = slots.push({ bytes: life.bytes, lifetimes: [] }) - 1;
+    slots[slot]?.lifetimes.push(life);
+    slotOf[index] = slot;
   }
-  return { slotOf, slots };
+  return { slotOf, slots: slots.map((slot) => slot.bytes) };
 }
 
-function at<T>(list: readonly T[], i: number): T {
-  const value = list[i];
-  if (value === undefined) throw new RangeError(`No element ${i} in a list of ${list.length}.`);
-  return value;
+function overlap(a: Lifetime, b: Lifetime): boolean {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+/**
+ * Whether the values must survive a boundary before one of these commands. Shared scratch would not
+ * do for them: another program may run while this one waits.
+ */
+export function crossesBoundary(life: Lifetime, boundaries: readonly number[]): boolean {
+  return boundaries.some((command) => life.first < command && command <= life.last);
 }

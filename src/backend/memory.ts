@@ -1,30 +1,34 @@
 /**
- * GPU memory, counted where it is made: at createBuffer and destroy of our own device.
- * `tf.memory()` does not see it.
+ * GPU memory and submits, counted at the device's own functions, because `tf.memory()` does not
+ * include our buffers.
  */
 import { state } from './state.ts';
 import { poolBytes } from './tfjs_private.ts';
 
 export interface GpuMemory {
-  /** Bytes of buffers that exist now. */
+  /** Bytes of all buffers that exist. */
   allocated: number;
-  /** Of these, bytes that do not wait in tfjs's pool to be used again. */
+  /** Allocated bytes except those that are free in tfjs's pool. */
   live: number;
-  /** The most that ever existed at once. */
+  /** The maximum of `allocated` since the device was created. */
   peak: number;
+  /** Number of buffers. */
   buffers: number;
 }
-const now = { allocated: 0, peak: 0, buffers: 0 };
 
-/** Bytes of GPU buffers of this worker's device. */
+const current = { allocated: 0, peak: 0, buffers: 0 };
+let submitted = 0;
+
+/** GPU memory of this worker's device. */
 export function gpuMemory(): GpuMemory {
   const pool = state.webgpu ? poolBytes(state.webgpu) : { allocated: 0, used: 0 };
-  return { ...now, live: now.allocated - (pool.allocated - pool.used) };
+  return { ...current, live: current.allocated - (pool.allocated - pool.used) };
 }
 
-let submitted = 0;
-/** Calls of this worker's GPU queue to run something, tfjs's too. */
-export const queueSubmits = (): number => submitted;
+/** Number of submits to this worker's GPU queue, tfjs's included. */
+export function queueSubmits(): number {
+  return submitted;
+}
 
 /** Counts every submit of this device from now on. */
 export function countSubmits({ queue }: GPUDevice): void {
@@ -35,25 +39,29 @@ export function countSubmits({ queue }: GPUDevice): void {
   };
 }
 
-/** Counts every buffer of this device from now on. */
+/** Resets the counters, and counts every buffer of this device from now on. */
 export function countBuffers(device: GPUDevice): void {
-  Object.assign(now, { allocated: 0, peak: 0, buffers: 0 });
+  Object.assign(current, { allocated: 0, peak: 0, buffers: 0 });
   const create = device.createBuffer.bind(device);
   device.createBuffer = (descriptor) => {
     const buffer = create(descriptor);
-    now.allocated += buffer.size;
-    now.buffers++;
-    now.peak = Math.max(now.peak, now.allocated);
-    const destroy = buffer.destroy.bind(buffer);
-    let alive = true;
-    buffer.destroy = () => {
-      if (alive) {
-        now.allocated -= buffer.size;
-        now.buffers--;
-        alive = false;
-      }
-      return destroy();
-    };
+    current.allocated += buffer.size;
+    current.buffers++;
+    current.peak = Math.max(current.peak, current.allocated);
+    countDestroy(buffer);
     return buffer;
+  };
+}
+
+function countDestroy(buffer: GPUBuffer): void {
+  const destroy = buffer.destroy.bind(buffer);
+  let alive = true;
+  buffer.destroy = () => {
+    if (alive) {
+      current.allocated -= buffer.size;
+      current.buffers--;
+      alive = false;
+    }
+    return destroy();
   };
 }

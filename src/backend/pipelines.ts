@@ -1,26 +1,31 @@
-/** Compute pipelines of our own kernels, by source and constants, one set a device. */
+/** Compute pipelines of our own kernels, cached by device, source and constants. */
 
-const modules = new WeakMap<GPUDevice, Map<string, GPUShaderModule>>();
-const compiled = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
-const pending = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>>>();
-
-/**
- * A kernel that the driver refused. The message names it and quotes the first error of the
- * compiler.
- */
-export class ShaderError extends Error {
-  constructor(
-    readonly kernel: string,
-    detail: string,
-  ) {
-    super(`The GPU kernel ${kernel} does not compile here: ${detail}`);
-  }
+interface Caches {
+  modules: Map<string, GPUShaderModule>;
+  compiled: Map<string, GPUComputePipeline>;
+  pending: Map<string, Promise<GPUComputePipeline>>;
 }
 
-function of<K extends object, V>(store: WeakMap<K, Map<string, V>>, key: K): Map<string, V> {
-  let m = store.get(key);
-  if (!m) store.set(key, (m = new Map<string, V>()));
-  return m;
+const caches = new WeakMap<GPUDevice, Caches>();
+
+function cachesOf(device: GPUDevice): Caches {
+  const known = caches.get(device);
+  if (known) return known;
+  const made: Caches = { modules: new Map(), compiled: new Map(), pending: new Map() };
+  caches.set(device, made);
+  return made;
+}
+
+/**
+ * The driver rejected a kernel. The message names the kernel and quotes the compiler's first error.
+ */
+export class ShaderError extends Error {
+  readonly kernel: string;
+
+  constructor(kernel: string, detail: string) {
+    super(`The GPU kernel ${kernel} does not compile here: ${detail}`);
+    this.kernel = kernel;
+  }
 }
 
 interface Source {
@@ -28,66 +33,67 @@ interface Source {
   code: string;
   constants?: Record<string, number>;
 }
-const keyOf = (s: Source): string => `${JSON.stringify(s.constants ?? {})}\n${s.code}`;
 
-function descriptor(device: GPUDevice, s: Source): GPUComputePipelineDescriptor {
-  const all = of(modules, device);
-  let module = all.get(s.code);
-  if (!module)
-    all.set(s.code, (module = device.createShaderModule({ code: s.code, label: s.name })));
+function keyOf(source: Source): string {
+  return `${JSON.stringify(source.constants ?? {})}\n${source.code}`;
+}
+
+function descriptorOf(device: GPUDevice, source: Source): GPUComputePipelineDescriptor {
+  const { modules } = cachesOf(device);
+  let module = modules.get(source.code);
+  if (!module) {
+    module = device.createShaderModule({ code: source.code, label: source.name });
+    modules.set(source.code, module);
+  }
   return {
-    label: s.name,
+    label: source.name,
     layout: 'auto',
-    compute: { module, entryPoint: 'main', constants: s.constants },
+    compute: { module, entryPoint: 'main', constants: source.constants },
   };
 }
 
-/** Compiles now and waits for it: op-by-op mode. Errors arrive as `uncapturederror`. */
-export function pipelineNow(device: GPUDevice, s: Source): GPUComputePipeline {
-  const all = of(compiled, device);
-  const key = keyOf(s);
-  let p = all.get(key);
-  if (!p) all.set(key, (p = device.createComputePipeline(descriptor(device, s))));
-  return p;
+/** Compiles synchronously, for op-by-op mode. Errors are reported as `uncapturederror`. */
+export function pipelineNow(device: GPUDevice, source: Source): GPUComputePipeline {
+  const { compiled } = cachesOf(device);
+  const key = keyOf(source);
+  let pipeline = compiled.get(key);
+  if (!pipeline) {
+    pipeline = device.createComputePipeline(descriptorOf(device, source));
+    compiled.set(key, pipeline);
+  }
+  return pipeline;
 }
 
 /** Compiles in the background. Rejects with a ShaderError. */
-export function pipelineSoon(device: GPUDevice, s: Source): Promise<GPUComputePipeline> {
-  const done = of(compiled, device).get(keyOf(s));
+export function pipelineAsync(device: GPUDevice, source: Source): Promise<GPUComputePipeline> {
+  const { compiled, pending } = cachesOf(device);
+  const key = keyOf(source);
+  const done = compiled.get(key);
   if (done) return Promise.resolve(done);
-  const waiting = of(pending, device);
-  const key = keyOf(s);
-  let p = waiting.get(key);
-  if (!p) {
-    p = compile(device, s).then((pipeline) => {
-      of(compiled, device).set(key, pipeline);
-      waiting.delete(key);
-      return pipeline;
-    });
-    waiting.set(key, p);
-  }
-  return p;
+  const waiting = pending.get(key);
+  if (waiting) return waiting;
+  const promise = compile(device, source).then((pipeline) => {
+    compiled.set(key, pipeline);
+    pending.delete(key);
+    return pipeline;
+  });
+  pending.set(key, promise);
+  return promise;
 }
 
-async function compile(device: GPUDevice, s: Source): Promise<GPUComputePipeline> {
-  const d = descriptor(device, s);
+async function compile(device: GPUDevice, source: Source): Promise<GPUComputePipeline> {
+  const descriptor = descriptorOf(device, source);
   try {
-    return await device.createComputePipelineAsync(d);
+    return await device.createComputePipelineAsync(descriptor);
   } catch (error) {
-    const info = await d.compute.module.getCompilationInfo();
-    const first = info.messages.find((m) => m.type === 'error');
-    throw new ShaderError(
-      s.name,
-      first
-        ? `${first.message} (line ${first.lineNum})`
-        : error instanceof Error
-          ? error.message
-          : String(error),
-    );
+    const { messages } = await descriptor.compute.module.getCompilationInfo();
+    const first = messages.find((message) => message.type === 'error');
+    if (first) throw new ShaderError(source.name, `${first.message} (line ${first.lineNum})`);
+    throw new ShaderError(source.name, error instanceof Error ? error.message : String(error));
   }
 }
 
-/** Packs scalars as a uniform struct of 4-byte members, padded to 16 bytes. */
+/** Packs scalars as a uniform struct of 4-byte members, padded to a multiple of 16 bytes. */
 export function packParams(
   params: readonly (readonly ['u32' | 'i32' | 'f32', number])[],
 ): ArrayBuffer {

@@ -1,44 +1,54 @@
 /**
- * The latest results of a step, kept on the GPU and read late: reading each at once would make the
- * GPU wait.
+ * Keeps the latest results of a repeated program on the GPU until they are read together. Reading
+ * each result at once would stall the GPU.
  */
 import { getBackend, type Tensor } from '@tensorflow/tfjs-core';
-import type { SubmitItem } from './program.ts';
+import type { SubmitItem } from './program_types.ts';
+import { rangeOfTensor, readback } from './readback.ts';
 import { onWebGpu, webgpu } from './state.ts';
-import { rangeOfTensor, readback, type Values } from './storage.ts';
+import { readbackUsage } from './usage.ts';
+import type { Values } from './values.ts';
 
 export interface RingEntry {
   step: number;
   values: Values;
 }
 
-/** Results on their way to JavaScript. */
+/** Results that are being copied to JavaScript. */
 export interface RingRead {
   steps: number;
   /** In the order in which they were pushed. */
   entries: Promise<RingEntry[]>;
-  /** When they were there (`performance.now()`); null before. */
+  /** When they arrived (`performance.now()`), or null before. */
   arrived: number | null;
 }
 
+/** A result that has not been read; `values` on backends without GPU buffers. */
+interface Unread {
+  step: number;
+  slot: number;
+  values?: Promise<Values>;
+}
+
 export class Ring {
-  private readonly buffer: GPUBuffer | null;
-  private waiting: { step: number; slot: number; tensor?: Promise<Values> }[] = [];
-  private next = 0;
+  readonly #width: number;
+  readonly #capacity: number;
+  readonly #buffer: GPUBuffer | null;
+  #unread: Unread[] = [];
+  #pushed = 0;
 
   /**
-   * Whether a step is done when it has been submitted: on the processor, where reading late gains
-   * nothing.
+   * Whether a step is finished when `submit` returns, so that nothing is gained by reading late: on
+   * CPU backends.
    */
   readonly immediate: boolean;
 
-  /** `width` float32 values a step, `capacity` steps. */
-  constructor(
-    private readonly width: number,
-    private readonly capacity: number,
-  ) {
+  /** For `width` float32 values a step and at most `capacity` unread steps. */
+  constructor(width: number, capacity: number) {
+    this.#width = width;
+    this.#capacity = capacity;
     this.immediate = !onWebGpu() && getBackend() !== 'webgl';
-    this.buffer = onWebGpu()
+    this.#buffer = onWebGpu()
       ? webgpu().device.createBuffer({
           label: 'ring',
           size: width * capacity * 4,
@@ -47,50 +57,53 @@ export class Ring {
       : null;
   }
 
-  /** True when one more step would overwrite what has not been read. */
+  /** Whether one more step would overwrite an unread result. */
   get full(): boolean {
-    return this.waiting.length >= this.capacity;
-  }
-  get pending(): number {
-    return this.waiting.length;
+    return this.#unread.length >= this.#capacity;
   }
 
-  /** The copy to be submitted with the step's programs (nothing to submit where there are none). */
+  /** Number of unread results. */
+  get pending(): number {
+    return this.#unread.length;
+  }
+
+  /**
+   * The copies to submit after the step's programs; none on backends without GPU buffers. Throws if
+   * the ring is full.
+   */
   push(step: number, values: Tensor): SubmitItem[] {
     if (this.full) throw new Error('The ring is full: drain it first.');
-    const slot = this.next++ % this.capacity;
-    if (!this.buffer) {
-      this.waiting.push({
-        step,
-        slot,
-        tensor: readback([values]).then((v) => v[0] ?? new Float32Array()),
-      });
+    const slot = this.#pushed++ % this.#capacity;
+    if (!this.#buffer) {
+      this.#unread.push({ step, slot, values: readOne(values) });
       return [];
     }
-    this.waiting.push({ step, slot });
+    this.#unread.push({ step, slot });
+    const size = this.#width * 4;
     return [
-      {
-        copy: rangeOfTensor(values),
-        to: { buffer: this.buffer, offset: slot * this.width * 4, size: this.width * 4 },
-      },
+      { copy: rangeOfTensor(values), to: { buffer: this.#buffer, offset: slot * size, size } },
     ];
   }
 
-  /** Everything pushed and submitted so far, in order; waits for the GPU. */
+  /** Reads everything that was pushed and submitted so far, in order; waits for the GPU. */
   async drain(): Promise<RingEntry[]> {
     return (await this.read()?.entries) ?? [];
   }
 
   /**
-   * Begins to read everything pushed and submitted so far; null where that is nothing. The slots
-   * are free at once: steps that are submitted from now on write after the copy.
+   * Starts to read everything that was pushed and submitted so far; null if there is nothing. The
+   * slots are free at once, because steps that are submitted later write after this copy.
    */
   read(): RingRead | null {
-    const taken = this.waiting;
-    this.waiting = [];
+    const taken = this.#unread;
+    this.#unread = [];
     if (taken.length === 0) return null;
-    const read: RingRead = { steps: taken.length, entries: this.copyOut(taken), arrived: null };
-    // Whoever takes the entries is told of a failure; that nobody does is none of its own.
+    const read: RingRead = {
+      steps: taken.length,
+      entries: this.#buffer ? this.#copyOut(this.#buffer, taken) : settle(taken),
+      arrived: null,
+    };
+    // The empty handler prevents an unhandled rejection; who awaits `entries` still sees the error.
     read.entries.then(
       () => {
         read.arrived = performance.now();
@@ -100,37 +113,41 @@ export class Ring {
     return read;
   }
 
-  private async copyOut(taken: typeof this.waiting): Promise<RingEntry[]> {
-    if (!this.buffer)
-      return Promise.all(
-        taken.map(async (w) => ({ step: w.step, values: (await w.tensor) ?? new Float32Array() })),
-      );
+  async #copyOut(buffer: GPUBuffer, taken: readonly Unread[]): Promise<RingEntry[]> {
     const { device } = webgpu();
-    const bytes = this.width * 4;
+    const width = this.#width;
+    const bytes = width * 4;
     const staging = device.createBuffer({
       label: 'ring read back',
       size: bytes * taken.length,
-      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+      usage: readbackUsage(),
     });
     try {
       const encoder = device.createCommandEncoder();
-      taken.forEach((w, i) => {
-        if (this.buffer)
-          encoder.copyBufferToBuffer(this.buffer, w.slot * bytes, staging, i * bytes, bytes);
-      });
+      taken.forEach(({ slot }, i) =>
+        encoder.copyBufferToBuffer(buffer, slot * bytes, staging, i * bytes, bytes),
+      );
       device.queue.submit([encoder.finish()]);
       await staging.mapAsync(GPUMapMode.READ);
       const all = new Float32Array(staging.getMappedRange().slice(0));
-      return taken.map((w, i) => ({
-        step: w.step,
-        values: all.slice(i * this.width, (i + 1) * this.width),
-      }));
+      return taken.map(({ step }, i) => ({ step, values: all.slice(i * width, (i + 1) * width) }));
     } finally {
       staging.destroy();
     }
   }
 
   dispose(): void {
-    this.buffer?.destroy();
+    this.#buffer?.destroy();
   }
+}
+
+async function readOne(tensor: Tensor): Promise<Values> {
+  const [values] = await readback([tensor]);
+  return values ?? new Float32Array();
+}
+
+async function settle(taken: readonly Unread[]): Promise<RingEntry[]> {
+  return Promise.all(
+    taken.map(async ({ step, values }) => ({ step, values: (await values) ?? new Float32Array() })),
+  );
 }

@@ -1,83 +1,74 @@
-/**
- * Sending programs to the GPU: in one submit, or in several where one would keep the GPU busy for
- * so long that the system takes it for hung (two seconds on Windows). How long a submit takes is
- * measured, not guessed.
- */
-import type { Program, SubmitItem } from './program_types.ts';
+/** Sends programs to the GPU, in one submit or in several if one would take too long. */
+import { observe, paceOf, partsFor } from './pace.ts';
+import type { Copy, Program, SubmitItem } from './program_types.ts';
 import { webgpu } from './state.ts';
 import { flushTfjs } from './tfjs_private.ts';
 
-/** Above the first, a submit is cut into parts of about the second, milliseconds. */
-const LONG_MS = 500;
-const PART_MS = 250;
-/** Dispatches of a part while nothing has been measured yet. */
-const UNKNOWN_PART = 48;
-/** Time between two measurements. */
-const MEASURE_EVERY_MS = 2000;
-
 let submits = 0;
 let encodeMs = 0;
-/**
- * Submits of replayed programs, and the milliseconds of JavaScript spent encoding them (op by op:
- * spent running their functions).
- */
-export const submitStatistics = (): { submits: number; encodeMs: number } => ({
-  submits,
-  encodeMs,
-});
 
-/** Parts to cut a submit of `dispatches` into that takes `ms` milliseconds (NaN: not known). */
-export function partsFor(ms: number, dispatches: number): number {
-  if (Number.isNaN(ms)) return Math.ceil(dispatches / UNKNOWN_PART);
-  return ms > LONG_MS ? Math.min(dispatches, Math.ceil(ms / PART_MS)) : 1;
+/**
+ * Number of submits of replayed programs, and milliseconds of JavaScript spent to encode them or,
+ * op by op, to run their functions.
+ */
+export function submitStatistics(): { submits: number; encodeMs: number } {
+  return { submits, encodeMs };
 }
 
-/**
- * GPU time a dispatch of what is submitted with this program first, milliseconds; and when it was
- * measured.
- */
-interface Pace {
-  ms: number;
-  measured: number;
+/** The commands [from, to) of a program. */
+export interface Span {
+  program: Program;
+  from: number;
+  to: number;
 }
-const paces = new WeakMap<Program, Pace>();
-/** When the submit before was done, if that was observed. */
-let before: Promise<number> | null = null;
+
+/** What a submit is encoded from. */
+export type Work = Span | Copy;
 
 /**
- * Runs items in order, in one submit on WebGPU, or in as many as `parts` says (by default: as many
- * as their time asks for).
+ * Runs the items in order, in one submit on WebGPU. `parts` sets the number of submits; by default
+ * it follows from the measured time. Throws if a program has boundaries.
  */
 export function submit(items: readonly SubmitItem[], parts?: number): void {
-  const programs = items.filter((i) => 'run' in i);
-  const [first] = programs;
+  submitWork(
+    items.map((item): Work => {
+      if (!('run' in item)) return item;
+      if (item.boundaries.length > 0)
+        throw new Error(`The program ${item.name} has boundaries: run it by submitWithBoundaries.`);
+      return { program: item, from: 0, to: item.dispatches ?? 0 };
+    }),
+    parts,
+  );
+}
+
+/** `submit` for parts of programs. Programs that run op by op always run as a whole. */
+export function submitWork(work: readonly Work[], parts?: number): void {
+  if (work.length === 0) return;
   const begin = performance.now();
-  if (items.length === 0) return;
-  if (programs.some((p) => !p.encode)) {
-    for (const p of programs) p.run();
+  const spans = work.filter((one): one is Span => 'program' in one);
+  const programs = spans.map((span) => span.program);
+  if (programs.some((program) => !program.encode)) {
+    for (const program of programs) program.run();
     encodeMs += performance.now() - begin;
     return;
   }
   flushTfjs(webgpu().backend);
-  const total = programs.reduce((n, p) => n + (p.dispatches ?? 0), 0);
-  const pace = first ? paceOf(first) : null;
-  send(
-    items,
-    total,
-    Math.ceil(total / Math.max(1, parts ?? (pace ? partsFor(pace.ms * total, total) : 1))),
-  );
+  const total = spans.reduce((sum, { from, to }) => sum + to - from, 0);
+  const pace = programs[0] ? paceOf(programs[0]) : null;
+  const cuts = parts ?? (pace ? partsFor(pace.ms * total, total) : 1);
+  encodeAndSubmit(work, Math.ceil(total / Math.max(1, cuts)));
   encodeMs += performance.now() - begin;
   if (pace) observe(pace, begin, total);
 }
 
 /**
- * Submits after every `most` dispatches, but the last ones together with the copies that follow.
+ * Submits after every `most` dispatches. Copies that follow the last dispatch are in the same
+ * submit as it is.
  */
-function send(items: readonly SubmitItem[], total: number, most: number): void {
+function encodeAndSubmit(work: readonly Work[], most: number): void {
   const { device } = webgpu();
   let encoder = device.createCommandEncoder();
   let pass: GPUComputePassEncoder | null = null;
-  let done = 0;
   let room = most;
   const endPass = (): void => {
     pass?.end();
@@ -88,64 +79,29 @@ function send(items: readonly SubmitItem[], total: number, most: number): void {
     device.queue.submit([encoder.finish()]);
     submits++;
   };
-  for (const item of items) {
-    if ('copy' in item) {
+  for (const one of work) {
+    if ('copy' in one) {
       endPass();
-      encoder.copyBufferToBuffer(
-        item.copy.buffer,
-        item.copy.offset,
-        item.to.buffer,
-        item.to.offset,
-        item.copy.size,
-      );
+      copyRange(encoder, one);
       continue;
     }
-    const { encode } = item;
-    const n = item.dispatches ?? 0;
-    for (let from = 0; encode && from < n;) {
+    let { from } = one;
+    while (from < one.to) {
       if (room === 0) {
         flush();
         encoder = device.createCommandEncoder();
         room = most;
       }
-      const to = Math.min(n, from + room);
-      encode((pass ??= encoder.beginComputePass()), from, to);
+      const to = Math.min(one.to, from + room);
+      pass ??= encoder.beginComputePass();
+      one.program.encode?.(pass, from, to);
       room -= to - from;
-      done += to - from;
       from = to;
     }
   }
-  if (done !== total) throw new Error(`${total - done} of ${total} dispatches were left out.`);
   flush();
 }
 
-function paceOf(program: Program): Pace {
-  let pace = paces.get(program);
-  if (!pace) paces.set(program, (pace = { ms: NaN, measured: -Infinity }));
-  return pace;
-}
-
-/**
- * Now and then two submits in a row are watched: the second took from when it was sent, or the
- * first was done, until it was done itself. A very first one is taken as it is: nothing is known of
- * it otherwise.
- */
-function observe(pace: Pace, sent: number, dispatches: number): void {
-  const earlier = before;
-  const due = sent - pace.measured > MEASURE_EVERY_MS;
-  before = null;
-  if (!due) return;
-  const done = webgpu()
-    .device.queue.onSubmittedWorkDone()
-    .then(
-      () => performance.now(),
-      () => NaN,
-    );
-  if (earlier || Number.isNaN(pace.ms)) {
-    pace.measured = earlier ? sent : pace.measured;
-    void Promise.all([earlier ?? sent, done]).then(([start, end]) => {
-      if (end >= start) pace.ms = (end - Math.max(sent, start)) / dispatches;
-    });
-  }
-  if (!earlier) before = done;
+function copyRange(encoder: GPUCommandEncoder, { copy, to }: Copy): void {
+  encoder.copyBufferToBuffer(copy.buffer, copy.offset, to.buffer, to.offset, copy.size);
 }

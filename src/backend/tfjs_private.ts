@@ -1,7 +1,6 @@
 /**
- * The one module that touches tfjs's private members, of the pinned version 4.22.0 alone.
- * Everything else in the project sees the typed functions below. `any` is allowed here and nowhere
- * else.
+ * The only module that uses tfjs's private members, those of the pinned version 4.22.0. The rest of
+ * the project sees the typed functions below. `any` is allowed here and nowhere else.
  */
 /* eslint-disable @typescript-eslint/no-explicit-any,
    @typescript-eslint/no-unsafe-member-access,
@@ -11,56 +10,38 @@
    -- tfjs does not export the types of its private members. */
 import { engine, env, type DataType, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { storageOf } from './halves.ts';
+import type { BufferRange } from './buffer_range.ts';
+import { storageOf } from './float16.ts';
 
-/** A range of a GPU buffer. tfjs binds it as it is, so a tensor can be a view. */
-export interface BufferRange {
-  buffer: GPUBuffer;
-  offset: number;
-  size: number;
-}
-
+/** Private members that this module uses. */
 const MEMBERS = [
-  'device',
-  'queue',
-  'tensorMap',
-  'bufferManager',
-  'pipelineCache',
-  'commandQueueOwnedIds',
-  'uniformPendingDisposal',
-  'uploadToGPU',
-  'runWebGPUProgram',
-  'recordAndSubmit',
-  'makeUniforms',
-  'tensorToBinding',
-  'makeTensorInfo',
-  'ensureCommandEncoderReady',
-  'endComputePassEncoder',
-  'submitQueue',
-  'getBufferData',
-  'readSync',
-  'copyBuffer',
+  ...['device', 'queue', 'tensorMap', 'bufferManager', 'pipelineCache', 'commandQueueOwnedIds'],
+  ...['uniformPendingDisposal', 'uploadToGPU', 'runWebGPUProgram', 'recordAndSubmit'],
+  ...['makeUniforms', 'tensorToBinding', 'makeTensorInfo', 'ensureCommandEncoderReady'],
+  ...['endComputePassEncoder', 'submitQueue', 'getBufferData', 'readSync', 'copyBuffer'],
   'checkCompileCompletionAsync',
 ];
 
-/** Says at start, in one error, which private member is missing (a tfjs of another version). */
+/** Throws one error that names every missing private member, if tfjs has another version. */
 export function assertPrivateMembers(backend: WebGPUBackend): void {
-  const missing = MEMBERS.filter((m) => !(m in (backend as any)));
+  const missing = MEMBERS.filter((member) => !(member in (backend as any)));
   if (missing.length > 0)
     throw new Error(
       `tfjs is not the pinned version 4.22.0: its WebGPU backend has no ${missing.join(', ')}.`,
     );
 }
 
-/** Where a tensor's values are: in a GPU range, on the CPU, or nowhere yet. */
+/** Where a tensor's values are: in a GPU range, on the CPU, or not allocated yet. */
 export type Residence =
   | { on: 'gpu'; range: BufferRange }
   | { on: 'cpu'; values: Float32Array | Int32Array | Uint8Array }
   | { on: 'nowhere' };
 
-const entryOf = (backend: WebGPUBackend, dataId: object): any =>
-  (backend as any).tensorMap.get(dataId);
+function entryOf(backend: WebGPUBackend, dataId: object): any {
+  return (backend as any).tensorMap.get(dataId);
+}
 
+/** Throws if the tensor has been disposed. */
 export function residence(backend: WebGPUBackend, dataId: object): Residence {
   const entry = entryOf(backend, dataId);
   if (!entry) throw new Error('A tensor was used after it had been disposed.');
@@ -80,7 +61,7 @@ export function bindRange(backend: WebGPUBackend, dataId: object, range: BufferR
   entry.values = null;
 }
 
-/** A tensor whose data nobody has placed yet. */
+/** A tensor without memory. */
 export function placeholder(
   backend: WebGPUBackend,
   shape: readonly number[],
@@ -91,78 +72,84 @@ export function placeholder(
   );
 }
 
-/**
- * Gives the tensor a buffer of tfjs's pool (op-by-op mode), uploading its values if it has some.
- */
+/** Gives the tensor a buffer of tfjs's pool if it has none, and uploads its values if it has any. */
 export function ensureOnGpu(backend: WebGPUBackend, dataId: object): BufferRange {
   (backend as any).uploadToGPU(dataId);
-  const r = residence(backend, dataId);
-  if (r.on !== 'gpu') throw new Error('tfjs did not place a tensor on the GPU.');
-  return r.range;
+  const where = residence(backend, dataId);
+  if (where.on !== 'gpu') throw new Error('tfjs did not place a tensor on the GPU.');
+  return where.range;
 }
 
 /** Submits what tfjs has encoded so far, so that our own submits and uploads come after it. */
 export function flushTfjs(backend: WebGPUBackend): void {
-  const be = backend as any;
-  if (!be.commandEncoder) return;
-  be.endComputePassEncoder();
-  be.submitQueue();
+  const tfjs = backend as any;
+  if (!tfjs.commandEncoder) return;
+  tfjs.endComputePassEncoder();
+  tfjs.submitQueue();
 }
 
-/** Encodes one dispatch of ours between tfjs's, in op-by-op mode. */
-export function encodeInto(
-  backend: WebGPUBackend,
-  pipeline: GPUComputePipeline,
-  group: GPUBindGroup,
-  workgroups: readonly [number, number, number],
-  used: readonly Tensor[],
-): void {
-  const be = backend as any;
-  for (const t of used) be.commandQueueOwnedIds.add(t.dataId);
-  be.ensureCommandEncoderReady();
-  if (!be.computePassEncoder) be.computePassEncoder = be.commandEncoder.beginComputePass({});
-  be.computePassEncoder.setPipeline(pipeline);
-  be.computePassEncoder.setBindGroup(0, group);
-  be.computePassEncoder.dispatchWorkgroups(...workgroups);
-  be.dispatchCountInPass++;
-  if (env().getNumber('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE') <= be.dispatchCountInPass)
+/** One of our own dispatches, op by op. */
+export interface EncodedDispatch {
+  pipeline: GPUComputePipeline;
+  group: GPUBindGroup;
+  workgroups: readonly [number, number, number];
+  /** tfjs must not reuse the buffers of these tensors before the dispatch is submitted. */
+  used: readonly Tensor[];
+}
+
+/** Encodes one of our own dispatches between tfjs's, in op-by-op mode. */
+export function encodeInto(backend: WebGPUBackend, dispatch: EncodedDispatch): void {
+  const tfjs = backend as any;
+  for (const tensor of dispatch.used) tfjs.commandQueueOwnedIds.add(tensor.dataId);
+  tfjs.ensureCommandEncoderReady();
+  tfjs.computePassEncoder ??= tfjs.commandEncoder.beginComputePass({});
+  tfjs.computePassEncoder.setPipeline(dispatch.pipeline);
+  tfjs.computePassEncoder.setBindGroup(0, dispatch.group);
+  tfjs.computePassEncoder.dispatchWorkgroups(...dispatch.workgroups);
+  tfjs.dispatchCountInPass++;
+  if (env().getNumber('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE') <= tfjs.dispatchCountInPass)
     flushTfjs(backend);
 }
 
-/** A uniform buffer that lives until the present batch of op-by-op dispatches is submitted. */
-export function passingUniform(backend: WebGPUBackend, data: ArrayBuffer): GPUBuffer {
-  const be = backend as any;
-  const buffer: GPUBuffer = be.bufferManager.acquireBuffer(
+/** A uniform buffer that is freed after the current batch of op-by-op dispatches is submitted. */
+export function temporaryUniform(backend: WebGPUBackend, data: ArrayBuffer): GPUBuffer {
+  const tfjs = backend as any;
+  const buffer: GPUBuffer = tfjs.bufferManager.acquireBuffer(
     data.byteLength,
     GPUBufferUsage.COPY_DST | GPUBufferUsage.UNIFORM,
   );
-  be.queue.writeBuffer(buffer, 0, data);
-  be.uniformPendingDisposal.push(buffer);
+  tfjs.queue.writeBuffer(buffer, 0, data);
+  tfjs.uniformPendingDisposal.push(buffer);
   return buffer;
 }
 
-/** Bytes that tfjs's pool holds free, of those it has allocated. */
+/** Bytes that tfjs's buffer pool has allocated, and those of them in use. */
 export function poolBytes(backend: WebGPUBackend): { allocated: number; used: number } {
   const manager = (backend as any).bufferManager;
   return { allocated: manager.numBytesAllocated, used: manager.numBytesUsed };
 }
 
 let tfjsRuns = 0;
-/** Calls of `runWebGPUProgram` so far, traces included: a replay adds none. */
-export const tfjsProgramRuns = (): number => tfjsRuns;
+
+/** Number of calls of tfjs's `runWebGPUProgram` so far, those in traces included. */
+export function tfjsProgramRuns(): number {
+  return tfjsRuns;
+}
 
 /**
- * Counts them from now on, and refuses tensors stored as halves, which tfjs's kernels would read as
- * float32.
+ * From now on, counts tfjs's dispatches, and throws if one is passed a tensor stored as float16,
+ * which tfjs's kernels would read as float32.
  */
 export function countTfjsRuns(backend: WebGPUBackend): void {
-  const be = backend as any;
-  const run = be.runWebGPUProgram;
-  be.runWebGPUProgram = (program: any, inputs: TensorInfo[], ...rest: unknown[]) => {
+  const tfjs = backend as any;
+  const run = tfjs.runWebGPUProgram;
+  tfjs.runWebGPUProgram = (program: any, inputs: TensorInfo[], ...rest: unknown[]) => {
     tfjsRuns++;
-    if (inputs.some((t) => storageOf(t) === 'float16'))
-      throw new Error(`tfjs's ${program.constructor.name} was handed a tensor stored as halves.`);
-    return run.call(be, program, inputs, ...rest);
+    if (inputs.some((tensor) => storageOf(tensor) === 'float16'))
+      throw new Error(
+        `tfjs's ${program.constructor.name} was passed a tensor that is stored as float16.`,
+      );
+    return run.call(tfjs, program, inputs, ...rest);
   };
 }
 
@@ -177,111 +164,108 @@ export interface CapturedDispatch {
 }
 
 /**
- * From now on tfjs's kernels run nowhere: each dispatch is compiled asynchronously and handed to
- * `sink`. Reading back or copying outside a dispatch is an error. Returns the function that puts
- * everything back.
+ * From now on, tfjs's kernels don't run: each dispatch is compiled asynchronously and passed to
+ * `sink`. Reading back and copying outside of a dispatch throw. Returns a function that restores
+ * tfjs.
  */
 export function captureTfjs(
   backend: WebGPUBackend,
-  sink: (d: CapturedDispatch) => void,
+  sink: (call: CapturedDispatch) => void,
 ): () => void {
-  const be = backend as any;
-  const before = {
-    cpu: env().getBool('WEBGPU_CPU_FORWARD'),
-    only: env().getBool('WEBGPU_ENGINE_COMPILE_ONLY'),
-  };
+  const tfjs = backend as any;
+  const forwardsToCpu = env().getBool('WEBGPU_CPU_FORWARD');
+  const compilesOnly = env().getBool('WEBGPU_ENGINE_COMPILE_ONLY');
   env().set('WEBGPU_CPU_FORWARD', false);
   env().set('WEBGPU_ENGINE_COMPILE_ONLY', true);
-  const refuse = (what: string) => () => {
-    throw new Error(`${what} inside a traced program: nothing in it may read back or copy.`);
+  const refused = ['getBufferData', 'readSync', 'copyBuffer', 'read'];
+  for (const member of refused)
+    tfjs[member] = () => {
+      throw new Error(`${member} inside a traced program: nothing in it may read back or copy.`);
+    };
+  tfjs.uploadToGPU = () => undefined;
+  const run = tfjs.runWebGPUProgram;
+  // tfjs's arguments: program, inputs, dtype of the output, uniforms, output.
+  tfjs.runWebGPUProgram = (...call: [any, TensorInfo[], DataType, unknown, TensorInfo?]) => {
+    const [program, inputs, , uniforms] = call;
+    const output: TensorInfo = run.apply(tfjs, call);
+    if (output.shape.every((size) => size > 0))
+      sink(captureDispatch(tfjs, { program, inputs, output, uniforms }));
+    return output;
   };
-  const run = be.runWebGPUProgram;
-  be.uploadToGPU = () => undefined;
-  be.runWebGPUProgram = (
-    program: any,
-    inputs: TensorInfo[],
-    dtype: DataType,
-    uniforms: unknown,
-    output?: TensorInfo,
-  ) => {
-    const out: TensorInfo = run.call(be, program, inputs, dtype, uniforms, output);
-    if (out.shape.every((n) => n > 0)) sink(encodeNowhere(be, program, out, inputs, uniforms));
-    return out;
-  };
-  for (const m of ['getBufferData', 'readSync', 'copyBuffer', 'read']) be[m] = refuse(m);
   return () => {
-    for (const m of ['uploadToGPU', 'getBufferData', 'readSync', 'copyBuffer', 'read'])
-      delete be[m];
-    be.runWebGPUProgram = run;
-    env().set('WEBGPU_CPU_FORWARD', before.cpu);
-    env().set('WEBGPU_ENGINE_COMPILE_ONLY', before.only);
+    for (const member of ['uploadToGPU', ...refused]) delete tfjs[member];
+    tfjs.runWebGPUProgram = run;
+    env().set('WEBGPU_CPU_FORWARD', forwardsToCpu);
+    env().set('WEBGPU_ENGINE_COMPILE_ONLY', compilesOnly);
   };
 }
 
+interface TfjsCall {
+  program: any;
+  inputs: TensorInfo[];
+  output: TensorInfo;
+  uniforms: unknown;
+}
+
+/** Members of the backend that `captureDispatch` replaces while tfjs records one dispatch. */
+const REPLACED = [
+  'device',
+  'queue',
+  'bufferManager',
+  'commandQueueOwnedIds',
+  'computePassEncoder',
+  'commandEncoder',
+  'dispatchCountInPass',
+] as const;
+
 /**
- * Lets tfjs lay out the uniforms and set the dispatch of one program against stand-ins, and keeps
- * what it did.
+ * Lets tfjs lay out the uniforms and set the workgroups of one dispatch against mock objects, and
+ * records what it set.
  */
-function encodeNowhere(
-  be: any,
-  program: any,
-  output: TensorInfo,
-  inputs: TensorInfo[],
-  uniforms: unknown,
-): CapturedDispatch {
-  const pipeline = Promise.resolve(
-    program.pipeline as GPUComputePipeline | Promise<GPUComputePipeline>,
-  );
-  const kept = {
-    device: be.device,
-    queue: be.queue,
-    bufferManager: be.bufferManager,
-    owned: be.commandQueueOwnedIds,
-    pass: be.computePassEncoder,
-    encoder: be.commandEncoder,
-    count: be.dispatchCountInPass,
+function captureDispatch(tfjs: any, { program, inputs, output, uniforms }: TfjsCall) {
+  const captured: CapturedDispatch = {
+    name: program.constructor.name,
+    pipeline: Promise.resolve(program.pipeline),
+    output,
+    inputs,
+    uniform: new ArrayBuffer(0),
+    workgroups: [0, 0, 0],
   };
-  let uniform = new ArrayBuffer(0);
-  let workgroups: [number, number, number] = [0, 0, 0];
+  const kept = REPLACED.map((member) => tfjs[member]);
   program.pipeline = { getBindGroupLayout: () => null };
-  be.device = { createBindGroup: () => null };
-  be.queue = {
-    writeBuffer: (_b: unknown, _o: number, data: ArrayBuffer) => {
-      uniform = data;
+  tfjs.device = { createBindGroup: () => null };
+  tfjs.queue = {
+    writeBuffer: (_buffer: unknown, _offset: number, data: ArrayBuffer) => {
+      captured.uniform = data;
     },
   };
-  be.bufferManager = { acquireBuffer: () => null };
-  be.commandQueueOwnedIds = new WeakSet();
-  be.commandEncoder = {};
-  be.computePassEncoder = {
-    setPipeline() {},
-    setBindGroup() {},
-    end() {},
+  tfjs.bufferManager = { acquireBuffer: () => null };
+  tfjs.commandQueueOwnedIds = new WeakSet();
+  tfjs.commandEncoder = {};
+  tfjs.computePassEncoder = {
+    setPipeline: () => undefined,
+    setBindGroup: () => undefined,
+    end: () => undefined,
     dispatchWorkgroups: (x: number, y = 1, z = 1) => {
-      workgroups = [x, y, z];
+      captured.workgroups = [x, y, z];
     },
   };
-  be.dispatchCountInPass = -1e9;
-  be.tensorToBinding = () => null;
+  // Low enough that tfjs does not submit.
+  tfjs.dispatchCountInPass = -1e9;
+  tfjs.tensorToBinding = () => null;
   try {
-    be.recordAndSubmit(program, output, inputs, uniforms);
+    tfjs.recordAndSubmit(program, output, inputs, uniforms);
   } finally {
-    be.device = kept.device;
-    be.queue = kept.queue;
-    be.bufferManager = kept.bufferManager;
-    be.commandQueueOwnedIds = kept.owned;
-    be.computePassEncoder = kept.pass;
-    be.commandEncoder = kept.encoder;
-    be.dispatchCountInPass = kept.count;
-    be.uniformPendingDisposal.pop();
-    delete be.tensorToBinding;
+    REPLACED.forEach((member, i) => (tfjs[member] = kept[i]));
+    tfjs.uniformPendingDisposal.pop();
+    delete tfjs.tensorToBinding;
   }
-  return { name: program.constructor.name, pipeline, output, inputs, uniform, workgroups };
+  return captured;
 }
 
 /**
- * After a trace: promises in tfjs's pipeline cache become pipelines, so that op-by-op use finds
- * them.
+ * Replaces the promises that a trace left in tfjs's pipeline cache by their pipelines, so that
+ * op-by-op use finds them.
  */
 export async function settlePipelines(backend: WebGPUBackend): Promise<void> {
   await (backend as any).checkCompileCompletionAsync();

@@ -1,74 +1,63 @@
-/**
- * How long programs take on the GPU, for choosing between kernels: timestamps where there are any,
- * else the clock on the wall.
- */
-import type { Program } from './program.ts';
+/** How long programs take, from timestamp queries or from the wall clock. */
+import type { Program } from './program_types.ts';
 import { webgpu } from './state.ts';
 import { submit } from './submit.ts';
+import { Timestamps } from './timestamps.ts';
 
-/** One entry of a measurement: the program runs `repeats` times in a row. */
+/**
+ * Milliseconds of wall time of one run of the programs, averaged over `repeats` consecutive runs.
+ * Programs that write in place do so: run this inside `keepingState`.
+ */
+export async function timeOnWall(programs: readonly Program[], repeats: number): Promise<number> {
+  const { queue } = webgpu().device;
+  await queue.onSubmittedWorkDone();
+  const begin = performance.now();
+  for (let repeat = 0; repeat < repeats; repeat++) submit(programs);
+  await queue.onSubmittedWorkDone();
+  return (performance.now() - begin) / repeats;
+}
+
+/** One measurement: the program runs `repeats` times in a row. */
 export interface Timed {
   program: Program;
   repeats: number;
 }
 
 /**
- * Milliseconds of one run of each, from one submit where the device has timestamp queries; else
- * each is submitted by itself and waited for, and the wait is a part of its time. Programs that
- * work in place do it. At most 2048 entries.
+ * Milliseconds of one run of each program, for choosing between kernels. With timestamp queries all
+ * are one submit, and the result is NaN where the clock was set back. Otherwise each is submitted
+ * and awaited by itself, and the wait is part of its time. Programs that write in place do so. At
+ * most 2048 entries.
  */
 export async function timePrograms(entries: readonly Timed[]): Promise<number[]> {
   const { device } = webgpu();
   return device.features.has('timestamp-query')
-    ? byTimestamps(device, entries)
-    : byClock(device, entries);
+    ? timeByTimestamps(device, entries)
+    : timeByClock(device, entries);
 }
 
-async function byTimestamps(device: GPUDevice, entries: readonly Timed[]): Promise<number[]> {
-  const count = 2 * entries.length;
-  const bytes = 8 * count;
-  const querySet = device.createQuerySet({ type: 'timestamp', count });
-  const resolved = device.createBuffer({
-    label: 'timestamps',
-    size: bytes,
-    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-  });
-  const staging = device.createBuffer({
-    label: 'timestamps read back',
-    size: bytes,
-    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-  });
+async function timeByTimestamps(device: GPUDevice, entries: readonly Timed[]): Promise<number[]> {
+  const timestamps = new Timestamps(device, entries.length);
   try {
     const encoder = device.createCommandEncoder();
-    entries.forEach(({ program, repeats }, i) => {
-      const pass = encoder.beginComputePass({
-        timestampWrites: {
-          querySet,
-          beginningOfPassWriteIndex: 2 * i,
-          endOfPassWriteIndex: 2 * i + 1,
-        },
-      });
-      for (let r = 0; r < repeats; r++) program.encode?.(pass);
+    entries.forEach(({ program, repeats }, index) => {
+      const pass = encoder.beginComputePass({ timestampWrites: timestamps.writes(index) });
+      for (let repeat = 0; repeat < repeats; repeat++) program.encode?.(pass);
       pass.end();
     });
-    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
+    timestamps.resolve(encoder);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    const stamps = new BigUint64Array(staging.getMappedRange().slice(0));
-    // A clock that is set back in between gives a negative time, which says nothing.
-    return entries.map(({ repeats }, i) => {
-      const ns = Number((stamps[2 * i + 1] ?? 0n) - (stamps[2 * i] ?? 0n));
-      return ns > 0 ? ns / 1e6 / repeats : NaN;
+    const nanoseconds = await timestamps.read();
+    return entries.map(({ repeats }, index) => {
+      const measured = nanoseconds[index] ?? NaN;
+      return measured > 0 ? measured / 1e6 / repeats : NaN;
     });
   } finally {
-    querySet.destroy();
-    resolved.destroy();
-    staging.destroy();
+    timestamps.destroy();
   }
 }
 
-async function byClock(device: GPUDevice, entries: readonly Timed[]): Promise<number[]> {
+async function timeByClock(device: GPUDevice, entries: readonly Timed[]): Promise<number[]> {
   const times: number[] = [];
   for (const { program, repeats } of entries) {
     await device.queue.onSubmittedWorkDone();

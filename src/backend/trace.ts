@@ -1,189 +1,149 @@
 /**
- * A trace lists the dispatches of a function without running any: kernels are called with
- * placeholders, tfjs's programs are captured, and both become commands over virtual buffers, which
- * `program.ts` then places.
+ * A trace lists the dispatches of a function without running any. Kernels are called with
+ * placeholders and tfjs's programs are captured; both become commands over virtual buffers, which
+ * `place.ts` then allocates.
  */
-import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
-import { util } from '@tensorflow/tfjs-core';
+import { keep, type Tensor, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type { Command, Ref, TracedBoundary } from './commands.ts';
 import type { Dispatch } from './dispatch_types.ts';
-import { storageOf } from './halves.ts';
-import type { Lifetime } from './lifetimes.ts';
-import { packParams, pipelineSoon } from './pipelines.ts';
-import { type BufferRange, type CapturedDispatch, residence } from './tfjs_private.ts';
+import { bytesPerValue, storageOf, storeAsFloat16 } from './float16.ts';
+import { packParams, pipelineAsync } from './pipelines.ts';
+import type { Collective } from './program_types.ts';
+import { type CapturedDispatch, placeholder, residence } from './tfjs_private.ts';
 import { ownerOf, type View, viewBy } from './viewed.ts';
 
-/**
- * What a command binds: a range that exists (parameters, inputs), a constant of the program, or a
- * transient to be placed; of these `part`, in bytes, where it is a view.
- */
-export type Ref =
-  | { kind: 'range'; range: BufferRange }
-  | { kind: 'constant'; index: number; part?: { offset: number; size: number } }
-  | { kind: 'transient'; index: number; part?: { offset: number; size: number } };
+type Access = 'read' | 'write' | 'update';
 
-export interface Command {
+/** A tensor that the program makes. `name` is that of the kernel that first used it. */
+export interface Transient {
   name: string;
-  pipeline: Promise<GPUComputePipeline>;
-  bindings: Ref[];
-  /** The first so many bindings are written. */
-  written: number;
-  uniform: ArrayBuffer | null;
-  workgroups: readonly [number, number, number];
+  bytes: number;
 }
 
 export class Trace {
   readonly commands: Command[] = [];
-  readonly transients: (Lifetime & { name: string })[] = [];
+  readonly boundaries: TracedBoundary[] = [];
+  readonly transients: Transient[] = [];
   readonly constants: ArrayBuffer[] = [];
-  private readonly refs = new Map<object, Ref>();
+  readonly name: string;
+  readonly #backend: WebGPUBackend;
+  readonly #device: GPUDevice;
+  readonly #refs = new Map<object, Ref>();
+  /** Indices of transients that a command or a boundary has written. */
+  readonly #written = new Set<number>();
 
-  constructor(
-    private readonly backend: WebGPUBackend,
-    private readonly device: GPUDevice,
-    readonly name: string,
-  ) {}
+  constructor(backend: WebGPUBackend, device: GPUDevice, name: string) {
+    this.#backend = backend;
+    this.#device = device;
+    this.name = name;
+  }
 
-  /** A dispatch of ours. */
-  add(d: Dispatch): void {
-    const updates = d.updates ?? [];
-    this.checkAliasing(d.name, [...d.writes, ...updates], d.reads);
+  /**
+   * Records a dispatch of one of our kernels. Throws if it binds one buffer both read-only and
+   * writable, reads what nothing has written, or writes a constant.
+   */
+  add(call: Dispatch): void {
+    const updates = call.updates ?? [];
+    checkAliasing(call.name, [...call.writes, ...updates], call.reads);
     const bindings = [
-      ...d.writes.map((t) => this.use(t, 'write', d.name)),
-      ...updates.map((t) => this.use(t, 'update', d.name)),
-      ...d.reads.map((t) => this.use(t, 'read', d.name)),
+      ...call.writes.map((tensor) => this.#use(tensor, 'write', call.name)),
+      ...updates.map((tensor) => this.#use(tensor, 'update', call.name)),
+      ...call.reads.map((tensor) => this.#use(tensor, 'read', call.name)),
     ];
     this.commands.push({
-      name: d.name,
-      pipeline: pipelineSoon(this.device, d),
+      name: call.name,
+      pipeline: pipelineAsync(this.#device, call),
       bindings,
-      written: d.writes.length + updates.length,
-      uniform: d.params ? packParams(d.params) : null,
-      workgroups: d.workgroups,
+      written: call.writes.length + updates.length,
+      uniform: call.params ? packParams(call.params) : null,
+      workgroups: call.workgroups,
     });
   }
 
-  /** A dispatch of tfjs's. */
-  addCaptured(d: CapturedDispatch): void {
+  /** Records a dispatch of one of tfjs's kernels. */
+  addCaptured(call: CapturedDispatch): void {
     const bindings = [
-      this.use(d.output, 'write', d.name),
-      ...d.inputs.map((t) => this.use(t, 'read', d.name)),
+      this.#use(call.output, 'write', call.name),
+      ...call.inputs.map((tensor) => this.#use(tensor, 'read', call.name)),
     ];
     this.commands.push({
-      name: d.name,
-      pipeline: d.pipeline,
+      name: call.name,
+      pipeline: call.pipeline,
       bindings,
       written: 1,
-      uniform: d.uniform,
-      workgroups: d.workgroups,
+      uniform: call.uniform,
+      workgroups: call.workgroups,
     });
   }
 
   /**
-   * Leaves out commands whose results nothing reads: statistics that no gradient asks for, the end
-   * of a block that runs again. Called once, after `keep`; lifetimes are counted anew.
+   * Records that the collective runs on the tensor after the commands so far. The tensor may be one
+   * that nothing has written yet: then the collective writes it.
    */
-  prune(kept: readonly Ref[]): void {
-    const live = new Set(kept.flatMap((r) => (r.kind === 'transient' ? [r.index] : [])));
-    const needed: Command[] = [];
-    for (const c of this.commands.toReversed()) {
-      const written = c.bindings.slice(0, c.written);
-      if (!written.some((r) => r.kind !== 'transient' || live.has(r.index))) continue;
-      for (const r of c.bindings) if (r.kind === 'transient') live.add(r.index);
-      needed.push(c);
-    }
-    this.commands.splice(0, this.commands.length, ...needed.reverse());
-    for (const t of this.transients) if (t.last !== Infinity) t.last = -1;
-    for (const t of this.transients) t.first = -1;
-    this.commands.forEach((c, now) =>
-      c.bindings.forEach((r) => {
-        if (r.kind !== 'transient') return;
-        const life = this.life(r.index);
-        if (life.first < 0) life.first = now;
-        life.last = Math.max(life.last, now);
-      }),
-    );
+  addBoundary(tensor: Tensor, collective: Collective): void {
+    // Values that are on the CPU are a constant, which must not be taken for an unwritten tensor.
+    this.refOf(tensor, collective.name);
+    const ref = this.#use(tensor, 'write', collective.name);
+    // The traced tensor is disposed with the trace; the collective's is kept with the program.
+    const kept = keep(placeholder(this.#backend, tensor.shape, tensor.dtype));
+    if (storageOf(tensor) === 'float16') storeAsFloat16(kept);
+    this.boundaries.push({ command: this.commands.length, ref, tensor: kept, collective });
   }
 
-  /** Keeps a transient alive to the end: an output or a tap. Returns where it is. */
-  keep(t: Tensor): Ref {
-    const ref = this.refOf(t, 'an output');
-    if (ref.kind === 'transient') this.life(ref.index).last = Infinity;
-    return ref;
-  }
-
-  private use(t: TensorInfo, access: 'write' | 'update' | 'read', by: string): Ref {
-    const ref = this.refOf(t, by, access);
-    if (ref.kind !== 'transient') {
-      if (ref.kind === 'constant' && access !== 'read')
-        throw new Error(`${by} writes a constant of the program ${this.name}.`);
-      return ref;
-    }
-    const life = this.life(ref.index);
-    const now = this.commands.length;
-    if (life.first < 0) {
-      if (access !== 'write')
-        throw new Error(
-          `${by} reads a tensor that nothing in the program ${this.name} has written.`,
-        );
-      life.first = now;
-    }
-    life.last = Math.max(life.last, now);
-    return ref;
-  }
-
-  private refOf(t: TensorInfo, by: string, access = 'read'): Ref {
-    const known = this.refs.get(t.dataId);
+  /** Where an output of the program is. */
+  refOf(tensor: TensorInfo, user = 'an output', access: Access = 'read'): Ref {
+    const known = this.#refs.get(tensor.dataId);
     if (known) return known;
-    const where = residence(this.backend, t.dataId);
-    const view = where.on === 'nowhere' ? viewBy(t) : undefined;
-    const ref: Ref = view
-      ? partOf(this.refOf(view.owner, by, access), view)
-      : where.on === 'gpu'
-        ? { kind: 'range', range: where.range }
-        : where.on === 'cpu' && access === 'read'
-          ? { kind: 'constant', index: this.constant(where.values, t.dtype) }
-          : {
-              kind: 'transient',
-              index:
-                this.transients.push({
-                  name: by,
-                  bytes: Math.max(
-                    4,
-                    util.sizeFromShape(t.shape) * (storageOf(t) === 'float16' ? 2 : 4),
-                  ),
-                  first: -1,
-                  last: -1,
-                }) - 1,
-            };
-    this.refs.set(t.dataId, ref);
+    const ref = this.#newRef(tensor, user, access);
+    this.#refs.set(tensor.dataId, ref);
     return ref;
   }
 
-  private constant(values: ArrayLike<number>, dtype: string): number {
+  #newRef(tensor: TensorInfo, user: string, access: Access): Ref {
+    const where = residence(this.#backend, tensor.dataId);
+    if (where.on === 'gpu') return { kind: 'range', range: where.range };
+    if (where.on === 'cpu' && access === 'read')
+      return { kind: 'constant', index: this.#constant(where.values, tensor.dtype) };
+    const view = where.on === 'nowhere' ? viewBy(tensor) : undefined;
+    if (view) return partOf(this.refOf(view.owner, user, access), view);
+    const bytes = Math.max(4, util.sizeFromShape(tensor.shape) * bytesPerValue(tensor));
+    return { kind: 'transient', index: this.transients.push({ name: user, bytes }) - 1 };
+  }
+
+  #use(tensor: TensorInfo, access: Access, user: string): Ref {
+    const ref = this.refOf(tensor, user, access);
+    if (ref.kind === 'constant' && access !== 'read')
+      throw new Error(`${user} writes a constant of the program ${this.name}.`);
+    if (ref.kind !== 'transient') return ref;
+    if (access === 'write') this.#written.add(ref.index);
+    if (!this.#written.has(ref.index))
+      throw new Error(
+        `${user} reads a tensor that nothing in the program ${this.name} has written.`,
+      );
+    return ref;
+  }
+
+  /** Index of a constant with these values: equal constants are stored once. */
+  #constant(values: ArrayLike<number>, dtype: string): number {
     const data = dtype === 'float32' ? Float32Array.from(values) : Int32Array.from(values);
     const words = new Uint32Array(data.buffer);
-    const same = this.constants.findIndex(
-      (c) => c.byteLength === data.byteLength && new Uint32Array(c).every((w, i) => w === words[i]),
-    );
+    const same = this.constants.findIndex((constant) => {
+      if (constant.byteLength !== data.byteLength) return false;
+      return new Uint32Array(constant).every((word, i) => word === words[i]);
+    });
     return same >= 0 ? same : this.constants.push(data.buffer) - 1;
-  }
-
-  private checkAliasing(name: string, written: readonly Tensor[], read: readonly Tensor[]): void {
-    for (const w of written)
-      if (read.some((r) => ownerOf(r).dataId === ownerOf(w).dataId))
-        throw new Error(`${name} reads and writes one buffer: list it under updates alone.`);
-  }
-
-  private life(index: number): Lifetime & { name: string } {
-    const life = this.transients[index];
-    if (!life) throw new RangeError(`No transient ${index}.`);
-    return life;
   }
 }
 
-/** The part of a tensor that is not placed yet. */
+function checkAliasing(name: string, written: readonly Tensor[], read: readonly Tensor[]): void {
+  const owners = new Set(written.map((tensor) => ownerOf(tensor).dataId));
+  if (read.some((tensor) => owners.has(ownerOf(tensor).dataId)))
+    throw new Error(`${name} reads and writes one buffer: list it under updates alone.`);
+}
+
 function partOf(owner: Ref, { offset, size }: View): Ref {
-  if (owner.kind === 'range') throw new Error('A view of a tensor that has its place has one too.');
+  if (owner.kind === 'range')
+    throw new Error('A view of a tensor that has a buffer must be bound to its range already.');
   return { ...owner, part: { offset, size } };
 }

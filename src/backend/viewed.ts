@@ -1,7 +1,7 @@
-/** Which tensors are views of others (`views.ts` makes them), and of what. */
+/** Records which tensors are views of others. `views.ts` creates them. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-/** Where a view lies in its owner, which is no view itself: bytes. */
+/** Where a view lies in its owner, in bytes. The owner itself is never a view. */
 export interface View {
   owner: Tensor;
   offset: number;
@@ -10,9 +10,16 @@ export interface View {
 
 const views = new WeakMap<object, View>();
 
-export function noteView(t: Tensor, view: View): void {
-  views.set(t.dataId, view);
+export function recordView(tensor: Tensor, view: View): void {
+  views.set(tensor.dataId, view);
 }
-export const viewBy = (t: { dataId: object }): View | undefined => views.get(t.dataId);
-/** The tensor whose buffer this one's values lie in. */
-export const ownerOf = (t: Tensor): Tensor => viewBy(t)?.owner ?? t;
+
+/** Where the view lies; undefined if the tensor is not a view. */
+export function viewBy(tensor: { dataId: object }): View | undefined {
+  return views.get(tensor.dataId);
+}
+
+/** The tensor whose buffer holds this tensor's values: itself if it is not a view. */
+export function ownerOf(tensor: Tensor): Tensor {
+  return viewBy(tensor)?.owner ?? tensor;
+}

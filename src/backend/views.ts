@@ -1,62 +1,66 @@
 /**
- * Tensors over a part of another tensor's buffer, for kernels to read or to write in place: rows of
- * a weight or of its gradient, the front of scratch that is used again for something smaller. Its
- * values are the other tensor's; it must not outlive them. WebGPU alone.
+ * Tensors over a part of another tensor's buffer, which kernels read or write in place: rows of a
+ * weight or of its gradient, or the start of scratch that is reused for something smaller. A view
+ * shares its owner's values and must not outlive it. WebGPU only.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { storageOf, storeAsHalves } from './halves.ts';
+import type { BufferRange } from './buffer_range.ts';
+import { bytesPerValue, storageOf, storeAsFloat16 } from './float16.ts';
 import { state, webgpu } from './state.ts';
 import { bindRange, ensureOnGpu, placeholder, residence } from './tfjs_private.ts';
-import { noteView, ownerOf, viewBy } from './viewed.ts';
+import { ownerOf, recordView, viewBy } from './viewed.ts';
 
-/**
- * A binding begins at a multiple of this (`minStorageBufferOffsetAlignment`, as WebGPU promises
- * it).
- */
+/** Bindings begin at multiples of this (the default of `minStorageBufferOffsetAlignment`). */
 const ALIGN = 256;
 
-const bytesPerValue = (t: Tensor): number => (storageOf(t) === 'float16' ? 2 : 4);
-
 /**
- * The values of `t` from the `first`-th on, as a tensor of this shape that the caller disposes.
- * `first` is a multiple of 256 bytes.
+ * The values of `tensor` from index `first` on, as a tensor of this shape, which the caller
+ * disposes. Throws if the view does not begin at a multiple of 256 bytes or does not lie inside.
  */
-export function viewOf(t: Tensor, shape: readonly number[], first = 0): Tensor {
-  const each = bytesPerValue(t);
-  const owner = ownerOf(t);
-  const start = first * each;
-  const size = shape.reduce((a, b) => a * b, 1);
+export function viewOf(tensor: Tensor, shape: readonly number[], first = 0): Tensor {
+  const bytes = bytesPerValue(tensor);
+  const start = first * bytes;
+  const size = shape.reduce((product, n) => product * n, 1);
   if (start % ALIGN !== 0)
     throw new Error(
       `A view cannot begin at byte ${start}: bindings begin at multiples of ${ALIGN}.`,
     );
-  if (first < 0 || size < 1 || first + size > t.size)
+  if (first < 0 || size < 1 || first + size > tensor.size)
     throw new RangeError(
-      `[${shape.join(', ')}] from value ${first} on is not inside [${t.shape.join(', ')}].`,
+      `[${shape.join(', ')}] from value ${first} on is not inside [${tensor.shape.join(', ')}].`,
     );
   const { backend } = webgpu();
-  const view = { owner, offset: start + (viewBy(t)?.offset ?? 0), size: size * each };
-  const made = placeholder(backend, shape, t.dtype);
-  if (each === 2) storeAsHalves(made);
-  noteView(made, view);
-  // What a trace has not placed yet, it places later: `Trace` looks the view up.
-  const where = residence(backend, owner.dataId);
-  const range =
-    where.on === 'gpu' ? where.range : state.trace ? null : ensureOnGpu(backend, owner.dataId);
+  const owner = ownerOf(tensor);
+  const offset = start + (viewBy(tensor)?.offset ?? 0);
+  const view = placeholder(backend, shape, tensor.dtype);
+  if (storageOf(tensor) === 'float16') storeAsFloat16(view);
+  recordView(view, { owner, offset, size: size * bytes });
+  const range = existingRange(owner);
   if (range)
-    bindRange(backend, made.dataId, {
+    bindRange(backend, view.dataId, {
       buffer: range.buffer,
-      offset: range.offset + view.offset,
-      size: view.size,
+      offset: range.offset + offset,
+      size: size * bytes,
     });
-  return made;
+  return view;
 }
 
 /**
- * Rows [from, to) of a matrix, whose first must begin at a multiple of 256 bytes. The caller
- * disposes it.
+ * Where the tensor is. Null for a transient of the program being traced, which is placed later;
+ * `Trace` then finds the view by its record.
  */
-export function rowsOf(t: Tensor, from: number, to: number): Tensor {
-  const [, width = 1] = t.shape;
-  return viewOf(t, [to - from, width], from * width);
+function existingRange(tensor: Tensor): BufferRange | null {
+  const { backend } = webgpu();
+  const where = residence(backend, tensor.dataId);
+  if (where.on === 'gpu') return where.range;
+  return state.trace ? null : ensureOnGpu(backend, tensor.dataId);
+}
+
+/**
+ * Rows [from, to) of a matrix, which the caller disposes. The first row must begin at a multiple of
+ * 256 bytes.
+ */
+export function rowsOf(tensor: Tensor, from: number, to: number): Tensor {
+  const [, width = 1] = tensor.shape;
+  return viewOf(tensor, [to - from, width], from * width);
 }

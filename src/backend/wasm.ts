@@ -1,4 +1,4 @@
-/** The WebAssembly backend: where its binaries are, and the kernels that it lacks. */
+/** Prepares the WebAssembly backend. */
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { env } from '@tensorflow/tfjs-core';
 import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
@@ -6,8 +6,8 @@ import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm
 import { registerWasmKernels } from './wasm_kernels.ts';
 
 /**
- * Points tfjs at the binaries that the build emits. Threads are off: their worker breaks under
- * minification.
+ * Registers the kernels that tfjs lacks, and points tfjs at the binaries that the build emits.
+ * Threads are off, because minification breaks tfjs's worker.
  */
 export async function startWasm(): Promise<void> {
   registerWasmKernels();

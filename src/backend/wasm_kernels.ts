@@ -11,12 +11,13 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 
-const isTensor = (t: TensorInfo | TensorInfo[] | undefined): t is TensorInfo =>
-  t !== undefined && !Array.isArray(t);
+function isTensor(value: TensorInfo | TensorInfo[] | undefined): value is TensorInfo {
+  return value !== undefined && !Array.isArray(value);
+}
 
 /**
- * x [N, ...], segmentIds [N] -> [numSegments, ...]: rows of x summed by id, in their order; ids
- * outside are left out.
+ * x [N, ...], segmentIds [N] -> [numSegments, ...]: sums the rows of x by id, in their order. Rows
+ * with an id out of range are ignored.
  */
 const unsortedSegmentSum: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x, segmentIds } = inputs;
@@ -27,9 +28,7 @@ const unsortedSegmentSum: KernelFunc = ({ inputs, backend, attrs }) => {
     typeof segments !== 'number' ||
     !(backend instanceof BackendWasm)
   ) {
-    throw new TypeError(
-      'UnsortedSegmentSum was called with something else than tensors of the wasm backend.',
-    );
+    throw new TypeError('UnsortedSegmentSum needs two tensors of the wasm backend.');
   }
   const shape = [segments, ...x.shape.slice(segmentIds.shape.length)];
   const width = util.sizeFromShape(shape.slice(1));
@@ -38,21 +37,21 @@ const unsortedSegmentSum: KernelFunc = ({ inputs, backend, attrs }) => {
   const values = backend.typedArrayFromHeap(x);
   const ids = backend.typedArrayFromHeap(segmentIds);
   sums.fill(0);
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i] ?? -1;
-    if (id < 0 || id >= segments) continue;
-    for (let j = 0, to = id * width, from = i * width; j < width; j++)
-      sums[to + j] = (sums[to + j] ?? 0) + (values[from + j] ?? 0);
-  }
+  ids.forEach((id: number, row: number) => {
+    if (id < 0 || id >= segments) return;
+    const to = id * width;
+    const from = row * width;
+    for (let j = 0; j < width; j++) sums[to + j] = (sums[to + j] ?? 0) + (values[from + j] ?? 0);
+  });
   return out;
 };
 
-/** To be called once, before the wasm backend is used. */
+/** Call it before the wasm backend is used. */
 export function registerWasmKernels(): void {
-  if (!getKernel('UnsortedSegmentSum', 'wasm'))
-    registerKernel({
-      kernelName: 'UnsortedSegmentSum',
-      backendName: 'wasm',
-      kernelFunc: unsortedSegmentSum,
-    });
+  if (getKernel('UnsortedSegmentSum', 'wasm')) return;
+  registerKernel({
+    kernelName: 'UnsortedSegmentSum',
+    backendName: 'wasm',
+    kernelFunc: unsortedSegmentSum,
+  });
 }

@@ -15,7 +15,7 @@ export async function settlePrecision({ training }: RunConfig): Promise<Precisio
       mixed_precision: 'no',
       reason: 'Half precision needs WebGPU, so this run is in single precision.',
     };
-  const { halvesRefused } = await import('../backend/self_test.ts');
-  const reason = await halvesRefused();
+  const { float16UnsupportedReason } = await import('../backend/float16_check.ts');
+  const reason = await float16UnsupportedReason();
   return { mixed_precision: reason === null ? 'fp16' : 'no', reason };
 }

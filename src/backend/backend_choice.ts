@@ -1,0 +1,21 @@
+/** What is known of a started backend. */
+import type { BackendName } from '../config/index.ts';
+
+/** `reason` says why this backend was chosen. Limits are in bytes. */
+export interface BackendChoice {
+  backend: BackendName;
+  reason: string;
+  adapter: string;
+  limits: { max_buffer_size: number; max_binding_size: number; workgroup_storage: number };
+  features: string[];
+}
+
+export type StartedBackend = Omit<BackendChoice, 'reason'>;
+
+/** Events of a GPU device. */
+export interface DeviceEvents {
+  /** The device is lost. Called at most once. */
+  lost(reason: string): void;
+  /** The driver refused a command. */
+  error(message: string): void;
+}
