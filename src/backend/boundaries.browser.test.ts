@@ -3,13 +3,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { defaultConfig, resolveModel } from '../config/index.ts';
 import {
+  createStores,
+  crossEntropyLoss,
+  disposeStores,
   evaluation,
-  Gradients,
   initialValues,
   listParameters,
   type ModelStores,
-  rotaryTable,
-  trainingInputs,
   trainingMicroStep,
   writeBatch,
 } from '../model/index.ts';
@@ -90,11 +90,11 @@ async function train(
   cut: Cut | null,
   runItems: (items: readonly SubmitItem[]) => Promise<void>,
 ): Promise<StepRun> {
-  const { stores, optimizer, buffers, update, microStep } = await tinyTraining(cut);
+  const { stores, optimizer, update, microStep } = await tinyTraining(cut);
   const losses: number[] = [];
   const before = submitStatistics().submits;
   for (let step = 0; step < STEPS; step++) {
-    writeBatch(stores.inputs, stores.model, batchOf(stores, step), 7, step);
+    writeBatch(stores.inputs, stores.model, batchOf(stores, step), { seed: 7, step });
     stores.sums.write('sums', new Float32Array(2));
     optimizer.prepare(step, 1e-2);
     await runItems([microStep, update]);
@@ -104,9 +104,8 @@ async function train(
   const submits = submitStatistics().submits - before;
   const weights = new Map([...(await stores.weights.read())].map(([name, v]) => [name, [...v]]));
   const boundaries = [...microStep.boundaries, ...update.boundaries].map((one) => one.command);
-  for (const one of [microStep, update, optimizer, stores.weights, buffers]) one.dispose();
-  for (const one of [stores.inputs, stores.sums]) one.dispose();
-  stores.rotary?.dispose();
+  for (const one of [microStep, update, optimizer]) one.dispose();
+  disposeStores(stores);
   return { losses, weights, submits, boundaries };
 }
 
@@ -115,33 +114,21 @@ async function tinyTraining(cut: Cut | null) {
   Object.assign(config.model, { n_layer: 2, n_head: 2, n_embd: 16, block_size: 8, dropout: 0.1 });
   const model = resolveModel(config.model, VOCAB_SIZE);
   const parameters = listParameters(model);
-  const weights = new Store('weights', parameters);
-  const buffers = new Store('gradients', parameters);
+  const stores = createStores({ model, batch_size: 4 });
+  const { weights } = stores;
+  const buffers = stores.gradients.store;
   for (const p of parameters) weights.write(p.name, initialValues(p, 7));
-  const stores: ModelStores = {
-    model,
-    weights,
-    gradients: new Gradients(buffers, weights),
-    inputs: trainingInputs(model, 4, model.block_size),
-    rotary: rotaryTable(model),
-    sums: new Store('sums', [{ name: 'sums', shape: [2] }]),
-    batch_size: 4,
-    block_size: model.block_size,
-    activation_checkpointing: false,
-    loss_scale: null,
-    logits_chunk: VOCAB_SIZE,
-  };
   const optimizer = createOptimizer(config.training, parameters);
   if (cut) {
     cutOnce(stores.sums, 'sums', cut.afterForward);
     cutOnce(buffers, 'transformer.h.1.mlp.c_fc.weight', cut.inBackward);
   }
-  const microStep = await trainingMicroStep(stores);
+  const microStep = await trainingMicroStep(stores, crossEntropyLoss);
   const update = await compileProgram('update', () => {
     for (const { tensor } of cut ? buffers.chunks : []) boundary(tensor, cut?.beforeUpdate ?? fail);
-    return optimizer.finishStep(weights, buffers, stores.sums, null);
+    return optimizer.finishStep(weights.trainable, buffers, stores.sums, null);
   });
-  return { stores, optimizer, buffers, microStep, update };
+  return { stores, optimizer, microStep, update };
 }
 
 /** Not cut further by the time that submits take. */
@@ -233,28 +220,14 @@ async function otherProgram() {
   const config = defaultConfig();
   Object.assign(config.model, { n_layer: 2, n_head: 2, n_embd: 32, block_size: 16 });
   const model = resolveModel(config.model, VOCAB_SIZE);
-  const parameters = listParameters(model);
-  const weights = new Store('other weights', parameters);
-  for (const p of parameters) weights.write(p.name, initialValues(p, 3));
-  const stores: ModelStores = {
-    model,
-    weights,
-    gradients: new Gradients(weights, weights),
-    inputs: trainingInputs(model, 8, model.block_size),
-    rotary: rotaryTable(model),
-    sums: weights,
-    batch_size: 8,
-    block_size: model.block_size,
-    activation_checkpointing: false,
-    loss_scale: null,
-    logits_chunk: VOCAB_SIZE,
-  };
-  const program = await evaluation(stores);
+  const stores = createStores({ model, batch_size: 8 });
+  for (const p of listParameters(model)) stores.weights.write(p.name, initialValues(p, 3));
+  const program = await evaluation(stores, crossEntropyLoss);
   return {
     program,
     dispose(): void {
-      for (const one of [program, weights, stores.inputs]) one.dispose();
-      stores.rotary?.dispose();
+      program.dispose();
+      disposeStores(stores);
     },
   };
 }
