@@ -27,7 +27,9 @@ const SUITES = [
     name: 'lint',
     commands: [
       ['eslint', '.'],
-      ['depcruise', 'src', '--config', '.dependency-cruiser.cjs'],
+      ['prettier', '--check', '.'],
+      ['depcruise', 'src', '--config', '.dependency-cruiser.mjs'],
+      ['node', 'scripts/style.mjs'],
     ],
     minutes: 5,
   },
@@ -54,12 +56,12 @@ const SUITES = [
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SUITES.some((s) => s.name === name));
 if (unknown.length > 0) {
-  console.error(
-    `There is no suite ${unknown.join(', ')}: the suites are ${SUITES.map((s) => s.name).join(', ')}.`,
-  );
+  const names = SUITES.map((suite) => suite.name).join(', ');
+  console.error(`There is no suite ${unknown.join(', ')}: the suites are ${names}.`);
   process.exit(2);
 }
 const suites = SUITES.filter((s) => asked.length === 0 || asked.includes(s.name));
+const times = [];
 const folder = mkdtempSync(join(tmpdir(), 'terrarium-test-'));
 const total = { passed: 0, failed: 0, skipped: [] };
 
@@ -69,6 +71,7 @@ console.log(
 if (suites.some((s) => s.browser)) lookForBrowser();
 for (const suite of suites) await runSuite(suite);
 rmSync(folder, { recursive: true, force: true });
+console.log(`\nTime: ${times.join(', ')}.`);
 for (const { title, reason } of total.skipped) console.log(`skipped: ${title} (${reason})`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
 process.exit(total.failed > 0 ? 1 : 0);
@@ -90,20 +93,30 @@ async function runSuite(suite) {
   const started = Date.now();
   const summaryFile = join(folder, `${suite.name}.json`);
   console.log(`\n=== ${suite.name}`);
-  let code = 0;
-  if (suite.browser && !process.env.BROWSER_PATH) code = 1;
-  else
-    for (const command of suite.commands)
-      code = (await runCommand(command, summaryFile, suite.minutes * MINUTE)) || code;
-  const summary = suite.counts
-    ? readSummary(summaryFile, code)
-    : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
+  const code = await runCommands(suite, summaryFile);
+  const summary = suite.counts ? readSummary(summaryFile, code) : oneCheck(code);
   total.passed += summary.passed;
   total.failed += summary.failed;
   total.skipped.push(...summary.skipped);
-  console.log(
-    `=== ${suite.name}: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped.length} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
-  );
+  const seconds = Math.round((Date.now() - started) / 1000);
+  times.push(`${suite.name} ${seconds} s`);
+  const { passed, failed, skipped } = summary;
+  const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+  console.log(`=== ${suite.name}: ${counts} in ${seconds} s`);
+}
+
+/** Exit code of the last command that failed, or 0. */
+async function runCommands(suite, summaryFile) {
+  if (suite.browser && !process.env.BROWSER_PATH) return 1;
+  let code = 0;
+  for (const command of suite.commands) {
+    code = (await runCommand(command, summaryFile, suite.minutes * MINUTE)) || code;
+  }
+  return code;
+}
+
+function oneCheck(code) {
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
 }
 
 /**
@@ -125,9 +138,11 @@ function readSummary(file, code) {
  * children and fails.
  */
 function runCommand([command, ...args], summaryFile, limit) {
+  const [program, parameters] =
+    command === 'node' ? ['node', args] : ['npx', ['--no-install', command, ...args]];
   return new Promise((resolve) => {
     const group = process.platform !== 'win32';
-    const child = spawn('npx', ['--no-install', command, ...args], {
+    const child = spawn(program, parameters, {
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: group,
       shell: !group,
