@@ -100,7 +100,7 @@ export const crossEntropyGrad = defineOp({
   kernel: ({ logits, targets, lse, dloss }) => ({
     dlogits: crossEntropyGradKernel(logits, targets, lse, dloss),
   }),
-  halves: { inputs: ['logits'] },
+  float16: { inputs: ['logits'] },
   gradient: null,
   cases: [
     [37, 96],
@@ -160,7 +160,7 @@ export const crossEntropy = defineOp({
     };
   },
   kernel: ({ logits, targets }) => crossEntropyKernel(logits, targets),
-  halves: { inputs: ['logits'] },
+  float16: { inputs: ['logits'] },
   gradient: {
     saves: { inputs: ['logits', 'targets'], outputs: ['lse'] },
     from: ['loss'],

@@ -239,7 +239,7 @@ export const headCrossEntropyGrad = defineOp({
   kernel: ({ x, weight, targets, lse, dloss }, { chunk }, into) =>
     headCrossEntropyGradKernel(x, weight, targets, lse, dloss, chunk, into.weight),
   accumulates: ['weight'],
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: null,
   cases: CASES.map((c) => ({
     name: c.name,
@@ -278,7 +278,7 @@ export const headCrossEntropy: OpDefinition<
     crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {}),
   reference: ({ x, weight, targets }, { chunk }) => reference(x, weight, targets, chunk),
   kernel: ({ x, weight, targets }, { chunk }) => headCrossEntropyKernel(x, weight, targets, chunk),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },
     from: ['loss'],

@@ -79,7 +79,7 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   oracle: ({ x, weight }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight) }),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
   kernel: ({ x, weight }) => ({ y: productKernel(x, weight) }),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   cases: SIZES.map((s) => ({ name: s.name, attrs: {}, inputs: (r) => xAndWeight(r, s) })),
 });
@@ -97,7 +97,7 @@ export const linearBias: OpDefinition<
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias) }),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
   kernel: ({ x, weight, bias }) => ({ y: productKernel(x, weight, { bias }) }),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
   cases: SIZES.map((s) => ({
     name: s.name,
@@ -121,7 +121,7 @@ export const linearAdd: OpDefinition<
   }),
   reference: ({ x, weight, residual }) => ({ y: add(residual, matMul(x, weight)) }),
   kernel: ({ x, weight, residual }) => ({ y: productKernel(x, weight, { residual }) }),
-  halves: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ofResidual } },
   cases: SIZES.map((s) => ({
     name: s.name,
@@ -147,7 +147,7 @@ export const linearBiasAdd: OpDefinition<
     y: add(residual, add(matMul(x, weight), bias)),
   }),
   kernel: ({ x, weight, bias, residual }) => ({ y: productKernel(x, weight, { bias, residual }) }),
-  halves: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: ofResidual } },
   cases: SIZES.map((s) => ({
     name: s.name,

@@ -45,7 +45,7 @@ export const linearBiasGrad = defineOp({
     };
   },
   accumulates: ['weight', 'bias'],
-  halves: { inputs: ['x', 'dy'] },
+  float16: { inputs: ['x', 'dy'] },
   gradient: null,
   // The last is split over its rows.
   cases: [

@@ -70,7 +70,7 @@ export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defi
   oracle: ({ a, b }, attrs: MatmulAttrs) => ({ c: oracle(a, b, attrs) }),
   reference: ({ a, b }, attrs) => ({ c: referenceProduct(a, b, attrs) }),
   kernel: ({ a, b }, attrs, into) => ({ c: productKernel(a, b, { ...attrs, into: into.c }) }),
-  halves: { inputs: ['a', 'b'] },
+  float16: { inputs: ['a', 'b'] },
   accumulates: ['c'],
   gradient: {
     saves: { inputs: ['a', 'b'], outputs: [] },

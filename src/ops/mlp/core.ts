@@ -110,7 +110,7 @@ export const mlpHiddenGrad = defineOp({
       derivative: { f: functions[activation], before },
     }),
   }),
-  halves: { inputs: ['dy', 'before'] },
+  float16: { inputs: ['dy', 'before'] },
   gradient: null,
   cases: mlpCases().map(({ name, attrs, n, d, f }) => ({
     name,

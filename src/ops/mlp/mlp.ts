@@ -54,7 +54,7 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpGradients },
   cases: [
     ...cases<MlpInputs>((r, s) => matrices(r, s)),
@@ -82,7 +82,7 @@ export const mlpAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: ofResidual } },
   cases: cases<MlpInputs | 'residual'>((r, s) => ({
     ...matrices(r, s),
@@ -102,7 +102,7 @@ export const mlpBias: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
   cases: cases<MlpInputs | MlpBiases>((r, s) => ({ ...matrices(r, s), ...biasValues(r, s) })),
 });
@@ -119,7 +119,7 @@ export const mlpBiasAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: ofResidual } },
   cases: cases<MlpInputs | MlpBiases | 'residual'>((r, s) => ({
     ...matrices(r, s),
