@@ -8,7 +8,7 @@ import { readback, startBackend } from '../../backend/index.ts';
 import { expectClose } from '../../testing/expect_close.ts';
 import { caseRandom } from '../../testing/random.ts';
 import { run } from '../define.ts';
-import { matmul, referenceProduct } from '../matmul/matmul.ts';
+import { matmul, referenceMatmul } from '../matmul/matmul.ts';
 import { crossEntropy } from './cross_entropy.ts';
 
 it("takes each row's own target on WebGL", async () => {
@@ -26,7 +26,7 @@ it("takes each row's own target on WebGL", async () => {
   const out = tidy(() =>
     run(
       crossEntropy,
-      { logits: referenceProduct(a, b, { transpose_a: false, transpose_b: true }), targets },
+      { logits: referenceMatmul(a, b, { transpose_a: false, transpose_b: true }), targets },
       {},
     ),
   );

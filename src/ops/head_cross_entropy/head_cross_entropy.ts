@@ -45,7 +45,7 @@ import {
 } from '../define.ts';
 import { required } from '../gradient.ts';
 import { dims2 } from '../host.ts';
-import { matmul, referenceProduct } from '../matmul/matmul.ts';
+import { matmul, referenceMatmul } from '../matmul/matmul.ts';
 import {
   type Chunk,
   chunksOf,
@@ -74,7 +74,7 @@ const oracleLogits = ({ x, weight }: Hosts<'x' | 'weight'>): HostTensor =>
 const rowsOf = (weight: Tensor, { first, end }: Chunk): Tensor =>
   slice(weight, [first, 0], [end - first, dims2(weight.shape)[1]]);
 const logitsOf = (x: Tensor, rows: Tensor): Tensor =>
-  referenceProduct(x, rows, { transpose_a: false, transpose_b: true });
+  referenceMatmul(x, rows, { transpose_a: false, transpose_b: true });
 
 function reference(
   x: Tensor,
@@ -148,10 +148,10 @@ function gradReference(
     const next = tidy(() => {
       const rows = rowsOf(weight, c);
       const dlogits = referenceGrad(logitsOf(x, rows), targets, lse, dloss, c.first);
-      const dx = referenceProduct(dlogits, rows, { transpose_a: false, transpose_b: false });
+      const dx = referenceMatmul(dlogits, rows, { transpose_a: false, transpose_b: false });
       return {
         dx: before ? add(before, dx) : dx,
-        dweight: referenceProduct(dlogits, x, { transpose_a: true, transpose_b: false }),
+        dweight: referenceMatmul(dlogits, x, { transpose_a: true, transpose_b: false }),
       };
     });
     before?.dispose();

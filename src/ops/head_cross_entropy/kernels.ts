@@ -12,7 +12,7 @@ import {
   rowsSeen,
 } from '../cross_entropy/kernels.ts';
 import { dims2 } from '../host.ts';
-import { productKernel } from '../matmul/kernel.ts';
+import { matmulKernel } from '../matmul/kernel.ts';
 
 /** Tokens [first, end) of the vocabulary. */
 export interface Chunk {
@@ -42,7 +42,7 @@ function eachChunk(
   for (const c of chunksOf(v, chunk)) {
     const rows = rowsOf(weight, c.first, c.end);
     const logits = viewOf(scratch, [n, c.end - c.first]);
-    productKernel(x, rows, { transpose_b: true, to: logits });
+    matmulKernel(x, rows, { transpose_b: true, to: logits });
     visit(logits, rows, c);
     rows.dispose();
     logits.dispose();
@@ -81,11 +81,11 @@ export function headCrossEntropyGradKernel(
   const made: { sum?: Tensor; dx?: Tensor } = {};
   eachChunk(x, weight, chunk, (logits, rows, { first, end }) => {
     crossEntropyGradKernel(logits, targets, lse, dloss, first);
-    if (end === v) made.dx = productKernel(logits, rows, made.sum && { residual: made.sum });
-    else if (made.sum) productKernel(logits, rows, { into: made.sum });
-    else made.sum = productKernel(logits, rows, { to: output(x.shape) });
+    if (end === v) made.dx = matmulKernel(logits, rows, made.sum && { residual: made.sum });
+    else if (made.sum) matmulKernel(logits, rows, { into: made.sum });
+    else made.sum = matmulKernel(logits, rows, { to: output(x.shape) });
     const part = rowsOf(dweight, first, end);
-    productKernel(logits, x, { transpose_a: true, ...(into ? { into: part } : { to: part }) });
+    matmulKernel(logits, x, { transpose_a: true, ...(into ? { into: part } : { to: part }) });
     part.dispose();
   });
   made.sum?.dispose();
