@@ -1,5 +1,6 @@
-// Cross-entropy over one chunk, columns [first, first + columns) of the vocabulary: merges the chunk
-// with the row state of the previous chunks. Concatenated before scan.wgsl, which reads the row.
+// Cross-entropy over one chunk, columns [first, first + columns) of the vocabulary: merges the
+// chunk with the row state of the previous chunks. Concatenated before scan.wgsl, which reads the
+// row.
 override WORKGROUP: u32 = 64u;
 override FIRST: bool = false;
 @group(0) @binding(0) var<storage, read_write> rows: array<Row>;
