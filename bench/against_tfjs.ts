@@ -12,8 +12,8 @@ import {
   timePrograms,
 } from '../src/backend/index.ts';
 import { PRESETS, resolveModel } from '../src/config/index.ts';
-import { prepareProducts } from '../src/ops/index.ts';
-import { productKernel } from '../src/ops/matmul/kernel.ts';
+import { prepareMatmuls } from '../src/ops/index.ts';
+import { matmulKernel } from '../src/ops/matmul/kernel.ts';
 import { startDevice } from './device.ts';
 import { normal } from './ops_list.ts';
 import { type Product, productsOf, productsOfSizes, type SearchName } from './products.ts';
@@ -55,7 +55,7 @@ export async function measureProducts(
     check,
   } = await startDevice('webgpu');
   const rows: ProductsRow[] = [];
-  await prepareProducts();
+  await prepareMatmuls();
   for (const [name, products] of Object.entries(
     config === 'presets' ? ofPresets() : { [config]: productsOf(config) },
   )) {
@@ -144,7 +144,7 @@ async function prepare(product: Product): Promise<Case> {
   for (const name of ['a', 'b'])
     stores.find((s) => s.names.includes(name))?.write(name, normal(get(name).size));
   const ours = await compileProgram('ours', (): Outputs => {
-    productKernel(get('a'), get('b'), {
+    matmulKernel(get('a'), get('b'), {
       transpose_a: form === 'tn',
       transpose_b: form === 'nt',
       to: get('c'),

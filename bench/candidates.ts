@@ -1,13 +1,10 @@
 /** Tiles and splits that the search tries for a product. */
+import { COLUMN_SUMS, type ColumnSums, type Plan, planOf } from '../src/ops/matmul/plan.ts';
+import { subgroupsFit } from '../src/ops/matmul/subgroup_plan.ts';
 import {
   type AnyTile,
-  type ColumnSums,
-  bySubgroups,
-  COLUMN_SUMS,
-  type Plan,
-  planOf,
+  isSubgroupTile,
   type SubgroupTile,
-  subgroupsFit,
   type Tile,
 } from '../src/ops/matmul/tile.ts';
 import type { Product } from './products.ts';
@@ -99,16 +96,13 @@ export function candidatesOf(p: Product, subgroups: boolean): Candidate[] {
     (small || t.BM * t.BN > 1024);
   // Where both operands lie in rows of k, the ways of staging are one.
   const forms = p.form === 'tn' ? TILES.filter((t) => t.staging === 'components') : TILES;
-  const all: AnyTile[] = [
-    ...forms,
-    ...(subgroups && subgroupsFit(p.M, p.N, p.K) ? SUBGROUP_TILES : []),
-  ];
+  const all: AnyTile[] = [...forms, ...(subgroups && subgroupsFit(p) ? SUBGROUP_TILES : [])];
   return all.filter(fits).flatMap((t) =>
     partsOf(t, p).flatMap((parts) =>
       waysOf(p)
-        .filter((way, _i, ways) => !bySubgroups(t) || way === ways.at(-1))
+        .filter((way, _i, ways) => !isSubgroupTile(t) || way === ways.at(-1))
         .map((columns): Candidate => {
-          const plan = planOf(t, p.M, p.N, p.K, parts, columns);
+          const plan = planOf(t, p, parts, columns);
           return {
             name: `${t.name} split ${plan.splits}${p.finish.columns ? ` columns ${columns}` : ''}`,
             plan,

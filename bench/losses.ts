@@ -4,7 +4,7 @@
  * rounding; those of a second replayed run bit for bit.
  */
 import { setProgramMode } from '../src/backend/index.ts';
-import { prepareProducts, withReferences } from '../src/ops/index.ts';
+import { prepareMatmuls, withReferences } from '../src/ops/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { CONFIGS, type ConfigName, randomTokens, runConfig } from './configs.ts';
 import { startDevice } from './device.ts';
@@ -64,7 +64,7 @@ export async function measureLosses(
   keep: (rows: LossesRow[]) => void,
 ): Promise<LossesRow[]> {
   const { device, check } = await startDevice('webgpu');
-  await prepareProducts();
+  await prepareMatmuls();
   const ours = await train(o, 'replay');
   const again = o.again ? await train(o, 'replay') : null;
   const row = (plain: Run, why: string | null): LossesRow => {

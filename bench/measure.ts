@@ -12,8 +12,8 @@ import {
   timeOnWall,
 } from '../src/backend/index.ts';
 import { resolveModel } from '../src/config/index.ts';
-import { type Choices, prepareProducts, seenProducts, withReferences } from '../src/ops/index.ts';
-import { tuneProducts } from '../src/ops/matmul/tuner.ts';
+import { type Choices, prepareMatmuls, seenMatmuls, withReferences } from '../src/ops/index.ts';
+import { tuneMatmuls } from '../src/ops/matmul/tuner.ts';
 import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { measurePeak, type Peak } from '../src/worker/peak.ts';
@@ -108,7 +108,7 @@ export async function measure(o: BenchOptions, log: (line: string) => void): Pro
     Trainer.create({ config, objective: pretrain, split: tokens, vocab_size: c.vocab_size });
   let subgroupMatrices = false;
   if (onWebGpu()) {
-    const { subgroup_matrices } = await prepareProducts(
+    const { subgroup_matrices } = await prepareMatmuls(
       o.tune > 0 ? await tuned(create, o.tune, log) : {},
       o.precision === 'fp16',
     );
@@ -184,11 +184,11 @@ async function tuned(
   budget_ms: number,
   log: (line: string) => void,
 ): Promise<Choices> {
-  await prepareProducts();
+  await prepareMatmuls();
   (await create()).dispose();
   const begin = performance.now();
-  const products = seenProducts();
-  const choices = await tuneProducts(products, {}, { stopped: () => false, budget_ms });
+  const products = seenMatmuls();
+  const choices = await tuneMatmuls(products, {}, { stopped: () => false, budget_ms });
   log(
     `${Object.keys(choices).length} of ${products.length} products tuned in ${(performance.now() - begin).toFixed(0)} ms: ${JSON.stringify(choices)}`,
   );

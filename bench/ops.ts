@@ -17,7 +17,7 @@ import '../src/ops/generation.ts';
 import {
   allOps,
   type AnyOp,
-  prepareProducts,
+  prepareMatmuls,
   recordOf,
   run,
   withReferences,
@@ -67,7 +67,7 @@ export async function measureOps(
     lost,
   } = await startDevice('webgpu');
   const wanted = only?.split(',') ?? [''];
-  await prepareProducts();
+  await prepareMatmuls();
   const fence = new Store('fence', [{ name: 'fence', shape: [1] }]);
   const rows: OpRow[] = [];
   const copies = new Map<number, number>();

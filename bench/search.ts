@@ -16,8 +16,10 @@ import {
 } from '../src/backend/index.ts';
 import { gelu } from '../src/ops/activation/functions.ts';
 import { largestDifference } from '../src/ops/matmul/compare.ts';
-import { type ProductOptions, productKernel } from '../src/ops/matmul/kernel.ts';
-import { bySubgroups, planOf, TILES } from '../src/ops/matmul/tile.ts';
+import { type MatmulOptions, matmulKernel } from '../src/ops/matmul/kernel.ts';
+import { planOf } from '../src/ops/matmul/plan.ts';
+import { isSubgroupTile } from '../src/ops/matmul/tile.ts';
+import { TILES } from '../src/ops/matmul/tiles.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { startDevice } from './device.ts';
 import { normal } from './ops_list.ts';
@@ -168,7 +170,7 @@ async function prepare(
   const make = (plan: Candidate['plan'], prefix = ''): void => {
     const c = get(`${prefix}c`);
     const sums = (): { to: Tensor; add: boolean } => ({ to: get(`${prefix}columns`), add: true });
-    const options: ProductOptions = {
+    const options: MatmulOptions = {
       transpose_a: form === 'tn',
       transpose_b: form === 'nt',
       plan: () => plan,
@@ -179,14 +181,14 @@ async function prepare(
       ...(finish.gelu_grad ? { derivative: { f: gelu, before: get('before') } } : {}),
       ...(finish.columns ? { columns: sums() } : {}),
     };
-    productKernel(get('a'), get('b'), options);
+    matmulKernel(get('a'), get('b'), options);
   };
   const zero = (prefix: string): void => {
     for (const r of results) fillInPlace(get(prefix + r), 0);
   };
   const plain = await compileProgram('wanted', (): Outputs => {
     zero('wanted_');
-    make(planOf(TILES.small, product.M, product.N, product.K, 1, 'separate'), 'wanted_');
+    make(planOf(TILES.small, product, 1, 'separate'), 'wanted_');
     return {};
   });
   submit([plain]);
@@ -249,7 +251,8 @@ async function check(one: Case, largest: Store): Promise<void> {
     c.error = error;
     if (
       !(
-        error <= (c.candidate && bySubgroups(c.candidate.plan.tile) ? TOLERANCE.f16 : TOLERANCE.f32)
+        error <=
+        (c.candidate && isSubgroupTile(c.candidate.plan.tile) ? TOLERANCE.f16 : TOLERANCE.f32)
       )
     ) {
       c.why = `wrong by ${error.toPrecision(2)} of the largest value`;

@@ -104,7 +104,7 @@ export interface OpDefinition<I extends string, A, O extends string, D extends I
    * stored as halves too (when `when` holds). Without it, and for other inputs, halves are unpacked
    * beforehand and outputs are float32.
    */
-  halves?: { inputs: readonly I[]; when?: (inputs: Tensors<I>, attrs: A) => boolean };
+  float16?: { inputs: readonly I[]; when?: (inputs: Tensors<I>, attrs: A) => boolean };
   /**
    * Gradient by input, each a function that is called only if that gradient is needed. `saves`
    * names what they read, so that everything else is freed. `null` marks an operation that is
@@ -199,8 +199,8 @@ export function run<I extends string, A, O extends string, D extends I>(
 ): Tensors<O> {
   const kernel = kernelsInUse() ? op.kernel : null;
   const aware =
-    kernel !== null && op.halves !== undefined && (op.halves.when?.(inputs, attrs) ?? true);
-  const { ready, made } = unpacked(op.inputs, inputs, aware ? (op.halves?.inputs ?? []) : []);
+    kernel !== null && op.float16 !== undefined && (op.float16.when?.(inputs, attrs) ?? true);
+  const { ready, made } = unpacked(op.inputs, inputs, aware ? (op.float16?.inputs ?? []) : []);
   const direct: Partial<Tensors<O>> = {};
   for (const o of kernel ? (op.accumulates ?? []) : [])
     if (into[o] && (aware || storageOf(into[o]) === 'float32')) direct[o] = into[o];

@@ -15,7 +15,7 @@ beforeAll(async () => {
   });
 });
 
-const withHalves = allOps().filter((op) => op.visit((o) => o.halves !== undefined));
+const withHalves = allOps().filter((op) => op.visit((o) => o.float16 !== undefined));
 
 it.each(withHalves.map((op) => [op.name, op] as const))('%s', async (_name, op) => {
   const before = tensorCount();

@@ -9,13 +9,13 @@ import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-c
 import type { Moment } from '../common/index.ts';
 import type { Store } from '../backend/index.ts';
 import {
-  adam_update,
-  grad_norm,
+  adamUpdate,
+  gradNorm,
   run,
-  scaled_step_results,
-  sgd_update,
-  step_results,
-  sum_of_squares,
+  scaledStepResults,
+  sgdUpdate,
+  stepResults,
+  sumOfSquares,
   type UpdateAttrs,
 } from '../ops/index.ts';
 import {
@@ -149,7 +149,7 @@ function stepBetween(store: Layout | undefined, a: string, b: string): number | 
 
 /** Length of all gradients, a scalar: two dispatches a chunk. */
 export function flatNorm(gradients: Store): Tensor {
-  const norms = gradients.chunks.map(({ tensor }) => run(grad_norm, { x: tensor }, {}).norm);
+  const norms = gradients.chunks.map(({ tensor }) => run(gradNorm, { x: tensor }, {}).norm);
   const [only] = norms;
   return norms.length === 1 && only
     ? only
@@ -168,13 +168,13 @@ export function flatResults(
   sums: Tensor,
   scaling: LossScale | null,
 ): { norm: Tensor; inverse_scale: Tensor | null; results: Tensor } {
-  const all = gradients.chunks.map(({ tensor }) => run(sum_of_squares, { x: tensor }, {}).parts);
+  const all = gradients.chunks.map(({ tensor }) => run(sumOfSquares, { x: tensor }, {}).parts);
   const [only] = all;
   const parts = all.length === 1 && only ? only : concat(all);
-  if (!scaling) return { ...run(step_results, { parts, sums }, {}), inverse_scale: null };
+  if (!scaling) return { ...run(stepResults, { parts, sums }, {}), inverse_scale: null };
   const { store, max_scale } = scaling;
   return run(
-    scaled_step_results,
+    scaledStepResults,
     {
       parts,
       sums,
@@ -213,14 +213,14 @@ export function updateFused(
     switch (rule.kind) {
       case 'adam':
         run(
-          adam_update,
+          adamUpdate,
           { ...inputs, exp_avg: state('exp_avg'), exp_avg_sq: state('exp_avg_sq') },
           { ...attrs, beta1: rule.beta1, beta2: rule.beta2, epsilon: rule.epsilon },
         );
         break;
       case 'sgd':
         run(
-          sgd_update,
+          sgdUpdate,
           { ...inputs, momentum_buffer: state('momentum_buffer') },
           { ...attrs, momentum: rule.momentum },
         );

@@ -3,7 +3,7 @@ import { concat, reshape, scalar, square, type Tensor, zerosLike } from '@tensor
 import { fillInPlace, Store, type Values } from '../backend/index.ts';
 import { type Moment, MOMENTS } from '../common/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
-import { kernelsInUse, run, scaled_step_results } from '../ops/index.ts';
+import { kernelsInUse, run, scaledStepResults } from '../ops/index.ts';
 import {
   betasOf,
   describeOptimizer,
@@ -156,7 +156,7 @@ function updateAndResults(
   const counts = store.get('counts');
   const scalars = s.scalars.get('scalars');
   const next = run(
-    scaled_step_results,
+    scaledStepResults,
     { parts: reshape(square(length), [1]), sums: of, scale, counts, scalars },
     { max_scale, ...betasOf(chain) },
   );

@@ -78,7 +78,12 @@ function transform(
     case 'add_decayed_weights':
       return add(u, mul(value, t.weight_decay));
     case 'scale_by_adam': {
-      const next = adamStep(u, get('exp_avg'), get('exp_avg_sq'), s.scalars.get('scalars'), t);
+      const next = adamStep(
+        u,
+        { exp_avg: get('exp_avg'), exp_avg_sq: get('exp_avg_sq') },
+        s.scalars.get('scalars'),
+        t,
+      );
       set('exp_avg', next.exp_avg);
       set('exp_avg_sq', next.exp_avg_sq);
       return next.update;

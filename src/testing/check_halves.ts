@@ -104,8 +104,8 @@ async function checkCase<I extends string, A, O extends string, D extends I>(
   const random = caseRandom(seedOf(`${op.name} ${c.name}`));
   // Rounded from the start, so that inputs which are worked out from others (lse) fit them.
   const made = c.inputs({ ...random, normal: (...of) => rounded(random.normal(...of)) });
-  const packed = (op.halves?.inputs ?? []).filter((i) => fits(made[i]));
-  if (packed.length === 0 && op.halves?.inputs.length !== 0) return;
+  const packed = (op.float16?.inputs ?? []).filter((i) => fits(made[i]));
+  if (packed.length === 0 && op.float16?.inputs.length !== 0) return;
   const hosts = recordOf(op.inputs, (i) => (packed.includes(i) ? rounded(made[i]) : made[i]));
   const check = {
     op,

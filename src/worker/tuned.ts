@@ -6,7 +6,7 @@
 import * as v from 'valibot';
 import { isSoftware, onWebGpu } from '../backend/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import { type Choices, COLUMN_SUMS, prepareProducts, seenProducts } from '../ops/index.ts';
+import { type Choices, COLUMN_SUMS, prepareMatmuls, seenMatmuls } from '../ops/index.ts';
 
 /** Changed whenever the same choice would mean another kernel. */
 const KERNELS = 1;
@@ -115,7 +115,7 @@ export async function setTunedProducts(
       ? { choices: before.devices[key] ?? {}, file: before }
       : choicesOfRun(before, run, key);
   if (file !== before) await saveTuned(file);
-  return prepareProducts(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
+  return prepareMatmuls(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
 }
 
 /** Milliseconds of one tuning, at most; the next one goes on. */
@@ -127,11 +127,11 @@ const BUDGET_MS = 1000;
  */
 export async function tuneInPause(adapter: string, stopped: () => boolean): Promise<void> {
   if (!onWebGpu() || isSoftware()) return;
-  const { tuneProducts } = await import('../ops/matmul/tuner.ts');
+  const { tuneMatmuls } = await import('../ops/matmul/tuner.ts');
   const file = await loadTuned();
   const key = deviceKey(adapter);
   const known = file.devices[key] ?? {};
-  const found = await tuneProducts(seenProducts(), known, { stopped, budget_ms: BUDGET_MS });
+  const found = await tuneMatmuls(seenMatmuls(), known, { stopped, budget_ms: BUDGET_MS });
   if (Object.keys(found).length > Object.keys(known).length)
     await saveTuned({ ...file, devices: { ...file.devices, [key]: found } });
 }

@@ -1,12 +1,12 @@
-// Value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2), of one
-// number or of four (`Value`).
+// Value and derivative of GELU (0, tanh approximation), squared ReLU (1) and SiLU (2). `Value` is
+// f32 or vec4f.
 override ACTIVATION: u32 = 0u;
 const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)
 const GELU_CUBE = 0.044715;
 
-// The argument is clamped, so that no exp overflows.
+// Clamps the argument so that exp does not overflow.
 fn sigmoid(u: Value) -> Value { return 1.0 / (1.0 + exp(clamp(-u, Value(-80.0), Value(80.0)))); }
-// (1 + tanh(z)) / 2 = sigmoid(2 z): one exp, and no cancellation where tanh is near -1.
+// (1 + tanh(z)) / 2 = sigmoid(2 z): takes one exp, and does not cancel where tanh is near -1.
 fn gelu_sigmoid(u: Value) -> Value {
   return sigmoid(2.0 * GELU_SCALE * (u + GELU_CUBE * u * u * u));
 }

@@ -1,13 +1,13 @@
 /**
- * a + b of one shape: the residual. Its gradient is `dy` itself for both, the same tensor. tfjs's
- * own kernel is right for it.
+ * a + b of one shape, for residual connections. The gradient of both inputs is `dy` itself, the same
+ * tensor. Has no kernel of its own, since tfjs's is as fast.
  */
 import { add as tfAdd } from '@tensorflow/tfjs-core';
 import { defineOp } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, zeros } from '../host.ts';
 
-/** a, b of one shape -> sum. */
+/** a, b of the same shape -> sum. */
 export const add = defineOp({
   name: 'add',
   inputs: ['a', 'b'],
@@ -27,6 +27,10 @@ export const add = defineOp({
     to: { a: ({ dy }) => required(dy.sum), b: ({ dy }) => required(dy.sum) },
   },
   cases: [
-    { name: '5x7', attrs: {}, inputs: (r) => ({ a: r.normal([5, 7]), b: r.normal([5, 7]) }) },
+    {
+      name: '5x7',
+      attrs: {},
+      inputs: (random) => ({ a: random.normal([5, 7]), b: random.normal([5, 7]) }),
+    },
   ],
 });

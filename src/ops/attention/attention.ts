@@ -73,7 +73,7 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   oracle: ({ qkv }, a: AttentionAttrs) => attentionOracle(qkv, a, keepAll),
   reference: ({ qkv }, a) => attentionReference(qkv, a),
   kernel: ({ qkv }, a) => (bySubgroups(a, qkv) ? attentionSubgroupKernel : attentionKernel)(qkv, a),
-  halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+  float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
     from: ['y'],
@@ -105,7 +105,7 @@ export const attentionGrad: OpDefinition<
     (bySubgroups(a, inputs.qkv, inputs.y, inputs.dy)
       ? attentionGradSubgroupKernel
       : attentionGradKernel)(inputs, a),
-  halves: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+  float16: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   cases: [...shapes, ...longShapes].map(
     ({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({

@@ -88,7 +88,7 @@ export const attentionDropout: OpDefinition<In, AttentionDropoutAttrs, 'y' | 'ls
     oracle: ({ qkv, rng }, a: AttentionDropoutAttrs) => attentionOracle(qkv, a, hostKeep(rng, a)),
     reference: ({ qkv, rng }, a) => attentionReference(qkv, a, keepOf(rng, a)),
     kernel: ({ qkv, rng }, a) => attentionKernel(qkv, a, { ...a, rng }),
-    halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+    float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
     gradient: {
       saves: { inputs: ['qkv', 'rng'], outputs: ['y', 'lse'] },
       from: ['y'],
@@ -115,7 +115,7 @@ export const attentionDropoutGrad: OpDefinition<GradIn, AttentionDropoutAttrs, '
       attentionGradOracle(inputs, a, hostKeep(rng, a)),
     reference: ({ rng, ...inputs }, a) => attentionGradReference(inputs, a, keepOf(rng, a)),
     kernel: ({ rng, ...inputs }, a) => attentionGradKernel(inputs, a, { ...a, rng }),
-    halves: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+    float16: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
     gradient: null,
     cases: shapes.map(({ name, rng, ...attrs }): OpCase<GradIn, AttentionDropoutAttrs> => ({
       name,

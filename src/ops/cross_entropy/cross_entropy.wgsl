@@ -1,4 +1,4 @@
-// Before scan.wgsl, which reads the row.
+// Cross-entropy of each row. Concatenated before scan.wgsl, which reads the row.
 override WORKGROUP: u32 = 64u;
 @group(0) @binding(0) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(1) var<storage, read_write> lse: array<f32>;

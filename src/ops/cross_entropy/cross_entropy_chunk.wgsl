@@ -1,5 +1,6 @@
-// Before scan.wgsl, which reads the row of this chunk: columns [first, first + columns) of the
-// vocabulary. What the chunks before it have seen is merged with it, and kept for the next.
+// Cross-entropy over one chunk, columns [first, first + columns) of the vocabulary: merges the
+// chunk with the row state of the previous chunks. Concatenated before scan.wgsl, which reads the
+// row.
 override WORKGROUP: u32 = 64u;
 override FIRST: bool = false;
 @group(0) @binding(0) var<storage, read_write> rows: array<Row>;
@@ -20,7 +21,7 @@ fn main(
   scan_row(start, p.units, l);
   if (l == 0u) {
     var row_seen = Seen(seen[0].largest, seen[0].sum, p.first + seen[0].at);
-    // Wraps around where the target comes before this chunk.
+    // Wraps around if the target is before this chunk.
     let column = u32(targets[row]) - p.first;
     var target_logit = 0.0;
     if (column < p.columns) { target_logit = logit_at(start, column); }

@@ -1,4 +1,4 @@
-// What the chunks of the vocabulary have left of each row, as the outputs of cross-entropy.
+// Computes the outputs of cross-entropy from the row states after the last chunk.
 @group(0) @binding(0) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(1) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(2) var<storage, read_write> probability: array<f32>;

@@ -1,7 +1,7 @@
-// After wgsl/units.ts: a thread takes a unit of the logits, of which a row has `units`; the first
-// column is the token `first` of the vocabulary. dloss (softmax(logits) - one_hot(target)), written
-// over the logits; the one-hot is a comparison, of columns since `first` (a target before it wraps
-// around, and is none of them).
+// Overwrites the logits with their gradient, dloss (softmax(logits) - one_hot(target)). A thread
+// takes one unit (wgsl/units.ts); a row has `units` of them, and its first column is token `first`.
+// The one-hot is a comparison of columns relative to `first`, where a target before `first` wraps
+// around and matches none.
 @group(0) @binding(0) var<storage, read_write> logits: array<logits_stored>;
 @group(0) @binding(1) var<storage, read> targets: array<i32>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
@@ -18,10 +18,7 @@ fn main(
   let i = (w.y * count.x + w.x) * 256u + l;
   if (i >= p.size) { return; }
   let row = i / p.units;
-  let hit = select(
-    Unit(0.0),
-    Unit(1.0),
-    columns_of(i - row * p.units) == Columns(u32(targets[row]) - p.first)
-  );
+  let target_column = Columns(u32(targets[row]) - p.first);
+  let hit = select(Unit(0.0), Unit(1.0), columns_of(i - row * p.units) == target_column);
   logits[i] = put_logits(dloss[row] * (exp(get_logits(logits[i]) - lse[row]) - hit));
 }

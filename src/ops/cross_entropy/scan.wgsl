@@ -1,7 +1,7 @@
-// After wgsl/units.ts and what kernels.ts says over a unit; `logits` and `WORKGROUP` are declared
-// beside it. One workgroup a row, one pass over it: each thread keeps the largest logit that it has
-// seen, where that was, and the sum of exponentials about it (Milakov and Gimelshein 2018, online
-// softmax); then the threads' triples are merged in a tree.
+// One pass over a row by one workgroup (online softmax, Milakov and Gimelshein 2018): each thread
+// keeps the largest logit that it has seen, its column, and the sum of exponentials relative to it;
+// the threads' states are then merged in a tree. Needs wgsl/units.ts and UNIT_FUNCTIONS of
+// kernels.ts; `logits` and `WORKGROUP` are declared by the kernel.
 const LOWEST = -3.4e38;
 struct Seen { largest: f32, sum: f32, at: u32 }
 var<workgroup> seen: array<Seen, WORKGROUP>;
@@ -13,7 +13,8 @@ fn merged(a: Seen, b: Seen) -> Seen {
   return Seen(largest, sum, select(a.at, b.at, takes_b));
 }
 
-// The row of `units` units that begins at `start`, left in seen[0]; `l` is the thread.
+// Leaves the state of the row of `units` units that begins at `start` in seen[0]; `l` is the
+// thread.
 fn scan_row(start: u32, units: u32, l: u32) {
   var own = Seen(LOWEST, 0.0, 0xffffffffu);
   for (var j = l; j < units; j += WORKGROUP) {

@@ -84,7 +84,7 @@ export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = define
   oracle: ({ x, rng }, attrs: DropoutAttrs) => oracle(x, rng, attrs),
   reference: ({ x, rng }, attrs) => ({ y: reference(x, rng, attrs) }),
   kernel: ({ x, rng }, attrs) => ({ y: dropoutKernel(x, rng, attrs) }),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   cases: [
     {
@@ -113,7 +113,7 @@ export const dropoutAdd: OpDefinition<
   oracle: ({ x, rng, residual }, attrs: DropoutAttrs) => oracle(x, rng, attrs, residual),
   reference: ({ x, rng, residual }, attrs) => ({ y: add(residual, reference(x, rng, attrs)) }),
   kernel: ({ x, rng, residual }, attrs) => ({ y: dropoutKernel(x, rng, attrs, residual) }),
-  halves: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ({ dy }) => required(dy.y) } },
   cases: [
     {

@@ -48,7 +48,7 @@ export const embeddingGrad = defineOp({
   kernel: ({ dy, sorted, starts }, _, into) => ({
     weight: embeddingGradKernel(dy, sorted, starts, into.weight),
   }),
-  halves: { inputs: ['dy'] },
+  float16: { inputs: ['dy'] },
   accumulates: ['weight'],
   gradient: null,
   cases: [
@@ -81,7 +81,7 @@ export const embedding = defineOp({
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
   kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
-  halves: { inputs: [] },
+  float16: { inputs: [] },
   gradient: {
     saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
     from: ['y'],

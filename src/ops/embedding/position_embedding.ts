@@ -40,7 +40,7 @@ export const positionEmbedding = defineOp({
   reference: ({ weight, ids, position_weight, positions }) => ({
     y: add(gather(weight, ids), gather(position_weight, positions)),
   }),
-  halves: { inputs: [] },
+  float16: { inputs: [] },
   kernel: ({ weight, ids, position_weight, positions }) => ({
     y: embeddingKernel(weight, ids, { weight: position_weight, positions }),
   }),

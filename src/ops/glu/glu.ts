@@ -53,7 +53,7 @@ const defineGrad = (name: string, activation: Activation) =>
       return { dx: concat([gateGradient, mul(dy, activation.tensor(gate))], 1) };
     },
     kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(activation, gate_up, dy) }),
-    halves: { inputs: ['gate_up', 'dy'], when: gateHasWholeUnits },
+    float16: { inputs: ['gate_up', 'dy'], when: gateHasWholeUnits },
     gradient: null,
     cases: SHAPES.map(([n, f]) => ({
       name: `${n}x${f}`,
@@ -84,7 +84,7 @@ function defineGlu(name: string, activation: Activation) {
       return { y: mul(activation.tensor(gate), up) };
     },
     kernel: ({ gate_up }) => ({ y: gluKernel(activation, gate_up) }),
-    halves: { inputs: ['gate_up'], when: gateHasWholeUnits },
+    float16: { inputs: ['gate_up'], when: gateHasWholeUnits },
     gradient: {
       saves: { inputs: ['gate_up'], outputs: [] },
       from: ['y'],

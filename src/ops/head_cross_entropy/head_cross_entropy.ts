@@ -1,14 +1,15 @@
 /**
- * The head's product and the cross-entropy of it in one, for vocabularies whose logits would not
- * fit, or not well, in one tensor. Logits exist for `chunk` tokens of the vocabulary at a time.
- * Forward: of each row the largest logit, the sum of exponentials about it and the target's logit
- * are carried from chunk to chunk (Milakov and Gimelshein 2018, online softmax). Backward: a
- * chunk's logits are made again, their gradient is written over them, and goes into dx and into the
- * chunk's rows of the weight's gradient. That costs one product more than `matmul` and
+ * The head's matmul and cross-entropy in one, for vocabularies whose logits are too large for one
+ * tensor. Logits exist for `chunk` tokens of the vocabulary at a time.
+ *
+ * Forward: the largest logit of each row, the sum of exponentials relative to it and the target's
+ * logit are carried from chunk to chunk (online softmax, Milakov and Gimelshein 2018). Backward: the
+ * logits of a chunk are recomputed and overwritten by their gradient, which is then multiplied into
+ * dx and into the chunk's rows of the weight's gradient. That costs one more matmul than `matmul` and
  * `cross_entropy`, which keep all logits.
  *
- * On WebGPU rows of the weight are bound where they lie, so a chunk is a multiple of 64 tokens, or
- * of as many as make whole 256 bytes.
+ * On WebGPU, rows of the weight are bound as views at 256-byte offsets, so a chunk must be a multiple
+ * of 64 tokens, or of as many rows as make a multiple of 256 bytes.
  */
 import {
   add,
@@ -42,135 +43,105 @@ import {
   type OpDefinition,
   perNode,
   run,
+  type Tensors,
 } from '../define.ts';
 import { required } from '../gradient.ts';
 import { dims2 } from '../host.ts';
-import { matmul, referenceProduct } from '../matmul/matmul.ts';
+import { matmul, type MatmulAttrs, referenceMatmul } from '../matmul/matmul.ts';
 import {
   type Chunk,
   chunksOf,
   headCrossEntropyGradKernel,
   headCrossEntropyKernel,
+  type HeadGradInputs,
 } from './kernels.ts';
 
 export interface HeadCrossEntropyAttrs {
-  /** Tokens of the vocabulary whose logits exist at a time. */
+  /** Tokens of the vocabulary whose logits exist at one time. */
   chunk: number;
 }
 
 type Inputs = 'x' | 'weight' | 'targets';
 type Outputs = 'loss' | 'lse' | 'probability' | 'correct';
 
-const oracleProduct = (
-  a: HostTensor,
-  b: HostTensor,
-  transpose_a: boolean,
-  transpose_b: boolean,
-): HostTensor => matmul.oracle({ a, b }, { transpose_a, transpose_b }).c;
+const NN = { transpose_a: false, transpose_b: false };
+const NT = { transpose_a: false, transpose_b: true };
+const TN = { transpose_a: true, transpose_b: false };
+
+const oracleMatmul = (a: HostTensor, b: HostTensor, attrs: MatmulAttrs): HostTensor =>
+  matmul.oracle({ a, b }, attrs).c;
 const oracleLogits = ({ x, weight }: Hosts<'x' | 'weight'>): HostTensor =>
-  oracleProduct(x, weight, false, true);
+  oracleMatmul(x, weight, NT);
 
 /** The weight's rows of a chunk. */
 const rowsOf = (weight: Tensor, { first, end }: Chunk): Tensor =>
   slice(weight, [first, 0], [end - first, dims2(weight.shape)[1]]);
-const logitsOf = (x: Tensor, rows: Tensor): Tensor =>
-  referenceProduct(x, rows, { transpose_a: false, transpose_b: true });
 
-function reference(
-  x: Tensor,
-  weight: Tensor,
-  targets: Tensor,
-  chunk: number,
-): Record<Outputs, Tensor> {
+function reference({ x, weight, targets }: Tensors<Inputs>, chunk: number): Tensors<Outputs> {
   const [v] = dims2(weight.shape);
-  const parts = chunksOf(v, chunk).map((c) =>
+  const parts = chunksOf(v, chunk).map((tokens) =>
     tidy(() => {
-      const logits = logitsOf(x, rowsOf(weight, c));
+      const logits = referenceMatmul(x, rowsOf(weight, tokens), NT);
+      const best = add(argMax(logits, 1), scalar(tokens.first, 'int32'));
       return {
         lse: logSumExp(logits, 1),
         largest: max(logits, 1),
-        hit: where(equal(add(argMax(logits, 1), scalar(c.first, 'int32')), targets), 1, 0),
+        hit: where(equal(best, targets), 1, 0),
       };
     }),
   );
-  const winner = argMax(
+  /** [N, chunks]. */
+  const columnsOf = (name: 'lse' | 'largest' | 'hit'): Tensor =>
     stack(
-      parts.map((p) => p.largest),
+      parts.map((part) => part[name]),
       1,
-    ),
-    1,
-  );
-  const wins = where(
-    equal(expandDims(range(0, parts.length, 1, 'int32'), 0), expandDims(winner, 1)),
-    1,
-    0,
-  );
-  const lse = logSumExp(
-    stack(
-      parts.map((p) => p.lse),
-      1,
-    ),
-    1,
-  );
+    );
+  const bestChunk = expandDims(argMax(columnsOf('largest'), 1), 1);
+  const chunks = expandDims(range(0, parts.length, 1, 'int32'), 0);
+  const lse = logSumExp(columnsOf('lse'), 1);
   const loss = sub(lse, sum(mul(x, gather(weight, targets)), 1));
   return {
     loss,
     lse,
     probability: exp(mul(loss, -1)),
-    correct: sum(
-      mul(
-        stack(
-          parts.map((p) => p.hit),
-          1,
-        ),
-        wins,
-      ),
-      1,
-    ),
+    correct: sum(mul(columnsOf('hit'), where(equal(chunks, bestChunk), 1, 0)), 1),
   };
 }
 
-interface GradTensors {
-  x: Tensor;
-  weight: Tensor;
-  targets: Tensor;
-  lse: Tensor;
-  dloss: Tensor;
-}
 function gradReference(
-  { x, weight, targets, lse, dloss }: GradTensors,
+  { x, weight, targets, lse, dloss }: Tensors<HeadGradInputs>,
   chunk: number,
-): Record<'dx' | 'weight', Tensor> {
+): Tensors<'dx' | 'weight'> {
   const parts: Tensor[] = [];
-  const made: { dx?: Tensor } = {};
-  for (const c of chunksOf(dims2(weight.shape)[0], chunk)) {
-    const before = made.dx;
+  let dx: Tensor | undefined;
+  for (const tokens of chunksOf(dims2(weight.shape)[0], chunk)) {
+    const before = dx;
     const next = tidy(() => {
-      const rows = rowsOf(weight, c);
-      const dlogits = referenceGrad(logitsOf(x, rows), targets, lse, dloss, c.first);
-      const dx = referenceProduct(dlogits, rows, { transpose_a: false, transpose_b: false });
+      const rows = rowsOf(weight, tokens);
+      const logits = referenceMatmul(x, rows, NT);
+      const dlogits = referenceGrad({ logits, targets, lse, dloss }, tokens.first);
+      const part = referenceMatmul(dlogits, rows, NN);
       return {
-        dx: before ? add(before, dx) : dx,
-        dweight: referenceProduct(dlogits, x, { transpose_a: true, transpose_b: false }),
+        dx: before ? add(before, part) : part,
+        dweight: referenceMatmul(dlogits, x, TN),
       };
     });
     before?.dispose();
-    made.dx = next.dx;
+    dx = next.dx;
     parts.push(next.dweight);
   }
-  return { dx: required(made.dx), weight: concat(parts, 0) };
+  return { dx: required(dx), weight: concat(parts, 0) };
 }
 
-const values = (
-  r: CaseRandom,
-  n: number,
-  d: number,
-  v: number,
+/** Random x [n, d] and weight [v, d]; the targets are repeated over the rows. */
+const randomInputs = (
+  random: CaseRandom,
+  { n, d, v }: { n: number; d: number; v: number },
   targets: readonly number[],
 ): Hosts<Inputs> => ({
-  x: r.normal([n, d], 0.5),
-  weight: r.normal([v, d], 0.5),
-  targets: r.values(
+  x: random.normal([n, d], 0.5),
+  weight: random.normal([v, d], 0.5),
+  targets: random.values(
     [n],
     Array.from({ length: n }, (_, i) => targets[i % targets.length] ?? 0),
     'int32',
@@ -178,38 +149,47 @@ const values = (
 });
 
 /**
- * Rows 1, 5 and 9 are one vector, so that each chunk has the largest logit; all products are exact.
+ * Rows 1, 5 and 9 of the weight are equal, so that the largest logit occurs in every chunk. All
+ * arithmetic is exact.
  */
-const ties = (r: CaseRandom): Hosts<Inputs> => ({
-  x: r.values(
+const ties = (random: CaseRandom): Hosts<Inputs> => ({
+  x: random.values(
     [4, 16],
     Array.from({ length: 64 }, (_, i) => (1 + Math.floor(i / 16)) / 4),
   ),
-  weight: r.values(
+  weight: random.values(
     [12, 16],
     Array.from({ length: 192 }, (_, i) => (Math.floor(i / 16) % 4 === 1 ? 0.5 : -0.25)),
   ),
-  targets: r.values([4], [1, 5, 9, 2], 'int32'),
+  targets: random.values([4], [1, 5, 9, 2], 'int32'),
 });
 
 const CASES: OpCase<Inputs, HeadCrossEntropyAttrs>[] = [
   {
     name: 'three chunks and a smaller one, a target in each',
     attrs: { chunk: 4 },
-    inputs: (r) => values(r, 5, 16, 14, [0, 5, 11, 12, 13]),
+    inputs: (random) => randomInputs(random, { n: 5, d: 16, v: 14 }, [0, 5, 11, 12, 13]),
   },
   {
     name: 'more rows, an odd last chunk',
     attrs: { chunk: 8 },
-    inputs: (r) => values(r, 37, 16, 23, [7, 8, 22, 16, 0, 3]),
+    inputs: (random) => randomInputs(random, { n: 37, d: 16, v: 23 }, [7, 8, 22, 16, 0, 3]),
   },
   {
     name: 'chunks in fours',
     attrs: { chunk: 8 },
-    inputs: (r) => values(r, 18, 16, 24, [0, 7, 8, 15, 16, 23]),
+    inputs: (random) => randomInputs(random, { n: 18, d: 16, v: 24 }, [0, 7, 8, 15, 16, 23]),
   },
-  { name: 'an odd width', attrs: { chunk: 64 }, inputs: (r) => values(r, 3, 5, 70, [63, 64, 1]) },
-  { name: 'one chunk', attrs: { chunk: 64 }, inputs: (r) => values(r, 3, 16, 10, [9, 0, 4]) },
+  {
+    name: 'an odd width',
+    attrs: { chunk: 64 },
+    inputs: (random) => randomInputs(random, { n: 3, d: 5, v: 70 }, [63, 64, 1]),
+  },
+  {
+    name: 'one chunk',
+    attrs: { chunk: 64 },
+    inputs: (random) => randomInputs(random, { n: 3, d: 16, v: 10 }, [9, 0, 4]),
+  },
   {
     name: 'equal largest logits in all chunks: the first counts',
     attrs: { chunk: 4 },
@@ -218,8 +198,8 @@ const CASES: OpCase<Inputs, HeadCrossEntropyAttrs>[] = [
 ];
 
 /**
- * x [N, D], weight [V, D], targets [N] int32, lse [N], dloss [N] -> dx [N, D] and weight [V, D],
- * the gradients; the second accumulates.
+ * x [N, D], weight [V, D], targets [N] int32, lse [N], dloss [N] -> the gradients dx [N, D] and
+ * weight [V, D]; the latter accumulates.
  */
 export const headCrossEntropyGrad = defineOp({
   name: 'head_cross_entropy_grad',
@@ -231,23 +211,22 @@ export const headCrossEntropyGrad = defineOp({
       {},
     );
     return {
-      dx: oracleProduct(dlogits, weight, false, false),
-      weight: oracleProduct(dlogits, x, true, false),
+      dx: oracleMatmul(dlogits, weight, NN),
+      weight: oracleMatmul(dlogits, x, TN),
     };
   },
   reference: (inputs, { chunk }) => gradReference(inputs, chunk),
-  kernel: ({ x, weight, targets, lse, dloss }, { chunk }, into) =>
-    headCrossEntropyGradKernel(x, weight, targets, lse, dloss, chunk, into.weight),
+  kernel: (inputs, { chunk }, into) => headCrossEntropyGradKernel(inputs, chunk, into.weight),
   accumulates: ['weight'],
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: null,
   cases: CASES.map((c) => ({
     name: c.name,
     attrs: c.attrs,
-    inputs: (r) => {
-      const { x, weight, targets } = c.inputs(r);
+    inputs: (random) => {
+      const { x, weight, targets } = c.inputs(random);
       const { lse } = crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {});
-      return { x, weight, targets, lse, dloss: r.normal(targets.shape) };
+      return { x, weight, targets, lse, dloss: random.normal(targets.shape) };
     },
   })),
 });
@@ -262,8 +241,8 @@ const gradients = perNode(
 );
 
 /**
- * x [N, D], weight [V, D], targets [N] int32 -> loss [N], lse [N], probability [N], correct [N] (0
- * or 1): `cross_entropy` of x weight^T.
+ * `cross_entropy` of x weight^T: x [N, D], weight [V, D], targets [N] int32 -> loss [N], lse [N],
+ * probability [N], correct [N] (0 or 1).
  */
 export const headCrossEntropy: OpDefinition<
   Inputs,
@@ -276,13 +255,16 @@ export const headCrossEntropy: OpDefinition<
   outputs: ['loss', 'lse', 'probability', 'correct'],
   oracle: ({ x, weight, targets }, _attrs: HeadCrossEntropyAttrs) =>
     crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {}),
-  reference: ({ x, weight, targets }, { chunk }) => reference(x, weight, targets, chunk),
-  kernel: ({ x, weight, targets }, { chunk }) => headCrossEntropyKernel(x, weight, targets, chunk),
-  halves: { inputs: ['x'] },
+  reference: (inputs, { chunk }) => reference(inputs, chunk),
+  kernel: (inputs, { chunk }) => headCrossEntropyKernel(inputs, chunk),
+  float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },
     from: ['loss'],
-    to: { x: (c: Context) => gradients(c).dx, weight: (c: Context) => gradients(c).weight },
+    to: {
+      x: (context: Context) => gradients(context).dx,
+      weight: (context: Context) => gradients(context).weight,
+    },
   },
   cases: CASES,
 });

@@ -1,7 +1,7 @@
 /**
- * Head and cross-entropy on WebGPU, a chunk of the vocabulary at a time: the logits of a chunk take
- * the place of those of the one before, in scratch that is as large as one. Weight and its gradient
- * are taken by rows, where they lie.
+ * Kernels of head and cross-entropy, one chunk of the vocabulary at a time: the logits of a chunk
+ * overwrite those of the previous one in a scratch tensor. Rows of the weight and of its gradient are
+ * views into their buffers.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, rowsOf, storageFor, viewOf } from '../../backend/index.ts';
@@ -9,10 +9,11 @@ import {
   crossEntropyChunkKernel,
   crossEntropyFinishKernel,
   crossEntropyGradKernel,
-  rowsSeen,
+  newRowStates,
 } from '../cross_entropy/kernels.ts';
+import type { Tensors } from '../define.ts';
 import { dims2 } from '../host.ts';
-import { productKernel } from '../matmul/kernel.ts';
+import { matmulKernel } from '../matmul/kernel.ts';
 
 /** Tokens [first, end) of the vocabulary. */
 export interface Chunk {
@@ -20,6 +21,7 @@ export interface Chunk {
   end: number;
 }
 
+/** Consecutive chunks of the vocabulary; the last may be smaller. */
 export const chunksOf = (vocab_size: number, chunk: number): Chunk[] =>
   Array.from({ length: Math.ceil(vocab_size / chunk) }, (_, i) => ({
     first: i * chunk,
@@ -27,68 +29,70 @@ export const chunksOf = (vocab_size: number, chunk: number): Chunk[] =>
   }));
 
 /**
- * Makes the logits [N, chunk] of each chunk in turn; `visit` may write over them. They are stored
- * as all of them [N, V] would be.
+ * Computes the logits [N, chunk] of each chunk in turn; `visit` may overwrite them. They are stored
+ * as float16 if all logits [N, V] would be.
  */
 function eachChunk(
   x: Tensor,
   weight: Tensor,
   chunk: number,
-  visit: (logits: Tensor, weight: Tensor, c: Chunk) => void,
+  visit: (logits: Tensor, weight: Tensor, tokens: Chunk) => void,
 ): void {
   const [n] = dims2(x.shape);
   const [v] = dims2(weight.shape);
   const scratch = output([n, Math.min(chunk, v)], storageFor([n, v]));
-  for (const c of chunksOf(v, chunk)) {
-    const rows = rowsOf(weight, c.first, c.end);
-    const logits = viewOf(scratch, [n, c.end - c.first]);
-    productKernel(x, rows, { transpose_b: true, to: logits });
-    visit(logits, rows, c);
+  for (const tokens of chunksOf(v, chunk)) {
+    const rows = rowsOf(weight, tokens.first, tokens.end);
+    const logits = viewOf(scratch, [n, tokens.end - tokens.first]);
+    matmulKernel(x, rows, { transpose_b: true, to: logits });
+    visit(logits, rows, tokens);
     rows.dispose();
     logits.dispose();
   }
   scratch.dispose();
 }
 
+/** x [N, D], weight [V, D], targets [N] int32 -> the outputs of `cross_entropy`, each [N]. */
 export function headCrossEntropyKernel(
-  x: Tensor,
-  weight: Tensor,
-  targets: Tensor,
+  { x, weight, targets }: Tensors<'x' | 'weight' | 'targets'>,
   chunk: number,
-): Record<'loss' | 'lse' | 'probability' | 'correct', Tensor> {
+): Tensors<'loss' | 'lse' | 'probability' | 'correct'> {
   const [n] = dims2(x.shape);
-  const seen = rowsSeen(n);
+  const states = newRowStates(n);
   eachChunk(x, weight, chunk, (logits, _rows, { first }) => {
-    crossEntropyChunkKernel(logits, targets, seen, first);
+    crossEntropyChunkKernel(logits, targets, states, first);
   });
-  const out = crossEntropyFinishKernel(seen, targets);
-  seen.dispose();
-  return out;
+  const outputs = crossEntropyFinishKernel(states, targets);
+  states.dispose();
+  return outputs;
 }
 
-/** dx is summed over the chunks in float32, and becomes an activation with the last of them. */
+export type HeadGradInputs = 'x' | 'weight' | 'targets' | 'lse' | 'dloss';
+
+/**
+ * The gradients of x and of the weight, the latter added to `into` if it is given. dx is summed over
+ * the chunks in float32; the last chunk stores it as an activation.
+ */
 export function headCrossEntropyGradKernel(
-  x: Tensor,
-  weight: Tensor,
-  targets: Tensor,
-  lse: Tensor,
-  dloss: Tensor,
+  { x, weight, targets, lse, dloss }: Tensors<HeadGradInputs>,
   chunk: number,
   into?: Tensor,
-): Record<'dx' | 'weight', Tensor> {
+): Tensors<'dx' | 'weight'> {
   const [v] = dims2(weight.shape);
   const dweight = into ?? output(weight.shape);
-  const made: { sum?: Tensor; dx?: Tensor } = {};
+  let sum: Tensor | undefined;
+  let dx: Tensor | undefined;
   eachChunk(x, weight, chunk, (logits, rows, { first, end }) => {
-    crossEntropyGradKernel(logits, targets, lse, dloss, first);
-    if (end === v) made.dx = productKernel(logits, rows, made.sum && { residual: made.sum });
-    else if (made.sum) productKernel(logits, rows, { into: made.sum });
-    else made.sum = productKernel(logits, rows, { to: output(x.shape) });
+    const dlogits = crossEntropyGradKernel({ logits, targets, lse, dloss }, first);
+    if (end === v) dx = matmulKernel(dlogits, rows, { residual: sum });
+    else if (sum) matmulKernel(dlogits, rows, { into: sum });
+    else sum = matmulKernel(dlogits, rows, { to: output(x.shape) });
     const part = rowsOf(dweight, first, end);
-    productKernel(logits, x, { transpose_a: true, ...(into ? { into: part } : { to: part }) });
+    const target = into ? { into: part } : { to: part };
+    matmulKernel(dlogits, x, { transpose_a: true, ...target });
     part.dispose();
   });
-  made.sum?.dispose();
-  if (!made.dx) throw new Error('A vocabulary of no tokens has no head.');
-  return { dx: made.dx, weight: dweight };
+  sum?.dispose();
+  if (!dx) throw new Error('head_cross_entropy: the vocabulary is empty.');
+  return { dx, weight: dweight };
 }

@@ -97,7 +97,7 @@ export const layerNorm = defineOp({
     return { y: add(mul(normal, weight), bias), mean, rstd };
   },
   kernel: ({ x, weight, bias }, { eps }) => layerNormKernel(x, weight, bias, eps),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],
@@ -131,7 +131,7 @@ export const layerNormNoBias = defineOp({
     return { y: mul(normal, weight), mean, rstd };
   },
   kernel: ({ x, weight }, { eps }) => layerNormKernel(x, weight, null, eps),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
     from: ['y'],

@@ -83,7 +83,7 @@ export const layerNormGrad = defineOp({
   }),
   kernel: (inputs, _, into) => normGradBiasKernel('layer_norm_grad', inputs, into),
   accumulates: ['dx', 'weight', 'bias'],
-  halves: { inputs: ['x', 'dy'] },
+  float16: { inputs: ['x', 'dy'] },
   gradient: null,
   cases,
 });
@@ -106,7 +106,7 @@ export const layerNormNoBiasGrad = defineOp({
   }),
   kernel: (inputs, _, into) => normGradKernel('layer_norm_no_bias_grad', inputs, into),
   accumulates: ['dx', 'weight'],
-  halves: { inputs: ['x', 'dy'] },
+  float16: { inputs: ['x', 'dy'] },
   gradient: null,
   cases,
 });

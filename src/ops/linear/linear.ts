@@ -1,7 +1,6 @@
 /**
- * y = x W (+ b) (+ residual), with W stored [in, out] as GPT-2's Conv1D stores it. Bias and
- * residual are added where the product is stored; the residual's gradient is dy itself, the same
- * tensor.
+ * y = x W (+ b) (+ residual), with W stored [in, out] as in GPT-2's Conv1D. Bias and residual are
+ * added in the epilogue of the matmul. The gradient of the residual is dy itself, the same tensor.
  */
 import { add, matMul, type Tensor } from '@tensorflow/tfjs-core';
 import {
@@ -15,14 +14,14 @@ import {
 } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
-import { productKernel } from '../matmul/kernel.ts';
-import { product } from '../matmul/matmul.ts';
+import { matmulKernel } from '../matmul/kernel.ts';
+import { runMatmul } from '../matmul/matmul.ts';
 import { linearBiasGrad } from './linear_grad.ts';
 
-/** No attributes: the shapes say everything. */
+/** No attributes: the shapes determine everything. */
 export type LinearAttrs = Record<string, never>;
 
-/** x W + bias + residual in float64; `linear`'s oracle, and a part of that of `mlp`. */
+/** x W + bias + residual in float64: the oracle of `linear`, and part of the oracle of `mlp`. */
 export function linearOracle(
   x: HostTensor,
   weight: HostTensor,
@@ -34,9 +33,9 @@ export function linearOracle(
   const y = zeros([n, out]);
   for (let i = 0; i < n; i++)
     for (let j = 0; j < out; j++) {
-      let s = (bias ? at(bias, j) : 0) + (residual ? at(residual, i * out + j) : 0);
-      for (let k = 0; k < inner; k++) s += at(x, i * inner + k) * at(weight, k * out + j);
-      y.data[i * out + j] = s;
+      let sum = (bias ? at(bias, j) : 0) + (residual ? at(residual, i * out + j) : 0);
+      for (let k = 0; k < inner; k++) sum += at(x, i * inner + k) * at(weight, k * out + j);
+      y.data[i * out + j] = sum;
     }
   return y;
 }
@@ -44,21 +43,22 @@ export function linearOracle(
 type Context = GradientContext<'x' | 'weight', LinearAttrs, 'y'>;
 type BiasContext = GradientContext<'x' | 'weight' | 'bias', LinearAttrs, 'y'>;
 
-/** dx = dy W^T and dW = x^T dy; the second adds to the weight's gradient buffer. */
+/** dx = dy W^T and dW = x^T dy. */
 const gradientTo = {
-  x: ({ inputs, dy, into }: Context) => product(required(dy.y), inputs.weight, false, true, into.x),
+  x: ({ inputs, dy, into }: Context) =>
+    runMatmul(required(dy.y), inputs.weight, { transpose_b: true, into: into.x }),
   weight: ({ inputs, dy, into }: Context) =>
-    product(inputs.x, required(dy.y), true, false, into.weight),
+    runMatmul(inputs.x, required(dy.y), { transpose_a: true, into: into.weight }),
 };
-const ofParameters = perNode(({ inputs: { x }, dy, into }: BiasContext) =>
+const parameterGradients = perNode(({ inputs: { x }, dy, into }: BiasContext) =>
   run(linearBiasGrad, { x, dy: required(dy.y) }, {}, { weight: into.weight, bias: into.bias }),
 );
 const biasGradientTo = {
   x: gradientTo.x,
-  weight: (c: BiasContext) => ofParameters(c).weight,
-  bias: (c: BiasContext) => ofParameters(c).bias,
+  weight: (context: BiasContext) => parameterGradients(context).weight,
+  bias: (context: BiasContext) => parameterGradients(context).bias,
 };
-const ofResidual = ({ dy }: { dy: { y?: Tensor } }): Tensor => required(dy.y);
+const residualGradient = ({ dy }: { dy: { y?: Tensor } }): Tensor => required(dy.y);
 
 const saves = { inputs: ['x', 'weight'], outputs: [] } as const;
 const SIZES = [
@@ -66,9 +66,9 @@ const SIZES = [
   { name: 'rows of four', n: 8, inner: 4, out: 12 },
 ] as const;
 type Size = (typeof SIZES)[number];
-const xAndWeight = (r: CaseRandom, { n, inner, out }: Size) => ({
-  x: r.normal([n, inner]),
-  weight: r.normal([inner, out]),
+const xAndWeight = (random: CaseRandom, { n, inner, out }: Size) => ({
+  x: random.normal([n, inner]),
+  weight: random.normal([inner, out]),
 });
 
 /** x [N, in], weight [in, out] -> y [N, out]. */
@@ -78,10 +78,14 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   outputs: ['y'],
   oracle: ({ x, weight }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight) }),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
-  kernel: ({ x, weight }) => ({ y: productKernel(x, weight) }),
-  halves: { inputs: ['x'] },
+  kernel: ({ x, weight }) => ({ y: matmulKernel(x, weight) }),
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
-  cases: SIZES.map((s) => ({ name: s.name, attrs: {}, inputs: (r) => xAndWeight(r, s) })),
+  cases: SIZES.map((size) => ({
+    name: size.name,
+    attrs: {},
+    inputs: (random) => xAndWeight(random, size),
+  })),
 });
 
 /** x [N, in], weight [in, out], bias [out] -> y [N, out]. */
@@ -96,13 +100,13 @@ export const linearBias: OpDefinition<
   outputs: ['y'],
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias) }),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
-  kernel: ({ x, weight, bias }) => ({ y: productKernel(x, weight, { bias }) }),
-  halves: { inputs: ['x'] },
+  kernel: ({ x, weight, bias }) => ({ y: matmulKernel(x, weight, { bias }) }),
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
-  cases: SIZES.map((s) => ({
-    name: s.name,
+  cases: SIZES.map((size) => ({
+    name: size.name,
     attrs: {},
-    inputs: (r) => ({ ...xAndWeight(r, s), bias: r.normal([s.out]) }),
+    inputs: (random) => ({ ...xAndWeight(random, size), bias: random.normal([size.out]) }),
   })),
 });
 
@@ -120,13 +124,16 @@ export const linearAdd: OpDefinition<
     y: linearOracle(x, weight, undefined, residual),
   }),
   reference: ({ x, weight, residual }) => ({ y: add(residual, matMul(x, weight)) }),
-  kernel: ({ x, weight, residual }) => ({ y: productKernel(x, weight, { residual }) }),
-  halves: { inputs: ['x', 'residual'] },
-  gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ofResidual } },
-  cases: SIZES.map((s) => ({
-    name: s.name,
+  kernel: ({ x, weight, residual }) => ({ y: matmulKernel(x, weight, { residual }) }),
+  float16: { inputs: ['x', 'residual'] },
+  gradient: { saves, from: ['y'], to: { ...gradientTo, residual: residualGradient } },
+  cases: SIZES.map((size) => ({
+    name: size.name,
     attrs: {},
-    inputs: (r) => ({ ...xAndWeight(r, s), residual: r.normal([s.n, s.out]) }),
+    inputs: (random) => ({
+      ...xAndWeight(random, size),
+      residual: random.normal([size.n, size.out]),
+    }),
   })),
 });
 
@@ -146,16 +153,16 @@ export const linearBiasAdd: OpDefinition<
   reference: ({ x, weight, bias, residual }) => ({
     y: add(residual, add(matMul(x, weight), bias)),
   }),
-  kernel: ({ x, weight, bias, residual }) => ({ y: productKernel(x, weight, { bias, residual }) }),
-  halves: { inputs: ['x', 'residual'] },
-  gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: ofResidual } },
-  cases: SIZES.map((s) => ({
-    name: s.name,
+  kernel: ({ x, weight, bias, residual }) => ({ y: matmulKernel(x, weight, { bias, residual }) }),
+  float16: { inputs: ['x', 'residual'] },
+  gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: residualGradient } },
+  cases: SIZES.map((size) => ({
+    name: size.name,
     attrs: {},
-    inputs: (r) => ({
-      ...xAndWeight(r, s),
-      bias: r.normal([s.out]),
-      residual: r.normal([s.n, s.out]),
+    inputs: (random) => ({
+      ...xAndWeight(random, size),
+      bias: random.normal([size.out]),
+      residual: random.normal([size.n, size.out]),
     }),
   })),
 });

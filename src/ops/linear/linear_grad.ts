@@ -1,13 +1,13 @@
 /**
- * Both gradients of the parameters of y = x W + b in one: dW = x^T dy, and db, the sum of dy's
- * rows, which that product reads anyway.
+ * The gradients of both parameters of y = x W + b in one operation: dW = x^T dy, and db, the sum of
+ * dy's rows, which the matmul reads anyway.
  */
 import { sum } from '@tensorflow/tfjs-core';
 import { output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { at, dims2, zeros } from '../host.ts';
-import { productKernel } from '../matmul/kernel.ts';
-import { referenceProduct } from '../matmul/matmul.ts';
+import { matmulKernel } from '../matmul/kernel.ts';
+import { referenceMatmul } from '../matmul/matmul.ts';
 
 /** x [N, in], dy [N, out] -> weight [in, out], bias [out]; both accumulate. */
 export const linearBiasGrad = defineOp({
@@ -21,22 +21,22 @@ export const linearBiasGrad = defineOp({
     const bias = zeros([out]);
     for (let i = 0; i < n; i++)
       for (let j = 0; j < out; j++) {
-        const d = at(dy, i * out + j);
-        bias.data[j] = at(bias, j) + d;
+        const dy_ij = at(dy, i * out + j);
+        bias.data[j] = at(bias, j) + dy_ij;
         for (let k = 0; k < inner; k++)
-          weight.data[k * out + j] = at(weight, k * out + j) + at(x, i * inner + k) * d;
+          weight.data[k * out + j] = at(weight, k * out + j) + at(x, i * inner + k) * dy_ij;
       }
     return { weight, bias };
   },
   reference: ({ x, dy }) => ({
-    weight: referenceProduct(x, dy, { transpose_a: true, transpose_b: false }),
+    weight: referenceMatmul(x, dy, { transpose_a: true, transpose_b: false }),
     bias: sum(dy, 0),
   }),
   kernel: ({ x, dy }, _, into) => {
     const [, out] = dims2(dy.shape);
     const bias = into.bias ?? output([out]);
     return {
-      weight: productKernel(x, dy, {
+      weight: matmulKernel(x, dy, {
         transpose_a: true,
         into: into.weight,
         columns: { to: bias, add: into.bias !== undefined },
@@ -45,9 +45,9 @@ export const linearBiasGrad = defineOp({
     };
   },
   accumulates: ['weight', 'bias'],
-  halves: { inputs: ['x', 'dy'] },
+  float16: { inputs: ['x', 'dy'] },
   gradient: null,
-  // The last is split over its rows.
+  // In the last case, K is split.
   cases: [
     [5, 7, 3],
     [8, 4, 12],
@@ -55,6 +55,6 @@ export const linearBiasGrad = defineOp({
   ].map(([n = 0, inner = 0, out = 0]) => ({
     name: `${n} rows, ${inner} to ${out}`,
     attrs: {},
-    inputs: (r) => ({ x: r.normal([n, inner]), dy: r.normal([n, out]) }),
+    inputs: (random) => ({ x: random.normal([n, inner]), dy: random.normal([n, out]) }),
   })),
 });

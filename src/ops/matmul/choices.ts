@@ -1,109 +1,107 @@
 /**
- * What this device may use, and which plan each product takes on it: what the tuner found best for
- * its shape, or what `pickTile` says. What is chosen changes the order in which numbers are added,
- * so the choices are set before a run compiles its first program and stay for its life.
+ * What the current device supports, and which plan each matmul uses on it: the tuner's choice for
+ * its shape, or the default. A plan changes the order in which values are added, so choices are set
+ * before a run compiles its first program and stay fixed for the run.
  */
 import { deviceClass } from '../../backend/index.ts';
+import { pickComponentPlan } from './component_plan.ts';
 import {
   type ColumnSums,
   type DeviceClass,
+  type MatmulShape,
+  pickPlan,
   type Plan,
-  pickSubgroupTile,
-  pickTestedTile,
-  pickTile,
   planOf,
-  subgroupsFit,
-  tileNamed,
-  type Wanted,
-} from './tile.ts';
+} from './plan.ts';
+import { pickSubgroupPlan, subgroupsFit } from './subgroup_plan.ts';
+import { tileNamed } from './tiles.ts';
 
-export type { Wanted } from './tile.ts';
+/** A tuned plan as it is stored. */
 export interface Choice {
   tile: string;
   splits: number;
   columns: ColumnSums;
 }
-/** By `keyOf` a product. */
+/** Choices by `keyOf` of the matmul. */
 export type Choices = Readonly<Record<string, Choice>>;
 
-export const keyOf = (w: Wanted): string =>
-  `${w.transpose_a ? 't' : 'n'}${w.transpose_b ? 't' : 'n'} ${w.M}x${w.N}x${w.K}${w.columns ? ' columns' : ''}`;
-
-let chosen: Choices = {};
-let components = false;
-let subgroups = false;
-let attention = false;
-const seen = new Map<string, Wanted>();
-
-/** What a device was tested for, and a run may use. */
-export interface Abilities {
-  /** Tiles that stage by components. */
-  component_stores: boolean;
-  /**
-   * Subgroup matrices, for products with an operand that is stored in halves: both are rounded to
-   * f16.
-   */
-  subgroup_matrices: boolean;
-  /** The same for attention of which everything is stored in halves. */
-  subgroup_attention?: boolean;
+/** Identifies a shape in stored choices, for example `nt 512x64x64 columns`. */
+export function keyOf({ transpose_a, transpose_b, M, N, K, columns }: MatmulShape): string {
+  const form = `${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'}`;
+  return `${form} ${M}x${N}x${K}${columns ? ' columns' : ''}`;
 }
 
-/** From now on products are planned so. */
-export function setChoices(
-  choices: Choices,
-  able: Abilities = { component_stores: false, subgroup_matrices: false },
-): void {
+/** Features that the device was tested for and that a run may use. */
+export interface Abilities {
+  /** Tiles with `staging: 'components'`. */
+  component_stores: boolean;
+  /**
+   * Subgroup matrices, for matmuls with an operand that is stored as float16. Both operands are
+   * then rounded to float16.
+   */
+  subgroup_matrices: boolean;
+  /** Subgroup matrices in attention, where every tensor is stored as float16. */
+  subgroup_attention?: boolean;
+}
+const NO_ABILITIES: Abilities = { component_stores: false, subgroup_matrices: false };
+
+let chosen: Choices = {};
+let abilities: Abilities = NO_ABILITIES;
+const seen = new Map<string, MatmulShape>();
+
+/** Sets what all later matmuls are planned by, and forgets `seenMatmuls`. */
+export function setChoices(choices: Choices, able: Abilities = NO_ABILITIES): void {
   chosen = choices;
-  components = able.component_stores;
-  subgroups = able.subgroup_matrices;
-  attention = able.subgroup_attention ?? false;
+  abilities = able;
   seen.clear();
 }
 
-/** Products that were planned since `setChoices`: what there is to tune. */
-export const seenProducts = (): Wanted[] => [...seen.values()];
-export const componentStores = (): boolean => components;
-export const subgroupAttention = (): boolean => attention;
+/** The tunable matmuls that were planned since `setChoices`. */
+export const seenMatmuls = (): MatmulShape[] => [...seen.values()];
+export const componentStores = (): boolean => abilities.component_stores;
+export const subgroupAttention = (): boolean => abilities.subgroup_attention ?? false;
 
 /**
- * Smaller products gain nothing by subgroup matrices: on an H100 a step of 768 tokens, width 128,
- * took 1.00 ms with them and 0.84 without.
+ * Multiplications below which subgroup matrices gain nothing: on an H100 a training step of 768
+ * tokens and width 128 took 1.00 ms with them and 0.84 ms without.
  */
-const LEAST_BY_SUBGROUPS = 2 ** 26;
+const MIN_SUBGROUP_WORK = 2 ** 26;
 
 /**
- * The plan of a product: the choice for its shape, where there is one that this device can run.
- * Products with operands `in_halves` are not tuned; `activation`: it is finished by an activation
- * or the derivative of one.
+ * The plan of a matmul: the choice for its shape if the device can run it, else the default. Matmuls
+ * with a float16 operand are not tuned. `activation`: an activation, or the derivative of one, is
+ * applied to the result.
  */
-export function planProduct(w: Wanted, in_halves: boolean, activation = false): Plan {
-  if (in_halves)
-    return subgroups && subgroupsFit(w.M, w.N, w.K) && w.M * w.N * w.K >= LEAST_BY_SUBGROUPS
-      ? pickSubgroupTile(w.M, w.N, w.K, activation)
-      : defaultPlan(w, true);
-  const key = keyOf(w);
+export function planMatmul(shape: MatmulShape, float16: boolean, activation = false): Plan {
+  if (float16) {
+    const large = shape.M * shape.N * shape.K >= MIN_SUBGROUP_WORK;
+    return abilities.subgroup_matrices && subgroupsFit(shape) && large
+      ? pickSubgroupPlan(shape, activation)
+      : defaultPlan(shape, deviceClass(), componentStores(), true);
+  }
+  const key = keyOf(shape);
   const choice = chosen[key];
-  seen.set(key, w);
-  return (choice && planOfChoice(w, choice)) ?? defaultPlan(w);
+  seen.set(key, shape);
+  return (
+    (choice && planOfChoice(shape, choice)) ?? defaultPlan(shape, deviceClass(), componentStores())
+  );
 }
 
-/** What a product takes before anything is known of it. */
-export const defaultPlan = (w: Wanted, in_halves = false): Plan =>
-  defaultOf(w, deviceClass(), components, in_halves);
-export function defaultOf(
-  w: Wanted,
+/** The plan of a matmul for which there is no choice. */
+export function defaultPlan(
+  shape: MatmulShape,
   device: DeviceClass,
   component_stores: boolean,
-  in_halves = false,
+  float16 = false,
 ): Plan {
   return device === 'large' && component_stores
-    ? pickTestedTile(w, in_halves)
-    : pickTile(device, w.M, w.N, w.K);
+    ? pickComponentPlan(shape, float16)
+    : pickPlan(device, shape);
 }
 
-function planOfChoice({ M, N, K }: Wanted, c: Choice): Plan | null {
-  const tile = tileNamed(c.tile);
-  return tile && (tile.staging === 'blocks' || components)
-    ? planOf(tile, M, N, K, c.splits, c.columns)
-    : null;
+/** Null if the tile is unknown (stored by another version) or the device cannot run it. */
+function planOfChoice(shape: MatmulShape, choice: Choice): Plan | null {
+  const tile = tileNamed(choice.tile);
+  if (!tile || (tile.staging === 'components' && !componentStores())) return null;
+  return planOf(tile, shape, choice.splits, choice.columns);
 }

@@ -1,6 +1,6 @@
 /**
- * Filling and comparing matrices on the GPU, for checks of kernels: nothing is uploaded, and three
- * numbers come back.
+ * Fills and compares matrices on the GPU, for checks of kernels: nothing is uploaded and only two
+ * numbers are read back.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, grid } from '../../backend/index.ts';
@@ -10,7 +10,11 @@ const FILL = `
 struct Params { n: u32, seed: u32 }
 @group(0) @binding(1) var<uniform> p: Params;
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   let i = (w.y * count.x + w.x) * 256u + l;
   if (i >= p.n) { return; }
   var h = (i ^ p.seed) * 0x9e3779b1u;
@@ -18,7 +22,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   values[i] = f32((h ^ (h >> 13u)) >> 8u) / 8388608.0 - 1.0;
 }`;
 
-/** target = numbers in [-1, 1) that look random. */
+/** Fills a tensor with pseudorandom values in [-1, 1). */
 export function fillWithNoise(target: Tensor, seed: number): void {
   dispatch({
     name: 'noise',
@@ -33,6 +37,8 @@ export function fillWithNoise(target: Tensor, seed: number): void {
   });
 }
 
+// Bit patterns of non-negative floats are ordered as the floats are, with infinity and NaN above
+// all, so integer atomics find the maximum.
 const DIFFERENCE = `
 @group(0) @binding(0) var<storage, read_write> largest: array<atomic<u32>, 2>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -40,19 +46,22 @@ const DIFFERENCE = `
 struct Params { n: u32 }
 @group(0) @binding(3) var<uniform> p: Params;
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) l: u32) {
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) l: u32
+) {
   var difference = 0u; var size = 0u;
-  // The bits of numbers that are not negative are in their order, those of infinity and NaN above
-  // all.
   for (var i = w.x * 256u + l; i < p.n; i += count.x * 256u) {
-    difference = max(difference, bitcast<u32>(abs(x[i] - y[i]))); size = max(size, bitcast<u32>(abs(y[i])));
+    difference = max(difference, bitcast<u32>(abs(x[i] - y[i])));
+    size = max(size, bitcast<u32>(abs(y[i])));
   }
   atomicMax(&largest[0], difference); atomicMax(&largest[1], size);
 }`;
 
 /**
- * `largest` [2] (zeros before) takes the largest of |x - y| and of |y|, unless what it holds is
- * larger.
+ * Raises `largest` [2] to the maximum of |x - y| and of |y|. Zero it before the first comparison; a
+ * NaN stays.
  */
 export function largestDifference(largest: Tensor, x: Tensor, y: Tensor): void {
   dispatch({

@@ -1,37 +1,29 @@
 /**
- * What happens to a product on its way to memory: in the product's own kernel, or, where K is
- * split, in the kernel that adds up the parts. Everything elementwise around a product belongs
- * here: it then costs no dispatch of its own.
+ * The epilogue of a matmul: what is done to C on its way to memory, by the matmul's own kernel or,
+ * if K is split, by the kernel that adds up the parts. Elementwise work next to a matmul belongs
+ * here, where it costs no dispatch of its own.
  */
 import { HALVES } from '../../backend/index.ts';
 import { activationCode, activationCodeOfFour } from '../activation/kernels.ts';
 
 export interface Epilogue {
-  /** C is added to instead of written. */
+  /** The result is added to C instead of replacing it. */
   accumulate: boolean;
   /** bias [N] is added to every row. */
   bias: boolean;
   /** residual [M, N] is added. */
   residual: boolean;
   /**
-   * `apply`: C is what comes before the activation (backward needs it), and activation(C) goes to
-   * `activated`. `derivative`: the product is multiplied by the activation's derivative at
-   * `before`.
+   * `apply`: C is the pre-activation, which backward needs, and activation(C) is stored in
+   * `activated`. `derivative`: the result is multiplied by the activation's derivative at `before`.
    */
   activation: 'none' | 'apply' | 'derivative';
   /**
-   * Sums over the rows of B (as it lies in memory, [K, N]) go to `columns` [N], written or added: B
-   * is read anyway.
+   * The sums over the rows of B (as stored, [K, N]) are written, or added, to `columns` [N]: the
+   * kernel reads B anyway.
    */
   columns: 'none' | 'write' | 'add';
 }
-export const PLAIN: Epilogue = {
-  accumulate: false,
-  bias: false,
-  residual: false,
-  activation: 'none',
-  columns: 'none',
-};
 
 export const SLOT_NAMES = [
   'C',
@@ -45,93 +37,111 @@ export const SLOT_NAMES = [
   'residual',
   'before',
 ] as const;
+/** Names of the kernels' buffers. */
 export type SlotName = (typeof SLOT_NAMES)[number];
+
+/** A binding of a kernel. */
 export interface Slot {
   name: SlotName;
   access: 'write' | 'update' | 'read';
 }
 
-/**
- * The bindings in order (as `dispatch` takes them): what is written, what is updated, what is read.
- */
-export function slotsOf(e: Epilogue, sources: readonly SlotName[]): Slot[] {
-  const slots: Slot[] = [{ name: 'C', access: e.accumulate ? 'update' : 'write' }];
-  if (e.activation === 'apply') slots.push({ name: 'activated', access: 'write' });
-  if (e.columns !== 'none')
-    slots.push({ name: 'columns', access: e.columns === 'add' ? 'update' : 'write' });
+/** The bindings in the order that `dispatch` expects: writes, updates, reads. */
+export function slotsOf(epilogue: Epilogue, sources: readonly SlotName[]): Slot[] {
+  const slots: Slot[] = [{ name: 'C', access: epilogue.accumulate ? 'update' : 'write' }];
+  if (epilogue.activation === 'apply') slots.push({ name: 'activated', access: 'write' });
+  if (epilogue.columns !== 'none')
+    slots.push({ name: 'columns', access: epilogue.columns === 'add' ? 'update' : 'write' });
   const reads: SlotName[] = [...sources];
-  if (e.bias) reads.push('bias');
-  if (e.residual) reads.push('residual');
-  if (e.activation === 'derivative') reads.push('before');
+  if (epilogue.bias) reads.push('bias');
+  if (epilogue.residual) reads.push('residual');
+  if (epilogue.activation === 'derivative') reads.push('before');
   slots.push(...reads.map((name): Slot => ({ name, access: 'read' })));
   return (['write', 'update', 'read'] as const).flatMap((access) =>
-    slots.filter((s) => s.access === access),
+    slots.filter((slot) => slot.access === access),
   );
 }
 
 /**
- * Slots whose tensors are stored as halves: their rows are multiples of four values, and are read
- * and written so.
+ * Slots whose tensors are stored as float16. Their rows are multiples of four values, which are
+ * read and written as one vec2u.
  */
-export type Halves = ReadonlySet<SlotName>;
-export const NO_HALVES: Halves = new Set();
-/** The values of a slot's element at a place; and such values as the slot stores them. */
-export const loaded = (halves: Halves, name: SlotName, at: string): string =>
-  halves.has(name) ? `from_halves(${name}[${at}])` : `${name}[${at}]`;
-const stored = (halves: Halves, name: SlotName, value: string): string =>
-  halves.has(name) ? `to_halves(${value})` : value;
+export type Float16Slots = ReadonlySet<SlotName>;
+export const NO_FLOAT16: Float16Slots = new Set();
 
-/** Declares the bindings, and the uniform `p` after them. */
+/** WGSL expression for the values of a slot's element at an index. */
+export const loaded = (float16: Float16Slots, name: SlotName, index: string): string =>
+  float16.has(name) ? `from_halves(${name}[${index}])` : `${name}[${index}]`;
+const stored = (float16: Float16Slots, name: SlotName, value: string): string =>
+  float16.has(name) ? `to_halves(${value})` : value;
+
+/** Declares the bindings, and the uniform `p` after them. `element`: type of a float32 element. */
 export function bindingsCode(
   slots: readonly Slot[],
-  halves: Halves,
+  float16: Float16Slots,
   element: (name: SlotName) => string,
 ): string {
-  const declared = slots.map(
-    (s, i) =>
-      `@group(0) @binding(${i}) var<storage, ${s.access === 'read' ? 'read' : 'read_write'}> ${s.name}: array<${halves.has(s.name) ? 'vec2u' : element(s.name)}>;`,
-  );
+  const declared = slots.map(({ name, access }, i) => {
+    const mode = access === 'read' ? 'read' : 'read_write';
+    const type = float16.has(name) ? 'vec2u' : element(name);
+    return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${type}>;`;
+  });
   return [...declared, `@group(0) @binding(${slots.length}) var<uniform> p: Params;`].join('\n');
 }
 
-/**
- * What `finish` takes from memory, each with the index that it is read at: `i` the place in C, `n`
- * the column.
- */
-export function finishReads(
-  e: Epilogue,
-): { name: 'bias' | 'residual' | 'before' | 'C'; at: 'i' | 'n' }[] {
-  return [
-    ...(e.bias ? [{ name: 'bias', at: 'n' } as const] : []),
-    ...(e.residual ? [{ name: 'residual', at: 'i' } as const] : []),
-    ...(e.activation === 'derivative' ? [{ name: 'before', at: 'i' } as const] : []),
-    ...(e.accumulate ? [{ name: 'C', at: 'i' } as const] : []),
-  ];
+export interface FinishRead {
+  name: 'bias' | 'residual' | 'before' | 'C';
+  /** `i` is the index in C, `n` the column. */
+  index: 'i' | 'n';
+}
+
+/** What `finish` needs from memory. */
+export function finishReads(epilogue: Epilogue): FinishRead[] {
+  const reads: FinishRead[] = [];
+  if (epilogue.bias) reads.push({ name: 'bias', index: 'n' });
+  if (epilogue.residual) reads.push({ name: 'residual', index: 'i' });
+  if (epilogue.activation === 'derivative') reads.push({ name: 'before', index: 'i' });
+  if (epilogue.accumulate) reads.push({ name: 'C', index: 'i' });
+  return reads;
+}
+
+/** WGSL of the activation functions, if the epilogue uses any. */
+function activationFunctions({ activation }: Epilogue, vec: boolean): string {
+  if (activation === 'none') return '';
+  return vec ? activationCodeOfFour : activationCode;
 }
 
 /**
- * WGSL `finish(i, v, ...)`: stores the value (or four neighbours) of place i of C. What it needs
- * from memory (`finishReads`) it is given: a caller that stores many values reads for several of
- * them first, since a compiler may not move a read across a store that could go to the same place,
- * and each read would be waited for alone.
+ * WGSL `finish(i, v, ...)`: stores the value v of index i of C, or four neighbours if `vec`. The
+ * values of `finishReads` are passed in, so that a caller that stores many values can read all of
+ * them first: a compiler may not move a read across a store that could alias it, so each read would
+ * be waited for alone.
  */
-export function finishCode(e: Epilogue, vec: boolean, halves: Halves): string {
+export function finishCode(epilogue: Epilogue, vec: boolean, float16: Float16Slots): string {
   const T = vec ? 'vec4f' : 'f32';
-  return `${halves.size > 0 ? HALVES : ''}
-${e.activation === 'none' ? '' : vec ? activationCodeOfFour : activationCode}
-fn finish(i: u32, v: ${T}${finishReads(e)
-    .map((r) => `, ${r.name}_value: ${T}`)
-    .join('')}) {
+  const parameters = finishReads(epilogue).map(({ name }) => `, ${name}_value: ${T}`);
+  const activated = stored(float16, 'activated', 'value_at(c)');
+  return `${float16.size > 0 ? HALVES : ''}
+${activationFunctions(epilogue, vec)}
+fn finish(i: u32, v: ${T}${parameters.join('')}) {
   var c = v;
-  ${e.bias ? 'c += bias_value;' : ''}
-  ${e.residual ? 'c += residual_value;' : ''}
-  ${e.activation === 'derivative' ? 'c *= derivative_at(before_value);' : ''}
-  ${e.accumulate ? 'c += C_value;' : ''}
-  C[i] = ${stored(halves, 'C', 'c')};
-  ${e.activation === 'apply' ? `activated[i] = ${stored(halves, 'activated', 'value_at(c)')};` : ''}
+  ${epilogue.bias ? 'c += bias_value;' : ''}
+  ${epilogue.residual ? 'c += residual_value;' : ''}
+  ${epilogue.activation === 'derivative' ? 'c *= derivative_at(before_value);' : ''}
+  ${epilogue.accumulate ? 'c += C_value;' : ''}
+  C[i] = ${stored(float16, 'C', 'c')};
+  ${epilogue.activation === 'apply' ? `activated[i] = ${activated};` : ''}
 }`;
 }
 
-/** A call of `finish` that reads on the spot. */
-export const finishNow = (e: Epilogue, halves: Halves, i: string, n: string, v: string): string =>
-  `finish(${[i, v, ...finishReads(e).map((r) => loaded(halves, r.name, r.at === 'i' ? i : n))].join(', ')})`;
+/** A call of `finish` that reads what it needs in place. `i`, `n`, `value`: WGSL expressions. */
+export function finishNow(
+  epilogue: Epilogue,
+  float16: Float16Slots,
+  { i, n, value }: { i: string; n: string; value: string },
+): string {
+  const values = finishReads(epilogue).map(({ name, index }) =>
+    loaded(float16, name, index === 'i' ? i : n),
+  );
+  return `finish(${[i, value, ...values].join(', ')})`;
+}

@@ -1,171 +1,105 @@
-/** Dispatching a matrix product on WebGPU. */
+/** Dispatches a matrix product on WebGPU. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { activation, dispatch, grid, output, storageFor, storageOf } from '../../backend/index.ts';
-import type { Activation } from '../activation/functions.ts';
+import { activation, dispatch, output, storageFor } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
 import {
-  type Epilogue,
-  type Halves,
-  PLAIN,
-  type Slot,
-  SLOT_NAMES,
-  type SlotName,
-  slotsOf,
-} from './epilogue.ts';
-import { planProduct } from './choices.ts';
+  bind,
+  epilogueConstants,
+  epilogueOf,
+  type EpilogueOptions,
+  epilogueTensors,
+  float16SlotsOf,
+  type SlotTensors,
+} from './bindings.ts';
+import { planMatmul } from './choices.ts';
+import { slotsOf } from './epilogue.ts';
 import { FEW_ROWS, fewRowsCode, fewRowsPlan } from './few_rows.ts';
-import { COLUMN_ROWS, columnsCode, reduceCode } from './columns.ts';
-import { matmulCode, type Variant } from './generate.ts';
+import { matmulCode } from './generate.ts';
+import type { MatmulSize, Plan } from './plan.ts';
 import { subgroupCode } from './subgroup.ts';
-import { bySubgroups, type Plan } from './tile.ts';
+import { partialColumnSums, sumColumns, sumPartialsTo } from './sum_partials.ts';
+import { isSubgroupTile } from './tile.ts';
+import type { Variant } from './variant.ts';
 
-/**
- * What is done to the product on its way to memory (`Epilogue`), with the tensors that it takes.
- */
-export interface EpilogueOptions {
-  /** Add the product to this C instead of making a new one. */
-  into?: Tensor;
-  /** Bias [N] added to every row. */
-  bias?: Tensor;
-  /** [M, N], added. */
-  residual?: Tensor;
-  /** C is the value before this activation; the value after it goes to `to` [M, N]. */
-  apply?: { f: Activation; to: Tensor };
-  /** The product is multiplied by this activation's derivative at `before` [M, N]. */
-  derivative?: { f: Activation; before: Tensor };
-  /** Sums of b's columns, [N]; b is not transposed then. */
-  columns?: { to: Tensor; add: boolean };
-}
-
-export interface ProductOptions extends EpilogueOptions {
+export interface MatmulOptions extends EpilogueOptions {
   transpose_a?: boolean;
   transpose_b?: boolean;
-  /** Tile and splits in place of those that `pickTile` chooses: for tests and measurements. */
-  plan?: (M: number, N: number, K: number) => Plan;
-  /**
-   * What is done to the source before it is compiled: for tests of features that their device has
-   * not.
-   */
+  /** Replaces `planMatmul`; for tests and measurements. */
+  plan?: (size: MatmulSize) => Plan;
+  /** Rewrites the source before it is compiled, to emulate features that the device lacks. */
   emulate?: (code: string) => string;
-  /** C itself, written over: for measurements. */
+  /** C, overwritten; by default, a new tensor. */
   to?: Tensor;
 }
 
+/** A matmul whose sizes are settled. */
+interface Matmul extends MatmulSize {
+  a: Tensor;
+  b: Tensor;
+  transpose_a: boolean;
+  transpose_b: boolean;
+  options: MatmulOptions;
+}
+
 /**
- * C [M, N] = op(a) op(b): an activation or the gradient of one, but where a is transposed, which is
- * how gradients of parameters are made.
+ * C [M, N] = op(a) op(b), with an epilogue. A new C is stored as activations are, unless a is
+ * transposed: only weight gradients transpose a, and they are float32.
+ *
+ * Throws if the shapes do not fit.
  */
-export function productKernel(
-  a: Tensor,
-  b: Tensor,
-  {
-    transpose_a = false,
-    transpose_b = false,
-    plan,
-    to,
-    emulate = (code) => code,
-    ...all
-  }: ProductOptions = {},
-): Tensor {
-  const [a0, a1] = dims2(a.shape);
-  const [b0, b1] = dims2(b.shape);
-  const [M, K] = transpose_a ? [a1, a0] : [a0, a1];
-  const N = transpose_b ? b0 : b1;
-  if ((transpose_b ? b1 : b0) !== K)
-    throw new Error(
-      `matmul: [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit (transposed: ${transpose_a}, ${transpose_b}).`,
-    );
-  if (
-    !plan &&
-    !transpose_a &&
-    M <= FEW_ROWS &&
-    !all.columns &&
-    storageFor([M, N]) === 'float32' &&
-    halvesOf({ ...tensorsOf(all, a), B: b }).size === 0
-  )
-    return fewRowsKernel(a, b, [M, N, K], transpose_b, to, all);
-  const {
-    tile: t,
-    splits,
-    k_per_split,
-    workgroups,
-    columns,
-  } = plan
-    ? plan(M, N, K)
-    : planProduct(
-        { transpose_a, transpose_b, M, N, K, columns: all.columns !== undefined },
-        halvesOf({ A: a, B: b }).size > 0,
-        all.apply !== undefined || all.derivative !== undefined,
-      );
-  const apart = columns === 'separate' ? all.columns : undefined;
-  const options = { ...all, columns: apart ? undefined : all.columns };
-  const variant = {
-    transpose_a,
-    transpose_b,
-    vec_a: a1 % 4 === 0,
-    vec_b: b1 % 4 === 0,
-    vec_c: N % 4 === 0,
-    m_edge: M % t.BM !== 0,
-    n_edge: N % t.BN !== 0,
-    k_edge: K % t.BK !== 0,
-  };
-  const name = `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K} ${t.name}`;
-  const params = [
-    ['u32', M],
-    ['u32', N],
-    ['u32', K],
-    ['u32', k_per_split],
-  ] as const;
-  const launch = (
-    label: string,
-    epilogue: Epilogue,
-    tensors: Partial<Record<SlotName, Tensor>>,
-  ): void => {
-    const full: Variant = { ...variant, epilogue, halves: halvesOf({ ...tensors, A: a, B: b }) };
-    dispatch({
-      name: label,
-      code: emulate(bySubgroups(t) ? subgroupCode(t, full) : matmulCode(t, full)),
-      ...constantsOf(options, epilogue),
-      ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensors, A: a, B: b }),
-      params,
-      workgroups,
-    });
-  };
-  const c = options.into ?? to ?? (transpose_a ? output([M, N]) : activation([M, N]));
-  if (splits === 1) launch(name, epilogueOf(options), tensorsOf(options, c));
-  else {
-    const partials = output([splits, M, N]);
-    const column_parts = apart ? columnParts(b) : options.columns && output([splits, N]);
-    launch(
-      `${name} split ${splits}`,
-      { ...PLAIN, columns: options.columns ? 'write' : 'none' },
-      { C: partials, columns: options.columns && column_parts },
-    );
-    // The parts of the sums of columns are added up in the same dispatch as those of C.
-    sumInto(c, partials, splits, all, column_parts);
-    partials.dispose();
-    column_parts?.dispose();
-  }
-  if (apart && splits === 1) sumColumns(b, apart);
+export function matmulKernel(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const matmul = settle(a, b, options);
+  if (hasFewRows(matmul)) return runFewRows(matmul);
+  const plan = options.plan?.(matmul) ?? defaultPlan(matmul);
+  const c =
+    options.into ??
+    options.to ??
+    (matmul.transpose_a ? output([matmul.M, matmul.N]) : activation([matmul.M, matmul.N]));
+  if (plan.splits === 1) runWhole(matmul, plan, c);
+  else runSplit(matmul, plan, c);
   return c;
 }
 
-function fewRowsKernel(
-  a: Tensor,
-  b: Tensor,
-  [M, N, K]: [number, number, number],
-  transpose_b: boolean,
-  to: Tensor | undefined,
-  options: EpilogueOptions,
-): Tensor {
-  const c = options.into ?? to ?? output([M, N]);
+function settle(a: Tensor, b: Tensor, options: MatmulOptions): Matmul {
+  const { transpose_a = false, transpose_b = false } = options;
+  const [a0, a1] = dims2(a.shape);
+  const [b0, b1] = dims2(b.shape);
+  const [M, K] = transpose_a ? [a1, a0] : [a0, a1];
+  const [N, inner] = transpose_b ? [b0, b1] : [b1, b0];
+  if (inner !== K) {
+    const shapes = `[${a.shape.join(', ')}] and [${b.shape.join(', ')}]`;
+    throw new Error(`matmul: ${shapes} do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
+  }
+  return { a, b, M, N, K, transpose_a, transpose_b, options };
+}
+
+const defaultPlan = ({ a, b, options, ...shape }: Matmul): Plan =>
+  planMatmul(
+    { ...shape, columns: options.columns !== undefined },
+    float16SlotsOf({ A: a, B: b }).size > 0,
+    options.apply !== undefined || options.derivative !== undefined,
+  );
+
+const formOf = ({ transpose_a, transpose_b, M, N, K }: Matmul): string =>
+  `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K}`;
+
+/** Whether the kernel for few rows of A computes this matmul. */
+function hasFewRows({ a, b, M, N, transpose_a, options }: Matmul): boolean {
+  if (options.plan || options.columns || transpose_a || M > FEW_ROWS) return false;
+  const float16 = float16SlotsOf({ ...epilogueTensors(options, a), B: b });
+  return storageFor([M, N]) === 'float32' && float16.size === 0;
+}
+
+function runFewRows(matmul: Matmul): Tensor {
+  const { a, b, M, N, K, transpose_b, options } = matmul;
+  const c = options.into ?? options.to ?? output([M, N]);
   const epilogue = epilogueOf(options);
-  const { shape, workgroups } = fewRowsPlan(M, N, K, transpose_b);
+  const { shape, workgroups } = fewRowsPlan(matmul, transpose_b);
   dispatch({
-    name: `matmul n${transpose_b ? 't' : 'n'} ${M}x${N}x${K} few rows`,
+    name: `${formOf(matmul)} few rows`,
     code: fewRowsCode(shape, epilogue),
-    ...constantsOf(options, epilogue),
-    ...bind(slotsOf(epilogue, ['A', 'B']), { ...tensorsOf(options, c), A: a, B: b }),
+    constants: epilogueConstants(options, epilogue),
+    ...bind(slotsOf(epilogue, ['A', 'B']), { ...epilogueTensors(options, c), A: a, B: b }),
     params: [
       ['u32', M],
       ['u32', N],
@@ -176,122 +110,74 @@ function fewRowsKernel(
   return c;
 }
 
+/** One dispatch computes C, with the epilogue; sums of columns may take separate kernels. */
+function runWhole(matmul: Matmul, plan: Plan, c: Tensor): void {
+  const { b, options } = matmul;
+  if (plan.columns === 'staged' || !options.columns) {
+    runTiles(matmul, plan, options, epilogueTensors(options, c));
+    return;
+  }
+  const withoutColumns = { ...options, columns: undefined };
+  runTiles(matmul, plan, withoutColumns, epilogueTensors(withoutColumns, c));
+  sumColumns(b, options.columns);
+}
+
 /**
- * Adds up `parts` results that lie one after another, in order, and finishes what comes out: to
- * `into` (added) or a new tensor.
+ * One dispatch computes the parts of C, another adds them up with the epilogue. The partial sums of
+ * columns are added up in the second dispatch as well.
  */
-export function sumPartials(
-  partials: Tensor,
-  shape: readonly number[],
-  parts: number,
-  options: EpilogueOptions = {},
-  column_parts?: Tensor,
-): Tensor {
-  const c = options.into ?? output(shape);
-  sumInto(c, partials, parts, options, column_parts);
-  return c;
-}
-
-function sumInto(
-  c: Tensor,
-  partials: Tensor,
-  parts: number,
-  options: EpilogueOptions,
-  column_parts?: Tensor,
-): void {
-  const epilogue = epilogueOf(options);
-  const N = c.shape[c.rank - 1] ?? 1;
-  const vec = N % 4 === 0;
-  const unit = vec ? 4 : 1;
-  const values = c.size / unit;
-  const columns = N / unit;
-  const column_splits = column_parts?.shape[0] ?? 0;
-  const tensors = { ...tensorsOf(options, c), partials, column_parts };
-  dispatch({
-    name: `sum_partials ${parts}x${c.size}`,
-    code: reduceCode(epilogue, vec, halvesOf(tensors)),
-    ...constantsOf(options, epilogue),
-    ...bind(slotsOf(epilogue, column_parts ? ['partials', 'column_parts'] : ['partials']), tensors),
-    params: [
-      ['u32', values],
-      ['u32', parts],
-      ['u32', columns],
-      ['u32', column_splits],
-    ],
-    workgroups: grid(Math.ceil((values + (column_parts ? columns : 0)) / 64)),
-  });
-}
-
-/** The sums of a matrix's columns [parts, N], some rows each. */
-function columnParts(x: Tensor): Tensor {
-  const [n, N] = dims2(x.shape);
-  const rows = Math.max(COLUMN_ROWS, Math.ceil(n / 32));
-  const parts = Math.ceil(n / rows);
-  const made = output([parts, N]);
-  dispatch({
-    name: `column_sums ${n}x${N}`,
-    code: columnsCode(N % 4 === 0, storageOf(x) === 'float16'),
-    writes: [made],
-    reads: [x],
-    params: [
-      ['u32', n],
-      ['u32', N % 4 === 0 ? N / 4 : N],
-      ['u32', rows],
-    ],
-    workgroups: [Math.ceil(N / (N % 4 === 0 ? 64 : 16)), parts, 1],
-  });
-  return made;
-}
-
-/** The sums of a matrix's columns by kernels of their own. */
-function sumColumns(x: Tensor, { to, add }: { to: Tensor; add: boolean }): void {
-  const made = columnParts(x);
-  sumInto(to, made, made.shape[0] ?? 1, add ? { into: to } : {});
-  made.dispose();
-}
-
-const epilogueOf = (o: EpilogueOptions): Epilogue => ({
-  accumulate: o.into !== undefined,
-  bias: o.bias !== undefined,
-  residual: o.residual !== undefined,
-  activation: o.apply ? 'apply' : o.derivative ? 'derivative' : 'none',
-  columns: o.columns ? (o.columns.add ? 'add' : 'write') : 'none',
-});
-
-const tensorsOf = (o: EpilogueOptions, c: Tensor): Partial<Record<SlotName, Tensor>> => ({
-  C: c,
-  activated: o.apply?.to,
-  columns: o.columns?.to,
-  bias: o.bias,
-  residual: o.residual,
-  before: o.derivative?.before,
-});
-
-const constantsOf = (o: EpilogueOptions, e: Epilogue): { constants?: Record<string, number> } => {
-  const f = o.apply?.f ?? o.derivative?.f;
-  return f && e.activation !== 'none' ? { constants: { ACTIVATION: f.code } } : {};
-};
-
-const halvesOf = (tensors: Partial<Record<SlotName, Tensor>>): Halves =>
-  new Set(
-    SLOT_NAMES.filter((name) => {
-      const t = tensors[name];
-      return t !== undefined && storageOf(t) === 'float16';
-    }),
+function runSplit(matmul: Matmul, plan: Plan, c: Tensor): void {
+  const { b, M, N, options } = matmul;
+  const { splits } = plan;
+  const staged = options.columns && plan.columns === 'staged' ? options.columns : undefined;
+  const partials = output([splits, M, N]);
+  const columns = options.columns && (staged ? output([splits, N]) : partialColumnSums(b));
+  runTiles(
+    matmul,
+    plan,
+    { columns: staged && { to: staged.to, add: false } },
+    { C: partials, columns: staged && columns },
   );
+  sumPartialsTo(c, { tensor: partials, parts: splits, columns }, options);
+  partials.dispose();
+  columns?.dispose();
+}
 
-/** The tensors of the slots, as `dispatch` takes them. */
-function bind(
-  slots: readonly Slot[],
-  tensors: Partial<Record<SlotName, Tensor>>,
-): { writes: Tensor[]; updates: Tensor[]; reads: Tensor[] } {
-  const of = (access: Slot['access']): Tensor[] =>
-    slots
-      .filter((s) => s.access === access)
-      .map(({ name }) => {
-        const t = tensors[name];
-        if (!t) throw new Error(`This product has no ${name}.`);
-        return t;
-      });
-  return { writes: of('write'), updates: of('update'), reads: of('read') };
+/** Dispatches the tiled kernel, with the epilogue of `options` over the given tensors. */
+function runTiles(
+  matmul: Matmul,
+  plan: Plan,
+  options: EpilogueOptions,
+  epilogueSlots: SlotTensors,
+): void {
+  const { a, b, M, N, K } = matmul;
+  const { emulate = (code: string): string => code } = matmul.options;
+  const { tile, splits } = plan;
+  const epilogue = epilogueOf(options);
+  const tensors = { ...epilogueSlots, A: a, B: b };
+  const variant: Variant = {
+    transpose_a: matmul.transpose_a,
+    transpose_b: matmul.transpose_b,
+    vec_a: dims2(a.shape)[1] % 4 === 0,
+    vec_b: dims2(b.shape)[1] % 4 === 0,
+    vec_c: N % 4 === 0,
+    m_edge: M % tile.BM !== 0,
+    n_edge: N % tile.BN !== 0,
+    k_edge: K % tile.BK !== 0,
+    float16: float16SlotsOf(tensors),
+    epilogue,
+  };
+  dispatch({
+    name: `${formOf(matmul)} ${tile.name}${splits === 1 ? '' : ` split ${splits}`}`,
+    code: emulate(isSubgroupTile(tile) ? subgroupCode(tile, variant) : matmulCode(tile, variant)),
+    constants: epilogueConstants(options, epilogue),
+    ...bind(slotsOf(epilogue, ['A', 'B']), tensors),
+    params: [
+      ['u32', M],
+      ['u32', N],
+      ['u32', K],
+      ['u32', plan.k_per_split],
+    ],
+    workgroups: plan.workgroups,
+  });
 }

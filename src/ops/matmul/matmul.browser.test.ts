@@ -3,33 +3,26 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readback, startBackend } from '../../backend/index.ts';
 import { caseRandom } from '../../testing/random.ts';
 import { expectClose } from '../../testing/expect_close.ts';
-import { type MatmulAttrs, matmul } from './matmul.ts';
 import { gelu, relu2 } from '../activation/functions.ts';
-import { productKernel } from './kernel.ts';
-import {
-  ALL_TILES,
-  COLUMN_SUMS,
-  pickTile,
-  planOf,
-  TESTED_TILES,
-  type Tile,
-  TILES,
-} from './tile.ts';
+import type { HostTensor } from '../define.ts';
+import { matmulKernel } from './kernel.ts';
+import { type MatmulAttrs, matmul } from './matmul.ts';
+import { COLUMN_SUMS, pickPlan, planOf } from './plan.ts';
+import type { Tile } from './tile.ts';
+import { ALL_TILES, COMPONENT_TILES, TILES } from './tiles.ts';
 
-/**
- * Every tile, with rows of four and without, whole and split, with each epilogue, over edges on all
- * sides.
- */
 const forms: readonly (MatmulAttrs & { name: string })[] = [
   { name: 'x W', transpose_a: false, transpose_b: false },
   { name: 'dy W^T', transpose_a: false, transpose_b: true },
   { name: 'x^T dy', transpose_a: true, transpose_b: false },
 ];
 const errors: string[] = [];
+const upload = (host: HostTensor) => tensor(Float32Array.from(host.data), [...host.shape]);
 beforeAll(async () => {
   await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) });
 });
 
+/** Widths that are multiples of four and others, K whole and split, edges on all sides. */
 describe.each(ALL_TILES)('tile $name', (tile) => {
   it.each(
     forms.flatMap((form) => [
@@ -77,12 +70,11 @@ describe.each(ALL_TILES)('tile $name', (tile) => {
     const b = random.normal(transpose_b ? [N, K] : [K, N]);
     const bias = random.normal([N]);
     const before = random.normal([M, N]);
-    const up = (h: { data: Float64Array; shape: readonly number[] }) =>
-      tensor(Float32Array.from(h.data), [...h.shape]);
-    const c = productKernel(up(a), up(b), {
+    const c = matmulKernel(upload(a), upload(b), {
       ...attrs,
-      plan: () => planOf(tile, M, N, K, splits),
-      ...(epilogue === 'bias' ? { bias: up(bias) } : { into: up(before) }),
+      plan: () => planOf(tile, { M, N, K }, splits),
+      bias: epilogue === 'bias' ? upload(bias) : undefined,
+      into: epilogue === 'accumulate' ? upload(before) : undefined,
     });
     const expected = matmul
       .oracle({ a, b }, attrs)
@@ -95,19 +87,19 @@ describe.each(ALL_TILES)('tile $name', (tile) => {
 
 const zeros = (size: number, value = 0) => new Float32Array(size).fill(value);
 /**
- * Small tiles, which compile soon, take every size and both ways of summing columns; the others
- * what differs by tile.
+ * Small tiles, which compile quickly, are tested with every size and both ways to sum columns; the
+ * others only with what differs by tile.
  */
 const isSmall = (tile: Tile): boolean => tile.BM * tile.BN <= 2048;
 describe.each(
-  [...Object.values(TILES), ...Object.values(TESTED_TILES)].flatMap((tile) =>
+  [...Object.values(TILES), ...Object.values(COMPONENT_TILES)].flatMap((tile) =>
     COLUMN_SUMS.filter((way) => isSmall(tile) || way === 'staged').map((columnSums) => ({
       tile,
       name: tile.name,
       columnSums,
     })),
   ),
-)('epilogues of the tile $name, columns $columnSums', ({ tile, columnSums }) => {
+)('epilogues of the tile $name, column sums $columnSums', ({ tile, columnSums }) => {
   it.each(
     [
       { size: 'odd', splits: 1, M: tile.BM + 3, N: tile.BN + 5, K: 2 * tile.BK + 5 },
@@ -117,26 +109,24 @@ describe.each(
     ].filter(({ size }) => isSmall(tile) || size === 'odd' || size === 'rows of four, split'),
   )('residual, activation, derivative and column sums: $size', async ({ splits, M, N, K }) => {
     const random = caseRandom(M * N + K);
-    const up = (h: { data: Float64Array; shape: readonly number[] }) =>
-      tensor(Float32Array.from(h.data), [...h.shape]);
     const a = random.normal([M, K], 0.3);
     const at = random.normal([K, M]);
     const b = random.normal([K, N]);
     const bias = random.normal([N]);
     const residual = random.normal([M, N]);
-    const plan = () => planOf(tile, M, N, K, splits, columnSums);
+    const plan = () => planOf(tile, { M, N, K }, splits, columnSums);
     const activated = tensor(zeros(M * N), [M, N]);
     const columns = tensor(zeros(N, 0.5), [N]);
-    const before = productKernel(up(a), up(b), {
+    const before = matmulKernel(upload(a), upload(b), {
       plan,
-      bias: up(bias),
-      residual: up(residual),
+      bias: upload(bias),
+      residual: upload(residual),
       apply: { f: gelu, to: activated },
     });
-    const slope = productKernel(up(at), up(b), {
+    const slope = matmulKernel(upload(at), upload(b), {
       plan,
       transpose_a: true,
-      derivative: { f: relu2, before: up(residual) },
+      derivative: { f: relu2, before: upload(residual) },
       columns: { to: columns, add: true },
     });
     const u = matmul
@@ -170,23 +160,21 @@ describe('few rows', () => {
     ),
   )('$M x $N x $K, transposed: $transpose_b', async ({ M, N, K, transpose_b }) => {
     const random = caseRandom(M * N + K);
-    const up = (h: { data: Float64Array; shape: readonly number[] }) =>
-      tensor(Float32Array.from(h.data), [...h.shape]);
     const a = random.normal([M, K], 0.3);
     const b = random.normal(transpose_b ? [N, K] : [K, N], 0.3);
     const bias = random.normal([N]);
     const residual = random.normal([M, N]);
     const activated = tensor(zeros(M * N), [M, N]);
-    const before = productKernel(up(a), up(b), {
+    const before = matmulKernel(upload(a), upload(b), {
       transpose_b,
-      bias: up(bias),
-      residual: up(residual),
+      bias: upload(bias),
+      residual: upload(residual),
       apply: { f: gelu, to: activated },
     });
-    const added = productKernel(up(a), up(b), { transpose_b, into: up(residual) });
-    const slope = productKernel(up(a), up(b), {
+    const added = matmulKernel(upload(a), upload(b), { transpose_b, into: upload(residual) });
+    const slope = matmulKernel(upload(a), upload(b), {
       transpose_b,
-      derivative: { f: relu2, before: up(residual) },
+      derivative: { f: relu2, before: upload(residual) },
     });
     const product = matmul.oracle({ a, b }, { transpose_a: false, transpose_b }).c.data;
     const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
@@ -203,7 +191,7 @@ describe('few rows', () => {
   });
 });
 
-describe('pickTile', () => {
+describe('pickPlan', () => {
   it.each([
     ['small', 512, 64, 64],
     ['small', 768, 65, 128],
@@ -212,7 +200,7 @@ describe('pickTile', () => {
     ['large', 2048, 10000, 128],
     ['large', 1, 8192, 384],
   ] as const)('covers K on a %s device for %i x %i x %i', (device, M, N, K) => {
-    const { tile, splits, k_per_split, workgroups } = pickTile(device, M, N, K);
+    const { tile, splits, k_per_split, workgroups } = pickPlan(device, { M, N, K });
     expect(splits * k_per_split).toBeGreaterThanOrEqual(K);
     expect((splits - 1) * k_per_split).toBeLessThan(K);
     expect(workgroups[0] * tile.BN).toBeGreaterThanOrEqual(N);

@@ -1,12 +1,12 @@
 /**
- * C = op(A) op(B) for matrices, where op transposes or not. Used alone for a tied head (x wte^T)
- * and by `linear`.
+ * C = op(A) op(B) for matrices, where op transposes or not. Used directly for a tied head (x wte^T)
+ * and by the gradients of `linear` and `mlp`.
  */
 import { getBackend, matMul, type Tensor, transpose } from '@tensorflow/tfjs-core';
 import { defineOp, run, type HostTensor, type OpCase, type OpDefinition } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
-import { productKernel } from './kernel.ts';
+import { matmulKernel } from './kernel.ts';
 
 export interface MatmulAttrs {
   transpose_a: boolean;
@@ -35,25 +35,27 @@ function oracle(
   return c;
 }
 
-function matmulCase(
+const NN: MatmulAttrs = { transpose_a: false, transpose_b: false };
+const NT: MatmulAttrs = { transpose_a: false, transpose_b: true };
+const TN: MatmulAttrs = { transpose_a: true, transpose_b: false };
+const TT: MatmulAttrs = { transpose_a: true, transpose_b: true };
+
+const matmulCase = (
   name: string,
   a: readonly number[],
   b: readonly number[],
-  transpose_a: boolean,
-  transpose_b: boolean,
-): OpCase<'a' | 'b', MatmulAttrs> {
-  return {
-    name,
-    inputs: (random) => ({ a: random.normal(a), b: random.normal(b) }),
-    attrs: { transpose_a, transpose_b },
-  };
-}
+  attrs: MatmulAttrs,
+): OpCase<'a' | 'b', MatmulAttrs> => ({
+  name,
+  inputs: (random) => ({ a: random.normal(a), b: random.normal(b) }),
+  attrs,
+});
 
 /**
- * tfjs's wasm kernel multiplies fast (XNNPACK) only where nothing is transposed: seven times faster
- * in the names preset.
+ * `matMul` of tfjs. Its wasm kernel uses the fast path (XNNPACK) only if nothing is transposed, so
+ * operands are transposed first there: seven times faster in the names preset.
  */
-export function referenceProduct(
+export function referenceMatmul(
   a: Tensor,
   b: Tensor,
   { transpose_a, transpose_b }: MatmulAttrs,
@@ -62,48 +64,47 @@ export function referenceProduct(
   return matMul(transpose_a ? transpose(a) : a, transpose_b ? transpose(b) : b);
 }
 
-/** a, b: float32 matrices; c [M, N]. The kernel adds to an existing C where it is given one. */
+/** a, b: float32 matrices -> c [M, N]; accumulates. */
 export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defineOp({
   name: 'matmul',
   inputs: ['a', 'b'],
   outputs: ['c'],
   oracle: ({ a, b }, attrs: MatmulAttrs) => ({ c: oracle(a, b, attrs) }),
-  reference: ({ a, b }, attrs) => ({ c: referenceProduct(a, b, attrs) }),
-  kernel: ({ a, b }, attrs, into) => ({ c: productKernel(a, b, { ...attrs, into: into.c }) }),
-  halves: { inputs: ['a', 'b'] },
+  reference: ({ a, b }, attrs) => ({ c: referenceMatmul(a, b, attrs) }),
+  kernel: ({ a, b }, attrs, into) => ({ c: matmulKernel(a, b, { ...attrs, into: into.c }) }),
+  float16: { inputs: ['a', 'b'] },
   accumulates: ['c'],
   gradient: {
     saves: { inputs: ['a', 'b'], outputs: [] },
     from: ['c'],
     to: {
-      // dA = dC op(B)^T, or its transpose where A itself came transposed; dB likewise.
+      // dA = dC op(B)^T, or its transpose if A is transposed; dB likewise.
       a: ({ inputs: { b }, dy, attrs: { transpose_a, transpose_b }, into: { a: into } }) =>
         transpose_a
-          ? product(b, required(dy.c), transpose_b, true, into)
-          : product(required(dy.c), b, false, !transpose_b, into),
+          ? runMatmul(b, required(dy.c), { transpose_a: transpose_b, transpose_b: true, into })
+          : runMatmul(required(dy.c), b, { transpose_b: !transpose_b, into }),
       b: ({ inputs: { a }, dy, attrs: { transpose_a, transpose_b }, into: { b: into } }) =>
         transpose_b
-          ? product(required(dy.c), a, true, transpose_a, into)
-          : product(a, required(dy.c), !transpose_a, false, into),
+          ? runMatmul(required(dy.c), a, { transpose_a: true, transpose_b: transpose_a, into })
+          : runMatmul(a, required(dy.c), { transpose_a: !transpose_a, into }),
     },
   },
   cases: [
-    matmulCase('nn', [5, 7], [7, 6], false, false),
-    matmulCase('nt', [5, 7], [6, 7], false, true),
-    matmulCase('tn', [7, 5], [7, 6], true, false),
-    matmulCase('tt', [7, 5], [6, 7], true, true),
-    matmulCase('rows of four', [8, 12], [12, 16], false, false),
-    matmulCase('one row', [1, 16], [16, 8], false, false),
+    matmulCase('nn', [5, 7], [7, 6], NN),
+    matmulCase('nt', [5, 7], [6, 7], NT),
+    matmulCase('tn', [7, 5], [7, 6], TN),
+    matmulCase('tt', [7, 5], [6, 7], TT),
+    matmulCase('rows of four', [8, 12], [12, 16], NN),
+    matmulCase('one row', [1, 16], [16, 8], NN),
   ],
 });
 
-/** op(a) op(b), added to `into` where there is one. */
-export function product(
+/** op(a) op(b), not transposed by default; added to `into` if it is given. */
+export function runMatmul(
   a: Tensor,
   b: Tensor,
-  transpose_a: boolean,
-  transpose_b: boolean,
-  into?: Tensor,
+  options: Partial<MatmulAttrs> & { into?: Tensor } = {},
 ): Tensor {
-  return run(matmul, { a, b }, { transpose_a, transpose_b }, into && { c: into }).c;
+  const { transpose_a = false, transpose_b = false, into } = options;
+  return run(matmul, { a, b }, { transpose_a, transpose_b }, { c: into }).c;
 }

@@ -1,7 +1,8 @@
 /**
- * What a device must show before kernels that need it are used: stores of single components of a
- * shared vec4, and subgroup matrices.
+ * Tests that a device must pass before kernels that rely on a feature are used: stores to single
+ * components of a shared vec4, and subgroup matrices.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import {
   compileProgram,
   deviceClass,
@@ -15,104 +16,93 @@ import {
 import { testSubgroupAttention } from '../attention/self_test.ts';
 import { type Choices, setChoices } from './choices.ts';
 import { fillWithNoise, largestDifference } from './compare.ts';
-import { productKernel } from './kernel.ts';
-import { type AnyTile, planOf, SUBGROUP_TILES, type Tile, TILES } from './tile.ts';
+import { matmulKernel } from './kernel.ts';
+import { type MatmulSize, planOf } from './plan.ts';
+import type { AnyTile, Tile } from './tile.ts';
+import { SUBGROUP_TILES, TILES } from './tiles.ts';
 
 /**
- * Sets what products (and attention) are planned by, after tests of what the device can do, where
- * they decide anything. On WebGPU. Subgroup matrices are used where they are asked for, offered and
- * right.
+ * Sets what matmuls (and attention) are planned by, after testing the device for the features that
+ * would be used. Requires WebGPU. Subgroup matrices are used if they are requested, offered by the
+ * device and correct.
  */
-export async function prepareProducts(
+export async function prepareMatmuls(
   choices: Choices = {},
   subgroup_matrices = false,
 ): Promise<{ subgroup_matrices: boolean }> {
   const offered = subgroup_matrices && subgroupMatricesOffered();
   const component_stores = deviceClass() === 'large' && (await testComponentStores());
-  const right = offered && (await testSubgroupMatrices());
+  const correct = offered && (await testSubgroupMatrices());
   setChoices(choices, {
     component_stores,
-    subgroup_matrices: right,
-    subgroup_attention: right && (await testSubgroupAttention()),
+    subgroup_matrices: correct,
+    subgroup_attention: correct && (await testSubgroupAttention()),
   });
-  return { subgroup_matrices: right };
+  return { subgroup_matrices: correct };
 }
 
 /**
- * Makes a product of some hundred workgroups twice, staged by blocks and by components. Both add in
- * one order, so the results are the same to the bit, unless threads wrote over what others had
- * stored. False too where a kernel does not compile.
+ * Computes a matmul of several hundred workgroups staged by blocks and by components. Both add in
+ * the same order, so the results are equal to the bit unless threads overwrote each other's stores.
+ * False also if a kernel does not compile.
  */
 export async function testComponentStores(size = 512): Promise<boolean> {
-  const tile = (staging: Tile['staging']): Tile => ({ ...TILES.small, staging });
-  const [difference, largest] = await compareTiles(
-    tile('blocks'),
-    tile('components'),
-    size,
-    size,
-    64,
-    3,
-  );
+  const staged = (staging: Tile['staging']): Tile => ({ ...TILES.small, staging });
+  const tiles = { expected: staged('blocks'), tested: staged('components') };
+  const [difference, largest] = await compareTiles(tiles, { M: size, N: size, K: 64 }, 3);
   return difference === 0 && largest > 1;
 }
 
 /**
- * A product by subgroup matrices against the plainest kernel: operands rounded to 11 bits, so
- * within some 2^-10 of the largest value.
+ * Compares a matmul with subgroup matrices to the simplest kernel: operands are rounded to 11 bits,
+ * so values differ by about 2^-10 of the largest.
  */
 export async function testSubgroupMatrices(): Promise<boolean> {
-  const [difference, largest] = await compareTiles(
-    TILES.small,
-    SUBGROUP_TILES.large,
-    144,
-    208,
-    96,
-    1,
-  );
+  const tiles = { expected: TILES.small, tested: SUBGROUP_TILES.large };
+  const [difference, largest] = await compareTiles(tiles, { M: 144, N: 208, K: 96 }, 1);
   return difference > 0 && difference < 2 ** -9 * largest;
 }
 
 /**
- * Largest difference between products of noise [M, K] x [N, K]^T made by two tiles, `times` over,
- * and the largest value; NaN where one does not compile.
+ * The largest difference between matmuls of noise, [M, K] x [N, K]^T, by two tiles, over `times`
+ * repetitions, and the largest value. NaN if a kernel does not compile.
  */
 async function compareTiles(
-  plain: AnyTile,
-  other: AnyTile,
-  M: number,
-  N: number,
-  K: number,
+  tiles: { expected: AnyTile; tested: AnyTile },
+  size: MatmulSize,
   times: number,
 ): Promise<[difference: number, largest: number]> {
+  const { M, N, K } = size;
   const store = (name: string, shape: number[]): Store => new Store(name, [{ name, shape }]);
   const stores = {
     a: store('a', [M, K]),
     b: store('b', [N, K]),
-    plain: store('plain', [M, N]),
-    other: store('other', [M, N]),
+    expected: store('expected', [M, N]),
+    tested: store('tested', [M, N]),
     largest: store('largest', [2]),
   };
-  const get = (s: keyof typeof stores) => stores[s].get(s);
-  const make = (tile: AnyTile, to: 'plain' | 'other'): void => {
-    productKernel(get('a'), get('b'), {
+  const get = (name: keyof typeof stores): Tensor => stores[name].get(name);
+  const multiply = (which: 'expected' | 'tested'): void => {
+    matmulKernel(get('a'), get('b'), {
       transpose_b: true,
-      to: get(to),
-      plan: () => planOf(tile, M, N, K, 1),
+      to: get(which),
+      plan: () => planOf(tiles[which], size, 1),
     });
   };
+  const body = (): Outputs => {
+    fillWithNoise(get('a'), 1);
+    fillWithNoise(get('b'), 2);
+    multiply('expected');
+    fillInPlace(get('largest'), 0);
+    for (let i = 0; i < times; i++) {
+      fillInPlace(get('tested'), NaN);
+      multiply('tested');
+      largestDifference(get('largest'), get('tested'), get('expected'));
+    }
+    return {};
+  };
   try {
-    const program = await compileProgram('comparison of tiles', (): Outputs => {
-      fillWithNoise(get('a'), 1);
-      fillWithNoise(get('b'), 2);
-      make(plain, 'plain');
-      fillInPlace(get('largest'), 0);
-      for (let i = 0; i < times; i++) {
-        fillInPlace(get('other'), NaN);
-        make(other, 'other');
-        largestDifference(get('largest'), get('other'), get('plain'));
-      }
-      return {};
-    });
+    const program = await compileProgram('comparison of tiles', body);
     try {
       submit([program]);
       const [pair] = await readback([get('largest')]);
@@ -123,6 +113,6 @@ async function compareTiles(
   } catch {
     return [NaN, NaN];
   } finally {
-    for (const s of Object.values(stores)) s.dispose();
+    for (const each of Object.values(stores)) each.dispose();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Products by subgroup matrices, whose fragments are emulated here: every form, epilogues, edges
- * and parts of K, operands in halves and in float32.
+ * Matmuls with subgroup matrices, whose fragments are emulated: every form, epilogues, edges and
+ * parts of K, with operands in float16 and in float32.
  */
 import { tensor } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -11,9 +11,10 @@ import { expectClose } from '../../testing/expect_close.ts';
 import { caseRandom } from '../../testing/random.ts';
 import { gelu, relu2 } from '../activation/functions.ts';
 import type { HostTensor } from '../define.ts';
-import { productKernel } from './kernel.ts';
+import { matmulKernel } from './kernel.ts';
 import { matmul } from './matmul.ts';
-import { planOf, type SubgroupTile } from './tile.ts';
+import { planOf } from './plan.ts';
+import type { SubgroupTile } from './tile.ts';
 
 const TILES: SubgroupTile[] = [
   { name: 'subgroups', BM: 32, BN: 64, BK: 32, WM: 16, WN: 32 },
@@ -34,8 +35,8 @@ beforeAll(async () => {
 afterAll(() => {
   expect(errors).toEqual([]);
 });
-const rounded = (t: HostTensor): HostTensor => ({ ...t, data: t.data.map(roundToHalf) });
-const up = (h: HostTensor) => tensor(Float32Array.from(h.data), [...h.shape]);
+const rounded = (host: HostTensor): HostTensor => ({ ...host, data: host.data.map(roundToHalf) });
+const upload = (host: HostTensor) => tensor(Float32Array.from(host.data), [...host.shape]);
 
 it.each(
   TILES.flatMap((tile) =>
@@ -53,37 +54,37 @@ it.each(
   async ({ tile, transpose_a, transpose_b, M, N, K, parts }) => {
     const random = caseRandom(M * N + K);
     const attrs = { transpose_a, transpose_b };
-    const plan = () => planOf(tile, M, N, K, parts);
+    const plan = () => planOf(tile, { M, N, K }, parts);
     const a = rounded(random.normal(transpose_a ? [K, M] : [M, K]));
     const b = rounded(random.normal(transpose_b ? [N, K] : [K, N], 0.3));
     const bias = random.normal([N]);
     const residual = rounded(random.normal([M, N]));
-    const x = convert(up(a), 'float16');
-    const w = up(b);
-    const kept = convert(up(residual), 'float16');
+    const x = convert(upload(a), 'float16');
+    const w = upload(b);
+    const kept = convert(upload(residual), 'float16');
     const product = matmul.oracle({ a, b }, attrs).c.data;
-    const plain = productKernel(x, w, { ...attrs, plan, emulate });
-    const added = productKernel(x, w, { ...attrs, plan, emulate, into: up(residual) });
+    const plain = matmulKernel(x, w, { ...attrs, plan, emulate });
+    const added = matmulKernel(x, w, { ...attrs, plan, emulate, into: upload(residual) });
     const [before, activated, slope, mixed] = withActivations('float16', () => {
       const after = convert(tensor(new Float32Array(M * N), [M, N]), 'float16');
       return [
-        productKernel(x, convert(w, 'float16'), {
+        matmulKernel(x, convert(w, 'float16'), {
           ...attrs,
           plan,
           emulate,
-          bias: up(bias),
+          bias: upload(bias),
           residual: kept,
           apply: { f: gelu, to: after },
         }),
         after,
-        productKernel(x, w, { ...attrs, plan, emulate, derivative: { f: relu2, before: kept } }),
-        productKernel(x, w, { ...attrs, plan, emulate, residual: up(residual) }),
+        matmulKernel(x, w, { ...attrs, plan, emulate, derivative: { f: relu2, before: kept } }),
+        matmulKernel(x, w, { ...attrs, plan, emulate, residual: upload(residual) }),
       ];
     });
     const u = product.map((v, i) => v + (bias.data[i % N] ?? NaN) + (residual.data[i] ?? NaN));
     const got = await readback([plain, added, before, activated, slope, mixed]);
-    // What is stored in float32 carries sums in another order alone; the others one rounding to 11
-    // bits.
+    // Results stored as float32 differ only by the order of additions; the others are also rounded to
+    // 11 bits.
     [product, product.map((v, i) => v + (residual.data[i] ?? NaN))].forEach((expected, i) => {
       expectClose(got[i] ?? [], expected, { atol: 1e-5, rtol: 1e-4 });
     });

@@ -1,239 +1,155 @@
 /**
- * Products by subgroup matrices (Chromium's experimental WGSL extension): f16 x f16 added up in
- * f32, on the units that cards have for it. A and B are halves in memory, or float32 and rounded to
- * f16 on their way to shared memory, where a tile keeps memory's own orientation, with eight halves
- * of padding a row (without it, banks collide: 71 against 123 TFLOP/s on an H100). The next tile is
- * read while this one is multiplied. M and N must be multiples of 16, K of 4. For subgroups of 32
- * threads alone.
+ * Matmuls with subgroup matrices (an experimental WGSL extension of Chromium): float16 x float16
+ * accumulated in float32, on the matrix units of the GPU. A and B are stored as float16, or as
+ * float32 and rounded on their way to shared memory. There a tile has memory's own orientation, with
+ * eight float16 values of padding a row (without it, bank conflicts: 71 against 123 TFLOP/s on an
+ * H100). The next tile is read while the current one is multiplied.
+ *
+ * M and N must be multiples of 16, K of 4, and subgroups must have 32 threads. The kernel keeps all
+ * shared values in one buffer called `memory`, which `testing/emulate_subgroups.ts` relies on.
  */
 import { bindingsCode, finishCode, finishReads, loaded, slotsOf } from './epilogue.ts';
-import type { Variant } from './generate.ts';
+import {
+  PADDING,
+  type SubgroupOperand,
+  type SubgroupOperands,
+  subgroupOperandsOf,
+  subgroupStaging,
+} from './subgroup_operand.ts';
+import { lines, words } from './text.ts';
 import { type SubgroupTile, threadsOf } from './tile.ts';
+import type { Variant } from './variant.ts';
 
-const seq = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-const lines = (n: number, piece: (i: number) => string): string => seq(n).map(piece).join('\n');
-const PAD = 8;
-
-interface Operand {
-  name: 'A' | 'B';
-  at: number;
-  k_major: boolean;
-  size: 'M' | 'N';
-  first: string;
-  within: string;
-  rows: number;
-  cols: number;
-  stride: number;
-  edge: boolean;
-  half: boolean;
+/** Loads fragment `i` of an operand along m or n, and `k` along k. */
+function loadFragment(operand: SubgroupOperand, i: number, k: number): string {
+  const { name, offset, stride, k_is_slow, subgroup } = operand;
+  const side = name === 'A' ? 'left' : 'right';
+  const first = k_is_slow
+    ? `${offset + k * 16 * stride + i * 16}u + ${subgroup}`
+    : `${offset + i * 16 * stride + k * 16}u + ${subgroup} * ${stride}u`;
+  // A fragment of A is [m][k] and one of B is [k][n]: in column order where memory is transposed.
+  const order = (name === 'A') === k_is_slow ? 'col_major' : 'row_major';
+  const load = `subgroupMatrixLoad<subgroup_matrix_${side}<f16, 16, 16>, ${order}>`;
+  return `let f${name}${i} = ${load}(halves, ${first}, ${stride}u);`;
 }
 
-function operands(t: SubgroupTile, v: Variant): [Operand, Operand] {
-  const shape = (k_major: boolean, W: number) => ({
-    k_major,
-    rows: k_major ? t.BK : W,
-    cols: k_major ? W : t.BK,
-    stride: (k_major ? W : t.BK) + PAD,
-  });
-  const a = shape(v.transpose_a, t.BM);
-  const b = shape(!v.transpose_b, t.BN);
-  return [
-    {
-      name: 'A',
-      at: 0,
-      size: 'M',
-      first: 'm0',
-      within: 'wm',
-      edge: v.m_edge,
-      half: v.halves.has('A'),
-      ...a,
-    },
-    {
-      name: 'B',
-      at: a.rows * a.stride,
-      size: 'N',
-      first: 'n0',
-      within: 'wn',
-      edge: v.n_edge,
-      half: v.halves.has('B'),
-      ...b,
-    },
-  ];
-}
-
-/**
- * Each thread reads vec4 of the tile, BK x W in memory's orientation, and stores them as four
- * halves.
- */
-function staging(
-  o: Operand,
-  t: SubgroupTile,
-  k_edge: boolean,
-): { setup: string; declare: string; load: (k: string) => string; store: string } {
-  const threads = threadsOf(t);
-  const across = o.cols / 4;
-  const units = o.rows * across;
-  const steps = Math.ceil(units / threads);
-  const n = o.name.toLowerCase();
-  const guard = (s: number, body: string): string =>
-    units % threads !== 0 && s === steps - 1
-      ? `if (tid < ${units - s * threads}u) { ${body} }`
-      : body;
-  const even = threads % across === 0;
-  const unit = (s: number): string => `(tid + ${s * threads}u)`;
-  const quotient = (s: number): string =>
-    even ? `tid / ${across}u + ${(s * threads) / across}u` : `${unit(s)} / ${across}u`;
-  const remainder = (s: number): string => (even ? `tid % ${across}u` : `${unit(s)} % ${across}u`);
-  const clamped = (at: string, size: string): string =>
-    o.edge ? `min(${at}, ${size} - 1u)` : `(${at})`;
-  // r: row of the tile, c: vec4 within it, at: where it is read.
-  const at = (s: number): string =>
-    o.k_major
-      ? `${n}r${s} * (${o.size} >> 2u) + ${clamped(`(${o.first} >> 2u) + ${n}c${s}`, `(${o.size} >> 2u)`)}`
-      : `${clamped(`${o.first} + ${n}r${s}`, o.size)} * (K >> 2u) + ${n}c${s}`;
-  const step = (s: number): string => (o.k_major ? `${n}r${s}` : `${n}c${s} * 4u`);
-  const empty = o.half ? 'vec2u()' : 'vec4f()';
-  const packed = (s: number): string =>
-    o.half ? `${n}${s}` : `vec2u(pack2x16float(${n}${s}.xy), pack2x16float(${n}${s}.zw))`;
-  return {
-    setup: lines(
-      steps,
-      (s) =>
-        `let ${n}r${s} = ${quotient(s)}; let ${n}c${s} = ${remainder(s)}; let ${n}at${s} = ${at(s)};`,
-    ),
-    declare: lines(steps, (s) => `var ${n}${s} = ${empty};`),
-    load: (k) =>
-      lines(steps, (s) =>
-        guard(
-          s,
-          `${n}${s} = ${o.name}[${n}at${s} + ${o.k_major ? `${k} * (${o.size} >> 2u)` : `(${k} >> 2u)`}];${k_edge ? ` if (${k} + ${step(s)} >= k_end) { ${n}${s} = ${empty}; }` : ''}`,
-        ),
-      ),
-    store: lines(steps, (s) =>
-      guard(
-        s,
-        `pairs[(${o.at}u + ${n}r${s} * ${o.stride}u + ${n}c${s} * 4u) / 4u] = ${packed(s)};`,
-      ),
-    ),
-  };
-}
-
-function multiply(t: SubgroupTile, [a, b]: [Operand, Operand]): string {
-  const fragment = (o: Operand, i: number, k: number): string => {
-    const type = o.name === 'A' ? 'left' : 'right';
-    const offset = o.k_major
-      ? `${o.at + k * 16 * o.stride + i * 16}u + ${o.within}`
-      : `${o.at + i * 16 * o.stride + k * 16}u + ${o.within} * ${o.stride}u`;
-    // A fragment of A is [m][k] and one of B [k][n]: by columns where memory is the other way
-    // round.
-    const order = (o.name === 'A') === o.k_major ? 'col_major' : 'row_major';
-    return `let f${o.name}${i} = subgroupMatrixLoad<subgroup_matrix_${type}<f16, 16, 16>, ${order}>(halves, ${offset}, ${o.stride}u);`;
-  };
-  const FM = t.WM / 16;
-  const FN = t.WN / 16;
+function multiplyCode(tile: SubgroupTile, [a, b]: SubgroupOperands): string {
+  const rows = tile.WM / 16;
+  const columns = tile.WN / 16;
+  const multiply = (i: number, j: number): string =>
+    `c${i}_${j} = subgroupMatrixMultiplyAccumulate(fA${i}, fB${j}, c${i}_${j});`;
   return lines(
-    t.BK / 16,
-    (k) => `{ ${seq(FM)
-      .map((i) => fragment(a, i, k))
-      .join(' ')} ${seq(FN)
-      .map((j) => fragment(b, j, k))
-      .join(' ')}
-    ${lines(FM, (i) =>
-      seq(FN)
-        .map((j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(fA${i}, fB${j}, c${i}_${j});`)
-        .join(' '),
-    )} }`,
+    tile.BK / 16,
+    (k) => `{
+    ${words(rows, (i) => loadFragment(a, i, k))}
+    ${words(columns, (j) => loadFragment(b, j, k))}
+    ${lines(rows, (i) => words(columns, (j) => multiply(i, j)))} }`,
   );
 }
 
 /**
- * Sixteen rows at a time go through shared memory, from where each thread takes vec4 and finishes
- * them, two at a time in a loop: the accumulators take up to 128 registers of a thread, and more at
- * once would not fit beside them. Padded rows, and vec4 instead of fragments to memory: on an H100
- * a third less time for products with epilogues, and for those without.
+ * Sixteen rows at a time go through shared memory, from which each thread takes vec4 and finishes
+ * them, two at a time in a loop: the accumulators take up to 128 registers of a thread, which leaves
+ * no room for more. Padded rows, and storing vec4 instead of fragments, take a third less time on an
+ * H100, with and without an epilogue.
  */
-function storing(t: SubgroupTile, v: Variant): string {
-  const FM = t.WM / 16;
-  const FN = t.WN / 16;
-  const across = t.WN / 4;
-  const stride = t.WN + PAD;
+function storeCode(tile: SubgroupTile, variant: Variant): string {
+  const across = tile.WN / 4;
+  const stride = tile.WN + PADDING;
   const units = (16 * across) / 32;
   const step = units % 2 === 0 ? 2 : 1;
-  const reads = finishReads(v.epilogue);
+  const reads = finishReads(variant.epilogue);
+  const storeFragment = (i: number, j: number): string => {
+    const offset = `group * ${16 * stride}u + ${j * 16}u`;
+    return `subgroupMatrixStore<row_major>(floats, ${offset}, c${i}_${j}, ${stride}u);`;
+  };
+  const readUnit = (i: number, u: number): string => {
+    const unit = `(unit + ${u * 32}u)`;
+    const place = `${unit} / ${across}u * ${stride / 4}u + ${unit} % ${across}u`;
+    const readValue = ({ name, index }: (typeof reads)[number]): string => {
+      const at = index === 'i' ? `at${u}` : `column_${u} >> 2u`;
+      return `let ${name}_${u} = ${loaded(variant.float16, name, at)};`;
+    };
+    return `let row_${u} = m0 + wm + ${i * 16}u + ${unit} / ${across}u;
+    let column_${u} = n0 + wn + ${unit} % ${across}u * 4u;
+    let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
+    let v${u} = fours[group * ${4 * stride}u + ${place}];
+    ${reads.map(readValue).join(' ')}`;
+  };
+  const finishUnit = (u: number): string => {
+    const values = [`at${u}`, `v${u}`, ...reads.map(({ name }) => `${name}_${u}`)];
+    return `if (row_${u} < M && column_${u} < N) { finish(${values.join(', ')}); }`;
+  };
   return lines(
-    FM,
-    (i) => `${seq(FN)
-      .map(
-        (j) =>
-          `subgroupMatrixStore<row_major>(floats, group * ${16 * stride}u + ${j * 16}u, c${i}_${j}, ${stride}u);`,
-      )
-      .join(' ')}
+    tile.WM / 16,
+    (i) => `${words(tile.WN / 16, (j) => storeFragment(i, j))}
   workgroupBarrier();
   for (var unit = lane; unit < ${32 * units}u; unit += ${32 * step}u) {
-    ${lines(
-      step,
-      (
-        u,
-      ) => `let row_${u} = m0 + wm + ${i * 16}u + (unit + ${u * 32}u) / ${across}u; let column_${u} = n0 + wn + (unit + ${u * 32}u) % ${across}u * 4u; let at${u} = (start + row_${u} * N + column_${u}) >> 2u;
-    let v${u} = fours[group * ${4 * stride}u + (unit + ${u * 32}u) / ${across}u * ${stride / 4}u + (unit + ${u * 32}u) % ${across}u];
-    ${reads.map((r) => `let ${r.name}_${u} = ${loaded(v.halves, r.name, r.at === 'i' ? `at${u}` : `column_${u} >> 2u`)};`).join(' ')}`,
-    )}
-    ${lines(step, (u) => `if (row_${u} < M && column_${u} < N) { finish(${[`at${u}`, `v${u}`, ...reads.map((r) => `${r.name}_${u}`)].join(', ')}); }`)}
+    ${lines(step, (u) => readUnit(i, u))}
+    ${lines(step, finishUnit)}
   }
   workgroupBarrier();`,
   );
 }
 
-/** Bindings, uniforms and workgroups as those of `matmulCode`; no sums of columns. */
-export function subgroupCode(t: SubgroupTile, v: Variant): string {
-  if (v.epilogue.columns !== 'none')
-    throw new Error('Products by subgroup matrices sum no columns.');
-  const both = operands(t, v);
-  const [a, b] = both;
-  const [stageA, stageB] = [staging(a, t, v.k_edge), staging(b, t, v.k_edge)];
-  const across = t.BN / t.WN;
-  const load = (k: string): string => `${stageA.load(k)}\n${stageB.load(k)}`;
-  // What is finished takes the place of the operands.
-  const bytes = Math.max(
+/** Bytes of shared memory: the operands' tiles, later replaced by the rows that are finished. */
+function sharedBytes(tile: SubgroupTile, [a, b]: SubgroupOperands): number {
+  return Math.max(
     2 * (a.rows * a.stride + b.rows * b.stride),
-    (threadsOf(t) / 32) * 16 * (t.WN + PAD) * 4,
+    (threadsOf(tile) / 32) * 16 * (tile.WN + PADDING) * 4,
   );
-  return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
+}
+
+const HEADER = `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
 requires buffer_view;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
-struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }
-${bindingsCode(slotsOf(v.epilogue, ['A', 'B']), v.halves, () => 'vec4f')}
+struct Params { M: u32, N: u32, K: u32, k_per_split: u32 }`;
+
+/** Bindings, uniforms and workgroups are those of `matmulCode`. Throws on column sums. */
+export function subgroupCode(tile: SubgroupTile, variant: Variant): string {
+  if (variant.epilogue.columns !== 'none')
+    throw new Error('The subgroup kernel cannot sum columns.');
+  const { BM, BN, BK, WM, WN } = tile;
+  const operands = subgroupOperandsOf(tile, variant);
+  const a = subgroupStaging(operands[0], tile, variant.k_edge);
+  const b = subgroupStaging(operands[1], tile, variant.k_edge);
+  const across = BN / WN;
+  const load = (k: string): string => `${a.load(k)}\n${b.load(k)}`;
+  const bytes = sharedBytes(tile, operands);
+  const accumulator = (i: number, j: number): string =>
+    `var c${i}_${j}: subgroup_matrix_result<f32, 16, 16>;`;
+  return `${HEADER}
+${bindingsCode(slotsOf(variant.epilogue, ['A', 'B']), variant.float16, () => 'vec4f')}
 var<workgroup> memory: buffer<${bytes}>;
-${finishCode(v.epilogue, true, v.halves)}
-@compute @workgroup_size(${threadsOf(t)})
+${finishCode(variant.epilogue, true, variant.float16)}
+@compute @workgroup_size(${threadsOf(tile)})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let M = p.M; let N = p.N; let K = p.K;
-  let group = tid >> 5u; let lane = tid & 31u; let wm = group / ${across}u * ${t.WM}u; let wn = group % ${across}u * ${t.WN}u;
-  let m0 = wg.y * ${t.BM}u; let n0 = wg.x * ${t.BN}u;
+  let group = tid >> 5u; let lane = tid & 31u;
+  let wm = group / ${across}u * ${WM}u; let wn = group % ${across}u * ${WN}u;
+  let m0 = wg.y * ${BM}u; let n0 = wg.x * ${BN}u;
   let k_start = wg.z * p.k_per_split; let k_end = min(k_start + p.k_per_split, K);
-  let k_last = k_start + (k_end - k_start - 1u) / ${t.BK}u * ${t.BK}u;
-  let pairs = bufferView<array<vec2u, ${bytes / 8}>>(&memory, 0u); let halves = bufferView<array<f16, ${bytes / 2}>>(&memory, 0u);
-  let floats = bufferView<array<f32, ${bytes / 4}>>(&memory, 0u); let fours = bufferView<array<vec4f, ${bytes / 16}>>(&memory, 0u);
-  ${stageA.setup}
-  ${stageB.setup}
-  ${stageA.declare}
-  ${stageB.declare}
-  ${lines(t.WM / 16, (i) =>
-    seq(t.WN / 16)
-      .map((j) => `var c${i}_${j}: subgroup_matrix_result<f32, 16, 16>;`)
-      .join(' '),
-  )}
+  let k_last = k_start + (k_end - k_start - 1u) / ${BK}u * ${BK}u;
+  let pairs = bufferView<array<vec2u, ${bytes / 8}>>(&memory, 0u);
+  let halves = bufferView<array<f16, ${bytes / 2}>>(&memory, 0u);
+  let floats = bufferView<array<f32, ${bytes / 4}>>(&memory, 0u);
+  let fours = bufferView<array<vec4f, ${bytes / 16}>>(&memory, 0u);
+  ${a.setup}
+  ${b.setup}
+  ${a.declare}
+  ${b.declare}
+  ${lines(WM / 16, (i) => words(WN / 16, (j) => accumulator(i, j)))}
   ${load('k_start')}
-  for (var k = k_start; k < k_end; k += ${t.BK}u) {
-    ${stageA.store}
-    ${stageB.store}
+  for (var k = k_start; k < k_end; k += ${BK}u) {
+    ${a.store}
+    ${b.store}
     workgroupBarrier();
-    let next = min(k + ${t.BK}u, k_last);
+    let next = min(k + ${BK}u, k_last);
     ${load('next')}
-    ${multiply(t, both)}
+    ${multiplyCode(tile, operands)}
     workgroupBarrier();
   }
   let start = wg.z * M * N;
-  ${storing(t, v)}
+  ${storeCode(tile, variant)}
 }`;
 }

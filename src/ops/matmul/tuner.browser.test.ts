@@ -1,24 +1,25 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deviceClass, gpuMemory, isSoftware, startBackend } from '../../backend/index.ts';
+import { candidatesOf } from './candidates.ts';
 import {
   type Choices,
-  defaultOf,
+  defaultPlan,
   keyOf,
-  planProduct,
-  seenProducts,
+  planMatmul,
+  seenMatmuls,
   setChoices,
-  type Wanted,
 } from './choices.ts';
+import { type DeviceClass, type MatmulShape, pickPlan } from './plan.ts';
 import { testComponentStores } from './self_test.ts';
-import { pickTile, tileNamed } from './tile.ts';
-import { candidatesOf, tuneProducts } from './tuner.ts';
+import { tileNamed } from './tiles.ts';
+import { tuneMatmuls } from './tuner.ts';
 
 const errors: string[] = [];
 beforeAll(async () => {
   await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) });
 });
 
-const wanted: Wanted = {
+const shape: MatmulShape = {
   transpose_a: true,
   transpose_b: false,
   M: 36,
@@ -26,41 +27,41 @@ const wanted: Wanted = {
   K: 144,
   columns: true,
 };
-const forever = { stopped: () => false, budget_ms: 300_000 };
+const unlimited = { stopped: () => false, budget_ms: 300_000 };
 
 describe('component stores', () => {
-  it('pass the test of them here', async () => {
+  it('pass their test on this device', async () => {
     expect(await testComponentStores(64)).toBe(true);
     expect(errors).toEqual([]);
   });
 });
 
 describe('the tuner', () => {
-  it('finds a plan for a product among its candidates, leaves nothing behind, and what it finds is used afterwards', async () => {
+  it('picks one of the candidates, frees its memory, and its choice is used afterwards', async () => {
     setChoices({});
     const before = gpuMemory().allocated;
-    const found = await tuneProducts([wanted], {}, forever);
-    const choice = found[keyOf(wanted)];
+    const found = await tuneMatmuls([shape], {}, unlimited);
+    const choice = found[keyOf(shape)];
     expect(errors).toEqual([]);
-    expect(candidatesOf(wanted, deviceClass(), false).map((p) => p.tile.name)).toContain(
+    expect(candidatesOf(shape, deviceClass(), false).map((plan) => plan.tile.name)).toContain(
       choice?.tile,
     );
     expect(gpuMemory().allocated).toBe(before);
     setChoices(found);
-    const plan = planProduct(wanted, false);
-    expect(seenProducts()).toEqual([wanted]);
+    const plan = planMatmul(shape, false);
+    expect(seenMatmuls()).toEqual([shape]);
     expect({ tile: plan.tile.name, splits: plan.splits, columns: plan.columns }).toEqual(choice);
-    // Known already: nothing is timed again.
-    expect(await tuneProducts([wanted], found, { stopped: () => false, budget_ms: 50 })).toEqual(
+    // A known shape is not timed again.
+    expect(await tuneMatmuls([shape], found, { stopped: () => false, budget_ms: 50 })).toEqual(
       found,
     );
   });
 
-  it('stops when it is told to, and keeps what it knew', async () => {
+  it('stops when it is told to and keeps what it knew', async () => {
     let asked = 0;
     const known: Choices = { 'nn 1x1x1': { tile: 'small', splits: 1, columns: 'staged' } };
     expect(
-      await tuneProducts([wanted], known, { stopped: () => ++asked > 2, budget_ms: 300_000 }),
+      await tuneMatmuls([shape], known, { stopped: () => ++asked > 2, budget_ms: 300_000 }),
     ).toEqual(known);
     expect(asked).toBe(3);
   });
@@ -69,7 +70,7 @@ describe('the tuner', () => {
 });
 
 describe('choices', () => {
-  const product: Wanted = {
+  const product: MatmulShape = {
     transpose_a: false,
     transpose_b: true,
     M: 512,
@@ -77,111 +78,120 @@ describe('choices', () => {
     K: 128,
     columns: false,
   };
-  const named = (tile: string): Choices => ({
-    [keyOf(product)]: { tile, splits: 2, columns: 'staged' },
-  });
   it.each([
-    [
-      'a tile by components on a device that passed the test',
-      'half by components',
-      true,
-      'half by components',
-    ],
-    ['the default on one that did not', 'half by components', false, null],
-    ['the default where the tile is not known', 'tile of another version', true, null],
-  ] as const)('are %s', (_, tile, passed, expected) => {
-    setChoices(named(tile), { component_stores: passed, subgroup_matrices: false });
-    const standard = pickTile(deviceClass(), product.M, product.N, product.K);
-    const plan = planProduct(product, false);
-    expect(plan.tile.name).toBe(expected ?? standard.tile.name);
-    expect(plan.splits).toBe(expected ? 2 : standard.splits);
+    {
+      title: 'select a component tile on a device that passed the test',
+      tile: 'half by components',
+      passed: true,
+      used: true,
+    },
+    {
+      title: 'are ignored for a component tile on a device that did not pass',
+      tile: 'half by components',
+      passed: false,
+      used: false,
+    },
+    {
+      title: 'are ignored if the tile is unknown',
+      tile: 'tile of another version',
+      passed: true,
+      used: false,
+    },
+  ])('$title', ({ tile, passed, used }) => {
+    const choices: Choices = { [keyOf(product)]: { tile, splits: 2, columns: 'staged' } };
+    setChoices(choices, { component_stores: passed, subgroup_matrices: false });
+    const standard = pickPlan(deviceClass(), product);
+    const plan = planMatmul(product, false);
+    expect(plan.tile.name).toBe(used ? tile : standard.tile.name);
+    expect(plan.splits).toBe(used ? 2 : standard.splits);
     setChoices({});
   });
 });
 
-describe('products in halves', () => {
+describe('matmuls of float16 operands', () => {
   it.each([
-    [true, true, 48, 2048, true],
-    [true, false, 48, 2048, false],
-    [false, true, 48, 2048, false],
-    [true, true, 40, 2048, false],
-    [true, true, 48, 64, false],
-  ] as const)(
-    'take subgroup matrices where %s, %s, the sizes fit and are worth it: %i rows, K %i',
-    (in_halves, offered, M, K, expected) => {
+    { float16: true, offered: true, M: 48, K: 2048, used: true },
+    { float16: true, offered: false, M: 48, K: 2048, used: false },
+    { float16: false, offered: true, M: 48, K: 2048, used: false },
+    { float16: true, offered: true, M: 40, K: 2048, used: false },
+    { float16: true, offered: true, M: 48, K: 64, used: false },
+  ])(
+    'use subgroup matrices: $used (float16 $float16, offered $offered, $M rows, K $K)',
+    ({ float16, offered, M, K, used }) => {
       setChoices({}, { component_stores: false, subgroup_matrices: offered });
-      expect(
-        planProduct(
-          { transpose_a: false, transpose_b: false, M, N: 2048, K, columns: false },
-          in_halves,
-        ).tile.name.includes('subgroups'),
-      ).toBe(expected);
+      const { tile } = planMatmul(
+        { transpose_a: false, transpose_b: false, M, N: 2048, K, columns: false },
+        float16,
+      );
+      expect(tile.name.includes('subgroups')).toBe(used);
       setChoices({});
     },
   );
 });
 
-/** What the search on an H100 found best, or within a few per cent of it. */
-describe('the default of a large card', () => {
-  it.each([
-    [8192, 1152, 384, false, 'wide by components', 1],
-    [8192, 384, 8192, false, 'wide by components', 1],
-    [2048, 128, 10000, false, 'wide by components', 12],
-    [10000, 128, 2048, false, 'wide by components', 5],
-    [8192, 1536, 384, false, 'wide by components', 1],
-    [8192, 8192, 384, false, 'wide by components', 1],
-    [2048, 10000, 128, false, 'large square by components', 1],
-    [1024, 1024, 1024, false, 'wide by components', 3],
-    [2048, 2048, 2048, false, 'large square by components', 1],
-    [4096, 4096, 4096, false, 'large square by components', 1],
-    [384, 1152, 8192, true, 'tall by components', 7],
-    [384, 384, 8192, true, 'tall by components', 22],
-    [384, 1536, 8192, true, 'tall by components', 11],
-    [2048, 384, 128, false, 'middle by components', 1],
-    [2048, 320, 192, false, 'middle by components', 1],
-    [2048, 256, 128, false, 'square by components', 1],
-    [2048, 128, 256, false, 'small by components', 1],
-    [128, 384, 2048, true, 'square by components', 11],
-    [128, 256, 2048, true, 'square by components', 16],
-    [128, 128, 2048, true, 'half by components', 16],
-  ] as const)('%i x %i x %i, columns %s: %s in %i parts', (M, N, K, columns, tile, splits) => {
-    const plan = defaultOf(
-      { transpose_a: columns, transpose_b: false, M, N, K, columns },
-      'large',
-      true,
-    );
-    expect([plan.tile.name, plan.splits]).toEqual([tile, splits]);
-  });
+/** The fastest plans of a search on an H100, or within a few percent of them. */
+describe('the default plan of a large GPU', () => {
+  it.each(
+    (
+      [
+        [8192, 1152, 384, false, 'wide by components', 1],
+        [8192, 384, 8192, false, 'wide by components', 1],
+        [2048, 128, 10000, false, 'wide by components', 12],
+        [10000, 128, 2048, false, 'wide by components', 5],
+        [8192, 1536, 384, false, 'wide by components', 1],
+        [8192, 8192, 384, false, 'wide by components', 1],
+        [2048, 10000, 128, false, 'large square by components', 1],
+        [1024, 1024, 1024, false, 'wide by components', 3],
+        [2048, 2048, 2048, false, 'large square by components', 1],
+        [4096, 4096, 4096, false, 'large square by components', 1],
+        [384, 1152, 8192, true, 'tall by components', 7],
+        [384, 384, 8192, true, 'tall by components', 22],
+        [384, 1536, 8192, true, 'tall by components', 11],
+        [2048, 384, 128, false, 'middle by components', 1],
+        [2048, 320, 192, false, 'middle by components', 1],
+        [2048, 256, 128, false, 'square by components', 1],
+        [2048, 128, 256, false, 'small by components', 1],
+        [128, 384, 2048, true, 'square by components', 11],
+        [128, 256, 2048, true, 'square by components', 16],
+        [128, 128, 2048, true, 'half by components', 16],
+      ] as const
+    ).map(([M, N, K, columns, tile, splits]) => ({ M, N, K, columns, tile, splits })),
+  )(
+    '$M x $N x $K, columns $columns: $tile in $splits parts',
+    ({ M, N, K, columns, tile, splits }) => {
+      const plan = defaultPlan(
+        { transpose_a: columns, transpose_b: false, M, N, K, columns },
+        'large',
+        true,
+      );
+      expect([plan.tile.name, plan.splits]).toEqual([tile, splits]);
+    },
+  );
 });
 
 describe('candidates', () => {
-  it.each([
-    ['large', 8192, 384, 1536],
-    ['small', 8192, 384, 1536],
-    ['small', 768, 512, 128],
-    ['large', 128, 128, 2048],
-    ['small', 1, 64, 64],
-  ] as const)('%s %i x %i x %i: a few, each once, the default first', (device, M, N, K) => {
-    const plans = candidatesOf(
-      { transpose_a: false, transpose_b: false, M, N, K, columns: false },
-      device,
-      device === 'large',
-    );
-    const keys = plans.map((p) => `${p.tile.name} ${p.splits}`);
-    expect(new Set(keys).size).toBe(keys.length);
-    expect(plans[0]).toEqual(
-      defaultOf(
-        { transpose_a: false, transpose_b: false, M, N, K, columns: false },
-        device,
-        device === 'large',
-      ),
-    );
-    expect(plans.length).toBeLessThanOrEqual(13);
-    for (const p of plans) {
-      expect(tileNamed(p.tile.name)).toEqual(p.tile);
-      expect(p.splits * p.k_per_split).toBeGreaterThanOrEqual(K);
-    }
-    if (device === 'small')
-      for (const p of plans) expect(p.tile).toMatchObject({ staging: 'blocks' });
-  });
+  const cases: { device: DeviceClass; M: number; N: number; K: number }[] = [
+    { device: 'large', M: 8192, N: 384, K: 1536 },
+    { device: 'small', M: 8192, N: 384, K: 1536 },
+    { device: 'small', M: 768, N: 512, K: 128 },
+    { device: 'large', M: 128, N: 128, K: 2048 },
+    { device: 'small', M: 1, N: 64, K: 64 },
+  ];
+  it.each(cases)(
+    'are a few distinct plans, the default first: $device $M x $N x $K',
+    ({ device, M, N, K }) => {
+      const sizes = { transpose_a: false, transpose_b: false, M, N, K, columns: false };
+      const plans = candidatesOf(sizes, device, device === 'large');
+      const keys = plans.map((plan) => `${plan.tile.name} ${plan.splits}`);
+      expect(new Set(keys).size).toBe(keys.length);
+      expect(plans[0]).toEqual(defaultPlan(sizes, device, device === 'large'));
+      expect(plans.length).toBeLessThanOrEqual(13);
+      for (const plan of plans) {
+        expect(tileNamed(plan.tile.name)).toEqual(plan.tile);
+        expect(plan.splits * plan.k_per_split).toBeGreaterThanOrEqual(K);
+      }
+      if (device === 'small')
+        for (const plan of plans) expect(plan.tile).toMatchObject({ staging: 'blocks' });
+    },
+  );
 });

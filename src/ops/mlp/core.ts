@@ -1,8 +1,8 @@
 /**
- * What the four `mlp` operations share: y = f(x fc + b1) proj (+ b2) (+ residual), with f named by
- * the attributes. Forward is two products: the first stores `before` and `after` the activation at
- * once. Backward goes through f where it stores dy proj^T, and takes the gradients of a product's
- * parameters in one.
+ * What the four `mlp` operations share: y = f(x fc + fc_bias) proj (+ proj_bias) (+ residual), with f
+ * chosen by the attributes. Forward is two matmuls; the epilogue of the first stores the values
+ * `before` and `after` the activation. Backward applies the derivative of f in the epilogue of
+ * dy proj^T.
  */
 import { add, matMul, mul, type Tensor } from '@tensorflow/tfjs-core';
 import { activation } from '../../backend/index.ts';
@@ -20,15 +20,15 @@ import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { linearOracle } from '../linear/linear.ts';
 import { linearBiasGrad } from '../linear/linear_grad.ts';
-import { productKernel } from '../matmul/kernel.ts';
-import { product, referenceProduct } from '../matmul/matmul.ts';
+import { matmulKernel } from '../matmul/kernel.ts';
+import { referenceMatmul, runMatmul } from '../matmul/matmul.ts';
 
 export interface MlpAttrs {
   activation: 'gelu' | 'relu2';
 }
 const functions: Record<MlpAttrs['activation'], Activation> = { gelu, relu2 };
 
-/** Cases: both activations, in odd sizes and in rows of four. */
+/** Sizes of the cases: both activations, with odd widths and with multiples of four. */
 export function mlpCases(): { name: string; attrs: MlpAttrs; n: number; d: number; f: number }[] {
   return [
     { name: 'gelu, odd sizes', attrs: { activation: 'gelu' }, n: 5, d: 3, f: 7 },
@@ -40,45 +40,45 @@ export function mlpCases(): { name: string; attrs: MlpAttrs; n: number; d: numbe
 export type MlpInputs = 'x' | 'fc_weight' | 'proj_weight';
 /** Biases [f] and [d]. */
 export type MlpBiases = 'fc_bias' | 'proj_bias';
-/** What the first product gives before and after the activation [N, f], and y [N, d]. */
+/** Values before and after the activation [N, f], and y [N, d]. */
 export type MlpOutputs = 'before' | 'after' | 'y';
 type Optional<T> = Partial<Record<MlpBiases | 'residual', T>>;
 
 export function mlpOracle(
-  t: Hosts<MlpInputs> & Optional<HostTensor>,
+  inputs: Hosts<MlpInputs> & Optional<HostTensor>,
   { activation }: MlpAttrs,
 ): Hosts<MlpOutputs> {
-  const before = linearOracle(t.x, t.fc_weight, t.fc_bias);
+  const { x, fc_weight, fc_bias, proj_weight, proj_bias, residual } = inputs;
+  const before = linearOracle(x, fc_weight, fc_bias);
   const after = { ...before, data: before.data.map(functions[activation].value) };
-  return { before, after, y: linearOracle(after, t.proj_weight, t.proj_bias, t.residual) };
+  return { before, after, y: linearOracle(after, proj_weight, proj_bias, residual) };
 }
 
 export function mlpReference(
-  t: Tensors<MlpInputs> & Optional<Tensor>,
+  inputs: Tensors<MlpInputs> & Optional<Tensor>,
   { activation }: MlpAttrs,
 ): Tensors<MlpOutputs> {
+  const { x, fc_weight, fc_bias, proj_weight, proj_bias, residual } = inputs;
   const plus = (value: Tensor, more?: Tensor): Tensor => (more ? add(value, more) : value);
-  const before = plus(matMul(t.x, t.fc_weight), t.fc_bias);
+  const before = plus(matMul(x, fc_weight), fc_bias);
   const after = functions[activation].tensor(before);
-  return { before, after, y: plus(plus(matMul(after, t.proj_weight), t.proj_bias), t.residual) };
+  return { before, after, y: plus(plus(matMul(after, proj_weight), proj_bias), residual) };
 }
 
 export function mlpKernel(
-  t: Tensors<MlpInputs> & Optional<Tensor>,
-  { activation: name }: MlpAttrs,
+  inputs: Tensors<MlpInputs> & Optional<Tensor>,
+  attrs: MlpAttrs,
 ): Tensors<MlpOutputs> {
-  const [n] = dims2(t.x.shape);
-  const [, f] = dims2(t.fc_weight.shape);
-  const after = activation([n, f]);
-  const before = productKernel(t.x, t.fc_weight, {
-    bias: t.fc_bias,
-    apply: { f: functions[name], to: after },
+  const { x, fc_weight, fc_bias, proj_weight, proj_bias, residual } = inputs;
+  const [n] = dims2(x.shape);
+  const [, d_hidden] = dims2(fc_weight.shape);
+  const after = activation([n, d_hidden]);
+  const before = matmulKernel(x, fc_weight, {
+    bias: fc_bias,
+    apply: { f: functions[attrs.activation], to: after },
   });
-  return {
-    before,
-    after,
-    y: productKernel(after, t.proj_weight, { bias: t.proj_bias, residual: t.residual }),
-  };
+  const y = matmulKernel(after, proj_weight, { bias: proj_bias, residual });
+  return { before, after, y };
 }
 
 /** dy [N, d], weight [f, d], before [N, f] -> dbefore [N, f] = (dy weight^T) f'(before). */
@@ -92,33 +92,33 @@ export const mlpHiddenGrad = defineOp({
     const dbefore = zeros([n, f]);
     for (let i = 0; i < n; i++)
       for (let j = 0; j < f; j++) {
-        let s = 0;
-        for (let k = 0; k < d; k++) s += at(dy, i * d + k) * at(weight, j * d + k);
-        dbefore.data[i * f + j] = s * functions[activation].derivative(at(before, i * f + j));
+        let dafter = 0;
+        for (let k = 0; k < d; k++) dafter += at(dy, i * d + k) * at(weight, j * d + k);
+        dbefore.data[i * f + j] = dafter * functions[activation].derivative(at(before, i * f + j));
       }
     return { dbefore };
   },
   reference: ({ dy, weight, before }, { activation }) => ({
     dbefore: mul(
-      referenceProduct(dy, weight, { transpose_a: false, transpose_b: true }),
+      referenceMatmul(dy, weight, { transpose_a: false, transpose_b: true }),
       functions[activation].tensorDerivative(before),
     ),
   }),
   kernel: ({ dy, weight, before }, { activation }) => ({
-    dbefore: productKernel(dy, weight, {
+    dbefore: matmulKernel(dy, weight, {
       transpose_b: true,
       derivative: { f: functions[activation], before },
     }),
   }),
-  halves: { inputs: ['dy', 'before'] },
+  float16: { inputs: ['dy', 'before'] },
   gradient: null,
   cases: mlpCases().map(({ name, attrs, n, d, f }) => ({
     name,
     attrs,
-    inputs: (r) => ({
-      dy: r.normal([n, d]),
-      weight: r.normal([f, d]),
-      before: r.normal([n, f], 2),
+    inputs: (random) => ({
+      dy: random.normal([n, d]),
+      weight: random.normal([f, d]),
+      before: random.normal([n, f], 2),
     }),
   })),
 });
@@ -130,35 +130,39 @@ const dbefore = perNode(
   ({ inputs: { proj_weight }, outputs: { before }, dy, attrs }: Context) =>
     run(mlpHiddenGrad, { dy: required(dy.y), weight: proj_weight, before }, attrs).dbefore,
 );
-const dx = (c: Context): Tensor => product(dbefore(c), c.inputs.fc_weight, false, true, c.into.x);
+const dx = (context: Context): Tensor =>
+  runMatmul(dbefore(context), context.inputs.fc_weight, {
+    transpose_b: true,
+    into: context.into.x,
+  });
 
+/** Gradients by input, without biases. */
 export const mlpGradients = {
   x: dx,
-  fc_weight: (c: Context) => product(c.inputs.x, dbefore(c), true, false, c.into.fc_weight),
-  proj_weight: (c: Context) =>
-    product(c.outputs.after, required(c.dy.y), true, false, c.into.proj_weight),
+  fc_weight: (context: Context) =>
+    runMatmul(context.inputs.x, dbefore(context), {
+      transpose_a: true,
+      into: context.into.fc_weight,
+    }),
+  proj_weight: ({ outputs, dy, into }: Context) =>
+    runMatmul(outputs.after, required(dy.y), { transpose_a: true, into: into.proj_weight }),
 };
 
-const fc = perNode((c: BiasContext) =>
-  run(
-    linearBiasGrad,
-    { x: c.inputs.x, dy: dbefore(c) },
-    {},
-    { weight: c.into.fc_weight, bias: c.into.fc_bias },
-  ),
-);
-const proj = perNode((c: BiasContext) =>
-  run(
-    linearBiasGrad,
-    { x: c.outputs.after, dy: required(c.dy.y) },
-    {},
-    { weight: c.into.proj_weight, bias: c.into.proj_bias },
-  ),
-);
+const fcGradients = perNode((context: BiasContext) => {
+  const { inputs, into } = context;
+  const operands = { x: inputs.x, dy: dbefore(context) };
+  return run(linearBiasGrad, operands, {}, { weight: into.fc_weight, bias: into.fc_bias });
+});
+const projGradients = perNode(({ outputs, dy, into }: BiasContext) => {
+  const operands = { x: outputs.after, dy: required(dy.y) };
+  return run(linearBiasGrad, operands, {}, { weight: into.proj_weight, bias: into.proj_bias });
+});
+
+/** Gradients by input, with biases. */
 export const mlpBiasGradients = {
   x: dx,
-  fc_weight: (c: BiasContext) => fc(c).weight,
-  fc_bias: (c: BiasContext) => fc(c).bias,
-  proj_weight: (c: BiasContext) => proj(c).weight,
-  proj_bias: (c: BiasContext) => proj(c).bias,
+  fc_weight: (context: BiasContext) => fcGradients(context).weight,
+  fc_bias: (context: BiasContext) => fcGradients(context).bias,
+  proj_weight: (context: BiasContext) => projGradients(context).weight,
+  proj_bias: (context: BiasContext) => projGradients(context).bias,
 };

@@ -1,9 +1,12 @@
 /**
- * The feed-forward of GPT-2: y = f(x fc_weight + fc_bias) proj_weight + proj_bias + residual, with
- * f the tanh GELU or the squared ReLU. One operation, so that f and its derivative are taken where
- * a product is stored (`core.ts`). Optional inputs are operations of their own. x is [N, d],
- * fc_weight [d, f], fc_bias [f], proj_weight [f, d], proj_bias [d], residual and y [N, d]; `before`
- * and `after` the activation [N, f] come out for the gradient alone.
+ * The feed-forward block of GPT-2: y = f(x fc_weight + fc_bias) proj_weight + proj_bias + residual,
+ * where f is the tanh GELU or the squared ReLU. It is one operation so that f and its derivative are
+ * computed in the epilogues of matmuls (`core.ts`). Each combination of the optional biases and
+ * residual is an operation of its own.
+ *
+ * Shapes: x [N, d], fc_weight [d, f], fc_bias [f], proj_weight [f, d], proj_bias [d], residual and y
+ * [N, d]. The outputs `before` and `after` [N, f], the values around the activation, are for the
+ * gradient.
  */
 import {
   type CaseRandom,
@@ -30,22 +33,26 @@ const inputs = ['x', 'fc_weight', 'proj_weight'] as const;
 const biases = ['fc_bias', 'proj_bias'] as const;
 const outputs = ['before', 'after', 'y'] as const;
 const saves = { inputs, outputs: ['before', 'after'] } as const;
-const ofResidual = ({ dy }: { dy: Partial<Tensors<MlpOutputs>> }) => required(dy.y);
+const residualGradient = ({ dy }: { dy: Partial<Tensors<MlpOutputs>> }) => required(dy.y);
 
 type Size = ReturnType<typeof mlpCases>[number];
-const matrices = (r: CaseRandom, { n, d, f }: Size) => ({
-  x: r.normal([n, d]),
-  fc_weight: r.normal([d, f]),
-  proj_weight: r.normal([f, d]),
+const matrices = (random: CaseRandom, { n, d, f }: Size) => ({
+  x: random.normal([n, d]),
+  fc_weight: random.normal([d, f]),
+  proj_weight: random.normal([f, d]),
 });
-const biasValues = (r: CaseRandom, { d, f }: Size) => ({
-  fc_bias: r.normal([f]),
-  proj_bias: r.normal([d]),
+const biasValues = (random: CaseRandom, { d, f }: Size) => ({
+  fc_bias: random.normal([f]),
+  proj_bias: random.normal([d]),
 });
 const cases = <I extends string>(
-  make: (r: CaseRandom, s: Size) => ReturnType<OpCase<I, MlpAttrs>['inputs']>,
+  make: (random: CaseRandom, size: Size) => ReturnType<OpCase<I, MlpAttrs>['inputs']>,
 ): OpCase<I, MlpAttrs>[] =>
-  mlpCases().map((s) => ({ name: s.name, attrs: s.attrs, inputs: (r) => make(r, s) }));
+  mlpCases().map((size) => ({
+    name: size.name,
+    attrs: size.attrs,
+    inputs: (random) => make(random, size),
+  }));
 
 export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = defineOp({
   name: 'mlp',
@@ -54,17 +61,17 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpGradients },
   cases: [
-    ...cases<MlpInputs>((r, s) => matrices(r, s)),
+    ...cases<MlpInputs>((random, size) => matrices(random, size)),
     {
-      name: 'far out',
+      name: 'far from zero',
       attrs: { activation: 'gelu' },
-      inputs: (r) => ({
-        x: r.values([8, 1], [-1e4, -80, -20, -9, 9, 20, 80, 1e3]),
-        fc_weight: r.values([1, 1], [1]),
-        proj_weight: r.values([1, 1], [0.5]),
+      inputs: (random) => ({
+        x: random.values([8, 1], [-1e4, -80, -20, -9, 9, 20, 80, 1e3]),
+        fc_weight: random.values([1, 1], [1]),
+        proj_weight: random.values([1, 1], [0.5]),
       }),
     },
   ],
@@ -82,11 +89,11 @@ export const mlpAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x', 'residual'] },
-  gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: ofResidual } },
-  cases: cases<MlpInputs | 'residual'>((r, s) => ({
-    ...matrices(r, s),
-    residual: r.normal([s.n, s.d]),
+  float16: { inputs: ['x', 'residual'] },
+  gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: residualGradient } },
+  cases: cases<MlpInputs | 'residual'>((random, size) => ({
+    ...matrices(random, size),
+    residual: random.normal([size.n, size.d]),
   })),
 });
 
@@ -102,9 +109,12 @@ export const mlpBias: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
-  cases: cases<MlpInputs | MlpBiases>((r, s) => ({ ...matrices(r, s), ...biasValues(r, s) })),
+  cases: cases<MlpInputs | MlpBiases>((random, size) => ({
+    ...matrices(random, size),
+    ...biasValues(random, size),
+  })),
 });
 
 export const mlpBiasAdd: OpDefinition<
@@ -119,11 +129,11 @@ export const mlpBiasAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  halves: { inputs: ['x', 'residual'] },
-  gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: ofResidual } },
-  cases: cases<MlpInputs | MlpBiases | 'residual'>((r, s) => ({
-    ...matrices(r, s),
-    ...biasValues(r, s),
-    residual: r.normal([s.n, s.d]),
+  float16: { inputs: ['x', 'residual'] },
+  gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: residualGradient } },
+  cases: cases<MlpInputs | MlpBiases | 'residual'>((random, size) => ({
+    ...matrices(random, size),
+    ...biasValues(random, size),
+    residual: random.normal([size.n, size.d]),
   })),
 });

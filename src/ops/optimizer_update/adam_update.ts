@@ -22,11 +22,8 @@ import {
   WORKGROUP,
 } from './update.ts';
 
-/**
- * At most, each for two units a thread and round: eight on each of 132 multiprocessors of a large
- * card.
- */
-const WORKGROUPS = 1056;
+/** The most workgroups: eight on each of the 132 multiprocessors of an H100. */
+const MAX_WORKGROUPS = 1056;
 
 export interface AdamAttrs {
   beta1: number;
@@ -37,33 +34,33 @@ export interface AdamUpdateAttrs extends AdamAttrs, UpdateAttrs {}
 type Out = 'parameter' | 'gradient' | 'exp_avg' | 'exp_avg_sq';
 type In = Out | 'norm' | 'inverse_scale' | 'scalars';
 
+/** First and second moment, named as in `torch.optim.Adam`. */
+export type Moments = Tensors<'exp_avg' | 'exp_avg_sq'>;
+
 /**
- * Moments after this gradient, and the update that they give (to be multiplied by the learning
- * rate), as `torch.optim.AdamW` has them.
+ * One step of `torch.optim.AdamW` in tfjs ops: the moments after this gradient, and the update, to be
+ * multiplied by the learning rate.
  */
 export function adamStep(
-  g: Tensor,
-  exp_avg: Tensor,
-  exp_avg_sq: Tensor,
+  gradient: Tensor,
+  moments: Moments,
   scalars: Tensor,
-  a: AdamAttrs,
-): { update: Tensor; exp_avg: Tensor; exp_avg_sq: Tensor } {
-  const m = lerp(exp_avg, g, a.beta1);
-  const v = lerp(exp_avg_sq, square(g), a.beta2);
-  const denominator = add(div(sqrt(v), scalarAt(scalars, 'bias_correction2_sqrt')), a.epsilon);
-  return {
-    update: div(div(m, scalarAt(scalars, 'bias_correction1')), denominator),
-    exp_avg: m,
-    exp_avg_sq: v,
-  };
+  { beta1, beta2, epsilon }: AdamAttrs,
+): Moments & { update: Tensor } {
+  const exp_avg = lerp(moments.exp_avg, gradient, beta1);
+  const exp_avg_sq = lerp(moments.exp_avg_sq, square(gradient), beta2);
+  const root = div(sqrt(exp_avg_sq), scalarAt(scalars, 'bias_correction2_sqrt'));
+  const corrected = div(exp_avg, scalarAt(scalars, 'bias_correction1'));
+  return { update: div(corrected, add(root, epsilon)), exp_avg, exp_avg_sq };
 }
 
 function oracle(
   { parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_scale, scalars }: Hosts<In>,
-  a: AdamUpdateAttrs,
+  attrs: AdamUpdateAttrs,
 ): Hosts<Out> {
+  const { beta1, beta2, epsilon, coupled } = attrs;
   const n = parameter.data.length;
-  const factor = clipFactorOf(norm, a.max_norm) * at(inverse_scale, 0);
+  const factor = clipFactorOf(norm, attrs.max_norm) * at(inverse_scale, 0);
   if (at(inverse_scale, 0) === 0) return { parameter, gradient: zeros([n]), exp_avg, exp_avg_sq };
   const out = {
     parameter: zeros([n]),
@@ -73,16 +70,14 @@ function oracle(
   };
   for (let i = 0; i < n; i++) {
     const value = at(parameter, i);
-    const decay = i < a.decayed ? a.weight_decay * value : 0;
-    const g = at(gradient, i) * factor + (a.coupled ? decay : 0);
-    const m = a.beta1 * at(exp_avg, i) + (1 - a.beta1) * g;
-    const v = a.beta2 * at(exp_avg_sq, i) + (1 - a.beta2) * g * g;
-    const u =
-      m /
-      scalarOf(scalars, 'bias_correction1') /
-      (Math.sqrt(v) / scalarOf(scalars, 'bias_correction2_sqrt') + a.epsilon);
+    const decay = i < attrs.decayed ? attrs.weight_decay * value : 0;
+    const g = at(gradient, i) * factor + (coupled ? decay : 0);
+    const m = beta1 * at(exp_avg, i) + (1 - beta1) * g;
+    const v = beta2 * at(exp_avg_sq, i) + (1 - beta2) * g * g;
+    const root = Math.sqrt(v) / scalarOf(scalars, 'bias_correction2_sqrt');
+    const update = m / scalarOf(scalars, 'bias_correction1') / (root + epsilon);
     out.parameter.data[i] =
-      value - scalarOf(scalars, 'learning_rate') * (u + (a.coupled ? 0 : decay));
+      value - scalarOf(scalars, 'learning_rate') * (update + (coupled ? 0 : decay));
     out.exp_avg.data[i] = m;
     out.exp_avg_sq.data[i] = v;
   }
@@ -91,13 +86,15 @@ function oracle(
 
 function reference(
   { parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_scale, scalars }: Tensors<In>,
-  a: AdamUpdateAttrs,
+  attrs: AdamUpdateAttrs,
 ): Tensors<Out> {
-  const decay = mul(parameter, decayVector(parameter.size, a));
+  const { coupled, max_norm } = attrs;
+  const decay = mul(parameter, decayVector(parameter.size, attrs));
   const unscaled = mul(gradient, inverse_scale);
-  const clipped = a.max_norm > 0 ? mul(unscaled, clipFactor(norm, a.max_norm)) : unscaled;
-  const next = adamStep(a.coupled ? add(clipped, decay) : clipped, exp_avg, exp_avg_sq, scalars, a);
-  const update = a.coupled ? next.update : add(next.update, decay);
+  const clipped = max_norm > 0 ? mul(unscaled, clipFactor(norm, max_norm)) : unscaled;
+  const decayed = coupled ? add(clipped, decay) : clipped;
+  const next = adamStep(decayed, { exp_avg, exp_avg_sq }, scalars, attrs);
+  const update = coupled ? next.update : add(next.update, decay);
   const kept = keptWhere(inverse_scale);
   return {
     parameter: kept(parameter, sub(parameter, mul(update, scalarAt(scalars, 'learning_rate')))),
@@ -109,7 +106,7 @@ function reference(
 
 function kernel(
   { parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_scale, scalars }: Tensors<In>,
-  a: AdamUpdateAttrs,
+  attrs: AdamUpdateAttrs,
 ): Tensors<Out> {
   const width = widthOf(parameter.size);
   const units = parameter.size / width;
@@ -120,14 +117,14 @@ function kernel(
     updates: [parameter, gradient, exp_avg, exp_avg_sq],
     reads: [norm, inverse_scale, scalars],
     params: [
-      ...updateParams(units, a),
-      ['f32', a.beta1],
-      ['f32', 1 - a.beta1],
-      ['f32', a.beta2],
-      ['f32', 1 - a.beta2],
-      ['f32', a.epsilon],
+      ...updateParams(units, attrs),
+      ['f32', attrs.beta1],
+      ['f32', 1 - attrs.beta1],
+      ['f32', attrs.beta2],
+      ['f32', 1 - attrs.beta2],
+      ['f32', attrs.epsilon],
     ],
-    workgroups: [Math.min(WORKGROUPS, Math.ceil(units / (2 * WORKGROUP))), 1, 1],
+    workgroups: [Math.min(MAX_WORKGROUPS, Math.ceil(units / (2 * WORKGROUP))), 1, 1],
   });
   return { parameter, gradient, exp_avg, exp_avg_sq };
 }
@@ -149,27 +146,29 @@ const adamCase = (
     epsilon: 1e-8,
     ...changes,
   },
-  inputs: (r) => {
-    const second = r.normal([n], 0.3);
+  inputs: (random) => {
+    const root = random.normal([n], 0.3);
     return {
-      parameter: r.normal([n]),
-      gradient: r.normal([n]),
-      exp_avg: r.normal([n], 0.1),
-      exp_avg_sq: r.values([n], [...second.data.map((v) => v * v)]),
-      norm: r.values([], [3.5]),
-      inverse_scale: r.values([], [inverse_scale]),
-      scalars: caseScalars(r),
+      parameter: random.normal([n]),
+      gradient: random.normal([n]),
+      exp_avg: random.normal([n], 0.1),
+      exp_avg_sq: random.values([n], [...root.data.map((v) => v * v)]),
+      norm: random.values([], [3.5]),
+      inverse_scale: random.values([], [inverse_scale]),
+      scalars: caseScalars(random),
     };
   },
 });
 
 /**
- * parameter, gradient, exp_avg, exp_avg_sq [n], norm (of all gradients) and inverse_scale (what
- * gradients are multiplied by before all else; 0 leaves the update out) scalars, scalars [5]
- * (`SCALARS`) -> the first four, the gradient zeroed. On WebGPU all four are written in place and
- * come back themselves.
+ * parameter, gradient, exp_avg, exp_avg_sq [n], norm [], inverse_scale [], scalars [5] (`SCALARS`) ->
+ * the first four after the update, with the gradient zeroed. On WebGPU these are updated in place and
+ * returned themselves.
+ *
+ * `norm` is that of all gradients, for clipping. Gradients are first multiplied by `inverse_scale`,
+ * which undoes the loss scale; 0 skips the update.
  */
-export const adam_update = defineOp({
+export const adamUpdate = defineOp({
   name: 'adam_update',
   inputs: ['parameter', 'gradient', 'exp_avg', 'exp_avg_sq', 'norm', 'inverse_scale', 'scalars'],
   outputs: ['parameter', 'gradient', 'exp_avg', 'exp_avg_sq'],
@@ -182,8 +181,8 @@ export const adam_update = defineOp({
     adamCase('coupled, not clipped', 64, { coupled: true, decayed: 64, max_norm: 0 }),
     adamCase('no decay', 3, { decayed: 0, epsilon: 1e-3 }),
     adamCase('units of four', 72, {}),
-    adamCase('more than one round', 2 * WORKGROUPS * WORKGROUP + 665, {}),
+    adamCase('more than one round', 2 * MAX_WORKGROUPS * WORKGROUP + 665, {}),
     adamCase('scaled', 70, {}, 2 ** -3),
-    adamCase('left out', 70, {}, 0),
+    adamCase('skipped', 70, {}, 0),
   ],
 });

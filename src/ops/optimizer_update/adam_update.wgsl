@@ -1,6 +1,6 @@
-// After wgsl/units.ts. A thread takes two units at a time, and reads both before it writes: on an
-// H100 14 million values take 157 us so, 153 where they are only copied, and 306 with a unit at a
-// time.
+// Adam over units (wgsl/units.ts). A thread takes two units at a time and reads both before it
+// writes: on an H100, 14 million values take 157 us, against 306 us with one unit at a time and
+// 153 us for a mere copy.
 @group(0) @binding(0) var<storage, read_write> parameter: array<Unit>;
 @group(0) @binding(1) var<storage, read_write> gradient: array<Unit>;
 @group(0) @binding(2) var<storage, read_write> exp_avg: array<Unit>;
@@ -38,7 +38,7 @@ fn main(
   @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) l: u32
 ) {
-  // Read before anything is written: a load after a store waits for it (the buffers might be one).
+  // Read before anything is written: a load after a store waits for it, as the buffers might alias.
   let inverse = inverse_scale[0];
   let length = norm[0];
   let s = Step(

@@ -1,6 +1,6 @@
 /**
- * The length of a flat gradient, in two dispatches: always summed in the same order, so that a run
- * repeats itself.
+ * The norm of a flat gradient, in two dispatches. The order of additions is fixed, so runs are
+ * reproducible.
  */
 import { sqrt, square, sum, type Tensor } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
@@ -9,13 +9,14 @@ import { zeros } from '../host.ts';
 import code from './grad_norm.wgsl?raw';
 import { WORKGROUP } from './update.ts';
 
-/** Workgroups of the first dispatch at most; the second sums what they leave in one. */
+/** The most workgroups of the first dispatch; one workgroup of the second sums their results. */
 const MAX_PARTS = 1024;
 
+/** Partial sums that the first dispatch leaves for n values. */
 export const partsOf = (n: number): number =>
   Math.max(1, Math.min(MAX_PARTS, Math.ceil(n / WORKGROUP)));
 
-/** The first dispatch alone: sums of squares. */
+/** The first dispatch only: partial sums of squares of x, [partsOf(x.size)]. */
 export function squaresKernel(x: Tensor): Tensor {
   const parts = partsOf(x.size);
   const sums = output([parts]);
@@ -51,26 +52,26 @@ function kernel({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
   return { norm };
 }
 
-/** x [n] -> norm, a scalar: sqrt(sum of x^2). */
-export const grad_norm = defineOp({
+/** x [n] -> norm []: the square root of the sum of x^2. */
+export const gradNorm = defineOp({
   name: 'grad_norm',
   inputs: ['x'],
   outputs: ['norm'],
   oracle: ({ x }, _: object) => {
     const norm = zeros([]);
-    norm.data[0] = Math.sqrt(x.data.reduce((s, v) => s + v * v, 0));
+    norm.data[0] = Math.sqrt(x.data.reduce((sum, value) => sum + value * value, 0));
     return { norm };
   },
   reference: ({ x }) => ({ norm: sqrt(sum(square(x))) }),
   kernel,
   gradient: null,
   cases: [
-    { name: 'one value', attrs: {}, inputs: (r) => ({ x: r.values([1], [-3]) }) },
-    { name: 'odd length', attrs: {}, inputs: (r) => ({ x: r.normal([700], 0.01) }) },
+    { name: 'one value', attrs: {}, inputs: (random) => ({ x: random.values([1], [-3]) }) },
+    { name: 'odd length', attrs: {}, inputs: (random) => ({ x: random.normal([700], 0.01) }) },
     {
       name: 'more than one round',
       attrs: {},
-      inputs: (r) => ({ x: r.normal([1024 * 256 + 1000]) }),
+      inputs: (random) => ({ x: random.normal([1024 * 256 + 1000]) }),
     },
   ],
 });

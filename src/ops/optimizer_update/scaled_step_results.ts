@@ -1,11 +1,12 @@
 /**
- * `step_results` where the loss was multiplied by a scale before the backward pass, so that small
- * gradients do not vanish in halves: the norm is that of the true gradients, and the scale follows
- * what it finds, as PyTorch's GradScaler does. A norm that is no number (an overflow somewhere)
- * leaves the update out and halves the scale; 2000 updates without one double it again, up to where
- * it started. Scales are powers of two, so that nothing is rounded. An update that is left out is
- * none for Adam either (GradScaler does not call optimizer.step): the bias corrections, which the
- * host wrote before it could know, are made anew.
+ * `step_results` with loss scaling, which multiplies the loss before the backward pass so that small
+ * gradients do not underflow in float16. The norm is that of the unscaled gradients.
+ *
+ * The scale adapts as in PyTorch's GradScaler: a norm that is not finite (an overflow somewhere) skips
+ * the update and halves the scale; 2000 updates without an overflow double it, up to its initial
+ * value. Scales are powers of two, so scaling does not round. A skipped update is not counted by Adam
+ * either (GradScaler does not call optimizer.step), so the bias corrections, which the host wrote
+ * before it could know, are recomputed.
  */
 import {
   add,
@@ -27,7 +28,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { dispatch, output } from '../../backend/index.ts';
-import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
+import { defineOp, type Hosts, type HostTensor, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { workgroupSum } from '../wgsl/index.ts';
 import code from './scaled_step_results.wgsl?raw';
@@ -35,12 +36,11 @@ import { scalarAt, scalarOf, SCALARS, WORKGROUP } from './update.ts';
 
 /** Updates without an overflow after which the scale doubles (GradScaler's growth_interval). */
 export const GROWTH_INTERVAL = 2000;
-/**
- * Adam's betas, of which the bias corrections are made (0: there is no Adam in the chain, and the
- * corrections are 1).
- */
+
 export interface ScalingAttrs {
+  /** The initial scale, which is also the largest. */
   max_scale: number;
+  /** Adam's betas, for the bias corrections; 0 without Adam, where the corrections are 1. */
   beta1: number;
   beta2: number;
 }
@@ -52,28 +52,29 @@ function oracle(
   { max_scale, beta1, beta2 }: ScalingAttrs,
 ): Hosts<Out> {
   const n = sums.data.length;
-  const s = at(scale, 0);
-  const norm = Math.sqrt(parts.data.reduce((a, b) => a + b, 0)) / s;
-  const clean = Number.isFinite(norm);
+  const old = at(scale, 0);
+  const norm = Math.sqrt(parts.data.reduce((a, b) => a + b, 0)) / old;
+  const finite = Number.isFinite(norm);
   const grows = at(counts, 0) + 1 >= GROWTH_INTERVAL;
   const skipped = at(counts, 1);
-  const of = (shape: readonly number[], ...values: number[]) => ({
+  const host = (shape: readonly number[], ...values: number[]): HostTensor => ({
     ...zeros(shape),
     data: Float64Array.from(values),
   });
+  const grown = grows ? Math.min(2 * old, max_scale) : old;
   const t = Math.max(1, scalarOf(scalars, 'update_number') - skipped);
   const results = zeros([n + 1]);
   results.data.set(sums.data);
   results.data[n] = norm;
   return {
-    norm: of([], norm),
-    inverse_scale: of([], clean ? 1 / s : 0),
+    norm: host([], norm),
+    inverse_scale: host([], finite ? 1 / old : 0),
     results,
     sums: zeros([n]),
-    scale: of([1], clean ? (grows ? Math.min(2 * s, max_scale) : s) : s / 2),
-    counts: of([2], clean && !grows ? at(counts, 0) + 1 : 0, clean ? skipped : skipped + 1),
-    scalars: clean
-      ? of(
+    scale: host([1], finite ? grown : old / 2),
+    counts: host([2], finite && !grows ? at(counts, 0) + 1 : 0, finite ? skipped : skipped + 1),
+    scalars: finite
+      ? host(
           [SCALARS.length],
           at(scalars, 0),
           at(scalars, 1),
@@ -86,8 +87,8 @@ function oracle(
 }
 
 /**
- * 1 - beta^n, n [1]: -(x + x^2 / 2 + ...) with x = n ln(beta) where that is small, since 1 - exp(x)
- * would lose the digits there.
+ * 1 - beta^n, n [1]. With x = n ln(beta), 1 - exp(x) loses precision for small x, where the series
+ * -(x + x^2 / 2 + ...) is used instead.
  */
 function biasCorrection(beta: number, n: Tensor): Tensor {
   const x = mul(n, Math.max(-100, Math.log(beta)));
@@ -105,9 +106,10 @@ function reference(
   const steps = add(slice(counts, [0], [1]), 1);
   const skipped = slice(counts, [1], [1]);
   const grows = equal(steps, GROWTH_INTERVAL);
-  // x - x is 0 for every number, and for nothing else.
-  const clean = equal(sub(norm, norm), 0);
-  const flag = reshape(clean, [1]);
+  // x - x is 0 for finite values only.
+  const finite = equal(sub(norm, norm), 0);
+  const finite1 = reshape(finite, [1]);
+  const grown = where(grows, minimum(mul(scale, 2), max_scale), scale);
   const t = maximum(sub(scalarAt(scalars, 'update_number'), skipped), 1);
   const corrected = concat([
     slice(scalars, [0], [2]),
@@ -119,10 +121,13 @@ function reference(
     norm,
     results: concat([sums, reshape(norm, [1])]),
     sums: zerosLike(sums),
-    inverse_scale: where(clean, div(1, reshape(scale, [])), 0),
-    scale: where(flag, where(grows, minimum(mul(scale, 2), max_scale), scale), mul(scale, 0.5)),
-    counts: concat([where(flag, where(grows, 0, steps), 0), where(flag, skipped, add(skipped, 1))]),
-    scalars: where(clean, corrected, scalars),
+    inverse_scale: where(finite, div(1, reshape(scale, [])), 0),
+    scale: where(finite1, grown, mul(scale, 0.5)),
+    counts: concat([
+      where(finite1, where(grows, 0, steps), 0),
+      where(finite1, skipped, add(skipped, 1)),
+    ]),
+    scalars: where(finite, corrected, scalars),
   };
 }
 
@@ -152,39 +157,46 @@ function kernel(
   return { norm, inverse_scale, results, sums, scale, counts, scalars };
 }
 
-const scaledCase = (
-  name: string,
-  parts: readonly number[],
-  scale: number,
-  clean_steps: number,
-  changes: { skipped?: number; update_number?: number; beta1?: number; beta2?: number } = {},
-): OpCase<In, ScalingAttrs> => {
-  const { skipped = 0, update_number = 3, beta1 = 0.9, beta2 = 0.95 } = changes;
+interface ScaledCase {
+  parts: readonly number[];
+  scale: number;
+  /** Updates since the scale last changed. */
+  steps: number;
+  skipped?: number;
+  update_number?: number;
+  beta1?: number;
+  beta2?: number;
+}
+
+function scaledCase(name: string, values: ScaledCase): OpCase<In, ScalingAttrs> {
+  const { parts, scale, steps, skipped = 0, update_number = 3 } = values;
+  const { beta1 = 0.9, beta2 = 0.95 } = values;
   return {
-    // Corrections may be as small as 0.001.
     name,
+    // Bias corrections may be as small as 0.001.
     atol: 1e-8,
     rtol: 1e-5,
     attrs: { max_scale: 2048, beta1, beta2 },
-    inputs: (r) => ({
-      parts: r.values([parts.length], parts),
-      sums: r.values([2], [1.5, 0.25]),
-      scale: r.values([1], [scale]),
-      counts: r.values([2], [clean_steps, skipped]),
-      scalars: r.values([SCALARS.length], [0.01, 0.02, 0.5, 0.25, update_number]),
+    inputs: (random) => ({
+      parts: random.values([parts.length], parts),
+      sums: random.values([2], [1.5, 0.25]),
+      scale: random.values([1], [scale]),
+      counts: random.values([2], [steps, skipped]),
+      scalars: random.values([SCALARS.length], [0.01, 0.02, 0.5, 0.25, update_number]),
     }),
   };
-};
+}
 
 /**
- * parts [k] (of squares of scaled gradients), sums [n], scale [1], counts [2] (updates since the
- * scale last changed; updates left out so far), scalars [5] (`SCALARS`) -> norm of the true
- * gradients, inverse_scale (1 / scale, or 0: leave this update out), results [n + 1] (the sums,
- * then the norm), and the last four inputs: sums, scale and counts as the next step needs them,
- * scalars with the bias corrections of update_number less those left out. On WebGPU these are
- * written in place and come back themselves.
+ * Inputs: parts [k] (sums of squares of scaled gradients), sums [n], scale [1], counts [2] (updates
+ * since the scale last changed, and skipped updates so far), scalars [5] (`SCALARS`).
+ *
+ * Outputs: norm [] of the unscaled gradients; inverse_scale [] (1 / scale, or 0 to skip this update);
+ * results [n + 1] (the sums followed by the norm); sums, scale and counts for the next step; scalars
+ * with the bias corrections of update_number minus the skipped updates. On WebGPU the last four are
+ * updated in place and returned themselves.
  */
-export const scaled_step_results = defineOp({
+export const scaledStepResults = defineOp({
   name: 'scaled_step_results',
   inputs: ['parts', 'sums', 'scale', 'counts', 'scalars'],
   outputs: ['norm', 'inverse_scale', 'results', 'sums', 'scale', 'counts', 'scalars'],
@@ -193,27 +205,39 @@ export const scaled_step_results = defineOp({
   kernel,
   gradient: null,
   cases: [
-    scaledCase('a number', [1024, 0, 2.25], 1024, 7),
-    scaledCase('an overflow', [1, Infinity], 1024, 7, { skipped: 2 }),
-    scaledCase('no number', [NaN, 1, 1], 2, 1999),
-    scaledCase('the scale grows', [1024], 512, 1999),
-    scaledCase(
-      'but not beyond its start',
-      Array.from({ length: 300 }, (_v, i) => i % 7),
-      2048,
-      1999,
-    ),
-    // Slow betas: 1 - 0.999^1 has no digits to lose.
-    scaledCase('the first update that is not left out', [1024], 64, 0, {
+    scaledCase('a finite norm', { parts: [1024, 0, 2.25], scale: 1024, steps: 7 }),
+    scaledCase('an overflow', { parts: [1, Infinity], scale: 1024, steps: 7, skipped: 2 }),
+    scaledCase('NaN', { parts: [NaN, 1, 1], scale: 2, steps: 1999 }),
+    scaledCase('the scale doubles', { parts: [1024], scale: 512, steps: 1999 }),
+    scaledCase('the scale does not exceed its initial value', {
+      parts: Array.from({ length: 300 }, (_v, i) => i % 7),
+      scale: 2048,
+      steps: 1999,
+    }),
+    // With a beta near 1, 1 - 0.999^1 must not lose precision.
+    scaledCase('the first update that is not skipped', {
+      parts: [1024],
+      scale: 64,
+      steps: 0,
       skipped: 11,
       update_number: 12,
       beta2: 0.999,
     }),
-    scaledCase('a late update', [1024], 1024, 100, {
+    scaledCase('a late update', {
+      parts: [1024],
+      scale: 1024,
+      steps: 100,
       skipped: 3,
       update_number: 1003,
       beta2: 0.9999,
     }),
-    scaledCase('no Adam', [1024], 1024, 100, { skipped: 1, beta1: 0, beta2: 0 }),
+    scaledCase('without Adam', {
+      parts: [1024],
+      scale: 1024,
+      steps: 100,
+      skipped: 1,
+      beta1: 0,
+      beta2: 0,
+    }),
   ],
 });

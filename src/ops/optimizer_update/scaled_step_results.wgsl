@@ -10,8 +10,8 @@ override GROWTH_INTERVAL: f32 = 2000.0;
 struct Params { parts: u32, sums: u32, max_scale: f32, rest1: f32, rest2: f32 }
 @group(0) @binding(8) var<uniform> p: Params;
 
-// 1 - (1 - rest)^n, by squaring: all terms are positive, so that no digit is lost where the power
-// is near 1.
+// 1 - (1 - rest)^n by repeated squaring: all terms are positive, so there is no cancellation where the
+// power is near 1.
 fn bias_correction(rest: f32, n: u32) -> f32 {
   var result = 0.0;
   var square = rest;
@@ -36,7 +36,7 @@ fn main(@builtin(local_invocation_index) l: u32) {
   let length = sqrt(squares) / s;
   norm[0] = length;
   results[p.sums] = length;
-  // By its bits: compilers may take it that a number is a number.
+  // Tests the bits, because WGSL compilers may assume that no value is NaN or infinite.
   if ((bitcast<u32>(squares) & 0x7f800000u) == 0x7f800000u) {
     inverse_scale[0] = 0.0;
     scale[0] = 0.5 * s;

@@ -25,33 +25,35 @@ type In = Out | 'norm' | 'inverse_scale' | 'scalars';
 
 function oracle(
   { parameter, gradient, momentum_buffer, norm, inverse_scale, scalars }: Hosts<In>,
-  a: SgdUpdateAttrs,
+  attrs: SgdUpdateAttrs,
 ): Hosts<Out> {
   const n = parameter.data.length;
-  const factor = clipFactorOf(norm, a.max_norm) * at(inverse_scale, 0);
+  const { coupled, momentum } = attrs;
+  const factor = clipFactorOf(norm, attrs.max_norm) * at(inverse_scale, 0);
   if (at(inverse_scale, 0) === 0) return { parameter, gradient: zeros([n]), momentum_buffer };
   const out = { parameter: zeros([n]), gradient: zeros([n]), momentum_buffer: zeros([n]) };
   for (let i = 0; i < n; i++) {
     const value = at(parameter, i);
-    const decay = i < a.decayed ? a.weight_decay * value : 0;
-    const b =
-      a.momentum * at(momentum_buffer, i) + at(gradient, i) * factor + (a.coupled ? decay : 0);
-    out.momentum_buffer.data[i] = b;
+    const decay = i < attrs.decayed ? attrs.weight_decay * value : 0;
+    const buffer =
+      momentum * at(momentum_buffer, i) + at(gradient, i) * factor + (coupled ? decay : 0);
+    out.momentum_buffer.data[i] = buffer;
     out.parameter.data[i] =
-      value - scalarOf(scalars, 'learning_rate') * (b + (a.coupled ? 0 : decay));
+      value - scalarOf(scalars, 'learning_rate') * (buffer + (coupled ? 0 : decay));
   }
   return out;
 }
 
 function reference(
   { parameter, gradient, momentum_buffer, norm, inverse_scale, scalars }: Tensors<In>,
-  a: SgdUpdateAttrs,
+  attrs: SgdUpdateAttrs,
 ): Tensors<Out> {
-  const decay = mul(parameter, decayVector(parameter.size, a));
+  const { coupled, momentum, max_norm } = attrs;
+  const decay = mul(parameter, decayVector(parameter.size, attrs));
   const unscaled = mul(gradient, inverse_scale);
-  const clipped = a.max_norm > 0 ? mul(unscaled, clipFactor(norm, a.max_norm)) : unscaled;
-  const buffer = add(mul(momentum_buffer, a.momentum), a.coupled ? add(clipped, decay) : clipped);
-  const update = a.coupled ? buffer : add(buffer, decay);
+  const clipped = max_norm > 0 ? mul(unscaled, clipFactor(norm, max_norm)) : unscaled;
+  const buffer = add(mul(momentum_buffer, momentum), coupled ? add(clipped, decay) : clipped);
+  const update = coupled ? buffer : add(buffer, decay);
   const kept = keptWhere(inverse_scale);
   return {
     parameter: kept(parameter, sub(parameter, mul(update, scalarAt(scalars, 'learning_rate')))),
@@ -62,7 +64,7 @@ function reference(
 
 function kernel(
   { parameter, gradient, momentum_buffer, norm, inverse_scale, scalars }: Tensors<In>,
-  a: SgdUpdateAttrs,
+  attrs: SgdUpdateAttrs,
 ): Tensors<Out> {
   dispatch({
     name: 'sgd_update',
@@ -70,7 +72,7 @@ function kernel(
     writes: [],
     updates: [parameter, gradient, momentum_buffer],
     reads: [norm, inverse_scale, scalars],
-    params: [...updateParams(parameter.size, a), ['f32', a.momentum]],
+    params: [...updateParams(parameter.size, attrs), ['f32', attrs.momentum]],
     workgroups: grid(Math.ceil(parameter.size / WORKGROUP)),
   });
   return { parameter, gradient, momentum_buffer };
@@ -84,22 +86,22 @@ const sgdCase = (
 ): OpCase<In, SgdUpdateAttrs> => ({
   name,
   attrs: { max_norm: 1, weight_decay: 0.1, coupled: true, decayed: 5, momentum: 0.9, ...changes },
-  inputs: (r) => ({
-    parameter: r.normal([n]),
-    gradient: r.normal([n]),
-    momentum_buffer: r.normal([n]),
-    norm: r.values([], [3.5]),
-    inverse_scale: r.values([], [inverse_scale]),
-    scalars: caseScalars(r),
+  inputs: (random) => ({
+    parameter: random.normal([n]),
+    gradient: random.normal([n]),
+    momentum_buffer: random.normal([n]),
+    norm: random.values([], [3.5]),
+    inverse_scale: random.values([], [inverse_scale]),
+    scalars: caseScalars(random),
   }),
 });
 
 /**
- * parameter, gradient, momentum_buffer [n], norm (of all gradients) and inverse_scale (as in
- * `adam_update`) scalars, scalars [5] (`SCALARS`) -> the first three, the gradient zeroed. On
- * WebGPU all three are written in place and come back themselves.
+ * parameter, gradient, momentum_buffer [n], norm [], inverse_scale [], scalars [5] (`SCALARS`) -> the
+ * first three after the update, with the gradient zeroed. On WebGPU these are updated in place and
+ * returned themselves. `norm` and `inverse_scale` are as in `adamUpdate`.
  */
-export const sgd_update = defineOp({
+export const sgdUpdate = defineOp({
   name: 'sgd_update',
   inputs: ['parameter', 'gradient', 'momentum_buffer', 'norm', 'inverse_scale', 'scalars'],
   outputs: ['parameter', 'gradient', 'momentum_buffer'],
@@ -112,6 +114,6 @@ export const sgd_update = defineOp({
     sgdCase('decoupled, not clipped', 64, { coupled: false, decayed: 64, max_norm: 0 }),
     sgdCase('no decay', 3, { decayed: 0 }),
     sgdCase('scaled', 70, {}, 2 ** -3),
-    sgdCase('left out', 70, {}, 0),
+    sgdCase('skipped', 70, {}, 0),
   ],
 });

@@ -1,6 +1,6 @@
 /**
- * What a step leaves to be read, in two dispatches: squares of the gradients, then their root
- * beside the step's sums, which start anew.
+ * The results of a training step, in two dispatches: sums of squares of the gradients, then the
+ * gradient norm next to the step's sums, which are reset.
  */
 import {
   concat,
@@ -20,42 +20,35 @@ import code from './step_results.wgsl?raw';
 import { workgroupSum } from '../wgsl/index.ts';
 import { WORKGROUP } from './update.ts';
 
-/** x [n] -> parts: sums of x^2 over every so many blocks of 256, at most 1024 sums. */
-export const sum_of_squares = defineOp({
+/** x [n] -> parts [k], k <= 1024: part i sums x^2 over blocks i, i + k, ... of 256 values. */
+export const sumOfSquares = defineOp({
   name: 'sum_of_squares',
   inputs: ['x'],
   outputs: ['parts'],
   oracle: ({ x }, _: object) => {
     const parts = zeros([partsOf(x.data.length)]);
     const { length } = parts.data;
-    x.data.forEach((v, i) => {
-      const k = Math.floor(i / WORKGROUP) % length;
-      parts.data[k] = at(parts, k) + v * v;
+    x.data.forEach((value, i) => {
+      const part = Math.floor(i / WORKGROUP) % length;
+      parts.data[part] = at(parts, part) + value * value;
     });
     return { parts };
   },
   reference: ({ x }) => {
     const parts = partsOf(x.size);
     const rounds = Math.ceil(x.size / (parts * WORKGROUP));
-    return {
-      parts: sum(
-        reshape(pad(reshape(square(x), [x.size]), [[0, rounds * parts * WORKGROUP - x.size]]), [
-          rounds,
-          parts,
-          WORKGROUP,
-        ]),
-        [0, 2],
-      ),
-    };
+    const padding = rounds * parts * WORKGROUP - x.size;
+    const squares = pad(reshape(square(x), [x.size]), [[0, padding]]);
+    return { parts: sum(reshape(squares, [rounds, parts, WORKGROUP]), [0, 2]) };
   },
   kernel: ({ x }) => ({ parts: squaresKernel(x) }),
   gradient: null,
   cases: [
-    { name: 'odd length', attrs: {}, inputs: (r) => ({ x: r.normal([700], 0.1) }) },
+    { name: 'odd length', attrs: {}, inputs: (random) => ({ x: random.normal([700], 0.1) }) },
     {
       name: 'more than one round',
       attrs: {},
-      inputs: (r) => ({ x: r.normal([1024 * 256 + 1000], 0.1) }),
+      inputs: (random) => ({ x: random.normal([1024 * 256 + 1000], 0.1) }),
     },
   ],
 });
@@ -96,11 +89,11 @@ function kernel({ parts, sums }: Record<'parts' | 'sums', Tensor>): Tensors<Out>
 }
 
 /**
- * parts [k] (of squares), sums [n] (n at most 256) -> norm, the root of all parts, a scalar;
- * results [n + 1], the sums and then the norm; sums zeroed. On WebGPU the sums are written in place
- * and come back themselves.
+ * parts [k] (sums of squares), sums [n], n <= 256 -> norm [], the square root of the sum of the
+ * parts; results [n + 1], the sums followed by the norm; sums, zeroed. On WebGPU the sums are updated
+ * in place and returned themselves.
  */
-export const step_results = defineOp({
+export const stepResults = defineOp({
   name: 'step_results',
   inputs: ['parts', 'sums'],
   outputs: ['norm', 'results', 'sums'],
@@ -112,17 +105,20 @@ export const step_results = defineOp({
     {
       name: 'loss and accuracy',
       attrs: {},
-      inputs: (r) => ({ parts: r.values([3], [0.5, 0, 2.25]), sums: r.values([2], [1.5, 0.25]) }),
+      inputs: (random) => ({
+        parts: random.values([3], [0.5, 0, 2.25]),
+        sums: random.values([2], [1.5, 0.25]),
+      }),
     },
     {
       name: 'more parts than threads',
       attrs: {},
-      inputs: (r) => ({
-        parts: r.values(
+      inputs: (random) => ({
+        parts: random.values(
           [300],
           Array.from({ length: 300 }, (_, i) => (i % 7) / 100),
         ),
-        sums: r.normal([5]),
+        sums: random.normal([5]),
       }),
     },
   ],

@@ -1,6 +1,6 @@
 /**
- * What the fused updates of the optimizers share: they run over a flat range of parameters, of
- * which a prefix decays.
+ * What the fused optimizer updates share: they run over a flat range of parameters, and weight decay
+ * applies to a prefix of it.
  */
 import {
   add,
@@ -19,9 +19,9 @@ import type { CaseRandom, HostTensor } from '../define.ts';
 import { at } from '../host.ts';
 
 /**
- * Order of the numbers in `scalars` [5]. The corrections are 1 - beta1^t and sqrt(1 - beta2^t), t =
- * `update_number`, from 1. Under a loss scale `scaled_step_results` writes them anew: updates that
- * were left out do not count.
+ * Order of the values in `scalars` [5]. The bias corrections are 1 - beta1^t and sqrt(1 - beta2^t),
+ * with t = `update_number`, from 1. With loss scaling, `scaled_step_results` recomputes them: skipped
+ * updates stay excluded from Adam's bias correction.
  */
 export const SCALARS = [
   'learning_rate',
@@ -34,12 +34,12 @@ export type ScalarName = (typeof SCALARS)[number];
 const indexOf = (name: ScalarName): number => SCALARS.indexOf(name);
 
 export interface UpdateAttrs {
-  /** Longest gradient let through (over all parameters); 0 lets everything through. */
+  /** Largest norm of all gradients, above which they are clipped; 0 disables clipping. */
   max_norm: number;
   weight_decay: number;
-  /** Decay is added to the gradient (Adam, SGD) and not to the update (AdamW). */
+  /** Weight decay is added to the gradient (Adam, SGD) instead of the update (AdamW). */
   coupled: boolean;
-  /** How many values, from the first, decay. */
+  /** Weight decay applies to this many values, from the first. */
   decayed: number;
 }
 
@@ -52,24 +52,26 @@ export const updateParams = (n: number, a: UpdateAttrs): Param[] => [
   ['f32', a.weight_decay],
 ];
 
-/** One of the numbers in `scalars`, [1]. */
+/** One of the values in `scalars`, [1]. */
 export const scalarAt = (scalars: Tensor, name: ScalarName): Tensor =>
   slice(scalars, [indexOf(name)], [1]);
+/** The same for the oracles. */
 export const scalarOf = (scalars: HostTensor, name: ScalarName): number =>
   at(scalars, indexOf(name));
 
 /**
- * What gradients are multiplied by where they are clipped: min(1, max_norm / (norm + 1e-6)), as
+ * The factor that clips gradients: min(1, max_norm / (norm + 1e-6)), as in
  * `torch.nn.utils.clip_grad_norm_`.
  */
 export const clipFactor = (norm: Tensor, max_norm: number): Tensor =>
   minimum(1, div(max_norm, add(norm, 1e-6)));
+/** The same for the oracles; 1 if clipping is disabled. */
 export const clipFactorOf = (norm: HostTensor, max_norm: number): number =>
   max_norm > 0 ? Math.min(1, max_norm / (at(norm, 0) + 1e-6)) : 1;
 
 /**
- * Takes the old value where an update is left out (inverse_scale 0: some gradient is no number),
- * the new one elsewhere.
+ * Selects the old value if the update is skipped (inverse_scale is 0: some gradient is not finite),
+ * else the new one.
  */
 export const keptWhere =
   (inverse_scale: Tensor) =>
@@ -87,7 +89,9 @@ export function decayVector(n: number, a: UpdateAttrs): Tensor {
   return concat([fill([decayed], a.weight_decay), fill([n - decayed], 0)]);
 }
 
-/** Third update under beta1 0.9 and beta2 0.95, for the cases. */
-export const caseScalars = (r: CaseRandom): HostTensor =>
-  r.values([SCALARS.length], [0.01, 0.02, 1 - 0.9 ** 3, Math.sqrt(1 - 0.95 ** 3), 3]);
+/** Scalars of the third update with beta1 0.9 and beta2 0.95, for the cases. */
+export const caseScalars = (random: CaseRandom): HostTensor =>
+  random.values([SCALARS.length], [0.01, 0.02, 1 - 0.9 ** 3, Math.sqrt(1 - 0.95 ** 3), 3]);
+
+/** Threads of a workgroup of the updates. */
 export const WORKGROUP = 256;

@@ -95,7 +95,7 @@ export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = define
   oracle: inputOracle,
   reference: inputReference,
   kernel: qkNormGradInputKernel,
-  halves: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+  float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   cases: [
     {
@@ -162,7 +162,7 @@ export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight'
     reference: weightReference,
     kernel: (inputs, a, into) => qkNormGradWeightKernel(inputs, a, partOf(a), into.dweight),
     accumulates: ['dweight'],
-    halves: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+    float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
     gradient: null,
     cases: [
       {

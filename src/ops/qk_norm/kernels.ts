@@ -8,7 +8,7 @@ import { activation, dispatch, grid, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import type { Heads } from '../heads/layout.ts';
 import { dims2 } from '../host.ts';
-import { sumPartials } from '../matmul/kernel.ts';
+import { sumPartials } from '../matmul/sum_partials.ts';
 import { unitCode, widthOf } from '../wgsl/index.ts';
 
 type Attrs = Heads & { eps: number };

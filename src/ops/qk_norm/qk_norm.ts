@@ -95,7 +95,7 @@ export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   oracle,
   reference,
   kernel: qkNormKernel,
-  halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+  float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: {
     saves: { inputs: ['qkv', 'q_weight', 'k_weight'], outputs: [] },
     from: ['y'],

@@ -81,7 +81,7 @@ export const rmsNormGrad = defineOp({
   }),
   kernel: (inputs, _, into) => normGradKernel('rms_norm_grad', { ...inputs, mean: null }, into),
   accumulates: ['dx', 'weight'],
-  halves: { inputs: ['x', 'dy'] },
+  float16: { inputs: ['x', 'dy'] },
   gradient: null,
   cases: backwardCases,
 });
@@ -119,7 +119,7 @@ export const rmsNorm = defineOp({
     return { y: mul(normal, weight), rstd };
   },
   kernel: ({ x, weight }, { eps }) => rmsNormKernel(x, weight, eps),
-  halves: { inputs: ['x'] },
+  float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['rstd'] },
     from: ['y'],

@@ -132,7 +132,7 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
     });
     return { y };
   },
-  halves: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 8 === 0 },
+  float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 8 === 0 },
   gradient: {
     saves: { inputs: ['positions', 'table'], outputs: [] },
     from: ['y'],
