@@ -47,3 +47,6 @@ export {
   SCALARS,
   type UpdateAttrs,
 } from './optimizer_update/update.ts';
+export * from './attention/attention_documents.ts';
+export * from './attention/attention_documents_dropout.ts';
+export * from './attention/documents.ts';
