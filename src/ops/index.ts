@@ -50,3 +50,5 @@ export {
 export * from './attention/attention_documents.ts';
 export * from './attention/attention_documents_dropout.ts';
 export * from './attention/documents.ts';
+export * from './sequence_logps/sequence_logps.ts';
+export * from './take_rows/take_rows.ts';

@@ -5,7 +5,10 @@ struct Params { n: u32, width: u32 }
 @group(0) @binding(3) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) tid: u32
+) {
   let i = (wg.y * count.x + wg.x) * 64u + tid;
   if (i < p.n) { y[i] = x[u32(rows[i / p.width]) * p.width + i % p.width]; }
 }
