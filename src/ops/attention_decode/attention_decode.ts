@@ -40,7 +40,10 @@ export interface AttentionDecodeAttrs extends Heads {
 type In = 'qkv' | 'cache' | 'positions';
 
 /** Rows of the cache that a sequence attends to. */
-function visibleRows(position: number, attrs: AttentionDecodeAttrs): { first: number; end: number } {
+function visibleRows(
+  position: number,
+  attrs: AttentionDecodeAttrs,
+): { first: number; end: number } {
   const end = Math.min(position + 1, attrs.T_max);
   return { first: attrs.window > 0 ? Math.max(0, end - attrs.window) : 0, end };
 }

@@ -126,12 +126,7 @@ export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = def
     writeCase('one token per sequence', 2, 5, [3, 0]),
     writeCase('a prompt', 1, 6, [0, 1, 2, 3]),
     writeCase('two prompts', 2, 5, [0, 1, 2, 2, 3, 4]),
-    writeCase(
-      'two prompts, one skipped and one in part',
-      2,
-      5,
-      [5, 5, 5, 3, 4, 5],
-    ),
+    writeCase('two prompts, one skipped and one in part', 2, 5, [5, 5, 5, 3, 4, 5]),
     writeCase(
       'prompts of different lengths, padded on the right',
       3,

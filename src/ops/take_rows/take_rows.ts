@@ -89,8 +89,7 @@ export const takeRowsGrad: OpDefinition<'dy' | 'rows', TakeRowsAttrs, 'dx', neve
     const [, d] = dims2(dy.shape);
     const dx = zeros([N, d]);
     rows.data.forEach((row, r) => {
-      for (let i = 0; i < d; i++)
-        dx.data[row * d + i] = at(dx, row * d + i) + at(dy, r * d + i);
+      for (let i = 0; i < d; i++) dx.data[row * d + i] = at(dx, row * d + i) + at(dy, r * d + i);
     });
     return { dx };
   },
