@@ -19,6 +19,6 @@ fn main(
   let column = i % p.columns;
   let position = u32(positions[row]);
   if (position >= p.cache_rows) { return; }
-  let to = row / p.rows_per_sequence * p.cache_rows + position;
-  cache[to * p.columns + column] = qkv[row * p.width + p.first + column];
+  cache[(row / p.rows_per_sequence * p.cache_rows + position) * p.columns + column]
+    = qkv[row * p.width + p.first + column];
 }

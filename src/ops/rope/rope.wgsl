@@ -1,4 +1,5 @@
-// After wgsl/units.ts: one unit a thread, and all sizes are counted in units; q and k heads are rotated, v is copied.
+// After wgsl/units.ts: one unit per thread, and all sizes are in units. q and k heads are rotated,
+// v heads copied.
 struct Params { n: u32, width: u32, rotated: u32, head_dim: u32, sign: f32 }
 @group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
 @group(0) @binding(1) var<storage, read> qkv: array<qkv_stored>;
@@ -7,7 +8,10 @@ struct Params { n: u32, width: u32, rotated: u32, head_dim: u32, sign: f32 }
 @group(0) @binding(4) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) tid: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) tid: u32
+) {
   let i = (wg.y * count.x + wg.x) * 64u + tid;
   if (i >= p.n) { return; }
   let column = i % p.width;
@@ -19,5 +23,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   let row = u32(positions[i / p.width]) * p.head_dim;
   let c = table[row + pair];
   let s = p.sign * table[row + half + pair];
-  if (d < half) { y[i] = put_y(x * c - get_qkv(qkv[i + half]) * s); } else { y[i] = put_y(x * c + get_qkv(qkv[i - half]) * s); }
+  if (d < half) {
+    y[i] = put_y(x * c - get_qkv(qkv[i + half]) * s);
+  } else {
+    y[i] = put_y(x * c + get_qkv(qkv[i - half]) * s);
+  }
 }

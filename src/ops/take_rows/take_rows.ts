@@ -59,17 +59,20 @@ export const takeRows: OpDefinition<'x' | 'rows', TakeRowsAttrs, 'y', 'x'> = def
   cases: [
     {
       name: 'some rows',
-      inputs: (r) => ({ x: r.normal([9, 5]), rows: r.ints([4], 9) }),
+      inputs: (random) => ({ x: random.normal([9, 5]), rows: random.ints([4], 9) }),
       attrs: { N: 9 },
     },
     {
       name: 'one row',
-      inputs: (r) => ({ x: r.normal([3, 8]), rows: r.values([1], [2], 'int32') }),
+      inputs: (random) => ({ x: random.normal([3, 8]), rows: random.values([1], [2], 'int32') }),
       attrs: { N: 3 },
     },
     {
       name: 'repeated rows',
-      inputs: (r) => ({ x: r.normal([4, 3]), rows: r.values([5], [3, 0, 3, 3, 0], 'int32') }),
+      inputs: (random) => ({
+        x: random.normal([4, 3]),
+        rows: random.values([5], [3, 0, 3, 3, 0], 'int32'),
+      }),
       attrs: { N: 4 },
     },
   ],
@@ -117,12 +120,15 @@ export const takeRowsGrad: OpDefinition<'dy' | 'rows', TakeRowsAttrs, 'dx', neve
   cases: [
     {
       name: 'some rows',
-      inputs: (r) => ({ dy: r.normal([4, 5]), rows: r.values([4], [8, 0, 3, 7], 'int32') }),
+      inputs: (random) => ({
+        dy: random.normal([4, 5]),
+        rows: random.values([4], [8, 0, 3, 7], 'int32'),
+      }),
       attrs: { N: 9 },
     },
     {
       name: 'repeated rows, more columns than threads',
-      inputs: (r) => ({ dy: r.normal([20, 70]), rows: r.ints([20], 6) }),
+      inputs: (random) => ({ dy: random.normal([20, 70]), rows: random.ints([20], 6) }),
       attrs: { N: 7 },
     },
   ],
