@@ -7,7 +7,7 @@ import { compileProgram, type Program, readback, Store } from '../src/backend/in
 import type { AttentionAttrs } from '../src/ops/attention/attrs.ts';
 import { attentionGradKernel } from '../src/ops/attention/backward.ts';
 import { attentionKernel } from '../src/ops/attention/forward.ts';
-import { SMALL, type Tile } from '../src/ops/attention/tiles.ts';
+import { SMALL, type Tile } from '../src/ops/attention/tile.ts';
 import { columns } from '../src/ops/heads/layout.ts';
 import { CONFIGS, type ConfigName } from './configs.ts';
 import { startDevice } from './device.ts';
@@ -72,11 +72,10 @@ export async function measureAttentionTiles(
               result: attentionGradKernel(
                 { qkv: get('qkv'), y: get('y'), lse: get('lse'), dy: get('dy') },
                 a,
-                undefined,
-                tile,
+                { tile },
               ).dqkv,
             };
-          const { y, lse } = attentionKernel(get('qkv'), a, undefined, tile);
+          const { y, lse } = attentionKernel(get('qkv'), a, { tile });
           lse.dispose();
           return { result: y };
         });
@@ -127,7 +126,7 @@ async function fillStatistics(
   write: (name: 'y' | 'lse', values: Float32Array) => void,
 ): Promise<void> {
   const program = await compileProgram('attention statistics', () =>
-    attentionKernel(get('qkv'), a, undefined, SMALL),
+    attentionKernel(get('qkv'), a, { tile: SMALL }),
   );
   program.run();
   const [y, lse] = await readback([program.outputs.y, program.outputs.lse]);

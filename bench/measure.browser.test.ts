@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { setProgramMode } from '../src/backend/index.ts';
+import '../src/ops/alignment.ts';
 import '../src/ops/generation.ts';
 import { allOps } from '../src/ops/index.ts';
 import { defaultConfig } from '../src/config/index.ts';

@@ -13,6 +13,7 @@ import {
   Store,
   submit,
 } from '../src/backend/index.ts';
+import '../src/ops/alignment.ts';
 import '../src/ops/generation.ts';
 import {
   allOps,

@@ -77,6 +77,7 @@ export function sizeAttrs(name: ConfigName) {
   return {
     B: c.batch_size,
     T: c.block_size,
+    N: c.batch_size * c.block_size,
     T_max: c.block_size,
     n_head: c.n_head,
     n_kv_head: c.n_head,
@@ -129,6 +130,8 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
   const attend = 4 * B * H * T * T * hd;
   const rng = int([4], (i) => [1337, 3, 0, 0][i] ?? 0);
   const positions = int([N], (i) => i % T);
+  // One document per sequence: the same work as plain attention.
+  const document_starts = int([N], () => 0);
   const saved = { qkv: f(N, W), y: f(N, D), lse: constant(8, B, H, T), dy: f(N, D) };
   const mlp = { x: f(N, D), fc_weight: f(D, F), proj_weight: f(F, D) };
   const biases = { fc_bias: f(F), proj_bias: f(D) };
@@ -165,6 +168,10 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
     attention_grad: one(saved, 2.5 * attend),
     attention_dropout: one({ qkv: f(N, W), rng }, attend),
     attention_dropout_grad: one({ ...saved, rng }, 2.5 * attend),
+    attention_documents: one({ qkv: f(N, W), document_starts }, attend),
+    attention_documents_grad: one({ ...saved, document_starts }, 2.5 * attend),
+    attention_documents_dropout: one({ qkv: f(N, W), document_starts, rng }, attend),
+    attention_documents_dropout_grad: one({ ...saved, document_starts, rng }, 2.5 * attend),
     attention_decode: one({ qkv: f(B, W), cache: f(N, 2 * D), positions: int([B], () => T - 1) }),
     cache_write: one({ cache: f(N, 2 * D), qkv: f(B, W), positions: int([B], () => T - 1) }),
     sample_token: [1, B].flatMap((rows) =>
@@ -189,6 +196,9 @@ export function opEntries(name: ConfigName): Record<string, OpEntry[]> {
       control: int([B, 3], () => 1),
     }),
     take_rows: one({ x: f(N, D), rows: int([B], (i) => i * T) }),
+    take_rows_grad: one({ dy: f(B, D), rows: int([B], (i) => i * T) }),
+    sequence_logps: one({ logps: f(N), weights: constant(1, N) }),
+    sequence_logps_grad: one({ dsums: f(B), weights: constant(1, N) }),
     layer_norm: one({ x: f(N, D), weight: f(D), bias: f(D) }),
     layer_norm_no_bias: one({ x: f(N, D), weight: f(D) }),
     layer_norm_grad_x: one({

@@ -80,7 +80,7 @@ export class CachedForward {
         .y;
     });
     const x = hiddenStates(f);
-    return head(f, f.tape.apply(takeRows, { x, rows: prompt.get('rows') }, {}).y);
+    return head(f, f.tape.apply(takeRows, { x, rows: prompt.get('rows') }, { N: B * T }).y);
   }
 
   /** Reads the token of each sequence: logits [B, vocab_size] after it. */

@@ -34,7 +34,6 @@ export * from './rms_norm/rms_norm.ts';
 export * from './rope/rope.ts';
 export * from './step_sums/scaled_weights.ts';
 export * from './step_sums/step_sums.ts';
-export * from './weighted_sum/weighted_sum.ts';
 export * from './optimizer_update/adam_update.ts';
 export * from './optimizer_update/grad_norm.ts';
 export * from './optimizer_update/sgd_update.ts';
@@ -48,4 +47,3 @@ export {
   SCALARS,
   type UpdateAttrs,
 } from './optimizer_update/update.ts';
-export { pairLoss, pairLossGrad } from './pair_loss/pair_loss.ts';

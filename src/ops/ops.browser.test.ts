@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
+import './alignment.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
 

@@ -1,79 +1,59 @@
 /**
  * Causal scaled dot-product attention over packed heads, with grouped queries and an optional
- * sliding window. The kernel keeps no [T, T] matrix (FlashAttention, Dao et al. 2022 and 2023);
- * `lse`, the log of each row's softmax sum, is what its gradient needs to make the weights again.
+ * sliding window. The kernel never stores a [T, T] matrix (FlashAttention, Dao et al. 2022 and
+ * 2023); its gradient recomputes the softmax weights from `lse`, the log-sum-exp of each row.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { storageOf } from '../../backend/index.ts';
-import { defineOp, run, type OpCase, type OpDefinition } from '../define.ts';
+import { defineOp, type OpCase, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
-import { columns } from '../heads/layout.ts';
+import { subgroupAttention } from '../matmul/choices.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import { attentionGradKernel } from './backward.ts';
+import { float16When, randomGradInputs, randomQkv } from './cases.ts';
 import { attentionKernel } from './forward.ts';
-import { subgroupAttention } from '../matmul/choices.ts';
-import { attentionGradOracle, attentionOracle, keepAll } from './oracle.ts';
+import { attentionGradOracle, attentionOracle } from './oracle.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
-import { subgroupAttentionFits } from './subgroup.ts';
+import { subgroupAttentionFits } from './subgroup_fragments.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
 
-/** Attention by subgroup matrices takes everything in halves. */
-const bySubgroups = (a: AttentionAttrs, ...all: readonly Tensor[]): boolean =>
-  subgroupAttention() && subgroupAttentionFits(a) && all.every((t) => storageOf(t) === 'float16');
+/** Whether to use subgroup matrices, which need all activations in float16. */
+export const usesSubgroups = (attrs: AttentionAttrs, ...activations: readonly Tensor[]): boolean =>
+  subgroupAttention() &&
+  subgroupAttentionFits(attrs) &&
+  activations.every((tensor) => storageOf(tensor) === 'float16');
 
 type Shape = AttentionAttrs & { name: string };
-/**
- * Shapes that the kernels must get right: grouped heads, windows, tails of a tile, head_dim no
- * multiple of 4.
- */
+const one = { B: 1, n_head: 1, n_kv_head: 1, head_dim: 4, window: 0 };
+/** Grouped heads, windows, partial tiles, and a head_dim that is not a multiple of 4. */
 const shapes: readonly Shape[] = [
-  { name: 'equal heads', B: 2, T: 5, n_head: 2, n_kv_head: 2, head_dim: 4, window: 0 },
-  { name: 'grouped heads', B: 2, T: 6, n_head: 4, n_kv_head: 2, head_dim: 4, window: 0 },
-  {
-    name: 'one kv head, odd head_dim',
-    B: 1,
-    T: 7,
-    n_head: 3,
-    n_kv_head: 1,
-    head_dim: 5,
-    window: 0,
-  },
-  { name: 'window', B: 1, T: 9, n_head: 2, n_kv_head: 1, head_dim: 4, window: 3 },
-  { name: 'several tiles', B: 1, T: 34, n_head: 1, n_kv_head: 1, head_dim: 4, window: 0 },
-  {
-    name: 'several chunks of head_dim',
-    B: 1,
-    T: 3,
-    n_head: 1,
-    n_kv_head: 1,
-    head_dim: 36,
-    window: 0,
-  },
-  { name: 'window of one', B: 1, T: 4, n_head: 1, n_kv_head: 1, head_dim: 4, window: 1 },
+  { ...one, name: 'equal heads', B: 2, T: 5, n_head: 2, n_kv_head: 2 },
+  { ...one, name: 'grouped heads', B: 2, T: 6, n_head: 4, n_kv_head: 2 },
+  { ...one, name: 'one kv head, odd head_dim', T: 7, n_head: 3, head_dim: 5 },
+  { ...one, name: 'window', T: 9, n_head: 2, window: 3 },
+  { ...one, name: 'several tiles', T: 34 },
+  { ...one, name: 'several chunks of head_dim', T: 3, head_dim: 36 },
+  { ...one, name: 'window of one', T: 4, window: 1 },
 ];
-/** Longer ones, which finite differences would take too long over. */
+/** Shapes that finite differences would take too long for. */
 const longShapes: readonly Shape[] = [
-  {
-    name: 'three tiles, grouped heads',
-    B: 1,
-    T: 70,
-    n_head: 2,
-    n_kv_head: 1,
-    head_dim: 4,
-    window: 0,
-  },
-  { name: 'window over tiles', B: 1, T: 70, n_head: 1, n_kv_head: 1, head_dim: 4, window: 20 },
+  { ...one, name: 'three tiles, grouped heads', T: 70, n_head: 2 },
+  { ...one, name: 'window over tiles', T: 70, window: 20 },
 ];
 
-/** qkv packed (heads/layout.ts) [B T, ...] -> y [B T, n_head head_dim], lse [B, n_head, T]. */
+/**
+ * qkv packed (heads/layout.ts) [B T, (n_head + 2 n_kv_head) head_dim] -> y [B T, n_head head_dim],
+ * lse [B, n_head, T].
+ */
 export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> = defineOp({
   name: 'attention',
   inputs: ['qkv'],
   outputs: ['y', 'lse'],
-  oracle: ({ qkv }, a: AttentionAttrs) => attentionOracle(qkv, a, keepAll),
-  reference: ({ qkv }, a) => attentionReference(qkv, a),
-  kernel: ({ qkv }, a) => (bySubgroups(a, qkv) ? attentionSubgroupKernel : attentionKernel)(qkv, a),
-  float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+  oracle: ({ qkv }, attrs: AttentionAttrs) => attentionOracle(qkv, attrs),
+  reference: ({ qkv }, attrs) => attentionReference(qkv, attrs),
+  kernel: ({ qkv }, attrs) =>
+    usesSubgroups(attrs, qkv) ? attentionSubgroupKernel(qkv, attrs) : attentionKernel(qkv, attrs),
+  float16: { inputs: ['qkv'], when: float16When },
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
     from: ['y'],
@@ -85,41 +65,27 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   cases: shapes.map(({ name, ...attrs }): OpCase<'qkv', AttentionAttrs> => ({
     name,
     attrs,
-    inputs: (random) => ({ qkv: random.normal([attrs.B * attrs.T, columns(attrs).width]) }),
+    inputs: (random) => ({ qkv: randomQkv(random, attrs) }),
   })),
 });
 
-/** Gradient of `attention`: its input, its outputs and dy -> dqkv as qkv. */
-export const attentionGrad: OpDefinition<
-  'qkv' | 'y' | 'lse' | 'dy',
-  AttentionAttrs,
-  'dqkv',
-  never
-> = defineOp({
+type GradIn = 'qkv' | 'y' | 'lse' | 'dy';
+/** Gradient of `attention`: its input, its outputs and dy -> dqkv, laid out as qkv. */
+export const attentionGrad: OpDefinition<GradIn, AttentionAttrs, 'dqkv', never> = defineOp({
   name: 'attention_grad',
   inputs: ['qkv', 'y', 'lse', 'dy'],
   outputs: ['dqkv'],
-  oracle: (inputs, a: AttentionAttrs) => attentionGradOracle(inputs, a, keepAll),
-  reference: (inputs, a) => attentionGradReference(inputs, a),
-  kernel: (inputs, a) =>
-    (bySubgroups(a, inputs.qkv, inputs.y, inputs.dy)
-      ? attentionGradSubgroupKernel
-      : attentionGradKernel)(inputs, a),
-  float16: { inputs: ['qkv', 'y', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
+  oracle: (inputs, attrs: AttentionAttrs) => attentionGradOracle(inputs, attrs),
+  reference: (inputs, attrs) => attentionGradReference(inputs, attrs),
+  kernel: (inputs, attrs) =>
+    usesSubgroups(attrs, inputs.qkv, inputs.y, inputs.dy)
+      ? attentionGradSubgroupKernel(inputs, attrs)
+      : attentionGradKernel(inputs, attrs),
+  float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
   gradient: null,
-  cases: [...shapes, ...longShapes].map(
-    ({ name, ...attrs }): OpCase<'qkv' | 'y' | 'lse' | 'dy', AttentionAttrs> => ({
-      name,
-      attrs,
-      inputs: (random) => {
-        // y and lse are those of this qkv: the kernel makes the weights again from lse.
-        const qkv = random.normal([attrs.B * attrs.T, columns(attrs).width]);
-        return {
-          qkv,
-          ...attentionOracle(qkv, attrs, keepAll),
-          dy: random.normal([attrs.B * attrs.T, columns(attrs).q]),
-        };
-      },
-    }),
-  ),
+  cases: [...shapes, ...longShapes].map(({ name, ...attrs }): OpCase<GradIn, AttentionAttrs> => ({
+    name,
+    attrs,
+    inputs: (random) => randomGradInputs(random, attrs),
+  })),
 });

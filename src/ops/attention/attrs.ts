@@ -1,16 +1,19 @@
-/** What both directions of attention are told. */
+/** Attributes of the attention operations. */
 import type { Heads } from '../heads/layout.ts';
 
 export interface AttentionAttrs extends Heads {
+  /** Sequences in the batch. */
   B: number;
+  /** Tokens per sequence. */
   T: number;
   /**
-   * Query i sees keys j with i - window < j <= i (Mistral's sliding window); 0 means all j <= i.
+   * Sliding window (Mistral 7B): query i attends to the keys i - window < j <= i. 0 means no
+   * window.
    */
   window: number;
 }
 
-/** Dropout of the softmax weights: its place in the model and its rate, as in `dropout`. */
+/** Dropout of the softmax weights, as in `dropout`: the site seeds the mask, the rate is p. */
 export interface Dropout {
   site: number;
   rate: number;

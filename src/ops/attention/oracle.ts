@@ -4,78 +4,93 @@ import { columns, groupSize } from '../heads/layout.ts';
 import { at, zeros } from '../host.ts';
 import type { AttentionAttrs } from './attrs.ts';
 
-/** Weight that attention dropout gives to (sequence, head, query, key): 0 or 1/(1-p). */
+/** Factor that dropout gives a weight of (sequence, head, query, key): 0 or 1/(1-p). */
 export type Keep = (b: number, h: number, i: number, j: number) => number;
-export const keepAll: Keep = () => 1;
 
+export interface OracleOptions {
+  /** Dropout of the softmax weights; none by default. */
+  keep?: Keep;
+  /** int32 [B T], as in `attention_documents`; whole sequences by default. */
+  document_starts?: HostTensor;
+}
+
+/** One query of one head: indices into qkv and y where its head_dim values start. */
 interface Row {
+  b: number;
+  h: number;
+  i: number;
   q: number;
   k: (j: number) => number;
   v: (j: number) => number;
   y: number;
+  /** The first key that the query attends to. */
   first: number;
 }
 
-/**
- * Visits every query row: where its q, its keys and values and its output start, and the first key
- * that it sees.
- */
 function eachRow(
-  a: AttentionAttrs,
-  visit: (row: Row, b: number, h: number, i: number) => void,
+  attrs: AttentionAttrs,
+  document_starts: HostTensor | undefined,
+  visit: (row: Row) => void,
 ): void {
-  const { width, k0, v0, q } = columns(a);
-  const d = a.head_dim;
-  const group = groupSize(a);
-  for (let b = 0; b < a.B; b++)
-    for (let h = 0; h < a.n_head; h++)
-      for (let i = 0; i < a.T; i++) {
-        const kv = Math.floor(h / group);
-        const r = b * a.T + i;
-        visit(
-          {
-            q: r * width + h * d,
-            k: (j) => (b * a.T + j) * width + k0 + kv * d,
-            v: (j) => (b * a.T + j) * width + v0 + kv * d,
-            y: r * q + h * d,
-            first: a.window > 0 ? Math.max(0, i - a.window + 1) : 0,
-          },
+  const { B, T, n_head, head_dim, window } = attrs;
+  const { width, k0, v0, q } = columns(attrs);
+  const group = groupSize(attrs);
+  for (let b = 0; b < B; b++)
+    for (let h = 0; h < n_head; h++)
+      for (let i = 0; i < T; i++) {
+        const row = b * T + i;
+        const head = Math.floor(h / group) * head_dim;
+        visit({
           b,
           h,
           i,
-        );
+          q: row * width + h * head_dim,
+          k: (j) => (b * T + j) * width + k0 + head,
+          v: (j) => (b * T + j) * width + v0 + head,
+          y: row * q + h * head_dim,
+          first: Math.max(
+            window > 0 ? i - window + 1 : 0,
+            document_starts ? at(document_starts, row) : 0,
+            0,
+          ),
+        });
       }
 }
 
 /** Softmax weights of one row, from its first key to itself, and the log of their sum. */
-function weights(qkv: HostTensor, row: Row, i: number, d: number): { p: number[]; lse: number } {
+function weightsOf(
+  qkv: HostTensor,
+  row: Row,
+  head_dim: number,
+): { weights: number[]; lse: number } {
   const scores: number[] = [];
-  for (let j = row.first; j <= i; j++) {
-    let s = 0;
-    for (let c = 0; c < d; c++) s += at(qkv, row.q + c) * at(qkv, row.k(j) + c);
-    scores.push(s / Math.sqrt(d));
+  for (let j = row.first; j <= row.i; j++) {
+    let score = 0;
+    for (let c = 0; c < head_dim; c++) score += at(qkv, row.q + c) * at(qkv, row.k(j) + c);
+    scores.push(score / Math.sqrt(head_dim));
   }
   const top = Math.max(...scores);
-  const total = scores.reduce((sum, s) => sum + Math.exp(s - top), 0);
+  const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
   const lse = top + Math.log(total);
-  return { p: scores.map((s) => Math.exp(s - lse)), lse };
+  return { weights: scores.map((score) => Math.exp(score - lse)), lse };
 }
 
 export function attentionOracle(
   qkv: HostTensor,
-  a: AttentionAttrs,
-  keep: Keep,
+  attrs: AttentionAttrs,
+  { keep = () => 1, document_starts }: OracleOptions = {},
 ): Hosts<'y' | 'lse'> {
-  const d = a.head_dim;
-  const y = zeros([a.B * a.T, a.n_head * d]);
-  const lse = zeros([a.B, a.n_head, a.T]);
-  eachRow(a, (row, b, h, i) => {
-    const w = weights(qkv, row, i, d);
-    lse.data[(b * a.n_head + h) * a.T + i] = w.lse;
-    w.p.forEach((p, n) => {
+  const { B, T, n_head, head_dim } = attrs;
+  const y = zeros([B * T, n_head * head_dim]);
+  const lse = zeros([B, n_head, T]);
+  eachRow(attrs, document_starts, (row) => {
+    const { b, h, i } = row;
+    const { weights, lse: rowLse } = weightsOf(qkv, row, head_dim);
+    lse.data[(b * n_head + h) * T + i] = rowLse;
+    weights.forEach((p, n) => {
       const j = row.first + n;
       const weight = p * keep(b, h, i, j);
-      for (let c = 0; c < d; c++)
+      for (let c = 0; c < head_dim; c++)
         y.data[row.y + c] = at(y, row.y + c) + weight * at(qkv, row.v(j) + c);
     });
   });
@@ -85,30 +100,29 @@ export function attentionOracle(
 /** dS = P (dP - delta), delta = dy . y, dP = keep (dy V^T). */
 export function attentionGradOracle(
   { qkv, y, dy }: Hosts<'qkv' | 'y' | 'dy'>,
-  a: AttentionAttrs,
-  keep: Keep,
+  attrs: AttentionAttrs,
+  { keep = () => 1, document_starts }: OracleOptions = {},
 ): Hosts<'dqkv'> {
-  const d = a.head_dim;
+  const d = attrs.head_dim;
   const dqkv = zeros(qkv.shape);
-  const plus = (i: number, v: number) => {
-    dqkv.data[i] = at(dqkv, i) + v;
+  const add = (index: number, value: number): void => {
+    dqkv.data[index] = at(dqkv, index) + value;
   };
-  eachRow(a, (row, b, h, i) => {
-    const { p } = weights(qkv, row, i, d);
+  eachRow(attrs, document_starts, (row) => {
     let delta = 0;
     for (let c = 0; c < d; c++) delta += at(dy, row.y + c) * at(y, row.y + c);
-    p.forEach((weight, n) => {
+    weightsOf(qkv, row, d).weights.forEach((weight, n) => {
       const j = row.first + n;
-      const kept = keep(b, h, i, j);
+      const kept = keep(row.b, row.h, row.i, j);
       const k = row.k(j);
       const v = row.v(j);
       let dp = 0;
       for (let c = 0; c < d; c++) dp += at(dy, row.y + c) * at(qkv, v + c) * kept;
       const ds = (weight * (dp - delta)) / Math.sqrt(d);
       for (let c = 0; c < d; c++) {
-        plus(v + c, weight * kept * at(dy, row.y + c));
-        plus(row.q + c, ds * at(qkv, k + c));
-        plus(k + c, ds * at(qkv, row.q + c));
+        add(v + c, weight * kept * at(dy, row.y + c));
+        add(row.q + c, ds * at(qkv, k + c));
+        add(k + c, ds * at(qkv, row.q + c));
       }
     });
   });

@@ -1,4 +1,5 @@
-/** What a device must show before attention by subgroup matrices is used. */
+/** The check that a device must pass before attention by subgroup matrices is used. */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import {
   compileProgram,
   convert,
@@ -19,42 +20,55 @@ import {
   attentionSubgroupKernel,
   type SubgroupOptions,
 } from './subgroup_kernels.ts';
-import { SMALL } from './tiles.ts';
+import { SMALL } from './tile.ts';
+
+const attrs: AttentionAttrs = { B: 1, T: 80, n_head: 2, n_kv_head: 1, head_dim: 32, window: 0 };
+const shapes = {
+  qkv: [attrs.T, columns(attrs).width],
+  dy: [attrs.T, columns(attrs).q],
+  /** Largest difference and largest value, of y and of dqkv. */
+  forward: [2],
+  backward: [2],
+};
+type Name = keyof typeof shapes;
+
+/** Compares both implementations on noise; the results are in `forward` and `backward`. */
+function compare(get: (name: Name) => Tensor, options: SubgroupOptions): void {
+  fillWithNoise(get('qkv'), 1);
+  fillWithNoise(get('dy'), 2);
+  for (const name of ['forward', 'backward'] as const) fillInPlace(get(name), 0);
+  withActivations('float16', () => {
+    const qkv = convert(get('qkv'), 'float16');
+    const dy = convert(get('dy'), 'float16');
+    const expected = attentionKernel(qkv, attrs, { tile: SMALL });
+    const actual = attentionSubgroupKernel(qkv, attrs, options);
+    const inputs = { qkv, dy, ...expected };
+    const expectedGrad = attentionGradKernel(inputs, attrs, { tile: SMALL });
+    const actualGrad = attentionGradSubgroupKernel(inputs, attrs, options);
+    largestDifference(get('forward'), convert(actual.y, 'float32'), convert(expected.y, 'float32'));
+    largestDifference(
+      get('backward'),
+      convert(actualGrad.dqkv, 'float32'),
+      convert(expectedGrad.dqkv, 'float32'),
+    );
+  });
+}
 
 /**
- * Output and gradient of noise against the kernels that every device runs: weights and their
- * gradients are rounded to 11 bits here, so they agree within some 2^-10 of the largest value.
- * False too where a kernel does not compile.
+ * Whether output and gradient agree with the general kernels. Weights and their gradients are
+ * rounded to 11 bits here, so the differences are about 2^-10 of the largest value. False too if a
+ * kernel does not compile.
  */
 export async function testSubgroupAttention(options: SubgroupOptions = {}): Promise<boolean> {
-  const a: AttentionAttrs = { B: 1, T: 80, n_head: 2, n_kv_head: 1, head_dim: 32, window: 0 };
-  const { width, q } = columns(a);
-  const shapes = { qkv: [a.T, width], dy: [a.T, q], forward: [2], backward: [2] };
   const stores = Object.entries(shapes).map(([name, shape]) => new Store(name, [{ name, shape }]));
-  const get = (name: keyof typeof shapes) => {
-    const s = stores.find((one) => one.names.includes(name));
-    if (!s) throw new Error(`There is no ${name}.`);
-    return s.get(name);
+  const get = (name: Name): Tensor => {
+    const store = stores.find(({ names }) => names.includes(name));
+    if (!store) throw new Error(`There is no ${name}.`);
+    return store.get(name);
   };
   try {
     const program = await compileProgram('comparison of attention', (): Outputs => {
-      fillWithNoise(get('qkv'), 1);
-      fillWithNoise(get('dy'), 2);
-      for (const name of ['forward', 'backward'] as const) fillInPlace(get(name), 0);
-      withActivations('float16', () => {
-        const qkv = convert(get('qkv'), 'float16');
-        const dy = convert(get('dy'), 'float16');
-        const plain = attentionKernel(qkv, a, undefined, SMALL);
-        const other = attentionSubgroupKernel(qkv, a, options);
-        const plainGradient = attentionGradKernel({ qkv, dy, ...plain }, a, undefined, SMALL);
-        const otherGradient = attentionGradSubgroupKernel({ qkv, dy, ...plain }, a, options);
-        largestDifference(get('forward'), convert(other.y, 'float32'), convert(plain.y, 'float32'));
-        largestDifference(
-          get('backward'),
-          convert(otherGradient.dqkv, 'float32'),
-          convert(plainGradient.dqkv, 'float32'),
-        );
-      });
+      compare(get, options);
       return {};
     });
     try {
@@ -69,6 +83,6 @@ export async function testSubgroupAttention(options: SubgroupOptions = {}): Prom
   } catch {
     return false;
   } finally {
-    for (const s of stores) s.dispose();
+    for (const store of stores) store.dispose();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Attention by subgroup matrices, whose fragments are emulated here: against the float64 oracle
- * over what the halves hold, over edges, windows and groups.
+ * Attention by subgroup matrices, which are emulated here, against the float64 oracle at values
+ * that float16 represents exactly: over edges of tiles, windows, grouped heads and documents.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
@@ -18,33 +18,44 @@ import { toTensors } from '../../testing/check.ts';
 import { columns } from '../heads/layout.ts';
 import type { HostTensor } from '../define.ts';
 import type { AttentionAttrs } from './attrs.ts';
-import { attentionGradOracle, attentionOracle, keepAll } from './oracle.ts';
+import { documentStartsOf } from './documents.ts';
+import { attentionGradOracle, attentionOracle } from './oracle.ts';
 import { testSubgroupAttention } from './self_test.ts';
-import type { SubgroupShape } from './subgroup.ts';
+import type { SubgroupShape } from './subgroup_fragments.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
 
-const SHAPES: [string, AttentionAttrs, SubgroupShape][] = [
-  [
-    'two tiles, grouped heads',
-    { B: 2, T: 70, n_head: 4, n_kv_head: 2, head_dim: 16, window: 0 },
-    { groups: 2, columns: 64 },
-  ],
-  [
-    'a window over tiles',
-    { B: 1, T: 70, n_head: 1, n_kv_head: 1, head_dim: 32, window: 20 },
-    { groups: 2, columns: 32 },
-  ],
-  [
-    'head_dim of 80',
-    { B: 1, T: 40, n_head: 1, n_kv_head: 1, head_dim: 80, window: 0 },
-    { groups: 2, columns: 16 },
-  ],
-  [
-    'one token',
-    { B: 1, T: 1, n_head: 1, n_kv_head: 1, head_dim: 16, window: 0 },
-    { groups: 1, columns: 16 },
-  ],
-];
+interface Shape {
+  attrs: AttentionAttrs;
+  shape: SubgroupShape;
+  /** Lengths of the documents of each sequence. */
+  documents?: number[][];
+}
+const one = { B: 1, T: 70, n_head: 1, n_kv_head: 1, head_dim: 16, window: 0 };
+const SHAPES: Record<string, Shape> = {
+  'two tiles, grouped heads': {
+    attrs: { ...one, B: 2, n_head: 4, n_kv_head: 2 },
+    shape: { groups: 2, columns: 64 },
+  },
+  'a window over tiles': {
+    attrs: { ...one, head_dim: 32, window: 20 },
+    shape: { groups: 2, columns: 32 },
+  },
+  'head_dim of 80': { attrs: { ...one, T: 40, head_dim: 80 }, shape: { groups: 2, columns: 16 } },
+  'one token': { attrs: { ...one, T: 1 }, shape: { groups: 1, columns: 16 } },
+  'documents, grouped heads': {
+    attrs: { ...one, B: 2, n_head: 2 },
+    shape: { groups: 2, columns: 32 },
+    documents: [
+      [1, 32, 37],
+      [40, 7, 20],
+    ],
+  },
+  'documents and a window': {
+    attrs: { ...one, window: 20 },
+    shape: { groups: 1, columns: 16 },
+    documents: [[25, 45]],
+  },
+};
 const errors: string[] = [];
 beforeAll(async () => {
   await startBackend('webgpu', {
@@ -55,53 +66,57 @@ beforeAll(async () => {
 afterAll(() => {
   expect(errors).toEqual([]);
 });
-const rounded = (t: HostTensor): HostTensor => ({ ...t, data: t.data.map(roundToHalf) });
+const rounded = (host: HostTensor): HostTensor => ({
+  ...host,
+  data: host.data.map(roundToHalf),
+});
+function startsOf({ B, T }: AttentionAttrs, documents: number[][]): HostTensor {
+  const starts = documents.flatMap((lengths) => [...documentStartsOf(lengths, T)]);
+  return { shape: [B * T], dtype: 'int32', data: Float64Array.from(starts) };
+}
 
-it.each(SHAPES)(
+it.each(Object.entries(SHAPES))(
   '%s',
-  async (name, a, shape) => {
+  async (name, { attrs, shape, documents }) => {
     const random = caseRandom(3);
-    const qkv = rounded(random.normal([a.B * a.T, columns(a).width]));
-    const dy = rounded(random.normal([a.B * a.T, columns(a).q]));
-    const wanted = attentionOracle(qkv, a, keepAll);
+    const starts = documents && startsOf(attrs, documents);
+    const options = starts ? { document_starts: starts } : {};
+    const qkv = rounded(random.normal([attrs.B * attrs.T, columns(attrs).width]));
+    const dy = rounded(random.normal([attrs.B * attrs.T, columns(attrs).q]));
+    const wanted = attentionOracle(qkv, attrs, options);
     const y = rounded(wanted.y);
-    const { dqkv } = attentionGradOracle({ qkv, y, dy }, a, keepAll);
+    const { dqkv } = attentionGradOracle({ qkv, y, dy }, attrs, options);
     const inputs = toTensors(['qkv', 'dy', 'y', 'lse'], { qkv, dy, y, lse: wanted.lse });
-    const halves = {
+    const document_starts = starts && toTensors(['starts'], { starts }).starts;
+    const stored = {
       qkv: convert(inputs.qkv, 'float16'),
       dy: convert(inputs.dy, 'float16'),
       y: convert(inputs.y, 'float16'),
       lse: inputs.lse,
     };
     const made = withActivations('float16', () =>
-      attentionSubgroupKernel(halves.qkv, a, { shape, emulate }),
+      attentionSubgroupKernel(stored.qkv, attrs, { shape, emulate, document_starts }),
     );
     const gradient = withActivations('float16', () =>
-      attentionGradSubgroupKernel(halves, a, {
+      attentionGradSubgroupKernel(stored, attrs, {
         shape: { ...shape, columns: Math.min(shape.columns, 32) },
         emulate,
+        document_starts,
       }),
     );
     const [gotY, gotLse, gotD] = await readback([made.y, made.lse, gradient.dqkv]);
-    // Weights and their gradients are rounded to 11 bits on the way.
+    // Weights and their gradients are rounded to 11 bits.
     expectClose(gotY ?? [], wanted.y.data, { atol: 2e-3, rtol: 2e-3 }, `${name}: y`);
     expectClose(gotLse ?? [], wanted.lse.data, { atol: 1e-5, rtol: 1e-4 }, `${name}: lse`);
     expectClose(gotD ?? [], dqkv.data, { atol: 4e-3, rtol: 4e-3 }, `${name}: dqkv`);
-    for (const t of [
-      ...Object.values(inputs),
-      halves.qkv,
-      halves.dy,
-      halves.y,
-      made.y,
-      made.lse,
-      gradient.dqkv,
-    ])
-      t.dispose();
+    const tensors = [...Object.values(inputs), stored.qkv, stored.dy, stored.y];
+    for (const tensor of [...tensors, made.y, made.lse, gradient.dqkv]) tensor.dispose();
+    document_starts?.dispose();
   },
   120_000,
 );
 
-it('passes its test of a device, and fails it where it does not compile', async () => {
+it('rejects a device on which kernels are wrong or do not compile', async () => {
   const before = tensorCount();
   const shape = { groups: 2, columns: 32 };
   expect(await testSubgroupAttention({ shape, emulate })).toBe(true);

@@ -1,74 +1,82 @@
-/** Dispatching attention by subgroup matrices, whose tensors are stored as halves. */
+/** Dispatches attention by subgroup matrices, whose activations are stored as float16. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import { columns } from '../heads/layout.ts';
 import type { AttentionAttrs } from './attrs.ts';
+import { nameOf, optionalReads, params } from './options.ts';
+import { keySubgroupCode, querySubgroupCode } from './subgroup_backward.ts';
+import { forwardSubgroupCode } from './subgroup_forward.ts';
 import {
   backwardShape,
   forwardShape,
-  forwardSubgroupCode,
-  keySubgroupCode,
-  querySubgroupCode,
   rowsOfShape,
   type SubgroupShape,
-} from './subgroup.ts';
-import { params } from './tiles.ts';
+  type SubgroupVariant,
+} from './subgroup_fragments.ts';
 
-/**
- * What tests and measurements change: the shape of a workgroup's work, and the source before it is
- * compiled.
- */
 export interface SubgroupOptions {
-  shape?: SubgroupShape;
-  emulate?: (code: string) => string;
+  /** int32 [B T], as in `attention_documents`. */
+  document_starts?: Tensor | undefined;
+  /** The workgroup's tile; tests and benchmarks choose it. */
+  shape?: SubgroupShape | undefined;
+  /** Rewrites the source before it is compiled; tests emulate subgroup matrices with it. */
+  emulate?: ((code: string) => string) | undefined;
 }
 const asWritten = (code: string): string => code;
 
-/** y [B T, n_head head_dim] in halves, lse [B, n_head, T]. */
+/** y [B T, n_head head_dim] in float16, lse [B, n_head, T]. */
 export function attentionSubgroupKernel(
   qkv: Tensor,
-  a: AttentionAttrs,
-  { shape = forwardShape(a.head_dim), emulate = asWritten }: SubgroupOptions = {},
+  attrs: AttentionAttrs,
+  options: SubgroupOptions = {},
 ): Tensors<'y' | 'lse'> {
-  const y = activation([a.B * a.T, columns(a).q]);
-  const lse = output([a.B, a.n_head, a.T]);
+  const { head_dim } = attrs;
+  const { document_starts, shape = forwardShape(head_dim), emulate = asWritten } = options;
+  const y = activation([attrs.B * attrs.T, columns(attrs).q]);
+  const lse = output([attrs.B, attrs.n_head, attrs.T]);
+  const variant: SubgroupVariant = { head_dim, shape, documents: document_starts !== undefined };
   dispatch({
-    name: 'attention subgroups',
-    code: emulate(forwardSubgroupCode(a.head_dim, shape)),
+    name: `${nameOf({ document_starts })} subgroups`,
+    code: emulate(forwardSubgroupCode(variant)),
     writes: [y, lse],
-    reads: [qkv],
-    params: params(a),
-    workgroups: [Math.ceil(a.T / rowsOfShape(shape)), a.n_head, a.B],
+    reads: [qkv, ...optionalReads({ document_starts })],
+    params: params(attrs),
+    workgroups: [Math.ceil(attrs.T / rowsOfShape(shape)), attrs.n_head, attrs.B],
   });
   return { y, lse };
 }
 
-/** dqkv as qkv, in halves. */
+/** dqkv, laid out as qkv, in float16. */
 export function attentionGradSubgroupKernel(
   { qkv, y, lse, dy }: Tensors<'qkv' | 'y' | 'lse' | 'dy'>,
-  a: AttentionAttrs,
-  { shape = backwardShape(a.head_dim), emulate = asWritten }: SubgroupOptions = {},
+  attrs: AttentionAttrs,
+  options: SubgroupOptions = {},
 ): Tensors<'dqkv'> {
+  const { head_dim } = attrs;
+  const { document_starts, shape = backwardShape(head_dim), emulate = asWritten } = options;
   const dqkv = activation(qkv.shape);
-  const delta = output([a.B, a.n_head, a.T]);
-  const tiles = Math.ceil(a.T / rowsOfShape(shape));
+  const delta = output([attrs.B, attrs.n_head, attrs.T]);
+  const tiles = Math.ceil(attrs.T / rowsOfShape(shape));
+  const variant: SubgroupVariant = { head_dim, shape, documents: document_starts !== undefined };
+  const name = nameOf({ document_starts });
+  const optional = optionalReads({ document_starts });
   dispatch({
-    name: 'attention_grad_q subgroups',
-    code: emulate(querySubgroupCode(a.head_dim, shape)),
+    name: `${name}_grad_q subgroups`,
+    code: emulate(querySubgroupCode(variant)),
     writes: [dqkv, delta],
-    reads: [qkv, y, lse, dy],
-    params: params(a),
-    workgroups: [tiles, a.n_head, a.B],
+    reads: [qkv, y, lse, dy, ...optional],
+    params: params(attrs),
+    workgroups: [tiles, attrs.n_head, attrs.B],
   });
   dispatch({
-    name: 'attention_grad_kv subgroups',
-    code: emulate(keySubgroupCode(a.head_dim, shape)),
+    name: `${name}_grad_kv subgroups`,
+    code: emulate(keySubgroupCode(variant)),
     writes: [],
     updates: [dqkv],
-    reads: [qkv, lse, dy, delta],
-    params: params(a),
-    workgroups: [tiles, a.n_kv_head, a.B],
+    reads: [qkv, lse, dy, delta, ...optional],
+    params: params(attrs),
+    workgroups: [tiles, attrs.n_kv_head, attrs.B],
   });
   delta.dispose();
   return { dqkv };

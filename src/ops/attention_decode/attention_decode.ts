@@ -1,6 +1,6 @@
 /**
- * Attention of one new token a sequence over a KV cache, which it extends: what generation runs at
- * every step.
+ * Attention of one new token per sequence over a KV cache, which it extends: each decoding step runs
+ * it in every layer.
  */
 import {
   add,
@@ -12,6 +12,7 @@ import {
   logicalAnd,
   matMul,
   max,
+  minimum,
   mul,
   range,
   reshape,
@@ -31,79 +32,88 @@ import { attentionDecodeKernel } from './kernel.ts';
 export interface AttentionDecodeAttrs extends Heads {
   /** Sequences. */
   B: number;
-  /** Rows of the cache a sequence. */
+  /** Rows of the cache per sequence. */
   T_max: number;
   /** As in `attention`. */
   window: number;
 }
 type In = 'qkv' | 'cache' | 'positions';
 
+/** Rows of the cache that a sequence attends to. */
+function visibleRows(
+  position: number,
+  attrs: AttentionDecodeAttrs,
+): { first: number; end: number } {
+  const end = Math.min(position + 1, attrs.T_max);
+  return { first: attrs.window > 0 ? Math.max(0, end - attrs.window) : 0, end };
+}
+
+/** Softmax of the scores. */
+function softmax(scores: readonly number[]): number[] {
+  const top = Math.max(...scores);
+  const exponentials = scores.map((score) => Math.exp(score - top));
+  const total = exponentials.reduce((sum, e) => sum + e, 0);
+  return exponentials.map((e) => e / total);
+}
+
 function oracle(
   { qkv, cache: before, positions }: Hosts<In>,
-  a: AttentionDecodeAttrs,
+  attrs: AttentionDecodeAttrs,
 ): Hosts<'y' | 'cache'> {
-  const { cache } = cacheWrite.oracle({ cache: before, qkv, positions }, a);
-  const { width, q, kv } = columns(a);
-  const d = a.head_dim;
-  const y = zeros([a.B, q]);
-  for (let b = 0; b < a.B; b++)
-    for (let h = 0; h < a.n_head; h++) {
-      const i = at(positions, b);
-      const first = a.window > 0 ? Math.max(0, i - a.window + 1) : 0;
-      const head = Math.floor(h / groupSize(a)) * d;
-      const weights: number[] = [];
-      for (let j = first; j <= i; j++) {
-        let s = 0;
+  const { cache } = cacheWrite.oracle({ cache: before, qkv, positions }, attrs);
+  const { width, q, kv } = columns(attrs);
+  const { B, T_max, n_head, head_dim: d } = attrs;
+  const y = zeros([B, q]);
+  for (let b = 0; b < B; b++)
+    for (let h = 0; h < n_head; h++) {
+      const { first, end } = visibleRows(at(positions, b), attrs);
+      const head = Math.floor(h / groupSize(attrs)) * d;
+      const keyOf = (row: number): number => (b * T_max + row) * 2 * kv + head;
+      const scores: number[] = [];
+      for (let row = first; row < end; row++) {
+        let score = 0;
         for (let c = 0; c < d; c++)
-          s += at(qkv, b * width + h * d + c) * at(cache, (b * a.T_max + j) * 2 * kv + head + c);
-        weights.push(s / Math.sqrt(d));
+          score += at(qkv, b * width + h * d + c) * at(cache, keyOf(row) + c);
+        scores.push(score / Math.sqrt(d));
       }
-      const top = Math.max(...weights);
-      const e = weights.map((s) => Math.exp(s - top));
-      const total = e.reduce((x, w) => x + w, 0);
-      e.forEach((w, n) => {
+      softmax(scores).forEach((weight, n) => {
+        const value = keyOf(first + n) + kv;
         for (let c = 0; c < d; c++) {
           const to = b * q + h * d + c;
-          y.data[to] =
-            at(y, to) + (w / total) * at(cache, (b * a.T_max + first + n) * 2 * kv + kv + head + c);
+          y.data[to] = at(y, to) + weight * at(cache, value + c);
         }
       });
     }
   return { y, cache };
 }
 
+/** 1 for the rows of the cache that each sequence attends to, else 0: [B, 1, T_max]. */
+function visibleMask(positions: Tensor, { B, T_max, window }: AttentionDecodeAttrs): Tensor {
+  const row = reshape(range(0, T_max, 1), [1, T_max]);
+  const last = minimum(reshape(cast(positions, 'float32'), [B, 1]), T_max - 1);
+  const seen = lessEqual(row, last);
+  const inWindow = window > 0 ? logicalAnd(seen, greater(row, sub(last, window))) : seen;
+  return reshape(cast(inWindow, 'float32'), [B, 1, T_max]);
+}
+
 function reference(
   { qkv, cache: before, positions }: Tensors<In>,
-  a: AttentionDecodeAttrs,
+  attrs: AttentionDecodeAttrs,
 ): Tensors<'y' | 'cache'> {
-  const { cache } = cacheWrite.reference({ cache: before, qkv, positions }, a);
-  const { q, kv } = columns(a);
-  const { B, T_max, n_kv_head, head_dim: d } = a;
-  const group = groupSize(a);
-  const part = (start: number): Tensor =>
-    reshape(
-      transpose(
-        reshape(slice(cache, [0, start], [B * T_max, kv]), [B, T_max, n_kv_head, d]),
-        [0, 2, 1, 3],
-      ),
-      [B * n_kv_head, T_max, d],
-    );
+  const { cache } = cacheWrite.reference({ cache: before, qkv, positions }, attrs);
+  const { q, kv } = columns(attrs);
+  const { B, T_max, n_head, n_kv_head, head_dim: d } = attrs;
+  const group = groupSize(attrs);
+  const part = (start: number): Tensor => {
+    const rows = reshape(slice(cache, [0, start], [B * T_max, kv]), [B, T_max, n_kv_head, d]);
+    return reshape(transpose(rows, [0, 2, 1, 3]), [B * n_kv_head, T_max, d]);
+  };
   const queries = reshape(slice(qkv, [0, 0], [B, q]), [B * n_kv_head, group, d]);
-  const j = reshape(range(0, T_max, 1), [1, T_max]);
-  const i = reshape(cast(positions, 'float32'), [B, 1]);
-  const seen = lessEqual(j, i);
-  const mask = reshape(
-    cast(a.window > 0 ? logicalAnd(seen, greater(j, sub(i, a.window))) : seen, 'float32'),
-    [B, 1, T_max],
-  );
-  const raw = reshape(matMul(mul(queries, scalar(1 / Math.sqrt(d))), part(0), false, true), [
-    B,
-    a.n_head,
-    T_max,
-  ]);
-  // As in the reference of `attention`: no -1e9, and masked weights exactly 0.
-  const s = add(mul(raw, mask), mul(sub(1, mask), -1e4));
-  const e = mul(exp(sub(s, max(s, 2, true))), mask);
+  const mask = visibleMask(positions, attrs);
+  const products = matMul(mul(queries, scalar(1 / Math.sqrt(d))), part(0), false, true);
+  // As in the reference of `attention`: no -1e9, and masked weights are exactly 0.
+  const scores = add(mul(reshape(products, [B, n_head, T_max]), mask), mul(sub(1, mask), -1e4));
+  const e = mul(exp(sub(scores, max(scores, 2, true))), mask);
   const p = reshape(div(e, sum(e, 2, true)), [B * n_kv_head, group, T_max]);
   return { y: reshape(matMul(p, part(kv)), [B, q]), cache };
 }
@@ -123,11 +133,18 @@ const decodeCase = (
 });
 
 /**
- * qkv packed (heads/layout.ts) [B, ...], cache [B T_max, 2 n_kv_head head_dim], positions int32 [B]
- * of the new tokens -> y [B, n_head head_dim], and the cache with the new keys and values at their
- * positions (each below T_max). Rows of the cache after a position are not seen, whatever they
- * hold, as long as it is finite. On WebGPU the cache is written in place and comes back itself;
- * elsewhere a new tensor comes back and the caller disposes the old one. It has no gradient.
+ * qkv packed (heads/layout.ts) [B, (n_head + 2 n_kv_head) head_dim], cache [B T_max, 2 n_kv_head
+ * head_dim], positions int32 [B] of the new tokens -> y [B, n_head head_dim], and the cache with
+ * the new keys and values at their positions.
+ *
+ * Each sequence has its own length: its new token attends to the rows 0 to positions[b] of its part
+ * of the cache (those inside the window), so positions[b] + 1 is its length after the step. Later
+ * rows are ignored, whatever finite values they hold: prompts of a batch may be padded on the right
+ * (`cache_write` skips padding rows). A position of T_max or more marks an idle sequence, as in a
+ * batch with fewer prompts than rows: nothing is written, and its y is finite but meaningless.
+ *
+ * On WebGPU the cache is written in place and returned itself; elsewhere a new tensor is returned
+ * and the caller disposes the old one. There is no gradient.
  */
 export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y' | 'cache', never> =
   defineOp({
@@ -176,6 +193,16 @@ export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y' | 'cach
         'longer than a workgroup, window',
         { B: 1, T_max: 600, n_head: 2, n_kv_head: 2, head_dim: 3, window: 500 },
         [550],
+      ),
+      decodeCase(
+        'a length per sequence, an idle sequence',
+        { B: 4, T_max: 7, n_head: 2, n_kv_head: 1, head_dim: 4, window: 0 },
+        [0, 7, 6, 3],
+      ),
+      decodeCase(
+        'a length per sequence, an idle sequence, window',
+        { B: 3, T_max: 7, n_head: 2, n_kv_head: 1, head_dim: 4, window: 3 },
+        [1, 9, 5],
       ),
       decodeCase(
         'head_dim 128',

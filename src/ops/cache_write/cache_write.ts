@@ -1,7 +1,7 @@
 /**
- * Writes the keys and values of a packed qkv into a KV cache, at positions read from a tensor (a
- * program is recorded once and replayed, so the position may not sit in a uniform). One token a
- * sequence when decoding, a whole prompt in prefill.
+ * Writes the keys and values of a packed qkv into a KV cache: one token per sequence when decoding,
+ * whole prompts in prefill. Positions are read from a tensor, because a program is recorded once and
+ * replayed for all positions.
  */
 import {
   add,
@@ -26,44 +26,44 @@ import wgsl from './cache_write.wgsl?raw';
 export interface CacheWriteAttrs extends Heads {
   /** Sequences of the cache. */
   B: number;
-  /** Rows of the cache a sequence. */
+  /** Rows of the cache per sequence. */
   T_max: number;
 }
 type In = 'cache' | 'qkv' | 'positions';
 
-function oracle({ cache, qkv, positions }: Hosts<In>, a: CacheWriteAttrs): Hosts<'cache'> {
+function oracle({ cache, qkv, positions }: Hosts<In>, attrs: CacheWriteAttrs): Hosts<'cache'> {
   const [n, width] = dims2(qkv.shape);
-  const { kv, k0 } = columns(a);
+  const { kv, k0 } = columns(attrs);
   const data = new Float64Array(cache.data);
-  const perSequence = n / a.B;
+  const rowsPerSequence = n / attrs.B;
   for (let r = 0; r < n; r++) {
-    const row = Math.floor(r / perSequence) * a.T_max + at(positions, r);
-    if (at(positions, r) >= a.T_max) continue;
+    const position = at(positions, r);
+    if (position >= attrs.T_max) continue;
+    const row = Math.floor(r / rowsPerSequence) * attrs.T_max + position;
     for (let i = 0; i < 2 * kv; i++) data[row * 2 * kv + i] = at(qkv, r * width + k0 + i);
   }
   return { cache: { ...cache, data } };
 }
 
 /**
- * Every row of the new cache is picked from the old rows followed by the new ones, so values are
+ * Gathers every row of the new cache from the old rows followed by the new ones, so that values are
  * copied exactly.
  */
-function reference({ cache, qkv, positions }: Tensors<In>, a: CacheWriteAttrs): Tensors<'cache'> {
+function reference(
+  { cache, qkv, positions }: Tensors<In>,
+  { B, T_max, ...attrs }: CacheWriteAttrs,
+): Tensors<'cache'> {
   const [n] = dims2(qkv.shape);
-  const { kv, k0 } = columns(a);
-  const T = n / a.B;
-  const rows = a.B * a.T_max;
+  const { kv, k0 } = columns(attrs);
+  const T = n / B;
+  const rows = B * T_max;
   const candidates = concat([cache, slice(qkv, [0, k0], [n, 2 * kv])], 0);
-  const hits = cast(
-    equal(reshape(range(0, a.T_max, 1, 'int32'), [1, a.T_max, 1]), reshape(positions, [a.B, 1, T])),
-    'float32',
-  );
-  const fresh = add(
-    cast(argMax(hits, 2), 'float32'),
-    reshape(add(mul(range(0, a.B, 1), T), rows), [a.B, 1]),
-  );
-  const old = reshape(range(0, rows, 1), [a.B, a.T_max]);
-  const source = where(cast(max(hits, 2), 'bool'), fresh, old);
+  const cacheRows = reshape(range(0, T_max, 1, 'int32'), [1, T_max, 1]);
+  const hits = cast(equal(cacheRows, reshape(positions, [B, 1, T])), 'float32');
+  const firstNewRows = reshape(add(mul(range(0, B, 1), T), rows), [B, 1]);
+  const newRows = add(cast(argMax(hits, 2), 'float32'), firstNewRows);
+  const oldRows = reshape(range(0, rows, 1), [B, T_max]);
+  const source = where(cast(max(hits, 2), 'bool'), newRows, oldRows);
   return { cache: gather(candidates, cast(reshape(source, [rows]), 'int32')) };
 }
 
@@ -84,10 +84,15 @@ const writeCase = (
 });
 
 /**
- * cache [B T_max, 2 n_kv_head head_dim] (k heads | v heads), qkv packed [B T, ...] with T rows a
- * sequence, positions int32 [B T] (no two of a sequence equal; a row at T_max or beyond is left
- * out) -> cache. On WebGPU the cache is written in place and comes back itself; elsewhere a new
- * tensor comes back and the caller disposes the old one. It has no gradient.
+ * cache [B T_max, 2 n_kv_head head_dim] (k heads | v heads), qkv packed [B T, (n_head + 2 n_kv_head)
+ * head_dim] with T rows per sequence, positions int32 [B T] -> cache.
+ *
+ * Each row has its own position, so sequences may have different lengths: rows whose position is
+ * T_max or more are skipped, which is how padding is marked. No two rows of a sequence may have the
+ * same position below T_max.
+ *
+ * On WebGPU the cache is written in place and returned itself; elsewhere a new tensor is returned
+ * and the caller disposes the old one. There is no gradient.
  */
 export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = defineOp({
   name: 'cache_write',
@@ -118,14 +123,15 @@ export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = def
   },
   gradient: null,
   cases: [
-    writeCase('one token a sequence', 2, 5, [3, 0]),
+    writeCase('one token per sequence', 2, 5, [3, 0]),
     writeCase('a prompt', 1, 6, [0, 1, 2, 3]),
     writeCase('two prompts', 2, 5, [0, 1, 2, 2, 3, 4]),
+    writeCase('two prompts, one skipped and one in part', 2, 5, [5, 5, 5, 3, 4, 5]),
     writeCase(
-      'two prompts, one of them and a part of the other left out',
-      2,
-      5,
-      [5, 5, 5, 3, 4, 5],
+      'prompts of different lengths, padded on the right',
+      3,
+      4,
+      [0, 1, 2, 0, 4, 4, 0, 1, 4],
     ),
   ],
 });

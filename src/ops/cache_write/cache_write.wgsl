@@ -1,5 +1,5 @@
-// Keys and values of each row of qkv to the cache row of its sequence and position. A position
-// beyond the cache is left out.
+// Copies keys and values of each row of qkv to the cache row of its sequence and position.
+// Positions beyond the cache are skipped.
 struct Params {
   n: u32, columns: u32, width: u32, first: u32, rows_per_sequence: u32, cache_rows: u32
 }
@@ -10,8 +10,7 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wg: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) tid: u32
 ) {
   let i = (wg.y * count.x + wg.x) * 64u + tid;
@@ -20,6 +19,6 @@ fn main(
   let column = i % p.columns;
   let position = u32(positions[row]);
   if (position >= p.cache_rows) { return; }
-  cache[(row / p.rows_per_sequence * p.cache_rows + position) * p.columns + column] =
-    qkv[row * p.width + p.first + column];
+  cache[(row / p.rows_per_sequence * p.cache_rows + position) * p.columns + column]
+    = qkv[row * p.width + p.first + column];
 }

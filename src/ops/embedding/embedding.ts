@@ -1,8 +1,7 @@
 /**
- * Rows of a table: y[i] = weight[ids[i]]. The gradient sums the rows of dy by id in a fixed order
- * (`sortSegments` gives it), so that a run repeats itself; tfjs's own uses float compare-and-swap.
- * Ids are not checked on the GPU: `sortSegments` refuses those outside the table before they get
- * there.
+ * Token embedding: y[i] = weight[ids[i]]. The gradient sums the rows of dy by id in a fixed order
+ * (from `sortSegments`), so that runs are reproducible; tfjs's own gradient uses floating-point
+ * compare-and-swap. Ids are not checked on the GPU: `sortSegments` rejects those outside the table.
  */
 import { gather, type Rank, reshape, unsortedSegmentSum } from '@tensorflow/tfjs-core';
 import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
@@ -12,20 +11,20 @@ import { embeddingGradKernel, embeddingKernel } from './kernels.ts';
 import { sortSegments } from './segments.ts';
 
 type Ids = 'ids' | 'sorted' | 'starts';
-/** Ids below `below` with their orders, for cases. */
-export function idInputs(r: CaseRandom, n: number, size: number, below = size): Hosts<Ids> {
-  const ids = r.ints([n], below);
+/** Draws n ids below `below` for a table of `size` rows, for cases. */
+export function idInputs(random: CaseRandom, n: number, size: number, below = size): Hosts<Ids> {
+  const ids = random.ints([n], below);
   const { sorted, starts } = sortSegments(Int32Array.from(ids.data), size);
   return {
     ids,
-    sorted: r.values([n], [...sorted], 'int32'),
-    starts: r.values([size + 1], [...starts], 'int32'),
+    sorted: random.values([n], [...sorted], 'int32'),
+    starts: random.values([size + 1], [...starts], 'int32'),
   };
 }
 
 /**
- * dy [N, d], ids [N], sorted [N], starts [V + 1] (all int32) -> weight [V, d], which accumulates.
- * The reference reads ids; the kernel reads sorted and starts.
+ * Gradient of `embedding`: dy [N, d], ids [N], sorted [N], starts [V + 1] (int32) -> weight [V, d],
+ * which can accumulate into a buffer. The reference reads ids, the kernel sorted and starts.
  */
 export const embeddingGrad = defineOp({
   name: 'embedding_grad',
@@ -55,18 +54,25 @@ export const embeddingGrad = defineOp({
     {
       name: '37 of 11',
       attrs: {},
-      inputs: (r) => ({ dy: r.normal([37, 96]), ...idInputs(r, 37, 11) }),
+      inputs: (random) => ({ dy: random.normal([37, 96]), ...idInputs(random, 37, 11) }),
     },
-    { name: 'one row', attrs: {}, inputs: (r) => ({ dy: r.normal([1, 7]), ...idInputs(r, 1, 3) }) },
+    {
+      name: 'one row',
+      attrs: {},
+      inputs: (random) => ({ dy: random.normal([1, 7]), ...idInputs(random, 1, 3) }),
+    },
     {
       name: 'long segments',
       attrs: {},
-      inputs: (r) => ({ dy: r.normal([700, 5]), ...idInputs(r, 700, 4, 2) }),
+      inputs: (random) => ({ dy: random.normal([700, 5]), ...idInputs(random, 700, 4, 2) }),
     },
   ],
 });
 
-/** weight [V, d], ids [N], sorted [N], starts [V + 1] (int32) -> y [N, d]. */
+/**
+ * weight [V, d], ids [N], sorted [N], starts [V + 1] (int32; the gradient reads the last two) -> y
+ * [N, d].
+ */
 export const embedding = defineOp({
   name: 'embedding',
   inputs: ['weight', 'ids', 'sorted', 'starts'],
@@ -95,17 +101,17 @@ export const embedding = defineOp({
     {
       name: '37 of 11',
       attrs: {},
-      inputs: (r) => ({ weight: r.normal([11, 9]), ...idInputs(r, 37, 11) }),
+      inputs: (random) => ({ weight: random.normal([11, 9]), ...idInputs(random, 37, 11) }),
     },
     {
       name: 'rows of four',
       attrs: {},
-      inputs: (r) => ({ weight: r.normal([11, 8]), ...idInputs(r, 9, 11) }),
+      inputs: (random) => ({ weight: random.normal([11, 8]), ...idInputs(random, 9, 11) }),
     },
     {
       name: 'one row',
       attrs: {},
-      inputs: (r) => ({ weight: r.normal([3, 5]), ...idInputs(r, 1, 3) }),
+      inputs: (random) => ({ weight: random.normal([3, 5]), ...idInputs(random, 1, 3) }),
     },
   ],
 });

@@ -1,5 +1,5 @@
-// After wgsl/units.ts: a thread takes a unit, of which a row has `units`. POSITIONS: the row of a
-// second table is added.
+// After wgsl/units.ts: one unit per thread; a row has `units` of them. POSITIONS adds the row of a
+// second table.
 override POSITIONS: bool = false;
 @group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
 @group(0) @binding(1) var<storage, read> weight: array<Unit>;
@@ -11,8 +11,7 @@ struct Params { size: u32, units: u32 }
 
 @compute @workgroup_size(256)
 fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  @builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) l: u32
 ) {
   let i = (w.y * count.x + w.x) * 256u + l;

@@ -1,6 +1,6 @@
 // After wgsl/column_lanes.wgsl and `dy_at`. A workgroup takes one id and 32 columns at a time; its
-// eight lanes share the id's rows, so that a common token does not wait for one thread. The order
-// of the sum is that of `sorted`: always the same.
+// eight lanes share the rows of the id, so that a frequent token does not wait for one thread. Sums
+// follow the order of `sorted`, so results are reproducible.
 override ADD: bool = false;
 @group(0) @binding(0) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<dy_element>;
@@ -11,8 +11,7 @@ struct Params { vocab_size: u32, d: u32 }
 
 @compute @workgroup_size(256)
 fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  @builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) l: u32
 ) {
   let id = w.y * count.x + w.x;

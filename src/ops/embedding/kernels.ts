@@ -7,12 +7,13 @@ import code from './embedding.wgsl?raw';
 import gradCode from './embedding_grad.wgsl?raw';
 
 /**
- * A row of the table for each id, plus a row of a second table for its position where there is one.
+ * y [N, d]: a row of the table for each id, plus a row of a second table for its position if there
+ * is one.
  */
 export function embeddingKernel(
   weight: Tensor,
   ids: Tensor,
-  places?: { weight: Tensor; positions: Tensor },
+  learned?: { weight: Tensor; positions: Tensor },
 ): Tensor {
   const [, d] = dims2(weight.shape);
   const width = widthOf(d);
@@ -21,9 +22,9 @@ export function embeddingKernel(
   dispatch({
     name: 'embedding',
     code: unitCode(width, { y }) + code,
-    constants: { POSITIONS: places ? 1 : 0 },
+    constants: { POSITIONS: learned ? 1 : 0 },
     writes: [y],
-    reads: [weight, ids, places?.weight ?? weight, places?.positions ?? ids],
+    reads: [weight, ids, learned?.weight ?? weight, learned?.positions ?? ids],
     params: [
       ['u32', size],
       ['u32', d / width],
@@ -33,20 +34,21 @@ export function embeddingKernel(
   return y;
 }
 
-/**
- * The lanes of this kernel are columns, so it takes one value at a time, out of its pair where they
- * are halves.
- */
-const valueOf = (dy: Tensor): string =>
-  storageOf(dy) === 'float16'
-    ? 'alias dy_element = u32; fn dy_at(i: u32) -> f32 { return unpack2x16float(dy[i / 2u])[i % 2u]; }\n'
-    : 'alias dy_element = f32; fn dy_at(i: u32) -> f32 { return dy[i]; }\n';
+/** `dy_at`: the lanes of the gradient are columns, so it reads one value at a time. */
+function valueCode(dy: Tensor): string {
+  if (storageOf(dy) === 'float16')
+    return `alias dy_element = u32;
+fn dy_at(i: u32) -> f32 { return unpack2x16float(dy[i / 2u])[i % 2u]; }
+`;
+  return `alias dy_element = f32;
+fn dy_at(i: u32) -> f32 { return dy[i]; }
+`;
+}
 
-/**
- * Workgroups from which on there are enough of them, and each goes through all columns of its id.
- */
-const ENOUGH = 2048;
+/** With fewer ids than this, workgroups share out the columns of an id as well. */
+const MANY_IDS = 2048;
 
+/** weight [V, d], or the gradient added to `into`. */
 export function embeddingGradKernel(
   dy: Tensor,
   sorted: Tensor,
@@ -59,7 +61,7 @@ export function embeddingGradKernel(
   const [x, y] = grid(vocab_size);
   dispatch({
     name: 'embedding_grad',
-    code: columnLanes + valueOf(dy) + gradCode,
+    code: columnLanes + valueCode(dy) + gradCode,
     constants: { ADD: into ? 1 : 0 },
     writes: into ? [] : [weight],
     updates: into ? [into] : [],
@@ -68,7 +70,7 @@ export function embeddingGradKernel(
       ['u32', vocab_size],
       ['u32', d],
     ],
-    workgroups: [x, y, vocab_size < ENOUGH ? Math.ceil(d / LANE_COLUMNS) : 1],
+    workgroups: [x, y, vocab_size < MANY_IDS ? Math.ceil(d / LANE_COLUMNS) : 1],
   });
   return weight;
 }

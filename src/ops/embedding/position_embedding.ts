@@ -1,6 +1,6 @@
 /**
- * Token and learned position embedding in one: y[i] = weight[ids[i]] +
- * position_weight[positions[i]] (GPT-2).
+ * Token and learned position embedding in one operation (GPT-2): y[i] = weight[ids[i]] +
+ * position_weight[positions[i]].
  */
 import { add, gather } from '@tensorflow/tfjs-core';
 import { defineOp, run } from '../define.ts';
@@ -10,9 +10,9 @@ import { embeddingGrad, idInputs } from './embedding.ts';
 import { embeddingKernel } from './kernels.ts';
 
 /**
- * weight [V, d] by ids, sorted [N], starts [V + 1]; position_weight [T, d] by positions,
- * positions_sorted [N], positions_starts [T + 1] (all int32; `sortSegments` makes the orders, which
- * the gradients read) -> y [N, d].
+ * weight [V, d] indexed by ids, position_weight [T, d] indexed by positions -> y [N, d]. sorted and
+ * positions_sorted [N], starts [V + 1] and positions_starts [T + 1] come from `sortSegments` for
+ * the gradients. All indices are int32.
  */
 export const positionEmbedding = defineOp({
   name: 'position_embedding',
@@ -74,12 +74,12 @@ export const positionEmbedding = defineOp({
   ].map(({ name, d }) => ({
     name,
     attrs: {},
-    inputs: (r) => {
-      const { ids, sorted, starts } = idInputs(r, 37, 5);
+    inputs: (random) => {
+      const { ids, sorted, starts } = idInputs(random, 37, 5);
       return {
-        weight: r.normal([11, d]),
-        ...idInputs(r, 37, 11),
-        position_weight: r.normal([5, d]),
+        weight: random.normal([11, d]),
+        ...idInputs(random, 37, 11),
+        position_weight: random.normal([5, d]),
         positions: ids,
         positions_sorted: sorted,
         positions_starts: starts,

@@ -1,8 +1,8 @@
 /**
- * Rows grouped by id, in the manner of a sparse row matrix: `sorted` [N] lists the positions 0..N-1
- * ordered by id and, within an id, by position; those of id v are sorted[starts[v] .. starts[v +
- * 1]). With them the gradient of an embedding is a sum in a fixed order, and needs no float
- * atomics. A counting sort: O(N + size).
+ * Groups rows by id, as a sparse row matrix does: `sorted` [N] lists the positions 0..N-1 ordered by
+ * id and, within an id, by position; those of id v are sorted[starts[v] .. starts[v + 1]). With
+ * them, the gradient of an embedding is a sum in a fixed order and needs no float atomics. A
+ * counting sort: O(N + size). Throws a RangeError for an id outside 0..size-1.
  */
 export function sortSegments(
   ids: Int32Array,
@@ -18,9 +18,9 @@ export function sortSegments(
   for (let v = 0; v < size; v++) starts[v + 1] = (starts[v + 1] ?? 0) + (starts[v] ?? 0);
   const next = starts.slice(0, size);
   ids.forEach((id, position) => {
-    const at = next[id] ?? 0;
-    sorted[at] = position;
-    next[id] = at + 1;
+    const slot = next[id] ?? 0;
+    sorted[slot] = position;
+    next[id] = slot + 1;
   });
   return { sorted, starts };
 }

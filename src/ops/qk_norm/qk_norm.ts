@@ -1,7 +1,7 @@
 /**
- * RMS norm over head_dim of every q and k head of a packed qkv, v copied: x / sqrt(mean(x^2) + eps)
- * * weight, one weight for all q heads and one for all k heads (Qwen3; Henry et al. 2020 for the
- * idea).
+ * RMS norm of every q and k head of a packed qkv over its head_dim values; v is copied: y = x /
+ * sqrt(mean(x^2) + eps) weight, with one weight for all q heads and one for all k heads (Qwen3; the
+ * idea is from Henry et al. 2020).
  */
 import {
   add,
@@ -33,41 +33,35 @@ export interface QkNormAttrs extends Heads {
 }
 type In = 'qkv' | 'q_weight' | 'k_weight';
 
-function oracle({ qkv, q_weight, k_weight }: Hosts<In>, a: QkNormAttrs): Hosts<'y'> {
+function oracle({ qkv, q_weight, k_weight }: Hosts<In>, attrs: QkNormAttrs): Hosts<'y'> {
   const [n, width] = dims2(qkv.shape);
-  const d = a.head_dim;
+  const { n_head, n_kv_head, head_dim: d, eps } = attrs;
   const y = zeros(qkv.shape);
   y.data.set(qkv.data);
   for (let r = 0; r < n; r++)
-    for (let h = 0; h < a.n_head + a.n_kv_head; h++) {
+    for (let h = 0; h < n_head + n_kv_head; h++) {
       const start = r * width + h * d;
-      const weight = h < a.n_head ? q_weight : k_weight;
+      const weight = h < n_head ? q_weight : k_weight;
       let squares = 0;
       for (let i = 0; i < d; i++) squares += at(qkv, start + i) ** 2;
-      const scale = 1 / Math.sqrt(squares / d + a.eps);
+      const scale = 1 / Math.sqrt(squares / d + eps);
       for (let i = 0; i < d; i++) y.data[start + i] = at(qkv, start + i) * scale * at(weight, i);
     }
   return { y };
 }
 
-function normHeads(
-  qkv: Tensor,
-  start: number,
-  heads: number,
-  weight: Tensor,
-  a: QkNormAttrs,
-): Tensor {
+function reference({ qkv, q_weight, k_weight }: Tensors<In>, attrs: QkNormAttrs): Tensors<'y'> {
   const [n] = dims2(qkv.shape);
-  const x = reshape(slice(qkv, [0, start], [n, heads * a.head_dim]), [n, heads, a.head_dim]);
-  const scale = rsqrt(add(mean(square(x), 2, true), a.eps));
-  return reshape(mul(mul(x, scale), weight), [n, heads * a.head_dim]);
-}
-
-function reference({ qkv, q_weight, k_weight }: Tensors<In>, a: QkNormAttrs): Tensors<'y'> {
-  const [n] = dims2(qkv.shape);
-  const { k0, v0, kv } = columns(a);
-  const q = normHeads(qkv, 0, a.n_head, q_weight, a);
-  const k = normHeads(qkv, k0, a.n_kv_head, k_weight, a);
+  const { n_head, n_kv_head, head_dim, eps } = attrs;
+  const { k0, v0, kv } = columns(attrs);
+  const normalise = (start: number, heads: number, weight: Tensor): Tensor => {
+    const part = slice(qkv, [0, start], [n, heads * head_dim]);
+    const x = reshape(part, [n, heads, head_dim]);
+    const scale = rsqrt(add(mean(square(x), 2, true), eps));
+    return reshape(mul(mul(x, scale), weight), [n, heads * head_dim]);
+  };
+  const q = normalise(0, n_head, q_weight);
+  const k = normalise(k0, n_kv_head, k_weight);
   return { y: concat([q, k, slice(qkv, [0, v0], [n, kv])], 1) };
 }
 
@@ -75,18 +69,13 @@ function weightGradient(
   { inputs: { qkv }, attrs, dy, into: buffers }: GradientContext<In, QkNormAttrs, 'y'>,
   part: 'q' | 'k',
 ): Tensor {
-  const into = buffers[`${part}_weight`];
-  return run(
-    qkNormGradWeight,
-    { qkv, dy: required(dy.y) },
-    { ...attrs, part },
-    into && { dweight: into },
-  ).dweight;
+  const into = { dweight: buffers[`${part}_weight`] };
+  return run(qkNormGradWeight, { qkv, dy: required(dy.y) }, { ...attrs, part }, into).dweight;
 }
 
 /**
- * qkv packed (heads/layout.ts), q_weight and k_weight [head_dim] -> y as qkv. The weights'
- * gradients add to their buffers.
+ * qkv packed (heads/layout.ts) [N, (n_head + 2 n_kv_head) head_dim], q_weight and k_weight
+ * [head_dim] -> y, laid out as qkv. The gradients of the weights accumulate into buffers.
  */
 export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   name: 'qk_norm',
@@ -109,19 +98,19 @@ export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   cases: [
     {
       name: 'grouped heads',
-      inputs: (r) => ({
-        qkv: r.normal([5, 8 * 4]),
-        q_weight: r.normal([4], 0.3, 1),
-        k_weight: r.normal([4], 0.3, 1),
+      inputs: (random) => ({
+        qkv: random.normal([5, 8 * 4]),
+        q_weight: random.normal([4], 0.3, 1),
+        k_weight: random.normal([4], 0.3, 1),
       }),
       attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, eps: 1e-6 },
     },
     {
       name: 'odd head_dim, one head',
-      inputs: (r) => ({
-        qkv: r.normal([7, 15]),
-        q_weight: r.normal([5], 0.3, 1),
-        k_weight: r.normal([5], 0.3, 1),
+      inputs: (random) => ({
+        qkv: random.normal([7, 15]),
+        q_weight: random.normal([5], 0.3, 1),
+        k_weight: random.normal([5], 0.3, 1),
       }),
       attrs: { n_head: 1, n_kv_head: 1, head_dim: 5, eps: 1e-5 },
     },

@@ -1,10 +1,10 @@
 /**
- * Rotary position embedding (Su et al. 2021) of the q and k heads of a packed qkv, v copied.
+ * Rotary position embedding (Su et al. 2021) of the q and k heads of a packed qkv; v is copied.
  *
  * Pairs are (i, i + head_dim/2), the "rotate half" order of transformers' Llama, so that exported
- * weights mean the same there. Angles come from a table made once in float64: in float32 the
- * product position x frequency alone is off by 1e-4 at position 4096, and WGSL promises little for
- * sin of large arguments.
+ * weights mean the same there. Angles come from a table computed in float64: in float32, position x
+ * frequency alone has an error of 1e-4 at position 4096, and WGSL guarantees little accuracy for the
+ * sine of large arguments.
  */
 import { add, concat, expandDims, gather, mul, reshape, slice, sub } from '@tensorflow/tfjs-core';
 import { activation, dispatch, grid } from '../../backend/index.ts';
@@ -23,86 +23,121 @@ import { unitCode, widthOf } from '../wgsl/index.ts';
 import wgsl from './rope.wgsl?raw';
 
 export interface RopeAttrs extends Heads {
-  /** Rotate by the negative angle, which is the gradient. */
+  /** Rotates by the negative angle, which is the gradient. */
   inverse: boolean;
 }
 type In = 'qkv' | 'positions' | 'table';
 
 /**
- * cos and sin of position x theta^(-2i/head_dim): [length, head_dim], head_dim/2 cosines and then
- * as many sines a row.
+ * The table [length, head_dim]: per position, head_dim/2 cosines and then head_dim/2 sines of
+ * position x theta^(-2i/head_dim).
  */
 export function ropeTable(length: number, head_dim: number, theta: number): Float32Array {
   const half = head_dim / 2;
   const table = new Float32Array(length * head_dim);
   for (let i = 0; i < half; i++) {
     const frequency = theta ** (-i / half);
-    for (let t = 0; t < length; t++) {
-      table[t * head_dim + i] = Math.cos(t * frequency);
-      table[t * head_dim + half + i] = Math.sin(t * frequency);
+    for (let position = 0; position < length; position++) {
+      table[position * head_dim + i] = Math.cos(position * frequency);
+      table[position * head_dim + half + i] = Math.sin(position * frequency);
     }
   }
   return table;
 }
 
-function oracle({ qkv, positions, table }: Hosts<In>, a: RopeAttrs): Hosts<'y'> {
+function oracle({ qkv, positions, table }: Hosts<In>, attrs: RopeAttrs): Hosts<'y'> {
   const [n, width] = dims2(qkv.shape);
-  const d = a.head_dim;
-  const half = d / 2;
+  const { n_head, n_kv_head, head_dim, inverse } = attrs;
+  const half = head_dim / 2;
   const y = zeros(qkv.shape);
   y.data.set(qkv.data);
   for (let r = 0; r < n; r++)
-    for (let h = 0; h < a.n_head + a.n_kv_head; h++)
+    for (let h = 0; h < n_head + n_kv_head; h++)
       for (let i = 0; i < half; i++) {
-        const row = at(positions, r) * d;
-        const cos = at(table, row + i);
-        const sin = at(table, row + half + i) * (a.inverse ? -1 : 1);
-        const one = r * width + h * d + i;
-        const two = one + half;
-        y.data[one] = at(qkv, one) * cos - at(qkv, two) * sin;
-        y.data[two] = at(qkv, two) * cos + at(qkv, one) * sin;
+        const angle = at(positions, r) * head_dim + i;
+        const cos = at(table, angle);
+        const sin = at(table, angle + half) * (inverse ? -1 : 1);
+        const first = r * width + h * head_dim + i;
+        const second = first + half;
+        y.data[first] = at(qkv, first) * cos - at(qkv, second) * sin;
+        y.data[second] = at(qkv, second) * cos + at(qkv, first) * sin;
       }
   return { y };
 }
 
-function reference({ qkv, positions, table }: Tensors<In>, a: RopeAttrs): Tensors<'y'> {
+function reference({ qkv, positions, table }: Tensors<In>, attrs: RopeAttrs): Tensors<'y'> {
   const [n, width] = dims2(qkv.shape);
-  const heads = a.n_head + a.n_kv_head;
-  const half = a.head_dim / 2;
-  const { v0 } = columns(a);
+  const { n_head, n_kv_head, head_dim, inverse } = attrs;
+  const heads = n_head + n_kv_head;
+  const half = head_dim / 2;
+  const { v0 } = columns(attrs);
   const angles = expandDims(gather(table, positions), 1);
   const cos = slice(angles, [0, 0, 0], [n, 1, half]);
   const sin = slice(angles, [0, 0, half], [n, 1, half]);
-  const x = reshape(slice(qkv, [0, 0], [n, v0]), [n, heads, a.head_dim]);
-  const one = slice(x, [0, 0, 0], [n, heads, half]);
-  const two = slice(x, [0, 0, half], [n, heads, half]);
-  const sign = a.inverse ? ([add, sub] as const) : ([sub, add] as const);
+  const x = reshape(slice(qkv, [0, 0], [n, v0]), [n, heads, head_dim]);
+  const first = slice(x, [0, 0, 0], [n, heads, half]);
+  const second = slice(x, [0, 0, half], [n, heads, half]);
+  const [minus, plus] = inverse ? [add, sub] : [sub, add];
   const rotated = concat(
-    [sign[0](mul(one, cos), mul(two, sin)), sign[1](mul(two, cos), mul(one, sin))],
+    [minus(mul(first, cos), mul(second, sin)), plus(mul(second, cos), mul(first, sin))],
     2,
   );
   return { y: concat([reshape(rotated, [n, v0]), slice(qkv, [0, v0], [n, width - v0])], 1) };
 }
 
-const ropeCase = (
-  name: string,
-  n: number,
-  heads: Heads,
-  inverse: boolean,
-  theta = 10000,
-): OpCase<In, RopeAttrs> => ({
-  name,
-  inputs: (random) => ({
-    qkv: random.normal([n, columns(heads).width]),
-    positions: random.ints([n], 32),
-    table: random.values([32, heads.head_dim], Array.from(ropeTable(32, heads.head_dim, theta))),
-  }),
-  attrs: { ...heads, inverse },
-});
+function kernel({ qkv, positions, table }: Tensors<In>, attrs: RopeAttrs): Tensors<'y'> {
+  // A unit is rotated with the one half a head away, so half a head must be whole units.
+  const unit = widthOf(attrs.head_dim / 2);
+  const units = qkv.size / unit;
+  const [, width] = dims2(qkv.shape);
+  const y = activation(qkv.shape);
+  dispatch({
+    name: 'rope',
+    code: unitCode(unit, { y, qkv }) + wgsl,
+    writes: [y],
+    reads: [qkv, positions, table],
+    params: [
+      ['u32', units],
+      ['u32', width / unit],
+      ['u32', columns(attrs).v0 / unit],
+      ['u32', attrs.head_dim / unit],
+      ['f32', attrs.inverse ? -1 : 1],
+    ],
+    workgroups: grid(Math.ceil(units / 64)),
+  });
+  return { y };
+}
+
+interface Shape {
+  name: string;
+  n: number;
+  attrs: RopeAttrs;
+  theta: number;
+}
+const shapes: readonly Shape[] = [
+  {
+    name: 'grouped heads',
+    n: 6,
+    attrs: { n_head: 4, n_kv_head: 2, head_dim: 4, inverse: false },
+    theta: 10_000,
+  },
+  {
+    name: 'equal heads',
+    n: 5,
+    attrs: { n_head: 2, n_kv_head: 2, head_dim: 6, inverse: false },
+    theta: 500_000,
+  },
+  {
+    name: 'inverse',
+    n: 5,
+    attrs: { n_head: 2, n_kv_head: 1, head_dim: 8, inverse: true },
+    theta: 10_000,
+  },
+];
 
 /**
- * qkv packed (heads/layout.ts), positions int32 [N] below the table's length, table from
- * `ropeTable` -> y as qkv.
+ * qkv packed (heads/layout.ts) [N, (n_head + 2 n_kv_head) head_dim], positions int32 [N] below the
+ * table's length, table from `ropeTable` [length, head_dim] -> y, laid out as qkv.
  */
 export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   name: 'rope',
@@ -110,28 +145,7 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   outputs: ['y'],
   oracle,
   reference,
-  kernel: ({ qkv, positions, table }, a) => {
-    // A unit is turned with the one half a head away, so half a head is whole units.
-    const unit = widthOf(a.head_dim / 2);
-    const n = qkv.size / unit;
-    const [, width] = dims2(qkv.shape);
-    const y = activation(qkv.shape);
-    dispatch({
-      name: 'rope',
-      code: unitCode(unit, { y, qkv }) + wgsl,
-      writes: [y],
-      reads: [qkv, positions, table],
-      params: [
-        ['u32', n],
-        ['u32', width / unit],
-        ['u32', columns(a).v0 / unit],
-        ['u32', a.head_dim / unit],
-        ['f32', a.inverse ? -1 : 1],
-      ],
-      workgroups: grid(Math.ceil(n / 64)),
-    });
-    return { y };
-  },
+  kernel,
   float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 8 === 0 },
   gradient: {
     saves: { inputs: ['positions', 'table'], outputs: [] },
@@ -142,9 +156,13 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
           .y,
     },
   },
-  cases: [
-    ropeCase('grouped heads', 6, { n_head: 4, n_kv_head: 2, head_dim: 4 }, false),
-    ropeCase('equal heads', 5, { n_head: 2, n_kv_head: 2, head_dim: 6 }, false, 500000),
-    ropeCase('inverse', 5, { n_head: 2, n_kv_head: 1, head_dim: 8 }, true),
-  ],
+  cases: shapes.map(({ name, n, attrs, theta }): OpCase<In, RopeAttrs> => ({
+    name,
+    attrs,
+    inputs: (random) => ({
+      qkv: random.normal([n, columns(attrs).width]),
+      positions: random.ints([n], 32),
+      table: random.values([32, attrs.head_dim], [...ropeTable(32, attrs.head_dim, theta)]),
+    }),
+  })),
 });

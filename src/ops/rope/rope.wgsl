@@ -1,5 +1,5 @@
-// After wgsl/units.ts: one unit a thread, and all sizes are counted in units; q and k heads are
-// rotated, v is copied.
+// After wgsl/units.ts: one unit per thread, and all sizes are in units. q and k heads are rotated,
+// v heads copied.
 struct Params { n: u32, width: u32, rotated: u32, head_dim: u32, sign: f32 }
 @group(0) @binding(0) var<storage, read_write> y: array<y_stored>;
 @group(0) @binding(1) var<storage, read> qkv: array<qkv_stored>;
@@ -9,8 +9,7 @@ struct Params { n: u32, width: u32, rotated: u32, head_dim: u32, sign: f32 }
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wg: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) tid: u32
 ) {
   let i = (wg.y * count.x + wg.x) * 64u + tid;

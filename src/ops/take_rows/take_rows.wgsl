@@ -6,8 +6,7 @@ struct Params { n: u32, width: u32 }
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wg: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) tid: u32
 ) {
   let i = (wg.y * count.x + wg.x) * 64u + tid;

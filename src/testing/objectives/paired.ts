@@ -14,8 +14,7 @@ import {
   weightedSums,
 } from '../../model/index.ts';
 import { defineObjective, type SourceContext } from '../../objectives/index.ts';
-import { pairLoss } from '../../ops/index.ts';
-import { takeRows } from '../../ops/take_rows/take_rows.ts';
+import { pairLoss, takeRows } from '../../ops/alignment.ts';
 
 export const paired = defineObjective({
   name: 'paired',
@@ -40,7 +39,11 @@ function loss({ forward, hidden }: LossContext): TracedLoss {
   const { tape, batch_size, block_size } = forward;
   const last = Array.from({ length: batch_size }, (_, row) => (row + 1) * block_size - 1);
   const rows = tensor1d(last, 'int32');
-  const { y } = tape.apply(takeRows, { x: scores(forward, hidden), rows }, {});
+  const { y } = tape.apply(
+    takeRows,
+    { x: scores(forward, hidden), rows },
+    { N: batch_size * block_size },
+  );
   const { loss: values, margin } = tape.apply(pairLoss, { scores: y }, {});
   const weights = forward.inputs.get('pair_weights');
   const sums = weightedSums([
