@@ -7,8 +7,8 @@ import { zipFolder } from './zip.ts';
 const state = tinyState({});
 const files = writeCheckpoint(state);
 
-describe('what a person brings', () => {
-  it('is a zip or the files of a folder', () => {
+describe('broughtFiles', () => {
+  it('accepts a zip, or the files of a folder', () => {
     const zip = [{ path: 'my run.zip', bytes: zipFolder(files, 'my run') }];
     const folder = [...files].map(([path, bytes]) => ({ path: `my-run/${path}`, bytes }));
     for (const list of [zip, folder])
@@ -21,7 +21,11 @@ describe('what a person brings', () => {
       'pickle',
       [{ path: 'model.pt', bytes: Uint8Array.of(0x80, 2, 0x8a, 10, 0, 0, 0, 0, 0, 0) }],
     ],
-    ['half a zip', 'truncated', [{ path: 'a.zip', bytes: zipFolder(files).subarray(0, 2000) }]],
+    [
+      'a truncated zip',
+      'truncated',
+      [{ path: 'a.zip', bytes: zipFolder(files).subarray(0, 2000) }],
+    ],
     [
       'one file of a folder',
       'missing_file',
@@ -35,7 +39,7 @@ describe('what a person brings', () => {
         { path: 'a', bytes: new Uint8Array() },
       ],
     ],
-  ])('%s: %s', (_name, code, list) =>
+  ])('refuses %s (%s)', (_name, code, list) =>
     expect(codeOf(() => readCheckpoint(broughtFiles(list)))).toBe(code),
   );
 });

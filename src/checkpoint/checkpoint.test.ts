@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Lineage } from '../common/index.ts';
 import { defaultConfig } from '../config/index.ts';
 import { describeExport, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import type { CheckpointState } from './checkpoint_state.ts';
+import type { CheckpointState, ObjectiveTensor } from './checkpoint_state.ts';
 import { DEFAULT_LINEAGE } from './lineage.ts';
 import { encodeJson, parseRecord } from './json.ts';
 import {
@@ -33,14 +34,16 @@ const valueOf = (tensors: ReadonlyMap<string, TensorView>, name: string) => {
 };
 const json = (files: ReadonlyMap<string, Uint8Array>, path: string) =>
   parseRecord(files.get(path) ?? new Uint8Array(), path);
-/** A folder as somebody else would leave it: without what Terrarium adds. */
+/** A folder as another program writes it: without what Terrarium adds. */
 const foreign = (state: CheckpointState) =>
   new Map(
-    [...writeCheckpoint(state)].filter(([path]) => !/training_state|optimizer|metrics/.test(path)),
+    [...writeCheckpoint(state)].filter(
+      ([path]) => !/training_state|optimizer|lineage|metrics/.test(path),
+    ),
   );
 
 describe('round trip', () => {
-  it.each(Object.entries(LAYOUTS))('%s: every value comes back', (_name, change) => {
+  it.each(Object.entries(LAYOUTS))('restores every value of %s', (_name, change) => {
     const state = tinyState(change);
     const back = readCheckpoint(writeCheckpoint(state));
     const { tokenizer, seeds, ...rest } = back;
@@ -57,7 +60,7 @@ describe('round trip', () => {
     expect(JSON.parse(new TextDecoder().decode(tokenizer))).toEqual(tinyTokenizer);
     expect(seeds).toEqual({ seed: 1337, sample_seed: 42 });
   });
-  it('keeps the loss scale of mixed precision beside the step, and writes nothing of it elsewhere', () => {
+  it('keeps the loss scale of mixed precision in training_state.json and nowhere else', () => {
     const loss_scale = { scale: 2 ** 13, clean_steps: 71, skipped_updates: 3 };
     const plain = writeCheckpoint(tinyState({}));
     const files = writeCheckpoint({ ...tinyState({}), loss_scale });
@@ -68,15 +71,15 @@ describe('round trip', () => {
         .filter(([path, bytes]) => Buffer.compare(bytes, plain.get(path) ?? new Uint8Array()) !== 0)
         .map(([path]) => path),
     ).toEqual(['training_state.json']);
-    // One without it, as all were before there was one.
+    // Without a loss scale, as in checkpoints that predate it.
     expect(json(plain, 'training_state.json')).not.toHaveProperty('loss_scale');
     expect(readCheckpoint(plain).loss_scale).toBeUndefined();
   });
-  it('writes the same bytes when what was read is written again', () => {
+  it('writes the same bytes again after reading them', () => {
     const files = writeCheckpoint(tinyState(LAYOUTS.qwen3 ?? {}));
     expect(writeCheckpoint(readCheckpoint(files))).toEqual(files);
   });
-  it('keeps a tokenizer.json as it was brought, byte by byte', () => {
+  it('keeps an imported tokenizer.json byte for byte', () => {
     const bytes = new TextEncoder().encode(
       JSON.stringify(tinyTokenizer).replace('"a":0', '"7":6,"__proto__" : 0').replace('"g":6,', ''),
     );
@@ -85,7 +88,7 @@ describe('round trip', () => {
       bytes,
     );
   });
-  it('refuses a plain export of what transformers does not know, and explains', () => {
+  it('refuses a plain export of a model that transformers does not have, and explains why', () => {
     const state = tinyState({ layout: 'gpt2', qk_norm: true });
     expect(codeOf(() => writeCheckpoint(state, { plain: true }))).toBe('no_equivalent');
     expect(json(writeCheckpoint(state), 'config.json').model_type).toBe('terrarium');
@@ -96,8 +99,8 @@ describe('round trip', () => {
   });
 });
 
-describe('tensors of transformers', () => {
-  it('cuts and transposes what is packed', () => {
+describe('model.safetensors', () => {
+  it('splits and transposes packed weights', () => {
     const state = tinyState({ layout: 'llama', activation_function: 'silu', n_kv_head: 2 });
     const tensors = tensorsOf(writeCheckpoint(state));
     const packed =
@@ -111,7 +114,7 @@ describe('tensors of transformers', () => {
       [...tensors.keys()].some((name) => name.includes('qkv') || name.includes('gate_up')),
     ).toBe(false);
   });
-  it('leaves GPT-2 weights as Conv1D has them, and the tied head out', () => {
+  it('stores GPT-2 weights in the layout of Conv1D, and omits a tied head', () => {
     const state = tinyState({ layout: 'gpt2' });
     const tensors = tensorsOf(writeCheckpoint(state));
     expect(tensors.get('transformer.h.0.attn.c_attn.weight')?.shape).toEqual([16, 48]);
@@ -125,7 +128,7 @@ describe('tensors of transformers', () => {
       )?.shape,
     ).toEqual([VOCAB, 16]);
   });
-  it('writes zeros where our GPT-2 has no biases, and reads them back as none', () => {
+  it('writes zero biases for a GPT-2 without biases, and requires zeros when reading', () => {
     const state = tinyState({ layout: 'gpt2', bias: false });
     const files = writeCheckpoint(state);
     const tensors = tensorsOf(files);
@@ -146,7 +149,7 @@ describe('tensors of transformers', () => {
   });
 });
 
-describe('folders made elsewhere', () => {
+describe('folders of other programs', () => {
   it('start at step 0 with a configuration from config.json', () => {
     const state = tinyState(LAYOUTS.mistral ?? {});
     const back = readCheckpoint(foreign(state));
@@ -161,7 +164,7 @@ describe('folders made elsewhere', () => {
     expect(back.parameters).toEqual(state.parameters);
     expect(readCheckpoint(writeCheckpoint(back)).parameters).toEqual(state.parameters);
   });
-  it('may lack the prefix, hold masks, and lie in a folder', () => {
+  it('may lack the prefix, contain masks, and be nested', () => {
     const state = tinyState({ layout: 'gpt2' });
     const files = foreign(state);
     const tensors = [...tensorsOf(files).values()];
@@ -203,7 +206,7 @@ describe('folders made elsewhere', () => {
     files.delete(shard(1));
     expect(codeOf(() => readCheckpoint(files))).toBe('missing_file');
   });
-  it.each(['F16', 'BF16'])('may be %s', (dtype) => {
+  it.each(['F16', 'BF16'])('may have %s weights', (dtype) => {
     const files = foreign(tinyState({ layout: 'gpt2', n_layer: 1 }));
     const header: Record<string, object> = {};
     const bits: number[] = [];
@@ -221,7 +224,7 @@ describe('folders made elsewhere', () => {
     expect(values.length).toBeGreaterThan(10);
     expect(values.every((v) => v.every((x) => x === 0.5))).toBe(true);
   });
-  it('may store a tied head twice, if the two are equal', () => {
+  it('may store a tied head again if it equals the embedding', () => {
     const files = foreign(tinyState({ layout: 'gpt2' }));
     const tensors = [...tensorsOf(files).values()];
     const wte = tensors.find((t) => t.name.endsWith('wte.weight'));
@@ -241,7 +244,7 @@ describe('folders made elsewhere', () => {
   });
 });
 
-describe('folders that do not hold together', () => {
+describe('inconsistent folders', () => {
   const state = tinyState({ layout: 'gpt2' });
   const without = (path: string) => {
     const files = writeCheckpoint(state);
@@ -275,18 +278,18 @@ describe('folders that do not hold together', () => {
       () => new Map([['model.pt', new TextEncoder().encode('PK\u0003\u0004xx/data.pkl')]]),
     ],
     [
-      'a pickle without its name',
+      'a pickle without a telling name',
       'pickle',
       () => new Map([['model', Uint8Array.of(0x80, 4, 0x95, 0, 0, 0, 0, 0, 0, 0)]]),
     ],
     ['a missing tensor', 'missing_tensor', () => reweighed((t) => t.slice(1))],
     [
-      'a tensor too many',
+      'a superfluous tensor',
       'unexpected_tensor',
       () => reweighed((t) => [...t, vector('transformer.h.0.attn.extra.bias')]),
     ],
     [
-      'a tensor with and without prefix',
+      'one tensor with and without prefix',
       'duplicate_name',
       () => reweighed((t) => [...t, vector('ln_f.bias')]),
     ],
@@ -299,9 +302,13 @@ describe('folders that do not hold together', () => {
           encodeJson({ ...json(writeCheckpoint(state), 'config.json'), n_inner: 48 }),
         ),
     ],
-    ['two files that disagree', 'config_mismatch', () => changed('config.json', { n_inner: 48 })],
     [
-      'a tokenizer that is too large',
+      'two files that contradict each other',
+      'config_mismatch',
+      () => changed('config.json', { n_inner: 48 }),
+    ],
+    [
+      'a tokenizer with more tokens than the embedding has rows',
       'vocab_mismatch',
       () => changed('tokenizer.json', { added_tokens: [{ id: 11, content: 'x' }] }),
     ],
@@ -311,23 +318,23 @@ describe('folders that do not hold together', () => {
       () => changed('tokenizer.json', { model: {} }),
     ],
     [
-      'a tokenizer with broken ids',
+      'a tokenizer with fractional ids',
       'bad_tokenizer',
       () => changed('tokenizer.json', { model: { type: 'BPE', vocab: { a: 1.5 } } }),
     ],
     [
-      'another state version',
+      'an unknown state version',
       'unknown_version',
       () => changed('training_state.json', { version: 99 }),
     ],
     [
-      'another configuration version',
+      'an unknown configuration version',
       'unknown_version',
       () => changed('training_state.json', { config: { ...defaultConfig(), version: 99 } }),
     ],
-    ['a step that is none', 'bad_state', () => changed('training_state.json', { step: -1 })],
+    ['a negative step', 'bad_state', () => changed('training_state.json', { step: -1 })],
     [
-      'a loss scale that would round',
+      'a loss scale that is not a power of two',
       'bad_state',
       () =>
         changed('training_state.json', {
@@ -342,11 +349,7 @@ describe('folders that do not hold together', () => {
           loss_scale: { scale: 0, clean_steps: 0, skipped_updates: 0 },
         }),
     ],
-    [
-      'a field that nobody knows',
-      'bad_state',
-      () => changed('training_state.json', { surprise: 1 }),
-    ],
+    ['an unknown field', 'bad_state', () => changed('training_state.json', { surprise: 1 })],
     [
       'moments of another model',
       'unexpected_tensor',
@@ -357,7 +360,7 @@ describe('folders that do not hold together', () => {
         ),
     ],
     [
-      'moments of another kind',
+      'moments of an unknown kind',
       'unexpected_tensor',
       () =>
         writeCheckpoint(state).set(
@@ -366,7 +369,7 @@ describe('folders that do not hold together', () => {
         ),
     ],
     [
-      'moments of another shape',
+      'moments of a wrong shape',
       'shape_mismatch',
       () =>
         writeCheckpoint(state).set(
@@ -374,7 +377,9 @@ describe('folders that do not hold together', () => {
           writeSafetensors([vector('exp_avg.transformer.ln_f.bias')]),
         ),
     ],
-  ])('%s: %s', (_name, code, files) => expect(codeOf(() => readCheckpoint(files()))).toBe(code));
+  ])('are refused: %s (%s)', (_name, code, files) =>
+    expect(codeOf(() => readCheckpoint(files()))).toBe(code),
+  );
 
   it('are not written either', () => {
     expect(codeOf(() => writeCheckpoint({ ...state, parameters: new Map() }))).toBe(
@@ -394,8 +399,169 @@ describe('folders that do not hold together', () => {
   });
 });
 
-describe('the small files', () => {
-  it('say what transformers needs to know', () => {
+describe('lineage.json', () => {
+  const lineages: [string, Lineage][] = [
+    ['pretraining', { objective: 'pretrain', parent: null, dataset: 'names' }],
+    [
+      'a run with a parent',
+      {
+        objective: 'dpo',
+        parent: { kind: 'run', run: 'b7d1-c0de', name: 'Größe 🦊', step: 500 },
+        dataset: 'pairs.jsonl',
+      },
+    ],
+    [
+      'an imported folder and an objective of a later version',
+      { objective: 'future', parent: { kind: 'imported', name: 'gpt2.zip' }, dataset: '' },
+    ],
+  ];
+
+  it.each(lineages)('keeps %s', (_name, lineage) => {
+    const files = writeCheckpoint({ ...tinyState({}), lineage });
+    expect(readCheckpoint(files).lineage).toEqual(lineage);
+    expect(writeCheckpoint(readCheckpoint(files))).toEqual(files);
+  });
+
+  it('is pretraining without a parent if the file does not exist', () => {
+    const files = writeCheckpoint(tinyState({}));
+    files.delete('lineage.json');
+    expect(readCheckpoint(files).lineage).toEqual({
+      objective: 'pretrain',
+      parent: null,
+      dataset: '',
+    });
+  });
+
+  it('cuts names that are too long to be read back', () => {
+    const name = 'x'.repeat(5000);
+    const lineage: Lineage = {
+      objective: 'sft',
+      parent: { kind: 'imported', name },
+      dataset: name,
+    };
+    const back = readCheckpoint(writeCheckpoint({ ...tinyState({}), lineage })).lineage;
+    expect(back.objective).toBe('sft');
+    expect(back.dataset.length).toBe(400);
+    expect(back.parent?.name.length).toBe(400);
+  });
+
+  it('ignores keys of a later version', () => {
+    const lineage = { objective: 'sft', parent: null, dataset: '', more: 1 };
+    const files = writeCheckpoint(tinyState({}));
+    files.set('lineage.json', encodeJson(lineage));
+    expect(readCheckpoint(files).lineage).toEqual({ objective: 'sft', parent: null, dataset: '' });
+  });
+
+  it.each([
+    ['a number as objective', { objective: 1, parent: null, dataset: '' }],
+    ['an unknown kind of parent', { objective: 'sft', parent: { kind: 'x' }, dataset: '' }],
+    [
+      'a parent without a step',
+      { objective: 'sft', parent: { kind: 'run', run: 'a', name: 'a' }, dataset: '' },
+    ],
+    ['a dataset of megabytes', { objective: 'sft', parent: null, dataset: 'x'.repeat(2 ** 20) }],
+    ['nothing', {}],
+  ])('refuses %s', (_name, json) => {
+    const files = writeCheckpoint(tinyState({})).set('lineage.json', encodeJson(json));
+    expect(codeOf(() => readCheckpoint(files))).toBe('bad_state');
+  });
+});
+
+describe('the learning rate multiplier', () => {
+  it('is kept in the schedule of training_state.json', () => {
+    const files = writeCheckpoint({ ...tinyState({}), lr_multiplier: 0.25 });
+    const { schedule } = json(files, 'training_state.json');
+    expect(schedule).toEqual({ learning_rate: 3e-4, lr_multiplier: 0.25 });
+    const back = readCheckpoint(files);
+    expect(back.lr_multiplier).toBe(0.25);
+    expect(back.schedule).toEqual({ learning_rate: 3e-4 });
+  });
+
+  it('is 1 by default, and is not written then', () => {
+    const files = writeCheckpoint({ ...tinyState({}), schedule: undefined, lr_multiplier: 1 });
+    expect(json(files, 'training_state.json').schedule).toEqual({});
+    expect(readCheckpoint(files).lr_multiplier).toBe(1);
+  });
+
+  it('disappears when a run returns to its schedule', () => {
+    const slower = readCheckpoint(writeCheckpoint({ ...tinyState({}), lr_multiplier: 0.25 }));
+    const back = readCheckpoint(writeCheckpoint({ ...slower, lr_multiplier: 1 }));
+    expect(back.lr_multiplier).toBe(1);
+  });
+
+  it.each([0, -1])('of %s is refused', (lr_multiplier) => {
+    const files = writeCheckpoint(tinyState({}));
+    const saved = json(files, 'training_state.json');
+    files.set('training_state.json', encodeJson({ ...saved, schedule: { lr_multiplier } }));
+    expect(() => readCheckpoint(files)).toThrow('must be greater than 0.');
+    expect(codeOf(() => readCheckpoint(files))).toBe('bad_state');
+  });
+
+  it.each([0, NaN, Infinity])('of %s is not written', (lr_multiplier) =>
+    expect(codeOf(() => writeCheckpoint({ ...tinyState({}), lr_multiplier }))).toBe('bad_state'),
+  );
+});
+
+describe('objective.safetensors', () => {
+  const head: ObjectiveTensor = { shape: [1, 16], data: new Float32Array(16).fill(0.5) };
+  const base = tinyState({});
+  const tensors = new Map<string, ObjectiveTensor>([
+    ['score.weight', head],
+    ['reference.step', { shape: [], data: Float32Array.of(7) }],
+    ['transformer.ln_f.bias', { shape: [16], data: new Float32Array(16).fill(NaN) }],
+  ]);
+  const withMoments = (names: readonly string[]): CheckpointState => ({
+    ...base,
+    objective_tensors: tensors,
+    optimizer: new Map(names.map((name) => [name, new Float32Array(16).fill(2)])),
+  });
+
+  it('keeps the tensors of an objective, and moments of those that train', () => {
+    const state = withMoments(['exp_avg.score.weight', 'exp_avg.transformer.ln_f.bias']);
+    const files = writeCheckpoint(state);
+    const back = readCheckpoint(files);
+    expect(back.objective_tensors).toEqual(tensors);
+    // All parameters of the model without moments are frozen.
+    expect(back.optimizer).toEqual(state.optimizer);
+    expect(back.parameters).toEqual(base.parameters);
+    expect(writeCheckpoint(back)).toEqual(files);
+  });
+
+  it('does not exist if there are no tensors', () => {
+    expect(writeCheckpoint(base).has('objective.safetensors')).toBe(false);
+    expect(readCheckpoint(writeCheckpoint(base)).objective_tensors.size).toBe(0);
+  });
+
+  it('is ignored in a folder without training state, as moments are', () => {
+    const files = writeCheckpoint(withMoments(['exp_avg.score.weight']));
+    files.delete('training_state.json');
+    const back = readCheckpoint(files);
+    expect([back.foreign, back.optimizer.size, back.objective_tensors.size]).toEqual([true, 0, 0]);
+  });
+
+  it('is not written with a shape that contradicts the data, or a reserved name', () => {
+    const write = (name: string, tensor: ObjectiveTensor) => () =>
+      writeCheckpoint({ ...base, objective_tensors: new Map([[name, tensor]]) });
+    expect(codeOf(write('a', { ...head, shape: [4] }))).toBe('shape_mismatch');
+    expect(codeOf(write('__metadata__', head))).toBe('forbidden_name');
+    expect(codeOf(write('__proto__', head))).toBe('forbidden_name');
+  });
+
+  it('must be intact, and must have the tensors that moments belong to', () => {
+    const files = writeCheckpoint(withMoments(['exp_avg.score.weight']));
+    const bytes = files.get('objective.safetensors') ?? new Uint8Array();
+    files.set('objective.safetensors', bytes.subarray(0, bytes.length - 1));
+    expect(codeOf(() => readCheckpoint(files))).toBe('truncated');
+    files.delete('objective.safetensors');
+    expect(codeOf(() => readCheckpoint(files))).toBe('unexpected_tensor');
+    const other = writeSafetensors([{ name: 'score.weight', shape: [2], write: () => undefined }]);
+    files.set('objective.safetensors', other);
+    expect(codeOf(() => readCheckpoint(files))).toBe('shape_mismatch');
+  });
+});
+
+describe('the small JSON files', () => {
+  it('tell transformers the special tokens and sampling defaults', () => {
     const files = writeCheckpoint(tinyState({ layout: 'gpt2' }));
     expect(json(files, 'tokenizer_config.json')).toEqual({
       tokenizer_class: 'PreTrainedTokenizerFast',
@@ -414,7 +580,7 @@ describe('the small files', () => {
       top_p: 1,
     });
   });
-  it('take the likeliest token where the temperature is 0', () => {
+  it('select greedy decoding for a temperature of 0', () => {
     const state = tinyState({ layout: 'gpt2' });
     const config = { ...state.config, sampling: { ...state.config.sampling, temperature: 0 } };
     expect(

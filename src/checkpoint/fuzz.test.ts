@@ -10,7 +10,14 @@ import { hfConfig } from './hf_config.ts';
 import { modelFromHfConfig } from './hf_import.ts';
 import { encodeJson, parseJson } from './json.ts';
 import { readSafetensors, readTensor } from './safetensors.ts';
-import { LAYOUTS, rawSafetensors, seeded, SPECIAL, tinyModel, tinyState } from './testing_states.ts';
+import {
+  LAYOUTS,
+  rawSafetensors,
+  seeded,
+  SPECIAL,
+  tinyModel,
+  tinyState,
+} from './testing_states.ts';
 import { readTrainingState } from './training_state.ts';
 import { unzipFolder } from './unzip.ts';
 import { zipFolder } from './zip.ts';

@@ -23,7 +23,7 @@ const gpt2 = {
 };
 
 describe('export', () => {
-  it('names the class that computes the model', () => {
+  it('selects the class that computes the model', () => {
     expect(Object.keys(LAYOUTS).slice(0, 8).map(architecture)).toEqual([
       'GPT2LMHeadModel',
       'GPT2LMHeadModel',
@@ -38,7 +38,7 @@ describe('export', () => {
   it.each(['gpt2 with qk_norm', 'gpt2 with a window'])('refuses %s', (name) =>
     expect(codeOf(() => architecture(name))).toBe('no_equivalent'),
   );
-  it('refuses gates that the two ecosystems do not share', () => {
+  it('refuses gates that transformers does not have in this layout', () => {
     expect(
       codeOf(() =>
         hfArchitecture(tinyModel({ layout: 'llama', activation_function: 'gelu_new' }).model),
@@ -50,7 +50,7 @@ describe('export', () => {
       ),
     ).toBe('no_equivalent');
   });
-  it('writes rope for versions 4 and 5, and a window for every layer of Qwen3', () => {
+  it('writes RoPE for versions 4 and 5, and a window for every layer of Qwen3', () => {
     const config = hfConfig(tinyModel(LAYOUTS['qwen3 with a window'] ?? {}).model, SPECIAL);
     expect(config).toMatchObject({
       model_type: 'qwen3',
@@ -66,14 +66,14 @@ describe('export', () => {
       eos_token_id: 10,
     });
   });
-  it('notes biases of zero', () => {
+  it('notes that zero biases are written', () => {
     expect(exportNotes(tinyModel({ bias: false }).model)).toHaveLength(1);
     expect(exportNotes(tinyModel({}).model)).toEqual([]);
   });
 });
 
-describe('there and back', () => {
-  it.each(Object.entries(LAYOUTS).slice(0, 8))('%s', (_name, change) => {
+describe('round trip through config.json', () => {
+  it.each(Object.entries(LAYOUTS).slice(0, 8))('preserves %s', (_name, change) => {
     const { model } = tinyModel({ dropout: 0.25, norm_eps: 3e-6, ...change });
     const back = modelFromHfConfig(
       JSON.parse(JSON.stringify(hfConfig(model, { bos_token_id: null, eos_token_id: null }))),
@@ -89,8 +89,8 @@ describe('there and back', () => {
   });
 });
 
-describe('foreign configurations', () => {
-  it('fills in what is left out as transformers does', () => {
+describe('configurations of other programs', () => {
+  it('get the defaults of transformers', () => {
     expect(modelFromHfConfig(gpt2).model).toMatchObject({
       n_inner: 64,
       bias: true,
@@ -119,7 +119,7 @@ describe('foreign configurations', () => {
       }).model,
     ).toMatchObject({ n_kv_head: 2, sliding_window: 0 });
   });
-  it('reads theta from version 5, and the first of several end tokens', () => {
+  it('may have the theta of version 5, and several end tokens, of which the first counts', () => {
     expect(
       modelFromHfConfig({
         ...llama,
@@ -128,7 +128,7 @@ describe('foreign configurations', () => {
       }),
     ).toMatchObject({ model: { rope_theta: 500 }, eos_token_id: 7 });
   });
-  it('cuts a context that is longer than any here, and says so', () => {
+  it('have a long context cut, with a note', () => {
     const { model, notes } = modelFromHfConfig({ ...llama, max_position_embeddings: 131072 });
     expect(model.block_size).toBe(4096);
     expect(notes).toEqual(['The context was cut from 131072 to 4096 tokens.']);
@@ -163,14 +163,14 @@ describe('foreign configurations', () => {
     ['a width that heads do not divide', { ...gpt2, n_head: 3 }],
     ['a width that key/value heads do not divide', { ...llama, num_key_value_heads: 3 }],
     ['a vocabulary of a billion', { ...llama, vocab_size: 1e9 }],
-  ])('refuses %s', (_name, json) =>
+  ])('are refused for %s', (_name, json) =>
     expect(codeOf(() => modelFromHfConfig(json))).toBe('unsupported_model'),
   );
   it.each([
     ['text for a number', { ...llama, hidden_size: '16' }],
     ['a fraction of a layer', { ...gpt2, n_layer: 1.5 }],
     ['a negative id', { ...gpt2, eos_token_id: -1 }],
-  ])('refuses %s as damage', (_name, json) =>
+  ])('are damaged if they have %s', (_name, json) =>
     expect(codeOf(() => modelFromHfConfig(json))).toBe('bad_header'),
   );
 });

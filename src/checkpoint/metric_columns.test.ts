@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { MetricColumns } from '../common/index.ts';
 import { metricLines, parseMetricLines, resumeLine } from './metric_columns.ts';
 
@@ -8,20 +8,98 @@ const columns: MetricColumns = {
   'val/loss': Float64Array.of(NaN, -Infinity, NaN),
 };
 
-it('keeps every bit of a number, and holes', () => {
+const row = (step: number, values: Record<string, number>): string =>
+  `${JSON.stringify({ step, ...values })}\n`;
+
+it('keeps every bit of a number, and values that were not measured', () => {
   expect(parseMetricLines(metricLines(columns))).toEqual(columns);
   expect(parseMetricLines('')).toEqual({ step: new Float64Array() });
 });
-it('passes over a line that was cut short', () =>
-  expect(parseMetricLines(metricLines(columns).slice(0, -4)).step).toEqual(Float64Array.of(1, 2)));
-it('forgets what came after the step that a run went back to', () => {
-  const text =
-    metricLines(columns) +
-    resumeLine(1) +
-    metricLines({ step: Float64Array.of(2), 'train/loss': Float64Array.of(9) });
-  expect(parseMetricLines(text)).toEqual({
+
+it('writes the same lines again', () => {
+  const lines = metricLines(columns);
+  expect(metricLines(parseMetricLines(lines))).toBe(lines);
+});
+
+it('skips a line that was cut short', () => {
+  const cut = metricLines(columns).slice(0, -4);
+  expect(parseMetricLines(cut).step).toEqual(Float64Array.of(1, 2));
+});
+
+it('drops what came after the step that a run went back to', () => {
+  const later = { step: Float64Array.of(2), 'train/loss': Float64Array.of(9) };
+  expect(parseMetricLines(metricLines(columns) + resumeLine(1) + metricLines(later))).toEqual({
     step: Float64Array.of(1, 2),
     'train/loss': Float64Array.of(0.1 + 0.2, 9),
     'val/loss': Float64Array.of(NaN, NaN),
   });
+});
+
+describe('files of earlier versions', () => {
+  it('have their rows sorted by step', () => {
+    const lines = [1, 4, 2, 3, 5].map((step) => row(step, { loss: 10 * step })).join('');
+    expect(parseMetricLines(lines)).toEqual({
+      step: Float64Array.of(1, 2, 3, 4, 5),
+      loss: Float64Array.of(10, 20, 30, 40, 50),
+    });
+  });
+
+  it('have rows of one step merged; the later measurement of a metric wins', () => {
+    const lines =
+      row(2, { 'train/loss': 1, lr: 0.5 }) +
+      row(1, { 'train/loss': 3 }) +
+      row(2, { 'val/loss': 7, lr: 0.25 });
+    expect(parseMetricLines(lines)).toEqual({
+      step: Float64Array.of(1, 2),
+      'train/loss': Float64Array.of(3, 1),
+      lr: Float64Array.of(NaN, 0.25),
+      'val/loss': Float64Array.of(NaN, 7),
+    });
+  });
+
+  it('have every row dropped that a resume line invalidates, wherever it is', () => {
+    const lines =
+      row(1, { a: 1 }) +
+      row(6, { a: 6 }) +
+      row(2, { a: 2 }) +
+      row(5, { a: 5 }) +
+      row(3, { a: 3 }) +
+      resumeLine(3) +
+      row(4, { a: 40 }) +
+      row(6, { a: 60 }) +
+      row(5, { a: 50 }) +
+      resumeLine(5);
+    expect(parseMetricLines(lines)).toEqual({
+      step: Float64Array.of(1, 2, 3, 4, 5),
+      a: Float64Array.of(1, 2, 3, 40, 50),
+    });
+  });
+
+  it('have the lowest of several resume lines applied to the rows before them', () => {
+    const lines = row(1, { a: 1 }) + row(3, { a: 3 }) + resumeLine(1) + row(2, { a: 2 });
+    expect(parseMetricLines(lines + resumeLine(9)).step).toEqual(Float64Array.of(1, 2));
+  });
+
+  it('are read in linear time however many rows and resume lines they have', () => {
+    const linesOf = (count: number) =>
+      Array.from({ length: count }, (_, i) => row(i, { a: i }) + resumeLine(i)).join('');
+    const fastest = (lines: string) =>
+      Math.min(
+        ...Array.from({ length: 3 }, () => {
+          const start = performance.now();
+          parseMetricLines(lines);
+          return performance.now() - start;
+        }),
+      );
+    const few = linesOf(5000);
+    const many = linesOf(80_000);
+    expect(parseMetricLines(many).step.length).toBe(80_000);
+    // Sixteen times the lines: about 16 if linear, 256 if quadratic.
+    expect(fastest(many) / fastest(few)).toBeLessThan(80);
+  });
+
+  it('have rows without a finite step skipped', () =>
+    expect(parseMetricLines('{"step":"Infinity","a":1}\n{"a":2}\n{"step":3}\n')).toEqual({
+      step: Float64Array.of(3),
+    }));
 });

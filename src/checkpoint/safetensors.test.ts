@@ -22,7 +22,7 @@ const read = (header: object | string, bytes = 0) =>
   );
 
 describe('writing', () => {
-  it('writes what it reads, aligned to eight bytes, with the format that transformers asks for', () => {
+  it('round-trips tensors, aligned to eight bytes, with the metadata that transformers requires', () => {
     const file = writeSafetensors([
       source('a', [2, 2], [1, -2, 0.5, NaN]),
       source('empty', [0, 3], []),
@@ -38,7 +38,7 @@ describe('writing', () => {
     ]);
   });
 
-  it('reads a file that does not begin at a multiple of four in memory', () => {
+  it('reads a file at an unaligned address', () => {
     const file = writeSafetensors([source('a', [3], [1, 2, 3])]);
     const moved = new Uint8Array(file.length + 1);
     moved.set(file, 1);
@@ -47,7 +47,7 @@ describe('writing', () => {
   });
 });
 
-describe('half precision', () => {
+describe('16-bit formats', () => {
   const values = (dtype: string, ...bits: number[]) => {
     const view = readSafetensors(
       rawSafetensors(
@@ -57,7 +57,7 @@ describe('half precision', () => {
     ).tensors.get('a');
     return view ? [...readTensor(view)] : [];
   };
-  it('reads F16: ones, the largest, the smallest normal and subnormal, zeros, infinities and NaN', () => {
+  it('reads special F16 values: largest, smallest, subnormal, zeros, infinities and NaN', () => {
     expect(
       values(
         'F16',
@@ -75,7 +75,7 @@ describe('half precision', () => {
       ),
     ).toEqual([1, -2, 65504, 2 ** -14, 2 ** -24, -(2 ** -24), 0, -0, Infinity, -Infinity, NaN]);
   });
-  it('reads every finite F16 as its sign, exponent and fraction say', () => {
+  it('reads every finite F16 value exactly', () => {
     const bits = Array.from({ length: 1 << 16 }, (_, i) => i).filter(
       (h) => ((h >> 10) & 31) !== 31,
     );
@@ -111,7 +111,7 @@ describe('hostile files', () => {
     ['a file cut short', 'truncated', () => readSafetensors(file.subarray(0, file.length - 1))],
     ['bytes after the last tensor', 'bad_offsets', () => read({ a: entry('F32', [1], 0, 4) }, 5)],
     ['a header that is an array', 'bad_header', () => read('[] ')],
-    ['a header that is no JSON', 'bad_json', () => read('{"a": ')],
+    ['a header that is not JSON', 'bad_json', () => read('{"a": ')],
     ['a header of many megabytes', 'too_large', () => read(`{${' '.repeat(5 * 2 ** 20)}}`)],
     [
       'overlapping tensors',
@@ -123,11 +123,11 @@ describe('hostile files', () => {
       'bad_offsets',
       () => read({ a: entry('F32', [1], 0, 4), b: entry('F32', [1], 8, 12) }, 12),
     ],
-    ['offsets back to front', 'bad_shape', () => read({ a: entry('F32', [1], 4, 0) }, 4)],
+    ['reversed offsets', 'bad_shape', () => read({ a: entry('F32', [1], 4, 0) }, 4)],
     ['offsets beyond the file', 'truncated', () => read({ a: entry('F32', [4], 0, 16) }, 8)],
     ['an unknown dtype', 'bad_dtype', () => read({ a: entry('Q4', [1], 0, 4) }, 4)],
     [
-      'a dtype called like a method',
+      'a dtype with the name of a method',
       'bad_dtype',
       () => read({ a: entry('toString', [1], 0, 4) }, 4),
     ],
@@ -145,7 +145,7 @@ describe('hostile files', () => {
       () => read({ a: entry('F32', new Array<number>(1000).fill(1), 0, 4) }, 4),
     ],
     [
-      'a name twice',
+      'a duplicate name',
       'duplicate_name',
       () =>
         read(
@@ -158,9 +158,9 @@ describe('hostile files', () => {
       'forbidden_name',
       () => read('{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
     ],
-    ['a metadata that is not text', 'bad_header', () => read({ __metadata__: { format: 1 } })],
+    ['metadata that is not text', 'bad_header', () => read({ __metadata__: { format: 1 } })],
     [
-      'a nesting of a thousand',
+      'a thousand nested arrays',
       'bad_json',
       () => read(`{"a":${'['.repeat(1000)}${']'.repeat(1000)}}`),
     ],
@@ -181,18 +181,20 @@ describe('hostile files', () => {
         ),
     ],
   ];
-  it.each(cases)('%s: %s', (_name, code, action) => expect(codeOf(action)).toBe(code));
+  it.each(cases)('are refused: %s (%s)', (_name, code, action) =>
+    expect(codeOf(action)).toBe(code),
+  );
 
-  it('reads a header of 640 bytes, which begins as a pickle does', () => {
+  it('are not confused with a header of 640 bytes, which starts like a pickle', () => {
     const json = JSON.stringify({ a: entry('F32', [1], 0, 4) }).padEnd(640);
     expect(readSafetensors(rawSafetensors(json, new Uint8Array(4))).tensors.size).toBe(1);
   });
-  it('walks over masks and refuses them as weights', () => {
+  it('may contain masks, which cannot be read as weights', () => {
     const view = read({ mask: entry('BOOL', [4], 0, 4) }, 4).tensors.get('mask');
     expect(view?.shape).toEqual([4]);
     expect(codeOf(() => view && readTensor(view))).toBe('bad_dtype');
   });
-  it('says in a sentence what happened and what to do', () => {
+  it('are reported in a sentence with a hint', () => {
     try {
       read({ 'evil\u0007name': entry('F32', [3], 0, 4) }, 4);
       expect.unreachable();

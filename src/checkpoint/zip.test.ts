@@ -11,7 +11,7 @@ const folder = new Map([
   ['config.json', text('{"a": 1}')],
   ['sub/model.bin', Uint8Array.from({ length: 1000 }, (_, i) => i * 7)],
 ]);
-/** Where the first local header and the first central entry begin. */
+/** Offset of the central directory. */
 const centralOf = (zip: Uint8Array) =>
   new DataView(zip.buffer, zip.byteOffset).getUint32(zip.length - 6, true);
 const edited = (zip: Uint8Array, at: number, ...bytes: number[]) => {
@@ -21,15 +21,15 @@ const edited = (zip: Uint8Array, at: number, ...bytes: number[]) => {
 };
 
 describe('crc32', () => {
-  it('is the one of zip', () => {
+  it('gives the checksums of zip', () => {
     expect(crc32(text('123456789'))).toBe(0xcbf43926);
     expect(crc32(text('The quick brown fox jumps over the lazy dog'))).toBe(0x414fa339);
     expect(crc32(new Uint8Array())).toBe(0);
   });
 });
 
-describe('a folder in one file', () => {
-  it.each(Object.entries(LAYOUTS))('carries a checkpoint of %s', (_name, change) => {
+describe('a zip file', () => {
+  it.each(Object.entries(LAYOUTS))('preserves a checkpoint of %s', (_name, change) => {
     const state = tinyState(change);
     const back = readCheckpoint(unzipFolder(zipFolder(writeCheckpoint(state), 'my run')));
     expect(back.parameters).toEqual(state.parameters);
@@ -37,7 +37,7 @@ describe('a folder in one file', () => {
     expect(back.config).toEqual(state.config);
     expect(back.metrics).toEqual(state.metrics);
   });
-  it('stores the weights as they are, under a folder with a tame name', () => {
+  it('stores files uncompressed, under a sanitized folder name', () => {
     const zip = zipFolder(folder, '../My run: 1');
     expect([...unzipFolder(zip).keys()]).toEqual([
       '-My-run-1/config.json',
@@ -45,7 +45,7 @@ describe('a folder in one file', () => {
     ]);
     expect(unzipFolder(zip).get('-My-run-1/sub/model.bin')?.buffer).toBe(zip.buffer);
   });
-  it('reads what other tools have compressed, and passes over folders and what macOS adds', () => {
+  it('may be compressed, and may contain folders and the metadata of macOS', () => {
     const zip = zipSync(
       { ...Object.fromEntries(folder), 'sub/': new Uint8Array(), '__MACOSX/._x': text('x') },
       { level: 9 },
@@ -61,11 +61,11 @@ describe('hostile zips', () => {
   it.each<[string, string, () => Uint8Array]>([
     ['nothing', 'bad_zip', () => new Uint8Array()],
     ['text', 'bad_zip', () => text('hello, this is not a zip file at all')],
-    ['a cut off end', 'truncated', () => zip.subarray(0, -1)],
-    ['a cut off beginning', 'bad_zip', () => zip.subarray(10)],
-    ['a bomb that says so', 'zip_bomb', () => zipSync({ bomb: many }, { level: 9 })],
+    ['a missing end', 'truncated', () => zip.subarray(0, -1)],
+    ['a missing beginning', 'bad_zip', () => zip.subarray(10)],
+    ['a bomb that declares its size', 'zip_bomb', () => zipSync({ bomb: many }, { level: 9 })],
     [
-      'a bomb that lies',
+      'a bomb that declares a wrong size',
       'zip_bomb',
       () => {
         const z = zipSync({ bomb: many }, { level: 9 });
@@ -78,7 +78,7 @@ describe('hostile zips', () => {
     ['a drive', 'unsafe_path', () => zipSync({ 'C:evil': text('x') })],
     ['__proto__', 'unsafe_path', () => zipSync({ 'a/__proto__': text('x') })],
     [
-      'a name twice',
+      'a duplicate name',
       'duplicate_name',
       () => {
         const z = zipSync({ aa: text('x'), ab: text('y') }, { level: 0 });
@@ -87,21 +87,27 @@ describe('hostile zips', () => {
       },
     ],
     ['a changed byte', 'bad_zip', () => edited(zip, 45, 0xff)],
-    ['an offset into nowhere', 'bad_zip', () => edited(zip, central + 42, 0xff, 0xff, 0xff, 0x7f)],
+    [
+      'an offset beyond the file',
+      'bad_zip',
+      () => edited(zip, central + 42, 0xff, 0xff, 0xff, 0x7f),
+    ],
     [
       'a size beyond the file',
       'zip_bomb',
       () => edited(zip, central + 20, 0, 0, 0, 0x7f, 0, 0, 0, 0x7f),
     ],
-    ['two sizes', 'bad_zip', () => edited(zip, central + 20, 1, 0)],
+    ['contradictory sizes', 'bad_zip', () => edited(zip, central + 20, 1, 0)],
     ['encryption', 'bad_zip', () => edited(zip, central + 8, 1)],
     ['an unknown compression', 'bad_zip', () => edited(zip, central + 10, 93)],
-    ['a list longer than it is', 'bad_zip', () => edited(zip, zip.length - 14, 9, 0, 9, 0)],
+    ['a wrong number of entries', 'bad_zip', () => edited(zip, zip.length - 14, 9, 0, 9, 0)],
     ['zip64', 'too_large', () => edited(zip, zip.length - 14, 0xff, 0xff, 0xff, 0xff)],
     [
       'a pickle of PyTorch',
       'pickle',
       () => zipSync({ 'archive/data.pkl': text('x'), 'archive/data/0': text('y') }),
     ],
-  ])('%s: %s', (_name, code, bytes) => expect(codeOf(() => unzipFolder(bytes()))).toBe(code));
+  ])('are refused: %s (%s)', (_name, code, bytes) =>
+    expect(codeOf(() => unzipFolder(bytes()))).toBe(code),
+  );
 });
