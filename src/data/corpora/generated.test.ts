@@ -114,7 +114,7 @@ describe('tiny tales', () => {
       'They looked behind the wall, but it was not there. Then Tom found the red ball behind the wall.',
       'It was found where it had not been.',
     ],
-  ])('is contradicted by the checker: %s', (_, tale, contradiction) => {
+  ])('reports what does not fit: %s', (_, tale, contradiction) => {
     const report = checkTale(tale);
     expect(report.understood).toBe(report.sentences);
     expect(report.contradictions).toEqual([contradiction]);
