@@ -1,4 +1,4 @@
-/** What can be wrong with text, with a tokenizer, or with the two together. */
+/** What can be wrong with a text, a tokenizer, or a tokenizer for a text. */
 export type DataErrorCode =
   | 'no_text'
   | 'text_empty'
@@ -17,8 +17,8 @@ export type DataErrorCode =
   | 'cancelled';
 
 /**
- * A failure that a person can cause: `message` is one plain sentence of what happened, `hint` one
- * of what to do. The page shows both; nothing else leaves this room by way of bad input.
+ * A failure that a person can cause. The page shows both of its sentences: `message` says what
+ * happened, `hint` what to do. Bad input to this room throws nothing else.
  */
 export class DataError extends Error {
   readonly code: DataErrorCode;

@@ -1,9 +1,6 @@
-/**
- * Text, tokens and batches: pure TypeScript without tfjs, for the worker and for tests under Node.
- */
+/** Text, tokens and batches. No tfjs: runs in the worker and under Node. */
 export { bigramLoss, uniformLoss } from './baselines.ts';
 export {
-  checkTextLength,
   evalBatches,
   targetSize,
   trainBatch,
@@ -16,7 +13,6 @@ export type { FetchText } from './corpora/assets.ts';
 export { MAX_TEXT_BYTES, readOwnText } from './corpora/own_text.ts';
 export { checkTale, type TaleReport } from './corpora/tiny_tales/check.ts';
 export { tinyTales } from './corpora/tiny_tales/generate.ts';
-export { embeddingOrder, type EmbeddingOrder } from './embedding_order.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';
 export { makeSplit, type SplitOptions } from './split.ts';

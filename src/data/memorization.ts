@@ -1,25 +1,22 @@
-/** Does a sample stand word for word in the training text? */
+/** Whether a sample is copied from the training text. */
 import type { CorpusSplit } from './types.ts';
 
 export interface MemorizationIndex {
-  /**
-   * Stands somewhere in the training text, across documents too, where they are joined by the
-   * separator.
-   */
+  /** Whether the text occurs in the training text; documents are joined by the separator. */
   contains(text: string): boolean;
-  /** Is one whole training document, white space at the ends aside. */
+  /** Whether the text is one whole training document, except for white space at its ends. */
   isDocument(text: string): boolean;
 }
 
 /**
- * A plain search of the joined text, which V8 does at more than a gigabyte a second: a sample
- * against ten megabytes takes milliseconds, and a suffix array would take more memory than the
- * text. Documents are looked up in a set.
+ * Builds the index. `contains` is a plain search of the joined text: V8 searches more than a
+ * gigabyte per second, so a sample takes milliseconds against ten megabytes, and a suffix array
+ * would take more memory than the text. Documents are looked up in a set.
  */
 export function memorizationIndex(
   split: Pick<CorpusSplit, 'train' | 'separator'>,
 ): MemorizationIndex {
-  // With separators at both ends, a sample that holds one is found at the first and the last
+  // With separators at both ends, a sample that includes one matches the first and the last
   // document too.
   const text = `${split.separator}${split.train.join(split.separator)}${split.separator}`;
   const documents = new Set(split.train.map((document) => document.trim()));

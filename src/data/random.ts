@@ -1,27 +1,24 @@
 /**
- * Seeded randomness: a hash for what must be a function of its arguments, a generator for what is
- * drawn in order.
+ * Seeded randomness: a hash where a value must be a function of its arguments, and a generator
+ * where values are drawn in order.
  */
 
-/**
- * Avalanche of 32 bits (the finalizer of MurmurHash3): every bit of the input moves every bit of
- * the output.
- */
-function mix(x: number): number {
-  let h = x;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+/** Finalizer of MurmurHash3: every bit of the input affects every bit of the output. */
+function mix(input: number): number {
+  let bits = input;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** Uniform 32 bits as a function of a list of integers. */
+/** Uniform in [0, 2^32), as a function of a list of integers. */
 export function hash32(...values: number[]): number {
-  let h = 0x9e3779b9;
-  for (const value of values) h = mix(Math.imul(h, 31) + (value | 0) + 0x6d2b79f5);
-  return h;
+  let hash = 0x9e3779b9;
+  for (const value of values) hash = mix(Math.imul(hash, 31) + (value | 0) + 0x6d2b79f5);
+  return hash;
 }
 
-/** Uniform in [0, 1) as a function of a list of integers, 53 bits. */
+/** Uniform in [0, 1) with 53 bits, as a function of a list of integers. */
 export function hashUnit(...values: number[]): number {
   const high = hash32(...values, 1) >>> 5;
   const low = hash32(...values, 2) >>> 6;
@@ -33,12 +30,13 @@ export interface Random {
   unit(): number;
   /** Uniform integer in [0, n). */
   below(n: number): number;
+  /** @throws RangeError for an empty list. */
   pick<T>(items: readonly T[]): T;
-  /** Shuffles in place (Fisher-Yates). */
+  /** Shuffles in place (Fisher-Yates) and returns the list. */
   shuffle<T>(items: T[]): T[];
 }
 
-/** A counter-based generator: the n-th draw is a hash of (seed, n), 32 bits of it. */
+/** A counter-based generator: the n-th draw is a 32-bit hash of (seed, n). */
 export function seededRandom(seed: number): Random {
   const base = hash32(seed);
   let count = 0;
@@ -50,7 +48,7 @@ export function seededRandom(seed: number): Random {
     pick<T>(items: readonly T[]): T {
       const index = below(items.length);
       const item = items[index];
-      if (item === undefined) throw new RangeError('pick from an empty list');
+      if (item === undefined) throw new RangeError('Cannot pick from an empty list.');
       return item;
     },
     shuffle<T>(items: T[]): T[] {

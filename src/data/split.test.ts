@@ -9,7 +9,7 @@ const documents = fc.array(
 );
 
 describe('makeSplit', () => {
-  it('puts every distinct document on exactly one side, in order', () => {
+  it('assigns every distinct document to exactly one side, in order', () => {
     fc.assert(
       fc.property(
         documents,
@@ -29,7 +29,7 @@ describe('makeSplit', () => {
       ),
     );
   });
-  it('holds out the asked-for share of the characters', () => {
+  it('holds out the requested fraction of the characters', () => {
     const list = Array.from({ length: 1000 }, (_, i) => `document ${i} `.repeat(1 + (i % 7)));
     const split = makeSplit(corpus(list), { val_fraction: 0.1 });
     const size = (side: string[]) => side.join('').length;
@@ -47,7 +47,7 @@ describe('makeSplit', () => {
     expect(train[0]! + val[0]!).toBe('line one\n'.repeat(10));
     expect(val[0]).toMatch(/^\nline one/);
   });
-  it('says what is wrong with too little text', () => {
+  it('refuses an empty text, and one too short to cut', () => {
     expect(() => makeSplit(corpus(['', ' \n']), { val_fraction: 0.1 })).toThrow(
       expect.objectContaining({ code: 'text_empty' }),
     );

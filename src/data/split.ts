@@ -1,62 +1,56 @@
-/** Cuts a corpus into training and validation text, by document. */
+/** Splits a corpus into training and validation text, by document. */
 import { DataError } from './errors.ts';
 import { seededRandom } from './random.ts';
 import type { Corpus, CorpusSplit } from './types.ts';
 
 export interface SplitOptions {
-  /** Share of the characters held out. */
+  /** Fraction of the characters held out for validation. */
   val_fraction: number;
-  /** One seed for every run by default, so that validation losses of two runs can be compared. */
+  /** The same for every run by default, so that validation losses of runs can be compared. */
   seed?: number;
 }
 
-/** First occurrences, in order. */
-function unique(documents: readonly string[]): string[] {
-  return [...new Set(documents)];
-}
+type Sides = Pick<CorpusSplit, 'train' | 'val'>;
 
 /**
- * Duplicates are removed first, so that no validation document stands in the training text as well.
- * Documents are then drawn in a seeded order into validation until they hold `val_fraction` of the
- * characters; a document that would overshoot is passed over. Both sides keep the corpus's order
- * and have at least one document. A corpus of a single document is cut in two at a line end or a
- * space.
+ * Splits a corpus. Empty documents and duplicates are removed first, so no validation document is
+ * in the training text too. Documents are then assigned to validation in a seeded order until it
+ * has `val_fraction` of the characters, skipping documents that would exceed it. Both sides keep
+ * the order of the corpus and have at least one document. A corpus of one document is cut in two,
+ * at a line end or a space if possible.
  *
- * @throws DataError text_empty where there is nothing to read, text_too_short where there is
- * nothing to hold out.
+ * @throws DataError text_empty if there is no text, text_too_short if nothing can be held out.
  */
 export function makeSplit(corpus: Corpus, { val_fraction, seed = 0 }: SplitOptions): CorpusSplit {
-  const documents = unique(corpus.documents.filter((text) => text.trim() !== ''));
-  const filled = corpus.documents.filter((text) => text.trim() !== '').length;
-  if (documents.length === 0) {
+  const filled = corpus.documents.filter((text) => text.trim() !== '');
+  const documents = [...new Set(filled)];
+  const [first] = documents;
+  if (first === undefined) {
     throw new DataError('text_empty', 'The text is empty.', 'Choose a text with some words in it.');
   }
-  const parts =
+  const sides =
     documents.length === 1
-      ? cutOne(documents[0] ?? '', val_fraction)
-      : drawVal(documents, val_fraction, seed);
+      ? cutDocument(first, val_fraction)
+      : drawDocuments(documents, val_fraction, seed);
   return {
     name: corpus.name,
     source: corpus.source,
     separator: corpus.separator,
     continuous: corpus.continuous ?? false,
     columns: corpus.columns ?? [],
-    ...parts,
-    duplicates_removed: filled - documents.length,
+    train: sides.train,
+    val: sides.val,
+    duplicates_removed: filled.length - documents.length,
   };
 }
 
-function drawVal(
-  documents: string[],
-  val_fraction: number,
-  seed: number,
-): { train: string[]; val: string[] } {
+function drawDocuments(documents: readonly string[], val_fraction: number, seed: number): Sides {
   const total = documents.reduce((sum, text) => sum + text.length, 0);
   const order = seededRandom(seed).shuffle(documents.map((_, index) => index));
   const held = new Set<number>();
   let room = val_fraction * total;
   for (const index of order) {
-    const length = documents[index]?.length ?? 0;
+    const length = documents[index]!.length;
     if (length > room) continue;
     held.add(index);
     room -= length;
@@ -68,20 +62,14 @@ function drawVal(
   };
 }
 
-function shortest(documents: string[]): number {
-  return documents.reduce(
-    (best, text, index) => (text.length < (documents[best]?.length ?? 0) ? index : best),
-    0,
-  );
-}
+/** Index of the first of the shortest documents. */
+const shortest = (documents: readonly string[]): number =>
+  documents.reduce((best, text, i) => (text.length < documents[best]!.length ? i : best), 0);
 
-function cutOne(text: string, val_fraction: number): { train: string[]; val: string[] } {
-  const wanted = Math.floor(text.length * (1 - val_fraction));
-  const line = text.lastIndexOf('\n', wanted);
-  const space = text.lastIndexOf(' ', wanted);
-  const at = line > wanted / 2 ? line : space > wanted / 2 ? space : safeCut(text, wanted);
-  const train = text.slice(0, at);
-  const val = text.slice(at);
+function cutDocument(text: string, val_fraction: number): Sides {
+  const cut = cutPosition(text, Math.floor(text.length * (1 - val_fraction)));
+  const train = text.slice(0, cut);
+  const val = text.slice(cut);
   if (train.trim() === '' || val.trim() === '') {
     throw new DataError(
       'text_too_short',
@@ -92,8 +80,13 @@ function cutOne(text: string, val_fraction: number): { train: string[]; val: str
   return { train: [train], val: [val] };
 }
 
-/** Never between the two halves of a surrogate pair. */
-function safeCut(text: string, at: number): number {
-  const unit = text.charCodeAt(at);
-  return unit >= 0xdc00 && unit < 0xe000 ? at - 1 : at;
+/** The last line end before `wanted`, else the last space; unless it is in the first half. */
+function cutPosition(text: string, wanted: number): number {
+  const line = text.lastIndexOf('\n', wanted);
+  if (line > wanted / 2) return line;
+  const space = text.lastIndexOf(' ', wanted);
+  if (space > wanted / 2) return space;
+  return isLowSurrogate(text.charCodeAt(wanted)) ? wanted - 1 : wanted;
 }
+
+const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;

@@ -1,10 +1,11 @@
-/** The figures that the panel shows about a text. */
+/** The numbers that the page shows about a text. */
 import type { DataSummary } from '../common/index.ts';
 import { bigramLoss, uniformLoss } from './baselines.ts';
 import type { CorpusSplit, Tokenizer, TokenSplit } from './types.ts';
 
 const SAMPLE_LENGTH = 1000;
 
+/** @throws DataError token_out_of_range */
 export function summarize(
   split: CorpusSplit,
   tokenizer: Tokenizer,
@@ -31,19 +32,26 @@ export function summarize(
   };
 }
 
+/** UTF-8 bytes and code points. */
 function sizes(documents: readonly string[]): { bytes: number; characters: number } {
   let bytes = 0;
   let characters = 0;
   for (const text of documents) {
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);
-      const second = unit >= 0xdc00 && unit < 0xe000;
-      // A surrogate pair is four bytes and one character: two bytes for each half.
-      bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3;
-      if (!second) characters++;
+      bytes += utf8BytesOf(unit);
+      const isLowSurrogate = unit >= 0xdc00 && unit < 0xe000;
+      if (!isLowSurrogate) characters++;
     }
   }
   return { bytes, characters };
+}
+
+/** UTF-8 bytes of a UTF-16 code unit; a surrogate is half of a pair, whose character has four. */
+function utf8BytesOf(unit: number): number {
+  if (unit < 0x80) return 1;
+  const isSurrogate = unit >= 0xd800 && unit < 0xe000;
+  return unit < 0x800 || isSurrogate ? 2 : 3;
 }
 
 /** The first training documents, up to SAMPLE_LENGTH characters. */

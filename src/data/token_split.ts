@@ -4,27 +4,40 @@ import { slicer, type SliceOptions } from './slices.ts';
 import { Ints } from './tokenizer/ints.ts';
 import type { CorpusSplit, Tokenizer, TokenSplit } from './types.ts';
 
+/** Initial capacity of a stream, in tokens. */
+const CAPACITY = 1 << 16;
+
 /**
- * Encodes both sides as one stream each. After every document comes the end-of-text token or, where
- * the tokenizer has none or the documents are blocks of one running text, the separator's tokens.
+ * Encodes each side as one stream. Every document is followed by the end-of-text token, or by the
+ * separator's tokens if the tokenizer has none or the documents are blocks of one running text.
  */
 export function makeTokenSplit(split: CorpusSplit, tokenizer: Tokenizer): TokenSplit {
   const end = endTokens(split, tokenizer);
-  const side = (documents: readonly string[]) => {
-    const stream = new Ints(1 << 16);
-    for (const text of documents) append(stream, tokenizer.encode(text), end);
+  const encodeAll = (documents: readonly string[]): Int32Array => {
+    const stream = new Ints(CAPACITY);
+    for (const text of documents) {
+      stream.pushAll(tokenizer.encode(text));
+      stream.pushAll(end);
+    }
     return stream.toArray();
   };
   return {
-    train: side(split.train),
-    val: side(split.val),
+    train: encodeAll(split.train),
+    val: encodeAll(split.val),
     bytes_per_token: bytesPerToken(tokenizer),
   };
 }
 
+/** Documents encoded so far. */
+export interface EncodeProgress {
+  done: number;
+  total: number;
+}
+
 /**
- * As `makeTokenSplit`, in slices: for texts and tokenizers that take seconds. `done` counts
- * documents. @throws DataError cancelled
+ * Like `makeTokenSplit`, but in slices, for texts and tokenizers that take seconds.
+ *
+ * @throws DataError cancelled
  */
 export async function makeTokenSplitInSlices(
   split: CorpusSplit,
@@ -35,38 +48,29 @@ export async function makeTokenSplitInSlices(
   const end = endTokens(split, tokenizer);
   const total = split.train.length + split.val.length;
   let done = 0;
-  const side = async (documents: readonly string[]) => {
-    const stream = new Ints(1 << 16);
+  const encodeAll = async (documents: readonly string[]): Promise<Int32Array> => {
+    const stream = new Ints(CAPACITY);
     for (const text of documents) {
-      append(stream, tokenizer.encode(text), end);
+      stream.pushAll(tokenizer.encode(text));
+      stream.pushAll(end);
       await pause({ done: ++done, total });
     }
     return stream.toArray();
   };
   return {
-    train: await side(split.train),
-    val: await side(split.val),
+    train: await encodeAll(split.train),
+    val: await encodeAll(split.val),
     bytes_per_token: bytesPerToken(tokenizer),
   };
 }
 
-export interface EncodeProgress {
-  done: number;
-  total: number;
-}
-
+/** The tokens that follow each document. */
 function endTokens(split: CorpusSplit, tokenizer: Tokenizer): Int32Array {
-  return tokenizer.eos_token_id !== null && !split.continuous
-    ? Int32Array.of(tokenizer.eos_token_id)
-    : tokenizer.encode(split.separator);
+  if (tokenizer.eos_token_id === null || split.continuous) return tokenizer.encode(split.separator);
+  return Int32Array.of(tokenizer.eos_token_id);
 }
 
-function append(stream: Ints, ids: Int32Array, end: Int32Array): void {
-  stream.pushAll(ids);
-  stream.pushAll(end);
-}
-
-/** Bytes that each token stands for, by id; a special token stands for none. */
+/** UTF-8 bytes that each token stands for, by id [vocab_size]; special tokens have none. */
 export function bytesPerToken(tokenizer: Tokenizer): Uint16Array {
   return Uint16Array.from(
     { length: tokenizer.vocab_size },
@@ -75,8 +79,9 @@ export function bytesPerToken(tokenizer: Tokenizer): Uint16Array {
 }
 
 /**
- * tfjs's gather checks no bounds: every id that reaches it has been through here. @throws DataError
- * token_out_of_range
+ * Checks ids before they are used as indices; a gather on the GPU does not check bounds.
+ *
+ * @throws DataError token_out_of_range
  */
 export function checkIds(ids: Int32Array, vocab_size: number): void {
   for (let i = 0; i < ids.length; i++) {

@@ -1,26 +1,23 @@
-/**
- * What the data room hands out. A corpus is documents; a tokenizer turns text into ids; a batch is
- * what a step eats.
- */
+/** The types of this room, from text to batches. */
 
-/** Text as documents: the unit of the split and of duplicate removal. */
+/** Text as documents, which are the unit of the split and of duplicate removal. */
 export interface Corpus {
   name: string;
   documents: string[];
-  /** What stands between two documents where the tokenizer has no end-of-text token. */
+  /** Text between documents for tokenizers without an end-of-text token. */
   separator: string;
-  /** Where the text comes from and under what licence, for the panel. */
+  /** Origin and licence of the text, as the page shows them. */
   source: string;
   /**
-   * The documents are blocks of one running text: they are joined by the separator even where the
-   * tokenizer has an end-of-text token, because no text ends there.
+   * The documents are blocks of one running text. No text ends between them, so they are joined by
+   * the separator even if the tokenizer has an end-of-text token.
    */
   continuous?: boolean;
-  /** Columns of a .csv or .jsonl that can be read as text. */
+  /** Columns of a .csv or .jsonl file that hold text. */
   columns?: string[];
 }
 
-/** A corpus cut by document into training and validation text, each in the corpus's order. */
+/** A corpus split by document into training and validation text, each in the corpus's order. */
 export interface CorpusSplit {
   name: string;
   source: string;
@@ -35,18 +32,23 @@ export interface CorpusSplit {
 export interface Tokenizer {
   readonly kind: 'char' | 'byte' | 'bpe' | 'imported';
   readonly vocab_size: number;
-  /**
-   * Id that ends a document, or null where the tokenizer has none (then the separator's ids do).
-   */
+  /** Id that ends a document; null if there is none, in which case the separator ends it. */
   readonly eos_token_id: number | null;
+  /** @throws DataError unknown_character, from a character tokenizer only. */
   encode(text: string): Int32Array;
-  /** Bytes that are not UTF-8 become U+FFFD. */
+  /**
+   * Bytes that are not UTF-8 become U+FFFD.
+   *
+   * @throws DataError token_out_of_range
+   */
   decode(ids: ArrayLike<number>): string;
   /**
-   * UTF-8 bytes of one token (a special token has none): a stream of tokens is decoded from these.
+   * UTF-8 bytes of one token; a special token has none. A character may be split across tokens.
+   *
+   * @throws DataError token_out_of_range
    */
   tokenBytes(id: number): Uint8Array;
-  /** A tokenizer.json that `tokenizers` and `AutoTokenizer` read and that gives the same ids. */
+  /** The tokenizer.json with which Hugging Face `tokenizers` gives the same ids. */
   toTokenizerJson(): unknown;
 }
 
@@ -54,7 +56,7 @@ export interface Tokenizer {
 export interface TokenSplit {
   train: Int32Array;
   val: Int32Array;
-  /** UTF-8 bytes that each token stands for, by id: bits per byte needs them. */
+  /** UTF-8 bytes of each token, by id [vocab_size], for bits per byte. */
   bytes_per_token: Uint16Array;
 }
 

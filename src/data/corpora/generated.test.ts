@@ -5,7 +5,7 @@ import { tinyTales } from './tiny_tales/generate.ts';
 
 describe('arithmetic', () => {
   const { documents } = arithmetic(1);
-  it('has 24,000 distinct sums, all right, of all four kinds', () => {
+  it('has 24,000 distinct sums, all correct, of all four operations', () => {
     expect(new Set(documents).size).toBe(24_000);
     expect(documents.every((line) => checkArithmetic(line) === true)).toBe(true);
     for (const operator of ['+', '-', '*', '/'])
@@ -17,7 +17,7 @@ describe('arithmetic', () => {
     expect(arithmetic(1).documents.join() === documents.join()).toBe(true);
     expect(arithmetic(2).documents.join() === documents.join()).toBe(false);
   });
-  it('checks sums', () => {
+  it('tells correct sums, wrong sums and other text apart', () => {
     expect(['12+7=19', '7-12=-5', '9*9=81', '84/7=12'].map(checkArithmetic)).toEqual([
       true,
       true,
@@ -42,7 +42,7 @@ describe('arithmetic', () => {
 
 describe('tiny tales', () => {
   const { documents } = tinyTales(1);
-  it('has 30,000 distinct tales of one line', () => {
+  it('has 30,000 distinct tales of one line each', () => {
     expect(new Set(documents).size).toBe(30_000);
     expect(documents.some((tale) => /[\n{}]/.test(tale))).toBe(false);
   });
@@ -50,7 +50,7 @@ describe('tiny tales', () => {
     expect(tinyTales(1).documents.join() === documents.join()).toBe(true);
     expect(tinyTales(2).documents.join() === documents.join()).toBe(false);
   });
-  it('keeps to its facts, and the checker understands every sentence', () => {
+  it('contains no contradictions, and the checker parses every sentence', () => {
     for (const tale of documents.slice(0, 3000)) {
       const { sentences, understood, contradictions } = checkTale(tale);
       expect({ tale, missed: sentences - understood, contradictions }).toEqual({
@@ -114,12 +114,12 @@ describe('tiny tales', () => {
       'They looked behind the wall, but it was not there. Then Tom found the red ball behind the wall.',
       'It was found where it had not been.',
     ],
-  ])('finds what does not fit: %s', (_, tale, contradiction) => {
+  ])('reports what does not fit: %s', (_, tale, contradiction) => {
     const report = checkTale(tale);
     expect(report.understood).toBe(report.sentences);
     expect(report.contradictions).toEqual([contradiction]);
   });
-  it('counts what it does not understand', () => {
+  it('counts the sentences that the checker cannot parse', () => {
     expect(checkTale('Lily was a shy fox. Blah blah! "I am sorry," said Lily. And')).toMatchObject({
       sentences: 4,
       understood: 2,

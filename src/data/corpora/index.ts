@@ -1,20 +1,25 @@
 import type { OwnText } from '../../common/index.ts';
 import type { DataConfig } from '../../config/index.ts';
+import { DataError } from '../errors.ts';
 import type { Corpus } from '../types.ts';
 import { arithmetic } from './arithmetic.ts';
 import { fetchText, loadKjv, loadMobyDick, loadSotu, type FetchText } from './assets.ts';
-import { DataError } from '../errors.ts';
 import { loadNames } from './names.ts';
 import { readOwnText } from './own_text.ts';
 import { tinyTales } from './tiny_tales/generate.ts';
 
 export interface LoadOptions {
+  /** How built-in texts are read; by default with `fetch`. */
   fetchText?: FetchText;
   /** The text of the corpus 'own'. */
   text?: OwnText;
 }
 
-/** The corpus that a configuration names. @throws DataError */
+/**
+ * Loads the corpus that a configuration names.
+ *
+ * @throws DataError
+ */
 export async function loadCorpus(data: DataConfig, options: LoadOptions = {}): Promise<Corpus> {
   const read = options.fetchText ?? fetchText;
   switch (data.corpus) {
@@ -31,13 +36,13 @@ export async function loadCorpus(data: DataConfig, options: LoadOptions = {}): P
     case 'arithmetic':
       return arithmetic(data.corpus_seed);
     case 'own':
-      return readOwnText(options.text ?? missing());
+      return readOwnText(options.text ?? noText());
     default:
       return data.corpus satisfies never;
   }
 }
 
-function missing(): never {
+function noText(): never {
   throw new DataError(
     'no_text',
     'No text was chosen.',

@@ -1,7 +1,4 @@
-/**
- * First names, one a document: the package unique-names-generator (MIT). Its JavaScript is loaded
- * when it is asked for.
- */
+/** First names, one per document, from the package unique-names-generator (MIT), loaded lazily. */
 import type { Corpus } from '../types.ts';
 
 export async function loadNames(): Promise<Corpus> {

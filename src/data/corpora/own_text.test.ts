@@ -14,7 +14,7 @@ const failure = (code: string, message?: string) =>
   ) as unknown;
 
 describe('plain text', () => {
-  it('cuts a running text into blocks that are the text', () => {
+  it('cuts a running text into blocks that join to the same text', () => {
     const unit = fc.constantFrom(
       'word ',
       'word',
@@ -49,7 +49,7 @@ describe('plain text', () => {
     expect(novel.length / documents.length).toBeGreaterThan(1000);
     expect(novel.length / documents.length).toBeLessThan(3000);
   });
-  it('finds a passage that occurs twice', async () => {
+  it('gives equal blocks for a passage that occurs twice', async () => {
     const [first, second, third] = (await loadMobyDick(readAsset)).documents;
     const once = [first, second, third].join('\n\n');
     const { duplicates_removed, train, val } = makeSplit(
@@ -59,7 +59,7 @@ describe('plain text', () => {
     expect(duplicates_removed).toBeGreaterThan(5);
     expect([...train, ...val].join('').length).toBeLessThan(1.2 * once.length);
   });
-  it('takes a list line by line', () => {
+  it('reads a list line by line', () => {
     const names = Array.from({ length: 30 }, (_, i) => `name ${i}`);
     expect(read('names.txt', `${names.join('\r\n')}\r\n`)).toMatchObject({
       separator: '\n',
@@ -72,7 +72,7 @@ describe('plain text', () => {
 });
 
 describe('tables', () => {
-  it('reads a column of .jsonl, and lists those that hold text', () => {
+  it('reads a column of .jsonl, and lists the columns that hold text', () => {
     const file =
       '{"id":"1","text":"one","note":"x"}\n\n{"id":"2","text":"two\\nlines","__proto__":"y"}\n{"id":"3"}\n';
     expect(read('a.jsonl', file)).toMatchObject({
@@ -91,7 +91,7 @@ describe('tables', () => {
     );
     expect(() => read('a.jsonl', file, 'toString')).toThrow(failure('unknown_column'));
   });
-  it('says which line of a .jsonl is malformed', () => {
+  it('names the malformed line of a .jsonl file', () => {
     for (const line of ['{"text":', '[1]', '"text"', 'null']) {
       expect(() => read('a.jsonl', `{"text":"one"}\n${line}\n`)).toThrow(
         failure('malformed_line', 'Line 2 of "a.jsonl" is not a JSON object.'),
@@ -99,7 +99,7 @@ describe('tables', () => {
     }
     expect(() => read('a.jsonl', '{"n":1}\n')).toThrow(failure('unknown_column'));
   });
-  it('reads what it is given as .csv', () => {
+  it('reads quoted and unquoted cells of .csv', () => {
     const cell = fc
       .string({ unit: fc.constantFrom('a', ',', '"', '\n', ' ', 'é'), minLength: 1, maxLength: 8 })
       .map((s) => `x${s}`);
@@ -118,12 +118,12 @@ describe('tables', () => {
       ),
     );
   });
-  it('finds the delimiter, the text columns and short rows of a .csv', () => {
+  it('detects the delimiter and the text columns of a .csv file, and accepts short rows', () => {
     const corpus = read('a.csv', 'id;quote\n1;"a; b"\n2\n\n3;c\n');
     expect(corpus).toMatchObject({ columns: ['quote'], documents: ['a; b', 'c'] });
     expect(read('a.tsv', 'n\tm\n1\t2\n').columns).toEqual(['n', 'm']);
   });
-  it('says what is wrong with a .csv', () => {
+  it('refuses a .csv file that is malformed or has no text', () => {
     expect(() => read('a.csv', 'text\n"open\n')).toThrow(
       failure('malformed_line', 'A quotation mark on line 2 of "a.csv" is never closed.'),
     );
@@ -133,8 +133,8 @@ describe('tables', () => {
   });
 });
 
-describe('bad text', () => {
-  it('says what is wrong', () => {
+describe('unreadable text', () => {
+  it('is refused with its reason; a byte order mark and line ends are normalised', () => {
     expect(() => readOwnText({ name: 'a.txt', bytes: Uint8Array.of(0xff, 0xfe, 0x61, 0) })).toThrow(
       failure('text_not_utf8', '"a.txt" is not text in UTF-8.'),
     );
@@ -146,7 +146,7 @@ describe('bad text', () => {
     );
     expect(read('a.txt', '\ufeffone\r\ntwo\rthree').documents.join('')).toBe('one\ntwo\nthree');
   });
-  it('gives nothing but a corpus or a DataError for any bytes', () => {
+  it('gives a corpus or a DataError for any bytes', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 200 }),

@@ -1,14 +1,18 @@
-/** A person's own text: .txt and .md as they are, one column of .jsonl and .csv. */
+/** Own text of the person: plain text as it is, or one column of .jsonl and .csv files. */
 import type { OwnText } from '../../common/index.ts';
 import { DataError } from '../errors.ts';
 import type { Corpus } from '../types.ts';
 import { plainTextDocuments } from './plain_text.ts';
 import { chooseColumn, readCsv, readJsonLines, type TextTable } from './table.ts';
 
-/** With its tokens at four bytes each, a larger text would not fit a tab. */
+/** A larger text, with its tokens at four bytes each, would exceed the memory of a tab. */
 export const MAX_TEXT_BYTES = 128 * 2 ** 20;
 
-/** @throws DataError text_too_large, text_not_utf8, text_empty, malformed_line or unknown_column */
+/**
+ * Reads a text as documents; the extension of its name decides how.
+ *
+ * @throws DataError text_too_large, text_not_utf8, text_empty, malformed_line or unknown_column
+ */
 export function readOwnText({ name, bytes, column }: OwnText): Corpus {
   if (bytes.length > MAX_TEXT_BYTES) {
     throw new DataError(
@@ -17,11 +21,10 @@ export function readOwnText({ name, bytes, column }: OwnText): Corpus {
       `Choose a text of at most ${MAX_TEXT_BYTES / 2 ** 20} MB.`,
     );
   }
-  const text = decodeStrictly(name, bytes);
+  const text = decodeUtf8(name, bytes);
   if (text.trim() === '') throw empty(name);
-  const base = { name, source: 'Own text' };
   const table = readTable(name, text);
-  if (table === null) return { ...base, ...plainTextDocuments(text) };
+  if (table === null) return { name, source: 'Own text', ...plainTextDocuments(text) };
   const chosen = chooseColumn(table, column, name);
   const documents = table.rows
     .map((row) => row.get(chosen) ?? '')
@@ -29,7 +32,7 @@ export function readOwnText({ name, bytes, column }: OwnText): Corpus {
   if (documents.length === 0) throw empty(name);
   const multiline = documents.some((document) => document.includes('\n'));
   return {
-    ...base,
+    name,
     source: `Own text, column "${chosen}"`,
     documents,
     separator: multiline ? '\n\n' : '\n',
@@ -50,8 +53,8 @@ function readTable(name: string, text: string): TextTable | null {
   return extension === 'csv' || extension === 'tsv' ? readCsv(text, name) : null;
 }
 
-/** Line ends become \n; a byte order mark is dropped. */
-function decodeStrictly(name: string, bytes: Uint8Array): string {
+/** Normalises line ends to \n and drops a byte order mark. */
+function decodeUtf8(name: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r\n?/g, '\n');
   } catch {

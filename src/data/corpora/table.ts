@@ -1,33 +1,35 @@
-/** Rows of .csv and .jsonl, and the column of them that is the text. */
+/** Rows of .csv and .jsonl files, and the column that is the text. */
 import { DataError } from '../errors.ts';
+import { csvRecords, malformedLine } from './csv.ts';
 
-/** A row by column name. */
+/** Values by column name. */
 export type Row = Map<string, string>;
+
 export interface TextTable {
+  /** Columns that hold text. */
   columns: string[];
   rows: Row[];
 }
 
-/** Rows looked at to find the columns that hold text. */
-const SAMPLE = 100;
-/** Names that a text column usually has, likeliest first. */
-const USUAL = ['text', 'content', 'story', 'sentence', 'document', 'body'];
+/** Number of rows that decide which columns hold text. */
+const SAMPLED_ROWS = 100;
 
-const malformedLine = (message: string) =>
-  new DataError('malformed_line', message, 'Correct or remove that line and open the file again.');
+/** Usual names of a text column, the likeliest first. */
+const USUAL_NAMES = ['text', 'content', 'story', 'sentence', 'document', 'body'];
 
 /**
- * One JSON object a line; values that are not strings are left out. @throws DataError
- * malformed_line
+ * Reads one JSON object per line, and of those only the values that are strings.
+ *
+ * @param name File name, for messages.
+ * @throws DataError malformed_line
  */
 export function readJsonLines(text: string, name: string): TextTable {
   const rows: Row[] = [];
-  text.split('\n').forEach((line, index) => {
-    if (line.trim() === '') return;
-    rows.push(jsonRow(line) ?? fail(index + 1));
-  });
-  function fail(line: number): never {
-    throw malformedLine(`Line ${line} of "${name}" is not a JSON object.`);
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const row = jsonRow(line);
+    if (row === null) throw malformedLine(`Line ${index + 1} of "${name}" is not a JSON object.`);
+    rows.push(row);
   }
   return { columns: textColumns(rows), rows };
 }
@@ -47,7 +49,10 @@ function jsonRow(line: string): Row | null {
 }
 
 /**
- * RFC 4180 with a header; the delimiter is the comma, semicolon or tab that the header has most of.
+ * Reads comma-separated values (RFC 4180) with a header. The delimiter is the one of comma,
+ * semicolon and tab that occurs most often in the header.
+ *
+ * @param name File name, for messages.
  * @throws DataError malformed_line
  */
 export function readCsv(text: string, name: string): TextTable {
@@ -68,58 +73,10 @@ function delimiterOf(text: string): string {
   );
 }
 
-function csvRecords(text: string, delimiter: string, name: string): string[][] {
-  const records: string[][] = [];
-  let record: string[] = [];
-  let line = 1;
-  for (let at = 0; at < text.length;) {
-    let field: string;
-    if (text[at] === '"') {
-      const end = closingQuote(text, at + 1);
-      if (end < 0)
-        throw malformedLine(`A quotation mark on line ${line} of "${name}" is never closed.`);
-      field = text.slice(at + 1, end).replaceAll('""', '"');
-      line += field.split('\n').length - 1;
-      at = end + 1;
-      if (at < text.length && text[at] !== delimiter && text[at] !== '\n') {
-        throw malformedLine(`Line ${line} of "${name}" has text after a closing quotation mark.`);
-      }
-    } else {
-      const end = fieldEnd(text, at, delimiter);
-      field = text.slice(at, end);
-      at = end;
-    }
-    record.push(field);
-    if (text[at] === delimiter) {
-      at++;
-      if (at < text.length && text[at] !== '\n') continue;
-      record.push('');
-    }
-    at++;
-    line++;
-    if (record.length > 1 || record[0] !== '') records.push(record);
-    record = [];
-  }
-  return records;
-}
-
-/** The quotation mark that is not doubled, or -1. */
-function closingQuote(text: string, from: number): number {
-  let at = text.indexOf('"', from);
-  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2);
-  return at;
-}
-
-function fieldEnd(text: string, at: number, delimiter: string): number {
-  let end = at;
-  while (end < text.length && text[end] !== delimiter && text[end] !== '\n') end++;
-  return end;
-}
-
-/** Columns in which one of the first rows holds something that is not a number. */
-function textColumns(rows: Row[]): string[] {
+/** Columns in which one of the sampled rows has a value that is not a number. */
+function textColumns(rows: readonly Row[]): string[] {
   const columns = new Set<string>();
-  for (const row of rows.slice(0, SAMPLE)) {
+  for (const row of rows.slice(0, SAMPLED_ROWS)) {
     for (const [column, value] of row)
       if (value.trim() !== '' && Number.isNaN(Number(value))) columns.add(column);
   }
@@ -127,37 +84,36 @@ function textColumns(rows: Row[]): string[] {
 }
 
 /**
- * The asked-for column, else one with a usual name, else the one with the longest texts. @throws
- * DataError unknown_column
+ * Returns the requested column, else the one with a usual name, else the one with the longest texts.
+ *
+ * @param requested Undefined or empty if the person has not chosen one.
+ * @param name File name, for messages.
+ * @throws DataError unknown_column
  */
 export function chooseColumn(
-  { columns, rows }: TextTable,
-  asked: string | undefined,
+  table: TextTable,
+  requested: string | undefined,
   name: string,
 ): string {
-  const known = (column: string) => columns.includes(column) || rows.some((row) => row.has(column));
-  if (asked !== undefined && asked !== '' && !known(asked)) {
-    throw new DataError(
-      'unknown_column',
-      `"${name}" has no column "${asked}".`,
-      columns.length > 0
-        ? `Choose one of: ${columns.join(', ')}.`
-        : 'Choose a file with a column of text.',
-    );
+  const { columns, rows } = table;
+  if (requested) {
+    if (columns.includes(requested) || rows.some((row) => row.has(requested))) return requested;
+    const hint = columns.length > 0 ? `Choose one of: ${columns.join(', ')}.` : NEEDS_TEXT_COLUMN;
+    throw new DataError('unknown_column', `"${name}" has no column "${requested}".`, hint);
   }
-  const length = (column: string) =>
-    rows.slice(0, SAMPLE).reduce((sum, row) => sum + (row.get(column)?.length ?? 0), 0);
-  const longest = columns.reduce<string | undefined>(
-    (best, column) => (best === undefined || length(column) > length(best) ? column : best),
-    undefined,
-  );
-  const chosen =
-    (asked || undefined) ?? USUAL.find((column) => columns.includes(column)) ?? longest;
+  const chosen = USUAL_NAMES.find((column) => columns.includes(column)) ?? longestColumn(table);
   if (chosen === undefined)
-    throw new DataError(
-      'unknown_column',
-      `"${name}" has no column of text.`,
-      'Choose a file with a column of text.',
-    );
+    throw new DataError('unknown_column', `"${name}" has no column of text.`, NEEDS_TEXT_COLUMN);
   return chosen;
+}
+
+const NEEDS_TEXT_COLUMN = 'Choose a file with a column of text.';
+
+/** The first of the columns with the most text in the sampled rows. */
+function longestColumn({ columns, rows }: TextTable): string | undefined {
+  const length = (column: string): number =>
+    rows.slice(0, SAMPLED_ROWS).reduce((sum, row) => sum + (row.get(column)?.length ?? 0), 0);
+  const [first, ...others] = columns;
+  if (first === undefined) return undefined;
+  return others.reduce((best, column) => (length(column) > length(best) ? column : best), first);
 }

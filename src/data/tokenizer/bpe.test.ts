@@ -87,7 +87,7 @@ const messy = fc
   .map((parts) => parts.join(''));
 
 describe('pre-tokenizer', () => {
-  it('cuts as the regular expression does', () => {
+  it('cuts any text like the regular expression', () => {
     fc.assert(
       fc.property(messy, (text) => {
         expect(words(text)).toEqual(text.match(GPT2) ?? []);
@@ -95,7 +95,7 @@ describe('pre-tokenizer', () => {
       { numRuns: 2000 },
     );
   });
-  it('cuts a novel as the regular expression does', async () => {
+  it('cuts a novel like the regular expression', async () => {
     const text = (await loadMobyDick(readAsset)).documents.join('\n\n');
     expect(words(text)).toEqual(text.match(GPT2));
   });
@@ -118,7 +118,7 @@ describe('trainer', () => {
       naiveMerges(chapter!, 200),
     );
   });
-  it('says how large a vocabulary the text supports, and that one works', async () => {
+  it('names the largest vocabulary that the text supports, which then works', async () => {
     const text = 'low lower lowest low lower';
     const error: unknown = await trainBpe([text], { vocab_size: 5000 }).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'vocab_too_large' });
@@ -149,7 +149,7 @@ describe('trainer', () => {
     await expect(training).rejects.toMatchObject({ code: 'cancelled' });
     expect([...phases]).toEqual(['counting', 'merging']);
   });
-  it('copes with one long word', async () => {
+  it('trains on one long word', async () => {
     const started = cpuMilliseconds();
     // ab, abab, ... up to 1024 bytes, and then nothing longer.
     const { left } = await trainBpe(['ab'.repeat(500_000)], { vocab_size: 267 });
@@ -167,18 +167,18 @@ describe('tokenizer', async () => {
   const tokenizer = await trainBpeTokenizer(documents, { vocab_size: 4096 });
   const oracle = oracleOf(tokenizer);
 
-  it('has the asked-for vocabulary, the end-of-text token last', () => {
+  it('has the requested vocabulary, with the end-of-text token last', () => {
     expect([tokenizer.vocab_size, tokenizer.eos_token_id]).toEqual([4096, 4095]);
     expect(tokenizer.tokenBytes(4095)).toHaveLength(0);
   });
-  it('gives the ids and the text of the native tokenizers on the novel', async () => {
+  it('gives the same ids and text as the native tokenizers for a novel', async () => {
     const ids = tokenizer.encode(novel);
     expect([...ids]).toEqual(await oracle.encode(novel));
     expect(tokenizer.decode(ids)).toBe(novel);
     expect(await oracle.decode(ids)).toBe(novel);
     expect(ids.length).toBeLessThan(novel.length / 3);
   });
-  it('gives the ids and the text of the native tokenizers on any text', async () => {
+  it('gives the same ids and text as the native tokenizers for any text', async () => {
     await fc.assert(
       fc.asyncProperty(messy, async (text) => {
         const ids = tokenizer.encode(text);
@@ -193,7 +193,7 @@ describe('tokenizer', async () => {
     expect([...parts]).toEqual(await oracle.encode('one<|endoftext|>two<|endoftext|>'));
     expect(parts.at(-1)).toBe(4095);
   });
-  it('encodes the same with and without its cache, and long words', () => {
+  it('encodes the same ids with and without its cache, and for long words', () => {
     const fresh = () =>
       bpeTokenizer(modelOf({ left: Int32Array.of(97, 256), right: Int32Array.of(97, 256) }, true));
     const long = 'a'.repeat(100_003);

@@ -114,7 +114,7 @@ const llama2 = {
 };
 
 describe('importTokenizer', () => {
-  it("reads GPT-2's kind with our own encoder", async () => {
+  it("encodes GPT-2's kind with our own encoder", async () => {
     const read = await importTokenizer(file);
     expect([read.kind, read.vocab_size, read.eos_token_id]).toEqual(['imported', 290, 289]);
     expect(read.encode(text)).toEqual(own.encode(text));
@@ -141,11 +141,11 @@ describe('importTokenizer', () => {
         .trimStart(),
     ).toBe(Buffer.from(text, 'utf8').toString('latin1'));
   });
-  it('finds the token that ends a document', async () => {
+  it('finds the end-of-text token', async () => {
     expect((await importTokenizer(llama2)).eos_token_id).toBe(2);
     expect((await importTokenizer(llama2)).tokenBytes(2)).toHaveLength(0);
   });
-  it.each(['WordPiece', 'WordLevel', 'Other'])('refuses %s in one sentence', async (type) => {
+  it.each(['WordPiece', 'WordLevel', 'Other'])('refuses %s with one sentence', async (type) => {
     await expect(
       importTokenizer({ ...llama2, model: { type, vocab: { a: 0 }, unk_token: 'a' } }),
     ).rejects.toMatchObject({
@@ -153,7 +153,7 @@ describe('importTokenizer', () => {
       message: `This kind of tokenizer.json is not supported: its model is ${type}.`,
     });
   });
-  it('is what a configuration asks for', async () => {
+  it('is used when the configuration selects it', async () => {
     const split = {
       name: '',
       source: '',

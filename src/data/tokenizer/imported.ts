@@ -1,31 +1,40 @@
 /**
- * A tokenizer.json made elsewhere. GPT-2's kind goes to our own encoder; other BPE and Unigram
- * models go to
- * @huggingface/tokenizers, which is loaded for them alone (about 3 s a megabyte).
+ * A tokenizer.json made elsewhere. GPT-2's kind is read by our own encoder; other BPE and Unigram
+ * models by @huggingface/tokenizers, which is loaded only for them (it takes about 3 s per
+ * megabyte).
  *
- * What we ask of a tokenizer is that its tokens spell the text: WordPiece and WordLevel lose spaces
- * and case, so bits per byte would mean nothing, and they are refused.
+ * The tokens must spell the text exactly. WordPiece and WordLevel lose spaces and case, which would
+ * make bits per byte meaningless, and are refused.
  */
 import type { Tokenizer as Library } from '@huggingface/tokenizers';
 import { DataError } from '../errors.ts';
 import type { Tokenizer } from '../types.ts';
 import { byteOfPoint, NO_BYTES } from './byte_level.ts';
-import { JsonBytes, malformed } from './json_bytes.ts';
-import { own, unsupported } from './outline.ts';
+import { malformed, unsupported } from './file_errors.ts';
+import { JsonBytes } from './json_bytes.ts';
+import { ownProperty, unsupportedModel } from './outline.ts';
 import { jsonBytes, readTokenizer } from './read.ts';
 import { TokenBytes } from './token_bytes.ts';
 import { utf8 } from './utf8.ts';
 
-/** Names that end a document, in the order in which they are looked for among the added tokens. */
+/** Names of the end-of-text token among the added tokens; the first one found is used. */
 const END_NAMES = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', '<|im_end|>'];
+
 const MAX_VOCAB = 1 << 19;
+
 /**
- * Brackets and commas outside strings: a tokenizer of MAX_VOCAB has fewer, and they bound what
- * parsing can allocate.
+ * Largest number of opening brackets and commas in a file, which bounds what parsing can allocate. A
+ * tokenizer of MAX_VOCAB tokens has fewer.
  */
 const MAX_NODES = 1 << 22;
 
-/** @throws DataError tokenizer_malformed or tokenizer_unsupported, and nothing else. */
+/** U+2581, which SentencePiece writes for a space. */
+const METASPACE = '\u2581';
+
+/**
+ * @param json The bytes or text of the file, or its parsed value.
+ * @throws DataError tokenizer_malformed or tokenizer_unsupported, and nothing else for any input.
+ */
 export async function importTokenizer(json: unknown): Promise<Tokenizer> {
   const bytes = jsonBytes(json);
   try {
@@ -34,10 +43,10 @@ export async function importTokenizer(json: unknown): Promise<Tokenizer> {
     if (!(error instanceof DataError) || error.code !== 'tokenizer_unsupported') throw error;
   }
   const file = parse(bytes);
-  const spelling = spellingOf(file);
+  const spell = spellingOf(file);
   const { Tokenizer: LibraryTokenizer } = await import('@huggingface/tokenizers');
   try {
-    return wrap(new LibraryTokenizer(file, {}), file, spelling);
+    return wrap(new LibraryTokenizer(file, {}), file, spell);
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw unsupported('a part of it is unknown');
@@ -56,20 +65,16 @@ function parse(bytes: Uint8Array): object {
   return file;
 }
 
+/** The bytes that a vocabulary entry stands for, or null if it stands for none. */
 type Spelling = (entry: string) => Uint8Array | null;
 
-/**
- * How a vocabulary entry spells bytes. @throws DataError tokenizer_unsupported where it does not.
- */
+/** @throws DataError tokenizer_unsupported if the entries do not spell the text. */
 function spellingOf(file: object): Spelling {
-  const type = own(own(file, 'model'), 'type');
-  if (type !== 'BPE' && type !== 'Unigram')
-    throw unsupported(
-      typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model',
-    );
-  const decoder = JSON.stringify(own(file, 'decoder') ?? null);
+  const type = ownProperty(ownProperty(file, 'model'), 'type');
+  if (type !== 'BPE' && type !== 'Unigram') throw unsupportedModel(type);
+  const decoder = JSON.stringify(ownProperty(file, 'decoder') ?? null);
   if (decoder.includes('"ByteLevel"')) return byteLevelSpelling;
-  if (decoder.includes('"Metaspace"') || decoder.includes('\u2581')) return metaspaceSpelling;
+  if (decoder.includes('"Metaspace"') || decoder.includes(METASPACE)) return metaspaceSpelling;
   throw unsupported('its decoder does not spell the text');
 }
 
@@ -81,40 +86,45 @@ const byteLevelSpelling: Spelling = (entry) => {
 /** SentencePiece: U+2581 is a space, <0x41> a byte. */
 const metaspaceSpelling: Spelling = (entry) => {
   const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(entry)?.[1];
-  return byte === undefined
-    ? utf8(entry.replaceAll('\u2581', ' '))
-    : Uint8Array.of(parseInt(byte, 16));
+  if (byte !== undefined) return Uint8Array.of(parseInt(byte, 16));
+  return utf8(entry.replaceAll(METASPACE, ' '));
 };
 
-function wrap(library: Library, file: object, spelling: Spelling): Tokenizer {
+function wrap(library: Library, file: object, spell: Spelling): Tokenizer {
   const added = library.get_added_tokens_decoder();
   const entries = library.get_vocab(true);
-  let vocab_size = 0;
-  for (const id of entries.values()) {
-    if (!Number.isInteger(id) || id < 0 || id >= MAX_VOCAB)
-      throw malformed('an id lies outside any vocabulary');
-    vocab_size = Math.max(vocab_size, id + 1);
-  }
-  if (vocab_size === 0) throw malformed('its vocabulary is empty');
-  const bytes = new Array<Uint8Array>(vocab_size).fill(NO_BYTES);
+  const bytes = new Array<Uint8Array>(vocabSize(entries.values())).fill(NO_BYTES);
   for (const [entry, id] of entries) {
     const token = added.get(id);
-    if (token === undefined) bytes[id] = spelling(entry) ?? NO_BYTES;
-    else bytes[id] = token.special ? NO_BYTES : utf8(entry);
+    if (token === undefined) bytes[id] = spell(entry) ?? NO_BYTES;
+    else if (!token.special) bytes[id] = utf8(entry);
+    else bytes[id] = NO_BYTES;
   }
   const tokens = TokenBytes.from(bytes);
-  const end = END_NAMES.map((name) => entries.get(name)).find(
+  const endOfText = END_NAMES.map((name) => entries.get(name)).find(
     (id) => id !== undefined && added.has(id),
   );
   return {
     kind: 'imported',
-    vocab_size,
-    eos_token_id: end ?? null,
+    vocab_size: tokens.size,
+    eos_token_id: endOfText ?? null,
     encode: (text) => encode(library, text),
     decode: (ids) => decode(library, tokens, ids),
     tokenBytes: (id) => tokens.of(id),
     toTokenizerJson: () => file,
   };
+}
+
+/** One more than the largest id. */
+function vocabSize(ids: Iterable<number>): number {
+  let size = 0;
+  for (const id of ids) {
+    if (!Number.isInteger(id) || id < 0 || id >= MAX_VOCAB)
+      throw malformed('an id lies outside any vocabulary');
+    size = Math.max(size, id + 1);
+  }
+  if (size === 0) throw malformed('its vocabulary is empty');
+  return size;
 }
 
 function encode(library: Library, text: string): Int32Array {
@@ -125,9 +135,10 @@ function encode(library: Library, text: string): Int32Array {
   }
 }
 
-/** The library's decoder knows what to do with the first space. */
+/** Decodes with the library, whose decoder removes the space that its encoder adds in front. */
 function decode(library: Library, tokens: TokenBytes, ids: ArrayLike<number>): string {
   const list = Array.from(ids);
+  // Throws for ids outside the vocabulary.
   for (const id of list) tokens.of(id);
   try {
     return library.decode(list, { skip_special_tokens: true, clean_up_tokenization_spaces: false });

@@ -1,66 +1,70 @@
 /**
- * Reads JSON from its bytes without building it: a vocabulary goes straight into typed arrays, so
- * that a hostile file costs no more memory than its own size and no more time than one pass. Only
- * what a tokenizer.json holds is read: objects, arrays, strings and whole numbers; small values can
- * be taken out as ordinary JSON.
+ * A streaming JSON reader over bytes. A vocabulary goes straight into typed arrays, so a hostile
+ * file costs at most memory proportional to its size and the time of one pass. It reads only what a
+ * tokenizer.json contains: objects, arrays, strings and whole numbers; small values can be parsed
+ * as ordinary JSON.
  */
-import { DataError } from '../errors.ts';
-import { Ints } from './ints.ts';
+import { malformed } from './file_errors.ts';
+import type { Ints } from './ints.ts';
+import { BACKSLASH, JsonStringReader, QUOTE } from './json_string.ts';
 
-/** A token longer than this is no token. Code points. */
-export const MAX_STRING = 1 << 14;
-/** Settings of a tokenizer are small; what is larger is refused before it is built. Bytes. */
-const MAX_VALUE = 1 << 18;
+/** Largest value that is parsed as ordinary JSON, in bytes; settings of a tokenizer are small. */
+const MAX_VALUE_BYTES = 1 << 18;
+/** Largest id: 2^31 - 1. */
+const MAX_ID = 0x7fffffff;
 
-const QUOTE = 0x22;
 const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
+const COLON = 0x3a;
 const OPEN = { array: 0x5b, object: 0x7b } as const;
 const CLOSE = { array: 0x5d, object: 0x7d } as const;
-const strict = new TextDecoder('utf-8', { fatal: true });
 
-export const malformed = (detail: string): DataError =>
-  new DataError(
-    'tokenizer_malformed',
-    `The tokenizer.json cannot be read: ${detail}.`,
-    'Choose an intact tokenizer.json.',
-  );
+const isOpening = (byte: number): boolean => byte === OPEN.array || byte === OPEN.object;
+const isClosing = (byte: number): boolean => byte === CLOSE.array || byte === CLOSE.object;
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Every method throws DataError tokenizer_malformed if the bytes are not what it reads. */
 export class JsonBytes {
-  /** Code points of the string read last. */
-  readonly text = new Ints(64);
   readonly #bytes: Uint8Array;
-  #at: number;
+  readonly #strings: JsonStringReader;
+  #offset: number;
 
-  constructor(bytes: Uint8Array, at = 0) {
+  constructor(bytes: Uint8Array, offset = 0) {
     this.#bytes = bytes;
-    this.#at = at;
+    this.#strings = new JsonStringReader(bytes);
+    this.#offset = offset;
   }
 
+  /** Offset of the next byte to read. */
   get position(): number {
-    return this.#at;
+    return this.#offset;
   }
 
-  /** Calls `member` with each key at its value, which it must read or skip. */
+  /** Code points of the string that was read last. */
+  get text(): Ints {
+    return this.#strings.codePoints;
+  }
+
+  /** The string that was read last. */
+  lastString(): string {
+    return this.#strings.toString();
+  }
+
+  /** Reads an object: calls `member` with each key, at its value, which it must read or skip. */
   object(member: (key: string) => void): void {
-    this.#list('object', () => {
-      this.string();
-      const key = this.lastString();
-      this.#expect(0x3a, 'a colon');
-      member(key);
-    });
+    this.entries(() => member(this.lastString()));
   }
 
-  /** As `object`, but leaves the key in `text` instead of making a string of it. */
+  /** Like `object`, but leaves the key in `text` instead of creating a string. */
   entries(member: () => void): void {
     this.#list('object', () => {
       this.string();
-      this.#expect(0x3a, 'a colon');
+      this.#expect(COLON, 'a colon');
       member();
     });
   }
 
-  /** Calls `element` at each element, which it must read or skip. */
+  /** Reads an array: calls `element` at each element, which it must read or skip. */
   array(element: () => void): void {
     this.#list('array', element);
   }
@@ -72,216 +76,138 @@ export class JsonBytes {
   /** Reads a string into `text`. */
   string(): void {
     this.#expect(QUOTE, 'a string');
-    this.text.length = 0;
-    for (;;) {
-      const byte = this.#bytes[this.#at] ?? -1;
-      if (byte === QUOTE) break;
-      if (byte < 0x20)
-        throw malformed(
-          byte < 0 ? 'it ends inside a string' : 'a string holds a control character',
-        );
-      this.text.push(
-        byte === BACKSLASH ? this.#escape() : byte < 0x80 ? this.#next() : this.#multibyte(byte),
-      );
-      if (this.text.length > MAX_STRING) throw malformed('a string in it is too long');
-    }
-    this.#at++;
+    this.#offset = this.#strings.read(this.#offset);
   }
 
-  lastString(): string {
-    let text = '';
-    for (let i = 0; i < this.text.length; i++) text += String.fromCodePoint(this.text.data[i]!);
-    return text;
-  }
-
-  /** A whole number from 0 to 2^31 - 1. */
+  /** Reads a whole number from 0 to 2^31 - 1. */
   id(): number {
     this.#peek();
+    const start = this.#offset;
     let value = 0;
-    const start = this.#at;
     for (let digit = this.#digit(); digit >= 0; digit = this.#digit()) {
       value = value * 10 + digit;
-      this.#at++;
-      if (value > 0x7fffffff) throw malformed('an id in it is too large');
+      this.#offset++;
+      if (value > MAX_ID) throw malformed('an id in it is too large');
     }
-    if (this.#at === start) throw malformed(`a number was expected at byte ${start}`);
+    if (this.#offset === start) throw malformed(`a number was expected at byte ${start}`);
     return value;
   }
 
-  /** A small value as ordinary JSON. */
+  /** Parses a small value as ordinary JSON. */
   value(): unknown {
     this.#peek();
-    const start = this.#at;
+    const start = this.#offset;
     this.skip();
-    if (this.#at - start > MAX_VALUE) throw malformed('a setting in it is too large');
+    if (this.#offset - start > MAX_VALUE_BYTES) throw malformed('a setting in it is too large');
     try {
-      return JSON.parse(strict.decode(this.#bytes.subarray(start, this.#at)));
+      return JSON.parse(strictUtf8.decode(this.#bytes.subarray(start, this.#offset)));
     } catch {
       throw malformed(`the value at byte ${start} is not JSON`);
     }
   }
 
-  /** Passes over one value; what is in it is not checked beyond its brackets and strings. */
+  /** Skips one value. Only its brackets and strings are checked. */
   skip(): void {
     let depth = 0;
     do {
       const byte = this.#peek();
       if (byte < 0) throw malformed('it ends too early');
-      if (byte === QUOTE) this.#skipString();
-      else if (byte === OPEN.array || byte === OPEN.object) {
+      if (byte === QUOTE) {
+        this.#skipString();
+      } else if (isOpening(byte)) {
         depth++;
-        this.#at++;
-      } else if (byte === CLOSE.array || byte === CLOSE.object) {
-        if (--depth < 0) throw malformed(`a value was expected at byte ${this.#at}`);
-        this.#at++;
-      } else if (depth > 0 && (byte === COMMA || byte === 0x3a)) this.#at++;
-      else this.#skipScalar();
+        this.#offset++;
+      } else if (isClosing(byte)) {
+        depth--;
+        if (depth < 0) throw malformed(`a value was expected at byte ${this.#offset}`);
+        this.#offset++;
+      } else if (depth > 0 && (byte === COMMA || byte === COLON)) {
+        this.#offset++;
+      } else {
+        this.#skipScalar();
+      }
     } while (depth > 0);
   }
 
-  /** How many brackets and commas stand outside strings, from here to the end. */
+  /**
+   * Counts opening brackets and commas outside strings, from here to the end: an upper bound for
+   * what parsing the rest would allocate.
+   */
   nodes(): number {
     let count = 0;
     for (let byte = this.#peek(); byte >= 0; byte = this.#peek()) {
-      if (byte === QUOTE) this.#skipString();
-      else {
-        if (byte === COMMA || byte === OPEN.array || byte === OPEN.object) count++;
-        this.#at++;
+      if (byte === QUOTE) {
+        this.#skipString();
+        continue;
       }
+      if (byte === COMMA || isOpening(byte)) count++;
+      this.#offset++;
     }
     return count;
   }
 
-  /** Nothing but white space may follow. */
+  /** Checks that only white space follows. */
   end(): void {
-    if (this.#peek() >= 0) throw malformed(`there is more after its end, at byte ${this.#at}`);
+    if (this.#peek() >= 0) throw malformed(`there is more after its end, at byte ${this.#offset}`);
   }
 
   #list(kind: 'array' | 'object', element: () => void): void {
     this.#expect(OPEN[kind], kind === 'array' ? 'a list' : 'an object');
     if (this.#peek() === CLOSE[kind]) {
-      this.#at++;
+      this.#offset++;
       return;
     }
     for (;;) {
       element();
       const byte = this.#peek();
-      this.#at++;
+      this.#offset++;
       if (byte === CLOSE[kind]) return;
-      if (byte !== COMMA) throw malformed(`a comma was expected at byte ${this.#at - 1}`);
+      if (byte !== COMMA) throw malformed(`a comma was expected at byte ${this.#offset - 1}`);
     }
   }
 
-  /** The next byte that is not white space, or -1; stays on it. */
+  /** Skips white space and returns the next byte without reading it, or -1 at the end. */
   #peek(): number {
     for (;;) {
-      const byte = this.#bytes[this.#at] ?? -1;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
-      this.#at++;
+      const byte = this.#bytes[this.#offset] ?? -1;
+      const isSpace = byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+      if (!isSpace) return byte;
+      this.#offset++;
     }
-  }
-
-  #next(): number {
-    return this.#bytes[this.#at++] ?? -1;
   }
 
   #expect(byte: number, what: string): void {
-    if (this.#peek() !== byte) throw malformed(`${what} was expected at byte ${this.#at}`);
-    this.#at++;
+    if (this.#peek() !== byte) throw malformed(`${what} was expected at byte ${this.#offset}`);
+    this.#offset++;
   }
 
+  /** The digit at the offset, or -1. */
   #digit(): number {
-    const digit = (this.#bytes[this.#at] ?? -1) - 0x30;
+    const digit = (this.#bytes[this.#offset] ?? -1) - 0x30;
     return digit >= 0 && digit <= 9 ? digit : -1;
   }
 
   #skipString(): void {
-    for (this.#at++; ; this.#at++) {
-      const byte = this.#bytes[this.#at] ?? -1;
+    for (this.#offset++; ; this.#offset++) {
+      const byte = this.#bytes[this.#offset] ?? -1;
       if (byte < 0) throw malformed('it ends inside a string');
       if (byte === QUOTE) break;
-      if (byte === BACKSLASH) this.#at++;
+      if (byte === BACKSLASH) this.#offset++;
     }
-    this.#at++;
+    this.#offset++;
   }
 
-  /** A number, true, false or null. */
+  /** Skips a number, true, false or null. */
   #skipScalar(): void {
-    const start = this.#at;
-    for (;;) {
-      const byte = this.#bytes[this.#at] ?? -1;
-      const scalar =
-        (byte >= 0x30 && byte <= 0x39) ||
-        (byte >= 0x61 && byte <= 0x7a) ||
-        byte === 0x2d ||
-        byte === 0x2b ||
-        byte === 0x2e ||
-        byte === 0x45;
-      if (!scalar) break;
-      this.#at++;
-    }
-    if (this.#at === start) throw malformed(`a value was expected at byte ${start}`);
-  }
-
-  #escape(): number {
-    this.#at++;
-    const byte = this.#next();
-    const simple = SIMPLE_ESCAPES.get(byte);
-    if (simple !== undefined) return simple;
-    if (byte !== 0x75) throw malformed('a string holds an unknown escape');
-    const unit = this.#hex4();
-    if (unit < 0xd800 || unit >= 0xe000) return unit;
-    const paired = unit < 0xdc00 && this.#next() === BACKSLASH && this.#next() === 0x75;
-    const low = paired ? this.#hex4() : 0;
-    if (low < 0xdc00 || low >= 0xe000) throw malformed('a string holds half a surrogate pair');
-    return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-  }
-
-  #hex4(): number {
-    const digits = String.fromCharCode(
-      this.#next() & 0xff,
-      this.#next() & 0xff,
-      this.#next() & 0xff,
-      this.#next() & 0xff,
-    );
-    if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw malformed('a string holds a broken escape');
-    return parseInt(digits, 16);
-  }
-
-  /** One character of two to four bytes, strictly UTF-8. */
-  #multibyte(first: number): number {
-    const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    let point = first & (0xff >> (length + 1));
-    for (let i = 1; i < length; i++) {
-      const byte = this.#bytes[this.#at + i] ?? 0;
-      if ((byte & 0xc0) !== 0x80) throw malformed('it is not UTF-8');
-      point = (point << 6) | (byte & 0x3f);
-    }
-    const least = length === 2 ? 0x80 : length === 3 ? 0x800 : 0x10000;
-    if (
-      first < 0xc2 ||
-      first > 0xf4 ||
-      point < least ||
-      point > 0x10ffff ||
-      (point >= 0xd800 && point < 0xe000)
-    ) {
-      throw malformed('it is not UTF-8');
-    }
-    this.#at += length;
-    return point;
+    const start = this.#offset;
+    while (isScalarByte(this.#bytes[this.#offset] ?? -1)) this.#offset++;
+    if (this.#offset === start) throw malformed(`a value was expected at byte ${start}`);
   }
 }
 
-/** The byte after a backslash, and the character that the two stand for. */
-const SIMPLE_ESCAPES = new Map<number, number>(
-  Object.entries({
-    '"': '"',
-    '\\': '\\',
-    '/': '/',
-    b: '\b',
-    f: '\f',
-    n: '\n',
-    r: '\r',
-    t: '\t',
-  }).map(([letter, char]) => [letter.charCodeAt(0), char.charCodeAt(0)]),
-);
+/** A byte of a number, true, false or null: 0-9, a-z, "-", "+", "." or "E". */
+function isScalarByte(byte: number): boolean {
+  const isDigit = byte >= 0x30 && byte <= 0x39;
+  const isLowerCase = byte >= 0x61 && byte <= 0x7a;
+  return isDigit || isLowerCase || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x45;
+}

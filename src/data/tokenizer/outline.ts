@@ -1,118 +1,128 @@
-/**
- * What a tokenizer.json says of itself, its vocabulary and merges aside, and which of our
- * tokenizers that is.
- */
-import { DataError } from '../errors.ts';
+/** The settings of a tokenizer.json, without its vocabulary and merges, and what kind it is. */
 import { END_OF_TEXT } from './byte_level.ts';
-import { JsonBytes, malformed } from './json_bytes.ts';
+import { malformed, unsupported } from './file_errors.ts';
+import { JsonBytes } from './json_bytes.ts';
 
 export interface Outline {
-  /** Settings of the file and of its model, by key. Maps, because a key may be __proto__. */
+  /** Settings of the file by key. A Map, because a key may be __proto__. */
   file: Map<string, unknown>;
+  /** Settings of its model by key. */
   model: Map<string, unknown>;
-  /** Where the values of model.vocab and model.merges begin in the file, or -1. */
-  vocabAt: number;
-  mergesAt: number;
+  /** Offset in the file of the value of model.vocab, or -1. */
+  vocabOffset: number;
+  /** Offset in the file of the value of model.merges, or -1. */
+  mergesOffset: number;
 }
 
-/** No tokenizer.json has more settings than this on one level. */
+/** Largest number of settings that is read; no tokenizer.json has as many. */
 const MAX_SETTINGS = 64;
 
+/** Settings of the model that none of our tokenizers has. */
+const UNSUPPORTED_SETTINGS = [
+  'dropout',
+  'unk_token',
+  'continuing_subword_prefix',
+  'end_of_word_suffix',
+  'byte_fallback',
+  'ignore_merges',
+];
+
+/** @throws DataError tokenizer_malformed */
 export function readOutline(bytes: Uint8Array): Outline {
-  const outline: Outline = { file: new Map(), model: new Map(), vocabAt: -1, mergesAt: -1 };
+  const outline: Outline = {
+    file: new Map(),
+    model: new Map(),
+    vocabOffset: -1,
+    mergesOffset: -1,
+  };
   const reader = new JsonBytes(bytes);
   let settings = 0;
-  reader.object((key) => {
-    if (++settings > MAX_SETTINGS) throw malformed('it has too many settings');
-    if (key !== 'model') {
-      outline.file.set(key, reader.value());
-      return;
-    }
+  const countSetting = () => {
+    settings++;
+    if (settings > MAX_SETTINGS) throw malformed('it has too many settings');
+  };
+  const readModel = () =>
     reader.object((setting) => {
-      if (++settings > MAX_SETTINGS) throw malformed('it has too many settings');
-      if (setting === 'vocab') outline.vocabAt = reader.position;
-      else if (setting === 'merges') outline.mergesAt = reader.position;
-      else {
-        outline.model.set(setting, reader.value());
-        return;
-      }
-      reader.skip();
+      countSetting();
+      if (setting === 'vocab') {
+        outline.vocabOffset = reader.position;
+        reader.skip();
+      } else if (setting === 'merges') {
+        outline.mergesOffset = reader.position;
+        reader.skip();
+      } else outline.model.set(setting, reader.value());
     });
+  reader.object((key) => {
+    countSetting();
+    if (key === 'model') readModel();
+    else outline.file.set(key, reader.value());
   });
   reader.end();
   return outline;
 }
 
-export const unsupported = (detail: string): DataError =>
-  new DataError(
-    'tokenizer_unsupported',
-    `This kind of tokenizer.json is not supported: ${detail}.`,
-    'Choose a byte-level BPE such as that of GPT-2, or train a tokenizer here.',
-  );
-
-/** A property of its own, or undefined. */
-export function own(value: unknown, key: string): unknown {
+/** An own property of an object, or undefined. */
+export function ownProperty(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   return Object.getOwnPropertyDescriptor(value, key)?.value;
 }
 
-const typeOf = (value: unknown) => own(value, 'type');
-const unset = (value: unknown) =>
+const typeOf = (value: unknown): unknown => ownProperty(value, 'type');
+
+const isUnset = (value: unknown): boolean =>
   value === undefined || value === null || value === false || value === '';
 
+/** The error for a model whose type we do not read. */
+export const unsupportedModel = (type: unknown) =>
+  unsupported(typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model');
+
 /**
- * 'char' and 'byte_level' are what we write ourselves (and GPT-2's own file is byte_level too).
- * @throws DataError tokenizer_unsupported for anything else.
+ * Which of the tokenizers that we write this is; GPT-2's own file is 'byte_level' too.
+ *
+ * @throws DataError tokenizer_unsupported if it is none of them, tokenizer_malformed if it has no
+ * vocabulary.
  */
-export function kindOf({ file, model, vocabAt }: Outline): 'char' | 'byte_level' {
+export function kindOf({ file, model, vocabOffset }: Outline): 'char' | 'byte_level' {
   const type = model.get('type');
-  if (type !== 'BPE')
-    throw unsupported(
-      typeof type === 'string' ? `its model is ${type.slice(0, 40)}` : 'it names no model',
-    );
-  if (vocabAt < 0) throw malformed('it has no vocabulary');
-  for (const setting of [
-    'dropout',
-    'unk_token',
-    'continuing_subword_prefix',
-    'end_of_word_suffix',
-    'byte_fallback',
-    'ignore_merges',
-  ]) {
-    if (!unset(model.get(setting))) throw unsupported(`its model sets ${setting}`);
-  }
-  for (const part of ['normalizer', 'truncation', 'padding']) {
-    if (!unset(file.get(part))) throw unsupported(`it has a ${part}`);
-  }
-  const pre = file.get('pre_tokenizer');
+  if (type !== 'BPE') throw unsupportedModel(type);
+  if (vocabOffset < 0) throw malformed('it has no vocabulary');
+  for (const setting of UNSUPPORTED_SETTINGS)
+    if (!isUnset(model.get(setting))) throw unsupported(`its model sets ${setting}`);
+  for (const part of ['normalizer', 'truncation', 'padding'])
+    if (!isUnset(file.get(part))) throw unsupported(`it has a ${part}`);
+  const preTokenizer = file.get('pre_tokenizer');
   const decoder = typeOf(file.get('decoder'));
-  if (unset(pre) && decoder === 'Fuse') return 'char';
-  const post = file.get('post_processor');
-  if (!unset(post) && typeOf(post) !== 'ByteLevel') throw unsupported('it has a post-processor');
-  const gpt2 =
-    typeOf(pre) === 'ByteLevel' &&
-    own(pre, 'add_prefix_space') === false &&
-    own(pre, 'use_regex') !== false;
-  if (!gpt2 || decoder !== 'ByteLevel') throw unsupported('its pre-tokenizer is not that of GPT-2');
+  if (isUnset(preTokenizer) && decoder === 'Fuse') return 'char';
+  const postProcessor = file.get('post_processor');
+  if (!isUnset(postProcessor) && typeOf(postProcessor) !== 'ByteLevel')
+    throw unsupported('it has a post-processor');
+  if (!isGpt2PreTokenizer(preTokenizer) || decoder !== 'ByteLevel')
+    throw unsupported('its pre-tokenizer is not that of GPT-2');
   return 'byte_level';
 }
 
-/** Id of the end-of-text token among the added tokens, or null where there are none. */
+const isGpt2PreTokenizer = (preTokenizer: unknown): boolean =>
+  typeOf(preTokenizer) === 'ByteLevel' &&
+  ownProperty(preTokenizer, 'add_prefix_space') === false &&
+  ownProperty(preTokenizer, 'use_regex') !== false;
+
+/**
+ * Id of the end-of-text token, or null if the file adds no tokens.
+ *
+ * @throws DataError tokenizer_unsupported for any other added token.
+ */
 export function addedEndOfText({ file }: Outline): number | null {
   const added = file.get('added_tokens') ?? [];
   if (!Array.isArray(added)) throw malformed('its added tokens are not a list');
   if (added.length === 0) return null;
   const token: unknown = added[0];
-  const plain = ['single_word', 'lstrip', 'rstrip'].every((setting) => unset(own(token, setting)));
-  if (
-    added.length > 1 ||
-    own(token, 'content') !== END_OF_TEXT ||
-    own(token, 'special') !== true ||
-    !plain
-  ) {
-    throw unsupported('it adds tokens of its own');
-  }
-  const id = own(token, 'id');
+  const isPlain = ['single_word', 'lstrip', 'rstrip'].every((setting) =>
+    isUnset(ownProperty(token, setting)),
+  );
+  const isEndOfText =
+    ownProperty(token, 'content') === END_OF_TEXT && ownProperty(token, 'special') === true;
+  if (added.length > 1 || !isEndOfText || !isPlain) throw unsupported('it adds tokens of its own');
+  const id = ownProperty(token, 'id');
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
     throw malformed('an added token has no id');
   return id;

@@ -27,7 +27,7 @@ const edited = (tokenizer: Tokenizer, ...edits: [string, string][]) =>
   }, fileOf(tokenizer));
 
 describe.each(tokenizers)('%s', (kind, tokenizer) => {
-  it('reads its own file back: the same ids, the same text, the same file', () => {
+  it('restores the same ids, text and file from its own file', () => {
     for (const json of [
       tokenizer.toTokenizerJson(),
       fileOf(tokenizer),
@@ -46,7 +46,7 @@ describe.each(tokenizers)('%s', (kind, tokenizer) => {
   });
 });
 
-describe('byte-level BPE as others write it', () => {
+describe('byte-level BPE written by other tools', () => {
   it('reads merges as strings and ids in any order', async () => {
     const json = JSON.parse(fileOf(bpe)) as {
       model: { vocab: Record<string, number>; merges: [string, string][] };
@@ -69,7 +69,7 @@ describe('byte-level BPE as others write it', () => {
     expect([...read.encode(text)]).toEqual(await oracleOf(read).encode(text));
     expect(read.decode(read.encode(text))).toBe(text);
   });
-  it('reads and writes a token called __proto__ and leaves Object.prototype alone', () => {
+  it('reads and writes a token named __proto__ without touching Object.prototype', () => {
     const parts = ['__', 'pr', 'ot', 'o__', 'prot', 'proto__', '__proto__'];
     const bytes = Object.keys(
       (JSON.parse(fileOf(byteTokenizer())) as { model: { vocab: object } }).model.vocab,
@@ -93,7 +93,7 @@ describe('byte-level BPE as others write it', () => {
   });
 });
 
-describe('files that it refuses', () => {
+describe('refused files', () => {
   it.each<[string, unknown, string]>([
     ['nothing', '', 'tokenizer_malformed'],
     ['undefined', undefined, 'tokenizer_malformed'],

@@ -21,7 +21,7 @@ const awkward = [
 ];
 
 describe('characters', () => {
-  it('decodes what it encodes, one token a code point', () => {
+  it('restores any text, with one token per code point', () => {
     fc.assert(
       fc.property(text, (s) => {
         const tokenizer = trainChar([s]);
@@ -36,7 +36,7 @@ describe('characters', () => {
     const tokenizer = trainChar(['b\u{1F30D}a', 'é']);
     expect([0, 1, 2, 3].map((id) => tokenizer.decode([id]))).toEqual(['a', 'b', 'é', '\u{1F30D}']);
   });
-  it('names the character that it does not know', () => {
+  it('names an unknown character', () => {
     expect(() => trainChar(['abc']).encode('abz')).toThrow(
       expect.objectContaining({
         code: 'unknown_character',
@@ -55,7 +55,7 @@ describe('characters', () => {
       expect.objectContaining({ code: 'token_out_of_range' }),
     );
   });
-  it('gives the ids and the text of the native tokenizers', async () => {
+  it('gives the same ids and text as the native tokenizers', async () => {
     const tokenizer = trainChar(awkward);
     const oracle = oracleOf(tokenizer);
     for (const s of [...awkward, awkward.join('')]) {
@@ -68,7 +68,7 @@ describe('characters', () => {
 
 describe('bytes', () => {
   const tokenizer = byteTokenizer();
-  it('is UTF-8', () => {
+  it('encodes text as UTF-8', () => {
     fc.assert(
       fc.property(text, (s) => {
         const ids = tokenizer.encode(s);
@@ -77,13 +77,13 @@ describe('bytes', () => {
       }),
     );
   });
-  it('turns the end-of-text string into its id', () => {
+  it('encodes the end-of-text string as its id', () => {
     expect([...tokenizer.encode('a<|endoftext|><|endoftext|>b')]).toEqual([97, 256, 256, 98]);
     expect([...tokenizer.encode('<|endoftext|>')]).toEqual([256]);
     expect([...tokenizer.encode('<|endoftext|>a<|endoftext|>')]).toEqual([256, 97, 256]);
     expect(tokenizer.decode([97, 256, 98])).toBe('ab');
   });
-  it('gives the ids and the text of the native tokenizers', async () => {
+  it('gives the same ids and text as the native tokenizers', async () => {
     const oracle = oracleOf(tokenizer);
     for (const s of [...awkward, 'a<|endoftext|>b', awkward.join('<|endoftext|>')]) {
       const ids = tokenizer.encode(s);
@@ -91,7 +91,7 @@ describe('bytes', () => {
       expect(await oracle.decode(ids)).toBe(tokenizer.decode(ids));
     }
   });
-  it('streams characters that are cut across tokens', () => {
+  it('decodes a stream whose characters are split across tokens', () => {
     fc.assert(
       fc.property(text, (s) => {
         const stream = new TokenStream(tokenizer);
@@ -111,7 +111,7 @@ describe('bytes', () => {
 });
 
 describe('pieces', () => {
-  it('shows each token on its own', () => {
+  it('shows each token by itself', () => {
     expect(tokenPieces(byteTokenizer(), 'aé<|endoftext|>')).toEqual([
       { id: 97, text: 'a' },
       { id: 0xc3, text: '<0xC3>' },

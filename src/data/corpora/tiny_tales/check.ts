@@ -1,6 +1,6 @@
 /**
- * Reads a tale back and says what does not fit: within the tale, and with how the world of the
- * tales works.
+ * Parses a tale and reports contradictions: within the tale, and with the facts that hold in every
+ * tale.
  */
 import { PLOTS } from './plots.ts';
 import {
@@ -26,19 +26,20 @@ import {
 } from './words.ts';
 
 export interface TaleReport {
-  /** Sentences (or pairs that the grammar has as one), and how many of them the grammar has. */
+  /** Number of sentences; two that the grammar has as one unit count as one. */
   sentences: number;
+  /** How many of them the grammar contains. */
   understood: number;
-  /** Facts by slot, as first told. */
+  /** Facts by slot, as first stated. */
   facts: Map<string, string>;
-  /** One plain sentence each. */
+  /** One sentence each. */
   contradictions: string[];
 }
 
 const names = [...GIRLS, ...BOYS];
 const amounts = FOODS.flatMap((food) => NUMBERS.map((_, count) => amount(count, food)));
 
-/** What may stand in a slot. */
+/** Possible values of each slot. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   hero: names,
   friend: names,
@@ -89,7 +90,7 @@ function patternOf(sentence: string): Pattern {
       if (index % 2 === 0) return escaped(part);
       const slot = part in VALUES ? part : part.toLowerCase();
       slots.push(slot);
-      // Longest first, so that "apples" is not taken for "apple".
+      // Longest first, so that "apples" does not match as "apple".
       const values = [...(VALUES[slot] ?? [])].sort((a, b) => b.length - a.length);
       return `(${values.map((value) => escaped(part === slot ? value : capital(value))).join('|')})`;
     })
@@ -99,15 +100,23 @@ function patternOf(sentence: string): Pattern {
 
 let patterns: Pattern[] | undefined;
 
+/** Patterns of all sentences of the grammar; built on first use. */
 function allPatterns(): Pattern[] {
   return [...new Set(PLOTS.flatMap(({ beats }) => beats.flat()))].map(patternOf);
 }
 
-/** The longest sentence of the grammar that stands at this place. */
-function longestAt(text: string, at: number): { end: number; values: [string, string][] } | null {
-  let best: { end: number; values: [string, string][] } | null = null;
+interface Match {
+  /** Offset of the end of the sentence. */
+  end: number;
+  /** Slots and their values, in order. */
+  values: [slot: string, value: string][];
+}
+
+/** Returns the longest sentence of the grammar at this offset, or null. */
+function longestMatch(text: string, offset: number): Match | null {
+  let best: Match | null = null;
   for (const { expression, slots } of (patterns ??= allPatterns())) {
-    expression.lastIndex = at;
+    expression.lastIndex = offset;
     const match = expression.exec(text);
     if (match === null || (best !== null && expression.lastIndex <= best.end)) continue;
     best = {
@@ -118,95 +127,104 @@ function longestAt(text: string, at: number): { end: number; values: [string, st
   return best;
 }
 
-/** Values that a slot is compared by: {He} is {he}. */
-const plain = (slot: string, value: string) =>
+/** The value of a slot without the capital letter at the start of a sentence. */
+const uncapitalized = (slot: string, value: string) =>
   VALUES[slot]?.includes(value) ? value : value.charAt(0).toLowerCase() + value.slice(1);
 
+/** Parses a tale; sentences outside the grammar are counted and skipped. */
 export function checkTale(text: string): TaleReport {
   const report: TaleReport = { sentences: 0, understood: 0, facts: new Map(), contradictions: [] };
-  for (let at = 0; at < text.length;) {
-    if (/\s/.test(text.charAt(at))) {
-      at++;
+  for (let offset = 0; offset < text.length;) {
+    if (/\s/.test(text.charAt(offset))) {
+      offset++;
       continue;
     }
     report.sentences++;
-    const found = longestAt(text, at);
-    if (found === null) {
-      const end = text.slice(at).search(/[.!?]["']?(\s|$)/);
-      at = end < 0 ? text.length : at + end + 2;
+    const match = longestMatch(text, offset);
+    if (match === null) {
+      const length = text.slice(offset).search(/[.!?]["']?(\s|$)/);
+      offset = length < 0 ? text.length : offset + length + 2;
       continue;
     }
     report.understood++;
-    at = found.end;
-    for (const [slot, value] of found.values) learn(report, slot, plain(slot, value));
+    offset = match.end;
+    for (const [slot, value] of match.values) addFact(report, slot, uncapitalized(slot, value));
   }
-  for (const { says, holds } of RELATIONS)
-    if (!holds(report.facts)) report.contradictions.push(says);
+  for (const { contradiction, holds } of RELATIONS)
+    if (!holds(report.facts)) report.contradictions.push(contradiction);
   return report;
 }
 
-function learn({ facts, contradictions }: TaleReport, slot: string, value: string): void {
+function addFact({ facts, contradictions }: TaleReport, slot: string, value: string): void {
   const known = facts.get(slot);
   if (known === undefined) facts.set(slot, value);
   else if (known !== value)
     contradictions.push(`The ${slot.replace('_', ' ')} was "${known}" and then "${value}".`);
 }
 
+/** A relation between facts that holds in every tale. */
 interface Relation {
-  says: string;
+  /** What is wrong if it does not hold, in one sentence. */
+  contradiction: string;
   holds: (facts: ReadonlyMap<string, string>) => boolean;
 }
 
-/** Holds where any of the slots is not told. */
-const among = (says: string, rows: readonly Readonly<Record<string, string>>[]): Relation => ({
-  says,
+/** The slots have the values of one of the rows; slots that are not stated match any row. */
+const matchesRow = (
+  contradiction: string,
+  rows: readonly Readonly<Record<string, string>>[],
+): Relation => ({
+  contradiction,
   holds: (facts) =>
     rows.some((row) =>
       Object.entries(row).every(([slot, value]) => (facts.get(slot) ?? value) === value),
     ),
 });
 
-const differ = (says: string, a: string, b: string): Relation => ({
-  says,
+const differ = (contradiction: string, a: string, b: string): Relation => ({
+  contradiction,
   holds: (facts) => !facts.has(a) || facts.get(a) !== facts.get(b),
 });
 
+/** Reads "two apples". */
 function parseAmount(text: string | undefined): { count: number; food: string } | null {
   const [number = '', noun = ''] = text?.split(' ') ?? [];
   const food = FOODS.find((names) => names.includes(noun))?.[0];
   return food === undefined ? null : { count: NUMBERS.indexOf(number), food };
 }
 
+/** What is given and what is left must add up to all, of one kind of food. */
+function amountsAddUp(facts: ReadonlyMap<string, string>): boolean {
+  const all = parseAmount(facts.get('all_food'));
+  const given = parseAmount(facts.get('given_food'));
+  const left = parseAmount(facts.get('left_food'));
+  const foods = [all, given, left].filter((amount) => amount !== null).map(({ food }) => food);
+  if (new Set(foods).size > 1) return false;
+  if (!all || !given) return true;
+  return left ? all.count - given.count === left.count : given.count <= all.count;
+}
+
 const RELATIONS: readonly Relation[] = [
   {
-    says: 'A pronoun does not go with the name.',
+    contradiction: 'A pronoun does not go with the name.',
     holds: (facts) =>
       Object.entries(pronounsOf(facts.get('hero') ?? '')).every(
         ([slot, value]) => !facts.has('hero') || (facts.get(slot) ?? value) === value,
       ),
   },
   {
-    says: "A girl has a boy's name, or the other way round.",
+    contradiction: "A girl has a boy's name, or the other way round.",
     holds: (facts) =>
       (facts.get('kind') !== 'girl' || GIRLS.includes(facts.get('hero') ?? '')) &&
       (facts.get('kind') !== 'boy' || BOYS.includes(facts.get('hero') ?? '')),
   },
   {
-    says: 'The numbers do not add up.',
-    holds: (facts) => {
-      const [all, given, left] = ['all_food', 'given_food', 'left_food'].map((slot) =>
-        parseAmount(facts.get(slot)),
-      );
-      const told = [all, given, left].filter((part) => part !== null && part !== undefined);
-      if (told.some(({ food }) => food !== told[0]?.food)) return false;
-      return (
-        !all || !given || (left ? all.count - given.count === left.count : given.count <= all.count)
-      );
-    },
+    contradiction: 'The numbers do not add up.',
+    holds: amountsAddUp,
   },
-  among('What was taken along does not go with the weather.', WEATHER),
-  among('What happened does not follow from what was done.', RULES),
-  among('That is not what the thing is made of.', RECIPES),
+  matchesRow('What was taken along does not go with the weather.', WEATHER),
+  matchesRow('What happened does not follow from what was done.', RULES),
+  matchesRow('That is not what the thing is made of.', RECIPES),
   differ('A friend has the same name.', 'hero', 'friend'),
   differ('It was found where it had not been.', 'spot', 'wrong_spot'),
 ];

@@ -1,4 +1,4 @@
-/** Writes tales: draws the facts, then words for every beat of a plot. */
+/** Writes tales: draws the facts, then a wording for every beat of a plot. */
 import { seededRandom, type Random } from '../../random.ts';
 import type { Corpus } from '../../types.ts';
 import { PLOTS, type Plot } from './plots.ts';
@@ -28,12 +28,12 @@ const TALES = 30_000;
 /** Values of the slots, by name. */
 export type Facts = ReadonlyMap<string, string>;
 
-function other<T>(random: Random, items: readonly T[], not: T): T {
-  return random.pick(items.filter((item) => item !== not));
+function pickOther<T>(random: Random, items: readonly T[], excluded: T): T {
+  return random.pick(items.filter((item) => item !== excluded));
 }
 
 /**
- * One value for every slot, whether the plot asks for it or not: what fits together is drawn
+ * Draws a value for every slot, whether the plot uses it or not. Values that must agree are drawn
  * together.
  */
 function drawFacts(random: Random): Facts {
@@ -53,12 +53,12 @@ function drawFacts(random: Random): Facts {
       spot,
       trait: random.pick(TRAITS),
       kind: random.unit() < 0.5 ? child : random.pick(ANIMALS),
-      home: other(random, PLACES, place),
-      friend: other(random, names, hero),
+      home: pickOther(random, PLACES, place),
+      friend: pickOther(random, names, hero),
       friend_kind: random.pick(ANIMALS),
       color: random.pick(COLORS),
       toy: random.pick(TOYS),
-      wrong_spot: other(random, SPOTS, spot),
+      wrong_spot: pickOther(random, SPOTS, spot),
       time: random.pick(TIMES),
       end: random.pick(ENDS),
       activity: random.pick(ACTIVITIES),
@@ -73,21 +73,25 @@ function drawFacts(random: Random): Facts {
   );
 }
 
-/** Puts the facts into a sentence. */
-function tell(sentence: string, facts: Facts): string {
+/**
+ * Fills the slots of a sentence.
+ *
+ * @throws RangeError for a slot without a value.
+ */
+function fillSlots(sentence: string, facts: Facts): string {
   return sentence.replace(/\{(\w+)\}/g, (_, slot: string) => {
     const value = facts.get(slot) ?? facts.get(slot.toLowerCase());
-    if (value === undefined) throw new RangeError(`no value for {${slot}}`);
+    if (value === undefined) throw new RangeError(`The slot {${slot}} has no value.`);
     return facts.has(slot) ? value : value.charAt(0).toUpperCase() + value.slice(1);
   });
 }
 
 function writeTale(random: Random, plot: Plot): string {
   const facts = drawFacts(random);
-  return plot.beats.map((beat) => tell(random.pick(beat), facts)).join(' ');
+  return plot.beats.map((beat) => fillSlots(random.pick(beat), facts)).join(' ');
 }
 
-/** TALES distinct tales, one a line, in a seeded order. */
+/** Returns TALES distinct tales of one line each, in a seeded order. */
 export function tinyTales(seed: number): Corpus {
   const random = seededRandom(seed);
   const tales = new Set<string>();

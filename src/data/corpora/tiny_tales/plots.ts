@@ -1,8 +1,9 @@
 /**
- * The plots: sentences with slots, in order. A slot stands for one value throughout a tale ({He} is
- * {he} with a capital), which is what makes its facts checkable. Where a beat has several wordings,
- * any will do.
+ * The plots, as sentences with slots. A slot has the same value throughout a tale ({He} is {he} with
+ * a capital letter), which makes the facts of a tale checkable.
  */
+
+/** One step of a plot: alternative wordings of a sentence. */
 export type Beat = readonly string[];
 export interface Plot {
   name: string;

@@ -1,4 +1,4 @@
-/** The words of the tales, and what goes with what: the facts that a tale must keep to. */
+/** The words of the tales, and the facts that must agree within a tale. */
 
 export const GIRLS = [
   'Lily',
@@ -134,7 +134,7 @@ export const FOODS: readonly (readonly [string, string])[] = [
   ['cherry', 'cherries'],
 ];
 
-/** What the weather is, what helps, and how it goes with and without. */
+/** A weather, its remedy, and the outcome with and without it. */
 export const WEATHER = [
   { weather: 'it was raining', remedy: 'an umbrella', good: 'stayed dry', bad: 'got very wet' },
   {
@@ -164,7 +164,7 @@ export const WEATHER = [
   },
 ];
 
-/** What one should not do, the same once it is done, and what comes of it. */
+/** A forbidden action, the same in the past tense, and its consequence. */
 export const RULES = [
   { rule: 'touch the hot pot', deed: 'touched the hot pot', harm: 'got a burned hand' },
   { rule: 'climb the wet tree', deed: 'climbed the wet tree', harm: 'fell down and hurt one knee' },
@@ -175,7 +175,7 @@ export const RULES = [
   { rule: 'swing on the gate', deed: 'swung on the gate', harm: 'broke the gate' },
 ];
 
-/** What a thing is made of. */
+/** Things and their two ingredients. */
 export const RECIPES = [
   { made: 'kite', first: 'paper', second: 'string' },
   { made: 'crown', first: 'flowers', second: 'ribbon' },
