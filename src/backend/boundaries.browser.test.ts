@@ -8,7 +8,6 @@ import {
   disposeStores,
   evaluation,
   initialValues,
-  listParameters,
   type ModelStores,
   trainingMicroStep,
   writeBatch,
@@ -110,31 +109,39 @@ async function train(
 }
 
 async function tinyTraining(cut: Cut | null) {
-  const config = defaultConfig();
-  Object.assign(config.model, { n_layer: 2, n_head: 2, n_embd: 16, block_size: 8, dropout: 0.1 });
-  const model = resolveModel(config.model, VOCAB_SIZE);
-  const parameters = listParameters(model);
-  const stores = createStores({ model, batch_size: 4 });
-  const { weights } = stores;
-  const buffers = stores.gradients.store;
-  for (const p of parameters) weights.write(p.name, initialValues(p, 7));
-  const optimizer = createOptimizer(config.training, parameters);
+  const stores = tinyStores({ n_embd: 16, block_size: 8, batch_size: 4 });
+  const { weights, gradients, sums } = stores;
+  const buffers = gradients.store;
+  const optimizer = createOptimizer(defaultConfig().training, weights.parameters);
   if (cut) {
-    cutOnce(stores.sums, 'sums', cut.afterForward);
+    cutOnce(sums, 'sums', cut.afterForward);
     cutOnce(buffers, 'transformer.h.1.mlp.c_fc.weight', cut.inBackward);
   }
   const microStep = await trainingMicroStep(stores, crossEntropyLoss);
   const update = await compileProgram('update', () => {
-    for (const { tensor } of cut ? buffers.chunks : []) boundary(tensor, cut?.beforeUpdate ?? fail);
-    return optimizer.finishStep(weights.trainable, buffers, stores.sums, null);
+    if (cut) for (const { tensor } of buffers.chunks) boundary(tensor, cut.beforeUpdate);
+    return optimizer.finishStep(weights.trainable, buffers, sums, null);
   });
   return { stores, optimizer, microStep, update };
 }
 
+interface TinySize {
+  n_embd: number;
+  block_size: number;
+  batch_size: number;
+}
+
+function tinyStores({ batch_size, ...size }: TinySize): ModelStores {
+  const config = defaultConfig();
+  Object.assign(config.model, { n_layer: 2, n_head: 2, dropout: 0.1, ...size });
+  const stores = createStores({ model: resolveModel(config.model, VOCAB_SIZE), batch_size });
+  for (const parameter of stores.weights.parameters)
+    stores.weights.write(parameter.name, initialValues(parameter, 7));
+  return stores;
+}
+
 /** Not cut further by the time that submits take. */
 const oneSubmitAPart = (items: readonly SubmitItem[]) => submitWithBoundaries(items, 1);
-
-const fail: Collective = { name: 'none', run: () => Promise.reject(new Error('Never runs.')) };
 
 /** Makes the first use of this tensor in a trace a boundary. */
 function cutOnce(store: Store, name: string, collective: Collective): void {
@@ -215,13 +222,9 @@ describe('boundaries of a replayed training step', () => {
   });
 });
 
-/** The evaluation of a larger model, which leaves nothing of other programs' scratch. */
+/** The evaluation of a larger model, which overwrites all scratch that programs share. */
 async function otherProgram() {
-  const config = defaultConfig();
-  Object.assign(config.model, { n_layer: 2, n_head: 2, n_embd: 32, block_size: 16 });
-  const model = resolveModel(config.model, VOCAB_SIZE);
-  const stores = createStores({ model, batch_size: 8 });
-  for (const p of listParameters(model)) stores.weights.write(p.name, initialValues(p, 3));
+  const stores = tinyStores({ n_embd: 32, block_size: 16, batch_size: 8 });
   const program = await evaluation(stores, crossEntropyLoss);
   return {
     program,

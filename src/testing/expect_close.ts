@@ -1,6 +1,6 @@
 /**
- * Comparison by |actual - expected| <= atol + rtol |expected|, as `numpy.testing.assert_allclose`
- * and `torch.testing` do it.
+ * Comparison by |actual - expected| <= atol + rtol |expected|, as in
+ * `numpy.testing.assert_allclose` and `torch.testing.assert_close`.
  */
 
 export interface Tolerance {
@@ -8,17 +8,23 @@ export interface Tolerance {
   rtol: number;
 }
 
+/** An error and the index of the value that has it. */
+interface IndexedError {
+  error: number;
+  index: number;
+}
+
 export interface Closeness {
   ok: boolean;
-  /** Largest absolute error, and where. */
-  absolute: { error: number; index: number };
-  /** Largest relative error among values that are not within atol of zero, and where. */
-  relative: { error: number; index: number };
-  /** The value that is furthest outside (or, if all are inside, nearest to the edge). */
+  /** Largest absolute error. */
+  absolute: IndexedError;
+  /** Largest relative error of the values that are not within atol of zero. */
+  relative: IndexedError;
+  /** The value that exceeds its bound most or, if none does, is nearest to it. */
   worst: { index: number; actual: number; expected: number };
 }
 
-/** NaN and infinities are equal to the same alone. */
+/** NaN and infinities equal only themselves. */
 export function closeness(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
@@ -31,35 +37,35 @@ export function closeness(
     worst: { index: 0, actual: NaN, expected: NaN },
   };
   let furthest = -1;
-  for (let i = 0; i < expected.length; i++) {
-    const a = actual[i] ?? NaN;
-    const e = expected[i] ?? NaN;
-    const error =
-      Object.is(a, e) || a === e
-        ? 0
-        : Number.isFinite(a) && Number.isFinite(e)
-          ? Math.abs(a - e)
-          : Infinity;
+  for (let index = 0; index < expected.length; index++) {
+    const a = actual[index] ?? NaN;
+    const e = expected[index] ?? NaN;
+    const error = absoluteError(a, e);
     const relative = error === 0 ? 0 : error / Math.abs(e);
+    // An error of zero is within tolerances of zero.
     const share = error === 0 ? 0 : error / (atol + rtol * Math.abs(e));
-    // An error of zero with both tolerances zero is inside; anything else (also NaN) must be at
-    // most the bound.
-    if (!(error === 0 || share <= 1)) result.ok = false;
-    if (error > result.absolute.error) result.absolute = { error, index: i };
+    if (!(share <= 1)) result.ok = false;
+    if (error > result.absolute.error) result.absolute = { error, index };
     if (Math.abs(e) > atol && relative > result.relative.error)
-      result.relative = { error: relative, index: i };
+      result.relative = { error: relative, index };
     const rank = Number.isNaN(share) ? Infinity : share;
     if (rank > furthest) {
       furthest = rank;
-      result.worst = { index: i, actual: a, expected: e };
+      result.worst = { index, actual: a, expected: e };
     }
   }
   return result;
 }
 
+function absoluteError(actual: number, expected: number): number {
+  if (actual === expected || Object.is(actual, expected)) return 0;
+  if (Number.isFinite(actual) && Number.isFinite(expected)) return Math.abs(actual - expected);
+  return Infinity;
+}
+
 /**
- * Throws where any value is outside; the message has the worst absolute and relative error, where
- * they are, and both tolerances.
+ * Throws if the lengths differ or any value is not close. The message has the largest absolute and
+ * relative error, their indices and both tolerances.
  */
 export function expectClose(
   actual: ArrayLike<number>,
@@ -69,11 +75,15 @@ export function expectClose(
 ): void {
   if (actual.length !== expected.length)
     throw new Error(`${what}: ${actual.length} values where ${expected.length} were expected.`);
-  const c = closeness(actual, expected, tolerance);
-  if (c.ok) return;
+  const { ok, worst, absolute, relative } = closeness(actual, expected, tolerance);
+  if (ok) return;
+  const described = ({ error, index }: IndexedError): string =>
+    `${error.toExponential(3)} at ${index}`;
   throw new Error(
-    `${what}: not close. Worst at ${c.worst.index}: got ${c.worst.actual}, expected ${c.worst.expected}. ` +
-      `Largest absolute error ${c.absolute.error.toExponential(3)} at ${c.absolute.index} (atol ${tolerance.atol}), ` +
-      `largest relative error ${c.relative.error.toExponential(3)} at ${c.relative.index} (rtol ${tolerance.rtol}), of ${expected.length} values.`,
+    `${what}: not close. ` +
+      `Worst at ${worst.index}: got ${worst.actual}, expected ${worst.expected}. ` +
+      `Largest absolute error ${described(absolute)} (atol ${tolerance.atol}), ` +
+      `largest relative error ${described(relative)} (rtol ${tolerance.rtol}), ` +
+      `of ${expected.length} values.`,
   );
 }

@@ -1,18 +1,7 @@
-/** What the scripted worker can be asked to suffer (`?fake=NAME`). */
+/** What the scripted worker can go through (`?fake=NAME`), in the words of the real one. */
 import type { PlainError } from '../protocol/index.ts';
 
-export type Scenario =
-  | 'run'
-  | 'first'
-  | 'nan'
-  | 'device_lost'
-  | 'worker_died'
-  | 'too_short'
-  | 'storage'
-  | 'shader'
-  | 'memory'
-  | 'nogpu';
-export const SCENARIOS: readonly Scenario[] = [
+export const SCENARIOS = [
   'run',
   'first',
   'nan',
@@ -23,9 +12,12 @@ export const SCENARIOS: readonly Scenario[] = [
   'shader',
   'memory',
   'nogpu',
-];
+] as const;
 
-interface Failure {
+export type Scenario = (typeof SCENARIOS)[number];
+
+export interface Failure {
+  /** 0: while preparing. */
   atStep: number;
   error?: PlainError;
   recovers?: boolean;
@@ -36,11 +28,10 @@ export const FAILURES: Partial<Record<Scenario, Failure>> = {
   nan: {
     atStep: 260,
     error: {
-      code: 'loss_not_finite',
+      code: 'loss_exploded',
       message: 'The loss was no longer a number at step 260.',
-      hint: 'The checkpoint of step 200 is kept: resume from it with a lower learning rate.',
+      hint: 'Go on from the last good checkpoint with a lower learning rate.',
       action: 'resume_lower_lr',
-      field: 'training.learning_rate',
     },
   },
   device_lost: { atStep: 220, recovers: true },
@@ -60,7 +51,7 @@ export const FAILURES: Partial<Record<Scenario, Failure>> = {
     error: {
       code: 'storage_full',
       message: 'The browser has no room left for a checkpoint.',
-      hint: 'Free storage in the library of runs; training can then go on.',
+      hint: 'Free storage in the library of runs, then continue training.',
       action: 'free_storage',
     },
   },

@@ -1,6 +1,6 @@
 /**
- * The page over the scripted worker: `src/testing/fake.html?fake=nan` under `npm run dev`. No part
- * of the build.
+ * The page over the scripted worker: `src/testing/fake.html?fake=nan` under `npm run dev`. It is not
+ * part of the build.
  */
 import { Client, createStores } from '../store/index.ts';
 import { mount } from '../ui/mount.tsx';
