@@ -127,7 +127,8 @@ describe('drawSamples', () => {
     ]);
     expect(samples.map((sample) => sample.problem)).toEqual([
       undefined,
-      'The character "ë" (U+00EB) does not occur in the training text: leave it out, or choose the byte or BPE tokenizer, which know every character.',
+      'The character "ë" (U+00EB) does not occur in the training text: ' +
+        'leave it out, or choose the byte or BPE tokenizer, which know every character.',
       undefined,
     ]);
     // The skipped prompt does not count: one of two samples is new.
