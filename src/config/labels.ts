@@ -20,7 +20,7 @@ export const LABELS: Labels = {
         names: '4,940 first names',
         moby_dick: 'One novel, 1.2 MB',
         kjv: '31,102 verses, 4.1 MB',
-        sotu: 'Speeches 1790–2021, 10.8 MB',
+        sotu: 'Speeches 1790-2021, 10.8 MB',
         tiny_tales: 'Generated short stories',
         arithmetic: 'Generated sums',
         own: 'Any text you bring',

@@ -42,7 +42,7 @@ function CostFacts({ plan }: { plan: RunPlan }) {
         </dd>
       </div>
       <div>
-        <dt>FLOPs per token</dt>
+        <dt>FLOPs/token</dt>
         <dd>
           <b>{compact(plan.flops_per_token)}</b>
           <span>{count(plan.tokens_per_step)} tokens per step</span>
