@@ -1,13 +1,11 @@
-/**
- * What a person can get wrong. Each gets one plain sentence of what happened and one of what to do.
- */
+/** User errors: each is reported in one sentence, with a second one on how to fix it. */
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { TINY, Terrarium, type Query } from './terrarium.ts';
 
-/** Configurations that the page refuses before it starts anything, and what it says. */
-const IMPOSSIBLE: [string, Query, RegExp, RegExp][] = [
+/** Configurations that are rejected before a run starts: name, fields, message and hint. */
+const INVALID_CONFIGS: [string, Query, RegExp, RegExp][] = [
   [
     'a width not divisible by heads',
     { 'model.n_head': 3 },
@@ -33,33 +31,33 @@ const IMPOSSIBLE: [string, Query, RegExp, RegExp][] = [
     /at most 40/,
   ],
 ];
-for (const [what, change, says, hints] of IMPOSSIBLE) {
-  test(`${what} is refused in place`, async ({ page }) => {
-    const terrarium = await new Terrarium(page).open({ ...TINY, ...change });
-    await expect(page.getByText(says).first()).toBeVisible();
-    await expect(page.getByText(hints).first()).toBeVisible();
+for (const [name, fields, message, hint] of INVALID_CONFIGS) {
+  test(`rejects ${name} next to the field`, async ({ page }) => {
+    const terrarium = await new Terrarium(page).open({ ...TINY, ...fields });
+    await expect(page.getByText(message).first()).toBeVisible();
+    await expect(page.getByText(hint).first()).toBeVisible();
     await expect(terrarium.button('Train')).toHaveAttribute('aria-disabled', 'true');
   });
 }
 
-/** Addresses that are no configuration. */
-const ADDRESSES: [string, string, RegExp][] = [
+/** URLs without a valid configuration: name, query and message. */
+const INVALID_URLS: [string, string, RegExp][] = [
   ['an unknown version', '?v=9', /version 9, and this page reads version 1/],
   ['an unknown field', '?v=1&model.n_layers=2', /model\.n_layers.*Did you mean model\.n_layer\?/s],
   ['a value out of range', '?v=1&model.n_layer=999', /model\.n_layer cannot be "?999/],
   ['an unknown preset', '?preset=nope', /no preset "nope"/],
   ['a hostile key', '?v=1&__proto__.x=1', /__proto__/],
 ];
-for (const [what, search, says] of ADDRESSES) {
-  test(`an address with ${what} is said, and the page works on`, async ({ page }) => {
+for (const [name, search, message] of INVALID_URLS) {
+  test(`reports a URL with ${name} and stays usable`, async ({ page }) => {
     await page.goto(`./${search}`);
-    await expect(page.getByText(says).first()).toBeVisible();
+    await expect(page.getByText(message).first()).toBeVisible();
     await expect(page.getByRole('group', { name: 'Training' })).toBeVisible();
   });
 }
 
-/** Texts and tokenizers that cannot be used. */
-const TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
+/** Texts that cannot be used: name, fields, content and message. */
+const INVALID_TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
   ['empty', {}, '', /"mine\.txt" has no text in it/],
   ['too short for the context', {}, 'ab\n\ncd\n\nef', /tokens/],
   ['not UTF-8', {}, Uint8Array.of(0xff, 0xfe, 0x61, 0x00, 0x62, 0x00), /not text in UTF-8/],
@@ -70,19 +68,19 @@ const TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
     /vocabulary of \d+ tokens at most/,
   ],
 ];
-for (const [what, change, text, says] of TEXTS) {
-  test(`a text that is ${what} is said in a sentence`, async ({ page }) => {
-    const terrarium = await new Terrarium(page).open({ ...TINY, 'data.corpus': 'own', ...change });
+for (const [name, fields, text, message] of INVALID_TEXTS) {
+  test(`reports a text that is ${name}`, async ({ page }) => {
+    const terrarium = await new Terrarium(page).open({ ...TINY, 'data.corpus': 'own', ...fields });
     await page
       .getByTestId('text-input')
       .setInputFiles({ name: 'mine.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
-    await expect(terrarium.alert.filter({ hasText: says }).first()).toBeVisible({
+    await expect(terrarium.alert.filter({ hasText: message }).first()).toBeVisible({
       timeout: 30_000,
     });
   });
 }
 
-test('a text larger than the page can hold is said before it is read', async ({ page }, info) => {
+test('rejects a text that is too large before reading it', async ({ page }, info) => {
   const large = info.outputPath('large.txt');
   await mkdir(dirname(large), { recursive: true });
   const file = await open(large, 'w');
@@ -95,10 +93,10 @@ test('a text larger than the page can hold is said before it is read', async ({ 
   ).toBeVisible({ timeout: 60_000 });
 });
 
-test('a tokenizer.json of an unsupported kind is said in a sentence', async ({ page }) => {
+test('reports a tokenizer.json of an unsupported kind', async ({ page }) => {
   const terrarium = await new Terrarium(page).open({ ...TINY, 'tokenizer.kind': 'imported' });
   await page.getByRole('button', { name: /^Tokenizer/ }).click();
-  const unigram = {
+  const unsupported = {
     version: '1.0',
     added_tokens: [],
     normalizer: null,
@@ -110,14 +108,14 @@ test('a tokenizer.json of an unsupported kind is said in a sentence', async ({ p
   await page.getByTestId('tokenizer-input').setInputFiles({
     name: 'tokenizer.json',
     mimeType: 'application/json',
-    buffer: Buffer.from(JSON.stringify(unigram)),
+    buffer: Buffer.from(JSON.stringify(unsupported)),
   });
   await expect(
     terrarium.alert.filter({ hasText: /tokenizer\.json is not supported/ }).first(),
   ).toBeVisible({ timeout: 30_000 });
 });
 
-test('one tensor above the binding limit is said beforehand, the logits first', async ({
+test('reports before the run that a tensor exceeds the binding limit, the logits first', async ({
   page,
 }) => {
   const terrarium = await new Terrarium(page).open({

@@ -1,8 +1,8 @@
-/** The Compare view: the three ways to run on WebGPU, and another backend, with the same losses. */
+/** The comparison of backends: three modes on WebGPU and another backend have the same losses. */
 import { expect, test } from '@playwright/test';
 import { TINY, Terrarium } from './terrarium.ts';
 
-test('compares replayed, op by op and plain TensorFlow.js on WebGPU with WebAssembly', async ({
+test('compares replayed, op-by-op and plain TensorFlow.js training on WebGPU with WebAssembly', async ({
   page,
   context,
 }) => {
@@ -23,29 +23,29 @@ test('compares replayed, op by op and plain TensorFlow.js on WebGPU with WebAsse
       line
         .split('|')
         .slice(1, -1)
-        .map((cell) => cell.trim()),
+        .map((text) => text.trim()),
     );
-  const at = (line: string[] | undefined, name: string): string =>
-    line?.[head?.indexOf(name) ?? -1] ?? '';
-  expect(lines.map((line) => `${at(line, 'Backend')}: ${at(line, 'Mode')}`)).toEqual([
+  const cell = (line: string[] | undefined, heading: string): string =>
+    line?.[head?.indexOf(heading) ?? -1] ?? '';
+  expect(lines.map((line) => `${cell(line, 'Backend')}: ${cell(line, 'Mode')}`)).toEqual([
     'webgpu: fused, replayed',
     'webgpu: fused, op by op',
     'webgpu: plain TensorFlow.js',
     'wasm: plain TensorFlow.js',
   ]);
   const [replayed, opByOp, plain, wasm] = lines;
-  const number = (line: string[] | undefined, name: string): number =>
-    Number(at(line, name).replaceAll(',', ''));
-  expect(at(replayed, 'Submits/step')).toBe('1');
-  expect(at(replayed, 'Loss drift')).toBe('reference');
-  // The same kernels in the same order give the same bits.
-  expect(at(opByOp, 'Loss drift')).toBe('0');
-  expect(at(opByOp, 'Last loss')).toBe(at(replayed, 'Last loss'));
-  expect(at(opByOp, 'Dispatches/step')).toBe(at(replayed, 'Dispatches/step'));
+  const number = (line: string[] | undefined, heading: string): number =>
+    Number(cell(line, heading).replaceAll(',', ''));
+  expect(cell(replayed, 'Submits/step')).toBe('1');
+  expect(cell(replayed, 'Loss drift')).toBe('reference');
+  // The same kernels in the same order give bit-identical losses.
+  expect(cell(opByOp, 'Loss drift')).toBe('0');
+  expect(cell(opByOp, 'Last loss')).toBe(cell(replayed, 'Last loss'));
+  expect(cell(opByOp, 'Dispatches/step')).toBe(cell(replayed, 'Dispatches/step'));
   for (const line of [replayed, opByOp, plain])
-    expect(at(line, 'Dispatches/step')).toMatch(/^[\d,]+$/u);
+    expect(cell(line, 'Dispatches/step')).toMatch(/^[\d,]+$/u);
   expect(number(plain, 'Dispatches/step')).toBeGreaterThan(2 * number(replayed, 'Dispatches/step'));
   expect(number(plain, 'Submits/step')).toBeGreaterThan(1);
-  for (const line of [plain, wasm]) expect(Number(at(line, 'Loss drift'))).toBeLessThan(1e-4);
+  for (const line of [plain, wasm]) expect(Number(cell(line, 'Loss drift'))).toBeLessThan(1e-4);
   await page.screenshot({ path: 'test-results/screens/compare.png' });
 });

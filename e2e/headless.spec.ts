@@ -1,5 +1,5 @@
-/** `npm run headless`, as other programs use it. */
-import { execFile } from 'node:child_process';
+/** `npm run headless`, as other programs call it. */
+import { execFile, type ExecFileException } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,30 +7,34 @@ import { expect, test } from '@playwright/test';
 import type { HeadlessStatus, MetricRecord } from '../src/protocol/index.ts';
 import { TINY, type Query } from './terrarium.ts';
 
-interface Outcome {
+interface Result {
+  /** Exit code. */
   code: number;
   stdout: string;
   stderr: string;
 }
-const headless = (...args: string[]): Promise<Outcome> =>
+const headless = (...args: string[]): Promise<Result> =>
   new Promise((resolve) => {
     execFile(
       process.execPath,
       ['scripts/headless.mjs', ...args],
       { timeout: 170_000, maxBuffer: 2 ** 26 },
-      (error, stdout, stderr) =>
-        resolve({
-          code: typeof error?.code === 'number' ? error.code : error ? 1 : 0,
-          stdout,
-          stderr,
-        }),
+      (error, stdout, stderr) => resolve({ code: exitCode(error), stdout, stderr }),
     );
   });
-const sets = (query: Query): string[] =>
+
+/** Killed processes have no exit code. */
+function exitCode(error: ExecFileException | null): number {
+  if (!error) return 0;
+  return typeof error.code === 'number' ? error.code : 1;
+}
+
+const setOptions = (query: Query): string[] =>
   Object.entries(query).flatMap(([field, value]) =>
     field === 'runtime.backend' ? [] : ['--set', `${field}=${String(value)}`],
   );
-const lines = (text: string): (MetricRecord | { summary: HeadlessStatus })[] =>
+
+const parseLines = (text: string): (MetricRecord | { summary: HeadlessStatus })[] =>
   text
     .trim()
     .split('\n')
@@ -44,13 +48,13 @@ test.afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test('trains on WebGPU, prints a line a record and a summary, and unpacks the checkpoint', async () => {
+test('trains on WebGPU, prints each record and a summary, and unpacks the checkpoint', async () => {
   const json = join(folder, 'records.jsonl');
   const checkpoint = join(folder, 'checkpoint');
   const { code, stdout, stderr } = await headless(
     '--preset',
     'names',
-    ...sets(TINY),
+    ...setOptions(TINY),
     '--steps',
     '20',
     '--backend',
@@ -63,10 +67,10 @@ test('trains on WebGPU, prints a line a record and a summary, and unpacks the ch
   expect(stderr).toContain('Browser: ');
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(await readFile(json, 'utf8')).toBe(stdout);
-  const printed = lines(stdout);
+  const printed = parseLines(stdout);
   const last = printed.pop();
-  const records = printed.filter((r) => 'step' in r);
-  if (!last || !('summary' in last)) throw new Error('The last line is no summary.');
+  const records = printed.filter((record) => 'step' in record);
+  if (!last || !('summary' in last)) throw new Error('The last line is not a summary.');
   expect(last.summary).toMatchObject({
     finished: 'max_iters',
     step: 20,
@@ -83,10 +87,10 @@ test('trains on WebGPU, prints a line a record and a summary, and unpacks the ch
     'train/tok_per_sec',
     'gpu_bytes',
   ]) {
-    const values = records.flatMap((r) => r[key] ?? []);
+    const values = records.flatMap((record) => record[key] ?? []);
     expect(values.length, key).toBeGreaterThan(0);
     expect(
-      values.every((v) => Number.isFinite(v)),
+      values.every((value) => Number.isFinite(value)),
       key,
     ).toBe(true);
   }
@@ -95,7 +99,7 @@ test('trains on WebGPU, prints a line a record and a summary, and unpacks the ch
   );
 });
 
-test('trains on own text', async () => {
+test('trains on a text file', async () => {
   const file = join(folder, 'own.txt');
   await writeFile(
     file,
@@ -103,7 +107,7 @@ test('trains on own text', async () => {
       Array.from({ length: 60 }, (_, i) => `line ${i} of the log\n\n`).join(''),
   );
   const { code, stdout, stderr } = await headless(
-    ...sets(TINY),
+    ...setOptions(TINY),
     '--steps',
     '5',
     '--backend',
@@ -112,10 +116,10 @@ test('trains on own text', async () => {
     file,
   );
   expect({ code, stderr }).toMatchObject({ code: 0 });
-  expect(lines(stdout).at(-1)).toMatchObject({ summary: { finished: 'max_iters', step: 5 } });
+  expect(parseLines(stdout).at(-1)).toMatchObject({ summary: { finished: 'max_iters', step: 5 } });
 });
 
-test('says what is wrong in a sentence, with an exit code', async () => {
+test('reports an error in a sentence and with an exit code', async () => {
   const wrong = await headless('--preset', 'nope', '--backend', 'wasm');
   expect(wrong).toMatchObject({ code: 1, stdout: '' });
   expect(wrong.stderr).toContain('There is no preset "nope".');

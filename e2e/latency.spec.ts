@@ -1,10 +1,9 @@
-/** The page answers while a model trains. */
+/** The page responds to input while a model trains. */
 import { expect, test, type Page } from '@playwright/test';
 import { launchOptions } from '../scripts/flags.mjs';
 import { Terrarium } from './terrarium.ts';
 
-// Without the software GPU: it would draw the page, slowly, on the cores that train; a browser
-// without a GPU does not.
+// Disables the software GPU, which would draw the page on the cores that train.
 const options = launchOptions(process.env.BROWSER_PATH);
 test.use({
   launchOptions: {
@@ -16,58 +15,73 @@ test.use({
   },
 });
 
-/** Milliseconds from each input to the next paint, as the browser measures them (Event Timing). */
-const watchInputs = (page: Page): Promise<void> =>
-  page.evaluate(() => {
-    const seen: number[] = [];
-    const byInteraction = new Map<number, number>();
-    // The types of the DOM do not know the threshold yet.
-    const options: PerformanceObserverInit & { durationThreshold: number } = {
+/** Event Timing does not report inputs that are answered sooner, in milliseconds. */
+const THRESHOLD_MS = 16;
+
+/** Records the time from each input to the next paint (Event Timing API) in `data-inputs`. */
+const observeInputs = (page: Page): Promise<void> =>
+  page.evaluate((durationThreshold) => {
+    const durations = new Map<number, number>();
+    // The DOM types lack the threshold.
+    const init: PerformanceObserverInit & { durationThreshold: number } = {
       type: 'event',
-      durationThreshold: 16,
-      buffered: true,
+      durationThreshold,
     };
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) {
         if (!(entry instanceof PerformanceEventTiming)) continue;
         const id = entry.interactionId ?? 0;
-        if (id > 0) byInteraction.set(id, Math.max(byInteraction.get(id) ?? 0, entry.duration));
+        if (id > 0) durations.set(id, Math.max(durations.get(id) ?? 0, entry.duration));
       }
-      seen.length = 0;
-      seen.push(...byInteraction.values());
-      document.documentElement.dataset.inputs = JSON.stringify(seen);
-    }).observe(options);
-  });
+      document.documentElement.dataset.inputs = JSON.stringify([...durations.values()]);
+    }).observe(init);
+  }, THRESHOLD_MS);
 
-test('answers 30 inputs within 100 ms (95th percentile) while a model trains by WebAssembly', async ({
-  page,
-}) => {
-  const terrarium = await new Terrarium(page).open({ preset: 'names', 'runtime.backend': 'wasm' });
-  await terrarium.train();
-  await terrarium.untilStep(5);
-  await watchInputs(page);
-  const name = page.getByLabel('Name of the run');
-  await name.click();
-  for (let i = 0; i < 30; i++) {
+const INPUTS = 30;
+
+/** Types into the run name and returns the input latencies in milliseconds, ascending. */
+async function measureInputs(page: Page): Promise<number[]> {
+  const html = page.locator('html');
+  const recorded = async (): Promise<number[]> =>
+    JSON.parse((await html.getAttribute('data-inputs')) ?? '[]') as number[];
+  await page.getByLabel('Run name').click();
+  // Event Timing reports late: without this, the click would count as typing.
+  await page.waitForTimeout(300);
+  const before = (await recorded()).length;
+  for (let i = 0; i < INPUTS; i++) {
     await page.keyboard.press(i % 2 === 0 ? 'a' : 'Backspace');
     await page.waitForTimeout(150);
   }
-  expect(await terrarium.sentence.textContent()).toContain('Step');
-  const measured = JSON.parse(
-    (await page.locator('html').getAttribute('data-inputs')) ?? '[]',
-  ) as number[];
-  // Inputs answered within 16 ms are not reported: they count as 16.
-  const all = [
-    ...measured,
-    ...Array.from({ length: Math.max(0, 30 - measured.length) }, () => 16),
-  ].sort((a, b) => a - b);
-  const p95 = all[Math.ceil(0.95 * all.length) - 1] ?? Infinity;
-  test.info().annotations.push({
-    type: 'measured',
-    description: `${all.length} inputs, 95th percentile ${p95} ms, longest ${all.at(-1)} ms`,
-  });
-  console.log(
-    `input to next paint: 95th percentile ${p95} ms, longest ${all.at(-1)} ms, of ${all.length}`,
+  const reported = (await recorded()).slice(before);
+  const unreported = Math.max(0, INPUTS - reported.length);
+  return [...reported, ...Array.from({ length: unreported }, () => THRESHOLD_MS)].sort(
+    (a, b) => a - b,
   );
-  expect(p95).toBeLessThan(100);
+}
+
+const percentile95 = (sorted: readonly number[]): number =>
+  sorted[Math.ceil(0.95 * sorted.length) - 1] ?? Infinity;
+
+/**
+ * How much longer inputs may take while a model trains. On an idle machine the page answers within
+ * the threshold, so that this ratio stands for 100 ms, the limit of what feels immediate.
+ */
+const MAX_RATIO = 100 / THRESHOLD_MS;
+
+test('responds to input during training nearly as fast as without training', async ({ page }) => {
+  const terrarium = await new Terrarium(page).open({ preset: 'names', 'runtime.backend': 'wasm' });
+  // Once the text is loaded, the worker is idle.
+  await expect(page.getByTestId('data-summary')).toBeVisible({ timeout: 60_000 });
+  await observeInputs(page);
+  const idle = await measureInputs(page);
+  await terrarium.train();
+  await terrarium.untilStep(5);
+  const training = await measureInputs(page);
+  expect(await terrarium.sentence.textContent(), 'still training').toContain('Step');
+  const measured =
+    `input to next paint, 95th percentile of ${INPUTS}: ` +
+    `${percentile95(idle)} ms idle, ${percentile95(training)} ms during training`;
+  test.info().annotations.push({ type: 'measured', description: measured });
+  console.log(measured);
+  expect(percentile95(training) / percentile95(idle)).toBeLessThan(MAX_RATIO);
 });

@@ -1,8 +1,8 @@
-/** The names preset learns: by WebAssembly, within 300 steps, better than pairs of letters. */
+/** The names preset learns more than a bigram model within 300 steps on WebAssembly. */
 import { expect, test } from '@playwright/test';
 import { Terrarium, column, records, status } from './terrarium.ts';
 
-test('names: validation loss falls below the bigram model within 300 steps, and names can be read', async ({
+test('the names preset beats the bigram model within 300 steps and writes readable names', async ({
   page,
 }) => {
   test.setTimeout(400_000);
@@ -25,8 +25,7 @@ test('names: validation loss falls below the bigram model within 300 steps, and 
   expect(bigram_loss ?? 9).toBeLessThan(uniform_loss ?? 0);
   const names = (sample ?? '').split('\n').filter((name) => name !== '');
   expect(names.length).toBeGreaterThan(1);
-  // A name that can be read has a vowel in every few letters; the babble of an untrained model does
-  // not.
+  // A readable name has a vowel in every few letters; the output of an untrained model does not.
   const readable = names.filter((name) => !/[^aeiouy\s'-]{5}/.test(name) && /[aeiouy]/.test(name));
   expect(readable.length / names.length, names.join(' ')).toBeGreaterThanOrEqual(0.8);
 });

@@ -1,4 +1,4 @@
-/** How the page behaves: accessible, and the same at every width and in both colour schemes. */
+/** Accessibility and layout, at two widths and in both colour schemes. */
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
 import { TINY, Terrarium } from './terrarium.ts';
@@ -8,13 +8,17 @@ async function expectAccessible(page: Page): Promise<void> {
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
     .analyze();
   expect(
-    violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`),
+    violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`,
+    ),
   ).toEqual([]);
 }
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [1440, 390]) {
-    test(`accessible and whole at ${width} pixels, ${colorScheme}`, async ({ page }) => {
+    test(`is accessible and has no overflow at ${width} pixels, ${colorScheme}`, async ({
+      page,
+    }) => {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
       const terrarium = await new Terrarium(page).open(TINY);
@@ -27,12 +31,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
       const overflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
-      expect(overflow, 'nothing sticks out sideways').toBeLessThanOrEqual(0);
+      expect(overflow, 'horizontal overflow').toBeLessThanOrEqual(0);
     });
   }
 }
 
-test('everything is reached by keyboard: space pauses and goes on, . steps', async ({ page }) => {
+test('is controlled by keyboard: Space pauses and continues, the period key takes a step', async ({
+  page,
+}) => {
   const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 5000 });
   await terrarium.button('Train').focus();
   await page.keyboard.press('Enter');

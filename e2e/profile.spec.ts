@@ -1,6 +1,6 @@
 /**
- * The profile of a step: GPU time by kind where the device tells it, the step's time elsewhere;
- * accessible at both widths, in both schemes.
+ * The profile of a step: GPU time by kind of kernel if the device has timestamps, else the time of
+ * the whole step. Accessible at both widths and in both colour schemes.
  */
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
@@ -8,7 +8,7 @@ import { TINY, Terrarium } from './terrarium.ts';
 
 const sentence = (page: Page) => page.getByTestId('profile-sentence');
 
-test('names what takes longest, and training goes on', async ({ page }) => {
+test('reports what takes longest, and training continues afterwards', async ({ page }) => {
   const terrarium = await new Terrarium(page).open({
     ...TINY,
     'runtime.backend': 'webgpu',
@@ -16,7 +16,7 @@ test('names what takes longest, and training goes on', async ({ page }) => {
   });
   await terrarium.menu('Profile a step');
   await expect(sentence(page)).toHaveText(
-    'There is no run to measure yet: train one, or resume a saved one.',
+    'There is no run to profile yet: train a model, or resume a saved run.',
   );
   await expect(page.getByRole('button', { name: 'Measure a step' })).toBeDisabled();
   await page.keyboard.press('Escape');
@@ -47,12 +47,14 @@ test('names what takes longest, and training goes on', async ({ page }) => {
         .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
         .analyze();
       expect(
-        violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`),
+        violations.map(
+          ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`,
+        ),
       ).toEqual([]);
       const sideways = await page
         .getByRole('dialog')
         .evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth);
-      expect(sideways, `nothing sticks out at ${width}`).toBeLessThanOrEqual(0);
+      expect(sideways, `horizontal overflow at ${width}`).toBeLessThanOrEqual(0);
       await page.screenshot({ path: `test-results/screens/profile-${width}-${colorScheme}.png` });
     }
   await page.keyboard.press('Escape');
@@ -60,11 +62,13 @@ test('names what takes longest, and training goes on', async ({ page }) => {
   await terrarium.untilStep(at + 3);
 });
 
-test('gives the time of a step where the device tells no more', async ({ page }) => {
+test('reports the time of the whole step if there are no GPU timestamps', async ({ page }) => {
   const terrarium = await new Terrarium(page).open(TINY);
   await terrarium.train();
   await terrarium.done();
   await terrarium.menu('Profile a step');
   await expect(sentence(page)).toHaveText(/^A step takes [\d.]+ ms\.$/u);
-  await expect(page.getByRole('dialog')).toContainText('This device tells no times of its own');
+  await expect(page.getByRole('dialog')).toContainText(
+    'No GPU timestamps here, so only the whole step was timed.',
+  );
 });

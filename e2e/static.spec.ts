@@ -1,6 +1,6 @@
 /**
- * The built site as any file host serves it: under a sub-path, without headers, offline after the
- * first visit, and small.
+ * The built site on a plain file host: it works under a sub-path, without special headers, and
+ * offline after the first visit, and it is small.
  */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -52,7 +52,7 @@ test.afterAll(async () => {
   });
 });
 
-test('trains under a sub-path of a plain file host, asks nobody else for anything, and works offline afterwards', async ({
+test('trains under a sub-path without requests to other hosts, then works offline', async ({
   page,
   context,
 }) => {
@@ -75,7 +75,7 @@ test('trains under a sub-path of a plain file host, asks nobody else for anythin
   expect(foreign).toEqual([]);
 });
 
-test('carries the policy, which stops a request to another origin', async ({ page }) => {
+test('has a content security policy that blocks requests to other origins', async ({ page }) => {
   await page.goto(site);
   const policy = await page
     .locator('meta[http-equiv="Content-Security-Policy"]')
@@ -90,7 +90,7 @@ test('carries the policy, which stops a request to another origin', async ({ pag
   ]) {
     expect(policy).toContain(rule);
   }
-  const broken = await page.evaluate(
+  const violation = await page.evaluate(
     () =>
       new Promise<string>((resolve) => {
         document.addEventListener(
@@ -99,13 +99,13 @@ test('carries the policy, which stops a request to another origin', async ({ pag
           { once: true },
         );
         fetch('http://127.0.0.2:9/').catch(() => undefined);
-        setTimeout(() => resolve('nothing was stopped'), 5000);
+        setTimeout(() => resolve('nothing was blocked'), 5000);
       }),
   );
-  expect(broken).toMatch(/^connect-src http:\/\/127\.0\.0\.2:9/);
+  expect(violation).toMatch(/^connect-src http:\/\/127\.0\.0\.2:9/);
 });
 
-test('a visitor with WebGPU downloads under 500 kB gzipped, corpora aside', async ({ page }) => {
+test('a visitor with WebGPU downloads under 500 kB gzipped, without corpora', async ({ page }) => {
   const sizes = new Map<string, number>();
   const reading: Promise<void>[] = [];
   page.context().on('response', (response) => {
@@ -120,8 +120,7 @@ test('a visitor with WebGPU downloads under 500 kB gzipped, corpora aside', asyn
       ),
     );
   });
-  // A first visit alone: the service worker's copies come later and are not what the visitor waits
-  // for.
+  // Without the service worker, whose later downloads the visitor does not wait for.
   await page.addInitScript(() => {
     Object.defineProperty(navigator, 'serviceWorker', { value: undefined });
   });

@@ -1,12 +1,9 @@
-/**
- * The page as the journeys use it: by roles and labels, as a person or a screen reader finds
- * things.
- */
+/** A page object that finds elements by role and label, as users and screen readers do. */
 import { readFile } from 'node:fs/promises';
 import { expect, type Locator, type Page } from '@playwright/test';
 import type { HeadlessStatus, MetricRecord } from '../src/protocol/index.ts';
 
-/** One layer of width 16: small enough for WebGPU in software. */
+/** One layer of width 16: small enough for software WebGPU. */
 export const TINY = {
   'model.n_layer': 1,
   'model.n_head': 2,
@@ -24,8 +21,12 @@ export const TINY = {
 } as const;
 
 export type Query = Record<string, string | number | boolean>;
-export const addressOf = (query: Query): string =>
-  `./?${new URLSearchParams(Object.entries({ v: 1, ...query }).map(([k, v]) => [k, String(v)])).toString()}`;
+
+/** The relative URL of the page with this configuration. */
+export function addressOf(query: Query): string {
+  const entries = Object.entries({ v: 1, ...query });
+  return `./?${new URLSearchParams(entries.map(([key, value]) => [key, String(value)]))}`;
+}
 
 export class Terrarium {
   readonly sentence: Locator;
@@ -52,7 +53,7 @@ export class Terrarium {
   }
   async pause(): Promise<void> {
     await expect(this.button('Pause')).toBeVisible();
-    // By key: at once, where a click first waits for the button to stand still.
+    // The key acts at once; a click would first wait for the button to be stable.
     await this.page.evaluate(() => {
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     });
@@ -63,7 +64,7 @@ export class Terrarium {
     await expect(this.sentence).toContainText(/^Done/, { timeout });
   }
 
-  /** The step that the sentence names. */
+  /** The step in the status sentence, or 0 if it has none. */
   async step(): Promise<number> {
     const match = /Step ([\d,]+) of/.exec((await this.sentence.textContent()) ?? '');
     return match ? Number(match[1]?.replaceAll(',', '')) : 0;
@@ -76,14 +77,14 @@ export class Terrarium {
     await this.page.getByRole('button', { name: 'Menu' }).click();
     await this.page.getByRole('menuitem', { name: item }).click();
   }
-  /** Chooses an item of the menu that downloads a file, and gives its bytes. */
+  /** Selects a menu item that downloads a file. */
   async download(item: string): Promise<{ name: string; bytes: Buffer }> {
     const waiting = this.page.waitForEvent('download', { timeout: 60_000 });
     await this.menu(item);
     const file = await waiting;
     return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
   }
-  /** Everything measured in this run, as "Metrics as JSON lines" gives it. */
+  /** All metrics of the run, from "Metrics as JSON lines". */
   async metrics(): Promise<MetricRecord[]> {
     const { bytes } = await this.download('Metrics as JSON lines');
     return bytes
@@ -94,24 +95,24 @@ export class Terrarium {
   }
 }
 
-/** Column of a metric by step. */
+/** Values of a metric by step. */
 export const column = (records: readonly MetricRecord[], name: string): Map<number, number> =>
   new Map(
-    records.flatMap((r) => {
-      const value = r[name];
-      return value === undefined ? [] : [[r.step, value] as const];
+    records.flatMap((record) => {
+      const value = record[name];
+      return value === undefined ? [] : [[record.step, value] as const];
     }),
   );
 
-/** The hook of `?headless=1`. */
+/** The status of a page opened with `headless`. */
 export const status = (page: Page): Promise<HeadlessStatus> =>
   page.evaluate(() => {
-    if (!window.terrarium) throw new Error('The page has no headless hook.');
+    if (!window.terrarium) throw new Error('The page was opened without headless.');
     return window.terrarium.status();
   });
 export const records = (page: Page): Promise<MetricRecord[]> =>
   page.evaluate(() => {
     const all: MetricRecord[] = [];
-    window.terrarium?.onRecord((r) => all.push(r))();
+    window.terrarium?.onRecord((record) => all.push(record))();
     return all;
   });

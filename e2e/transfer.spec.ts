@@ -1,64 +1,123 @@
-/** The model goes out, comes back, and goes on. */
+/** Exporting and importing models. */
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { expect, test, type Page } from '@playwright/test';
 import { TINY, Terrarium, column } from './terrarium.ts';
 
-const bring = (page: Page, files: { name: string; bytes: Uint8Array }[]): Promise<void> =>
-  page.getByTestId('import-input').setInputFiles(
-    files.map(({ name, bytes }) => ({
-      name,
-      mimeType: 'application/octet-stream',
-      buffer: Buffer.from(bytes),
-    })),
-  );
+const importFile = (page: Page, name: string, bytes: Uint8Array): Promise<void> =>
+  page
+    .getByTestId('import-input')
+    .setInputFiles([{ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) }]);
 
-test('export, import, go on, export again: the run goes on as if it had stayed', async ({
-  page,
-}) => {
-  const whole = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 400 });
-  await whole.train();
-  await whole.done();
-  const expected = column(await whole.metrics(), 'train/loss');
+/** Files that every export has. */
+const EXPORTED = [
+  'config.json',
+  'model.safetensors',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'generation_config.json',
+  'optimizer.safetensors',
+  'training_state.json',
+];
 
-  const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 400 });
+test('an exported and imported run has the losses of an uninterrupted run', async ({ page }) => {
+  const config = { ...TINY, 'training.max_iters': 400 };
+  const terrarium = await new Terrarium(page).open(config);
+  await terrarium.train();
+  await terrarium.done();
+  const uninterrupted = column(await terrarium.metrics(), 'train/loss');
+
+  await terrarium.open(config);
   await terrarium.train();
   await terrarium.untilStep(3);
   await terrarium.pause();
-  const at = await terrarium.step();
+  const pausedAt = await terrarium.step();
+  expect(pausedAt, 'paused before the end').toBeLessThan(400);
   const zip = await terrarium.download('Export model (zip)');
-  expect(at).toBeLessThan(400);
-  const files = unzipSync(zip.bytes);
-  for (const name of [
-    'config.json',
-    'model.safetensors',
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'generation_config.json',
-    'optimizer.safetensors',
-    'training_state.json',
-  ]) {
-    expect(
-      Object.keys(files).some((path) => path.endsWith(name)),
-      name,
-    ).toBe(true);
-  }
+  const paths = Object.keys(unzipSync(zip.bytes)).sort();
+  expect(paths.map((path) => path.split('/').pop())).toEqual(expect.arrayContaining(EXPORTED));
 
-  // On the same backend: another one rounds differently.
+  // On the same backend, because another one rounds differently.
   await terrarium.open({ 'runtime.backend': 'wasm' });
-  await bring(page, [{ name: zip.name, bytes: zip.bytes }]);
+  await importFile(page, zip.name, zip.bytes);
   await expect(terrarium.sentence).toContainText(/^Paused/, { timeout: 60_000 });
-  expect(await terrarium.step()).toBe(at);
+  expect(await terrarium.step()).toBe(pausedAt);
   await terrarium.train();
   await terrarium.done();
-  const after = column(await terrarium.metrics(), 'train/loss');
-  for (let step = at + 1; step <= 400; step++)
-    expect(after.get(step), `loss of step ${step}`).toBe(expected.get(step));
+  const imported = column(await terrarium.metrics(), 'train/loss');
+  for (let step = pausedAt + 1; step <= 400; step++)
+    expect(imported.get(step), `loss of step ${step}`).toBe(uninterrupted.get(step));
 
-  const again = await terrarium.download('Export model (zip)');
-  expect(Object.keys(unzipSync(again.bytes)).sort()).toEqual(Object.keys(files).sort());
+  const secondZip = await terrarium.download('Export model (zip)');
+  expect(Object.keys(unzipSync(secondZip.bytes)).sort()).toEqual(paths);
 });
 
-test('damaged, hostile and foreign files are refused in a sentence', async ({ page }) => {
+type Files = Record<string, Uint8Array>;
+
+/** An invalid model folder, the code of its error, and what the message says. */
+interface InvalidModel {
+  name: string;
+  files: Files;
+  code: string;
+  message: RegExp;
+}
+
+const EMPTY = new Uint8Array();
+
+/** Truncated, malicious and foreign variants of an exported folder. */
+function invalidModels(files: Files): InvalidModel[] {
+  const { 'model.safetensors': weights = EMPTY, ...withoutWeights } = files;
+  const longHeader = weights.slice();
+  new DataView(longHeader.buffer).setBigUint64(0, 2n ** 40n, true);
+  const state = strFromU8(files['training_state.json'] ?? EMPTY);
+  return [
+    {
+      name: 'truncated weights',
+      files: { ...files, 'model.safetensors': weights.slice(0, weights.length - 100) },
+      code: 'truncated',
+      message: /model\.safetensors is damaged/,
+    },
+    {
+      name: 'a header that is longer than the file',
+      files: { ...files, 'model.safetensors': longHeader },
+      code: 'truncated',
+      message: /model\.safetensors is damaged/,
+    },
+    {
+      name: 'a pickle',
+      files: { ...withoutWeights, 'pytorch_model.bin': strToU8('\u0080\u0002}q\u0000.', true) },
+      code: 'pickle',
+      message: /pytorch_model\.bin is a Python pickle/,
+    },
+    {
+      name: '__proto__ in config.json',
+      files: {
+        ...files,
+        'config.json': strToU8('{"__proto__":{"n_layer":9},"model_type":"gpt2"}'),
+      },
+      code: 'forbidden_name',
+      message: /config\.json.*__proto__/,
+    },
+    {
+      name: 'an unknown version',
+      files: {
+        ...files,
+        'training_state.json': strToU8(state.replace(/"version":\s*\d+/, '"version": 99')),
+      },
+      code: 'unknown_version',
+      message: /version 99/,
+    },
+    {
+      name: 'no weights',
+      files: withoutWeights,
+      code: 'missing_file',
+      message: /The folder has no model\.safetensors/,
+    },
+  ];
+}
+
+test('rejects damaged, malicious and foreign files, each with its own message', async ({
+  page,
+}) => {
   const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 5 });
   await terrarium.train();
   await terrarium.done();
@@ -69,53 +128,23 @@ test('damaged, hostile and foreign files are refused in a sentence', async ({ pa
       bytes,
     ]),
   );
-  const weights = files['model.safetensors'] ?? new Uint8Array();
-  const long = weights.slice();
-  new DataView(long.buffer).setBigUint64(0, 2n ** 40n, true);
-  const state = strFromU8(files['training_state.json'] ?? new Uint8Array());
-  const cases: [string, Record<string, Uint8Array>, RegExp][] = [
-    [
-      'truncated weights',
-      { ...files, 'model.safetensors': weights.slice(0, weights.length - 100) },
-      /damaged/,
-    ],
-    ['a header beyond the file', { ...files, 'model.safetensors': long }, /damaged/],
-    [
-      'a pickle',
-      {
-        'pytorch_model.bin': strToU8('\u0080\u0002}q\u0000.', true),
-        'config.json': files['config.json'] ?? new Uint8Array(),
-      },
-      /pickle|safetensors/i,
-    ],
-    [
-      '__proto__ in config.json',
-      { ...files, 'config.json': strToU8('{"__proto__":{"n_layer":9},"model_type":"gpt2"}') },
-      /__proto__/,
-    ],
-    [
-      'an unknown version',
-      {
-        ...files,
-        'training_state.json': strToU8(state.replace(/"version":\s*\d+/, '"version": 99')),
-      },
-      /version/,
-    ],
-    ['no weights', { 'config.json': files['config.json'] ?? new Uint8Array() }, /no |missing/],
-  ];
-  for (const [what, changed, says] of cases) {
-    await test.step(what, async () => {
+  const error = page.getByTestId('error');
+  for (const { name, files: changed, code, message } of invalidModels(files)) {
+    await test.step(name, async () => {
       await terrarium.open();
-      await bring(page, [{ name: 'model.zip', bytes: zipSync(changed) }]);
-      await expect(terrarium.alert.first()).toContainText(says);
+      await importFile(page, 'model.zip', zipSync(changed));
+      await expect(error).toHaveAttribute('data-code', code);
+      await expect(error).toContainText(message);
     });
   }
   await test.step('not a zip', async () => {
     await terrarium.open();
-    await bring(page, [{ name: 'model.zip', bytes: strToU8('nothing of the kind') }]);
-    await expect(terrarium.alert.first()).toBeVisible();
+    await importFile(page, 'model.zip', strToU8('not a zip file'));
+    // A single file that is not a zip is taken for an incomplete model folder.
+    await expect(error).toHaveAttribute('data-code', 'missing_file');
+    await expect(error).toContainText('The folder has no config.json.');
   });
-  await test.step('what was saved is still there', async () => {
+  await test.step('the saved run is still in the library', async () => {
     await terrarium.open();
     await terrarium.menu('Runs');
     await expect(page.getByRole('dialog')).toContainText('Step 5');

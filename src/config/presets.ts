@@ -18,36 +18,31 @@ const preset = (id: string, title: string, learns: string, config: unknown): Pre
 });
 
 export const PRESETS: readonly Preset[] = [
-  preset(
-    'names',
-    'Names in half a minute',
-    'Learns from 4,940 first names, letter by letter, how a name sounds, and makes up new ones.',
-    {
-      data: { corpus: 'names' },
-      tokenizer: { kind: 'char' },
-      model: { layout: 'gpt2', n_layer: 2, n_head: 4, n_embd: 64, block_size: 16 },
-      training: {
-        optimizer: 'adamw',
-        learning_rate: 4e-3,
-        min_lr: 4e-4,
-        lr_schedule: 'cosine',
-        warmup_iters: 20,
-        batch_size: 32,
-        beta2: 0.99,
-        weight_decay: 0.1,
-        max_iters: 400,
-        eval_interval: 50,
-        eval_iters: 10,
-      },
-      sampling: { sample_interval: 50, max_new_tokens: 48, temperature: 0.8 },
-      runtime: { autosave_interval: 200 },
+  preset('names', 'Names in half a minute', 'Studies 4,940 first names and invents new ones.', {
+    data: { corpus: 'names' },
+    tokenizer: { kind: 'char' },
+    model: { layout: 'gpt2', n_layer: 2, n_head: 4, n_embd: 64, block_size: 16 },
+    training: {
+      optimizer: 'adamw',
+      learning_rate: 4e-3,
+      min_lr: 4e-4,
+      lr_schedule: 'cosine',
+      warmup_iters: 20,
+      batch_size: 32,
+      beta2: 0.99,
+      weight_decay: 0.1,
+      max_iters: 400,
+      eval_interval: 50,
+      eval_iters: 10,
     },
-  ),
+    sampling: { sample_interval: 50, max_new_tokens: 48, temperature: 0.8 },
+    runtime: { autosave_interval: 200 },
+  }),
   // Hyperparameters of nanoGPT's config/train_shakespeare_char.py, on another text.
   preset(
     'novel_char',
-    'A novel by characters',
-    'Learns to spell, then words, then the rhythm of a whaling novel, one character at a time.',
+    'A novel, by character',
+    'Learns spelling, then words, then the style of a whaling novel, one character at a time.',
     {
       data: { corpus: 'moby_dick' },
       tokenizer: { kind: 'char' },
@@ -83,7 +78,7 @@ export const PRESETS: readonly Preset[] = [
   preset(
     'classic',
     'The classic',
-    'Learns word pieces and sentences of a novel with the small transformer that many courses build.',
+    'Learns the sentences of a novel from word pieces, with the small transformer that many courses build.',
     {
       data: { corpus: 'moby_dick' },
       tokenizer: { kind: 'bpe', vocab_size: 10000 },
@@ -106,7 +101,7 @@ export const PRESETS: readonly Preset[] = [
   preset(
     'tiny_tales',
     'Tiny tales',
-    'Learns from generated short stories to tell one in which people, places and goals hang together.',
+    'Learns from generated short stories to tell one with consistent people, places and goals.',
     {
       data: { corpus: 'tiny_tales' },
       tokenizer: { kind: 'bpe', vocab_size: 512 },
@@ -118,7 +113,7 @@ export const PRESETS: readonly Preset[] = [
   preset(
     'arithmetic',
     'Arithmetic',
-    'Learns from worked examples to add, subtract, multiply and divide numbers below a hundred.',
+    'Learns to add, subtract, multiply and divide numbers below a hundred from worked examples.',
     {
       data: { corpus: 'arithmetic' },
       tokenizer: { kind: 'char' },
@@ -130,7 +125,7 @@ export const PRESETS: readonly Preset[] = [
   preset(
     'small_llama',
     'Small Llama',
-    "Learns the language of the verses with the layout of today's large models: RoPE, RMSNorm, SwiGLU, grouped-query attention.",
+    'Learns the language of Bible verses with RoPE, RMSNorm, SwiGLU and grouped-query attention, like large models.',
     {
       data: { corpus: 'kjv' },
       tokenizer: { kind: 'bpe', vocab_size: 2048 },

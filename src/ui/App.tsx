@@ -1,10 +1,10 @@
-/** The page: bar, messages, and either the presets or the room. */
+/** The page: the top bar, messages, and either the presets or the workspace. */
 import { Suspense, lazy } from 'react';
 import { TopBar } from './bar/TopBar.tsx';
 import { Announcer } from './bar/Sentence.tsx';
 import { DropZone } from './DropZone.tsx';
 import { Messages } from './states/Messages.tsx';
-import { Room } from './Room.tsx';
+import { Workspace } from './Workspace.tsx';
 import { Welcome } from './welcome/Welcome.tsx';
 import { usePlace } from './place.ts';
 import { useShortcuts } from './useShortcuts.ts';
@@ -22,7 +22,7 @@ export function App() {
     <div className="page">
       <TopBar />
       <Messages />
-      {at === 'welcome' ? <Welcome /> : <Room />}
+      {at === 'welcome' ? <Welcome /> : <Workspace />}
       <Announcer />
       <DropZone />
       <Suspense fallback={null}>

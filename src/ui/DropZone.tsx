@@ -1,7 +1,7 @@
-/** Files dropped anywhere on the page; a folder is opened too. */
+/** Accepts files and folders dropped anywhere on the page. */
 import { useEffect, useState } from 'react';
 import { useClient } from './context.tsx';
-import { takeDropped } from './transfer.ts';
+import { openDropped } from './transfer.ts';
 import { filesOfDrop } from './dropped.ts';
 
 export function DropZone() {
@@ -20,7 +20,7 @@ export function DropZone() {
       setOver(false);
       if (!event.dataTransfer?.types.includes('Files')) return;
       event.preventDefault();
-      void filesOfDrop(event.dataTransfer).then((files) => takeDropped(client, files));
+      void filesOfDrop(event.dataTransfer).then((files) => openDropped(client, files));
     };
     window.addEventListener('dragover', onOver);
     window.addEventListener('dragleave', onLeave);
@@ -33,7 +33,7 @@ export function DropZone() {
   }, [client]);
   return over ? (
     <div className="drop-veil" aria-hidden>
-      <p>Drop a text to learn from, or a model to go on with</p>
+      <p>Drop a text to train on, or a model to import</p>
     </div>
   ) : null;
 }

@@ -1,4 +1,4 @@
-/** One of a few, side by side: radio buttons that look like one control. */
+/** A segmented control: a radio group that looks like one button row. */
 import { useId } from 'react';
 import './styles/segmented.css';
 

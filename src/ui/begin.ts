@@ -1,14 +1,11 @@
-/**
- * What the page does once: reads its address, opens the device after the first paint, saves when
- * the tab is hidden.
- */
+/** One-time start-up: reads the URL, opens the device after first paint, saves on tab hide. */
 import {
   ConfigError,
+  changedFields,
   decodeConfig,
   defaultConfig,
   hasConfig,
   PRESETS,
-  changedFields,
 } from '../config/index.ts';
 import { installHeadless, isActive, takeConfig, type Client } from '../store/index.ts';
 import { preloadCharts } from './charts/LazyCharts.tsx';
@@ -17,27 +14,31 @@ import { goTo } from './place.ts';
 export function begin(client: Client, search = location.search): void {
   const query = new URLSearchParams(search);
   if (query.has('headless')) installHeadless(client);
-  const readable = takeAddress(client, search);
-  const autostart = readable && query.has('autostart');
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'hidden' && isActive(client.stores.run.getState().phase))
-      client.save();
-  });
-  // Two frames: the first paint needs no worker.
+  const valid = applyUrl(client, search);
+  const autostart = valid && query.has('autostart');
+  saveWhenHidden(client);
+  // Waits two frames, because the first paint does not need the worker.
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
       client.open(client.stores.form.getState().config.runtime.backend, !autostart);
-      if (autostart) startByItself(client);
+      if (autostart) startWhenReady(client);
       preloadCharts();
     }),
   );
 }
 
+function saveWhenHidden(client: Client): void {
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'hidden' && isActive(client.stores.run.getState().phase))
+      client.save();
+  });
+}
+
 /**
- * False where the address holds a configuration that cannot be read; the page says so and keeps its
- * defaults.
+ * Loads the configuration in the URL into the form. Returns false if it is invalid; the page then
+ * shows the error and keeps the defaults.
  */
-function takeAddress(client: Client, search: string): boolean {
+function applyUrl(client: Client, search: string): boolean {
   if (!hasConfig(search)) return true;
   try {
     const config = decodeConfig(search);
@@ -47,34 +48,29 @@ function takeAddress(client: Client, search: string): boolean {
       config,
       preset ? { preset: preset.id, name: preset.title } : { base: defaultConfig() },
     );
-    goTo({ at: 'room', tab: 'recipe' });
+    goTo({ at: 'workspace', tab: 'recipe' });
     return true;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    client.fail({
-      code: error.code,
-      message: error.message,
-      hint: error.hint,
-      ...(error.field ? { field: error.field } : {}),
-    });
+    const { code, message, hint, field } = error;
+    client.fail({ code, message, hint, field });
     return false;
   }
 }
 
-/** As a click on Train would; a text of one's own is waited for. */
-function startByItself(client: Client): void {
+/** Starts a run as a click on Train would, once the text is available. */
+function startWhenReady(client: Client): void {
   const { form } = client.stores;
-  const ready = (): boolean =>
+  const isReady = (): boolean =>
     form.getState().config.data.corpus !== 'own' || form.getState().text !== null;
-  goTo({ at: 'room', tab: 'charts' });
-  if (ready()) {
+  goTo({ at: 'workspace', tab: 'charts' });
+  if (isReady()) {
     client.start();
     return;
   }
-  const off = form.subscribe(() => {
-    if (ready()) {
-      off();
-      client.start();
-    }
+  const unsubscribe = form.subscribe(() => {
+    if (!isReady()) return;
+    unsubscribe();
+    client.start();
   });
 }

@@ -1,4 +1,4 @@
-/** How components reach the client and its stores: by subscription to exactly what they draw. */
+/** Hooks that give components the client and subscriptions to slices of its stores. */
 import { createContext, useContext, type ReactNode } from 'react';
 import { useStore } from 'zustand';
 import type { Client, FormState, LibraryState, RunState, ViewState } from '../store/index.ts';
@@ -11,7 +11,7 @@ export function ClientProvider({ client, children }: { client: Client; children:
 
 export function useClient(): Client {
   const client = useContext(ClientContext);
-  if (!client) throw new Error('This component stands outside of ClientProvider.');
+  if (!client) throw new Error('useClient must be used inside a ClientProvider.');
   return client;
 }
 

@@ -1,6 +1,4 @@
-/**
- * Mounts the page on an element, over whatever port it is given: the worker's, or a scripted one.
- */
+/** Mounts the page. The client may talk to the training worker or to a scripted fake. */
 import './styles.ts';
 import { MantineProvider } from '@mantine/core';
 import { StrictMode } from 'react';

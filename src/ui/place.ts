@@ -1,15 +1,15 @@
-/** Where the person is on the page: what is open, which tab a narrow screen shows. */
+/** Navigation state: the screen, the tab of a narrow window, the open dialog and sections. */
 import { create } from 'zustand';
 
 export type Tab = 'recipe' | 'charts' | 'samples';
 export type Dialog = 'library' | 'compare' | 'profile' | 'shortcuts' | null;
 
 interface Place {
-  /** Preset cards, or the room of recipe, charts and samples. */
-  at: 'welcome' | 'room';
+  /** The preset cards, or the workspace with recipe, charts and samples. */
+  at: 'welcome' | 'workspace';
   tab: Tab;
   dialog: Dialog;
-  /** Open sections of the recipe. */
+  /** Expanded sections of the recipe. */
   sections: string[];
 }
 

@@ -1,4 +1,4 @@
-/** Mantine's styles for the components that the page uses, and ours over them. */
+/** Mantine's styles for the components in use, then our own on top. */
 import '@mantine/core/styles/baseline.layer.css';
 import '@mantine/core/styles/default-css-variables.layer.css';
 import '@mantine/core/styles/global.layer.css';

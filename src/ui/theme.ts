@@ -1,4 +1,4 @@
-/** Mantine's theme: leaf green, quiet surfaces, system fonts (none comes from elsewhere). */
+/** The Mantine theme: leaf green, neutral surfaces, system fonts only. */
 import { createTheme, type MantineColorsTuple } from '@mantine/core';
 
 const leaf: MantineColorsTuple = [

@@ -1,22 +1,25 @@
-/** Files out of the page and into it. */
+/** Downloads and uploads: export, metrics, share links, imported models, texts and tokenizers. */
 import { setText, setTokenizerJson, toCsv, toJsonLines, type Client } from '../store/index.ts';
 import { goTo } from './place.ts';
 
-export function saveFile(name: string, content: BlobPart, type: string): void {
+/** Time for the browser to read a blob: some read it only after `click` has returned. */
+const REVOKE_DELAY_MS = 30_000;
+
+function saveFile(name: string, content: BlobPart, type: string): void {
   const url = URL.createObjectURL(new Blob([content], { type }));
   const anchor = document.createElement('a');
   anchor.href = url;
   anchor.download = name;
   anchor.click();
-  // Some browsers read the blob only after the click has returned.
-  setTimeout(() => URL.revokeObjectURL(url), 30_000);
+  setTimeout(() => URL.revokeObjectURL(url), REVOKE_DELAY_MS);
 }
 
-const fileName = (name: string): string =>
-  name
+const fileName = (title: string): string =>
+  title
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '-')
     .replace(/^-|-$/gu, '') || 'run';
+
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
@@ -29,10 +32,10 @@ export async function exportCheckpoint(client: Client): Promise<void> {
   }
 }
 
-export function downloadMetrics(client: Client, kind: 'csv' | 'jsonl'): void {
+export function downloadMetrics(client: Client, format: 'csv' | 'jsonl'): void {
   const { table, run } = client.stores;
   const name = fileName(run.getState().name);
-  if (kind === 'csv') saveFile(`${name}-metrics.csv`, toCsv(table), 'text/csv');
+  if (format === 'csv') saveFile(`${name}-metrics.csv`, toCsv(table), 'text/csv');
   else saveFile(`${name}-metrics.jsonl`, toJsonLines(table), 'application/jsonl');
 }
 
@@ -40,37 +43,36 @@ export async function copyLink(client: Client): Promise<void> {
   const url = client.shareUrl(client.stores.form.getState().config);
   try {
     await navigator.clipboard.writeText(url);
-    client.notify(
-      'The link to this recipe is on the clipboard. It carries the configuration, not the text.',
-    );
+    client.notify('Link copied. It contains the configuration, not the text.');
   } catch {
     history.replaceState(null, '', url);
-    client.notify('The browser refused the clipboard; the link stands in the address bar instead.');
+    client.notify('The browser denied clipboard access. The link is in the address bar instead.');
   }
 }
 
-/** A zip, or the files of a model folder, chosen or dropped together. */
-export async function importFileList(client: Client, files: readonly File[]): Promise<void> {
+/** Imports a zip, or the files of a model folder that were selected or dropped together. */
+export async function importModel(client: Client, files: readonly File[]): Promise<void> {
   try {
-    const read = await Promise.all(
+    const contents = await Promise.all(
       files.map(async (file) => ({
         path: file.webkitRelativePath || file.name,
         bytes: new Uint8Array(await file.arrayBuffer()),
       })),
     );
-    goTo({ at: 'room' });
-    client.importFiles(fileName(files[0]?.name.replace(/\.zip$/iu, '') ?? 'imported'), read);
+    goTo({ at: 'workspace' });
+    const title = files[0]?.name.replace(/\.zip$/iu, '') ?? 'imported';
+    client.importFiles(fileName(title), contents);
   } catch (error) {
     client.fail({
       code: 'file_unreadable',
-      message: 'The chosen files could not be read.',
-      hint: `Choose them again. The browser says: ${messageOf(error)}`,
+      message: 'The selected files could not be read.',
+      hint: `Select them again. The browser reported: ${messageOf(error)}`,
     });
   }
 }
 
-/** Opens a text file as the corpus. What it holds is judged in the worker. */
-export async function takeTextFile(client: Client, file: File): Promise<void> {
+/** Opens a text file as the corpus. The worker validates its content. */
+export async function openTextFile(client: Client, file: File): Promise<void> {
   try {
     setText(client.stores.form, {
       name: file.name,
@@ -80,16 +82,16 @@ export async function takeTextFile(client: Client, file: File): Promise<void> {
     client.fail({
       code: 'file_unreadable',
       message: `${file.name} could not be read.`,
-      hint: `Open it again. The browser says: ${messageOf(error)}`,
+      hint: `Open it again. The browser reported: ${messageOf(error)}`,
       field: 'data.corpus',
     });
   }
 }
 
-/** Largest tokenizer.json that is read: those of large vocabularies have about 20 MB. */
+/** Size limit of a tokenizer.json; those of large vocabularies have about 20 MB. */
 const MAX_TOKENIZER_BYTES = 100_000_000;
 
-export async function takeTokenizer(client: Client, file: File): Promise<void> {
+export async function openTokenizer(client: Client, file: File): Promise<void> {
   if (file.size > MAX_TOKENIZER_BYTES) {
     client.fail({
       code: 'tokenizer_malformed',
@@ -102,18 +104,18 @@ export async function takeTokenizer(client: Client, file: File): Promise<void> {
   setTokenizerJson(client.stores.form, file.name, await file.text());
 }
 
-/**
- * What is dropped on the page: a zip or model files are imported, a tokenizer.json is taken,
- * anything else is text.
- */
-export async function takeDropped(client: Client, files: readonly File[]): Promise<void> {
-  const [only] = files;
-  if (!only) return;
-  if (files.some((file) => /\.(zip|safetensors)$/iu.test(file.name)))
-    await importFileList(client, files);
-  else if (only.name === 'tokenizer.json') await takeTokenizer(client, only);
-  else {
-    goTo({ at: 'room', tab: 'recipe' });
-    await takeTextFile(client, only);
+/** Dropped files: a zip or model files are imported, a tokenizer.json is opened, the rest is text. */
+export async function openDropped(client: Client, files: readonly File[]): Promise<void> {
+  const [first] = files;
+  if (!first) return;
+  if (files.some((file) => /\.(zip|safetensors)$/iu.test(file.name))) {
+    await importModel(client, files);
+    return;
   }
+  if (first.name === 'tokenizer.json') {
+    await openTokenizer(client, first);
+    return;
+  }
+  goTo({ at: 'workspace', tab: 'recipe' });
+  await openTextFile(client, first);
 }

@@ -1,70 +1,73 @@
-/** Space pauses, . steps, ? lists; none while the person types or a dialog is open. */
+/** Keyboard shortcuts. Inactive while the user is typing or a dialog is open. */
 import { useEffect } from 'react';
-import { isMoving } from '../store/index.ts';
-import { useActs } from './acts.ts';
+import { isMoving, type Client } from '../store/index.ts';
+import { useRunActions, type RunActions } from './actions.ts';
 import { useClient } from './context.tsx';
-import { goTo, usePlace } from './place.ts';
+import { goTo, usePlace, type Tab } from './place.ts';
 
 /** As the dialog lists them. */
 export const SHORTCUTS: readonly [string, string][] = [
-  ['Space', 'Pause, and go on'],
-  ['.', 'One step'],
+  ['Space', 'Pause or continue'],
+  ['.', 'Take one step'],
   ['1 2 3', 'Recipe, charts, samples'],
-  ['L', 'Loss on a linear or log scale'],
-  ['0', 'Show the whole run'],
+  ['L', 'Toggle linear and log scale'],
+  ['0', 'Reset zoom'],
   ['R', 'Saved runs'],
-  ['?', 'This list'],
-  ['← →', 'Walk through the tokens of a sample'],
-  ['Ctrl Enter', 'Write from the prompt'],
+  ['?', 'Keyboard shortcuts'],
+  ['← →', 'Move through the tokens of a sample'],
+  ['Ctrl Enter', 'Generate from the prompt'],
 ];
 
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName));
-/** Space on a button presses the button. */
-const isPressable = (target: EventTarget | null): boolean =>
+
+/** On these elements, Space activates the element instead of toggling the run. */
+const handlesSpace = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   target.closest('button, a, [role="slider"], [role="menuitem"], summary') !== null;
 
+const hasModifier = (event: KeyboardEvent): boolean =>
+  event.ctrlKey || event.metaKey || event.altKey;
+
 export function useShortcuts(): void {
   const client = useClient();
-  const acts = useActs();
+  const actions = useRunActions();
   useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (
-        event.ctrlKey ||
-        event.metaKey ||
-        event.altKey ||
-        isTyping(event.target) ||
-        usePlace.getState().dialog
-      )
-        return;
-      const { view, run } = client.stores;
-      const act: Record<string, () => void> = {
-        '.': () => {
-          const { phase } = run.getState();
-          if (phase === 'paused' || isMoving(phase)) acts.step();
-        },
-        '?': () => goTo({ dialog: 'shortcuts' }),
-        1: () => focusPart('recipe'),
-        2: () => focusPart('charts'),
-        3: () => focusPart('samples'),
-        l: () => view.setState((state) => ({ logY: !state.logY })),
-        0: () => view.setState({ zoom: null }),
-        r: () => goTo({ dialog: 'library' }),
-        ...(isPressable(event.target) ? {} : { ' ': acts.toggle }),
-      };
-      const chosen = act[event.key.toLowerCase()];
-      if (!chosen) return;
+    const shortcuts = shortcutsOf(client, actions);
+    const onKeyDown = (event: KeyboardEvent): void => {
+      if (hasModifier(event) || isTyping(event.target) || usePlace.getState().dialog) return;
+      if (event.key === ' ' && handlesSpace(event.target)) return;
+      const action = shortcuts[event.key.toLowerCase()];
+      if (!action) return;
       event.preventDefault();
-      chosen();
+      action();
     };
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, [client, acts]);
+    window.addEventListener('keydown', onKeyDown);
+    return () => window.removeEventListener('keydown', onKeyDown);
+  }, [client, actions]);
 }
 
-function focusPart(tab: 'recipe' | 'charts' | 'samples'): void {
-  goTo({ at: 'room', tab });
+/** Actions by `KeyboardEvent.key`, in lower case. */
+function shortcutsOf(client: Client, actions: RunActions): Record<string, () => void> {
+  const { view, run } = client.stores;
+  return {
+    ' ': actions.toggle,
+    '.': () => {
+      const { phase } = run.getState();
+      if (phase === 'paused' || isMoving(phase)) actions.step();
+    },
+    '?': () => goTo({ dialog: 'shortcuts' }),
+    1: () => focusPart('recipe'),
+    2: () => focusPart('charts'),
+    3: () => focusPart('samples'),
+    l: () => view.setState((state) => ({ logY: !state.logY })),
+    0: () => view.setState({ zoom: null }),
+    r: () => goTo({ dialog: 'library' }),
+  };
+}
+
+function focusPart(tab: Tab): void {
+  goTo({ at: 'workspace', tab });
   requestAnimationFrame(() => document.getElementById(`part-${tab}`)?.focus());
 }

@@ -12,28 +12,30 @@ const text = await prepareText(config, {
   signal: new AbortController().signal,
   progress: () => undefined,
 });
-const ids = (s: string): number[] => [...text.tokenizer.encode(s)];
+const encode = (string: string): number[] => [...text.tokenizer.encode(string)];
 
-/** Writes these texts, a token of each in turn. */
-function writer(texts: readonly string[]) {
-  const rows = texts.map(ids);
-  const asked: { prompts: readonly (readonly number[])[]; seed: number }[] = [];
+/** A generator that writes the given texts, one token of each in turn. */
+function fakeGenerator(texts: readonly string[]) {
+  const rows = texts.map(encode);
+  const requests: { prompts: readonly (readonly number[])[]; seed: number }[] = [];
   return {
-    asked,
+    requests,
     async *generateRows(
       prompts: readonly (readonly number[])[],
       options: { sample_seed: number },
     ): AsyncGenerator<RowChoice> {
-      asked.push({ prompts, seed: options.sample_seed });
-      for (let i = 0; rows.some((r) => i < r.length); i++)
-        for (const [row, r] of rows.entries()) {
-          const id = r[i];
-          if (id !== undefined)
-            yield { row, choice: { id, probability: 0.5, rivals: [{ id: 0, probability: 0.25 }] } };
+      requests.push({ prompts, seed: options.sample_seed });
+      const longest = Math.max(0, ...rows.map((ids) => ids.length));
+      for (let i = 0; i < longest; i++)
+        for (const [row, ids] of rows.entries()) {
+          const id = ids[i];
+          if (id === undefined) continue;
+          yield { row, choice: { id, probability: 0.5, rivals: [{ id: 0, probability: 0.25 }] } };
         }
     },
   };
 }
+
 const sampling = {
   ...config.sampling,
   prompts: ['a', '', 'b'],
@@ -42,109 +44,138 @@ const sampling = {
 };
 const never = (): boolean => false;
 
-describe('samples', () => {
-  it('are written in one batch and told in the order of their prompts, with a seed of their step', async () => {
-    const w = writer(['nnabel', 'zoella', 'rianna']);
-    const told: Sample[] = [];
-    const share = await drawSamples(w, text, sampling, 3, (s) => told.push(s), never);
-    expect(w.asked).toEqual([
-      { prompts: [[...ids('\n'), ...ids('a')], ids('\n'), [...ids('\n'), ...ids('b')]], seed: 2 },
+const textOf = (sample: Sample): string => sample.tokens.map((token) => token.text).join('');
+
+describe('drawSamples', () => {
+  it('generates one batch, reports samples in prompt order, and seeds it by the step', async () => {
+    const generator = fakeGenerator(['nnabel', 'zoella', 'rianna']);
+    const samples: Sample[] = [];
+    await drawSamples(generator, text, sampling, 3, (sample) => samples.push(sample), never);
+    expect(generator.requests).toEqual([
+      {
+        prompts: [encode('\na'), encode('\n'), encode('\nb')],
+        seed: 2,
+      },
     ]);
-    expect(told.map((s) => [s.step, s.prompt, s.tokens.map((t) => t.text).join('')])).toEqual([
+    expect(samples.map((sample) => [sample.step, sample.prompt, textOf(sample)])).toEqual([
       [3, 'a', 'nnabel'],
       [3, '', 'zoella'],
       [3, 'b', 'rianna'],
     ]);
-    expect(share).toBeGreaterThanOrEqual(0);
-    expect(share).toBeLessThanOrEqual(1);
   });
 
-  it('leave out a prompt that the tokenizer cannot read, and say why in its place', async () => {
-    const w = writer(['nnabel', 'rianna']);
-    const told: Sample[] = [];
+  it('counts a cut-off name as copied if it occurs anywhere in the training text', async () => {
+    const samples: Sample[] = [];
+    // "nnabel" and "rianna" are parts of the names annabel and brianna; no name contains "zoella".
     const share = await drawSamples(
-      w,
+      fakeGenerator(['nnabel', 'zoella', 'rianna']),
       text,
-      { ...sampling, prompts: ['a', 'zoë', 'b'] },
+      sampling,
       3,
-      (s) => told.push(s),
+      (sample) => samples.push(sample),
       never,
     );
-    expect(w.asked).toEqual([
-      {
-        prompts: [
-          [...ids('\n'), ...ids('a')],
-          [...ids('\n'), ...ids('b')],
-        ],
-        seed: 2,
-      },
-    ]);
-    expect(told.map((s) => [s.prompt, s.tokens.map((t) => t.text).join('')])).toEqual([
-      ['a', 'nnabel'],
-      ['zoë', ''],
-      ['b', 'rianna'],
-    ]);
-    expect(told.map((s) => s.problem)).toEqual([
-      undefined,
-      'The character "ë" (U+00EB) does not occur in the training text: leave it out, or choose the byte or BPE tokenizer, which know every character.',
-      undefined,
-    ]);
-    // The same as without it.
-    expect(share).toBe(
-      await drawSamples(
-        writer(['nnabel', 'rianna']),
-        text,
-        { ...sampling, prompts: ['a', 'b'] },
-        3,
-        () => undefined,
-        never,
-      ),
-    );
+    expect(samples.map((sample) => sample.memorized)).toEqual([true, false, true]);
+    expect(share).toBeCloseTo(1 / 3, 12);
   });
 
-  it('write nothing where no prompt can be read', async () => {
-    const w = writer([]);
-    const told: Sample[] = [];
-    expect(
-      await drawSamples(
-        w,
-        text,
-        { ...sampling, prompts: ['€', '$'] },
-        0,
-        (s) => told.push(s),
-        never,
-      ),
-    ).toBeNaN();
-    expect(w.asked).toEqual([]);
-    expect(told.map((s) => s.problem?.slice(0, 19))).toEqual([
+  it('counts only whole names as copied in samples with finished names', async () => {
+    const samples: Sample[] = [];
+    // "anna" is part of other names but not a name of the training text; "ann" and "zoe" are.
+    const share = await drawSamples(
+      fakeGenerator(['nna\nz\n', 'ann\nzq', 'ob\nxq\n']),
+      text,
+      { ...sampling, prompts: ['a', '', 'b'] },
+      3,
+      (sample) => samples.push(sample),
+      never,
+    );
+    // New: "anna" and "z"; none, as "zq" is unfinished; "bob" and "xq".
+    expect(samples.map((sample) => sample.memorized)).toEqual([false, true, false]);
+    expect(share).toBeCloseTo(2 / 3, 12);
+  });
+
+  it('averages the share of new names over the samples', async () => {
+    // Half of the first sample's names are new, all of the second's.
+    const share = await drawSamples(
+      fakeGenerator(['nn\nzq\n', 'zq\nxq\n']),
+      text,
+      { ...sampling, prompts: ['a', ''] },
+      3,
+      () => undefined,
+      never,
+    );
+    expect(share).toBe(0.75);
+  });
+
+  it('reports a prompt that the tokenizer cannot encode, in its place, and skips it', async () => {
+    const generator = fakeGenerator(['nnabel', 'zoella']);
+    const samples: Sample[] = [];
+    const share = await drawSamples(
+      generator,
+      text,
+      { ...sampling, prompts: ['a', 'zoë', ''] },
+      3,
+      (sample) => samples.push(sample),
+      never,
+    );
+    expect(generator.requests).toEqual([{ prompts: [encode('\na'), encode('\n')], seed: 2 }]);
+    expect(samples.map((sample) => [sample.prompt, textOf(sample)])).toEqual([
+      ['a', 'nnabel'],
+      ['zoë', ''],
+      ['', 'zoella'],
+    ]);
+    expect(samples.map((sample) => sample.problem)).toEqual([
+      undefined,
+      'The character "ë" (U+00EB) does not occur in the training text: ' +
+        'leave it out, or choose the byte or BPE tokenizer, which know every character.',
+      undefined,
+    ]);
+    // The skipped prompt does not count: one of two samples is new.
+    expect(share).toBe(0.5);
+  });
+
+  it('generates nothing if no prompt can be encoded', async () => {
+    const generator = fakeGenerator([]);
+    const samples: Sample[] = [];
+    const share = await drawSamples(
+      generator,
+      text,
+      { ...sampling, prompts: ['€', '$'] },
+      0,
+      (sample) => samples.push(sample),
+      never,
+    );
+    expect(share).toBeNaN();
+    expect(generator.requests).toEqual([]);
+    expect(samples.map((sample) => sample.problem?.slice(0, 19))).toEqual([
       'The character "€" (',
       'The character "$" (',
     ]);
   });
 
-  it('end where they are stopped', async () => {
-    const told: Sample[] = [];
-    let left = 7;
-    expect(
-      await drawSamples(
-        writer(['nnabel', 'zoella', 'rianna']),
-        text,
-        sampling,
-        0,
-        (s) => told.push(s),
-        () => --left < 0,
-      ),
-    ).toBeNaN();
-    expect(told).toEqual([]);
+  it('reports no unfinished sample when it is stopped', async () => {
+    const samples: Sample[] = [];
+    let remaining = 7;
+    const share = await drawSamples(
+      fakeGenerator(['nnabel', 'zoella', 'rianna']),
+      text,
+      sampling,
+      0,
+      (sample) => samples.push(sample),
+      () => --remaining < 0,
+    );
+    expect(share).toBeNaN();
+    expect(samples).toEqual([]);
   });
 });
 
 describe('generatePieces', () => {
-  it('tells text, probability and rivals of each token', async () => {
+  it('yields the text, probability and alternatives of each token', async () => {
     const pieces = [];
-    for await (const p of generatePieces(writer(['mia']), text, 'a', sampling, never))
-      pieces.push(p);
-    expect(pieces.map((p) => p.text)).toEqual(['m', 'i', 'a']);
+    for await (const piece of generatePieces(fakeGenerator(['mia']), text, 'a', sampling, never))
+      pieces.push(piece);
+    expect(pieces.map((piece) => piece.text)).toEqual(['m', 'i', 'a']);
     expect(pieces[0]).toMatchObject({ probability: 0.5, rivals: [{ probability: 0.25 }] });
   });
 });

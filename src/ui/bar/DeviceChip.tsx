@@ -1,9 +1,7 @@
-/**
- * The chip for the device: what computes, why, its limits, and another backend where one is wanted.
- */
+/** The device chip: the backend and its speed; opens the device's details and a backend choice. */
 import { IconCpu, IconLoader2 } from '@tabler/icons-react';
 import { BACKENDS } from '../../config/index.ts';
-import { bytes, compact, setField } from '../../store/index.ts';
+import { bytes, compact, setField, type RunState } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { Segmented } from '../Segmented.tsx';
 import { Popup } from '../popup/Popup.tsx';
@@ -18,69 +16,50 @@ const TITLES = {
 
 export function DeviceChip() {
   const device = useRun((state) => state.device);
-  const connection = useRun((state) => state.connection);
-  const pace = useRun((state) =>
-    Number.isFinite(state.tokensPerSecond) ? `${compact(state.tokensPerSecond)} tokens/s` : '',
-  );
-  const face = (
-    <>
-      {device ? <IconCpu size={16} aria-hidden /> : <IconLoader2 size={16} aria-hidden />}
-      <span className="chip-name">
-        {device ? TITLES[device.backend] : connection === 'dead' ? 'No device' : 'Looking…'}
-      </span>
-      <span className="chip-pace">{pace}</span>
-    </>
-  );
+  const isSlow = device !== null && device.backend !== 'webgpu';
   return (
     <Popup
       label="Device details"
       kind="dialog"
       width={340}
-      className={device !== null && device.backend !== 'webgpu' ? 'chip chip-slow' : 'chip'}
+      className={isSlow ? 'chip chip-slow' : 'chip'}
       testId="device-chip"
-      face={face}
+      face={<ChipFace />}
     >
       {device ? (
-        <Details />
+        <Details device={device} />
       ) : (
-        <p className="muted">
-          The device is being tried: a small gradient decides whether it computes rightly.
-        </p>
+        <p className="muted">Testing the device: a small gradient checks that it is accurate.</p>
       )}
     </Popup>
   );
 }
 
-function Details() {
+function ChipFace() {
+  const name = useRun(({ device, connection }) => {
+    if (device) return TITLES[device.backend];
+    return connection === 'dead' ? 'No device' : 'Detecting…';
+  });
+  const hasDevice = useRun((state) => state.device !== null);
+  const speed = useRun((state) =>
+    Number.isFinite(state.tokensPerSecond) ? `${compact(state.tokensPerSecond)} tokens/s` : '',
+  );
+  return (
+    <>
+      {hasDevice ? <IconCpu size={16} aria-hidden /> : <IconLoader2 size={16} aria-hidden />}
+      <span className="chip-name">{name}</span>
+      <span className="chip-speed">{speed}</span>
+    </>
+  );
+}
+
+type Device = NonNullable<RunState['device']>;
+
+function Details({ device }: { device: Device }) {
   const client = useClient();
-  const device = useRun((state) => state.device);
   const calibration = useRun((state) => state.calibration);
   const precision = useRun((state) => state.precision);
   const chosen = useForm((state) => state.config.runtime.backend);
-  if (!device) return null;
-  const rows: [string, string][] = [
-    ['Adapter', device.adapter || 'not told'],
-    [
-      'Precision',
-      precision?.mixed_precision === 'fp16'
-        ? `f32, activations f16${precision.subgroup_matrices ? ', subgroup matrices' : ''}`
-        : 'f32',
-    ],
-    ['Largest buffer', bytes(device.limits.max_buffer_size)],
-    ['Largest binding', bytes(device.limits.max_binding_size)],
-    ...(device.limits.workgroup_storage > 0
-      ? [['Workgroup storage', bytes(device.limits.workgroup_storage)] satisfies [string, string]]
-      : []),
-    ['Features', device.features.join(', ') || 'none'],
-    ...(calibration
-      ? [
-          ['Measured', `about ${compact(calibration.flops_per_second)} FLOP/s`] satisfies [
-            string,
-            string,
-          ],
-        ]
-      : []),
-  ];
   return (
     <div className="device">
       <h2>{TITLES[device.backend]}</h2>
@@ -89,14 +68,14 @@ function Details() {
         {precision?.reason ? ` ${precision.reason}` : ''}
       </p>
       <dl>
-        {rows.map(([name, value]) => (
+        {detailRows(device, precision, calibration).map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
         ))}
       </dl>
-      <p className="small muted">Compute with (a run at hand is saved and goes on there):</p>
+      <p className="small muted">Run on (the current run is saved and continues there):</p>
       <Segmented
         label="Backend"
         value={chosen}
@@ -108,4 +87,28 @@ function Details() {
       />
     </div>
   );
+}
+
+function detailRows(
+  { adapter, limits, features }: Device,
+  precision: RunState['precision'],
+  calibration: RunState['calibration'],
+): [string, string][] {
+  const rows: [string, string][] = [
+    ['Adapter', adapter || 'not reported'],
+    ['Precision', precisionText(precision)],
+    ['Largest buffer', bytes(limits.max_buffer_size)],
+    ['Largest binding', bytes(limits.max_binding_size)],
+  ];
+  if (limits.workgroup_storage > 0)
+    rows.push(['Workgroup storage', bytes(limits.workgroup_storage)]);
+  rows.push(['Features', features.join(', ') || 'none']);
+  if (calibration) rows.push(['Measured', `about ${compact(calibration.flops_per_second)} FLOP/s`]);
+  return rows;
+}
+
+function precisionText(precision: RunState['precision']): string {
+  if (precision?.mixed_precision !== 'fp16') return 'float32';
+  const matrices = precision.subgroup_matrices ? ', subgroup matrices' : '';
+  return `float32, activations float16${matrices}`;
 }

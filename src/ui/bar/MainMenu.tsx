@@ -1,4 +1,4 @@
-/** Library, comparison, taking away and bringing back. */
+/** The main menu: dialogs, export and import, link and shortcuts. */
 import {
   IconBooks,
   IconDots,
@@ -14,48 +14,17 @@ import { useRef } from 'react';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
-import { copyLink, downloadMetrics, exportCheckpoint, importFileList } from '../transfer.ts';
+import { copyLink, downloadMetrics, exportCheckpoint, importModel } from '../transfer.ts';
 
 export function MainMenu() {
   const client = useClient();
   const picker = useRef<HTMLInputElement>(null);
-  const hasRun = useRun((state) => state.run !== null);
   return (
     <>
       <Popup label="Menu" kind="menu" width={262} className="square" face={<IconDots size={18} />}>
-        <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>
-          Runs
-        </PopupItem>
-        <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>
-          Compare backends
-        </PopupItem>
-        <PopupItem icon={<IconStopwatch size={16} />} onClick={() => goTo({ dialog: 'profile' })}>
-          Profile a step
-        </PopupItem>
+        <DialogItems />
         <PopupLine />
-        <PopupItem
-          icon={<IconDownload size={16} />}
-          disabled={!hasRun}
-          onClick={() => {
-            void exportCheckpoint(client);
-          }}
-        >
-          Export model (zip)
-        </PopupItem>
-        <PopupItem
-          icon={<IconTable size={16} />}
-          disabled={!hasRun}
-          onClick={() => downloadMetrics(client, 'csv')}
-        >
-          Metrics as CSV
-        </PopupItem>
-        <PopupItem
-          icon={<IconTable size={16} />}
-          disabled={!hasRun}
-          onClick={() => downloadMetrics(client, 'jsonl')}
-        >
-          Metrics as JSON lines
-        </PopupItem>
+        <ExportItems />
         <PopupItem icon={<IconUpload size={16} />} onClick={() => picker.current?.click()}>
           Import model…
         </PopupItem>
@@ -73,7 +42,7 @@ export function MainMenu() {
           hint={<kbd>?</kbd>}
           onClick={() => goTo({ dialog: 'shortcuts' })}
         >
-          Shortcuts
+          Keyboard shortcuts
         </PopupItem>
       </Popup>
       <input
@@ -85,10 +54,59 @@ export function MainMenu() {
         data-testid="import-input"
         onChange={(event) => {
           const files = [...(event.currentTarget.files ?? [])];
+          // Otherwise selecting the same files again would not fire an event.
           event.currentTarget.value = '';
-          if (files.length > 0) void importFileList(client, files);
+          if (files.length > 0) void importModel(client, files);
         }}
       />
+    </>
+  );
+}
+
+function DialogItems() {
+  return (
+    <>
+      <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>
+        Runs
+      </PopupItem>
+      <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>
+        Compare backends
+      </PopupItem>
+      <PopupItem icon={<IconStopwatch size={16} />} onClick={() => goTo({ dialog: 'profile' })}>
+        Profile a step
+      </PopupItem>
+    </>
+  );
+}
+
+function ExportItems() {
+  const client = useClient();
+  const hasRun = useRun((state) => state.run !== null);
+  return (
+    <>
+      <PopupItem
+        icon={<IconDownload size={16} />}
+        disabled={!hasRun}
+        onClick={() => {
+          void exportCheckpoint(client);
+        }}
+      >
+        Export model (zip)
+      </PopupItem>
+      <PopupItem
+        icon={<IconTable size={16} />}
+        disabled={!hasRun}
+        onClick={() => downloadMetrics(client, 'csv')}
+      >
+        Metrics as CSV
+      </PopupItem>
+      <PopupItem
+        icon={<IconTable size={16} />}
+        disabled={!hasRun}
+        onClick={() => downloadMetrics(client, 'jsonl')}
+      >
+        Metrics as JSON lines
+      </PopupItem>
     </>
   );
 }

@@ -1,14 +1,24 @@
-/** A thin line under the bar: how far the run, or its preparation, is. */
-import { isActive } from '../../store/index.ts';
+/** A thin line under the bar that shows the progress of the run, or of its preparation. */
+import { isActive, type RunState } from '../../store/index.ts';
 import { useRun } from '../context.tsx';
 
+/** Width of the sliding bar while the progress is unknown. */
+const UNKNOWN_SHARE = 0.3;
+
+const isPreparing = ({ phase }: RunState): boolean =>
+  phase === 'preparing' || phase === 'compiling';
+
+/** Between 0 and 1, or null if unknown. */
+function progressOf(state: RunState): number | null {
+  if (!isActive(state.phase)) return state.phase === 'done' ? 1 : 0;
+  if (isPreparing(state)) return state.progress;
+  if (!state.config) return 0;
+  return Math.min(1, state.step / state.config.training.max_iters);
+}
+
 export function ProgressLine() {
-  const share = useRun((state) => {
-    if (!isActive(state.phase)) return state.phase === 'done' ? 1 : 0;
-    if (state.phase === 'preparing' || state.phase === 'compiling') return state.progress ?? -1;
-    return state.config ? state.step / state.config.training.max_iters : 0;
-  });
-  const quiet = useRun((state) => state.phase === 'preparing' || state.phase === 'compiling');
+  const progress = useRun(progressOf);
+  const preparing = useRun(isPreparing);
   return (
     <div
       className="progress-line"
@@ -16,11 +26,11 @@ export function ProgressLine() {
       aria-label="Progress"
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={share < 0 ? undefined : Math.round(share * 100)}
-      data-unknown={share < 0 || undefined}
-      data-quiet={quiet || undefined}
+      aria-valuenow={progress === null ? undefined : Math.round(progress * 100)}
+      data-unknown={progress === null || undefined}
+      data-quiet={preparing || undefined}
     >
-      <span style={{ transform: `scaleX(${share < 0 ? 0.3 : Math.min(1, share)})` }} />
+      <span style={{ transform: `scaleX(${progress ?? UNKNOWN_SHARE})` }} />
     </div>
   );
 }

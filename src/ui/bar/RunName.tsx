@@ -1,4 +1,4 @@
-/** The run's name, editable in place: of the run at hand, or of the next one. */
+/** The editable name of the current run, or of the next one if there is none. */
 import { useState } from 'react';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { defaultName } from '../../store/index.ts';
@@ -6,11 +6,11 @@ import { defaultName } from '../../store/index.ts';
 export function RunName() {
   const client = useClient();
   const run = useRun((state) => state.run);
-  const running = useRun((state) => state.name);
-  const planned = useForm((state) => state.name);
+  const runName = useRun((state) => state.name);
+  const plannedName = useForm((state) => state.name);
   const config = useForm((state) => state.config);
   const [draft, setDraft] = useState<string | null>(null);
-  const name = run ? running : planned || running || defaultName(config);
+  const name = run ? runName : plannedName || runName || defaultName(config);
 
   const commit = (): void => {
     const next = draft?.trim();
@@ -22,7 +22,7 @@ export function RunName() {
   return (
     <input
       className="run-name"
-      aria-label="Name of the run"
+      aria-label="Run name"
       value={draft ?? name}
       maxLength={80}
       spellCheck={false}

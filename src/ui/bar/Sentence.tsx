@@ -1,4 +1,4 @@
-/** The sentence of state; the live region beside it speaks only when the phase changes. */
+/** The status sentence, and a live region that announces only changes of the phase. */
 import { sentence } from '../../store/index.ts';
 import { useRun } from '../context.tsx';
 
@@ -11,9 +11,9 @@ export function Sentence() {
   );
 }
 
-/** Spoken seldom: once for each phase that lasts, never for a step. */
+/** Announces each lasting phase once; steps are never announced. */
 export function Announcer() {
-  const spoken = useRun((state) => {
+  const announcement = useRun((state) => {
     switch (state.phase) {
       case 'preparing':
         return 'Preparing the text.';
@@ -38,7 +38,7 @@ export function Announcer() {
   });
   return (
     <div className="sr-only" role="status" aria-live="polite">
-      {spoken}
+      {announcement}
     </div>
   );
 }

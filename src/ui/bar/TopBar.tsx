@@ -1,7 +1,4 @@
-/**
- * The sticky bar: the run's name, one sentence of state, what can be done now, the device, the
- * menu.
- */
+/** The sticky top bar: run name, status sentence, controls, device and menu. */
 import { Controls } from './Controls.tsx';
 import { DeviceChip } from './DeviceChip.tsx';
 import { MainMenu } from './MainMenu.tsx';
@@ -20,13 +17,13 @@ export function TopBar() {
         onClick={() => goTo({ at: 'welcome' })}
         aria-label="Terrarium: presets"
       >
-        <Mark />
+        <Logo />
       </button>
       <div className="bar-text">
         <RunName />
         <Sentence />
       </div>
-      <div className="bar-acts">
+      <div className="bar-actions">
         <Controls />
         <DeviceChip />
         <MainMenu />
@@ -37,7 +34,7 @@ export function TopBar() {
 }
 
 /** A sprout under glass. */
-function Mark() {
+function Logo() {
   return (
     <svg
       viewBox="0 0 32 32"

@@ -1,9 +1,10 @@
-/** How all charts are looked at: axis, scale, smoothing, zoom, and what lies under. */
+/** Settings of all charts: x axis, scale, smoothing, zoom and overlaid runs. */
 import { ActionIcon, Button } from '@mantine/core';
 import { IconX, IconZoomReset } from '@tabler/icons-react';
-import { setAxis, type Axis } from '../../store/index.ts';
+import { setAxis, type Axis, type ViewState } from '../../store/index.ts';
 import { useClient, useLibrary, useView } from '../context.tsx';
 import { Segmented } from '../Segmented.tsx';
+import { overlayColour } from './overlay_colour.ts';
 import { axisText } from './scale.ts';
 
 const AXES: { value: Axis; label: string }[] = [
@@ -18,80 +19,98 @@ const SCALES = [
   { value: 'loglog', label: 'Log-log' },
 ] as const;
 
+type Scale = (typeof SCALES)[number]['value'];
+
+function scaleOf({ logX, logY }: ViewState): Scale {
+  if (!logY) return 'linear';
+  return logX ? 'loglog' : 'log';
+}
+
 export function ChartBar() {
-  const { stores } = useClient();
-  const view = useView((state) => state);
+  const { view } = useClient().stores;
+  const axis = useView((state) => state.axis);
+  const scale = useView(scaleOf);
   return (
     <div className="chart-bar" role="group" aria-label="Charts">
       <Segmented
         label="Axis"
         options={AXES}
-        value={view.axis}
-        onChange={(axis) => setAxis(stores.view, axis)}
+        value={axis}
+        onChange={(next) => setAxis(view, next)}
       />
       <Segmented
         label="Scale"
         options={SCALES}
-        value={view.logY ? (view.logX ? 'loglog' : 'log') : 'linear'}
-        onChange={(scale) =>
-          stores.view.setState({ logY: scale !== 'linear', logX: scale === 'loglog' })
-        }
+        value={scale}
+        onChange={(next) => view.setState({ logY: next !== 'linear', logX: next === 'loglog' })}
       />
-      <div className="smoothing">
-        <label htmlFor="smoothing" className="small muted">
-          Smoothing
-        </label>
-        <input
-          id="smoothing"
-          type="range"
-          min={1}
-          max={200}
-          value={view.smoothing}
-          title={`Average over about ${view.smoothing} points`}
-          onChange={(event) =>
-            stores.view.setState({ smoothing: event.currentTarget.valueAsNumber })
-          }
-        />
-      </div>
-      <span className="chart-bar-rest" />
+      <Smoothing />
+      <span className="chart-bar-space" />
       <Overlays />
-      <Button
-        title={
-          view.zoom
-            ? `Shown: ${axisText(view.zoom[0], view.axis)} to ${axisText(view.zoom[1], view.axis)}`
-            : undefined
-        }
-        size="compact-sm"
-        variant="light"
-        style={{ visibility: view.zoom ? 'visible' : 'hidden' }}
-        leftSection={<IconZoomReset size={15} />}
-        onClick={() => stores.view.setState({ zoom: null })}
-      >
-        Reset zoom
-      </Button>
+      <ZoomReset />
     </div>
   );
 }
 
-/** Earlier runs under the present one, each with its colour and a way off. */
+function Smoothing() {
+  const { view } = useClient().stores;
+  const smoothing = useView((state) => state.smoothing);
+  return (
+    <div className="smoothing">
+      <label htmlFor="smoothing" className="small muted">
+        Smoothing
+      </label>
+      <input
+        id="smoothing"
+        type="range"
+        min={1}
+        max={200}
+        value={smoothing}
+        title={`Average over about ${smoothing} points`}
+        onChange={(event) => view.setState({ smoothing: event.currentTarget.valueAsNumber })}
+      />
+    </div>
+  );
+}
+
+function ZoomReset() {
+  const { view } = useClient().stores;
+  const zoom = useView((state) => state.zoom);
+  const axis = useView((state) => state.axis);
+  return (
+    <Button
+      title={zoom ? `Shown: ${axisText(zoom[0], axis)} to ${axisText(zoom[1], axis)}` : undefined}
+      size="compact-sm"
+      variant="light"
+      style={{ visibility: zoom ? 'visible' : 'hidden' }}
+      leftSection={<IconZoomReset size={15} />}
+      onClick={() => view.setState({ zoom: null })}
+    >
+      Reset zoom
+    </Button>
+  );
+}
+
+/** The overlaid runs with their colours, each with a button that removes it. */
 function Overlays() {
-  const { stores } = useClient();
+  const { library } = useClient().stores;
   const overlays = useLibrary((state) => state.overlays);
   const runs = useLibrary((state) => state.runs);
+  const remove = (run: string): void => {
+    const remaining = new Map(overlays);
+    remaining.delete(run);
+    library.setState({ overlays: remaining });
+  };
   return [...overlays.keys()].map((run, index) => (
     <span key={run} className="overlay">
-      <i style={{ background: `var(--c-over-${(index % 4) + 1})` }} />
+      <i style={{ background: overlayColour(index) }} />
       {runs.find((one) => one.run === run)?.name ?? 'Earlier run'}
       <ActionIcon
         size="xs"
         variant="subtle"
         color="gray"
-        aria-label="Take this run off the charts"
-        onClick={() => {
-          const next = new Map(overlays);
-          next.delete(run);
-          stores.library.setState({ overlays: next });
-        }}
+        aria-label="Remove this run from the charts"
+        onClick={() => remove(run)}
       >
         <IconX size={12} />
       </ActionIcon>

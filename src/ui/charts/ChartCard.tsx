@@ -1,46 +1,43 @@
-/** One chart with its title, newest values and, when asked for, its table. */
+/** One chart with its title and latest values, or the same data as a table. */
 import { ActionIcon } from '@mantine/core';
 import { IconTable } from '@tabler/icons-react';
-import { memo, useMemo, useRef, useState } from 'react';
-import { POINTS_PER_SERIES, chartData, type ChartData } from '../../store/index.ts';
+import { memo, useMemo, useRef, useState, type RefObject } from 'react';
+import {
+  POINTS_PER_SERIES,
+  chartData,
+  type ChartData,
+  type MetricTable,
+} from '../../store/index.ts';
 import { useClient, useLibrary, useRun, useView } from '../context.tsx';
-import { useChartTick } from './clock.ts';
+import { useChartTick, type Tick } from './clock.ts';
 import type { ChartSpec } from './catalogue.ts';
 import { DataTable } from './DataTable.tsx';
-import { Plot, type Reference } from './Plot.tsx';
+import { Plot } from './Plot.tsx';
+import { useReferences } from './references.ts';
 import { useWidth } from './useWidth.ts';
 
-/** A small chart has fewer pixels. */
+/** Points per series of a small chart, which has fewer pixels. */
 const SMALL_POINTS = 120;
+/** Milliseconds between two drawings at least. */
+const LARGE_INTERVAL = 250;
+const SMALL_INTERVAL = 1000;
 
-export const ChartCard = memo(function ChartCard({
-  spec,
-  height,
-  large = false,
-}: {
+interface ChartCardProps {
   spec: ChartSpec;
+  /** Of the plot, in CSS pixels. */
   height: number;
   large?: boolean;
-}) {
-  const { stores } = useClient();
+}
+
+export const ChartCard = memo(function ChartCard({ spec, height, large = false }: ChartCardProps) {
+  const { table } = useClient().stores;
   const box = useRef<HTMLDivElement>(null);
-  const width = useWidth(box);
-  const view = useView((state) => state);
-  const overlays = useLibrary((state) => state.overlays);
-  const tick = useChartTick(
-    box,
-    () => stores.table.version,
-    large ? 250 : 1000,
-    large ? POINTS_PER_SERIES : SMALL_POINTS,
-  );
+  const tick = useChartTick(box, {
+    version: () => table.version,
+    interval: large ? LARGE_INTERVAL : SMALL_INTERVAL,
+    maxPoints: large ? POINTS_PER_SERIES : SMALL_POINTS,
+  });
   const [asTable, setAsTable] = useState(false);
-  // `tick` stands for the table's contents, which are mutable and outside of React.
-  const data = useMemo(
-    () => dataAt(tick, () => chartData(stores.table, overlays, spec.series, view, tick.points)),
-    [tick, stores, overlays, spec, view],
-  );
-  const references = useReferences(spec);
-  const elsewhere = useRun((state) => state.device !== null && state.device.backend !== 'webgpu');
   return (
     <article
       className="chart"
@@ -53,74 +50,93 @@ export const ChartCard = memo(function ChartCard({
           {spec.title}
           {spec.unit ? <span className="muted"> {spec.unit}</span> : null}
         </h3>
-        <Newest spec={spec} tick={tick} />
+        <LatestValues spec={spec} tick={tick} />
         <ActionIcon
           variant="subtle"
           color="gray"
           size="sm"
           aria-label={`${spec.title} as a table`}
           aria-pressed={asTable}
-          onClick={() => setAsTable((on) => !on)}
+          onClick={() => setAsTable((shown) => !shown)}
         >
           <IconTable size={15} />
         </ActionIcon>
       </header>
       <div ref={box} style={{ height }} className="chart-box">
-        {asTable ? (
-          <DataTable spec={spec} rows={data.rows} axis={view.axis} />
-        ) : data.rows.length === 0 ? (
-          <p className="chart-empty">{(elsewhere && spec.elsewhere) || 'Nothing measured yet'}</p>
-        ) : width > 0 ? (
-          <Plot
-            spec={spec}
-            data={data}
-            view={view}
-            width={width}
-            height={height}
-            references={references}
-            overlays={[...overlays.keys()]}
-            large={large}
-          />
-        ) : null}
+        <ChartBody {...{ spec, height, large, tick, box, asTable }} />
       </div>
     </article>
   );
 });
 
-const dataAt = (_tick: object, make: () => ChartData): ChartData => make();
+interface ChartBodyProps extends Required<ChartCardProps> {
+  tick: Tick;
+  /** Element whose width the plot fills. */
+  box: RefObject<HTMLDivElement | null>;
+  asTable: boolean;
+}
 
-/** Newest value of each series, beside its colour: the legend. */
-function Newest({ spec, tick }: { spec: ChartSpec; tick: object }) {
-  const { stores } = useClient();
-  const values = useMemo(
-    () => valuesAt(tick, () => spec.series.map((one) => stores.table.get(one.metric)?.last ?? NaN)),
-    [tick, spec, stores],
+function ChartBody({ spec, height, large, tick, box, asTable }: ChartBodyProps) {
+  const width = useWidth(box);
+  const view = useView((state) => state);
+  const overlays = useLibrary((state) => state.overlays);
+  const references = useReferences(spec);
+  const data = useChartData(spec, tick);
+  if (asTable) return <DataTable spec={spec} rows={data.rows} axis={view.axis} />;
+  if (data.rows.length === 0) return <EmptyChart spec={spec} />;
+  if (width === 0) return null;
+  const runs = [...overlays.keys()];
+  return <Plot {...{ spec, data, view, width, height, references, overlays: runs, large }} />;
+}
+
+function EmptyChart({ spec }: { spec: ChartSpec }) {
+  const isWebGPU = useRun(({ device }) => device === null || device.backend === 'webgpu');
+  const text = isWebGPU ? undefined : spec.elsewhere;
+  return <p className="chart-empty">{text ?? 'No data yet'}</p>;
+}
+
+/** Recomputed at every tick: the metric table is mutable and not React state. */
+function useChartData(spec: ChartSpec, tick: Tick): ChartData {
+  const { table } = useClient().stores;
+  const view = useView((state) => state);
+  const overlays = useLibrary((state) => state.overlays);
+  return useMemo(
+    () => chartData(table, overlays, spec.series, view, tick.points),
+    [tick, table, overlays, spec, view],
   );
+}
+
+interface LatestProps {
+  spec: ChartSpec;
+  tick: Tick;
+}
+
+/** The legend: the colour and the latest value of each series. */
+function LatestValues({ spec, tick }: LatestProps) {
+  const { table } = useClient().stores;
+  const values = useMemo(() => latestValues(tick, table, spec), [tick, table, spec]);
   return (
     <ul className="newest">
-      {spec.series.map((one, index) => (
-        <li key={one.metric} title={one.label}>
-          <i style={{ background: one.colour }} data-points={one.kind === 'points' || undefined} />
-          {spec.series.length > 1 ? <span className="muted newest-label">{one.label}</span> : null}
-          <b>{Number.isFinite(values[index]) ? spec.format(values[index] ?? NaN) : '–'}</b>
+      {spec.series.map((series, index) => (
+        <li key={series.metric} title={series.label}>
+          <i
+            style={{ background: series.colour }}
+            data-points={series.kind === 'points' || undefined}
+          />
+          {spec.series.length > 1 ? (
+            <span className="muted newest-label">{series.label}</span>
+          ) : null}
+          <b>{values[index]}</b>
         </li>
       ))}
     </ul>
   );
 }
-const valuesAt = (_tick: object, make: () => number[]): number[] => make();
 
-function useReferences(spec: ChartSpec): Reference[] {
-  const uniform = useRun((state) => state.data?.uniform_loss ?? null);
-  const bigram = useRun((state) => state.data?.bigram_loss ?? null);
-  const planned = useRun((state) => state.planned_bytes);
-  return useMemo(() => {
-    if (spec.references === 'baselines') {
-      return [
-        ...(uniform === null ? [] : [{ y: uniform, label: 'uniform' }]),
-        ...(bigram === null ? [] : [{ y: bigram, label: 'bigram' }]),
-      ];
-    }
-    return spec.references === 'plan' && planned > 0 ? [{ y: planned, label: 'planned' }] : [];
-  }, [spec, uniform, bigram, planned]);
+/** `tick` is unused: it marks the state of the mutable table that the values were read from. */
+function latestValues(_tick: Tick, table: MetricTable, spec: ChartSpec): string[] {
+  return spec.series.map(({ metric }) => {
+    const value = table.get(metric)?.last ?? NaN;
+    return Number.isFinite(value) ? spec.format(value) : '–';
+  });
 }

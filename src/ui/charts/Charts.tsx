@@ -1,4 +1,4 @@
-/** The middle of the room: the loss, large, and small multiples of the rest. */
+/** The charts column: a large loss chart above small multiples of the other metrics. */
 import { ChartCard } from './ChartCard.tsx';
 import { LOSS, SMALL } from './catalogue.ts';
 import { ChartBar } from './ChartBar.tsx';

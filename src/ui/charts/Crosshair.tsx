@@ -1,30 +1,31 @@
-/** What the crosshair reads: the x and each series' value there. */
+/** The crosshair's readout: the position on the x axis and the value of each series there. */
 import type { TooltipContentProps } from 'recharts';
 import { averageKey, type Axis } from '../../store/index.ts';
 import type { ChartSpec } from './catalogue.ts';
 import { axisText } from './scale.ts';
 
-type Reading = Partial<Pick<TooltipContentProps, 'active' | 'payload' | 'label'>>;
+/** Passed by recharts. */
+type TooltipProps = Partial<Pick<TooltipContentProps, 'active' | 'payload' | 'label'>>;
 
-export function Crosshair({
-  spec,
-  axis,
-  large,
-  active,
-  payload,
-  label,
-}: Reading & { spec: ChartSpec; axis: Axis; large: boolean }) {
+interface CrosshairProps extends TooltipProps {
+  spec: ChartSpec;
+  axis: Axis;
+  /** Also shows the position and the names of the series. */
+  large: boolean;
+}
+
+export function Crosshair({ spec, axis, large, active, payload, label }: CrosshairProps) {
   if (!active || !payload || payload.length === 0) return null;
   const values = new Map(payload.map((item) => [String(item.dataKey), Number(item.value)]));
   return (
     <div className="crosshair">
       {large ? <div className="muted">{axisText(Number(label), axis)}</div> : null}
-      {spec.series.map((one) => {
-        const value = values.get(averageKey(one.metric)) ?? values.get(one.metric);
+      {spec.series.map((series) => {
+        const value = values.get(averageKey(series.metric)) ?? values.get(series.metric);
         return value === undefined ? null : (
-          <div key={one.metric}>
-            <i style={{ background: one.colour }} />
-            {large ? `${one.label} ` : ''}
+          <div key={series.metric}>
+            <i style={{ background: series.colour }} />
+            {large ? `${series.label} ` : ''}
             <b>{spec.format(value)}</b>
           </div>
         );

@@ -1,8 +1,8 @@
 /**
- * The charts, fetched when the page is idle rather than with it.
+ * Loads the charts while the page is idle, instead of with the page.
  *
- * Not React.lazy: the retry of a suspended tree has the lowest priority, and the flushes of a
- * running worker keep it waiting.
+ * Does not use React.lazy, because React retries a suspended tree at the lowest priority, and the
+ * updates of a running worker would starve it.
  */
 import { useEffect, useState, type ComponentType } from 'react';
 
@@ -12,7 +12,7 @@ const load = async (): Promise<ComponentType> => {
   return loaded;
 };
 
-/** Called after the first paint, so that Train finds the charts there. */
+/** Called after the first paint, so that the charts are usually loaded when Train is pressed. */
 export const preloadCharts = (): void => {
   void load();
 };
@@ -20,14 +20,14 @@ export const preloadCharts = (): void => {
 export function LazyCharts() {
   const [Charts, setCharts] = useState<ComponentType | null>(() => loaded);
   useEffect(() => {
-    let current = true;
-    if (!Charts)
-      void load().then((component) => {
-        if (current) setCharts(() => component);
-      });
+    if (Charts) return undefined;
+    let mounted = true;
+    void load().then((component) => {
+      if (mounted) setCharts(() => component);
+    });
     return () => {
-      current = false;
+      mounted = false;
     };
   }, [Charts]);
-  return Charts ? <Charts /> : <p className="empty">The charts are coming…</p>;
+  return Charts ? <Charts /> : <p className="empty">Loading the charts…</p>;
 }

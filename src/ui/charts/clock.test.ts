@@ -1,44 +1,80 @@
 import { describe, expect, it } from 'vitest';
 import { nextPoints } from './clock.ts';
-import { niceTicks, paddedDomain, roundStep } from './scale.ts';
+import { niceTicks, paddedDomain, roundStep, xDomainOf } from './scale.ts';
 
 describe('nextPoints', () => {
-  it('falls on a slow device, rises on a fast one, and stays between', () => {
+  it('lowers the points of slow drawings to the minimum', () => {
     let points = 300;
-    for (let i = 0; i < 20; i += 1) points = nextPoints(points, 80, 300);
+    for (let i = 0; i < 20; i += 1) points = nextPoints(points, { cost: 80, max: 300 });
     expect(points).toBe(48);
-    for (let i = 0; i < 20; i += 1) points = nextPoints(points, 5, 300);
+  });
+  it('raises the points of fast drawings to the maximum', () => {
+    let points = 48;
+    for (let i = 0; i < 20; i += 1) points = nextPoints(points, { cost: 5, max: 300 });
     expect(points).toBe(300);
-    expect(nextPoints(200, 20, 300)).toBe(200);
+  });
+  it('keeps the points of drawings in between', () => {
+    expect(nextPoints(200, { cost: 20, max: 300 })).toBe(200);
   });
 });
 
-describe('scale', () => {
+describe('roundStep', () => {
   it.each([
     [0.7, 1],
     [1.2, 2],
     [3, 5],
     [6, 10],
     [0.0031, 0.005],
-  ])('a round step of at least %d is %d', (rough, step) => {
+  ])('rounds %d up to %d', (rough, step) => {
     expect(roundStep(rough)).toBeCloseTo(step, 12);
   });
-  it('gives round ticks inside the domain', () => {
-    expect(niceTicks([0, 750], false, 8)).toEqual([0, 100, 200, 300, 400, 500, 600, 700]);
-    expect(niceTicks([0.001, 1], true, 4)).toEqual([0.001, 0.01, 0.1, 1]);
+});
+
+describe('niceTicks', () => {
+  it('returns round numbers inside the domain', () => {
+    expect(niceTicks([0, 750], { log: false, maxTicks: 8 })).toEqual([
+      0, 100, 200, 300, 400, 500, 600, 700,
+    ]);
+    expect(niceTicks([0.001, 1], { log: true, maxTicks: 4 })).toEqual([0.001, 0.01, 0.1, 1]);
   });
-  it('has no tick between two whole numbers where there is nothing', () => {
-    expect(niceTicks([0, 2], false, 8, true)).toEqual([0, 1, 2]);
-    expect(niceTicks([1, 3], true, 8, true)).toEqual([1, 2, 3]);
-    expect(niceTicks([0, 2], false, 8)).toContain(0.5);
-    expect(niceTicks([0, 750], false, 8, true)).toEqual(niceTicks([0, 750], false, 8));
+  it('returns only integers when asked to', () => {
+    const integers = { maxTicks: 8, integers: true };
+    expect(niceTicks([0, 2], { log: false, ...integers })).toEqual([0, 1, 2]);
+    expect(niceTicks([1, 3], { log: true, ...integers })).toEqual([1, 2, 3]);
+    expect(niceTicks([0, 2], { log: false, maxTicks: 8 })).toContain(0.5);
+    expect(niceTicks([0, 750], { log: false, ...integers })).toEqual(
+      niceTicks([0, 750], { log: false, maxTicks: 8 }),
+    );
   });
-  it('widens to hold data and references, and never has no height', () => {
-    const [low, high] = paddedDomain([1.9, 4.2], [4.5], false);
+});
+
+describe('paddedDomain', () => {
+  it('contains the data and the references', () => {
+    const [low, high] = paddedDomain([1.9, 4.2], { references: [4.5], log: false });
     expect(low).toBeLessThanOrEqual(1.9);
     expect(high).toBeGreaterThanOrEqual(4.5);
-    expect(paddedDomain([5, 5], [], false, 0)[1]).toBeGreaterThan(5);
-    const [bottom, top] = paddedDomain(null, [], false);
+  });
+  it('starts at the floor', () => {
+    expect(paddedDomain([1, 4], { references: [], log: false, floor: 0 })[0]).toBe(0);
+  });
+  it('has a height even without data or with constant data', () => {
+    expect(paddedDomain([5, 5], { references: [], log: false, floor: 0 })[1]).toBeGreaterThan(5);
+    const [bottom, top] = paddedDomain(null, { references: [], log: false });
     expect(top).toBeGreaterThan(bottom);
+  });
+});
+
+describe('xDomainOf', () => {
+  const view = { axis: 'step', logY: false, logX: false, smoothing: 25, zoom: null } as const;
+  it('starts at 0 on a linear scale and at the first point on a log scale', () => {
+    expect(xDomainOf(view, [3, 90])).toEqual([0, 90]);
+    expect(xDomainOf({ ...view, logX: true }, [3, 90])).toEqual([3, 90]);
+  });
+  it('follows the zoom, but not below the first point on a log scale', () => {
+    expect(xDomainOf({ ...view, zoom: [1, 20] }, [3, 90])).toEqual([1, 20]);
+    expect(xDomainOf({ ...view, zoom: [1, 20], logX: true }, [3, 90])).toEqual([3, 20]);
+  });
+  it('has a domain before there is data', () => {
+    expect(xDomainOf(view, null)).toEqual([0, 1]);
   });
 });

@@ -1,40 +1,54 @@
 /**
- * When charts are drawn: only while they are visible and have changed, at most four times a second
- * (the small ones once), one after another, and never more than a third of the time: after a
- * drawing that took c milliseconds the clock rests for 2c. A person's input goes first, and a chart
- * that takes long on this device is given fewer points.
+ * Schedules the drawing of charts. A chart is drawn only while it is visible and has new data, at
+ * most four times a second (small ones once a second). Charts are drawn one at a time and take at
+ * most a third of the time: after a drawing of c milliseconds the clock rests for 2c. User input
+ * takes precedence, and charts that draw slowly on this device get fewer points.
  *
- * A drawing is not a transition of React's: on a busy machine the flushes of the worker would
- * interrupt it for ever.
+ * Drawings are not React transitions: on a busy machine, the updates from the worker would
+ * interrupt a transition forever.
  */
 import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
-/**
- * Milliseconds after an input in which nothing is drawn, and how long a chart may wait because of
- * that.
- */
-const AFTER_INPUT_MS = 90;
-const LONGEST_WAIT_MS = 1500;
-/** A drawing should stay below the first; below the second there is room for more points. */
-const DEAR_MS = 32;
-const CHEAP_MS = 12;
-const FEWEST_POINTS = 48;
+/** No drawing starts within this time after an input, in milliseconds. */
+const INPUT_QUIET_MS = 90;
+/** A chart is drawn despite input once its last drawing is this old. */
+const MAX_WAIT_MS = 1500;
+/** Above this cost, the next drawing has fewer points. */
+const SLOW_MS = 32;
+/** Below this cost, the next drawing has more points. */
+const FAST_MS = 12;
+const MIN_POINTS = 48;
+/** Pauses of the clock: after each drawing at least, while idle, and for a drawing in progress. */
+const MIN_REST_MS = 16;
+const POLL_MS = 40;
+const DRAWING_TIMEOUT_MS = 1000;
+
+const INPUT_EVENTS = ['keydown', 'pointerdown', 'pointerup', 'wheel', 'input'] as const;
+
+export interface DrawingCost {
+  /** Milliseconds that the last drawing took. */
+  cost: number;
+  /** Maximum number of points. */
+  max: number;
+}
+
+/** Points for the next drawing, given those of the last one and its cost. */
+export function nextPoints(points: number, { cost, max }: DrawingCost): number {
+  if (cost > SLOW_MS) return Math.max(MIN_POINTS, Math.round(points * 0.75));
+  if (cost < FAST_MS) return Math.min(max, Math.round(points * 1.2));
+  return points;
+}
 
 interface Drawer {
   visible: boolean;
-  interval: number;
+  readonly interval: number;
   lastDrawn: number;
-  seen: number;
+  /** Version of the data in the last drawing. */
+  drawnVersion: number;
   points: number;
-  readonly mostPoints: number;
-  version: () => number;
-  draw: (points: number) => void;
-}
-
-/** Points of the next drawing, from what the last one cost. */
-export function nextPoints(points: number, cost: number, most: number): number {
-  if (cost > DEAR_MS) return Math.max(FEWEST_POINTS, Math.round(points * 0.75));
-  return cost < CHEAP_MS ? Math.min(most, Math.round(points * 1.2)) : points;
+  readonly maxPoints: number;
+  readonly version: () => number;
+  readonly draw: (points: number) => void;
 }
 
 class ChartClock {
@@ -44,17 +58,14 @@ class ChartClock {
   #lastInput = -Infinity;
 
   constructor() {
-    for (const type of ['keydown', 'pointerdown', 'pointerup', 'wheel', 'input'] as const) {
-      window.addEventListener(
-        type,
-        () => {
-          this.#lastInput = performance.now();
-        },
-        { passive: true, capture: true },
-      );
-    }
+    const onInput = (): void => {
+      this.#lastInput = performance.now();
+    };
+    for (const type of INPUT_EVENTS)
+      window.addEventListener(type, onInput, { passive: true, capture: true });
   }
 
+  /** Returns a function that removes the drawer. */
   add(drawer: Drawer): () => void {
     this.#drawers.add(drawer);
     this.#schedule(0);
@@ -63,13 +74,18 @@ class ChartClock {
     };
   }
 
-  /** Called once a drawing is on the page. */
+  /** Must be called once a drawing has been committed. */
   drawn(): void {
-    const done = this.#drawing;
+    const drawing = this.#drawing;
     this.#drawing = null;
-    const cost = done ? performance.now() - done.started : 0;
-    if (done) done.drawer.points = nextPoints(done.drawer.points, cost, done.drawer.mostPoints);
-    this.#schedule(Math.max(16, 2 * cost));
+    if (!drawing) {
+      this.#schedule(MIN_REST_MS);
+      return;
+    }
+    const { drawer, started } = drawing;
+    const cost = performance.now() - started;
+    drawer.points = nextPoints(drawer.points, { cost, max: drawer.maxPoints });
+    this.#schedule(Math.max(MIN_REST_MS, 2 * cost));
   }
 
   #schedule(delay: number): void {
@@ -79,86 +95,98 @@ class ChartClock {
 
   #next(): void {
     const now = performance.now();
-    const due = this.#mostOverdue(now);
-    const yields =
-      due !== null &&
-      now - this.#lastInput < AFTER_INPUT_MS &&
-      now - due.lastDrawn < LONGEST_WAIT_MS;
-    // A drawing that never commits (the chart went away) must not stop the clock.
-    this.#schedule(due && !yields ? 1000 : 40);
-    if (!due || yields || document.hidden) return;
-    due.lastDrawn = now;
-    due.seen = due.version();
-    this.#drawing = { drawer: due, started: now };
-    due.draw(due.points);
+    const drawer = this.#mostOverdue(now);
+    if (!drawer || document.hidden || this.#yieldsToInput(drawer, now)) {
+      this.#schedule(POLL_MS);
+      return;
+    }
+    // A drawing is never committed if its chart is unmounted, so the clock does not rely on it.
+    this.#schedule(DRAWING_TIMEOUT_MS);
+    drawer.lastDrawn = now;
+    drawer.drawnVersion = drawer.version();
+    this.#drawing = { drawer, started: now };
+    drawer.draw(drawer.points);
+  }
+
+  #yieldsToInput(drawer: Drawer, now: number): boolean {
+    return now - this.#lastInput < INPUT_QUIET_MS && now - drawer.lastDrawn < MAX_WAIT_MS;
   }
 
   #mostOverdue(now: number): Drawer | null {
     let chosen: Drawer | null = null;
     for (const drawer of this.#drawers) {
-      const due =
-        drawer.visible &&
-        now - drawer.lastDrawn >= drawer.interval &&
-        drawer.version() !== drawer.seen;
-      if (
-        due &&
-        (!chosen || drawer.lastDrawn + drawer.interval < chosen.lastDrawn + chosen.interval)
-      )
-        chosen = drawer;
+      if (isDue(drawer, now) && (!chosen || dueTime(drawer) < dueTime(chosen))) chosen = drawer;
     }
     return chosen;
   }
 }
 
+const dueTime = (drawer: Drawer): number => drawer.lastDrawn + drawer.interval;
+
+const isDue = (drawer: Drawer, now: number): boolean =>
+  drawer.visible && now >= dueTime(drawer) && drawer.version() !== drawer.drawnVersion;
+
 let clock: ChartClock | null = null;
 
-interface Tick {
+/** Changes each time the chart is to be drawn. */
+export interface Tick {
   count: number;
+  /** Points that the drawing may have per series. */
   points: number;
 }
 
-/**
- * A count that changes when the chart at `element` should be drawn again, and how many points it
- * may take.
- */
+export interface ChartTickOptions {
+  /** Version of the chart's data. */
+  version: () => number;
+  /** Milliseconds between two drawings at least. */
+  interval: number;
+  maxPoints: number;
+}
+
+/** Returns a new tick each time the chart at `element` should be drawn. */
 export function useChartTick(
   element: RefObject<HTMLElement | null>,
-  version: () => number,
-  interval: number,
-  mostPoints: number,
+  { version, interval, maxPoints }: ChartTickOptions,
 ): Tick {
-  const [tick, setTick] = useState<Tick>({ count: 0, points: mostPoints });
-  const current = useRef(version);
+  const [tick, setTick] = useState<Tick>({ count: 0, points: maxPoints });
+  const latestVersion = useRef(version);
   useEffect(() => {
-    current.current = version;
+    latestVersion.current = version;
   });
   useEffect(() => {
     const drawer: Drawer = {
       visible: false,
       interval,
       lastDrawn: -Infinity,
-      seen: -1,
-      points: mostPoints,
-      mostPoints,
-      version: () => current.current(),
+      drawnVersion: -1,
+      points: maxPoints,
+      maxPoints,
+      version: () => latestVersion.current(),
       draw: (points) => setTick((last) => ({ count: last.count + 1, points })),
     };
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        drawer.visible = entry?.isIntersecting ?? false;
-      },
-      { rootMargin: '200px' },
-    );
-    if (element.current) observer.observe(element.current);
+    const stopObserving = observeVisibility(element.current, drawer);
     clock ??= new ChartClock();
     const remove = clock.add(drawer);
     return () => {
-      observer.disconnect();
+      stopObserving();
       remove();
     };
-  }, [element, interval, mostPoints]);
+  }, [element, interval, maxPoints]);
   useLayoutEffect(() => {
     if (tick.count > 0) clock?.drawn();
   }, [tick]);
   return tick;
+}
+
+/** Keeps `drawer.visible` up to date. Returns a function that stops. */
+function observeVisibility(element: HTMLElement | null, drawer: Drawer): () => void {
+  const observer = new IntersectionObserver(
+    ([entry]) => {
+      drawer.visible = entry?.isIntersecting ?? false;
+    },
+    // Charts just outside the viewport are drawn before they are scrolled to.
+    { rootMargin: '200px' },
+  );
+  if (element) observer.observe(element);
+  return () => observer.disconnect();
 }

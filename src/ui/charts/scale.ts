@@ -1,74 +1,98 @@
-/** Domains and ticks: round numbers, and a range that does not twitch with every point. */
-import { clock, compact, count, type Axis } from '../../store/index.ts';
+/** Domains and ticks of the axes, as round numbers that stay put while data comes in. */
+import { clock, compact, count, type Axis, type ViewState } from '../../store/index.ts';
 
-/** The data's extent with the references in it, widened to round numbers on a linear scale. */
+type Range = readonly [number, number];
+
+/** The visible range of x: the zoom, or all of the data, from 0 on a linear scale. */
+export function xDomainOf({ zoom, logX }: ViewState, extent: Range | null): [number, number] {
+  const [first, last] = extent ?? [logX ? 1 : 0, 1];
+  const [low, high] = zoom ?? [Math.min(0, first), last];
+  return [logX ? Math.max(low, first) : low, high];
+}
+
+export interface DomainOptions {
+  /** Values that must be visible besides the data. */
+  references: readonly number[];
+  log: boolean;
+  /** A value at which a linear domain starts unless the data is lower. */
+  floor?: number;
+}
+
+/** The extent of the data and the references, rounded outwards on a linear scale. */
 export function paddedDomain(
-  y: readonly [number, number] | null,
-  references: readonly number[],
-  log: boolean,
-  floor?: number,
+  extent: Range | null,
+  { references, log, floor }: DomainOptions,
 ): [number, number] {
-  const values = [...(y ?? [0, 1]), ...references].filter((value) => !log || value > 0);
-  let low = Math.min(...values);
-  let high = Math.max(...values);
+  const values = [...(extent ?? [0, 1]), ...references].filter((value) => !log || value > 0);
+  const low = Math.min(...values, ...(floor === undefined || log ? [] : [floor]));
+  const high = Math.max(...values);
   if (log) return [low * 0.92, high * 1.08];
-  if (floor !== undefined) low = Math.min(floor, low);
-  if (low === high) high = low === 0 ? 1 : low + Math.abs(low) * 0.2;
+  if (low === high) return linearDomain(low, low === 0 ? 1 : low + Math.abs(low) * 0.2, floor);
+  return linearDomain(low, high, floor);
+}
+
+function linearDomain(low: number, high: number, floor: number | undefined): [number, number] {
   const step = roundStep((high - low) / 12);
-  low =
-    floor !== undefined && low === floor
-      ? low
-      : Math.floor((low - (high - low) * 0.02) / step) * step;
-  return [low, Math.ceil((high + (high - low) * 0.08) / step) * step];
+  const padded = Math.floor((low - (high - low) * 0.02) / step) * step;
+  const bottom = low === floor ? low : padded;
+  const top = Math.ceil((high + (high - bottom) * 0.08) / step) * step;
+  return [bottom, top];
 }
 
 /** 1, 2 or 5 times a power of ten, at least `rough`. */
 export function roundStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
-  const lead = rough / power;
-  return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
+  const lead = [1, 2, 5].find((candidate) => candidate >= rough / power) ?? 10;
+  return lead * power;
 }
 
-/**
- * Round ticks inside a domain, at most about `most` of them; `whole`: none between two whole
- * numbers (there is no step 0.4).
- */
+export interface TickOptions {
+  log: boolean;
+  /** About how many ticks there may be. */
+  maxTicks: number;
+  /** Allows only integers: there is no step 0.4. */
+  integers?: boolean;
+}
+
+/** Below this ratio of its ends, a logarithmic domain gets linear ticks. */
+const MIN_LOG_RATIO = 8;
+
+/** Round ticks inside a domain. */
 export function niceTicks(
-  [low, high]: readonly [number, number],
-  log: boolean,
-  most: number,
-  whole = false,
+  [low, high]: Range,
+  { log, maxTicks, integers = false }: TickOptions,
 ): number[] {
   if (!(high > low)) return [low];
-  return log && high / low > 8
-    ? logTicks(low, high, most)
-    : linearTicks(low, high, most, whole ? 1 : 0);
+  if (log && high / low > MIN_LOG_RATIO) return logTicks(low, high, maxTicks);
+  const step = roundStep((high - low) / maxTicks);
+  return linearTicks(low, high, integers ? Math.max(1, step) : step);
 }
 
-function linearTicks(low: number, high: number, most: number, least: number): number[] {
-  const step = Math.max(least, roundStep((high - low) / most));
+function linearTicks(low: number, high: number, step: number): number[] {
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
-  return Array.from({ length: last - first + 1 }, (_, i) =>
-    Number(((first + i) * step).toPrecision(12)),
-  );
+  return Array.from({ length: last - first + 1 }, (_, i) => withoutNoise((first + i) * step));
 }
 
-function logTicks(low: number, high: number, most: number): number[] {
+function logTicks(low: number, high: number, maxTicks: number): number[] {
   const ticks: number[] = [];
-  const leads = Math.log10(high / low) * 3 <= most * 1.5 ? [1, 2, 5] : [1];
+  const leads = Math.log10(high / low) * 3 <= maxTicks * 1.5 ? [1, 2, 5] : [1];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
     for (const lead of leads) {
-      const tick = Number((lead * 10 ** power).toPrecision(12));
+      const tick = withoutNoise(lead * 10 ** power);
       if (tick >= low && tick <= high) ticks.push(tick);
     }
   }
   return ticks;
 }
 
+/** Removes rounding errors such as 0.30000000000000004. */
+const withoutNoise = (value: number): number => Number(value.toPrecision(12));
+
 export const tickText = (value: number, axis: Axis): string =>
   axis === 'seconds' ? clock(value) : compact(value);
 
+/** A position on the x axis, with its unit. */
 export function axisText(value: number, axis: Axis): string {
   switch (axis) {
     case 'step':

@@ -1,4 +1,4 @@
-/** Width of an element, in whole pixels, as it changes. */
+/** The current width of an element, rounded down to whole pixels. */
 import { useEffect, useState, type RefObject } from 'react';
 
 export function useWidth(element: RefObject<HTMLElement | null>): number {

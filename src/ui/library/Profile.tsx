@@ -1,31 +1,24 @@
-/** Where the GPU time of one training step goes, kind by kind. */
+/** The dialog that profiles one training step by kind of kernel. */
 import { Button, Modal } from '@mantine/core';
 import { IconStopwatch } from '@tabler/icons-react';
 import { useEffect } from 'react';
 import { useStore } from 'zustand';
-import {
-  count,
-  isActive,
-  measure,
-  profileRows,
-  profileSentence,
-  type StepProfile,
-} from '../../store/index.ts';
+import { isActive, profileSentence, type ProfileState } from '../../store/index.ts';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { ProfileTable } from './ProfileTable.tsx';
 import './styles.ts';
 import '../styles/profile.css';
 
 export default function Profile() {
   const client = useClient();
-  const { running, profile, why } = useStore(client.stores.profile);
-  const there = useRun((run) => run.run !== null && (isActive(run.phase) || run.phase === 'done'));
-  // Asked for once by opening: a button alone would be a dialog with nothing in it.
+  const state = useStore(client.stores.profile);
+  const hasRun = useRun(({ run, phase }) => run !== null && (isActive(phase) || phase === 'done'));
+  // Measures on opening: an empty dialog with only a button would be of no use.
   useEffect(() => {
-    const { stores } = client;
-    if (there && !stores.profile.getState().profile && !stores.profile.getState().running)
-      client.profile();
-  }, [client, there]);
+    const { profile, running } = client.stores.profile.getState();
+    if (hasRun && !profile && !running) client.profile();
+  }, [client, hasRun]);
   return (
     <Modal
       opened
@@ -36,92 +29,31 @@ export default function Profile() {
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
       <p className="profile-lead" role="status" data-testid="profile-sentence">
-        {running
-          ? 'Measuring between two steps…'
-          : profile
-            ? profileSentence(profile)
-            : why ||
-              (there ? '' : 'There is no run to measure yet: train one, or resume a saved one.')}
+        {leadOf(state, hasRun)}
       </p>
-      {profile ? <Measured profile={profile} /> : null}
+      {state.profile ? <ProfileTable profile={state.profile} /> : null}
       <div className="profile-foot">
         <Button
           size="xs"
           leftSection={<IconStopwatch size={15} />}
-          loading={running}
-          disabled={!there}
+          loading={state.running}
+          disabled={!hasRun}
           onClick={() => client.profile()}
         >
-          {profile ? 'Measure again' : 'Measure a step'}
+          {state.profile ? 'Measure again' : 'Measure a step'}
         </Button>
         <p className="small muted">
-          The weights are set back afterwards: the run goes on as if it had not been measured.
+          The weights are restored afterwards: profiling does not change the run.
         </p>
       </div>
     </Modal>
   );
 }
 
-function Measured({ profile }: { profile: StepProfile }) {
-  const rows = profileRows(profile);
-  const widest = Math.max(...rows.map((row) => row.share));
-  if (rows.length === 0)
-    return (
-      <p className="muted">
-        This device tells no times of its own, so only the whole step could be measured, by the
-        clock on the wall.
-      </p>
-    );
-  return (
-    <>
-      <table className="profile-table" data-testid="profile">
-        <thead>
-          <tr>
-            <th scope="col">Kind</th>
-            <th scope="col">µs</th>
-            <th scope="col">Share</th>
-            <th scope="col">Dispatches</th>
-            <th scope="col">Rate</th>
-            <th scope="col">Of peak</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.kind}>
-              <th scope="row">
-                {row.title}
-                <span className="profile-bar" aria-hidden>
-                  <i style={{ width: `${(100 * row.share) / widest}%` }} />
-                </span>
-              </th>
-              <td>{row.micros}</td>
-              <td>{(100 * row.share).toFixed(0)}%</td>
-              <td>{row.dispatches}</td>
-              <td>{row.rate}</td>
-              <td>{row.of_peak}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <details className="profile-kernels">
-        <summary>The kernels that take longest</summary>
-        <ul>
-          {profile.kernels.map((one) => (
-            <li key={one.kernel}>
-              <code>{one.kernel}</code>
-              <span>
-                {count(1000 * one.ms)} µs in {count(one.dispatches)}{' '}
-                {one.dispatches === 1 ? 'dispatch' : 'dispatches'}
-              </span>
-            </li>
-          ))}
-        </ul>
-      </details>
-      <p className="small muted">
-        Measured after step {count(profile.step)}, each dispatch by itself, which makes the sum{' '}
-        {measure(profile.kinds?.reduce((sum, one) => sum + one.ms, 0) ?? NaN)} ms differ from the
-        step as a whole. Browsers round these times, so small shares are rough.
-      </p>
-    </>
-  );
+/** The result in a sentence, or why there is none. */
+function leadOf({ running, profile, why }: ProfileState, hasRun: boolean): string {
+  if (running) return 'Measuring between two steps…';
+  if (profile) return profileSentence(profile);
+  if (why) return why;
+  return hasRun ? '' : 'There is no run to profile yet: train a model, or resume a saved run.';
 }

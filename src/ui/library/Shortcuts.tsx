@@ -1,3 +1,4 @@
+/** The dialog that lists the keyboard shortcuts. */
 import { Modal } from '@mantine/core';
 import { goTo } from '../place.ts';
 import { SHORTCUTS } from '../useShortcuts.ts';
@@ -8,19 +9,19 @@ export default function Shortcuts() {
     <Modal
       opened
       onClose={() => goTo({ dialog: null })}
-      title="Shortcuts"
+      title="Keyboard shortcuts"
       lockScroll={false}
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
       <dl className="shortcuts">
-        {SHORTCUTS.map(([keys, does]) => (
+        {SHORTCUTS.map(([keys, description]) => (
           <div key={keys}>
             <dt>
               {keys.split(' ').map((key) => (
                 <kbd key={key}>{key}</kbd>
               ))}
             </dt>
-            <dd>{does}</dd>
+            <dd>{description}</dd>
           </div>
         ))}
       </dl>

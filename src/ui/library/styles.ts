@@ -1,4 +1,4 @@
-/** What the dialogs need beyond the page's styles. */
+/** Styles that only the dialogs need. */
 import '@mantine/core/styles/Paper.layer.css';
 import '@mantine/core/styles/Overlay.layer.css';
 import '@mantine/core/styles/ModalBase.layer.css';

@@ -1,7 +1,7 @@
 /**
- * A panel that a button opens, on the browser's own popover: top layer, Escape and a click
- * elsewhere close it, and the focus goes back to the button. Mantine's would bring a positioning
- * library of 30 kB for three panels with known places.
+ * A panel opened by a button, built on the native popover: it is in the top layer, closes on Escape
+ * or a click outside, and returns the focus to the button. Mantine's Popover would add a
+ * positioning library of 30 kB for three panels whose positions are known.
  */
 import {
   createContext,
@@ -16,12 +16,14 @@ import {
 import '../styles/popup.css';
 
 interface PopupProps {
-  /** What the button is called; it may show something else. */
+  /** Accessible name of the button and of the panel. */
   label: string;
   className?: string;
   testId?: string;
+  /** Visible content of the button. */
   face: ReactNode;
   kind: 'menu' | 'dialog';
+  /** Of the panel, in CSS pixels. */
   width: number;
   children: ReactNode;
 }
@@ -36,11 +38,12 @@ export function Popup({ label, className, testId, face, kind, width, children }:
   const onToggle = (event: ToggleEvent<HTMLDivElement>): void => {
     const opened = event.newState === 'open';
     setOpen(opened);
-    if (opened)
-      requestAnimationFrame(() => {
-        place(button.current, panel.current);
-        focusFirst(panel.current, kind);
-      });
+    if (!opened) return;
+    // The content is rendered by the next frame.
+    requestAnimationFrame(() => {
+      placePanel(button.current, panel.current);
+      focusFirst(panel.current, kind);
+    });
   };
   return (
     <>
@@ -66,7 +69,7 @@ export function Popup({ label, className, testId, face, kind, width, children }:
         className="popup"
         style={{ width }}
         onToggle={onToggle}
-        onKeyDown={kind === 'menu' ? walk : undefined}
+        onKeyDown={kind === 'menu' ? moveFocus : undefined}
       >
         {open ? (
           <CloseContext.Provider value={() => panel.current?.hidePopover()}>
@@ -78,6 +81,15 @@ export function Popup({ label, className, testId, face, kind, width, children }:
   );
 }
 
+interface PopupItemProps {
+  icon: ReactNode;
+  danger?: boolean;
+  disabled?: boolean;
+  hint?: ReactNode;
+  onClick: () => void;
+  children: ReactNode;
+}
+
 export function PopupItem({
   icon,
   danger = false,
@@ -85,14 +97,7 @@ export function PopupItem({
   hint,
   onClick,
   children,
-}: {
-  icon: ReactNode;
-  danger?: boolean;
-  disabled?: boolean;
-  hint?: ReactNode;
-  onClick: () => void;
-  children: ReactNode;
-}) {
+}: PopupItemProps) {
   const close = useContext(CloseContext);
   return (
     <button
@@ -116,15 +121,18 @@ export function PopupItem({
 
 export const PopupLine = () => <hr className="popup-line" />;
 
+/** Between button and panel, and to the window's edge, in CSS pixels. */
 const GAP = 6;
 
-/** Under the button, its right edges together; above it where there is no room below. */
-function place(button: HTMLElement | null, panel: HTMLElement | null): void {
+/** Right-aligns the panel below the button, or above it if it does not fit below. */
+function placePanel(button: HTMLElement | null, panel: HTMLElement | null): void {
   if (!button || !panel) return;
-  const at = button.getBoundingClientRect();
-  const below = at.bottom + GAP + panel.offsetHeight <= innerHeight;
-  panel.style.top = `${below ? at.bottom + GAP : Math.max(GAP, at.top - GAP - panel.offsetHeight)}px`;
-  panel.style.left = `${Math.max(GAP, at.right - panel.offsetWidth)}px`;
+  const anchor = button.getBoundingClientRect();
+  const below = anchor.bottom + GAP;
+  const above = Math.max(GAP, anchor.top - GAP - panel.offsetHeight);
+  const fitsBelow = below + panel.offsetHeight <= innerHeight;
+  panel.style.top = `${fitsBelow ? below : above}px`;
+  panel.style.left = `${Math.max(GAP, anchor.right - panel.offsetWidth)}px`;
 }
 
 const itemsOf = (panel: Element): HTMLElement[] => [
@@ -137,12 +145,17 @@ function focusFirst(panel: HTMLElement | null, kind: 'menu' | 'dialog'): void {
   else panel.focus();
 }
 
-/** Arrow keys, Home and End walk through a menu. */
-function walk(event: KeyboardEvent<HTMLElement>): void {
+/** Arrow keys, Home and End move the focus within a menu. */
+function moveFocus(event: KeyboardEvent<HTMLElement>): void {
   const items = itemsOf(event.currentTarget);
-  const at = items.findIndex((item) => item === document.activeElement);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
-  if (to === undefined || items.length === 0) return;
+  const current = items.findIndex((item) => item === document.activeElement);
+  const target = {
+    ArrowDown: current + 1,
+    ArrowUp: current - 1,
+    Home: 0,
+    End: items.length - 1,
+  }[event.key];
+  if (target === undefined || items.length === 0) return;
   event.preventDefault();
-  items[(to + items.length) % items.length]?.focus();
+  items[(target + items.length) % items.length]?.focus();
 }

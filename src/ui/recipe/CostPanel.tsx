@@ -1,8 +1,6 @@
-/**
- * What the recipe costs, before anything runs: parameters, work a token, memory by kind against the
- * device.
- */
+/** The cost of the recipe: parameters, FLOPs per token, and planned memory by kind. */
 import { bytes, compact, count, percent } from '../../store/index.ts';
+import type { RunPlan } from '../../plan/index.ts';
 import { useRun } from '../context.tsx';
 import { usePlan, useProblems } from './problems.ts';
 
@@ -17,36 +15,57 @@ const KINDS = [
 
 export function CostPanel() {
   const { plan, data } = usePlan();
-  const memory = useRun((state) => state.device?.memory_bytes ?? null);
-  const { memory: need } = plan;
-  const amounts = { ...need, rest: need.inputs + need.cache };
-  const whole = Math.max(need.total, memory ?? need.total);
-  const first = useProblems()[0];
+  const [problem] = useProblems();
   return (
-    <section className="cost" aria-label="What this costs" data-testid="cost">
-      <dl>
-        <div>
-          <dt>Parameters</dt>
-          <dd>
-            <b>{compact(plan.n_params)}</b>
-            <span>{smallShare(plan.gpt2_small_share)} of GPT-2 small</span>
-          </dd>
-        </div>
-        <div>
-          <dt>FLOPs a token</dt>
-          <dd>
-            <b>{compact(plan.flops_per_token)}</b>
-            <span>{count(plan.tokens_per_step)} tokens a step</span>
-          </dd>
-        </div>
-        <div>
-          <dt>Memory</dt>
-          <dd>
-            <b>{bytes(need.total)}</b>
-            <span>{memory === null ? 'planned' : `of ${bytes(memory)}`}</span>
-          </dd>
-        </div>
-      </dl>
+    <section className="cost" aria-label="Cost" data-testid="cost">
+      <CostFacts plan={plan} />
+      <MemoryBar memory={plan.memory} />
+      {data ? null : <p className="small muted">Estimated until the text is loaded.</p>}
+      {problem ? (
+        <p className="field-problem" role="alert">
+          {problem.message} {problem.hint}
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+function CostFacts({ plan }: { plan: RunPlan }) {
+  const available = useRun((state) => state.device?.memory_bytes ?? null);
+  return (
+    <dl>
+      <div>
+        <dt>Parameters</dt>
+        <dd>
+          <b>{compact(plan.n_params)}</b>
+          <span>{shareText(plan.gpt2_small_share)} of GPT-2 small</span>
+        </dd>
+      </div>
+      <div>
+        <dt>FLOPs/token</dt>
+        <dd>
+          <b>{compact(plan.flops_per_token)}</b>
+          <span>{count(plan.tokens_per_step)} tokens per step</span>
+        </dd>
+      </div>
+      <div>
+        <dt>Memory</dt>
+        <dd>
+          <b>{bytes(plan.memory.total)}</b>
+          <span>{available === null ? 'planned' : `of ${bytes(available)}`}</span>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function MemoryBar({ memory }: { memory: RunPlan['memory'] }) {
+  const available = useRun((state) => state.device?.memory_bytes ?? null);
+  const amounts = { ...memory, rest: memory.inputs + memory.cache };
+  // A plan that exceeds the device fills the bar.
+  const fullWidth = Math.max(memory.total, available ?? 0);
+  return (
+    <>
       <div
         className="memory-bar"
         role="img"
@@ -56,7 +75,7 @@ export function CostPanel() {
           <i
             key={kind}
             title={`${label}: ${bytes(amounts[kind])}`}
-            style={{ width: `${(100 * amounts[kind]) / whole}%`, background: colour }}
+            style={{ width: `${(100 * amounts[kind]) / fullWidth}%`, background: colour }}
           />
         ))}
       </div>
@@ -68,17 +87,12 @@ export function CostPanel() {
           </li>
         ))}
       </ul>
-      {data ? null : (
-        <p className="small muted">With a guess of the vocabulary until the text has been read.</p>
-      )}
-      {first ? (
-        <p className="field-problem" role="alert">
-          {first.message} {first.hint}
-        </p>
-      ) : null}
-    </section>
+    </>
   );
 }
 
-const smallShare = (share: number): string =>
-  share >= 0.1 ? percent(share) : share >= 0.001 ? percent(share, 1) : percent(share, 2);
+/** A percentage with about two significant digits. */
+function shareText(share: number): string {
+  if (share >= 0.1) return percent(share);
+  return percent(share, share >= 0.001 ? 1 : 2);
+}

@@ -1,4 +1,4 @@
-/** What the samples begin with. */
+/** The prompts that samples start from. */
 import { ActionIcon, Button, TextInput } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import { labelOf, rangeOf } from '../../config/index.ts';
@@ -9,8 +9,8 @@ export function Prompts() {
   const { form } = useClient().stores;
   const prompts = useForm((state) => state.config.sampling.prompts);
   const range = rangeOf('sampling.prompts');
-  const most = range.kind === 'texts' ? range.max_items : 8;
-  const set = (next: string[]): void => {
+  const maxItems = range.kind === 'texts' ? range.max_items : 8;
+  const setPrompts = (next: string[]): void => {
     setField(form, 'sampling.prompts', next);
   };
   return (
@@ -20,27 +20,12 @@ export function Prompts() {
       </div>
       <p className="field-help">{labelOf('sampling.prompts').does}</p>
       {prompts.map((prompt, index) => (
-        <TextInput
+        <Prompt
           key={index}
-          size="xs"
-          mt={4}
-          aria-label={`Prompt ${index + 1}`}
-          placeholder="(begins with nothing)"
+          number={index + 1}
           value={prompt}
-          onChange={(event) =>
-            set(prompts.map((old, at) => (at === index ? event.currentTarget.value : old)))
-          }
-          rightSection={
-            <ActionIcon
-              size="sm"
-              variant="subtle"
-              color="gray"
-              aria-label={`Remove prompt ${index + 1}`}
-              onClick={() => set(prompts.filter((_, at) => at !== index))}
-            >
-              <IconX size={13} />
-            </ActionIcon>
-          }
+          onChange={(value) => setPrompts(prompts.with(index, value))}
+          onRemove={() => setPrompts(prompts.filter((_, other) => other !== index))}
         />
       ))}
       <Button
@@ -48,11 +33,42 @@ export function Prompts() {
         mt={6}
         variant="subtle"
         leftSection={<IconPlus size={13} />}
-        disabled={prompts.length >= most}
-        onClick={() => set([...prompts, ''])}
+        disabled={prompts.length >= maxItems}
+        onClick={() => setPrompts([...prompts, ''])}
       >
         Add a prompt
       </Button>
     </div>
+  );
+}
+
+interface PromptProps {
+  number: number;
+  value: string;
+  onChange: (value: string) => void;
+  onRemove: () => void;
+}
+
+function Prompt({ number, value, onChange, onRemove }: PromptProps) {
+  return (
+    <TextInput
+      size="xs"
+      mt={4}
+      aria-label={`Prompt ${number}`}
+      placeholder="(empty prompt)"
+      value={value}
+      onChange={(event) => onChange(event.currentTarget.value)}
+      rightSection={
+        <ActionIcon
+          size="sm"
+          variant="subtle"
+          color="gray"
+          aria-label={`Remove prompt ${number}`}
+          onClick={onRemove}
+        >
+          <IconX size={13} />
+        </ActionIcon>
+      }
+    />
   );
 }

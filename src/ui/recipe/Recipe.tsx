@@ -1,51 +1,29 @@
-/** The left of the room: what the run costs, and its options in sections that fold. */
+/** The recipe column: preset, cost, steering of the current run, and the options by section. */
 import { Accordion, Button } from '@mantine/core';
 import { useId } from 'react';
-import {
-  PRESETS,
-  SECTIONS,
-  fieldPaths,
-  getField,
-  withoutEffect,
-  type FieldPath,
-  type Problem,
-  type Section,
-} from '../../config/index.ts';
-import { isActive, resetField, setField, takeConfig } from '../../store/index.ts';
+import { PRESETS, SECTIONS } from '../../config/index.ts';
+import { isActive, takeConfig } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo, usePlace } from '../place.ts';
 import { CostPanel } from './CostPanel.tsx';
-import { DataPanel } from './DataPanel.tsx';
-import { FieldControl } from './FieldControl.tsx';
-import { Prompts } from './Prompts.tsx';
-import { isRelevant } from './relevant.ts';
+import { RecipeSection } from './RecipeSection.tsx';
 import { Steering } from './Steering.tsx';
-import { TokenizerPanel } from './TokenizerPanel.tsx';
 import { useProblems } from './problems.ts';
 import '../styles/recipe.css';
 
-const TITLES: Record<Section, string> = {
-  data: 'Data',
-  tokenizer: 'Tokenizer',
-  model: 'Model',
-  training: 'Training',
-  sampling: 'Sampling',
-  runtime: 'Runtime',
-};
-
 export function Recipe() {
-  const sections = usePlace((place) => place.sections);
-  const active = useRun((state) => isActive(state.phase) && state.run !== null);
+  const expanded = usePlace((place) => place.sections);
+  const hasActiveRun = useRun((state) => isActive(state.phase) && state.run !== null);
   const problems = useProblems();
   return (
     <>
       <PresetChoice />
       <CostPanel />
-      {active ? <Steering /> : null}
+      {hasActiveRun ? <Steering /> : null}
       <Accordion
         multiple
-        value={sections}
-        onChange={(next) => goTo({ sections: next })}
+        value={expanded}
+        onChange={(sections) => goTo({ sections })}
         variant="filled"
         chevronPosition="left"
         className="recipe"
@@ -55,7 +33,7 @@ export function Recipe() {
           <RecipeSection
             key={section}
             section={section}
-            problems={problems.filter((one) => one.field.startsWith(`${section}.`))}
+            problems={problems.filter((problem) => problem.field.startsWith(`${section}.`))}
           />
         ))}
       </Accordion>
@@ -64,11 +42,15 @@ export function Recipe() {
 }
 
 function PresetChoice() {
-  const client = useClient();
+  const { form } = useClient().stores;
   const preset = useForm((state) => state.preset);
   const base = useForm((state) => state.base);
-  const changes = useForm((state) => state.changed.size);
+  const isChanged = useForm((state) => state.changed.size > 0);
   const id = useId();
+  const choose = (presetId: string): void => {
+    const chosen = PRESETS.find((one) => one.id === presetId);
+    if (chosen) takeConfig(form, chosen.config, { preset: chosen.id, name: chosen.title });
+  };
   return (
     <div className="preset-choice">
       <label htmlFor={id}>Recipe</label>
@@ -76,14 +58,7 @@ function PresetChoice() {
         id={id}
         className="native-select"
         value={preset ?? ''}
-        onChange={(event) => {
-          const chosen = PRESETS.find((one) => one.id === event.currentTarget.value);
-          if (chosen)
-            takeConfig(client.stores.form, chosen.config, {
-              preset: chosen.id,
-              name: chosen.title,
-            });
-        }}
+        onChange={(event) => choose(event.currentTarget.value)}
       >
         {preset === null ? <option value="">Your own</option> : null}
         {PRESETS.map((one) => (
@@ -96,69 +71,11 @@ function PresetChoice() {
         size="compact-sm"
         variant="subtle"
         color="gray"
-        style={{ visibility: changes === 0 ? 'hidden' : 'visible' }}
-        onClick={() => takeConfig(client.stores.form, base, { ...(preset ? { preset } : {}) })}
+        style={{ visibility: isChanged ? 'visible' : 'hidden' }}
+        onClick={() => takeConfig(form, base, { preset: preset ?? undefined })}
       >
         Reset
       </Button>
     </div>
   );
-}
-
-function RecipeSection({ section, problems }: { section: Section; problems: readonly Problem[] }) {
-  const changes = useForm(
-    (state) => [...state.changed].filter((path) => path.startsWith(`${section}.`)).length,
-  );
-  return (
-    <Accordion.Item value={section}>
-      <Accordion.Control>
-        <span className="section-title">
-          {TITLES[section]}
-          {problems.length > 0 ? (
-            <span className="mark" data-bad>
-              does not fit
-            </span>
-          ) : changes > 0 ? (
-            <span className="mark">{changes} changed</span>
-          ) : null}
-        </span>
-      </Accordion.Control>
-      <Accordion.Panel>
-        {section === 'data' ? <DataPanel /> : null}
-        <Fields section={section} problems={problems} />
-        {section === 'tokenizer' ? <TokenizerPanel /> : null}
-        {section === 'sampling' ? <Prompts /> : null}
-      </Accordion.Panel>
-    </Accordion.Item>
-  );
-}
-
-function Fields({ section, problems }: { section: Section; problems: readonly Problem[] }) {
-  const client = useClient();
-  const config = useForm((state) => state.config);
-  const changed = useForm((state) => state.changed);
-  const device = useRun((state) => state.device);
-  const run = useRun((state) => state.precision);
-  const facts = { backend: device?.backend, features: device?.features ?? [], run };
-  const shown = fieldPaths().filter(
-    (path) =>
-      path.startsWith(`${section}.`) &&
-      path !== 'sampling.prompts' &&
-      (isRelevant(path, config) || changed.has(path)),
-  );
-  const { form } = client.stores;
-  return shown
-    .filter((path) => path !== 'data.corpus')
-    .map((path: FieldPath) => (
-      <FieldControl
-        key={path}
-        path={path}
-        value={getField(config, path)}
-        changed={changed.has(path)}
-        problem={problems.find((one) => one.field === path)}
-        off={withoutEffect(path, config, facts)}
-        onChange={(value) => setField(form, path, value)}
-        onReset={() => resetField(form, path)}
-      />
-    ));
 }

@@ -1,27 +1,22 @@
-/**
- * While it trains: the learning rate can be changed as it runs; the rest of the recipe is for the
- * next run.
- */
+/** Settings of a running model that take effect at once: the learning rate. */
 import { FieldControl } from './FieldControl.tsx';
 import { useClient, useRun } from '../context.tsx';
 
 export function Steering() {
   const client = useClient();
-  const rate = useRun((state) => state.config?.training.learning_rate ?? 0);
+  const learningRate = useRun((state) => state.config?.training.learning_rate ?? 0);
   return (
-    <section className="steering" aria-label="Steer the run">
+    <section className="steering" aria-label="Running model">
       <FieldControl
         brief
         path="training.learning_rate"
-        value={rate}
+        value={learningRate}
         onChange={(value) => {
           client.setLearningRate(Number(value));
           return true;
         }}
       />
-      <p className="small muted">
-        Changes the run as it goes. Everything below is for the next run.
-      </p>
+      <p className="small muted">Takes effect now. Everything below applies to the next run.</p>
     </section>
   );
 }

@@ -1,82 +1,62 @@
-/** Any text as the tokens that the model will see, with their ids. */
+/** Imports a tokenizer.json, and shows any text as tokens with their ids. */
 import { Button, Textarea } from '@mantine/core';
 import { IconFileCode } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { count, type TokenizedText } from '../../store/index.ts';
 import { useClient, useForm } from '../context.tsx';
-import { takeTokenizer } from '../transfer.ts';
+import { openTokenizer } from '../transfer.ts';
 import { quoted } from '../samples/TokenText.tsx';
 import { usePlan } from './problems.ts';
-
-const SHOWN = 400;
+import '../styles/tokenizer.css';
 
 export function TokenizerPanel() {
-  const client = useClient();
-  const kind = useForm((state) => state.config.tokenizer.kind);
-  const imported = useForm((state) => state.tokenizerJson?.name);
-  const picker = useRef<HTMLInputElement>(null);
+  const isImported = useForm((state) => state.config.tokenizer.kind === 'imported');
   return (
     <>
-      {kind === 'imported' ? (
-        <>
-          <Button
-            size="xs"
-            variant="default"
-            fullWidth
-            leftSection={<IconFileCode size={15} />}
-            onClick={() => picker.current?.click()}
-          >
-            {imported ?? 'Open a tokenizer.json'}
-          </Button>
-          <input
-            ref={picker}
-            type="file"
-            hidden
-            accept=".json,application/json"
-            aria-label="Open a tokenizer.json"
-            data-testid="tokenizer-input"
-            onChange={(event) => {
-              const file = event.currentTarget.files?.[0];
-              event.currentTarget.value = '';
-              if (file) void takeTokenizer(client, file);
-            }}
-          />
-        </>
-      ) : null}
-      <Pieces />
+      {isImported ? <TokenizerPicker /> : null}
+      <TokenizerPreview />
     </>
   );
 }
 
-function Pieces() {
+function TokenizerPicker() {
   const client = useClient();
+  const fileName = useForm((state) => state.tokenizerJson?.name);
+  const picker = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        fullWidth
+        leftSection={<IconFileCode size={15} />}
+        onClick={() => picker.current?.click()}
+      >
+        {fileName ?? 'Open a tokenizer.json'}
+      </Button>
+      <input
+        ref={picker}
+        type="file"
+        hidden
+        accept=".json,application/json"
+        aria-label="Open a tokenizer.json"
+        data-testid="tokenizer-input"
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          // Otherwise selecting the same file again would not fire an event.
+          event.currentTarget.value = '';
+          if (file) void openTokenizer(client, file);
+        }}
+      />
+    </>
+  );
+}
+
+function TokenizerPreview() {
   const { data } = usePlan();
-  const [text, setText] = useState('Call me Ishmael. Some years ago');
-  const [result, setResult] = useState<TokenizedText | null>(null);
-  const [refusal, setRefusal] = useState('');
   const ready = data !== null;
-  useEffect(() => {
-    if (!ready) return undefined;
-    let current = true;
-    const timer = setTimeout(() => {
-      client.tokenize(text).then(
-        (next) => {
-          if (current) {
-            setResult(next);
-            setRefusal('');
-          }
-        },
-        (error: unknown) => {
-          if (current)
-            setRefusal(error instanceof Error ? error.message : 'This text could not be split.');
-        },
-      );
-    }, 200);
-    return () => {
-      current = false;
-      clearTimeout(timer);
-    };
-  }, [client, text, ready]);
+  const [text, setText] = useState('Call me Ishmael. Some years ago');
+  const { tokenized, error } = useTokenized(text, ready);
   return (
     <div className="pieces">
       <Textarea
@@ -89,30 +69,71 @@ function Pieces() {
         value={text}
         onChange={(event) => setText(event.currentTarget.value)}
       />
-      {!ready ? (
-        <p className="small muted">The tokenizer is there once the text has been read.</p>
-      ) : null}
-      {refusal ? <p className="field-problem">{refusal}</p> : null}
-      {ready && result ? (
-        <>
-          <p className="small muted" aria-live="polite">
-            {count(result.pieces.length)} tokens for {count([...result.text].length)} characters
-          </p>
-          <ol
-            className="piece-list"
-            data-testid="token-pieces"
-            tabIndex={0}
-            aria-label="Tokens with their ids"
-          >
-            {result.pieces.slice(0, SHOWN).map((piece, index) => (
-              <li key={index} data-hue={piece.id % 6}>
-                <span>{quoted(piece.text)}</span>
-                <small>{piece.id}</small>
-              </li>
-            ))}
-          </ol>
-        </>
-      ) : null}
+      {ready ? null : <p className="small muted">Available once the text is loaded.</p>}
+      {error ? <p className="field-problem">{error}</p> : null}
+      {ready && tokenized ? <TokenList tokenized={tokenized} /> : null}
     </div>
+  );
+}
+
+/** Time without typing before the text is sent to the worker. */
+const IDLE_MS = 200;
+
+interface Tokenization {
+  tokenized: TokenizedText | null;
+  /** Why the current text could not be tokenized, or ''. */
+  error: string;
+}
+
+function useTokenized(text: string, ready: boolean): Tokenization {
+  const client = useClient();
+  const [tokenized, setTokenized] = useState<TokenizedText | null>(null);
+  const [error, setError] = useState('');
+  useEffect(() => {
+    if (!ready) return undefined;
+    let current = true;
+    const tokenize = async (): Promise<void> => {
+      try {
+        const result = await client.tokenize(text);
+        if (!current) return;
+        setTokenized(result);
+        setError('');
+      } catch (failure) {
+        if (!current) return;
+        setError(failure instanceof Error ? failure.message : 'This text cannot be tokenized.');
+      }
+    };
+    const timer = setTimeout(() => void tokenize(), IDLE_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [client, text, ready]);
+  return { tokenized, error };
+}
+
+/** Tokens shown at most. */
+const MAX_TOKENS = 400;
+
+function TokenList({ tokenized }: { tokenized: TokenizedText }) {
+  return (
+    <>
+      <p className="small muted" aria-live="polite">
+        {count(tokenized.pieces.length)} tokens for {count([...tokenized.text].length)} characters
+      </p>
+      <ol
+        className="piece-list"
+        data-testid="token-pieces"
+        tabIndex={0}
+        aria-label="Tokens with their ids"
+      >
+        {tokenized.pieces.slice(0, MAX_TOKENS).map((piece, index) => (
+          <li key={index} data-hue={piece.id % 6}>
+            <span>{quoted(piece.text)}</span>
+            <small>{piece.id}</small>
+          </li>
+        ))}
+      </ol>
+    </>
   );
 }

@@ -1,4 +1,5 @@
-/** Reading and nudging numbers of the form. */
+/** Parsing, formatting and stepping the numbers of the form. */
+import { compact } from '../../store/index.ts';
 
 interface Range {
   integer: boolean;
@@ -6,11 +7,12 @@ interface Range {
   max: number;
 }
 
-/** The number that a text says, or null where it says none or one outside of the range. */
+/** The number that a text stands for, or null if it is malformed or outside the range. */
 export function parseNumber(text: string, range: Range): number | null {
   const clean = text
     .trim()
     .replaceAll('_', '')
+    // "0,5" has a decimal comma; "1,000" groups thousands.
     .replace(/^(-?\d+),(\d{1,2}|\d{4,})$/u, '$1.$2')
     .replaceAll(',', '');
   if (!/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/iu.test(clean)) return null;
@@ -19,23 +21,40 @@ export function parseNumber(text: string, range: Range): number | null {
   return range.integer && !Number.isInteger(value) ? null : value;
 }
 
+/** A number as the form shows it for editing. */
+export const numberText = (value: number): string =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
+
+/** A bound or default of a range, shortened. */
+export function rangeNumberText(value: number): string {
+  if (value >= 1e6) return compact(value);
+  if (value !== 0 && value < 1e-3) return value.toExponential();
+  return value.toLocaleString('en');
+}
+
 /**
- * One step up or down: whole numbers by a tenth of their size as a round number, others by the next
- * of 1, 2, 5.
+ * One step up or down, within the range. Integers change by a power of ten of about a tenth of
+ * their size, other numbers to the next of 1, 2, 5 times a power of ten.
  */
 export function nudge(value: number, direction: 1 | -1, range: Range): number {
   const next = range.integer
-    ? value +
-      direction * Math.max(1, 10 ** Math.floor(Math.log10(Math.max(1, Math.abs(value))) - 0.7))
-    : alongOneTwoFive(value, direction);
-  const rounded = range.integer ? Math.round(next) : Number(next.toPrecision(6));
-  return Math.min(range.max, Math.max(range.min, rounded));
+    ? Math.round(value + direction * integerStep(value))
+    : Number(nextOneTwoFive(value, direction).toPrecision(6));
+  return Math.min(range.max, Math.max(range.min, next));
 }
 
-function alongOneTwoFive(value: number, direction: 1 | -1): number {
+const integerStep = (value: number): number =>
+  Math.max(1, 10 ** Math.floor(Math.log10(Math.max(1, Math.abs(value))) - 0.7));
+
+const EPSILON = 1e-9;
+
+function nextOneTwoFive(value: number, direction: 1 | -1): number {
   if (value <= 0) return direction > 0 ? 0.01 : value;
-  const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
+  const power = 10 ** Math.floor(Math.log10(value) + EPSILON);
   const lead = value / power;
-  if (direction > 0) return (lead < 2 - 1e-9 ? 2 : lead < 5 - 1e-9 ? 5 : 10) * power;
-  return (lead > 5 + 1e-9 ? 5 : lead > 2 + 1e-9 ? 2 : lead > 1 + 1e-9 ? 1 : 0.5) * power;
+  const next =
+    direction > 0
+      ? [2, 5].find((candidate) => candidate > lead + EPSILON)
+      : [5, 2, 1].find((candidate) => candidate < lead - EPSILON);
+  return (next ?? (direction > 0 ? 10 : 0.5)) * power;
 }

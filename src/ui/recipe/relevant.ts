@@ -1,25 +1,26 @@
-/** Which options mean something in a configuration; the others stay out of the way. */
+/** Which options apply to a configuration. The others are hidden. */
 import type { FieldPath, RunConfig } from '../../config/index.ts';
 
-const llama = ({ model }: RunConfig): boolean => model.layout === 'llama';
-const decays = ({ training }: RunConfig): boolean => training.lr_schedule !== 'constant';
-const adaptive = ({ training }: RunConfig): boolean => training.optimizer !== 'sgd';
+const isLlama = ({ model }: RunConfig): boolean => model.layout === 'llama';
+const decaysLearningRate = ({ training }: RunConfig): boolean =>
+  training.lr_schedule !== 'constant';
+const usesAdam = ({ training }: RunConfig): boolean => training.optimizer !== 'sgd';
 
-/** Options that are not always of use. */
+/** Options that apply only under a condition. */
 const CONDITIONS: Partial<Record<FieldPath, (config: RunConfig) => boolean>> = {
   'data.corpus_seed': ({ data }) => data.corpus === 'tiny_tales' || data.corpus === 'arithmetic',
   'tokenizer.vocab_size': ({ tokenizer }) => tokenizer.kind === 'bpe',
-  'model.n_kv_head': llama,
-  'model.rope_theta': llama,
-  'model.qk_norm': llama,
-  'model.sliding_window': llama,
-  'model.bias': (config) => !llama(config),
-  'training.min_lr': decays,
-  'training.lr_decay_iters': decays,
+  'model.n_kv_head': isLlama,
+  'model.rope_theta': isLlama,
+  'model.qk_norm': isLlama,
+  'model.sliding_window': isLlama,
+  'model.bias': (config) => !isLlama(config),
+  'training.min_lr': decaysLearningRate,
+  'training.lr_decay_iters': decaysLearningRate,
   'training.wsd_decay_fraction': ({ training }) => training.lr_schedule === 'wsd',
-  'training.beta1': adaptive,
-  'training.beta2': adaptive,
-  'training.epsilon': adaptive,
+  'training.beta1': usesAdam,
+  'training.beta2': usesAdam,
+  'training.epsilon': usesAdam,
   'training.momentum': ({ training }) =>
     training.optimizer === 'sgd' || training.optimizer === 'muon',
   'training.muon_learning_rate': ({ training }) => training.optimizer === 'muon',

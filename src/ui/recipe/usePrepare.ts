@@ -1,25 +1,25 @@
-/**
- * Reads the chosen text by itself once the person has let go of the form, where the worker is free.
- */
+/** Loads the selected text automatically. */
 import { useEffect } from 'react';
 import { dataKey, isActive } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 
-const PAUSE_MS = 700;
+/** Time without a change of the data options before the text is loaded. */
+const IDLE_MS = 700;
 
+/** Loads the text once its options stop changing, if the worker is idle. */
 export function usePrepare(): void {
   const client = useClient();
   const key = useForm((state) => dataKey(state.config, state.text));
-  const prepared = useForm((state) => state.preparedKey);
+  const preparedKey = useForm((state) => state.preparedKey);
   const complete = useForm(
-    (state) =>
-      (state.config.data.corpus !== 'own' || state.text !== null) &&
-      (state.config.tokenizer.kind !== 'imported' || state.tokenizerJson !== null),
+    ({ config, text, tokenizerJson }) =>
+      (config.data.corpus !== 'own' || text !== null) &&
+      (config.tokenizer.kind !== 'imported' || tokenizerJson !== null),
   );
-  const free = useRun((state) => !isActive(state.phase) && !state.error);
+  const workerIdle = useRun((state) => !isActive(state.phase) && !state.error);
   useEffect(() => {
-    if (!free || !complete || key === prepared) return undefined;
-    const timer = setTimeout(() => client.prepare(), PAUSE_MS);
+    if (!workerIdle || !complete || key === preparedKey) return undefined;
+    const timer = setTimeout(() => client.prepare(), IDLE_MS);
     return () => clearTimeout(timer);
-  }, [client, key, prepared, complete, free]);
+  }, [client, key, preparedKey, complete, workerIdle]);
 }

@@ -1,56 +1,44 @@
 /**
- * Text as its tokens, each tinted by its probability: the less expected, the stronger.
+ * Text as tokens, each tinted by its probability: the less likely, the stronger the tint.
  *
- * One focus stop for the whole text: arrow keys walk from token to token, and pointer or keyboard
- * show a token's rivals.
+ * The text is one tab stop: arrow keys move from token to token. Hover or keyboard selection shows
+ * the alternatives of a token.
  */
-import { memo, useId, useRef, useState, type KeyboardEvent } from 'react';
+import { memo, useId, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import { percent, type TokenPiece } from '../../store/index.ts';
 
-/** Six tints: 5 is a token that the model held for nearly impossible. */
+/** Bits of surprisal per tint. */
+const BITS_PER_TINT = 1.3;
+
+/** A tint from 0 (expected) to 5 (nearly impossible). */
 export const tintOf = (probability: number): number => {
-  const surprise = -Math.log2(Math.max(probability, 1e-6));
-  return Math.min(5, Math.floor(surprise / 1.3));
+  const surprisal = -Math.log2(Math.max(probability, 1e-6));
+  return Math.min(5, Math.floor(surprisal / BITS_PER_TINT));
 };
 
-interface Shown {
-  index: number;
-  left: number;
-  top: number;
-}
-
-export const TokenText = memo(function TokenText({
-  pieces,
-  label,
-  prompt = '',
-}: {
+interface TokenTextProps {
   pieces: readonly TokenPiece[];
   label: string;
   prompt?: string;
-}) {
-  const [shown, setShown] = useState<Shown | null>(null);
+}
+
+export const TokenText = memo(function TokenText({ pieces, label, prompt = '' }: TokenTextProps) {
   const box = useRef<HTMLDivElement>(null);
   const id = useId();
-
-  const show = (index: number): void => {
-    const token = box.current?.querySelector<HTMLElement>(`[data-i="${index}"]`);
-    if (!token || !box.current) return;
-    const left = Math.min(token.offsetLeft, Math.max(0, box.current.clientWidth - 190));
-    setShown({ index, left, top: token.offsetTop + token.offsetHeight + 4 });
-  };
+  const [selection, setSelection] = useState<Selection | null>(null);
+  const select = (index: number): void => setSelection(locate(box.current, index) ?? selection);
   const onKeyDown = (event: KeyboardEvent): void => {
-    const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (event.key === 'Escape') setShown(null);
-    if (move === undefined) return;
+    if (event.key === 'Escape') setSelection(null);
+    const next = nextIndex(event.key, selection?.index, pieces.length);
+    if (next === undefined) return;
     event.preventDefault();
-    show(
-      Math.min(
-        pieces.length - 1,
-        Math.max(0, (shown?.index ?? (move > 0 ? -1 : pieces.length)) + move),
-      ),
-    );
+    select(next);
   };
-  const piece = shown ? pieces[shown.index] : undefined;
+  const onPointerOver = ({ target }: PointerEvent): void => {
+    if (target instanceof HTMLElement && target.dataset.index !== undefined)
+      select(Number(target.dataset.index));
+  };
+  const piece = selection ? pieces[selection.index] : undefined;
   return (
     <div
       ref={box}
@@ -60,56 +48,91 @@ export const TokenText = memo(function TokenText({
       aria-label={label}
       aria-describedby={piece ? id : undefined}
       onKeyDown={onKeyDown}
-      onBlur={() => setShown(null)}
-      onPointerLeave={() => setShown(null)}
-      onPointerOver={(event) => {
-        if (event.target instanceof HTMLElement && event.target.dataset.i !== undefined)
-          show(Number(event.target.dataset.i));
-      }}
+      onBlur={() => setSelection(null)}
+      onPointerLeave={() => setSelection(null)}
+      onPointerOver={onPointerOver}
     >
       {prompt ? <span className="prompt">{prompt}</span> : null}
       {pieces.map((one, index) => (
         <span
           key={index}
-          data-i={index}
+          data-index={index}
           data-tint={tintOf(one.probability)}
-          data-on={shown?.index === index || undefined}
+          data-on={selection?.index === index || undefined}
         >
-          {visible(one.text)}
+          {withLineBreaks(one.text)}
         </span>
       ))}
-      {shown && piece ? (
-        <span className="rivals" id={id} role="status" style={{ left: shown.left, top: shown.top }}>
-          <Rival text={piece.text} probability={piece.probability} chosen />
-          {piece.rivals.map((rival, index) => (
-            <Rival key={index} text={rival.text} probability={rival.probability} />
-          ))}
-        </span>
-      ) : null}
+      {selection && piece ? <Alternatives id={id} piece={piece} at={selection} /> : null}
     </div>
   );
 });
 
-/** A line break is drawn and made. */
-const visible = (text: string): string => text.replaceAll('\n', '↵\n');
+/** A selected token, and where to show its alternatives: CSS pixels within the box. */
+interface Selection {
+  index: number;
+  left: number;
+  top: number;
+}
 
-/** White space that could not be seen in a list. */
+/** Width that the panel of alternatives needs, and its distance from the token. */
+const PANEL_WIDTH = 190;
+const PANEL_GAP = 4;
+
+function locate(box: HTMLElement | null, index: number): Selection | null {
+  const token = box?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+  if (!box || !token) return null;
+  const left = Math.min(token.offsetLeft, Math.max(0, box.clientWidth - PANEL_WIDTH));
+  return { index, left, top: token.offsetTop + token.offsetHeight + PANEL_GAP };
+}
+
+/** The token that an arrow key selects, or undefined for other keys. */
+function nextIndex(key: string, current: number | undefined, length: number): number | undefined {
+  const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
+  if (move === undefined) return undefined;
+  const start = move > 0 ? -1 : length;
+  return Math.min(length - 1, Math.max(0, (current ?? start) + move));
+}
+
+/** Shows line breaks as a symbol and keeps them. */
+const withLineBreaks = (text: string): string => text.replaceAll('\n', '↵\n');
+
+/** Text with visible white space. */
 export const quoted = (text: string): string =>
   text === '' ? '∅' : text.replaceAll('\n', '↵').replaceAll('\t', '⇥').replaceAll(' ', '␣');
 
-function Rival({
-  text,
-  probability,
-  chosen = false,
-}: {
+interface AlternativesProps {
+  id: string;
+  piece: TokenPiece;
+  at: Selection;
+}
+
+/** The generated token and the most likely others, with their probabilities. */
+function Alternatives({ id, piece, at }: AlternativesProps) {
+  return (
+    <span className="alternatives" id={id} role="status" style={{ left: at.left, top: at.top }}>
+      <Alternative text={piece.text} probability={piece.probability} chosen />
+      {piece.rivals.map((rival, index) => (
+        <Alternative key={index} text={rival.text} probability={rival.probability} />
+      ))}
+    </span>
+  );
+}
+
+interface AlternativeProps {
   text: string;
   probability: number;
   chosen?: boolean;
-}) {
+}
+
+/** Width of the bar of a certain token, in CSS pixels. */
+const FULL_BAR = 72;
+
+function Alternative({ text, probability, chosen = false }: AlternativeProps) {
   return (
-    <span className="rival" data-chosen={chosen || undefined}>
+    <span className="alternative" data-chosen={chosen || undefined}>
       <span className="mono">{quoted(text)}</span>
-      <i style={{ width: `${Math.max(1, probability * 72)}px` }} />
+      <i style={{ width: `${Math.max(1, probability * FULL_BAR)}px` }} />
       <b>{percent(probability, probability < 0.1 ? 1 : 0)}</b>
     </span>
   );

@@ -1,7 +1,4 @@
-/**
- * What went wrong and what to do, in place under the bar; and notices that say what happened by
- * itself.
- */
+/** Messages below the bar: errors with their remedy, warnings, and notices. */
 import { Button, CloseButton } from '@mantine/core';
 import {
   IconAlertTriangle,
@@ -10,7 +7,7 @@ import {
   IconInfoCircle,
   IconRefresh,
 } from '@tabler/icons-react';
-import { errorAction } from '../acts.ts';
+import { errorAction } from '../actions.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
 import { usePlace } from '../place.ts';
@@ -22,23 +19,20 @@ export function Messages() {
     <div className="messages">
       <ErrorMessage />
       <Recovering />
-      <Silent />
+      <Unresponsive />
       <StorageRefused />
       <Offline />
       <Notices />
-      <OfferInRoom />
+      <WorkspaceResumeOffer />
     </div>
   );
 }
 
-/**
- * The presets show the offer themselves; a page whose address went straight to the room shows it
- * here.
- */
-function OfferInRoom() {
-  const inRoom = usePlace((place) => place.at === 'room');
-  const fresh = useRun((state) => state.run === null);
-  return inRoom && fresh ? <ResumeOffer /> : null;
+/** Shown only in the workspace: the start screen has its own offer. */
+function WorkspaceResumeOffer() {
+  const inWorkspace = usePlace((place) => place.at === 'workspace');
+  const hasRun = useRun((state) => state.run !== null);
+  return inWorkspace && !hasRun ? <ResumeOffer /> : null;
 }
 
 function ErrorMessage() {
@@ -77,13 +71,13 @@ function Recovering() {
       <IconRefresh size={20} aria-hidden />
       <p>
         <strong>Recovering.</strong>{' '}
-        {detail || 'The GPU was lost; training goes on from the last checkpoint'}.
+        {detail || 'The GPU was lost. Training continues from the last checkpoint.'}
       </p>
     </div>
   );
 }
 
-function Silent() {
+function Unresponsive() {
   const client = useClient();
   const shown = useRun((state) => state.connection === 'silent');
   const run = useRun((state) => state.run);
@@ -93,8 +87,8 @@ function Silent() {
     <div className="message" data-kind="warn" role="status">
       <IconRefresh size={20} aria-hidden />
       <p>
-        <strong>The training worker does not answer.</strong> It may be taking one very long step.
-        What was saved is safe if you restart it.
+        <strong>The training worker is not responding.</strong> It may be in one very long step. If
+        you restart it, saved checkpoints are kept.
       </p>
       <Button
         size="xs"
@@ -104,7 +98,7 @@ function Silent() {
           if (run && saved) client.resume(run);
         }}
       >
-        {run && saved ? 'Restart it and resume' : 'Restart it'}
+        {run && saved ? 'Restart and resume' : 'Restart'}
       </Button>
     </div>
   );
@@ -117,8 +111,8 @@ function StorageRefused() {
     <div className="message" data-kind="warn" role="status" data-testid="storage-refused">
       <IconDatabaseOff size={20} aria-hidden />
       <p>
-        <strong>This window may not store anything</strong> (a private window, perhaps), so runs end
-        with the tab. Export a model before you close it.
+        <strong>The browser denies storage</strong> (perhaps in a private window), so runs are lost
+        when you close the tab. Export the model first.
       </p>
     </div>
   );
@@ -129,7 +123,7 @@ function Offline() {
   return online ? null : (
     <div className="message" data-kind="quiet" role="status">
       <IconCloudOff size={20} aria-hidden />
-      <p>No network. Training needs none; texts from an address wait until it is back.</p>
+      <p>You are offline. Training works without a network; fetching a text by URL does not.</p>
     </div>
   );
 }

@@ -1,6 +1,4 @@
-/**
- * The first visit: preset cards with Train on them, and the run of last time where there is one.
- */
+/** The start screen: the preset cards, and an offer to resume the last run if there is one. */
 import { Button } from '@mantine/core';
 import { IconAdjustments, IconPlayerPlayFilled } from '@tabler/icons-react';
 import { PRESETS, type Preset } from '../../config/index.ts';
@@ -13,26 +11,25 @@ import { ResumeOffer } from './ResumeOffer.tsx';
 import '../styles/welcome.css';
 
 export function Welcome() {
-  const active = useRun((state) => isActive(state.phase) && state.run !== null);
+  const hasActiveRun = useRun((state) => isActive(state.phase) && state.run !== null);
   return (
     <main className="welcome">
       <div className="welcome-head">
         <h1>Watch a machine learn to write</h1>
         <p>
-          Pick one and press Train. It learns on your own device, in this page; nothing is sent
-          anywhere.
+          Pick a model and press Train. It trains in this tab, on your device; nothing is uploaded.
         </p>
       </div>
-      {active ? (
-        <Button variant="light" onClick={() => goTo({ at: 'room' })}>
-          Back to the run under way
+      {hasActiveRun ? (
+        <Button variant="light" onClick={() => goTo({ at: 'workspace' })}>
+          Back to the current run
         </Button>
       ) : (
         <ResumeOffer />
       )}
       <ul className="cards">
         {PRESETS.map((preset) => (
-          <PresetCard key={preset.id} preset={preset} blocked={active} />
+          <PresetCard key={preset.id} preset={preset} disabled={hasActiveRun} />
         ))}
       </ul>
       <div className="welcome-foot">
@@ -40,22 +37,22 @@ export function Welcome() {
           variant="subtle"
           color="gray"
           leftSection={<IconAdjustments size={17} />}
-          onClick={() => goTo({ at: 'room', tab: 'recipe' })}
+          onClick={() => goTo({ at: 'workspace', tab: 'recipe' })}
         >
-          Your own text and model
+          Use your own text and model
         </Button>
       </div>
     </main>
   );
 }
 
-function PresetCard({ preset, blocked }: { preset: Preset; blocked: boolean }) {
-  const client = useClient();
-  const calibration = useRun((state) => state.calibration);
-  const size = estimate(preset.config, calibration);
+interface PresetProps {
+  preset: Preset;
+  disabled: boolean;
+}
+
+function PresetCard({ preset, disabled }: PresetProps) {
   const Icon = PRESET_ICONS[preset.id] ?? PRESET_ICONS.names;
-  const take = (): void =>
-    takeConfig(client.stores.form, preset.config, { preset: preset.id, name: preset.title });
   return (
     <li className="card" data-testid={`preset-${preset.id}`}>
       <div className="card-head">
@@ -65,48 +62,63 @@ function PresetCard({ preset, blocked }: { preset: Preset; blocked: boolean }) {
         <h2>{preset.title}</h2>
       </div>
       <p className="card-learns">{preset.learns}</p>
-      <dl className="card-facts">
-        <div>
-          <dt>Size</dt>
-          <dd>{size.parameters}</dd>
-        </div>
-        <div>
-          <dt>Length</dt>
-          <dd>{size.steps}</dd>
-        </div>
-        <div>
-          <dt>Time here</dt>
-          <dd data-testid="preset-time">
-            {size.time ? `${size.time}, estimated` : 'being measured…'}
-          </dd>
-        </div>
-      </dl>
-      <div className="card-acts">
-        <Button
-          leftSection={<IconPlayerPlayFilled size={15} />}
-          disabled={blocked}
-          aria-label={`Train ${preset.title}`}
-          onClick={() => {
-            take();
-            goTo({ at: 'room', tab: 'charts' });
-            client.start();
-          }}
-        >
-          Train
-        </Button>
-        <Button
-          variant="subtle"
-          color="gray"
-          disabled={blocked}
-          aria-label={`Change the recipe of ${preset.title}`}
-          onClick={() => {
-            take();
-            goTo({ at: 'room', tab: 'recipe' });
-          }}
-        >
-          Change first
-        </Button>
-      </div>
+      <PresetFacts preset={preset} />
+      <PresetActions preset={preset} disabled={disabled} />
     </li>
+  );
+}
+
+function PresetFacts({ preset }: { preset: Preset }) {
+  const calibration = useRun((state) => state.calibration);
+  const { parameters, steps, time } = estimate(preset.config, calibration);
+  return (
+    <dl className="card-facts">
+      <div>
+        <dt>Size</dt>
+        <dd>{parameters}</dd>
+      </div>
+      <div>
+        <dt>Length</dt>
+        <dd>{steps}</dd>
+      </div>
+      <div>
+        <dt>Time here</dt>
+        <dd data-testid="preset-time">{time ? `${time}, estimated` : 'measuring…'}</dd>
+      </div>
+    </dl>
+  );
+}
+
+function PresetActions({ preset, disabled }: PresetProps) {
+  const client = useClient();
+  const loadPreset = (): void =>
+    takeConfig(client.stores.form, preset.config, { preset: preset.id, name: preset.title });
+  return (
+    <div className="card-actions">
+      <Button
+        leftSection={<IconPlayerPlayFilled size={15} />}
+        disabled={disabled}
+        aria-label={`Train ${preset.title}`}
+        onClick={() => {
+          loadPreset();
+          goTo({ at: 'workspace', tab: 'charts' });
+          client.start();
+        }}
+      >
+        Train
+      </Button>
+      <Button
+        variant="subtle"
+        color="gray"
+        disabled={disabled}
+        aria-label={`Customize ${preset.title}`}
+        onClick={() => {
+          loadPreset();
+          goTo({ at: 'workspace', tab: 'recipe' });
+        }}
+      >
+        Customize
+      </Button>
+    </div>
   );
 }

@@ -1,7 +1,4 @@
-/**
- * What a preset weighs and how long it takes here: arithmetic on a one-second calibration, said as
- * an estimate.
- */
+/** Size and duration of a preset on this device, estimated from a one-second calibration. */
 import type { RunConfig } from '../../config/index.ts';
 import { guessVocab, planRun } from '../../plan/index.ts';
 import { compact, spokenDuration, type RunState } from '../../store/index.ts';
@@ -11,6 +8,7 @@ type Calibration = RunState['calibration'];
 export interface Estimate {
   parameters: string;
   steps: string;
+  /** Null until the device has been calibrated. */
   time: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** A picture for each preset. */
+/** One icon per preset id. */
 import {
   IconAbc,
   IconBook2,

@@ -1,4 +1,4 @@
-/** What a person can do with the run, as the buttons and the keyboard both call it. */
+/** Actions on the run, shared by the buttons and the keyboard shortcuts. */
 import { useMemo } from 'react';
 import type { PlainError } from '../store/index.ts';
 import { isActive, isMoving, type Client } from '../store/index.ts';
@@ -6,27 +6,27 @@ import { useClient, useForm, useRun } from './context.tsx';
 import { useProblems } from './recipe/problems.ts';
 import { goTo } from './place.ts';
 
-export interface Acts {
+export interface RunActions {
   train: () => void;
   pause: () => void;
   step: () => void;
   stop: () => void;
   cancel: () => void;
-  /** Space: from training to paused and back; with no run, nothing. */
+  /** Toggles between training and paused; does nothing without a run. */
   toggle: () => void;
 }
 
-export function useActs(): Acts {
+export function useRunActions(): RunActions {
   const client = useClient();
-  return useMemo(() => actsOf(client), [client]);
+  return useMemo(() => actionsOf(client), [client]);
 }
 
-function actsOf(client: Client): Acts {
+function actionsOf(client: Client): RunActions {
   const phase = () => client.stores.run.getState().phase;
-  /** The worker reads the text for the panel; a run asked for now comes next. */
+  /** The worker is only reading the text for the data panel; a new run is queued behind it. */
   const isReadingText = () => phase() === 'preparing' && !client.stores.run.getState().opening;
   const train = (): void => {
-    goTo({ at: 'room' });
+    goTo({ at: 'workspace' });
     if (phase() === 'paused') client.train();
     else if (!isActive(phase()) || isReadingText()) client.start();
   };
@@ -43,51 +43,52 @@ function actsOf(client: Client): Acts {
   };
 }
 
-/** Whether Train would work, and if not, why. */
+/** Whether Train is available, and if not, the reason to show. */
 export function useTrainable(): { ok: boolean; reason: string } {
   const paused = useRun((state) => state.phase === 'paused');
   const lacksText = useForm((state) => state.config.data.corpus === 'own' && !state.text);
   const lacksTokenizer = useForm(
     (state) => state.config.tokenizer.kind === 'imported' && !state.tokenizerJson,
   );
-  const [first] = useProblems();
+  const [problem] = useProblems();
   if (paused) return { ok: true, reason: '' };
   if (lacksText)
     return {
       ok: false,
-      reason: 'Bring a text first: paste it or open a file in the data section.',
+      reason: 'Add some text first: paste it, or open a file in the Data section.',
     };
   if (lacksTokenizer)
-    return { ok: false, reason: 'Open a tokenizer.json first, in the tokenizer section.' };
-  return first ? { ok: false, reason: `${first.message} ${first.hint}` } : { ok: true, reason: '' };
+    return { ok: false, reason: 'Open a tokenizer.json first, in the Tokenizer section.' };
+  if (problem) return { ok: false, reason: `${problem.message} ${problem.hint}` };
+  return { ok: true, reason: '' };
 }
 
-/** What the button of an error does, and what it is called. */
-export function errorAction(
-  client: Client,
-  error: PlainError,
-): { label: string; run: () => void } | null {
-  const { run, config } = client.stores.run.getState();
+/** A button of an error message. */
+export interface ErrorAction {
+  label: string;
+  run: () => void;
+}
+
+/** The button that an error offers, or null if it offers none. */
+export function errorAction(client: Client, error: PlainError): ErrorAction | null {
+  const { run } = client.stores.run.getState();
   switch (error.action) {
     case 'resume':
       return run ? { label: 'Resume', run: () => client.resume(run) } : null;
     case 'resume_lower_lr': {
-      // A third of the rate that was too much, which in warm-up or decay is not the recipe's.
-      const used = client.stores.table.get('lr')?.last ?? NaN;
-      const lower = (used > 0 ? used : (config?.training.learning_rate ?? 1e-3)) / 3;
-      return run
-        ? {
-            label: `Resume with learning_rate ${lower.toPrecision(2)}`,
-            run: () => client.resume(run, { learning_rate: Number(lower.toPrecision(2)) }),
-          }
-        : null;
+      if (!run) return null;
+      const learning_rate = Number((latestLearningRate(client) / 3).toPrecision(2));
+      return {
+        label: `Resume with learning_rate ${learning_rate.toPrecision(2)}`,
+        run: () => client.resume(run, { learning_rate }),
+      };
     }
     case 'reload':
       return { label: 'Reload the page', run: () => location.reload() };
     case 'free_storage':
-      return { label: 'Open the library', run: () => goTo({ dialog: 'library' }) };
+      return { label: 'Manage runs', run: () => goTo({ dialog: 'library' }) };
     case 'change_config':
-      return { label: 'Change the recipe', run: () => showField(error.field) };
+      return { label: 'Edit the recipe', run: () => showField(error.field) };
     case undefined:
       return null;
     default:
@@ -95,9 +96,19 @@ export function errorAction(
   }
 }
 
-/** Opens the section of a field and brings it into view. */
+/**
+ * The learning rate of the last step. During warm-up or decay, this differs from the configured
+ * one.
+ */
+function latestLearningRate(client: Client): number {
+  const logged = client.stores.table.get('lr')?.last ?? NaN;
+  if (logged > 0) return logged;
+  return client.stores.run.getState().config?.training.learning_rate ?? 1e-3;
+}
+
+/** Expands the section of a field and focuses the field. */
 export function showField(field: string | undefined): void {
   const section = field?.split('.')[0] ?? 'data';
-  goTo({ at: 'room', tab: 'recipe', sections: [section] });
+  goTo({ at: 'workspace', tab: 'recipe', sections: [section] });
   requestAnimationFrame(() => document.getElementById(`field-${field ?? section}`)?.focus());
 }

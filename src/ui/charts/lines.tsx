@@ -1,0 +1,88 @@
+/** The lines of a chart: its series, and the same metric of overlaid runs. */
+import type { ReactElement } from 'react';
+import { Line } from 'recharts';
+import { averageKey, overlayKey } from '../../store/index.ts';
+import type { ChartSpec } from './catalogue.ts';
+import { overlayColour } from './overlay_colour.ts';
+
+const COMMON = { isAnimationActive: false, connectNulls: true } as const;
+
+/** The first metric of the chart in each overlaid run. */
+export const overlayLines = (runs: readonly string[], spec: ChartSpec): ReactElement[] =>
+  runs.map((run, index) => (
+    <Line
+      key={run}
+      {...COMMON}
+      dataKey={overlayKey(run, spec.series[0]?.metric ?? '')}
+      stroke={overlayColour(index)}
+      strokeWidth={1.4}
+      dot={false}
+      activeDot={false}
+    />
+  ));
+
+interface LineOptions {
+  /** Draws a bold moving average over a faint raw line. */
+  smoothed: boolean;
+  large: boolean;
+}
+
+type Series = ChartSpec['series'][number];
+
+export const seriesLines = (spec: ChartSpec, options: LineOptions): ReactElement[] =>
+  spec.series.flatMap((series) => linesOf(series, options));
+
+function linesOf(series: Series, { smoothed, large }: LineOptions): ReactElement[] {
+  if (series.kind === 'points') return [pointsLine(series, large ? 3 : 2)];
+  if (series.smooth && smoothed) return [faintLine(series), averageLine(series)];
+  return [plainLine(series)];
+}
+
+const pointsLine = ({ metric, colour }: Series, radius: number): ReactElement => (
+  <Line
+    key={metric}
+    {...COMMON}
+    stroke={colour}
+    dataKey={metric}
+    strokeWidth={1.8}
+    dot={{ r: radius, fill: colour, strokeWidth: 0 }}
+    activeDot={{ r: 4 }}
+  />
+);
+
+const plainLine = ({ metric, colour }: Series): ReactElement => (
+  <Line
+    key={metric}
+    {...COMMON}
+    stroke={colour}
+    dataKey={metric}
+    strokeWidth={1.7}
+    dot={false}
+    activeDot={{ r: 3 }}
+  />
+);
+
+const faintLine = ({ metric, colour }: Series): ReactElement => (
+  <Line
+    key={metric}
+    {...COMMON}
+    stroke={colour}
+    dataKey={metric}
+    strokeWidth={1}
+    strokeOpacity={0.32}
+    dot={false}
+    activeDot={false}
+  />
+);
+
+const averageLine = ({ metric, colour }: Series): ReactElement => (
+  <Line
+    key={averageKey(metric)}
+    {...COMMON}
+    stroke={colour}
+    dataKey={averageKey(metric)}
+    strokeWidth={2.2}
+    dot={false}
+    activeDot={{ r: 3 }}
+  />
+);
