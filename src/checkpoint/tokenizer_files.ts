@@ -52,7 +52,7 @@ export function tokenizerFacts(bytes: Uint8Array): TokenizerFacts {
   try {
     const outline = readOutline(bytes);
     const added = addedTokens(outline);
-    let vocab_size = vocabularySize(bytes, outline.vocabAt);
+    let vocab_size = vocabularySize(bytes, outline.vocabOffset);
     for (const id of added.keys()) vocab_size = Math.max(vocab_size, id + 1);
     return { vocab_size, added };
   } catch (cause) {
