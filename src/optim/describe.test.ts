@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { defaultConfig, type TrainingConfig } from '../config/index.ts';
-import { describeOptimizer, type OptimizedParameter } from './describe.ts';
-import { rangesOf } from './fused.ts';
+import { describeOptimizer, type OptimizedParameter, type Transform } from './describe.ts';
 import { packedColumns } from './muon.ts';
+import { type Layouts, rangesOf } from './ranges.ts';
 import * as torch from './torch_oracle.ts';
 
 const training = (changes: Partial<TrainingConfig>): TrainingConfig => ({
@@ -18,9 +18,9 @@ const parameter = (
   kind,
   shape,
   decay: shape.length > 1,
-  parts: [{ start: 0, end: shape[shape.length - 1] ?? 1 }],
+  parts: [{ start: 0, end: shape.at(-1) ?? 1 }],
 });
-const LIST = [
+const PARAMETERS = [
   parameter('wte', 'embedding', [10, 8]),
   parameter('one', 'matrix', [8, 8]),
   parameter('two', 'matrix', [8, 8]),
@@ -28,49 +28,50 @@ const LIST = [
   parameter('norm', 'norm', [8]),
   parameter('bias', 'bias', [8]),
 ];
+const NAMES = PARAMETERS.map((p) => p.name);
 
-/** A layout with each tensor at a multiple of 64 values, cut into chunks before the names given. */
+/**
+ * A layout with each tensor at a multiple of 64 values, and a new chunk before each name in `cuts`.
+ */
 function layout(names: readonly string[], cuts: readonly string[] = []) {
   let chunk = 0;
   let offset = 0;
-  const places = new Map(
-    names.map((name) => {
-      if (cuts.includes(name)) {
-        chunk++;
-        offset = 0;
-      }
-      const place = { chunk, offset };
-      const p = LIST.find((q) => name.endsWith(q.name));
-      offset += Math.ceil((p?.shape ?? []).reduce((a, b) => a * b, 1) / 64) * 64;
-      return [name, place];
-    }),
-  );
+  const places = new Map<string, { chunk: number; offset: number }>();
+  for (const name of names) {
+    if (cuts.includes(name)) {
+      chunk++;
+      offset = 0;
+    }
+    places.set(name, { chunk, offset });
+    const shape = PARAMETERS.find((p) => name.endsWith(p.name))?.shape ?? [];
+    offset += Math.ceil(shape.reduce((a, b) => a * b, 1) / 64) * 64;
+  }
   return {
     names: [...names],
     offsetOf: (name: string) => places.get(name) ?? { chunk: -1, offset: -1 },
   };
 }
-const all = LIST.map((p) => p.name);
-const moments = (moment: string, names = all, cuts: string[] = []) =>
+const momentLayout = (moment: string, names = NAMES, cuts: string[] = []) =>
   layout(
-    names.map((n) => `${moment}.${n}`),
+    names.map((name) => `${moment}.${name}`),
     cuts,
   );
-const spans = (
-  chain: ReturnType<typeof describeOptimizer>,
-  state: Parameters<typeof rangesOf>[2]['state'],
-  gradients = layout(all),
+
+/** The ranges as [first, last, decayed]. */
+const ranges = (
+  chain: readonly Transform[],
+  state: Layouts['state'],
+  { gradients = layout(NAMES), trainable = PARAMETERS } = {},
 ) =>
-  rangesOf(chain, LIST, { parameters: layout(all), gradients, state }).map((r) => [
-    r.first,
-    r.last,
-    r.decayed,
-  ]);
+  rangesOf(chain, trainable, { parameters: layout(NAMES), gradients, state }).map(
+    ({ first, last, decayed }) => [first, last, decayed],
+  );
 
 describe('describeOptimizer', () => {
-  it('puts decay after the moments (AdamW) or before them (Adam, SGD)', () => {
-    const kinds = (changes: Partial<TrainingConfig>) =>
-      describeOptimizer(training(changes)).map((t) => t.kind);
+  const kinds = (changes: Partial<TrainingConfig>) =>
+    describeOptimizer(training(changes)).map((transform) => transform.kind);
+
+  it('puts weight decay after the moments for AdamW, and before them for Adam and SGD', () => {
     expect(kinds({ optimizer: 'adamw' })).toEqual([
       'clip_by_global_norm',
       'scale_by_adam',
@@ -82,6 +83,14 @@ describe('describeOptimizer', () => {
       'scale_by_adam',
       'scale_by_learning_rate',
     ]);
+    expect(kinds({ optimizer: 'sgd', grad_clip: 0 })).toEqual([
+      'add_decayed_weights',
+      'scale_by_momentum',
+      'scale_by_learning_rate',
+    ]);
+  });
+
+  it('omits transforms that would change nothing', () => {
     expect(kinds({ optimizer: 'sgd', weight_decay: 0 })).toEqual([
       'clip_by_global_norm',
       'scale_by_momentum',
@@ -93,70 +102,82 @@ describe('describeOptimizer', () => {
   });
 });
 
-describe('ranges of the fused update', () => {
+describe('rangesOf', () => {
   const adamw = describeOptimizer(training({ optimizer: 'adamw' }));
-  const state = { exp_avg: moments('exp_avg'), exp_avg_sq: moments('exp_avg_sq') };
+  const state = { exp_avg: momentLayout('exp_avg'), exp_avg_sq: momentLayout('exp_avg_sq') };
 
-  it('is one where every store has one chunk; the matrices decay', () => {
-    // wte 80 in 128, one and two 64 each, the head's 80: 128 + 64 + 64 + 80.
-    expect(spans(adamw, state)).toEqual([['wte', 'bias', 336]]);
-    expect(spans(describeOptimizer(training({ weight_decay: 0 })), state)).toEqual([
+  it('makes one range if every store has one chunk; its matrices decay', () => {
+    // wte has 80 values in 128, one and two have 64 each, the head has 80: 128 + 64 + 64 + 80.
+    expect(ranges(adamw, state)).toEqual([['wte', 'bias', 336]]);
+    expect(ranges(describeOptimizer(training({ weight_decay: 0 })), state)).toEqual([
       ['wte', 'bias', 0],
     ]);
   });
 
-  it('is cut where any store is cut', () => {
-    expect(
-      spans(adamw, { ...state, exp_avg_sq: moments('exp_avg_sq', all, ['exp_avg_sq.two']) }),
-    ).toEqual([
+  it('cuts where any store is cut', () => {
+    const cutMoment = momentLayout('exp_avg_sq', NAMES, ['exp_avg_sq.two']);
+    expect(ranges(adamw, { ...state, exp_avg_sq: cutMoment })).toEqual([
       ['wte', 'one', 192],
       ['two', 'bias', 144],
     ]);
-    expect(spans(adamw, state, layout(all, ['bias']))).toEqual([
+    expect(ranges(adamw, state, { gradients: layout(NAMES, ['bias']) })).toEqual([
       ['wte', 'norm', 336],
       ['bias', 'bias', 0],
     ]);
   });
 
-  it("leaves Muon's matrices out", () => {
-    const rest = ['wte', 'head', 'norm', 'bias'];
+  it('cuts at frozen parameters of the same store', () => {
+    const trainable = PARAMETERS.filter(({ name }) => name !== 'two');
+    const names = trainable.map((p) => p.name);
+    const stateOfTrainable = {
+      exp_avg: momentLayout('exp_avg', names),
+      exp_avg_sq: momentLayout('exp_avg_sq', names),
+    };
+    expect(ranges(adamw, stateOfTrainable, { trainable, gradients: layout(names) })).toEqual([
+      ['wte', 'one', 192],
+      ['head', 'bias', 80],
+    ]);
+  });
+
+  it("excludes Muon's matrices", () => {
+    const byAdam = ['wte', 'head', 'norm', 'bias'];
     const muon = describeOptimizer(training({ optimizer: 'muon' }));
-    const own = { exp_avg: moments('exp_avg', rest), exp_avg_sq: moments('exp_avg_sq', rest) };
-    expect(spans(muon, own)).toEqual([
+    const muonState = {
+      exp_avg: momentLayout('exp_avg', byAdam),
+      exp_avg_sq: momentLayout('exp_avg_sq', byAdam),
+    };
+    expect(ranges(muon, muonState)).toEqual([
       ['wte', 'wte', 80],
       ['head', 'bias', 80],
     ]);
   });
 });
 
-describe('packed matrices', () => {
-  it('are told apart', () => {
-    expect(
-      packedColumns(parameter('transformer.h.0.attn.c_attn.weight', 'matrix', [8, 24])),
-    ).toEqual([
+describe('packedColumns', () => {
+  it("separates q, k and v of GPT-2's c_attn", () => {
+    const c_attn = parameter('transformer.h.0.attn.c_attn.weight', 'matrix', [8, 24]);
+    expect(packedColumns(c_attn)).toEqual([
       { start: 0, end: 8 },
       { start: 8, end: 16 },
       { start: 16, end: 24 },
     ]);
-    expect(packedColumns(parameter('transformer.h.0.mlp.c_fc.weight', 'matrix', [8, 24]))).toEqual([
-      { start: 0, end: 24 },
-    ]);
-    expect(
-      packedColumns({
-        ...parameter('gate_up', 'matrix', [8, 24]),
-        parts: [
-          { start: 0, end: 12 },
-          { start: 12, end: 24 },
-        ],
-      }),
-    ).toEqual([
+  });
+
+  it('takes an ordinary matrix as a whole', () => {
+    const c_fc = parameter('transformer.h.0.mlp.c_fc.weight', 'matrix', [8, 24]);
+    expect(packedColumns(c_fc)).toEqual([{ start: 0, end: 24 }]);
+  });
+
+  it('separates the parts of a packed parameter', () => {
+    const parts = [
       { start: 0, end: 12 },
       { start: 12, end: 24 },
-    ]);
+    ];
+    expect(packedColumns({ ...parameter('gate_up', 'matrix', [8, 24]), parts })).toEqual(parts);
   });
 });
 
-describe('the oracle, by hand', () => {
+describe('the oracle, computed by hand', () => {
   const options = {
     lr: 0.1,
     beta1: 0.9,
@@ -166,53 +187,50 @@ describe('the oracle, by hand', () => {
     decoupled: true,
   };
 
-  it('AdamW: two steps', () => {
+  it('takes two steps of AdamW', () => {
     const p = Float64Array.of(1);
-    const s = torch.adamState(1);
-    torch.adam(p, Float64Array.of(2), s, options);
-    // m^ = 2, v^ = 4: 1 (1 - 0.1 x 0.2) - 0.1 x 2 / (2 + 0.5) = 0.98 - 0.08.
+    const state = torch.adamState(1);
+    torch.adam(p, Float64Array.of(2), state, options);
+    // Corrected moments m = 2 and v = 4: 1 (1 - 0.1 * 0.2) - 0.1 * 2 / (2 + 0.5) = 0.98 - 0.08.
     expect(p[0]).toBeCloseTo(0.9, 14);
-    torch.adam(p, Float64Array.of(-1), s, options);
-    // m = 0.9 x 0.2 - 0.1 = 0.08, m^ = 0.08 / 0.19; v = 0.99 x 0.04 + 0.01 = 0.0496, v^ = 0.0496 /
-    // 0.0199.
-    expect(p[0]).toBeCloseTo(
-      0.9 * 0.98 - (0.1 * (0.08 / 0.19)) / (Math.sqrt(0.0496 / 0.0199) + 0.5),
-      14,
-    );
+    torch.adam(p, Float64Array.of(-1), state, options);
+    // exp_avg = 0.9 * 0.2 - 0.1 = 0.08, corrected by 1 - 0.9^2 = 0.19; exp_avg_sq = 0.99 * 0.04 +
+    // 0.01 = 0.0496, corrected by 1 - 0.99^2 = 0.0199.
+    const update = 0.08 / 0.19 / (Math.sqrt(0.0496 / 0.0199) + 0.5);
+    expect(p[0]).toBeCloseTo(0.9 * 0.98 - 0.1 * update, 14);
   });
 
-  it('Adam: decay enters the moments', () => {
+  it("adds weight decay to Adam's gradient", () => {
     const p = Float64Array.of(1);
     torch.adam(p, Float64Array.of(1.8), torch.adamState(1), { ...options, decoupled: false });
     // The gradient becomes 1.8 + 0.2 = 2.
     expect(p[0]).toBeCloseTo(1 - 0.08, 14);
   });
 
-  it('SGD: momentum without dampening', () => {
+  it("does not dampen SGD's momentum", () => {
     const p = Float64Array.of(1);
-    const b = new Float64Array(1);
-    const o = { lr: 0.1, momentum: 0.5, weight_decay: 0 };
-    torch.sgd(p, Float64Array.of(1), b, o);
-    torch.sgd(p, Float64Array.of(1), b, o);
+    const buffer = new Float64Array(1);
+    const sgdOptions = { lr: 0.1, momentum: 0.5, weight_decay: 0 };
+    torch.sgd(p, Float64Array.of(1), buffer, sgdOptions);
+    torch.sgd(p, Float64Array.of(1), buffer, sgdOptions);
     expect(p[0]).toBeCloseTo(1 - 0.1 - 0.15, 14);
   });
 
-  it('clipping scales all gradients by one factor', () => {
-    const g = [Float64Array.of(3, 0), Float64Array.of(4)];
-    expect(torch.clipGradNorm(g, 1)).toBe(5);
-    expect(g.map((v) => [...v])).toEqual([[3 / 5.000001, 0], [4 / 5.000001]]);
+  it('scales all gradients by one factor when it clips', () => {
+    const gradients = [Float64Array.of(3, 0), Float64Array.of(4)];
+    expect(torch.clipGradNorm(gradients, 1)).toBe(5);
+    expect(gradients.map((g) => [...g])).toEqual([[3 / 5.000001, 0], [4 / 5.000001]]);
     expect(torch.clipGradNorm([Float64Array.of(0.5)], 1)).toBe(0.5);
   });
 
-  it('Newton-Schulz: a multiple of an orthogonal matrix keeps its direction', () => {
-    const q = { rows: 2, columns: 2, data: Float64Array.of(0.6, -0.8, 0.8, 0.6).map((v) => 7 * v) };
-    // Each of the five steps maps the two equal singular values s, from 1/sqrt(2), to 3.4445 s -
-    // 4.775 s^3 + 2.0315 s^5.
+  it('keeps the direction of a multiple of an orthogonal matrix under Newton-Schulz', () => {
+    const orthogonal = Float64Array.of(0.6, -0.8, 0.8, 0.6);
+    const scaled = torch.newtonSchulz({ rows: 2, columns: 2, data: orthogonal.map((v) => 7 * v) });
+    // Both singular values start at 1/sqrt(2), and each of the five steps maps s to
+    // 3.4445 s - 4.775 s^3 + 2.0315 s^5.
     let s = Math.SQRT1_2;
-    for (let i = 0; i < 5; i++) s = 3.4445 * s - 4.775 * s ** 3 + 2.0315 * s ** 5;
-    torch
-      .newtonSchulz(q)
-      .data.forEach((v, i) => expect(v).toBeCloseTo((s * (q.data[i] ?? NaN)) / 7, 6));
+    for (let step = 0; step < 5; step++) s = 3.4445 * s - 4.775 * s ** 3 + 2.0315 * s ** 5;
+    scaled.data.forEach((v, i) => expect(v).toBeCloseTo(s * (orthogonal[i] ?? NaN), 6));
     expect(s).toBeGreaterThan(0.7);
     expect(s).toBeLessThan(1.2);
   });

@@ -1,4 +1,4 @@
-/** Optimizers as described chains, and the learning rate by step. */
+/** Optimizers described as chains of transforms, and the learning rate by step. */
 export { describeOptimizer, type OptimizedParameter, type Transform } from './describe.ts';
 export { createLossScale, type LossScale, readLossScale } from './loss_scale.ts';
 export { createOptimizer, type Optimizer, type OptimizerState } from './optimizer.ts';

@@ -1,9 +1,12 @@
 /**
- * The scale of the loss under mixed precision. A token's weight in the loss is 1 / tokens of the
- * step (2^-13 at 8192), and what comes back through the layers is that times the gradient of one
- * token's loss; a half below 2^-14 loses digits and one below 2^-25 is 0. So the backward pass
- * starts from the sum over tokens (|dlogits| <= 1) times 2^8: what is 2^-22 of it is still a half
- * with all its digits, and 2^8 above it there is room before 65504.
+ * The dynamic loss scale of mixed precision.
+ *
+ * A token's weight in the loss is 1 / tokens of the step (2^-13 for 8192 tokens), and its gradients
+ * are that small. float16 loses digits below 2^-14 and underflows to zero below 2^-25. The scale
+ * therefore starts at 2^8 times the number of tokens, rounded down to a power of two: the backward
+ * pass then starts from the sum over tokens, where |dlogits| <= 1, times 2^8. Gradients down to
+ * 2^-22 of that keep all their digits, and there is a factor of 2^8 left below float16's largest
+ * number, 65504.
  */
 import type { LossScaleState } from '../common/index.ts';
 import { Store } from '../backend/index.ts';
@@ -12,15 +15,15 @@ const HEADROOM = 2 ** 8;
 
 export interface LossScale {
   /**
-   * `scale` [1] and `counts` [2] (clean steps, skipped updates), which the update moves on (ops/
-   * `scaled_step_results`).
+   * `scale` [1] and `counts` [2] (steps since the scale last changed, skipped updates). Each update
+   * advances them on the device (`scaled_step_results` of src/ops).
    */
   store: Store;
-  /** Where the scale starts, a power of two; it is never larger. */
+  /** The initial scale, a power of two. The scale never exceeds it. */
   max_scale: number;
 }
 
-/** Begins at the largest scale, or where `from` left it. */
+/** Starts at the largest scale, or at the state `from` of a checkpoint. */
 export function createLossScale(
   tokens_per_step: number,
   from: LossScaleState | null = null,
@@ -30,12 +33,13 @@ export function createLossScale(
     { name: 'counts', shape: [2] },
   ]);
   const max_scale = HEADROOM * 2 ** Math.floor(Math.log2(tokens_per_step));
-  store.write('scale', Float32Array.of(Math.min(from?.scale ?? max_scale, max_scale)));
+  const scale = Math.min(from?.scale ?? max_scale, max_scale);
+  store.write('scale', Float32Array.of(scale));
   store.write('counts', Float32Array.of(from?.clean_steps ?? 0, from?.skipped_updates ?? 0));
   return { store, max_scale };
 }
 
-/** As it is after all submitted updates. */
+/** Reads the state after all submitted updates. */
 export async function readLossScale({ store }: LossScale): Promise<LossScaleState> {
   const values = await store.read();
   const [scale = NaN] = values.get('scale') ?? [];

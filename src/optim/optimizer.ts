@@ -1,4 +1,4 @@
-/** An optimizer: a chain, the state that it keeps, and one update as a function over Stores. */
+/** An optimizer: its chain, the moments that it keeps, and one update as a function over Stores. */
 import { concat, reshape, scalar, square, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { fillInPlace, Store, type Values } from '../backend/index.ts';
 import { type Moment, MOMENTS } from '../common/index.ts';
@@ -11,20 +11,21 @@ import {
   type OptimizedParameter,
   type Transform,
 } from './describe.ts';
-import { flatNorm, flatResults, updateFused } from './fused.ts';
+import { flatNorm, flatResults, type StepResults, updateFused } from './fused.ts';
 import type { LossScale } from './loss_scale.ts';
 import { globalNorm, updatePlainly, zeroGradients } from './plain.ts';
 import { scalarStore, writeScalars } from './scalars.ts';
-import { assign, type UpdateStores } from './stores.ts';
+import { assign, type Update } from './stores.ts';
 
 /**
- * What an optimizer remembers, to be read and written as one Store would be: `exp_avg.NAME` and so
- * on, for each parameter NAME.
+ * The moments of an optimizer, read and written as if they were one Store: `exp_avg.NAME` is the
+ * first moment of the parameter NAME, and so on.
  */
 export interface OptimizerState {
   readonly names: readonly string[];
   readonly bytes: number;
   read(): Promise<Map<string, Values>>;
+  /** @throws if the optimizer keeps no moment of this name. */
   write(name: string, values: Values): void;
 }
 
@@ -32,35 +33,39 @@ export interface Optimizer {
   readonly chain: readonly Transform[];
   readonly state: OptimizerState;
   /**
-   * Writes what changes from step to step, before the update is submitted. `step` counts from 0;
-   * updates that a loss scale leaves out are taken off on the device, so where `finishStep` has one
-   * they count here.
+   * Writes what changes from step to step. Call it before the update is submitted.
+   *
+   * `step` counts from 0. With a loss scale, skipped updates count too: `finishStep` subtracts them
+   * on the device.
    */
   prepare(step: number, learning_rate: number): void;
   /**
-   * One update: clips, moves parameters and state, and zeroes the gradients, so that the next
-   * step's micro-batches can add to them. Called inside a program. Returns the norm of all
-   * gradients before clipping, a scalar.
+   * One update, inside a program: clips the gradients, updates parameters and moments, and zeroes
+   * the gradients for the next step. `parameters` and `gradients` hold the tensors of the parameters
+   * that train; `parameters` may hold frozen ones as well, which are not touched. Returns the norm of
+   * all gradients before clipping, a scalar.
    */
   update(parameters: Store, gradients: Store): { grad_norm: Tensor };
   /**
-   * The same at the end of a step whose sums [n] (loss, accuracy) a Store of that name holds:
-   * results [n + 1], the sums and then the norm of all gradients; the sums are zeroed for the next
-   * step. With a loss scale the gradients are divided by it first; where their norm is no number
-   * nothing moves but the scale.
+   * One update at the end of a step, inside a program. `sums` has a tensor `sums` [n] that the
+   * micro-batches added to. Returns results [n + 1]: the sums, then the norm of all gradients. The
+   * sums are reset to zero. With a loss scale, the gradients are unscaled first; if their norm is
+   * not finite, the update is skipped and only the loss scale changes.
    */
   finishStep(
     parameters: Store,
     gradients: Store,
     sums: Store,
-    scaling?: LossScale | null,
+    lossScale?: LossScale | null,
   ): { results: Tensor };
   dispose(): void;
 }
 
 /**
- * `parameters` are those that train, in the order of their Stores (matrices first). The state
- * starts at zero.
+ * Makes the optimizer of a TrainingConfig with all moments zero.
+ *
+ * @param parameters the parameters that train, in the order of their Stores (matrices first).
+ *   Parameters that are not listed are frozen: they have no moments, and no update touches them.
  */
 export function createOptimizer(
   training: TrainingConfig,
@@ -68,123 +73,123 @@ export function createOptimizer(
 ): Optimizer {
   const chain = describeOptimizer(training);
   const scalars = scalarStore();
-  const state: Partial<Record<Moment, Store>> = {};
-  for (const moment of MOMENTS) {
-    const kept = parameters.filter((p) => momentsOf(chain, p).includes(moment));
-    if (kept.length > 0)
-      state[moment] = new Store(
-        moment,
-        kept.map((p) => ({ name: `${moment}.${p.name}`, shape: p.shape })),
-      );
-  }
-  const stores = MOMENTS.flatMap((m) => state[m] ?? []);
+  const state = momentStores(chain, parameters);
+  const stateStores = MOMENTS.flatMap((moment) => state[moment] ?? []);
+  const updateOf = (weights: Store, gradients: Store): Update => ({
+    chain,
+    parameters,
+    stores: { parameters: weights, gradients, state, scalars },
+  });
   return {
     chain,
-    state: joined(stores),
-    prepare: (step, learning_rate) => writeScalars(scalars, training, step, learning_rate),
-    update: (weights, gradients) => ({
-      grad_norm: update(chain, parameters, { parameters: weights, gradients, state, scalars }),
-    }),
-    finishStep: (weights, gradients, sums, scaling = null) => ({
-      results: updateAndResults(
-        chain,
-        parameters,
-        { parameters: weights, gradients, state, scalars },
-        sums,
-        scaling,
-      ),
+    state: joinStores(stateStores),
+    prepare: (step, learning_rate) => writeScalars(scalars, training, { step, learning_rate }),
+    update: (weights, gradients) => ({ grad_norm: runUpdate(updateOf(weights, gradients)) }),
+    finishStep: (weights, gradients, sums, lossScale = null) => ({
+      results: runFinishStep(updateOf(weights, gradients), sums, lossScale),
     }),
     dispose: () => {
-      for (const s of [...stores, scalars]) s.dispose();
+      for (const store of [...stateStores, scalars]) store.dispose();
     },
   };
 }
 
-/**
- * One Store a moment, so that each is a flat buffer laid out as the parameters are; together they
- * read as one.
- */
-function joined(stores: readonly Store[]): OptimizerState {
+/** One Store per moment, so that each is a flat buffer laid out like the parameters. */
+function momentStores(
+  chain: readonly Transform[],
+  parameters: readonly OptimizedParameter[],
+): Partial<Record<Moment, Store>> {
+  const stores: Partial<Record<Moment, Store>> = {};
+  for (const moment of MOMENTS) {
+    const specs = parameters
+      .filter((parameter) => momentsOf(chain, parameter).includes(moment))
+      .map(({ name, shape }) => ({ name: `${moment}.${name}`, shape }));
+    if (specs.length > 0) stores[moment] = new Store(moment, specs);
+  }
+  return stores;
+}
+
+function joinStores(stores: readonly Store[]): OptimizerState {
   return {
-    names: stores.flatMap((s) => s.names),
-    bytes: stores.reduce((n, s) => n + s.bytes, 0),
+    names: stores.flatMap((store) => store.names),
+    bytes: stores.reduce((sum, store) => sum + store.bytes, 0),
     async read() {
-      return new Map(
-        (await Promise.all(stores.map((s) => s.read()))).flatMap((values) => [...values]),
-      );
+      const values = await Promise.all(stores.map((store) => store.read()));
+      return new Map(values.flatMap((valuesOfStore) => [...valuesOfStore]));
     },
     write(name, values) {
-      const store = stores.find((s) => s.names.includes(name));
+      const store = stores.find(({ names }) => names.includes(name));
       if (!store) throw new Error(`This optimizer keeps no ${name}.`);
       store.write(name, values);
     },
   };
 }
 
-function update(
-  chain: readonly Transform[],
-  parameters: readonly OptimizedParameter[],
-  s: UpdateStores,
-): Tensor {
-  const norm = kernelsInUse() ? flatNorm(s.gradients) : globalNorm(parameters, s.gradients);
-  move(chain, parameters, s, norm, null);
+/** Returns the norm of all gradients before clipping. */
+function runUpdate(update: Update): Tensor {
+  const { gradients } = update.stores;
+  const norm = kernelsInUse() ? flatNorm(gradients) : globalNorm(update.parameters, gradients);
+  applyGradients(update, norm, null);
   return norm;
 }
 
-function updateAndResults(
-  chain: readonly Transform[],
-  parameters: readonly OptimizedParameter[],
-  s: UpdateStores,
+/** Returns the results of the step. */
+function runFinishStep(update: Update, sums: Store, lossScale: LossScale | null): Tensor {
+  if (!kernelsInUse()) return finishStepPlainly(update, sums, lossScale);
+  const { norm, inverse_scale, results } = flatResults(update, sums.get('sums'), lossScale);
+  applyGradients(update, norm, inverse_scale);
+  return results;
+}
+
+function finishStepPlainly(update: Update, sums: Store, lossScale: LossScale | null): Tensor {
+  const norm = globalNorm(update.parameters, update.stores.gradients);
+  if (lossScale) return finishScaledStepPlainly(update, sums, { norm, lossScale });
+  const stepSums = sums.get('sums');
+  const results = concat([stepSums, reshape(norm, [1])]);
+  applyGradients(update, norm, null);
+  assign(sums, 'sums', zerosLike(stepSums));
+  return results;
+}
+
+function finishScaledStepPlainly(
+  update: Update,
   sums: Store,
-  scaling: LossScale | null,
+  { norm, lossScale }: { norm: Tensor; lossScale: LossScale },
 ): Tensor {
-  const of = sums.get('sums');
-  if (kernelsInUse()) {
-    const { norm, inverse_scale, results } = flatResults(chain, s, of, scaling);
-    move(chain, parameters, s, norm, inverse_scale);
-    return results;
-  }
-  const length = globalNorm(parameters, s.gradients);
-  if (!scaling) {
-    const results = concat([of, reshape(length, [1])]);
-    move(chain, parameters, s, length, null);
-    assign(sums, 'sums', zerosLike(of));
-    return results;
-  }
-  const { store, max_scale } = scaling;
-  const scale = store.get('scale');
-  const counts = store.get('counts');
-  const scalars = s.scalars.get('scalars');
+  const { store, max_scale } = lossScale;
+  const { scalars } = update.stores;
   const next = run(
     scaledStepResults,
-    { parts: reshape(square(length), [1]), sums: of, scale, counts, scalars },
-    { max_scale, ...betasOf(chain) },
+    {
+      parts: reshape(square(norm), [1]),
+      sums: sums.get('sums'),
+      scale: store.get('scale'),
+      counts: store.get('counts'),
+      scalars: scalars.get('scalars'),
+    },
+    { max_scale, ...betasOf(update.chain) },
   );
-  assign(s.scalars, 'scalars', next.scalars);
-  move(chain, parameters, s, next.norm, next.inverse_scale);
+  assign(scalars, 'scalars', next.scalars);
+  applyGradients(update, next.norm, next.inverse_scale);
   assign(sums, 'sums', next.sums);
   assign(store, 'scale', next.scale);
   assign(store, 'counts', next.counts);
   return next.results;
 }
 
-/**
- * Moves parameters and state by gradients that are `inverse_scale` (null: 1) of what the buffers
- * hold, and zeroes these.
- */
-function move(
-  chain: readonly Transform[],
-  parameters: readonly OptimizedParameter[],
-  s: UpdateStores,
-  norm: Tensor,
-  inverse_scale: Tensor | null,
+/** Updates parameters and moments, unscaling the gradients if asked, and zeroes the gradients. */
+function applyGradients(
+  update: Update,
+  norm: StepResults['norm'],
+  inverse_scale: StepResults['inverse_scale'],
 ): void {
+  const { gradients } = update.stores;
   if (!kernelsInUse()) {
-    updatePlainly(chain, parameters, s, norm, inverse_scale);
-    zeroGradients(s.gradients);
+    updatePlainly(update, norm, inverse_scale);
+    zeroGradients(gradients);
     return;
   }
-  const rest = updateFused(chain, parameters, s, norm, inverse_scale ?? scalar(1));
-  updatePlainly(chain, rest, s, norm, inverse_scale);
-  for (const p of rest) fillInPlace(s.gradients.get(p.name), 0);
+  const rest = updateFused(update, norm, inverse_scale ?? scalar(1));
+  updatePlainly({ ...update, parameters: rest }, norm, inverse_scale);
+  for (const { name } of rest) fillInPlace(gradients.get(name), 0);
 }

@@ -1,6 +1,6 @@
 /**
- * A chain in tfjs ops, a parameter at a time: how it runs where there are no kernels, and what the
- * kernels are checked against.
+ * Runs a chain in tfjs ops, one parameter at a time. Backends without kernels use it, and the
+ * kernels are checked against it.
  */
 import {
   add,
@@ -16,97 +16,97 @@ import {
 import type { Moment } from '../common/index.ts';
 import { fillInPlace, onWebGpu, type Store } from '../backend/index.ts';
 import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
-import {
-  chainOf,
-  maxNorm,
-  type OptimizedParameter,
-  type ParameterTransform,
-  type Transform,
-} from './describe.ts';
+import { chainOf, maxNorm, type OptimizedParameter, type ParameterTransform } from './describe.ts';
 import { muon } from './muon.ts';
-import { assign, stateOf, type UpdateStores } from './stores.ts';
+import { assign, stateOf, type Update, type UpdateStores } from './stores.ts';
 
 /**
- * sqrt of the sum of squares of all gradients, a scalar. (Not addN: on WebGPU it binds all of its
- * inputs at once.)
+ * The norm of all gradients, a scalar. It does not use tfjs's addN, which binds all of its inputs in
+ * one dispatch on WebGPU.
  */
 export const globalNorm = (parameters: readonly OptimizedParameter[], gradients: Store): Tensor =>
-  tidy(() =>
-    sqrt(parameters.map((p) => sum(square(gradients.get(p.name)))).reduce((a, b) => add(a, b))),
-  );
+  tidy(() => {
+    const squares = parameters.map(({ name }) => sum(square(gradients.get(name))));
+    return sqrt(squares.reduce((a, b) => add(a, b)));
+  });
 
 /**
- * Moves these parameters and their state, by gradients that are `inverse_scale` of those in the
- * buffers where there is one (0: nothing moves). The gradients stay as they are: `zeroGradients`.
+ * Updates the parameters and their moments. `inverse_scale` (null without a loss scale) unscales the
+ * gradients; if it is 0, the update is skipped. The gradients are not changed: `zeroGradients`.
  */
-export function updatePlainly(
-  chain: readonly Transform[],
-  parameters: readonly OptimizedParameter[],
-  s: UpdateStores,
-  norm: Tensor,
-  inverse_scale: Tensor | null,
-): void {
+export function updatePlainly(update: Update, norm: Tensor, inverse_scale: Tensor | null): void {
+  const { chain, parameters, stores } = update;
   const max_norm = maxNorm(chain);
-  for (const p of parameters) {
+  const select = inverse_scale ? keptWhere(inverse_scale) : takeNew;
+  for (const parameter of parameters)
     tidy(() => {
-      const value = s.parameters.get(p.name);
-      const buffer = s.gradients.get(p.name);
+      const value = stores.parameters.get(parameter.name);
+      const buffer = stores.gradients.get(parameter.name);
       const gradient = inverse_scale ? mul(buffer, inverse_scale) : buffer;
-      const kept = inverse_scale
-        ? keptWhere(inverse_scale)
-        : (_old: Tensor, next: Tensor): Tensor => next;
       let u = max_norm > 0 ? mul(gradient, clipFactor(norm, max_norm)) : gradient;
-      for (const t of chainOf(chain, p)) u = transform(t, p, u, value, s, kept);
-      assign(s.parameters, p.name, kept(value, sub(value, u)));
+      for (const transform of chainOf(chain, parameter))
+        u = applyTransform(transform, u, { parameter, value, stores, select });
+      assign(stores.parameters, parameter.name, select(value, sub(value, u)));
     });
-  }
 }
 
-/** The update `u` of a parameter after one transform, whose state is moved on. */
-function transform(
-  t: ParameterTransform,
-  p: OptimizedParameter,
+/** Selects the old value if the update is skipped, else the new one. */
+type Select = (oldValue: Tensor, newValue: Tensor) => Tensor;
+const takeNew: Select = (_oldValue, newValue) => newValue;
+
+interface TransformContext {
+  parameter: OptimizedParameter;
+  /** Value of the parameter before the update. */
+  value: Tensor;
+  stores: UpdateStores;
+  select: Select;
+}
+
+/** The update `u` of a parameter after one transform. Advances the transform's moments. */
+function applyTransform(
+  transform: ParameterTransform,
   u: Tensor,
-  value: Tensor,
-  s: UpdateStores,
-  kept: (old: Tensor, value: Tensor) => Tensor,
+  { parameter, value, stores, select }: TransformContext,
 ): Tensor {
-  const get = (moment: Moment): Tensor => stateOf(s, moment).get(`${moment}.${p.name}`);
-  const set = (moment: Moment, values: Tensor): void =>
-    assign(stateOf(s, moment), `${moment}.${p.name}`, kept(get(moment), values));
-  switch (t.kind) {
+  const scalars = stores.scalars.get('scalars');
+  const getMoment = (moment: Moment): Tensor =>
+    stateOf(stores, moment).get(`${moment}.${parameter.name}`);
+  const setMoment = (moment: Moment, newValue: Tensor): void => {
+    const selected = select(getMoment(moment), newValue);
+    assign(stateOf(stores, moment), `${moment}.${parameter.name}`, selected);
+  };
+  switch (transform.kind) {
     case 'add_decayed_weights':
-      return add(u, mul(value, t.weight_decay));
+      return add(u, mul(value, transform.weight_decay));
     case 'scale_by_adam': {
-      const next = adamStep(
-        u,
-        { exp_avg: get('exp_avg'), exp_avg_sq: get('exp_avg_sq') },
-        s.scalars.get('scalars'),
-        t,
-      );
-      set('exp_avg', next.exp_avg);
-      set('exp_avg_sq', next.exp_avg_sq);
+      const moments = { exp_avg: getMoment('exp_avg'), exp_avg_sq: getMoment('exp_avg_sq') };
+      const next = adamStep(u, moments, scalars, transform);
+      setMoment('exp_avg', next.exp_avg);
+      setMoment('exp_avg_sq', next.exp_avg_sq);
       return next.update;
     }
     case 'scale_by_momentum': {
-      const buffer = add(mul(get('momentum_buffer'), t.momentum), u);
-      set('momentum_buffer', buffer);
+      const buffer = add(mul(getMoment('momentum_buffer'), transform.momentum), u);
+      setMoment('momentum_buffer', buffer);
       return buffer;
     }
     case 'scale_by_muon': {
-      const next = muon(p, u, get('momentum_buffer'), t.momentum);
-      set('momentum_buffer', next.buffer);
+      const next = muon(parameter, u, getMoment('momentum_buffer'), transform.momentum);
+      setMoment('momentum_buffer', next.buffer);
       return next.update;
     }
     case 'scale_by_learning_rate':
-      return mul(u, scalarAt(s.scalars.get('scalars'), t.rate));
+      return mul(u, scalarAt(scalars, transform.rate));
     default:
-      return t satisfies never;
+      return transform satisfies never;
   }
 }
 
-/** For the next step's micro-batches to add to. */
+/** Resets all gradients, so that the micro-batches of the next step can add to them. */
 export function zeroGradients(gradients: Store): void {
-  if (onWebGpu()) for (const { tensor } of gradients.chunks) fillInPlace(tensor, 0);
-  else for (const name of gradients.names) gradients.replace(name, zerosLike(gradients.get(name)));
+  if (onWebGpu()) {
+    for (const { tensor } of gradients.chunks) fillInPlace(tensor, 0);
+    return;
+  }
+  for (const name of gradients.names) gradients.replace(name, zerosLike(gradients.get(name)));
 }
