@@ -1,16 +1,20 @@
-/** Floating-point operations a token. */
+/** Floating-point operations per token. */
 import type { ResolvedModel } from '../config/index.ts';
 import { blockMatrixParameters } from './parameters.ts';
 
 /**
- * FLOPs to train on one token: 6 for each weight that multiplies (2 forward, 4 backward; the head
- * counts, tied or not; looking up an embedding does not), and 12 x n_layer x n_head x head_dim x
- * (tokens attended to) for scores and their sums (Chowdhery et al. 2022, appendix B; nanoGPT's
- * estimate_mfu). As there, the causal half is not taken off, so that utilisation compares with
- * other people's. Recomputation is not counted: it is overhead, not work on the model.
+ * FLOPs to train on one token: 6 for each weight of a matrix product (2 in the forward pass, 4 in
+ * the backward pass), and 12 * n_layer * n_head * head_dim * (tokens attended to) for the attention
+ * scores and the weighted sums (Chowdhery et al. 2022, appendix B; `estimate_mfu` of nanoGPT). The
+ * head counts whether tied or not; looking up an embedding does not count.
+ *
+ * As in these sources, causal attention is counted in full, so that utilization compares with
+ * published numbers, and recomputation is not counted, because it is overhead. All parameters are
+ * taken to train.
  */
-export function flopsPerToken(m: ResolvedModel): number {
-  const weights = blockMatrixParameters(m) + m.vocab_size * m.n_embd;
-  const attended = m.sliding_window > 0 ? Math.min(m.sliding_window, m.block_size) : m.block_size;
-  return 6 * weights + 12 * m.n_layer * m.n_head * m.head_dim * attended;
+export function flopsPerToken(model: ResolvedModel): number {
+  const { n_layer, n_head, head_dim, n_embd, vocab_size, block_size, sliding_window } = model;
+  const weights = blockMatrixParameters(model) + vocab_size * n_embd;
+  const attended = sliding_window > 0 ? Math.min(sliding_window, block_size) : block_size;
+  return 6 * weights + 12 * n_layer * n_head * head_dim * attended;
 }

@@ -1,5 +1,17 @@
-export * from './parameters.ts';
-export * from './flops.ts';
-export * from './activations.ts';
-export * from './memory.ts';
-export * from './plan.ts';
+/** What a run will cost: parameters, FLOPs and memory, by arithmetic alone. */
+export { type Activation, keptByBlock, keptByModel, transientOfBlock } from './activations.ts';
+export { flopsPerToken } from './flops.ts';
+export {
+  type MemoryPlan,
+  momentsPerParameter,
+  type PlannedParameter,
+  type PlannedParameters,
+  planMemory,
+} from './memory.ts';
+export {
+  blockMatrixParameters,
+  countParameters,
+  GPT2_SMALL_PARAMETERS,
+  type ParameterCount,
+} from './parameters.ts';
+export { guessVocab, type PlanFacts, planRun, type RunPlan } from './plan.ts';

@@ -1,6 +1,6 @@
 /**
- * Bytes by kind that training holds on WebGPU: float32 (activations and logits in halves under
- * fp16), parameters in flat buffers, activations in one arena.
+ * Bytes by kind that training allocates on WebGPU. Parameters, gradients and moments are float32 in
+ * flat buffers; activations (float16 under mixed precision) share one arena.
  */
 import {
   logitsBytes,
@@ -22,11 +22,14 @@ export interface MemoryPlan {
   weights: number;
   gradients: number;
   optimizer: number;
-  /** Kept for the backward pass, and what its peak holds above the logits' share of the arena. */
+  /**
+   * Activations kept for the backward pass, and the part of its peak that exceeds the logits' share
+   * of the arena.
+   */
   activations: number;
   /**
-   * Logits, which their own gradient overwrites: there is one copy, or, where all would be too
-   * large, one of a chunk of the vocabulary.
+   * Logits, which their own gradient overwrites. One copy of them or, if all of them would be too
+   * large, of one chunk of the vocabulary.
    */
   logits: number;
   /** Ids, targets, weights, positions and their orders, of one micro-batch. */
@@ -36,71 +39,147 @@ export interface MemoryPlan {
   total: number;
 }
 
+/** What the plan needs to know of a parameter. `Parameter` of src/model is one. */
+export interface PlannedParameter {
+  shape: readonly number[];
+  /** Muon keeps one moment of a `matrix`, and two of all other kinds. */
+  kind: 'embedding' | 'matrix' | 'head' | 'norm' | 'bias';
+}
+
+/**
+ * The parameters of a run whose objective freezes some of the model's parameters or adds its own.
+ * Frozen ones, such as those of a reference model, have neither gradient nor moments.
+ */
+export interface PlannedParameters {
+  trainable: readonly PlannedParameter[];
+  frozen: readonly PlannedParameter[];
+}
+
+export interface MemoryFacts {
+  /** Largest binding of the device, if known. */
+  max_binding_size?: number | undefined;
+  /** By default, all parameters of the model train. */
+  parameters?: PlannedParameters | undefined;
+}
+
 const FLOAT = 4;
 /** Tensors in a flat buffer start at multiples of this (`minStorageBufferOffsetAlignment`). */
 const ALIGNMENT = 256;
 
-/** `max_binding_size` is the device's, where it is known. */
+/** The memory of a run. */
 export function planMemory(
-  m: ResolvedModel,
+  model: ResolvedModel,
   config: RunConfig,
-  max_binding_size?: number,
+  { max_binding_size, parameters }: MemoryFacts = {},
 ): MemoryPlan {
-  const { training } = config;
-  const rows = training.batch_size * m.block_size;
-  const weights = flatBytes(m);
-  const precision = training.mixed_precision;
-  const logits = logitsBytes(m, training, max_binding_size);
-  const block = bytesOf(keptByBlock(m), precision);
-  const transient = rows * bytesOf(transientOfBlock(m), precision);
-  // With checkpointing each block keeps its input alone, and one block at a time has everything.
-  const kept = training.activation_checkpointing
-    ? m.n_layer * m.n_embd * bytesPerValue(m.n_embd, precision) + block
-    : m.n_layer * block;
-  const activations =
-    rows * (kept + bytesOf(keptByModel(m), precision)) + Math.max(0, transient - logits);
+  const { training, sampling } = config;
+  const tokens = training.batch_size * model.block_size;
+  const logits = logitsBytes(model, training, max_binding_size);
+  const peak = transientBytes(model, training);
+  const cachedValues = 2 * model.n_layer * model.block_size * model.n_kv_head * model.head_dim;
+  const ofParameters = parameters
+    ? parameterBytes(parameters, training)
+    : modelParameterBytes(model, training);
   const plan = {
-    weights,
-    gradients: weights,
-    optimizer: Math.round(weights * momentsPerParameter(m, training)),
-    activations,
+    ...ofParameters,
+    activations: keptBytes(model, training) + Math.max(0, peak - logits),
     logits,
-    inputs: FLOAT * inputValues(m, rows),
-    cache:
-      FLOAT * cachedRows(config.sampling) * 2 * m.n_layer * m.block_size * m.n_kv_head * m.head_dim,
+    inputs: FLOAT * inputValues(model, tokens),
+    cache: FLOAT * cachedSequences(sampling) * cachedValues,
   };
   return { ...plan, total: Object.values(plan).reduce((a, b) => a + b, 0) };
 }
 
-/**
- * Sequences that generation keeps room for: one, and the prompts of the samples where there are
- * several.
- */
-const cachedRows = ({ sample_interval, prompts }: RunConfig['sampling']): number =>
-  sample_interval === 0 ? 0 : 1 + (prompts.length > 1 ? prompts.length : 0);
+type ParameterBytes = Pick<MemoryPlan, 'weights' | 'gradients' | 'optimizer'>;
 
-/**
- * Bytes of one flat buffer with a value a parameter. On average a tensor wastes half an alignment.
- */
-function flatBytes(m: ResolvedModel): number {
-  const tensorsOfBlock = m.layout === 'gpt2' ? (m.bias ? 12 : 6) : m.qk_norm ? 8 : 6;
-  return FLOAT * countParameters(m).total + (m.n_layer * tensorsOfBlock + 3) * (ALIGNMENT / 2);
+/** If all parameters of the model train. */
+function modelParameterBytes(model: ResolvedModel, training: TrainingConfig): ParameterBytes {
+  const weights = flatBytes(model);
+  const optimizer = Math.round(weights * momentsPerParameter(model, training));
+  return { weights, gradients: weights, optimizer };
+}
+
+/** Exact bytes of the given parameters. */
+function parameterBytes(
+  { trainable, frozen }: PlannedParameters,
+  training: TrainingConfig,
+): ParameterBytes {
+  const total = (bytes: readonly number[]): number => bytes.reduce((a, b) => a + b, 0);
+  const gradients = total(trainable.map(tensorBytes));
+  return {
+    weights: gradients + total(frozen.map(tensorBytes)),
+    gradients,
+    optimizer: total(trainable.map((p) => tensorBytes(p) * momentsOfKind(p.kind, training))),
+  };
+}
+
+/** Bytes of one tensor in a flat buffer. */
+function tensorBytes({ shape }: PlannedParameter): number {
+  const values = shape.reduce((a, b) => a * b, 1);
+  return Math.ceil((FLOAT * values) / ALIGNMENT) * ALIGNMENT;
+}
+
+function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
+  const precision = training.mixed_precision;
+  const tokens = training.batch_size * model.block_size;
+  const block = bytesOf(keptByBlock(model), precision);
+  // With checkpointing each block keeps only its input, and one block at a time keeps everything.
+  const blockInput = model.n_embd * bytesPerValue(model.n_embd, precision);
+  const blocks = training.activation_checkpointing
+    ? model.n_layer * blockInput + block
+    : model.n_layer * block;
+  return tokens * (blocks + bytesOf(keptByModel(model), precision));
+}
+
+function transientBytes(model: ResolvedModel, training: TrainingConfig): number {
+  const tokens = training.batch_size * model.block_size;
+  return tokens * bytesOf(transientOfBlock(model), training.mixed_precision);
 }
 
 /**
- * Optimizer values a parameter: Adam keeps two moments, SGD one, Muon one for matrices and two for
- * the rest.
+ * Sequences in the caches of generation: one for the page's generator, and one for each prompt of
+ * the samples if there are several.
  */
-export function momentsPerParameter(m: ResolvedModel, t: TrainingConfig): number {
-  switch (t.optimizer) {
+function cachedSequences({ sample_interval, prompts }: RunConfig['sampling']): number {
+  if (sample_interval === 0) return 0;
+  return 1 + (prompts.length > 1 ? prompts.length : 0);
+}
+
+/**
+ * Bytes of one flat buffer with a value for each parameter of the model. Alignment costs a tensor
+ * half an alignment on average.
+ */
+function flatBytes(model: ResolvedModel): number {
+  const tensors = model.n_layer * tensorsOfBlock(model) + 3;
+  return FLOAT * countParameters(model).total + tensors * (ALIGNMENT / 2);
+}
+
+function tensorsOfBlock(model: ResolvedModel): number {
+  if (model.layout === 'gpt2') return model.bias ? 12 : 6;
+  return model.qk_norm ? 8 : 6;
+}
+
+/**
+ * Moments per parameter, on average over the model: Adam keeps two, SGD one, and Muon one of the
+ * matrices in blocks and two of all others.
+ */
+export function momentsPerParameter(model: ResolvedModel, training: TrainingConfig): number {
+  const ofOthers = momentsOfKind('embedding', training);
+  const ofMatrices = momentsOfKind('matrix', training);
+  const matrixShare = blockMatrixParameters(model) / countParameters(model).total;
+  return ofOthers - (ofOthers - ofMatrices) * matrixShare;
+}
+
+function momentsOfKind(kind: PlannedParameter['kind'], training: TrainingConfig): number {
+  switch (training.optimizer) {
     case 'adamw':
     case 'adam':
       return 2;
     case 'sgd':
-      return t.momentum > 0 ? 1 : 0;
+      return training.momentum > 0 ? 1 : 0;
     case 'muon':
-      return 2 - blockMatrixParameters(m) / countParameters(m).total;
+      return kind === 'matrix' ? 1 : 2;
     default:
-      return t.optimizer satisfies never;
+      return training.optimizer satisfies never;
   }
 }

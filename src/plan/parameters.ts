@@ -1,6 +1,6 @@
 /**
- * Parameters by kind, counted from the shapes alone. A test holds them against the model's own
- * list.
+ * Parameters by kind, counted from the shapes alone. A test compares them with the parameter list of
+ * src/model.
  */
 import type { ResolvedModel } from '../config/index.ts';
 
@@ -10,41 +10,42 @@ export interface ParameterCount {
   attention: number;
   feed_forward: number;
   norm: number;
-  /** The output matrix; 0 where it is tied to the embedding. */
+  /** The output matrix; 0 if it is tied to the embedding. */
   head: number;
   total: number;
 }
 
-/**
- * Parameters of GPT-2 small, 124,439,808: the yardstick that readers know (Radford et al. 2019).
- */
+/** Parameters of GPT-2 small (Radford et al. 2019), which readers know as a yardstick. */
 export const GPT2_SMALL_PARAMETERS = 124_439_808;
 
-export function countParameters(m: ResolvedModel): ParameterCount {
-  const gpt2 = m.layout === 'gpt2';
-  const biases = gpt2 && m.bias ? 1 : 0;
-  const d = m.n_embd;
-  const f = m.n_inner;
-  const q = m.n_head * m.head_dim;
-  const qkv = q + 2 * m.n_kv_head * m.head_dim;
-  const norms = 2 * m.n_layer + 1;
-  const count = {
-    embedding: m.vocab_size * d + (gpt2 ? m.block_size * d : 0),
-    attention: m.n_layer * (d * qkv + q * d + biases * (qkv + d)),
-    feed_forward: m.n_layer * (gpt2 ? 2 * d * f + biases * (f + d) : 3 * d * f),
-    norm: norms * d * (1 + biases) + (!gpt2 && m.qk_norm ? m.n_layer * 2 * m.head_dim : 0),
-    head: m.tie_word_embeddings ? 0 : m.vocab_size * d,
-  };
-  return {
-    ...count,
-    total: count.embedding + count.attention + count.feed_forward + count.norm + count.head,
-  };
+/** Number of parameters of a model. */
+export function countParameters(model: ResolvedModel): ParameterCount {
+  const { n_layer, n_embd: d, vocab_size } = model;
+  const isGpt2 = model.layout === 'gpt2';
+  const qkNorm = !isGpt2 && model.qk_norm ? n_layer * 2 * model.head_dim : 0;
+  const biases = isGpt2 && model.bias ? 1 : 0;
+  const embedding = vocab_size * d + (isGpt2 ? model.block_size * d : 0);
+  const attention = n_layer * attentionParameters(model, biases);
+  const feed_forward = n_layer * feedForwardParameters(model, biases);
+  const norm = (2 * n_layer + 1) * d * (1 + biases) + qkNorm;
+  const head = model.tie_word_embeddings ? 0 : vocab_size * d;
+  const total = embedding + attention + feed_forward + norm + head;
+  return { embedding, attention, feed_forward, norm, head, total };
 }
 
-/** Values of the matrices inside blocks: what Muon keeps one moment of, and AdamW two. */
-export const blockMatrixParameters = (m: ResolvedModel): number =>
-  m.n_layer *
-  m.n_embd *
-  (2 * m.n_head * m.head_dim +
-    2 * m.n_kv_head * m.head_dim +
-    (m.layout === 'gpt2' ? 2 : 3) * m.n_inner);
+/** Of one block. `biases` is 1 if linear layers have a bias, else 0. */
+function attentionParameters(model: ResolvedModel, biases: number): number {
+  const d = model.n_embd;
+  const q = model.n_head * model.head_dim;
+  const qkv = q + 2 * model.n_kv_head * model.head_dim;
+  return d * qkv + q * d + biases * (qkv + d);
+}
+
+function feedForwardParameters(model: ResolvedModel, biases: number): number {
+  const { n_embd: d, n_inner: f } = model;
+  return model.layout === 'gpt2' ? 2 * d * f + biases * (f + d) : 3 * d * f;
+}
+
+/** Values of the matrices inside blocks: Muon keeps one moment of each, AdamW two. */
+export const blockMatrixParameters = (model: ResolvedModel): number =>
+  model.n_layer * (attentionParameters(model, 0) + feedForwardParameters(model, 0));

@@ -19,18 +19,26 @@ import {
   planRun,
 } from './index.ts';
 
-const model = (changes: Partial<ModelConfig>): ModelConfig => ({
+const modelConfig = (changes: Partial<ModelConfig>): ModelConfig => ({
   ...defaultConfig().model,
   ...changes,
 });
+
+/** The default configuration with another training recipe. */
+function trainingConfig(changes: Partial<RunConfig['training']>): RunConfig {
+  const config = defaultConfig();
+  return { ...config, training: { ...config.training, ...changes } };
+}
+
+/** [name, model, size of the vocabulary]. */
 const VARIANTS: [string, ModelConfig, number][] = [
-  ['gpt2', model({}), 65],
-  ['gpt2 without biases, untied', model({ bias: false, tie_word_embeddings: false }), 300],
-  ['gpt2 with n_inner', model({ n_embd: 128, n_head: 8, n_inner: 256, n_layer: 6 }), 10000],
-  ['llama', model({ layout: 'llama', activation_function: 'silu' }), 512],
+  ['gpt2', modelConfig({}), 65],
+  ['gpt2 without biases, untied', modelConfig({ bias: false, tie_word_embeddings: false }), 300],
+  ['gpt2 with n_inner', modelConfig({ n_embd: 128, n_head: 8, n_inner: 256, n_layer: 6 }), 10000],
+  ['llama', modelConfig({ layout: 'llama', activation_function: 'silu' }), 512],
   [
     'llama with shared key/value heads, QK-norm, untied',
-    model({
+    modelConfig({
       layout: 'llama',
       n_head: 6,
       n_kv_head: 2,
@@ -42,132 +50,186 @@ const VARIANTS: [string, ModelConfig, number][] = [
   ],
 ];
 
-describe('parameters', () => {
-  it.each([
-    ...VARIANTS,
-    ...PRESETS.map((p): [string, ModelConfig, number] => [
-      p.id,
-      p.config.model,
-      guessVocab(p.config),
-    ]),
-  ])('of %s are those of the model room', (_name, config, vocab) => {
-    const resolved = resolveModel(config, vocab);
-    const list = listParameters(resolved);
-    const count = countParameters(resolved);
-    const sum = (test: (name: string) => boolean) =>
+describe('countParameters', () => {
+  const presets = PRESETS.map((p): [string, ModelConfig, number] => [
+    p.id,
+    p.config.model,
+    guessVocab(p.config),
+  ]);
+
+  it.each([...VARIANTS, ...presets])('equals the parameter list of %s', (_name, config, vocab) => {
+    const model = resolveModel(config, vocab);
+    const list = listParameters(model);
+    const count = countParameters(model);
+    const sumWhere = (test: (name: string) => boolean) =>
       list.filter((p) => test(p.name)).reduce((total, p) => total + parameterSize(p), 0);
-    expect(count.total).toBe(sum(() => true));
-    expect(count.attention).toBe(sum((n) => /attn\.(c_|qkv|o_)/.test(n)));
-    expect(count.feed_forward).toBe(sum((n) => n.includes('.mlp.')));
-    expect(count.norm).toBe(sum((n) => /ln_|norm/.test(n)));
-    expect(count.head).toBe(sum((n) => n === 'lm_head.weight'));
-    expect(blockMatrixParameters(resolved)).toBe(
-      list.filter((p) => p.kind === 'matrix').reduce((total, p) => total + parameterSize(p), 0),
+    expect(count.total).toBe(sumWhere(() => true));
+    expect(count.attention).toBe(sumWhere((name) => /attn\.(c_|qkv|o_)/.test(name)));
+    expect(count.feed_forward).toBe(sumWhere((name) => name.includes('.mlp.')));
+    expect(count.norm).toBe(sumWhere((name) => /ln_|norm/.test(name)));
+    expect(count.head).toBe(sumWhere((name) => name === 'lm_head.weight'));
+    const matrices = list.filter((p) => p.kind === 'matrix');
+    expect(blockMatrixParameters(model)).toBe(
+      matrices.reduce((total, p) => total + parameterSize(p), 0),
     );
   });
 
-  it('of GPT-2 small are as published', () => {
-    const small = resolveModel(
-      model({ n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024 }),
-      50257,
-    );
-    expect(countParameters(small).total).toBe(GPT2_SMALL_PARAMETERS);
+  it('counts the published 124 million parameters of GPT-2 small', () => {
+    const small = modelConfig({ n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024 });
+    expect(countParameters(resolveModel(small, 50257)).total).toBe(GPT2_SMALL_PARAMETERS);
   });
 });
 
 describe('flopsPerToken', () => {
-  it('is what nanoGPT estimates for GPT-2 small without biases, vectors and positions apart', () => {
-    const m = resolveModel(
-      model({ n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024, bias: false }),
-      50304,
-    );
+  it("equals nanoGPT's estimate for GPT-2 small, except for vectors and positions", () => {
+    const small = modelConfig({ n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024 });
+    const model = resolveModel({ ...small, bias: false }, 50304);
     const vectors = 25 * 768;
     const positions = 1024 * 768;
-    const nanogpt = 6 * (countParameters(m).total - positions) + 12 * 12 * 12 * 64 * 1024;
-    expect(flopsPerToken(m)).toBe(nanogpt - 6 * vectors);
+    const attention = 12 * 12 * 12 * 64 * 1024;
+    const nanogpt = 6 * (countParameters(model).total - positions) + attention;
+    expect(flopsPerToken(model)).toBe(nanogpt - 6 * vectors);
   });
-  it('counts no further than the sliding window', () => {
-    const at = (sliding_window: number) =>
-      flopsPerToken(resolveModel(model({ layout: 'llama', sliding_window, block_size: 64 }), 100));
-    expect(at(0) - at(16)).toBe(12 * 4 * 128 * 48);
-    expect(at(1000)).toBe(at(0));
+
+  it('counts no tokens beyond the sliding window', () => {
+    const flopsOf = (sliding_window: number) => {
+      const config = modelConfig({ layout: 'llama', sliding_window, block_size: 64 });
+      return flopsPerToken(resolveModel(config, 100));
+    };
+    expect(flopsOf(0) - flopsOf(16)).toBe(12 * 4 * 128 * 48);
+    expect(flopsOf(1000)).toBe(flopsOf(0));
   });
 });
 
 describe('planMemory', () => {
   const plan = (changes: Partial<RunConfig['training']>, vocab = 100) => {
-    const config = defaultConfig();
-    config.training = { ...config.training, ...changes };
+    const config = trainingConfig(changes);
     return planMemory(resolveModel(config.model, vocab), config);
   };
-  it('sums its kinds', () => {
+
+  it('has the sum of all kinds as its total', () => {
     const { total, ...kinds } = plan({});
     expect(Object.values(kinds).reduce((a, b) => a + b, 0)).toBe(total);
   });
-  it('holds 16 bytes a parameter under AdamW (FIELD: fp32 Adam), within the alignment', () => {
-    const m = plan({});
+
+  it('plans 16 bytes per parameter under AdamW, within the alignment', () => {
+    const { weights, gradients, optimizer } = plan({});
     const n = countParameters(resolveModel(defaultConfig().model, 100)).total;
-    const bytes = m.weights + m.gradients + m.optimizer;
+    const bytes = weights + gradients + optimizer;
     expect(bytes).toBeGreaterThanOrEqual(16 * n);
     expect(bytes).toBeLessThan(16 * n * 1.02);
   });
-  it('grows with the batch and shrinks with checkpointing', () => {
-    expect(plan({ batch_size: 32 }).activations).toBeGreaterThan(
-      1.8 * plan({ batch_size: 16 }).activations,
-    );
-    expect(plan({ batch_size: 32, activation_checkpointing: true }).activations).toBeLessThan(
-      0.5 * plan({ batch_size: 32 }).activations,
-    );
+
+  it('grows with the batch, shrinks with checkpointing, and ignores accumulation', () => {
+    const small = plan({ batch_size: 16 }).activations;
+    const large = plan({ batch_size: 32 }).activations;
+    const checkpointed = plan({ batch_size: 32, activation_checkpointing: true }).activations;
+    expect(large).toBeGreaterThan(1.8 * small);
+    expect(checkpointed).toBeLessThan(0.5 * large);
     expect(plan({ gradient_accumulation_steps: 8 }).activations).toBe(plan({}).activations);
   });
-  it('keeps one copy of the logits', () => {
+
+  it('plans one copy of the logits', () => {
     expect(plan({ batch_size: 16 }, 5000).logits).toBe(16 * 64 * 5000 * 4);
   });
-  it('keeps a chunk of the logits where all would be too large, by the binding of the device', () => {
-    const config = defaultConfig();
-    const m = resolveModel(config.model, 50257);
-    const { training } = config;
-    const planned = (binding?: number) =>
-      planMemory(m, { ...config, training: { ...training, batch_size: 128 } }, binding);
-    expect(planned().logits).toBe(128 * 64 * 4 * 7232);
-    expect(planned(2 ** 27).logits).toBe(128 * 64 * 4 * 3904);
-    expect(planned(2 ** 27).total).toBeLessThan(planned().total);
-    expect(planned().total).toBeLessThan(4 * 128 * 64 * 50257);
+
+  it('plans one chunk of the logits if all of them exceed the largest binding', () => {
+    const config = trainingConfig({ batch_size: 128 });
+    const model = resolveModel(config.model, 50257);
+    const byDefault = planMemory(model, config);
+    const with128MiB = planMemory(model, config, { max_binding_size: 2 ** 27 });
+    expect(byDefault.logits).toBe(128 * 64 * 4 * 7232);
+    expect(with128MiB.logits).toBe(128 * 64 * 4 * 3904);
+    expect(with128MiB.total).toBeLessThan(byDefault.total);
+    expect(byDefault.total).toBeLessThan(4 * 128 * 64 * 50257);
   });
+
   it.each(PRESETS.map((p) => [p.id, p.config] as const))(
-    'keeps all logits of the preset %s at once',
+    'does not chunk the logits of the preset %s',
     (_id, config) => {
-      const m = resolveModel(config.model, guessVocab(config));
-      expect(logitsChunk(m, config.training, 2 ** 27)).toBe(m.vocab_size);
+      const model = resolveModel(config.model, guessVocab(config));
+      expect(logitsChunk(model, config.training, 2 ** 27)).toBe(model.vocab_size);
     },
   );
-  it('keeps fewer moments where the optimizer does', () => {
-    const m = resolveModel(defaultConfig().model, 100);
-    const t = defaultConfig().training;
-    expect(momentsPerParameter(m, { ...t, optimizer: 'sgd' })).toBe(1);
-    expect(momentsPerParameter(m, { ...t, optimizer: 'sgd', momentum: 0 })).toBe(0);
-    const muon = momentsPerParameter(m, { ...t, optimizer: 'muon' });
-    expect(muon).toBeGreaterThan(1);
-    expect(muon).toBeLessThan(2);
+
+  it('plans fewer moments for SGD and Muon', () => {
+    const model = resolveModel(defaultConfig().model, 100);
+    const moments = (changes: Partial<RunConfig['training']>) =>
+      momentsPerParameter(model, trainingConfig(changes).training);
+    expect(moments({ optimizer: 'adamw' })).toBe(2);
+    expect(moments({ optimizer: 'sgd' })).toBe(1);
+    expect(moments({ optimizer: 'sgd', momentum: 0 })).toBe(0);
+    expect(moments({ optimizer: 'muon' })).toBeGreaterThan(1);
+    expect(moments({ optimizer: 'muon' })).toBeLessThan(2);
+  });
+});
+
+describe('frozen parameters', () => {
+  const vocab_size = 100;
+  const all = listParameters(resolveModel(defaultConfig().model, vocab_size));
+  const alignedBytes = (values: number) => Math.ceil((4 * values) / 256) * 256;
+  const bytesOf = (list: typeof all) =>
+    list.reduce((sum, p) => sum + alignedBytes(parameterSize(p)), 0);
+
+  it('have neither gradient nor moments', () => {
+    const trainable = all.filter((p) => /\.mlp\./.test(p.name));
+    const frozen = all.filter((p) => !trainable.includes(p));
+    const parameters = { trainable, frozen };
+    const { memory, n_params, n_trainable } = planRun(defaultConfig(), { vocab_size, parameters });
+    expect(memory.weights).toBe(bytesOf(all));
+    expect(memory.gradients).toBe(bytesOf(trainable));
+    expect(memory.optimizer).toBe(2 * bytesOf(trainable));
+    expect(n_trainable).toBe(trainable.reduce((sum, p) => sum + parameterSize(p), 0));
+    expect(n_trainable).toBeLessThan(n_params);
+  });
+
+  it('leave all other kinds of memory unchanged', () => {
+    const parameters = { trainable: [], frozen: all };
+    const frozen = planRun(defaultConfig(), { vocab_size, parameters }).memory;
+    const trained = planRun(defaultConfig(), { vocab_size }).memory;
+    for (const kind of ['activations', 'logits', 'inputs', 'cache'] as const)
+      expect(frozen[kind]).toBe(trained[kind]);
+    expect(frozen.gradients + frozen.optimizer).toBe(0);
+  });
+
+  it.each(['adamw', 'sgd', 'muon'] as const)(
+    'are not assumed by default: all parameters train with %s',
+    (optimizer) => {
+      const config = trainingConfig({ optimizer });
+      const listed = planRun(config, { vocab_size, parameters: { trainable: all, frozen: [] } });
+      const counted = planRun(config, { vocab_size });
+      expect(listed.n_trainable).toBe(counted.n_trainable);
+      for (const kind of ['weights', 'gradients', 'optimizer'] as const) {
+        expect(listed.memory[kind] / counted.memory[kind]).toBeGreaterThan(0.99);
+        expect(listed.memory[kind] / counted.memory[kind]).toBeLessThan(1.01);
+      }
+    },
+  );
+
+  it('may come from outside the model, such as a reference model and a scalar head', () => {
+    const scalarHead = { shape: [128, 1], kind: 'head' } as const;
+    const parameters = { trainable: [...all, scalarHead], frozen: all };
+    const { memory, n_params, n_trainable } = planRun(defaultConfig(), { vocab_size, parameters });
+    expect(memory.weights).toBe(2 * bytesOf(all) + 512);
+    expect(memory.gradients).toBe(bytesOf(all) + 512);
+    expect(n_trainable).toBe(n_params + 128);
   });
 });
 
 describe('planRun', () => {
-  it('names the logits as the largest binding of the classic', () => {
+  it('reports the logits as the largest binding of the preset classic', () => {
     const classic = PRESETS.find((p) => p.id === 'classic');
-    if (!classic) throw new Error('The classic preset is gone.');
+    if (!classic) throw new Error('The preset classic does not exist.');
     const plan = planRun(classic.config, { vocab_size: 10000 });
     expect(plan.largest_binding.name).toContain('logits');
     expect(plan.largest_binding.bytes).toBe(16 * 128 * 10000 * 4);
     expect(plan.tokens_per_step).toBe(2048);
     expect(plan.flops_per_step).toBe(plan.flops_per_token * 2048);
   });
-  it('takes the chunk of the logits for the largest binding', () => {
-    const config = defaultConfig();
-    const plan = planRun(
-      { ...config, training: { ...config.training, batch_size: 128 } },
-      { vocab_size: 50257, max_binding_size: 2 ** 27 },
-    );
+
+  it('reports a chunk of the logits as the largest binding if they are chunked', () => {
+    const facts = { vocab_size: 50257, max_binding_size: 2 ** 27 };
+    const plan = planRun(trainingConfig({ batch_size: 128 }), facts);
     expect(plan.largest_binding.name).toContain('the logits of 3904 tokens');
     expect(plan.largest_binding.bytes).toBe(plan.memory.logits);
   });

@@ -7,15 +7,18 @@ import {
   type RunConfig,
 } from '../config/index.ts';
 import { flopsPerToken } from './flops.ts';
-import { planMemory, type MemoryPlan } from './memory.ts';
+import { type MemoryFacts, planMemory, type MemoryPlan, type PlannedParameter } from './memory.ts';
 import { GPT2_SMALL_PARAMETERS, countParameters, type ParameterCount } from './parameters.ts';
 
 export interface RunPlan {
+  /** Parameters of the model. */
   n_params: number;
+  /** Parameters that train. */
+  n_trainable: number;
   parameters: ParameterCount;
-  /** Share of GPT-2 small's 124 million. */
+  /** Parameters relative to the 124 million of GPT-2 small. */
   gpt2_small_share: number;
-  /** Forward and backward. */
+  /** Of the forward and the backward pass. */
   flops_per_token: number;
   tokens_per_step: number;
   flops_per_step: number;
@@ -24,34 +27,39 @@ export interface RunPlan {
   largest_binding: LargeTensor;
 }
 
-/**
- * `vocab_size` is the tokenizer's, once known; until then `guessVocab` gives one. The largest
- * binding, where the device is known, decides how many logits exist at a time.
- */
-export function planRun(
-  config: RunConfig,
-  facts: { vocab_size: number; max_binding_size?: number | undefined },
-): RunPlan {
+/** What a plan needs beyond the configuration. */
+export interface PlanFacts extends MemoryFacts {
+  /** Size of the tokenizer's vocabulary, or `guessVocab` before the tokenizer exists. */
+  vocab_size: number;
+}
+
+/** Plans a run. The largest binding of the device decides how many logits exist at a time. */
+export function planRun(config: RunConfig, facts: PlanFacts): RunPlan {
+  const { training } = config;
   const model = resolveModel(config.model, facts.vocab_size);
   const parameters = countParameters(model);
+  const trainable = facts.parameters?.trainable;
   const tokens_per_step =
-    config.training.batch_size * config.training.gradient_accumulation_steps * model.block_size;
+    training.batch_size * training.gradient_accumulation_steps * model.block_size;
   const flops_per_token = flopsPerToken(model);
+  const tensors = largeTensors(model, training, facts.max_binding_size);
   return {
     n_params: parameters.total,
+    n_trainable: trainable ? countValues(trainable) : parameters.total,
     parameters,
     gpt2_small_share: parameters.total / GPT2_SMALL_PARAMETERS,
     flops_per_token,
     tokens_per_step,
     flops_per_step: flops_per_token * tokens_per_step,
-    memory: planMemory(model, config, facts.max_binding_size),
-    largest_binding: largeTensors(model, config.training, facts.max_binding_size).reduce((a, b) =>
-      b.bytes > a.bytes ? b : a,
-    ),
+    memory: planMemory(model, config, facts),
+    largest_binding: tensors.reduce((a, b) => (b.bytes > a.bytes ? b : a)),
   };
 }
 
-/** Different characters of the built-in texts, in their training part: a test counts them. */
+const countValues = (parameters: readonly PlannedParameter[]): number =>
+  parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+
+/** Distinct characters in the training split of the built-in texts. A test counts them. */
 const CHARACTERS: Record<CorpusName, number> = {
   names: 28,
   moby_dick: 83,
@@ -63,8 +71,8 @@ const CHARACTERS: Record<CorpusName, number> = {
 };
 
 /**
- * Vocabulary before the text has been read: what was asked for (BPE), 256 bytes and the end of
- * text, or the characters.
+ * The vocabulary size before the text has been read: the configured size for BPE, 256 bytes and the
+ * end of text for bytes, and the number of distinct characters for characters.
  */
 export function guessVocab({ tokenizer, data }: RunConfig): number {
   switch (tokenizer.kind) {
