@@ -64,7 +64,7 @@ export const pairLossGrad = defineOp({
 });
 
 /**
- * scores [2 pairs] -> loss [pairs], nats, and margin [pairs], chosen minus rejected; the margin is
+ * scores, 2 pairs of them in any shape -> loss [pairs], nats, and margin [pairs], chosen minus rejected; the margin is
  * a statistic without a gradient.
  */
 export const pairLoss = defineOp({
@@ -104,8 +104,10 @@ export const pairLoss = defineOp({
     saves: { inputs: [], outputs: ['margin'] },
     from: ['loss'],
     to: {
-      scores: ({ outputs: { margin }, dy }) =>
-        run(pairLossGrad, { margin, dy: required(dy.loss) }, {}).dscores,
+      scores: ({ inputs: { scores }, outputs: { margin }, dy }) => {
+        const { dscores } = run(pairLossGrad, { margin, dy: required(dy.loss) }, {});
+        return reshape(dscores, scores.shape);
+      },
     },
   },
   cases: PAIR_COUNTS.map((pairs) => ({

@@ -1,6 +1,6 @@
 /**
  * A reward model in miniature: a scalar head over paired rows. Row 2p is a crop of the text, row
- * 2p + 1 the same tokens backwards; the score of a row is that of its last token.
+ * 2p + 1 has its first token throughout; the score of a row is that of its last token.
  */
 import { step as positive, tensor1d } from '@tensorflow/tfjs-core';
 import type { Batch } from '../../common/index.ts';
@@ -63,7 +63,7 @@ function source({ config, model, split }: SourceContext) {
     for (let pair = 0; pair < half; pair++) {
       const crop = crops.ids.slice(pair * block_size, (pair + 1) * block_size);
       ids.set(crop, 2 * pair * block_size);
-      ids.set(crop.reverse(), (2 * pair + 1) * block_size);
+      ids.fill(crop[0] ?? 0, (2 * pair + 1) * block_size, (2 * pair + 2) * block_size);
     }
     const positions = ids.map((_, i) => i % block_size);
     const weights = new Float32Array(ids.length);
