@@ -42,7 +42,10 @@ describe('packing', () => {
   });
 
   it('turns values out of range into NaN', async () => {
-    const unpacked = tensor(Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]), [2, 4]);
+    const unpacked = tensor(
+      Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]),
+      [2, 4],
+    );
     const packed = convert(unpacked, 'float16');
     expect([...((await readback([packed]))[0] ?? [])]).toEqual([
       NaN,
@@ -60,7 +63,7 @@ describe('packing', () => {
   it('is rejected by the kernels of tfjs', () => {
     const unpacked = tensor(new Float32Array(8), [2, 4]);
     const packed = convert(unpacked, 'float16');
-    expect(() => square(packed)).toThrow(/stored as halves/);
+    expect(() => square(packed)).toThrow(/stored as float16/);
     dispose([unpacked, packed]);
   });
 });

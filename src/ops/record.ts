@@ -5,6 +5,7 @@
  * on the op table of webgpu-torch and the rules of jax-js.)
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { OpBenches } from './bench.ts';
 
 export type DType = 'float32' | 'int32';
 
@@ -111,6 +112,8 @@ export interface OpDefinition<I extends string, A, O extends string, D extends I
     to: Record<D, (context: GradientContext<I, A, O>) => Tensor>;
   } | null;
   cases: readonly OpCase<I, A>[];
+  /** What the micro-benchmark times; a test requires entries of every operation. */
+  bench?: OpBenches<I, A>;
 }
 
 /**
