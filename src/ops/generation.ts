@@ -1,6 +1,6 @@
 /**
- * Operations that generation alone needs: apart from the others, so that they are loaded with the
- * generator.
+ * Operations that only text generation needs. They are not part of `index.ts`, so that they are
+ * loaded together with the generator.
  */
 export * from './attention_decode/attention_decode.ts';
 export * from './cache_write/cache_write.ts';

@@ -1,11 +1,11 @@
-/** What gradient functions share. */
+/** Shared by gradient functions. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 /**
- * The gradient of an output that the gradient cannot do without; the walker asks only where there
- * is one.
+ * The gradient of an output. Throws if it is missing, which cannot happen for an operation with one
+ * differentiable output: the walker calls its gradient functions only when that gradient exists.
  */
 export function required(dy: Tensor | undefined): Tensor {
-  if (!dy) throw new Error('A gradient was asked for before the gradient of the output was there.');
+  if (!dy) throw new Error('A gradient was requested before the gradient of the output exists.');
   return dy;
 }

@@ -1,12 +1,12 @@
-/** Small helpers of the float64 oracles. */
+/** Helpers of the float64 oracles. */
 import type { DType, HostTensor } from './define.ts';
 
-/** Zeros of this shape. */
+/** A tensor of zeros. */
 export function zeros(shape: readonly number[], dtype: DType = 'float32'): HostTensor {
   return { shape, dtype, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) };
 }
 
-/** The numbers of a 2-D shape; a shape of another rank is an error of ours. */
+/** The sizes of a matrix. Throws if the shape does not have two dimensions. */
 export function dims2(shape: readonly number[]): [number, number] {
   const [a, b] = shape;
   if (shape.length !== 2 || a === undefined || b === undefined)
@@ -14,5 +14,5 @@ export function dims2(shape: readonly number[]): [number, number] {
   return [a, b];
 }
 
-/** Value at an index that the caller knows to be inside. */
-export const at = (t: HostTensor, i: number): number => t.data[i] ?? NaN;
+/** The value at a flat index, which must be in range (NaN otherwise). */
+export const at = (tensor: HostTensor, i: number): number => tensor.data[i] ?? NaN;

@@ -1,6 +1,6 @@
 /**
- * Operations: one record each (`define.ts`), one folder each. A folder holds the float64 oracle,
- * the reference in tfjs ops, the WGSL kernels and the gradient.
+ * Operations. Each has one record (`record.ts`) and one folder, which holds the float64 oracle, the
+ * reference in tfjs ops, the WGSL kernels and the gradient.
  */
 export * from './define.ts';
 export * from './add/add.ts';

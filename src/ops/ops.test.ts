@@ -1,6 +1,6 @@
 /**
- * Every operation on tfjs's plain JavaScript backend, without a browser: the quick check.
- * ops.browser.test.ts has the others.
+ * Quick check of every operation on tfjs's plain JavaScript backend, without a browser.
+ * `ops.browser.test.ts` checks the other backends.
  */
 import { beforeAll, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';

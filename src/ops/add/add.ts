@@ -26,6 +26,9 @@ export const add = defineOp({
     from: ['sum'],
     to: { a: ({ dy }) => required(dy.sum), b: ({ dy }) => required(dy.sum) },
   },
+  bench: ({ N, D }, inputs) => [
+    { attrs: {}, inputs: { a: inputs.normal(N, D), b: inputs.normal(N, D) } },
+  ],
   cases: [
     {
       name: '5x7',

@@ -133,6 +133,17 @@ export const crossEntropyGrad = defineOp({
   kernel: (inputs) => ({ dlogits: crossEntropyGradKernel(inputs) }),
   float16: { inputs: ['logits'] },
   gradient: null,
+  bench: ({ N, V }, inputs) => [
+    {
+      attrs: {},
+      inputs: {
+        logits: inputs.normal(N, V),
+        targets: inputs.tokens(N, V),
+        lse: inputs.full(10, N),
+        dloss: inputs.full(1 / N, N),
+      },
+    },
+  ],
   cases: [
     [37, 96],
     [1, 5],
@@ -184,6 +195,9 @@ export const crossEntropy: OpDefinition<Inputs, object, Outputs, 'logits'> = def
     from: ['loss'],
     to: { logits: logitsGradient },
   },
+  bench: ({ N, V }, inputs) => [
+    { attrs: {}, inputs: { logits: inputs.normal(N, V), targets: inputs.tokens(N, V) } },
+  ],
   cases: [
     { name: '37x96', attrs: {}, inputs: normalLogits(37, 96, 2) },
     { name: 'one row', attrs: {}, inputs: normalLogits(1, 5, 1) },

@@ -13,6 +13,9 @@
  */
 import { add, mul, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import {
+  type BenchInput,
+  type BenchInputs,
+  type BenchSizes,
   type CaseRandom,
   defineOp,
   type GradientContext,
@@ -69,6 +72,14 @@ const gradientTo = {
 };
 const saves = { inputs: ['rng'], outputs: [] } as const;
 
+const benchAttrs = ({ T }: BenchSizes): DropoutAttrs => ({
+  site: 3,
+  rate: 0.2,
+  rows_per_sequence: T,
+});
+const benchRng = (inputs: BenchInputs): BenchInput =>
+  inputs.int32([4], (i) => [1337, 3, 0, 0][i] ?? 0);
+
 const inputs =
   (n: number, d: number, rng: readonly number[]) =>
   (random: CaseRandom): Hosts<'x' | 'rng'> => ({
@@ -86,6 +97,12 @@ export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = define
   kernel: ({ x, rng }, attrs) => ({ y: dropoutKernel(x, rng, attrs) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchAttrs(sizes),
+      inputs: { x: inputs.normal(sizes.N, sizes.D), rng: benchRng(inputs) },
+    },
+  ],
   cases: [
     {
       name: '37x96',
@@ -115,6 +132,16 @@ export const dropoutAdd: OpDefinition<
   kernel: ({ x, rng, residual }, attrs) => ({ y: dropoutKernel(x, rng, attrs, residual) }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ({ dy }) => required(dy.y) } },
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchAttrs(sizes),
+      inputs: {
+        x: inputs.normal(sizes.N, sizes.D),
+        rng: benchRng(inputs),
+        residual: inputs.normal(sizes.N, sizes.D),
+      },
+    },
+  ],
   cases: [
     {
       name: '37x96',

@@ -55,6 +55,9 @@ const defineGrad = (name: string, activation: Activation) =>
     kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(activation, gate_up, dy) }),
     float16: { inputs: ['gate_up', 'dy'], when: gateHasWholeUnits },
     gradient: null,
+    bench: ({ N, F }, inputs) => [
+      { attrs: {}, inputs: { gate_up: inputs.normal(N, 2 * F), dy: inputs.normal(N, F) } },
+    ],
     cases: SHAPES.map(([n, f]) => ({
       name: `${n}x${f}`,
       attrs: {},
@@ -92,6 +95,7 @@ function defineGlu(name: string, activation: Activation) {
         gate_up: ({ inputs: { gate_up }, dy }) => run(grad, { gate_up, dy: required(dy.y) }, {}).dx,
       },
     },
+    bench: ({ N, F }, inputs) => [{ attrs: {}, inputs: { gate_up: inputs.normal(N, 2 * F) } }],
     cases: SHAPES.map(([n, f]) => ({
       name: `${n}x${f}`,
       attrs: {},

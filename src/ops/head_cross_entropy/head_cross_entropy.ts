@@ -164,6 +164,9 @@ const ties = (random: CaseRandom): Hosts<Inputs> => ({
   targets: random.values([4], [1, 5, 9, 2], 'int32'),
 });
 
+/** Half of the vocabulary, in a whole number of 64 tokens. */
+const benchChunk = (V: number): number => 64 * Math.ceil(V / 128);
+
 const CASES: OpCase<Inputs, HeadCrossEntropyAttrs>[] = [
   {
     name: 'three chunks and a smaller one, a target in each',
@@ -220,6 +223,19 @@ export const headCrossEntropyGrad = defineOp({
   accumulates: ['weight'],
   float16: { inputs: ['x'] },
   gradient: null,
+  bench: ({ N, D, V }, inputs) => [
+    {
+      attrs: { chunk: benchChunk(V) },
+      inputs: {
+        x: inputs.normal(N, D),
+        weight: inputs.normal(V, D),
+        targets: inputs.tokens(N, V),
+        lse: inputs.full(10, N),
+        dloss: inputs.full(1 / N, N),
+      },
+      flops: 6 * N * V * D,
+    },
+  ],
   cases: CASES.map((c) => ({
     name: c.name,
     attrs: c.attrs,
@@ -266,5 +282,16 @@ export const headCrossEntropy: OpDefinition<
       weight: (context: Context) => gradients(context).weight,
     },
   },
+  bench: ({ N, D, V }, inputs) => [
+    {
+      attrs: { chunk: benchChunk(V) },
+      inputs: {
+        x: inputs.normal(N, D),
+        weight: inputs.normal(V, D),
+        targets: inputs.tokens(N, V),
+      },
+      flops: 2 * N * V * D,
+    },
+  ],
   cases: CASES,
 });

@@ -110,6 +110,12 @@ export const layerNorm = defineOp({
       bias: (context) => gradients(context).bias,
     },
   },
+  bench: ({ N, D }, inputs) => [
+    {
+      attrs: { eps: 1e-5 },
+      inputs: { x: inputs.normal(N, D), weight: inputs.normal(D), bias: inputs.normal(D) },
+    },
+  ],
   cases: casesOf((random, { n, d, mean }) => ({
     x: random.normal([n, d], 1, mean),
     weight: random.normal([d], 0.5, 1),
@@ -140,6 +146,9 @@ export const layerNormNoBias = defineOp({
       weight: (context) => gradientsNoBias(context).weight,
     },
   },
+  bench: ({ N, D }, inputs) => [
+    { attrs: { eps: 1e-5 }, inputs: { x: inputs.normal(N, D), weight: inputs.normal(D) } },
+  ],
   cases: casesOf((random, { n, d, mean }) => ({
     x: random.normal([n, d], 1, mean),
     weight: random.normal([d], 0.5, 1),

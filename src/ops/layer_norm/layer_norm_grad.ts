@@ -3,7 +3,15 @@
  * are checked against their float64 oracles.
  */
 import { sum } from '@tensorflow/tfjs-core';
-import { type CaseRandom, defineOp, type Hosts, type OpCase } from '../define.ts';
+import {
+  type BenchInputs,
+  type BenchSizes,
+  type CaseRandom,
+  defineOp,
+  type Hosts,
+  type OpBench,
+  type OpCase,
+} from '../define.ts';
 import { normGradBiasKernel, normGradKernel } from './grad_kernel.ts';
 import { layerNormGradXKernel } from './kernels.ts';
 import { gradColumns, gradX, rowStatistics } from './oracle.ts';
@@ -40,6 +48,19 @@ function backwardInputs(random: CaseRandom, n: number, d: number): Hosts<Input> 
   };
 }
 
+const bench = ({ N, D }: BenchSizes, inputs: BenchInputs): readonly OpBench<Input, object>[] => [
+  {
+    attrs: {},
+    inputs: {
+      x: inputs.normal(N, D),
+      weight: inputs.normal(D),
+      mean: inputs.full(0, N),
+      rstd: inputs.full(1, N),
+      dy: inputs.normal(N, D),
+    },
+  },
+];
+
 const cases = SHAPES.map(([n, d]): OpCase<Input, object> => ({
   name: `${n}x${d}`,
   attrs: {},
@@ -61,6 +82,7 @@ export const layerNormGradX = defineOp({
   kernel: (inputs, _, into) => ({ dx: layerNormGradXKernel(inputs, into.dx) }),
   accumulates: ['dx'],
   gradient: null,
+  bench,
   cases,
 });
 
@@ -85,6 +107,7 @@ export const layerNormGrad = defineOp({
   accumulates: ['dx', 'weight', 'bias'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,
+  bench,
   cases,
 });
 
@@ -108,5 +131,6 @@ export const layerNormNoBiasGrad = defineOp({
   accumulates: ['dx', 'weight'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,
+  bench,
   cases,
 });

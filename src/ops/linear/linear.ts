@@ -81,6 +81,13 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   kernel: ({ x, weight }) => ({ y: matmulKernel(x, weight) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
+  bench: ({ N, D, F }, inputs) => [
+    {
+      attrs: {},
+      inputs: { x: inputs.normal(N, D), weight: inputs.normal(D, F) },
+      flops: 2 * N * D * F,
+    },
+  ],
   cases: SIZES.map((size) => ({
     name: size.name,
     attrs: {},
@@ -103,6 +110,17 @@ export const linearBias: OpDefinition<
   kernel: ({ x, weight, bias }) => ({ y: matmulKernel(x, weight, { bias }) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
+  bench: ({ N, D }, inputs) => [
+    {
+      attrs: {},
+      inputs: {
+        x: inputs.normal(N, D),
+        weight: inputs.normal(D, 3 * D),
+        bias: inputs.normal(3 * D),
+      },
+      flops: 2 * N * D * 3 * D,
+    },
+  ],
   cases: SIZES.map((size) => ({
     name: size.name,
     attrs: {},
@@ -127,6 +145,17 @@ export const linearAdd: OpDefinition<
   kernel: ({ x, weight, residual }) => ({ y: matmulKernel(x, weight, { residual }) }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: residualGradient } },
+  bench: ({ N, D }, inputs) => [
+    {
+      attrs: {},
+      inputs: {
+        x: inputs.normal(N, D),
+        weight: inputs.normal(D, D),
+        residual: inputs.normal(N, D),
+      },
+      flops: 2 * N * D * D,
+    },
+  ],
   cases: SIZES.map((size) => ({
     name: size.name,
     attrs: {},
@@ -156,6 +185,18 @@ export const linearBiasAdd: OpDefinition<
   kernel: ({ x, weight, bias, residual }) => ({ y: matmulKernel(x, weight, { bias, residual }) }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: residualGradient } },
+  bench: ({ N, D, F }, inputs) => [
+    {
+      attrs: {},
+      inputs: {
+        x: inputs.normal(N, F),
+        weight: inputs.normal(F, D),
+        bias: inputs.normal(D),
+        residual: inputs.normal(N, D),
+      },
+      flops: 2 * N * D * F,
+    },
+  ],
   cases: SIZES.map((size) => ({
     name: size.name,
     attrs: {},

@@ -48,6 +48,13 @@ export const linearBiasGrad = defineOp({
   float16: { inputs: ['x', 'dy'] },
   gradient: null,
   // In the last case, K is split.
+  bench: ({ N, D }, inputs) => [
+    {
+      attrs: {},
+      inputs: { x: inputs.normal(N, D), dy: inputs.normal(N, 3 * D) },
+      flops: 2 * N * D * 3 * D,
+    },
+  ],
   cases: [
     [5, 7, 3],
     [8, 4, 12],

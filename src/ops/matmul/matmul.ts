@@ -3,7 +3,16 @@
  * and by the gradients of `linear` and `mlp`.
  */
 import { getBackend, matMul, type Tensor, transpose } from '@tensorflow/tfjs-core';
-import { defineOp, run, type HostTensor, type OpCase, type OpDefinition } from '../define.ts';
+import {
+  type BenchInputs,
+  type BenchSizes,
+  defineOp,
+  type HostTensor,
+  type OpBench,
+  type OpCase,
+  type OpDefinition,
+  run,
+} from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { matmulKernel } from './kernel.ts';
@@ -51,6 +60,65 @@ const matmulCase = (
   attrs,
 });
 
+/** A matmul of the micro-benchmark: C [m, n], as a sum over k. */
+function benchOf(
+  inputs: BenchInputs,
+  attrs: MatmulAttrs,
+  [m, n, k]: readonly [number, number, number],
+): OpBench<'a' | 'b', MatmulAttrs> {
+  const { transpose_a, transpose_b } = attrs;
+  return {
+    title: `${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${m}x${n}x${k}`,
+    attrs,
+    inputs: {
+      a: transpose_a ? inputs.normal(k, m) : inputs.normal(m, k),
+      b: transpose_b ? inputs.normal(n, k) : inputs.normal(k, n),
+    },
+    flops: 2 * m * n * k,
+  };
+}
+
+/** Every matmul of a training step: forward, gradients of inputs, gradients of weights. */
+function benches(
+  { N, D, F, V }: BenchSizes,
+  inputs: BenchInputs,
+): OpBench<'a' | 'b', MatmulAttrs>[] {
+  const qkv = 3 * D;
+  const forms: [attrs: MatmulAttrs, sizes: [m: number, n: number, k: number][]][] = [
+    [
+      NN,
+      [
+        [N, qkv, D],
+        [N, D, D],
+        [N, F, D],
+        [N, D, F],
+      ],
+    ],
+    [
+      NT,
+      [
+        [N, V, D],
+        [N, D, qkv],
+        [N, D, D],
+        [N, D, F],
+        [N, F, D],
+      ],
+    ],
+    [NN, [[N, D, V]]],
+    [
+      TN,
+      [
+        [D, qkv, N],
+        [D, D, N],
+        [D, F, N],
+        [F, D, N],
+        [V, D, N],
+      ],
+    ],
+  ];
+  return forms.flatMap(([attrs, sizes]) => sizes.map((size) => benchOf(inputs, attrs, size)));
+}
+
 /**
  * `matMul` of tfjs. Its wasm kernel uses the fast path (XNNPACK) only if nothing is transposed, so
  * operands are transposed first there: seven times faster in the names preset.
@@ -89,6 +157,7 @@ export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defi
           : runMatmul(a, required(dy.c), { transpose_a: !transpose_a, into }),
     },
   },
+  bench: benches,
   cases: [
     matmulCase('nn', [5, 7], [7, 6], NN),
     matmulCase('nt', [5, 7], [6, 7], NT),

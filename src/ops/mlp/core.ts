@@ -112,6 +112,17 @@ export const mlpHiddenGrad = defineOp({
   }),
   float16: { inputs: ['dy', 'before'] },
   gradient: null,
+  bench: ({ N, D, F }, inputs) => [
+    {
+      attrs: { activation: 'gelu' } as const,
+      inputs: {
+        dy: inputs.normal(N, D),
+        weight: inputs.normal(F, D),
+        before: inputs.normal(N, F),
+      },
+      flops: 2 * N * D * F,
+    },
+  ],
   cases: mlpCases().map(({ name, attrs, n, d, f }) => ({
     name,
     attrs,

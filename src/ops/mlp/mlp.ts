@@ -9,8 +9,12 @@
  * gradient.
  */
 import {
+  type BenchInput,
+  type BenchInputs,
+  type BenchSizes,
   type CaseRandom,
   defineOp,
+  type OpBench,
   type OpCase,
   type OpDefinition,
   type Tensors,
@@ -33,6 +37,26 @@ const inputs = ['x', 'fc_weight', 'proj_weight'] as const;
 const biases = ['fc_bias', 'proj_bias'] as const;
 const outputs = ['before', 'after', 'y'] as const;
 const saves = { inputs, outputs: ['before', 'after'] } as const;
+/** Entries of the micro-benchmark. */
+const benches =
+  <I extends string>(make: (sizes: BenchSizes, inputs: BenchInputs) => Record<I, BenchInput>) =>
+  (sizes: BenchSizes, inputs: BenchInputs): OpBench<I, MlpAttrs>[] => [
+    {
+      attrs: { activation: 'gelu' },
+      inputs: make(sizes, inputs),
+      flops: 4 * sizes.N * sizes.D * sizes.F,
+    },
+  ];
+const benchMatrices = ({ N, D, F }: BenchSizes, inputs: BenchInputs) => ({
+  x: inputs.normal(N, D),
+  fc_weight: inputs.normal(D, F),
+  proj_weight: inputs.normal(F, D),
+});
+const benchBiases = ({ D, F }: BenchSizes, inputs: BenchInputs) => ({
+  fc_bias: inputs.normal(F),
+  proj_bias: inputs.normal(D),
+});
+
 const residualGradient = ({ dy }: { dy: Partial<Tensors<MlpOutputs>> }) => required(dy.y);
 
 type Size = ReturnType<typeof mlpCases>[number];
@@ -63,6 +87,7 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
   kernel: mlpKernel,
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpGradients },
+  bench: benches<MlpInputs>(benchMatrices),
   cases: [
     ...cases<MlpInputs>((random, size) => matrices(random, size)),
     {
@@ -91,6 +116,10 @@ export const mlpAdd: OpDefinition<
   kernel: mlpKernel,
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: residualGradient } },
+  bench: benches<MlpInputs | 'residual'>((sizes, inputs) => ({
+    ...benchMatrices(sizes, inputs),
+    residual: inputs.normal(sizes.N, sizes.D),
+  })),
   cases: cases<MlpInputs | 'residual'>((random, size) => ({
     ...matrices(random, size),
     residual: random.normal([size.n, size.d]),
@@ -111,6 +140,10 @@ export const mlpBias: OpDefinition<
   kernel: mlpKernel,
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
+  bench: benches<MlpInputs | MlpBiases>((sizes, inputs) => ({
+    ...benchMatrices(sizes, inputs),
+    ...benchBiases(sizes, inputs),
+  })),
   cases: cases<MlpInputs | MlpBiases>((random, size) => ({
     ...matrices(random, size),
     ...biasValues(random, size),
@@ -131,6 +164,11 @@ export const mlpBiasAdd: OpDefinition<
   kernel: mlpKernel,
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: residualGradient } },
+  bench: benches<MlpInputs | MlpBiases | 'residual'>((sizes, inputs) => ({
+    ...benchMatrices(sizes, inputs),
+    ...benchBiases(sizes, inputs),
+    residual: inputs.normal(sizes.N, sizes.D),
+  })),
   cases: cases<MlpInputs | MlpBiases | 'residual'>((random, size) => ({
     ...matrices(random, size),
     ...biasValues(random, size),

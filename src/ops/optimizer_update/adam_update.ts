@@ -9,6 +9,7 @@ import { at, zeros } from '../host.ts';
 import { unitCode, widthOf } from '../wgsl/index.ts';
 import code from './adam_update.wgsl?raw';
 import {
+  benchScalars,
   caseScalars,
   clipFactor,
   clipFactorOf,
@@ -129,6 +130,16 @@ function kernel(
   return { parameter, gradient, exp_avg, exp_avg_sq };
 }
 
+const ATTRS: AdamUpdateAttrs = {
+  max_norm: 1,
+  weight_decay: 0.1,
+  coupled: false,
+  decayed: 5,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+};
+
 const adamCase = (
   name: string,
   n: number,
@@ -136,16 +147,7 @@ const adamCase = (
   inverse_scale = 1,
 ): OpCase<In, AdamUpdateAttrs> => ({
   name,
-  attrs: {
-    max_norm: 1,
-    weight_decay: 0.1,
-    coupled: false,
-    decayed: 5,
-    beta1: 0.9,
-    beta2: 0.95,
-    epsilon: 1e-8,
-    ...changes,
-  },
+  attrs: { ...ATTRS, ...changes },
   inputs: (random) => {
     const root = random.normal([n], 0.3);
     return {
@@ -176,6 +178,18 @@ export const adamUpdate = defineOp({
   reference,
   kernel,
   gradient: null,
+  bench: ({ P }, inputs) => [
+    {
+      attrs: { ...ATTRS, decayed: P },
+      inputs: {
+        parameter: inputs.normal(P),
+        gradient: inputs.normal(P),
+        exp_avg: inputs.normal(P),
+        exp_avg_sq: inputs.full(0.1, P),
+        ...benchScalars(inputs),
+      },
+    },
+  ],
   cases: [
     adamCase('decoupled decay of a prefix', 301, {}),
     adamCase('coupled, not clipped', 64, { coupled: true, decayed: 64, max_norm: 0 }),

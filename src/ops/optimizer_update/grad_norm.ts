@@ -65,6 +65,7 @@ export const gradNorm = defineOp({
   reference: ({ x }) => ({ norm: sqrt(sum(square(x))) }),
   kernel,
   gradient: null,
+  bench: ({ P }, inputs) => [{ attrs: {}, inputs: { x: inputs.normal(P) } }],
   cases: [
     { name: 'one value', attrs: {}, inputs: (random) => ({ x: random.values([1], [-3]) }) },
     { name: 'odd length', attrs: {}, inputs: (random) => ({ x: random.normal([700], 0.01) }) },

@@ -204,6 +204,18 @@ export const scaledStepResults = defineOp({
   reference,
   kernel,
   gradient: null,
+  bench: (_sizes, inputs) => [
+    {
+      attrs: { max_scale: 2048, beta1: 0.9, beta2: 0.95 },
+      inputs: {
+        parts: inputs.full(1, 256),
+        sums: inputs.normal(2),
+        scale: inputs.full(1024, 1),
+        counts: inputs.full(0, 2),
+        scalars: inputs.full(0.5, SCALARS.length),
+      },
+    },
+  ],
   cases: [
     scaledCase('a finite norm', { parts: [1024, 0, 2.25], scale: 1024, steps: 7 }),
     scaledCase('an overflow', { parts: [1, Infinity], scale: 1024, steps: 7, skipped: 2 }),

@@ -5,6 +5,7 @@ import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import code from './sgd_update.wgsl?raw';
 import {
+  benchScalars,
   caseScalars,
   clipFactor,
   clipFactorOf,
@@ -78,6 +79,14 @@ function kernel(
   return { parameter, gradient, momentum_buffer };
 }
 
+const ATTRS: SgdUpdateAttrs = {
+  max_norm: 1,
+  weight_decay: 0.1,
+  coupled: true,
+  decayed: 5,
+  momentum: 0.9,
+};
+
 const sgdCase = (
   name: string,
   n: number,
@@ -85,7 +94,7 @@ const sgdCase = (
   inverse_scale = 1,
 ): OpCase<In, SgdUpdateAttrs> => ({
   name,
-  attrs: { max_norm: 1, weight_decay: 0.1, coupled: true, decayed: 5, momentum: 0.9, ...changes },
+  attrs: { ...ATTRS, ...changes },
   inputs: (random) => ({
     parameter: random.normal([n]),
     gradient: random.normal([n]),
@@ -109,6 +118,17 @@ export const sgdUpdate = defineOp({
   reference,
   kernel,
   gradient: null,
+  bench: ({ P }, inputs) => [
+    {
+      attrs: { ...ATTRS, decayed: P },
+      inputs: {
+        parameter: inputs.normal(P),
+        gradient: inputs.normal(P),
+        momentum_buffer: inputs.normal(P),
+        ...benchScalars(inputs),
+      },
+    },
+  ],
   cases: [
     sgdCase('coupled decay of a prefix', 301, {}),
     sgdCase('decoupled, not clipped', 64, { coupled: false, decayed: 64, max_norm: 0 }),

@@ -43,6 +43,7 @@ export const sumOfSquares = defineOp({
   },
   kernel: ({ x }) => ({ parts: squaresKernel(x) }),
   gradient: null,
+  bench: ({ P }, inputs) => [{ attrs: {}, inputs: { x: inputs.normal(P) } }],
   cases: [
     { name: 'odd length', attrs: {}, inputs: (random) => ({ x: random.normal([700], 0.1) }) },
     {
@@ -101,6 +102,9 @@ export const stepResults = defineOp({
   reference,
   kernel,
   gradient: null,
+  bench: (_sizes, inputs) => [
+    { attrs: {}, inputs: { parts: inputs.normal(256), sums: inputs.normal(2) } },
+  ],
   cases: [
     {
       name: 'loss and accuracy',

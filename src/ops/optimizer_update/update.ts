@@ -15,7 +15,7 @@ import {
   where,
 } from '@tensorflow/tfjs-core';
 import type { Param } from '../../backend/index.ts';
-import type { CaseRandom, HostTensor } from '../define.ts';
+import type { BenchInput, BenchInputs, CaseRandom, HostTensor } from '../define.ts';
 import { at } from '../host.ts';
 
 /**
@@ -92,6 +92,15 @@ export function decayVector(n: number, a: UpdateAttrs): Tensor {
 /** Scalars of the third update with beta1 0.9 and beta2 0.95, for the cases. */
 export const caseScalars = (random: CaseRandom): HostTensor =>
   random.values([SCALARS.length], [0.01, 0.02, 1 - 0.9 ** 3, Math.sqrt(1 - 0.95 ** 3), 3]);
+
+/** The inputs that both updates share, for the micro-benchmark. */
+export const benchScalars = (
+  inputs: BenchInputs,
+): Record<'norm' | 'inverse_scale' | 'scalars', BenchInput> => ({
+  norm: inputs.full(2),
+  inverse_scale: inputs.full(1),
+  scalars: inputs.full(0.5, SCALARS.length),
+});
 
 /** Threads of a workgroup of the updates. */
 export const WORKGROUP = 256;

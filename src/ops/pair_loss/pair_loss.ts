@@ -56,6 +56,9 @@ export const pairLossGrad = defineOp({
     return { dscores };
   },
   gradient: null,
+  bench: ({ B }, inputs) => [
+    { attrs: {}, inputs: { margin: inputs.normal(B), dy: inputs.normal(B) } },
+  ],
   cases: PAIR_COUNTS.map((pairs) => ({
     name: `${pairs} pairs`,
     attrs: {},
@@ -110,6 +113,7 @@ export const pairLoss = defineOp({
       },
     },
   },
+  bench: ({ B }, inputs) => [{ attrs: {}, inputs: { scores: inputs.normal(2 * B) } }],
   cases: PAIR_COUNTS.map((pairs) => ({
     name: `${pairs} pairs`,
     attrs: {},

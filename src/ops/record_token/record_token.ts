@@ -132,6 +132,21 @@ export const recordToken: OpDefinition<Input, RecordTokenAttrs, State, never> = 
     return recordOf(STATE, (name) => inputs[name]);
   },
   gradient: null,
+  bench: ({ B }, inputs) => [
+    {
+      attrs: { slots: 32 },
+      inputs: {
+        ids: inputs.int32([B], () => 0),
+        positions: inputs.int32([B], () => 0),
+        progress: inputs.int32([B, PROGRESS], () => 9),
+        history_ids: inputs.int32([B, 32, TOLD], () => 0),
+        history_probabilities: inputs.normal(B, 32, TOLD),
+        chosen: inputs.int32([B, TOLD], () => 1),
+        probabilities: inputs.normal(B, TOLD),
+        control: inputs.int32([B, CONTROL], () => 1),
+      },
+    },
+  ],
   cases: [
     recordCase('one row', 4, { control: [1, 1, -1], progress: [2, 3] }),
     // One row each that wraps around, meets its stop token, is inactive, has no tokens left, and

@@ -5,10 +5,13 @@
  */
 import { mul, type Tensor } from '@tensorflow/tfjs-core';
 import {
+  type BenchInputs,
+  type BenchSizes,
   type CaseRandom,
   defineOp,
   type GradientContext,
   type Hosts,
+  type OpBench,
   type OpCase,
   perNode,
   run,
@@ -39,6 +42,21 @@ function backwardInputs(random: CaseRandom, n: number, d: number): Hosts<Backwar
   };
 }
 
+const backwardBench = (
+  { N, D }: BenchSizes,
+  inputs: BenchInputs,
+): readonly OpBench<BackwardInput, object>[] => [
+  {
+    attrs: {},
+    inputs: {
+      x: inputs.normal(N, D),
+      weight: inputs.normal(D),
+      rstd: inputs.full(1, N),
+      dy: inputs.normal(N, D),
+    },
+  },
+];
+
 const backwardCases = SHAPES.map(([n, d]): OpCase<BackwardInput, object> => ({
   name: `${n}x${d}`,
   attrs: {},
@@ -60,6 +78,7 @@ export const rmsNormGradX = defineOp({
   kernel: (inputs, _, into) => ({ dx: rmsNormGradXKernel(inputs, into.dx) }),
   accumulates: ['dx'],
   gradient: null,
+  bench: backwardBench,
   cases: backwardCases,
 });
 
@@ -83,6 +102,7 @@ export const rmsNormGrad = defineOp({
   accumulates: ['dx', 'weight'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,
+  bench: backwardBench,
   cases: backwardCases,
 });
 
@@ -128,6 +148,9 @@ export const rmsNorm = defineOp({
       weight: (context) => gradients(context).weight,
     },
   },
+  bench: ({ N, D }, inputs) => [
+    { attrs: { eps: 1e-5 }, inputs: { x: inputs.normal(N, D), weight: inputs.normal(D) } },
+  ],
   cases: SHAPES.map(([n, d], index) => ({
     name: `${n}x${d}`,
     attrs: { eps: 1e-5 },

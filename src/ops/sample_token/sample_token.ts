@@ -185,6 +185,22 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
     return { ids, probabilities };
   },
   gradient: null,
+  bench: ({ B, V }, inputs) =>
+    [1, B].flatMap((rows) =>
+      [
+        { title: 'plain', options: [1, 0, 1, 0] },
+        { title: 'top_k 50, top_p 0.9', options: [1, 50, 0.9, 0] },
+      ].map(({ title, options }) => ({
+        title: `${rows} rows of ${V}, ${title}`,
+        attrs: {},
+        inputs: {
+          logits: inputs.normal(rows, V),
+          control: inputs.int32([rows, CONTROL], (i) => i),
+          progress: inputs.int32([rows, PROGRESS], () => 9),
+          options: inputs.float32(options),
+        },
+      })),
+    ),
   cases: [
     sampleCase('greedy', normal(2, 70, 2), { temperature: 0 }),
     sampleCase('greedy, ties', ties(2, 20), { temperature: 0 }),

@@ -30,6 +30,9 @@ export const scaledWeights = defineOp({
     return { scaled };
   },
   gradient: null,
+  bench: ({ N }, inputs) => [
+    { attrs: {}, inputs: { weights: inputs.full(1 / N, N), scale: inputs.full(1024, 1) } },
+  ],
   cases: [
     {
       name: '70 tokens',

@@ -44,6 +44,16 @@ export const stepSums = defineOp({
   },
   accumulates: ['sums'],
   gradient: null,
+  bench: ({ N }, inputs) => [
+    {
+      attrs: {},
+      inputs: {
+        weights: inputs.full(1 / N, N),
+        loss: inputs.normal(N),
+        correct: inputs.full(1, N),
+      },
+    },
+  ],
   cases: [300, 7, 1].map((n) => ({
     name: `${n} tokens`,
     attrs: {},

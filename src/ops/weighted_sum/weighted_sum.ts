@@ -67,6 +67,12 @@ export const weightedSum = defineOp({
   },
   accumulates: ['sums'],
   gradient: null,
+  bench: ({ N }, inputs) => [
+    {
+      attrs: { size: 2, index: 0 },
+      inputs: { weights: inputs.full(1 / N, N), x: inputs.normal(N) },
+    },
+  ],
   cases: [
     weightedSumCase(300, { size: 4, index: 2 }),
     weightedSumCase(7, { size: 3, index: 0 }),

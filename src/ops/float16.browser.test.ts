@@ -1,6 +1,4 @@
-/**
- * Activations stored as halves: every operation that reads or writes them, and the packing itself.
- */
+/** Tensors stored as float16: every operation that reads them, and packing and unpacking. */
 import { dispose, square, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { convert, readback, startBackend, storageOf, tensorCount } from '../backend/index.ts';
@@ -15,9 +13,9 @@ beforeAll(async () => {
   });
 });
 
-const withHalves = allOps().filter((op) => op.visit((o) => o.float16 !== undefined));
+const float16Ops = allOps().filter((op) => op.visit((record) => record.float16 !== undefined));
 
-it.each(withHalves.map((op) => [op.name, op] as const))('%s', async (_name, op) => {
+it.each(float16Ops.map((op) => [op.name, op] as const))('%s', async (_name, op) => {
   const before = tensorCount();
   const tally = await checkHalves(op);
   expect([...tally.failures, ...gpuErrors.splice(0)]).toEqual([]);
@@ -28,24 +26,27 @@ it.each(withHalves.map((op) => [op.name, op] as const))('%s', async (_name, op) 
 describe('packing', () => {
   const values = [0, 1, -1, 1 / 3, -2 / 3, 65504, -65504, 2 ** -14, 1e-5, 3.14159, 1234.5678, 2049];
 
-  it('rounds to the nearest half, and comes back', async () => {
-    const t = tensor(Float32Array.from(values), [3, 4]);
-    const packed = convert(t, 'float16');
+  it('rounds to the nearest float16 value and converts back', async () => {
+    const unpacked = tensor(Float32Array.from(values), [3, 4]);
+    const packed = convert(unpacked, 'float16');
     const back = convert(packed, 'float32');
     const [read, again] = await readback([packed, back]);
     expect([...(read ?? [])]).toEqual(values.map(roundToHalf));
     expect([...(again ?? [])]).toEqual(values.map(roundToHalf));
-    expect([storageOf(t), storageOf(packed), storageOf(packed.clone())]).toEqual([
+    expect([storageOf(unpacked), storageOf(packed), storageOf(packed.clone())]).toEqual([
       'float32',
       'float16',
       'float16',
     ]);
-    dispose([t, packed, back]);
+    dispose([unpacked, packed, back]);
   });
 
-  it('marks what does not fit as no number', async () => {
-    const t = tensor(Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]), [2, 4]);
-    const packed = convert(t, 'float16');
+  it('turns values out of range into NaN', async () => {
+    const unpacked = tensor(
+      Float32Array.from([65505, -1e6, Infinity, NaN, 7, NaN, NaN, 7]),
+      [2, 4],
+    );
+    const packed = convert(unpacked, 'float16');
     expect([...((await readback([packed]))[0] ?? [])]).toEqual([
       NaN,
       NaN,
@@ -56,13 +57,13 @@ describe('packing', () => {
       NaN,
       7,
     ]);
-    dispose([t, packed]);
+    dispose([unpacked, packed]);
   });
 
-  it('is refused by kernels that are not ours', () => {
-    const t = tensor(new Float32Array(8), [2, 4]);
-    const packed = convert(t, 'float16');
-    expect(() => square(packed)).toThrow(/stored as halves/);
-    dispose([t, packed]);
+  it('is rejected by the kernels of tfjs', () => {
+    const unpacked = tensor(new Float32Array(8), [2, 4]);
+    const packed = convert(unpacked, 'float16');
+    expect(() => square(packed)).toThrow(/stored as float16/);
+    dispose([unpacked, packed]);
   });
 });
