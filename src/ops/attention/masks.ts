@@ -40,7 +40,7 @@ export const queriesSee = (documents: boolean, v: number, key: string): string =
     ? `(visible4(is${v}, ${key}) & (starts${v} <= vec4u(${key})))`
     : `visible4(is${v}, ${key})`;
 
-/** Where a kernel that walks over keys starts: the first key that any of the rows from i0 on sees. */
+/** First key of the walk: that of the tile with the first key that any row from i0 on sees. */
 export function firstKey(documents: boolean, columns: number): string {
   const window = 'select(0u, max(i0 + 1u, p.window) - p.window, p.window > 0u)';
   // Document starts never decrease, so the first row of the tile has the smallest one.

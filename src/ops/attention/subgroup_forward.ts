@@ -1,9 +1,11 @@
 /** WGSL of attention's forward pass by subgroup matrices; `forwardCode` is the general version. */
 import { unroll } from '../wgsl/index.ts';
+import type { Binding } from './declarations.ts';
 import { firstKey } from './masks.ts';
 import {
   declareFragments,
   float16At,
+  float16Bytes,
   head,
   keepFragments,
   laneColumns,
@@ -56,20 +58,43 @@ function softmaxOfTile(
     total = total * shrink + (four.x + four.y) + (four.z + four.w);`;
 }
 
-/** y and lse of qkv. */
-export function forwardSubgroupCode(variant: SubgroupVariant): string {
-  const { head_dim, shape, documents } = variant;
+const BINDINGS: readonly Binding[] = [
+  ['read_write', 'y', 'vec2u'],
+  ['read_write', 'lse', 'f32'],
+  ['read', 'qkv', 'vec4u'],
+];
+
+interface ForwardRegions {
+  keys: Region;
+  values: Region;
+  /** Scores, then outputs. */
+  x: Region;
+  /** Overwrites the keys, which are not read again. */
+  weights: Region;
+  /** Overwritten by the scores, once the queries are in registers. */
+  queries: Region;
+  /** Shared memory in all. */
+  bytes: number;
+}
+function regionsOf({ head_dim, shape }: SubgroupVariant): ForwardRegions {
   const layout = new Layout();
   const rows = rowsOfShape(shape);
-  const D = head_dim / 16;
-  const N = shape.columns / 16;
-  const PADDED = shape.columns + 8;
-  // Weights overwrite the keys, which are not read again.
-  const keys = takeFloat16(layout, shape.columns, head_dim, 2 * rows * PADDED);
+  const weightBytes = float16Bytes(rows, shape.columns);
+  const keys = takeFloat16(layout, shape.columns, head_dim, weightBytes);
   const values = takeFloat16(layout, shape.columns, head_dim);
   const x = takeFloat32(layout, rows, Math.max(shape.columns, head_dim));
   const weights = float16At(keys, shape.columns);
   const queries = float16At({ ...x, offset: 2 * x.offset }, head_dim);
+  return { keys, values, x, weights, queries, bytes: layout.bytes };
+}
+
+/** y and lse of qkv. */
+export function forwardSubgroupCode(variant: SubgroupVariant): string {
+  const { head_dim, shape, documents } = variant;
+  const rows = rowsOfShape(shape);
+  const D = head_dim / 16;
+  const N = shape.columns / 16;
+  const { keys, values, x, weights, queries, bytes } = regionsOf(variant);
   const scoreStep = (k: number): string =>
     multiplyStep('s', `fq${k}`, { region: keys, k, columns: N, transposed: true });
   const valueStep = (k: number): string => `{
@@ -78,16 +103,7 @@ export function forwardSubgroupCode(variant: SubgroupVariant): string {
     }`;
   const writeY = (c: number): string =>
     `y[((b * p.T + i) * y_width + q0 + ${laneColumns(c)}) / 4u] = to_halves(y${c} / total);`;
-  const source = head(
-    variant,
-    [
-      ['read_write', 'y', 'vec2u'],
-      ['read_write', 'lse', 'f32'],
-      ['read', 'qkv', 'vec4u'],
-    ],
-    layout.bytes,
-  );
-  return `${source}
+  return `${head(variant, BINDINGS, bytes)}
   let h = wg.y; let q0 = h * HD; let k0 = y_width + h / heads * HD; let v0 = k0 + p.n_kv_head * HD;
   // The last queries see the most keys, so they start first.
   let i0 = (count.x - 1u - wg.x) * ${rows}u; let i = i0 + row;

@@ -64,9 +64,11 @@ export interface Region {
   offset: number;
   stride: number;
 }
-/** Allocates a float16 matrix of at least `least` bytes. */
+/** Size of a float16 matrix. */
+export const float16Bytes = (rows: number, columns: number): number => 2 * rows * (columns + PAD);
+/** Allocates a float16 matrix, in at least `least` bytes. */
 export const takeFloat16 = (layout: Layout, rows: number, columns: number, least = 0): Region => ({
-  offset: layout.take(Math.max(2 * rows * (columns + PAD), least)) / 2,
+  offset: layout.take(Math.max(float16Bytes(rows, columns), least)) / 2,
   stride: columns + PAD,
 });
 export const takeFloat32 = (layout: Layout, rows: number, columns: number): Region => ({

@@ -5,7 +5,8 @@ import type { Tensors } from '../define.ts';
 import { columns } from '../heads/layout.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import { nameOf, optionalReads, params } from './options.ts';
-import { keySubgroupCode, querySubgroupCode } from './subgroup_backward.ts';
+import { keySubgroupCode } from './subgroup_backward_key.ts';
+import { querySubgroupCode } from './subgroup_backward_query.ts';
 import { forwardSubgroupCode } from './subgroup_forward.ts';
 import {
   backwardShape,

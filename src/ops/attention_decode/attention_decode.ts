@@ -1,6 +1,6 @@
 /**
- * Attention of one new token per sequence over a KV cache, which it extends: each decoding step runs
- * it in every layer.
+ * Attention of one new token per sequence over a KV cache, which it extends: every layer runs it in
+ * each decoding step.
  */
 import {
   add,

@@ -1,7 +1,7 @@
 /**
  * Writes the keys and values of a packed qkv into a KV cache: one token per sequence when decoding,
- * whole prompts in prefill. Positions are read from a tensor, because a program is recorded once and
- * replayed for all positions.
+ * whole prompts in prefill. Positions are read from a tensor, because a program is recorded once
+ * and replayed for all positions.
  */
 import {
   add,
@@ -84,8 +84,8 @@ const writeCase = (
 });
 
 /**
- * cache [B T_max, 2 n_kv_head head_dim] (k heads | v heads), qkv packed [B T, (n_head + 2 n_kv_head)
- * head_dim] with T rows per sequence, positions int32 [B T] -> cache.
+ * cache [B T_max, 2 n_kv_head head_dim] (k heads | v heads), qkv packed [B T, (n_head + 2
+ * n_kv_head) head_dim] with T rows per sequence, positions int32 [B T] -> cache.
  *
  * Each row has its own position, so sequences may have different lengths: rows whose position is
  * T_max or more are skipped, which is how padding is marked. No two rows of a sequence may have the

@@ -1,6 +1,6 @@
 /**
- * Groups rows by id, as a sparse row matrix does: `sorted` [N] lists the positions 0..N-1 ordered by
- * id and, within an id, by position; those of id v are sorted[starts[v] .. starts[v + 1]). With
+ * Groups rows by id, as a sparse row matrix does: `sorted` [N] lists the positions 0..N-1 ordered
+ * by id and, within an id, by position; those of id v are sorted[starts[v] .. starts[v + 1]). With
  * them, the gradient of an embedding is a sum in a fixed order and needs no float atomics. A
  * counting sort: O(N + size). Throws a RangeError for an id outside 0..size-1.
  */

@@ -3,8 +3,8 @@
  *
  * Pairs are (i, i + head_dim/2), the "rotate half" order of transformers' Llama, so that exported
  * weights mean the same there. Angles come from a table computed in float64: in float32, position x
- * frequency alone has an error of 1e-4 at position 4096, and WGSL guarantees little accuracy for the
- * sine of large arguments.
+ * frequency alone has an error of 1e-4 at position 4096, and WGSL guarantees little accuracy for
+ * the sine of large arguments.
  */
 import { add, concat, expandDims, gather, mul, reshape, slice, sub } from '@tensorflow/tfjs-core';
 import { activation, dispatch, grid } from '../../backend/index.ts';
