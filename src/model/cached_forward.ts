@@ -6,8 +6,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { copyInPlace, onWebGpu, type Spec, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { attentionDecode, cacheWrite } from '../ops/generation.ts';
-import { attention, run, takeRows } from '../ops/index.ts';
+import { attentionDecode, cacheWrite, takeRows } from '../ops/generation.ts';
+import { attention, run } from '../ops/index.ts';
 import { type Forward, head, hiddenStates } from './forward.ts';
 import { noGradients } from './gradients.ts';
 import { Tape } from './tape.ts';
