@@ -37,16 +37,12 @@ const SHAPES: Record<string, Shape> = {
   },
   'head_dim of 64': { attrs: { B: 1, T: 66, n_head: 2, n_kv_head: 2, head_dim: 64, window: 0 } },
   'head_dim of 37': { attrs: { B: 1, T: 33, n_head: 1, n_kv_head: 1, head_dim: 37, window: 0 } },
-  'documents, grouped heads': {
-    attrs: { B: 2, T: 70, n_head: 2, n_kv_head: 1, head_dim: 8, window: 0 },
+  'documents and a window, grouped heads': {
+    attrs: { B: 2, T: 70, n_head: 2, n_kv_head: 1, head_dim: 8, window: 20 },
     documents: [
       [1, 31, 38],
       [40, 7, 20],
     ],
-  },
-  'documents and a window': {
-    attrs: { B: 1, T: 70, n_head: 1, n_kv_head: 1, head_dim: 4, window: 20 },
-    documents: [[25, 45]],
   },
 };
 const errors: string[] = [];
