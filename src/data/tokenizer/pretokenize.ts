@@ -13,6 +13,8 @@ const LETTER = 1;
 const NUMBER = 2;
 const SPACE = 3;
 const SURROGATE = 4;
+const FIRST_SURROGATE = 0xd800;
+const LAST_SURROGATE = 0xdfff;
 const BLANK = 32;
 const APOSTROPHE = 39;
 
@@ -25,9 +27,6 @@ function classTable(): Uint8Array {
   markClasses(classes, LAST_SURROGATE + 1, 0x10000);
   return classes;
 }
-
-const FIRST_SURROGATE = 0xd800;
-const LAST_SURROGATE = 0xdfff;
 
 /** Sets the classes of the code units [from, to), none of which is a surrogate. */
 function markClasses(classes: Uint8Array, from: number, to: number): void {
