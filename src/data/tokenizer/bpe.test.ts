@@ -8,8 +8,17 @@ import { bpeTokenizer, modelOf, trainBpeTokenizer } from './bpe.ts';
 import { trainBpe, type Merges } from './bpe_trainer.ts';
 import { wordEnd } from './pretokenize.ts';
 
-const GPT2 =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+/** The regular expression of GPT-2's encoder.py, with Unicode's White_Space for its \s. */
+const GPT2 = new RegExp(
+  [
+    /'s|'t|'re|'ve|'m|'ll|'d/,
+    / ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+/u,
+    /\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/u,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gu',
+);
 
 function words(text: string): string[] {
   const list: string[] = [];

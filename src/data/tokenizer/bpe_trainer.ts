@@ -1,11 +1,11 @@
 /**
- * Byte-pair encoding (Sennrich et al. 2016) over bytes: starting from the 256 bytes, the most
- * frequent pair of neighbours within a word becomes a token, until the vocabulary is full.
+ * Trains byte-pair encoding (Sennrich et al. 2016) over bytes: starting from the 256 bytes, the most
+ * frequent pair of neighbours within a word becomes a token until the vocabulary is full.
  *
- * The trainer is incremental. Every pair has a list of the places where it stood when it came
- * about; merging a pair visits those places alone and corrects the counts of the neighbours. The
- * heap is lazy: counts of a pair only fall after it is pushed, so an entry whose count is out of
- * date is pushed again with the right one.
+ * Training is incremental. Every pair has a list of the places where it occurred when it first
+ * appeared; merging a pair visits only those places, and updates the counts of neighbouring pairs.
+ * The heap is lazy: the count of a pair can only decrease after it was pushed, so an entry with an
+ * outdated count is pushed again with the current one.
  */
 import { DataError } from '../errors.ts';
 import { slicer, type SliceOptions } from '../slices.ts';
@@ -16,12 +16,13 @@ import { utf8 } from './utf8.ts';
 import { WordCounts } from './word_counts.ts';
 
 export const MAX_BPE_VOCAB = 32768;
+/** A pair of ids is packed into one key: left << ID_BITS | right. */
 const ID_BITS = 15;
-/** A pair seen once is no pattern. */
+/** Pairs that occur less often are not merged. */
 const MIN_COUNT = 2;
 /**
- * Pairs that would make a longer token are left alone (`max_token_length`): a text of one letter
- * would double for ever.
+ * Pairs that would make a longer token are not merged (`max_token_length` in Hugging Face): in a text
+ * of one repeated letter, tokens would keep doubling.
  */
 const MAX_TOKEN_BYTES = 1024;
 
@@ -32,22 +33,21 @@ export interface TrainProgress {
 }
 
 export interface BpeTrainOptions extends SliceOptions<TrainProgress> {
-  /**
-   * Tokens in all: 256 bytes, the merges, and the end-of-text token where there is room for it
-   * (above 256).
-   */
+  /** Number of tokens: 256 bytes, the merges, and the end-of-text token (if larger than 256). */
   vocab_size: number;
 }
 
-/** Merge i makes token 256 + i out of left[i] and right[i]. */
+/** Merge i replaces left[i], right[i] with token 256 + i. */
 export interface Merges {
   left: Int32Array;
   right: Int32Array;
 }
 
 /**
- * @throws DataError vocab_too_large where the text has not enough pairs that occur twice, and the
- * message says how many tokens it supports; cancelled where the signal is aborted.
+ * Learns the merges of a vocabulary.
+ *
+ * @throws DataError vocab_too_large if too few pairs of the text occur twice; the message says how
+ * many tokens it supports. DataError cancelled if the signal is aborted.
  */
 export async function trainBpe(
   texts: readonly string[],
@@ -65,7 +65,7 @@ export async function trainBpe(
   const right = new Int32Array(wanted);
   for (let i = 0; i < wanted; i++) {
     const pair = merger.best();
-    if (pair === null) throw tooLarge(256 + i + 1, options.vocab_size);
+    if (pair === null) throw vocabTooLarge(256 + i + 1, options.vocab_size);
     left[i] = pair >> ID_BITS;
     right[i] = pair & (MAX_BPE_VOCAB - 1);
     merger.merge(left[i]!, right[i]!, 256 + i);
@@ -74,33 +74,35 @@ export async function trainBpe(
   return { left, right };
 }
 
-function tooLarge(supported: number, asked: number): DataError {
+function vocabTooLarge(supported: number, requested: number): DataError {
   return new DataError(
     'vocab_too_large',
-    `The text supports a vocabulary of ${supported} tokens at most, not ${asked}.`,
+    `The text supports a vocabulary of ${supported} tokens at most, not ${requested}.`,
     `Choose a vocabulary of ${supported} or fewer, or a longer text.`,
   );
 }
 
-/** The distinct words as linked lists of symbols, and the pairs in them. */
+/** The distinct words as linked lists of tokens, and the pairs in them. */
 class Merger {
   /**
-   * By place (a byte of a distinct word): its token, or -1 once it is merged into the place before.
+   * Token at each place (a byte of a distinct word), or -1 once it is merged into the place before.
    */
   readonly #symbol: Int32Array;
+  /** The neighbouring places in the same word, or -1. */
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
-  /** How often the word of this place occurs. */
+  /** How often the word of each place occurs in the text. */
   readonly #weight: Int32Array;
+  /** Index of each pair in #key, #count and #head. */
   readonly #pairs = new PairMap(1 << 14);
-  /** By pair: key, count, and the first entry of its list of places. */
   readonly #key = new Ints();
   readonly #count = new Ints();
+  /** First entry of each pair's linked list of places. */
   readonly #head = new Ints();
   readonly #entryPlace: Ints;
   readonly #entryNext: Ints;
   readonly #heap = new PairHeap();
-  /** Bytes by token. */
+  /** Length in bytes of each token. */
   readonly #bytes = new Int32Array(MAX_BPE_VOCAB).fill(1);
 
   constructor({ words, counts }: WordCounts) {
@@ -122,22 +124,24 @@ class Merger {
         if (i > 0) this.#add(place - 1, word[i - 1]!, word[i]!);
       }
     });
-    this.#offer(0);
+    this.#pushPairs(0);
   }
 
-  /** Key of the most frequent pair, or null where no pair occurs often enough. */
+  /** Key of the most frequent pair, or null if no pair occurs MIN_COUNT times. */
   best(): number | null {
     while (this.#heap.size > 0) {
       const { count, key } = this.#heap.pop();
-      const [left, right] = [key >> ID_BITS, key & (MAX_BPE_VOCAB - 1)];
+      const left = key >> ID_BITS;
+      const right = key & (MAX_BPE_VOCAB - 1);
       if (this.#bytes[left]! + this.#bytes[right]! > MAX_TOKEN_BYTES) continue;
-      const now = this.#count.data[this.#pairs.get(left, right)]!;
-      if (now === count) return key;
-      if (now >= MIN_COUNT) this.#heap.push(now, key);
+      const current = this.#count.data[this.#pairs.get(left, right)]!;
+      if (current === count) return key;
+      if (current >= MIN_COUNT) this.#heap.push(current, key);
     }
     return null;
   }
 
+  /** Replaces the pair with the token `merged` everywhere. */
   merge(left: number, right: number, merged: number): void {
     const firstNew = this.#key.length;
     this.#bytes[merged] = this.#bytes[left]! + this.#bytes[right]!;
@@ -147,7 +151,7 @@ class Merger {
     const pair = this.#pairs.get(left, right);
     for (const place of this.#places(pair, left === right)) {
       const after = next[place]!;
-      // An earlier merge may have taken one of the two.
+      // An earlier merge may have replaced either token.
       if (symbol[place] !== left || after < 0 || symbol[after] !== right) continue;
       const before = previous[place]!;
       const beyond = next[after]!;
@@ -165,12 +169,12 @@ class Merger {
       next[place] = beyond;
     }
     this.#count.data[pair] = 0;
-    this.#offer(firstNew);
+    this.#pushPairs(firstNew);
   }
 
   /**
-   * Where a pair stood. The order matters where a run of one token is paired off from its left end:
-   * "aaa" is (aa)a.
+   * The places where a pair occurred. Must be sorted if both tokens are the same, since a run of one
+   * token is merged from its left end: "aaa" is (aa)a.
    */
   #places(pair: number, sorted: boolean): Int32Array {
     const places = new Ints(64);
@@ -181,6 +185,7 @@ class Merger {
     return sorted ? list.sort() : list;
   }
 
+  /** Counts the pair at this place. */
   #add(place: number, left: number, right: number): void {
     let pair = this.#pairs.get(left, right);
     if (pair < 0) {
@@ -194,15 +199,16 @@ class Merger {
     this.#head.data[pair] = this.#entryNext.push(this.#head.data[pair]!);
   }
 
+  /** Stops counting the pair at this place. */
   #remove(place: number, left: number, right: number): void {
     this.#count.data[this.#pairs.get(left, right)]! -= this.#weight[place]!;
   }
 
   /**
-   * Pushes the pairs from this index on: those of a merge all hold its new token, so their counts
-   * are complete.
+   * Pushes the pairs from this index on to the heap. All pairs that a merge adds contain its new
+   * token, so their counts are complete.
    */
-  #offer(first: number): void {
+  #pushPairs(first: number): void {
     for (let pair = first; pair < this.#key.length; pair++) {
       const count = this.#count.data[pair]!;
       if (count >= MIN_COUNT) this.#heap.push(count, this.#key.data[pair]!);

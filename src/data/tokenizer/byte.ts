@@ -1,4 +1,4 @@
-/** Bytes: ids 0 to 255 are the bytes of UTF-8, 256 ends a document. Knows every text. */
+/** Tokenizer of UTF-8 bytes: ids 0 to 255 are the bytes, 256 ends a document. Encodes any text. */
 import type { Tokenizer } from '../types.ts';
 import { bytesToEntry, NO_BYTES, singleBytes, splitAtEndOfText } from './byte_level.ts';
 import { TokenBytes } from './token_bytes.ts';
@@ -15,12 +15,13 @@ export function byteTokenizer(): Tokenizer {
     eos_token_id: EOS,
     encode(text) {
       const pieces = splitAtEndOfText(text).map(utf8);
+      // One end-of-text token between every two pieces.
       const ids = new Int32Array(pieces.reduce((sum, piece) => sum + piece.length + 1, -1));
-      let at = 0;
-      for (const piece of pieces) {
-        if (at > 0 || piece !== pieces[0]) ids[at++] = EOS;
-        ids.set(piece, at);
-        at += piece.length;
+      let offset = 0;
+      for (const [index, piece] of pieces.entries()) {
+        if (index > 0) ids[offset++] = EOS;
+        ids.set(piece, offset);
+        offset += piece.length;
       }
       return ids;
     },

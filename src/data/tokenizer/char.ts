@@ -1,9 +1,9 @@
 /**
- * Characters: one token a Unicode code point, sorted by code point (as nanoGPT's character-level
- * data sets do).
+ * Tokenizer of characters: one token per Unicode code point, sorted by code point, as in nanoGPT's
+ * character-level data sets.
  *
- * There is no unknown token: a character that the text does not have is a typed error, because a
- * model that never saw it could not do anything sensible with it.
+ * There is no unknown token. A character that is not in the text is a DataError, because a model
+ * that never saw it could do nothing sensible with it.
  */
 import { DataError } from '../errors.ts';
 import type { Tokenizer } from '../types.ts';
@@ -11,17 +11,16 @@ import { TokenBytes } from './token_bytes.ts';
 import { charTokenizerJson } from './tokenizer_json.ts';
 import { utf8 } from './utf8.ts';
 
+/** Number of code points in the basic multilingual plane. */
 const BMP = 0x10000;
-/**
- * More code points than any script has: beyond it the text is not what a character-level model is
- * for.
- */
+/** More code points than any script has; a larger vocabulary is not for a character-level model. */
 export const MAX_CHAR_VOCAB = 65536;
 
-/** Every code point of the texts, sorted. */
+/** Returns every code point of the texts, sorted. */
 export function charVocabulary(texts: Iterable<string>): string[] {
   const seen = new Set<number>();
-  const low = new Uint8Array(BMP);
+  // Code points of the basic plane are marked in a table, which is faster than a Set.
+  const inBasicPlane = new Uint8Array(BMP);
   for (const text of texts) {
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);
@@ -29,22 +28,21 @@ export function charVocabulary(texts: Iterable<string>): string[] {
         const point = text.codePointAt(i) ?? unit;
         seen.add(point);
         if (point >= BMP) i++;
-      } else low[unit] = 1;
+      } else inBasicPlane[unit] = 1;
     }
   }
-  for (let unit = 0; unit < BMP; unit++) if (low[unit]) seen.add(unit);
+  for (let unit = 0; unit < BMP; unit++) if (inBasicPlane[unit]) seen.add(unit);
   return [...seen].sort((a, b) => a - b).map((point) => String.fromCodePoint(point));
 }
 
-/** A tokenizer over the characters of these texts; pass the separator of the corpus too. */
+/** Makes a tokenizer of the characters of these texts; include the separator of the corpus. */
 export function trainChar(texts: Iterable<string>): Tokenizer {
   return charTokenizer(charVocabulary(texts));
 }
 
 /**
- * @param vocabulary one character a token, by id.
- * @throws DataError vocab_too_large beyond MAX_CHAR_VOCAB; encode throws unknown_character, decode
- * and tokenBytes token_out_of_range.
+ * @param vocabulary The character of each token, by id.
+ * @throws DataError vocab_too_large for more than MAX_CHAR_VOCAB characters.
  */
 export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
   if (vocabulary.length > MAX_CHAR_VOCAB) {
@@ -55,8 +53,9 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
     );
   }
   const idOf = new Map(vocabulary.map((char, id) => [char.codePointAt(0) ?? 0, id]));
-  const low = new Int32Array(BMP).fill(-1);
-  for (const [point, id] of idOf) if (point < BMP) low[point] = id;
+  // Ids of the basic plane are looked up in a table, which is faster than a Map.
+  const idInBasicPlane = new Int32Array(BMP).fill(-1);
+  for (const [point, id] of idOf) if (point < BMP) idInBasicPlane[point] = id;
   const tokens = TokenBytes.from(vocabulary.map(utf8));
 
   return {
@@ -65,17 +64,17 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
     eos_token_id: null,
     encode(text) {
       const ids = new Int32Array(text.length);
-      let n = 0;
+      let length = 0;
       for (let i = 0; i < text.length; i++) {
-        let id = low[text.charCodeAt(i)]!;
+        let id = idInBasicPlane[text.charCodeAt(i)]!;
         if (id < 0) {
           const point = text.codePointAt(i) ?? 0;
-          id = idOf.get(point) ?? unknown(point);
+          id = idOf.get(point) ?? throwUnknown(point);
           if (point >= BMP) i++;
         }
-        ids[n++] = id;
+        ids[length++] = id;
       }
-      return n === ids.length ? ids : ids.slice(0, n);
+      return length === ids.length ? ids : ids.slice(0, length);
     },
     decode: (ids) => tokens.decode(ids),
     tokenBytes: (id) => tokens.of(id),
@@ -83,12 +82,12 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
   };
 }
 
-function unknown(point: number): never {
+function throwUnknown(point: number): never {
   const char = String.fromCodePoint(point);
   const code = `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
   throw new DataError(
     'unknown_character',
     `The character "${char}" (${code}) does not occur in the training text.`,
-    'Leave it out, or choose the byte or BPE tokenizer, which know every character.',
+    'Leave it out, or choose the byte or BPE tokenizer, which encode every character.',
   );
 }

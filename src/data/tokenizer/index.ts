@@ -9,14 +9,15 @@ import { trainChar } from './char.ts';
 import { importTokenizer } from './imported.ts';
 
 export interface MakeTokenizerOptions extends SliceOptions<TrainProgress> {
-  /** The file of an imported tokenizer: bytes, text or parsed. */
+  /** The tokenizer.json of an imported tokenizer: its bytes, text or parsed value. */
   tokenizer_json?: unknown;
 }
 
 /**
- * The tokenizer that a configuration asks for. The vocabulary of characters comes from the whole
- * text, validation included (as nanoGPT does it), so that the validation text has no unknown
- * character; BPE is trained on the training text alone.
+ * Makes the tokenizer that a configuration selects. Characters are collected from the whole text,
+ * including the validation text (as in nanoGPT), so that it has no unknown characters. BPE is
+ * trained on the training text only.
+ *
  * @throws DataError
  */
 export async function makeTokenizer(
@@ -36,13 +37,13 @@ export async function makeTokenizer(
         signal: options.signal,
       });
     case 'imported':
-      return importTokenizer(options.tokenizer_json ?? missing());
+      return importTokenizer(options.tokenizer_json ?? noTokenizer());
     default:
       return config.kind satisfies never;
   }
 }
 
-function missing(): never {
+function noTokenizer(): never {
   throw new DataError(
     'tokenizer_missing',
     'There is no tokenizer.json to import.',

@@ -1,13 +1,10 @@
 /**
- * Candidates for the next merge, most frequent first; ties go to the smaller left id, then the
- * smaller right id.
+ * Candidates for the next merge, the most frequent first; among equals the one with the smaller left
+ * id, then the smaller right id.
  */
 import { Ints } from './ints.ts';
 
-/**
- * A binary heap of (count, key). Entries are never changed: the trainer checks a count against its
- * table on the way out.
- */
+/** A binary heap of (count, key). The trainer checks for outdated counts when it takes entries out. */
 export class PairHeap {
   readonly #counts = new Ints();
   readonly #keys = new Ints();
@@ -17,22 +14,22 @@ export class PairHeap {
   }
 
   push(count: number, key: number): void {
-    let at = this.#keys.push(key);
+    let slot = this.#keys.push(key);
     this.#counts.push(count);
     const counts = this.#counts.data;
     const keys = this.#keys.data;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
+    while (slot > 0) {
+      const parent = (slot - 1) >> 1;
       if (!before(count, key, counts[parent]!, keys[parent]!)) break;
-      counts[at] = counts[parent]!;
-      keys[at] = keys[parent]!;
-      at = parent;
+      counts[slot] = counts[parent]!;
+      keys[slot] = keys[parent]!;
+      slot = parent;
     }
-    counts[at] = count;
-    keys[at] = key;
+    counts[slot] = count;
+    keys[slot] = key;
   }
 
-  /** Takes the first entry off; the heap must not be empty. */
+  /** Removes and returns the first entry; the heap must not be empty. */
   pop(): { count: number; key: number } {
     const counts = this.#counts.data;
     const keys = this.#keys.data;
@@ -41,20 +38,20 @@ export class PairHeap {
     this.#counts.length = size;
     const count = counts[size]!;
     const key = keys[size]!;
-    let at = 0;
-    for (let child = 1; child < size; child = 2 * at + 1) {
+    let slot = 0;
+    for (let child = 1; child < size; child = 2 * slot + 1) {
       if (
         child + 1 < size &&
         before(counts[child + 1]!, keys[child + 1]!, counts[child]!, keys[child]!)
       )
         child++;
       if (!before(counts[child]!, keys[child]!, count, key)) break;
-      counts[at] = counts[child]!;
-      keys[at] = keys[child]!;
-      at = child;
+      counts[slot] = counts[child]!;
+      keys[slot] = keys[child]!;
+      slot = child;
     }
-    counts[at] = count;
-    keys[at] = key;
+    counts[slot] = count;
+    keys[slot] = key;
     return top;
   }
 }

@@ -1,11 +1,9 @@
-/**
- * Drawn once a process, so that nobody can make merges whose hashes collide. It changes no result.
- */
+/** Random per process, so that nobody can craft merges whose hashes collide. Affects no result. */
 const SALT = Math.floor(Math.random() * 2 ** 32);
 
 /**
- * Pair of token ids to a non-negative integer: open addressing with linear probing over typed
- * arrays. A Map with a number made of both ids would box every key beyond 2^30.
+ * Maps pairs of token ids to non-negative integers: open addressing with linear probing over typed
+ * arrays. A Map whose keys are numbers made of both ids would allocate every key above 2^30.
  */
 export class PairMap {
   #left: Int32Array;
@@ -13,6 +11,7 @@ export class PairMap {
   #value: Int32Array;
   #size = 0;
 
+  /** @param expected Number of pairs to make room for. */
   constructor(expected = 1024) {
     const slots = 1 << Math.ceil(Math.log2(Math.max(16, expected * 2)));
     this.#left = new Int32Array(slots);
@@ -20,7 +19,7 @@ export class PairMap {
     this.#value = new Int32Array(slots).fill(-1);
   }
 
-  /** -1 where the pair is not there. */
+  /** Returns the value of a pair, or -1 if it has none. */
   get(left: number, right: number): number {
     return this.#value[this.#slot(left, right)]!;
   }
@@ -36,7 +35,7 @@ export class PairMap {
     if (this.#size * 2 > this.#value.length) this.#grow();
   }
 
-  /** The slot of the pair, or the empty slot where it would go. */
+  /** The slot of the pair, or the empty slot for it. */
   #slot(left: number, right: number): number {
     const mask = this.#value.length - 1;
     let hash = Math.imul(Math.imul(left ^ SALT, 0x9e3779b1) ^ right, 0x85ebca6b);

@@ -2,8 +2,8 @@
 import { DataError } from '../errors.ts';
 import { Ints } from './ints.ts';
 
-// A byte order mark in the middle of a text is a character like any other.
-const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
+// A byte order mark within a text is an ordinary character.
+const lossyUtf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export class TokenBytes {
   readonly pool: Uint8Array;
@@ -25,15 +25,20 @@ export class TokenBytes {
     return this.start.length - 1;
   }
 
-  /** @throws DataError token_out_of_range */
+  /**
+   * The bytes of a token, as a view.
+   *
+   * @throws DataError token_out_of_range
+   */
   of(id: number): Uint8Array {
     this.#check(id);
     return this.pool.subarray(this.start[id], this.start[id + 1]);
   }
 
   /**
-   * Text of a list of tokens; bytes that are not UTF-8 become U+FFFD. @throws DataError
-   * token_out_of_range
+   * Text of a list of tokens; bytes that are not UTF-8 become U+FFFD.
+   *
+   * @throws DataError token_out_of_range
    */
   decode(ids: ArrayLike<number>): string {
     let length = 0;
@@ -47,7 +52,7 @@ export class TokenBytes {
       const end = this.start[ids[i]! + 1]!;
       for (let from = this.start[ids[i]!]!; from < end; from++) joined[at++] = this.pool[from]!;
     }
-    return lossy.decode(joined);
+    return lossyUtf8.decode(joined);
   }
 
   #check(id: number): void {
@@ -76,14 +81,15 @@ export class TokenBytesBuilder {
     this.#end(to - from);
   }
 
-  /** Adds the token made of two tokens that are there already. */
+  /** Adds the concatenation of two tokens that were added before. */
   pushJoined(left: number, right: number): void {
     const { data } = this.#start;
-    const [a, b] = [data[left + 1]! - data[left]!, data[right + 1]! - data[right]!];
-    this.#reserve(a + b);
-    this.#pool.copyWithin(this.#length, data[left]!, data[left]! + a);
-    this.#pool.copyWithin(this.#length + a, data[right]!, data[right]! + b);
-    this.#end(a + b);
+    const leftLength = data[left + 1]! - data[left]!;
+    const rightLength = data[right + 1]! - data[right]!;
+    this.#reserve(leftLength + rightLength);
+    this.#pool.copyWithin(this.#length, data[left]!, data[left]! + leftLength);
+    this.#pool.copyWithin(this.#length + leftLength, data[right]!, data[right]! + rightLength);
+    this.#end(leftLength + rightLength);
   }
 
   build(): TokenBytes {
@@ -97,6 +103,7 @@ export class TokenBytesBuilder {
     this.#pool = grown;
   }
 
+  /** Ends a token whose bytes have been written. */
   #end(count: number): void {
     this.#length += count;
     this.#start.push(this.#length);

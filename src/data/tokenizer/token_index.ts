@@ -2,11 +2,11 @@
 import type { TokenBytes } from './token_bytes.ts';
 
 /**
- * Drawn once a process, so that nobody can make a vocabulary whose hashes collide. It changes no
- * result.
+ * Random per process, so that nobody can craft a vocabulary whose hashes collide. Affects no result.
  */
 const SALT = Math.floor(Math.random() * 2 ** 32);
 
+/** A hash table with linear probing. Tokens without bytes are not found. */
 export class TokenIndex {
   readonly #tokens: TokenBytes;
   readonly #slots: Int32Array;
@@ -16,12 +16,13 @@ export class TokenIndex {
     this.#slots = new Int32Array(1 << Math.ceil(Math.log2(Math.max(16, tokens.size * 2)))).fill(-1);
     const { pool, start } = tokens;
     for (let id = 0; id < tokens.size; id++) {
-      const [from, to] = [start[id]!, start[id + 1]!];
+      const from = start[id]!;
+      const to = start[id + 1]!;
       if (to > from) this.#slots[this.#slot(pool, from, to)] = id;
     }
   }
 
-  /** Id of the token bytes[from..to), -1 where there is none. */
+  /** Id of the token with bytes[from..to), or -1 if there is none. */
   find(bytes: Uint8Array, from: number, to: number): number {
     return this.#slots[this.#slot(bytes, from, to)]!;
   }
@@ -39,9 +40,9 @@ export class TokenIndex {
 
   #same(id: number, bytes: Uint8Array, from: number, to: number): boolean {
     const { pool, start } = this.#tokens;
-    const at = start[id]!;
-    if (start[id + 1]! - at !== to - from) return false;
-    for (let i = from; i < to; i++) if (pool[at + i - from] !== bytes[i]) return false;
+    const first = start[id]!;
+    if (start[id + 1]! - first !== to - from) return false;
+    for (let i = from; i < to; i++) if (pool[first + i - from] !== bytes[i]) return false;
     return true;
   }
 }

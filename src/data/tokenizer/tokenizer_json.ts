@@ -1,6 +1,6 @@
 /**
- * Writes our tokenizers as the tokenizer.json of Hugging Face `tokenizers`, which gives the same
- * ids and the same text.
+ * Writes our tokenizers as a tokenizer.json, with which Hugging Face `tokenizers` gives the same ids
+ * and text.
  */
 import { END_OF_TEXT } from './byte_level.ts';
 
@@ -9,63 +9,60 @@ interface BpeModel {
   merges: [string, string][];
 }
 
-const file = (
+function tokenizerJson(
   model: BpeModel,
   eos: number | null,
   pre_tokenizer: object | null,
   decoder: object,
-) => ({
-  version: '1.0',
-  truncation: null,
-  padding: null,
-  added_tokens:
-    eos === null
-      ? []
-      : [
-          {
-            id: eos,
-            content: END_OF_TEXT,
-            single_word: false,
-            lstrip: false,
-            rstrip: false,
-            normalized: false,
-            special: true,
-          },
-        ],
-  normalizer: null,
-  pre_tokenizer,
-  post_processor: null,
-  decoder,
-  model: {
-    type: 'BPE',
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
-    // fromEntries defines own properties, so that an entry called __proto__ is an entry and nothing
-    // else.
-    vocab: Object.fromEntries(model.vocab),
-    merges: model.merges,
-  },
+): object {
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: eos === null ? [] : [endOfTextToken(eos)],
+    normalizer: null,
+    pre_tokenizer,
+    post_processor: null,
+    decoder,
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      // fromEntries defines own properties, so an entry named __proto__ is an ordinary entry.
+      vocab: Object.fromEntries(model.vocab),
+      merges: model.merges,
+    },
+  };
+}
+
+const endOfTextToken = (id: number) => ({
+  id,
+  content: END_OF_TEXT,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
 });
 
 /**
- * A BPE without merges: without a pre-tokenizer every character is its own token, and the decoder
- * joins them as they are.
+ * Characters are a BPE without merges. Without a pre-tokenizer every character is a token, and the
+ * decoder joins the tokens unchanged.
  */
 export function charTokenizerJson(vocabulary: readonly string[]): object {
-  return file({ vocab: vocabulary.map((char, id) => [char, id]), merges: [] }, null, null, {
-    type: 'Fuse',
-  });
+  const model: BpeModel = { vocab: vocabulary.map((char, id) => [char, id]), merges: [] };
+  return tokenizerJson(model, null, null, { type: 'Fuse' });
 }
 
 /**
- * Byte-level BPE with GPT-2's pre-tokenizer; bytes alone where there are no merges.
- * @param entries vocabulary entries by id, in GPT-2's byte alphabet; what stands at `eos` is not
- * looked at.
+ * Byte-level BPE with GPT-2's pre-tokenizer; only bytes if there are no merges.
+ *
+ * @param entries Vocabulary entries by id, in GPT-2's byte alphabet; the entry at `eos` is ignored.
  */
 export function byteLevelJson(
   entries: readonly string[],
@@ -83,5 +80,5 @@ export function byteLevelJson(
     id,
   ]);
   if (eos === entries.length) vocab.push([END_OF_TEXT, eos]);
-  return file({ vocab, merges }, eos, byteLevel, byteLevel);
+  return tokenizerJson({ vocab, merges }, eos, byteLevel, byteLevel);
 }

@@ -1,4 +1,4 @@
-/** Text to bytes, and a stream of tokens to text. */
+/** UTF-8 of a text, and the text of a stream of tokens. */
 import type { Tokenizer } from '../types.ts';
 
 const encoder = new TextEncoder();
@@ -6,7 +6,7 @@ const encoder = new TextEncoder();
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
 /**
- * Turns tokens into text one by one; a character cut across tokens comes with the token that
+ * Decodes tokens one by one. A character that is split across tokens comes with the token that
  * completes it.
  */
 export class TokenStream {
@@ -17,14 +17,12 @@ export class TokenStream {
     this.#tokenizer = tokenizer;
   }
 
-  /** Text that this token completes, which may be empty. */
+  /** Returns the text that this token completes, which may be empty. */
   push(id: number): string {
     return this.#decoder.decode(this.#tokenizer.tokenBytes(id), { stream: true });
   }
 
-  /**
-   * What is left: U+FFFD for a character that was never completed. The stream can be used again.
-   */
+  /** Returns U+FFFD if a character is incomplete, else ''. The stream can be used again. */
   end(): string {
     return this.#decoder.decode();
   }

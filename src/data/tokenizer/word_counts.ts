@@ -1,12 +1,12 @@
-/**
- * How often each word of the pre-tokenizer occurs: all that a BPE trainer needs to know of a text.
- */
+/** How often each word of the pre-tokenizer occurs, which is all that BPE training needs. */
 import { splitAtEndOfText } from './byte_level.ts';
 import { Ints } from './ints.ts';
 import { wordEnd } from './pretokenize.ts';
 
 export class WordCounts {
+  /** Distinct words in order of first occurrence. */
   readonly words: string[] = [];
+  /** Number of occurrences of each word. */
   readonly counts = new Ints();
   readonly #index = new Map<string, number>();
 
