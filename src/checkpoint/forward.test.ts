@@ -1,5 +1,5 @@
 /**
- * The plain forward that the tests of this room compare with, against PyTorch in float64
+ * Checks the forward pass that the tests of this room use as reference against PyTorch in float64
  * (src/model/golden).
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,9 +24,9 @@ const floats = (base64: string) =>
   new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
 const names = readdirSync(GOLDEN).filter((name) => name.endsWith('.json'));
 
-it('there are golden cases', () => expect(names.length).toBeGreaterThanOrEqual(4));
+it('has golden cases', () => expect(names.length).toBeGreaterThanOrEqual(4));
 
-it.each(names)('%s: the logits of PyTorch, before and after a checkpoint', (name) => {
+it.each(names)('computes the logits of PyTorch before and after a checkpoint (%s)', (name) => {
   const json: unknown = JSON.parse(readFileSync(new URL(name, GOLDEN), 'utf8'));
   const {
     model: { vocab_size, ...rest },

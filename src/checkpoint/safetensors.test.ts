@@ -149,7 +149,8 @@ describe('hostile files', () => {
       'duplicate_name',
       () =>
         read(
-          '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+          '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},' +
+            '"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
           8,
         ),
     ],
