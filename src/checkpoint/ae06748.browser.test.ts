@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { importTokenizer, loadCorpus, makeSplit, makeTokenSplit } from '../data/index.ts';
+import { pretrain } from '../objectives/index.ts';
 import { Trainer } from '../train/index.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import type { ReadState } from './checkpoint_state.ts';
@@ -51,11 +52,16 @@ async function nextLosses(state: ReadState, text: Uint8Array, steps: number): Pr
   const { config, model } = state;
   const corpus = await loadCorpus(config.data, { text: { name: 'meetings.txt', bytes: text } });
   const tokenizer = await importTokenizer(state.tokenizer);
-  const tokens = makeTokenSplit(makeSplit(corpus, config.data), tokenizer);
-  const trainer = await Trainer.create(config, tokens, model.vocab_size, state, () => undefined);
+  const trainer = await Trainer.create({
+    config,
+    objective: pretrain,
+    split: makeTokenSplit(makeSplit(corpus, config.data), tokenizer),
+    vocab_size: model.vocab_size,
+    from: state,
+  });
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) {
-    trainer.takeStep();
+    await trainer.takeStep();
     losses.push(...(await trainer.drain()).map(({ loss }) => loss));
   }
   trainer.dispose();
