@@ -71,7 +71,7 @@ it.each(cases)('exports %s with a %s tokenizer', (name, kind, change, padding) =
   );
   const texts = (
     kind === 'char'
-      ? TEXTS.filter((t) => [...t].every((c) => TEXT.includes(c)))
+      ? TEXTS.filter((text) => [...text].every((character) => TEXT.includes(character)))
       : [...TEXTS, ...ANY_TEXTS]
   ).map((text) => {
     const ids = [...tokenizer.encode(text)];

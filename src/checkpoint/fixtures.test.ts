@@ -14,8 +14,8 @@ import { forward } from './testing_forward.ts';
 const FIXTURES = new URL('./fixtures/', import.meta.url);
 const names = existsSync(FIXTURES)
   ? readdirSync(FIXTURES, { withFileTypes: true })
-      .filter((e) => e.isDirectory() && existsSync(new URL(`${e.name}/config.json`, FIXTURES)))
-      .map((e) => e.name)
+      .map((entry) => entry.name)
+      .filter((name) => existsSync(new URL(`${name}/config.json`, FIXTURES)))
   : [];
 const filesOf = (name: string) =>
   new Map(
@@ -34,16 +34,15 @@ describe.each(names)('%s', (name) => {
   const files = filesOf(name);
   const expected = readExpected(files);
   const state = readCheckpoint(files);
-  const run = (s: typeof state) =>
-    expected.input_ids.flatMap((ids) =>
-      forward(s.model, s.parameters, ids).flatMap((row) => [...row]),
-    );
+  const logitsOf = ({ model, parameters }: typeof state) =>
+    expected.input_ids.flatMap((ids) => forward(model, parameters, ids).flatMap((row) => [...row]));
 
   it('exports every tensor of the state dict', () => {
-    const tensors = new Map(exportTensors(state.model, state.parameters).map((t) => [t.name, t]));
+    const exported = exportTensors(state.model, state.parameters);
+    const tensors = new Map(exported.map((tensor) => [tensor.name, tensor]));
     for (const [key, wanted] of Object.entries(expected.tensors ?? {})) {
       const source = tensors.get(key);
-      const values = new Float32Array(wanted.shape.reduce((a, b) => a * b, 1));
+      const values = new Float32Array(wanted.shape.reduce((product, n) => product * n, 1));
       // A tied head is not exported.
       if (key === 'lm_head.weight' && state.model.tie_word_embeddings) continue;
       expect(source?.shape, key).toEqual(wanted.shape);
@@ -59,9 +58,9 @@ describe.each(names)('%s', (name) => {
     expect(tensors.size).toBeGreaterThan(10);
   });
   it('computes the logits of transformers', () =>
-    expectClose(run(state), expected.logits, { atol: 1e-4, rtol: 0 }));
+    expectClose(logitsOf(state), expected.logits, { atol: 1e-4, rtol: 0 }));
   it('computes the same logits after our own export', () =>
-    expect(run(readCheckpoint(writeCheckpoint(state)))).toEqual(run(state)));
+    expect(logitsOf(readCheckpoint(writeCheckpoint(state)))).toEqual(logitsOf(state)));
   it('encodes to the token ids of transformers', async () => {
     const tokenizer = await importTokenizer(state.tokenizer);
     for (const { text, ids, decoded } of expected.texts) {

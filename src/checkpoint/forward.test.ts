@@ -36,21 +36,21 @@ it.each(names)('computes the logits of PyTorch before and after a checkpoint (%s
   } = v.parse(Case, json);
   const config = v.parse(ModelSchema, rest);
   const model = resolveModel(config, vocab_size);
-  const n = config.block_size;
-  const weights = new Map(parameters.map((p) => [p.name, floats(p.initial)]));
+  const length = config.block_size;
+  const weights = new Map(parameters.map(({ name: key, initial }) => [key, floats(initial)]));
   const ids = batches[0]?.ids ?? [];
   const state = tinyState(config, 1, vocab_size);
   const back = readCheckpoint(
     writeCheckpoint({ ...state, parameters: weights, optimizer: new Map() }),
   ).parameters;
-  const run = (w: ReadonlyMap<string, Float32Array>) =>
-    Array.from({ length: ids.length / n }, (_, b) =>
-      forward(model, w, ids.slice(b * n, (b + 1) * n)),
+  const logitsOf = (values: ReadonlyMap<string, Float32Array>) =>
+    Array.from({ length: ids.length / length }, (_, b) =>
+      forward(model, values, ids.slice(b * length, (b + 1) * length)),
     ).flat(1);
   expectClose(
-    run(weights).flatMap((row) => [...row]),
+    logitsOf(weights).flatMap((row) => [...row]),
     floats(logits),
     { atol: 1e-6, rtol: 1e-6 },
   );
-  expect(run(back)).toEqual(run(weights));
+  expect(logitsOf(back)).toEqual(logitsOf(weights));
 });

@@ -49,7 +49,7 @@ export function writeExpected({
 export function readExpected(files: ReadonlyMap<string, Uint8Array>): Expected {
   const json = v.parse(Json, parseRecord(files.get(FILE) ?? new Uint8Array(), FILE));
   const logits = new Float32Array((files.get(LOGITS) ?? new Uint8Array()).slice().buffer);
-  if (logits.length !== json.logits.shape.reduce((a, b) => a * b, 1))
+  if (logits.length !== json.logits.shape.reduce((product, n) => product * n, 1))
     throw new Error(`${LOGITS} has ${logits.length} values`);
   return { ...json, logits, shape: json.logits.shape };
 }
