@@ -1,7 +1,10 @@
+import * as v from 'valibot';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cdp } from 'vitest/browser';
 import { openRunStore } from './open_store.ts';
 import type { Order } from './testing_worker.ts';
+
+const Overfilled = v.object({ code: v.string(), before: v.number(), after: v.number() });
 
 const workers: Worker[] = [];
 let orders = 0;
@@ -89,7 +92,7 @@ describe('OPFS', () => {
 
   // The weights and moments (6 MB) do not fit beside the last checkpoint; the index, the answer and
   // other small files do.
-  it('reports a full storage, and leaves the last checkpoint untouched', async () => {
+  it('reports a full storage, and leaves the last checkpoint and the metrics untouched', async () => {
     const folder = freshFolder();
     await ask('save', folder);
     const { usage = 0 } = await navigator.storage.estimate();
@@ -99,6 +102,9 @@ describe('OPFS', () => {
     });
     try {
       expect(await ask('fill', folder)).toEqual({ code: 'storage_full' });
+      const { code, before, after } = v.parse(Overfilled, await ask('overfill', folder));
+      expect(code).toBe('storage_full');
+      expect(after).toBe(before);
     } finally {
       await cdp().send('Storage.overrideQuotaForOrigin', { origin: location.origin });
     }

@@ -10,7 +10,7 @@ import { openRunStore } from './open_store.ts';
 import type { RunStore } from './run_store.ts';
 
 export interface Order {
-  what: 'save' | 'load' | 'hold' | 'save_forever' | 'look' | 'fill' | 'delete';
+  what: 'save' | 'load' | 'hold' | 'save_forever' | 'look' | 'fill' | 'overfill' | 'delete';
   folder: string;
   answer: string;
 }
@@ -38,6 +38,8 @@ async function obey(order: Order, store: RunStore): Promise<unknown> {
         ...tinyState({ layout: 'gpt2', n_embd: 256 }),
         step: 9,
       });
+    case 'overfill':
+      return overfill(order);
     case 'delete': {
       await store.delete('a');
       const fs = await OpfsFileSystem.open(order.folder);
@@ -83,6 +85,20 @@ const sameValues = (expected: Tensors, actual: Tensors | undefined): boolean =>
   [...expected].every(([name, values]) =>
     actual?.get(name)?.every((value, i) => Object.is(value, values[i])),
   );
+
+/** Appends 2 MB to the metrics, and reports whether a failure leaves the file as it was. */
+async function overfill({ folder }: Order): Promise<unknown> {
+  const fs = await OpfsFileSystem.open(folder);
+  const path = 'runs/a/metrics.jsonl';
+  const before = await fs.read(path);
+  let code = '';
+  try {
+    await fs.append(path, new Uint8Array(2 ** 21));
+  } catch (error) {
+    code = error instanceof CheckpointError ? error.code : String(error);
+  }
+  return { code, before: before?.length, after: (await fs.read(path))?.length };
+}
 
 /** Saves until the worker is terminated; answers after the third checkpoint. */
 async function saveForever(order: Order, store: RunStore): Promise<never> {
