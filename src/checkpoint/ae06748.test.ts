@@ -14,7 +14,7 @@ import { zipFolder } from './zip.ts';
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 
-/** The rows that metrics.jsonl stands for, computed line by line. */
+/** The rows by step that metrics.jsonl represents, computed line by line. */
 function rowsOf(lines: string): Map<number, Map<string, number>> {
   const rows = new Map<number, Map<string, number>>();
   for (const line of lines.split('\n')) {
@@ -119,7 +119,7 @@ describe('a stored run', () => {
     const { step, ...columns } = await store.readMetrics(STORED_RUN);
     expect([...step]).toEqual([...rows.keys()].sort((a, b) => a - b));
     for (const [name, column] of Object.entries(columns)) {
-      expect([...column], name).toEqual([...step].map((s) => rows.get(s)?.get(name) ?? NaN));
+      expect([...column], name).toEqual([...step].map((key) => rows.get(key)?.get(name) ?? NaN));
     }
     expect(Object.keys(columns)).toEqual(expect.arrayContaining(['train/loss', 'val/loss']));
   });

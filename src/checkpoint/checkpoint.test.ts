@@ -138,10 +138,10 @@ describe('model.safetensors', () => {
     files.set(
       'model.safetensors',
       writeSafetensors(
-        [...tensors.values()].map((t) =>
-          t.name === 'transformer.ln_f.bias'
-            ? { ...again(t), write: (out) => out.fill(1) }
-            : again(t),
+        [...tensors.values()].map((tensor) =>
+          tensor.name === 'transformer.ln_f.bias'
+            ? { ...again(tensor), write: (out) => out.fill(1) }
+            : again(tensor),
         ),
       ),
     );
@@ -178,7 +178,7 @@ describe('folders of other programs', () => {
       writeSafetensors([
         mask,
         { ...mask, name: 'h.0.attn.masked_bias', shape: [] },
-        ...tensors.map((t) => again(t, t.name.replace('transformer.', ''))),
+        ...tensors.map((tensor) => again(tensor, tensor.name.replace('transformer.', ''))),
       ]),
     );
     expect(
@@ -193,9 +193,11 @@ describe('folders of other programs', () => {
     const half = tensors.length >> 1;
     files.delete('model.safetensors');
     const shard = (i: number) => `model-0000${i + 1}-of-00002.safetensors`;
-    files.set(shard(0), writeSafetensors(tensors.slice(0, half).map((t) => again(t))));
-    files.set(shard(1), writeSafetensors(tensors.slice(half).map((t) => again(t))));
-    const weight_map = Object.fromEntries(tensors.map((t, i) => [t.name, shard(i < half ? 0 : 1)]));
+    files.set(shard(0), writeSafetensors(tensors.slice(0, half).map((tensor) => again(tensor))));
+    files.set(shard(1), writeSafetensors(tensors.slice(half).map((tensor) => again(tensor))));
+    const weight_map = Object.fromEntries(
+      tensors.map(({ name }, i) => [name, shard(i < half ? 0 : 1)]),
+    );
     files.set('model.safetensors.index.json', encodeJson({ metadata: {}, weight_map }));
     expect(readCheckpoint(files).parameters).toEqual(state.parameters);
     files.set(
@@ -212,8 +214,8 @@ describe('folders of other programs', () => {
     const bits: number[] = [];
     for (const [name, { shape }] of tensorsOf(files)) {
       const start = 2 * bits.length;
-      const n = shape.reduce((a, b) => a * b, 1);
-      for (let i = 0; i < n; i++) bits.push(dtype === 'F16' ? 0x3800 : 0x3f00);
+      const size = shape.reduce((product, n) => product * n, 1);
+      for (let i = 0; i < size; i++) bits.push(dtype === 'F16' ? 0x3800 : 0x3f00);
       header[name] = { dtype, shape, data_offsets: [start, 2 * bits.length] };
     }
     files.set(
@@ -222,18 +224,18 @@ describe('folders of other programs', () => {
     );
     const values = [...readCheckpoint(files).parameters.values()];
     expect(values.length).toBeGreaterThan(10);
-    expect(values.every((v) => v.every((x) => x === 0.5))).toBe(true);
+    expect(values.every((tensor) => tensor.every((x) => x === 0.5))).toBe(true);
   });
   it('may store a tied head again if it equals the embedding', () => {
     const files = foreign(tinyState({ layout: 'gpt2' }));
     const tensors = [...tensorsOf(files).values()];
-    const wte = tensors.find((t) => t.name.endsWith('wte.weight'));
+    const wte = tensors.find(({ name }) => name.endsWith('wte.weight'));
     if (!wte) return expect.unreachable();
     const withHead = (write: TensorSource['write']) =>
       files.set(
         'model.safetensors',
         writeSafetensors([
-          ...tensors.map((t) => again(t)),
+          ...tensors.map((tensor) => again(tensor)),
           { name: 'lm_head.weight', shape: wte.shape, write },
         ]),
       );
@@ -255,11 +257,11 @@ describe('inconsistent folders', () => {
     const files = writeCheckpoint(state);
     return files.set(path, encodeJson({ ...json(files, path), ...change }));
   };
-  const reweighed = (change: (t: TensorSource[]) => TensorSource[]) => {
+  const withTensors = (change: (tensors: TensorSource[]) => TensorSource[]) => {
     const files = writeCheckpoint(state);
     return files.set(
       'model.safetensors',
-      writeSafetensors(change([...tensorsOf(files).values()].map((t) => again(t)))),
+      writeSafetensors(change([...tensorsOf(files).values()].map((tensor) => again(tensor)))),
     );
   };
   const vector = (name: string): TensorSource => ({ name, shape: [2], write: () => undefined });
@@ -273,7 +275,7 @@ describe('inconsistent folders', () => {
       () => without('model.safetensors').set('pytorch_model.bin', Uint8Array.of(0x80, 2)),
     ],
     [
-      'a pickle alone',
+      'only a pickle',
       'pickle',
       () => new Map([['model.pt', new TextEncoder().encode('PK\u0003\u0004xx/data.pkl')]]),
     ],
@@ -282,16 +284,16 @@ describe('inconsistent folders', () => {
       'pickle',
       () => new Map([['model', Uint8Array.of(0x80, 4, 0x95, 0, 0, 0, 0, 0, 0, 0)]]),
     ],
-    ['a missing tensor', 'missing_tensor', () => reweighed((t) => t.slice(1))],
+    ['a missing tensor', 'missing_tensor', () => withTensors((tensors) => tensors.slice(1))],
     [
       'a superfluous tensor',
       'unexpected_tensor',
-      () => reweighed((t) => [...t, vector('transformer.h.0.attn.extra.bias')]),
+      () => withTensors((tensors) => [...tensors, vector('transformer.h.0.attn.extra.bias')]),
     ],
     [
       'one tensor with and without prefix',
       'duplicate_name',
-      () => reweighed((t) => [...t, vector('ln_f.bias')]),
+      () => withTensors((tensors) => [...tensors, vector('ln_f.bias')]),
     ],
     [
       'another width',

@@ -142,10 +142,11 @@ export function readCheckpoint(all: Files): ReadState {
   const model = training ? savedModel(training.config.model, imported) : imported.model;
   checkVocabulary(tokenizerFacts(tokenizer), model.vocab_size);
   const parameters = importTensors(model, weightTensors(files));
+  const progress = training ? progressOf(training) : initialProgress(model);
   const lineage = files.get(FILES.lineage);
   const metrics = files.get(FILES.metrics);
   const state: ReadState = {
-    ...(training ? progressOf(training) : initialProgress(model)),
+    ...progress,
     ...trainedTensors(model, training ? files : NO_FILES),
     model,
     parameters,

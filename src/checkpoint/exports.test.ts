@@ -1,6 +1,6 @@
 /**
- * Folders as `AutoModelForCausalLM` and `AutoTokenizer` should open them, with what they should
- * compute. With EXPORT_DIR set, they are also written there, for scripts/check_transformers.py on a
+ * Folders that `AutoModelForCausalLM` and `AutoTokenizer` should open, with what they should compute.
+ * If EXPORT_DIR is set, they are written there for scripts/check_transformers.py, which runs on a
  * machine that has transformers.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -22,8 +22,8 @@ import { LAYOUTS, tinyState } from './testing_states.ts';
 const TEXT = 'The fox ran over the hill, and the dog ran after the fox.\nThen they slept.\n';
 const TEXTS = ['The fox', 'the dog  ran\nover', ' a hen '];
 /**
- * For tokenizers that know every byte: accents, joined emoji, digits, contractions, odd spaces and
- * control characters.
+ * For tokenizers that cover every byte: accents, joined emoji, digits, contractions, unusual spaces
+ * and control characters.
  */
 const ANY_TEXTS = [
   'naïve café 🦊👩‍🚀',
@@ -50,7 +50,7 @@ const cases: [string, Kind, Partial<ModelConfig>, number][] = Object.entries(LAY
     i === 7 ? 5 : 0,
   ]);
 
-it.each(cases)('%s with a %s tokenizer', (name, kind, change, padding) => {
+it.each(cases)('exports %s with a %s tokenizer', (name, kind, change, padding) => {
   const tokenizer = tokenizers.get(kind);
   if (!tokenizer) return expect.unreachable();
   const base = tinyState(change, 7, tokenizer.vocab_size + padding);
@@ -71,7 +71,7 @@ it.each(cases)('%s with a %s tokenizer', (name, kind, change, padding) => {
   );
   const texts = (
     kind === 'char'
-      ? TEXTS.filter((t) => [...t].every((c) => TEXT.includes(c)))
+      ? TEXTS.filter((text) => [...text].every((character) => TEXT.includes(character)))
       : [...TEXTS, ...ANY_TEXTS]
   ).map((text) => {
     const ids = [...tokenizer.encode(text)];

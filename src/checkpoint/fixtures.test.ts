@@ -1,6 +1,6 @@
 /**
- * Folders that transformers saved (scripts/check_transformers.py make), imported: every tensor, the
- * logits, the token ids.
+ * Imports folders that transformers saved (scripts/check_transformers.py make), and compares every
+ * tensor, the logits and the token ids.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -14,8 +14,8 @@ import { forward } from './testing_forward.ts';
 const FIXTURES = new URL('./fixtures/', import.meta.url);
 const names = existsSync(FIXTURES)
   ? readdirSync(FIXTURES, { withFileTypes: true })
-      .filter((e) => e.isDirectory() && existsSync(new URL(`${e.name}/config.json`, FIXTURES)))
-      .map((e) => e.name)
+      .map((entry) => entry.name)
+      .filter((name) => existsSync(new URL(`${name}/config.json`, FIXTURES)))
   : [];
 const filesOf = (name: string) =>
   new Map(
@@ -25,7 +25,7 @@ const filesOf = (name: string) =>
     ]),
   );
 
-it('there is a folder of each kind', () => {
+it('has a folder of each architecture, number format and layout', () => {
   for (const kind of ['gpt2', 'llama', 'qwen3', 'mistral', 'f32', 'f16', 'bf16', 'sharded'])
     expect(names.filter((name) => name.includes(kind)).length, kind).toBeGreaterThan(0);
 });
@@ -34,17 +34,16 @@ describe.each(names)('%s', (name) => {
   const files = filesOf(name);
   const expected = readExpected(files);
   const state = readCheckpoint(files);
-  const run = (s: typeof state) =>
-    expected.input_ids.flatMap((ids) =>
-      forward(s.model, s.parameters, ids).flatMap((row) => [...row]),
-    );
+  const logitsOf = ({ model, parameters }: typeof state) =>
+    expected.input_ids.flatMap((ids) => forward(model, parameters, ids).flatMap((row) => [...row]));
 
-  it('gives every tensor of the state dict', () => {
-    const tensors = new Map(exportTensors(state.model, state.parameters).map((t) => [t.name, t]));
+  it('exports every tensor of the state dict', () => {
+    const exported = exportTensors(state.model, state.parameters);
+    const tensors = new Map(exported.map((tensor) => [tensor.name, tensor]));
     for (const [key, wanted] of Object.entries(expected.tensors ?? {})) {
       const source = tensors.get(key);
-      const values = new Float32Array(wanted.shape.reduce((a, b) => a * b, 1));
-      // The tied head is the embedding and is not written a second time.
+      const values = new Float32Array(wanted.shape.reduce((product, n) => product * n, 1));
+      // A tied head is not exported.
       if (key === 'lm_head.weight' && state.model.tie_word_embeddings) continue;
       expect(source?.shape, key).toEqual(wanted.shape);
       source?.write(values);
@@ -58,11 +57,11 @@ describe.each(names)('%s', (name) => {
     }
     expect(tensors.size).toBeGreaterThan(10);
   });
-  it('gives the logits of transformers', () =>
-    expectClose(run(state), expected.logits, { atol: 1e-4, rtol: 0 }));
-  it('gives them again after our own export', () =>
-    expect(run(readCheckpoint(writeCheckpoint(state)))).toEqual(run(state)));
-  it('gives the token ids of transformers', async () => {
+  it('computes the logits of transformers', () =>
+    expectClose(logitsOf(state), expected.logits, { atol: 1e-4, rtol: 0 }));
+  it('computes the same logits after our own export', () =>
+    expect(logitsOf(readCheckpoint(writeCheckpoint(state)))).toEqual(logitsOf(state)));
+  it('encodes to the token ids of transformers', async () => {
     const tokenizer = await importTokenizer(state.tokenizer);
     for (const { text, ids, decoded } of expected.texts) {
       expect([...tokenizer.encode(text)], text).toEqual(ids);

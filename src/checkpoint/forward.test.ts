@@ -1,5 +1,5 @@
 /**
- * The plain forward that the tests of this room compare with, against PyTorch in float64
+ * Checks the forward pass that the tests of this room use as reference against PyTorch in float64
  * (src/model/golden).
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,9 +24,9 @@ const floats = (base64: string) =>
   new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
 const names = readdirSync(GOLDEN).filter((name) => name.endsWith('.json'));
 
-it('there are golden cases', () => expect(names.length).toBeGreaterThanOrEqual(4));
+it('has golden cases', () => expect(names.length).toBeGreaterThanOrEqual(4));
 
-it.each(names)('%s: the logits of PyTorch, before and after a checkpoint', (name) => {
+it.each(names)('computes the logits of PyTorch before and after a checkpoint (%s)', (name) => {
   const json: unknown = JSON.parse(readFileSync(new URL(name, GOLDEN), 'utf8'));
   const {
     model: { vocab_size, ...rest },
@@ -36,21 +36,21 @@ it.each(names)('%s: the logits of PyTorch, before and after a checkpoint', (name
   } = v.parse(Case, json);
   const config = v.parse(ModelSchema, rest);
   const model = resolveModel(config, vocab_size);
-  const n = config.block_size;
-  const weights = new Map(parameters.map((p) => [p.name, floats(p.initial)]));
+  const length = config.block_size;
+  const weights = new Map(parameters.map(({ name: key, initial }) => [key, floats(initial)]));
   const ids = batches[0]?.ids ?? [];
   const state = tinyState(config, 1, vocab_size);
   const back = readCheckpoint(
     writeCheckpoint({ ...state, parameters: weights, optimizer: new Map() }),
   ).parameters;
-  const run = (w: ReadonlyMap<string, Float32Array>) =>
-    Array.from({ length: ids.length / n }, (_, b) =>
-      forward(model, w, ids.slice(b * n, (b + 1) * n)),
+  const logitsOf = (values: ReadonlyMap<string, Float32Array>) =>
+    Array.from({ length: ids.length / length }, (_, b) =>
+      forward(model, values, ids.slice(b * length, (b + 1) * length)),
     ).flat(1);
   expectClose(
-    run(weights).flatMap((row) => [...row]),
+    logitsOf(weights).flatMap((row) => [...row]),
     floats(logits),
     { atol: 1e-6, rtol: 1e-6 },
   );
-  expect(run(back)).toEqual(run(weights));
+  expect(logitsOf(back)).toEqual(logitsOf(weights));
 });

@@ -119,7 +119,7 @@ describe('configurations of other programs', () => {
       }).model,
     ).toMatchObject({ n_kv_head: 2, sliding_window: 0 });
   });
-  it('may have the theta of version 5, and several end tokens, of which the first counts', () => {
+  it('may have the theta of version 5, and several end tokens; the first one counts', () => {
     expect(
       modelFromHfConfig({
         ...llama,

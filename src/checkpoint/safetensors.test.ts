@@ -77,14 +77,16 @@ describe('16-bit formats', () => {
   });
   it('reads every finite F16 value exactly', () => {
     const bits = Array.from({ length: 1 << 16 }, (_, i) => i).filter(
-      (h) => ((h >> 10) & 31) !== 31,
+      (half) => ((half >> 10) & 31) !== 31,
     );
     const got = values('F16', ...bits);
-    const wrong = bits.filter((h, i) => {
-      const e = (h >> 10) & 31;
-      const f = h & 1023;
-      const sign = h & 0x8000 ? -1 : 1;
-      return !Object.is(got[i], sign * (e === 0 ? f * 2 ** -24 : (1 + f / 1024) * 2 ** (e - 15)));
+    const wrong = bits.filter((half, i) => {
+      const exponent = (half >> 10) & 31;
+      const fraction = half & 1023;
+      const sign = half & 0x8000 ? -1 : 1;
+      const magnitude =
+        exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
+      return !Object.is(got[i], sign * magnitude);
     });
     expect(wrong).toEqual([]);
   });
@@ -149,7 +151,8 @@ describe('hostile files', () => {
       'duplicate_name',
       () =>
         read(
-          '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+          '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},' +
+            '"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
           8,
         ),
     ],

@@ -65,8 +65,8 @@ export function writeSafetensors(
   new DataView(file.buffer).setBigUint64(0, BigInt(base - 8), true);
   file.fill(0x20, 8, base);
   file.set(json, 8);
-  tensors.forEach(({ shape, write }, i) => {
-    write(new Float32Array(file.buffer, base + (starts[i] ?? 0), sizeOf(shape)));
+  tensors.forEach((tensor, i) => {
+    tensor.write(new Float32Array(file.buffer, base + (starts[i] ?? 0), sizeOf(tensor.shape)));
   });
   return file;
 }

@@ -32,6 +32,6 @@ export function savedModel(config: ModelConfig, { model: other }: ImportedModel)
   throw new CheckpointError(
     'config_mismatch',
     `config.json and training_state.json disagree on ${differs} (${other[differs]} and ${model[differs]}).`,
-    'Remove training_state.json to use config.json alone.',
+    'Remove training_state.json to use only config.json.',
   );
 }

@@ -1,13 +1,13 @@
 /**
- * What a model folder should compute, in two files beside it: the format of
- * scripts/check_transformers.py, written by us for transformers to be checked against, and by
- * transformers for us. Imported by *.test.ts alone.
+ * What a model folder should compute, in two files beside it. This is the format of
+ * scripts/check_transformers.py: our tests write it for folders that transformers should open, and
+ * transformers writes it for folders that our tests should open. Imported only by tests.
  */
-import { encodeJson, parseRecord } from './json.ts';
 import * as v from 'valibot';
+import { encodeJson, parseRecord } from './json.ts';
 
 export interface Expected {
-  /** Token ids of texts, and what the ids decode to. */
+  /** Texts with their token ids, and the texts that the ids decode to. */
   texts: { text: string; ids: number[]; decoded: string }[];
   /** [batch][time] */
   input_ids: number[][];
@@ -15,7 +15,8 @@ export interface Expected {
   logits: Float32Array;
   shape: number[];
   /**
-   * By name, of transformers' state dict in float32: shape, sum of the values, and the last one.
+   * Tensors of transformers' state dict in float32, by name, with the sum of the values and the last
+   * value.
    */
   tensors?: Record<string, { shape: number[]; sum: number; last: number }>;
 }
@@ -48,7 +49,7 @@ export function writeExpected({
 export function readExpected(files: ReadonlyMap<string, Uint8Array>): Expected {
   const json = v.parse(Json, parseRecord(files.get(FILE) ?? new Uint8Array(), FILE));
   const logits = new Float32Array((files.get(LOGITS) ?? new Uint8Array()).slice().buffer);
-  if (logits.length !== json.logits.shape.reduce((a, b) => a * b, 1))
+  if (logits.length !== json.logits.shape.reduce((product, n) => product * n, 1))
     throw new Error(`${LOGITS} has ${logits.length} values`);
   return { ...json, logits, shape: json.logits.shape };
 }

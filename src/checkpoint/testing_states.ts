@@ -1,4 +1,4 @@
-/** Small seeded models and checkpoints for the tests of this room (imported by *.test.ts alone). */
+/** Small seeded models and checkpoints. Imported only by tests. */
 import {
   defaultConfig,
   resolveModel,
@@ -99,10 +99,12 @@ export function tinyState(
   const draw = (n: number) => Float32Array.from({ length: n }, () => random() - 0.5);
   const parameters = new Map<string, Float32Array>();
   const optimizer = new Map<string, Float32Array>();
-  for (const p of listParameters(model)) {
-    parameters.set(p.name, draw(parameterSize(p)));
-    optimizer.set(`exp_avg.${p.name}`, draw(parameterSize(p)));
-    optimizer.set(`exp_avg_sq.${p.name}`, draw(parameterSize(p)));
+  for (const parameter of listParameters(model)) {
+    const { name } = parameter;
+    const size = parameterSize(parameter);
+    parameters.set(name, draw(size));
+    optimizer.set(`exp_avg.${name}`, draw(size));
+    optimizer.set(`exp_avg_sq.${name}`, draw(size));
   }
   return {
     config,
@@ -125,9 +127,7 @@ export function tinyState(
   };
 }
 
-/**
- * The error that `action` throws, as its code; anything else than a CheckpointError fails the test.
- */
+/** The code of the CheckpointError that `action` throws. Rethrows all other errors. */
 export function codeOf(action: () => unknown): string {
   try {
     action();
@@ -138,7 +138,7 @@ export function codeOf(action: () => unknown): string {
   throw new Error('nothing was thrown');
 }
 
-/** A safetensors file with a header of one's own making. */
+/** A safetensors file with an arbitrary header, valid or not. */
 export function rawSafetensors(
   header: string,
   data: Uint8Array,
@@ -152,7 +152,7 @@ export function rawSafetensors(
   return file;
 }
 
-/** As codeOf, of a promise. */
+/** Like `codeOf`, for a promise. */
 export const codeOfAsync = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => {

@@ -1,12 +1,15 @@
+import * as v from 'valibot';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cdp } from 'vitest/browser';
 import { openRunStore } from './open_store.ts';
 import type { Order } from './testing_worker.ts';
 
+const Overfilled = v.object({ code: v.string(), before: v.number(), after: v.number() });
+
 const workers: Worker[] = [];
 let orders = 0;
 
-/** A fresh folder of the file system for one test. */
+/** A folder name that no other test uses. */
 const freshFolder = () => `test-${crypto.randomUUID()}`;
 
 function start(what: Order['what'], folder: string): { worker: Worker; answer: Promise<unknown> } {
@@ -19,7 +22,7 @@ function start(what: Order['what'], folder: string): { worker: Worker; answer: P
   return { worker, answer: answerOf(order.answer) };
 }
 
-/** The answer of a worker whose work is then over. */
+/** The answer of a worker, which is terminated then. */
 async function ask(what: Order['what'], folder: string): Promise<unknown> {
   const { worker, answer } = start(what, folder);
   const value = await answer;
@@ -37,7 +40,7 @@ async function answerOf(name: string): Promise<unknown> {
       );
       if (typeof json === 'object' && json !== null && 'value' in json) return json.value;
     } catch {
-      // Not there yet, or not written to its end.
+      // Not written yet, or not completely.
     }
   }
   throw new Error(`no answer ${name}`);
@@ -46,7 +49,7 @@ async function answerOf(name: string): Promise<unknown> {
 afterEach(() => workers.splice(0).forEach((worker) => worker.terminate()));
 
 describe('OPFS', () => {
-  it('keeps a run, its text and its metrics from one worker to the next', async () => {
+  it('keeps a run, its text and its metrics for the next worker', async () => {
     const folder = freshFolder();
     expect(await ask('save', folder)).toMatchObject({
       refused: null,
@@ -63,7 +66,7 @@ describe('OPFS', () => {
     expect(await ask('delete', folder)).toEqual({ list: [], left: [] });
   });
 
-  it('gives a run to one worker alone, whose metrics the others can read', async () => {
+  it('lets only one worker open a run, whose metrics the others can read', async () => {
     const folder = freshFolder();
     await ask('save', folder);
     const holder = start('hold', folder);
@@ -75,7 +78,7 @@ describe('OPFS', () => {
     expect(await ask('load', folder)).toMatchObject({ whole: true });
   });
 
-  it('opens a whole checkpoint after the worker was killed while it saved', async () => {
+  it('loads an intact checkpoint after the worker was killed while saving', async () => {
     const folder = freshFolder();
     await ask('save', folder);
     for (let kill = 0; kill < 6; kill++) {
@@ -87,9 +90,9 @@ describe('OPFS', () => {
     }
   });
 
-  // Six megabytes of weights and moments do not fit beside the last checkpoint; the index, the
-  // answer and a small file do.
-  it('says that the storage is full, and leaves the last checkpoint as it was', async () => {
+  // The weights and moments (6 MB) do not fit beside the last checkpoint; the index, the answer and
+  // other small files do.
+  it('reports a full storage, and leaves the last checkpoint and the metrics untouched', async () => {
     const folder = freshFolder();
     await ask('save', folder);
     const { usage = 0 } = await navigator.storage.estimate();
@@ -99,13 +102,16 @@ describe('OPFS', () => {
     });
     try {
       expect(await ask('fill', folder)).toEqual({ code: 'storage_full' });
+      const { code, before, after } = v.parse(Overfilled, await ask('overfill', folder));
+      expect(code).toBe('storage_full');
+      expect(after).toBe(before);
     } finally {
       await cdp().send('Storage.overrideQuotaForOrigin', { origin: location.origin });
     }
     expect(await ask('load', folder)).toMatchObject({ step: 2, whole: true, recovered: false });
   });
 
-  it('lives in memory, and says why, where there are no synchronous handles', async () => {
+  it('falls back to memory, and says why, if there are no synchronous handles', async () => {
     const store = await openRunStore(freshFolder());
     expect(store.refused?.code).toBe('storage_refused');
     expect(await store.storage()).toMatchObject({ available: false });

@@ -129,14 +129,17 @@ export class OpfsFileSystem implements FileSystem {
   }
 }
 
-/** Some browsers write only a part when the disk is full, and do not throw. */
+/**
+ * If the storage is full, some browsers write a part and do not throw. The returned length may then
+ * be too short, or an error code: Chromium 156 returns 4294967288, its code -8 as an unsigned number.
+ */
 function writeAll(handle: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number): void {
   // Views of shared memory cannot be written. None occur here, but the type allows them.
   const unshared =
     bytes.buffer instanceof ArrayBuffer
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
       : bytes.slice();
-  if (handle.write(unshared, { at }) < bytes.length) throw storageFull();
+  if (handle.write(unshared, { at }) !== bytes.length) throw storageFull();
 }
 
 const HANDLE_TRIES = 20;

@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { MemoryFileSystem } from './file_system.ts';
 import { MemoryLocks, type Locks } from './locks.ts';
 import { RunStore } from './run_store.ts';
+import { removeSlots } from './slots.ts';
 import { codeOfAsync, tinyState } from '../testing_states.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
+import type { Lineage } from '../../common/index.ts';
+import { DEFAULT_LINEAGE } from '../lineage.ts';
 
 const state = (step: number, seed = step): CheckpointState => ({
   ...tinyState({ layout: 'gpt2', n_layer: 1 }, seed),
@@ -12,23 +15,27 @@ const state = (step: number, seed = step): CheckpointState => ({
 const NEW = { id: 'a', name: 'First', config: state(0).config, n_params: 100 };
 
 /**
- * A file system that stops, as a tab that is closed does, after a number of writes: that write is
- * cut in half, and nothing follows.
+ * A file system that stops after a number of writes, like a tab that is closed: the last write stores
+ * half of its bytes and never resolves.
  */
 class DyingFileSystem extends MemoryFileSystem {
-  private die: (value: false) => void = () => undefined;
+  #die: (value: false) => void = () => undefined;
+  #writesLeft: number;
   readonly death = new Promise<false>((resolve) => {
-    this.die = resolve;
+    this.#die = resolve;
   });
-  constructor(private left: number) {
+  constructor(writes: number) {
     super();
+    this.#writesLeft = writes;
   }
   override async write(path: string, bytes: Uint8Array): Promise<void> {
-    await super.write(path, this.left > 0 ? bytes : bytes.subarray(0, bytes.length >> 1));
-    if (this.left-- > 0) return;
-    this.die(false);
+    const dies = this.#writesLeft-- <= 0;
+    await super.write(path, dies ? bytes.subarray(0, bytes.length >> 1) : bytes);
+    if (!dies) return;
+    this.#die(false);
     return new Promise(() => undefined);
   }
+  /** What the next tab finds. */
   revived(): MemoryFileSystem {
     const fs = new MemoryFileSystem();
     for (const [path, bytes] of this.files) fs.files.set(path, bytes);
@@ -42,7 +49,7 @@ const fresh = (fs = new MemoryFileSystem(), locks: Locks = new MemoryLocks()) =>
   store: new RunStore(fs, locks, null),
 });
 
-describe('the library', () => {
+describe('RunStore', () => {
   it('lists, renames, duplicates and deletes', async () => {
     const { store, fs } = fresh();
     const run = await store.create(NEW);
@@ -80,7 +87,7 @@ describe('the library', () => {
     expect((await store.list()).map((r) => r.run)).toEqual(['a']);
     expect([...fs.files.keys()].filter((path) => path.startsWith('runs/b'))).toEqual([]);
   });
-  it('gives a run to one tab alone', async () => {
+  it('lets only one tab open a run', async () => {
     const { fs, locks, store } = fresh();
     const other = new RunStore(fs, locks, null);
     const run = await store.create(NEW);
@@ -92,13 +99,44 @@ describe('the library', () => {
     expect(await codeOfAsync(run.save(state(1)))).toBe('run_missing');
     await expect(other.open('a')).resolves.toBeDefined();
   });
-  it('knows no run that is not there, and no path for a name', async () => {
+  it('refuses unknown runs, and paths as identifiers', async () => {
     const { store } = fresh();
     expect(await codeOfAsync(store.open('nothing'))).toBe('run_missing');
     expect(await codeOfAsync(store.open('../a'))).toBe('run_missing');
     expect(await codeOfAsync(store.delete('a/b'))).toBe('run_missing');
   });
-  it('finds runs again whose index was lost', async () => {
+  it('reports the lineage of a run before its first checkpoint and after it', async () => {
+    const { store } = fresh();
+    const lineage: Lineage = {
+      objective: 'reward',
+      parent: { kind: 'imported', name: 'gpt2.zip' },
+      dataset: 'pairs.jsonl',
+    };
+    const run = await store.create({ ...NEW, lineage });
+    await (await store.create({ ...NEW, id: 'b' })).close();
+    const lineages = async () =>
+      new Map((await store.list()).map((stored) => [stored.run, stored.lineage]));
+    const expected = new Map([
+      ['a', lineage],
+      ['b', DEFAULT_LINEAGE],
+    ]);
+    expect(await lineages()).toEqual(expected);
+    // A state without lineage is saved with that of the run.
+    await run.save(state(1));
+    expect((await run.load())?.state.lineage).toEqual(lineage);
+    await store.duplicate('a', 'c', 'Copy');
+    expect(await lineages()).toEqual(expected.set('c', lineage));
+  });
+  it('does not touch a run whose identifier is used again', async () => {
+    const { store } = fresh();
+    const run = await store.create({ ...NEW, lineage: { ...DEFAULT_LINEAGE, dataset: 'kept' } });
+    await run.close();
+    expect(await codeOfAsync(store.create({ ...NEW, name: 'Second' }))).toBe('run_locked');
+    expect(await store.list()).toMatchObject([
+      { name: 'First', lineage: { dataset: 'kept' }, locked: false },
+    ]);
+  });
+  it('restores runs whose index was lost', async () => {
     const { store, fs } = fresh();
     await (await store.create(NEW)).save(state(7));
     await fs.remove('index.json.0');
@@ -106,11 +144,14 @@ describe('the library', () => {
     expect(await store.list()).toMatchObject([
       { run: 'a', name: 'First', step: 7, resumable: true, val_loss: 2.25 },
     ]);
+    // Runs of earlier versions have no file with their name.
+    for (const path of ['index.json', 'runs/a/name.json']) await removeSlots(fs, path);
+    expect(await store.list()).toMatchObject([{ run: 'a', name: 'Recovered a', step: 7 }]);
   });
 });
 
 describe('checkpoints', () => {
-  it('keep the last two and open the one before where the last is damaged', async () => {
+  it('keep the last two, and load the older one if the newer is damaged', async () => {
     const { store, fs } = fresh();
     const run = await store.create(NEW);
     expect(await run.load()).toBeNull();
@@ -130,7 +171,7 @@ describe('checkpoints', () => {
     expect(await codeOfAsync(run.load())).toBe('truncated');
   });
 
-  it('survive a tab that dies at any write of the next one', async () => {
+  it('survive a tab that is closed at any write of the next one', async () => {
     let died = 0;
     for (let writes = 0; ; writes++) {
       const alive = fresh();
@@ -158,7 +199,7 @@ describe('checkpoints', () => {
     expect(died).toBe(10);
   });
 
-  it('say that the storage is full, and leave the last one untouched', async () => {
+  it('report a full storage, and leave the last one untouched', async () => {
     const { store, fs } = fresh();
     const run = await store.create(NEW);
     await run.save(state(1));
@@ -168,7 +209,7 @@ describe('checkpoints', () => {
     expect(await fs.list('runs/a')).not.toContain('checkpoint-2');
   });
 
-  it('give up the one before the last to make room', async () => {
+  it('give up the older one to make room', async () => {
     const { store, fs } = fresh();
     const run = await store.create(NEW);
     await run.save(state(1));
@@ -187,7 +228,7 @@ describe('metrics', () => {
     step: Float64Array.of(step),
     loss: Float64Array.of(loss),
   });
-  it('are appended, survive a line cut short, and rewind with the run', async () => {
+  it('are appended, survive a truncated line, and rewind with the run', async () => {
     const { store, fs } = fresh();
     const run = await store.create(NEW);
     const path = 'runs/a/metrics.jsonl';
@@ -199,5 +240,32 @@ describe('metrics', () => {
       step: Float64Array.of(1, 2),
       loss: Float64Array.of(1, 20),
     });
+  });
+  it('are kept while the storage is full, and are written as soon as there is room', async () => {
+    const { store, fs } = fresh();
+    const run = await store.create(NEW);
+    await run.appendMetrics(row(1, 10));
+    fs.quota = (await store.storage()).used;
+    expect(await codeOfAsync(run.appendMetrics(row(2, 20)))).toBe('storage_full');
+    run.metrics.add(row(3, 30));
+    expect(run.metrics.pending).toBe(2);
+    const all = { step: Float64Array.of(1, 2, 3), loss: Float64Array.of(10, 20, 30) };
+    expect(await run.readMetrics()).toEqual(all);
+    expect((await store.readMetrics('a')).step).toEqual(all.step);
+    fs.quota = Infinity;
+    await run.metrics.flush();
+    expect(run.metrics.pending).toBe(0);
+    await run.close();
+    expect(await store.readMetrics('a')).toEqual(all);
+  });
+  it('are flushed when the run is closed or duplicated', async () => {
+    const { store } = fresh();
+    const run = await store.create(NEW);
+    run.metrics.add(row(1, 10));
+    await store.duplicate('a', 'b', 'Copy');
+    expect(await store.readMetrics('b')).toEqual(row(1, 10));
+    run.metrics.add(row(2, 20));
+    await Promise.all([run.close(), run.close()]);
+    expect((await store.readMetrics('a')).step).toEqual(Float64Array.of(1, 2));
   });
 });

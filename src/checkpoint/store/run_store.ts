@@ -161,7 +161,7 @@ export class RunStore {
   async delete(id: string): Promise<void> {
     if (this.#opened.has(id)) throw lockedError();
     await this.#exclusively(checkId(id), async () => {
-      // Removed first: if the tab closes now, a folder without pointer is not taken for a lost run.
+      // Removed first: if the tab closes now, a folder without pointer is not restored as a lost run.
       await removeSlots(this.#fs, pointerPath(folderOf(id)));
       await this.#index.change((entries) => entries.filter(({ run }) => run !== id));
       await this.#fs.remove(folderOf(id));
