@@ -59,7 +59,12 @@ for (const [name, search, message] of INVALID_URLS) {
 /** Texts that cannot be used: name, fields, content and message. */
 const INVALID_TEXTS: [string, Query, string | Uint8Array, RegExp][] = [
   ['empty', {}, '', /"mine\.txt" has no text in it/],
-  ['too short for the context', {}, 'ab\n\ncd\n\nef', /tokens/],
+  [
+    'too short for the context',
+    {},
+    'ab\n\ncd\n\nef',
+    /The training text has \d+ tokens, and a context of 16 needs at least 17\./,
+  ],
   ['not UTF-8', {}, Uint8Array.of(0xff, 0xfe, 0x61, 0x00, 0x62, 0x00), /not text in UTF-8/],
   [
     'too small for the vocabulary',

@@ -11,10 +11,11 @@ export async function fetchText(address: string): Promise<OwnText> {
   try {
     response = await fetch(url, { credentials: 'omit', referrerPolicy: 'no-referrer' });
   } catch {
-    throw new Error(`${url.host} did not answer, or does not allow other pages to read it (CORS).`);
+    throw new Error(
+      `${url.host} did not respond, or does not allow other sites to read it (CORS).`,
+    );
   }
-  if (!response.ok)
-    throw new Error(`${url.host} answered with ${response.status}, not with a text.`);
+  if (!response.ok) throw new Error(`${url.host} responded with status ${response.status}.`);
   if (Number(response.headers.get('content-length') ?? 0) > MAX_FETCHED_BYTES) throw tooLarge();
   const bytes = await readBounded(response);
   return { name: decodeURIComponent(url.pathname.split('/').at(-1) ?? '') || url.host, bytes };
@@ -25,11 +26,11 @@ function parseAddress(address: string): URL {
   try {
     url = new URL(address.trim());
   } catch {
-    throw new Error('This is not an address.');
+    throw new Error('This is not a valid URL.');
   }
   const local = url.protocol === 'http:' && ['localhost', '127.0.0.1'].includes(url.hostname);
   if (url.protocol !== 'https:' && !local)
-    throw new Error('Only https addresses, and http on localhost, can be read.');
+    throw new Error('Only https URLs, and http URLs on localhost, can be fetched.');
   return url;
 }
 

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import type { PlainError } from '../store/index.ts';
 import { isActive, isMoving, type Client } from '../store/index.ts';
 import { useClient, useForm, useRun } from './context.tsx';
-import { useProblems } from './recipe/problems.ts';
+import { useSettledRun } from './recipe/useSettledRun.ts';
 import { goTo } from './place.ts';
 
 export interface RunActions {
@@ -50,7 +50,7 @@ export function useTrainable(): { ok: boolean; reason: string } {
   const lacksTokenizer = useForm(
     (state) => state.config.tokenizer.kind === 'imported' && !state.tokenizerJson,
   );
-  const [problem] = useProblems();
+  const [problem] = useSettledRun().problems;
   if (paused) return { ok: true, reason: '' };
   if (lacksText)
     return {

@@ -2,7 +2,7 @@
 import { bytes, compact, count, percent } from '../../store/index.ts';
 import type { RunPlan } from '../../plan/index.ts';
 import { useRun } from '../context.tsx';
-import { usePlan, useProblems } from './problems.ts';
+import { useDataSummary, useSettledRun } from './useSettledRun.ts';
 
 const KINDS = [
   ['weights', 'Weights', 'var(--c-train)'],
@@ -14,8 +14,9 @@ const KINDS = [
 ] as const;
 
 export function CostPanel() {
-  const { plan, data } = usePlan();
-  const [problem] = useProblems();
+  const { plan, problems } = useSettledRun();
+  const data = useDataSummary();
+  const [problem] = problems;
   return (
     <section className="cost" aria-label="Cost" data-testid="cost">
       <CostFacts plan={plan} />

@@ -12,7 +12,7 @@ import {
 } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { OwnText } from './OwnText.tsx';
-import { usePlan } from './problems.ts';
+import { useDataSummary } from './useSettledRun.ts';
 import { usePrepare } from './usePrepare.ts';
 import '../styles/data.css';
 
@@ -58,7 +58,7 @@ export function DataPanel() {
 /** The summary of the selected text, or the state of loading it. */
 function TextStatus() {
   const client = useClient();
-  const { data } = usePlan();
+  const data = useDataSummary();
   const phase = useRun((state) => state.phase);
   const run = useRun((state) => state.run);
   if (phase === 'preparing' && run === null) return <Loading />;

@@ -8,13 +8,13 @@ import { goTo, usePlace } from '../place.ts';
 import { CostPanel } from './CostPanel.tsx';
 import { RecipeSection } from './RecipeSection.tsx';
 import { Steering } from './Steering.tsx';
-import { useProblems } from './problems.ts';
+import { useSettledRun } from './useSettledRun.ts';
 import '../styles/recipe.css';
 
 export function Recipe() {
   const expanded = usePlace((place) => place.sections);
   const hasActiveRun = useRun((state) => isActive(state.phase) && state.run !== null);
-  const problems = useProblems();
+  const { problems } = useSettledRun();
   return (
     <>
       <PresetChoice />

@@ -6,7 +6,7 @@ import { count, type TokenizedText } from '../../store/index.ts';
 import { useClient, useForm } from '../context.tsx';
 import { openTokenizer } from '../transfer.ts';
 import { quoted } from '../samples/TokenText.tsx';
-import { usePlan } from './problems.ts';
+import { useDataSummary } from './useSettledRun.ts';
 import '../styles/tokenizer.css';
 
 export function TokenizerPanel() {
@@ -53,8 +53,7 @@ function TokenizerPicker() {
 }
 
 function TokenizerPreview() {
-  const { data } = usePlan();
-  const ready = data !== null;
+  const ready = useDataSummary() !== null;
   const [text, setText] = useState('Call me Ishmael. Some years ago');
   const { tokenized, error } = useTokenized(text, ready);
   return (
