@@ -1,97 +1,78 @@
 /**
- * The backward walker. Forward runs operations through `apply`, which notes what their gradients
- * will need; `backward` goes over the notes in reverse, asks each operation only for the gradients
- * that somebody needs, adds those of parameters to their gradient buffers and (where a kernel can)
- * those of an activation to what waits for it already, and frees every saved tensor after its last
- * use. tfjs's tape takes no part.
+ * The backward walker. Forward runs operations through `apply`, which records what their gradients
+ * will need; `backward` walks the records in reverse, asks each operation only for the gradients
+ * that are needed, adds those of parameters to their gradient buffers and (if a kernel can) those of
+ * an activation to the gradient that already waits for it, and frees every saved tensor after its
+ * last use. tfjs's tape takes no part.
  *
- * Inside a traced program the same code runs over placeholders: freeing is then the planner's
- * business.
+ * Inside a traced program the same code runs over placeholders; freeing is then up to the planner.
  */
 import { clone, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { ownsBuffer } from '../backend/index.ts';
-import { add, kernelsInUse, type OpDefinition, run, type Tensors } from '../ops/index.ts';
+import { type GradientContext, type OpDefinition, run, type Tensors } from '../ops/index.ts';
+import { PendingGradients } from './pending_gradients.ts';
 
 /** Where the gradients of parameters go. */
 export interface GradientSink {
-  /** The parameter that this tensor is, if it is one that trains. */
+  /** Name of the trainable parameter that this tensor is, if it is one. */
   parameterOf(tensor: Tensor): string | undefined;
-  /** Buffer that kernels may add to directly, where the backend has such buffers. */
+  /** Buffer that kernels may add to in place, if the backend has such buffers. */
   buffer(parameter: string): Tensor | undefined;
-  /** Adds a gradient that came as a tensor of its own. */
+  /** Adds a gradient that is a tensor of its own. */
   add(parameter: string, gradient: Tensor): void;
 }
 
 interface Node {
   saved: readonly Tensor[];
-  back(grads: Grads): void;
+  back(gradients: PendingGradients): void;
 }
 
-/** Gradients of activations that are waiting for their node, by tensor id. */
-class Grads {
-  private readonly waiting = new Map<number, Tensor>();
-
-  /** Takes over `g` as (one more part of) the gradient of the tensor. */
-  give(id: number, g: Tensor): void {
-    const before = this.waiting.get(id);
-    if (!before) {
-      this.waiting.set(id, g);
-      return;
-    }
-    this.waiting.set(id, run(add, { a: before, b: g }, {}).sum);
-    before.dispose();
-    g.dispose();
-  }
-
-  /**
-   * What waits for the tensor, if a kernel may add to it in place: a clone (`add` gives two of its
-   * dy) shares its buffer.
-   */
-  addable(id: number): Tensor | undefined {
-    const g = this.waiting.get(id);
-    return g && kernelsInUse() && ownsBuffer(g) ? g : undefined;
-  }
-
-  take(id: number): Tensor | undefined {
-    const g = this.waiting.get(id);
-    this.waiting.delete(id);
-    return g;
-  }
+/** An operation that has run, with the inputs whose gradients are needed. */
+interface Application<I extends string, A, O extends string, D extends I> {
+  op: OpDefinition<I, A, O, D>;
+  inputs: Tensors<I>;
+  attrs: A;
+  outputs: Tensors<O>;
+  wanted: readonly (D & I)[];
 }
 
 export class Tape {
-  private nodes: Node[] = [];
-  private readonly needing = new Set<number>();
-  private readonly holds = new Map<Tensor, { count: number; released: boolean }>();
-  private loose = new Set<Tensor>();
+  readonly #sink: GradientSink;
+  readonly #recording: boolean;
+  readonly #nodes: Node[] = [];
+  /** Ids of the activations that need a gradient. */
+  readonly #needing = new Set<number>();
+  /** How many nodes still need a tensor, and whether forward has released it. */
+  readonly #holds = new Map<Tensor, { count: number; released: boolean }>();
+  /** Tensors of the current segment that forward may still read. */
+  #loose = new Set<Tensor>();
 
-  /** `recording` false makes it a plain forward: nothing is saved. */
-  constructor(
-    private readonly sink: GradientSink,
-    private readonly recording: boolean,
-  ) {}
+  /** With `recording` false, forward saves nothing. */
+  constructor(sink: GradientSink, recording: boolean) {
+    this.#sink = sink;
+    this.#recording = recording;
+  }
 
-  /** Runs an operation and notes its gradient, if some input needs one. */
+  /** Runs an operation, and records it if some input needs a gradient. */
   apply<I extends string, A, O extends string, D extends I>(
     op: OpDefinition<I, A, O, D>,
     inputs: Tensors<I>,
     attrs: A,
   ): Tensors<O> {
     const outputs = run(op, inputs, attrs);
-    for (const o of op.outputs) this.loose.add(outputs[o]);
-    const gradient = op.gradient;
-    if (!this.recording || !gradient) return outputs;
-    const wanted = op.inputs.filter((i): i is D & I => i in gradient.to && this.needs(inputs[i]));
+    for (const name of op.outputs) this.#loose.add(outputs[name]);
+    const { gradient } = op;
+    if (!this.#recording || !gradient) return outputs;
+    const wanted = op.inputs.filter(
+      (name): name is D & I => name in gradient.to && this.#needs(inputs[name]),
+    );
     if (wanted.length === 0) return outputs;
-    for (const o of gradient.from) this.needing.add(outputs[o].id);
+    for (const name of gradient.from) this.#needing.add(outputs[name].id);
     const saved = [
-      ...gradient.saves.inputs.map((i) => inputs[i]),
-      ...gradient.saves.outputs.map((o) => outputs[o]),
+      ...gradient.saves.inputs.map((name) => inputs[name]),
+      ...gradient.saves.outputs.map((name) => outputs[name]),
     ];
-    this.note({
-      saved,
-      back: (grads) => this.backThrough(op, inputs, attrs, outputs, wanted, grads),
-    });
+    const application = { op, inputs, attrs, outputs, wanted };
+    this.#record({ saved, back: (gradients) => this.#backThrough(application, gradients) });
     return outputs;
   }
 
@@ -100,138 +81,145 @@ export class Tape {
    * are freed at its end.
    */
   segment(fn: () => Tensor): Tensor {
-    const outer = this.loose;
-    this.loose = new Set();
+    const outer = this.#loose;
+    this.#loose = new Set();
     const result = fn();
-    for (const t of this.loose) if (t !== result) this.release(t);
-    this.loose = outer;
-    this.loose.add(result);
+    for (const tensor of this.#loose) if (tensor !== result) this.release(tensor);
+    this.#loose = outer;
+    this.#loose.add(result);
     return result;
   }
 
   /**
-   * A segment that keeps its input alone and runs again in the backward pass (Chen et al. 2016,
+   * A segment that keeps only its input and runs again in the backward pass (Chen et al. 2016,
    * Training Deep Nets with Sublinear Memory Cost). `fn` must be a function of its input, the
    * parameters and the step's random numbers.
    */
   checkpoint(x: Tensor, fn: (tape: Tape, x: Tensor) => Tensor): Tensor {
-    if (!this.recording) return this.segment(() => fn(this, x));
-    const plain = new Tape(this.sink, false);
+    if (!this.#recording) return this.segment(() => fn(this, x));
+    const plain = new Tape(this.#sink, false);
     const y = plain.segment(() => fn(plain, x));
-    this.loose.add(y);
-    this.needing.add(y.id);
-    this.note({
+    this.#loose.add(y);
+    this.#needing.add(y.id);
+    this.#record({
       saved: [x],
-      back: (grads) => {
-        const dy = grads.take(y.id);
+      back: (gradients) => {
+        const dy = gradients.take(y.id);
         if (!dy) return;
-        const inner = new Tape(this.sink, true);
-        inner.needing.add(x.id);
+        const inner = new Tape(this.#sink, true);
+        inner.#needing.add(x.id);
         const again = inner.segment(() => fn(inner, x));
-        const dx = inner.walk(again, dy).take(x.id);
+        const dx = inner.#walk(again, dy).take(x.id);
         inner.release(again);
-        if (dx) grads.give(x.id, dx);
+        if (dx) gradients.give(x.id, dx);
       },
     });
     return y;
   }
 
-  /**
-   * This tensor is read no more by forward; it is freed now, or after the gradient that needs it.
-   */
-  release(t: Tensor): void {
-    const held = this.holds.get(t);
-    this.loose.delete(t);
+  /** Forward no longer reads this tensor: it is freed now, or after the last gradient needs it. */
+  release(tensor: Tensor): void {
+    const held = this.#holds.get(tensor);
+    this.#loose.delete(tensor);
     if (held) held.released = true;
-    else if (!t.isDisposed) t.dispose();
+    else if (!tensor.isDisposed) tensor.dispose();
   }
 
   /**
-   * Walks back from `from`, whose gradient is `seed` (which the walk does not dispose). The tape is
-   * then used up.
+   * Walks back from `from`, whose gradient is `seed`; does not dispose `seed`. Afterwards the tape
+   * is used up.
    */
   backward(from: Tensor, seed: Tensor): void {
-    this.walk(from, clone(seed));
+    this.#walk(from, clone(seed));
   }
 
-  private walk(from: Tensor, seed: Tensor): Grads {
-    const grads = new Grads();
-    grads.give(from.id, seed);
-    for (let node = this.nodes.pop(); node; node = this.nodes.pop()) {
-      node.back(grads);
-      for (const t of node.saved) this.unhold(t);
+  #walk(from: Tensor, seed: Tensor): PendingGradients {
+    const gradients = new PendingGradients();
+    gradients.give(from.id, seed);
+    for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
+      node.back(gradients);
+      for (const tensor of node.saved) this.#unhold(tensor);
     }
-    return grads;
+    return gradients;
   }
 
-  private backThrough<I extends string, A, O extends string, D extends I>(
-    op: OpDefinition<I, A, O, D>,
-    inputs: Tensors<I>,
-    attrs: A,
-    outputs: Tensors<O>,
-    wanted: readonly (D & I)[],
-    grads: Grads,
+  #backThrough<I extends string, A, O extends string, D extends I>(
+    application: Application<I, A, O, D>,
+    gradients: PendingGradients,
   ): void {
-    const gradient = op.gradient;
-    const dy: Partial<Tensors<O>> = {};
-    const into: Partial<Tensors<I>> = {};
-    const asked: Partial<Record<I, true>> = {};
+    const { op, inputs, attrs, outputs, wanted } = application;
+    const { gradient } = op;
     if (!gradient) return;
-    const parts: Tensor[] = [];
-    for (const o of gradient.from) {
-      const g = grads.take(outputs[o].id);
-      if (g) {
-        dy[o] = g;
-        parts.push(g);
-      }
+    const dy: Partial<Tensors<O>> = {};
+    const arrived: Tensor[] = [];
+    for (const name of gradient.from) {
+      const part = gradients.take(outputs[name].id);
+      if (!part) continue;
+      dy[name] = part;
+      arrived.push(part);
     }
-    if (parts.length === 0) return;
-    const parameters = wanted.map((i) => this.sink.parameterOf(inputs[i]));
-    wanted.forEach((i, k) => {
-      const p = parameters[k];
-      const target = p === undefined ? grads.addable(inputs[i].id) : this.sink.buffer(p);
-      if (target) into[i] = target;
-      asked[i] = true;
-    });
-    const context = { inputs, outputs, attrs, dy, into, wanted: asked };
-    // A function may give back dy itself: each reader then gets a handle of its own.
+    if (arrived.length === 0) return;
+    const into = this.#targets(application, gradients);
+    const asked: Partial<Record<I, true>> = {};
+    for (const name of wanted) asked[name] = true;
+    const context: GradientContext<I, A, O> = { inputs, outputs, attrs, dy, into, wanted: asked };
     const results = tidy(() =>
-      wanted.map((i) => {
-        const g = gradient.to[i](context);
-        return parts.includes(g) ? clone(g) : g;
+      wanted.map((name) => {
+        const result = gradient.to[name](context);
+        // A function may return dy itself: each reader then gets a handle of its own.
+        return arrived.includes(result) ? clone(result) : result;
       }),
     );
-    wanted.forEach((i, k) => {
-      const g = results[k];
-      const parameter = parameters[k];
-      if (!g || g === into[i]) return;
-      if (parameter === undefined) {
-        grads.give(inputs[i].id, g);
-        return;
-      }
-      this.sink.add(parameter, g);
-      g.dispose();
+    wanted.forEach((name, i) => {
+      const result = results[i];
+      if (result && result !== into[name]) this.#deliver(inputs[name], result, gradients);
     });
-    for (const g of parts) g.dispose();
+    for (const part of arrived) part.dispose();
   }
 
-  private needs(t: Tensor): boolean {
-    return this.needing.has(t.id) || this.sink.parameterOf(t) !== undefined;
-  }
-
-  private note(node: Node): void {
-    for (const t of node.saved) {
-      const held = this.holds.get(t);
-      if (held) held.count++;
-      else this.holds.set(t, { count: 1, released: false });
+  /** Tensors that a kernel may add the wanted gradients to, by input. */
+  #targets<I extends string, A, O extends string, D extends I>(
+    { inputs, wanted }: Application<I, A, O, D>,
+    gradients: PendingGradients,
+  ): Partial<Tensors<I>> {
+    const into: Partial<Tensors<I>> = {};
+    for (const name of wanted) {
+      const parameter = this.#sink.parameterOf(inputs[name]);
+      const target =
+        parameter === undefined ? gradients.addable(inputs[name].id) : this.#sink.buffer(parameter);
+      if (target) into[name] = target;
     }
-    this.nodes.push(node);
+    return into;
   }
 
-  private unhold(t: Tensor): void {
-    const held = this.holds.get(t);
+  /** Hands a gradient to its parameter, or keeps it for the node that made the activation. */
+  #deliver(input: Tensor, gradient: Tensor, gradients: PendingGradients): void {
+    const parameter = this.#sink.parameterOf(input);
+    if (parameter === undefined) {
+      gradients.give(input.id, gradient);
+      return;
+    }
+    this.#sink.add(parameter, gradient);
+    gradient.dispose();
+  }
+
+  #needs(tensor: Tensor): boolean {
+    return this.#needing.has(tensor.id) || this.#sink.parameterOf(tensor) !== undefined;
+  }
+
+  #record(node: Node): void {
+    for (const tensor of node.saved) {
+      const held = this.#holds.get(tensor);
+      if (held) held.count++;
+      else this.#holds.set(tensor, { count: 1, released: false });
+    }
+    this.#nodes.push(node);
+  }
+
+  #unhold(tensor: Tensor): void {
+    const held = this.#holds.get(tensor);
     if (!held || --held.count > 0) return;
-    this.holds.delete(t);
-    if (held.released && !t.isDisposed) t.dispose();
+    this.#holds.delete(tensor);
+    if (held.released && !tensor.isDisposed) tensor.dispose();
   }
 }
