@@ -16,7 +16,13 @@ import {
   type Values,
 } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { CONTROL, PROGRESS, recordToken, sampleTokens, TOLD } from '../ops/generation.ts';
+import {
+  CONTROL_COLUMNS,
+  PROGRESS_COLUMNS,
+  recordToken,
+  sampleTokens,
+  CHOICE_TOKENS,
+} from '../ops/generation.ts';
 import { run } from '../ops/index.ts';
 import type { Choice } from '../ops/sample_token/sampler.ts';
 import { CachedForward, int } from './cached_forward.ts';
@@ -68,15 +74,15 @@ export class GpuDecoder implements Decoder {
     B: number,
   ): Promise<GpuDecoder> {
     const cached = new CachedForward(model, weights, rotary, B, [
-      int('progress', B, PROGRESS),
-      int('history_ids', B, LONGEST, TOLD),
-      { name: 'history_probabilities', shape: [B, LONGEST, TOLD] },
+      int('progress', B, PROGRESS_COLUMNS),
+      int('history_ids', B, LONGEST, CHOICE_TOKENS),
+      { name: 'history_probabilities', shape: [B, LONGEST, CHOICE_TOKENS] },
     ]);
     // Not among the state: a dispatch may not write a buffer of which it reads another part.
     const fixed = new Store('sampling', [
       { name: 'options', shape: [4] },
-      int('prefill', B, CONTROL),
-      int('decode', B, CONTROL),
+      int('prefill', B, CONTROL_COLUMNS),
+      int('decode', B, CONTROL_COLUMNS),
     ]);
     const choose = (logits: Tensor, control: Tensor): void => {
       const of = (name: string): Tensor => cached.token.get(name);
@@ -236,7 +242,7 @@ export class GpuDecoder implements Decoder {
   /** The caches and the rows that are under way stay as they are. */
   readPrompt(ids: readonly number[]): Promise<Float32Array> {
     this.cached.writePrompts(new Map([[0, ids]]), false);
-    this.fixed.write('prefill', new Int32Array(this.rows * CONTROL));
+    this.fixed.write('prefill', new Int32Array(this.rows * CONTROL_COLUMNS));
     return logitsOf(this.prefill);
   }
 }
@@ -256,7 +262,7 @@ function* received(
   { stop_id }: DecodeOptions,
 ): Generator<RowChoice> {
   if (!ids || !probabilities || !progress) throw new Error('Generation gave no tokens.');
-  const made = (b: number): number => progress[PROGRESS * b] ?? 0;
+  const made = (b: number): number => progress[PROGRESS_COLUMNS * b] ?? 0;
   for (let again = true; again;) {
     again = false;
     for (const [row, r] of rows.entries()) {
@@ -265,7 +271,7 @@ function* received(
       const choice = choiceAt(
         ids,
         probabilities,
-        (row * LONGEST + (r.received++ % LONGEST)) * TOLD,
+        (row * LONGEST + (r.received++ % LONGEST)) * CHOICE_TOKENS,
       );
       r.ids.push(choice.id);
       if (choice.id === stop_id) {
@@ -278,7 +284,7 @@ function* received(
 }
 
 function choiceAt(ids: Values, probabilities: Values, at: number): Choice {
-  const told = Array.from({ length: TOLD }, (_, j) => ({
+  const told = Array.from({ length: CHOICE_TOKENS }, (_, j) => ({
     id: ids[at + j] ?? -1,
     probability: probabilities[at + j] ?? 0,
   })).filter((t) => t.id >= 0);

@@ -13,7 +13,7 @@ import {
   recordOf,
   type Tensors,
 } from '../define.ts';
-import { CONTROL, PROGRESS, TOLD } from '../sample_token/sample_token.ts';
+import { CONTROL_COLUMNS, PROGRESS_COLUMNS, CHOICE_TOKENS } from '../sample_token/sample_token.ts';
 import code from './record_token.wgsl?raw';
 
 export interface RecordTokenAttrs {
@@ -33,21 +33,21 @@ function advance(
   const { chosen, probabilities, control, progress } = inputs;
   const after = recordOf(STATE, (name) => Array.from(inputs[name]));
   for (let b = 0; b < inputs.ids.length; b++) {
-    const generated = progress[PROGRESS * b] ?? 0;
-    const left = progress[PROGRESS * b + 1] ?? 0;
-    const active = control[CONTROL * b + 1] !== 0;
+    const generated = progress[PROGRESS_COLUMNS * b] ?? 0;
+    const left = progress[PROGRESS_COLUMNS * b + 1] ?? 0;
+    const active = control[CONTROL_COLUMNS * b + 1] !== 0;
     if (!active || left <= 0) continue;
-    for (let j = 0; j < TOLD; j++) {
-      const slot = (b * slots + (generated % slots)) * TOLD + j;
-      after.history_ids[slot] = chosen[TOLD * b + j] ?? 0;
-      after.history_probabilities[slot] = probabilities[TOLD * b + j] ?? 0;
+    for (let j = 0; j < CHOICE_TOKENS; j++) {
+      const slot = (b * slots + (generated % slots)) * CHOICE_TOKENS + j;
+      after.history_ids[slot] = chosen[CHOICE_TOKENS * b + j] ?? 0;
+      after.history_probabilities[slot] = probabilities[CHOICE_TOKENS * b + j] ?? 0;
     }
-    const token = chosen[TOLD * b] ?? 0;
-    const stop = control[CONTROL * b + 2];
+    const token = chosen[CHOICE_TOKENS * b] ?? 0;
+    const stop = control[CONTROL_COLUMNS * b + 2];
     const leftAfter = token === stop ? 0 : left - 1;
     after.ids[b] = token;
-    after.progress[PROGRESS * b] = generated + 1;
-    after.progress[PROGRESS * b + 1] = leftAfter;
+    after.progress[PROGRESS_COLUMNS * b] = generated + 1;
+    after.progress[PROGRESS_COLUMNS * b + 1] = leftAfter;
     if (leftAfter > 0) after.positions[b] = (inputs.positions[b] ?? 0) + 1;
   }
   return after;
@@ -83,20 +83,20 @@ function recordCase(
   slots: number,
   { control, progress }: CaseState,
 ): OpCase<Input, RecordTokenAttrs> {
-  const rows = progress.length / PROGRESS;
-  const chosen = Array.from({ length: rows * TOLD }, (_, i) => 10 + i);
+  const rows = progress.length / PROGRESS_COLUMNS;
+  const chosen = Array.from({ length: rows * CHOICE_TOKENS }, (_, i) => 10 + i);
   return {
     name,
     attrs: { slots },
     inputs: (random) => ({
       ids: random.ints([rows], 50),
       positions: random.ints([rows], 9),
-      progress: random.values([rows, PROGRESS], progress, 'int32'),
-      history_ids: random.ints([rows, slots, TOLD], 50),
-      history_probabilities: random.normal([rows, slots, TOLD]),
-      chosen: random.values([rows, TOLD], chosen, 'int32'),
-      probabilities: random.normal([rows, TOLD]),
-      control: random.values([rows, CONTROL], control, 'int32'),
+      progress: random.values([rows, PROGRESS_COLUMNS], progress, 'int32'),
+      history_ids: random.ints([rows, slots, CHOICE_TOKENS], 50),
+      history_probabilities: random.normal([rows, slots, CHOICE_TOKENS]),
+      chosen: random.values([rows, CHOICE_TOKENS], chosen, 'int32'),
+      probabilities: random.normal([rows, CHOICE_TOKENS]),
+      control: random.values([rows, CONTROL_COLUMNS], control, 'int32'),
     }),
   };
 }

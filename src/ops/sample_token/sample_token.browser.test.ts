@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { readback, startBackend } from '../../backend/index.ts';
 import { caseRandom } from '../../testing/random.ts';
 import { run } from '../define.ts';
-import { CONTROL, PROGRESS, sampleTokens, TOLD } from './sample_token.ts';
+import { CONTROL_COLUMNS, PROGRESS_COLUMNS, sampleTokens, CHOICE_TOKENS } from './sample_token.ts';
 import { sampleToken, uniformAt } from './sampler.ts';
 
 const errors: string[] = [];
@@ -23,8 +23,8 @@ it.each([
     const rows = 256;
     const vocab = 600;
     const logits = Float32Array.from(caseRandom(seed).normal([rows * vocab], 2).data);
-    const seeds = Array.from({ length: rows }, (_, b) => 2 ** 31 - 1 - CONTROL * b);
-    const positions = Array.from({ length: rows }, (_, b) => 31 * PROGRESS * b);
+    const seeds = Array.from({ length: rows }, (_, b) => 2 ** 31 - 1 - CONTROL_COLUMNS * b);
+    const positions = Array.from({ length: rows }, (_, b) => 31 * PROGRESS_COLUMNS * b);
     const control = seeds.flatMap((rowSeed) => [rowSeed, 1, -1]);
     const progress = positions.flatMap((position) => [position, position + 31]);
     const { temperature, top_k, top_p, min_p } = options;
@@ -33,8 +33,8 @@ it.each([
       sampleTokens,
       {
         logits: tensor(logits, [rows, vocab]),
-        control: tensor(Int32Array.from(control), [rows, CONTROL]),
-        progress: tensor(Int32Array.from(progress), [rows, PROGRESS]),
+        control: tensor(Int32Array.from(control), [rows, CONTROL_COLUMNS]),
+        progress: tensor(Int32Array.from(progress), [rows, PROGRESS_COLUMNS]),
         options: tensor(Float32Array.of(temperature, top_k, top_p, min_p)),
       },
       {},
@@ -46,13 +46,15 @@ it.each([
       const rowLogits = logits.subarray(b * vocab, (b + 1) * vocab);
       return sampleToken(rowLogits, options, uniformAt(rowSeed, positions[b] ?? 0));
     });
-    expect(expected.map((_, b) => ids[TOLD * b])).toEqual(expected.map((choice) => choice.id));
-    expect(new Set(expected.map((choice) => choice.id)).size).toBeGreaterThan(100);
-    expect(expected.map((_, b) => Array.from(ids.slice(TOLD * b + 1, TOLD * (b + 1))))).toEqual(
-      expected.map((choice) => choice.rivals.map((rival) => rival.id)),
+    expect(expected.map((_, b) => ids[CHOICE_TOKENS * b])).toEqual(
+      expected.map((choice) => choice.id),
     );
+    expect(new Set(expected.map((choice) => choice.id)).size).toBeGreaterThan(100);
+    expect(
+      expected.map((_, b) => Array.from(ids.slice(CHOICE_TOKENS * b + 1, CHOICE_TOKENS * (b + 1)))),
+    ).toEqual(expected.map((choice) => choice.rivals.map((rival) => rival.id)));
     expected.forEach((choice, b) => {
-      const ratio = (probabilities[TOLD * b] ?? NaN) / choice.probability;
+      const ratio = (probabilities[CHOICE_TOKENS * b] ?? NaN) / choice.probability;
       expect(Math.abs(ratio - 1)).toBeLessThan(1e-5);
     });
   },

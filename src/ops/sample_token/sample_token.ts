@@ -25,17 +25,17 @@ type Input = 'logits' | 'control' | 'progress' | 'options';
 type Output = 'ids' | 'probabilities';
 
 /** Tokens reported for each row: the chosen one, then the likeliest others. */
-export const TOLD = RIVALS + 1;
+export const CHOICE_TOKENS = RIVALS + 1;
 /**
  * Columns of `control`: the row's seed, whether the row is active (1 or 0), and its stop token (-1
  * for none).
  */
-export const CONTROL = 3;
+export const CONTROL_COLUMNS = 3;
 /**
  * Columns of `progress`: the number of tokens generated so far, which is also the position of the
  * draw, and the number of tokens still to generate.
  */
-export const PROGRESS = 2;
+export const PROGRESS_COLUMNS = 2;
 
 /** The inputs of all rows as plain arrays. */
 interface Rows {
@@ -59,10 +59,10 @@ function sampleRows({ rows, vocab_size, logits, control, progress, options }: Ro
     const choice = sampleToken(
       allLogits.subarray(b * vocab_size, (b + 1) * vocab_size),
       { temperature, top_k, top_p, min_p },
-      uniformAt(control[CONTROL * b] ?? 0, progress[PROGRESS * b] ?? 0),
+      uniformAt(control[CONTROL_COLUMNS * b] ?? 0, progress[PROGRESS_COLUMNS * b] ?? 0),
     );
     const reported = [choice, ...choice.rivals];
-    for (let j = 0; j < TOLD; j++) {
+    for (let j = 0; j < CHOICE_TOKENS; j++) {
       ids.push(reported[j]?.id ?? -1);
       probabilities.push(reported[j]?.probability ?? 0);
     }
@@ -72,7 +72,7 @@ function sampleRows({ rows, vocab_size, logits, control, progress, options }: Ro
 
 function oracle({ logits, control, progress, options }: Hosts<Input>): Hosts<Output> {
   const [rows, vocab_size] = dims2(logits.shape);
-  const shape = [rows, TOLD];
+  const shape = [rows, CHOICE_TOKENS];
   const { ids, probabilities } = sampleRows({
     rows,
     vocab_size,
@@ -135,8 +135,8 @@ function sampleCase(
     attrs: {},
     inputs: (random) => ({
       logits: { ...make(random, rows * vocab_size), shape: [rows, vocab_size] },
-      control: random.values([rows, CONTROL], control.flat(), 'int32'),
-      progress: random.values([rows, PROGRESS], progress.flat(), 'int32'),
+      control: random.values([rows, CONTROL_COLUMNS], control.flat(), 'int32'),
+      progress: random.values([rows, PROGRESS_COLUMNS], progress.flat(), 'int32'),
       options: random.values([4], [temperature, top_k, top_p, min_p]),
     }),
   };
@@ -156,7 +156,7 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
   oracle,
   reference: ({ logits, control, progress, options }) => {
     const [rows, vocab_size] = dims2(logits.shape);
-    const shape: [number, number] = [rows, TOLD];
+    const shape: [number, number] = [rows, CHOICE_TOKENS];
     const { ids, probabilities } = sampleRows({
       rows,
       vocab_size,
@@ -172,8 +172,8 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
   },
   kernel: ({ logits, control, progress, options }) => {
     const [rows, vocab_size] = dims2(logits.shape);
-    const ids = output([rows, TOLD], 'int32');
-    const probabilities = output([rows, TOLD]);
+    const ids = output([rows, CHOICE_TOKENS], 'int32');
+    const probabilities = output([rows, CHOICE_TOKENS]);
     dispatch({
       name: 'sample_token',
       code,
