@@ -80,22 +80,10 @@ describe('files of earlier versions', () => {
     expect(parseMetricLines(lines + resumeLine(9)).step).toEqual(Float64Array.of(1, 2));
   });
 
-  it('are read in linear time however many rows and resume lines they have', () => {
-    const linesOf = (count: number) =>
-      Array.from({ length: count }, (_, i) => row(i, { a: i }) + resumeLine(i)).join('');
-    const fastest = (lines: string) =>
-      Math.min(
-        ...Array.from({ length: 3 }, () => {
-          const start = performance.now();
-          parseMetricLines(lines);
-          return performance.now() - start;
-        }),
-      );
-    const few = linesOf(2500);
-    const many = linesOf(40_000);
-    expect(parseMetricLines(many).step.length).toBe(40_000);
-    // Sixteen times the lines: about 16 if linear, 256 if quadratic.
-    expect(fastest(many) / fastest(few)).toBeLessThan(80);
+  it('may have as many resume lines as rows', () => {
+    const count = 40_000;
+    const lines = Array.from({ length: count }, (_, i) => row(i, { a: i }) + resumeLine(i));
+    expect(parseMetricLines(lines.join('')).step.length).toBe(count);
   });
 
   it('have rows without a finite step skipped', () =>
