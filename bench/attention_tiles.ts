@@ -11,7 +11,7 @@ import { SMALL, type Tile } from '../src/ops/attention/tile.ts';
 import { columns } from '../src/ops/heads/layout.ts';
 import { CONFIGS, type ConfigName } from './configs.ts';
 import { startDevice } from './device.ts';
-import { type OpRow, repeated } from './ops.ts';
+import { type OpRow, repeated } from './op_timer.ts';
 import { normal } from './ops_list.ts';
 
 const TILES: readonly Tile[] = [

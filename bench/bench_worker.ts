@@ -6,7 +6,8 @@ import { type EncodeOptions, type EncodeRow, measureEncoding } from './encode.ts
 import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
 import { type LossesOptions, type LossesRow, measureLosses } from './losses.ts';
 import { type BenchRow, measure } from './measure.ts';
-import { measureOps, type OpRow } from './ops.ts';
+import type { OpRow } from './op_timer.ts';
+import { measureOps } from './ops.ts';
 import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
 
 export type Job =
@@ -41,7 +42,7 @@ async function work(job: Job): Promise<AnyRow[]> {
     case 'losses':
       return measureLosses(job, log, keep);
     case 'ops':
-      return measureOps(job.config, job.only, log, keep);
+      return measureOps({ size: job.config, only: job.only, log, keep });
     case 'attention':
       return measureAttentionTiles(job.config, log);
     case 'products':

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { setProgramMode } from '../src/backend/index.ts';
 import '../src/ops/alignment.ts';
 import '../src/ops/generation.ts';
-import { allOps } from '../src/ops/index.ts';
+import { allOps, recordOf } from '../src/ops/index.ts';
 import { defaultConfig } from '../src/config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../src/data/index.ts';
 import { measureProducts } from './against_tfjs.ts';
@@ -12,8 +12,7 @@ import { planRun } from '../src/plan/index.ts';
 import { type BenchOptions, CONFIGS, runConfig } from './configs.ts';
 import { measureLosses } from './losses.ts';
 import { type BenchRow, measure } from './measure.ts';
-import { measureOps } from './ops.ts';
-import { opEntries } from './ops_list.ts';
+import { type EntriesOf, measureOps, type OpsOptions, recordEntries } from './ops.ts';
 import { expectClose } from '../src/testing/expect_close.ts';
 import { searchProducts } from './search.ts';
 import { largestRelativeDifference, median } from './statistics.ts';
@@ -59,6 +58,13 @@ const finite = (row: BenchRow): boolean =>
     row.firstLossMs,
     row.hostMs,
   ].every((v) => v !== null && Number.isFinite(v) && v > 0);
+
+const quiet: OpsOptions = {
+  size: 'tiny',
+  only: null,
+  log: () => undefined,
+  keep: () => undefined,
+};
 
 afterEach(() => setProgramMode('replay'));
 
@@ -207,13 +213,10 @@ describe('the bench', () => {
     expect(row.mbPerSec).toBeCloseTo(row.megabytes / (row.encodeMs / 1000), 6);
   });
 
-  it('has inputs for every operation', () => {
-    const entries = opEntries('tiny');
-    expect(Object.keys(entries).sort()).toEqual(
-      allOps()
-        .map((op) => op.name)
-        .sort(),
-    );
+  it('has entries for every operation', () => {
+    const entriesOf = recordEntries('tiny');
+    const missing = allOps().filter((any) => any.visit((op) => entriesOf(op).length === 0));
+    expect(missing.map(({ name }) => name)).toEqual([]);
   });
 
   it('times every product of a step beside that of tfjs', async () => {
@@ -237,40 +240,40 @@ describe('the bench', () => {
     expect(kept).toEqual([rows.length]);
   });
   it('times an operation against its reference and a copy', async () => {
-    const rows = await measureOps(
-      'tiny',
-      'step_sums',
-      () => undefined,
-      () => undefined,
-    );
-    expect(rows.map((r) => r.op)).toEqual(['step_sums']);
-    for (const r of rows)
+    const rows = await measureOps({ ...quiet, only: 'step_sums' });
+    expect(rows.map((row) => row.op)).toEqual(['step_sums']);
+    for (const row of rows)
       expect(
-        [r.ms, r.referenceMs, r.copyMs, r.gbPerSec].every((v) => v !== null && v > 0),
-        JSON.stringify(r),
+        [row.ms, row.referenceMs, row.copyMs, row.gbPerSec].every((v) => v !== null && v > 0),
+        JSON.stringify(row),
       ).toBe(true);
   });
 
-  it('measures the operations after one that fails, and says why that did', async () => {
-    const good = opEntries('tiny').step_sums?.[0];
-    if (!good) throw new Error('The list has no step_sums.');
-    const weights = {
+  it('says why an operation fails and measures the next ones', async () => {
+    const broken = {
       shape: [4],
       dtype: 'float32' as const,
       values: (): Float32Array => {
         throw new Error('no such weights');
       },
     };
-    const rows = await measureOps(
-      'tiny',
-      'dropout_add,step_sums',
-      () => undefined,
-      () => undefined,
-      { step_sums: [{ ...good, title: 'bad', inputs: { ...good.inputs, weights } }, good] },
-    );
-    expect(rows.map((r) => [r.title, r.why, r.ms === null])).toEqual([
+    const entriesOf: EntriesOf = (op) =>
+      op.name !== 'step_sums'
+        ? []
+        : recordEntries('tiny')(op).flatMap((entry) => [
+            {
+              ...entry,
+              title: 'bad',
+              inputs: recordOf(op.inputs, (name) =>
+                String(name) === 'weights' ? broken : entry.inputs[name],
+              ),
+            },
+            { ...entry, title: 'good' },
+          ]);
+    const rows = await measureOps({ ...quiet, only: 'dropout_add,step_sums', entriesOf });
+    expect(rows.map((row) => [row.title, row.why, row.ms === null])).toEqual([
       ['bad', 'no such weights', true],
-      [good.title, null, false],
+      ['good', null, false],
     ]);
   });
 

@@ -16,6 +16,7 @@ import { attentionGradOracle, attentionOracle } from './oracle.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 import { subgroupAttentionFits } from './subgroup_fragments.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
+import { benchAttrs, benchFlops, benchGradInputs, benchQkv } from './bench.ts';
 
 /** Whether to use subgroup matrices, which need all activations in float16. */
 export const usesSubgroups = (attrs: AttentionAttrs, ...activations: readonly Tensor[]): boolean =>
@@ -62,6 +63,13 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
         run(attentionGrad, { qkv, y, lse, dy: required(dy.y) }, attrs).dqkv,
     },
   },
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchAttrs(sizes),
+      inputs: { qkv: benchQkv(sizes, inputs) },
+      flops: benchFlops(sizes),
+    },
+  ],
   cases: shapes.map(({ name, ...attrs }): OpCase<'qkv', AttentionAttrs> => ({
     name,
     attrs,
@@ -83,6 +91,13 @@ export const attentionGrad: OpDefinition<GradIn, AttentionAttrs, 'dqkv', never> 
       : attentionGradKernel(inputs, attrs),
   float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
   gradient: null,
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchAttrs(sizes),
+      inputs: { ...benchGradInputs(sizes, inputs) },
+      flops: 2.5 * benchFlops(sizes),
+    },
+  ],
   cases: [...shapes, ...longShapes].map(({ name, ...attrs }): OpCase<GradIn, AttentionAttrs> => ({
     name,
     attrs,

@@ -15,6 +15,7 @@ import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle } from './oracle.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
+import { benchAttrs, benchDocumentStarts, benchFlops, benchGradInputs, benchQkv } from './bench.ts';
 
 type In = 'qkv' | 'document_starts';
 /**
@@ -48,6 +49,13 @@ export const attentionDocuments: OpDefinition<In, AttentionAttrs, 'y' | 'lse', '
           .dqkv,
     },
   },
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchAttrs(sizes),
+      inputs: { qkv: benchQkv(sizes, inputs), document_starts: benchDocumentStarts(sizes, inputs) },
+      flops: benchFlops(sizes),
+    },
+  ],
   cases: documentShapes.map((shape): OpCase<In, AttentionAttrs> => ({
     name: shape.name,
     attrs: shape.attrs,
@@ -75,6 +83,16 @@ export const attentionDocumentsGrad: OpDefinition<GradIn, AttentionAttrs, 'dqkv'
         : attentionGradKernel(inputs, attrs, { document_starts }),
     float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
     gradient: null,
+    bench: (sizes, inputs) => [
+      {
+        attrs: benchAttrs(sizes),
+        inputs: {
+          ...benchGradInputs(sizes, inputs),
+          document_starts: benchDocumentStarts(sizes, inputs),
+        },
+        flops: 2.5 * benchFlops(sizes),
+      },
+    ],
     cases: [...documentShapes, ...longDocumentShapes].map(
       (shape): OpCase<GradIn, AttentionAttrs> => ({
         name: shape.name,

@@ -17,6 +17,14 @@ import { hostKeep, keepTensor } from './dropout_mask.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle, type OracleOptions } from './oracle.ts';
 import { attentionGradReference, attentionReference, type ReferenceOptions } from './reference.ts';
+import {
+  benchDocumentStarts,
+  benchDropoutAttrs,
+  benchFlops,
+  benchGradInputs,
+  benchQkv,
+  benchRng,
+} from './bench.ts';
 
 type Masks = 'document_starts' | 'rng';
 const oracleOptions = (masks: Hosts<Masks>, attrs: AttentionDropoutAttrs): OracleOptions => ({
@@ -59,6 +67,17 @@ export const attentionDocumentsDropout: OpDefinition<
           .dqkv,
     },
   },
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchDropoutAttrs(sizes),
+      inputs: {
+        qkv: benchQkv(sizes, inputs),
+        document_starts: benchDocumentStarts(sizes, inputs),
+        rng: benchRng(inputs),
+      },
+      flops: benchFlops(sizes),
+    },
+  ],
   cases: droppedDocumentShapes.map((shape): OpCase<In, AttentionDropoutAttrs> => ({
     name: shape.name,
     attrs: shape.attrs,
@@ -92,6 +111,17 @@ export const attentionDocumentsDropoutGrad: OpDefinition<
     attentionGradKernel(inputs, attrs, { drop: { ...attrs, rng }, document_starts }),
   float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
   gradient: null,
+  bench: (sizes, inputs) => [
+    {
+      attrs: benchDropoutAttrs(sizes),
+      inputs: {
+        ...benchGradInputs(sizes, inputs),
+        document_starts: benchDocumentStarts(sizes, inputs),
+        rng: benchRng(inputs),
+      },
+      flops: 2.5 * benchFlops(sizes),
+    },
+  ],
   cases: droppedDocumentShapes.map((shape): OpCase<GradIn, AttentionDropoutAttrs> => ({
     name: shape.name,
     attrs: shape.attrs,

@@ -11,6 +11,7 @@ import { hostKeep, keepTensor } from './dropout_mask.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle } from './oracle.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
+import { benchDropoutAttrs, benchFlops, benchGradInputs, benchQkv, benchRng } from './bench.ts';
 
 interface Shape {
   name: string;
@@ -54,6 +55,13 @@ export const attentionDropout: OpDefinition<In, AttentionDropoutAttrs, 'y' | 'ls
           run(attentionDropoutGrad, { qkv, y, lse, dy: required(dy.y), rng }, attrs).dqkv,
       },
     },
+    bench: (sizes, inputs) => [
+      {
+        attrs: benchDropoutAttrs(sizes),
+        inputs: { qkv: benchQkv(sizes, inputs), rng: benchRng(inputs) },
+        flops: benchFlops(sizes),
+      },
+    ],
     cases: shapes.map(({ name, rng, attrs }): OpCase<In, AttentionDropoutAttrs> => ({
       name,
       attrs,
@@ -79,6 +87,13 @@ export const attentionDropoutGrad: OpDefinition<GradIn, AttentionDropoutAttrs, '
       attentionGradKernel(inputs, attrs, { drop: { ...attrs, rng } }),
     float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
     gradient: null,
+    bench: (sizes, inputs) => [
+      {
+        attrs: benchDropoutAttrs(sizes),
+        inputs: { ...benchGradInputs(sizes, inputs), rng: benchRng(inputs) },
+        flops: 2.5 * benchFlops(sizes),
+      },
+    ],
     cases: shapes.map(({ name, rng, attrs }): OpCase<GradIn, AttentionDropoutAttrs> => ({
       name,
       attrs,

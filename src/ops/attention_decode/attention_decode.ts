@@ -158,6 +158,16 @@ export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y' | 'cach
       cache,
     }),
     gradient: null,
+    bench: ({ B, T, N, D, n_head, head_dim }, inputs) => [
+      {
+        attrs: { n_head, n_kv_head: n_head, head_dim, B, T_max: T, window: 0 },
+        inputs: {
+          qkv: inputs.normal(B, 3 * D),
+          cache: inputs.normal(N, 2 * D),
+          positions: inputs.int32([B], () => T - 1),
+        },
+      },
+    ],
     cases: [
       decodeCase(
         'equal heads',

@@ -122,6 +122,16 @@ export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = def
     return { cache };
   },
   gradient: null,
+  bench: ({ B, T, N, D, n_head, head_dim }, inputs) => [
+    {
+      attrs: { n_head, n_kv_head: n_head, head_dim, B, T_max: T },
+      inputs: {
+        qkv: inputs.normal(B, 3 * D),
+        cache: inputs.normal(N, 2 * D),
+        positions: inputs.int32([B], () => T - 1),
+      },
+    },
+  ],
   cases: [
     writeCase('one token per sequence', 2, 5, [3, 0]),
     writeCase('a prompt', 1, 6, [0, 1, 2, 3]),

@@ -9,6 +9,7 @@ import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { embeddingGradKernel, embeddingKernel } from './kernels.ts';
 import { sortSegments } from './segments.ts';
+import { benchIds } from './bench.ts';
 
 type Ids = 'ids' | 'sorted' | 'starts';
 /** Draws n ids below `below` for a table of `size` rows, for cases. */
@@ -50,6 +51,9 @@ export const embeddingGrad = defineOp({
   float16: { inputs: ['dy'] },
   accumulates: ['weight'],
   gradient: null,
+  bench: ({ N, D, V }, inputs) => [
+    { attrs: {}, inputs: { dy: inputs.normal(N, D), ...benchIds(inputs, N, V) } },
+  ],
   cases: [
     {
       name: '37 of 11',
@@ -97,6 +101,9 @@ export const embedding = defineOp({
           .weight,
     },
   },
+  bench: ({ N, D, V }, inputs) => [
+    { attrs: {}, inputs: { weight: inputs.normal(V, D), ...benchIds(inputs, N, V) } },
+  ],
   cases: [
     {
       name: '37 of 11',

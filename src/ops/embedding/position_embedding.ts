@@ -8,6 +8,7 @@ import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { embeddingGrad, idInputs } from './embedding.ts';
 import { embeddingKernel } from './kernels.ts';
+import { benchIds } from './bench.ts';
 
 /**
  * weight [V, d] indexed by ids, position_weight [T, d] indexed by positions -> y [N, d]. sorted and
@@ -67,6 +68,22 @@ export const positionEmbedding = defineOp({
           { weight: into.position_weight },
         ).weight,
     },
+  },
+  bench: ({ T, N, D, V }, inputs) => {
+    const positions = benchIds(inputs, N, T);
+    return [
+      {
+        attrs: {},
+        inputs: {
+          weight: inputs.normal(V, D),
+          ...benchIds(inputs, N, V),
+          position_weight: inputs.normal(T, D),
+          positions: positions.ids,
+          positions_sorted: positions.sorted,
+          positions_starts: positions.starts,
+        },
+      },
+    ];
   },
   cases: [
     { name: '37 of 11 and 5', d: 9 },

@@ -1,5 +1,5 @@
-// Runs twice: with `last` 0 it writes the sum of squares of each workgroup, with `last` 1 the square
-// root of their sum.
+// Runs twice: with `last` 0 it writes the sum of squares of each workgroup, with `last` 1 the
+// square root of their sum.
 @group(0) @binding(0) var<storage, read_write> result: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 struct Params { n: u32, last: u32 }

@@ -10,8 +10,8 @@ override GROWTH_INTERVAL: f32 = 2000.0;
 struct Params { parts: u32, sums: u32, max_scale: f32, rest1: f32, rest2: f32 }
 @group(0) @binding(8) var<uniform> p: Params;
 
-// 1 - (1 - rest)^n by repeated squaring: all terms are positive, so there is no cancellation where the
-// power is near 1.
+// 1 - (1 - rest)^n by repeated squaring: all terms are positive, so there is no cancellation where
+// the power is near 1.
 fn bias_correction(rest: f32, n: u32) -> f32 {
   var result = 0.0;
   var square = rest;

@@ -100,6 +100,17 @@ export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = define
   kernel: qkNormGradInputKernel,
   float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
+  bench: ({ N, D, n_head, head_dim }, inputs) => [
+    {
+      attrs: { n_head, n_kv_head: n_head, head_dim, eps: 1e-6 },
+      inputs: {
+        qkv: inputs.normal(N, 3 * D),
+        q_weight: inputs.normal(head_dim),
+        k_weight: inputs.normal(head_dim),
+        dy: inputs.normal(N, 3 * D),
+      },
+    },
+  ],
   cases: [
     {
       name: 'grouped heads',
@@ -169,6 +180,12 @@ export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight'
     accumulates: ['dweight'],
     float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
     gradient: null,
+    bench: ({ N, D, n_head, head_dim }, inputs) => [
+      {
+        attrs: { n_head, n_kv_head: n_head, head_dim, eps: 1e-6, part: 'q' },
+        inputs: { qkv: inputs.normal(N, 3 * D), dy: inputs.normal(N, 3 * D) },
+      },
+    ],
     cases: [
       {
         name: 'q, grouped heads',

@@ -95,6 +95,16 @@ export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
       k_weight: (context) => weightGradient(context, 'k'),
     },
   },
+  bench: ({ N, D, n_head, head_dim }, inputs) => [
+    {
+      attrs: { n_head, n_kv_head: n_head, head_dim, eps: 1e-6 },
+      inputs: {
+        qkv: inputs.normal(N, 3 * D),
+        q_weight: inputs.normal(head_dim),
+        k_weight: inputs.normal(head_dim),
+      },
+    },
+  ],
   cases: [
     {
       name: 'grouped heads',

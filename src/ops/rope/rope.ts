@@ -156,6 +156,16 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
           .y,
     },
   },
+  bench: ({ T, N, D, n_head, head_dim }, inputs) => [
+    {
+      attrs: { n_head, n_kv_head: n_head, head_dim, inverse: false },
+      inputs: {
+        qkv: inputs.normal(N, 3 * D),
+        positions: inputs.int32([N], (i) => i % T),
+        table: inputs.normal(T, head_dim),
+      },
+    },
+  ],
   cases: shapes.map(({ name, n, attrs, theta }): OpCase<In, RopeAttrs> => ({
     name,
     attrs,

@@ -125,6 +125,9 @@ export const sequenceLogps: OpDefinition<In, SequenceLogpsAttrs, Out, 'logps'> =
         run(sequenceLogpsGrad, { dsums: required(dy.sums), weights }, attrs).dlogps,
     },
   },
+  bench: ({ B, T, N }, inputs) => [
+    { attrs: { B, T }, inputs: { logps: inputs.normal(N), weights: inputs.full(1, N) } },
+  ],
   cases: cases.map(({ name, attrs, weights }) => ({
     name,
     attrs,
@@ -167,6 +170,9 @@ export const sequenceLogpsGrad: OpDefinition<GradIn, SequenceLogpsAttrs, 'dlogps
       return { dlogps };
     },
     gradient: null,
+    bench: ({ B, T, N }, inputs) => [
+      { attrs: { B, T }, inputs: { dsums: inputs.normal(B), weights: inputs.full(1, N) } },
+    ],
     cases: cases.map(({ name, attrs, weights }) => ({
       name,
       attrs,

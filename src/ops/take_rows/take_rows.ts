@@ -56,6 +56,9 @@ export const takeRows: OpDefinition<'x' | 'rows', TakeRowsAttrs, 'y', 'x'> = def
         run(takeRowsGrad, { dy: required(dy.y), rows }, attrs).dx,
     },
   },
+  bench: ({ B, T, N, D }, inputs) => [
+    { attrs: { N }, inputs: { x: inputs.normal(N, D), rows: inputs.int32([B], (i) => i * T) } },
+  ],
   cases: [
     {
       name: 'some rows',
@@ -117,6 +120,9 @@ export const takeRowsGrad: OpDefinition<'dy' | 'rows', TakeRowsAttrs, 'dx', neve
     return { dx };
   },
   gradient: null,
+  bench: ({ B, T, N, D }, inputs) => [
+    { attrs: { N }, inputs: { dy: inputs.normal(B, D), rows: inputs.int32([B], (i) => i * T) } },
+  ],
   cases: [
     {
       name: 'some rows',
