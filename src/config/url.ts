@@ -69,7 +69,8 @@ export function decodeConfig(search: string): RunConfig {
     if (key === 'v' || key === 'preset' || PAGE_KEYS.includes(key)) continue;
     const emptied = emptiedList(key);
     if (emptied) {
-      if (query.has(emptied)) throw duplicateKey(emptied, `${emptied} and says that it is empty`);
+      if (query.has(emptied))
+        throw duplicateKey(emptied, `values for ${emptied}, and that it is empty`);
       setIn(sections, emptied, []);
       continue;
     }

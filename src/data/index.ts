@@ -1,5 +1,5 @@
 /** Text, tokens and batches. No tfjs: runs in the worker and under Node. */
-export { bigramLoss, uniformLoss } from './baselines.ts';
+export { bigramLoss } from './baselines.ts';
 export {
   evalBatches,
   targetSize,
@@ -7,27 +7,22 @@ export {
   type EvalBatchOptions,
   type TrainBatchOptions,
 } from './batches.ts';
-export { arithmetic, checkArithmetic } from './corpora/arithmetic.ts';
 export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
-export { MAX_TEXT_BYTES, readOwnText } from './corpora/own_text.ts';
-export { checkTale, type TaleReport } from './corpora/tiny_tales/check.ts';
-export { tinyTales } from './corpora/tiny_tales/generate.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';
 export { makeSplit, type SplitOptions } from './split.ts';
 export { summarize } from './summary.ts';
 export {
   bytesPerToken,
-  checkIds,
   makeTokenSplit,
   makeTokenSplitInSlices,
   type EncodeProgress,
 } from './token_split.ts';
 export { trainBpeTokenizer } from './tokenizer/bpe.ts';
-export { trainBpe, type BpeTrainOptions, type TrainProgress } from './tokenizer/bpe_trainer.ts';
+export type { TrainProgress } from './tokenizer/bpe_trainer.ts';
 export { byteTokenizer } from './tokenizer/byte.ts';
-export { charTokenizer, trainChar } from './tokenizer/char.ts';
+export { trainChar } from './tokenizer/char.ts';
 export { makeTokenizer, type MakeTokenizerOptions } from './tokenizer/index.ts';
 export { importTokenizer } from './tokenizer/imported.ts';
 export { pieceText, tokenPieces, type Piece } from './tokenizer/pieces.ts';

@@ -70,7 +70,7 @@ function endTokens(split: CorpusSplit, tokenizer: Tokenizer): Int32Array {
   return Int32Array.of(tokenizer.eos_token_id);
 }
 
-/** UTF-8 bytes that each token stands for, by id [vocab_size]; special tokens have none. */
+/** Number of UTF-8 bytes of each token, by id [vocab_size]; special tokens have none. */
 export function bytesPerToken(tokenizer: Tokenizer): Uint16Array {
   return Uint16Array.from(
     { length: tokenizer.vocab_size },

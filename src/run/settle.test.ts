@@ -18,23 +18,23 @@ const codes = (...args: Parameters<typeof settleRun>) =>
   settleRun(...args).problems.map((problem) => problem.code);
 
 describe('settleRun', () => {
-  it('computes what was asked for when everything is known and fits', () => {
-    const asked = config();
-    const settled = settleRun(asked, text, webgpu);
-    expect(settled.config).toBe(asked);
-    expect(settled.computed).toBe(asked);
+  it('computes the requested configuration when everything is known and fits', () => {
+    const requested = config();
+    const settled = settleRun(requested, text, webgpu);
+    expect(settled.config).toBe(requested);
+    expect(settled.computed).toBe(requested);
     expect(settled.precision).toEqual({ mixed_precision: 'no', reason: null });
     expect(settled.model).toMatchObject({ vocab_size: 28, head_dim: 32, n_inner: 512 });
-    expect(settled.plan).toEqual(planRun(asked, { vocab_size: 28, max_binding_size: 2 ** 27 }));
+    expect(settled.plan).toEqual(planRun(requested, { vocab_size: 28, max_binding_size: 2 ** 27 }));
     expect(settled.problems).toEqual([]);
   });
 
   it('plans and checks with the effective precision, and keeps the requested one', () => {
-    const asked = fp16();
-    const settled = settleRun(asked, text, { ...webgpu, float16_unsupported: null });
+    const requested = fp16();
+    const settled = settleRun(requested, text, { ...webgpu, float16_unsupported: null });
     expect(settled.precision).toEqual({ mixed_precision: 'fp16', reason: null });
-    expect(settled.computed).toBe(asked);
-    const refused = settleRun(asked, text, {
+    expect(settled.computed).toBe(requested);
+    const refused = settleRun(requested, text, {
       ...webgpu,
       float16_unsupported: 'It rounds wrongly.',
     });
@@ -51,14 +51,17 @@ describe('settleRun', () => {
     });
   });
 
-  it.each(['webgl', 'wasm', 'cpu'] as const)('uses float32 on %s when fp16 is asked', (backend) => {
-    const { precision, computed } = settleRun(fp16(), text, { backend });
-    expect(precision.mixed_precision).toBe('no');
-    expect(precision.reason).toMatch(/needs WebGPU/);
-    expect(computed.training.mixed_precision).toBe('no');
-  });
+  it.each(['webgl', 'wasm', 'cpu'] as const)(
+    'uses float32 on %s when fp16 is requested',
+    (backend) => {
+      const { precision, computed } = settleRun(fp16(), text, { backend });
+      expect(precision.mixed_precision).toBe('no');
+      expect(precision.reason).toMatch(/needs WebGPU/);
+      expect(computed.training.mixed_precision).toBe('no');
+    },
+  );
 
-  it('gives no reason when float32 is asked of a device without float16', () => {
+  it('gives no reason when float32 is requested on a device without float16', () => {
     const device = { ...webgpu, float16_unsupported: 'It rounds wrongly.' };
     expect(settleRun(config(), text, device).precision.reason).toBeNull();
   });
@@ -77,11 +80,11 @@ describe('settleRun', () => {
       ...webgpu,
       limits: { max_binding_size, max_buffer_size: 2 ** 28 },
     });
-    const asked = config({ batch_size: 64, mixed_precision: 'fp16' });
+    const requested = config({ batch_size: 64, mixed_precision: 'fp16' });
     // The largest tensor is 64 x 64 x 512 feed-forward activations: 4 MiB in float16.
-    expect(codes(asked, text, sized(2 ** 22))).toEqual([]);
+    expect(codes(requested, text, sized(2 ** 22))).toEqual([]);
     const refused = { ...sized(2 ** 22), float16_unsupported: 'It rounds wrongly.' };
-    expect(codes(asked, text, refused)).toEqual(['tensor_above_binding_limit']);
+    expect(codes(requested, text, refused)).toEqual(['tensor_above_binding_limit']);
   });
 
   it('reports a planned buffer above the buffer limit', () => {
@@ -105,10 +108,12 @@ describe('settleRun', () => {
   });
 
   it('guesses the vocabulary and checks no text while the text is unknown', () => {
-    const asked = config();
-    const settled = settleRun(asked, null, webgpu);
-    expect(settled.model.vocab_size).toBe(guessVocab(asked));
-    expect(settled.plan.n_params).toBe(planRun(asked, { vocab_size: guessVocab(asked) }).n_params);
+    const requested = config();
+    const settled = settleRun(requested, null, webgpu);
+    expect(settled.model.vocab_size).toBe(guessVocab(requested));
+    expect(settled.plan.n_params).toBe(
+      planRun(requested, { vocab_size: guessVocab(requested) }).n_params,
+    );
     expect(settled.problems).toEqual([]);
   });
 

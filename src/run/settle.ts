@@ -1,4 +1,4 @@
-/** From what was asked for to what will be computed, once for the page and the worker. */
+/** Turns a requested run into the run that will be computed, for the page and the worker alike. */
 import {
   checkConfig,
   resolveModel,
@@ -31,7 +31,7 @@ export interface DeviceFacts extends PrecisionSupport {
 }
 
 export interface SettledRun {
-  /** The configuration as it was asked for; this is the one to save. */
+  /** The requested configuration; this is the one to save. */
   config: RunConfig;
   /** The configuration with the effective precision; this is the one to compute with. */
   computed: RunConfig;

@@ -67,7 +67,7 @@ function remedyForBinding(
   if (fitting >= 1)
     return {
       field: 'training.batch_size',
-      hint: `Set batch_size to ${fitting} or less; gradient_accumulation_steps makes up for it.`,
+      hint: `Set batch_size to ${fitting} or less, and raise gradient_accumulation_steps instead.`,
     };
   return {
     field: tensor.per_sequence ? 'model.block_size' : 'model.n_embd',

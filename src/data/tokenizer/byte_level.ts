@@ -30,7 +30,7 @@ export function bytesToEntry(bytes: Uint8Array): string {
   return entry;
 }
 
-/** The byte that a code point of a vocabulary entry stands for, or -1. */
+/** The byte of a code point in a vocabulary entry, or -1. */
 export const byteOfPoint = (point: number): number => BYTE_OF_POINT[point] ?? -1;
 
 /** Returns the pieces between occurrences of the end-of-text string. */

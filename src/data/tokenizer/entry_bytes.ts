@@ -10,9 +10,9 @@ import { MAX_STRING } from './json_string.ts';
 export const scratch = new Uint8Array(2 * MAX_STRING);
 
 /**
- * Writes the bytes that code points [from, to) stand for into `scratch`, starting at `offset`.
+ * Writes the bytes of code points [from, to) into `scratch`, starting at `offset`.
  *
- * @returns The number of bytes, or -1 if a code point stands for no byte.
+ * @returns The number of bytes, or -1 if a code point has no byte.
  */
 export function entryBytes(points: Ints, offset: number, from = 0, to = points.length): number {
   for (let i = from; i < to; i++) {

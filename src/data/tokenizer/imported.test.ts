@@ -133,7 +133,7 @@ describe('importTokenizer', () => {
     expect(read.decode(ids)).toBe(text);
     expect(read.vocab_size).toBe(native.getVocabSize(true));
     expect(read.toTokenizerJson()).toEqual(json);
-    // Its tokens spell the text, SentencePiece's first space aside.
+    // Its tokens spell the text, except for SentencePiece's first space.
     expect(
       [...ids]
         .map((id) => new TextDecoder('latin1').decode(read.tokenBytes(id)))

@@ -65,7 +65,7 @@ function parse(bytes: Uint8Array): object {
   return file;
 }
 
-/** The bytes that a vocabulary entry stands for, or null if it stands for none. */
+/** The bytes of a vocabulary entry, or null if it has none. */
 type Spelling = (entry: string) => Uint8Array | null;
 
 /** @throws DataError tokenizer_unsupported if the entries do not spell the text. */

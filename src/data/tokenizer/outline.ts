@@ -121,7 +121,7 @@ export function addedEndOfText({ file }: Outline): number | null {
   );
   const isEndOfText =
     ownProperty(token, 'content') === END_OF_TEXT && ownProperty(token, 'special') === true;
-  if (added.length > 1 || !isEndOfText || !isPlain) throw unsupported('it adds tokens of its own');
+  if (added.length > 1 || !isEndOfText || !isPlain) throw unsupported('it adds special tokens');
   const id = ownProperty(token, 'id');
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
     throw malformed('an added token has no id');

@@ -21,7 +21,7 @@ export function readCharacters(bytes: Uint8Array, offset: number): string[] {
   const points = new Ints();
   const ids = new Ints();
   reader.entries(() => {
-    if (reader.text.length !== 1) throw unsupported('a token of it is not a single character');
+    if (reader.text.length !== 1) throw unsupported('one of its tokens is not a single character');
     points.push(reader.text.data[0]!);
     pushId(ids, reader.id());
   });
@@ -54,7 +54,7 @@ export function readByteLevelVocab(
     // The end-of-text string is ASCII, so it could be an ordinary entry of the alphabet too.
     const isEos = eos !== null && isEndOfText(reader);
     const length = isEos ? 0 : entryBytes(reader.text, 0);
-    if (length < 1 && !isEos) throw unsupported('a token of it stands for no bytes');
+    if (length < 1 && !isEos) throw unsupported('one of its tokens has no bytes');
     inFileOrder.push(scratch, 0, length);
     const id = reader.id();
     if (isEos && id !== eos) throw malformed('the end-of-text token has two ids');
