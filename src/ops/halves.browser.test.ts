@@ -62,7 +62,7 @@ describe('packing', () => {
   it('is refused by kernels that are not ours', () => {
     const t = tensor(new Float32Array(8), [2, 4]);
     const packed = convert(t, 'float16');
-    expect(() => square(packed)).toThrow(/stored as halves/);
+    expect(() => square(packed)).toThrow(/stored as float16/);
     dispose([t, packed]);
   });
 });

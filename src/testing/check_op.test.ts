@@ -75,9 +75,7 @@ describe('checkOp', () => {
       }),
     });
     const { failures, skipped } = await checkOp(withoutTape, 'cpu');
-    expect(failures).toEqual([
-      expect.stringContaining('tfjs has no gradient for ScatterNd, which WITHOUT_TAPE'),
-    ]);
+    expect(failures[0]).toContain('tfjs has no gradient for ScatterNd, which WITHOUT_TAPE');
     expect(skipped).toEqual([]);
   });
 });
