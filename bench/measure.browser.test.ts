@@ -22,7 +22,7 @@ const options: BenchOptions = {
   backend: 'webgpu',
   mode: 'replay',
   steps: 16,
-  seconds: 60,
+  seconds: 600,
   seed: 7,
   profile: false,
   peak: 64,
@@ -171,7 +171,7 @@ describe('the bench', () => {
   it("holds our losses against the plain reference's, and a second run against the first", async () => {
     const kept: number[] = [];
     const [row] = await measureLosses(
-      { config: 'tiny', steps: 12, seconds: 60, seed: 3, again: true },
+      { config: 'tiny', steps: 12, seconds: 600, seed: 3, again: true },
       () => undefined,
       (rows) => kept.push(rows.length),
     );
@@ -281,7 +281,7 @@ describe('the bench', () => {
     'searches the candidates of a product, each checked: %s',
     async (only) => {
       const rows = await searchProducts(
-        { config: 'tiny', only, tile: '32x32x16', seconds: 60 },
+        { config: 'tiny', only, tile: '32x32x16', seconds: 600 },
         () => undefined,
       );
       expect(rows.length).toBeGreaterThan(2);

@@ -26,7 +26,7 @@ async function create(change: (c: RunConfig) => void): Promise<void> {
     vocab_size,
   });
   await trainer.generation();
-  trainer.takeStep();
+  await trainer.takeStep();
   for (const { loss } of await trainer.drain()) expect(loss).toBeGreaterThan(0);
   trainer.dispose();
 }

@@ -2,7 +2,7 @@
 import { dispose, square, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { convert, readback, startBackend, storageOf, tensorCount } from '../backend/index.ts';
-import { checkHalves, roundToHalf } from '../testing/check_halves.ts';
+import { checkFloat16, roundToFloat16 } from '../testing/check_float16.ts';
 import { allOps } from './index.ts';
 
 const gpuErrors: string[] = [];
@@ -17,7 +17,7 @@ const float16Ops = allOps().filter((op) => op.visit((record) => record.float16 !
 
 it.each(float16Ops.map((op) => [op.name, op] as const))('%s', async (_name, op) => {
   const before = tensorCount();
-  const tally = await checkHalves(op);
+  const tally = await checkFloat16(op);
   expect([...tally.failures, ...gpuErrors.splice(0)]).toEqual([]);
   expect(tally.compared).toBeGreaterThan(0);
   expect(tensorCount()).toBe(before);
@@ -31,8 +31,8 @@ describe('packing', () => {
     const packed = convert(unpacked, 'float16');
     const back = convert(packed, 'float32');
     const [read, again] = await readback([packed, back]);
-    expect([...(read ?? [])]).toEqual(values.map(roundToHalf));
-    expect([...(again ?? [])]).toEqual(values.map(roundToHalf));
+    expect([...(read ?? [])]).toEqual(values.map(roundToFloat16));
+    expect([...(again ?? [])]).toEqual(values.map(roundToFloat16));
     expect([storageOf(unpacked), storageOf(packed), storageOf(packed.clone())]).toEqual([
       'float32',
       'float16',

@@ -1,7 +1,7 @@
 /**
- * Puts one operation through all its checks on the present backend: reference and (on WebGPU)
- * kernel against the float64 oracle; each gradient against finite differences of the oracle and
- * against tfjs's tape over the reference.
+ * Checks one operation on the current backend: the reference and (on WebGPU) the kernel against the
+ * float64 oracle, and each gradient against finite differences of the oracle and against tfjs's tape
+ * over the reference.
  */
 import { backendHasKernels, tensorCount } from '../backend/index.ts';
 import {
@@ -19,24 +19,24 @@ import {
   filled,
   FORWARD,
   read,
-  release,
+  releaseAll,
   type Tally,
   toTensors,
 } from './check.ts';
 import { checkGradients } from './check_gradients.ts';
 import { caseRandom, seedOf } from './random.ts';
 
-/** What a kernel that accumulates finds in its buffer. */
-const BEFORE = 0.5;
+/** Initial value of the buffers that a kernel accumulates into. */
+const INITIAL = 0.5;
 
-/**
- * Every case of the operation on the backend that is running. Wrong numbers are listed in
- * `failures`, not thrown.
- */
+/** Checks every case. Wrong values are listed in `failures`, not thrown. */
 export async function checkOp(op: AnyOp, backend: string): Promise<Tally> {
   const tally: Tally = { compared: 0, skipped: [], failures: [] };
   await op.visit(async (definition) => {
-    for (const c of definition.cases) await checkCase(definition, c, backend, tally);
+    for (const one of definition.cases) {
+      const title = `${op.name} (${one.name}) on ${backend}`;
+      await checkCase(definition, one, { tally, title });
+    }
   });
   return tally;
 }
@@ -44,77 +44,72 @@ export async function checkOp(op: AnyOp, backend: string): Promise<Tally> {
 async function checkCase<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>,
   c: OpCase<I, A>,
-  backend: string,
-  tally: Tally,
+  { tally, title }: { tally: Tally; title: string },
 ): Promise<void> {
   const hosts = c.inputs(caseRandom(seedOf(`${op.name} ${c.name}`)));
-  const check = {
-    op,
-    c,
-    hosts,
-    tally,
-    title: `${op.name} (${c.name}) on ${backend}`,
-    expected: op.oracle(hosts, c.attrs),
-  };
+  const check = { op, c, hosts, tally, title, expected: op.oracle(hosts, c.attrs) };
   const before = tensorCount();
   await checkForward(check);
   await checkGradients(check);
-  if (tensorCount() !== before)
-    tally.failures.push(`${check.title}: ${tensorCount() - before} tensors were left behind.`);
+  const leaked = tensorCount() - before;
+  if (leaked !== 0) tally.failures.push(`${title}: ${leaked} tensors were leaked.`);
 }
 
 async function checkForward<I extends string, A, O extends string, D extends I>(
   check: Check<I, A, O, D>,
 ): Promise<void> {
   const { op, c, expected } = check;
-  await compareOutputs(
-    check,
-    'reference',
-    (inputs) => withReferences(() => run(op, inputs, c.attrs)),
-    [],
-  );
+  await compareOutputs(check, {
+    what: 'reference',
+    forward: (inputs) => withReferences(() => run(op, inputs, c.attrs)),
+  });
   if (!op.kernel || !backendHasKernels()) return;
-  await compareOutputs(check, 'kernel', (inputs) => run(op, inputs, c.attrs), []);
-  const added = op.accumulates ?? [];
-  if (added.length === 0) return;
+  await compareOutputs(check, {
+    what: 'kernel',
+    forward: (inputs) => run(op, inputs, c.attrs),
+  });
+  const { accumulates = [] } = op;
+  if (accumulates.length === 0) return;
   const buffers: Partial<Tensors<O>> = {};
-  for (const o of added) buffers[o] = filled(expected[o], BEFORE);
-  await compareOutputs(
-    check,
-    'kernel into a buffer',
-    (inputs) => run(op, inputs, c.attrs, buffers),
-    added,
-  );
+  for (const name of accumulates) buffers[name] = filled(expected[name], INITIAL);
+  await compareOutputs(check, {
+    what: 'kernel into a buffer',
+    forward: (inputs) => run(op, inputs, c.attrs, buffers),
+    accumulated: accumulates,
+  });
+}
+
+interface ForwardCheck<I extends string, O extends string> {
+  what: string;
+  forward: (inputs: Tensors<I>) => Tensors<O>;
+  /** Outputs that are added to buffers of INITIAL. */
+  accumulated?: readonly O[];
 }
 
 async function compareOutputs<I extends string, A, O extends string, D extends I>(
   check: Check<I, A, O, D>,
-  what: string,
-  forward: (inputs: Tensors<I>) => Tensors<O>,
-  added: readonly O[],
+  { what, forward, accumulated = [] }: ForwardCheck<I, O>,
 ): Promise<void> {
-  const { op, hosts, expected } = check;
+  const { op, hosts, expected, tally, title } = check;
   const inputs = toTensors(op.inputs, hosts);
   const outputs = attempt(check, () => forward(inputs));
   if (outputs) {
     const values = await read(op.outputs, outputs);
-    for (const o of op.outputs) {
-      const shape = outputs[o].shape.join(', ');
-      const wanted = expected[o].shape.join(', ');
+    for (const name of op.outputs) {
+      const shape = outputs[name].shape.join(', ');
+      const wanted = expected[name].shape.join(', ');
       if (shape !== wanted)
-        check.tally.failures.push(
-          `${check.title}: ${what}, ${o} has the shape [${shape}], expected [${wanted}].`,
+        tally.failures.push(
+          `${title}: ${what}, ${name} has the shape [${shape}], expected [${wanted}].`,
         );
-      const before = added.includes(o) ? BEFORE : 0;
-      compare(
-        check,
-        `${what}, ${o}`,
-        values[o],
-        expected[o].data.map((v) => v + before),
-        FORWARD,
-      );
+      const initial = accumulated.includes(name) ? INITIAL : 0;
+      compare(check, `${what}, ${name}`, {
+        actual: values[name],
+        expected: expected[name].data.map((value) => value + initial),
+        usual: FORWARD,
+      });
     }
-    release(...op.outputs.map((o) => outputs[o]));
+    releaseAll(op.outputs, outputs);
   }
-  release(...op.inputs.map((i) => inputs[i]));
+  releaseAll(op.inputs, inputs);
 }

@@ -12,8 +12,15 @@ import {
 } from '@tensorflow/tfjs-core';
 import { type OpDefinition, recordOf, type Tensors } from '../ops/index.ts';
 
-// tfjs has none for GatherNd; where every index is taken at most once, which is how our references
-// use it, it is a scatter.
+/**
+ * Operations that can't be compared with tfjs's tape: the name of the operation, and the tfjs kernel
+ * of its reference that has no gradient. A skipped comparison that is not listed here fails, and so
+ * does an entry whose operation has a tape. Write the reason beside an entry.
+ */
+export const WITHOUT_TAPE: Readonly<Record<string, string>> = {};
+
+// tfjs has no gradient of GatherNd. Our references take every index at most once, so it is a
+// scatter.
 registerGradient({
   kernelName: 'GatherNd',
   inputsToSave: ['params', 'indices'],
@@ -31,37 +38,47 @@ registerGradient({
 /** Gradients, or the tfjs kernel that has none. */
 export type Tape<D extends string> = { gradients: Tensors<D> } | { missing: string };
 
-/** Gradients of sum(reference x projection) by the inputs `to`. To be called in a tidy. */
+export interface TapeInputs<I extends string, A, O extends string, D extends I> {
+  /** Inputs to differentiate with respect to. */
+  to: readonly D[];
+  /** Outputs to differentiate. */
+  from: readonly O[];
+  inputs: Tensors<I>;
+  attrs: A;
+  /** The factors of the outputs. */
+  dy: Partial<Tensors<O>>;
+}
+
+/** Gradients of sum(output x dy) of the reference. Call it in a tidy. */
 export function tapeGradients<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>,
-  to: readonly D[],
-  from: readonly O[],
-  inputs: Tensors<I>,
-  attrs: A,
-  dy: Partial<Tensors<O>>,
+  { to, from, inputs, attrs, dy }: TapeInputs<I, A, O, D>,
 ): Tape<D> {
   const scalar = (...values: Tensor[]): Scalar => {
-    const replaced = recordOf(op.inputs, (i) => values[to.findIndex((d) => d === i)] ?? inputs[i]);
-    const outputs = op.reference(replaced, attrs);
-    const parts = from.flatMap((o) => {
-      const p = dy[o];
-      return p ? [sum<Scalar>(mul(outputs[o], p))] : [];
+    const replaced = recordOf(op.inputs, (name) => {
+      const index = to.findIndex((one) => one === name);
+      return values[index] ?? inputs[name];
     });
-    return addN(parts);
+    const outputs = op.reference(replaced, attrs);
+    return addN(
+      from.flatMap((name) => {
+        const factor = dy[name];
+        return factor ? [sum<Scalar>(mul(outputs[name], factor))] : [];
+      }),
+    );
   };
   try {
-    const all = grads(scalar)(to.map((d) => inputs[d]));
+    const all = grads(scalar)(to.map((name) => inputs[name]));
     return {
-      gradients: recordOf(to, (d) => {
-        const g = all[to.indexOf(d)];
-        if (!g) throw new Error(`The tape gave no gradient for ${d}.`);
-        return g;
+      gradients: recordOf(to, (name) => {
+        const gradient = all[to.indexOf(name)];
+        if (!gradient) throw new Error(`The tape gave no gradient for ${name}.`);
+        return gradient;
       }),
     };
   } catch (error) {
-    const missing = /gradient function not found for (\w+)/.exec(
-      error instanceof Error ? error.message : '',
-    )?.[1];
+    const message = error instanceof Error ? error.message : '';
+    const missing = /gradient function not found for (\w+)/.exec(message)?.[1];
     if (missing) return { missing };
     throw error;
   }

@@ -11,7 +11,7 @@ import {
   withActivations,
 } from '../../backend/index.ts';
 import { emulateSubgroups as emulate } from '../../testing/emulate_subgroups.ts';
-import { roundToHalf } from '../../testing/check_halves.ts';
+import { roundToFloat16 } from '../../testing/check_float16.ts';
 import { expectClose } from '../../testing/expect_close.ts';
 import { caseRandom } from '../../testing/random.ts';
 import { toTensors } from '../../testing/check.ts';
@@ -68,7 +68,7 @@ afterAll(() => {
 });
 const rounded = (host: HostTensor): HostTensor => ({
   ...host,
-  data: host.data.map(roundToHalf),
+  data: host.data.map(roundToFloat16),
 });
 function startsOf({ B, T }: AttentionAttrs, documents: number[][]): HostTensor {
   const starts = documents.flatMap((lengths) => [...documentStartsOf(lengths, T)]);

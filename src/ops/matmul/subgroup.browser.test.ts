@@ -5,7 +5,7 @@
 import { tensor } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { convert, readback, startBackend, withActivations } from '../../backend/index.ts';
-import { roundToHalf } from '../../testing/check_halves.ts';
+import { roundToFloat16 } from '../../testing/check_float16.ts';
 import { emulateSubgroups as emulate } from '../../testing/emulate_subgroups.ts';
 import { expectClose } from '../../testing/expect_close.ts';
 import { caseRandom } from '../../testing/random.ts';
@@ -35,7 +35,10 @@ beforeAll(async () => {
 afterAll(() => {
   expect(errors).toEqual([]);
 });
-const rounded = (host: HostTensor): HostTensor => ({ ...host, data: host.data.map(roundToHalf) });
+const rounded = (host: HostTensor): HostTensor => ({
+  ...host,
+  data: host.data.map(roundToFloat16),
+});
 const upload = (host: HostTensor) => tensor(Float32Array.from(host.data), [...host.shape]);
 
 it.each(
