@@ -195,8 +195,8 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
         attrs: {},
         inputs: {
           logits: inputs.normal(rows, V),
-          control: inputs.int32([rows, CONTROL], (i) => i),
-          progress: inputs.int32([rows, PROGRESS], () => 9),
+          control: inputs.int32([rows, CONTROL_COLUMNS], (i) => i),
+          progress: inputs.int32([rows, PROGRESS_COLUMNS], () => 9),
           options: inputs.float32(options),
         },
       })),
