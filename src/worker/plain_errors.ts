@@ -1,6 +1,4 @@
-/**
- * Whatever was thrown, as the page shows it: one sentence of what happened and one of what to do.
- */
+/** Turns what was thrown into what the page shows: what happened, and what to do about it. */
 import { BindingTooLarge, ShaderError } from '../backend/index.ts';
 import { CheckpointError } from '../checkpoint/index.ts';
 import type { Problem } from '../config/index.ts';
@@ -8,7 +6,7 @@ import { DataError } from '../data/index.ts';
 import type { PlainError } from '../protocol/index.ts';
 import { LossExploded } from '../train/index.ts';
 
-/** The GPU device went away under a run. */
+/** The GPU device was lost while a run used it. */
 export class DeviceLost extends Error {
   constructor(readonly reason: string) {
     super(`The GPU device was lost (${reason}).`);
@@ -23,41 +21,56 @@ export class BadConfig extends Error {
   }
 }
 
-/** `saved`: the run that failed has a checkpoint to go on from. */
+/** `saved`: storage has a checkpoint of the run that failed. */
 export function plainError(error: unknown, saved = true): PlainError {
-  if (error instanceof DataError)
-    return { code: error.code, message: error.message, hint: error.hint, action: 'change_config' };
-  if (error instanceof CheckpointError)
+  if (error instanceof DataError) {
+    const { code, message, hint } = error;
+    return { code, message, hint, action: 'change_config' };
+  }
+  if (error instanceof CheckpointError) {
+    const { code, message, hint } = error;
+    const plain: PlainError = { code, message, hint };
+    if (code === 'storage_full') plain.action = 'free_storage';
+    return plain;
+  }
+  if (error instanceof BadConfig) {
+    const { code, hint, field } = error.problem;
+    return { code, message: error.message, hint, action: 'change_config', field };
+  }
+  if (error instanceof LossExploded) return lossExploded(error, saved);
+  const known = deviceError(error);
+  if (known) return known;
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: 'unexpected',
+    message: `An unexpected error occurred: ${message.replace(/\.?$/, '.')}`,
+    hint: 'Reload the page and resume; what was saved is still there.',
+    action: 'reload',
+  };
+}
+
+function lossExploded({ message }: LossExploded, saved: boolean): PlainError {
+  const code = 'loss_exploded';
+  if (saved) {
     return {
-      code: error.code,
-      message: error.message,
-      hint: error.hint,
-      ...(error.code === 'storage_full' ? { action: 'free_storage' as const } : {}),
-    };
-  if (error instanceof BadConfig)
-    return {
-      code: error.problem.code,
-      message: error.message,
-      hint: error.problem.hint,
-      action: 'change_config',
-      field: error.problem.field,
-    };
-  if (error instanceof LossExploded && !saved)
-    return {
-      code: 'loss_exploded',
-      message: error.message,
-      hint: 'Nothing had been saved yet: lower learning_rate and press Train again.',
-      action: 'change_config',
-      field: 'training.learning_rate',
-    };
-  if (error instanceof LossExploded)
-    return {
-      code: 'loss_exploded',
-      message: error.message,
-      hint: 'Go on from the last good checkpoint with a lower learning rate.',
+      code,
+      message,
+      hint: 'Resume from the last good checkpoint with a lower learning rate.',
       action: 'resume_lower_lr',
     };
-  if (error instanceof ShaderError)
+  }
+  return {
+    code,
+    message,
+    hint: 'Nothing had been saved yet: lower learning_rate and press Train again.',
+    action: 'change_config',
+    field: 'training.learning_rate',
+  };
+}
+
+/** What the backend throws; null for anything else. */
+function deviceError(error: unknown): PlainError | null {
+  if (error instanceof ShaderError) {
     return {
       code: 'shader',
       message: error.message,
@@ -65,7 +78,8 @@ export function plainError(error: unknown, saved = true): PlainError {
       action: 'change_config',
       field: 'runtime.backend',
     };
-  if (error instanceof BindingTooLarge)
+  }
+  if (error instanceof BindingTooLarge) {
     return {
       code: 'tensor_above_binding_limit',
       message: error.message,
@@ -73,14 +87,18 @@ export function plainError(error: unknown, saved = true): PlainError {
       action: 'change_config',
       field: 'training.batch_size',
     };
-  if (error instanceof DeviceLost)
+  }
+  if (error instanceof DeviceLost) {
     return {
       code: 'device_lost',
       message: error.message,
-      hint: 'Resume from the last checkpoint; if it happens again, lower batch_size or choose another backend.',
+      hint:
+        'Resume from the last checkpoint; if it happens again, lower batch_size or choose' +
+        ' another backend.',
       action: 'resume',
     };
-  if (error instanceof NoBackend)
+  }
+  if (error instanceof NoBackend) {
     return {
       code: 'no_backend',
       message: error.message,
@@ -88,6 +106,7 @@ export function plainError(error: unknown, saved = true): PlainError {
       action: 'change_config',
       field: 'runtime.backend',
     };
+  }
   if (error instanceof RangeError && /out of memory|allocation/i.test(error.message)) {
     return {
       code: 'out_of_memory',
@@ -96,11 +115,5 @@ export function plainError(error: unknown, saved = true): PlainError {
       action: 'change_config',
     };
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return {
-    code: 'unexpected',
-    message: `Something failed that should not: ${message.replace(/\.?$/, '.')}`,
-    hint: 'Reload the page and resume; what was saved is still there.',
-    action: 'reload',
-  };
+  return null;
 }

@@ -26,8 +26,14 @@ const NAMED_KERNELS = 8;
 /** The device stays the same as long as this worker's page of code is there. */
 let peak: Promise<Peak> | null = null;
 
+/** What a profile needs of a Trainer. */
+export type ProfiledTrainer = Pick<Trainer, 'programs' | 'step' | 'step_ms'>;
+
 /** Throws an Error with one plain sentence where nothing can be measured. */
-export async function profileStep(trainer: Trainer, accumulation: number): Promise<StepProfile> {
+export async function profileStep(
+  trainer: ProfiledTrainer,
+  accumulation: number,
+): Promise<StepProfile> {
   const [microStep, update] = trainer.programs;
   if (!microStep?.encode || !update || !onWebGpu()) {
     if (!(trainer.step_ms > 0))

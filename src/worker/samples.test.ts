@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultConfig } from '../config/index.ts';
 import type { RowChoice } from '../model/index.ts';
 import type { Sample } from '../protocol/index.ts';
-import { drawSamples, generatePieces } from './samples.ts';
+import { drawSamples, generatePieces, type Source } from './samples.ts';
 import { prepareText } from './text.ts';
 
 const config = defaultConfig();
@@ -42,7 +42,11 @@ const sampling = {
   max_new_tokens: 6,
   sample_seed: 2 ** 31 - 1,
 };
-const never = (): boolean => false;
+const sourceOf = (generator: Source['generator'], stopped = (): boolean => false): Source => ({
+  generator,
+  text,
+  stopped,
+});
 
 const textOf = (sample: Sample): string => sample.tokens.map((token) => token.text).join('');
 
@@ -50,7 +54,7 @@ describe('drawSamples', () => {
   it('generates one batch, reports samples in prompt order, and seeds it by the step', async () => {
     const generator = fakeGenerator(['nnabel', 'zoella', 'rianna']);
     const samples: Sample[] = [];
-    await drawSamples(generator, text, sampling, 3, (sample) => samples.push(sample), never);
+    await drawSamples(sourceOf(generator), sampling, 3, (sample) => samples.push(sample));
     expect(generator.requests).toEqual([
       {
         prompts: [encode('\na'), encode('\n'), encode('\nb')],
@@ -68,12 +72,10 @@ describe('drawSamples', () => {
     const samples: Sample[] = [];
     // "nnabel" and "rianna" are parts of the names annabel and brianna; no name contains "zoella".
     const share = await drawSamples(
-      fakeGenerator(['nnabel', 'zoella', 'rianna']),
-      text,
+      sourceOf(fakeGenerator(['nnabel', 'zoella', 'rianna'])),
       sampling,
       3,
       (sample) => samples.push(sample),
-      never,
     );
     expect(samples.map((sample) => sample.memorized)).toEqual([true, false, true]);
     expect(share).toBeCloseTo(1 / 3, 12);
@@ -83,12 +85,10 @@ describe('drawSamples', () => {
     const samples: Sample[] = [];
     // "anna" is part of other names but not a name of the training text; "ann" and "zoe" are.
     const share = await drawSamples(
-      fakeGenerator(['nna\nz\n', 'ann\nzq', 'ob\nxq\n']),
-      text,
+      sourceOf(fakeGenerator(['nna\nz\n', 'ann\nzq', 'ob\nxq\n'])),
       { ...sampling, prompts: ['a', '', 'b'] },
       3,
       (sample) => samples.push(sample),
-      never,
     );
     // New: "anna" and "z"; none, as "zq" is unfinished; "bob" and "xq".
     expect(samples.map((sample) => sample.memorized)).toEqual([false, true, false]);
@@ -98,12 +98,10 @@ describe('drawSamples', () => {
   it('averages the share of new names over the samples', async () => {
     // Half of the first sample's names are new, all of the second's.
     const share = await drawSamples(
-      fakeGenerator(['nn\nzq\n', 'zq\nxq\n']),
-      text,
+      sourceOf(fakeGenerator(['nn\nzq\n', 'zq\nxq\n'])),
       { ...sampling, prompts: ['a', ''] },
       3,
       () => undefined,
-      never,
     );
     expect(share).toBe(0.75);
   });
@@ -112,12 +110,10 @@ describe('drawSamples', () => {
     const generator = fakeGenerator(['nnabel', 'zoella']);
     const samples: Sample[] = [];
     const share = await drawSamples(
-      generator,
-      text,
+      sourceOf(generator),
       { ...sampling, prompts: ['a', 'zoë', ''] },
       3,
       (sample) => samples.push(sample),
-      never,
     );
     expect(generator.requests).toEqual([{ prompts: [encode('\na'), encode('\n')], seed: 2 }]);
     expect(samples.map((sample) => [sample.prompt, textOf(sample)])).toEqual([
@@ -139,12 +135,10 @@ describe('drawSamples', () => {
     const generator = fakeGenerator([]);
     const samples: Sample[] = [];
     const share = await drawSamples(
-      generator,
-      text,
+      sourceOf(generator),
       { ...sampling, prompts: ['€', '$'] },
       0,
       (sample) => samples.push(sample),
-      never,
     );
     expect(share).toBeNaN();
     expect(generator.requests).toEqual([]);
@@ -158,12 +152,10 @@ describe('drawSamples', () => {
     const samples: Sample[] = [];
     let remaining = 7;
     const share = await drawSamples(
-      fakeGenerator(['nnabel', 'zoella', 'rianna']),
-      text,
+      sourceOf(fakeGenerator(['nnabel', 'zoella', 'rianna']), () => --remaining < 0),
       sampling,
       0,
       (sample) => samples.push(sample),
-      () => --remaining < 0,
     );
     expect(share).toBeNaN();
     expect(samples).toEqual([]);
@@ -173,7 +165,7 @@ describe('drawSamples', () => {
 describe('generatePieces', () => {
   it('yields the text, probability and alternatives of each token', async () => {
     const pieces = [];
-    for await (const piece of generatePieces(fakeGenerator(['mia']), text, 'a', sampling, never))
+    for await (const piece of generatePieces(sourceOf(fakeGenerator(['mia'])), 'a', sampling))
       pieces.push(piece);
     expect(pieces.map((piece) => piece.text)).toEqual(['m', 'i', 'a']);
     expect(pieces[0]).toMatchObject({ probability: 0.5, rivals: [{ probability: 0.25 }] });

@@ -1,4 +1,4 @@
-/** Samples and generation: ids from the model, text and probabilities for the page. */
+/** Samples and generation: token ids from the model become text and probabilities for the page. */
 import type { SamplingConfig } from '../config/index.ts';
 import { DataError, pieceText, TokenStream } from '../data/index.ts';
 import type { Choice, Generator } from '../model/index.ts';
@@ -6,161 +6,166 @@ import type { Sample, TokenPiece } from '../protocol/index.ts';
 import { breathe } from '../train/index.ts';
 import type { PreparedText } from './text.ts';
 
-type Rows = Pick<Generator, 'generateRows'>;
+/** What generates, for which text, and until when. */
+export interface Source {
+  generator: Pick<Generator, 'generateRows'>;
+  text: PreparedText;
+  /** Checked after every token. */
+  stopped: () => boolean;
+}
+
+/** Tokens of a chunk arrive without a pause; the worker answers its messages this often. */
+const BREATHE_MS = 5;
 
 /**
- * Ids to start from: what stands before a document's first token, then the prompt. Throws DataError
- * for unknown characters.
+ * Token ids to start from: what precedes the first token of a document, then the prompt. Throws
+ * DataError for unknown characters.
  */
 export function promptIds(text: PreparedText, prompt: string): number[] {
   const { tokenizer, separator, by_document } = text;
   const ids = [...tokenizer.encode(prompt)];
   if (!by_document && ids.length > 0) return ids;
-  const start =
-    tokenizer.eos_token_id === null ? [...tokenizer.encode(separator)] : [tokenizer.eos_token_id];
+  const { eos_token_id } = tokenizer;
+  const start = eos_token_id === null ? [...tokenizer.encode(separator)] : [eos_token_id];
   return [...start, ...ids];
 }
 
-/**
- * Streams pieces after a prompt; ends at the end-of-text token, at `max_new_tokens`, or when
- * `stopped` says so.
- */
+/** Streams the tokens after a prompt, up to the end-of-text token or `max_new_tokens`. */
 export async function* generatePieces(
-  generator: Rows,
-  text: PreparedText,
+  source: Source,
   prompt: string,
   sampling: SamplingConfig,
-  stopped: () => boolean,
 ): AsyncGenerator<TokenPiece> {
-  for await (const { piece } of pieces(
-    generator,
-    text,
-    [promptIds(text, prompt)],
-    sampling,
-    stopped,
-  ))
-    if (piece) yield piece;
+  const prompts = [promptIds(source.text, prompt)];
+  for await (const { piece } of rowPieces(source, prompts, sampling)) if (piece) yield piece;
 }
 
 interface RowPiece {
   row: number;
-  /** None for the end-of-text token. */ piece: TokenPiece | null;
-  /** The row's last. */ ends: boolean;
+  /** Null for the end-of-text token. */
+  piece: TokenPiece | null;
+  /** The last of its row. */
+  isLast: boolean;
 }
 
-/** Pieces after each of the prompts, all of them at once where the backend can. */
-async function* pieces(
-  generator: Rows,
-  text: PreparedText,
+/** The tokens after each prompt; all rows are generated together where the backend can. */
+async function* rowPieces(
+  { generator, text, stopped }: Source,
   prompts: readonly (readonly number[])[],
   sampling: SamplingConfig,
-  stopped: () => boolean,
 ): AsyncGenerator<RowPiece> {
-  const rows = prompts.map(() => ({ stream: new TokenStream(text.tokenizer), made: 0 }));
+  const rows = prompts.map(() => ({ stream: new TokenStream(text.tokenizer), count: 0 }));
   const stop_id = text.tokenizer.eos_token_id;
   let breathed = performance.now();
   for await (const { row, choice } of generator.generateRows(prompts, { ...sampling, stop_id })) {
-    const r = rows[row];
-    if (stopped() || !r) return;
-    const stops = choice.id === stop_id;
-    const piece = stops ? null : pieceOf(text, choice, r.stream.push(choice.id));
-    yield { row, piece, ends: ++r.made === sampling.max_new_tokens || stops };
-    // Tokens of a chunk come without a pause between them.
+    const state = rows[row];
+    if (stopped() || !state) return;
+    const isStop = choice.id === stop_id;
+    const piece = isStop ? null : pieceOf(text, choice, state.stream.push(choice.id));
+    state.count++;
+    yield { row, piece, isLast: isStop || state.count === sampling.max_new_tokens };
     if (performance.now() - breathed < BREATHE_MS) continue;
     await breathe();
     breathed = performance.now();
   }
 }
-const BREATHE_MS = 5;
 
-const pieceOf = (text: PreparedText, choice: Choice, shown: string): TokenPiece => ({
-  id: choice.id,
-  text: shown,
-  probability: choice.probability,
-  rivals: choice.rivals.map((r) => ({
-    text: pieceText(text.tokenizer, r.id),
-    probability: r.probability,
-  })),
-});
+function pieceOf({ tokenizer }: PreparedText, choice: Choice, text: string): TokenPiece {
+  return {
+    id: choice.id,
+    text,
+    probability: choice.probability,
+    rivals: choice.rivals.map(({ id, probability }) => ({
+      text: pieceText(tokenizer, id),
+      probability,
+    })),
+  };
+}
 
-/** The ids of a prompt, or one sentence on why it has none. */
-function readPrompt(text: PreparedText, prompt: string): readonly number[] | string {
+/** A prompt and what was generated after it so far. */
+interface Draft {
+  prompt: string;
+  /** Null if the prompt cannot be encoded; `problem` is then one sentence. */
+  ids: readonly number[] | null;
+  problem?: string;
+  tokens: TokenPiece[];
+  complete: boolean;
+}
+
+function draftOf(text: PreparedText, prompt: string): Draft {
   try {
-    return promptIds(text, prompt);
+    return { prompt, ids: promptIds(text, prompt), tokens: [], complete: false };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    return `${error.message.replace(/\.$/u, '')}: ${error.hint.charAt(0).toLowerCase()}${error.hint.slice(1)}`;
+    const hint = error.hint.charAt(0).toLowerCase() + error.hint.slice(1);
+    const problem = `${error.message.replace(/\.$/u, '')}: ${hint}`;
+    return { prompt, ids: null, problem, tokens: [], complete: true };
   }
 }
 
 /**
- * One sample a prompt, and the share of them that the training text does not hold word for word
- * (NaN without any). A prompt that cannot be read says so in its place.
+ * Generates one sample per prompt and calls `each` in the order of the prompts, each as early as
+ * that order allows. Resolves to the mean share of new text, between 0 (all of it is copied from
+ * the training text) and 1, or NaN without any. A prompt that cannot be encoded gives a sample with
+ * a `problem`.
  */
 export async function drawSamples(
-  generator: Rows,
-  text: PreparedText,
+  source: Source,
   sampling: SamplingConfig,
   step: number,
   each: (sample: Sample) => void,
-  stopped: () => boolean,
 ): Promise<number> {
-  const written = sampling.prompts.map((prompt) => {
-    const ids = readPrompt(text, prompt);
-    const tokens: TokenPiece[] = [];
-    return typeof ids === 'string'
-      ? { prompt, ids: null, problem: ids, tokens, ended: true }
-      : { prompt, ids, problem: null, tokens, ended: false };
-  });
-  const rows = written.filter((w) => w.ids !== null);
-  const ids = rows.flatMap((w) => (w.ids ? [w.ids] : []));
+  const { text } = source;
+  const drafts = sampling.prompts.map((prompt) => draftOf(text, prompt));
+  const rows = drafts.filter((draft) => draft.ids !== null);
   const shares: number[] = [];
   let told = 0;
-  // In the order of the prompts, each as soon as it can.
-  const tell = (): void => {
-    for (let next = written[told]; next?.ended; next = written[++told]) {
-      const { prompt, problem, tokens } = next;
-      if (problem !== null) {
-        each({ step, prompt, tokens, memorized: false, problem });
-        continue;
-      }
-      const share = novelShare(text, prompt, tokens.map((t) => t.text).join(''));
+  const tellComplete = (): void => {
+    for (let draft = drafts[told]; draft?.complete; draft = drafts[told]) {
+      const share = draft.ids ? novelShare(text, draft) : NaN;
       if (!Number.isNaN(share)) shares.push(share);
-      each({ step, prompt, tokens, memorized: share === 0 });
+      each(sampleOf(draft, step, share === 0));
+      told++;
     }
   };
-  tell();
-  if (ids.length === 0) return NaN;
-  // A new seed a step: the samples of a run would else only change where the model does.
-  for await (const { row, piece, ends } of pieces(
-    generator,
-    text,
-    ids,
-    { ...sampling, sample_seed: (sampling.sample_seed + step) % 2 ** 31 },
-    stopped,
-  )) {
-    const of = rows[row];
-    if (piece) of?.tokens.push(piece);
-    if (of && ends) of.ended = true;
-    tell();
+  tellComplete();
+  const prompts = rows.map((draft) => draft.ids ?? []);
+  if (prompts.length === 0) return NaN;
+  // The seed depends on the step: with the same one, samples would differ only where the model does.
+  const sample_seed = (sampling.sample_seed + step) % 2 ** 31;
+  const pieces = rowPieces(source, prompts, { ...sampling, sample_seed });
+  for await (const { row, piece, isLast } of pieces) {
+    const draft = rows[row];
+    if (!draft) continue;
+    if (piece) draft.tokens.push(piece);
+    if (isLast) draft.complete = true;
+    tellComplete();
   }
-  return shares.length > 0 ? shares.reduce((a, b) => a + b, 0) / shares.length : NaN;
+  if (shares.length === 0) return NaN;
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+function sampleOf({ prompt, problem, tokens }: Draft, step: number, memorized: boolean): Sample {
+  const sample: Sample = { step, prompt, tokens, memorized };
+  if (problem !== undefined) sample.problem = problem;
+  return sample;
 }
 
 /**
- * Share of what was written that is new: of its whole documents where there are some, else of the
- * text as one piece.
+ * The share of a sample that is new: of its whole documents, or, if it has none, of the text as one
+ * piece. NaN for an empty sample.
  */
-function novelShare(text: PreparedText, prompt: string, written: string): number {
-  const whole = prompt + written;
+function novelShare(text: PreparedText, { prompt, tokens }: Draft): number {
+  const generated = tokens.map((piece) => piece.text).join('');
+  const whole = prompt + generated;
   if (whole.trim() === '') return NaN;
   if (text.by_document && text.tokenizer.eos_token_id === null) {
     const documents = whole
       .split(text.separator)
       .slice(0, -1)
-      .filter((d) => d.trim() !== '');
-    if (documents.length > 0)
-      return documents.filter((d) => !text.memorized.isDocument(d)).length / documents.length;
+      .filter((document) => document.trim() !== '');
+    const novel = documents.filter((document) => !text.memorized.isDocument(document));
+    if (documents.length > 0) return novel.length / documents.length;
   }
-  return text.memorized.contains(written) ? 0 : 1;
+  return text.memorized.contains(generated) ? 0 : 1;
 }

@@ -1,9 +1,10 @@
 /**
- * From a configuration (and perhaps the person's own text) to tokens, tokenizer and the figures of
- * the panel.
+ * Prepares the text of a configuration, or the person's own: tokenizer, tokens and the summary that
+ * the data panel shows.
  */
 import type { RunConfig } from '../config/index.ts';
 import {
+  type CorpusSplit,
   loadCorpus,
   makeSplit,
   makeTokenizer,
@@ -21,48 +22,42 @@ export interface PreparedText {
   tokens: TokenSplit;
   summary: DataSummary;
   separator: string;
-  /** Documents stand for themselves (names, verses), so a sample is judged document by document. */
+  /** Documents are independent (names, verses), so samples are compared document by document. */
   by_document: boolean;
   memorized: MemorizationIndex;
   text: OwnText | null;
 }
 
-export interface PrepareOptions {
-  text?: OwnText | null;
-  /** A tokenizer.json of the person's. */
-  tokenizer_json?: string;
-  /** A tokenizer that is there already: of a checkpoint. */
-  tokenizer?: Tokenizer;
-  signal: AbortSignal;
-  progress(detail: string, share: number | null): void;
+/** What the configuration does not say: what the person brought, or a checkpoint has. */
+export interface TextSources {
+  text?: OwnText | null | undefined;
+  /** A tokenizer.json that the person opened. */
+  tokenizer_json?: string | undefined;
+  /** A ready tokenizer: that of a checkpoint. */
+  tokenizer?: Tokenizer | undefined;
 }
 
-/** Reads, splits and encodes the text. Throws DataError, `cancelled` included. */
-export async function prepareText(config: RunConfig, o: PrepareOptions): Promise<PreparedText> {
-  o.progress('Reading the text.', null);
-  const corpus = await loadCorpus(config.data, o.text ? { text: o.text } : {});
+export interface PrepareOptions extends TextSources {
+  signal: AbortSignal;
+  /** `share` is null where it is unknown. */
+  progress: (detail: string, share: number | null) => void;
+}
+
+/** Reads, splits and encodes the text. Throws DataError, with code `cancelled` where aborted. */
+export async function prepareText(
+  config: RunConfig,
+  options: PrepareOptions,
+): Promise<PreparedText> {
+  const { progress, signal } = options;
+  progress('Reading the text.', null);
+  const text = options.text ?? null;
+  const corpus = await loadCorpus(config.data, text ? { text } : {});
   const split = makeSplit(corpus, config.data);
-  o.progress(
-    config.tokenizer.kind === 'bpe' && !o.tokenizer
-      ? 'Training the tokenizer.'
-      : 'Making the tokenizer.',
-    null,
-  );
-  const tokenizer =
-    o.tokenizer ??
-    (await makeTokenizer(config.tokenizer, split, {
-      signal: o.signal,
-      tokenizer_json: o.tokenizer_json,
-      onProgress: ({ done, total }) =>
-        o.progress(
-          `Training the tokenizer: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges.`,
-          total > 0 ? done / total : null,
-        ),
-    }));
-  o.progress('Encoding the text.', null);
+  const tokenizer = options.tokenizer ?? (await trainTokenizer(config, split, options));
+  progress('Encoding the text.', null);
   const tokens = await makeTokenSplitInSlices(split, tokenizer, {
-    signal: o.signal,
-    onProgress: ({ done, total }) => o.progress('Encoding the text.', done / total),
+    signal,
+    onProgress: ({ done, total }) => progress('Encoding the text.', done / total),
   });
   return {
     tokenizer,
@@ -71,41 +66,58 @@ export async function prepareText(config: RunConfig, o: PrepareOptions): Promise
     separator: split.separator,
     by_document: !split.continuous && corpus.documents.length > 1,
     memorized: memorizationIndex(split),
-    text: o.text ?? null,
+    text,
   };
 }
 
-/** Keeps the latest text, so that Train after a look at the panel does not do the work twice. */
+function trainTokenizer(
+  config: RunConfig,
+  split: CorpusSplit,
+  { progress, signal, tokenizer_json }: PrepareOptions,
+): Promise<Tokenizer> {
+  const training = config.tokenizer.kind === 'bpe';
+  progress(training ? 'Training the tokenizer.' : 'Making the tokenizer.', null);
+  return makeTokenizer(config.tokenizer, split, {
+    signal,
+    tokenizer_json,
+    onProgress: ({ done, total }) => {
+      const merges = `${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges`;
+      progress(`Training the tokenizer: ${merges}.`, total > 0 ? done / total : null);
+    },
+  });
+}
+
+/** Keeps the latest text, so that starting a run after `prepare` does not prepare it again. */
 export class TextCache {
-  private key = '';
-  private kept: PreparedText | null = null;
+  #key = '';
+  #text: PreparedText | null = null;
 
-  async get(config: RunConfig, o: PrepareOptions): Promise<PreparedText> {
-    const key = JSON.stringify([
-      config.data,
-      config.tokenizer,
-      o.tokenizer_json ?? '',
-      o.text?.name ?? '',
-      o.text?.column ?? '',
-      o.text?.bytes.length ?? 0,
-      checksum(o.text?.bytes),
-    ]);
-    if (this.kept && this.key === key && !o.tokenizer) return this.kept;
-    const prepared = await prepareText(config, o);
-    if (!o.tokenizer) {
-      this.key = key;
-      this.kept = prepared;
-    }
+  async get(config: RunConfig, options: PrepareOptions): Promise<PreparedText> {
+    // A checkpoint's tokenizer is not part of the key.
+    if (options.tokenizer) return prepareText(config, options);
+    const key = cacheKey(config, options);
+    if (this.#text && this.#key === key) return this.#text;
+    const prepared = await prepareText(config, options);
+    this.#key = key;
+    this.#text = prepared;
     return prepared;
-  }
-
-  get latest(): PreparedText | null {
-    return this.kept;
   }
 }
 
+function cacheKey(config: RunConfig, { text, tokenizer_json }: TextSources): string {
+  return JSON.stringify([
+    config.data,
+    config.tokenizer,
+    tokenizer_json ?? '',
+    text?.name ?? '',
+    text?.column ?? '',
+    text?.bytes.length ?? 0,
+    checksum(text?.bytes),
+  ]);
+}
+
 function checksum(bytes: Uint8Array | undefined): number {
-  let h = 0;
-  for (const b of bytes ?? []) h = (Math.imul(h, 31) + b) | 0;
-  return h;
+  let hash = 0;
+  for (const byte of bytes ?? []) hash = (Math.imul(hash, 31) + byte) | 0;
+  return hash;
 }

@@ -1,0 +1,121 @@
+/** The run that this worker holds, if any: started, trained to its end, recovered, ended. */
+import { ActiveRun } from './active_run.ts';
+import type { Beginning } from './begin.ts';
+import type { Device } from './device.ts';
+import { DeviceLost } from './plain_errors.ts';
+import { recoverRun } from './recover.ts';
+import type { RunParts, RunSurroundings } from './run_parts.ts';
+
+export interface RunListener {
+  /** The run reached a limit, or was stopped; it stays, to generate from and to train on. */
+  finished(run: ActiveRun): void;
+  /** The run failed and is gone. `saved`: storage has a checkpoint of it. */
+  failed(error: unknown, saved: boolean): void;
+}
+
+export class CurrentRun {
+  #run: ActiveRun | null = null;
+  /** Set while a lost device is being opened again. */
+  #recovery: { cancelled: boolean } | null = null;
+  #looping: Promise<void> = Promise.resolve();
+  readonly #context: RunSurroundings & { readonly device: Device };
+  readonly #listener: RunListener;
+
+  constructor(context: RunSurroundings & { readonly device: Device }, listener: RunListener) {
+    this.#context = context;
+    this.#listener = listener;
+  }
+
+  get active(): ActiveRun | null {
+    return this.#run;
+  }
+
+  /** Creates the run, tells the page and starts its loop, which this does not wait for. */
+  async launch({ parts, start }: Beginning): Promise<void> {
+    let run: ActiveRun;
+    try {
+      const history = start.from ? await parts.storage.readMetrics() : null;
+      run = await ActiveRun.create(parts, start, this.#context);
+      run.announce(history);
+    } catch (error) {
+      await parts.storage.close();
+      throw error;
+    }
+    this.#run = run;
+    this.#looping = this.#loop(run, parts, true);
+  }
+
+  /** Ends the run, if any, and waits until its storage is closed. */
+  async end(): Promise<void> {
+    if (this.#recovery) {
+      this.#recovery.cancelled = true;
+      await this.#looping;
+    }
+    const run = this.#run;
+    if (!run) return;
+    run.end();
+    await this.#looping;
+    if (this.#run !== run) return;
+    this.#run = null;
+    await run.close();
+  }
+
+  /**
+   * Wakes a paused run, whose loop waits for the person. A loop that waits for the device is woken
+   * by its rejected promises.
+   */
+  deviceLost(reason: string): void {
+    this.#run?.control.between(() => Promise.reject(new DeviceLost(reason)));
+  }
+
+  /** Trains the run to its end, and recovers from a lost device if `mayRecover`. */
+  async #loop(run: ActiveRun, parts: RunParts, mayRecover: boolean): Promise<void> {
+    try {
+      await this.#train(run);
+    } catch (error) {
+      const lost = await this.#context.device.lossBehind(error);
+      if (lost !== null && mayRecover && this.#run === run) await this.#recover(run, parts, lost);
+      else await this.#fail(run, lost === null ? error : new DeviceLost(lost));
+    }
+  }
+
+  async #train(run: ActiveRun): Promise<void> {
+    do {
+      const reason = await run.train();
+      if (run.control.state === 'end') return;
+      this.#context.emit({ type: 'finished', step: run.trainer.step, reason });
+      this.#context.emit({ type: 'phase', phase: 'done', detail: '', progress: 1 });
+      this.#listener.finished(run);
+    } while (await run.idle());
+  }
+
+  async #recover(run: ActiveRun, parts: RunParts, reason: string): Promise<void> {
+    const recovery = { cancelled: false };
+    this.#recovery = recovery;
+    this.#run = null;
+    let recovered: ActiveRun;
+    try {
+      recovered = await recoverRun(this.#context, run, parts, reason);
+    } catch (error) {
+      await this.#fail(run, error);
+      return;
+    } finally {
+      this.#recovery = null;
+    }
+    if (recovery.cancelled) {
+      await recovered.close();
+      return;
+    }
+    this.#run = recovered;
+    // A device that is lost twice is likely to be lost again.
+    await this.#loop(recovered, parts, false);
+  }
+
+  async #fail(run: ActiveRun, error: unknown): Promise<void> {
+    run.end();
+    if (this.#run === run) this.#run = null;
+    run.abandon();
+    await run.closeStorage();
+    this.#listener.failed(error, run.hasCheckpoint);
+  }
+}

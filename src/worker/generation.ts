@@ -1,0 +1,95 @@
+/** Text that the person asks the model for, streamed to the page token by token. */
+import type { GenerationEnd } from '../common/index.ts';
+import type { SamplingConfig } from '../config/index.ts';
+import type { Event, TokenPiece } from '../protocol/index.ts';
+import { plainError } from './plain_errors.ts';
+import { generatePieces } from './samples.ts';
+import type { RunTrainer } from './services.ts';
+import type { PreparedText } from './text.ts';
+
+/** Tokens are sent to the page in groups of this many milliseconds. */
+const GROUP_MS = 16;
+
+export interface GenerationRequest {
+  id: number;
+  prompt: string;
+  sampling: SamplingConfig;
+}
+
+export class Generations {
+  readonly #trainer: RunTrainer;
+  readonly #text: PreparedText;
+  readonly #emit: (event: Event) => void;
+  readonly #runEnded: () => boolean;
+  readonly #stopped = new Set<number>();
+
+  constructor(
+    trainer: RunTrainer,
+    text: PreparedText,
+    emit: (event: Event) => void,
+    runEnded: () => boolean,
+  ) {
+    this.#trainer = trainer;
+    this.#text = text;
+    this.#emit = emit;
+    this.#runEnded = runEnded;
+  }
+
+  stop(id: number): void {
+    this.#stopped.add(id);
+  }
+
+  /** Streams tokens until the text or the limit ends, or until it is stopped. Never throws. */
+  async generate(request: GenerationRequest): Promise<void> {
+    const { id } = request;
+    const groups = new TokenGroups((pieces) => this.#emit({ type: 'token', id, pieces }));
+    try {
+      const reason = await this.#stream(request, groups);
+      groups.flush();
+      this.#emit({ type: 'generation_done', id, reason });
+    } catch (error) {
+      groups.flush();
+      this.#emit({ type: 'error', error: plainError(error) });
+      this.#emit({ type: 'generation_done', id, reason: 'cancelled' });
+    } finally {
+      this.#stopped.delete(id);
+    }
+  }
+
+  async #stream(
+    { id, prompt, sampling }: GenerationRequest,
+    groups: TokenGroups,
+  ): Promise<GenerationEnd> {
+    const isCancelled = (): boolean => this.#stopped.has(id) || this.#runEnded();
+    const generator = await this.#trainer.generation();
+    const source = { generator, text: this.#text, stopped: isCancelled };
+    const pieces = generatePieces(source, prompt, sampling);
+    let count = 0;
+    for await (const piece of pieces) {
+      count++;
+      groups.add(piece);
+    }
+    if (isCancelled()) return 'cancelled';
+    return count < sampling.max_new_tokens ? 'stop' : 'length';
+  }
+}
+
+/** Collects tokens for GROUP_MS, so that the page draws many at once. */
+class TokenGroups {
+  #waiting: TokenPiece[] = [];
+  readonly #send: (pieces: TokenPiece[]) => void;
+
+  constructor(send: (pieces: TokenPiece[]) => void) {
+    this.#send = send;
+  }
+
+  add(piece: TokenPiece): void {
+    if (this.#waiting.push(piece) === 1) setTimeout(() => this.flush(), GROUP_MS);
+  }
+
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    this.#send(this.#waiting);
+    this.#waiting = [];
+  }
+}

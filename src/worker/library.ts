@@ -1,0 +1,37 @@
+/** The library of saved runs, as the page manages it. */
+import type { RunStore } from '../checkpoint/index.ts';
+import type { Command, Event } from '../protocol/index.ts';
+
+export type LibraryCommand = Extract<
+  Command,
+  { type: 'load_history' | 'list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run' }
+>;
+
+/** Carries the command out and answers it. Throws CheckpointError. */
+export async function manageRuns(
+  store: RunStore,
+  command: LibraryCommand,
+  emit: (event: Event) => void,
+): Promise<void> {
+  switch (command.type) {
+    case 'load_history': {
+      const columns = await store.readMetrics(command.run);
+      emit({ type: 'history', run: command.run, columns });
+      return;
+    }
+    case 'list_runs':
+      break;
+    case 'rename_run':
+      await store.rename(command.run, command.name);
+      break;
+    case 'duplicate_run':
+      await store.duplicate(command.run, crypto.randomUUID(), command.name);
+      break;
+    case 'delete_run':
+      await store.delete(command.run);
+      break;
+    default:
+      command satisfies never;
+  }
+  emit({ type: 'runs', runs: await store.list(), storage: await store.storage() });
+}

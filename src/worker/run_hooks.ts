@@ -1,0 +1,103 @@
+/** What the training loop of a run calls: tells the page, draws samples, saves. */
+import { CheckpointError } from '../checkpoint/index.ts';
+import type { MetricColumns, MetricRow } from '../common/index.ts';
+import type { Event } from '../protocol/index.ts';
+import type { Control, LoopHooks, LoopPhase, MetricBuffer } from '../train/index.ts';
+import { plainError } from './plain_errors.ts';
+import type { RunParts, RunSurroundings } from './run_parts.ts';
+import { drawSamples } from './samples.ts';
+import type { RunSaver } from './saving.ts';
+import type { RunTrainer } from './services.ts';
+
+const OVERFLOW_NOTICE =
+  'A float16 value overflowed, so a step was skipped and the loss scale halved; now and then that is normal.';
+
+/** Parts of the run that its hooks use. */
+export interface HookedRun {
+  parts: RunParts;
+  trainer: RunTrainer;
+  control: Control;
+  saver: RunSaver;
+}
+
+export class RunHooks implements LoopHooks {
+  readonly #run: HookedRun;
+  readonly #surroundings: RunSurroundings;
+  #overflowNoticed = false;
+
+  constructor(run: HookedRun, surroundings: RunSurroundings) {
+    this.#run = run;
+    this.#surroundings = surroundings;
+  }
+
+  phase(phase: LoopPhase): void {
+    const { trainer } = this.#run;
+    const progress = trainer.step / trainer.config.training.max_iters;
+    this.#emit({ type: 'phase', phase, detail: '', progress });
+  }
+
+  metrics(buffer: MetricBuffer): void {
+    const { saver } = this.#run;
+    const columns = buffer.flush();
+    this.#noticeOverflow(columns);
+    saver.addMetrics(columns);
+    this.#emit({ type: 'metrics', columns });
+    if (saver.metricsAreDue) saver.writeMetrics().catch((error: unknown) => this.#tell(error));
+  }
+
+  /** A failure does not stop the training. */
+  async sample(): Promise<Partial<MetricRow>> {
+    const { parts, trainer, control } = this.#run;
+    try {
+      const source = {
+        generator: await trainer.generation(),
+        text: parts.text,
+        stopped: () => control.state === 'stop' || control.state === 'end',
+      };
+      const novel = await drawSamples(source, trainer.config.sampling, trainer.step, (sample) =>
+        this.#emit({ type: 'sample', sample }),
+      );
+      return Number.isNaN(novel) ? {} : { 'sample/novel': novel };
+    } catch (error) {
+      this.#tell(error);
+      return {};
+    }
+  }
+
+  /** Storage that refuses does not stop the training: the page is told, and it goes on. */
+  async save(): Promise<void> {
+    try {
+      const { step, bytes } = await this.#run.saver.save();
+      this.#emit({ type: 'saved', run: this.#run.parts.id, step, bytes });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      this.#tell(error);
+    }
+  }
+
+  measure(): Partial<MetricRow> {
+    return this.#surroundings.services.measureMemory();
+  }
+
+  slept(seconds: number): void {
+    const minutes = Math.max(1, Math.round(seconds / 60));
+    const message =
+      'The computer slept, or the browser suspended this tab, for about ' +
+      `${minutes} minutes; training continues from where it was.`;
+    this.#emit({ type: 'notice', message });
+  }
+
+  #noticeOverflow(columns: MetricColumns): void {
+    if (!columns.skipped_steps || this.#overflowNoticed) return;
+    this.#overflowNoticed = true;
+    this.#emit({ type: 'notice', message: OVERFLOW_NOTICE });
+  }
+
+  #tell(error: unknown): void {
+    this.#emit({ type: 'error', error: plainError(error) });
+  }
+
+  #emit(event: Event): void {
+    this.#surroundings.emit(event);
+  }
+}

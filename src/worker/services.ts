@@ -1,0 +1,55 @@
+/**
+ * What a session needs from the rest of the program, in one object, so that a test can replace any
+ * part of it.
+ */
+import { gpuMemory, loseDevice, maxBindingSize, onWebGpu, tryBackends } from '../backend/index.ts';
+import { openRunStore, type RunStore } from '../checkpoint/index.ts';
+import type { MetricRow } from '../common/index.ts';
+import type { Generator } from '../model/index.ts';
+import { Trainer, type TrainerOptions } from '../train/index.ts';
+import type { LoopTrainer } from '../train/loop.ts';
+import { calibrate } from './calibrate.ts';
+import { compareRow } from './compare.ts';
+import type { ProfiledTrainer } from './profile.ts';
+import { setTunedProducts, tuneInPause } from './tuned.ts';
+
+/** What a run needs of a Trainer. */
+export type RunTrainer = LoopTrainer &
+  ProfiledTrainer &
+  Pick<
+    Trainer,
+    'n_params' | 'precision' | 'lr_multiplier' | 'currentLearningRate' | 'state' | 'dispose'
+  > & {
+    generation(): Promise<Pick<Generator, 'generateRows'>>;
+  };
+
+export interface SessionServices {
+  tryBackends: typeof tryBackends;
+  loseDevice: typeof loseDevice;
+  openRunStore(): Promise<RunStore>;
+  createTrainer(options: TrainerOptions): Promise<RunTrainer>;
+  setTunedProducts: typeof setTunedProducts;
+  tuneInPause: typeof tuneInPause;
+  calibrate: typeof calibrate;
+  compareRow: typeof compareRow;
+  maxBindingSize(): number;
+  /** Memory in use now, as metrics; the worker cannot measure its JavaScript heap. */
+  measureMemory(): Partial<MetricRow>;
+}
+
+export const SERVICES: SessionServices = {
+  tryBackends,
+  loseDevice,
+  openRunStore: () => openRunStore(),
+  createTrainer: (options) => Trainer.create(options),
+  setTunedProducts,
+  tuneInPause,
+  calibrate,
+  compareRow,
+  maxBindingSize,
+  measureMemory: () => {
+    if (!onWebGpu()) return {};
+    const { allocated, live } = gpuMemory();
+    return { gpu_bytes: allocated, gpu_live_bytes: live };
+  },
+};
