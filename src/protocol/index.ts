@@ -1,3 +1,5 @@
+export * from './commands.ts';
+export * from './events.ts';
 export * from './types.ts';
 export * from './port.ts';
 export * from './headless.ts';

@@ -7,7 +7,8 @@ import {
   isCommand,
   isEvent,
 } from './port.ts';
-import type { Command, Event } from './types.ts';
+import type { Command } from './commands.ts';
+import type { Event } from './events.ts';
 
 describe('guards', () => {
   it.each([

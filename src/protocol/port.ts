@@ -1,11 +1,13 @@
 /**
- * The typed port between page and worker: the only place that says postMessage.
+ * The typed port between page and worker: the only place that calls postMessage.
  *
- * Each side checks a message's `type` before it is passed on; a message of an unknown type is
- * reported, not thrown, so that an old page with a new worker (or a browser extension that speaks
- * out of turn) does no harm. The worker's side answers `ping` by itself.
+ * Each side checks the `type` of a message before passing it on. A message of an unknown type is
+ * logged and ignored: it may come from an older version of the page, or from a browser extension.
+ * The worker's side answers `ping` by itself.
  */
-import type { Command, Event, MetricColumns } from './types.ts';
+import type { MetricColumns } from '../common/index.ts';
+import type { Command, ImportedFile } from './commands.ts';
+import type { Event } from './events.ts';
 
 const COMMANDS: Record<Command['type'], true> = {
   open: true,
@@ -19,7 +21,7 @@ const COMMANDS: Record<Command['type'], true> = {
   step: true,
   stop: true,
   save: true,
-  set_learning_rate: true,
+  set_lr_multiplier: true,
   set_sampling: true,
   generate: true,
   stop_generation: true,
@@ -78,24 +80,26 @@ export function isEvent(value: unknown): value is Event {
 const columnBuffers = (columns: MetricColumns | null): Transferable[] =>
   columns === null ? [] : Object.values(columns).flatMap((column) => transferable(column));
 
-/**
- * A view of a part of a buffer is copied, not transferred: the rest of that buffer belongs to
- * somebody else.
- */
+/** A view of part of a buffer is copied: transferring would take the rest from its owner. */
 function transferable(view: Float64Array | Uint8Array): Transferable[] {
   const { buffer } = view;
   return buffer instanceof ArrayBuffer && view.byteLength === buffer.byteLength ? [buffer] : [];
 }
 
-/** What is moved rather than copied when the page sends a command: the bytes of files. */
+/** What is transferred, not copied, when the page sends a command: the bytes of imported files. */
 export function commandTransfers(command: Command): Transferable[] {
-  const files =
-    command.type === 'import' ? command.files.flatMap((file) => transferable(file.bytes)) : [];
-  return [...new Set(files)];
+  const buffers = importedFiles(command).flatMap((file) => transferable(file.bytes));
+  return [...new Set(buffers)];
+}
+
+function importedFiles(command: Command): readonly ImportedFile[] {
+  if (command.type === 'import') return command.files;
+  const parent = command.type === 'start' ? command.parent : undefined;
+  return parent && 'files' in parent ? parent.files : [];
 }
 
 /**
- * What is moved rather than copied when the worker emits an event: metric columns and exported
+ * What is transferred, not copied, when the worker emits an event: metric columns and exported
  * bytes.
  */
 export function eventTransfers(event: Event): Transferable[] {
@@ -130,13 +134,11 @@ export function eventTransfers(event: Event): Transferable[] {
   }
 }
 
-/** The page's end. `close` ends the worker at once; what it had not saved is lost. */
+/** The page's end. `close` ends the worker at once; whatever it has not saved is lost. */
 export interface PagePort {
   send(command: Command): void;
   onEvent(listener: (event: Event) => void): void;
-  /**
-   * The worker threw outside its own handling, sent what cannot be read, or could not be loaded.
-   */
+  /** The worker threw an unhandled error, sent an unreadable message, or could not be loaded. */
   onDeath(listener: (reason: string) => void): void;
   close(): void;
 }
@@ -147,7 +149,7 @@ export interface WorkerPort {
   onCommand(listener: (command: Command) => void): void;
 }
 
-/** What of `Worker` the page's port needs; a test hands in its own. */
+/** The part of `Worker` that the page's port needs; tests pass their own. */
 export interface WorkerLike {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(
@@ -157,7 +159,7 @@ export interface WorkerLike {
   terminate(): void;
 }
 
-/** What of a dedicated worker's global scope the worker's port needs. */
+/** The part of a dedicated worker's global scope that the worker's port needs. */
 export interface ScopeLike {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<unknown>) => void): void;
@@ -167,7 +169,7 @@ const dataOf = (event: globalThis.Event): unknown => ('data' in event ? event.da
 const messageOf = (event: globalThis.Event): string =>
   'message' in event && typeof event.message === 'string' ? event.message : '';
 
-/** Wraps a worker that the caller has just made. */
+/** Wraps a worker that the caller has just created. */
 export function connectWorker(worker: WorkerLike): PagePort {
   return {
     send: (command) => worker.postMessage(command, commandTransfers(command)),
@@ -181,7 +183,9 @@ export function connectWorker(worker: WorkerLike): PagePort {
       worker.addEventListener('error', (event) =>
         listener(messageOf(event) || 'its program could not be loaded'),
       );
-      worker.addEventListener('messageerror', () => listener('a message of it could not be read'));
+      worker.addEventListener('messageerror', () =>
+        listener('one of its messages could not be read'),
+      );
     },
     close: () => worker.terminate(),
   };

@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Command, Event, PagePort } from '../protocol/index.ts';
-import { Client, createStores } from './client.ts';
-import { compareCells, compareMarkdown, CONTENDERS, lossDrift, runComparison } from './compare.ts';
+import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
+import { defaultConfig, type RunConfig } from '../config/index.ts';
+import type { Command, Event, PagePort, RunRecord, StartedEvent } from '../protocol/index.ts';
+import { Client } from './client.ts';
+import { compareCells, compareMarkdown, CONTENDERS, lossDrift } from './compare.ts';
+import { runComparison } from './comparison.ts';
 import type { ComparisonRow } from '../protocol/index.ts';
 import { setField } from './form.ts';
+import { createStores } from './stores.ts';
 
 interface Probe {
   port: PagePort;
@@ -38,13 +42,14 @@ let workers: Probe[];
 let client: Client;
 beforeEach(() => {
   workers = [];
-  client = new Client(createStores(), () => {
-    const made = probe();
-    workers.push(made);
-    return made.port;
-  });
+  client = new Client(createStores(), spawn);
   return () => client.stop();
 });
+const spawn = (): PagePort => {
+  const made = probe();
+  workers.push(made);
+  return made.port;
+};
 const worker = (index: number): Probe => {
   const found = workers[index];
   if (!found) throw new Error(`There is no worker ${index}.`);
@@ -61,18 +66,42 @@ const startedRun = (): string => {
 const begin = (): void => {
   client.open();
   client.start();
-  worker(0).emit({
-    type: 'started',
-    run: startedRun(),
-    name: 'n',
-    config: client.stores.form.getState().config,
-    step: 0,
-    n_params: 1,
-    planned_bytes: 1,
-    precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
-    history: null,
-  });
+  worker(0).emit(started());
 };
+const started = (): StartedEvent => ({
+  type: 'started',
+  run: startedRun(),
+  name: 'n',
+  config: client.stores.form.getState().config,
+  step: 0,
+  n_params: 1,
+  planned_bytes: 1,
+  precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
+  lr_multiplier: 1,
+  lineage: { objective: 'pretrain', parent: null, dataset: 'Names' },
+  metrics: [],
+  charts: [],
+  history: null,
+});
+const idsOf = (type: Command['type']): number[] =>
+  worker(0).sent.flatMap((command) =>
+    command.type === type && 'id' in command ? [command.id] : [],
+  );
+const recordOf = (run: string, config: RunConfig): RunRecord => ({
+  run,
+  name: run,
+  created: 0,
+  updated: 0,
+  step: 5,
+  max_iters: 10,
+  val_loss: null,
+  n_params: 1,
+  bytes: 1,
+  config,
+  locked: false,
+  resumable: true,
+  lineage: { objective: 'pretrain', parent: null, dataset: 'Names' },
+});
 
 describe('Client', () => {
   it('uses the worker that it opened for the first run, and for the second where the first ended in good order', () => {
@@ -172,18 +201,103 @@ describe('Client', () => {
     }
   });
 
-  it('answers tokenize and export by their ids, and refuses them with the sentence of an error', async () => {
+  it('matches answers to requests by id', async () => {
     client.open();
     const [first, second] = [client.tokenize('a'), client.tokenize('b')];
-    const ids = worker(0).sent.flatMap((command) =>
-      command.type === 'tokenize' ? [command.id] : [],
-    );
-    worker(0).emit({ type: 'tokens', id: ids[1] ?? 0, pieces: [{ id: 9, text: 'b' }] });
-    worker(0).emit({ type: 'tokens', id: ids[0] ?? 0, pieces: [{ id: 8, text: 'a' }] });
+    const [firstId, secondId] = idsOf('tokenize');
+    worker(0).emit({ type: 'tokens', id: secondId ?? 0, pieces: [{ id: 9, text: 'b' }] });
+    worker(0).emit({ type: 'tokens', id: firstId ?? 0, pieces: [{ id: 8, text: 'a' }] });
     expect([(await first).pieces[0]?.id, (await second).text]).toEqual([8, 'b']);
+  });
+
+  it('rejects a request by the error with its id, and by no other error', async () => {
+    begin();
     const exported = client.export();
-    worker(0).emit({ type: 'error', error: { code: 'x', message: 'No run.', hint: 'Start one.' } });
-    await expect(exported).rejects.toThrow('No run. Start one.');
+    const [id = 0] = idsOf('export');
+    const full = { code: 'storage_full', message: 'Storage is full.', hint: 'Free some.' };
+    worker(0).emit({ type: 'error', error: full });
+    expect(client.stores.run.getState().error).toEqual(full);
+    worker(0).emit({ type: 'error', id: id + 1, error: { ...full, code: 'another' } });
+    worker(0).emit({ type: 'exported', id, name: 'n.zip', bytes: new Uint8Array(3) });
+    expect((await exported).bytes).toHaveLength(3);
+
+    const refused = client.export();
+    const error = { code: 'x', message: 'No run.', hint: 'Start one.' };
+    worker(0).emit({ type: 'error', id: idsOf('export')[1], error });
+    await expect(refused).rejects.toThrow('No run. Start one.');
+    expect(client.stores.run.getState().error?.code).toBe('another');
+  });
+
+  it('changes the backend once its own save is answered', async () => {
+    begin();
+    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(7) } });
+    worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
+    const run = startedRun();
+    const changed = client.changeBackend('cpu');
+    expect(types(0).slice(-2)).toEqual(['pause', 'save']);
+    worker(0).emit({ type: 'saved', run, step: 5, bytes: 1 });
+    await Promise.resolve();
+    expect(workers).toHaveLength(1);
+    worker(0).emit({ type: 'saved', id: idsOf('save')[0], run, step: 7, bytes: 1 });
+    await changed;
+    expect(worker(0).closed).toBe(true);
+    expect(worker(1).sent).toContainEqual({ type: 'resume', run, paused: false, backend: 'cpu' });
+  });
+
+  it('stays on its backend if the save fails, and shows why', async () => {
+    begin();
+    worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(7) } });
+    worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
+    const changed = client.changeBackend('cpu');
+    const error = { code: 'storage_full', message: 'Storage is full.', hint: 'Free some.' };
+    worker(0).emit({ type: 'error', id: idsOf('save')[0], error });
+    await changed;
+    expect(workers).toHaveLength(1);
+    expect(client.stores.run.getState().error).toEqual(error);
+  });
+
+  it('keeps the multiplier of the learning rate that the person set or the run has', () => {
+    begin();
+    client.setLrMultiplier(0.5);
+    expect(worker(0).sent).toContainEqual({ type: 'set_lr_multiplier', multiplier: 0.5 });
+    expect(client.stores.run.getState().lr_multiplier).toBe(0.5);
+    worker(0).emit({ ...started(), lr_multiplier: 0.25 });
+    expect(client.stores.run.getState().lr_multiplier).toBe(0.25);
+  });
+
+  it("starts a run from another run's weights, with its model and tokenizer", () => {
+    const parent = defaultConfig();
+    parent.model.n_embd = 96;
+    parent.tokenizer.kind = 'byte';
+    client.open();
+    worker(0).emit({
+      type: 'runs',
+      runs: [recordOf('parent', parent)],
+      storage: { used: 0, quota: null, persistent: true, available: true },
+    });
+    setField(client.stores.form, 'training.batch_size', 3);
+    client.startFrom('parent');
+    const command = worker(0).sent.find((one) => one.type === 'start');
+    expect(command).toMatchObject({
+      parent: { run: 'parent' },
+      config: { model: { n_embd: 96 }, tokenizer: { kind: 'byte' }, training: { batch_size: 3 } },
+    });
+  });
+
+  it("knows the metrics and charts that a run's objective adds", () => {
+    begin();
+    const metric: Metric = {
+      name: 'train/margin',
+      unit: '',
+      series: { chart: 'margin', label: 'margin', colour: 'other', kind: 'line', smooth: false },
+      reduction: 'mean',
+      help: 'Margin.',
+    };
+    const chart: Chart = { id: 'margin', title: 'Margin', unit: '', format: 'number' };
+    worker(0).emit({ ...started(), metrics: [metric], charts: [chart] });
+    const { metrics, charts } = client.stores.run.getState();
+    expect([metrics.at(-1), charts.at(-1)]).toEqual([metric, chart]);
+    expect([metrics.length, charts.length]).toEqual([METRICS.length + 1, CHARTS.length + 1]);
   });
 
   it('knows which text a summary speaks of', () => {
@@ -231,15 +345,13 @@ describe('runComparison', () => {
   it('runs one worker after another, notes failures, and ends each', async () => {
     const { compare, form } = client.stores;
     const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
-    const done = runComparison(
-      compare,
-      client.spawn,
-      CONTENDERS.filter((one) => one.backend === 'wasm' || one.backend === 'cpu'),
+    const done = runComparison(compare, spawn, {
+      contenders: CONTENDERS.filter((one) => one.backend === 'wasm' || one.backend === 'cpu'),
       command,
-      new AbortController().signal,
-    );
+      signal: new AbortController().signal,
+    });
     expect(workers).toHaveLength(1);
-    worker(0).emit({ type: 'comparison', row: rowOf({ backend: 'wasm' }) });
+    worker(0).emit({ type: 'comparison', id: 1, row: rowOf({ backend: 'wasm' }) });
     await vi.waitFor(() => expect(workers).toHaveLength(2));
     worker(1).die('no memory');
     await done;
@@ -257,19 +369,17 @@ describe('runComparison', () => {
   it('asks for each way to run on WebGPU in turn', async () => {
     const { compare, form } = client.stores;
     const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
-    const done = runComparison(
-      compare,
-      client.spawn,
-      CONTENDERS.slice(0, 3),
+    const done = runComparison(compare, spawn, {
+      contenders: CONTENDERS.slice(0, 3),
       command,
-      new AbortController().signal,
-    );
+      signal: new AbortController().signal,
+    });
     for (const [index, mode] of (['replayed', 'op_by_op', 'plain'] as const).entries()) {
       await vi.waitFor(() => expect(workers).toHaveLength(index + 1));
       expect(worker(index).sent).toMatchObject([
         { type: 'compare', mode, config: { runtime: { backend: 'webgpu' } } },
       ]);
-      worker(index).emit({ type: 'comparison', row: rowOf({ mode }) });
+      worker(index).emit({ type: 'comparison', id: 1, row: rowOf({ mode }) });
     }
     await done;
     expect(compareMarkdown(compare.getState().rows)).toContain(

@@ -1,13 +1,10 @@
-/**
- * The same configuration on each backend and in each way to run it there, one worker after another,
- * and the table as Markdown.
- */
+/** Trains one configuration on each backend and in each mode, and prints the results as Markdown. */
 import { createStore } from 'zustand/vanilla';
-import type { BackendName, RunConfig } from '../config/index.ts';
-import type { Command, CompareMode, ComparisonRow, PagePort } from '../protocol/index.ts';
+import type { BackendName } from '../config/index.ts';
+import type { CompareMode, ComparisonRow } from '../protocol/index.ts';
 import { bytes, count, measure } from './format.ts';
 
-/** One row to be measured. */
+/** A row to measure. */
 export interface Contender {
   backend: BackendName;
   mode: CompareMode;
@@ -16,26 +13,26 @@ export interface Contender {
 }
 
 const PLAIN = 'plain TensorFlow.js';
-/** All that can be compared, the fastest first: that one's losses are the reference. */
+/** Everything that can be compared, fastest first: its losses are the reference. */
 export const CONTENDERS: readonly Contender[] = [
   {
     backend: 'webgpu',
     mode: 'replayed',
     label: 'fused, replayed',
     about:
-      'How this page trains: our own kernels, a step recorded once and sent to the GPU in one piece.',
+      'How this page trains: our own kernels, recorded once and submitted to the GPU as one step.',
   },
   {
     backend: 'webgpu',
     mode: 'op_by_op',
     label: 'fused, op by op',
-    about: 'The same kernels, each operation sent by itself.',
+    about: 'The same kernels, one operation at a time.',
   },
   {
     backend: 'webgpu',
     mode: 'plain',
     label: PLAIN,
-    about: 'The operations that TensorFlow.js brings, each sent by itself.',
+    about: 'The operations of TensorFlow.js, one at a time.',
   },
   {
     backend: 'webgl',
@@ -71,72 +68,9 @@ export const createCompare = () =>
   createStore<CompareState>(() => ({ running: null, detail: '', rows: [] }));
 export type CompareStore = ReturnType<typeof createCompare>;
 
-type CompareCommand = Extract<Command, { type: 'compare' }>;
-
 /**
- * Runs one after the other. What fails gives a row with `error`; `signal` ends the worker at once.
- */
-export async function runComparison(
-  store: CompareStore,
-  spawn: () => PagePort,
-  contenders: readonly Contender[],
-  command: Omit<CompareCommand, 'mode'>,
-  signal: AbortSignal,
-): Promise<void> {
-  store.setState({ rows: [], detail: '', running: null });
-  for (const contender of contenders) {
-    if (signal.aborted) break;
-    store.setState({ running: contender, detail: 'Starting the backend' });
-    const { backend, mode } = contender;
-    const config: RunConfig = {
-      ...command.config,
-      runtime: { ...command.config.runtime, backend },
-    };
-    const row = await compareOne(
-      store,
-      spawn(),
-      { ...command, config, mode },
-      { backend, mode },
-      signal,
-    );
-    if (row) store.setState((state) => ({ rows: [...state.rows, row] }));
-  }
-  store.setState({ running: null, detail: '' });
-}
-
-function compareOne(
-  store: CompareStore,
-  port: PagePort,
-  command: CompareCommand,
-  of: Pick<ComparisonRow, 'backend' | 'mode'>,
-  signal: AbortSignal,
-): Promise<ComparisonRow | null> {
-  const failed = (error: string): ComparisonRow => ({
-    ...of,
-    steps: 0,
-    ms_per_step: NaN,
-    tokens_per_second: NaN,
-    dispatches_per_step: null,
-    submits_per_step: null,
-    gpu_bytes: null,
-    losses: [],
-    error,
-  });
-  return new Promise<ComparisonRow | null>((resolve) => {
-    signal.addEventListener('abort', () => resolve(null));
-    port.onDeath((reason) => resolve(failed(`The worker stopped (${reason}).`)));
-    port.onEvent((event) => {
-      if (event.type === 'comparison') resolve(event.row);
-      if (event.type === 'error') resolve(failed(`${event.error.message} ${event.error.hint}`));
-      if (event.type === 'phase') store.setState({ detail: event.detail });
-    });
-    port.send(command);
-  }).finally(() => port.close());
-}
-
-/**
- * Largest relative difference of a row's losses from those of the first row that ran; null for that
- * row itself.
+ * Largest relative difference of a row's losses from those of the first row without an error; null
+ * for that row itself.
  */
 export function lossDrift(rows: readonly ComparisonRow[], row: ComparisonRow): number | null {
   const reference = rows.find((one) => !one.error && one.losses.length > 0);
@@ -163,12 +97,11 @@ export const COMPARE_HEADINGS = [
   'Loss drift',
 ] as const;
 
-/** One row's cells in the order of the headings. */
+/** The cells of a row in the order of COMPARE_HEADINGS. */
 export function compareCells(rows: readonly ComparisonRow[], row: ComparisonRow): string[] {
   const mode = contenderOf(row)?.label ?? row.mode;
   if (row.error)
     return [row.backend, `${mode}: ${row.error}`, ...COMPARE_HEADINGS.slice(2).map(() => '')];
-  const drift = lossDrift(rows, row);
   return [
     row.backend,
     mode,
@@ -179,8 +112,13 @@ export function compareCells(rows: readonly ComparisonRow[], row: ComparisonRow)
     row.submits_per_step === null ? '–' : count(row.submits_per_step),
     row.gpu_bytes === null ? '–' : bytes(row.gpu_bytes),
     row.losses.at(-1)?.toFixed(4) ?? '–',
-    drift === null ? 'reference' : drift === 0 ? '0' : drift.toExponential(1),
+    driftText(lossDrift(rows, row)),
   ];
+}
+
+function driftText(drift: number | null): string {
+  if (drift === null) return 'reference';
+  return drift === 0 ? '0' : drift.toExponential(1);
 }
 
 export function compareMarkdown(rows: readonly ComparisonRow[]): string {

@@ -1,7 +1,4 @@
-/**
- * The form: the configuration that the next run will have, and the text and tokenizer that the
- * person brought.
- */
+/** The form: configuration, text and tokenizer of the next run. */
 import { createStore } from 'zustand/vanilla';
 import {
   changedFields,
@@ -13,28 +10,37 @@ import {
   type FieldValue,
   type RunConfig,
 } from '../config/index.ts';
-import type { OwnText } from '../protocol/index.ts';
+import type { OpenedFiles, OwnText } from '../protocol/index.ts';
 
 export interface FormState {
   config: RunConfig;
-  /** What "changed" is measured against: the preset that was taken, or the defaults. */
+  /** What `changed` is measured against: the chosen preset, or the defaults. */
   base: RunConfig;
   preset: string | null;
   name: string;
   text: OwnText | null;
   tokenizerJson: { name: string; json: string } | null;
   changed: ReadonlySet<FieldPath>;
-  /** `dataKey` of the configuration that the newest summary of data speaks of. */
+  /** `dataKey` of the text that the newest summary describes. */
   preparedKey: string | null;
 }
 
-/** What the preparation of the text depends on. */
+/** A key of everything that the preparation of the text depends on. */
 export const dataKey = (config: RunConfig, text: OwnText | null): string =>
   JSON.stringify([
     config.data,
     config.tokenizer,
     config.data.corpus === 'own' && text ? [text.name, text.bytes.byteLength, text.column] : null,
   ]);
+
+/** The files that the person opened, if the configuration names them. */
+export const openedFiles = (
+  { text, tokenizerJson }: FormState,
+  { data, tokenizer }: RunConfig,
+): OpenedFiles => ({
+  text: data.corpus === 'own' ? (text ?? undefined) : undefined,
+  tokenizer_json: tokenizer.kind === 'imported' ? tokenizerJson?.json : undefined,
+});
 
 export const createForm = () =>
   createStore<FormState>(() => {
@@ -52,23 +58,19 @@ export const createForm = () =>
   });
 export type FormStore = ReturnType<typeof createForm>;
 
-/** Takes a configuration as a whole: a preset, an address, or that of a run. */
+/** Replaces the whole configuration: by a preset, an address, or that of a run. */
 export function takeConfig(
   form: FormStore,
   config: RunConfig,
   options: { preset?: string; base?: RunConfig; name?: string } = {},
 ): void {
   const base = options.base ?? config;
-  form.setState({
-    config,
-    base,
-    preset: options.preset ?? null,
-    changed: new Set(changedFields(config, base)),
-    ...(options.name === undefined ? {} : { name: options.name }),
-  });
+  const { name = form.getState().name, preset = null } = options;
+  const changed = new Set(changedFields(config, base));
+  form.setState({ config, base, preset, changed, name });
 }
 
-/** Sets one field; a value outside of the field's range is not taken, and false comes back. */
+/** Sets one field. Returns false, and changes nothing, if the value is out of the field's range. */
 export function setField(form: FormStore, path: FieldPath, value: FieldValue): boolean {
   if (!isAllowed(path, value)) return false;
   const { config, base } = form.getState();
@@ -80,10 +82,7 @@ export function setField(form: FormStore, path: FieldPath, value: FieldValue): b
 export const resetField = (form: FormStore, path: FieldPath): boolean =>
   setField(form, path, getField(form.getState().base, path));
 
-/**
- * Choosing the layout takes along the activation that belongs to it, as both families have their
- * own.
- */
+/** Each layout has its own activation function, so choosing one changes the other. */
 function followLayout(config: RunConfig, path: FieldPath): RunConfig {
   if (path !== 'model.layout' || config.model.activation_function === 'relu2') return config;
   return withField(

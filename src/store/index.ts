@@ -1,9 +1,12 @@
 export * from './address.ts';
 export * from './chart.ts';
 export * from './client.ts';
+export * from './client_types.ts';
 export * from './columns.ts';
 export * from './compare.ts';
+export * from './comparison.ts';
 export * from './decimate.ts';
+export * from './default_name.ts';
 export * from './export.ts';
 export * from './form.ts';
 export * from './format.ts';
@@ -12,15 +15,18 @@ export * from './library.ts';
 export * from './profile.ts';
 export * from './run.ts';
 export * from './samples.ts';
+export * from './stores.ts';
 export * from './sentence.ts';
 export * from './view.ts';
-/** The room `ui` speaks to the store alone: what the events carry, it takes from here. */
+/** What events carry: the room `ui` imports it from here, not from the protocol. */
 export type {
   CompareMode,
   ComparisonRow,
   DataSummary,
   DeviceInfo,
+  ImportedFile,
   KernelKind,
+  Lineage,
   OwnText,
   PlainError,
   RunPhase,

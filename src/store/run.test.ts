@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { defaultConfig } from '../config/index.ts';
-import type { Event, MetricColumns } from '../protocol/index.ts';
+import type { Event, MetricColumns, StartedEvent } from '../protocol/index.ts';
 import { bytes, clock, compact, lossText, measure, spokenDuration } from './format.ts';
 import { initialRun, reduceRun, type RunState } from './run.ts';
 import { secondsLeft, sentence } from './sentence.ts';
 
 const config = { ...defaultConfig(), training: { ...defaultConfig().training, max_iters: 5000 } };
-const started: Event = {
+const started: StartedEvent = {
   type: 'started',
   run: 'r',
   name: 'Names',
@@ -15,6 +15,10 @@ const started: Event = {
   n_params: 1,
   planned_bytes: 2,
   precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
+  lr_multiplier: 1,
+  lineage: { objective: 'pretrain', parent: null, dataset: 'Names' },
+  metrics: [],
+  charts: [],
   history: null,
 };
 const columns = (step: number, loss: number, seconds: number): MetricColumns => ({

@@ -96,6 +96,7 @@ function savedRun({ preset: index, minutes, step, val_loss }: SavedRun): RunReco
     config: preset?.config ?? defaultConfig(),
     locked: false,
     resumable: true,
+    lineage: { objective: 'pretrain', parent: null, dataset: DATA.name },
   };
 }
 

@@ -1,4 +1,5 @@
 /** The run of the scripted worker: steps on a timer, samples, checkpoints, and one failure. */
+import type { MetricColumns, Parent } from '../common/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { fakeColumns, skillAt } from './fake_curves.ts';
 import { DATA } from './fake_data.ts';
@@ -16,11 +17,13 @@ export interface FakeOptions {
 const CHECKPOINT_BYTES = 1_310_000;
 export const CHECKPOINT_STEP = 200;
 
-export type Steering = 'train' | 'pause' | 'step' | 'stop' | 'save' | 'cancel';
+export type Steering = 'train' | 'pause' | 'step' | 'stop' | 'cancel';
 
 export class FakeTraining {
   config: RunConfig = defaultConfig();
   run = '';
+  lrMultiplier = 1;
+  parent: Parent | null = null;
   readonly random: () => number;
   readonly #outbox: FakeOutbox;
   readonly #scenario: Scenario;
@@ -43,8 +46,9 @@ export class FakeTraining {
     return this.#step;
   }
 
-  columns(from: number, to: number) {
-    return fakeColumns(this.config, from, to, this.random);
+  columns(from: number, to: number): MetricColumns {
+    const columns = fakeColumns(this.config, from, to, this.random);
+    return { ...columns, lr: (columns.lr ?? columns.step).map((lr) => this.lrMultiplier * lr) };
   }
 
   begin(from: number, name: string, paused: boolean): void {
@@ -71,6 +75,10 @@ export class FakeTraining {
           subgroup_matrices: false,
           reason: null,
         },
+        lr_multiplier: this.lrMultiplier,
+        lineage: { objective: 'pretrain', parent: this.parent, dataset: DATA.name },
+        metrics: [],
+        charts: [],
         history: from > 0 ? this.columns(0, from) : null,
       });
       const interval = this.config.sampling.sample_interval || 50;
@@ -82,7 +90,6 @@ export class FakeTraining {
 
   steer(command: Steering): void {
     if (command === 'train') return this.#train();
-    if (command === 'save') return this.#saved();
     this.halt();
     switch (command) {
       case 'pause':
@@ -91,7 +98,7 @@ export class FakeTraining {
         this.#advance(Math.min(this.#step + 1, this.config.training.max_iters));
         return this.#outbox.phase('paused');
       case 'stop':
-        this.#saved();
+        this.save();
         return this.#outbox.emit({ type: 'finished', step: this.#step, reason: 'stopped' });
       case 'cancel':
         return this.#outbox.phase('idle');
@@ -117,7 +124,7 @@ export class FakeTraining {
     if (every > 0 && Math.floor(next / every) > Math.floor(this.#step / every))
       this.#sample(next - (next % every));
     this.#step = next;
-    if (next > 0 && next % 200 < 6 * this.#speed) this.#saved();
+    if (next > 0 && next % 200 < 6 * this.#speed) this.save();
     const failure = FAILURES[this.#scenario];
     if (failure && !this.#failed && next >= failure.atStep) {
       this.#failed = true;
@@ -156,8 +163,15 @@ export class FakeTraining {
     });
   }
 
-  #saved(): void {
-    this.#outbox.emit({ type: 'saved', run: this.run, step: this.#step, bytes: CHECKPOINT_BYTES });
+  /** Says that a checkpoint was saved: by itself, or for the command with this id. */
+  save(id?: number): void {
+    this.#outbox.emit({
+      type: 'saved',
+      id,
+      run: this.run,
+      step: this.#step,
+      bytes: CHECKPOINT_BYTES,
+    });
   }
 
   #sample(step: number): void {

@@ -3,7 +3,8 @@
  * photographing the page by itself. `scenario` chooses what goes wrong. Only `fake.html` and tests
  * use it.
  */
-import type { Command, PagePort } from '../protocol/index.ts';
+import type { Parent } from '../common/index.ts';
+import type { Command, PagePort, ParentSource, RunRecord } from '../protocol/index.ts';
 import { skillAt } from './fake_curves.ts';
 import { comparison, DATA, DEVICE, NO_GPU, PROFILE, savedRuns } from './fake_data.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
@@ -65,9 +66,10 @@ class ScriptedWorker {
       case 'pause':
       case 'step':
       case 'stop':
-      case 'save':
       case 'cancel':
         return this.#training.steer(command.type);
+      case 'save':
+        return this.#training.save(command.id);
       case 'generate':
         return this.#generate(command);
       case 'stop_generation':
@@ -84,18 +86,22 @@ class ScriptedWorker {
       case 'load_history':
         return this.outbox.emit({
           type: 'history',
+          id: command.id,
           run: command.run,
           columns: this.#training.columns(0, 500),
         });
       case 'profile':
         return this.outbox.afterScaled(600, () =>
-          this.outbox.emit({ type: 'profile', profile: PROFILE, why: '' }),
+          this.outbox.emit({ type: 'profile', id: command.id, profile: PROFILE, why: '' }),
         );
       case 'compare':
         return this.#compare(command);
-      case 'set_learning_rate':
+      case 'set_lr_multiplier':
+        this.#training.lrMultiplier = command.multiplier;
+        return;
       case 'set_sampling':
-        return this.#configure(command);
+        this.#training.config = { ...this.#training.config, sampling: command.sampling };
+        return;
       case 'lose_device':
         this.outbox.phase('recovering', 'The GPU was lost; resuming from the last checkpoint');
         return this.outbox.after(1500, () => this.#training.steer('train'));
@@ -131,12 +137,16 @@ class ScriptedWorker {
     switch (command.type) {
       case 'start':
         this.#training.config = command.config;
+        this.#training.lrMultiplier = 1;
+        this.#training.parent = parentOf(command.parent, this.#runs);
         return this.#training.begin(0, command.name, command.paused ?? false);
       case 'import':
         return this.#training.begin(300, command.name, true);
       case 'resume': {
         const record = this.#runs.find((one) => one.run === command.run);
         this.#training.config = record?.config ?? this.#training.config;
+        this.#training.lrMultiplier = command.lr_multiplier ?? 1;
+        this.#training.parent = record?.lineage.parent ?? null;
         const { step = CHECKPOINT_STEP, name = 'Run' } = record ?? {};
         return this.#training.begin(step, name, command.paused ?? false);
       }
@@ -172,18 +182,9 @@ class ScriptedWorker {
     );
   }
 
-  #compare({ config, mode, steps }: CommandOf<'compare'>): void {
+  #compare({ id, config, mode, steps }: CommandOf<'compare'>): void {
     const row = comparison(config, mode, steps);
-    this.outbox.afterScaled(1500, () => this.outbox.emit({ type: 'comparison', row }));
-  }
-
-  #configure(command: CommandOf<'set_learning_rate' | 'set_sampling'>): void {
-    if (command.type === 'set_sampling') {
-      this.#training.config = { ...this.#training.config, sampling: command.sampling };
-      return;
-    }
-    const training = { ...this.#training.config.training, learning_rate: command.learning_rate };
-    this.#training.config = { ...this.#training.config, training };
+    this.outbox.afterScaled(1500, () => this.outbox.emit({ type: 'comparison', id, row }));
   }
 
   #changeRuns(
@@ -214,4 +215,11 @@ class ScriptedWorker {
       storage: { used: 48_300_000, quota: 12e9, persistent: true, available },
     });
   }
+}
+
+function parentOf(source: ParentSource | undefined, runs: readonly RunRecord[]): Parent | null {
+  if (!source) return null;
+  if ('files' in source) return { kind: 'imported', name: source.name };
+  const record = runs.find((one) => one.run === source.run);
+  return { kind: 'run', run: source.run, name: record?.name ?? 'Run', step: record?.step ?? 0 };
 }

@@ -1,15 +1,13 @@
 /** One run in this worker: it trains, and between its steps does what the person asks for. */
 import { CheckpointError, writeCheckpoint, zipFolder } from '../checkpoint/index.ts';
-import type { FinishReason, MetricColumns } from '../common/index.ts';
+import type { FinishReason, GenerationEnd, MetricColumns } from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
-import { planRun } from '../plan/index.ts';
 import type { StepProfile } from '../protocol/index.ts';
-import { DEFAULT_OBJECTIVE } from '../objectives/index.ts';
 import { Control, MetricBuffer, trainLoop } from '../train/index.ts';
 import { Generations, type GenerationRequest } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import { RunHooks } from './run_hooks.ts';
-import type { RunParts, RunStart, RunSurroundings } from './run_parts.ts';
+import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { RunSaver, type Progress } from './saving.ts';
 import type { RunTrainer } from './services.ts';
 
@@ -45,8 +43,7 @@ export class ActiveRun {
       seconds: from?.elapsed_seconds ?? 0,
       best_val_loss: from?.best_val_loss ?? null,
     };
-    const hasCheckpoint = from !== null && from.state.step > 0;
-    const saver = new RunSaver(parts, trainer, this.#progress, hasCheckpoint);
+    const saver = new RunSaver(parts, trainer, this.#progress, from);
     this.#saver = saver;
     this.#hooks = new RunHooks({ parts, trainer, control, saver }, surroundings);
     this.#generations = new Generations(
@@ -68,13 +65,15 @@ export class ActiveRun {
     const compiling = (detail: string, progress: number): void =>
       surroundings.emit({ type: 'phase', phase: 'compiling', detail, progress });
     compiling('Preparing the model.', 0);
-    const { adapter, id, config, text, vocab_size } = parts;
+    const { adapter, id, settled, objective, text } = parts;
+    const { config, model, precision } = settled;
     const { subgroup_matrices } = await services.setTunedProducts(adapter, id, config);
     const trainer = await services.createTrainer({
       config,
-      objective: DEFAULT_OBJECTIVE,
+      objective,
       split: text.tokens,
-      vocab_size,
+      vocab_size: model.vocab_size,
+      precision,
       from: start.from?.state ?? null,
       compiling: (done) => {
         if (done > 0) mark('traced');
@@ -82,8 +81,6 @@ export class ActiveRun {
       },
     });
     mark('compiled');
-    if (start.learning_rate !== undefined)
-      trainer.lr_multiplier *= start.learning_rate / trainer.currentLearningRate;
     return new ActiveRun(parts, start, surroundings, { trainer, subgroup_matrices });
   }
 
@@ -100,25 +97,29 @@ export class ActiveRun {
     return this.#saver.hasCheckpoint;
   }
 
+  /** What the run started from, while storage has no checkpoint of it. */
+  get origin(): StartingPoint | null {
+    return this.#saver.origin;
+  }
+
   /** Tells the page that the run is ready. `history`: its metrics so far. */
   announce(history: MetricColumns | null): void {
-    const { id, name, config, vocab_size } = this.#parts;
-    const { precision } = this.trainer;
-    const { mixed_precision } = precision;
-    const computed = { ...config, training: { ...config.training, mixed_precision } };
-    const max_binding_size = this.#surroundings.services.maxBindingSize();
+    const { id, name, settled, objective, lineage } = this.#parts;
+    const { step, n_params, precision, lr_multiplier } = this.trainer;
+    const usesFloat16 = precision.mixed_precision === 'fp16';
     this.#surroundings.emit({
       type: 'started',
       run: id,
       name,
-      config,
-      step: this.trainer.step,
-      n_params: this.trainer.n_params,
-      planned_bytes: planRun(computed, { vocab_size, max_binding_size }).memory.total,
-      precision: {
-        ...precision,
-        subgroup_matrices: mixed_precision === 'fp16' && this.#subgroupMatrices,
-      },
+      config: settled.config,
+      step,
+      n_params,
+      planned_bytes: settled.plan.memory.total,
+      precision: { ...precision, subgroup_matrices: usesFloat16 && this.#subgroupMatrices },
+      lr_multiplier,
+      lineage,
+      metrics: objective.metrics,
+      charts: objective.charts,
       history,
     });
   }
@@ -152,9 +153,14 @@ export class ActiveRun {
     this.config.sampling = sampling;
   }
 
-  /** Generates between two steps. */
-  generate(request: GenerationRequest): void {
-    this.control.between(() => this.#generations.generate(request));
+  /** Scales the schedule of the learning rate, from the next step on. */
+  setLrMultiplier(multiplier: number): void {
+    this.trainer.lr_multiplier = multiplier;
+  }
+
+  /** Generates between two steps. Rejects with what the model or the tokenizer throws. */
+  generate(request: GenerationRequest): Promise<GenerationEnd> {
+    return this.#jobs.add(() => this.#generations.generate(request));
   }
 
   stopGeneration(id: number): void {
@@ -196,8 +202,8 @@ export class ActiveRun {
   }
 
   /** Saves the metrics, as far as storage allows, and closes the run's storage. */
-  async closeStorage(): Promise<void> {
-    await this.#saver.close().catch(() => undefined);
+  closeStorage(): Promise<void> {
+    return this.#saver.close();
   }
 
   /** Frees the trainer, whose device may be lost, and leaves the run's storage open. */

@@ -1,4 +1,4 @@
-/** Where a run comes from: new weights, a saved run, or an imported folder. */
+/** How a run begins: with new weights or a parent's, from a saved run, or from an imported folder. */
 import {
   broughtFiles,
   CheckpointError,
@@ -7,17 +7,17 @@ import {
   type ReadState,
   type RunStore,
 } from '../checkpoint/index.ts';
-import type { OwnText } from '../common/index.ts';
+import type { Lineage, OwnText } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { importTokenizer } from '../data/index.ts';
-import { planRun } from '../plan/index.ts';
-import type { Command } from '../protocol/index.ts';
-import { requireRunnable } from './check_run.ts';
+import { DEFAULT_OBJECTIVE, type Objective } from '../objectives/index.ts';
+import type { ImportCommand, ResumeCommand, StartCommand } from '../protocol/index.ts';
 import type { Device } from './device.ts';
-import type { ResumePoint, RunParts, RunStart, RunSurroundings } from './run_parts.ts';
+import { configWithParent, loadParent, startingWeights, type ParentState } from './parent.ts';
+import { UnknownObjective } from './plain_errors.ts';
+import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
+import { settleOnDevice } from './settle_on_device.ts';
 import type { PreparedText, TextSources } from './text.ts';
-
-type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
 /** What a beginning needs of the session. */
 export interface BeginContext extends RunSurroundings {
@@ -33,99 +33,154 @@ export interface Beginning {
   start: RunStart;
 }
 
-/** A run from randomly initialised weights. */
-export async function newRun(
-  context: BeginContext,
-  command: CommandOf<'start'>,
-): Promise<Beginning> {
-  const { config, text: own, tokenizer_json } = command;
+/** A run at step 0, with randomly initialised weights or those of a parent. */
+export async function newRun(context: BeginContext, command: StartCommand): Promise<Beginning> {
+  const { run: id, name, text: own, tokenizer_json } = command;
+  const objective = requireObjective(context, command.objective ?? DEFAULT_OBJECTIVE.name);
+  const parent = command.parent ? await loadParent(context, command.parent) : null;
+  const config = parent ? configWithParent(command.config, parent) : command.config;
+  const tokenizer = parent ? await importTokenizer(parent.state.tokenizer) : undefined;
   // Device, text and storage are prepared concurrently. Each is awaited to its end, so that none is
   // still working after another one failed.
   const [device, text, store] = await allSettled([
     markDone(context.device.open(config.runtime.backend), () => context.mark('device')),
-    markDone(context.prepareText(config, { text: own, tokenizer_json }), () =>
+    markDone(context.prepareText(config, { text: own, tokenizer_json, tokenizer }), () =>
       context.mark('prepared'),
     ),
     context.storage(),
   ]);
-  const { vocab_size } = text.tokenizer;
-  requireRunnable(config, { text, vocab_size, device });
-  const { n_params } = planRun(config, { vocab_size });
-  const storage = await store.create({ id: command.run, name: command.name, config, n_params });
+  const vocab_size = parent?.state.model.vocab_size ?? text.tokenizer.vocab_size;
+  const settled = await settleOnDevice(config, { text, vocab_size, device }, context.services);
+  const lineage = lineageOf(objective, text, parent);
+  const { n_params } = settled.plan;
+  const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
     if (own) await storage.saveText(own);
     context.mark('stored');
     const { adapter } = device;
-    const { run: id, name } = command;
     return {
-      parts: { id, name, config, adapter, text, vocab_size, storage },
-      start: { from: null, paused: command.paused ?? false },
+      parts: { id, name, adapter, settled, objective, lineage, text, storage },
+      start: {
+        from: parent ? startingWeights(parent, objective) : null,
+        paused: command.paused ?? false,
+      },
     };
   });
 }
 
-/** A saved run, from its last checkpoint that opens. */
+/** A saved run, from its last checkpoint that can be read. */
 export async function resumedRun(
   context: BeginContext,
-  command: CommandOf<'resume'>,
+  command: ResumeCommand,
 ): Promise<Beginning> {
+  const { run: id, lr_multiplier, backend, paused = false } = command;
   const store = await context.storage();
-  const record = (await store.list()).find((candidate) => candidate.run === command.run);
-  const storage = await store.open(command.run);
+  const record = (await store.list()).find((candidate) => candidate.run === id);
+  const storage = await store.open(id);
   return closingOnFailure(storage, async () => {
     const saved = await loadCheckpoint(context, storage);
-    const state = withBackend(saved, command.backend);
+    const config = withBackend(saved.config, backend);
     const own = await storage.loadText();
-    await context.device.open(state.config.runtime.backend);
-    await storage.rewindMetrics(state.step);
-    return continued(context, {
-      id: command.run,
-      name: record?.name ?? 'Run',
-      state,
-      own: own ?? undefined,
-      storage,
-      paused: command.paused ?? false,
-      learning_rate: command.learning_rate,
-    });
+    const { lineage } = saved;
+    const objective = requireObjective(context, lineage.objective);
+    const ready = await prepareSaved(context, saved, config, own);
+    await storage.rewindMetrics(saved.step);
+    const from = startingPoint(saved);
+    from.state.lr_multiplier = lr_multiplier ?? saved.lr_multiplier;
+    const name = record?.name ?? 'Run';
+    return {
+      parts: { id, name, ...ready, objective, lineage, storage },
+      start: { from, paused },
+    };
   });
 }
 
-/** A run from a folder that the person imported. It starts paused. */
+/** A run that continues from files that the person opened. It starts paused. */
 export async function importedRun(
   context: BeginContext,
-  command: CommandOf<'import'>,
+  command: ImportCommand,
 ): Promise<Beginning> {
+  const { run: id, name, text: own } = command;
   const state = readCheckpoint(broughtFiles(command.files));
   const config = importedConfig(state, command.config);
   for (const message of state.notes) context.emit({ type: 'notice', message });
-  await context.device.open(config.runtime.backend);
-  const { n_params } = planRun(config, { vocab_size: state.model.vocab_size });
+  const objective = requireObjective(context, state.lineage.objective);
+  const ready = await prepareSaved(context, state, config, own ?? null);
+  const parent: ParentState = { parent: { kind: 'imported', name }, state };
+  const lineage = state.foreign ? lineageOf(objective, ready.text, parent) : state.lineage;
   const store = await context.storage();
-  const { run: id, name, text: own } = command;
-  const storage = await store.create({ id, name, config, n_params });
+  const { n_params } = ready.settled.plan;
+  const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
     if (own) await storage.saveText(own);
     if (state.metrics) await storage.appendMetrics(state.metrics);
-    return continued(context, {
-      id,
-      name,
-      state: { ...state, config },
-      own,
-      storage,
-      paused: true,
-    });
+    return {
+      parts: { id, name, ...ready, objective, lineage, storage },
+      start: { from: startingPoint(state), paused: true },
+    };
   });
 }
 
+/** Opens the device and prepares the text for a checkpoint, with the checkpoint's tokenizer. */
+async function prepareSaved(
+  context: BeginContext,
+  state: ReadState,
+  config: RunConfig,
+  own: OwnText | null,
+): Promise<Pick<RunParts, 'adapter' | 'settled' | 'text'>> {
+  const device = await context.device.open(config.runtime.backend);
+  const tokenizer = await importTokenizer(state.tokenizer);
+  const text = await context.prepareText(config, { text: own, tokenizer });
+  const { vocab_size } = state.model;
+  const settled = await settleOnDevice(config, { text, vocab_size, device }, context.services);
+  return { adapter: device.adapter, settled, text };
+}
+
+/** The state of a checkpoint, as a run continues from it. */
+export function startingPoint(saved: ReadState): StartingPoint {
+  const { parameters, objective_tensors, optimizer, step, tokens, lr_multiplier } = saved;
+  const { loss_scale } = saved;
+  return {
+    state: { parameters, objective_tensors, optimizer, step, tokens, lr_multiplier, loss_scale },
+    elapsed_seconds: saved.elapsed_seconds,
+    best_val_loss: saved.best_val_loss ?? null,
+  };
+}
+
+/** Throws UnknownObjective for one that only a later version of this page has. */
+function requireObjective({ services }: BeginContext, name: string): Objective {
+  const objective = services.findObjective(name);
+  if (!objective) throw new UnknownObjective(name);
+  return objective;
+}
+
+const lineageOf = (
+  objective: Objective,
+  text: PreparedText,
+  parent: ParentState | null,
+): Lineage => ({
+  objective: objective.name,
+  parent: parent?.parent ?? null,
+  dataset: text.summary.name,
+});
+
 /**
- * The configuration of an imported run. A folder of ours brings its own recipe, and the form adds
- * text and device; a foreign folder brings only the model and the tokenizer.
+ * The configuration of an imported run. A folder of ours has its own recipe, and the form adds text
+ * and device; a foreign folder has only a model and a tokenizer.
  */
 function importedConfig(state: ReadState, form: RunConfig | undefined): RunConfig {
   if (!form) return state.config;
   if (state.foreign)
     return { ...form, model: state.config.model, tokenizer: state.config.tokenizer };
   return { ...state.config, data: form.data, runtime: form.runtime };
+}
+
+function withBackend(
+  config: RunConfig,
+  backend: RunConfig['runtime']['backend'] | undefined,
+): RunConfig {
+  if (backend === undefined) return config;
+  return { ...config, runtime: { ...config.runtime, backend } };
 }
 
 async function loadCheckpoint(context: BeginContext, storage: OpenRun): Promise<ReadState> {
@@ -138,58 +193,11 @@ async function loadCheckpoint(context: BeginContext, storage: OpenRun): Promise<
     );
   }
   if (loaded.recovered) {
-    context.emit({
-      type: 'notice',
-      message:
-        'The last checkpoint is incomplete and does not open, so the run continues from the one before it.',
-    });
+    const message =
+      'The last checkpoint is incomplete and cannot be read, so the run continues from the one before it.';
+    context.emit({ type: 'notice', message });
   }
   return loaded.state;
-}
-
-function withBackend(
-  state: ReadState,
-  backend: RunConfig['runtime']['backend'] | undefined,
-): ReadState {
-  if (backend === undefined) return state;
-  const { config } = state;
-  return { ...state, config: { ...config, runtime: { ...config.runtime, backend } } };
-}
-
-interface Continuation {
-  id: string;
-  name: string;
-  state: ReadState;
-  /** The run's own text, if it has one. */
-  own: OwnText | undefined;
-  storage: OpenRun;
-  paused: boolean;
-  learning_rate?: number | undefined;
-}
-
-/** Continues from a checkpoint's state, with the checkpoint's tokenizer. */
-async function continued(context: BeginContext, saved: Continuation): Promise<Beginning> {
-  const { id, name, state, own, storage, paused, learning_rate } = saved;
-  const { config } = state;
-  const { vocab_size } = state.model;
-  const device = await context.device.open(config.runtime.backend);
-  const tokenizer = await importTokenizer(state.tokenizer);
-  const text = await context.prepareText(config, { text: own, tokenizer });
-  requireRunnable(config, { text, vocab_size, device });
-  const { adapter } = device;
-  return {
-    parts: { id, name, config, adapter, text, vocab_size, storage },
-    start: { from: resumePoint(state), paused, learning_rate },
-  };
-}
-
-export function resumePoint(state: ReadState): ResumePoint {
-  const { parameters, optimizer, step, tokens, loss_scale } = state;
-  return {
-    state: { parameters, optimizer, step, tokens, loss_scale },
-    elapsed_seconds: state.elapsed_seconds,
-    best_val_loss: state.best_val_loss ?? null,
-  };
 }
 
 async function closingOnFailure<T>(storage: OpenRun, action: () => Promise<T>): Promise<T> {

@@ -1,10 +1,9 @@
 /** The run that this worker holds, if any: started, trained to its end, recovered, ended. */
 import { ActiveRun } from './active_run.ts';
 import type { Beginning } from './begin.ts';
-import type { Device } from './device.ts';
 import { DeviceLost } from './plain_errors.ts';
-import { recoverRun } from './recover.ts';
-import type { RunParts, RunSurroundings } from './run_parts.ts';
+import { recoverRun, type RecoveryContext } from './recover.ts';
+import type { RunParts } from './run_parts.ts';
 
 export interface RunListener {
   /** The run reached a limit, or was stopped; it stays, to generate from and to train on. */
@@ -18,10 +17,10 @@ export class CurrentRun {
   /** Set while a lost device is being opened again. */
   #recovery: { cancelled: boolean } | null = null;
   #looping: Promise<void> = Promise.resolve();
-  readonly #context: RunSurroundings & { readonly device: Device };
+  readonly #context: RecoveryContext;
   readonly #listener: RunListener;
 
-  constructor(context: RunSurroundings & { readonly device: Device }, listener: RunListener) {
+  constructor(context: RecoveryContext, listener: RunListener) {
     this.#context = context;
     this.#listener = listener;
   }
@@ -93,9 +92,9 @@ export class CurrentRun {
     const recovery = { cancelled: false };
     this.#recovery = recovery;
     this.#run = null;
-    let recovered: ActiveRun;
+    let recovered: { run: ActiveRun; parts: RunParts };
     try {
-      recovered = await recoverRun(this.#context, run, parts, reason);
+      recovered = await recoverRun(this.#context, { run, parts, reason });
     } catch (error) {
       await this.#fail(run, error);
       return;
@@ -103,12 +102,12 @@ export class CurrentRun {
       this.#recovery = null;
     }
     if (recovery.cancelled) {
-      await recovered.close();
+      await recovered.run.close();
       return;
     }
-    this.#run = recovered;
+    this.#run = recovered.run;
     // A device that is lost twice is likely to be lost again.
-    await this.#loop(recovered, parts, false);
+    await this.#loop(recovered.run, recovered.parts, false);
   }
 
   async #fail(run: ActiveRun, error: unknown): Promise<void> {

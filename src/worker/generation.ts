@@ -2,7 +2,6 @@
 import type { GenerationEnd } from '../common/index.ts';
 import type { SamplingConfig } from '../config/index.ts';
 import type { Event, TokenPiece } from '../protocol/index.ts';
-import { plainError } from './plain_errors.ts';
 import { generatePieces } from './samples.ts';
 import type { RunTrainer } from './services.ts';
 import type { PreparedText } from './text.ts';
@@ -39,38 +38,24 @@ export class Generations {
     this.#stopped.add(id);
   }
 
-  /** Streams tokens until the text or the limit ends, or until it is stopped. Never throws. */
-  async generate(request: GenerationRequest): Promise<void> {
-    const { id } = request;
+  /** Streams tokens until the text or the limit ends, or until it is stopped. */
+  async generate({ id, prompt, sampling }: GenerationRequest): Promise<GenerationEnd> {
+    const isCancelled = (): boolean => this.#stopped.has(id) || this.#runEnded();
     const groups = new TokenGroups((pieces) => this.#emit({ type: 'token', id, pieces }));
+    let count = 0;
     try {
-      const reason = await this.#stream(request, groups);
-      groups.flush();
-      this.#emit({ type: 'generation_done', id, reason });
-    } catch (error) {
-      groups.flush();
-      this.#emit({ type: 'error', error: plainError(error) });
-      this.#emit({ type: 'generation_done', id, reason: 'cancelled' });
+      const generator = await this.#trainer.generation();
+      const source = { generator, text: this.#text, stopped: isCancelled };
+      for await (const piece of generatePieces(source, prompt, sampling)) {
+        count++;
+        groups.add(piece);
+      }
+      if (isCancelled()) return 'cancelled';
+      return count < sampling.max_new_tokens ? 'stop' : 'length';
     } finally {
+      groups.flush();
       this.#stopped.delete(id);
     }
-  }
-
-  async #stream(
-    { id, prompt, sampling }: GenerationRequest,
-    groups: TokenGroups,
-  ): Promise<GenerationEnd> {
-    const isCancelled = (): boolean => this.#stopped.has(id) || this.#runEnded();
-    const generator = await this.#trainer.generation();
-    const source = { generator, text: this.#text, stopped: isCancelled };
-    const pieces = generatePieces(source, prompt, sampling);
-    let count = 0;
-    for await (const piece of pieces) {
-      count++;
-      groups.add(piece);
-    }
-    if (isCancelled()) return 'cancelled';
-    return count < sampling.max_new_tokens ? 'stop' : 'length';
   }
 }
 

@@ -4,21 +4,12 @@ import type { Command, Event } from '../protocol/index.ts';
 
 export type LibraryCommand = Extract<
   Command,
-  { type: 'load_history' | 'list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run' }
+  { type: 'list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run' }
 >;
 
-/** Carries the command out and answers it. Throws CheckpointError. */
-export async function manageRuns(
-  store: RunStore,
-  command: LibraryCommand,
-  emit: (event: Event) => void,
-): Promise<void> {
+/** Carries the command out and gives the list of runs after it. Throws CheckpointError. */
+export async function manageRuns(store: RunStore, command: LibraryCommand): Promise<Event> {
   switch (command.type) {
-    case 'load_history': {
-      const columns = await store.readMetrics(command.run);
-      emit({ type: 'history', run: command.run, columns });
-      return;
-    }
     case 'list_runs':
       break;
     case 'rename_run':
@@ -33,5 +24,5 @@ export async function manageRuns(
     default:
       command satisfies never;
   }
-  emit({ type: 'runs', runs: await store.list(), storage: await store.storage() });
+  return { type: 'runs', runs: await store.list(), storage: await store.storage() };
 }

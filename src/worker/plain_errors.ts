@@ -21,6 +21,29 @@ export class BadConfig extends Error {
   }
 }
 
+/** The model of a new run is not that of its parent. */
+export class BadParent extends Error {
+  constructor(
+    readonly field: string,
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+/** Generation was asked for, and there is no run. */
+export class NoModel extends Error {
+  constructor() {
+    super('There is no model to generate with yet.');
+  }
+}
+/** The objective of a run is not in this version of the page. */
+export class UnknownObjective extends Error {
+  constructor(readonly objective: string) {
+    super(`This page has no objective called “${objective}”.`);
+  }
+}
+
 /** `saved`: storage has a checkpoint of the run that failed. */
 export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof DataError) {
@@ -36,6 +59,18 @@ export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof BadConfig) {
     const { code, hint, field } = error.problem;
     return { code, message: error.message, hint, action: 'change_config', field };
+  }
+  if (error instanceof BadParent) {
+    const { field, message, hint } = error;
+    return { code: 'parent_differs', message, hint, action: 'change_config', field };
+  }
+  if (error instanceof NoModel) {
+    const hint = 'Train one, resume a saved run, or import a checkpoint.';
+    return { code: 'no_model', message: error.message, hint };
+  }
+  if (error instanceof UnknownObjective) {
+    const hint = 'Open the run with the version of the page that saved it, or with a newer one.';
+    return { code: 'unknown_objective', message: error.message, hint };
   }
   if (error instanceof LossExploded) return lossExploded(error, saved);
   const known = deviceError(error);

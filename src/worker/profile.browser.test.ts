@@ -26,13 +26,13 @@ async function run(
   });
   const steps = async (n: number): Promise<void> => {
     for (let i = 0; i < n; i++) {
-      trainer.takeStep();
+      await trainer.takeStep();
       losses.push(...(await trainer.drain()).map((r) => r.loss));
     }
   };
   await steps(3);
   // A step that is still under way when the measuring begins.
-  trainer.takeStep();
+  await trainer.takeStep();
   await between(trainer);
   losses.push(...(await trainer.drain()).map((r) => r.loss));
   await steps(3);

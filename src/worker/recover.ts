@@ -1,33 +1,59 @@
-/** A run whose GPU device was lost continues from its last checkpoint on a device opened again. */
+/** Continues a run whose GPU device was lost, on a device that is opened again. */
 import { ActiveRun } from './active_run.ts';
-import { resumePoint } from './begin.ts';
+import { startingPoint } from './begin.ts';
 import type { Device } from './device.ts';
-import type { RunParts, RunSurroundings } from './run_parts.ts';
+import type { RunParts, RunSurroundings, StartingPoint } from './run_parts.ts';
+import { settleOnDevice } from './settle_on_device.ts';
+
+export type RecoveryContext = RunSurroundings & { readonly device: Device };
+
+export interface LostRun {
+  run: ActiveRun;
+  parts: RunParts;
+  /** Why the device was lost. */
+  reason: string;
+}
 
 /**
- * Replaces `run`, whose device was lost for `reason`, and tells the page. Throws NoBackend, and
- * what creating a run throws.
+ * Replaces the run and tells the page: it continues from the last checkpoint, or from where it
+ * started. The learning rate multiplier stays as it was set last. Throws NoBackend, and what
+ * creating a run throws.
  */
 export async function recoverRun(
-  context: RunSurroundings & { readonly device: Device },
-  run: ActiveRun,
-  parts: RunParts,
-  reason: string,
-): Promise<ActiveRun> {
+  context: RecoveryContext,
+  { run, parts, reason }: LostRun,
+): Promise<{ run: ActiveRun; parts: RunParts }> {
   const paused = run.control.state === 'pause';
+  const { lr_multiplier } = run.trainer;
   const cause = reason || 'no reason given';
   const detail = `The GPU device was lost (${cause}); training continues from the last checkpoint.`;
   context.emit({ type: 'phase', phase: 'recovering', detail, progress: null });
   run.abandon();
   const loaded = await parts.storage.load();
-  const { adapter } = await context.device.open(parts.config.runtime.backend);
-  const from = loaded ? resumePoint(loaded.state) : null;
+  const saved = loaded ? startingPoint(loaded.state) : run.origin;
+  const from = saved && withMultiplier(saved, lr_multiplier);
+  const reopened = await onDeviceAgain(context, parts);
   await parts.storage.rewindMetrics(from?.state.step ?? 0);
-  const recovered = await ActiveRun.create({ ...parts, adapter }, { from, paused }, context);
+  const recovered = await ActiveRun.create(reopened, { from, paused }, context);
+  if (!from) recovered.trainer.lr_multiplier = lr_multiplier;
   recovered.announce(await parts.storage.readMetrics());
-  const origin = from ? ', its last checkpoint' : ': nothing had been saved yet';
+  const origin = loaded ? ', its last checkpoint' : ': nothing had been saved yet';
   const step = `step ${recovered.trainer.step}${origin}`;
-  const message = `The GPU device was lost and came back (${adapter}); the run continues from ${step}.`;
+  const message = `The GPU device was lost and came back (${reopened.adapter}); the run continues from ${step}.`;
   context.emit({ type: 'notice', message });
-  return recovered;
+  return { run: recovered, parts: reopened };
 }
+
+/** The parts of the run on the device that is opened again, which may be another one. */
+async function onDeviceAgain(context: RecoveryContext, parts: RunParts): Promise<RunParts> {
+  const { config, model } = parts.settled;
+  const device = await context.device.open(config.runtime.backend);
+  const facts = { text: parts.text, vocab_size: model.vocab_size, device };
+  const settled = await settleOnDevice(config, facts, context.services);
+  return { ...parts, adapter: device.adapter, settled };
+}
+
+const withMultiplier = (from: StartingPoint, lr_multiplier: number): StartingPoint => ({
+  ...from,
+  state: { ...from.state, lr_multiplier },
+});

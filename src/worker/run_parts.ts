@@ -1,19 +1,15 @@
 /** What a run is made of, before it has a trainer. */
 import type { OpenRun } from '../checkpoint/index.ts';
-import type { RunConfig } from '../config/index.ts';
+import type { Lineage } from '../common/index.ts';
+import type { Objective } from '../objectives/index.ts';
 import type { Event, StartMark } from '../protocol/index.ts';
+import type { SettledRun } from '../run/index.ts';
 import type { TrainerState } from '../train/index.ts';
 import type { SessionServices } from './services.ts';
 import type { PreparedText } from './text.ts';
 
-/** The run's place in storage. */
-export type RunStorage = Pick<
-  OpenRun,
-  'save' | 'load' | 'appendMetrics' | 'rewindMetrics' | 'readMetrics' | 'close'
->;
-
-/** The state that a run continues from. */
-export interface ResumePoint {
+/** The state that a run starts from. */
+export interface StartingPoint {
   state: TrainerState;
   elapsed_seconds: number;
   best_val_loss: number | null;
@@ -22,21 +18,20 @@ export interface ResumePoint {
 export interface RunParts {
   id: string;
   name: string;
-  config: RunConfig;
-  /** Name of the device's adapter: tuned kernels are kept by it. */
+  /** Name of the device's adapter: tuned kernels are stored under it. */
   adapter: string;
+  settled: SettledRun;
+  objective: Objective;
+  lineage: Lineage;
   text: PreparedText;
-  vocab_size: number;
-  storage: RunStorage;
+  /** The run's place in storage. */
+  storage: OpenRun;
 }
 
-/** How a run starts: from the beginning, or from a saved state. */
 export interface RunStart {
   /** Null starts from randomly initialised weights. */
-  from: ResumePoint | null;
+  from: StartingPoint | null;
   paused: boolean;
-  /** Replaces the schedule of the configuration. */
-  learning_rate?: number | undefined;
 }
 
 /** How a run reaches the page and the rest of the program. */

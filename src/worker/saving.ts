@@ -1,7 +1,7 @@
 /** What a run keeps in storage: checkpoints and metrics. */
 import type { CheckpointState } from '../checkpoint/index.ts';
 import type { MetricColumns } from '../common/index.ts';
-import type { RunParts } from './run_parts.ts';
+import type { RunParts, StartingPoint } from './run_parts.ts';
 import type { RunTrainer } from './services.ts';
 
 /** Metrics are written this often, and with every checkpoint. */
@@ -14,83 +14,85 @@ export interface Progress {
 }
 
 export class RunSaver {
-  /** Storage has a checkpoint of this run. */
-  hasCheckpoint: boolean;
   readonly #parts: RunParts;
   readonly #trainer: RunTrainer;
   readonly #progress: Progress;
-  #unsaved: MetricColumns[] = [];
-  #metricsSavedAt = performance.now();
+  #hasCheckpoint: boolean;
+  #origin: StartingPoint | null;
+  #metricsWrittenAt = performance.now();
 
-  constructor(parts: RunParts, trainer: RunTrainer, progress: Progress, hasCheckpoint: boolean) {
+  constructor(
+    parts: RunParts,
+    trainer: RunTrainer,
+    progress: Progress,
+    from: StartingPoint | null,
+  ) {
     this.#parts = parts;
     this.#trainer = trainer;
     this.#progress = progress;
-    this.hasCheckpoint = hasCheckpoint;
+    this.#hasCheckpoint = from !== null && from.state.step > 0;
+    this.#origin = this.#hasCheckpoint ? null : from;
+  }
+
+  /** Storage has a checkpoint of this run. */
+  get hasCheckpoint(): boolean {
+    return this.#hasCheckpoint;
+  }
+
+  /** What the run started from, while storage has no checkpoint to recover from instead. */
+  get origin(): StartingPoint | null {
+    return this.#origin;
   }
 
   /** The whole state after all submitted steps, as a checkpoint keeps it. */
   async checkpoint(): Promise<CheckpointState> {
-    const { parameters, optimizer, step, tokens, loss_scale } = await this.#trainer.state();
+    const { lineage, text, settled } = this.#parts;
     return {
-      config: this.#trainer.config,
+      ...(await this.#trainer.state()),
+      config: settled.config,
       model: this.#trainer.model,
-      parameters,
-      optimizer,
-      step,
-      tokens,
       elapsed_seconds: this.#progress.seconds,
-      tokenizer: this.#parts.text.tokenizer,
+      tokenizer: text.tokenizer,
       best_val_loss: this.#progress.best_val_loss,
-      loss_scale,
+      lineage,
     };
   }
 
   /**
-   * Writes metrics and a checkpoint. Throws CheckpointError where storage refuses; the previous
+   * Writes metrics and a checkpoint. Throws CheckpointError if storage refuses; the previous
    * checkpoint is then kept.
    */
   async save(): Promise<{ step: number; bytes: number }> {
     await this.writeMetrics();
     const state = await this.checkpoint();
     const bytes = await this.#parts.storage.save(state);
-    this.hasCheckpoint = true;
+    this.#hasCheckpoint = true;
+    this.#origin = null;
     return { step: state.step, bytes };
   }
 
-  /** Keeps a copy of the columns for the next write. */
+  /** Adds rows to the metrics, which are written when they are due. */
   addMetrics(columns: MetricColumns): void {
-    this.#unsaved.push(copyColumns(columns));
+    this.#parts.storage.metrics.add(columns);
   }
 
   get metricsAreDue(): boolean {
-    return performance.now() - this.#metricsSavedAt > METRICS_MS;
+    return performance.now() - this.#metricsWrittenAt > METRICS_MS;
   }
 
-  async writeMetrics(): Promise<void> {
-    this.#metricsSavedAt = performance.now();
-    const parts = this.#unsaved;
-    this.#unsaved = [];
-    for (const columns of parts) await this.#parts.storage.appendMetrics(columns);
+  /** Rejects if storage refuses; the rows are then written the next time. */
+  writeMetrics(): Promise<void> {
+    this.#metricsWrittenAt = performance.now();
+    return this.#parts.storage.metrics.flush();
   }
 
   /** All metrics of the run so far. */
-  async metrics(): Promise<MetricColumns> {
-    await this.writeMetrics();
+  metrics(): Promise<MetricColumns> {
     return this.#parts.storage.readMetrics();
   }
 
-  async close(): Promise<void> {
-    try {
-      await this.writeMetrics();
-    } finally {
-      await this.#parts.storage.close();
-    }
+  /** Writes the metrics, as far as storage allows, and gives the run back. */
+  close(): Promise<void> {
+    return this.#parts.storage.close();
   }
-}
-
-function copyColumns(columns: MetricColumns): MetricColumns {
-  const copy: MetricColumns = { step: columns.step.slice() };
-  for (const [name, values] of Object.entries(columns)) copy[name] = values.slice();
-  return copy;
 }

@@ -2,10 +2,11 @@
  * What a session needs from the rest of the program, in one object, so that a test can replace any
  * part of it.
  */
-import { gpuMemory, loseDevice, maxBindingSize, onWebGpu, tryBackends } from '../backend/index.ts';
+import { gpuMemory, loseDevice, onWebGpu, tryBackends } from '../backend/index.ts';
 import { openRunStore, type RunStore } from '../checkpoint/index.ts';
 import type { MetricRow } from '../common/index.ts';
 import type { Generator } from '../model/index.ts';
+import { findObjective } from '../objectives/index.ts';
 import { Trainer, type TrainerOptions } from '../train/index.ts';
 import type { LoopTrainer } from '../train/loop.ts';
 import { calibrate } from './calibrate.ts';
@@ -16,10 +17,7 @@ import { setTunedProducts, tuneInPause } from './tuned.ts';
 /** What a run needs of a Trainer. */
 export type RunTrainer = LoopTrainer &
   ProfiledTrainer &
-  Pick<
-    Trainer,
-    'n_params' | 'precision' | 'lr_multiplier' | 'currentLearningRate' | 'state' | 'dispose'
-  > & {
+  Pick<Trainer, 'n_params' | 'precision' | 'lr_multiplier' | 'state' | 'dispose'> & {
     generation(): Promise<Pick<Generator, 'generateRows'>>;
   };
 
@@ -32,7 +30,9 @@ export interface SessionServices {
   tuneInPause: typeof tuneInPause;
   calibrate: typeof calibrate;
   compareRow: typeof compareRow;
-  maxBindingSize(): number;
+  /** Why float16 cannot be used on the open WebGPU device, one sentence; null if it can. */
+  float16UnsupportedReason(): Promise<string | null>;
+  findObjective: typeof findObjective;
   /** Memory in use now, as metrics; the worker cannot measure its JavaScript heap. */
   measureMemory(): Partial<MetricRow>;
 }
@@ -46,7 +46,11 @@ export const SERVICES: SessionServices = {
   tuneInPause,
   calibrate,
   compareRow,
-  maxBindingSize,
+  float16UnsupportedReason: async () => {
+    const { float16UnsupportedReason } = await import('../backend/float16_check.ts');
+    return float16UnsupportedReason();
+  },
+  findObjective,
   measureMemory: () => {
     if (!onWebGpu()) return {};
     const { allocated, live } = gpuMemory();

@@ -2,16 +2,16 @@
  * The worker's side of the protocol: routes each command to its handler. Commands that steer a run
  * act at once; all others are handled one after the other.
  */
-import { CheckpointError, type RunStore } from '../checkpoint/index.ts';
+import type { RunStore } from '../checkpoint/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import { tokenPieces } from '../data/index.ts';
 import type { Command, Event, StartMark, WorkerPort } from '../protocol/index.ts';
-import { importedRun, newRun, resumedRun, type BeginContext } from './begin.ts';
-import { requireRunnable } from './check_run.ts';
+import type { ActiveRun } from './active_run.ts';
+import { answer, type AnswerContext, type Request } from './answers.ts';
+import { importedRun, newRun, resumedRun } from './begin.ts';
 import { CurrentRun } from './current_run.ts';
 import { Device } from './device.ts';
 import { IdleTuner } from './idle_tuner.ts';
-import { manageRuns, type LibraryCommand } from './library.ts';
+import { manageRuns } from './library.ts';
 import { plainError } from './plain_errors.ts';
 import { SERVICES, type SessionServices } from './services.ts';
 import { TextCache, type PreparedText, type TextSources } from './text.ts';
@@ -19,12 +19,13 @@ import { TextCache, type PreparedText, type TextSources } from './text.ts';
 type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
 /** Commands that wait for those before them. */
-type Queued =
-  | CommandOf<'open' | 'prepare' | 'start' | 'resume' | 'import'>
-  | CommandOf<'compare' | 'tokenize' | 'export'>
-  | LibraryCommand;
+type Queued = CommandOf<
+  | ('open' | 'prepare' | 'start' | 'resume' | 'import')
+  | ('tokenize' | 'export' | 'load_history' | 'compare')
+  | ('list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run')
+>;
 
-export class Session implements BeginContext {
+export class Session implements AnswerContext {
   readonly services: SessionServices;
   readonly device: Device;
   readonly emit: (event: Event) => void;
@@ -57,6 +58,18 @@ export class Session implements BeginContext {
     port.onCommand((command) => this.#route(command));
   }
 
+  get run(): ActiveRun | null {
+    return this.#current.active;
+  }
+
+  get text(): PreparedText | null {
+    return this.#text;
+  }
+
+  isCancelled(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
   /** The store of runs; where the browser refuses storage, the page is told once. */
   storage(): Promise<RunStore> {
     this.#store ??= this.services.openRunStore().then((store) => {
@@ -81,7 +94,7 @@ export class Session implements BeginContext {
   }
 
   #route(command: Command): void {
-    const run = this.#current.active;
+    const { run } = this;
     if (command.type !== 'ping') this.#tuner.interrupt();
     switch (command.type) {
       case 'train':
@@ -101,24 +114,19 @@ export class Session implements BeginContext {
       case 'cancel':
         this.#abort.abort();
         return;
-      case 'save':
-        this.#save();
-        return;
-      case 'set_learning_rate':
-        if (run)
-          run.trainer.lr_multiplier *= command.learning_rate / run.trainer.currentLearningRate;
+      case 'set_lr_multiplier':
+        run?.setLrMultiplier(command.multiplier);
         return;
       case 'set_sampling':
         run?.setSampling(command.sampling);
         return;
-      case 'generate':
-        this.#generate(command);
-        return;
       case 'stop_generation':
         run?.stopGeneration(command.id);
         return;
+      case 'save':
+      case 'generate':
       case 'profile':
-        this.#profile();
+        void this.#reply(command);
         return;
       case 'lose_device':
         this.services.loseDevice();
@@ -172,22 +180,34 @@ export class Session implements BeginContext {
       case 'import':
         await this.#current.end();
         return this.#current.launch(await importedRun(this, command));
-      case 'tokenize':
-        return this.#tokenize(command);
-      case 'export':
-        return this.#export(command);
       case 'compare':
-        return this.#compare(command);
-      case 'delete_run':
-        if (this.#current.active?.id === command.run) await this.#current.end();
-        return manageRuns(await this.storage(), command, this.emit);
+        await this.#current.end();
+        return this.#reply(command);
+      case 'tokenize':
+      case 'export':
       case 'load_history':
+        return this.#reply(command);
+      case 'delete_run':
+        if (this.run?.id === command.run) await this.#current.end();
+        this.emit(await manageRuns(await this.storage(), command));
+        return;
       case 'list_runs':
       case 'rename_run':
       case 'duplicate_run':
-        return manageRuns(await this.storage(), command, this.emit);
+        this.emit(await manageRuns(await this.storage(), command));
+        return;
       default:
         command satisfies never;
+    }
+  }
+
+  /** Answers a request, with an error if it fails. Never rejects. */
+  async #reply(request: Request): Promise<void> {
+    try {
+      this.emit(await answer(this, request));
+    } catch (error) {
+      console.error(error);
+      this.emit({ type: 'error', id: request.id, error: plainError(error) });
     }
   }
 
@@ -198,105 +218,26 @@ export class Session implements BeginContext {
     }
     console.error(error);
     this.emit({ type: 'error', error: plainError(error, saved) });
-    if (!this.#current.active)
-      this.emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
+    if (!this.run) this.emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
   }
 
   /** The run pauses or is done: kernels may be tuned. */
   #rest(): void {
     const adapter = this.device.info?.adapter;
-    if (adapter !== undefined) this.#tuner.rest(() => this.#current.active, adapter);
+    if (adapter !== undefined) this.#tuner.rest(() => this.run, adapter);
   }
 
   async #open({ backend, calibrate }: CommandOf<'open'>): Promise<void> {
     if (!this.device.serves(backend)) await this.#current.end();
     await this.device.open(backend);
-    if (!calibrate || this.#current.active) return;
+    if (!calibrate || this.run) return;
     const measured = await this.services.calibrate(() => this.#runsWaiting > 0);
     if (measured) this.emit({ type: 'calibration', ...measured });
   }
 
   async #prepare({ config, text, tokenizer_json }: CommandOf<'prepare'>): Promise<void> {
-    const busy = this.#current.active !== null;
+    const busy = this.run !== null;
     await this.prepareText(config, { text, tokenizer_json });
     if (!busy) this.emit({ type: 'phase', phase: 'idle', detail: '', progress: null });
-  }
-
-  #save(): void {
-    const run = this.#current.active;
-    run?.save().then(
-      (saved) => this.emit({ type: 'saved', run: run.id, ...saved }),
-      (error: unknown) => this.#fail(error, true),
-    );
-  }
-
-  #generate({ id, prompt, sampling }: CommandOf<'generate'>): void {
-    const run = this.#current.active;
-    if (run) {
-      run.generate({ id, prompt, sampling });
-      return;
-    }
-    this.emit({
-      type: 'error',
-      error: {
-        code: 'no_model',
-        message: 'There is no model to generate with yet.',
-        hint: 'Train one, resume a saved run, or import a checkpoint.',
-      },
-    });
-  }
-
-  #profile(): void {
-    const run = this.#current.active;
-    if (!run) {
-      const why = 'There is no run to measure yet: train one, or resume a saved one.';
-      this.emit({ type: 'profile', profile: null, why });
-      return;
-    }
-    run.profile().then(
-      (profile) => this.emit({ type: 'profile', profile, why: '' }),
-      (error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
-        this.emit({ type: 'profile', profile: null, why });
-      },
-    );
-  }
-
-  #tokenize({ id, text }: CommandOf<'tokenize'>): void {
-    if (!this.#text) {
-      throw new CheckpointError(
-        'bad_tokenizer',
-        'There is no tokenizer yet.',
-        'Choose a text first.',
-      );
-    }
-    this.emit({ type: 'tokens', id, pieces: tokenPieces(this.#text.tokenizer, text) });
-  }
-
-  async #export({ id }: CommandOf<'export'>): Promise<void> {
-    const run = this.#current.active;
-    if (!run) {
-      throw new CheckpointError(
-        'run_missing',
-        'There is no model to export yet.',
-        'Train one, or resume a saved run.',
-      );
-    }
-    const exported = await run.export();
-    this.emit({ type: 'exported', id, ...exported });
-  }
-
-  async #compare(command: CommandOf<'compare'>): Promise<void> {
-    const { config, mode, steps, text: own, tokenizer_json } = command;
-    await this.#current.end();
-    const device = await this.device.open(config.runtime.backend);
-    const text = await this.prepareText(config, { text: own, tokenizer_json });
-    requireRunnable(config, { text, vocab_size: text.tokenizer.vocab_size, device });
-    const detail = `Measuring ${steps} steps.`;
-    this.emit({ type: 'phase', phase: 'training', detail, progress: null });
-    const isCancelled = (): boolean => this.#abort.signal.aborted;
-    const row = await this.services.compareRow({ config, text, device, mode, steps, isCancelled });
-    this.emit({ type: 'comparison', row });
-    this.emit({ type: 'phase', phase: 'idle', detail: '', progress: null });
   }
 }

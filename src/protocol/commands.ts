@@ -1,0 +1,102 @@
+/**
+ * What the page asks the worker for. A command with an `id` is answered by exactly one event with
+ * that id: the one named below, or an `error`.
+ */
+import type { OwnText } from '../common/index.ts';
+import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
+import type { CompareMode } from './types.ts';
+
+export interface ImportedFile {
+  path: string;
+  bytes: Uint8Array;
+}
+
+/** Where the initial weights of a new run come from: a saved run, or an imported folder. */
+export type ParentSource = { run: string } | { name: string; files: ImportedFile[] };
+
+/** Text and tokenizer that the person opened, if the configuration names them. */
+export interface OpenedFiles {
+  text?: OwnText | undefined;
+  tokenizer_json?: string | undefined;
+}
+
+export interface StartCommand extends OpenedFiles {
+  type: 'start';
+  run: string;
+  name: string;
+  config: RunConfig;
+  paused?: boolean | undefined;
+  /** Name of an objective in `objectives/`; pretraining by default. */
+  objective?: string | undefined;
+  /** Without one, weights are initialised randomly. */
+  parent?: ParentSource | undefined;
+}
+
+export interface ResumeCommand {
+  type: 'resume';
+  run: string;
+  /** Replaces the multiplier that the run was saved with. */
+  lr_multiplier?: number | undefined;
+  paused?: boolean | undefined;
+  backend?: RuntimeConfig['backend'] | undefined;
+}
+
+/** Continues from a checkpoint that the person opened: a zip, or the files of a model folder. */
+export interface ImportCommand {
+  type: 'import';
+  run: string;
+  name: string;
+  files: ImportedFile[];
+  config?: RunConfig | undefined;
+  text?: OwnText | undefined;
+}
+
+/** Trains the same seed and configuration on this worker's backend: answered by `comparison`. */
+export interface CompareCommand extends OpenedFiles {
+  type: 'compare';
+  id: number;
+  config: RunConfig;
+  mode: CompareMode;
+  steps: number;
+}
+
+export type Command =
+  /** Starts a backend without a run: answered by `device` and, if asked for, `calibration`. */
+  | { type: 'open'; backend: RuntimeConfig['backend']; calibrate: boolean }
+  /** Answered by `pong` in the port itself, which tells a busy worker from a dead one. */
+  | { type: 'ping'; id: number }
+  /** Reads and splits the text and trains the tokenizer, without a model: answered by `data`. */
+  | ({ type: 'prepare'; config: RunConfig } & OpenedFiles)
+  | StartCommand
+  | ResumeCommand
+  | ImportCommand
+  | { type: 'train' }
+  | { type: 'pause' }
+  | { type: 'step' }
+  | { type: 'stop' }
+  /** Cancels the preparation of a text, or a comparison. */
+  | { type: 'cancel' }
+  /** Saves a checkpoint now: answered by `saved`. */
+  | { type: 'save'; id: number }
+  /** Scales the learning rate schedule from the next step on; 1 returns to the schedule. */
+  | { type: 'set_lr_multiplier'; multiplier: number }
+  | { type: 'set_sampling'; sampling: SamplingConfig }
+  /** Answered by `token` events and one `generation_done`, or by an `error`. */
+  | { type: 'generate'; id: number; prompt: string; sampling: SamplingConfig }
+  | { type: 'stop_generation'; id: number }
+  /** Answered by `tokens`. */
+  | { type: 'tokenize'; id: number; text: string }
+  /** Answered by `exported`. */
+  | { type: 'export'; id: number }
+  /** The library of saved runs: each is answered by `runs`. */
+  | { type: 'list_runs' }
+  | { type: 'rename_run'; run: string; name: string }
+  | { type: 'duplicate_run'; run: string; name: string }
+  | { type: 'delete_run'; run: string }
+  /** Metrics of a saved run, to draw under the current ones: answered by `history`. */
+  | { type: 'load_history'; id: number; run: string }
+  | CompareCommand
+  /** Measures one training step, which leaves the run as it was: answered by `profile`. */
+  | { type: 'profile'; id: number }
+  /** For tests only: loses the GPU device as a driver would. */
+  | { type: 'lose_device' };

@@ -1,0 +1,76 @@
+/** What the worker tells the page. An event with an `id` answers the command with that id. */
+import type {
+  Chart,
+  DataSummary,
+  FinishReason,
+  GenerationEnd,
+  Lineage,
+  Metric,
+  MetricColumns,
+  StorageUse,
+} from '../common/index.ts';
+import type { RunConfig } from '../config/index.ts';
+import type {
+  ComparisonRow,
+  DeviceInfo,
+  PlainError,
+  PrecisionInfo,
+  RunPhase,
+  RunRecord,
+  Sample,
+  StartMark,
+  StepProfile,
+  TokenPiece,
+} from './types.ts';
+
+/** A run is ready to train. */
+export interface StartedEvent {
+  type: 'started';
+  run: string;
+  name: string;
+  config: RunConfig;
+  step: number;
+  n_params: number;
+  planned_bytes: number;
+  precision: PrecisionInfo;
+  /** Scales the learning rate schedule. */
+  lr_multiplier: number;
+  lineage: Lineage;
+  /** What the objective logs in addition to METRICS, and the charts that draw it. */
+  metrics: readonly Metric[];
+  charts: readonly Chart[];
+  /** Metrics up to `step`; null for a run that starts at step 0. */
+  history: MetricColumns | null;
+}
+
+export type Event =
+  | { type: 'device'; device: DeviceInfo }
+  | { type: 'pong'; id: number }
+  /** Measured in about a second; a fused multiply-add counts as two operations. */
+  | { type: 'calibration'; flops_per_second: number; step_overhead_ms: number }
+  /** `at`: milliseconds since 1970, so that page and worker use the same clock. */
+  | { type: 'mark'; mark: StartMark; at: number }
+  | { type: 'phase'; phase: RunPhase; detail: string; progress: number | null }
+  | { type: 'data'; data: DataSummary }
+  | StartedEvent
+  /**
+   * Metrics since the last flush; columns of one length, NaN where a metric was not measured at
+   * that step.
+   */
+  | { type: 'metrics'; columns: MetricColumns }
+  | { type: 'sample'; sample: Sample }
+  | { type: 'token'; id: number; pieces: TokenPiece[] }
+  | { type: 'generation_done'; id: number; reason: GenerationEnd }
+  | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }
+  /** Without an id: the run saved itself. */
+  | { type: 'saved'; id?: number | undefined; run: string; step: number; bytes: number }
+  | { type: 'exported'; id: number; name: string; bytes: Uint8Array }
+  | { type: 'runs'; runs: RunRecord[]; storage: StorageUse }
+  | { type: 'history'; id: number; run: string; columns: MetricColumns }
+  | { type: 'comparison'; id: number; row: ComparisonRow }
+  /** `profile` is null if there is nothing to measure yet; `why` is then one sentence. */
+  | { type: 'profile'; id: number; profile: StepProfile | null; why: string }
+  | { type: 'notice'; message: string }
+  /** With an id: that command failed, and nothing else did. */
+  | { type: 'error'; id?: number | undefined; error: PlainError }
+  | { type: 'finished'; step: number; reason: FinishReason };

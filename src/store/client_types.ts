@@ -1,0 +1,28 @@
+/** What the client's methods take and give. */
+import type { RunConfig } from '../config/index.ts';
+import type { ParentSource } from '../protocol/index.ts';
+
+export interface TokenizedText {
+  text: string;
+  pieces: { id: number; text: string }[];
+}
+
+export interface Exported {
+  name: string;
+  bytes: Uint8Array;
+}
+
+export interface StartOptions {
+  paused?: boolean;
+  /** Name of an objective; pretraining by default. */
+  objective?: string;
+  /** Where the initial weights come from. */
+  parent?: ParentSource;
+}
+
+export interface ResumeOptions {
+  /** Replaces the multiplier that the run was saved with. */
+  lr_multiplier?: number;
+  paused?: boolean;
+  backend?: RunConfig['runtime']['backend'];
+}

@@ -1,0 +1,63 @@
+/** Changes of the run's state that the page makes, not an event of the worker. */
+import type { PlainError } from '../protocol/index.ts';
+import { initialRun, type RunState } from './run_state.ts';
+
+const MAX_NOTICES = 4;
+let noticeId = 0;
+export const withNotice = (state: RunState, message: string): Pick<RunState, 'notices'> => {
+  noticeId += 1;
+  return { notices: [...state.notices, { id: noticeId, message }].slice(-MAX_NOTICES) };
+};
+
+export const withoutNotice = ({ notices }: RunState, id: number): Pick<RunState, 'notices'> => ({
+  notices: notices.filter((notice) => notice.id !== id),
+});
+
+export const withoutError = ({ phase }: RunState): Pick<RunState, 'error' | 'phase'> => ({
+  error: null,
+  phase: phase === 'failed' ? 'idle' : phase,
+});
+
+/** The worker was ended by the page. */
+export const WITHOUT_WORKER = {
+  connection: 'none',
+  phase: 'idle',
+  detail: '',
+  progress: null,
+  generation: null,
+} as const satisfies Partial<RunState>;
+
+/** The state of a run that was asked for. What is known of the device and the text stays. */
+export function clearedRun(
+  { device, calibration, notices, data, connection }: RunState,
+  asked: Pick<RunState, 'name' | 'config' | 'pressed'>,
+): RunState {
+  const kept = { device, calibration, notices, data, connection };
+  return { ...initialRun, ...kept, ...openingRun('Reading the text'), ...asked };
+}
+
+/** A run is being prepared. */
+export const openingRun = (detail: string): Partial<RunState> => ({
+  error: null,
+  finished: null,
+  phase: 'preparing',
+  detail,
+  progress: null,
+  opening: true,
+});
+
+/** The worker ended by itself. */
+export function afterDeath({ savedStep, run }: RunState, reason: string): Partial<RunState> {
+  const message = `The training worker stopped by itself (${reason}).`;
+  const canResume = savedStep !== null && run !== null;
+  const error: PlainError = {
+    code: 'worker_died',
+    message,
+    hint: canResume
+      ? `The checkpoint of step ${savedStep} is safe: resume from there.`
+      : 'Saved runs are safe. Start again, or reload the page if it happens twice.',
+    action: canResume ? 'resume' : 'reload',
+  };
+  const stopped = { phase: 'failed', detail: '', progress: null, generation: null } as const;
+  return { connection: 'dead', error, ...stopped };
+}

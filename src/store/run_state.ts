@@ -1,0 +1,119 @@
+/**
+ * What the page knows about the current run. Metrics, samples and the library have stores of their
+ * own; this is what the bar, the recipe and the messages show. Few values change with every flush
+ * (`step`, `loss`), so that a component re-renders only for what it draws.
+ */
+import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
+import type { RunConfig } from '../config/index.ts';
+import type {
+  DataSummary,
+  DeviceInfo,
+  FinishReason,
+  GenerationEnd,
+  HeadlessStatus,
+  Lineage,
+  PlainError,
+  PrecisionInfo,
+  RunPhase,
+  TokenPiece,
+} from '../protocol/index.ts';
+
+export interface Generation {
+  id: number;
+  prompt: string;
+  pieces: TokenPiece[];
+  running: boolean;
+  reason: GenerationEnd | null;
+}
+
+export interface Calibration {
+  flops_per_second: number;
+  step_overhead_ms: number;
+}
+
+export interface RunState {
+  connection: 'none' | 'alive' | 'silent' | 'dead';
+  device: DeviceInfo | null;
+  calibration: Calibration | null;
+  phase: RunPhase;
+  detail: string;
+  progress: number | null;
+  /** A run was asked for and is not ready yet, so more than the text is being prepared. */
+  opening: boolean;
+  data: DataSummary | null;
+  /** The run in the worker, or null before the first. */
+  run: string | null;
+  name: string;
+  /** As the run was started; the form may have changed since. */
+  config: RunConfig | null;
+  lineage: Lineage | null;
+  /** Metrics and charts of the run: those of every run, then the objective's own. */
+  metrics: readonly Metric[];
+  charts: readonly Chart[];
+  /** Scales the learning rate schedule; 1 follows it. */
+  lr_multiplier: number;
+  n_params: number;
+  planned_bytes: number;
+  precision: PrecisionInfo | null;
+  step: number;
+  firstStep: number;
+  firstLoss: number;
+  loss: number;
+  /** Steps per second over the last flushes, for the time left. */
+  rate: number;
+  tokensPerSecond: number;
+  seconds: number;
+  tokens: number;
+  savedStep: number | null;
+  finished: FinishReason | null;
+  error: PlainError | null;
+  notices: { id: number; message: string }[];
+  /** When Train was pressed, milliseconds since 1970. */
+  pressed: number;
+  /** Milliseconds from then to each stage of the start. */
+  start: HeadlessStatus['start'];
+  generation: Generation | null;
+}
+
+export const initialRun: RunState = {
+  connection: 'none',
+  device: null,
+  calibration: null,
+  phase: 'idle',
+  detail: '',
+  progress: null,
+  opening: false,
+  data: null,
+  run: null,
+  name: '',
+  config: null,
+  lineage: null,
+  metrics: METRICS,
+  charts: CHARTS,
+  lr_multiplier: 1,
+  n_params: 0,
+  planned_bytes: 0,
+  precision: null,
+  step: 0,
+  firstStep: 0,
+  firstLoss: NaN,
+  loss: NaN,
+  rate: NaN,
+  tokensPerSecond: NaN,
+  seconds: NaN,
+  tokens: NaN,
+  savedStep: null,
+  finished: null,
+  error: null,
+  notices: [],
+  pressed: NaN,
+  start: {},
+  generation: null,
+};
+
+/** The worker holds a run, or is preparing one. */
+export const isActive = (phase: RunPhase): boolean =>
+  phase !== 'idle' && phase !== 'done' && phase !== 'failed';
+/** The worker trains, or does what comes between two steps. */
+export const isMoving = (phase: RunPhase): boolean =>
+  ['training', 'evaluating', 'sampling', 'saving', 'recovering'].includes(phase);

@@ -1,0 +1,61 @@
+/** Applies the worker's events to the stores. */
+import type { RunConfig } from '../config/index.ts';
+import type { Event } from '../protocol/index.ts';
+import { epoch } from './epoch.ts';
+import { reduceLibrary } from './library.ts';
+import { MetricsFeed } from './metrics_feed.ts';
+import { initialProfile, reduceProfile } from './profile.ts';
+import { clearedRun, reduceRun } from './run.ts';
+import { addSample } from './samples.ts';
+import type { Stores } from './stores.ts';
+
+export class StoreUpdates {
+  readonly #stores: Stores;
+  readonly #feed: MetricsFeed;
+  /** `dataKey` of the text that the worker was last asked to prepare. */
+  preparing: string | null = null;
+
+  constructor(stores: Stores) {
+    this.#stores = stores;
+    this.#feed = new MetricsFeed(stores.run, stores.table);
+  }
+
+  /** Clears what belongs to the run before. */
+  clearRun(name: string, config: RunConfig | null): void {
+    this.#feed.show();
+    const { run, table, samples, profile, view } = this.#stores;
+    table.clear();
+    samples.setState({ samples: [] });
+    profile.setState(initialProfile);
+    view.setState({ zoom: null });
+    run.setState(clearedRun(run.getState(), { name, config, pressed: epoch() }));
+  }
+
+  apply(event: Event): void {
+    if (event.type === 'metrics') {
+      this.#feed.take(event);
+      return;
+    }
+    this.#feed.show();
+    const { run, samples, form, library, profile } = this.#stores;
+    if (event.type === 'started') this.#takeHistory(event);
+    if (event.type === 'data') form.setState({ preparedKey: this.preparing });
+    if (event.type === 'sample')
+      samples.setState((state) => ({ samples: addSample(state.samples, event.sample) }));
+    run.setState(reduceRun(run.getState(), event));
+    library.setState(reduceLibrary(library.getState(), event));
+    profile.setState(reduceProfile(event));
+  }
+
+  /** A resumed run brings its metrics; samples after its step will be drawn again. */
+  #takeHistory({ history, step }: Extract<Event, { type: 'started' }>): void {
+    const { table, samples } = this.#stores;
+    if (history) {
+      table.clear();
+      table.append(history);
+    } else table.truncateAfter(step);
+    samples.setState((state) => ({
+      samples: state.samples.filter((sample) => sample.step <= step),
+    }));
+  }
+}

@@ -1,0 +1,101 @@
+/** Weights that a new run takes from another run, or from an imported folder. */
+import {
+  broughtFiles,
+  CheckpointError,
+  readCheckpoint,
+  type ReadState,
+} from '../checkpoint/index.ts';
+import type { Parent } from '../common/index.ts';
+import { resolveModel, type ModelConfig, type RunConfig } from '../config/index.ts';
+import type { Objective } from '../objectives/index.ts';
+import type { ParentSource } from '../protocol/index.ts';
+import type { BeginContext } from './begin.ts';
+import { BadParent } from './plain_errors.ts';
+import type { StartingPoint } from './run_parts.ts';
+
+export interface ParentState {
+  parent: Parent;
+  state: ReadState;
+}
+
+/** Reads the parent's last checkpoint, or the imported files. Throws CheckpointError. */
+export async function loadParent(
+  context: BeginContext,
+  source: ParentSource,
+): Promise<ParentState> {
+  if ('files' in source) {
+    const state = readCheckpoint(broughtFiles(source.files));
+    for (const message of state.notes) context.emit({ type: 'notice', message });
+    return { parent: { kind: 'imported', name: source.name }, state };
+  }
+  const store = await context.storage();
+  const record = (await store.list()).find(({ run }) => run === source.run);
+  const storage = await store.open(source.run);
+  try {
+    const loaded = await storage.load();
+    if (!loaded) {
+      throw new CheckpointError(
+        'run_missing',
+        'The run to start from has no checkpoint yet.',
+        'Train it for a while, or choose another run.',
+      );
+    }
+    const { state } = loaded;
+    const name = record?.name ?? 'Run';
+    return { parent: { kind: 'run', run: source.run, name, step: state.step }, state };
+  } finally {
+    await storage.close();
+  }
+}
+
+/** Fields of the model that must be the parent's: weights of another architecture do not fit. */
+const ARCHITECTURE = [
+  'layout',
+  'n_layer',
+  'n_head',
+  'n_kv_head',
+  'n_embd',
+  'n_inner',
+  'block_size',
+  'tie_word_embeddings',
+  'activation_function',
+  'qk_norm',
+  'sliding_window',
+  'norm_eps',
+] as const satisfies readonly (keyof ModelConfig)[];
+
+/** Fields that only one of the layouts has. */
+const OF_LAYOUT = { gpt2: ['bias'], llama: ['rope_theta'] } as const;
+
+/**
+ * The configuration of a run from the parent's weights: it has the parent's tokenizer. Throws
+ * BadParent, which names the field, if the model differs from the parent's.
+ */
+export function configWithParent(config: RunConfig, { state, parent }: ParentState): RunConfig {
+  const { model } = state;
+  const wanted = resolveModel(config.model, model.vocab_size);
+  const fields = [...ARCHITECTURE, ...OF_LAYOUT[model.layout]];
+  const field = fields.find((name) => wanted[name] !== model[name]);
+  if (field !== undefined) {
+    throw new BadParent(
+      `model.${field}`,
+      `The model of “${parent.name}” has ${field} ${model[field]}, and this recipe has ${wanted[field]}.`,
+      `Set ${field} to ${model[field]}, or start from new weights.`,
+    );
+  }
+  return { ...config, tokenizer: state.config.tokenizer };
+}
+
+/** The parent's weights at step 0, without the state of its optimizer. */
+export function startingWeights({ state }: ParentState, objective: Objective): StartingPoint {
+  const { parameters, lineage } = state;
+  // The objective's own tensors have the shapes that this objective expects only if it made them.
+  const kept = lineage.objective === objective.name ? [...state.objective_tensors] : [];
+  // A reference is a copy of the weights that a run starts from, and those are the parent's.
+  const objective_tensors = new Map(kept.filter(([name]) => !name.startsWith('reference.')));
+  return {
+    state: { parameters, objective_tensors, optimizer: new Map(), step: 0, tokens: 0 },
+    elapsed_seconds: 0,
+    best_val_loss: null,
+  };
+}
