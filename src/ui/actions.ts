@@ -69,6 +69,9 @@ export interface ErrorAction {
   run: () => void;
 }
 
+/** Factor on the learning rate after a loss that exploded. */
+const LOWER_LR = 1 / 3;
+
 /** The button that an error offers, or null if it offers none. */
 export function errorAction(client: Client, error: PlainError): ErrorAction | null {
   const { run } = client.stores.run.getState();
@@ -77,10 +80,11 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
       return run ? { label: 'Resume', run: () => client.resume(run) } : null;
     case 'resume_lower_lr': {
       if (!run) return null;
-      const learning_rate = Number((latestLearningRate(client) / 3).toPrecision(2));
+      const learning_rate = LOWER_LR * latestLearningRate(client);
+      const { lr_multiplier } = client.stores.run.getState();
       return {
         label: `Resume with learning_rate ${learning_rate.toPrecision(2)}`,
-        run: () => client.resume(run, { learning_rate }),
+        run: () => client.resume(run, { lr_multiplier: LOWER_LR * lr_multiplier }),
       };
     }
     case 'reload':

@@ -82,7 +82,7 @@ function Details({ device }: { device: Device }) {
         options={BACKENDS.map((backend) => ({ value: backend, label: backend }))}
         onChange={(backend) => {
           setField(client.stores.form, 'runtime.backend', backend);
-          client.changeBackend(backend);
+          void client.changeBackend(backend);
         }}
       />
     </div>

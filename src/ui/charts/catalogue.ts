@@ -48,11 +48,5 @@ function specOf(chart: Chart, metrics: readonly Metric[]): ChartSpec {
   return { id, title, unit, format: FORMATS[chart.format], series, references, elsewhere, floor };
 }
 
-const [loss, ...small] = chartSpecs();
-if (!loss) throw new Error('The metric table has no chart.');
-
-export const LOSS: ChartSpec = loss;
-export const SMALL: readonly ChartSpec[] = small;
-
 /** Metrics that are an axis, not a chart. */
 export const AXES = ['tokens', 'seconds'];

@@ -1,6 +1,13 @@
 /** One saved run in the library: its state, and buttons to resume, overlay, rename and delete it. */
 import { ActionIcon, Button, TextInput } from '@mantine/core';
-import { IconChartLine, IconCopy, IconDots, IconPencil, IconTrash } from '@tabler/icons-react';
+import {
+  IconChartLine,
+  IconCopy,
+  IconDots,
+  IconPencil,
+  IconPlayerPlay,
+  IconTrash,
+} from '@tabler/icons-react';
 import { useState } from 'react';
 import {
   ago,
@@ -32,6 +39,7 @@ export function RunItem({ record }: RecordProps) {
           <b>{record.name}</b>
         )}
         <RunFacts record={record} />
+        <ParentLine record={record} />
       </div>
       <ResumeButton record={record} />
       <OverlayButton record={record} />
@@ -53,6 +61,14 @@ function RunFacts({ record }: RecordProps) {
   if (record.locked && !current) facts.push('open in another tab');
   if (!record.resumable) facts.push('checkpoint unreadable');
   return <p className="small muted">{facts.join(' · ')}</p>;
+}
+
+/** Where the initial weights came from, if they were not random. */
+function ParentLine({ record }: RecordProps) {
+  const { parent } = record.lineage;
+  if (!parent) return null;
+  const step = parent.kind === 'run' ? `, step ${count(parent.step)}` : '';
+  return <p className="small muted">{`from ${parent.name}${step}`}</p>;
 }
 
 function ResumeButton({ record }: RecordProps) {
@@ -114,7 +130,7 @@ function RunMenu({ record, onRename }: RecordProps & { onRename: () => void }) {
     <Popup
       label={`More about ${record.name}`}
       kind="menu"
-      width={190}
+      width={230}
       className="square small"
       face={<IconDots size={16} />}
     >
@@ -136,6 +152,16 @@ function RunMenu({ record, onRename }: RecordProps & { onRename: () => void }) {
         }}
       >
         Use its recipe
+      </PopupItem>
+      <PopupItem
+        icon={<IconPlayerPlay size={15} />}
+        disabled={busy || !record.resumable || (record.locked && !current)}
+        onClick={() => {
+          goTo({ dialog: null, at: 'workspace', tab: 'charts' });
+          client.startFrom(record.run);
+        }}
+      >
+        New run from these weights
       </PopupItem>
       <PopupLine />
       <PopupItem

@@ -105,7 +105,7 @@ interface NumberProps extends InputProps {
  * Accepts "1e-3" and "0,5"; arrow keys step to the next round number. A value outside the range is
  * marked as an error and not applied.
  */
-function NumberInput({ id, describedBy, disabled, range, value, onChange }: NumberProps) {
+export function NumberInput({ id, describedBy, disabled, range, value, onChange }: NumberProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const invalid = draft !== null && parseNumber(draft, range) === null;
   const onDraft = (text: string): void => {
