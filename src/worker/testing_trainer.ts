@@ -1,0 +1,101 @@
+/** A trainer without a model, for tests of the session. */
+import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
+import { listParameters, parameterSize } from '../model/index.ts';
+import type { RowChoice } from '../model/index.ts';
+import type { Objective } from '../objectives/index.ts';
+import type { StepResult, TrainerOptions, TrainerState } from '../train/index.ts';
+import type { RunTrainer } from './services.ts';
+
+export class FakeTrainer implements RunTrainer {
+  readonly config: RunConfig;
+  readonly model: ResolvedModel;
+  readonly objective: Objective;
+  readonly precision = { mixed_precision: 'no', reason: null } as const;
+  readonly programs = [];
+  readonly tokensPerStep = 4;
+  readonly n_params: number;
+  step: number;
+  tokens: number;
+  skipped_steps = 0;
+  step_ms = 1;
+  lr_multiplier: number;
+  disposed = false;
+  /** Thrown by the next step. */
+  failure: Error | null = null;
+  /** Learning rate multipliers of the steps taken. */
+  readonly multipliers: number[] = [];
+  readonly #parameters: ReadonlyMap<string, Float32Array>;
+  #results: StepResult[] = [];
+
+  constructor(readonly options: TrainerOptions) {
+    const { config, vocab_size, from } = options;
+    this.config = config;
+    this.objective = options.objective;
+    this.model = resolveModel(config.model, vocab_size);
+    const parameters = listParameters(this.model);
+    this.n_params = parameters.reduce((sum, parameter) => sum + parameterSize(parameter), 0);
+    this.#parameters = new Map(
+      parameters.map((parameter) => [
+        parameter.name,
+        from?.parameters.get(parameter.name) ?? new Float32Array(parameterSize(parameter)),
+      ]),
+    );
+    this.step = from?.step ?? 0;
+    this.tokens = from?.tokens ?? 0;
+    this.lr_multiplier = from?.lr_multiplier ?? 1;
+  }
+
+  learningRateAt(): number {
+    return this.lr_multiplier * 1e-3;
+  }
+
+  takeStep(): void {
+    if (this.failure) throw this.failure;
+    this.step += 1;
+    this.tokens += this.tokensPerStep;
+    this.multipliers.push(this.lr_multiplier);
+    // Weights that say how many steps they are from the start.
+    for (const values of this.#parameters.values()) values[0] = (values[0] ?? 0) + 1;
+    const loss = 2;
+    const metrics = { 'train/loss': loss };
+    this.#results.push({ step: this.step, loss, metrics, grad_norm: 1, skipped: false, ms: 1 });
+  }
+
+  async follow(): Promise<StepResult[]> {
+    return this.drain();
+  }
+
+  async drain(): Promise<StepResult[]> {
+    const results = this.#results;
+    this.#results = [];
+    return results;
+  }
+
+  async evaluate() {
+    return { metrics: { 'val/loss': 2 }, score: 2 };
+  }
+
+  async generation() {
+    return {
+      async *generateRows(
+        _prompts: readonly (readonly number[])[],
+        { max_new_tokens }: { max_new_tokens: number },
+      ): AsyncGenerator<RowChoice> {
+        for (let i = 0; i < max_new_tokens; i++)
+          yield { row: 0, choice: { id: 0, probability: 1, rivals: [] } };
+      },
+    };
+  }
+
+  async state(): Promise<TrainerState> {
+    const { step, tokens, lr_multiplier } = this;
+    const parameters = new Map(
+      [...this.#parameters].map(([name, values]) => [name, values.slice()]),
+    );
+    return { parameters, optimizer: new Map(), step, tokens, lr_multiplier };
+  }
+
+  dispose(): void {
+    this.disposed = true;
+  }
+}
