@@ -28,6 +28,11 @@ export interface ChartData {
 export const averageKey = (metric: string): string => `${metric}~`;
 export const overlayKey = (run: string, metric: string): string => `${run}:${metric}`;
 
+/** How a chart is viewed, and how many points of a series it can draw. */
+export interface ChartView extends ViewState {
+  points?: number;
+}
+
 interface Source {
   table: MetricTable;
   key: (metric: string) => string;
@@ -40,9 +45,9 @@ export function chartData(
   table: MetricTable,
   overlays: ReadonlyMap<string, MetricTable>,
   series: readonly ChartSeries[],
-  view: ViewState,
-  points = POINTS_PER_SERIES,
+  view: ChartView,
 ): ChartData {
+  const { points = POINTS_PER_SERIES } = view;
   const rows = new Map<number, ChartRow>();
   const range = { x: [Infinity, -Infinity], y: [Infinity, -Infinity] };
   const put = (x: number, key: string, y: number): void => {
@@ -65,7 +70,7 @@ export function chartData(
   for (const source of sources) {
     for (const one of source.overlay ? series.slice(0, 1) : series) {
       const found = source.table.get(one.metric);
-      if (found && found.length > 0) addSeries(source, found, one, view, put);
+      if (found && found.length > 0) addSeries(source, found, one, { view, put });
     }
   }
   return {
@@ -79,14 +84,13 @@ function addSeries(
   source: Source,
   series: Series,
   { metric, smooth }: ChartSeries,
-  view: ViewState,
-  put: (x: number, key: string, y: number) => void,
+  { view, put }: { view: ViewState; put: (x: number, key: string, y: number) => void },
 ): void {
   const xs = axisValues(source.table, series.step, view.axis);
   const [from, to] = view.zoom ?? [-Infinity, Infinity];
   const average = smooth && view.smoothing > 1 ? movingAverage(series.value, view.smoothing) : null;
   const drawn = source.overlay && average ? average : series.value;
-  for (const index of m4(xs, drawn, source.budget, from, to)) {
+  for (const index of m4(xs, drawn, source.budget, { from, to })) {
     const x = xs[index] ?? NaN;
     put(x, source.key(metric), drawn[index] ?? NaN);
     if (!source.overlay && average) put(x, averageKey(metric), average[index] ?? NaN);

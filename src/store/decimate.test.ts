@@ -35,7 +35,7 @@ describe('m4', () => {
   });
 
   it('shows a zoomed part and one neighbour on either side', () => {
-    expect(m4(steps(1000), new Float64Array(1000), 50, 100, 105)).toEqual([
+    expect(m4(steps(1000), new Float64Array(1000), 50, { from: 100, to: 105 })).toEqual([
       99, 100, 101, 102, 103, 104, 105, 106,
     ]);
   });

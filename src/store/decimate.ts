@@ -14,8 +14,7 @@ export function m4(
   x: Float64Array,
   y: Float64Array,
   budget: number,
-  from = -Infinity,
-  to = Infinity,
+  { from = -Infinity, to = Infinity }: { from?: number; to?: number } = {},
 ): number[] {
   const start = Math.max(0, lowerBound(x, from) - 1);
   const end = Math.min(x.length, lowerBound(x, to) + 2);

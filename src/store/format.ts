@@ -39,11 +39,15 @@ export function compact(value: number): string {
     [1e3, 'k'],
   ] as const) {
     if (Math.abs(value) >= limit) {
-      const scaled = value / limit;
-      return `${scaled >= 100 ? scaled.toFixed(0) : scaled >= 10 ? scaled.toFixed(1) : scaled.toFixed(2)}${unit}`;
+      return `${threeDigits(value / limit)}${unit}`;
     }
   }
   return count(value);
+}
+
+function threeDigits(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  return value.toFixed(value >= 10 ? 1 : 2);
 }
 
 /** 812 B, 34.5 kB, 1.20 MB (powers of 1000, as disks and GPUs are sold). */

@@ -68,16 +68,26 @@ export function profileRows(profile: StepProfile): ProfileRow[] {
   });
 }
 
-/** What the figures say: the step's time, and what takes the most of it. */
+/** Two sentences: how long a step takes, what takes most of it, and how fast its matmuls are. */
 export function profileSentence(profile: StepProfile): string {
   const step = `A step takes ${measure(profile.step_ms)} ms.`;
   const [largest] = profileRows(profile);
-  const [first] = profile.kinds ?? [];
-  if (!largest || !first) return step;
-  const most = `${largest.title} take${/s$|, /u.test(largest.title) ? '' : 's'} the most of it: ${percent(largest.share)} of the GPU's time`;
-  const products = (profile.kinds ?? []).find((one) => one.kind === 'products');
+  if (!largest) return step;
+  const takes = /s$|, /u.test(largest.title) ? 'take' : 'takes';
+  const share = percent(largest.share);
+  const most = `${largest.title} ${takes} the most of it: ${share} of the GPU's time.`;
+  return [step, most, ...matmulSentence(profile)].join(' ');
+}
+
+/** How the rate of the matmuls compares with the device's peak, if both were measured. */
+function matmulSentence({ kinds, peak }: StepProfile): string[] {
+  const products = kinds?.find((one) => one.kind === 'products');
   const rate = products ? rateOf(products) : NaN;
-  if (!Number.isFinite(rate) || !profile.peak) return `${step} ${most}.`;
-  const { flops_per_second, size } = profile.peak;
-  return `${step} ${most}. Its products run at ${flopRate(rate)}, ${percent(rate / flops_per_second)} of the ${flopRate(flops_per_second)} that a product of ${count(size)} × ${count(size)} reaches here.`;
+  if (!Number.isFinite(rate) || !peak) return [];
+  const { flops_per_second, size } = peak;
+  const share = `${percent(rate / flops_per_second)} of the ${flopRate(flops_per_second)}`;
+  const square = `${count(size)} × ${count(size)}`;
+  return [
+    `Its products run at ${flopRate(rate)}, ${share} that a product of ${square} reaches here.`,
+  ];
 }

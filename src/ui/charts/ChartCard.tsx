@@ -101,7 +101,7 @@ function useChartData(spec: ChartSpec, tick: Tick): ChartData {
   const view = useView((state) => state);
   const overlays = useLibrary((state) => state.overlays);
   return useMemo(
-    () => chartData(table, overlays, spec.series, view, tick.points),
+    () => chartData(table, overlays, spec.series, { ...view, points: tick.points }),
     [tick, table, overlays, spec, view],
   );
 }
