@@ -2,9 +2,8 @@
  * Tells a busy worker from one that no longer answers, by pings that its port answers between two
  * steps.
  *
- * A single step by cpu or wasm may take many seconds, so silence is said and nothing is ended for
- * it; a laptop that slept has not been listening itself, so time that passed without our own ticks
- * does not count.
+ * A single step on cpu or wasm may take many seconds, so silence is reported and the worker is not
+ * ended. While a laptop sleeps the page does not listen, so time without ticks does not count.
  */
 const TICK_MS = 5_000;
 export const PATIENCE_MS = 30_000;
@@ -45,8 +44,7 @@ export class WorkerWatch {
   tick(): void {
     const now = this.now();
     const slept = now - this.#lastTick - TICK_MS;
-    // Timers of a hidden tab run once a minute at worst: the time that they were late is not the
-    // worker's.
+    // Timers of a hidden tab may run only once a minute: their delay is not the worker's.
     if (slept > 0) this.#lastHeard += Math.min(slept, now - this.#lastHeard);
     this.#lastTick = now;
     if (!this.#silent && now - this.#lastHeard > PATIENCE_MS) {

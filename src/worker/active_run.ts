@@ -153,9 +153,9 @@ export class ActiveRun {
     this.config.sampling = sampling;
   }
 
-  /** Scales the schedule of the learning rate, from the next step on. */
+  /** Scales the schedule of the learning rate, from the next step on. Ignored unless positive. */
   setLrMultiplier(multiplier: number): void {
-    this.trainer.lr_multiplier = multiplier;
+    if (multiplier > 0 && Number.isFinite(multiplier)) this.trainer.lr_multiplier = multiplier;
   }
 
   /** Generates between two steps. Rejects with what the model or the tokenizer throws. */

@@ -98,39 +98,32 @@ export class Session implements AnswerContext {
     if (command.type !== 'ping') this.#tuner.interrupt();
     switch (command.type) {
       case 'train':
-        run?.control.set('run');
-        return;
+        return run?.control.set('run');
       case 'pause':
         run?.control.set('pause');
         this.#rest();
         return;
       case 'step':
-        run?.control.set('step');
-        return;
+        return run?.control.set('step');
       case 'stop':
         this.#abort.abort();
         run?.control.set('stop');
         return;
       case 'cancel':
-        this.#abort.abort();
-        return;
+        return this.#abort.abort();
       case 'set_lr_multiplier':
-        run?.setLrMultiplier(command.multiplier);
-        return;
+        return run?.setLrMultiplier(command.multiplier);
       case 'set_sampling':
-        run?.setSampling(command.sampling);
-        return;
+        return run?.setSampling(command.sampling);
       case 'stop_generation':
-        run?.stopGeneration(command.id);
-        return;
+        return run?.stopGeneration(command.id);
       case 'save':
       case 'generate':
       case 'profile':
         void this.#reply(command);
         return;
       case 'lose_device':
-        this.services.loseDevice();
-        return;
+        return this.services.loseDevice();
       case 'ping':
         return;
       case 'start':
