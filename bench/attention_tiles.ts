@@ -1,6 +1,6 @@
 /**
- * Attention's tiles against the small one, which every device can run: time and largest difference.
- * `bench.html?attention=1&config=M`.
+ * Times attention's tiles against the small one, which every device can run, and compares their
+ * results. `bench.html?attention=1&config=M`.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, type Program, readback, Store } from '../src/backend/index.ts';
@@ -11,8 +11,8 @@ import { SMALL, type Tile } from '../src/ops/attention/tile.ts';
 import { columns } from '../src/ops/heads/layout.ts';
 import { CONFIGS, type ConfigName } from './configs.ts';
 import { startDevice } from './device.ts';
+import { NamedStores } from './named_stores.ts';
 import { type OpRow, repeated } from './op_timer.ts';
-import { normal } from './ops_list.ts';
 
 const TILES: readonly Tile[] = [
   SMALL,
@@ -24,115 +24,142 @@ const TILES: readonly Tile[] = [
   ]),
 ];
 const DIRECTIONS = ['forward', 'backward'] as const;
+type Direction = (typeof DIRECTIONS)[number];
 
-/** `referenceMs` is the small tile's time. */
+const TENSORS = ['qkv', 'y', 'dy', 'lse'] as const;
+type Tensors = NamedStores<(typeof TENSORS)[number]>;
+
+/** The time and the result of one tile. */
+interface TileResult {
+  ms: number;
+  values: ArrayLike<number>;
+  dispatches: number | null;
+}
+
+/** `referenceMs` of a row is the time of the small tile. */
 export async function measureAttentionTiles(
   size: ConfigName,
   log: (line: string) => void,
 ): Promise<OpRow[]> {
-  const {
-    device: { adapter },
-    errors,
-  } = await startDevice('webgpu');
-  const c = CONFIGS[size];
-  const a: AttentionAttrs = {
-    B: c.batch_size,
-    T: c.block_size,
-    n_head: c.n_head,
-    n_kv_head: c.n_head,
-    head_dim: c.n_embd / c.n_head,
-    window: 0,
-  };
-  const rows = a.B * a.T;
-  const shapes = {
-    qkv: [rows, columns(a).width],
-    y: [rows, columns(a).q],
-    dy: [rows, columns(a).q],
-    lse: [a.B, a.n_head, a.T],
-  };
-  const store = new Map(
-    Object.entries(shapes).map(([name, shape]) => [name, new Store(name, [{ name, shape }])]),
-  );
-  const get = (name: keyof typeof shapes): Tensor => {
-    const s = store.get(name);
-    if (!s) throw new Error(`There is no ${name}.`);
-    return s.get(name);
-  };
+  const { device, errors } = await startDevice('webgpu');
+  const attrs = attrsOf(size);
+  const tensors = await attentionTensors(attrs);
   const fence = new Store('fence', [{ name: 'fence', shape: [1] }]);
-  const result: OpRow[] = [];
-  const wanted = new Map<string, { ms: number; values: ArrayLike<number> }>();
-  for (const name of ['qkv', 'dy'] as const) store.get(name)?.write(name, normal(get(name).size));
-  for (const tile of TILES)
+  const rows: OpRow[] = [];
+  const small = new Map<Direction, TileResult>();
+  for (const tile of TILES) {
     for (const direction of DIRECTIONS) {
-      const programs: Program<{ result: Tensor }>[] = [];
-      try {
-        const program = await compileProgram(`attention ${direction}`, () => {
-          if (direction === 'backward')
-            return {
-              result: attentionGradKernel(
-                { qkv: get('qkv'), y: get('y'), lse: get('lse'), dy: get('dy') },
-                a,
-                { tile },
-              ).dqkv,
-            };
-          const { y, lse } = attentionKernel(get('qkv'), a, { tile });
-          lse.dispose();
-          return { result: y };
+      const result = await compileTile(tensors, attrs, tile, direction)
+        .then((program) => timeTile(program, fence))
+        .catch((error: unknown) => {
+          log(`${direction} ${JSON.stringify(tile)}: ${String(error)}`);
+          return null;
         });
-        programs.push(program);
-        const ms = await repeated(program, fence);
-        const [values = new Float32Array()] = await readback([program.outputs.result]);
-        const small = wanted.get(direction) ?? { ms, values };
-        wanted.set(direction, small);
-        if (tile === SMALL && direction === 'forward')
-          await fillStatistics(a, get, (name, v) => store.get(name)?.write(name, v));
-        let error = 0;
-        let largest = 0;
-        for (let i = 0; i < values.length; i++) {
-          error = Math.max(error, Math.abs((values[i] ?? NaN) - (small.values[i] ?? NaN)));
-          largest = Math.max(largest, Math.abs(small.values[i] ?? NaN));
-        }
-        // Half of the full products: the causal half. Backward makes the scores twice in two
-        // kernels.
-        const flops = (direction === 'forward' ? 2 : 7) * a.B * a.n_head * a.T * a.T * a.head_dim;
-        result.push({
-          op: 'attention',
-          size,
-          title: `${direction}, ${tile.X} threads a row, ${tile.rows} x 4 rows, ${tile.columns} columns, unrolled ${tile.unroll}: relative error ${(error / largest).toExponential(1)}`,
-          ms,
-          referenceMs: small.ms,
-          copyMs: 0,
-          bytes: 0,
-          gbPerSec: null,
-          gflops: flops / ms / 1e6,
-          dispatches: program.dispatches,
-          why: errors.shift() ?? null,
-          adapter,
-        });
-        log(`${result.at(-1)?.title ?? ''}: ${ms.toFixed(4)} ms`);
-      } catch (error) {
-        log(`${direction} ${JSON.stringify(tile)}: ${String(error)}`);
-      } finally {
-        for (const p of programs) p.dispose();
-      }
+      if (!result) continue;
+      const reference = small.get(direction) ?? result;
+      small.set(direction, reference);
+      const row = rowOf(result, reference, attrs, direction);
+      const title = `${titleOf(tile, direction)}: relative error ${relativeError(result, reference)}`;
+      const why = errors.shift() ?? null;
+      rows.push({ ...row, op: 'attention', size, title, why, adapter: device.adapter });
+      log(`${title}: ${result.ms.toFixed(4)} ms`);
     }
-  return result;
+  }
+  return rows;
 }
 
-/** y and lse of this qkv, which the gradient reads. */
-async function fillStatistics(
-  a: AttentionAttrs,
-  get: (name: 'qkv') => Tensor,
-  write: (name: 'y' | 'lse', values: Float32Array) => void,
-): Promise<void> {
-  const program = await compileProgram('attention statistics', () =>
-    attentionKernel(get('qkv'), a, { tile: SMALL }),
+function attrsOf(size: ConfigName): AttentionAttrs {
+  const { batch_size, block_size, n_head, n_embd } = CONFIGS[size];
+  return {
+    B: batch_size,
+    T: block_size,
+    n_head,
+    n_kv_head: n_head,
+    head_dim: n_embd / n_head,
+    window: 0,
+  };
+}
+
+/** Random qkv and dy, with y and lse computed from qkv, which the gradient reads. */
+async function attentionTensors(attrs: AttentionAttrs): Promise<Tensors> {
+  const { B, T, n_head } = attrs;
+  const { width, q } = columns(attrs);
+  const shapes = { qkv: [B * T, width], y: [B * T, q], dy: [B * T, q], lse: [B, n_head, T] };
+  const tensors = new NamedStores(TENSORS, (name) => shapes[name]);
+  tensors.fill(['qkv', 'dy']);
+  const forward = await compileProgram('attention statistics', () =>
+    attentionKernel(tensors.get('qkv'), attrs, { tile: SMALL }),
   );
-  program.run();
-  const [y, lse] = await readback([program.outputs.y, program.outputs.lse]);
-  if (y instanceof Float32Array && lse instanceof Float32Array) {
-    write('y', y);
-    write('lse', lse);
+  forward.run();
+  const [y, lse] = await readback([forward.outputs.y, forward.outputs.lse]);
+  if (y instanceof Float32Array) tensors.write('y', y);
+  if (lse instanceof Float32Array) tensors.write('lse', lse);
+  forward.dispose();
+  return tensors;
+}
+
+type TileProgram = Program<{ result: Tensor }>;
+
+async function compileTile(
+  tensors: Tensors,
+  attrs: AttentionAttrs,
+  tile: Tile,
+  direction: Direction,
+): Promise<TileProgram> {
+  return compileProgram(`attention ${direction}`, () => {
+    const qkv = tensors.get('qkv');
+    if (direction === 'forward') {
+      const { y, lse } = attentionKernel(qkv, attrs, { tile });
+      lse.dispose();
+      return { result: y };
+    }
+    const inputs = { qkv, y: tensors.get('y'), lse: tensors.get('lse'), dy: tensors.get('dy') };
+    return { result: attentionGradKernel(inputs, attrs, { tile }).dqkv };
+  });
+}
+
+async function timeTile(program: TileProgram, fence: Store): Promise<TileResult> {
+  try {
+    const ms = await repeated(program, fence);
+    const [values = new Float32Array()] = await readback([program.outputs.result]);
+    return { ms, values, dispatches: program.dispatches };
+  } finally {
+    program.dispose();
   }
-  program.dispose();
+}
+
+const titleOf = ({ X, rows, columns, unroll }: Tile, direction: Direction): string =>
+  `${direction}, ${X} threads a row, ${rows} x 4 rows, ${columns} columns, unrolled ${unroll}`;
+
+/** Largest difference over the largest value of the reference. */
+function relativeError({ values }: TileResult, reference: TileResult): string {
+  let error = 0;
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) {
+    const expected = reference.values[i] ?? NaN;
+    error = Math.max(error, Math.abs((values[i] ?? NaN) - expected));
+    largest = Math.max(largest, Math.abs(expected));
+  }
+  return (error / largest).toExponential(1);
+}
+
+function rowOf(
+  { ms, dispatches }: TileResult,
+  reference: TileResult,
+  { B, T, n_head, head_dim }: AttentionAttrs,
+  direction: Direction,
+): Omit<OpRow, 'op' | 'size' | 'title' | 'why' | 'adapter'> {
+  // The causal half of the matmuls: two forward; seven backward, where two kernels recompute the
+  // scores.
+  const matmuls = direction === 'forward' ? 2 : 7;
+  const flops = matmuls * B * n_head * T * T * head_dim;
+  return {
+    ms,
+    referenceMs: reference.ms,
+    copyMs: 0,
+    bytes: 0,
+    gbPerSec: null,
+    gflops: flops / ms / 1e6,
+    dispatches,
+  };
 }

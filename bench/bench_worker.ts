@@ -1,14 +1,15 @@
-/** The worker of the bench page: one job, one backend, then it is done with. */
-import { measureProducts, type ProductsOptions, type ProductsRow } from './against_tfjs.ts';
+/** The worker of the bench page. It runs one job on one backend and is then terminated. */
 import { measureAttentionTiles } from './attention_tiles.ts';
 import type { BenchOptions, ConfigName } from './configs.ts';
 import { type EncodeOptions, type EncodeRow, measureEncoding } from './encode.ts';
 import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
 import { type LossesOptions, type LossesRow, measureLosses } from './losses.ts';
-import { type BenchRow, measure } from './measure.ts';
+import { type MatmulRow, type MatmulsOptions, measureMatmuls } from './matmuls_vs_tfjs.ts';
+import { measure } from './measure.ts';
 import type { OpRow } from './op_timer.ts';
 import { measureOps } from './ops.ts';
-import { type SearchOptions, searchProducts, type SearchRow } from './search.ts';
+import { type SearchOptions, searchMatmuls, type SearchRow } from './search.ts';
+import type { BenchRow } from './step_row.ts';
 
 export type Job =
   | ({ kind: 'step' } & BenchOptions)
@@ -17,11 +18,10 @@ export type Job =
   | ({ kind: 'losses' } & LossesOptions)
   | { kind: 'ops'; config: ConfigName; only: string | null }
   | { kind: 'attention'; config: ConfigName }
-  | ({ kind: 'products' } & ProductsOptions)
+  | ({ kind: 'matmuls' } & MatmulsOptions)
   | ({ kind: 'search' } & SearchOptions);
-export type AnyRow =
-  BenchRow | EncodeRow | GenerateRow | LossesRow | OpRow | ProductsRow | SearchRow;
-/** `partial`: the rows of the job so far, in place of those before. */
+export type AnyRow = BenchRow | EncodeRow | GenerateRow | LossesRow | MatmulRow | OpRow | SearchRow;
+/** `partial` has all rows of the job so far. */
 export type Reply =
   | { kind: 'log'; line: string }
   | { kind: 'partial' | 'rows'; rows: AnyRow[] }
@@ -45,10 +45,10 @@ async function work(job: Job): Promise<AnyRow[]> {
       return measureOps({ size: job.config, only: job.only, log, keep });
     case 'attention':
       return measureAttentionTiles(job.config, log);
-    case 'products':
-      return measureProducts(job, log, keep);
+    case 'matmuls':
+      return measureMatmuls(job, log, keep);
     case 'search':
-      return searchProducts(job, log);
+      return searchMatmuls(job, log);
     default:
       return job satisfies never;
   }

@@ -1,12 +1,12 @@
 /**
- * The configurations that everybody is compared at: GPT-2 layout, biases, tied head, tanh-GELU, no
- * dropout, clip 1.0, AdamW.
+ * The configurations of all comparisons: GPT-2 layout, biases, tied head, tanh-GELU, no dropout,
+ * gradients clipped to a norm of 1, AdamW.
  */
 import { type BackendName, defaultConfig, type RunConfig } from '../src/config/index.ts';
 import type { TokenSplit } from '../src/data/index.ts';
 
 /**
- * `V` is M with the vocabulary of GPT-2, whose logits are made in chunks. `tiny` is for checks of
+ * `V` is M with the vocabulary of GPT-2, whose logits are computed in chunks. `tiny` is for testing
  * the bench itself: software adapters run it in seconds.
  */
 export const CONFIGS = {
@@ -60,9 +60,9 @@ export type ConfigName = keyof typeof CONFIGS;
 export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 
 /**
- * `replay`: our kernels, traced and replayed; `op_by_op`: the same kernels, dispatched one by one;
- * `reference`: tfjs's own kernels op by op (but for adding to gradient buffers, which is ours).
- * Backends without kernels have `reference` alone.
+ * `replay`: our kernels, traced and replayed. `op_by_op`: the same kernels, dispatched one by one.
+ * `reference`: tfjs's kernels, op by op, except that our kernel adds to the gradient buffers. Only
+ * WebGPU has more than `reference`.
  */
 export const MODES = ['replay', 'op_by_op', 'reference'] as const;
 export type Mode = (typeof MODES)[number];
@@ -73,22 +73,22 @@ export interface BenchOptions {
   config: ConfigName;
   backend: BackendName;
   mode: Mode;
-  /** Steps that are timed, at most; fewer where `seconds` are over first. */
+  /** Timed steps; fewer if the time limit of `seconds` is reached first. */
   steps: number;
   seconds: number;
   seed: number;
-  /** GPU time by kernel, where the device offers timestamp queries. */
+  /** Measure GPU time by kernel, if the device has timestamp queries. */
   profile: boolean;
-  /** Run each block again in the backward pass instead of keeping its activations. */
+  /** Recompute the activations of each block in the backward pass. */
   checkpointing: boolean;
   /**
-   * Tune the matrix products for so many milliseconds before the programs are compiled (which
-   * counts into the first loss); 0: as they are by default.
+   * Milliseconds to tune matmuls before the programs are compiled, which delays the first loss; 0
+   * for the default plans.
    */
   tune: number;
-  /** fp16: activations and logits as halves, on WebGPU. */
+  /** fp16: activations and logits are stored as float16, on WebGPU. */
   precision: Precision;
-  /** Measure this backend's matrix-product peak, up to products of this size; 0 leaves it out. */
+  /** Largest square matmul of the peak measurement; 0 skips it. */
   peak: number;
 }
 
@@ -98,15 +98,11 @@ export function runConfig(
   activation_checkpointing = false,
   mixed_precision: Precision = 'no',
 ): RunConfig {
-  const c = CONFIGS[name];
+  const { batch_size, vocab_size: _tokenizer, ...sizes } = CONFIGS[name];
   const config = defaultConfig();
   Object.assign(config.model, {
     layout: 'gpt2',
-    n_layer: c.n_layer,
-    n_head: c.n_head,
-    n_embd: c.n_embd,
-    n_inner: c.n_inner,
-    block_size: c.block_size,
+    ...sizes,
     bias: true,
     tie_word_embeddings: true,
     dropout: 0,
@@ -118,7 +114,7 @@ export function runConfig(
     min_lr: 3e-4,
     lr_schedule: 'constant',
     warmup_iters: 0,
-    batch_size: c.batch_size,
+    batch_size,
     gradient_accumulation_steps: 1,
     grad_clip: 1,
     weight_decay: 0.1,
@@ -132,7 +128,7 @@ export function runConfig(
   return config;
 }
 
-/** Uniform tokens: the time of a step does not depend on what is learned. */
+/** Uniform random tokens: the time of a step does not depend on them. */
 export function randomTokens(name: ConfigName, seed: number): TokenSplit {
   const { vocab_size, block_size } = CONFIGS[name];
   const next = mulberry(seed);
@@ -145,7 +141,7 @@ export function randomTokens(name: ConfigName, seed: number): TokenSplit {
   };
 }
 
-/** Uniform numbers in [0, 1): the generator known as mulberry32. */
+/** Uniform random numbers in [0, 1), by the generator mulberry32. */
 export function mulberry(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,13 +1,13 @@
-/** What every job of the bench begins with. */
+/** Starts the device of a job and collects its errors. */
 import { type BackendChoice, startBackend } from '../src/backend/index.ts';
 import type { BackendName } from '../src/config/index.ts';
 
 export interface Started {
   device: Omit<BackendChoice, 'reason'>;
-  /** What the device has complained of since; whoever reads them may empty the list. */
+  /** Errors that the device has reported. A reader may remove those that it has handled. */
   errors: string[];
   lost: () => boolean;
-  /** Throws the first complaint: figures of a device that refused commands are worth nothing. */
+  /** Throws the first error: times from a device that rejected commands are meaningless. */
   check: () => void;
 }
 

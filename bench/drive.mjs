@@ -1,6 +1,6 @@
 /**
- * Serves the built bench and runs jobs in a browser, one page each. Needs nothing but node, so that
- * it runs on a bare GPU machine.
+ * Serves the built bench and runs queries in a browser, one page per query. It needs nothing but
+ * node, so that it runs on a bare GPU machine.
  */
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -16,15 +16,14 @@ const TYPES = {
 };
 
 /**
- * A folder on a free port of this machine, with the headers that give exact clocks: `{ url, close
- * }`.
+ * Serves a folder on a free local port, with the headers for cross-origin isolation, which gives
+ * precise clocks: `{ url, close }`.
  */
 export function serveFolder(folder) {
   const root = resolve(folder);
   const server = createServer((request, response) => {
-    const path = resolve(
-      join(root, decodeURIComponent(new URL(request.url ?? '/', 'http://local').pathname)),
-    );
+    const { pathname } = new URL(request.url ?? '/', 'http://local');
+    const path = resolve(join(root, decodeURIComponent(pathname)));
     if (!path.startsWith(root + sep) || !statSync(path, { throwIfNoEntry: false })?.isFile()) {
       response.writeHead(404).end();
       return;
@@ -46,33 +45,32 @@ export function serveFolder(folder) {
 }
 
 /**
- * Opens bench.html with each query in turn and gives all rows. A page that takes longer than
- * `seconds`, or that crashes, gives the rows that it had by then and one with `error`. `launch`
- * starts a browser: one a query, so that each starts with a cold cache of pipelines. After
- * `deadline` (of Date.now()) nothing runs on: queries whose turn does not come give a row with
- * `error` each.
+ * Opens bench.html with each query in turn and returns all rows.
+ *
+ * @param launch starts a browser: one per query, so that its cache of pipelines is cold
+ * @param folder the built page
+ * @param seconds time limit of one page; a page that exceeds it, or crashes, gives the rows that it
+ *   had so far and one with `error`
+ * @param deadline time (of Date.now()) after which no page runs; queries that are left give a row
+ *   with `error` each
+ * @param log receives lines
+ * @param partial receives all rows so far
  */
-export async function drive({
-  launch,
-  folder,
-  queries,
-  seconds,
-  deadline = Infinity,
-  log,
-  partial = () => undefined,
-}) {
+export async function drive(options) {
+  const { launch, folder, queries, seconds, log } = options;
+  const { deadline = Infinity, partial = () => undefined } = options;
   const server = await serveFolder(folder);
   const rows = [];
   try {
     for (const query of queries) {
       const limit = Math.min(seconds, (deadline - Date.now()) / 1000);
-      if (limit > 1)
-        rows.push(
-          ...(await one(launch, `${server.url}bench.html?${query}`, query, limit, log, (kept) =>
-            partial([...rows, ...kept]),
-          )),
-        );
-      else rows.push(failed(query, 'Its turn did not come in the time given.'));
+      if (limit > 1) {
+        const url = `${server.url}bench.html?${query}`;
+        const keep = (kept) => partial([...rows, ...kept]);
+        rows.push(...(await runPage({ launch, url, query, seconds: limit, log, keep })));
+      } else {
+        rows.push(failedRow(query, 'Skipped: out of time.'));
+      }
       partial(rows);
     }
     return rows;
@@ -81,13 +79,14 @@ export async function drive({
   }
 }
 
-const KINDS = ['ops', 'search', 'generate', 'encode', 'reference'];
-function failed(query, error) {
+const KINDS = ['ops', 'search', 'generate', 'encode', 'matmuls', 'attention', 'reference'];
+
+function failedRow(query, error) {
   const asked = new URLSearchParams(query);
   const kind = KINDS.find((name) => asked.get(name) === '1');
-  const peer = asked.get('peer');
+  const peer = asked.get('peer') ?? undefined;
   return {
-    ...(peer ? { peer } : {}),
+    peer,
     config: asked.get('config') ?? '',
     backend: asked.get('backend') ?? (peer ? 'webgpu' : ''),
     mode: kind === 'reference' ? 'losses' : (kind ?? asked.get('mode') ?? ''),
@@ -95,9 +94,9 @@ function failed(query, error) {
   };
 }
 
-async function one(launch, url, query, seconds, log, partial) {
-  const begin = Date.now();
-  let timer;
+/** Rows of one page. `keep` receives its rows so far. */
+async function runPage({ launch, url, query, seconds, log, keep }) {
+  const timer = new PageTimer(seconds);
   let browser;
   let version = '';
   let kept = [];
@@ -106,35 +105,59 @@ async function one(launch, url, query, seconds, log, partial) {
     version = browser.version();
     const page = await browser.newPage();
     await page.exposeFunction('keepRows', (rows) => {
-      kept = named(rows, version);
-      partial(kept);
+      kept = withBrowser(rows, version);
+      keep(kept);
     });
     page.on('console', (message) => {
       const text = message.text();
       if (!text.startsWith('[{')) log(text.slice(0, 500));
     });
-    const ended = new Promise((_done, stop) => {
-      page.on('crash', () => stop(new Error('The page crashed, probably for want of memory.')));
-      page.on('pageerror', (error) => stop(error));
-      timer = setTimeout(
-        () => stop(new Error(`It took longer than ${Math.round(seconds)} seconds.`)),
-        Math.max(1, 1000 * seconds - (Date.now() - begin)),
-      );
-    });
-    ended.catch(() => undefined);
-    await Promise.race([page.goto(url), ended]);
-    const rows = await Promise.race([page.evaluate(() => window.result), ended]);
-    return named(rows, version);
+    const failure = timer.failureOf(page);
+    await Promise.race([page.goto(url), failure]);
+    const rows = await Promise.race([page.evaluate(() => window.result), failure]);
+    return withBrowser(rows, version);
   } catch (error) {
     const message = error.message.split('\n')[0].replace(/^page\.\w+: (Error: )?/u, '');
     log(`${query}: ${message}`);
-    return [...kept, { ...failed(query, message), browser: version }];
+    return [...kept, { ...failedRow(query, message), browser: version }];
   } finally {
-    clearTimeout(timer);
-    // A page that is stuck in a kernel does not let its browser close in good order.
-    if (browser)
-      await Promise.race([browser.close(), new Promise((done) => setTimeout(done, 10_000))]);
+    timer.stop();
+    if (browser) await closeBrowser(browser);
   }
 }
 
-const named = (rows, browser) => rows.map((row) => ({ ...row, browser }));
+/** The time limit of a page, which includes the launch of its browser. */
+class PageTimer {
+  #begin = Date.now();
+  #seconds;
+  #timer;
+
+  constructor(seconds) {
+    this.#seconds = seconds;
+  }
+
+  /** A promise that rejects if the page crashes, throws an error or exceeds the limit. */
+  failureOf(page) {
+    const failure = new Promise((_done, fail) => {
+      page.on('crash', () => fail(new Error('The page crashed, probably for lack of memory.')));
+      page.on('pageerror', (error) => fail(error));
+      const late = new Error(`It took longer than ${Math.round(this.#seconds)} seconds.`);
+      const left = 1000 * this.#seconds - (Date.now() - this.#begin);
+      this.#timer = setTimeout(() => fail(late), Math.max(1, left));
+    });
+    // Prevents an unhandled rejection if the page fails after its result.
+    failure.catch(() => undefined);
+    return failure;
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** A browser whose page hangs in a kernel may not close; it is then left running. */
+async function closeBrowser(browser) {
+  await Promise.race([browser.close(), new Promise((done) => setTimeout(done, 10_000))]);
+}
+
+const withBrowser = (rows, browser) => rows.map((row) => ({ ...row, browser }));

@@ -1,6 +1,6 @@
 /**
- * How fast text becomes tokens, as the page's worker does it: a tokenizer is trained, then both
- * sides of the split are encoded in slices. No backend.
+ * Measures how fast text is encoded, as in the page's worker: a tokenizer is trained, then both
+ * sides of the split are encoded in slices. No backend is started.
  */
 import { defaultConfig } from '../src/config/index.ts';
 import { loadMobyDick, loadSotu } from '../src/data/corpora/assets.ts';
@@ -13,7 +13,7 @@ import {
 import type { CorpusSplit, Tokenizer } from '../src/data/index.ts';
 import { median } from './statistics.ts';
 
-/** Texts that `run.mjs` puts beside the page. */
+/** Texts that `run.mjs` copies next to the page. */
 const TEXTS = ['novel', 'speeches'] as const;
 type TextName = (typeof TEXTS)[number];
 
@@ -24,21 +24,21 @@ export interface EncodeOptions {
 
 export interface EncodeRow {
   mode: 'encode';
-  /** What was encoded; the tokenizer is trained on the novel. */
+  /** The encoded text; the tokenizer is trained on the novel. */
   text: TextName;
   vocab_size: number;
   megabytes: number;
   tokens: number;
   trainMs: number;
-  /** Median of the repeats, each by a tokenizer whose cache of words is empty. */
+  /** Median of the repeats, each with an empty word cache. */
   encodeMs: number;
   mbPerSec: number;
   browser: string;
 }
 
 /**
- * A byte-level BPE of the novel (10,000 tokens: the preset "The classic") over the novel, and over
- * text that it was not trained on. Throws DataError.
+ * Trains a byte-level BPE tokenizer on the novel (10,000 tokens in the preset "The classic") and
+ * encodes the novel and a text that it was not trained on. Throws DataError.
  */
 export async function measureEncoding(
   { vocab_size, repeats }: EncodeOptions,
@@ -73,19 +73,17 @@ export async function measureEncoding(
 }
 
 async function read(text: TextName): Promise<CorpusSplit> {
-  // Beside the page; the worker's own address is in a folder of it.
+  // Next to the page; the worker is in a subfolder.
   const corpus = await (text === 'novel' ? loadMobyDick : loadSotu)(async () => {
     const response = await fetch(new URL(`../texts/${text}.txt`, self.location.href));
     if (!response.ok)
-      throw new Error(
-        `texts/${text}.txt is not beside the page; npm run bench -- --encode puts it there.`,
-      );
+      throw new Error(`texts/${text}.txt is not next to the page: run npm run bench -- --encode.`);
     return response.text();
   });
   return makeSplit(corpus, defaultConfig().data);
 }
 
-/** Encodes a split `repeats` times, each with a tokenizer of `make`. */
+/** Encodes a split `repeats` times, each with a new tokenizer. */
 export async function encode(
   split: CorpusSplit,
   make: () => Tokenizer,

@@ -5,16 +5,18 @@ import '../src/ops/generation.ts';
 import { allOps, recordOf } from '../src/ops/index.ts';
 import { defaultConfig } from '../src/config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../src/data/index.ts';
-import { measureProducts } from './against_tfjs.ts';
+import { jobsOf } from './jobs.ts';
+import { measureMatmuls } from './matmuls_vs_tfjs.ts';
 import { encode } from './encode.ts';
 import { measureGeneration } from './generate.ts';
 import { planRun } from '../src/plan/index.ts';
 import { type BenchOptions, CONFIGS, runConfig } from './configs.ts';
 import { measureLosses } from './losses.ts';
-import { type BenchRow, measure } from './measure.ts';
+import { measure } from './measure.ts';
+import type { BenchRow } from './step_row.ts';
 import { type EntriesOf, measureOps, type OpsOptions, recordEntries } from './ops.ts';
 import { expectClose } from '../src/testing/expect_close.ts';
-import { searchProducts } from './search.ts';
+import { searchMatmuls } from './search.ts';
 import { largestRelativeDifference, median } from './statistics.ts';
 
 const options: BenchOptions = {
@@ -22,7 +24,7 @@ const options: BenchOptions = {
   backend: 'webgpu',
   mode: 'replay',
   steps: 16,
-  seconds: 600,
+  seconds: Infinity,
   seed: 7,
   profile: false,
   peak: 64,
@@ -59,6 +61,11 @@ const finite = (row: BenchRow): boolean =>
     row.hostMs,
   ].every((v) => v !== null && Number.isFinite(v) && v > 0);
 
+function countsOf({ mode, ms, encodeMs, dispatches, submits }: BenchRow): string {
+  const times = `${ms.toFixed(1)} ms, encoding ${encodeMs?.toFixed(2)} ms`;
+  return `${mode}: ${times}, ${dispatches} dispatches, ${submits} submits`;
+}
+
 const quiet: OpsOptions = {
   size: 'tiny',
   only: null,
@@ -69,18 +76,11 @@ const quiet: OpsOptions = {
 afterEach(() => setProgramMode('replay'));
 
 describe('the bench', () => {
-  it('measures WebGPU replayed and op by op: one submit a step, and encoding a fraction of what op by op takes', async () => {
+  it('replays a step in one submit and a third of the encoding time of op by op', async () => {
     const replay = await measured({ profile: true });
     const direct = await measured({ mode: 'op_by_op', peak: 0 });
     const plain = await measured({ mode: 'reference', peak: 0 });
-    console.log(
-      [replay, direct, plain]
-        .map(
-          (r) =>
-            `${r.mode}: ${r.ms.toFixed(1)} ms, encoding ${r.encodeMs?.toFixed(2)} ms, ${r.dispatches} dispatches, ${r.submits} submits`,
-        )
-        .join('; '),
-    );
+    console.log([replay, direct, plain].map(countsOf).join('; '));
     expect(Object.keys(replay)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(replay)).toBe(true);
     expect(replay.steps).toBeGreaterThanOrEqual(16);
@@ -101,12 +101,14 @@ describe('the bench', () => {
     } else expect(replay.profile).toBeNull();
   });
 
-  it('gives the losses of the plain reference over 100 steps, the same bits twice, and holds its memory over 600', async () => {
-    const first = await measured({ steps: 600, seconds: 600, peak: 0 });
-    const again = await measured({ steps: 100, seconds: 600, peak: 0 });
-    const plain = await measured({ backend: 'wasm', steps: 100, seconds: 600, peak: 0 });
+  it('matches the plain reference for 100 steps, repeats bit for bit and does not leak', async () => {
+    const first = await measured({ steps: 600, peak: 0 });
+    const again = await measured({ steps: 100, peak: 0 });
+    const plain = await measured({ backend: 'wasm', steps: 100, peak: 0 });
+    const [start, end, plainEnd] = [first.losses[0], first.losses[99], plain.losses[99]];
     console.log(
-      `${first.steps} steps of ${first.ms.toFixed(1)} ms; losses ${first.losses[0]?.toFixed(4)} to ${first.losses[99]?.toFixed(4)}, plain ${plain.losses[99]?.toFixed(4)}`,
+      `${first.steps} steps of ${first.ms.toFixed(1)} ms`,
+      `losses ${start?.toFixed(4)} to ${end?.toFixed(4)}, plain ${plainEnd?.toFixed(4)}`,
     );
     expect([first.steps, first.losses.length, plain.losses.length]).toEqual([600, 100, 100]);
     expect(again.losses).toEqual(first.losses);
@@ -114,7 +116,7 @@ describe('the bench', () => {
     expect(first.gpuGrowthBytes).toBeLessThanOrEqual(0);
   });
 
-  it('runs blocks again in the backward pass: the same losses; of M less than half of the memory', async () => {
+  it('recomputes activations with the same losses, and with half of the memory for M', async () => {
     const kept = await measured({ peak: 0 });
     const again = await measured({ peak: 0, checkpointing: true });
     expect(again.losses).toEqual(kept.losses);
@@ -125,7 +127,7 @@ describe('the bench', () => {
     expect(again.dispatches).toBeGreaterThan(kept.dispatches ?? Infinity);
   });
 
-  it('measures wasm', async () => {
+  it('measures training on wasm', async () => {
     const row = await measured({ backend: 'wasm' });
     expect(Object.keys(row)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(row)).toBe(true);
@@ -168,10 +170,10 @@ describe('the bench', () => {
     ).toBe(true);
   });
 
-  it("holds our losses against the plain reference's, and a second run against the first", async () => {
+  it('compares our losses with the plain reference and with a second run', async () => {
     const kept: number[] = [];
     const [row] = await measureLosses(
-      { config: 'tiny', steps: 12, seconds: 600, seed: 3, again: true },
+      { config: 'tiny', steps: 12, seconds: Infinity, seed: 3, again: true },
       () => undefined,
       (rows) => kept.push(rows.length),
     );
@@ -184,22 +186,22 @@ describe('the bench', () => {
       differsAtStep: null,
       why: null,
     });
-    // They are two ways to compute: with not one bit between them, one was compared with itself.
+    // The two runs round differently. Without any difference, one was compared with itself.
     expect(row?.largestDifference).toBeGreaterThan(0);
     expect([row?.losses.length, row?.plainLosses.length, kept[0]]).toEqual([12, 12, 1]);
   });
 
-  it('ends the plain run when its time is over', async () => {
+  it('ends the plain run at its time limit', async () => {
     const [row] = await measureLosses(
       { config: 'tiny', steps: 6, seconds: 0, seed: 3, again: false },
       () => undefined,
       () => undefined,
     );
     expect(row).toMatchObject({ steps: 1, deterministic: null, atStep: 1, withinTolerance: true });
-    expect(row?.why).toMatch(/time of 0 s/u);
+    expect(row?.why).toMatch(/time limit of 0 s/u);
   });
 
-  it('encodes a text: as many tokens as there are, in megabytes a second', async () => {
+  it('encodes a text and reports its speed in megabytes per second', async () => {
     const config = defaultConfig();
     const split = makeSplit(await loadCorpus({ ...config.data, corpus: 'names' }), config.data);
     const tokenizer = await makeTokenizer(
@@ -219,17 +221,17 @@ describe('the bench', () => {
     expect(missing.map(({ name }) => name)).toEqual([]);
   });
 
-  it('times every product of a step beside that of tfjs', async () => {
+  it('times every matmul of a step against tfjs', async () => {
     const kept: number[] = [];
-    const rows = await measureProducts(
+    const rows = await measureMatmuls(
       { config: 'tiny' },
       () => undefined,
       (all) => {
         kept.push(all.length);
       },
     );
-    expect(new Set(rows.map((r) => r.product)).size).toBe(rows.length);
-    expect(rows.map((r) => r.product)).toEqual(
+    expect(new Set(rows.map((r) => r.matmul)).size).toBe(rows.length);
+    expect(rows.map((r) => r.matmul)).toEqual(
       expect.arrayContaining(['nn 32x48x16', 'nt 32x30x16', 'tn 16x32x32']),
     );
     expect(
@@ -249,7 +251,7 @@ describe('the bench', () => {
       ).toBe(true);
   });
 
-  it('says why an operation fails and measures the next ones', async () => {
+  it('reports why an operation fails and measures the next ones', async () => {
     const broken = {
       shape: [4],
       dtype: 'float32' as const,
@@ -278,15 +280,15 @@ describe('the bench', () => {
   });
 
   it.each(['fc nn', 'gelu_grad', 'qkv dW'])(
-    'searches the candidates of a product, each checked: %s',
+    'checks and times every candidate for a matmul: %s',
     async (only) => {
-      const rows = await searchProducts(
-        { config: 'tiny', only, tile: '32x32x16', seconds: 600 },
+      const rows = await searchMatmuls(
+        { config: 'tiny', only, tile: '32x32x16', seconds: Infinity },
         () => undefined,
       );
       expect(rows.length).toBeGreaterThan(2);
       for (const r of rows)
-        expect(r, JSON.stringify(r)).toMatchObject({ why: null, search: 'tiny' });
+        expect(r, JSON.stringify(r)).toMatchObject({ why: null, config: 'tiny' });
       for (const r of rows) expect(r.us, JSON.stringify(r)).toBeGreaterThan(0);
       expect(rows.filter((r) => r.error !== null && r.error < 1e-5).length).toBe(rows.length - 1);
     },
@@ -294,14 +296,35 @@ describe('the bench', () => {
 });
 
 describe('largestRelativeDifference', () => {
-  it('names the place, up to the end of the shorter list', () =>
+  it('gives the index of the difference, up to the end of the shorter list', () =>
     expect(largestRelativeDifference([1, 3, 4], [1, 2])).toEqual({ difference: 0.5, index: 1 }));
-  it('counts what is no number as the largest', () =>
+  it('counts NaN as the largest difference', () =>
     expect(largestRelativeDifference([1, NaN], [2, 2])).toEqual({
       difference: Infinity,
       index: 1,
     }));
-  it('says nothing of nothing', () => expect(largestRelativeDifference([], [1])).toBeNull());
+  it('is null for an empty list', () => expect(largestRelativeDifference([], [1])).toBeNull());
+});
+
+describe('the jobs of an address', () => {
+  it('are one per configuration and backend, with every mode and precision on WebGPU only', () => {
+    const query = 'config=T,S&backend=webgpu,wasm&mode=replay,op_by_op&precision=no,fp16&steps=9';
+    const jobs = jobsOf(`?${query}`);
+    expect(jobs.length).toBe(2 * (4 + 1));
+    expect(jobs[4]).toMatchObject({ kind: 'step', config: 'T', backend: 'wasm', mode: 'replay' });
+  });
+  it('take fewer plain steps in the ladder', () => {
+    const jobs = jobsOf('?ladder=1&config=T&steps=100&plain_steps=7');
+    expect(jobs.map((job) => job.kind === 'step' && [job.backend, job.mode, job.steps])).toEqual([
+      ['webgpu', 'replay', 100],
+      ['webgpu', 'op_by_op', 100],
+      ['webgpu', 'reference', 7],
+      ['webgl', 'replay', 7],
+      ['wasm', 'replay', 7],
+    ]);
+  });
+  it('are rejected with the allowed values', () =>
+    expect(() => jobsOf('?matmuls=1&config=none')).toThrow(/config takes T, S.*not none/u));
 });
 
 describe('median', () => {

@@ -1,13 +1,8 @@
-/**
- * The bench page, a build of its own in dist-bench: a visitor of the page downloads nothing of it.
- */
+/** Builds the bench page into dist-bench, apart from the page, so that visitors do not load it. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type PluginOption } from 'vite';
 
-/**
- * The bench makes its tokens up: the texts that come with the page (tens of megabytes) stay out of
- * its build.
- */
+/** Keeps the page's texts (tens of megabytes) out of the bench, which uses random tokens. */
 function withoutTexts(): PluginOption {
   return {
     name: 'without-texts',
@@ -27,7 +22,7 @@ export default defineConfig({
   cacheDir: '../.vite-cache/bench',
   plugins: [withoutTexts()],
   worker: { format: 'es', plugins: () => [withoutTexts()] },
-  // Not minified, so that tfjs's kernels keep their names in profiles.
+  // Without minification, tfjs's kernels keep their names in profiles.
   build: {
     target: 'es2022',
     outDir: '../dist-bench',

@@ -118,7 +118,7 @@ function keepMinP(ids: readonly number[], probabilities: Float64Array, min_p: nu
 export const uniformAt = (seed: number, position: number): number =>
   uniformBits(seed, position) / 2 ** 32;
 
-/** The 32 bits of `uniformAt`. `sample_token.wgsl` implements the same arithmetic; change both. */
+/** The 32 bits of `uniformAt`. `sampling_state.wgsl` implements the same arithmetic; change both. */
 export function uniformBits(seed: number, position: number): number {
   let h = Math.imul((seed ^ 0x9e3779b9) >>> 0, 0x85ebca6b) ^ Math.imul(position + 1, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
