@@ -1,165 +1,175 @@
 /**
- * The model over a KV cache at fixed shapes, for B sequences at once: prefill over block_size rows
- * a sequence, decode over one. Keys and values of a layer lie in one cache [B block_size, 2
- * n_kv_head head_dim].
+ * The model over a KV cache at fixed shapes, for B sequences at once: prefill reads block_size
+ * positions of each sequence, decode reads one. The keys and values of a layer are one cache
+ * [B block_size, 2 n_kv_head head_dim].
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { copyInPlace, onWebGpu, type Spec, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { attentionDecode, cacheWrite, takeRows } from '../ops/generation.ts';
 import { attention, run } from '../ops/index.ts';
-import { type Forward, head, hiddenStates } from './forward.ts';
+import { headShape } from './attention.ts';
+import type { Attend, Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
+import { head } from './heads.ts';
+import { hiddenStates } from './hidden_states.ts';
 import { Tape } from './tape.ts';
 import type { ParameterSource } from './weights.ts';
 
-export const int = (name: string, ...shape: number[]): Spec => ({ name, shape, dtype: 'int32' });
-/** The orders of ids and positions that only a gradient reads: left empty. */
-const unread = ['ids_sorted', 'ids_starts', 'positions_sorted', 'positions_starts'].map((name) =>
-  int(name, 1),
+/** What a model generates from. The weights must outlive their user; their values may change. */
+export interface GenerationModel {
+  model: ResolvedModel;
+  weights: ParameterSource;
+  rotary: Store | null;
+}
+
+export interface CachedForwardOptions extends GenerationModel {
+  /** Sequences at once. */
+  rows: number;
+  /** Further tensors in the store of the current tokens. */
+  state?: readonly Spec[];
+}
+
+export function int32Spec(name: string, ...shape: number[]): Spec {
+  return { name, shape, dtype: 'int32' };
+}
+
+/** Sorted orders of ids and positions, which only gradients read. */
+const UNUSED_ORDERS = ['ids_sorted', 'ids_starts', 'positions_sorted', 'positions_starts'].map(
+  (name) => int32Spec(name, 1),
 );
 
 export class CachedForward {
+  readonly model: ResolvedModel;
+  /** Sequences at once. */
+  readonly rows: number;
   /**
-   * ids, positions and cache_positions [B block_size], rows [B] (where each prompt ends, in all of
-   * them).
+   * ids, positions and cache_positions [B block_size]; rows [B], the index of each prompt's last
+   * token.
    */
   readonly prompt: Store;
-  /** ids and positions [B] of the tokens to go on from. */
+  /** ids and positions [B] of the tokens that decode reads, and the caller's state. */
   readonly token: Store;
-  private readonly caches: Store;
+  readonly #source: GenerationModel;
+  readonly #caches: Store;
 
-  /**
-   * `state`: further tensors that belong with those of `token`. The weights must outlive
-   * this; its values may change.
-   */
-  constructor(
-    readonly model: ResolvedModel,
-    private readonly weights: ParameterSource,
-    private readonly rotary: Store | null,
-    readonly B: number,
-    state: readonly Spec[] = [],
-  ) {
-    const T = model.block_size;
-    const kv = 2 * model.n_kv_head * model.head_dim;
+  constructor({ rows, state = [], ...source }: CachedForwardOptions) {
+    const { model } = source;
+    const positions = rows * model.block_size;
+    this.model = model;
+    this.rows = rows;
+    this.#source = source;
     this.prompt = new Store('prompt', [
-      int('ids', B * T),
-      int('positions', B * T),
-      int('cache_positions', B * T),
-      int('rows', B),
-      ...unread,
+      int32Spec('ids', positions),
+      int32Spec('positions', positions),
+      int32Spec('cache_positions', positions),
+      int32Spec('rows', rows),
+      ...UNUSED_ORDERS,
     ]);
-    this.token = new Store('token', [int('ids', B), int('positions', B), ...unread, ...state]);
-    this.caches = new Store(
+    const current = [int32Spec('ids', rows), int32Spec('positions', rows)];
+    this.token = new Store('token', [...current, ...UNUSED_ORDERS, ...state]);
+    const shape = [positions, 2 * model.n_kv_head * model.head_dim];
+    this.#caches = new Store(
       'KV cache',
-      Array.from({ length: model.n_layer }, (_, i) => ({ name: `layer.${i}`, shape: [B * T, kv] })),
+      Array.from({ length: model.n_layer }, (_, layer) => ({ name: cacheName(layer), shape })),
     );
-    this.prompt.write(
-      'positions',
-      Int32Array.from({ length: B * T }, (_, i) => i % T),
-    );
-  }
-
-  /**
-   * Reads the prompts: logits [B, vocab_size] after each. Rows whose cache position is block_size
-   * leave the cache as it is.
-   */
-  prefill(): Tensor {
-    const { B, model, prompt } = this;
-    const T = model.block_size;
-    const f = this.forward(prompt, T, (layer, qkv, tape) => {
-      this.keep(
-        layer,
-        run(
-          cacheWrite,
-          { cache: this.cache(layer), qkv, positions: prompt.get('cache_positions') },
-          { ...this.heads, B, T_max: T },
-        ).cache,
-      );
-      return tape.apply(attention, { qkv }, { B, T, ...this.heads, window: model.sliding_window })
-        .y;
-    });
-    const x = hiddenStates(f);
-    return head(f, f.tape.apply(takeRows, { x, rows: prompt.get('rows') }, { N: B * T }).y);
-  }
-
-  /** Reads the token of each sequence: logits [B, vocab_size] after it. */
-  decode(): Tensor {
-    const { B, model, token } = this;
-    const T_max = model.block_size;
-    const positions = token.get('positions');
-    const f = this.forward(token, 1, (layer, qkv) => {
-      // Not by the tape, which would free the cache with the activations.
-      const { y, cache } = run(
-        attentionDecode,
-        { qkv, cache: this.cache(layer), positions },
-        { B, T_max, ...this.heads, window: model.sliding_window },
-      );
-      this.keep(layer, cache);
-      return y;
-    });
-    return head(f, hiddenStates(f));
-  }
-
-  /**
-   * Writes the prompts of some sequences, at most block_size ids each; the caches of the others are
-   * left as they are.
-   */
-  writePrompts(prompts: ReadonlyMap<number, readonly number[]>, remember = true): void {
-    const { B, prompt } = this;
-    const T = this.model.block_size;
-    const ids = new Int32Array(B * T);
-    const places = new Int32Array(B * T).fill(T);
-    const rows = new Int32Array(B);
-    for (const [b, row] of prompts) {
-      ids.set(row, b * T);
-      rows[b] = b * T + row.length - 1;
-      if (remember) for (let i = 0; i < T; i++) places[b * T + i] = i;
-    }
-    prompt.write('ids', ids);
-    prompt.write('cache_positions', places);
-    prompt.write('rows', rows);
+    const indices = Int32Array.from({ length: positions }, (_, i) => i % model.block_size);
+    this.prompt.write('positions', indices);
   }
 
   get bytes(): number {
-    return this.caches.bytes;
+    return this.#caches.bytes;
   }
+
+  /** Reads the prompts into the caches; returns the logits [B, vocab_size] after each. */
+  prefill(): Tensor {
+    const { model, prompt, rows } = this;
+    const T = model.block_size;
+    const attrs = { B: rows, T, ...headShape(model), window: model.sliding_window };
+    const forward = this.#forward(prompt, T, ({ tape }, layer, qkv) => {
+      this.#writePromptCache(layer, qkv);
+      return tape.apply(attention, { qkv }, attrs).y;
+    });
+    const x = hiddenStates(forward);
+    const last = { x, rows: prompt.get('rows') };
+    return head(forward, forward.tape.apply(takeRows, last, { N: rows * T }).y);
+  }
+
+  /** Reads one token of each sequence; returns the logits [B, vocab_size] after it. */
+  decode(): Tensor {
+    const { model, token, rows } = this;
+    const positions = token.get('positions');
+    const sizes = { B: rows, T_max: model.block_size, ...headShape(model) };
+    const forward = this.#forward(token, 1, (_, layer, qkv) => {
+      // Not through the tape, which would free the cache with the activations.
+      const inputs = { qkv, cache: this.#cache(layer), positions };
+      const { y, cache } = run(attentionDecode, inputs, { ...sizes, window: model.sliding_window });
+      this.#keepCache(layer, cache);
+      return y;
+    });
+    return head(forward, hiddenStates(forward));
+  }
+
+  /**
+   * Uploads prompts by row, at most block_size ids each. The next prefill leaves the caches of all
+   * other rows unchanged, and with `cached` false those of these rows too.
+   */
+  writePrompts(prompts: ReadonlyMap<number, readonly number[]>, cached = true): void {
+    const { rows, prompt } = this;
+    const T = this.model.block_size;
+    const ids = new Int32Array(rows * T);
+    // A position of block_size is outside the cache and is not written.
+    const cachePositions = new Int32Array(rows * T).fill(T);
+    const lastTokens = new Int32Array(rows);
+    for (const [row, tokens] of prompts) {
+      ids.set(tokens, row * T);
+      lastTokens[row] = row * T + tokens.length - 1;
+      if (!cached) continue;
+      for (let i = 0; i < T; i++) cachePositions[row * T + i] = i;
+    }
+    prompt.write('ids', ids);
+    prompt.write('cache_positions', cachePositions);
+    prompt.write('rows', lastTokens);
+  }
+
   dispose(): void {
-    for (const s of [this.prompt, this.token, this.caches]) s.dispose();
+    this.prompt.dispose();
+    this.token.dispose();
+    this.#caches.dispose();
   }
 
-  private get heads() {
-    const { n_head, n_kv_head, head_dim } = this.model;
-    return { n_head, n_kv_head, head_dim };
-  }
-
-  private forward(
-    inputs: Store,
-    block_size: number,
-    attend: (layer: number, qkv: Tensor, tape: Tape) => Tensor,
-  ): Forward {
-    const { model, weights, rotary, B } = this;
+  #forward(inputs: Store, block_size: number, attend: Attend): Forward {
     return {
+      ...this.#source,
       tape: new Tape(noGradients, false),
-      model,
-      weights,
       inputs,
-      rotary,
-      batch_size: B,
+      batch_size: this.rows,
       block_size,
       training: false,
-      attend: (f, layer, qkv) => attend(layer, qkv, f.tape),
+      attend,
     };
   }
 
-  private cache(layer: number): Tensor {
-    return this.caches.get(`layer.${layer}`);
+  #writePromptCache(layer: number, qkv: Tensor): void {
+    const positions = this.prompt.get('cache_positions');
+    const inputs = { cache: this.#cache(layer), qkv, positions };
+    const sizes = { B: this.rows, T_max: this.model.block_size };
+    const { cache } = run(cacheWrite, inputs, { ...headShape(this.model), ...sizes });
+    this.#keepCache(layer, cache);
   }
 
-  /** Takes the cache as an operation has left it: kernels write in place. */
-  private keep(layer: number, after: Tensor): void {
-    const cache = this.cache(layer);
-    if (!onWebGpu()) this.caches.replace(`layer.${layer}`, after);
-    else if (after !== cache) copyInPlace(cache, after);
+  #cache(layer: number): Tensor {
+    return this.#caches.get(cacheName(layer));
   }
+
+  /** Stores the cache that an operation returned. Kernels have already written it in place. */
+  #keepCache(layer: number, updated: Tensor): void {
+    const cache = this.#cache(layer);
+    if (!onWebGpu()) this.#caches.replace(cacheName(layer), updated);
+    else if (updated !== cache) copyInPlace(cache, updated);
+  }
+}
+
+function cacheName(layer: number): string {
+  return `layer.${layer}`;
 }

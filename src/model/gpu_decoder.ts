@@ -1,293 +1,258 @@
 /**
- * Generation on WebGPU for a fixed number of rows. A decoding step reads the tokens that the step
- * before it chose, so that a chunk of steps is one submit; JavaScript reads the history of a chunk
- * while the next one is under way. Each row has its own length and end: how many tokens it may make
- * until its context is full or it has enough stands on the GPU (`progress`), and a row that may
- * make no more rests until JavaScript has it read its prompt again, or for good.
+ * Generation on WebGPU for a fixed number of rows. Each decoding step reads the tokens that the
+ * previous step chose, so a chunk of steps is one submit; JavaScript reads the history of one chunk
+ * while the next is in flight. Rows have their own lengths and ends: `progress` on the GPU says how
+ * many tokens a row may still make before its context is full or it has enough. A row that may make
+ * none is idle until JavaScript has its prompt read again.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, type Program, readback, Store, submit } from '../backend/index.ts';
 import {
-  compileProgram,
-  type Outputs,
-  type Program,
-  readback,
-  Store,
-  submit,
-  type Values,
-} from '../backend/index.ts';
-import type { ResolvedModel } from '../config/index.ts';
-import {
+  CHOICE_TOKENS,
   CONTROL_COLUMNS,
   PROGRESS_COLUMNS,
   recordToken,
   sampleTokens,
-  CHOICE_TOKENS,
 } from '../ops/generation.ts';
 import { run } from '../ops/index.ts';
-import type { Choice } from '../ops/sample_token/sampler.ts';
-import { CachedForward, int } from './cached_forward.ts';
+import { CachedForward, type GenerationModel, int32Spec } from './cached_forward.ts';
 import { contextOf, type Decoder, type DecodeOptions, type RowChoice } from './decoder.ts';
-import { logitsOf } from './host_decoder.ts';
-import type { ParameterSource } from './weights.ts';
+import { type LogitsProgram, readLogits } from './host_decoder.ts';
+import {
+  advance,
+  type ChunkValues,
+  expectedRow,
+  type ExpectedRow,
+  MAX_CHUNK_STEPS,
+  newTokens,
+} from './rows_in_flight.ts';
 
-/** Steps of the longest chunk, and tokens of a row that the history holds. */
-const LONGEST = 32;
 /**
- * Chunks grow while one takes less than this: the page sees tokens in pieces of it, and a cancelled
- * one is waited for.
+ * Chunks grow until one takes this many milliseconds: the page receives tokens in such pieces, and
+ * cancelling waits for the chunks in flight.
  */
 const CHUNK_MS = 50;
-/**
- * Rows that wait for their prompts to be read are taken together, once they are this share of those
- * that go on.
- */
+const FIRST_CHUNK_STEPS = 4;
+const CHUNKS_IN_FLIGHT = 2;
+
+/** Rows that wait for a prefill get one together, once they are this share of the active rows. */
 const WAITING_SHARE = 0.25;
 
-/** A row as JavaScript expects it once everything submitted has run (no stop token assumed). */
-interface Row {
-  /** Prompt and tokens received. */
-  ids: number[];
-  received: number;
-  made: number;
-  left: number;
-  position: number;
-  ended: boolean;
-}
+/** Steps in flight and the history that they leave. */
 interface Chunk {
   steps: number;
+  /** `performance.now()` at the submit. */
   submitted: number;
-  values: Promise<Values[]>;
+  values: Promise<ChunkValues>;
 }
 
 export class GpuDecoder implements Decoder {
-  private constructor(
-    private readonly cached: CachedForward,
-    private readonly fixed: Store,
-    private readonly prefill: Program<{ logits: Tensor }>,
-    readonly next: Program,
-  ) {}
+  readonly #cached: CachedForward;
+  /** Sampling options, and which rows a prefill or a decoding step applies to. */
+  readonly #sampling: Store;
+  readonly #prefill: LogitsProgram;
 
-  static async create(
-    model: ResolvedModel,
-    weights: ParameterSource,
-    rotary: Store | null,
-    B: number,
-  ): Promise<GpuDecoder> {
-    const cached = new CachedForward(model, weights, rotary, B, [
-      int('progress', B, PROGRESS_COLUMNS),
-      int('history_ids', B, LONGEST, CHOICE_TOKENS),
-      { name: 'history_probabilities', shape: [B, LONGEST, CHOICE_TOKENS] },
-    ]);
-    // Not among the state: a dispatch may not write a buffer of which it reads another part.
-    const fixed = new Store('sampling', [
+  private constructor(
+    parts: { cached: CachedForward; sampling: Store; prefill: LogitsProgram },
+    readonly next: Program,
+  ) {
+    this.#cached = parts.cached;
+    this.#sampling = parts.sampling;
+    this.#prefill = parts.prefill;
+  }
+
+  static async create(source: GenerationModel, rows: number): Promise<GpuDecoder> {
+    const state = [
+      int32Spec('progress', rows, PROGRESS_COLUMNS),
+      int32Spec('history_ids', rows, MAX_CHUNK_STEPS, CHOICE_TOKENS),
+      { name: 'history_probabilities', shape: [rows, MAX_CHUNK_STEPS, CHOICE_TOKENS] },
+    ];
+    const cached = new CachedForward({ ...source, rows, state });
+    // A store of its own: a dispatch may not write a buffer of which it reads another part.
+    const sampling = new Store('sampling', [
       { name: 'options', shape: [4] },
-      int('prefill', B, CONTROL_COLUMNS),
-      int('decode', B, CONTROL_COLUMNS),
+      int32Spec('prefill', rows, CONTROL_COLUMNS),
+      int32Spec('decode', rows, CONTROL_COLUMNS),
     ]);
-    const choose = (logits: Tensor, control: Tensor): void => {
-      const of = (name: string): Tensor => cached.token.get(name);
-      const chosen = run(
-        sampleTokens,
-        { logits, control, progress: of('progress'), options: fixed.get('options') },
-        {},
-      );
-      run(
-        recordToken,
-        {
-          ids: of('ids'),
-          positions: of('positions'),
-          progress: of('progress'),
-          history_ids: of('history_ids'),
-          history_probabilities: of('history_probabilities'),
-          chosen: chosen.ids,
-          probabilities: chosen.probabilities,
-          control,
-        },
-        { slots: LONGEST },
-      );
-    };
     const prefill = await compileProgram('prefill', () => {
       const logits = cached.prefill();
-      choose(logits, fixed.get('prefill'));
+      sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('prefill') });
       return { logits };
     });
-    const next = await compileProgram('decode', (): Outputs => {
-      choose(cached.decode(), fixed.get('decode'));
+    const next = await compileProgram('decode', (): Record<string, Tensor> => {
+      const logits = cached.decode();
+      sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('decode') });
       return {};
     });
-    return new GpuDecoder(cached, fixed, prefill, next);
+    return new GpuDecoder({ cached, sampling, prefill }, next);
   }
 
   get rows(): number {
-    return this.cached.B;
+    return this.#cached.rows;
   }
+
   get bytes(): number {
-    return this.cached.bytes + this.prefill.ownBytes + this.next.ownBytes;
-  }
-  dispose(): void {
-    for (const d of [this.prefill, this.next, this.cached, this.fixed]) d.dispose();
+    return this.#cached.bytes + this.#prefill.ownBytes + this.next.ownBytes;
   }
 
   async *decode(
     prompts: readonly (readonly number[])[],
     options: DecodeOptions,
   ): AsyncGenerator<RowChoice> {
-    const { max_new_tokens } = options;
-    const rows = prompts.map((ids): Row => ({
-      ids: [...ids],
-      received: 0,
-      made: 0,
-      left: 0,
-      position: 0,
-      ended: max_new_tokens <= 0,
-    }));
-    const under: Chunk[] = [];
-    let size = 4;
-    let last = 0;
-    this.fixed.write(
-      'options',
-      Float32Array.of(options.temperature, options.top_k, options.top_p, options.min_p),
-    );
-    this.fixed.write(
-      'decode',
-      this.control(options, () => true),
-    );
+    const rows = prompts.map((ids) => expectedRow(ids, options));
+    const { temperature, top_k, top_p, min_p } = options;
+    this.#sampling.write('options', Float32Array.of(temperature, top_k, top_p, min_p));
+    this.#writeControl('decode', options, () => true);
+    const inFlight: Chunk[] = [];
+    let chunkSteps = FIRST_CHUNK_STEPS;
+    let lastArrival = 0;
     try {
       for (;;) {
-        while (under.length < 2) {
-          const chunk = this.submitNext(rows, options, size);
-          if (!chunk) break;
-          under.push(chunk);
-        }
-        const chunk = under.shift();
+        this.#submitChunks(inFlight, rows, options, chunkSteps);
+        const chunk = inFlight.shift();
         if (!chunk) return;
         const values = await chunk.values;
-        const now = performance.now();
-        const each = (now - Math.max(last, chunk.submitted)) / chunk.steps;
-        last = now;
-        size = Math.max(1, Math.min(4 * size, LONGEST, Math.floor(CHUNK_MS / each)));
-        yield* received(rows, values, options);
+        const arrival = performance.now();
+        const stepMs = (arrival - Math.max(lastArrival, chunk.submitted)) / chunk.steps;
+        lastArrival = arrival;
+        chunkSteps = nextChunkSteps(chunkSteps, stepMs);
+        yield* newTokens(rows, values, options.stop_id);
       }
     } finally {
-      await Promise.allSettled(under.map((c) => c.values));
+      await Promise.allSettled(inFlight.map((chunk) => chunk.values));
+    }
+  }
+
+  /** Leaves the caches and the rows in flight unchanged. */
+  readPrompt(ids: readonly number[]): Promise<Float32Array> {
+    this.#cached.writePrompts(new Map([[0, ids]]), false);
+    this.#sampling.write('prefill', new Int32Array(this.rows * CONTROL_COLUMNS));
+    return readLogits(this.#prefill);
+  }
+
+  dispose(): void {
+    this.#prefill.dispose();
+    this.next.dispose();
+    this.#cached.dispose();
+    this.#sampling.dispose();
+  }
+
+  #submitChunks(
+    inFlight: Chunk[],
+    rows: readonly ExpectedRow[],
+    options: DecodeOptions,
+    steps: number,
+  ): void {
+    while (inFlight.length < CHUNKS_IN_FLIGHT) {
+      const chunk = this.#submitNext(rows, options, steps);
+      if (!chunk) return;
+      inFlight.push(chunk);
     }
   }
 
   /**
-   * The prefill of rows that wait for it, or steps of those that can go on; null where there is
-   * nothing to do before something arrives.
+   * A prefill of the rows that wait for one, or steps of the rows that can continue. Null if there
+   * is nothing to do before results arrive.
    */
-  private submitNext(rows: Row[], options: DecodeOptions, size: number): Chunk | null {
-    const going = rows.filter((r) => !r.ended && r.received < options.max_new_tokens);
-    const waiting = going.filter((r) => r.left === 0 && r.received === r.made);
-    const able = going.some((r) => r.left > 0);
-    if (waiting.length > 0 && (!able || waiting.length >= WAITING_SHARE * going.length))
-      return this.fill(rows, new Set(waiting), options);
-    const steps = Math.min(size, Math.max(0, ...going.map((r) => r.left)));
+  #submitNext(
+    rows: readonly ExpectedRow[],
+    options: DecodeOptions,
+    maxSteps: number,
+  ): Chunk | null {
+    const active = rows.filter((row) => !row.ended && row.received < options.max_new_tokens);
+    const waiting = active.filter((row) => row.left === 0 && row.received === row.made);
+    const someCanContinue = active.some((row) => row.left > 0);
+    const enoughWait = waiting.length >= WAITING_SHARE * active.length;
+    if (waiting.length > 0 && (!someCanContinue || enoughWait)) {
+      return this.#prefillRows(rows, new Set(waiting), options);
+    }
+    const steps = Math.min(maxSteps, Math.max(0, ...active.map((row) => row.left)));
     if (steps === 0) return null;
-    for (const r of rows) advance(r, steps);
-    return this.launch(this.next, steps);
+    for (const row of rows) advance(row, steps);
+    return this.#launch(this.next, steps);
   }
 
-  private fill(rows: Row[], waiting: ReadonlySet<Row>, options: DecodeOptions): Chunk {
-    const T = this.cached.model.block_size;
+  #prefillRows(
+    rows: readonly ExpectedRow[],
+    waiting: ReadonlySet<ExpectedRow>,
+    options: DecodeOptions,
+  ): Chunk {
+    const { block_size } = this.#cached.model;
     const prompts = new Map<number, readonly number[]>();
-    rows.forEach((r, b) => {
-      if (!waiting.has(r)) return;
-      const context = contextOf(r.ids, T, r.made > 0);
-      prompts.set(b, context);
-      r.position = context.length - 1;
-      r.left = Math.min(options.max_new_tokens - r.received, 1 + T - context.length);
+    rows.forEach((row, index) => {
+      if (!waiting.has(row)) return;
+      const context = contextOf(row.ids, block_size, row.made > 0);
+      prompts.set(index, context);
+      row.position = context.length - 1;
+      row.left = Math.min(options.max_new_tokens - row.received, 1 + block_size - context.length);
     });
-    this.cached.writePrompts(prompts);
-    this.fixed.write(
-      'prefill',
-      this.control(options, (b) => prompts.has(b)),
-    );
-    // A row that has stopped meanwhile is woken by this: nothing that it makes is looked at.
-    this.cached.token.write(
+    const { token } = this.#cached;
+    this.#cached.writePrompts(prompts);
+    this.#writeControl('prefill', options, (index) => prompts.has(index));
+    // This also wakes rows that have stopped in the meantime; their tokens are ignored.
+    token.write(
       'positions',
-      Int32Array.from(rows, (r) => r.position),
+      Int32Array.from(rows, (row) => row.position),
     );
-    this.cached.token.write('progress', Int32Array.from(rows.flatMap((r) => [r.made, r.left])));
-    for (const r of waiting) advance(r, 1);
-    return this.launch(this.prefill, 1);
+    token.write('progress', Int32Array.from(rows.flatMap((row) => [row.made, row.left])));
+    for (const row of waiting) advance(row, 1);
+    return this.#launch(this.#prefill, 1);
   }
 
-  private control(
+  /** Uploads the control columns of each row: seed, whether it takes part, stop token or -1. */
+  #writeControl(
+    name: 'prefill' | 'decode',
     { sample_seed, stop_id }: DecodeOptions,
-    takesPart: (b: number) => boolean,
-  ): Int32Array {
-    return Int32Array.from(
-      Array.from({ length: this.rows }, (_, b) => [
-        sample_seed,
-        takesPart(b) ? 1 : 0,
-        stop_id ?? -1,
-      ]).flat(),
-    );
+    takesPart: (row: number) => boolean,
+  ): void {
+    const columns = Array.from({ length: this.rows }, (_, row) => [
+      sample_seed,
+      takesPart(row) ? 1 : 0,
+      stop_id ?? -1,
+    ]);
+    this.#sampling.write(name, Int32Array.from(columns.flat()));
   }
 
-  private launch(program: Program, steps: number): Chunk {
-    const { token } = this.cached;
+  #launch(program: Program, steps: number): Chunk {
     const submitted = performance.now();
     submit(Array.from({ length: steps }, () => program));
-    const values = readback(
-      ['history_ids', 'history_probabilities', 'progress'].map((name) => token.get(name)),
-    );
-    // Another chunk may fail first; whoever waits for this one still hears of it.
+    const values = this.#readHistory();
+    // Prevents an unhandled rejection if an earlier chunk fails first; the awaiting caller still
+    // sees the error.
     values.catch(() => undefined);
     return { steps, submitted, values };
   }
 
-  /** The caches and the rows that are under way stay as they are. */
-  readPrompt(ids: readonly number[]): Promise<Float32Array> {
-    this.cached.writePrompts(new Map([[0, ids]]), false);
-    this.fixed.write('prefill', new Int32Array(this.rows * CONTROL_COLUMNS));
-    return logitsOf(this.prefill);
+  async #readHistory(): Promise<ChunkValues> {
+    const names = ['history_ids', 'history_probabilities', 'progress'];
+    const { token } = this.#cached;
+    const [ids, probabilities, progress] = await readback(names.map((name) => token.get(name)));
+    if (!ids || !probabilities || !progress) throw new Error('The decoder returned no tokens.');
+    return { ids, probabilities, progress };
   }
 }
 
-/** What `record_token` does to a row in so many steps. */
-function advance(r: Row, steps: number): void {
-  const n = Math.min(steps, r.left);
-  r.made += n;
-  r.left -= n;
-  r.position += r.left > 0 ? n : Math.max(0, n - 1);
+/** Chooses the next token of each row that takes part, and appends it to the row's history. */
+function sampleAndRecord(
+  token: Store,
+  sampling: Store,
+  { logits, control }: { logits: Tensor; control: Tensor },
+): void {
+  const progress = token.get('progress');
+  const options = sampling.get('options');
+  const chosen = run(sampleTokens, { logits, control, progress, options }, {});
+  const row = {
+    ids: token.get('ids'),
+    positions: token.get('positions'),
+    progress,
+    history_ids: token.get('history_ids'),
+    history_probabilities: token.get('history_probabilities'),
+  };
+  const choice = { chosen: chosen.ids, probabilities: chosen.probabilities, control };
+  run(recordToken, { ...row, ...choice }, { slots: MAX_CHUNK_STEPS });
 }
 
-/** Takes what a chunk has brought, oldest tokens first. */
-function* received(
-  rows: Row[],
-  [ids, probabilities, progress]: readonly Values[],
-  { stop_id }: DecodeOptions,
-): Generator<RowChoice> {
-  if (!ids || !probabilities || !progress) throw new Error('Generation gave no tokens.');
-  const made = (b: number): number => progress[PROGRESS_COLUMNS * b] ?? 0;
-  for (let again = true; again;) {
-    again = false;
-    for (const [row, r] of rows.entries()) {
-      if (r.ended || r.received >= made(row)) continue;
-      again = true;
-      const choice = choiceAt(
-        ids,
-        probabilities,
-        (row * LONGEST + (r.received++ % LONGEST)) * CHOICE_TOKENS,
-      );
-      r.ids.push(choice.id);
-      if (choice.id === stop_id) {
-        r.ended = true;
-        r.left = 0;
-      }
-      yield { row, choice };
-    }
-  }
-}
-
-function choiceAt(ids: Values, probabilities: Values, at: number): Choice {
-  const told = Array.from({ length: CHOICE_TOKENS }, (_, j) => ({
-    id: ids[at + j] ?? -1,
-    probability: probabilities[at + j] ?? 0,
-  })).filter((t) => t.id >= 0);
-  const [chosen, ...rivals] = told;
-  return { id: chosen?.id ?? 0, probability: chosen?.probability ?? 0, rivals };
+/** At most four times as many steps as before. */
+function nextChunkSteps(steps: number, stepMs: number): number {
+  return Math.max(1, Math.min(4 * steps, MAX_CHUNK_STEPS, Math.floor(CHUNK_MS / stepMs)));
 }

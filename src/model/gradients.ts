@@ -1,42 +1,46 @@
 /**
- * Gradient buffers of the parameters that train: flat on WebGPU, where kernels add to them in
+ * Gradient buffers of the trainable parameters. On WebGPU they lie flat, and kernels add to them in
  * place.
  */
 import { add, type Tensor } from '@tensorflow/tfjs-core';
-import { addInPlace, onWebGpu, Store } from '../backend/index.ts';
+import { addInPlace, onWebGpu, type Store } from '../backend/index.ts';
 import type { GradientSink } from './tape.ts';
 
 export class Gradients implements GradientSink {
-  private readonly names = new Map<number, string>();
-  private readonly inPlace = onWebGpu();
+  /** Name of each trainable parameter by the id of its current tensor. */
+  readonly #names = new Map<number, string>();
+  readonly #inPlace = onWebGpu();
+  readonly #weights: Store;
 
-  /** `store` has one tensor a trainable parameter of `weights`, by the same name. */
+  /** `store` has one tensor for each trainable parameter of `weights`, under the same name. */
   constructor(
     readonly store: Store,
-    private readonly weights: Store,
-  ) {}
+    weights: Store,
+  ) {
+    this.#weights = weights;
+  }
 
-  /**
-   * Where backends replace weights by new tensors, their ids change: call it before each forward.
-   */
+  /** Must be called before each forward, because other backends replace the weights' tensors. */
   refresh(): void {
-    this.names.clear();
-    for (const name of this.store.names) this.names.set(this.weights.get(name).id, name);
+    this.#names.clear();
+    for (const name of this.store.names) this.#names.set(this.#weights.get(name).id, name);
   }
 
-  parameterOf(t: Tensor): string | undefined {
-    return this.names.get(t.id);
+  parameterOf(tensor: Tensor): string | undefined {
+    return this.#names.get(tensor.id);
   }
+
   buffer(name: string): Tensor | undefined {
-    return this.inPlace ? this.store.get(name) : undefined;
+    return this.#inPlace ? this.store.get(name) : undefined;
   }
+
   add(name: string, gradient: Tensor): void {
-    if (this.inPlace) addInPlace(this.store.get(name), gradient);
+    if (this.#inPlace) addInPlace(this.store.get(name), gradient);
     else this.store.replace(name, add(this.store.get(name), gradient));
   }
 }
 
-/** For a forward that no gradient follows. */
+/** For a forward pass without a backward pass. */
 export const noGradients: GradientSink = {
   parameterOf: () => undefined,
   buffer: () => undefined,

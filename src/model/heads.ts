@@ -1,9 +1,47 @@
-/** Heads other than the language model's: parameters and segments. */
+/** What follows the last hidden states: the language head with its loss, and the scalar head. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ResolvedModel } from '../config/index.ts';
-import { linear } from '../ops/index.ts';
-import { finalNorm, type Forward } from './forward.ts';
+import { crossEntropy, headCrossEntropy, linear, matmul, type Tensors } from '../ops/index.ts';
+import type { Forward } from './forward.ts';
+import { finalNormName, headName } from './layout.ts';
 import type { Parameter } from './parameters.ts';
+import { norm } from './projections.ts';
+
+/** The norm before any head [tokens, n_embd]. */
+export function finalNorm(forward: Forward, hidden: Tensor): Tensor {
+  return norm(forward, finalNormName(forward.model), hidden);
+}
+
+/** Final norm and language head: logits [tokens, vocab_size]. */
+export function head(forward: Forward, hidden: Tensor): Tensor {
+  const { tape, model, weights } = forward;
+  const a = finalNorm(forward, hidden);
+  const b = weights.get(headName(model));
+  return tape.apply(matmul, { a, b }, { transpose_a: false, transpose_b: true }).c;
+}
+
+export type TokenLosses = Tensors<'loss' | 'lse' | 'probability' | 'correct'>;
+
+/**
+ * Final norm, language head and cross-entropy with the targets, [tokens] each. Logits exist for
+ * `chunk` entries of the vocabulary at a time. `hidden` is released.
+ */
+export function tokenLosses(forward: Forward, hidden: Tensor, chunk: number): TokenLosses {
+  const { tape, model, weights, inputs } = forward;
+  const targets = inputs.get('targets');
+  const whole = chunk >= model.vocab_size;
+  const y = tape.segment(() => (whole ? head(forward, hidden) : finalNorm(forward, hidden)));
+  tape.release(hidden);
+  const losses = whole
+    ? tape.apply(crossEntropy, { logits: y, targets }, {})
+    : tape.apply(
+        headCrossEntropy,
+        { x: y, weight: weights.get(headName(model)), targets },
+        { chunk },
+      );
+  tape.release(y);
+  return losses;
+}
 
 /** Name of the scalar head's weight, as in transformers' `ForSequenceClassification` models. */
 const SCORE = 'score.weight';

@@ -5,10 +5,11 @@
 export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
-export { type Forward, head, hiddenStates } from './forward.ts';
+export type { Forward } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
-export { scoreParameter, scores } from './heads.ts';
+export { head, scoreParameter, scores } from './heads.ts';
+export { hiddenStates } from './hidden_states.ts';
 export { initialValues } from './init.ts';
 export {
   type BatchLike,

@@ -2,7 +2,7 @@
 import { mul, stack, sum, type Tensor } from '@tensorflow/tfjs-core';
 import { addInPlace } from '../backend/index.ts';
 import { run, stepSums } from '../ops/index.ts';
-import { tokenLosses } from './forward.ts';
+import { tokenLosses } from './heads.ts';
 import type { LossContext, TracedLoss } from './programs.ts';
 
 /**

@@ -1,21 +1,20 @@
 /**
- * The parameters of a model by name, in the order in which they lie in the flat buffers.
+ * The parameters of a model by name, in their order in the flat buffers.
  *
- * Names are Hugging Face's where its layout is ours. A linear weight is stored [in, out] (as
- * GPT-2's Conv1D does, and the transpose of `nn.Linear`). Llama's q, k, v and gate, up are packed
- * side by side along `out`, so that each is one product; `parts` says how they are cut for export.
+ * Names are Hugging Face's where the tensor is theirs. A linear weight is stored [in, out], as in
+ * GPT-2's Conv1D and transposed against `nn.Linear`. Llama's q, k, v and gate, up are packed side by
+ * side along `out`, so that each group is one matmul; `parts` says how export splits them.
  * Embeddings and `lm_head.weight` are [vocab_size, n_embd].
  */
 import type { ResolvedModel } from '../config/index.ts';
+import { blockNames, embeddingName, finalNormName } from './layout.ts';
 
-/**
- * One tensor of a Hugging Face checkpoint inside a parameter of ours: columns [start, end) of it,
- * transposed on the way out.
- */
+/** One tensor of a Hugging Face checkpoint inside a parameter: columns [start, end). */
 export interface ParameterPart {
   name: string;
   start: number;
   end: number;
+  /** Whether the checkpoint stores the transpose. */
   transpose: boolean;
 }
 
@@ -24,133 +23,153 @@ export interface Parameter {
   shape: readonly number[];
   /** Normal with this standard deviation, or a constant. */
   init: { kind: 'normal'; std: number } | { kind: 'constant'; value: number };
-  /** Weight decay and Muon take matrices alone (two dimensions and more). */
+  /** Whether weight decay and Muon apply: matrices only (two dimensions or more). */
   decay: boolean;
-  /** Embeddings and the head stay with AdamW under Muon. */
+  /** Under Muon, embeddings and the head stay with AdamW. */
   kind: 'embedding' | 'matrix' | 'head' | 'norm' | 'bias';
   parts: readonly ParameterPart[];
 }
 
-const size = (p: { shape: readonly number[] }) => p.shape.reduce((a, b) => a * b, 1);
-
 /** Number of values of a parameter. */
-export const parameterSize = size;
+export function parameterSize({ shape }: Pick<Parameter, 'shape'>): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
 
-/**
- * All parameters of a model, matrices (decayed) first, then vectors, each group in forward order.
- */
+/** All parameters: matrices (with weight decay), then vectors, each group in forward order. */
 export function listParameters(model: ResolvedModel): Parameter[] {
-  const all = model.layout === 'gpt2' ? gpt2(model) : llama(model);
-  return [...all.filter((p) => p.decay), ...all.filter((p) => !p.decay)];
+  const all = model.layout === 'gpt2' ? gpt2Parameters(model) : llamaParameters(model);
+  const matrices = all.filter((parameter) => parameter.decay);
+  const vectors = all.filter((parameter) => !parameter.decay);
+  return [...matrices, ...vectors];
 }
 
-const whole = (name: string, shape: readonly number[]): ParameterPart[] => [
-  { name, start: 0, end: shape[shape.length - 1] ?? 1, transpose: false },
-];
-const vector = (name: string, n: number, value: number): Parameter => ({
-  name,
-  shape: [n],
-  init: { kind: 'constant', value },
-  decay: false,
-  kind: value === 1 ? 'norm' : 'bias',
-  parts: whole(name, [n]),
-});
-const matrix = (
-  name: string,
-  shape: readonly number[],
-  std: number,
-  kind: Parameter['kind'] = 'matrix',
-  parts?: ParameterPart[],
-): Parameter => ({
-  name,
-  shape,
-  init: { kind: 'normal', std },
-  decay: true,
-  kind,
-  parts: parts ?? whole(name, shape),
-});
+/** Standard deviation of initial weights (`initializer_range` of transformers' GPT-2 and Llama). */
+const STD = 0.02;
 
 /**
- * GPT-2: weights N(0, 0.02), projections into the residual stream divided by sqrt(2 n_layer)
- * (Radford et al. 2019; nanoGPT).
+ * GPT-2: projections into the residual stream are divided by sqrt(2 n_layer) (Radford et al. 2019;
+ * nanoGPT).
  */
-function gpt2(m: ResolvedModel): Parameter[] {
-  const d = m.n_embd;
-  const std = 0.02;
-  const residual = std / Math.sqrt(2 * m.n_layer);
-  const p: Parameter[] = [];
-  const norm = (name: string) => {
-    p.push(vector(`${name}.weight`, d, 1));
-    if (m.bias) p.push(vector(`${name}.bias`, d, 0));
+function gpt2Parameters(model: ResolvedModel): Parameter[] {
+  const { n_embd, n_inner, vocab_size, block_size, n_layer } = model;
+  const residualStd = STD / Math.sqrt(2 * n_layer);
+  const norm = (name: string): Parameter[] => [
+    vector(`${name}.weight`, n_embd, 'norm'),
+    ...biasIf(model.bias, name, n_embd),
+  ];
+  const linear = (name: string, shape: [number, number], std = STD): Parameter[] => [
+    matrix(`${name}.weight`, shape, { std }),
+    ...biasIf(model.bias, name, shape[1]),
+  ];
+  const block = (layer: number): Parameter[] => {
+    const names = blockNames(model, layer);
+    return [
+      ...norm(names.attentionNorm),
+      ...linear(names.qkv, [n_embd, 3 * n_embd]),
+      ...linear(names.attentionOutput, [n_embd, n_embd], residualStd),
+      ...norm(names.mlpNorm),
+      ...linear(`${names.mlp}.c_fc`, [n_embd, n_inner]),
+      ...linear(`${names.mlp}.c_proj`, [n_inner, n_embd], residualStd),
+    ];
   };
-  const linear = (name: string, a: number, b: number, s: number) => {
-    p.push(matrix(`${name}.weight`, [a, b], s));
-    if (m.bias) p.push(vector(`${name}.bias`, b, 0));
-  };
-  p.push(
-    matrix('transformer.wte.weight', [m.vocab_size, d], std, 'embedding'),
-    matrix('transformer.wpe.weight', [m.block_size, d], std, 'embedding'),
-  );
-  for (let i = 0; i < m.n_layer; i++) {
-    const h = `transformer.h.${i}`;
-    norm(`${h}.ln_1`);
-    linear(`${h}.attn.c_attn`, d, 3 * d, std);
-    linear(`${h}.attn.c_proj`, d, d, residual);
-    norm(`${h}.ln_2`);
-    linear(`${h}.mlp.c_fc`, d, m.n_inner, std);
-    linear(`${h}.mlp.c_proj`, m.n_inner, d, residual);
-  }
-  norm('transformer.ln_f');
-  if (!m.tie_word_embeddings) p.push(matrix('lm_head.weight', [m.vocab_size, d], std, 'head'));
-  return p;
+  return [
+    matrix(embeddingName(model), [vocab_size, n_embd], { kind: 'embedding' }),
+    matrix('transformer.wpe.weight', [block_size, n_embd], { kind: 'embedding' }),
+    ...layers(model, block),
+    ...norm(finalNormName(model)),
+    ...untiedHead(model),
+  ];
 }
 
-/** Llama: every matrix N(0, 0.02), no biases (`initializer_range` of transformers' LlamaConfig). */
-function llama(m: ResolvedModel): Parameter[] {
-  const d = m.n_embd;
-  const q = m.n_head * m.head_dim;
-  const kv = m.n_kv_head * m.head_dim;
-  const f = m.n_inner;
-  const std = 0.02;
-  const p: Parameter[] = [];
-  const part = (name: string, start: number, end: number): ParameterPart => ({
-    name: `${name}.weight`,
-    start,
-    end,
-    transpose: true,
+/** Llama: all matrices have the same standard deviation, and linear layers have no biases. */
+function llamaParameters(model: ResolvedModel): Parameter[] {
+  const { n_embd, n_inner, vocab_size, head_dim } = model;
+  const q = model.n_head * head_dim;
+  const kv = model.n_kv_head * head_dim;
+  const norm = (name: string, size: number): Parameter => vector(`${name}.weight`, size, 'norm');
+  const block = (layer: number): Parameter[] => {
+    const names = blockNames(model, layer);
+    const attention = `model.layers.${layer}.self_attn`;
+    const queryKeyNorms = [norm(names.qNorm, head_dim), norm(names.kNorm, head_dim)];
+    return [
+      norm(names.attentionNorm, n_embd),
+      packed(names.qkv, n_embd, [
+        [`${attention}.q_proj`, q],
+        [`${attention}.k_proj`, kv],
+        [`${attention}.v_proj`, kv],
+      ]),
+      ...(model.qk_norm ? queryKeyNorms : []),
+      packed(names.attentionOutput, q, [[names.attentionOutput, n_embd]]),
+      norm(names.mlpNorm, n_embd),
+      packed(`${names.mlp}.gate_up_proj`, n_embd, [
+        [`${names.mlp}.gate_proj`, n_inner],
+        [`${names.mlp}.up_proj`, n_inner],
+      ]),
+      packed(`${names.mlp}.down_proj`, n_inner, [[`${names.mlp}.down_proj`, n_embd]]),
+    ];
+  };
+  return [
+    matrix(embeddingName(model), [vocab_size, n_embd], { kind: 'embedding' }),
+    ...layers(model, block),
+    norm(finalNormName(model), n_embd),
+    ...untiedHead(model),
+  ];
+}
+
+function layers({ n_layer }: ResolvedModel, block: (layer: number) => Parameter[]): Parameter[] {
+  return Array.from({ length: n_layer }, (_, layer) => block(layer)).flat();
+}
+
+function untiedHead({ tie_word_embeddings, vocab_size, n_embd }: ResolvedModel): Parameter[] {
+  if (tie_word_embeddings) return [];
+  return [matrix('lm_head.weight', [vocab_size, n_embd], { kind: 'head' })];
+}
+
+function biasIf(bias: boolean, name: string, size: number): Parameter[] {
+  return bias ? [vector(`${name}.bias`, size, 'bias')] : [];
+}
+
+/** A norm's weight starts at one, a bias at zero. */
+function vector(name: string, size: number, kind: 'norm' | 'bias'): Parameter {
+  return {
+    name,
+    shape: [size],
+    init: { kind: 'constant', value: kind === 'norm' ? 1 : 0 },
+    decay: false,
+    kind,
+    parts: [{ name, start: 0, end: size, transpose: false }],
+  };
+}
+
+interface MatrixOptions {
+  kind?: Parameter['kind'];
+  std?: number;
+  /** Defaults to the whole matrix under its own name. */
+  parts?: readonly ParameterPart[];
+}
+
+function matrix(name: string, shape: [number, number], options: MatrixOptions): Parameter {
+  return {
+    name,
+    shape,
+    init: { kind: 'normal', std: options.std ?? STD },
+    decay: true,
+    kind: options.kind ?? 'matrix',
+    parts: options.parts ?? [{ name, start: 0, end: shape[1], transpose: false }],
+  };
+}
+
+/** Linear weights [in, out] of Llama side by side, each by its name and output features. */
+function packed(
+  name: string,
+  in_features: number,
+  columns: readonly (readonly [name: string, out_features: number])[],
+): Parameter {
+  let end = 0;
+  const parts = columns.map(([part, out_features]): ParameterPart => {
+    const start = end;
+    end += out_features;
+    return { name: `${part}.weight`, start, end, transpose: true };
   });
-  p.push(matrix('model.embed_tokens.weight', [m.vocab_size, d], std, 'embedding'));
-  for (let i = 0; i < m.n_layer; i++) {
-    const h = `model.layers.${i}`;
-    const a = `${h}.self_attn`;
-    p.push(vector(`${h}.input_layernorm.weight`, d, 1));
-    p.push(
-      matrix(`${a}.qkv_proj.weight`, [d, q + 2 * kv], std, 'matrix', [
-        part(`${a}.q_proj`, 0, q),
-        part(`${a}.k_proj`, q, q + kv),
-        part(`${a}.v_proj`, q + kv, q + 2 * kv),
-      ]),
-    );
-    if (m.qk_norm)
-      p.push(
-        vector(`${a}.q_norm.weight`, m.head_dim, 1),
-        vector(`${a}.k_norm.weight`, m.head_dim, 1),
-      );
-    p.push(matrix(`${a}.o_proj.weight`, [q, d], std, 'matrix', [part(`${a}.o_proj`, 0, d)]));
-    p.push(vector(`${h}.post_attention_layernorm.weight`, d, 1));
-    p.push(
-      matrix(`${h}.mlp.gate_up_proj.weight`, [d, 2 * f], std, 'matrix', [
-        part(`${h}.mlp.gate_proj`, 0, f),
-        part(`${h}.mlp.up_proj`, f, 2 * f),
-      ]),
-    );
-    p.push(
-      matrix(`${h}.mlp.down_proj.weight`, [f, d], std, 'matrix', [
-        part(`${h}.mlp.down_proj`, 0, d),
-      ]),
-    );
-  }
-  p.push(vector('model.norm.weight', d, 1));
-  if (!m.tie_word_embeddings) p.push(matrix('lm_head.weight', [m.vocab_size, d], std, 'head'));
-  return p;
+  return matrix(`${name}.weight`, [in_features, end], { parts });
 }

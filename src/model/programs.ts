@@ -13,8 +13,10 @@ import {
   withActivations,
 } from '../backend/index.ts';
 import { run, scaledWeights } from '../ops/index.ts';
-import { type Forward, head, hiddenStates, tokenLosses } from './forward.ts';
+import type { Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
+import { head, tokenLosses } from './heads.ts';
+import { hiddenStates } from './hidden_states.ts';
 import type { ModelStores } from './stores.ts';
 import { Tape } from './tape.ts';
 import type { ParameterSource } from './weights.ts';

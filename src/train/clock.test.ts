@@ -1,27 +1,24 @@
 import { expect, it } from 'vitest';
 import { Clock } from './clock.ts';
 
-function at() {
+/** A clock over virtual time, which passes only by `pass`. */
+function virtualClock() {
   let now = 0;
   const total = { seconds: 0 };
-  const naps: number[] = [];
+  const sleeps: number[] = [];
   const clock = new Clock(
     total,
-    (s) => naps.push(s),
+    (seconds) => sleeps.push(seconds),
     () => now,
   );
-  return {
-    total,
-    naps,
-    clock,
-    pass: (ms: number) => {
-      now += ms;
-    },
+  const pass = (ms: number): void => {
+    now += ms;
   };
+  return { total, sleeps, clock, pass };
 }
 
-it('counts training, and neither pauses nor sleep', () => {
-  const { total, naps, clock, pass } = at();
+it('counts training but neither pauses nor sleep', () => {
+  const { total, sleeps, clock, pass } = virtualClock();
   pass(200);
   clock.stepped();
   pass(200);
@@ -35,30 +32,30 @@ it('counts training, and neither pauses nor sleep', () => {
   clock.stepped();
   pass(200);
   clock.stepped();
-  expect(naps).toEqual([3600]);
+  expect(sleeps).toEqual([3600]);
   expect(total.seconds).toBeCloseTo(0.6);
   expect(clock.recorded()).toEqual({ slept: true });
   expect(clock.recorded()).toEqual({ slept: false });
 });
 
-it('leaves out what is done between two steps', () => {
-  const { total, naps, clock, pass } = at();
+it('excludes what runs between two steps', () => {
+  const { total, sleeps, clock, pass } = virtualClock();
   pass(200);
   clock.stepped();
   pass(90_000);
-  clock.leaveOut(90_000);
+  clock.exclude(90_000);
   pass(200);
   clock.stepped();
-  expect(naps).toEqual([]);
+  expect(sleeps).toEqual([]);
   expect(total.seconds).toBeCloseTo(0.4);
 });
 
-it('does not take a slow device for a sleeping one', () => {
-  const { total, naps, clock, pass } = at();
+it('does not mistake slow steps for sleep', () => {
+  const { total, sleeps, clock, pass } = virtualClock();
   for (let i = 0; i < 3; i++) {
     pass(70_000);
     clock.stepped();
   }
-  expect(naps).toEqual([]);
+  expect(sleeps).toEqual([]);
   expect(total.seconds).toBe(210);
 });

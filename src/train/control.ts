@@ -1,93 +1,102 @@
-/** What the person asks of a running loop: the loop looks here between steps. */
+/** What the person asks of a running loop, which looks here between two steps. */
 
-/** `stop` ends the training and keeps the model; `end` is final. */
+/**
+ * `run` and `pause` last; `step` takes one step and pauses. `stop` ends training and keeps the
+ * model; `end` is final.
+ */
 export type Wish = 'run' | 'pause' | 'step' | 'stop' | 'end';
 
 export class Control {
-  private wish: Wish;
-  private wake: (() => void) | null = null;
-  private jobs: (() => Promise<void>)[] = [];
-  private jobMs = 0;
+  #wish: Wish;
+  /** Ends the wait of a paused loop. */
+  #wake: (() => void) | null = null;
+  readonly #jobs: (() => Promise<void>)[] = [];
+  #jobMs = 0;
 
   constructor(start: Wish = 'run') {
-    this.wish = start;
+    this.#wish = start;
   }
 
   set(wish: Wish): void {
-    if (this.wish === 'end') return;
-    this.wish = wish;
-    this.wake?.();
+    if (this.#wish === 'end') return;
+    this.#wish = wish;
+    this.#wake?.();
   }
 
   get state(): Wish {
-    return this.wish;
+    return this.#wish;
   }
 
-  /** Runs a job between two steps (generate, save, evaluate), while paused too. */
+  /** Runs a job (generate, save, evaluate) between two steps, also while paused. */
   between(job: () => Promise<void>): void {
-    this.jobs.push(job);
-    this.wake?.();
+    this.#jobs.push(job);
+    this.#wake?.();
   }
 
-  /** Whether a job waits. */
   get hasJob(): boolean {
-    return this.jobs.length > 0;
+    return this.#jobs.length > 0;
   }
 
-  /** Milliseconds that jobs have taken since the last call: no training. */
+  /** Milliseconds that jobs have taken since the last call, to be excluded from training time. */
   takeJobMs(): number {
-    const ms = this.jobMs;
-    this.jobMs = 0;
+    const ms = this.#jobMs;
+    this.#jobMs = 0;
     return ms;
   }
 
   /**
-   * Waits until the next step may run; does the jobs that wait. False means: stop. `paused` is
-   * called at each pause.
+   * Runs the waiting jobs and waits until the next step may run; false means that training ends.
+   * Calls `onPause` at each pause.
    */
-  async gate(paused: () => Promise<void>): Promise<boolean> {
-    for (let told = false; ;) {
-      for (let job = this.jobs.shift(); job; job = this.jobs.shift()) {
-        const begin = Date.now();
-        await job();
-        this.jobMs += Date.now() - begin;
-      }
-      switch (this.wish) {
+  async gate(onPause: () => Promise<void>): Promise<boolean> {
+    let pauseReported = false;
+    for (;;) {
+      // No await between the last check for jobs and the wait: a job that arrives then would be missed.
+      while (this.hasJob) await this.#runJob();
+      switch (this.#wish) {
         case 'stop':
         case 'end':
           return false;
         case 'run':
           return true;
         case 'step':
-          this.wish = 'pause';
+          this.#wish = 'pause';
           return true;
-        case 'pause': {
-          if (!told) {
-            told = true;
-            await paused();
-            continue;
-          }
-          await new Promise<void>((resolve) => {
-            this.wake = resolve;
-          });
-          this.wake = null;
-          told = false;
+        case 'pause':
+          // The wish may change, or a job may arrive, while the pause is reported.
+          if (pauseReported) await this.#change();
+          else await onPause();
+          pauseReported = !pauseReported;
           break;
-        }
         default:
-          this.wish satisfies never;
+          this.#wish satisfies never;
       }
     }
+  }
+
+  async #runJob(): Promise<void> {
+    const job = this.#jobs.shift();
+    const begin = Date.now();
+    await job?.();
+    this.#jobMs += Date.now() - begin;
+  }
+
+  /** Resolves at the next wish or job. */
+  async #change(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = null;
   }
 }
 
 /**
- * Lets the worker answer its messages: a task behind those that wait, and no timer, which a hidden
- * tab would slow down.
+ * Lets the worker answer its messages. A background task runs after those that wait, and is not
+ * throttled in a hidden tab, as a timer is.
  */
 export function breathe(): Promise<void> {
-  const tasks = 'scheduler' in globalThis ? globalThis.scheduler : undefined;
-  if (tasks) return tasks.postTask(() => undefined, { priority: 'background' });
+  const scheduler = 'scheduler' in globalThis ? globalThis.scheduler : undefined;
+  if (scheduler) return scheduler.postTask(() => undefined, { priority: 'background' });
   return new Promise((resolve) => {
     setTimeout(resolve, 0);
   });

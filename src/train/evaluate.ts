@@ -1,6 +1,6 @@
 /** Evaluation of a run: the same batches each time, forward only. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Program, readback, submit } from '../backend/index.ts';
+import { type Program, readback, submitWithBoundaries } from '../backend/index.ts';
 import type { MetricRow } from '../common/index.ts';
 import type { TokenSplit } from '../data/index.ts';
 import { type ModelStores, type RandomState, writeBatch } from '../model/index.ts';
@@ -34,7 +34,7 @@ export async function evaluate(
   const totals = objective.sums.map(() => 0);
   for (const batch of batches) {
     writeBatch(stores.inputs, stores.model, batch, random);
-    submit([program]);
+    await submitWithBoundaries([program]);
     const [sums] = await readback([program.outputs.sums]);
     totals.forEach((total, i) => {
       totals[i] = total + (sums?.[i] ?? NaN);

@@ -1,95 +1,92 @@
 /**
- * Steps that are submitted and whose results are not here yet. Results are read while later steps
- * keep the device busy: a read of the first half begins when the second half is still to be
- * submitted, and nothing waits for it but where no more steps may be under way.
+ * Steps that are submitted and whose results have not arrived. Reads half of the in-flight results
+ * while the other half is still being submitted, and blocks only when the in-flight limit is
+ * reached, so that the device is never idle.
  */
 import type { Ring, RingEntry, RingRead } from '../backend/index.ts';
 
-/**
- * Steps, and milliseconds of them, that may be under way before the loop waits for results: a pause
- * is then noticed soon.
- */
+/** Largest number of steps in flight. */
 export const IN_FLIGHT = 32;
+
+/** Largest device time in flight, milliseconds, so that a pause takes effect soon. */
 const IN_FLIGHT_MS = 250;
 
-/**
- * With the milliseconds that the device took for it, or for each of those that were read together.
- */
+/** A result with its device time, averaged over the results that arrived together. */
 export type TimedEntry = RingEntry & { ms: number };
 
 export class StepsInFlight {
-  /** Milliseconds of a step, of those whose results were taken last; 0 before. */
+  /** Milliseconds of one of the latest steps; 0 before the first result. */
   step_ms = 0;
-  private reads: RingRead[] = [];
-  /**
-   * When the device began with the oldest step whose results were not taken, as far as is known.
-   */
-  private begun = 0;
+  readonly #ring: Pick<Ring, 'pending' | 'full' | 'immediate' | 'read'>;
+  readonly #now: () => number;
+  /** Reads that have begun, oldest first. */
+  #reads: RingRead[] = [];
+  /** When the device began the oldest unreported step, as far as JavaScript can tell. */
+  #oldestBegan = 0;
 
   constructor(
-    private readonly ring: Pick<Ring, 'pending' | 'full' | 'immediate' | 'read'>,
-    private readonly now: () => number = () => performance.now(),
-  ) {}
+    ring: Pick<Ring, 'pending' | 'full' | 'immediate' | 'read'>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#ring = ring;
+    this.#now = now;
+  }
 
   get count(): number {
-    return this.ring.pending + this.reads.reduce((n, r) => n + r.steps, 0);
+    return this.#reads.reduce((sum, read) => sum + read.steps, this.#ring.pending);
   }
-  /** True when the results of earlier steps have to be taken before another one runs. */
+
+  /** Whether results of earlier steps must be taken before another step is submitted. */
   get mustWait(): boolean {
-    return (
-      (this.ring.immediate && this.count > 0) ||
-      this.ring.full ||
-      this.count >= IN_FLIGHT ||
-      this.count * this.step_ms >= IN_FLIGHT_MS
-    );
+    if (this.#ring.immediate && this.count > 0) return true;
+    const limitReached = this.count >= IN_FLIGHT || this.count * this.step_ms >= IN_FLIGHT_MS;
+    return limitReached || this.#ring.full;
   }
 
   /** Called before a step is submitted. */
   begin(): void {
-    if (this.count === 0) this.begun = this.now();
+    if (this.count === 0) this.#oldestBegan = this.#now();
   }
 
   /**
-   * What has arrived, in order; begins to read the rest when half of the steps that may be under
-   * way are submitted, or `soon`. Waits only where `mustWait`, and then for the oldest read alone.
+   * Results that have arrived, in order. Begins to read the rest once half of the in-flight limit
+   * is submitted, or at once if `soon`. Blocks only if `mustWait`, and then only for the oldest
+   * read.
    */
   async follow(soon: boolean): Promise<TimedEntry[]> {
-    const most = Math.max(1, Math.min(IN_FLIGHT, Math.ceil(IN_FLIGHT_MS / this.step_ms)));
-    if (
-      this.reads.length === 0 &&
-      (soon || this.mustWait || this.ring.pending >= Math.ceil(most / 2))
-    )
-      this.read();
-    const [oldest] = this.reads;
+    if (this.#reads.length === 0 && (soon || this.mustWait || this.#halfSubmitted)) this.#read();
+    const [oldest] = this.#reads;
     if (!oldest || (oldest.arrived === null && !this.mustWait)) return [];
-    this.reads.shift();
-    return this.taken([oldest]);
+    this.#reads.shift();
+    return this.#entriesOf([oldest]);
   }
 
-  /** Everything that was submitted, in order: waits for the device to end it all. */
+  /** Results of all submitted steps, in order. Waits for the device to finish. */
   async all(): Promise<TimedEntry[]> {
-    this.read();
-    const reads = this.reads;
-    this.reads = [];
-    return this.taken(reads);
+    this.#read();
+    const reads = this.#reads;
+    this.#reads = [];
+    return this.#entriesOf(reads);
   }
 
-  private read(): void {
-    const read = this.ring.read();
-    if (read) this.reads.push(read);
+  get #halfSubmitted(): boolean {
+    const limit = Math.max(1, Math.min(IN_FLIGHT, Math.ceil(IN_FLIGHT_MS / this.step_ms)));
+    return this.#ring.pending >= Math.ceil(limit / 2);
   }
 
-  /**
-   * What is taken together shares its time: a worker that was busy learns of several reads at one
-   * moment.
-   */
-  private async taken(reads: readonly RingRead[]): Promise<TimedEntry[]> {
-    const entries = (await Promise.all(reads.map((r) => r.entries))).flat();
+  #read(): void {
+    const read = this.#ring.read();
+    if (read) this.#reads.push(read);
+  }
+
+  /** Reads that are taken together share their time: a busy worker sees them arrive at once. */
+  async #entriesOf(reads: readonly RingRead[]): Promise<TimedEntry[]> {
+    const entries = (await Promise.all(reads.map((read) => read.entries))).flat();
     if (entries.length === 0) return [];
-    const end = reads.at(-1)?.arrived ?? this.now();
-    const ms = (end - this.begun) / entries.length;
+    const end = reads.at(-1)?.arrived ?? this.#now();
+    const ms = (end - this.#oldestBegan) / entries.length;
     this.step_ms = ms;
-    this.begun = end;
+    this.#oldestBegan = end;
     return entries.map((entry) => ({ ...entry, ms }));
   }
 }

@@ -88,7 +88,7 @@ class Loop {
   readonly #state: LoopState;
   readonly #clock: Clock;
   /** The step that the loop began with. */
-  readonly #begun: number;
+  readonly #firstStep: number;
   /** Steps of the latest evaluation, samples and save. */
   #evaluated = -1;
   #sampled: number;
@@ -97,10 +97,10 @@ class Loop {
   constructor(state: LoopState) {
     this.#state = state;
     this.#clock = new Clock(state, (seconds) => state.hooks.slept(seconds));
-    this.#begun = state.trainer.step;
+    this.#firstStep = state.trainer.step;
     // The first loss is shown before the first samples, whose programs still have to be compiled.
-    this.#sampled = this.#begun === 0 ? 0 : -1;
-    this.#saved = this.#begun;
+    this.#sampled = this.#firstStep === 0 ? 0 : -1;
+    this.#saved = this.#firstStep;
     state.first_loss = undefined;
     state.last_loss = undefined;
   }
@@ -131,8 +131,8 @@ class Loop {
 
   async #step(): Promise<void> {
     const { trainer, control, hooks } = this.#state;
-    const first = trainer.step === this.#begun;
-    this.#clock.leaveOut(control.takeJobMs());
+    const first = trainer.step === this.#firstStep;
+    this.#clock.exclude(control.takeJobMs());
     if (this.#clock.resume()) hooks.phase('training');
     const taken = trainer.takeStep();
     if (taken) await taken;
@@ -151,7 +151,7 @@ class Loop {
     const { step, config } = this.#state.trainer;
     const { sample_interval } = config.sampling;
     if (sample_interval <= 0 || this.#sampled === step) return false;
-    const firstLossShown = step === 1 && this.#begun === 0;
+    const firstLossShown = step === 1 && this.#firstStep === 0;
     return ending || firstLossShown || step % sample_interval === 0;
   }
 
@@ -230,7 +230,7 @@ class Loop {
     const results = await this.#state.trainer.follow(clock.flushDue(FLUSH_MS));
     this.#record(results);
     if (results.length > 0 && clock.flushDue(FLUSH_MS)) this.#flush();
-    if (results.length > 0 || clock.breathDue()) await breathe();
+    if (results.length > 0 || clock.yieldDue()) await breathe();
   }
 
   #flush(): void {

@@ -1,13 +1,24 @@
 /**
  * One optimizer step on the device: micro-batches are uploaded and submitted one after the other,
- * the last together with the update and the copy of its results, in one submit.
+ * the last together with the update and the copy of its results, in one submit. Only programs with
+ * boundaries are submitted in parts.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { onWebGpu, type Program, type Ring, submit } from '../backend/index.ts';
+import {
+  onWebGpu,
+  type Program,
+  type Ring,
+  submit,
+  submitWithBoundaries,
+} from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { type PreparedInputs, prepareInputs, writeInputs } from '../model/index.ts';
-import type { ModelStores } from '../model/index.ts';
+import {
+  type ModelStores,
+  type PreparedInputs,
+  prepareInputs,
+  writeInputs,
+} from '../model/index.ts';
 import type { Source } from '../objectives/index.ts';
 
 /** The programs that one step submits. */
@@ -16,10 +27,10 @@ export interface StepPrograms {
   update: Program<{ results: Tensor }>;
 }
 
-/** Micro-batches of coming steps: made while the device works on the step before. */
+/** Micro-batches of the next step, made while the device works on the current one. */
 export class StepInputs {
   #prepared: { step: number; inputs: readonly PreparedInputs[] } | null = null;
-  /** Whether the source takes its time: then the next step's batches are not made ahead. */
+  /** Whether the source returns promises; then the next step's batches are not made ahead. */
   #asynchronous = false;
 
   constructor(
@@ -27,7 +38,7 @@ export class StepInputs {
     readonly model: ResolvedModel,
   ) {}
 
-  /** Inputs of all micro-batches of a step; a promise if the source gives one. */
+  /** Inputs of all micro-batches of a step; a promise if the source returns one. */
   take(step: number): readonly PreparedInputs[] | Promise<readonly PreparedInputs[]> {
     if (this.#prepared?.step === step) return this.#prepared.inputs;
     const batches = this.source.step(step);
@@ -57,8 +68,23 @@ export interface StepSubmission {
   step: number;
 }
 
-/** Submits a step; its results arrive in the ring under the number of steps taken. */
-export function submitStep(inputs: readonly PreparedInputs[], submission: StepSubmission): void {
+/**
+ * Submits a step; its results arrive in the ring under the number of steps taken. Returns a promise
+ * only if one of the programs has boundaries: it resolves when everything is submitted, and rejects
+ * with the error of a collective.
+ */
+export function submitStep(
+  inputs: readonly PreparedInputs[],
+  submission: StepSubmission,
+): void | Promise<void> {
+  const { microStep, update } = submission.programs;
+  if (microStep.boundaries.length > 0 || update.boundaries.length > 0) {
+    return submitInParts(inputs, submission);
+  }
+  submitAtOnce(inputs, submission);
+}
+
+function submitAtOnce(inputs: readonly PreparedInputs[], submission: StepSubmission): void {
   const { programs, stores, ring, seed, step } = submission;
   const { microStep, update } = programs;
   inputs.forEach((prepared, micro) => {
@@ -71,5 +97,21 @@ export function submitStep(inputs: readonly PreparedInputs[], submission: StepSu
   }
   // Without replay, outputs exist only after the run, so the ring copies them then.
   submit([microStep, update]);
+  submit(ring.push(step + 1, update.outputs.results));
+}
+
+/** Submits up to each boundary, waits for its collective, and continues. */
+async function submitInParts(
+  inputs: readonly PreparedInputs[],
+  submission: StepSubmission,
+): Promise<void> {
+  const { programs, stores, ring, seed, step } = submission;
+  const { microStep, update } = programs;
+  for (const prepared of inputs) {
+    writeInputs(stores.inputs, prepared, { seed, step });
+    await submitWithBoundaries([microStep]);
+  }
+  await submitWithBoundaries([update]);
+  // Pushed only now: a step whose collective fails must not leave an entry in the ring.
   submit(ring.push(step + 1, update.outputs.results));
 }

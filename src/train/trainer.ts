@@ -40,7 +40,7 @@ export interface StepResult {
 export class Trainer {
   step = 0;
   tokens = 0;
-  /** Steps of this session that an overflow made void. */
+  /** Steps of this session skipped because a float16 value overflowed. */
   skipped_steps = 0;
   /** Factor on the learning rate's schedule. */
   lr_multiplier = 1;
@@ -126,11 +126,11 @@ export class Trainer {
     return this.#rates.get(step) ?? this.currentLearningRate;
   }
 
-  /** True when results of earlier steps must be taken before another step runs. */
+  /** Whether results of earlier steps must be taken before another step runs. */
   get mustDrain(): boolean {
     return this.#inFlight.mustWait;
   }
-  /** Milliseconds of one of the steps whose results were taken last; 0 before the first. */
+  /** Milliseconds of one of the latest steps; 0 before the first result. */
   get step_ms(): number {
     return this.#inFlight.step_ms;
   }
@@ -139,13 +139,13 @@ export class Trainer {
   }
 
   /**
-   * Submits one optimizer step; its results come from `follow` or `drain`. A promise only where the
-   * objective's source gives one.
+   * Submits one optimizer step; its results come from `follow` or `drain`. Returns a promise only if
+   * the objective's source does, or if a program has boundaries.
    */
   takeStep(): void | Promise<void> {
     const inputs = this.#inputs.take(this.step);
     if (inputs instanceof Promise) return inputs.then((ready) => this.#submit(ready));
-    this.#submit(inputs);
+    return this.#submit(inputs);
   }
 
   /**
@@ -217,7 +217,7 @@ export class Trainer {
     reference?.dispose();
   }
 
-  #submit(inputs: readonly PreparedInputs[]): void {
+  #submit(inputs: readonly PreparedInputs[]): void | Promise<void> {
     const { programs, stores, optimizer, keptLossScale } = this.#parts;
     this.#inFlight.begin();
     const rate = this.currentLearningRate;
@@ -225,7 +225,13 @@ export class Trainer {
     this.#rates.set(this.step, rate);
     this.#rates.delete(this.step - 2 * IN_FLIGHT);
     const { seed } = this.config.training;
-    submitStep(inputs, { programs, stores, ring: this.#ring, seed, step: this.step });
+    const submission = { programs, stores, ring: this.#ring, seed, step: this.step };
+    const submitted = submitStep(inputs, submission);
+    if (submitted) return submitted.then(() => this.#stepSubmitted());
+    this.#stepSubmitted();
+  }
+
+  #stepSubmitted(): void {
     this.step++;
     this.tokens += this.tokensPerStep;
     this.#inputs.prefetch(this.step);

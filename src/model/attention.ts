@@ -1,0 +1,60 @@
+/** The attention branch of a block. QK-norm as in Qwen3. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { ResolvedModel } from '../config/index.ts';
+import { attention, attentionDropout, qkNorm, rope } from '../ops/index.ts';
+import { dropoutIsOn, dropoutSite } from './dropout.ts';
+import type { Forward } from './forward.ts';
+import { type BlockNames, blockNames } from './layout.ts';
+import { norm, project, projectBranch } from './projections.ts';
+
+/** The model's head counts, as attention operations take them. */
+export function headShape({ n_head, n_kv_head, head_dim }: ResolvedModel) {
+  return { n_head, n_kv_head, head_dim };
+}
+
+/**
+ * attention(norm(x)) [tokens, n_embd], plus the residual if there is one. Without one it returns
+ * the bare branch, for a caller that reduces it first (tensor parallelism).
+ */
+export function attentionBranch(
+  forward: Forward,
+  layer: number,
+  x: Tensor,
+  residual?: Tensor,
+): Tensor {
+  const names = blockNames(forward.model, layer);
+  const qkv = queriesKeysValues(forward, names, x);
+  const y = (forward.attend ?? attend)(forward, layer, qkv);
+  const site = dropoutSite(layer, 'attentionBranch');
+  return projectBranch(forward, names.attentionOutput, y, { site, residual });
+}
+
+/** Packed [tokens, (n_head + 2 n_kv_head) head_dim], after QK-norm and the rotary embedding. */
+function queriesKeysValues(forward: Forward, names: BlockNames, x: Tensor): Tensor {
+  const { tape, model, weights, rotary, inputs } = forward;
+  const heads = headShape(model);
+  let qkv = project(forward, names.qkv, norm(forward, names.attentionNorm, x));
+  if (model.qk_norm) {
+    const q_weight = weights.get(`${names.qNorm}.weight`);
+    const k_weight = weights.get(`${names.kNorm}.weight`);
+    const attrs = { ...heads, eps: model.norm_eps };
+    qkv = tape.apply(qkNorm, { qkv, q_weight, k_weight }, attrs).y;
+  }
+  if (rotary) {
+    const positions = inputs.get('positions');
+    const table = rotary.get('table');
+    qkv = tape.apply(rope, { qkv, positions, table }, { ...heads, inverse: false }).y;
+  }
+  return qkv;
+}
+
+/** Causal attention over the current tokens. */
+function attend(forward: Forward, layer: number, qkv: Tensor): Tensor {
+  const { tape, model, inputs, batch_size, block_size } = forward;
+  const window = model.sliding_window;
+  const attrs = { B: batch_size, T: block_size, ...headShape(model), window };
+  if (!dropoutIsOn(forward)) return tape.apply(attention, { qkv }, attrs).y;
+  const dropoutAttrs = { site: dropoutSite(layer, 'attention'), rate: model.dropout };
+  const rng = inputs.get('rng');
+  return tape.apply(attentionDropout, { qkv, rng }, { ...attrs, ...dropoutAttrs }).y;
+}

@@ -1,0 +1,56 @@
+/** From token ids to the last hidden states: embedding and blocks. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { embedding, positionEmbedding } from '../ops/index.ts';
+import { attentionBranch } from './attention.ts';
+import { drop, EMBEDDING_SITE } from './dropout.ts';
+import { mlpBranch } from './feed_forward.ts';
+import type { Forward } from './forward.ts';
+import { embeddingName, isGpt2 } from './layout.ts';
+
+/**
+ * The last hidden states, before the final norm [tokens, n_embd]. With `checkpointing`, blocks run
+ * again in the backward pass instead of keeping their activations.
+ */
+export function hiddenStates(forward: Forward, checkpointing = false): Tensor {
+  const { tape, model } = forward;
+  let x = tape.segment(() => embedTokens(forward));
+  for (let layer = 0; layer < model.n_layer; layer++) {
+    const y = checkpointing
+      ? tape.checkpoint(x, (inner, input) => block({ ...forward, tape: inner }, layer, input))
+      : block(forward, layer, x);
+    tape.release(x);
+    x = y;
+  }
+  return x;
+}
+
+/** Token (and, in GPT-2, position) embedding with dropout: [tokens, n_embd]. */
+function embedTokens(forward: Forward): Tensor {
+  const { tape, inputs, weights, model } = forward;
+  const tokens = {
+    weight: weights.get(embeddingName(model)),
+    ids: inputs.get('ids'),
+    sorted: inputs.get('ids_sorted'),
+    starts: inputs.get('ids_starts'),
+  };
+  if (!isGpt2(model)) {
+    return drop(forward, tape.apply(embedding, tokens, {}).y, EMBEDDING_SITE);
+  }
+  const positions = {
+    position_weight: weights.get('transformer.wpe.weight'),
+    positions: inputs.get('positions'),
+    positions_sorted: inputs.get('positions_sorted'),
+    positions_starts: inputs.get('positions_starts'),
+  };
+  const { y } = tape.apply(positionEmbedding, { ...tokens, ...positions }, {});
+  return drop(forward, y, EMBEDDING_SITE);
+}
+
+/** One transformer block: x + attention(norm(x)), then x + mlp(norm(x)). */
+function block(forward: Forward, layer: number, x: Tensor): Tensor {
+  const { tape } = forward;
+  const middle = tape.segment(() => attentionBranch(forward, layer, x, x));
+  const y = tape.segment(() => mlpBranch(forward, layer, middle, middle));
+  tape.release(middle);
+  return y;
+}

@@ -1,0 +1,47 @@
+/** Norms and linear layers by name, in the form that the model's layout has. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import {
+  layerNorm,
+  layerNormNoBias,
+  linear,
+  linearAdd,
+  linearBias,
+  linearBiasAdd,
+  rmsNorm,
+} from '../ops/index.ts';
+import { type BranchEnd, dropBranch, dropoutIsOn } from './dropout.ts';
+import type { Forward } from './forward.ts';
+import { hasBias, isGpt2 } from './layout.ts';
+
+/** RMS norm in Llama, layer norm in GPT-2: [tokens, n_embd]. */
+export function norm(forward: Forward, name: string, x: Tensor): Tensor {
+  const { tape, model, weights } = forward;
+  const weight = weights.get(`${name}.weight`);
+  const eps = model.norm_eps;
+  if (!isGpt2(model)) return tape.apply(rmsNorm, { x, weight }, { eps }).y;
+  if (!model.bias) return tape.apply(layerNormNoBias, { x, weight }, { eps }).y;
+  return tape.apply(layerNorm, { x, weight, bias: weights.get(`${name}.bias`) }, { eps }).y;
+}
+
+/** x W, plus a bias if the model has biases. */
+export function project({ tape, model, weights }: Forward, name: string, x: Tensor): Tensor {
+  const weight = weights.get(`${name}.weight`);
+  if (!hasBias(model)) return tape.apply(linear, { x, weight }, {}).y;
+  return tape.apply(linearBias, { x, weight, bias: weights.get(`${name}.bias`) }, {}).y;
+}
+
+/**
+ * The last projection of a branch, its dropout, and the residual if there is one. Without dropout
+ * the residual is added where the product is stored.
+ */
+export function projectBranch(forward: Forward, name: string, x: Tensor, end: BranchEnd): Tensor {
+  const { residual } = end;
+  if (!residual || dropoutIsOn(forward)) {
+    return dropBranch(forward, project(forward, name, x), end);
+  }
+  const { tape, model, weights } = forward;
+  const weight = weights.get(`${name}.weight`);
+  if (!hasBias(model)) return tape.apply(linearAdd, { x, weight, residual }, {}).y;
+  const bias = weights.get(`${name}.bias`);
+  return tape.apply(linearBiasAdd, { x, weight, bias, residual }, {}).y;
+}
