@@ -117,7 +117,8 @@ def check_folder(folder):
                 do_sample=False,
                 pad_token_id=0,
             )
-            results.append(("generate: tokens of prompt and output", out.shape[1], 2 < out.shape[1] <= 5))
+            length = out.shape[1]
+            results.append(("generate: tokens of prompt and output", length, 2 < length <= 5))
             greedy = int(wanted[0, 1].argmax())
             results.append(
                 (
@@ -132,15 +133,17 @@ def check_folder(folder):
         for t in expected["texts"]
         if tokenizer(t["text"], add_special_tokens=False)["input_ids"] != t["ids"]
     ]
+    texts = len(expected["texts"])
     results.append(
         (
-            f"{type(tokenizer).__name__}: texts with different token ids, of {len(expected['texts'])}",
+            f"{type(tokenizer).__name__}: texts with different token ids, of {texts}",
             repr(wrong) if wrong else 0,
             not wrong,
         )
     )
     wrong = [t["text"] for t in expected["texts"] if tokenizer.decode(t["ids"]) != t["decoded"]]
-    results.append(("texts whose token ids decode differently", repr(wrong) if wrong else 0, not wrong))
+    decoded = "texts whose token ids decode differently"
+    results.append((decoded, repr(wrong) if wrong else 0, not wrong))
     return results
 
 
@@ -148,9 +151,9 @@ def check(folders, report):
     lines = [
         f"# Exported folders opened by transformers, {datetime.date.today().isoformat()}",
         "",
-        "A report of `scripts/check_transformers.py check`. Each folder comes with the logits, token",
-        "ids and decoded texts that Terrarium computes; transformers opens the folder and computes",
-        "its own. Logits may differ by at most 1e-4.",
+        "A report of `scripts/check_transformers.py check`. Each folder comes with the logits,",
+        "token ids and decoded texts that Terrarium computes; transformers opens the folder and",
+        "computes its own. Logits may differ by at most 1e-4.",
         "",
         "Versions: " + ", ".join(f"{k} {v}" for k, v in versions().items()) + ".",
         "",
