@@ -87,7 +87,7 @@ def check_folder(folder):
         }
         results.append(
             (
-                f"{type(model).__name__}, keys that do not fit",
+                f"{type(model).__name__}: missing, unexpected or mismatched keys",
                 sum(map(len, strays.values())),
                 not any(strays.values()),
             )
@@ -103,7 +103,7 @@ def check_folder(folder):
         )
         results.append(
             (
-                f"logits {shape}, {attention}, largest difference",
+                f"logits {shape}, {attention}: largest difference",
                 f"{difference:.2e} (largest logit {np.abs(wanted).max():.2f})",
                 difference <= LIMIT,
             )
@@ -117,11 +117,12 @@ def check_folder(folder):
                 do_sample=False,
                 pad_token_id=0,
             )
-            results.append(("generate: tokens", out.shape[1], 2 < out.shape[1] <= 5))
+            length = out.shape[1]
+            results.append(("generate: tokens of prompt and output", length, 2 < length <= 5))
             greedy = int(wanted[0, 1].argmax())
             results.append(
                 (
-                    "generate: its first token is the likeliest",
+                    "generate: the first new token is the argmax of the logits",
                     int(out[0, 2]),
                     int(out[0, 2]) == greedy,
                 )
@@ -132,27 +133,31 @@ def check_folder(folder):
         for t in expected["texts"]
         if tokenizer(t["text"], add_special_tokens=False)["input_ids"] != t["ids"]
     ]
+    texts = len(expected["texts"])
     results.append(
         (
-            f"{type(tokenizer).__name__}: texts of {len(expected['texts'])} with other ids",
+            f"{type(tokenizer).__name__}: texts with different token ids, of {texts}",
             repr(wrong) if wrong else 0,
             not wrong,
         )
     )
     wrong = [t["text"] for t in expected["texts"] if tokenizer.decode(t["ids"]) != t["decoded"]]
-    results.append(("ids that decode to another text", repr(wrong) if wrong else 0, not wrong))
+    decoded = "texts whose token ids decode differently"
+    results.append((decoded, repr(wrong) if wrong else 0, not wrong))
     return results
 
 
 def check(folders, report):
     lines = [
-        f"# Terrarium's folders in transformers, {datetime.date.today().isoformat()}",
+        f"# Exported folders opened by transformers, {datetime.date.today().isoformat()}",
         "",
-        "Made by `scripts/check_transformers.py check`. "
-        + ", ".join(f"{k} {v}" for k, v in versions().items())
-        + ". Limit of the logits: 1e-4.",
+        "A report of `scripts/check_transformers.py check`. Each folder comes with the logits,",
+        "token ids and decoded texts that Terrarium computes; transformers opens the folder and",
+        "computes its own. Logits may differ by at most 1e-4.",
         "",
-        "| folder | what | value | |",
+        "Versions: " + ", ".join(f"{k} {v}" for k, v in versions().items()) + ".",
+        "",
+        "| folder | check | value | result |",
         "|---|---|---|---|",
     ]
     failed = 0
