@@ -5,7 +5,6 @@ import {
   readCheckpoint,
   type OpenRun,
   type ReadState,
-  type RunStore,
 } from '../checkpoint/index.ts';
 import type { Lineage, OwnText } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
@@ -15,14 +14,13 @@ import type { ImportCommand, ResumeCommand, StartCommand } from '../protocol/ind
 import type { Device } from './device.ts';
 import { configWithParent, loadParent, startingWeights, type ParentState } from './parent.ts';
 import { UnknownObjective } from './plain_errors.ts';
-import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
+import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
 import type { PreparedText, TextSources } from './text.ts';
 
 /** What a beginning needs of the session. */
-export interface BeginContext extends RunSurroundings {
+export interface BeginContext extends StorageContext {
   readonly device: Device;
-  storage(): Promise<RunStore>;
   /** Reads, splits and encodes the text, and tells the page about it. */
   prepareText(config: RunConfig, sources: TextSources): Promise<PreparedText>;
 }

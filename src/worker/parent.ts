@@ -9,9 +9,8 @@ import type { Parent } from '../common/index.ts';
 import { resolveModel, type ModelConfig, type RunConfig } from '../config/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { ParentSource } from '../protocol/index.ts';
-import type { BeginContext } from './begin.ts';
 import { BadParent } from './plain_errors.ts';
-import type { StartingPoint } from './run_parts.ts';
+import type { StartingPoint, StorageContext } from './run_parts.ts';
 
 export interface ParentState {
   parent: Parent;
@@ -20,7 +19,7 @@ export interface ParentState {
 
 /** Reads the parent's last checkpoint, or the imported files. Throws CheckpointError. */
 export async function loadParent(
-  context: BeginContext,
+  context: StorageContext,
   source: ParentSource,
 ): Promise<ParentState> {
   if ('files' in source) {

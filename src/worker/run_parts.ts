@@ -1,5 +1,5 @@
 /** What a run is made of, before it has a trainer. */
-import type { OpenRun } from '../checkpoint/index.ts';
+import type { OpenRun, RunStore } from '../checkpoint/index.ts';
 import type { Lineage } from '../common/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { Event, StartMark } from '../protocol/index.ts';
@@ -40,4 +40,9 @@ export interface RunSurroundings {
   emit: (event: Event) => void;
   /** Tells the page that a stage of the start is complete. */
   mark: (mark: StartMark) => void;
+}
+
+/** The same with the library of runs. */
+export interface StorageContext extends RunSurroundings {
+  storage(): Promise<RunStore>;
 }
