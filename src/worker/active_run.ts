@@ -180,6 +180,11 @@ export class ActiveRun {
     return this.#jobs.add(() => this.#saver.save());
   }
 
+  /** Saves as the loop does: the page is told of the result, and a refusal ends nothing. */
+  keep(): Promise<void> {
+    return this.#jobs.add(() => this.#hooks.save());
+  }
+
   /** The checkpoint with its metrics as a zip, made between two steps. */
   export(): Promise<{ name: string; bytes: Uint8Array }> {
     return this.#jobs.add(async () => {

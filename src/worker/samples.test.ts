@@ -124,7 +124,7 @@ describe('drawSamples', () => {
     expect(samples.map((sample) => sample.problem)).toEqual([
       undefined,
       'The character "ë" (U+00EB) does not occur in the training text: ' +
-        'leave it out, or choose the byte or BPE tokenizer, which know every character.',
+        'leave it out, or choose the byte or BPE tokenizer, which encode every character.',
       undefined,
     ]);
     // The skipped prompt does not count: one of two samples is new.

@@ -187,6 +187,8 @@ describe('import', () => {
     session.send({ type: 'import', run: 'x', name: 'gpt', files: foreign, config, text: TEXT });
     const { lineage, step } = await session.next('started', ({ run }) => run === 'x');
     expect([step, lineage.parent]).toEqual([0, { kind: 'imported', name: 'gpt' }]);
+    const saved = await session.next('saved', ({ run }) => run === 'x');
+    expect(saved.step).toBe(0);
   });
 
   it('refuses what is no checkpoint, and leaves no run behind', async () => {

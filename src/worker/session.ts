@@ -172,7 +172,9 @@ export class Session implements AnswerContext {
         return this.#current.launch(await resumedRun(this, command));
       case 'import':
         await this.#current.end();
-        return this.#current.launch(await importedRun(this, command));
+        await this.#current.launch(await importedRun(this, command));
+        this.#keepImported();
+        return;
       case 'compare':
         await this.#current.end();
         return this.#reply(command);
@@ -212,6 +214,11 @@ export class Session implements AnswerContext {
     console.error(error);
     this.emit({ type: 'error', error: plainError(error, saved) });
     if (!this.run) this.emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
+  }
+
+  /** What was imported exists nowhere else in this browser: it is saved before the first step. */
+  #keepImported(): void {
+    this.run?.keep().catch((error: unknown) => this.#fail(error, false));
   }
 
   /** The run pauses or is done: kernels may be tuned. */
