@@ -2,16 +2,6 @@
 import type { FieldPath } from './fields.ts';
 import type { BackendName, RunConfig } from './schema.ts';
 
-/**
- * The configuration as this backend computes it, without mixed precision where it has none.
- *
- * @deprecated `settleRun` (src/run) also knows what the device's self-test found.
- */
-export const asComputed = (config: RunConfig, backend: BackendName | undefined): RunConfig =>
-  backend === undefined || backend === 'webgpu' || config.training.mixed_precision === 'no'
-    ? config
-    : { ...config, training: { ...config.training, mixed_precision: 'no' } };
-
 /** What is known about the device, and about the run on it. */
 export interface PrecisionFacts {
   /** Undefined until a backend has started. */

@@ -118,7 +118,7 @@ function LatestValues({ spec, tick }: LatestProps) {
   return (
     <ul className="newest">
       {spec.series.map((series, index) => (
-        <li key={series.metric} title={series.label}>
+        <li key={series.metric} title={`${series.label}: ${series.help}`}>
           <i
             style={{ background: series.colour }}
             data-points={series.kind === 'points' || undefined}

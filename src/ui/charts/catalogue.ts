@@ -5,11 +5,20 @@
 import { CHARTS, METRICS, type Chart, type Metric } from '../../common/index.ts';
 import { bytes, compact, lossText, measure, percent, type ChartSeries } from '../../store/index.ts';
 
+/** One metric of a chart. */
+export interface DrawnSeries extends ChartSeries {
+  label: string;
+  colour: string;
+  kind: 'line' | 'points';
+  /** What the metric is, in one sentence. */
+  help: string;
+}
+
 export interface ChartSpec {
   id: string;
   title: string;
   unit: string;
-  series: readonly (ChartSeries & { label: string; colour: string; kind: 'line' | 'points' })[];
+  series: readonly DrawnSeries[];
   format: (value: number) => string;
   /** Dashed reference lines: the text's baselines, or the planned memory. */
   references?: 'baselines' | 'plan' | undefined;
@@ -43,7 +52,8 @@ function specOf(chart: Chart, metrics: readonly Metric[]): ChartSpec {
   const series = metrics.flatMap((metric) => {
     if (metric.series?.chart !== id) return [];
     const { label, colour, kind, smooth } = metric.series;
-    return [{ metric: metric.name, label, colour: `var(--c-${colour})`, kind, smooth }];
+    const { name, help } = metric;
+    return [{ metric: name, label, colour: `var(--c-${colour})`, kind, smooth, help }];
   });
   return { id, title, unit, format: FORMATS[chart.format], series, references, elsewhere, floor };
 }
