@@ -1,58 +1,115 @@
 /**
- * The whole table of README on a GPU machine that has neither network nor node_modules, in one call
- * that cannot lose what it has done.
+ * Measures everything in README's table in one call, on a GPU machine without network and
+ * node_modules. If the call is killed, the rows so far are kept.
  *
  *     bash /tmp/gpu/remote.sh node bench/gpu_all.cjs OUTDIR SECONDS [--only f32,fp16] [--skip ops] [--tiny]
  *
- * Runs the entries of gpu_plan.mjs one after the other, each within its own limit and all within
- * SECONDS, with what has been built: dist-bench, dist, dist-peers. OUTDIR/all.json is written anew
- * with each row that comes, OUTDIR/all.txt (the tables) after each entry. What fails, is cut short
- * or does not get its turn stands there with the reason. `--tiny`: the dry run (with SOFTWARE=1 for
- * software adapters).
+ * Runs the entries of gpu_plan.mjs one after another, each within its own time limit and all within
+ * SECONDS, with the builds that are there: dist-bench, dist, dist-peers. OUTDIR/all.json is
+ * rewritten after each row, OUTDIR/all.txt (the tables) after each entry. Entries that fail, are cut
+ * short or are skipped have the reason. `--tiny` is a dry run (with SOFTWARE=1, on software
+ * adapters).
  */
-const { spawn, spawnSync } = require('child_process');
-const {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} = require('fs');
-const { tmpdir } = require('os');
-const { dirname, join } = require('path');
+const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('fs');
+const { join } = require('path');
 const { parseArgs } = require('util');
-const { gpuBrowser, home, runMain } = require('./gpu_browser.cjs');
+const { probeOnce, runMain } = require('./gpu_browser.cjs');
+const { browsers, LEAST_SECONDS, root, runEntry, sleep } = require('./gpu_entries.cjs');
 
-const root = dirname(dirname(module.filename));
 const USAGE = 'Usage: gpu_all.cjs OUTDIR SECONDS [--only f32,fp16] [--skip ops] [--tiny]';
+const MACHINE_SECONDS = 30;
 const log = (line) => console.log(line);
-/** Below this many seconds no entry begins, and so many are kept for closing a browser. */
-const LEAST = 5;
 
-/** Browsers started through it are closed by `closeAll`, however their work ended. */
-function browsers(flags) {
-  const launch = gpuBrowser([process.env.EXTRA_FLAGS, flags].filter(Boolean).join(' '));
-  const open = [];
-  return {
-    launch: async () => {
-      const browser = await launch();
-      open.push(browser);
-      return browser;
+/** The command line; null if it is invalid. */
+function readOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      only: { type: 'string' },
+      skip: { type: 'string', default: '' },
+      tiny: { type: 'boolean', default: false },
     },
-    closeAll: () =>
-      Promise.race([Promise.allSettled(open.map((browser) => browser.close())), sleep(LEAST)]),
-  };
-}
-const sleep = (seconds) =>
-  new Promise((done) => {
-    setTimeout(done, 1000 * seconds).unref();
   });
+  const [out, total] = positionals;
+  return out && Number(total) > 0 ? { ...values, out, total: Number(total) } : null;
+}
 
-/**
- * What WebGPU and WebGL run on, by the browser's own word; `software`: those that run on the
- * processor, whose figures say nothing about the card.
- */
+/** The report of a call, and its files. */
+class Report {
+  #out;
+  #content;
+
+  constructor(out, entries) {
+    this.#out = out;
+    this.#content = {
+      begun: new Date().toISOString(),
+      machine: null,
+      entries: entries.map(({ name }) => ({
+        name,
+        status: 'not started',
+        why: null,
+        seconds: 0,
+        rows: [],
+      })),
+    };
+    mkdirSync(out, { recursive: true });
+    this.save();
+  }
+
+  get entries() {
+    return this.#content.entries;
+  }
+
+  set machine(machine) {
+    this.#content.machine = machine;
+    this.save();
+  }
+
+  /** Renames a complete file, so that all.json is never cut off if the process is killed. */
+  save() {
+    const path = join(this.#out, 'all.json');
+    writeFileSync(`${path}.new`, JSON.stringify(this.#content, null, 1));
+    renameSync(`${path}.new`, path);
+  }
+
+  saveTables(tables) {
+    const texts = this.entries
+      .filter(({ rows }) => rows.length > 0)
+      .map(({ name, status, seconds, rows }) => {
+        return `${name} (${status}, ${seconds.toFixed(0)} s)\n${tables(rows)}`;
+      });
+    const machine = JSON.stringify(this.#content.machine);
+    writeFileSync(join(this.#out, 'all.txt'), `${[machine, ...texts].join('\n\n')}\n`);
+  }
+
+  print() {
+    const path = join(this.#out, 'all.txt');
+    if (existsSync(path)) log(readFileSync(path, 'utf8'));
+    for (const { name, status, why, seconds } of this.entries)
+      log(`${name}: ${status}, ${seconds.toFixed(0)} s${why ? `. ${why}` : ''}`);
+  }
+}
+
+/** What WebGPU and WebGL run on; `{ error }` if the browser does not answer. */
+async function findMachine() {
+  const { serveFolder } = await import('./drive.mjs');
+  const server = await serveFolder(join(root, 'dist-bench'));
+  const { launch, closeAll } = browsers();
+  const error = `The browser did not answer in ${MACHINE_SECONDS} seconds.`;
+  try {
+    return await Promise.race([
+      machineOf(launch, server.url),
+      sleep(MACHINE_SECONDS).then(() => ({ error })),
+    ]);
+  } catch (failure) {
+    return { error: failure.message.split('\n')[0] };
+  } finally {
+    await closeAll();
+    server.close();
+  }
+}
+
+/** `software` names the APIs that run on the processor: their times say nothing about the GPU. */
 async function machineOf(launch, url) {
   const browser = await launch();
   const page = await browser.newPage();
@@ -63,11 +120,10 @@ async function machineOf(launch, url) {
     });
     const gl = window.document.createElement('canvas').getContext('webgl2');
     const names = gl?.getExtension('WEBGL_debug_renderer_info');
+    const info = adapter?.info;
     return {
-      webgpu: adapter
-        ? [adapter.info.vendor, adapter.info.architecture, adapter.info.description]
-            .filter(Boolean)
-            .join(' ')
+      webgpu: info
+        ? [info.vendor, info.architecture, info.description].filter(Boolean).join(' ')
         : null,
       features: [...(adapter?.features ?? [])].sort(),
       webgl: gl ? gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER) : null,
@@ -80,197 +136,62 @@ async function machineOf(launch, url) {
   return { ...found, software, browser: browser.version() };
 }
 
-/**
- * Rows of pytorch_ladder.py, which writes them as they come. The libraries that came for the
- * browser are not for Python.
- */
-function pytorch(entry, seconds, keep) {
-  const file = join(mkdtempSync(join(tmpdir(), 'torch-')), 'torch.json');
-  const rows = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []);
-  const LD_LIBRARY_PATH = (process.env.LD_LIBRARY_PATH ?? '')
-    .split(':')
-    .filter((path) => path && !path.startsWith(home))
-    .join(':');
-  return new Promise((done, failed) => {
-    const child = spawn(
-      'python3',
-      [join(root, 'bench/peers/pytorch_ladder.py'), file, ...entry.arguments],
-      { env: { ...process.env, LD_LIBRARY_PATH }, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    let said = '';
-    let late = false;
-    child.stderr.on('data', (data) => {
-      said = (said + String(data)).slice(-2000);
-    });
-    const timer = setTimeout(() => {
-      late = true;
-      child.kill('SIGKILL');
-    }, 1000 * seconds);
-    child.on('error', failed);
-    child.on('close', (status) => {
-      clearTimeout(timer);
-      keep(rows());
-      if (late) failed(new Error(`It took longer than ${Math.round(seconds)} seconds.`));
-      else if (status !== 0)
-        failed(new Error(said.trim().split('\n').at(-1) || `python3 ended with ${status}.`));
-      else done();
-    });
-  });
-}
-
-/** Runs one entry; `keep` is given its rows so far. Throws what ended it early. */
-async function runEntry(entry, seconds, keep) {
-  if (entry.kind === 'pytorch') {
-    await pytorch(entry, seconds, keep);
+/** Runs one entry within the time that is left and writes the result to its part of the report. */
+async function runReported(entry, result, { left, save }) {
+  const seconds = Math.min(entry.seconds, left() - LEAST_SECONDS);
+  if (seconds < LEAST_SECONDS) {
+    result.why = 'Skipped: out of time.';
     return;
   }
-  const folder = join(root, entry.dist);
-  if (!existsSync(folder))
-    throw new Error(`${entry.dist} is not there: build it and carry it along.`);
-  const { launch, closeAll } = browsers(entry.flags);
-  const late = sleep(seconds).then(() => {
-    throw new Error(`It took longer than ${Math.round(seconds)} seconds.`);
-  });
-  late.catch(() => undefined);
+  log(`\n${entry.name}: at most ${seconds.toFixed(0)} s, ${left().toFixed(0)} s left`);
+  const start = Date.now();
+  const keep = (rows) => {
+    result.rows = rows.map((row) => ({ ...row, entry: entry.name }));
+    save();
+  };
+  result.status = 'running';
   try {
-    if (entry.kind === 'start') {
-      const { startTimes } = await import('./start.mjs');
-      await Promise.race([
-        late,
-        startTimes({ launch, folder, presets: entry.presets, seconds, log, keep }),
-      ]);
-    } else if (entry.kind === 'validation') {
-      const { validationLosses } = await import('./validation.mjs');
-      const rows = await Promise.race([
-        late,
-        validationLosses({ ...entry, launch, folder, seconds: entry.each, log, keep }),
-      ]);
-      const failures = rows.filter((row) => row.error !== undefined);
-      if (failures.length > 0)
-        throw new Error(
-          `${failures.length} of ${rows.length} runs failed, for example: ${failures[0].error}`,
-        );
-    } else {
-      const { drive } = await import('./drive.mjs');
-      // The pages keep their limits themselves; `late` is for a browser that does not even start.
-      const rows = await Promise.race([
-        late,
-        drive({
-          launch,
-          folder,
-          queries: entry.queries,
-          seconds: entry.each,
-          deadline: Date.now() + 1000 * (seconds - LEAST),
-          log,
-          partial: keep,
-        }),
-      ]);
-      keep(rows);
-      const failures = rows.filter((row) => row.error !== undefined);
-      if (failures.length > 0)
-        throw new Error(
-          `${failures.length} of ${rows.length} rows failed, for example: ${failures[0].error}`,
-        );
-    }
-  } finally {
-    await closeAll();
+    await runEntry(entry, { seconds, log, keep });
+    result.status = 'done';
+  } catch (error) {
+    const some = result.rows.some((row) => row.error === undefined);
+    result.status = some ? 'partly done' : 'failed';
+    result.why = error.message.split('\n')[0];
+    log(`${entry.name}: ${result.why}`);
   }
+  result.seconds = (Date.now() - start) / 1000;
+  save();
 }
 
-runMain(async () => {
-  const {
-    values,
-    positionals: [out, total],
-  } = parseArgs({
-    allowPositionals: true,
-    options: {
-      only: { type: 'string' },
-      skip: { type: 'string' },
-      tiny: { type: 'boolean', default: false },
-    },
-  });
-  if (!out || !(Number(total) > 0)) {
+async function main() {
+  const options = readOptions();
+  if (!options) {
     console.error(USAGE);
     return 2;
   }
-  const { chosen, planOf } = await import('./gpu_plan.mjs');
+  const { planOf, selectEntries } = await import('./gpu_plan.mjs');
   const { tables } = await import('./table.mjs');
-  const { serveFolder } = await import('./drive.mjs');
   const begin = Date.now();
-  const left = () => Number(total) - (Date.now() - begin) / 1000;
-  const skip = (values.skip ?? '').split(',');
-  const entries = chosen(planOf(values), values.only).filter((entry) => !skip.includes(entry.name));
-  const report = {
-    begun: new Date(begin).toISOString(),
-    machine: null,
-    entries: entries.map(({ name }) => ({
-      name,
-      status: 'not begun',
-      why: null,
-      seconds: 0,
-      rows: [],
-    })),
-  };
-  mkdirSync(out, { recursive: true });
-  // By a new name first: whoever is ended in the middle of writing leaves the file before it whole.
-  const save = () => {
-    writeFileSync(join(out, 'all.json.new'), JSON.stringify(report, null, 1));
-    renameSync(join(out, 'all.json.new'), join(out, 'all.json'));
-  };
-  save();
-  // Which flags give the GPU to both is tried once a machine.
-  if (!existsSync(join(home, 'flags')))
-    log(
-      spawnSync('bash', [join(home, 'remote.sh'), 'probe', mkdtempSync(join(tmpdir(), 'probe-'))], {
-        encoding: 'utf8',
-        timeout: 60_000,
-      }).stdout ?? '',
-    );
+  const left = () => options.total - (Date.now() - begin) / 1000;
+  const skipped = options.skip.split(',');
+  const selected = selectEntries(planOf(options), options.only);
+  const entries = selected.filter(({ name }) => !skipped.includes(name));
+  const report = new Report(options.out, entries);
+  const save = () => report.save();
+  log(probeOnce());
   if (existsSync(join(root, 'dist-bench'))) {
-    const server = await serveFolder(join(root, 'dist-bench'));
-    const { launch, closeAll } = browsers('');
-    report.machine = await Promise.race([
-      machineOf(launch, server.url),
-      sleep(30).then(() => ({ error: 'The browser did not answer in 30 seconds.' })),
-    ]).catch((error) => ({ error: error.message.split('\n')[0] }));
-    await closeAll();
-    server.close();
-    log(JSON.stringify(report.machine));
+    const machine = await findMachine();
+    report.machine = machine;
+    log(JSON.stringify(machine));
   }
   for (const [i, entry] of entries.entries()) {
-    const told = report.entries[i];
-    const seconds = Math.min(entry.seconds, left() - LEAST);
-    const start = Date.now();
-    if (seconds < LEAST) {
-      told.why = 'Its turn did not come in the time given.';
-      continue;
-    }
-    log(`\n${entry.name}: at most ${seconds.toFixed(0)} s, ${left().toFixed(0)} s left`);
-    told.status = 'under way';
-    try {
-      await runEntry(entry, seconds, (rows) => {
-        told.rows = rows.map((row) => ({ ...row, entry: entry.name }));
-        save();
-      });
-      told.status = 'done';
-    } catch (error) {
-      told.status = told.rows.some((row) => row.error === undefined) ? 'in part' : 'failed';
-      told.why = error.message.split('\n')[0];
-      log(`${entry.name}: ${told.why}`);
-    }
-    told.seconds = (Date.now() - start) / 1000;
-    save();
-    writeFileSync(
-      join(out, 'all.txt'),
-      `${JSON.stringify(report.machine)}\n\n${report.entries
-        .filter((e) => e.rows.length > 0)
-        .map((e) => `${e.name} (${e.status}, ${e.seconds.toFixed(0)} s)\n${tables(e.rows)}`)
-        .join('\n\n')}\n`,
-    );
+    await runReported(entry, report.entries[i], { left, save });
+    report.saveTables(tables);
   }
-  save();
-  if (existsSync(join(out, 'all.txt'))) log(readFileSync(join(out, 'all.txt'), 'utf8'));
-  for (const { name, status, why, seconds } of report.entries)
-    log(`${name}: ${status}, ${seconds.toFixed(0)} s${why ? `. ${why}` : ''}`);
-  return report.entries.some((entry) => entry.rows.some((row) => row.error === undefined)) ? 0 : 1;
-});
+  report.save();
+  report.print();
+  const rows = report.entries.flatMap((entry) => entry.rows);
+  return rows.some((row) => row.error === undefined) ? 0 : 1;
+}
+
+runMain(main);

@@ -1,33 +1,49 @@
 /**
- * The browser of a GPU machine that has neither network nor node_modules: ../shared/gpu brings it,
- * README.md says how.
+ * The browser of a GPU machine without network and node_modules. The folder ../shared/gpu provides
+ * it; README.md says how.
  */
-const { execFileSync } = require('child_process');
+const { execFileSync, spawnSync } = require('child_process');
+const { existsSync, mkdtempSync } = require('fs');
+const { tmpdir } = require('os');
 const { join } = require('path');
 
-/** Where ../shared/gpu unpacks itself. */
+/** The folder that ../shared/gpu is unpacked into. */
 const home = process.env.GPU_HOME ?? '/tmp/gpu';
 
+/** Flags for float16 and its subgroup matrices, which a visitor's browser does not have yet. */
+const SUBGROUP_FLAGS = '--enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis';
+
 /**
- * A function that starts the browser, with a profile of its own. The flags are those that
- * `remote.sh probe` found to give the GPU to WebGPU and to WebGL (ANGLE on Vulkan, else on EGL), or
- * the first of them where it has not been run; `extra` are added, as EXTRA_FLAGS in the environment
- * are.
+ * Returns a function that launches the browser with a new profile. Its flags are those that
+ * `remote.sh probe` has found to give WebGPU and WebGL the GPU (or the first set, if it has not
+ * run), EXTRA_FLAGS from the environment, and `extra`.
  */
-function gpuBrowser(extra = process.env.EXTRA_FLAGS ?? '') {
+function gpuBrowser(extra = '') {
   const { chromium } = require(join(home, 'node_modules/playwright-core'));
+  const flags = [process.env.EXTRA_FLAGS, extra].filter(Boolean).join(' ');
   const [executablePath, ...lines] = execFileSync('bash', [join(home, 'remote.sh'), 'flags'], {
     encoding: 'utf8',
-    env: { ...process.env, EXTRA_FLAGS: extra },
+    env: { ...process.env, EXTRA_FLAGS: flags },
   })
     .trim()
     .split('\n');
-  // A flag set is one line of several flags.
+  // A line may hold several flags.
   const args = lines.flatMap((line) => line.split(/ (?=--)/));
   return () => chromium.launch({ executablePath, args, env: process.env });
 }
 
-/** Runs a script's `main` and ends the process with the exit status that it gives. */
+/** Finds the flags that give WebGPU and WebGL the GPU, once per machine. Returns what it prints. */
+function probeOnce() {
+  if (existsSync(join(home, 'flags'))) return '';
+  const folder = mkdtempSync(join(tmpdir(), 'probe-'));
+  const { stdout } = spawnSync('bash', [join(home, 'remote.sh'), 'probe', folder], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return stdout ?? '';
+}
+
+/** Runs a script's `main` and exits with the status that it returns. */
 function runMain(main) {
   main().then(
     (status) => process.exit(status),
@@ -38,4 +54,4 @@ function runMain(main) {
   );
 }
 
-module.exports = { gpuBrowser, home, runMain };
+module.exports = { gpuBrowser, home, probeOnce, runMain, SUBGROUP_FLAGS };

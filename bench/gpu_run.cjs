@@ -1,12 +1,12 @@
 /**
- * The bench on a GPU machine that has neither network nor node_modules: README.md says how it gets
+ * Runs the bench on a GPU machine without network and node_modules; README.md says how it gets
  * there.
  *
  *     bash /tmp/gpu/remote.sh node bench/gpu_run.cjs OUTDIR SECONDS QUERY...
  *
  * Each QUERY is one page (see bench_page.ts), for example 'config=T,S,M&backend=webgpu&profile=1'.
- * Rows go to OUTDIR/bench.json as they come, the tables to standard output and OUTDIR/bench.txt.
- * BENCH_DIST serves another folder (dist-peers).
+ * Rows are written to OUTDIR/bench.json as they arrive, the tables to standard output and
+ * OUTDIR/bench.txt. BENCH_DIST serves another folder (dist-peers).
  */
 const { mkdirSync, writeFileSync } = require('fs');
 const { dirname, join } = require('path');

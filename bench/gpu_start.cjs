@@ -1,6 +1,6 @@
 /**
- * start.mjs on a GPU machine that has neither network nor node_modules (see gpu_run.cjs); dist/ has
- * to be there.
+ * Runs start.mjs on a GPU machine without network and node_modules (see gpu_run.cjs), on the built
+ * page in dist.
  *
  *     bash /tmp/gpu/remote.sh node bench/gpu_start.cjs OUTDIR SECONDS names,classic
  */

@@ -1,68 +1,38 @@
 /**
- * From Train to the first loss on the built page, as a visitor presses it: in a browser that has
- * just been started (no pipeline is cached), once more in the same page, and in a second page of
- * the same browser.
+ * Measures the time from Train to the first loss on the built page: in a browser that has just been
+ * launched (no pipeline is cached), again in the same page, and in a second page of that browser.
  *
- *     npm run build && node bench/start.mjs [names,classic]          (BROWSER_GPU=1 on a machine with a GPU)
+ *     npm run build && node bench/start.mjs [names,classic]     (BROWSER_GPU=1 on a machine with a GPU)
  */
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveFolder } from './drive.mjs';
 
 /**
- * Rows `{ preset, start, press, device, ... first_loss }`, milliseconds from Train. `launch` starts
- * a browser with a profile of its own; `keep` is given the rows so far.
+ * Returns rows `{ preset, start, press, device, ... first_loss }`, in milliseconds after Train.
+ *
+ * @param launch starts a browser with a new profile
+ * @param folder the built page
+ * @param presets ids of presets
+ * @param seconds time limit of each wait
+ * @param log receives lines
+ * @param keep receives the rows so far
  */
-export async function startTimes({
-  launch,
-  folder,
-  presets,
-  seconds,
-  log,
-  keep = () => undefined,
-}) {
+export async function startTimes(options) {
+  const { launch, folder, presets, seconds, log, keep = () => undefined } = options;
   const server = await serveFolder(folder);
   const rows = [];
   try {
     for (const preset of presets) {
       const browser = await launch();
+      const note = (start, marks) => {
+        const row = { preset, start, ...rounded(marks) };
+        rows.push(row);
+        keep(rows);
+        log(JSON.stringify(row));
+      };
       try {
-        const context = await browser.newContext();
-        const note = (start, marks) => {
-          const row = { preset, start, ...rounded(marks) };
-          rows.push(row);
-          keep(rows);
-          log(JSON.stringify(row));
-        };
-        const page = await open(context, server.url, seconds, log);
-        note(
-          'cold',
-          await press(
-            page,
-            () => page.click(`[data-testid=preset-${preset}] button:has-text("Train")`),
-            seconds,
-          ),
-        );
-        await ended(page, seconds);
-        note(
-          'again',
-          await press(
-            page,
-            () => page.click('[aria-label=Training] button:has-text("Train")'),
-            seconds,
-          ),
-        );
-        await ended(page, seconds);
-        await page.close();
-        const other = await open(context, server.url, seconds, log);
-        note(
-          'new page',
-          await press(
-            other,
-            () => other.click(`[data-testid=preset-${preset}] button:has-text("Train")`),
-            seconds,
-          ),
-        );
+        await measurePreset({ browser, url: server.url, preset, seconds, log, note });
       } finally {
         await browser.close();
       }
@@ -73,43 +43,55 @@ export async function startTimes({
   }
 }
 
+/** `note` receives each kind of start with its times. */
+async function measurePreset({ browser, url, preset, seconds, log, note }) {
+  const context = await browser.newContext();
+  const presetButton = `[data-testid=preset-${preset}] button:has-text("Train")`;
+  const trainButton = '[aria-label=Training] button:has-text("Train")';
+  const first = await openPage(context, url, seconds, log);
+  note('cold', await train(first, presetButton, seconds));
+  await stop(first, seconds);
+  note('again', await train(first, trainButton, seconds));
+  await stop(first, seconds);
+  await first.close();
+  const second = await openPage(context, url, seconds, log);
+  note('new page', await train(second, presetButton, seconds));
+}
+
 const rounded = (marks) =>
   Object.fromEntries(Object.entries(marks).map(([name, ms]) => [name, Math.round(10 * ms) / 10]));
 
-/** The first visit, its device tried and measured: what a person sees who then presses Train. */
-async function open(context, url, seconds, log) {
+/** Opens the page and waits until it has measured the device, as a visitor does before Train. */
+async function openPage(context, url, seconds, log) {
   const page = await context.newPage();
   page.on('console', (message) => {
     if (message.type() === 'error') log(message.text().slice(0, 300));
   });
   await page.goto(`${url}index.html?headless=1`);
-  await page.waitForFunction(
-    () =>
-      /estimated/u.test(
-        window.document.querySelector('[data-testid=preset-time]')?.textContent ?? '',
-      ),
-    undefined,
-    { timeout: 1000 * seconds },
-  );
+  const isEstimated = () => {
+    const time = window.document.querySelector('[data-testid=preset-time]');
+    return /estimated/u.test(time?.textContent ?? '');
+  };
+  await page.waitForFunction(isEstimated, undefined, { timeout: 1000 * seconds });
   return page;
 }
 
-async function press(page, click, seconds) {
-  await click();
-  await page.waitForFunction(
-    () =>
-      window.terrarium.status().start.first_loss !== undefined ||
-      window.terrarium.status().error !== null,
-    undefined,
-    { timeout: 1000 * seconds, polling: 50 },
-  );
+/** Presses Train and waits for the first loss; throws the page's error if there is one. */
+async function train(page, button, seconds) {
+  await page.click(button);
+  const hasLossOrError = () => {
+    const { start, error } = window.terrarium.status();
+    return start.first_loss !== undefined || error !== null;
+  };
+  const options = { timeout: 1000 * seconds, polling: 50 };
+  await page.waitForFunction(hasLossOrError, undefined, options);
   const { start, error } = await page.evaluate(() => window.terrarium.status());
   if (error) throw new Error(`${error.message} ${error.hint}`);
   return start;
 }
 
-/** Stops the run, unless it has ended by itself. */
-async function ended(page, seconds) {
+/** Stops the run if it has not finished. */
+async function stop(page, seconds) {
   await page.evaluate(() => {
     window.document.querySelector('[aria-label=Training] button[aria-label=Stop]')?.click();
   });
@@ -118,16 +100,15 @@ async function ended(page, seconds) {
   });
 }
 
-/* The command line; a GPU machine without node_modules comes in by gpu_start.cjs. */
+// The command line. A GPU machine without node_modules uses gpu_start.cjs.
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { chromium } = await import('playwright');
   const { findBrowser } = await import('../scripts/browser.mjs');
   const { launchOptions } = await import('../scripts/flags.mjs');
   const found = findBrowser((line) => console.error(line));
-  const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist');
   await startTimes({
     launch: () => chromium.launch(launchOptions(found.path)),
-    folder,
+    folder: join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist'),
     presets: (process.argv[2] ?? 'names').split(','),
     seconds: 300,
     log: (line) => console.log(line),

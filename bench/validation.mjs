@@ -1,54 +1,57 @@
 /**
- * Validation losses of the built page after so many steps of a preset, in each precision: mixed
- * precision must come out as f32 does. On a GPU machine gpu_all.cjs runs it; here:
+ * Validation losses of the built page after a number of steps of a preset, in each precision: mixed
+ * precision must reach the loss of float32. gpu_all.cjs runs it on a GPU machine; here:
  *
- *     npm run build && node bench/validation.mjs names 200          (BROWSER_GPU=1 on a machine with a GPU)
+ *     npm run build && node bench/validation.mjs names 200      (BROWSER_GPU=1 on a machine with a GPU)
  */
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveFolder } from './drive.mjs';
 
 /**
- * Rows `{ validation: preset, precision, subgroupMatrices, steps, loss, stepMs, seconds }`, loss in
- * nats a token, stepMs the page's own step time (median of the second half); one that fails has
- * `error`. `keep` is given the rows so far.
+ * Returns rows `{ validation: preset, precision, steps, loss, stepMs, seconds, adapter }`. `loss` is
+ * in nats per token, `stepMs` the page's own step time (median of the second half). A run that fails
+ * has `error`.
+ *
+ * @param launch starts a browser with a new profile
+ * @param folder the built page
+ * @param presets ids of presets
+ * @param precisions values of training.mixed_precision
+ * @param steps training steps
+ * @param seconds time limit of each run
+ * @param log receives lines
+ * @param keep receives the rows so far
  */
-export async function validationLosses({
-  launch,
-  folder,
-  presets,
-  precisions,
-  steps,
-  seconds,
-  log,
-  keep = () => undefined,
-}) {
+export async function validationLosses(options) {
+  const { launch, folder, presets, precisions, steps, seconds, log } = options;
+  const { keep = () => undefined } = options;
   const server = await serveFolder(folder);
   const rows = [];
   try {
-    for (const preset of presets)
-      for (const precision of precisions) {
-        const browser = await launch();
-        const row = { validation: preset, precision, steps };
-        try {
-          Object.assign(row, await train(await browser.newPage(), server.url, row, seconds));
-        } catch (error) {
-          row.error = error.message.split('\n')[0];
-        } finally {
-          await browser.close();
-        }
-        rows.push(row);
-        keep(rows);
-        log(JSON.stringify(row));
+    const runs = presets.flatMap((preset) => precisions.map((precision) => [preset, precision]));
+    for (const [preset, precision] of runs) {
+      const browser = await launch();
+      const row = { validation: preset, precision, steps };
+      try {
+        Object.assign(row, await train(await browser.newPage(), server.url, row, seconds));
+      } catch (error) {
+        row.error = error.message.split('\n')[0];
+      } finally {
+        await browser.close();
       }
+      rows.push(row);
+      keep(rows);
+      log(JSON.stringify(row));
+    }
     return rows;
   } finally {
     server.close();
   }
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
+/** Trains and returns the last validation loss; throws the page's error if there is one. */
 async function train(page, url, { validation, precision, steps }, seconds) {
   const query = new URLSearchParams({
     v: '1',
@@ -61,10 +64,9 @@ async function train(page, url, { validation, precision, steps }, seconds) {
     'training.eval_interval': String(steps),
     'sampling.sample_interval': String(steps),
   });
+  const timeout = 1000 * seconds;
   await page.goto(`${url}index.html?${query}`);
-  await page.waitForFunction(() => window.terrarium !== undefined, undefined, {
-    timeout: 1000 * seconds,
-  });
+  await page.waitForFunction(() => window.terrarium !== undefined, undefined, { timeout });
   await page.evaluate(() => {
     window.validation = [];
     window.times = [];
@@ -74,15 +76,15 @@ async function train(page, url, { validation, precision, steps }, seconds) {
     });
   });
   const begin = Date.now();
-  await page.waitForFunction(
-    () => window.terrarium.status().finished !== null || window.terrarium.status().error !== null,
-    undefined,
-    { timeout: 1000 * seconds, polling: 200 },
-  );
+  const hasEnded = () => {
+    const { finished, error } = window.terrarium.status();
+    return finished !== null || error !== null;
+  };
+  await page.waitForFunction(hasEnded, undefined, { timeout, polling: 200 });
   const { error, device } = await page.evaluate(() => window.terrarium.status());
   const { last, times } = await page.evaluate(() => ({
     last: window.validation.at(-1),
-    times: window.times.slice(window.times.length >> 1),
+    times: window.times.slice(Math.floor(window.times.length / 2)),
   }));
   if (error) throw new Error(`${error.message} ${error.hint}`);
   if (last?.step !== steps)
@@ -101,10 +103,9 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
   const { launchOptions } = await import('../scripts/flags.mjs');
   const { validationTable } = await import('./table.mjs');
   const found = findBrowser((line) => console.error(line));
-  const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist');
   const rows = await validationLosses({
     launch: () => chromium.launch(launchOptions(found.path)),
-    folder,
+    folder: join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist'),
     presets: (process.argv[2] ?? 'names').split(','),
     precisions: ['no', 'fp16'],
     steps: Number(process.argv[3] ?? 200),
