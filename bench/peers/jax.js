@@ -1,9 +1,9 @@
 /**
  * The model and step of the bench in jax-js 0.1.25: one jitted function from parameters, moments
- * and batch to the next ones and the loss. jax-js counts references: a function owns what it is
- * given, and `.ref` keeps a value for another use. The gradient of its gather does not compile
- * inside jit ("routine primitive scatter input is not imm"), so the embedding is a product with
- * one-hot rows.
+ * and batch to the next parameters and moments and the loss. jax-js counts references: a function
+ * owns its arguments, and `.ref` keeps a value for another use. The gradient of its gather does not
+ * compile inside jit ("routine primitive scatter input is not imm"), so the embedding is a matmul
+ * with one-hot rows.
  */
 import {
   defaultDevice,
@@ -21,12 +21,12 @@ import { batchOf, listParameters } from './parameters.js';
 const RATE = 3e-4;
 const DECAY = 0.1;
 
-function parameters(c) {
+function parameters(sizes) {
   const next = mulberry(1);
   const all = {};
   const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
   listParameters(
-    c,
+    sizes,
     (name, [rows, columns], std) => {
       all[name] = np
         .array(Float32Array.from({ length: rows * columns }, () => std * normal()))
@@ -39,9 +39,9 @@ function parameters(c) {
   return all;
 }
 
-/** Mean cross-entropy. Owns `v`, ids and targets [B x T]. */
-function lossOf(c, v, ids, targets) {
-  const { batch_size: B, block_size: T, n_embd: d, n_head: h } = c;
+/** Mean cross-entropy. Owns the parameters `v`, ids and targets [B x T]. */
+function lossOf(sizes, v, ids, targets) {
+  const { batch_size: B, block_size: T, n_embd: d, n_head: h, n_layer, vocab_size } = sizes;
   const N = B * T;
   const use = (name) => v[name].ref;
   const linear = (x, name) => np.matmul(x, use(`${name}.w`)).add(use(`${name}.b`));
@@ -51,11 +51,11 @@ function lossOf(c, v, ids, targets) {
       .mul(use(`${name}.w`))
       .add(use(`${name}.b`));
   let x = np
-    .matmul(nn.oneHot(ids, c.vocab_size), use('wte'))
+    .matmul(nn.oneHot(ids, vocab_size), use('wte'))
     .reshape([B, T, d])
     .add(use('wpe'))
     .reshape([N, d]);
-  for (let i = 0; i < c.n_layer; i++) {
+  for (let i = 0; i < n_layer; i++) {
     const [q, k, values] = np
       .split(linear(norm(x.ref, `${i}.ln_1`), `${i}.attn`), 3, 1)
       .map((t) => t.reshape([B, T, h, d / h]));
@@ -64,16 +64,16 @@ function lossOf(c, v, ids, targets) {
     x = x.ref.add(linear(nn.gelu(linear(norm(x, `${i}.ln_2`), `${i}.fc`)), `${i}.out`));
   }
   const logits = np.matmul(norm(x, 'ln_f'), np.transpose(use('wte')));
-  const chosen = np.sum(nn.logSoftmax(logits, -1).mul(nn.oneHot(targets, c.vocab_size)), -1);
+  const chosen = np.sum(nn.logSoftmax(logits, -1).mul(nn.oneHot(targets, vocab_size)), -1);
   tree.dispose(v);
   return np.mean(chosen).mul(-1);
 }
 
 /**
- * torch.optim.AdamW after clip_grad_norm_(1.0), decay on matrices alone. Owns everything; `t` is a
- * scalar array.
+ * torch.optim.AdamW after clip_grad_norm_(1.0), with decay on matrices only. Owns all arrays:
+ * parameters `v`, moments `m` and `s`, and the step `t`, a scalar.
  */
-function update(v, grads, m, s, t) {
+function update({ v, grads, m, s, t }) {
   const names = Object.keys(v);
   const total = names.map((name) => np.sum(np.square(grads[name].ref))).reduce((a, b) => a.add(b));
   const factor = np.minimum(1, np.reciprocal(np.sqrt(total).add(1e-6)));
@@ -96,18 +96,18 @@ function update(v, grads, m, s, t) {
   return next;
 }
 
-export async function start(c) {
+export async function start(sizes) {
   const devices = await init('webgpu');
-  if (!devices.includes('webgpu')) throw new Error('jax-js found no WebGPU here.');
+  if (!devices.includes('webgpu')) throw new Error('jax-js does not find WebGPU.');
   defaultDevice('webgpu');
   const info = getWebGPUDevice().adapterInfo;
   const next = mulberry(2);
-  const tokens = () => np.array(batchOf(c, next));
+  const tokens = () => np.array(batchOf(sizes, next));
   const step = jit((v, m, s, t, ids, targets) => {
-    const [loss, grads] = valueAndGrad((p) => lossOf(c, p, ids, targets))(tree.ref(v));
-    return { loss, ...update(v, grads, m, s, t) };
+    const [loss, grads] = valueAndGrad((p) => lossOf(sizes, p, ids, targets))(tree.ref(v));
+    return { loss, ...update({ v, grads, m, s, t }) };
   });
-  let v = parameters(c);
+  let v = parameters(sizes);
   let m = tree.map((p) => np.zeros(p.shape), tree.ref(v));
   let s = tree.map((p) => np.zeros(p.shape), tree.ref(v));
   let t = 0;

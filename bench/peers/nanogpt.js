@@ -1,10 +1,10 @@
 /**
- * @genai-fi/nanogpt 1.3.0 through its own trainer's step, at the bench's sizes. Its model is
- * another one: RMSNorm in place of LayerNorm and no biases; learned positions and GELU (useRope
- * false, V1) come nearest. `mixed`: halves packed in 32-bit words.
+ * The step of the trainer of @genai-fi/nanogpt 1.3.0, at the bench's sizes. Its model differs: it
+ * has RMSNorm instead of LayerNorm and no biases. Learned positions and GELU (useRope false, V1) are
+ * closest to ours. `mixed`: float16 values packed in 32-bit words.
  */
-// The package carries a patched tfjs of its own (with a packed dtype) and does not export it: this
-// is its tensor2d, of this version alone.
+// The package has a patched tfjs (with a packed dtype) and does not export it. This is its tensor2d,
+// valid for this version only.
 import { I as tensor2d } from './node_modules/@genai-fi/nanogpt/dist/dist-Da20xy8E.js';
 import { selectBackend } from './node_modules/@genai-fi/nanogpt/dist/backend.js';
 import NanoGPT from './node_modules/@genai-fi/nanogpt/dist/models/NanoGPTV1.js';
@@ -12,15 +12,15 @@ import BasicTrainer from './node_modules/@genai-fi/nanogpt/dist/training/BasicTr
 import { mulberry } from '../configs.ts';
 import { batchOf } from './parameters.js';
 
-export async function start(c, mixed) {
+export async function start(sizes, mixed) {
   await selectBackend('webgpu');
   const model = new NanoGPT({
-    vocabSize: c.vocab_size,
-    blockSize: c.block_size,
-    nLayer: c.n_layer,
-    nHead: c.n_head,
-    nEmbed: c.n_embd,
-    mlpFactor: c.n_inner / c.n_embd,
+    vocabSize: sizes.vocab_size,
+    blockSize: sizes.block_size,
+    nLayer: sizes.n_layer,
+    nHead: sizes.n_head,
+    nEmbed: sizes.n_embd,
+    mlpFactor: sizes.n_inner / sizes.n_embd,
     useRope: false,
   });
   const trainer = new BasicTrainer(model, null, {
@@ -35,8 +35,8 @@ export async function start(c, mixed) {
   });
   trainer.setMixedPrecision(mixed);
   const next = mulberry(1);
-  const shape = [c.batch_size, c.block_size];
-  const tokens = () => tensor2d(batchOf(c, next), shape, 'int32');
+  const shape = [sizes.batch_size, sizes.block_size];
+  const tokens = () => tensor2d(batchOf(sizes, next), shape, 'int32');
   return {
     name: 'genai-nanogpt',
     mode: mixed ? 'mixed' : 'f32',

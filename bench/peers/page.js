@@ -1,39 +1,76 @@
 /**
- * `bench.html?peer=tfjs|jax|nanogpt|nanogpt_mixed&config=S&seconds=20&heads=4`: a step of a peer at
- * the bench's configurations, on WebGPU. `heads` replaces the number of heads. One configuration a
- * page is fairer: several share tfjs's pool of buffers. Losses are read every 10 steps, every step
- * where one takes more than 200 ms; `ms` is the median over such groups. Steps are timed for
- * `seconds`, at least one after the warm-up; starting and compiling come before, and cannot be cut
- * short. Rows come as `window.result`, as the bench's own do, and what is known so far goes to
- * `window.keepRows`: a page that is ended before its time still tells how long it compiled.
+ * Measures the training step of a peer at the bench's configurations, on WebGPU.
+ *
+ *     bench.html?peer=tfjs|jax|nanogpt|nanogpt_mixed&config=S&seconds=20&heads=4
+ *
+ * `heads` replaces the number of heads. One configuration per page is fairer, because several share
+ * tfjs's pool of buffers. Losses are read every 10 steps, or after each step that takes more than
+ * 200 ms; `ms` is the median over such groups. Steps are timed for `seconds`, but at least one after
+ * the warm-up; start and compilation come before and have no time limit. `window.result` gives the
+ * rows, as in the bench. `window.keepRows` receives what is known so far, so that a page that is
+ * closed early still reports how long it compiled.
  */
 import { CONFIGS } from '../configs.ts';
 import { mean, median } from '../statistics.ts';
 
 const PEERS = {
-  tfjs: () => import('./tfjs.js').then((m) => m.start),
-  jax: () => import('./jax.js').then((m) => m.start),
-  nanogpt: () => import('./nanogpt.js').then((m) => (c) => m.start(c, false)),
-  nanogpt_mixed: () => import('./nanogpt.js').then((m) => (c) => m.start(c, true)),
+  tfjs: () => import('./tfjs.js').then(({ start }) => start),
+  jax: () => import('./jax.js').then(({ start }) => start),
+  nanogpt: () =>
+    import('./nanogpt.js').then(
+      ({ start }) =>
+        (sizes) =>
+          start(sizes, false),
+    ),
+  nanogpt_mixed: () =>
+    import('./nanogpt.js').then(
+      ({ start }) =>
+        (sizes) =>
+          start(sizes, true),
+    ),
 };
 const READ_EVERY = 10;
 const SLOW_MS = 200;
 const MOST_GROUPS = 60;
+/** Milliseconds between two reports of the row so far. */
 const KEEP_MS = 2000;
 
-/** `keep` is given the row as far as it goes. */
+/** `keep` receives the row so far. */
 async function measure({ peer, config, seconds, heads }, keep) {
   const load = PEERS[peer];
-  const known = CONFIGS[config];
-  const c = { ...known, ...(heads > 0 ? { n_head: heads } : {}) };
-  if (!load || !known)
-    throw new Error(
-      `There is no ${peer} or no ${config}: peers are ${Object.keys(PEERS).join(', ')}, configurations ${Object.keys(CONFIGS).join(', ')}.`,
-    );
+  const sizes = sizesOf(config, heads);
+  if (!load) throw new Error(`There is no peer ${peer}: use ${Object.keys(PEERS).join(', ')}.`);
   const begin = performance.now();
-  // `startMs`: loading, the device, the weights; `firstStepMs`: the first step, which compiles;
-  // `secondStepMs`: what is compiled or allocated only then is in it.
-  const row = {
+  const row = emptyRow(peer, config);
+  const update = (changes) => {
+    Object.assign(row, changes);
+    return keep(row);
+  };
+  await update({});
+  const run = await (await load())(sizes);
+  await update({
+    peer: run.name,
+    mode: heads > 0 ? `${run.mode}, ${heads} heads` : run.mode,
+    startMs: performance.now() - begin,
+    parameters: run.parameters,
+    adapter: run.adapter,
+  });
+  await warmUp(run, begin, update);
+  await timeSteps({ run, sizes, seconds, row, update });
+  return row;
+}
+
+function sizesOf(config, heads) {
+  const sizes = CONFIGS[config];
+  if (!sizes) {
+    const known = Object.keys(CONFIGS).join(', ');
+    throw new Error(`There is no configuration ${config}: use ${known}.`);
+  }
+  return heads > 0 ? { ...sizes, n_head: heads } : sizes;
+}
+
+function emptyRow(peer, config) {
+  return {
     peer,
     config,
     backend: 'webgpu',
@@ -43,8 +80,11 @@ async function measure({ peer, config, seconds, heads }, keep) {
     steps: 0,
     tokensPerSec: null,
     gpuBytes: null,
+    // Loading the code, starting the device, making the weights.
     startMs: null,
+    // The first step compiles.
     firstStepMs: null,
+    // Some peers compile or allocate in the second step too.
     secondStepMs: null,
     firstLossMs: null,
     firstLoss: null,
@@ -53,63 +93,51 @@ async function measure({ peer, config, seconds, heads }, keep) {
     browser: navigator.userAgent,
     adapter: '',
   };
-  const tell = (changes) => {
-    Object.assign(row, changes);
-    return keep(row);
-  };
-  await tell({});
-  const run = await (await load())(c);
+}
+
+/** The first two steps. */
+async function warmUp(run, begin, update) {
   const started = performance.now();
-  await tell({
-    peer: run.name,
-    mode: heads > 0 ? `${run.mode}, ${heads} heads` : run.mode,
-    startMs: started - begin,
-    parameters: run.parameters,
-    adapter: run.adapter,
-  });
   const loss = await run.read(run.step());
   const first = performance.now();
-  await tell({
+  await update({
     firstStepMs: first - started,
     firstLossMs: first - begin,
     firstLoss: loss,
     lastLoss: loss,
   });
   await run.read(run.step());
-  const secondStepMs = performance.now() - first;
+  await update({ secondStepMs: performance.now() - first });
+}
+
+async function timeSteps({ run, sizes, seconds, row, update }) {
   const end = performance.now() + 1000 * seconds;
-  await tell({ secondStepMs });
   const group = async (size) => {
     const start = performance.now();
     for (let i = 1; i < size; i++) run.step().dispose();
     row.lastLoss = await run.read(run.step());
     return (performance.now() - start) / size;
   };
-  // What is slow by its second step needs no more of them to warm up, and none in flight to hide
-  // the wait for a loss; tfjs's pool of buffers grows for a while.
-  const third = await group(1);
-  const readEvery = third > SLOW_MS ? 1 : READ_EVERY;
-  const groups = [];
+  const readEvery = (await group(1)) > SLOW_MS ? 1 : READ_EVERY;
+  // tfjs's pool of buffers grows while more steps are in flight. Slow peers have none in flight.
   if (readEvery > 1) await group(readEvery);
-  for (
-    let kept = 0;
-    groups.length === 0 || (performance.now() < end && groups.length < MOST_GROUPS);
-  ) {
+  const groups = [];
+  let kept = 0;
+  do {
     groups.push(await group(readEvery));
     const ms = median(groups);
     Object.assign(row, {
       ms,
       meanMs: mean(groups),
       steps: readEvery * groups.length,
-      tokensPerSec: (1000 * c.batch_size * c.block_size) / ms,
+      tokensPerSec: (1000 * sizes.batch_size * sizes.block_size) / ms,
       gpuBytes: run.gpuBytes(),
     });
     if (performance.now() - kept > KEEP_MS) {
-      await keep(row);
+      await update({});
       kept = performance.now();
     }
-  }
-  return row;
+  } while (performance.now() < end && groups.length < MOST_GROUPS);
 }
 
 async function runAll() {
@@ -121,13 +149,12 @@ async function runAll() {
   const keep = (...more) => window.keepRows?.([...rows, ...more]);
   for (const config of (query.get('config') ?? 'T,S,M').split(',')) {
     let last = null;
+    const keepUnfinished = (row) => {
+      last = row;
+      return keep({ ...row, unfinished: true });
+    };
     try {
-      rows.push(
-        await measure({ peer, config, seconds, heads }, (row) => {
-          last = row;
-          return keep({ ...row, unfinished: true });
-        }),
-      );
+      rows.push(await measure({ peer, config, seconds, heads }, keepUnfinished));
     } catch (error) {
       rows.push({
         ...last,

@@ -1,13 +1,12 @@
-"""The bench's configurations in PyTorch, from plain eager float32 up to bfloat16 in one CUDA graph
-a step.
+"""The bench's configurations in PyTorch, from eager float32 to bfloat16 in one CUDA graph per step.
 
     python3 bench/peers/pytorch_ladder.py OUT.json [T,S,M]
         [--only eager_fp32,graph_tf32] [--device cpu]
 
 The model and the step are those of ../configs.ts: GPT-2 layout, biases, tied head, tanh-GELU, no
-dropout, gradient norm clipped at 1.0, AdamW 0.9/0.999 with decay 0.1 on matrices alone, uniform
-random tokens. Losses are read every 10 steps. Rows have the keys of `npm run bench --json`, so that
-table.mjs puts both into one table. `products` are all matrix products of a step by themselves.
+dropout, gradient norm clipped at 1.0, AdamW 0.9/0.999 with decay 0.1 on matrices only, uniform
+random tokens. Losses are read every 10 steps. Rows have the keys of `npm run bench -- --json`, so
+that table.mjs shows both in one table. `matmuls` has the time of each matmul of a step alone.
 """
 
 import argparse
@@ -31,8 +30,9 @@ CONFIGS = {
     "tiny": (30, 16, 2, 32, 1, 8, 4),
 }
 
-# sdpa: fused attention, else the plain formula; fused: fused AdamW, else PyTorch's default (foreach
-# on CUDA); comp: torch.compile; graph: the whole step captured in one CUDA graph, else op by op.
+# sdpa: fused attention, otherwise the plain formula. fused: fused AdamW, otherwise PyTorch's
+# default (foreach on CUDA). comp: torch.compile. amp: bfloat16 autocast. graph: the whole step is
+# captured in one CUDA graph, otherwise it runs op by op.
 LADDER = {
     "eager_fp32": {},
     "eager_tf32": {"tf32": True},
@@ -100,7 +100,7 @@ class GPT(nn.Module):
         x = self.wte(ids) + self.wpe(self.positions)
         for block in self.h:
             x = block(x)
-        # The head is the embedding's own matrix.
+        # The head is tied to the embedding.
         logits = F.linear(self.ln_f(x), self.wte.weight)
         return F.cross_entropy(logits.float().view(-1, logits.size(-1)), targets.view(-1))
 
@@ -211,9 +211,9 @@ def bench(
     }
 
 
-def products(config, device, tf32):
-    """Milliseconds of each matrix product of a step by itself: C [m, n] = op(A) op(B) over k, named
-    as in the bench's own list.
+def matmuls(config, device, tf32):
+    """Milliseconds of each matmul of a step alone: C [m, n] = op(A) op(B) over k, with the names
+    that the bench uses.
     """
     vocab, d, _, inner, _, context, batch = CONFIGS[config]
     n = batch * context
@@ -248,7 +248,7 @@ def products(config, device, tf32):
 
 
 def timed(call, device):
-    """Milliseconds a call, from enough of them in a row to take 50 ms, the best of three."""
+    """Milliseconds per call: the best of three series that take at least 50 ms each."""
     sync = torch.cuda.synchronize if device == "cuda" else (lambda: None)
 
     def once(repeats):
@@ -305,8 +305,8 @@ def main():
             add(
                 {
                     "config": config,
-                    "mode": "products_tf32" if tf32 else "products_fp32",
-                    "products": products(config, asked.device, tf32),
+                    "mode": "matmuls_tf32" if tf32 else "matmuls_fp32",
+                    "matmuls": matmuls(config, asked.device, tf32),
                 }
             )
 

@@ -1,11 +1,13 @@
 /**
- * `node bench/peers/table.mjs FILE.json ...`: rows of `npm run bench --json`, of pytorch_ladder.py,
- * of the peers and of gpu_all.cjs in one table, the time of a step by configuration; then our
- * matrix products beside PyTorch's, where a file has them (`npm run bench -- --products --json`, or
+ * `node bench/peers/table.mjs FILE.json ...`: one table of the rows of `npm run bench -- --json`,
+ * pytorch_ladder.py, the peers and gpu_all.cjs, with the time of a step by configuration. Then our
+ * matmuls next to PyTorch's, if a file has them (`npm run bench -- --matmuls --json`, or
  * `bench:ops`).
  */
 import { readFileSync } from 'node:fs';
-import { precisionOf } from '../table.mjs';
+import { isStep, precisionOf } from '../table.mjs';
+
+const CONFIGS = ['T', 'S', 'M'];
 
 const rows = process.argv.slice(2).flatMap((file) => {
   const read = JSON.parse(readFileSync(file, 'utf8'));
@@ -15,52 +17,63 @@ if (rows.length === 0) {
   console.error('Usage: node bench/peers/table.mjs FILE.json ...');
   process.exit(2);
 }
-const configs = ['T', 'S', 'M'];
-const cell = (value, digits) => (typeof value === 'number' ? value.toFixed(digits) : '-');
-const nameOf = (row) => `${row.peer ?? 'terrarium'} ${row.backend} ${row.mode}${precisionOf(row)}`;
-const steps = rows.filter(
-  (row) =>
-    row.mode !== undefined &&
-    row.op === undefined &&
-    row.products === undefined &&
-    row.against === undefined &&
-    row.validation === undefined &&
-    !['losses', 'products', 'generate', 'ops', 'search'].includes(row.mode),
-);
+printSteps();
+printMachines();
+CONFIGS.forEach(printMatmuls);
 
-console.log(
-  `| | ${configs.map((c) => `${c} ms | ${c} MB`).join(' | ')} |\n|---|${configs.map(() => '---:|---:|').join('')}`,
-);
-for (const name of new Set(steps.map(nameOf))) {
-  const of = (config) => steps.findLast((row) => nameOf(row) === name && row.config === config);
-  const cells = configs.flatMap((c) => [
-    of(c)?.error ? 'failed' : cell(of(c)?.ms, 2),
-    of(c)?.gpuBytes ? cell(of(c).gpuBytes / 2 ** 20, 0) : '-',
-  ]);
-  console.log(`| ${name} | ${cells.join(' | ')} |`);
+function cell(value, digits) {
+  return typeof value === 'number' ? value.toFixed(digits) : '-';
 }
-for (const what of new Set(rows.map((row) => `${row.browser ?? ''}; ${row.adapter ?? ''}`)))
-  console.log(`\n${what}`);
 
-const ours = rows.flatMap((row) =>
-  row.op === 'matmul'
-    ? [{ size: row.size, title: row.title, ms: row.ms }]
-    : row.against !== undefined
-      ? [{ size: row.against, title: row.product, ms: row.us / 1000 }]
-      : [],
-);
-for (const config of configs) {
-  const theirs = (mode) =>
-    rows.findLast((row) => row.config === config && row.mode === mode)?.products ?? {};
-  const fp32 = theirs('products_fp32');
-  const tf32 = theirs('products_tf32');
-  const shared = ours.filter((row) => row.size === config && fp32[row.title] !== undefined);
-  if (shared.length === 0) continue;
-  console.log(
-    `\n| product of ${config} | ours, ms | PyTorch fp32 | TF32 | fp32 / ours |\n|---|---:|---:|---:|---:|`,
-  );
-  for (const { title, ms } of shared)
-    console.log(
-      `| ${title} | ${cell(ms, 4)} | ${cell(fp32[title], 4)} | ${cell(tf32[title], 4)} | ${cell(fp32[title] / ms, 2)} |`,
-    );
+/** One line per peer, backend and mode. */
+function printSteps() {
+  const steps = rows.filter((row) => row.mode !== undefined && isStep(row));
+  const nameOf = (row) =>
+    `${row.peer ?? 'terrarium'} ${row.backend} ${row.mode}${precisionOf(row)}`;
+  const titles = CONFIGS.map((config) => `${config} ms | ${config} MB`);
+  console.log(`| | ${titles.join(' | ')} |`);
+  console.log(`|---|${CONFIGS.map(() => '---:|---:|').join('')}`);
+  for (const name of new Set(steps.map(nameOf))) {
+    const cells = CONFIGS.flatMap((config) => {
+      const row = steps.findLast((one) => nameOf(one) === name && one.config === config);
+      return [row?.error ? 'failed' : cell(row?.ms, 2), megabytes(row?.gpuBytes)];
+    });
+    console.log(`| ${name} | ${cells.join(' | ')} |`);
+  }
+}
+
+function megabytes(bytes) {
+  return bytes ? cell(bytes / 2 ** 20, 0) : '-';
+}
+
+function printMachines() {
+  const machines = rows.map(({ browser, adapter }) => `${browser ?? ''}; ${adapter ?? ''}`);
+  for (const machine of new Set(machines)) console.log(`\n${machine}`);
+}
+
+/** Our matmuls of a configuration by name, in milliseconds. */
+function ourMatmuls(config) {
+  const operations = rows
+    .filter((row) => row.op === 'matmul' && row.size === config)
+    .map(({ title, ms }) => ({ title, ms }));
+  const matmuls = rows
+    .filter((row) => row.mode === 'matmuls' && row.config === config && row.us !== undefined)
+    .map(({ matmul, us }) => ({ title: matmul, ms: us / 1000 }));
+  return [...operations, ...matmuls];
+}
+
+function printMatmuls(config) {
+  const pytorch = (mode) =>
+    rows.findLast((row) => row.config === config && row.mode === mode)?.matmuls ?? {};
+  const fp32 = pytorch('matmuls_fp32');
+  const tf32 = pytorch('matmuls_tf32');
+  const shared = ourMatmuls(config).filter(({ title }) => fp32[title] !== undefined);
+  if (shared.length === 0) return;
+  console.log(`\n| matmul of ${config} | ours, ms | PyTorch fp32 | TF32 | fp32 / ours |`);
+  console.log('|---|---:|---:|---:|---:|');
+  for (const { title, ms } of shared) {
+    const ratio = fp32[title] / ms;
+    const cells = [cell(ms, 4), cell(fp32[title], 4), cell(tf32[title], 4), cell(ratio, 2)];
+    console.log(`| ${title} | ${cells.join(' | ')} |`);
+  }
 }

@@ -1,4 +1,4 @@
-/** The peers' page, built into dist-peers beside dist-bench. */
+/** Builds the page of the peers into dist-peers. */
 import { fileURLToPath } from 'node:url';
 
 export default {
