@@ -1,4 +1,4 @@
-/** Finds a Chrome or Chromium that starts, or installs one. */
+/** Finds a Chrome or Chromium browser that starts, or installs one. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -14,7 +14,7 @@ const NAMES = [
   'msedge',
 ];
 
-/** Where each system puts them besides PATH. */
+/** Where each system installs them, other than on PATH. */
 function usualPlaces() {
   const {
     ProgramFiles = '',
@@ -55,7 +55,7 @@ const onPath = () =>
       NAMES.map((name) => join(at, process.platform === 'win32' ? `${name}.exe` : name)),
     );
 
-/** Playwright's own full browser, where it has been installed. */
+/** Playwright's full browser, if it is installed. */
 function playwrights() {
   try {
     return [chromium.executablePath()];
@@ -65,27 +65,27 @@ function playwrights() {
 }
 
 /**
- * Its version, or undefined where it does not start (Ubuntu's `chromium-browser` is a stub without
- * snap).
+ * The version of a browser, or undefined if it does not start (Ubuntu's `chromium-browser` is a stub
+ * without snap).
  */
 function versionOf(path) {
   // On Windows `--version` opens a window instead of answering.
-  if (process.platform === 'win32') return existsSync(path) ? 'version not asked' : undefined;
+  if (process.platform === 'win32') return existsSync(path) ? 'unknown version' : undefined;
   const { status, stdout } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 60_000 });
   const version = (stdout ?? '').trim();
   return status === 0 && /\d+\./.test(version) ? version : undefined;
 }
 
-/** The first browser that starts: BROWSER_PATH, PATH, the usual places, Playwright's own. */
+/** The first browser that starts: BROWSER_PATH, PATH, the usual places, Playwright's. */
 export function findInstalled() {
   const asked = process.env.BROWSER_PATH;
   if (asked) {
     const version = versionOf(asked);
-    return version ? { path: asked, version, how: 'named by BROWSER_PATH' } : undefined;
+    return version ? { path: asked, version, how: 'from BROWSER_PATH' } : undefined;
   }
   for (const [how, paths] of [
     ['on PATH', onPath()],
-    ['where this system keeps it', usualPlaces()],
+    ['where this system installs it', usualPlaces()],
     ['installed by Playwright', playwrights()],
   ]) {
     for (const path of paths) {
@@ -105,7 +105,7 @@ function isDebian() {
   }
 }
 
-/** Ways to get a browser, most to least welcome: each a list of commands. */
+/** Ways to install a browser, in order of preference: each is a list of commands. */
 function installations() {
   const playwright = (...options) => [
     ['npx', 'playwright', 'install', '--no-shell', ...options, 'chromium'],
@@ -117,13 +117,14 @@ function installations() {
   return [playwright(), ...(isDebian() && isRoot() ? [apt, playwright('--with-deps')] : [])];
 }
 
-/** Finds a browser or installs one; throws an Error of one plain sentence where neither works. */
+/** Finds a browser or installs one. Throws an Error of one sentence if neither works. */
 export function findBrowser(log = console.error) {
   const found = findInstalled();
   if (found) return found;
   if (process.env.BROWSER_PATH)
     throw new Error(
-      `The browser named by BROWSER_PATH, ${process.env.BROWSER_PATH}, does not start: correct it, or unset it to have one found.`,
+      `The browser in BROWSER_PATH, ${process.env.BROWSER_PATH}, does not start: ` +
+        'correct the path, or unset it to search for a browser.',
     );
   for (const commands of installations()) {
     for (const [command, ...args] of commands) {
@@ -136,9 +137,9 @@ export function findBrowser(log = console.error) {
       if (status !== 0) break;
     }
     const installed = findInstalled();
-    if (installed) return { ...installed, how: `${installed.how}, installed just now` };
+    if (installed) return { ...installed, how: `${installed.how}, just installed` };
   }
   throw new Error(
-    'No Chrome or Chromium was found, and none could be installed: install one, or name one by BROWSER_PATH.',
+    'No Chrome or Chromium was found, and none could be installed: install one, or set BROWSER_PATH.',
   );
 }

@@ -1,4 +1,4 @@
-/** Seen to give WebGL the card in a headless browser on Linux, where WebGPU has it by Vulkan. */
+/** These give WebGL the GPU in a headless browser on Linux, where WebGPU uses Vulkan. */
 const ANGLE_ON_VULKAN = [
   '--use-gl=angle',
   '--use-angle=vulkan',
@@ -7,11 +7,11 @@ const ANGLE_ON_VULKAN = [
 ];
 
 /**
- * Flags of the test browser: the full browser in its new headless mode (not the headless shell,
- * which has no WebGPU), with both GPU backends in software. (SwiftShader writes out the zeroing of
- * workgroup memory value by value, which makes up nearly all of the compilation of a kernel with
- * shared memory; no kernel may count on zeros there.) On a machine with a GPU, BROWSER_GPU=1 leaves
- * the software adapters out.
+ * Flags of the test browser: the full browser in its new headless mode (the headless shell has no
+ * WebGPU), with both GPU APIs in software. With BROWSER_GPU=1 it uses the GPU.
+ *
+ * `disable_workgroup_init`: SwiftShader unrolls the zeroing of workgroup memory, which is nearly all
+ * of the compilation time of a kernel with shared memory. No kernel may rely on those zeros.
  */
 export const browserFlags = [
   '--headless=new',
@@ -33,7 +33,7 @@ export const browserFlags = [
       ]),
 ];
 
-/** How Playwright starts that browser: `executablePath` undefined means its own. */
+/** Playwright's options for that browser; without `executablePath` it launches its own. */
 export const launchOptions = (executablePath) => ({
   executablePath,
   args: browserFlags,

@@ -1,9 +1,8 @@
 /**
- * `npm run headless`: trains in a headless browser, without anybody at the page. Each metric record
- * is one JSON line on standard output (`step train/loss val/loss val/bpb lr grad_norm
- * train/tok_per_sec gpu_bytes` and more), the last line a summary. What goes wrong is one plain
- * sentence on standard error and exit code 1; a wrong command line is exit code 2. The page's side
- * of it is src/protocol/headless.ts.
+ * `npm run headless`: trains in a headless browser. Each metric record is one JSON line on standard
+ * output (`step train/loss val/loss val/bpb lr grad_norm train/tok_per_sec gpu_bytes` and more); the
+ * last line is a summary. An error is one sentence on standard error with exit code 1, or 2 for an
+ * invalid command line. The page's side is src/protocol/headless.ts.
  */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -18,15 +17,15 @@ const USAGE = `Usage: npm run headless -- [options]
   --preset ID         names, novel_char, classic, tiny_tales, arithmetic, small_llama
   --set FIELD=VALUE   any field of the configuration, for example --set model.n_layer=2; may be repeated
   --steps N           the same as --set training.max_iters=N
-  --backend NAME      webgpu, webgl, wasm or cpu; without it the page chooses
+  --backend NAME      webgpu, webgl, wasm or cpu; by default, the page chooses
   --text FILE         train on this text
-  --json FILE         keep the records and the summary in this file as well
-  --checkpoint DIR    unpack the trained model's folder here
-  --timeout SECONDS   give up after so long (3600)
-  --verbose           the page's console on standard error
+  --json FILE         also write the records and the summary to this file
+  --checkpoint DIR    unpack the trained model's folder into this directory
+  --timeout SECONDS   time limit (3600)
+  --verbose           print the page's console on standard error
 A GPU is used with BROWSER_GPU=1; otherwise WebGPU and WebGL run in software.`;
 
-/** Something that the person at the command line can put right. */
+/** An error in the command line. */
 class UsageError extends Error {}
 
 const log = (line) => console.error(line);
@@ -55,13 +54,11 @@ function readOptions() {
   }
 }
 
-/**
- * The configuration as the page's address carries it; the page checks it and says what is wrong.
- */
+/** The configuration as the query string of the page's address. The page checks it. */
 export function queryOf(options) {
   const query = new URLSearchParams({ v: '1', headless: '1', autostart: '1' });
   if (options.preset) query.set('preset', options.preset);
-  // A list repeats its key, so the first --set of a field replaces and the next ones add.
+  // A list repeats its key: the first --set of a field replaces the value, the next ones add to it.
   const seen = new Set();
   for (const assignment of options.set) {
     const at = assignment.indexOf('=');
@@ -126,7 +123,7 @@ async function main() {
   }
 }
 
-/** The page with its hook in place, every record going to `print`. */
+/** Opens the page and waits for its hook. Each record is passed to `print`. */
 async function openPage(browser, url, verbose, print) {
   const page = await browser.newPage();
   const errors = [];
@@ -151,36 +148,33 @@ async function openPage(browser, url, verbose, print) {
   return page;
 }
 
-/** The status once the run has finished; throws the page's own sentences where it failed. */
+/** The status of the finished run. Throws the page's error if there is one. */
 async function waitForEnd(page, limit) {
   let crashed = false;
-  let told = '';
+  let logged = '';
   page.on('crash', () => {
     crashed = true;
   });
   for (const until = performance.now() + limit; performance.now() < until;) {
     if (crashed)
       throw new Error(
-        'The page crashed, probably for want of memory: try a smaller model or batch.',
+        'The page crashed, probably for lack of memory: try a smaller model or batch.',
       );
     const status = await page.evaluate(() => window.terrarium.status());
     if (status.error) throw new Error(`${status.error.message} ${status.error.hint}`);
     if (status.finished) return status;
     const state = `${status.phase}: ${status.detail}`;
-    if (state !== told && status.phase !== 'training') log(state);
-    told = state;
+    if (state !== logged && status.phase !== 'training') log(state);
+    logged = state;
     await new Promise((done) => setTimeout(done, 250));
   }
   const { phase, step, detail } = await page.evaluate(() => window.terrarium.status());
   throw new Error(
-    `The run did not finish within ${limit / 1000} seconds: it was at step ${step} (${phase}: ${detail}).`,
+    `The run did not finish within ${limit / 1000} seconds. It was at step ${step} (${phase}: ${detail}).`,
   );
 }
 
-/**
- * Unpacks the export into `folder`. It comes over in base64 pieces, since a page can hand over text
- * alone.
- */
+/** Unpacks the export into `folder`. It is transferred in pieces of base64: pages return text. */
 async function saveCheckpoint(page, folder) {
   const PIECE = 3 * 2 ** 20;
   const length = await page.evaluate(async () => {
@@ -209,7 +203,7 @@ async function saveCheckpoint(page, folder) {
     const path = resolve(root, name);
     if (name.endsWith('/')) continue;
     if (!path.startsWith(root + sep))
-      throw new Error(`The export has a file ${name} that would lie outside of ${folder}.`);
+      throw new Error(`The export has a file ${name} outside ${folder}.`);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
   }

@@ -1,4 +1,4 @@
-/** A Playwright reporter for scripts/test.mjs: counts, and what was skipped with its reason. */
+/** A Playwright reporter for scripts/test.mjs: counts, and skipped tests with their reasons. */
 import { writeFileSync } from 'node:fs';
 
 export default class SummaryReporter {
@@ -7,7 +7,7 @@ export default class SummaryReporter {
   onBegin(_config, suite) {
     this.#suite = suite;
   }
-  /** Errors outside of any test: a configuration or a server that does not start. */
+  /** Errors outside tests, such as an invalid configuration or a server that does not start. */
   onError() {
     this.#errors++;
   }
@@ -28,7 +28,7 @@ export default class SummaryReporter {
               'no reason given: use test.skip(condition, "why")',
           });
           break;
-        // A test that passes on a second try has failed once.
+        // A test that passes on a retry has failed once.
         default:
           summary.failed++;
       }

@@ -1,6 +1,6 @@
 /**
- * The rooms of `src/`: what each is for and which others it may import. The one source of the import
- * rules (.dependency-cruiser.mjs) and of the table in docs/ARCHITECTURE.md.
+ * The rooms of `src/`: the purpose of each and the rooms that it may import. The import rules
+ * (.dependency-cruiser.mjs) and the table in docs/ARCHITECTURE.md are generated from this list.
  *
  *     node scripts/rooms.mjs          checks the table
  *     node scripts/rooms.mjs --write  writes it
@@ -10,7 +10,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-/** Every room may import `common`. `tfjs`: whether it may import TensorFlow.js. */
+/** Every room may import `common`. `imports: null` allows all. `tfjs`: may import TensorFlow.js. */
 export const ROOMS = [
   {
     name: 'common',
@@ -142,7 +142,7 @@ export function roomTable() {
   return ['| room | what it is for | may import |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** The document with the table between its marks; throws where the marks are missing. */
+/** The document with the current table between its marks. Throws if the marks are missing. */
 export function withTable(text) {
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);
@@ -150,7 +150,7 @@ export function withTable(text) {
   return `${text.slice(0, begin)}${BEGIN}\n\n${roomTable()}\n\n${text.slice(end)}`;
 }
 
-/** Whether the document has the table as it would be generated. */
+/** Whether the document has the current table. */
 export function tableIsCurrent() {
   const text = readFileSync(DOCUMENT, 'utf8');
   return text === withTable(text);

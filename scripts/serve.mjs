@@ -1,4 +1,4 @@
-/** Builds the page where need be and serves it, with the headers of `npm start`. */
+/** Builds the page if necessary and serves it with the headers of `npm start`. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,12 +16,12 @@ function newest(path) {
     : stat.mtimeMs;
 }
 
-/** True where dist is missing or older than what it is made from. */
+/** True if dist is missing or older than its sources. */
 const isStale = () =>
   newest(join(root, 'dist', 'index.html')) <
   Math.max(...SOURCES.map((name) => newest(join(root, name))));
 
-/** Builds if dist is stale and serves it on a free port: `{ url, close }`. */
+/** Builds the page if dist is stale and serves it on a free port: `{ url, close }`. */
 export async function serve(log) {
   if (isStale()) {
     log('Building the page.');
@@ -33,6 +33,6 @@ export async function serve(log) {
     preview: { host: '127.0.0.1', port: await freePort(), strictPort: true },
   });
   const url = server.resolvedUrls?.local[0];
-  if (!url) throw new Error('The page could not be served: no port was given.');
+  if (!url) throw new Error('The preview server did not report its address.');
   return { url, close: () => server.close() };
 }

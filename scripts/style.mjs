@@ -1,8 +1,8 @@
 /**
- * Counts how readable the code is at sight, prints the counts, and fails where a limit is exceeded:
+ * Counts what makes code hard to read, prints the counts, and fails if a limit is exceeded.
  *
  *     node scripts/style.mjs           prints the counts
- *     node scripts/style.mjs --list    and what exceeds or comes close to each limit
+ *     node scripts/style.mjs --list    also prints each place that was counted
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -123,12 +123,12 @@ function reportSuppressions() {
   }
 }
 
-/** A reason stands after `--` in the same comment, which may span a few lines. */
+/** The reason follows `--` in the same comment, which may span a few lines. */
 function reasonOf(lines, i) {
   return / -- \S|^\s+-- \S/.test(lines.slice(i, i + 8).join('\n'));
 }
 
-/** The other counts of the comparison: for people to look at, without a limit. */
+/** Other counts, for information: they have no limit. */
 function reportShape() {
   const counts = product
     .filter(({ path }) => /\.tsx?$/.test(path))

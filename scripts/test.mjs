@@ -1,9 +1,9 @@
 /**
- * `npm test`: lint, types, unit tests, browser tests, the build and the journeys, in that order,
- * whatever fails on the way. The last line is `N passed, N failed, N skipped` over all of them.
- * Lint, types, browser and build count as one check each.
+ * `npm test`: lint, types, unit tests, the build, browser tests and journeys, in that order; a failure
+ * does not stop the next suites. The last line is `N passed, N failed, N skipped` over all of them.
+ * Lint, types, the build and the search for a browser count as one check each.
  *
- * `npm test -- unit journeys` runs these alone.
+ * `npm test -- unit journeys` runs only these suites.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -21,7 +21,7 @@ const vitest = (project) => [
   '--reporter=./scripts/vitest_reporter.mjs',
 ];
 
-/** `counts`: tests are counted by the suite's reporter; without it the exit code is one check. */
+/** `counts`: the suite's reporter counts its tests; otherwise its exit code is one check. */
 const SUITES = [
   {
     name: 'lint',
@@ -105,7 +105,7 @@ async function runSuite(suite) {
   console.log(`=== ${suite.name}: ${counts} in ${seconds} s`);
 }
 
-/** Exit code of the last command that failed, or 0. */
+/** The exit code of the last command that failed, or 0. */
 async function runCommands(suite, summaryFile) {
   if (suite.browser && !process.env.BROWSER_PATH) return 1;
   let code = 0;
@@ -119,10 +119,7 @@ function oneCheck(code) {
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
 }
 
-/**
- * A suite without results, with none at all, or that ends badly though no test failed, is a
- * failure.
- */
+/** A suite without results or tests has failed, and so has one with an exit code but no failed test. */
 function readSummary(file, code) {
   if (!existsSync(file)) return { passed: 0, failed: 1, skipped: [] };
   const summary = JSON.parse(readFileSync(file, 'utf8'));
@@ -133,10 +130,7 @@ function readSummary(file, code) {
   };
 }
 
-/**
- * Exit code of one command from node_modules; a command that takes too long is ended with its
- * children and fails.
- */
+/** The exit code of a command of node_modules. It is killed with its children at the time limit. */
 function runCommand([command, ...args], summaryFile, limit) {
   const [program, parameters] =
     command === 'node' ? ['node', args] : ['npx', ['--no-install', command, ...args]];
@@ -149,7 +143,7 @@ function runCommand([command, ...args], summaryFile, limit) {
       env: { ...process.env, TEST_SUMMARY: summaryFile, FORCE_COLOR: '0', NO_COLOR: '1' },
     });
     const timer = setTimeout(() => {
-      console.log(`${command} took more than ${limit / MINUTE} minutes and was ended.`);
+      console.log(`${command} took more than ${limit / MINUTE} minutes and was killed.`);
       if (group) process.kill(-child.pid, 'SIGKILL');
       else child.kill('SIGKILL');
     }, limit);

@@ -1,6 +1,6 @@
 /**
- * A vitest reporter for scripts/test.mjs: counts, and what was skipped with its reason (the JSON
- * reporter leaves reasons out).
+ * A vitest reporter for scripts/test.mjs: counts, and skipped tests with their reasons, which the
+ * JSON reporter omits.
  */
 import { writeFileSync } from 'node:fs';
 
@@ -10,7 +10,7 @@ export default class SummaryReporter {
   onTestRunEnd(modules, unhandledErrors) {
     const summary = { passed: 0, failed: 0, skipped: [] };
     for (const module of modules) {
-      // A file that does not load has errors of its own and no tests.
+      // A file that does not load has errors and no tests.
       if (module.errors().length > 0) summary.failed++;
       for (const test of module.children.allTests()) {
         const result = test.result();

