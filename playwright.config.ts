@@ -1,13 +1,13 @@
 /**
- * Journeys through the built page (run `npm run build` first). One browser at a time: two cores
- * share the work of training.
+ * Tests of the built page (run `npm run build` first). One browser runs at a time, because training
+ * keeps two cores busy.
  */
 import { defineConfig } from '@playwright/test';
 import { findInstalled } from './scripts/browser.mjs';
 import { launchOptions } from './scripts/flags.mjs';
 import { freePort } from './scripts/port.mjs';
 
-// Worker processes read this file again and inherit what is set here.
+// Worker processes load this file again and inherit these variables.
 process.env.JOURNEY_PORT ??= String(await freePort());
 const executablePath = process.env.BROWSER_PATH ?? findInstalled()?.path;
 if (executablePath) process.env.BROWSER_PATH = executablePath;

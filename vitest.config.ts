@@ -23,8 +23,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Named beforehand: a package that Vite first meets in the middle of a run makes it reload
-        // the page, and the test fails.
+        // A package that Vite discovers during a run makes it reload the page, and the test fails.
         optimizeDeps: {
           include: [
             ...['core', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'].map(

@@ -1,16 +1,16 @@
-"""Model folders between Terrarium and transformers, proved in both directions on a machine that has
+"""Checks model folders between Terrarium and transformers in both directions, on a machine that has
 transformers.
 
     python3 scripts/check_transformers.py check FOLDER... [--report FILE.md]
     python3 scripts/check_transformers.py make OUT_DIR [--tar FILE.tar]
 
-`check` opens folders that Terrarium exported with AutoModelForCausalLM and AutoTokenizer and
-compares them with what Terrarium says they compute; it prints a table (and writes it to --report,
-dated, with versions) and exits with 1 if anything differs. Such folders come from
+`check` opens folders that Terrarium has exported with AutoModelForCausalLM and AutoTokenizer and
+compares their results with Terrarium's. It prints a table (and writes it to --report, with date and
+versions) and exits with 1 if anything differs. To make such folders, run
 
     EXPORT_DIR=.cache/exports npx vitest run --project node src/checkpoint/exports.test.ts
 
-or from an export of the page unpacked, with two files beside the model:
+or unpack an export of the page and add two files:
 
     expected.json        {"texts": [{"text": str, "ids": [int], "decoded": str}],
                           "input_ids": [[int]],                            [batch][time]
@@ -19,10 +19,10 @@ or from an export of the page unpacked, with two files beside the model:
     expected_logits.f32  little-endian float32, row-major
 
 `make` writes tiny random GPT-2, Llama, Qwen3 and Mistral folders as transformers saves them
-(sharded or not; float32, float16, bfloat16), with the same two files and, in expected.json, the
-shape, sum and last value of every tensor. They are the fixtures in src/checkpoint/fixtures (tar:
-unpack it there). The reference logits are computed in float32 by the folder reopened, from the
-weights as they were rounded for saving. Everything runs on the CPU, from a seed.
+(sharded or not; float32, float16, bfloat16), with the same two files. expected.json also has the
+shape, sum and last value of every tensor. They are the fixtures in src/checkpoint/fixtures (unpack
+the tar file there). The reference logits are computed in float32 from the reopened folder, whose
+weights were rounded when they were saved. Everything runs on the CPU, from a seed.
 """
 
 import argparse
@@ -65,11 +65,11 @@ def versions():
     )
 
 
-# Terrarium's folders, opened by transformers.
+# Folders of Terrarium, opened by transformers.
 
 
 def check_folder(folder):
-    """Lines of (what, value, fine) for one folder."""
+    """Returns tuples of (what, value, passed) for one folder."""
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     shape = expected["logits"]["shape"]
     wanted = np.fromfile(folder / expected["logits"]["file"], dtype="<f4").reshape(shape)
@@ -164,9 +164,8 @@ def check(folders, report):
     for folder in folders:
         try:
             results = check_folder(folder)
-        except (
-            Exception
-        ) as error:  # A folder that does not open is a result, and the others are still wanted.
+        # A folder that does not open is a result; the other folders are still checked.
+        except Exception as error:
             results = [
                 ("opening", f"{type(error).__name__}: {error}".replace("\n", " ")[:300], False)
             ]
@@ -275,9 +274,7 @@ def cases(vocab_size, eos):
 
 
 def randomize(model, seed):
-    """Weights large enough that every one of them shows in the logits; norms near 1 and biases near
-    0.
-    """
+    """Weights that are large enough to affect the logits, norms near 1 and biases near 0."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -300,8 +297,7 @@ def make(out, tar):
         randomize(model, seed)
         model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
         tokenizer.save_pretrained(folder)
-        # Reopened, because model.to(float16) rounds the table of the rotary positions too, which is
-        # not saved.
+        # Reopened, because model.to(float16) also rounds the rotary table, which is not saved.
         again = hf.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager"
         ).eval()
@@ -309,7 +305,7 @@ def make(out, tar):
         if saved.keys() != opened.keys() or any(
             not torch.equal(saved[key].float(), opened[key]) for key in saved
         ):
-            raise SystemExit(f"{name}: what was reopened is not what was saved")
+            raise SystemExit(f"{name}: the reopened weights differ from the saved ones")
         input_ids = [
             [(t * 7 + b * 3 + t * t) % len(tokenizer) for t in range(12)] for b in range(2)
         ]

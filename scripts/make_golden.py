@@ -1,17 +1,17 @@
-"""Golden fixtures: what PyTorch computes in float64 for tiny models of both layouts.
+"""Makes golden fixtures: results of PyTorch in float64 for tiny models of both layouts.
 
     python3 scripts/make_golden.py OUT_DIR [--check-transformers]
 
-Writes one JSON file a case into OUT_DIR (src/model/golden in the repository): the batches of ten
-steps, the initial parameters in our names and layout (src/model/parameters.ts: linear weights [in,
-out], qkv and gate_up packed), logits, loss and every gradient of the first batch, then ten steps of
-torch.optim.AdamW (decay on matrices alone, clipped to a norm of 1): loss and gradient norm of each,
-the final weights, and the final logits of the first batch.
+Writes one JSON file per case into OUT_DIR (src/model/golden in the repository): the batches of ten
+steps; the initial parameters with our names and layout (src/model/parameters.ts: linear weights
+[in, out], qkv and gate_up packed); logits, loss and every gradient of the first batch; then ten
+steps of torch.optim.AdamW (decay on matrices only, gradients clipped to a norm of 1): the loss and
+gradient norm of each, the final weights, and the final logits of the first batch.
 
-Arrays are base64 of little-endian float32; what enters (weights, loss weights) is exactly
-representable there, so that nothing is lost on the way in. With --check-transformers the same
-weights also go through transformers' GPT-2, Llama and Qwen3 (Llama with qk_norm), and the largest
-difference of the logits is printed.
+Arrays are base64 of little-endian float32. The inputs (weights, loss weights) are exactly
+representable in float32, so the file has them without rounding. With --check-transformers,
+transformers' GPT-2, Llama and Qwen3 (Llama with qk_norm) also run with the same weights, and the
+largest difference of the logits is printed.
 """
 
 import argparse
@@ -94,7 +94,7 @@ CASES = {
 }
 
 
-# Parameters by name: shape, and whether they decay. The order is that of src/model/parameters.ts.
+# Names and shapes of the parameters, in the order of src/model/parameters.ts.
 
 
 def list_parameters(m):
@@ -148,8 +148,8 @@ def list_parameters(m):
 
 
 def initial_parameters(m, random):
-    """Larger than a real initialisation, so that every gradient is well above rounding; exact in
-    float32.
+    """Values that are exact in float32, and larger than in a real initialization, so that every
+    gradient is well above rounding errors.
     """
     parameters = {}
     for name, shape in list_parameters(m):
@@ -166,9 +166,7 @@ def initial_parameters(m, random):
 
 
 def make_batches(m, batch_size, random):
-    """Random tokens; some loss weights are 0 or 1/2, and they sum to one (as src/data's batches
-    do).
-    """
+    """Random tokens. Some loss weights are 0 or 1/2; they sum to one, as in the batches of src/data."""
     batches = []
     for _ in range(STEPS):
         tokens = random.integers(0, m["vocab_size"], (batch_size, m["block_size"] + 1))
@@ -179,7 +177,7 @@ def make_batches(m, batch_size, random):
     return batches
 
 
-# The model, as a function of its parameters. ids [B, T] -> logits [B, T, vocab_size].
+# The model as a function of its parameters: ids [B, T] -> logits [B, T, vocab_size].
 
 
 def rms_norm(x, weight, eps):
@@ -334,7 +332,7 @@ def make_case(name, m, seed):
     return case, before, batches[0], logits
 
 
-# The same weights in transformers.
+# The same model in transformers.
 
 
 def transformers_model(m, p):
