@@ -25,7 +25,7 @@ const LEAST_SECONDS = 5;
 /** The two kinds of run: browser flags and the page's query. */
 function kindsOf({ tiny }) {
   const configs = tiny ? 'tiny' : 'T,S,M';
-  const brief = tiny ? '&steps=8&seconds=4' : '&steps=200&seconds=8';
+  const brief = tiny ? '&steps=8&seconds=4' : '&steps=1000&seconds=4';
   const query = `config=${configs}&backend=webgpu&peak=0${brief}`;
   return [
     { name: 'f32', flags: '', query },

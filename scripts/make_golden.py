@@ -166,7 +166,7 @@ def initial_parameters(m, random):
 
 
 def make_batches(m, batch_size, random):
-    """Random tokens. Some loss weights are 0 or 1/2; they sum to one, as in the batches of src/data."""
+    """Random tokens. Some loss weights are 0 or 1/2; all sum to one, as in src/data's batches."""
     batches = []
     for _ in range(STEPS):
         tokens = random.integers(0, m["vocab_size"], (batch_size, m["block_size"] + 1))
