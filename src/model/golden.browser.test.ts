@@ -4,9 +4,10 @@
  */
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setProgramMode, startBackend } from '../backend/index.ts';
+import { setProgramMode } from '../backend/index.ts';
 import { ModelSchema, resolveModel, TrainingSchema } from '../config/schema.ts';
 import { closeness, expectClose } from '../testing/expect_close.ts';
+import { startOnce } from '../testing/start_once.ts';
 import { type TinyRun, tinyRun } from '../testing/tiny_run.ts';
 import gpt2 from './golden/gpt2.json';
 import gpt2UntiedRelu2 from './golden/gpt2_untied_relu2.json';
@@ -125,14 +126,6 @@ const WAYS = {
     cases: ['gpt2', 'llama_qk_norm_window'],
   },
 } as const;
-
-/** One device for all ways of a backend, so that compiled pipelines are reused. */
-let started: string | null = null;
-
-async function startOnce(backend: 'cpu' | 'wasm' | 'webgl' | 'webgpu'): Promise<void> {
-  if (started !== backend) await startBackend(backend);
-  started = backend;
-}
 
 describe.each(Object.entries(WAYS))('the model on %s', (way, { backend, mode, cases }) => {
   beforeAll(async () => {

@@ -7,7 +7,6 @@ import {
   gpuMemory,
   onWebGpu,
   readback,
-  startBackend,
   submit,
   tensorCount,
 } from '../backend/index.ts';
@@ -23,6 +22,7 @@ import {
   writeBatch,
 } from './index.ts';
 import { expectClose } from '../testing/expect_close.ts';
+import { startOnce } from '../testing/start_once.ts';
 import { Generator } from './generate.ts';
 
 const VOCAB = 11;
@@ -131,14 +131,6 @@ async function compiledStep(config: Partial<ModelConfig>, options: BuildOptions 
   program.dispose();
   disposeStores(stores);
   return { dispatches: dispatches ?? NaN, scratchBytes, kernels };
-}
-
-/** One device for all tests of a backend, so that compiled pipelines are reused. */
-let started: string | null = null;
-
-async function startOnce(backend: 'cpu' | 'wasm' | 'webgl' | 'webgpu'): Promise<void> {
-  if (started !== backend) await startBackend(backend);
-  started = backend;
 }
 
 /** Losses on the CPU by model: what the other backends are compared with. */

@@ -1,11 +1,12 @@
 /** A trainer on a real backend: resuming, accumulation, memory, and what it does at the same time. */
 import { describe, expect, it } from 'vitest';
-import { gpuMemory, setProgramMode, startBackend, tensorCount } from '../backend/index.ts';
+import { gpuMemory, setProgramMode, tensorCount } from '../backend/index.ts';
 import { webgpu } from '../backend/state.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint/index.ts';
 import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
 import { bigramLoss, loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { pretrain } from '../objectives/index.ts';
+import { startOnce } from '../testing/start_once.ts';
 import {
   breathe,
   Control,
@@ -97,7 +98,7 @@ async function runLoop(trainer: Trainer, phase: LoopHooks['phase'] = () => undef
 
 describe.each(['wasm', 'webgpu'] as const)('a trainer on %s', (backend) => {
   it('continues from a saved state as if it had never stopped, with dropout', async () => {
-    await startBackend(backend);
+    await startOnce(backend);
     const whole = await train(6, withDropout);
     const first = await train(3, withDropout);
     const rest = await train(3, withDropout, first.state);
@@ -107,7 +108,7 @@ describe.each(['wasm', 'webgpu'] as const)('a trainer on %s', (backend) => {
   });
 
   it('takes the same steps over a batch of 8 and two accumulated batches of 4', async () => {
-    await startBackend(backend);
+    await startOnce(backend);
     const whole = await train(5, withDropout);
     const accumulated = await train(5, (config) => {
       withDropout(config);
@@ -143,7 +144,7 @@ describe('a trainer in mixed precision', () => {
   }
 
   it('continues from a checkpoint as if it had never stopped, with its loss scale', async () => {
-    await startBackend('webgpu');
+    await startOnce('webgpu');
     const start = await scaledStart();
     const whole = await train(6, inFloat16, start);
     const first = await train(3, inFloat16, start);
@@ -162,7 +163,7 @@ describe('a trainer in mixed precision', () => {
   });
 
   it('keeps its loss scale through single precision, where skipped updates do not count either', async () => {
-    await startBackend('webgpu');
+    await startOnce('webgpu');
     const { state } = await train(3, inFloat16, await scaledStart());
     const single = await train(3, withDropout, await throughCheckpoint(state));
     const counting = await train(3, withDropout, { ...state, loss_scale: null });
@@ -173,7 +174,7 @@ describe('a trainer in mixed precision', () => {
 
 describe('a trainer on WebGPU', () => {
   it('has the same losses replayed and op by op, bit for bit', async () => {
-    await startBackend('webgpu');
+    await startOnce('webgpu');
     const replayed = await train(4, withDropout);
     setProgramMode('op_by_op');
     try {
@@ -185,7 +186,7 @@ describe('a trainer on WebGPU', () => {
   });
 
   it('holds its memory over 75 steps, evaluations, samples, saves and a second trainer', async () => {
-    await startBackend('webgpu');
+    await startOnce('webgpu');
     const trainer = await createTrainer();
     const greedy = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1 };
     const memoryAfter = async (steps: number) => {
@@ -213,7 +214,7 @@ describe('a trainer on WebGPU', () => {
   });
 
   it('has at most 32 steps and 250 ms of them in flight', async () => {
-    await startBackend('webgpu');
+    await startOnce('webgpu');
     const trainer = await createTrainer();
     /** Steps that may be submitted before results must be taken, if one takes this long. */
     const limitAt = (step_ms: number): number => {
@@ -300,7 +301,7 @@ describe('device and worker at the same time', () => {
   const STEPS = 60;
 
   it('make batches and submit steps while earlier results are being read', async () => {
-    await startBackend('webgpu');
+    await startOnce('webgpu');
     const { config, split, vocab_size } = await namesRun(({ training, sampling }) => {
       Object.assign(training, { max_iters: STEPS, eval_interval: 1000 });
       sampling.sample_interval = 0;
@@ -363,7 +364,7 @@ describe('the loop on wasm', () => {
   const MARGIN = 0.1;
 
   it('learns names better than a bigram model does', async () => {
-    await startBackend('wasm');
+    await startOnce('wasm');
     const trainer = await createTrainer(({ model, training, sampling }) => {
       Object.assign(model, { n_head: 4, n_embd: 32 });
       Object.assign(training, {
