@@ -1,6 +1,6 @@
 /**
- * Equal configurations trace equal curves: batch 8 and 4x2 accumulated; replayed and op by op;
- * logits all at once and in chunks of the vocabulary. Dropout is on in all.
+ * Configurations that should be equal have equal curves, with dropout on: one batch of 8 and two
+ * accumulated batches of 4; replayed and op by op; all logits at once and in chunks.
  */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setProgramMode, startBackend, type Values } from '../backend/index.ts';
@@ -12,12 +12,13 @@ import {
 } from '../config/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
 import { tinyRun } from '../testing/tiny_run.ts';
-import { type BatchLike, initialValues, listParameters } from './index.ts';
+import { type BatchLike, initialValues, listParameters, type Parameter } from './index.ts';
 
 const VOCAB = 11;
 const T = 8;
 const ROWS = 8;
 const STEPS = 3;
+const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'] as const;
 const tiny: Partial<ModelConfig> = {
   n_layer: 1,
   n_head: 2,
@@ -40,17 +41,22 @@ const MODELS: Record<string, Partial<ModelConfig>> = {
 };
 
 /** Rows [from, to) of the step's eight. */
-function rows(step: number, from: number, to: number): BatchLike {
-  const at = (i: number): number => from * T + i;
+function batchOfRows(step: number, from: number, to: number): BatchLike {
   const count = (to - from) * T;
   const token = (i: number): number => (i * i + 3 * i + 5 * step) % VOCAB;
   return {
-    ids: Int32Array.from({ length: count }, (_v, i) => token(at(i))),
-    targets: Int32Array.from({ length: count }, (_v, i) => token(at(i) + 1)),
+    ids: Int32Array.from({ length: count }, (_, i) => token(from * T + i)),
+    targets: Int32Array.from({ length: count }, (_, i) => token(from * T + i + 1)),
     weights: new Float32Array(count).fill(1 / (ROWS * T)),
-    positions: Int32Array.from({ length: count }, (_v, i) => i % T),
+    positions: Int32Array.from({ length: count }, (_, i) => i % T),
     row_offset: from,
   };
+}
+
+interface CurveOptions {
+  micro_batches: number;
+  training?: Partial<TrainingConfig>;
+  logits_chunk?: number;
 }
 
 interface Curve {
@@ -60,30 +66,24 @@ interface Curve {
   weights: Map<string, Values>;
 }
 
-async function curve(
-  config: Partial<ModelConfig>,
-  micro_batches: number,
-  changes: Partial<TrainingConfig> = {},
-  logits_chunk = VOCAB,
-): Promise<Curve> {
+async function train(config: Partial<ModelConfig>, options: CurveOptions): Promise<Curve> {
+  const { micro_batches, logits_chunk = VOCAB } = options;
   const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB);
-  const training = { ...defaultConfig().training, learning_rate: 3e-3, seed: 5, ...changes };
-  const parameters = new Map(listParameters(model).map((p) => [p.name, p]));
-  const size = ROWS / micro_batches;
-  const run = await tinyRun(
+  const { training } = defaultConfig();
+  Object.assign(training, { learning_rate: 3e-3, seed: 5 }, options.training);
+  const initial = new Map(listParameters(model).map((one) => [one.name, largeValues(one)]));
+  const batch_size = ROWS / micro_batches;
+  const run = await tinyRun({
     model,
     training,
-    size,
-    (name) => {
-      const p = parameters.get(name);
-      // Larger than usual, so that dropout moves the loss.
-      return p ? initialValues(p, 7).map((v) => (p.decay ? 10 * v : v)) : new Float32Array();
-    },
-    false,
+    batch_size,
+    initial: (name) => initial.get(name) ?? new Float32Array(),
     logits_chunk,
-  );
+  });
   const batches = (step: number): BatchLike[] =>
-    Array.from({ length: micro_batches }, (_v, i) => rows(step, i * size, (i + 1) * size));
+    Array.from({ length: micro_batches }, (_, i) =>
+      batchOfRows(step, i * batch_size, (i + 1) * batch_size),
+    );
   const { gradients } = await run.gradients(batches(0), 0);
   const losses: number[] = [];
   const norms: number[] = [];
@@ -97,75 +97,67 @@ async function curve(
   return { losses, norms, gradients, weights };
 }
 
-/**
- * Losses of the first backend, by model: the masks are functions of the seed, so every backend
- * draws the same.
- */
-const first = new Map<string, number[]>();
+/** Ten times the usual matrices, so that dropout changes the loss visibly. */
+function largeValues(parameter: Parameter): Float32Array {
+  const values = initialValues(parameter, 7);
+  return parameter.decay ? values.map((value) => 10 * value) : values;
+}
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
+function expectSameGradients(actual: Curve, expected: Curve): void {
+  const tolerance = { atol: 1e-7, rtol: 1e-5 };
+  for (const [name, values] of expected.gradients) {
+    expectClose(actual.gradients.get(name) ?? [], values, tolerance, `gradient of ${name}`);
+  }
+}
+
+/** Losses of the first backend by model. Dropout masks are functions of the seed. */
+const firstBackend = new Map<string, number[]>();
+
+describe.each(BACKENDS)('on %s', (backend) => {
   beforeAll(async () => {
     await startBackend(backend);
   });
 
   it.each(Object.entries(MODELS))(
-    'batch 8 and 4x2 accumulated give the same steps: %s',
+    'one batch of 8 and two accumulated batches of 4 give the same steps: %s',
     async (name, config) => {
-      const whole = await curve(config, 1);
-      const halves = await curve(config, 2);
-      expectClose(halves.losses, whole.losses, { atol: 0, rtol: 1e-6 }, 'losses');
-      expectClose(halves.norms, whole.norms, { atol: 0, rtol: 1e-5 }, 'gradient norms');
-      for (const [parameter, g] of whole.gradients)
-        expectClose(
-          halves.gradients.get(parameter) ?? [],
-          g,
-          { atol: 1e-7, rtol: 1e-5 },
-          `gradient of ${parameter}`,
-        );
-      const others = first.get(name) ?? whole.losses;
-      first.set(name, others);
+      const whole = await train(config, { micro_batches: 1 });
+      const accumulated = await train(config, { micro_batches: 2 });
+      expectClose(accumulated.losses, whole.losses, { atol: 0, rtol: 1e-6 }, 'losses');
+      expectClose(accumulated.norms, whole.norms, { atol: 0, rtol: 1e-5 }, 'gradient norms');
+      expectSameGradients(accumulated, whole);
+      const others = firstBackend.get(name) ?? whole.losses;
+      firstBackend.set(name, others);
       expectClose(whole.losses, others, { atol: 0, rtol: 1e-5 }, 'losses on another backend');
       if (backend !== 'cpu') return;
-      const dry = await curve({ ...config, dropout: 0 }, 1);
-      expect(Math.abs((dry.losses[0] ?? 0) - (whole.losses[0] ?? 0))).toBeGreaterThan(1e-2);
+      const withoutDropout = await train({ ...config, dropout: 0 }, { micro_batches: 1 });
+      const [loss = NaN] = withoutDropout.losses;
+      expect(Math.abs(loss - (whole.losses[0] ?? NaN))).toBeGreaterThan(1e-2);
+    },
+  );
+
+  it.each([
+    ['gpt2, tied', tiny, { micro_batches: 1 }],
+    [
+      'gpt2, untied, accumulated, activation checkpointing',
+      { ...tiny, tie_word_embeddings: false },
+      { micro_batches: 2, training: { activation_checkpointing: true } },
+    ],
+    ['llama, untied', { ...MODELS.llama, tie_word_embeddings: false }, { micro_batches: 1 }],
+  ] as const)(
+    'logits in chunks of 4, 4 and 3 tokens give the same curve: %s',
+    async (_, config, options) => {
+      const whole = await train(config, options);
+      const chunked = await train(config, { ...options, logits_chunk: 4 });
+      expectClose(chunked.losses, whole.losses, { atol: 0, rtol: 1e-5 }, 'losses');
+      expectClose(chunked.norms, whole.norms, { atol: 0, rtol: 1e-5 }, 'gradient norms');
+      expectSameGradients(chunked, whole);
+      expect(new Set(chunked.losses).size).toBe(STEPS);
     },
   );
 });
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)(
-  '%s, logits in chunks of 4, 4 and 3 tokens',
-  (backend) => {
-    beforeAll(async () => {
-      await startBackend(backend);
-    });
-
-    it.each([
-      ['gpt2, tied', tiny, 1, {}],
-      [
-        'gpt2, untied, accumulated, blocks run again',
-        { ...tiny, tie_word_embeddings: false },
-        2,
-        { activation_checkpointing: true },
-      ],
-      ['llama, untied', { ...MODELS.llama, tie_word_embeddings: false }, 1, {}],
-    ] as const)('the same curve: %s', async (_name, config, micro_batches, changes) => {
-      const whole = await curve(config, micro_batches, changes);
-      const chunked = await curve(config, micro_batches, changes, 4);
-      expectClose(chunked.losses, whole.losses, { atol: 0, rtol: 1e-5 }, 'losses');
-      expectClose(chunked.norms, whole.norms, { atol: 0, rtol: 1e-5 }, 'gradient norms');
-      for (const [parameter, g] of whole.gradients)
-        expectClose(
-          chunked.gradients.get(parameter) ?? [],
-          g,
-          { atol: 1e-7, rtol: 1e-5 },
-          `gradient of ${parameter}`,
-        );
-      expect(new Set(chunked.losses).size).toBe(STEPS);
-    });
-  },
-);
-
-describe('webgpu', () => {
+describe('replay on WebGPU', () => {
   beforeAll(async () => {
     await startBackend('webgpu');
   });
@@ -174,14 +166,14 @@ describe('webgpu', () => {
   it.each([
     ...Object.entries(MODELS).map(([name, config]) => [name, config, VOCAB] as const),
     ['gpt2, logits in chunks', tiny, 4] as const,
-  ])('replayed and op by op are equal bit for bit: %s', async (_name, config, chunk) => {
-    const replayed = await curve(config, 2, {}, chunk);
+  ])('equals running op by op bit for bit: %s', async (_, config, logits_chunk) => {
+    const replayed = await train(config, { micro_batches: 2, logits_chunk });
     setProgramMode('op_by_op');
-    const direct = await curve(config, 2, {}, chunk);
-    expect(direct.losses).toEqual(replayed.losses);
-    expect(direct.norms).toEqual(replayed.norms);
-    expect([...direct.gradients]).toEqual([...replayed.gradients]);
-    expect([...direct.weights]).toEqual([...replayed.weights]);
+    const opByOp = await train(config, { micro_batches: 2, logits_chunk });
+    expect(opByOp.losses).toEqual(replayed.losses);
+    expect(opByOp.norms).toEqual(replayed.norms);
+    expect([...opByOp.gradients]).toEqual([...replayed.gradients]);
+    expect([...opByOp.weights]).toEqual([...replayed.weights]);
     expect(new Set(replayed.losses).size).toBe(STEPS);
   });
 });

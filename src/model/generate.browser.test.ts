@@ -1,5 +1,5 @@
 /**
- * Generation by programs that feed themselves against the host's path, which reads the logits of
+ * Generation by programs that feed themselves, compared with the host's, which reads the logits of
  * each token back.
  */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -19,9 +19,9 @@ const options: DecodeOptions = {
   top_p: 1,
   min_p: 0,
   sample_seed: 11,
-  max_new_tokens: 24,
+  max_new_tokens: 16,
 };
-/** Shorter than the context, longer, as long, one token, and all of its half. */
+/** Shorter than the context, longer, equally long, one token, and exactly half of it. */
 const prompts = [
   [3, 1],
   [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
@@ -30,147 +30,168 @@ const prompts = [
   [4, 4, 4, 4],
 ];
 
-function build(config: Partial<ModelConfig> = {}) {
+/** A model whose matrices are ten times as large as usual, so that the next token depends on them. */
+function makeModel(config: Partial<ModelConfig> = {}) {
   const model = resolveModel({ ...defaultConfig().model, ...sizes, ...config }, VOCAB);
   const parameters = listParameters(model);
   const weights = new Store('weights', parameters);
   const rotary = rotaryTable(model);
-  // Ten times the usual size, so that what comes before decides what comes next.
-  for (const p of parameters)
-    weights.write(
-      p.name,
-      initialValues(p, 7).map((v) =>
-        p.name.includes('norm') || p.name.includes('ln_') ? v : 10 * v,
-      ),
-    );
-  return {
-    model,
-    weights,
-    rotary,
-    dispose: () => {
-      weights.dispose();
-      rotary?.dispose();
-    },
+  for (const parameter of parameters) {
+    const values = initialValues(parameter, 7);
+    const isNorm = parameter.name.includes('norm') || parameter.name.includes('ln_');
+    weights.write(parameter.name, isNorm ? values : values.map((value) => 10 * value));
+  }
+  const dispose = (): void => {
+    weights.dispose();
+    rotary?.dispose();
   };
+  return { generator: () => Generator.create(model, weights, rotary), dispose };
 }
 
-/** Ids of each row. */
-async function tokens(
+/** Generated ids of each row. */
+async function generatedIds(
   generator: Generator,
   starts: readonly (readonly number[])[],
   changes: Partial<DecodeOptions> = {},
 ): Promise<number[][]> {
   const rows = starts.map((): number[] => []);
-  for await (const { row, choice } of generator.generateRows(starts, { ...options, ...changes }))
+  for await (const { row, choice } of generator.generateRows(starts, { ...options, ...changes })) {
     rows[row]?.push(choice.id);
+  }
   return rows;
 }
-const collect = async <T>(from: AsyncGenerator<T>): Promise<T[]> => {
-  const all: T[] = [];
-  for await (const x of from) all.push(x);
-  return all;
-};
 
-const errors: string[] = [];
+async function collect<T>(items: AsyncGenerator<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+const gpuErrors: string[] = [];
 beforeAll(async () => {
-  await startBackend('webgpu', { lost: (r) => errors.push(r), error: (m) => errors.push(m) });
+  await startBackend('webgpu', {
+    lost: (reason) => gpuErrors.push(reason),
+    error: (message) => gpuErrors.push(message),
+  });
 });
 afterEach(() => {
   setProgramMode('replay');
-  expect(errors.splice(0)).toEqual([]);
+  expect(gpuErrors.splice(0)).toEqual([]);
 });
+
+const llama = {
+  layout: 'llama',
+  n_kv_head: 1,
+  activation_function: 'silu',
+  qk_norm: true,
+  sliding_window: 5,
+} as const;
 
 describe.each([
   ['gpt2', {}],
-  [
-    'llama',
-    {
-      layout: 'llama',
-      n_kv_head: 1,
-      activation_function: 'silu',
-      qk_norm: true,
-      sliding_window: 5,
-    },
-  ],
-] as const)('%s', (_layout, config) => {
-  it('makes the same tokens as the host does, over several contexts, with a stop token and without', async () => {
-    const m = build(config);
-    const host = await withReferences(() => Generator.create(m.model, m.weights, m.rotary));
-    const generator = await Generator.create(m.model, m.weights, m.rotary);
-    const expected = await withReferences(() => tokens(host, prompts));
-    const got = await tokens(generator, prompts);
-    expect(got).toEqual(expected);
-    expect(got.map((ids) => ids.length)).toEqual([24, 24, 24, 24, 24]);
-    expect(new Set(got.flat()).size).toBeGreaterThan(8);
-    const stop_id = expected[0]?.[17] ?? -1;
+  ['llama', llama],
+] as const)('the decoder on the GPU, %s', (_, config) => {
+  it('generates the same tokens as the host, past the context and up to a stop token', async () => {
+    const model = makeModel(config);
+    const host = await withReferences(() => model.generator());
+    const generator = await model.generator();
+    const expected = await withReferences(() => generatedIds(host, prompts));
+    const actual = await generatedIds(generator, prompts);
+    expect(actual).toEqual(expected);
+    expect(actual.map((ids) => ids.length)).toEqual([16, 16, 16, 16, 16]);
+    expect(new Set(actual.flat()).size).toBeGreaterThan(8);
+    const stop_id = expected[0]?.[9] ?? -1;
     const stopped = expected.map((ids) =>
       ids.includes(stop_id) ? ids.slice(0, ids.indexOf(stop_id) + 1) : ids,
     );
-    expect(await tokens(generator, prompts, { stop_id })).toEqual(stopped);
+    expect(await generatedIds(generator, prompts, { stop_id })).toEqual(stopped);
     expect(new Set(stopped.map((ids) => ids.length)).size).toBeGreaterThan(1);
-    for (const g of [host, generator, m]) g.dispose();
+    host.dispose();
+    generator.dispose();
+    model.dispose();
   });
 });
 
-describe('a row', () => {
-  it('does not depend on the others, and probabilities come with its tokens', async () => {
-    const m = build();
-    const generator = await Generator.create(m.model, m.weights, m.rotary);
-    const greedy = { ...options, temperature: 0, max_new_tokens: 5 };
-    const together = await tokens(generator, prompts);
+describe('the decoder on the GPU', () => {
+  it('generates each row independently of the others', async () => {
+    const model = makeModel();
+    const generator = await model.generator();
+    const together = await generatedIds(generator, prompts);
     const alone: number[][] = [];
-    for (const prompt of prompts)
-      alone.push((await collect(generator.generate(prompt, options))).map((c) => c.id));
-    expect(together).toEqual(alone);
-    for (const { id, probability, rivals } of await collect(generator.generate([3, 1], greedy))) {
-      const shares = [probability, ...rivals.map((r) => r.probability)];
-      expect(rivals.map((r) => r.id)).not.toContain(id);
-      expect(shares).toEqual([...shares].sort((a, b) => b - a));
-      expect(shares.every((p) => p > 0 && p < 1)).toBe(true);
+    for (const prompt of prompts) {
+      const choices = await collect(generator.generate(prompt, options));
+      alone.push(choices.map((choice) => choice.id));
     }
-    for (const g of [generator, m]) g.dispose();
+    expect(together).toEqual(alone);
+    generator.dispose();
+    model.dispose();
   });
 
-  it('may be left at any token, and op by op is the same', async () => {
-    const m = build();
-    const generator = await Generator.create(m.model, m.weights, m.rotary);
-    const whole = await tokens(generator, [[5]]);
+  it('reports the probability of each token and of its rivals, most likely first', async () => {
+    const model = makeModel();
+    const generator = await model.generator();
+    const greedy = { ...options, temperature: 0, max_new_tokens: 5 };
+    const choices = await collect(generator.generate([3, 1], greedy));
+    expect(choices).toHaveLength(5);
+    for (const { id, probability, rivals } of choices) {
+      const shares = [probability, ...rivals.map((rival) => rival.probability)];
+      expect(rivals.map((rival) => rival.id)).not.toContain(id);
+      expect(shares).toEqual([...shares].sort((a, b) => b - a));
+      expect(shares.every((share) => share > 0 && share < 1)).toBe(true);
+    }
+    generator.dispose();
+    model.dispose();
+  });
+
+  it('can be left at any token, and generates the same op by op', async () => {
+    const model = makeModel();
+    const generator = await model.generator();
+    const whole = await generatedIds(generator, [[5]]);
     const some: number[] = [];
     for await (const { id } of generator.generate([5], options)) {
       some.push(id);
       if (some.length === 7) break;
     }
     expect(some).toEqual(whole[0]?.slice(0, 7));
-    expect(await tokens(generator, [[5]])).toEqual(whole);
+    expect(await generatedIds(generator, [[5]])).toEqual(whole);
     setProgramMode('op_by_op');
-    const direct = await Generator.create(m.model, m.weights, m.rotary);
-    expect(await tokens(direct, [[5]])).toEqual(whole);
-    for (const g of [generator, direct, m]) g.dispose();
+    const opByOp = await model.generator();
+    expect(await generatedIds(opByOp, [[5]])).toEqual(whole);
+    generator.dispose();
+    opByOp.dispose();
+    model.dispose();
   });
 
-  it('leaves nothing behind, and few dispatches make a token', async () => {
-    const tensors = tensorCount();
-    const bytes = gpuMemory().allocated;
-    const m = build();
-    const generator = await Generator.create(m.model, m.weights, m.rotary);
-    await tokens(generator, prompts);
-    const during = { tensors: tensorCount(), bytes: gpuMemory().allocated };
-    await tokens(generator, prompts.toReversed());
-    expect({ tensors: tensorCount(), bytes: gpuMemory().allocated }).toEqual(during);
-    // Seven a block; embedding, norm, head, choice and record.
+  it('frees all memory, and needs 19 dispatches for a token of two blocks', async () => {
+    const memory = () => ({ tensors: tensorCount(), bytes: gpuMemory().allocated });
+    const before = memory();
+    const model = makeModel();
+    const generator = await model.generator();
+    await generatedIds(generator, prompts);
+    const during = memory();
+    await generatedIds(generator, prompts.toReversed());
+    expect(memory()).toEqual(during);
+    // Seven per block; embedding, norm, head, sampling and recording.
     expect((await generator.step(1)).dispatches).toBe(2 * 7 + 5);
     generator.dispose();
-    m.dispose();
-    expect({ tensors: tensorCount(), bytes: gpuMemory().allocated }).toEqual({ tensors, bytes });
+    model.dispose();
+    expect(memory()).toEqual(before);
   });
 
-  it.each([0, 1])('makes %i tokens where so many are asked for', async (max_new_tokens) => {
-    const m = build();
-    const generator = await Generator.create(m.model, m.weights, m.rotary);
-    expect((await tokens(generator, [[5]], { max_new_tokens })).map((ids) => ids.length)).toEqual([
-      max_new_tokens,
-    ]);
+  it.each([0, 1])('generates no more than %i tokens if asked to', async (max_new_tokens) => {
+    const model = makeModel();
+    const generator = await model.generator();
+    const [ids = []] = await generatedIds(generator, [[5]], { max_new_tokens });
+    expect(ids).toHaveLength(max_new_tokens);
+    generator.dispose();
+    model.dispose();
+  });
+
+  it('refuses an empty prompt', async () => {
+    const model = makeModel();
+    const generator = await model.generator();
     await expect(collect(generator.generate([], options))).rejects.toThrow('at least one token');
-    for (const g of [generator, m]) g.dispose();
+    generator.dispose();
+    model.dispose();
   });
 });

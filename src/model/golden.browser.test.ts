@@ -1,12 +1,13 @@
 /**
- * Logits, loss, every gradient and ten AdamW steps against PyTorch in float64 (golden/README.md),
- * on every backend and, on WebGPU, replayed, op by op and with the references.
+ * Compares logits, loss, all gradients and ten AdamW steps with PyTorch in float64
+ * (golden/README.md) on every backend; on WebGPU replayed, op by op and with the references.
  */
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setProgramMode, startBackend } from '../backend/index.ts';
+import { setProgramMode } from '../backend/index.ts';
 import { ModelSchema, resolveModel, TrainingSchema } from '../config/schema.ts';
 import { closeness, expectClose } from '../testing/expect_close.ts';
+import { startOnce } from '../testing/start_once.ts';
 import { type TinyRun, tinyRun } from '../testing/tiny_run.ts';
 import gpt2 from './golden/gpt2.json';
 import gpt2UntiedRelu2 from './golden/gpt2_untied_relu2.json';
@@ -22,8 +23,9 @@ const CASES: Record<string, Golden> = {
   llama_qk_norm_window: llamaQkNormWindow,
 };
 
-const floats = (base64: string): Float32Array =>
-  new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
+function floats(base64: string): Float32Array {
+  return new Float32Array(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)).buffer);
+}
 
 function batchOf(golden: Golden, step: number): BatchLike {
   const batch = golden.batches[step];
@@ -37,52 +39,74 @@ function batchOf(golden: Golden, step: number): BatchLike {
   };
 }
 
-function start(
-  golden: Golden,
-  references: boolean,
-  changes: { mixed_precision?: 'fp16' } = {},
-): Promise<TinyRun> {
+interface StartOptions {
+  references?: boolean;
+  mixed_precision?: 'fp16';
+}
+
+function start(golden: Golden, options: StartOptions = {}): Promise<TinyRun> {
   const { vocab_size, ...model } = golden.model;
-  const initial = new Map(golden.parameters.map((p) => [p.name, floats(p.initial)]));
-  return tinyRun(
-    resolveModel(v.parse(ModelSchema, model), vocab_size),
-    { ...v.parse(TrainingSchema, golden.training), ...changes },
-    golden.batch_size,
-    (name) => initial.get(name) ?? new Float32Array(),
-    references,
-  );
+  const training = v.parse(TrainingSchema, golden.training);
+  if (options.mixed_precision) training.mixed_precision = options.mixed_precision;
+  const initial = new Map(golden.parameters.map((one) => [one.name, floats(one.initial)]));
+  return tinyRun({
+    model: resolveModel(v.parse(ModelSchema, model), vocab_size),
+    training,
+    batch_size: golden.batch_size,
+    initial: (name) => initial.get(name) ?? new Float32Array(),
+    references: options.references ?? false,
+  });
+}
+
+/** Takes a step over each of the golden batches. */
+async function trainAll(run: TinyRun, golden: Golden) {
+  const losses: number[] = [];
+  const norms: number[] = [];
+  for (let step = 0; step < golden.losses.length; step++) {
+    const { loss, grad_norm } = await run.step([batchOf(golden, step)], step);
+    losses.push(loss);
+    norms.push(grad_norm);
+  }
+  return { losses, norms };
 }
 
 /**
- * Softmax does not see the key's bias: its gradient is zero but for rounding, which Adam makes as
- * large as any other.
+ * Softmax does not depend on the key's bias, so its gradient is rounding noise, which Adam scales up
+ * to the size of any other update. The keys are the middle third of `c_attn`.
  */
-const withoutKeyBias = (name: string, values: ArrayLike<number>): number[] =>
-  Array.from(values).filter(
-    (_v, i) =>
-      !(name.endsWith('attn.c_attn.bias') && i >= values.length / 3 && i < (2 * values.length) / 3),
-  );
+function withoutKeyBias(name: string, values: ArrayLike<number>): number[] {
+  const all = Array.from(values);
+  if (!name.endsWith('attn.c_attn.bias')) return all;
+  const third = values.length / 3;
+  return all.filter((_, i) => i < third || i >= 2 * third);
+}
 
-const worst = new Map<string, number>();
+/** The largest share of its tolerance that each kind of comparison has used. */
+const largestShares = new Map<string, number>();
+
+interface Comparison {
+  /** Such as "gradient of lm_head.weight". */
+  what: string;
+  way: string;
+  tolerance: { atol: number; rtol: number };
+}
+
 function check(
-  what: string,
-  way: string,
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
-  tolerance: { atol: number; rtol: number },
+  { what, way, tolerance }: Comparison,
 ): void {
-  const c = closeness(actual, expected, tolerance);
-  const share =
-    Math.abs(c.worst.actual - c.worst.expected) /
-    (tolerance.atol + tolerance.rtol * Math.abs(c.worst.expected));
-  const key = `${way}, ${what.split(' of ')[0] ?? what}`;
-  worst.set(key, Math.max(worst.get(key) ?? 0, share));
+  const { worst } = closeness(actual, expected, tolerance);
+  const allowed = tolerance.atol + tolerance.rtol * Math.abs(worst.expected);
+  const share = Math.abs(worst.actual - worst.expected) / allowed;
+  const kind = `${way}, ${what.split(' of ')[0] ?? what}`;
+  largestShares.set(kind, Math.max(largestShares.get(kind) ?? 0, share));
   expectClose(actual, expected, tolerance, what);
 }
+
 afterAll(() => {
-  console.log(
-    `Share of the tolerance used at worst:\n${[...worst].map(([k, s]) => `  ${k}: ${s.toFixed(3)}`).join('\n')}`,
-  );
+  const lines = [...largestShares].map(([kind, share]) => `  ${kind}: ${share.toFixed(3)}`);
+  console.log(`Largest share of the tolerance used:\n${lines.join('\n')}`);
 });
 
 const WAYS = {
@@ -90,8 +114,7 @@ const WAYS = {
   wasm: { backend: 'wasm', mode: 'replay', cases: Object.keys(CASES) },
   webgl: { backend: 'webgl', mode: 'replay', cases: Object.keys(CASES) },
   'webgpu, replayed': { backend: 'webgpu', mode: 'replay', cases: Object.keys(CASES) },
-  // The other two ways take two cases that have every operation between them: software WebGPU is
-  // slow.
+  // Two cases that have every operation between them, because software WebGPU is slow.
   'webgpu, op by op': {
     backend: 'webgpu',
     mode: 'op_by_op',
@@ -104,55 +127,48 @@ const WAYS = {
   },
 } as const;
 
-/** One device for all ways of a backend, so that what is compiled once stays. */
-let started: string | null = null;
-
-describe.each(Object.entries(WAYS))("PyTorch's numbers on %s", (way, { backend, mode, cases }) => {
+describe.each(Object.entries(WAYS))('the model on %s', (way, { backend, mode, cases }) => {
   beforeAll(async () => {
-    if (started !== backend) await startBackend(backend);
-    started = backend;
+    await startOnce(backend);
     setProgramMode(mode);
   });
   afterAll(() => setProgramMode('replay'));
 
-  it.each(cases)('%s', async (name) => {
+  it.each(cases)("computes and learns PyTorch's numbers: %s", async (name) => {
     const golden = CASES[name];
     if (!golden) throw new Error(`No case ${name}.`);
-    const run = await start(golden, way === 'webgpu, references');
-    check('logits', way, await run.logits(batchOf(golden, 0)), floats(golden.logits), {
-      atol: 2e-5,
-      rtol: 1e-5,
+    const run = await start(golden, { references: way === 'webgpu, references' });
+    check(await run.logits(batchOf(golden, 0)), floats(golden.logits), {
+      what: 'logits',
+      way,
+      tolerance: { atol: 2e-5, rtol: 1e-5 },
     });
     const { loss, gradients } = await run.gradients([batchOf(golden, 0)], 0);
-    check('loss', way, [loss], [golden.loss], { atol: 0, rtol: 1e-5 });
-    for (const p of golden.parameters)
-      check(`gradient of ${p.name}`, way, gradients.get(p.name) ?? [], floats(p.gradient), {
-        atol: 2e-6,
-        rtol: 1e-4,
-      });
-
-    const losses: number[] = [];
-    const norms: number[] = [];
-    for (let step = 0; step < golden.losses.length; step++) {
-      const result = await run.step([batchOf(golden, step)], step);
-      losses.push(result.loss);
-      norms.push(result.grad_norm);
-    }
-    check('losses', way, losses, golden.losses, { atol: 0, rtol: 1e-5 });
-    check('gradient norms', way, norms, golden.grad_norms, { atol: 0, rtol: 1e-5 });
-    const weights = await run.weights();
-    for (const p of golden.parameters) {
-      check(
-        `weights of ${p.name}`,
+    check([loss], [golden.loss], { what: 'loss', way, tolerance: { atol: 0, rtol: 1e-5 } });
+    for (const parameter of golden.parameters) {
+      check(gradients.get(parameter.name) ?? [], floats(parameter.gradient), {
+        what: `gradient of ${parameter.name}`,
         way,
-        withoutKeyBias(p.name, weights.get(p.name) ?? []),
-        withoutKeyBias(p.name, floats(p.final)),
-        { atol: 1e-5, rtol: 1e-5 },
+        tolerance: { atol: 2e-6, rtol: 1e-4 },
+      });
+    }
+
+    const { losses, norms } = await trainAll(run, golden);
+    const tolerance = { atol: 0, rtol: 1e-5 };
+    check(losses, golden.losses, { what: 'losses', way, tolerance });
+    check(norms, golden.grad_norms, { what: 'gradient norms', way, tolerance });
+    const weights = await run.weights();
+    for (const { name: parameter, final } of golden.parameters) {
+      check(
+        withoutKeyBias(parameter, weights.get(parameter) ?? []),
+        withoutKeyBias(parameter, floats(final)),
+        { what: `weights of ${parameter}`, way, tolerance: { atol: 1e-5, rtol: 1e-5 } },
       );
     }
-    check('final logits', way, await run.logits(batchOf(golden, 0)), floats(golden.final_logits), {
-      atol: 5e-5,
-      rtol: 1e-5,
+    check(await run.logits(batchOf(golden, 0)), floats(golden.final_logits), {
+      what: 'final logits',
+      way,
+      tolerance: { atol: 5e-5, rtol: 1e-5 },
     });
     expect(losses[9]).toBeLessThan(losses[0] ?? 0);
     run.dispose();
@@ -160,32 +176,25 @@ describe.each(Object.entries(WAYS))("PyTorch's numbers on %s", (way, { backend, 
 });
 
 /**
- * In halves an activation is off by 2^-12 of itself on average, and some 20 of them follow one
- * another: a loss within 1e-3, and after ten steps, whose updates Adam makes as large as their rate
- * whatever the gradient, within 5e-3.
+ * A float16 activation has a relative error of 2^-12 on average, and errors of some 20 of them add
+ * up: 1e-3 for a loss. After ten steps, whose updates Adam makes as large as the learning rate
+ * whatever the gradient, 5e-3.
  */
-describe("PyTorch's numbers in mixed precision", () => {
-  beforeAll(async () => {
-    if (started !== 'webgpu') await startBackend('webgpu');
-    started = 'webgpu';
-  });
+describe('the model in mixed precision', () => {
+  const way = 'webgpu, fp16';
+  beforeAll(() => startOnce('webgpu'));
 
-  it.each(Object.entries(CASES))('%s', async (_name, golden) => {
-    const run = await start(golden, false, { mixed_precision: 'fp16' });
-    const way = 'webgpu, fp16';
-    check('loss', way, [(await run.gradients([batchOf(golden, 0)], 0)).loss], [golden.loss], {
-      atol: 0,
-      rtol: 1e-3,
+  it.each(Object.entries(CASES))("learns PyTorch's numbers: %s", async (_, golden) => {
+    const run = await start(golden, { mixed_precision: 'fp16' });
+    const { loss } = await run.gradients([batchOf(golden, 0)], 0);
+    check([loss], [golden.loss], { what: 'loss', way, tolerance: { atol: 0, rtol: 1e-3 } });
+    const { losses, norms } = await trainAll(run, golden);
+    check(losses, golden.losses, { what: 'losses', way, tolerance: { atol: 0, rtol: 5e-3 } });
+    check(norms, golden.grad_norms, {
+      what: 'gradient norms',
+      way,
+      tolerance: { atol: 0, rtol: 1e-2 },
     });
-    const losses: number[] = [];
-    const norms: number[] = [];
-    for (let step = 0; step < golden.losses.length; step++) {
-      const { loss, grad_norm } = await run.step([batchOf(golden, step)], step);
-      losses.push(loss);
-      norms.push(grad_norm);
-    }
-    check('losses', way, losses, golden.losses, { atol: 0, rtol: 5e-3 });
-    check('gradient norms', way, norms, golden.grad_norms, { atol: 0, rtol: 1e-2 });
     run.dispose();
   });
 });

@@ -7,7 +7,6 @@ import {
   gpuMemory,
   onWebGpu,
   readback,
-  startBackend,
   submit,
   tensorCount,
 } from '../backend/index.ts';
@@ -18,12 +17,12 @@ import {
   disposeStores,
   evaluation,
   initialValues,
-  listParameters,
   type ModelStores,
   trainingMicroStep,
   writeBatch,
 } from './index.ts';
 import { expectClose } from '../testing/expect_close.ts';
+import { startOnce } from '../testing/start_once.ts';
 import { Generator } from './generate.ts';
 
 const VOCAB = 11;
@@ -48,208 +47,219 @@ const models: Record<string, Partial<ModelConfig>> = {
   },
 };
 
-function build(
-  config: Partial<ModelConfig>,
-  checkpointing = false,
-  logits_chunk = VOCAB,
-  vocab_size = VOCAB,
-): ModelStores {
+interface BuildOptions {
+  activation_checkpointing?: boolean;
+  logits_chunk?: number;
+  vocab_size?: number;
+}
+
+function buildStores(config: Partial<ModelConfig>, options: BuildOptions = {}): ModelStores {
+  const { vocab_size = VOCAB, ...rest } = options;
   const model = resolveModel({ ...defaultConfig().model, ...config }, vocab_size);
-  const stores = createStores({
-    model,
-    batch_size: B,
-    block_size: T,
-    activation_checkpointing: checkpointing,
-    logits_chunk,
-  });
-  for (const parameter of listParameters(model)) {
+  const stores = createStores({ model, batch_size: B, block_size: T, ...rest });
+  for (const parameter of stores.weights.parameters) {
     stores.weights.write(parameter.name, initialValues(parameter, 7));
   }
   return stores;
 }
 
-const batch = () => {
+function writeExample({ inputs, model }: ModelStores, step: number): void {
   const n = B * T;
   const ids = Int32Array.from({ length: n }, (_, i) => (i * i + 3 * i) % VOCAB);
-  return {
+  const example = {
     ids,
-    targets: Int32Array.from(ids, (x) => (x * 5 + 2) % VOCAB),
+    targets: Int32Array.from(ids, (id) => (id * 5 + 2) % VOCAB),
     weights: new Float32Array(n).fill(1 / n),
     positions: Int32Array.from({ length: n }, (_, i) => i % T),
     row_offset: 0,
   };
-};
+  writeBatch(inputs, model, example, { seed: 1, step });
+}
 
-/** w -= lr g, and the gradients are zero again: the plainest optimizer there is. */
-const sgd = (s: ModelStores, lr: number) =>
-  compileProgram('sgd', () => {
-    for (const name of s.weights.trainable.names) {
-      const g = s.gradients.store.get(name);
+/** Plain gradient descent: w -= rate g, and zeroes the gradients. */
+function compileSgd({ weights, gradients }: ModelStores, rate: number) {
+  return compileProgram('sgd', () => {
+    for (const name of weights.trainable.names) {
+      const gradient = gradients.store.get(name);
       if (onWebGpu()) {
-        addInPlace(s.weights.get(name), mul(g, -lr));
-        fillInPlace(g, 0);
+        addInPlace(weights.get(name), mul(gradient, -rate));
+        fillInPlace(gradient, 0);
       } else {
-        s.weights.trainable.replace(name, sub(s.weights.get(name), mul(g, lr)));
-        s.gradients.store.replace(name, mul(g, 0));
+        weights.trainable.replace(name, sub(weights.get(name), mul(gradient, rate)));
+        gradients.store.replace(name, mul(gradient, 0));
       }
     }
     return {};
   });
+}
 
-async function losses(config: Partial<ModelConfig>, checkpointing = false): Promise<number[]> {
-  const s = build(config, checkpointing);
-  const step = await trainingMicroStep(s, crossEntropyLoss);
-  const update = await sgd(s, 0.5);
+/** Losses of four steps of gradient descent over one batch. */
+async function losses(config: Partial<ModelConfig>, options: BuildOptions = {}): Promise<number[]> {
+  const stores = buildStores(config, options);
+  const microStep = await trainingMicroStep(stores, crossEntropyLoss);
+  const update = await compileSgd(stores, 0.5);
   const result: number[] = [];
-  for (let i = 0; i < 4; i++) {
-    writeBatch(s.inputs, s.model, batch(), { seed: 1, step: i });
-    s.sums.write('sums', new Float32Array(2));
-    submit([step, update]);
-    result.push((await s.sums.read()).get('sums')?.[0] ?? NaN);
+  for (let step = 0; step < 4; step++) {
+    writeExample(stores, step);
+    stores.sums.write('sums', new Float32Array(2));
+    submit([microStep, update]);
+    result.push((await stores.sums.read()).get('sums')?.[0] ?? NaN);
   }
-  step.dispose();
+  microStep.dispose();
   update.dispose();
-  disposeStores(s);
+  disposeStores(stores);
   return result;
 }
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the model on %s', (backend) => {
-  it.each(Object.entries(models))('learns and computes what cpu does: %s', async (_, config) => {
-    await startBackend('cpu');
-    const expected = await losses(config);
-    await startBackend(backend);
-    const tensors = tensorCount();
-    const bytes = gpuMemory().allocated;
-    const got = await losses(config);
-    expect(got[3]).toBeLessThan((got[0] ?? 0) - 0.05);
-    got.forEach((loss, i) => {
-      const e = expected[i] ?? NaN;
-      expect(Math.abs(loss - e) / e).toBeLessThan(1e-4);
-    });
-    expect(tensorCount()).toBe(tensors);
-    if (backend === 'webgpu') expect(gpuMemory().allocated).toBe(bytes);
-  });
+/** Losses of each token and their sums. */
+async function evaluated(config: Partial<ModelConfig>, options: BuildOptions = {}) {
+  const stores = buildStores(config, options);
+  const program = await evaluation(stores, crossEntropyLoss);
+  writeExample(stores, 0);
+  submit([program]);
+  const [tokens, sums] = await readback([program.outputs.losses, program.outputs.sums]);
+  program.dispose();
+  disposeStores(stores);
+  return { tokens: [...(tokens ?? [])], sums: [...(sums ?? [])] };
+}
 
-  it('gives the same losses when blocks run again in the backward pass', async () => {
-    await startBackend(backend);
-    expect(await losses(tiny, true)).toEqual(await losses(tiny));
+/** The micro-step of a model, as it is compiled. */
+async function compiledStep(config: Partial<ModelConfig>, options: BuildOptions = {}) {
+  const stores = buildStores(config, options);
+  const program = await trainingMicroStep(stores, crossEntropyLoss);
+  const { dispatches, scratchBytes, kernels } = program;
+  program.dispose();
+  disposeStores(stores);
+  return { dispatches: dispatches ?? NaN, scratchBytes, kernels };
+}
+
+/** Losses on the CPU by model: what the other backends are compared with. */
+const cpuLosses = new Map<string, number[]>();
+
+async function expectedLosses(name: string, config: Partial<ModelConfig>): Promise<number[]> {
+  const known = cpuLosses.get(name);
+  if (known) return known;
+  await startOnce('cpu');
+  const made = await losses(config);
+  cpuLosses.set(name, made);
+  return made;
+}
+
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the model on %s', (backend) => {
+  it.each(Object.entries(models))(
+    'learns, and computes what the CPU does: %s',
+    async (name, config) => {
+      const expected = await expectedLosses(name, config);
+      await startOnce(backend);
+      const memory = () => ({
+        tensors: tensorCount(),
+        bytes: backend === 'webgpu' ? gpuMemory().allocated : 0,
+      });
+      const before = memory();
+      const actual = await losses(config);
+      expect(actual[3]).toBeLessThan((actual[0] ?? 0) - 0.05);
+      expectClose(actual, expected, { atol: 0, rtol: 1e-4 }, 'losses');
+      expect(memory()).toEqual(before);
+    },
+  );
+
+  it('has the same losses with activation checkpointing', async () => {
+    await startOnce(backend);
+    expect(await losses(tiny, { activation_checkpointing: true })).toEqual(await losses(tiny));
   });
 
   it('generates with a KV cache what it computes without one', async () => {
-    await startBackend(backend);
-    const s = build(models['llama, grouped queries, qk_norm, window'] ?? {});
-    const generator = await Generator.create(s.model, s.weights, s.rotary);
+    await startOnce(backend);
+    const stores = buildStores(models['llama, grouped queries, qk_norm, window'] ?? {});
+    const generator = await Generator.create(stores.model, stores.weights, stores.rotary);
     const ids: number[] = [3];
-    for await (const choice of generator.generate(ids, {
-      temperature: 0,
-      top_k: 0,
-      top_p: 1,
-      min_p: 0,
-      sample_seed: 1,
-      max_new_tokens: 6,
-    })) {
-      const whole = await generator.readPrompt(ids);
-      const top = whole.indexOf(Math.max(...whole));
-      expect(choice.id).toBe(top);
+    const greedy = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, sample_seed: 1 };
+    for await (const choice of generator.generate(ids, { ...greedy, max_new_tokens: 6 })) {
+      const logits = await generator.readPrompt(ids);
+      expect(choice.id).toBe(logits.indexOf(Math.max(...logits)));
       ids.push(choice.id);
     }
-    expect(ids.length).toBe(7);
+    expect(ids).toHaveLength(7);
     generator.dispose();
-    disposeStores(s);
+    disposeStores(stores);
   });
 });
 
 describe('evaluation', () => {
-  it('gives each token its loss, of which the sum is the weighted mean', async () => {
-    await startBackend('wasm');
-    const s = build(tiny);
-    const program = await evaluation(s, crossEntropyLoss);
-    writeBatch(s.inputs, s.model, batch(), { seed: 1, step: 0 });
-    submit([program]);
-    const [sums, tokens] = await readback([program.outputs.sums, program.outputs.losses]);
-    expect(tokens?.length).toBe(B * T);
-    const mean = [...(tokens ?? [])].reduce((a, b) => a + b, 0) / (B * T);
-    expect(sums?.[0]).toBeCloseTo(mean, 5);
+  it('returns the loss of each token, whose weighted sum is the loss', async () => {
+    await startOnce('wasm');
+    const { tokens, sums } = await evaluated(tiny);
+    expect(tokens).toHaveLength(B * T);
+    const mean = tokens.reduce((sum, loss) => sum + loss, 0) / (B * T);
+    expect(sums[0]).toBeCloseTo(mean, 5);
     expect(mean).toBeGreaterThan(2);
     expect(mean).toBeLessThan(3);
-    program.dispose();
-    disposeStores(s);
   });
 });
 
 describe('logits in chunks of the vocabulary', () => {
   it.each(['wasm', 'webgpu'] as const)(
-    'give evaluation the same losses and hits, on %s',
+    'give the same losses and accuracy in an evaluation, on %s',
     async (backend) => {
-      await startBackend(backend);
-      const evaluated = async (chunk: number): Promise<Float32Array> => {
-        const s = build({ ...tiny, tie_word_embeddings: false }, false, chunk);
-        const program = await evaluation(s, crossEntropyLoss);
-        writeBatch(s.inputs, s.model, batch(), { seed: 1, step: 0 });
-        submit([program]);
-        const values = await readback([program.outputs.losses, program.outputs.sums]);
-        program.dispose();
-        disposeStores(s);
-        return Float32Array.from(values.flatMap((v) => [...v]));
-      };
-      const whole = await evaluated(VOCAB);
-      const chunked = await evaluated(4);
-      expectClose(chunked, whole, { atol: 1e-6, rtol: 1e-5 }, 'losses and their sums');
-      expect(whole.length).toBe(B * T + 2);
+      await startOnce(backend);
+      const untied = { ...tiny, tie_word_embeddings: false };
+      const whole = await evaluated(untied);
+      const chunked = await evaluated(untied, { logits_chunk: 4 });
+      const tolerance = { atol: 1e-6, rtol: 1e-5 };
+      expectClose(chunked.tokens, whole.tokens, tolerance, 'token losses');
+      expectClose(chunked.sums, whole.sums, tolerance, 'sums');
+      expect(whole.tokens).toHaveLength(B * T);
+      expect(whole.sums).toHaveLength(2);
     },
   );
 
-  it('take six dispatches a chunk and one more, and scratch of one chunk', async () => {
-    await startBackend('webgpu');
-    const large = 4096;
-    const step = async (chunk: number) => {
-      const s = build(tiny, false, chunk, large);
-      const program = await trainingMicroStep(s, crossEntropyLoss);
-      const { dispatches, scratchBytes, kernels } = program;
-      program.dispose();
-      disposeStores(s);
+  it('take six dispatches per chunk and one more, and the scratch of one chunk', async () => {
+    await startOnce('webgpu');
+    const vocab_size = 4096;
+    const compiled = async (logits_chunk: number) => {
+      const { dispatches, scratchBytes, kernels } = await compiledStep(tiny, {
+        vocab_size,
+        logits_chunk,
+      });
+      const splits = kernels.filter((kernel) => kernel.startsWith('sum_partials')).length;
       return {
-        dispatches: dispatches ?? NaN,
+        dispatches: dispatches - splits,
         scratchBytes,
-        splits: kernels.filter((k) => k.startsWith('sum_partials')).length,
-        logits: 4 * B * T * chunk,
+        logitsBytes: 4 * B * T * logits_chunk,
       };
     };
-    const whole = await step(large);
-    const chunked = await step(1024);
-    const smaller = await step(512);
-    // Whole: product, cross-entropy; its gradient and two products.
-    expect(chunked.dispatches - chunked.splits - (whole.dispatches - whole.splits)).toBe(
-      4 * 6 + 1 - 5,
-    );
-    expect(smaller.dispatches - smaller.splits - (whole.dispatches - whole.splits)).toBe(
-      8 * 6 + 1 - 5,
-    );
-    expect(whole.scratchBytes - chunked.scratchBytes).toBeGreaterThan(
-      0.9 * (whole.logits - chunked.logits),
+    const whole = await compiled(vocab_size);
+    const four = await compiled(1024);
+    const eight = await compiled(512);
+    // Whole: a matmul, cross-entropy, its gradient and two matmuls.
+    const WHOLE_HEAD = 5;
+    expect(four.dispatches - whole.dispatches).toBe(4 * 6 + 1 - WHOLE_HEAD);
+    expect(eight.dispatches - whole.dispatches).toBe(8 * 6 + 1 - WHOLE_HEAD);
+    expect(whole.scratchBytes - four.scratchBytes).toBeGreaterThan(
+      0.9 * (whole.logitsBytes - four.logitsBytes),
     );
   });
 });
 
 describe('the training micro-step', () => {
-  it('takes 21 dispatches a GPT-2 block where no product is split, and as few with dropout as its three masks allow', async () => {
-    await startBackend('webgpu');
-    const perBlock = async (config: Partial<ModelConfig>): Promise<number> => {
-      const counts: number[] = [];
-      for (const n_layer of [1, 2]) {
-        const s = build({ ...tiny, ...config, n_layer });
-        const step = await trainingMicroStep(s, crossEntropyLoss);
-        counts.push(step.dispatches ?? NaN);
-        step.dispose();
-        disposeStores(s);
-      }
-      return (counts[1] ?? NaN) - (counts[0] ?? NaN);
-    };
-    // Forward: two norms, four products, attention. Backward: two norms of two, eight products,
-    // attention's two.
-    expect(await perBlock({})).toBe(21);
-    // Each branch draws its mask in a dispatch of its own, forward (which adds the residual) and
-    // backward.
-    expect(await perBlock({ dropout: 0.1 })).toBe(25);
+  /** Dispatches that one more GPT-2 block adds. */
+  async function dispatchesPerBlock(config: Partial<ModelConfig>): Promise<number> {
+    const one = await compiledStep({ ...tiny, ...config, n_layer: 1 });
+    const two = await compiledStep({ ...tiny, ...config, n_layer: 2 });
+    return two.dispatches - one.dispatches;
+  }
+
+  it('takes 21 dispatches per GPT-2 block if no matmul is split', async () => {
+    await startOnce('webgpu');
+    // Forward: two norms, four matmuls, attention. Backward: two dispatches per norm, eight matmuls,
+    // two of attention.
+    expect(await dispatchesPerBlock({})).toBe(21);
+  });
+
+  it('takes four more with dropout', async () => {
+    await startOnce('webgpu');
+    // Each of two branches draws its mask in a dispatch of its own, in the forward pass (which adds
+    // the residual) and in the backward pass.
+    expect(await dispatchesPerBlock({ dropout: 0.1 })).toBe(25);
   });
 });

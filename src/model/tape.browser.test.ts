@@ -1,9 +1,9 @@
 /**
- * Two gradients of one activation: added in place only where nothing else reads the buffer of the
- * one that waits.
+ * An activation with two gradients: the second is added to the first in place, unless something
+ * else reads the first one's buffer.
  */
 import { dispose, ones, tensor, type Tensor } from '@tensorflow/tfjs-core';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   compileProgram,
   readback,
@@ -14,12 +14,10 @@ import {
 } from '../backend/index.ts';
 import { add, linear, rmsNorm } from '../ops/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
-import { Gradients, Tape } from './index.ts';
+import { Gradients, parameterSize, Tape } from './index.ts';
 
 const N = 5;
 const D = 8;
-const values = (n: number, at: number): Float32Array =>
-  Float32Array.from({ length: n }, (_, i) => Math.sin(at + 1.7 * i));
 const specs = [
   { name: 'first', shape: [D, D] },
   { name: 'second', shape: [D, D] },
@@ -27,23 +25,22 @@ const specs = [
   { name: 'last', shape: [D, D] },
 ];
 
-/** Gradients of sum((x + branch(x)) W3), x = input W1, and the names of the dispatches. */
-async function gradients(
-  branch: (tape: Tape, weights: Store, x: Tensor) => Tensor,
+function exampleValues(length: number, offset: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => Math.sin(offset + 1.7 * i));
+}
+
+type Branch = (tape: Tape, weights: Store, x: Tensor) => Tensor;
+
+/** Gradients of sum((x + branch(x)) W_last) with x = input W_first, and the kernels that ran. */
+async function gradientsOf(
+  branch: Branch,
 ): Promise<{ values: Map<string, Values>; kernels: readonly string[] }> {
   const weights = new Store('weights', specs);
   const sink = new Gradients(new Store('gradients', specs), weights);
-  const input = tensor(values(N * D, 0), [N, D]);
+  const input = tensor(exampleValues(N * D, 0), [N, D]);
   const seed = ones([N, D]);
-  specs.forEach((s, i) =>
-    weights.write(
-      s.name,
-      values(
-        s.shape.reduce((a, b) => a * b, 1),
-        i + 1,
-      ),
-    ),
-  );
+  specs.forEach((spec, i) => weights.write(spec.name, exampleValues(parameterSize(spec), i + 1)));
+  // Uploads both, so that they are not constants of the traced program.
   await readback([input, seed]);
   const program = await compileProgram('tape', () => {
     sink.refresh();
@@ -56,46 +53,45 @@ async function gradients(
   submit([program]);
   const result = { values: await sink.store.read(), kernels: program.kernels };
   program.dispose();
-  for (const s of [weights, sink.store]) s.dispose();
+  weights.dispose();
+  sink.store.dispose();
   dispose([input, seed]);
   return result;
 }
 
-it.each([
-  // The product's dy and what waits for x are clones of one gradient: its kernel would read what it
-  // writes.
-  [
-    'a product, whose dy shares the buffer that waits',
-    true,
-    (tape: Tape, weights: Store, x: Tensor) =>
-      tape.apply(linear, { x, weight: weights.get('second') }, {}).y,
-  ],
-  [
-    'a norm behind a product',
-    false,
-    (tape: Tape, weights: Store, x: Tensor) =>
-      tape.apply(
-        linear,
-        {
-          x: tape.apply(rmsNorm, { x, weight: weights.get('scale') }, { eps: 1e-5 }).y,
-          weight: weights.get('second'),
-        },
-        {},
-      ).y,
-  ],
-])('%s', async (_, apart, branch) => {
+const matmulBranch: Branch = (tape, weights, x) =>
+  tape.apply(linear, { x, weight: weights.get('second') }, {}).y;
+
+const normAndMatmul: Branch = (tape, weights, x) => {
+  const normed = tape.apply(rmsNorm, { x, weight: weights.get('scale') }, { eps: 1e-5 }).y;
+  return matmulBranch(tape, weights, normed);
+};
+
+/** Checks the gradients against the CPU; returns how often tfjs's addition ran on WebGPU. */
+async function additionsOf(branch: Branch): Promise<number> {
   await startBackend('cpu');
-  const expected = await gradients(branch);
+  const expected = await gradientsOf(branch);
   await startBackend('webgpu');
-  const got = await gradients(branch);
-  for (const { name } of specs)
+  const actual = await gradientsOf(branch);
+  for (const { name } of specs) {
     expectClose(
-      got.values.get(name) ?? [],
+      actual.values.get(name) ?? [],
       expected.values.get(name) ?? [],
       { atol: 1e-5, rtol: 1e-4 },
       name,
     );
-  // tfjs's addition runs once for the sum itself, and once more where the gradients are added to a
-  // new tensor.
-  expect(got.kernels.filter((k) => k === 'BinaryOpProgram').length).toBe(apart ? 2 : 1);
+  }
+  return actual.kernels.filter((kernel) => kernel === 'BinaryOpProgram').length;
+}
+
+describe('the second gradient of an activation', () => {
+  it('is added to a new tensor if its kernel would read the buffer that it writes', async () => {
+    // The matmul's dy and the pending gradient of x are clones of one gradient. One addition is the
+    // forward sum, the other adds the gradients.
+    expect(await additionsOf(matmulBranch)).toBe(2);
+  });
+
+  it('is added in place otherwise', async () => {
+    expect(await additionsOf(normAndMatmul)).toBe(1);
+  });
 });

@@ -1,8 +1,9 @@
 /**
- * A small model in training on the backend that is running: stores, programs and optimizer, a step
- * at a time. For tests.
+ * A small model in training on the current backend: stores, programs and optimizer, one step at a
+ * time. For tests.
  */
-import { compileProgram, readback, submit, type Values } from '../backend/index.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { compileProgram, type Program, readback, submit, type Values } from '../backend/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
 import {
   type BatchLike,
@@ -17,106 +18,150 @@ import {
   writeBatch,
 } from '../model/index.ts';
 import { withReferences } from '../ops/index.ts';
-import { createLossScale, createOptimizer } from '../optim/index.ts';
+import {
+  createLossScale,
+  createOptimizer,
+  type LossScale,
+  type Optimizer,
+} from '../optim/index.ts';
+
+export interface TinyRunOptions {
+  model: ResolvedModel;
+  /** `mixed_precision: 'fp16'` works on WebGPU only. */
+  training: TrainingConfig;
+  /** Rows of a micro-batch. */
+  batch_size: number;
+  /** Initial values of each parameter, by name. */
+  initial: (name: string) => Float32Array;
+  /** Whether programs use the references instead of kernels. */
+  references?: boolean;
+  /** See ModelStores; defaults to the whole vocabulary. */
+  logits_chunk?: number;
+}
 
 export interface TinyStep {
   loss: number;
   grad_norm: number;
 }
 
-export interface TinyRun {
-  readonly stores: ModelStores;
-  /** Logits of a batch [tokens, vocab_size], dropout off. */
-  logits(batch: BatchLike): Promise<Values>;
-  /** Loss and gradients of these micro-batches; the gradient buffers are zero again after it. */
-  gradients(
-    batches: readonly BatchLike[],
-    step: number,
-  ): Promise<{ loss: number; gradients: Map<string, Values> }>;
-  /** One optimizer step over these micro-batches, the step-th (from 0), at the configured rate. */
-  step(batches: readonly BatchLike[], step: number): Promise<TinyStep>;
-  weights(): Promise<Map<string, Values>>;
-  dispose(): void;
+interface TinyPrograms {
+  microStep: Program;
+  logits: Program<{ logits: Tensor }>;
+  update: Program<{ results: Tensor }>;
 }
 
-/**
- * `batch_size` is that of a micro-batch. fp16 is for WebGPU alone. Weights start as `initial` has
- * them. `references`: traced programs take no kernel. `logits_chunk` as in ModelStores.
- */
-export async function tinyRun(
-  model: ResolvedModel,
-  training: TrainingConfig,
-  batch_size: number,
-  initial: (name: string) => Float32Array,
-  references = false,
-  logits_chunk = model.vocab_size,
-): Promise<TinyRun> {
-  const scaling =
-    training.mixed_precision === 'fp16'
-      ? createLossScale(batch_size * training.gradient_accumulation_steps * model.block_size)
-      : null;
+interface TinyParts {
+  training: TrainingConfig;
+  stores: ModelStores;
+  optimizer: Optimizer;
+  scaling: LossScale | null;
+  programs: TinyPrograms;
+}
+
+export async function tinyRun(options: TinyRunOptions): Promise<TinyRun> {
+  const { model, training, batch_size, initial, references = false, logits_chunk } = options;
+  const tokensPerStep = batch_size * training.gradient_accumulation_steps * model.block_size;
+  const scaling = training.mixed_precision === 'fp16' ? createLossScale(tokensPerStep) : null;
   const parameters = listParameters(model);
   const stores = createStores({
     model,
     batch_size,
     activation_checkpointing: training.activation_checkpointing,
     loss_scale: scaling?.store ?? null,
-    logits_chunk,
+    logits_chunk: logits_chunk ?? model.vocab_size,
   });
-  const { weights, gradients, sums } = stores;
-  const buffers = gradients.store;
-  for (const p of parameters) weights.write(p.name, initial(p.name));
+  for (const { name } of parameters) stores.weights.write(name, initial(name));
   const optimizer = createOptimizer(training, parameters);
-  // A trace is made at the call, before anything is awaited.
-  const compiled = <T>(make: () => Promise<T>): Promise<T> =>
+  const { weights, gradients, sums } = stores;
+  const finishStep = () => optimizer.finishStep(weights.trainable, gradients.store, sums, scaling);
+  // `compileProgram` traces before its first await, so inside `withReferences`.
+  const compile = <T>(make: () => Promise<T>): Promise<T> =>
     references ? withReferences(make) : make();
-  const micro = await compiled(() => trainingMicroStep(stores, crossEntropyLoss));
-  const read = await compiled(() => logitsProgram(stores));
-  const update = await compiled(() =>
-    compileProgram('update', () => optimizer.finishStep(weights.trainable, buffers, sums, scaling)),
-  );
-  const zero = (): void => {
-    for (const p of parameters) buffers.write(p.name, new Float32Array(parameterSize(p)));
+  const programs = {
+    microStep: await compile(() => trainingMicroStep(stores, crossEntropyLoss)),
+    logits: await compile(() => logitsProgram(stores)),
+    update: await compile(() => compileProgram('update', finishStep)),
   };
+  return new TinyRun({ training, stores, optimizer, scaling, programs });
+}
 
-  /** Exact: the scale is a power of two. */
-  const unscaled = async (values: Map<string, Values>): Promise<Map<string, Values>> => {
-    const scale = (await scaling?.store.read(['scale']))?.get('scale')?.[0] ?? 1;
-    return new Map([...values].map(([name, v]) => [name, v.map((g) => g / scale)]));
-  };
+export class TinyRun {
+  readonly #parts: TinyParts;
 
-  async function accumulate(batches: readonly BatchLike[], step: number): Promise<number> {
-    stores.sums.write('sums', new Float32Array(2));
-    for (const batch of batches) {
-      writeBatch(stores.inputs, model, batch, { seed: training.seed, step });
-      submit([micro]);
-    }
-    return (await stores.sums.read()).get('sums')?.[0] ?? NaN;
+  constructor(parts: TinyParts) {
+    this.#parts = parts;
   }
-  return {
-    stores,
-    async logits(batch) {
-      writeBatch(stores.inputs, model, batch, { seed: training.seed, step: 0 });
-      submit([read]);
-      return (await readback([read.outputs.logits]))[0] ?? new Float32Array();
-    },
-    async gradients(batches, step) {
-      const loss = await accumulate(batches, step);
-      const gradients = await unscaled(await buffers.read());
-      zero();
-      return { loss, gradients };
-    },
-    async step(batches, step) {
-      const loss = await accumulate(batches, step);
-      optimizer.prepare(step, training.learning_rate);
-      submit([update]);
-      return { loss, grad_norm: (await readback([update.outputs.results]))[0]?.[2] ?? NaN };
-    },
-    weights: () => weights.read(),
-    dispose() {
-      for (const program of [micro, read, update]) program.dispose();
-      optimizer.dispose();
-      disposeStores(stores);
-    },
-  };
+
+  get stores(): ModelStores {
+    return this.#parts.stores;
+  }
+
+  /** Logits of a batch [tokens, vocab_size], dropout off. */
+  async logits(batch: BatchLike): Promise<Values> {
+    const program = this.#parts.programs.logits;
+    this.#write(batch, 0);
+    submit([program]);
+    const [logits = new Float32Array()] = await readback([program.outputs.logits]);
+    return logits;
+  }
+
+  /** Loss and gradients of these micro-batches; zeroes the gradient buffers afterwards. */
+  async gradients(
+    batches: readonly BatchLike[],
+    step: number,
+  ): Promise<{ loss: number; gradients: Map<string, Values> }> {
+    const loss = await this.#accumulate(batches, step);
+    const { weights, gradients } = this.stores;
+    const values = await this.#unscaled(await gradients.store.read());
+    for (const parameter of weights.parameters) {
+      gradients.store.write(parameter.name, new Float32Array(parameterSize(parameter)));
+    }
+    return { loss, gradients: values };
+  }
+
+  /** One optimizer step over these micro-batches; `step` counts from 0. */
+  async step(batches: readonly BatchLike[], step: number): Promise<TinyStep> {
+    const { optimizer, training, programs } = this.#parts;
+    const loss = await this.#accumulate(batches, step);
+    optimizer.prepare(step, training.learning_rate);
+    submit([programs.update]);
+    const [results] = await readback([programs.update.outputs.results]);
+    return { loss, grad_norm: results?.[2] ?? NaN };
+  }
+
+  weights(): Promise<Map<string, Values>> {
+    return this.stores.weights.read();
+  }
+
+  dispose(): void {
+    const { programs, optimizer, stores } = this.#parts;
+    programs.microStep.dispose();
+    programs.logits.dispose();
+    programs.update.dispose();
+    optimizer.dispose();
+    disposeStores(stores);
+  }
+
+  /** Adds the gradients of all micro-batches to the buffers; returns their loss. */
+  async #accumulate(batches: readonly BatchLike[], step: number): Promise<number> {
+    const { sums } = this.stores;
+    sums.write('sums', new Float32Array(2));
+    for (const batch of batches) {
+      this.#write(batch, step);
+      submit([this.#parts.programs.microStep]);
+    }
+    return (await sums.read()).get('sums')?.[0] ?? NaN;
+  }
+
+  #write(batch: BatchLike, step: number): void {
+    const { inputs, model } = this.stores;
+    writeBatch(inputs, model, batch, { seed: this.#parts.training.seed, step });
+  }
+
+  /** Divides by the loss scale, which is exact because the scale is a power of two. */
+  async #unscaled(values: Map<string, Values>): Promise<Map<string, Values>> {
+    const store = this.#parts.scaling?.store;
+    const scale = (await store?.read(['scale']))?.get('scale')?.[0] ?? 1;
+    return new Map([...values].map(([name, scaled]) => [name, scaled.map((g) => g / scale)]));
+  }
 }

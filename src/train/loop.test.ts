@@ -1,18 +1,15 @@
-/**
- * The loop over a device that takes its time: what is under way while results are read, and what is
- * complete when it must be.
- */
+/** The training loop over a slow device: what is in flight, and what must be complete. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RingRead } from '../backend/index.ts';
 import { defaultConfig, resolveModel } from '../config/index.ts';
+import { pretrain } from '../objectives/index.ts';
 import { Control } from './control.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import { type LoopPhase, LossExploded, type LoopTrainer, trainLoop } from './loop.ts';
 import { MetricBuffer } from './metrics.ts';
 import type { StepResult } from './trainer.ts';
-import { pretrain } from '../objectives/index.ts';
 
-/** All in virtual time: JavaScript takes none. */
+/** Time is virtual, and JavaScript takes none of it. */
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -20,108 +17,112 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/**
- * Does the steps that are sent to it, one every `ms`. `idle`: how many had been sent, whenever one
- * came and found nothing to do.
- */
-function device(ms: number) {
-  const queue: (() => void)[] = [];
-  const idle: number[] = [];
-  let busy = false;
-  let done = 0;
-  let sent = 0;
-  const next = (): void => {
-    const job = queue.shift();
-    busy = job !== undefined;
-    if (job)
-      setTimeout(() => {
-        job();
-        next();
-      }, ms);
-  };
-  return {
-    idle,
-    get done() {
-      return done;
-    },
-    get sent() {
-      return sent;
-    },
-    step(): void {
-      if (!busy) idle.push(sent);
-      sent++;
-      queue.push(() => {
-        done++;
-      });
-      if (!busy) next();
-    },
-    /** Resolves when all that was sent before is done. */
-    ended: (): Promise<void> =>
-      new Promise((resolve) => {
-        if (busy) {
-          const last = queue.length - 1;
-          const job = queue[last];
-          if (job)
-            queue[last] = () => {
-              job();
-              resolve();
-            };
-          else setTimeout(resolve, ms);
-        } else resolve();
-      }),
-  };
+/** Runs the steps that are sent to it one after the other, each in `ms`. */
+class FakeDevice {
+  readonly #ms: number;
+  /** What to call when each of the queued steps is done; the first one is running. */
+  readonly #queue: (() => void)[][] = [];
+  /** Number of steps sent before each step that found the device idle. */
+  readonly idleAt: number[] = [];
+  sent = 0;
+  done = 0;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  get inFlight(): number {
+    return this.sent - this.done;
+  }
+
+  step(): void {
+    const idle = this.#queue.length === 0;
+    if (idle) this.idleAt.push(this.sent);
+    this.sent++;
+    this.#queue.push([]);
+    if (idle) this.#run();
+  }
+
+  /** Resolves when all steps sent so far are done. */
+  finished(): Promise<void> {
+    return new Promise((resolve) => {
+      const last = this.#queue.at(-1);
+      if (last) last.push(resolve);
+      else resolve();
+    });
+  }
+
+  #run(): void {
+    setTimeout(() => {
+      this.done++;
+      for (const resolve of this.#queue.shift() ?? []) resolve();
+      if (this.#queue.length > 0) this.#run();
+    }, this.#ms);
+  }
 }
 
-function fake(
-  ms: number,
-  changes: Partial<ReturnType<typeof defaultConfig>['training']> = {},
-  lossAt: (step: number) => number = (step) => 3 - step / 1000,
-) {
+/** A ring over the fake device. */
+class FakeRing {
+  readonly immediate = false;
+  /** Steps sent to the device while each read was waiting for its results. */
+  readonly sentBehind: number[] = [];
+  readonly #device: FakeDevice;
+  readonly #lossAt: (step: number) => number;
+  #unread: number[] = [];
+
+  constructor(device: FakeDevice, lossAt: (step: number) => number) {
+    this.#device = device;
+    this.#lossAt = lossAt;
+  }
+
+  get pending(): number {
+    return this.#unread.length;
+  }
+
+  get full(): boolean {
+    return this.#unread.length >= IN_FLIGHT;
+  }
+
+  push(step: number): void {
+    this.#unread.push(step);
+  }
+
+  read(): RingRead | null {
+    const steps = this.#unread;
+    this.#unread = [];
+    if (steps.length === 0) return null;
+    const { sent } = this.#device;
+    const entries = this.#device.finished().then(() => {
+      this.sentBehind.push(this.#device.sent - sent);
+      return steps.map((step) => ({ step, values: Float32Array.of(this.#lossAt(step)) }));
+    });
+    const read: RingRead = { steps: steps.length, arrived: null, entries };
+    void entries.then(() => {
+      read.arrived = performance.now();
+    });
+    return read;
+  }
+}
+
+interface FakeOptions {
+  /** Milliseconds of a step. */
+  ms: number;
+  training?: Partial<ReturnType<typeof defaultConfig>['training']>;
+  lossAt?: (step: number) => number;
+}
+
+function fakeTrainer({ ms, training, lossAt = (step) => 3 - step / 1000 }: FakeOptions) {
   const config = defaultConfig();
-  const gpu = device(ms);
-  const evaluated: number[] = [];
-  const behind: number[] = [];
-  Object.assign(config.training, { max_iters: 160, eval_interval: 1000, ...changes });
+  Object.assign(config.training, { max_iters: 160, eval_interval: 1000 }, training);
   config.sampling.sample_interval = 0;
   config.runtime.autosave_interval = 0;
-  let waiting: number[] = [];
-  const ring = {
-    immediate: false,
-    get pending() {
-      return waiting.length;
-    },
-    get full() {
-      return waiting.length >= IN_FLIGHT;
-    },
-    read() {
-      const steps = waiting;
-      const covered = gpu.sent;
-      waiting = [];
-      if (steps.length === 0) return null;
-      const read: RingRead = {
-        steps: steps.length,
-        arrived: null,
-        entries: gpu.ended().then(() => {
-          behind.push(gpu.sent - covered);
-          return steps.map((step) => ({ step, values: Float32Array.of(lossAt(step)) }));
-        }),
-      };
-      void read.entries.then(() => {
-        read.arrived = performance.now();
-      });
-      return read;
-    },
-  };
-  const flight = new StepsInFlight(ring);
-  const results = (entries: readonly TimedEntry[]): StepResult[] =>
-    entries.map(({ step, values, ms }) => ({
-      ms,
-      step,
-      loss: values[0] ?? NaN,
-      metrics: { 'train/loss': values[0] ?? NaN, 'train/accuracy': 0 },
-      grad_norm: 1,
-      skipped: false,
-    }));
+  const device = new FakeDevice(ms);
+  const ring = new FakeRing(device, lossAt);
+  const inFlight = new StepsInFlight(ring);
+  /** Steps that the device had done at each evaluation. */
+  const evaluatedAt: number[] = [];
+  /** Steps in flight after each step. */
+  const inFlightAfter: number[] = [];
   const trainer = {
     config,
     model: resolveModel(config.model, 28),
@@ -131,255 +132,227 @@ function fake(
     skipped_steps: 0,
     tokensPerStep: 64,
     learningRateAt: () => 0.01,
-    takeStep: (): void => {
-      flight.begin();
-      gpu.step();
-      waiting.push(++trainer.step);
+    takeStep(): void {
+      inFlight.begin();
+      device.step();
+      ring.push(++trainer.step);
       trainer.tokens += 64;
+      inFlightAfter.push(device.inFlight);
     },
-    follow: async (soon: boolean) => results(await flight.follow(soon)),
-    drain: async () => results(await flight.all()),
+    follow: async (soon: boolean) => resultsOf(await inFlight.follow(soon)),
+    drain: async () => resultsOf(await inFlight.all()),
     async evaluate() {
-      evaluated.push(gpu.done);
-      expect(gpu.done).toBe(gpu.sent);
+      evaluatedAt.push(device.done);
+      expect(device.inFlight).toBe(0);
       return { metrics: { 'val/loss': 2.5, 'val/accuracy': 0, 'val/bpb': 1 }, score: 2.5 };
     },
   } satisfies LoopTrainer;
-  return { trainer, gpu, evaluated, behind, flight };
+  return { trainer, device, ring, evaluatedAt, inFlightAfter };
 }
 
-function watch(
-  trainer: LoopTrainer,
-  on: (phase: LoopPhase, control: Control) => void = () => undefined,
-) {
+function resultsOf(entries: readonly TimedEntry[]): StepResult[] {
+  return entries.map(({ step, values, ms }) => {
+    const loss = values[0] ?? NaN;
+    const metrics = { 'train/loss': loss, 'train/accuracy': 0 };
+    return { step, ms, loss, metrics, grad_norm: 1, skipped: false };
+  });
+}
+
+type OnPhase = (phase: LoopPhase, control: Control) => void;
+
+/** Starts the loop and records what it reports. */
+function startLoop(trainer: LoopTrainer, onPhase: OnPhase = () => undefined) {
   const control = new Control();
-  const buffer = new MetricBuffer();
   const steps: number[] = [];
-  const times: number[] = [];
-  const flushes: number[] = [];
-  const saved: number[] = [];
-  const run = trainLoop({
+  const stepMs: number[] = [];
+  const flushedAt: number[] = [];
+  const savedAt: number[] = [];
+  const running = trainLoop({
     trainer,
     control,
-    buffer,
+    buffer: new MetricBuffer(),
     seconds: 0,
     best_val_loss: null,
     hooks: {
-      phase: (phase) => on(phase, control),
+      phase: (phase) => onPhase(phase, control),
       sample: async () => ({}),
-      save: async () => {
-        saved.push(trainer.step);
-      },
+      save: async () => void savedAt.push(trainer.step),
       measure: () => ({}),
       slept: () => undefined,
-      metrics: (b) => {
-        flushes.push(performance.now());
-        const c = b.flush();
-        c.step.forEach((step, i) => {
-          if (!Number.isNaN(c['train/loss']?.[i] ?? NaN)) {
-            steps.push(step);
-            times.push(c.step_ms?.[i] ?? NaN);
-          }
+      metrics: (buffer) => {
+        flushedAt.push(performance.now());
+        const columns = buffer.flush();
+        columns.step.forEach((step, row) => {
+          if (Number.isNaN(columns['train/loss']?.[row] ?? NaN)) return;
+          steps.push(step);
+          stepMs.push(columns.step_ms?.[row] ?? NaN);
         });
       },
     },
   });
-  return {
-    control,
-    steps,
-    times,
-    flushes,
-    saved,
-    /** Why the loop ended. */
-    end: async (): Promise<unknown> => {
-      const ended = run.then(
-        (reason) => reason,
-        (error: unknown) => error,
-      );
-      await vi.runAllTimersAsync();
-      return ended;
-    },
+  /** Lets the loop run to its end; resolves to its reason or its error. */
+  const end = async (): Promise<unknown> => {
+    const ended = running.catch((error: unknown) => error);
+    await vi.runAllTimersAsync();
+    return ended;
   };
+  return { control, steps, stepMs, flushedAt, savedAt, end };
 }
-const upTo = (n: number): number[] => Array.from({ length: n }, (_v, i) => i + 1);
 
-describe('the loop on a device that takes its time', () => {
-  it('keeps it busy while results are read: it waits after the first step and before the last evaluation, and nowhere else', async () => {
-    const { trainer, gpu, behind, evaluated } = fake(1);
-    const { steps, end } = watch(trainer);
-    expect(await end()).toBe('max_iters');
-    // Submitted before it had an end: all but the first two steps (the first loss is shown before
-    // the second step).
-    expect(gpu.idle).toEqual([0, 1]);
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
+}
+
+describe('the loop over a slow device', () => {
+  it('keeps the device busy except after the first step and before an evaluation', async () => {
+    const { trainer, device, ring, evaluatedAt } = fakeTrainer({ ms: 1 });
+    const loop = startLoop(trainer);
+    expect(await loop.end()).toBe('max_iters');
+    // The first loss is shown before the second step is submitted.
+    expect(device.idleAt).toEqual([0, 1]);
+    const behind = ring.sentBehind;
     expect(behind.length).toBeGreaterThan(6);
-    // The first and the last read are of everything; while others were under way, half of what may
-    // be was submitted behind them.
+    // The first and the last read cover everything; behind the others, half of the in-flight limit
+    // was submitted.
     expect([behind[0], behind.at(-1)]).toEqual([0, 0]);
     expect(Math.min(...behind.slice(1, -2))).toBeGreaterThanOrEqual(IN_FLIGHT / 2 - 1);
-    expect(steps).toEqual(upTo(160));
-    expect(evaluated).toEqual([0, 160]);
+    expect(loop.steps).toEqual(upTo(160));
+    expect(evaluatedAt).toEqual([0, 160]);
   });
 
-  it('gives each step the time that the device took, before and after evaluations too', async () => {
-    const { trainer } = fake(2, { eval_interval: 25 });
-    const { steps, times, end } = watch(trainer);
-    await end();
-    expect(steps).toEqual(upTo(160));
-    expect(Math.min(...times)).toBeGreaterThan(1.9);
-    expect(Math.max(...times)).toBeLessThan(4.1);
+  it('reports the device time of each step, also around evaluations', async () => {
+    const { trainer } = fakeTrainer({ ms: 2, training: { eval_interval: 25 } });
+    const loop = startLoop(trainer);
+    await loop.end();
+    expect(loop.steps).toEqual(upTo(160));
+    expect(Math.min(...loop.stepMs)).toBeGreaterThan(1.9);
+    expect(Math.max(...loop.stepMs)).toBeLessThan(4.1);
   });
 
-  it('takes results at once where a step is done when it was submitted', async () => {
-    let waiting: number[] = [];
-    const flight = new StepsInFlight({
-      immediate: true,
+  it('never exceeds the in-flight limit, and comes close to it', async () => {
+    const { trainer, inFlightAfter } = fakeTrainer({ ms: 1 });
+    await startLoop(trainer).end();
+    expect(Math.max(...inFlightAfter)).toBeLessThanOrEqual(IN_FLIGHT);
+    expect(Math.max(...inFlightAfter)).toBeGreaterThan(IN_FLIGHT / 2);
+  });
+
+  it.each([
+    [130, 2],
+    [260, 1],
+  ])('has at most 250 ms in flight: with steps of %i ms, %i', async (ms, limit) => {
+    const { trainer, inFlightAfter } = fakeTrainer({ ms, training: { max_iters: 5 } });
+    await startLoop(trainer).end();
+    expect(Math.max(...inFlightAfter)).toBe(limit);
+  });
+
+  it('has reported and saved every step when it pauses, and resumes from there', async () => {
+    const { trainer, device } = fakeTrainer({ ms: 1 });
+    const pauses: { steps: number[]; at: number }[] = [];
+    const loop = startLoop(trainer, (phase, control) => {
+      if (phase !== 'paused') return;
+      pauses.push({ steps: [...loop.steps], at: trainer.step });
+      expect(device.inFlight).toBe(0);
+      setTimeout(() => control.set('run'), 5);
+    });
+    setTimeout(() => loop.control.set('pause'), 60);
+    expect(await loop.end()).toBe('max_iters');
+    const [pause] = pauses;
+    expect(pauses).toHaveLength(1);
+    expect(pause?.at).toBeGreaterThan(1);
+    expect(pause?.at).toBeLessThan(160);
+    expect(pause?.steps).toEqual(upTo(pause?.at ?? 0));
+    expect(loop.steps).toEqual(upTo(160));
+    expect(loop.savedAt).toEqual([pause?.at, 160]);
+  });
+
+  it('has reported every step when it stops, evaluates or runs a job', async () => {
+    const training = { eval_interval: 50 };
+    const { trainer, device, evaluatedAt } = fakeTrainer({ ms: 1, training });
+    const loop = startLoop(trainer);
+    const complete: boolean[] = [];
+    const job = async (): Promise<void> => {
+      complete.push(device.inFlight === 0 && loop.steps.length === trainer.step);
+    };
+    setTimeout(() => loop.control.between(job), 30);
+    setTimeout(() => loop.control.set('stop'), 110);
+    expect(await loop.end()).toBe('stopped');
+    expect(complete).toEqual([true]);
+    expect(evaluatedAt.slice(0, 2)).toEqual([0, 50]);
+    expect(trainer.step).toBeGreaterThan(50);
+    expect(loop.steps).toEqual(upTo(trainer.step));
+    expect(loop.savedAt).toEqual([trainer.step]);
+  });
+
+  it('flushes metrics at most ten times a second between its begin and its end', async () => {
+    const { trainer } = fakeTrainer({ ms: 2, training: { max_iters: 400 } });
+    const loop = startLoop(trainer);
+    await loop.end();
+    expect(loop.steps).toEqual(upTo(400));
+    // The first three and the last two flushes belong to the first step and to evaluations.
+    const { flushedAt } = loop;
+    const gaps = flushedAt.slice(3, -2).map((at, i) => at - (flushedAt[i + 2] ?? NaN));
+    expect(gaps.length).toBeGreaterThan(3);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(95);
+  });
+
+  it('notices an exploded loss while later steps are in flight', async () => {
+    const lossAt = (step: number): number => (step === 40 ? NaN : 3);
+    const { trainer } = fakeTrainer({ ms: 1, lossAt });
+    expect(await startLoop(trainer).end()).toBeInstanceOf(LossExploded);
+    expect(trainer.step).toBeLessThanOrEqual(40 + 2 * IN_FLIGHT);
+  });
+});
+
+describe('steps in flight', () => {
+  /** Steps in flight over a ring whose reads take `ms`. */
+  function stepsInFlight({ immediate, ms }: { immediate: boolean; ms: number }) {
+    let unread: number[] = [];
+    const ring = {
+      immediate,
+      full: false,
       get pending() {
-        return waiting.length;
-      },
-      get full() {
-        return false;
+        return unread.length;
       },
       read() {
-        const taken = waiting;
-        waiting = [];
-        return {
-          steps: taken.length,
-          arrived: null,
-          entries: Promise.resolve(taken.map((step) => ({ step, values: Float32Array.of(1) }))),
-        };
+        const steps = unread;
+        unread = [];
+        if (steps.length === 0) return null;
+        const results = steps.map((step) => ({ step, values: Float32Array.of(1) }));
+        const entries = new Promise<typeof results>((resolve) => {
+          if (ms === 0) resolve(results);
+          else setTimeout(() => resolve(results), ms);
+        });
+        return { steps: steps.length, arrived: null, entries };
       },
-    });
+    };
+    return { inFlight: new StepsInFlight(ring), push: (step: number) => void unread.push(step) };
+  }
+
+  it('are reported at once if they are done when they are submitted', async () => {
+    const { inFlight, push } = stepsInFlight({ immediate: true, ms: 0 });
     for (const step of [1, 2, 3]) {
-      flight.begin();
+      inFlight.begin();
       vi.advanceTimersByTime(70);
-      waiting.push(step);
-      expect(await flight.follow(false)).toMatchObject([{ step, ms: 70 }]);
+      push(step);
+      expect(await inFlight.follow(false)).toMatchObject([{ step, ms: 70 }]);
     }
   });
 
-  it('shares the time among reads that are taken together', async () => {
-    let waiting: number[] = [];
-    const flight = new StepsInFlight({
-      immediate: false,
-      get pending() {
-        return waiting.length;
-      },
-      get full() {
-        return false;
-      },
-      read() {
-        const taken = waiting;
-        waiting = [];
-        return taken.length === 0
-          ? null
-          : {
-              steps: taken.length,
-              arrived: null,
-              entries: new Promise((resolve) => {
-                setTimeout(() => {
-                  resolve(taken.map((step) => ({ step, values: Float32Array.of(1) })));
-                }, 90);
-              }),
-            };
-      },
-    });
-    flight.begin();
-    waiting.push(1);
-    expect(await flight.follow(true)).toEqual([]);
-    waiting.push(2, 3);
-    const all = flight.all();
+  it('share their time if their reads are taken together', async () => {
+    const { inFlight, push } = stepsInFlight({ immediate: false, ms: 90 });
+    inFlight.begin();
+    push(1);
+    expect(await inFlight.follow(true)).toEqual([]);
+    push(2);
+    push(3);
+    const all = inFlight.all();
     await vi.runAllTimersAsync();
     expect(await all).toMatchObject([
       { step: 1, ms: 30 },
       { step: 2, ms: 30 },
       { step: 3, ms: 30 },
     ]);
-    expect(await flight.all()).toEqual([]);
-    expect(flight.step_ms).toBe(30);
-  });
-
-  it('has no more under way than may be', async () => {
-    const { trainer, gpu } = fake(1);
-    const most: number[] = [];
-    const take = trainer.takeStep;
-    trainer.takeStep = () => {
-      take();
-      most.push(gpu.sent - gpu.done);
-    };
-    await watch(trainer).end();
-    expect(Math.max(...most)).toBeLessThanOrEqual(IN_FLIGHT);
-    expect(Math.max(...most)).toBeGreaterThan(IN_FLIGHT / 2);
-  });
-
-  it('has told every step when it is paused, in order, and goes on from there', async () => {
-    const { trainer, gpu } = fake(1);
-    const told: { steps: number[]; at: number }[] = [];
-    const w = watch(trainer, (phase, control) => {
-      if (phase !== 'paused') return;
-      told.push({ steps: [...w.steps], at: trainer.step });
-      expect(gpu.done).toBe(gpu.sent);
-      setTimeout(() => control.set('run'), 5);
-    });
-    setTimeout(() => w.control.set('pause'), 60);
-    expect(await w.end()).toBe('max_iters');
-    expect(told.map((t) => t.at > 1 && t.at < 160)).toEqual([true]);
-    for (const { steps, at } of told) expect(steps).toEqual(upTo(at));
-    expect(w.steps).toEqual(upTo(160));
-    // Saved where it was paused, with nothing under way.
-    expect(w.saved).toEqual([told[0]?.at, 160]);
-  });
-
-  it('has told every step when it is stopped, when it evaluates and when a job runs', async () => {
-    const { trainer, gpu, evaluated } = fake(1, { eval_interval: 50 });
-    const w = watch(trainer);
-    const seen: boolean[] = [];
-    setTimeout(
-      () =>
-        w.control.between(async () => {
-          seen.push(gpu.done === gpu.sent && w.steps.length === trainer.step);
-        }),
-      30,
-    );
-    setTimeout(() => w.control.set('stop'), 110);
-    expect(await w.end()).toBe('stopped');
-    expect(seen).toEqual([true]);
-    expect(evaluated.slice(0, 2)).toEqual([0, 50]);
-    expect(trainer.step).toBeGreaterThan(50);
-    expect(w.steps).toEqual(upTo(trainer.step));
-    expect(w.saved).toEqual([trainer.step]);
-  });
-
-  it('tells at most ten times a second but where it must', async () => {
-    const { trainer } = fake(2, { max_iters: 400 });
-    const { flushes, end, steps } = watch(trainer);
-    await end();
-    expect(steps).toEqual(upTo(400));
-    const gaps = flushes.slice(3, -2).map((at, i) => at - (flushes[i + 2] ?? NaN));
-    expect(gaps.length).toBeGreaterThan(3);
-    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(95);
-  });
-
-  it('notices a loss that explodes while later steps are under way', async () => {
-    const { trainer } = fake(1, {}, (step) => (step === 40 ? NaN : 3));
-    const { end } = watch(trainer);
-    expect(await end()).toBeInstanceOf(LossExploded);
-    expect(trainer.step).toBeLessThanOrEqual(40 + 2 * IN_FLIGHT);
-  });
-
-  it('has one step under way where each takes long, and two where two fit', async () => {
-    for (const [ms, count] of [
-      [130, 2],
-      [260, 1],
-    ] as const) {
-      const { trainer, gpu } = fake(ms, { max_iters: 5 });
-      const most: number[] = [];
-      const take = trainer.takeStep;
-      trainer.takeStep = () => {
-        take();
-        most.push(gpu.sent - gpu.done);
-      };
-      await watch(trainer).end();
-      expect(Math.max(...most), `${ms} ms`).toBe(count);
-    }
+    expect(await inFlight.all()).toEqual([]);
+    expect(inFlight.step_ms).toBe(30);
   });
 });

@@ -42,12 +42,12 @@ describe.each(['wasm', 'webgpu'] as const)('imported folders on %s', (backend) =
     const expected = readExpected(files);
     const B = expected.input_ids.length;
     const T = expected.input_ids[0]?.length ?? 0;
-    const run = await tinyRun(
+    const run = await tinyRun({
       model,
-      defaultConfig().training,
-      B,
-      (name) => parameters.get(name) ?? new Float32Array(),
-    );
+      training: defaultConfig().training,
+      batch_size: B,
+      initial: (name) => parameters.get(name) ?? new Float32Array(),
+    });
     // The context of the folder may be longer than the example: the rest of each row is padding,
     // which causal attention ignores.
     const width = model.block_size;
