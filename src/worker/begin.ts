@@ -60,6 +60,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
       parts: { id, name, adapter, settled, objective, lineage, text, storage },
       start: {
         from: parent ? startingWeights(parent, objective) : null,
+        stored: false,
         paused: command.paused ?? false,
       },
     };
@@ -88,7 +89,7 @@ export async function resumedRun(
     const name = record?.name ?? 'Run';
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from, paused },
+      start: { from, stored: true, paused },
     };
   });
 }
@@ -114,7 +115,7 @@ export async function importedRun(
     if (state.metrics) await storage.appendMetrics(state.metrics);
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from: startingPoint(state), paused: true },
+      start: { from: startingPoint(state), stored: false, paused: true },
     };
   });
 }

@@ -162,6 +162,21 @@ describe('resume', () => {
     expect(session.trainer.lr_multiplier).toBe(0.125);
   });
 
+  it('keeps a multiplier that was set while the run was paused at its last checkpoint', async () => {
+    session.send(startCommand({ paused: true }));
+    await session.paused();
+    session.send({ type: 'step' });
+    await session.next('saved', ({ step }) => step === 1);
+    await session.paused(2);
+    for (const multiplier of [0.5, 0.3, 0.25])
+      session.send({ type: 'set_lr_multiplier', multiplier });
+    await session.paused(3);
+    expect(session.all('saved')).toHaveLength(2);
+    session.send({ type: 'resume', run: 'first', paused: true });
+    const resumed = await session.next('started', ({ step }) => step === 1);
+    expect(resumed.lr_multiplier).toBe(0.25);
+  });
+
   it('says that a run was never saved', async () => {
     session.send({ type: 'resume', run: 'missing' });
     expect((await session.next('error')).error.code).toBe('run_missing');
@@ -231,6 +246,36 @@ describe('a lost device', () => {
     await session.paused(2);
     const parameters = session.trainer.options.from?.parameters;
     expect([...(parameters?.values() ?? [])].map((values) => values[0])).toContain(20);
+  });
+
+  it('leaves an imported run that was never saved at the step of its import', async () => {
+    await finishedRun();
+    const files = await exportedFiles();
+    session.send({ type: 'import', run: 'copy', name: 'Copy', files, text: TEXT });
+    await session.next('started', ({ run }) => run === 'copy');
+    await session.next('finished', ({ step }) => step === 20);
+    await session.next('phase', ({ phase }) => phase === 'done');
+    session.send({ type: 'lose_device' });
+    await session.next('notice', ({ message }) => message.includes('came back'));
+    const from = session.trainer.options.from;
+    expect(from?.step).toBe(20);
+    expect([...(from?.parameters.values() ?? [])].map((values) => values[0])).toContain(20);
+    expect(session.all('started').at(-1)).toMatchObject({ run: 'copy', step: 20 });
+  });
+
+  it('keeps a multiplier that is set while the device is opened again', async () => {
+    session = new SessionHarness({
+      tryBackends: async (wanted, events) => {
+        if (session.opened > 0) session.send({ type: 'set_lr_multiplier', multiplier: 0.5 });
+        return session.services.tryBackends(wanted, events);
+      },
+    });
+    session.send(startCommand({ paused: true }));
+    await session.paused();
+    session.send({ type: 'lose_device' });
+    await session.paused(2);
+    expect(session.all('started').at(-1)?.lr_multiplier).toBe(0.5);
+    expect(session.trainer.lr_multiplier).toBe(0.5);
   });
 
   it('ends the run with an error if no device can be opened', async () => {
