@@ -130,7 +130,10 @@ describe('start from a parent', () => {
     await finishedRun();
     const text = { name: 'other.txt', bytes: new TextEncoder().encode('ÄÖÜ äöü\n'.repeat(50)) };
     session.send(startCommand({ run: 'child', text, parent: { run: 'first' } }));
-    expect((await session.next('error')).error.message).toContain('Ä');
+    const { error } = await session.next('error');
+    expect(error).toMatchObject({ code: 'parent_differs', field: 'data.corpus' });
+    expect(error.message).toContain('“First”');
+    expect(error.message).toContain('Ä');
   });
 });
 
@@ -251,10 +254,15 @@ describe('a lost device', () => {
   it('leaves an imported run that was never saved at the step of its import', async () => {
     await finishedRun();
     const files = await exportedFiles();
+    session = new SessionHarness({
+      createTrainer: (options) => {
+        session.files.isFull = true;
+        return session.services.createTrainer(options);
+      },
+    });
     session.send({ type: 'import', run: 'copy', name: 'Copy', files, text: TEXT });
-    await session.next('started', ({ run }) => run === 'copy');
-    await session.next('finished', ({ step }) => step === 20);
     await session.next('phase', ({ phase }) => phase === 'done');
+    expect(session.all('saved')).toEqual([]);
     session.send({ type: 'lose_device' });
     await session.next('notice', ({ message }) => message.includes('came back'));
     const from = session.trainer.options.from;
@@ -319,6 +327,18 @@ describe('failing storage', () => {
     const refused = await session.next('error', isOf(4));
     expect(refused.error.action).toBe('free_storage');
     expect(session.all('phase').some(({ phase }) => phase === 'failed')).toBe(false);
+  });
+
+  it('does not keep a run from being resumed', async () => {
+    await finishedRun();
+    session.files.isFull = true;
+    session.send({ type: 'resume', run: 'first', paused: true });
+    const resumed = await session.next('started', ({ step }) => step === 20);
+    expect(resumed.history?.step.at(-1)).toBe(20);
+    session.files.isFull = false;
+    session.send({ type: 'save', id: 6 });
+    await session.next('saved', ({ id }) => id === 6);
+    expect((await session.store.readMetrics('first')).step.at(-1)).toBe(20);
   });
 
   it('saves again once there is room, with every metric in order', async () => {
