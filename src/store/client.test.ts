@@ -244,6 +244,27 @@ describe('Client', () => {
     expect(worker(1).sent).toContainEqual({ type: 'resume', run, paused: false, backend: 'cpu' });
   });
 
+  it('saves a paused run once more, which may have a multiplier that no checkpoint has', async () => {
+    begin();
+    worker(0).emit({ ...started(), step: 5 });
+    worker(0).emit({ type: 'phase', phase: 'paused', detail: '', progress: null });
+    const run = startedRun();
+    client.setLrMultiplier(0.5);
+    const changed = client.changeBackend('cpu');
+    expect(types(0).slice(-2)).toEqual(['pause', 'save']);
+    worker(0).emit({ type: 'saved', id: idsOf('save')[0], run, step: 5, bytes: 1 });
+    await changed;
+    expect(worker(1).sent).toContainEqual({ type: 'resume', run, paused: true, backend: 'cpu' });
+  });
+
+  it('opens another backend after a failure, where there is no run to save', async () => {
+    begin();
+    worker(0).emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
+    await client.changeBackend('cpu');
+    expect(types(0)).not.toContain('save');
+    expect(types(1)).toEqual(['open', 'list_runs']);
+  });
+
   it('stays on its backend if the save fails, and shows why', async () => {
     begin();
     worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(7) } });

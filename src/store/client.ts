@@ -197,13 +197,15 @@ export class Client {
    * a run, opens the backend.
    */
   async changeBackend(backend: Backend): Promise<void> {
-    const { run, savedStep, phase, step } = this.stores.run.getState();
-    this.#worker.backend = backend;
-    if (!run || !this.#worker.hasRun || phase === 'done') {
+    const { run, phase, opening } = this.stores.run.getState();
+    if (!run || !this.#worker.hasRun || !isActive(phase)) {
+      this.#worker.backend = backend;
       this.restart();
       return;
     }
-    if (savedStep !== step) {
+    // A run that is being resumed has nothing that its checkpoint lacks. Otherwise even a run that is
+    // paused at its saved step may have: another learning rate, or no checkpoint since its import.
+    if (!opening) {
       this.pause();
       const saved = await this.#showingErrors(this.#save());
       if (!saved || this.stores.run.getState().run !== run) return;

@@ -74,14 +74,14 @@ const LOWER_LR = 1 / 3;
 
 /** The button that an error offers, or null if it offers none. */
 export function errorAction(client: Client, error: PlainError): ErrorAction | null {
-  const { run } = client.stores.run.getState();
+  const { run, lr_multiplier } = client.stores.run.getState();
   switch (error.action) {
     case 'resume':
-      return run ? { label: 'Resume', run: () => client.resume(run) } : null;
+      // The multiplier may have been set after the last checkpoint.
+      return run ? { label: 'Resume', run: () => client.resume(run, { lr_multiplier }) } : null;
     case 'resume_lower_lr': {
       if (!run) return null;
       const learning_rate = LOWER_LR * latestLearningRate(client);
-      const { lr_multiplier } = client.stores.run.getState();
       return {
         label: `Resume with learning_rate ${learning_rate.toPrecision(2)}`,
         run: () => client.resume(run, { lr_multiplier: LOWER_LR * lr_multiplier }),

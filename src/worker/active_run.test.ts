@@ -42,7 +42,11 @@ function create(change: Partial<RunStart> = {}): Promise<ActiveRun> {
   const { services } = new SessionHarness();
   const emit = (event: Event): number => events.push(event);
   const surroundings = { services, emit, mark: () => undefined };
-  return ActiveRun.create(parts, { from: null, paused: false, ...change }, surroundings);
+  return ActiveRun.create(
+    parts,
+    { from: null, stored: false, paused: false, ...change },
+    surroundings,
+  );
 }
 const typesOf = (type: Event['type']): Event[] => events.filter((event) => event.type === type);
 

@@ -23,6 +23,7 @@ export class ActiveRun {
   readonly #generations: Generations;
   readonly #jobs: Jobs;
   readonly #buffer = new MetricBuffer();
+  #multiplierSaveQueued = false;
   #disposed = false;
 
   private constructor(
@@ -43,7 +44,7 @@ export class ActiveRun {
       seconds: from?.elapsed_seconds ?? 0,
       best_val_loss: from?.best_val_loss ?? null,
     };
-    const saver = new RunSaver(parts, trainer, this.#progress, from);
+    const saver = new RunSaver(parts, trainer, this.#progress, start);
     this.#saver = saver;
     this.#hooks = new RunHooks({ parts, trainer, control, saver }, surroundings);
     this.#generations = new Generations(
@@ -153,9 +154,19 @@ export class ActiveRun {
     this.config.sampling = sampling;
   }
 
-  /** Scales the schedule of the learning rate, from the next step on. Ignored unless positive. */
+  /**
+   * Scales the schedule of the learning rate, from the next step on. Ignored unless positive. A paused
+   * run is saved with it: the page may be closed before another step makes a checkpoint due.
+   */
   setLrMultiplier(multiplier: number): void {
-    if (multiplier > 0 && Number.isFinite(multiplier)) this.trainer.lr_multiplier = multiplier;
+    if (!(multiplier > 0 && Number.isFinite(multiplier))) return;
+    this.trainer.lr_multiplier = multiplier;
+    if (this.control.state !== 'pause' || this.#multiplierSaveQueued) return;
+    this.#multiplierSaveQueued = true;
+    this.control.between(() => {
+      this.#multiplierSaveQueued = false;
+      return this.#hooks.save();
+    });
   }
 
   /** Generates between two steps. Rejects with what the model or the tokenizer throws. */

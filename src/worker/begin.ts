@@ -8,11 +8,17 @@ import {
 } from '../checkpoint/index.ts';
 import type { Lineage, OwnText } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import { importTokenizer } from '../data/index.ts';
+import { DataError, importTokenizer } from '../data/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../objectives/index.ts';
 import type { ImportCommand, ResumeCommand, StartCommand } from '../protocol/index.ts';
 import type { Device } from './device.ts';
-import { configWithParent, loadParent, startingWeights, type ParentState } from './parent.ts';
+import {
+  configWithParent,
+  loadParent,
+  startingWeights,
+  unencodable,
+  type ParentState,
+} from './parent.ts';
 import { UnknownObjective } from './plain_errors.ts';
 import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
@@ -42,8 +48,9 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
   // still working after another one failed.
   const [device, text, store] = await allSettled([
     markDone(context.device.open(config.runtime.backend), () => context.mark('device')),
-    markDone(context.prepareText(config, { text: own, tokenizer_json, tokenizer }), () =>
-      context.mark('prepared'),
+    markDone(
+      encodable(context.prepareText(config, { text: own, tokenizer_json, tokenizer }), parent),
+      () => context.mark('prepared'),
     ),
     context.storage(),
   ]);
@@ -60,6 +67,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
       parts: { id, name, adapter, settled, objective, lineage, text, storage },
       start: {
         from: parent ? startingWeights(parent, objective) : null,
+        stored: false,
         paused: command.paused ?? false,
       },
     };
@@ -88,7 +96,7 @@ export async function resumedRun(
     const name = record?.name ?? 'Run';
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from, paused },
+      start: { from, stored: true, paused },
     };
   });
 }
@@ -114,7 +122,7 @@ export async function importedRun(
     if (state.metrics) await storage.appendMetrics(state.metrics);
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from: startingPoint(state), paused: true },
+      start: { from: startingPoint(state), stored: false, paused: true },
     };
   });
 }
@@ -204,6 +212,19 @@ async function closingOnFailure<T>(storage: OpenRun, action: () => Promise<T>): 
   } catch (error) {
     await storage.close();
     throw error;
+  }
+}
+
+/** Throws BadParent if the parent's tokenizer lacks a character of the text. */
+async function encodable(
+  text: Promise<PreparedText>,
+  parent: ParentState | null,
+): Promise<PreparedText> {
+  try {
+    return await text;
+  } catch (error) {
+    if (!parent || !(error instanceof DataError && error.code === 'unknown_character')) throw error;
+    throw unencodable(error, parent);
   }
 }
 

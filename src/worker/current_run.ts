@@ -15,7 +15,7 @@ export interface RunListener {
 export class CurrentRun {
   #run: ActiveRun | null = null;
   /** Set while a lost device is being opened again. */
-  #recovery: { cancelled: boolean } | null = null;
+  #recovery: { cancelled: boolean; lost: ActiveRun } | null = null;
   #looping: Promise<void> = Promise.resolve();
   readonly #context: RecoveryContext;
   readonly #listener: RunListener;
@@ -59,6 +59,11 @@ export class CurrentRun {
     await run.close();
   }
 
+  /** Scales the learning rate schedule of the run, or of the one that is being recovered. */
+  setLrMultiplier(multiplier: number): void {
+    (this.#recovery?.lost ?? this.#run)?.setLrMultiplier(multiplier);
+  }
+
   /**
    * Wakes a paused run, whose loop waits for the person. A loop that waits for the device is woken
    * by its rejected promises.
@@ -89,7 +94,7 @@ export class CurrentRun {
   }
 
   async #recover(run: ActiveRun, parts: RunParts, reason: string): Promise<void> {
-    const recovery = { cancelled: false };
+    const recovery = { cancelled: false, lost: run };
     this.#recovery = recovery;
     this.#run = null;
     let recovered: { run: ActiveRun; parts: RunParts };

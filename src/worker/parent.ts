@@ -7,6 +7,7 @@ import {
 } from '../checkpoint/index.ts';
 import type { Parent } from '../common/index.ts';
 import { resolveModel, type ModelConfig, type RunConfig } from '../config/index.ts';
+import type { DataError } from '../data/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { ParentSource } from '../protocol/index.ts';
 import { BadParent } from './plain_errors.ts';
@@ -84,6 +85,14 @@ export function configWithParent(config: RunConfig, { state, parent }: ParentSta
   }
   return { ...config, tokenizer: state.config.tokenizer };
 }
+
+/** `error`: the parent's tokenizer lacks a character of the new run's text. */
+export const unencodable = (error: DataError, { parent }: ParentState): BadParent =>
+  new BadParent(
+    'data.corpus',
+    `The tokenizer of “${parent.name}” cannot encode this text. ${error.message}`,
+    'Choose another text, or start from new weights.',
+  );
 
 /** The parent's weights at step 0, without the state of its optimizer. */
 export function startingWeights({ state }: ParentState, objective: Objective): StartingPoint {

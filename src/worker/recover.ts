@@ -2,7 +2,7 @@
 import { ActiveRun } from './active_run.ts';
 import { startingPoint } from './begin.ts';
 import type { Device } from './device.ts';
-import type { RunParts, RunSurroundings, StartingPoint } from './run_parts.ts';
+import type { RunParts, RunSurroundings } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
 
 export type RecoveryContext = RunSurroundings & { readonly device: Device };
@@ -16,26 +16,25 @@ export interface LostRun {
 
 /**
  * Replaces the run and tells the page: it continues from the last checkpoint, or from where it
- * started. The learning rate multiplier stays as it was set last. Throws NoBackend, and what
- * creating a run throws.
+ * started. The learning rate multiplier stays as `run` has it, even if it was set during the
+ * recovery. Throws NoBackend, and what creating a run throws.
  */
 export async function recoverRun(
   context: RecoveryContext,
   { run, parts, reason }: LostRun,
 ): Promise<{ run: ActiveRun; parts: RunParts }> {
   const paused = run.control.state === 'pause';
-  const { lr_multiplier } = run.trainer;
   const cause = reason || 'no reason given';
   const detail = `The GPU device was lost (${cause}); training continues from the last checkpoint.`;
   context.emit({ type: 'phase', phase: 'recovering', detail, progress: null });
   run.abandon();
   const loaded = await parts.storage.load();
-  const saved = loaded ? startingPoint(loaded.state) : run.origin;
-  const from = saved && withMultiplier(saved, lr_multiplier);
+  const from = loaded ? startingPoint(loaded.state) : run.origin;
   const reopened = await onDeviceAgain(context, parts);
   await parts.storage.rewindMetrics(from?.state.step ?? 0);
-  const recovered = await ActiveRun.create(reopened, { from, paused }, context);
-  if (!from) recovered.trainer.lr_multiplier = lr_multiplier;
+  const start = { from, stored: loaded !== null, paused };
+  const recovered = await ActiveRun.create(reopened, start, context);
+  recovered.trainer.lr_multiplier = run.trainer.lr_multiplier;
   recovered.announce(await parts.storage.readMetrics());
   const origin = loaded ? ', its last checkpoint' : ': nothing had been saved yet';
   const step = `step ${recovered.trainer.step}${origin}`;
@@ -52,8 +51,3 @@ async function onDeviceAgain(context: RecoveryContext, parts: RunParts): Promise
   const settled = await settleOnDevice(config, facts, context.services);
   return { ...parts, adapter: device.adapter, settled };
 }
-
-const withMultiplier = (from: StartingPoint, lr_multiplier: number): StartingPoint => ({
-  ...from,
-  state: { ...from.state, lr_multiplier },
-});

@@ -31,6 +31,8 @@ export interface RunParts {
 export interface RunStart {
   /** Null starts from randomly initialised weights. */
   from: StartingPoint | null;
+  /** Storage has a checkpoint of `from`, to resume and to recover from. */
+  stored: boolean;
   paused: boolean;
 }
 

@@ -1,7 +1,7 @@
 /** What a run keeps in storage: checkpoints and metrics. */
 import type { CheckpointState } from '../checkpoint/index.ts';
 import type { MetricColumns } from '../common/index.ts';
-import type { RunParts, StartingPoint } from './run_parts.ts';
+import type { RunParts, RunStart, StartingPoint } from './run_parts.ts';
 import type { RunTrainer } from './services.ts';
 
 /** Metrics are written this often, and with every checkpoint. */
@@ -25,13 +25,13 @@ export class RunSaver {
     parts: RunParts,
     trainer: RunTrainer,
     progress: Progress,
-    from: StartingPoint | null,
+    { from, stored }: Pick<RunStart, 'from' | 'stored'>,
   ) {
     this.#parts = parts;
     this.#trainer = trainer;
     this.#progress = progress;
-    this.#hasCheckpoint = from !== null && from.state.step > 0;
-    this.#origin = this.#hasCheckpoint ? null : from;
+    this.#hasCheckpoint = stored;
+    this.#origin = stored ? null : from;
   }
 
   /** Storage has a checkpoint of this run. */

@@ -130,7 +130,10 @@ describe('start from a parent', () => {
     await finishedRun();
     const text = { name: 'other.txt', bytes: new TextEncoder().encode('ÄÖÜ äöü\n'.repeat(50)) };
     session.send(startCommand({ run: 'child', text, parent: { run: 'first' } }));
-    expect((await session.next('error')).error.message).toContain('Ä');
+    const { error } = await session.next('error');
+    expect(error).toMatchObject({ code: 'parent_differs', field: 'data.corpus' });
+    expect(error.message).toContain('“First”');
+    expect(error.message).toContain('Ä');
   });
 });
 
@@ -160,6 +163,21 @@ describe('resume', () => {
     session.send({ type: 'resume', run: 'first', paused: true, lr_multiplier: 0.125 });
     await session.next('started', ({ lr_multiplier }) => lr_multiplier === 0.125);
     expect(session.trainer.lr_multiplier).toBe(0.125);
+  });
+
+  it('keeps a multiplier that was set while the run was paused at its last checkpoint', async () => {
+    session.send(startCommand({ paused: true }));
+    await session.paused();
+    session.send({ type: 'step' });
+    await session.next('saved', ({ step }) => step === 1);
+    await session.paused(2);
+    for (const multiplier of [0.5, 0.3, 0.25])
+      session.send({ type: 'set_lr_multiplier', multiplier });
+    await session.paused(3);
+    expect(session.all('saved')).toHaveLength(2);
+    session.send({ type: 'resume', run: 'first', paused: true });
+    const resumed = await session.next('started', ({ step }) => step === 1);
+    expect(resumed.lr_multiplier).toBe(0.25);
   });
 
   it('says that a run was never saved', async () => {
@@ -233,6 +251,41 @@ describe('a lost device', () => {
     expect([...(parameters?.values() ?? [])].map((values) => values[0])).toContain(20);
   });
 
+  it('leaves an imported run that was never saved at the step of its import', async () => {
+    await finishedRun();
+    const files = await exportedFiles();
+    session = new SessionHarness({
+      createTrainer: (options) => {
+        session.files.isFull = true;
+        return session.services.createTrainer(options);
+      },
+    });
+    session.send({ type: 'import', run: 'copy', name: 'Copy', files, text: TEXT });
+    await session.next('phase', ({ phase }) => phase === 'done');
+    expect(session.all('saved')).toEqual([]);
+    session.send({ type: 'lose_device' });
+    await session.next('notice', ({ message }) => message.includes('came back'));
+    const from = session.trainer.options.from;
+    expect(from?.step).toBe(20);
+    expect([...(from?.parameters.values() ?? [])].map((values) => values[0])).toContain(20);
+    expect(session.all('started').at(-1)).toMatchObject({ run: 'copy', step: 20 });
+  });
+
+  it('keeps a multiplier that is set while the device is opened again', async () => {
+    session = new SessionHarness({
+      tryBackends: async (wanted, events) => {
+        if (session.opened > 0) session.send({ type: 'set_lr_multiplier', multiplier: 0.5 });
+        return session.services.tryBackends(wanted, events);
+      },
+    });
+    session.send(startCommand({ paused: true }));
+    await session.paused();
+    session.send({ type: 'lose_device' });
+    await session.paused(2);
+    expect(session.all('started').at(-1)?.lr_multiplier).toBe(0.5);
+    expect(session.trainer.lr_multiplier).toBe(0.5);
+  });
+
   it('ends the run with an error if no device can be opened', async () => {
     session.send(startCommand({ config: tinyConfig(longRun) }));
     await session.next('saved');
@@ -274,6 +327,18 @@ describe('failing storage', () => {
     const refused = await session.next('error', isOf(4));
     expect(refused.error.action).toBe('free_storage');
     expect(session.all('phase').some(({ phase }) => phase === 'failed')).toBe(false);
+  });
+
+  it('does not keep a run from being resumed', async () => {
+    await finishedRun();
+    session.files.isFull = true;
+    session.send({ type: 'resume', run: 'first', paused: true });
+    const resumed = await session.next('started', ({ step }) => step === 20);
+    expect(resumed.history?.step.at(-1)).toBe(20);
+    session.files.isFull = false;
+    session.send({ type: 'save', id: 6 });
+    await session.next('saved', ({ id }) => id === 6);
+    expect((await session.store.readMetrics('first')).step.at(-1)).toBe(20);
   });
 
   it('saves again once there is room, with every metric in order', async () => {

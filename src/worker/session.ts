@@ -112,7 +112,7 @@ export class Session implements AnswerContext {
       case 'cancel':
         return this.#abort.abort();
       case 'set_lr_multiplier':
-        return run?.setLrMultiplier(command.multiplier);
+        return this.#current.setLrMultiplier(command.multiplier);
       case 'set_sampling':
         return run?.setSampling(command.sampling);
       case 'stop_generation':

@@ -17,6 +17,11 @@ export class FailingFileSystem extends MemoryFileSystem {
     if (this.isFull) throw storageFull();
     return super.write(path, bytes);
   }
+
+  override async append(path: string, bytes: Uint8Array): Promise<void> {
+    if (this.isFull) throw storageFull();
+    return super.append(path, bytes);
+  }
 }
 
 export const DEVICE: DeviceInfo = {

@@ -111,10 +111,18 @@ export class OpenRun {
     return this.metrics.flush();
   }
 
-  /** Invalidates metrics after `step`, because the run continues from a checkpoint of that step. */
-  rewindMetrics(step: number): Promise<void> {
+  /**
+   * Invalidates metrics after `step`, because the run continues from a checkpoint of that step. If
+   * storage refuses, for example because it is full, that stays pending like the rows that follow, so
+   * that the run can still be opened.
+   */
+  async rewindMetrics(step: number): Promise<void> {
     this.metrics.rewind(step);
-    return this.metrics.flush();
+    try {
+      await this.metrics.flush();
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+    }
   }
 
   /** All metrics, including those that are not in storage yet. */

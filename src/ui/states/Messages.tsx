@@ -94,8 +94,9 @@ function Unresponsive() {
         size="xs"
         variant="default"
         onClick={() => {
+          const { lr_multiplier } = client.stores.run.getState();
           client.restart();
-          if (run && saved) client.resume(run);
+          if (run && saved) client.resume(run, { lr_multiplier });
         }}
       >
         {run && saved ? 'Restart and resume' : 'Restart'}
