@@ -10,7 +10,7 @@ export type BatchLike = Pick<
   'ids' | 'targets' | 'weights' | 'positions' | 'row_offset' | 'extra'
 >;
 
-/** What dropout is a function of, beside the global row and the site. */
+/** What dropout depends on, in addition to the global row and the site. */
 export interface RandomState {
   seed: number;
   step: number;

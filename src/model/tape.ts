@@ -3,9 +3,9 @@
  * will need; `backward` walks the records in reverse, asks each operation only for the gradients
  * that are needed, adds those of parameters to their gradient buffers and (if a kernel can) those of
  * an activation to the gradient that already waits for it, and frees every saved tensor after its
- * last use. tfjs's tape takes no part.
+ * last use. It replaces tfjs's gradient tape.
  *
- * Inside a traced program the same code runs over placeholders; freeing is then up to the planner.
+ * Inside a traced program the same code runs over placeholders, and the planner frees the memory.
  */
 import { clone, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type GradientContext, type OpDefinition, run, type Tensors } from '../ops/index.ts';
@@ -127,7 +127,7 @@ export class Tape {
 
   /**
    * Walks back from `from`, whose gradient is `seed`; does not dispose `seed`. Afterwards the tape
-   * is used up.
+   * is empty.
    */
   backward(from: Tensor, seed: Tensor): void {
     this.#walk(from, clone(seed));

@@ -1,4 +1,4 @@
-/** What a run can learn. A new objective is a file beside these and a line in OBJECTIVES. */
+/** What a run can learn. A new objective is a file in this folder and an entry in OBJECTIVES. */
 import type { Objective } from './objective.ts';
 import { pretrain } from './pretrain.ts';
 

@@ -1,7 +1,7 @@
 /**
  * Steps that are submitted and whose results have not arrived. Reads half of the in-flight results
  * while the other half is still being submitted, and blocks only when the in-flight limit is
- * reached, so that the device is never idle.
+ * reached, so that the device is not idle.
  */
 import type { Ring, RingEntry, RingRead } from '../backend/index.ts';
 

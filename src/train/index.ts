@@ -1,6 +1,6 @@
 /**
- * The training loop and evaluation. `loop.ts` reads from top to bottom; `trainer.ts` is
- * one model in training.
+ * Training: `trainer.ts` is one model in training, `loop.ts` decides when it steps, evaluates,
+ * samples and saves.
  */
 export { breathe, Control, type Wish } from './control.ts';
 export { LossExploded, type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';

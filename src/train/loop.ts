@@ -1,6 +1,6 @@
 /**
- * The training loop, to be read from top to bottom: evaluate, sample, save, step. It knows neither
- * which objective it runs nor who listens.
+ * The training loop: evaluate, sample, save, step. It depends neither on the objective nor on who
+ * receives its reports.
  */
 import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Clock } from './clock.ts';
@@ -16,7 +16,7 @@ export interface LoopHooks {
   /** Writes samples; resolves to the metrics that they give, if any. */
   sample(): Promise<Partial<MetricRow>>;
   save(): Promise<void>;
-  /** The computer slept between two steps for about so many seconds, which are not training time. */
+  /** The computer slept between two steps for about this long, which is not training time. */
   slept(seconds: number): void;
   /** Metrics that the trainer cannot measure: memory. */
   measure(): Partial<MetricRow>;
@@ -39,7 +39,7 @@ export class LossExploded extends Error {
 /** Milliseconds between two flushes of metrics. */
 const FLUSH_MS = 100;
 
-/** Each skipped step halves the loss scale; after so many in a row, the scale is not the cause. */
+/** Each skipped step halves the loss scale. After this many in a row, the scale is not the cause. */
 const MOST_SKIPPED = 32;
 
 /** What the loop needs of a Trainer. */

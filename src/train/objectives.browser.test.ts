@@ -1,6 +1,6 @@
 /**
  * Objectives that the product does not know: one with a scalar head and paired rows, one with a
- * frozen reference, an extra input per token and a source that takes its time; and pretraining with
+ * frozen reference, an extra input per token and an asynchronous source; and pretraining with
  * frozen parameters.
  */
 import { describe, expect, it } from 'vitest';
