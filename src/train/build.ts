@@ -21,7 +21,8 @@ import {
   type LossScale,
   type Optimizer,
 } from '../optim/index.ts';
-import { type Precision, settlePrecision } from './precision.ts';
+import type { Precision } from '../run/index.ts';
+import { precisionHere } from './precision.ts';
 import type { StepPrograms } from './step.ts';
 import type { TrainerOptions, TrainerState } from './state.ts';
 
@@ -55,7 +56,7 @@ export interface TrainerParts {
 export async function buildTrainer(options: TrainerOptions): Promise<TrainerParts> {
   const { config, objective, from = null, compiling = () => undefined } = options;
   const { training } = config;
-  const precision = options.precision ?? (await settlePrecision(config));
+  const precision = options.precision ?? (await precisionHere(config));
   const model = resolveModel(config.model, options.vocab_size);
   const scaling = lossScaleOf(options, model, precision);
   const stores = allocate(options, model, { precision, scaling });

@@ -3,7 +3,7 @@ import type { LossScaleState } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { TokenSplit } from '../data/index.ts';
 import type { Objective } from '../objectives/index.ts';
-import type { Precision } from './precision.ts';
+import type { Precision } from '../run/index.ts';
 
 /** Tensor of the objective, as a checkpoint keeps it. */
 export interface ObjectiveTensor {

@@ -17,7 +17,7 @@ import { learningRate, readLossScale } from '../optim/index.ts';
 import { buildTrainer, type TrainerParts } from './build.ts';
 import { evaluate, type Evaluation } from './evaluate.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
-import type { Precision } from './precision.ts';
+import type { Precision } from '../run/index.ts';
 import { ObjectiveScoring } from './scoring.ts';
 import { StepInputs, submitStep } from './step.ts';
 import type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';
