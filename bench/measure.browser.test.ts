@@ -290,7 +290,9 @@ describe('the bench', () => {
       for (const r of rows)
         expect(r, JSON.stringify(r)).toMatchObject({ why: null, config: 'tiny' });
       for (const r of rows) expect(r.us, JSON.stringify(r)).toBeGreaterThan(0);
-      expect(rows.filter((r) => r.error !== null && r.error < 1e-5).length).toBe(rows.length - 1);
+      expect(rows.filter((r) => r.difference !== null && r.difference < 1e-5).length).toBe(
+        rows.length - 1,
+      );
     },
   );
 });

@@ -24,7 +24,7 @@ export interface SearchRow {
    * Largest difference from the simplest kernel over the largest value, of all results; null for
    * tfjs's kernel, which has no epilogue.
    */
-  error: number | null;
+  difference: number | null;
   why: string | null;
   adapter: string;
 }
@@ -106,11 +106,11 @@ async function checkResults(contenders: readonly Contender[], largest: Store): P
     if (!check || !candidate) continue;
     submit([check]);
     const [pair] = await readback([largest.get('largest')]);
-    const error = (pair?.[0] ?? NaN) / (pair?.[1] ?? NaN);
-    contender.error = error;
+    const difference = (pair?.[0] ?? NaN) / (pair?.[1] ?? NaN);
+    contender.difference = difference;
     const tolerance = TOLERANCE[isSubgroupTile(candidate.plan.tile) ? 'float16' : 'float32'];
-    if (error <= tolerance) continue;
-    contender.why = `wrong by ${error.toPrecision(2)} of the largest value`;
+    if (difference <= tolerance) continue;
+    contender.why = `wrong by ${difference.toPrecision(2)} of the largest value`;
     contender.program?.dispose();
     contender.program = null;
   }
@@ -150,7 +150,7 @@ async function timeContenders(contenders: readonly Contender[], end: number): Pr
 }
 
 function rowOf(
-  { candidate, ms, error, why }: Contender,
+  { candidate, ms, difference, why }: Contender,
   { matmul }: SearchCase,
   config: MatmulSet,
   adapter: string,
@@ -164,7 +164,7 @@ function rowOf(
     splits: candidate?.plan.splits ?? 1,
     us,
     tflops: us ? (2 * matmul.M * matmul.N * matmul.K) / us / 1e6 : null,
-    error,
+    difference,
     why: why ?? (us === null ? 'Skipped: out of time.' : null),
     adapter,
   };

@@ -28,7 +28,7 @@ export interface Contender {
   /** Why there is no program. */
   why: string | null;
   /** Largest difference over the largest value, once checked. */
-  error: number | null;
+  difference: number | null;
   /** Milliseconds of one run, once timed. */
   ms: number | null;
 }
@@ -183,7 +183,7 @@ async function compileCandidate(
     program: null,
     check: null,
     why: null,
-    error: null,
+    difference: null,
     ms: null,
   };
   const { name, plan } = candidate;
@@ -214,5 +214,5 @@ async function compileTfjs(matmul: StepMatmul, tensors: CaseTensors): Promise<Co
   const program = await compileProgram('tfjs', () => ({
     c: matMul(tensors.get('a'), tensors.get('b'), transpose_a, transpose_b),
   }));
-  return { candidate: null, program, check: null, why: null, error: null, ms: null };
+  return { candidate: null, program, check: null, why: null, difference: null, ms: null };
 }

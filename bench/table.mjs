@@ -191,15 +191,10 @@ export function searchTable(rows, most = 5) {
     ['candidate', (r) => r.candidate],
     ['us', (r) => number(r.us, 1)],
     ['TFLOP/s', (r) => number(r.tflops, 1)],
-    ['difference', (r) => r.difference],
+    ['difference', (r) => r.difference?.toExponential(0) ?? '-'],
   ];
-  // A candidate's `error` is its difference from the simplest kernel, not a failure.
-  const lines = best.map(({ error, ...row }) => ({
-    ...row,
-    difference: error === null ? '-' : Number(error).toExponential(0),
-  }));
   const failed = rows.filter((r) => r.matmul === undefined);
-  const table = textTable([...lines, ...failed], columns, 2);
+  const table = textTable([...best, ...failed], columns, 2);
   const dropped = rows.filter((r) => r.matmul !== undefined && r.why);
   if (dropped.length === 0) return table;
   const [{ candidate, matmul, why }] = dropped;
