@@ -1,7 +1,10 @@
 /**
- * `npm test`: lint, types, unit tests, the build, browser tests and journeys, in that order; a failure
- * does not stop the next suites. The last line is `N passed, N failed, N skipped` over all of them.
+ * `npm test`: lint, types, unit tests, the build, browser tests, journeys and input latency. A failure
+ * does not stop the other suites. The last line is `N passed, N failed, N skipped` over all of them.
  * Lint, types, the build and the search for a browser count as one check each.
+ *
+ * Two suites run at a time, because software WebGPU compiles and runs kernels mostly on one thread:
+ * the browser tests beside all others. Only the latency is measured on an otherwise idle machine.
  *
  * `npm test -- unit journeys` runs only these suites.
  */
@@ -9,6 +12,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { findBrowser } from './browser.mjs';
 
 const MINUTE = 60_000;
@@ -46,12 +50,22 @@ const SUITES = [
   { name: 'browser', commands: [vitest('browser')], counts: true, browser: true, minutes: 25 },
   {
     name: 'journeys',
-    commands: [['playwright', 'test']],
+    commands: [['playwright', 'test', '--project=wide']],
     counts: true,
     browser: true,
     minutes: 20,
   },
+  {
+    name: 'latency',
+    commands: [['playwright', 'test', '--project=latency']],
+    counts: true,
+    browser: true,
+    minutes: 5,
+  },
 ];
+
+/** Suites that run at the same time, each lane in order. A row of lanes waits for the row before it. */
+const LANES = [[['browser'], ['lint', 'types', 'unit', 'build', 'journeys']], [['latency']]];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SUITES.some((s) => s.name === name));
@@ -69,8 +83,10 @@ console.log(
   `Suites: ${suites.map((s) => s.name).join(', ')}. Node ${process.versions.node} on ${process.platform}.`,
 );
 if (suites.some((s) => s.browser)) lookForBrowser();
-for (const suite of suites) await runSuite(suite);
+const started = Date.now();
+for (const lanes of LANES) await Promise.all(lanes.map(runLane));
 rmSync(folder, { recursive: true, force: true });
+times.push(`altogether ${secondsSince(started)} s`);
 console.log(`\nTime: ${times.join(', ')}.`);
 for (const { title, reason } of total.skipped) console.log(`skipped: ${title} (${reason})`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
@@ -89,6 +105,14 @@ function lookForBrowser() {
   }
 }
 
+function secondsSince(time) {
+  return Math.round((Date.now() - time) / 1000);
+}
+
+async function runLane(names) {
+  for (const suite of suites.filter(({ name }) => names.includes(name))) await runSuite(suite);
+}
+
 async function runSuite(suite) {
   const started = Date.now();
   const summaryFile = join(folder, `${suite.name}.json`);
@@ -98,7 +122,7 @@ async function runSuite(suite) {
   total.passed += summary.passed;
   total.failed += summary.failed;
   total.skipped.push(...summary.skipped);
-  const seconds = Math.round((Date.now() - started) / 1000);
+  const seconds = secondsSince(started);
   times.push(`${suite.name} ${seconds} s`);
   const { passed, failed, skipped } = summary;
   const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
@@ -110,7 +134,7 @@ async function runCommands(suite, summaryFile) {
   if (suite.browser && !process.env.BROWSER_PATH) return 1;
   let code = 0;
   for (const command of suite.commands) {
-    code = (await runCommand(command, summaryFile, suite.minutes * MINUTE)) || code;
+    code = (await runCommand(command, suite, summaryFile)) || code;
   }
   return code;
 }
@@ -130,18 +154,28 @@ function readSummary(file, code) {
   };
 }
 
+/** Prints lines of several suites at a time, each after the name of its suite. */
+function printLines(stream, { name }) {
+  createInterface({ input: stream }).on('line', (line) => {
+    console.log(line === '' ? '' : `${name.padEnd(8)} | ${line}`);
+  });
+}
+
 /** The exit code of a command of node_modules. It is killed with its children at the time limit. */
-function runCommand([command, ...args], summaryFile, limit) {
+function runCommand([command, ...args], suite, summaryFile) {
+  const limit = suite.minutes * MINUTE;
   const [program, parameters] =
     command === 'node' ? ['node', args] : ['npx', ['--no-install', command, ...args]];
   return new Promise((resolve) => {
     const group = process.platform !== 'win32';
     const child = spawn(program, parameters, {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       detached: group,
       shell: !group,
       env: { ...process.env, TEST_SUMMARY: summaryFile, FORCE_COLOR: '0', NO_COLOR: '1' },
     });
+    printLines(child.stdout, suite);
+    printLines(child.stderr, suite);
     const timer = setTimeout(() => {
       console.log(`${command} took more than ${limit / MINUTE} minutes and was killed.`);
       if (group) process.kill(-child.pid, 'SIGKILL');
@@ -151,7 +185,8 @@ function runCommand([command, ...args], summaryFile, limit) {
       clearTimeout(timer);
       resolve(1);
     });
-    child.on('exit', (code) => {
+    // Not `exit`: the last lines may come after it.
+    child.on('close', (code) => {
       clearTimeout(timer);
       resolve(code ?? 1);
     });
