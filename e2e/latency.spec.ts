@@ -68,20 +68,26 @@ const percentile95 = (sorted: readonly number[]): number =>
  */
 const MAX_RATIO = 100 / THRESHOLD_MS;
 
+/** Inputs are measured again if they took too long, since other processes only add to latencies. */
+const MAX_WINDOWS = 3;
+
 test('responds to input during training nearly as fast as without training', async ({ page }) => {
   const terrarium = await new Terrarium(page).open({ preset: 'names', 'runtime.backend': 'wasm' });
   // Once the text is loaded, the worker is idle.
   await expect(page.getByTestId('data-summary')).toBeVisible({ timeout: 60_000 });
   await observeInputs(page);
-  const idle = await measureInputs(page);
+  const idle = percentile95(await measureInputs(page));
   await terrarium.train();
   await terrarium.untilStep(5);
-  const training = await measureInputs(page);
-  expect(await terrarium.sentence.textContent(), 'still training').toContain('Step');
+  const training: number[] = [];
+  do {
+    training.push(percentile95(await measureInputs(page)));
+    expect(await terrarium.sentence.textContent(), 'still training').toContain('Step');
+  } while (Math.min(...training) / idle >= MAX_RATIO && training.length < MAX_WINDOWS);
   const measured =
     `input to next paint, 95th percentile of ${INPUTS}: ` +
-    `${percentile95(idle)} ms idle, ${percentile95(training)} ms during training`;
+    `${idle} ms idle, ${training.join(', then ')} ms during training`;
   test.info().annotations.push({ type: 'measured', description: measured });
   console.log(measured);
-  expect(percentile95(training) / percentile95(idle)).toBeLessThan(MAX_RATIO);
+  expect(Math.min(...training) / idle).toBeLessThan(MAX_RATIO);
 });

@@ -39,6 +39,14 @@ test('reports what takes longest, and training continues afterwards', async ({ p
     new RegExp(`^A step takes [\\d.]+k? ms\\. ${rows[0]?.[0] ?? '?'} takes? the most of it: `, 'u'),
   );
   expect(rows.find((row) => row[0] === 'Matrix products')?.[4]).toMatch(/FLOP\/s$/u);
+  await page.keyboard.press('Escape');
+  const at = await terrarium.step();
+  await terrarium.untilStep(at + 3);
+
+  // The same profile while the run is paused: training would slow the audits down several times.
+  await terrarium.pause();
+  await terrarium.menu('Profile a step');
+  await expect(table.locator('tbody tr').first()).toBeVisible();
   for (const colorScheme of ['light', 'dark'] as const)
     for (const width of [1440, 390]) {
       await page.emulateMedia({ colorScheme });
@@ -57,9 +65,6 @@ test('reports what takes longest, and training continues afterwards', async ({ p
       expect(sideways, `horizontal overflow at ${width}`).toBeLessThanOrEqual(0);
       await page.screenshot({ path: `test-results/screens/profile-${width}-${colorScheme}.png` });
     }
-  await page.keyboard.press('Escape');
-  const at = await terrarium.step();
-  await terrarium.untilStep(at + 3);
 });
 
 test('reports the time of the whole step if there are no GPU timestamps', async ({ page }) => {

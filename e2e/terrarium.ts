@@ -69,8 +69,9 @@ export class Terrarium {
     const match = /Step ([\d,]+) of/.exec((await this.sentence.textContent()) ?? '');
     return match ? Number(match[1]?.replaceAll(',', '')) : 0;
   }
+  /** Looks often, so that a run of few steps can be paused before its end. */
   async untilStep(step: number, timeout = 120_000): Promise<void> {
-    await expect.poll(() => this.step(), { timeout }).toBeGreaterThanOrEqual(step);
+    await expect.poll(() => this.step(), { timeout, intervals: [50] }).toBeGreaterThanOrEqual(step);
   }
 
   async menu(item: string): Promise<void> {
