@@ -1,6 +1,6 @@
 /**
- * Journeys through the built page (run `npm run build` first). One browser at a time: `npm test`
- * runs the browser tests on the other core.
+ * Tests of the built page (run `npm run build` first). One browser runs at a time: `npm test` runs
+ * the browser tests on the other core.
  */
 import { defineConfig } from '@playwright/test';
 import { findInstalled } from './scripts/browser.mjs';

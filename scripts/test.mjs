@@ -1,10 +1,10 @@
 /**
- * `npm test`: lint, types, unit tests, browser tests, the build, the journeys and the input latency.
- * A failing suite does not stop the others. The last line is `N passed, N failed, N skipped` over
- * all of them. Lint, types, browser and build count as one check each.
+ * `npm test`: lint, types, unit tests, the build, browser tests, journeys and input latency. A failure
+ * does not stop the other suites. The last line is `N passed, N failed, N skipped` over all of them.
+ * Lint, types, the build and the search for a browser count as one check each.
  *
- * Two suites run at a time, because software WebGPU compiles and runs kernels on one thread: the
- * browser tests beside everything else. Only the latency is measured on an otherwise idle machine.
+ * Two suites run at a time, because software WebGPU compiles and runs kernels mostly on one thread:
+ * the browser tests beside all others. Only the latency is measured on an otherwise idle machine.
  *
  * `npm test -- unit journeys` runs only these suites.
  */
@@ -161,10 +161,7 @@ function printLines(stream, { name }) {
   });
 }
 
-/**
- * Exit code of one command from node_modules; a command that takes too long is ended with its
- * children and fails.
- */
+/** The exit code of a command of node_modules. It is killed with its children at the time limit. */
 function runCommand([command, ...args], suite, summaryFile) {
   const limit = suite.minutes * MINUTE;
   const [program, parameters] =
