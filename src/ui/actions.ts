@@ -84,7 +84,7 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
       const learning_rate = LOWER_LR * latestLearningRate(client);
       return {
         label: `Resume with learning_rate ${learning_rate.toPrecision(2)}`,
-        run: () => client.resume(run, { lr_multiplier: LOWER_LR * lr_multiplier }),
+        run: () => client.resume(run, { lr_multiplier: rounded(LOWER_LR * lr_multiplier) }),
       };
     }
     case 'reload':
@@ -99,6 +99,9 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
       return error.action satisfies never;
   }
 }
+
+/** To three digits, as a person would type it. */
+const rounded = (multiplier: number): number => Number(multiplier.toPrecision(3));
 
 /**
  * The learning rate of the last step. During warm-up or decay, this differs from the configured

@@ -100,6 +100,18 @@ describe('ActiveRun', () => {
     expect(await training).toBe('max_iters');
   });
 
+  it('tells of the steps that exploded, with their learning rate', async () => {
+    const run = await create();
+    if (!(run.trainer instanceof FakeTrainer)) throw new Error('The trainer is no fake.');
+    run.setLrMultiplier(100);
+    run.trainer.loss = Infinity;
+    await expect(run.train()).rejects.toThrow('The loss is not a number at step 1.');
+    const rows = events.flatMap((event) => (event.type === 'metrics' ? [event.columns] : []));
+    expect(rows.at(-1)?.step.at(-1)).toBe(1);
+    expect(rows.at(-1)?.lr?.at(-1)).toBeCloseTo(0.1);
+    run.abandon();
+  });
+
   it('keeps what it started from until there is a checkpoint to recover from', async () => {
     const state = { parameters: new Map(), optimizer: new Map(), step: 0, tokens: 0 };
     const from = { state, elapsed_seconds: 0, best_val_loss: null };

@@ -3,7 +3,7 @@ import { CheckpointError, writeCheckpoint, zipFolder } from '../checkpoint/index
 import type { FinishReason, GenerationEnd, MetricColumns } from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import type { StepProfile } from '../protocol/index.ts';
-import { Control, MetricBuffer, trainLoop } from '../train/index.ts';
+import { Control, LossExploded, MetricBuffer, trainLoop } from '../train/index.ts';
 import { Generations, type GenerationRequest } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import { RunHooks } from './run_hooks.ts';
@@ -128,14 +128,19 @@ export class ActiveRun {
   /** Runs the training loop to its end. Throws LossExploded, and what the device throws. */
   async train(): Promise<FinishReason> {
     this.#hooks.phase('training');
-    return trainLoop(
-      Object.assign(this.#progress, {
-        trainer: this.trainer,
-        control: this.control,
-        buffer: this.#buffer,
-        hooks: this.#hooks,
-      }),
-    );
+    const state = Object.assign(this.#progress, {
+      trainer: this.trainer,
+      control: this.control,
+      buffer: this.#buffer,
+      hooks: this.#hooks,
+    });
+    try {
+      return await trainLoop(state);
+    } catch (error) {
+      // The steps that exploded, and the learning rate that they had, are what the charts should show.
+      if (error instanceof LossExploded && this.#buffer.size > 0) this.#hooks.metrics(this.#buffer);
+      throw error;
+    }
   }
 
   /**

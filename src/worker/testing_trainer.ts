@@ -20,6 +20,8 @@ export class FakeTrainer implements RunTrainer {
   step_ms = 1;
   lr_multiplier: number;
   disposed = false;
+  /** Of the steps to come. */
+  loss = 2;
   /** Thrown by the next step. */
   failure: Error | null = null;
   /** Learning rate multipliers of the steps taken. */
@@ -56,7 +58,7 @@ export class FakeTrainer implements RunTrainer {
     this.multipliers.push(this.lr_multiplier);
     // Weights that say how many steps they are from the start.
     for (const values of this.#parameters.values()) values[0] = (values[0] ?? 0) + 1;
-    const loss = 2;
+    const { loss } = this;
     const metrics = { 'train/loss': loss };
     this.#results.push({ step: this.step, loss, metrics, grad_norm: 1, skipped: false, ms: 1 });
   }
