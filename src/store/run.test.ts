@@ -93,6 +93,26 @@ describe('reduceRun', () => {
     ).toEqual(error);
     expect({ ...failed, ...reduceRun(failed, training) }.error).toBeNull();
   });
+
+  it('keep the error of a save while the run trains on, until a save succeeds', () => {
+    const error = { code: 'storage_full', message: 'm', hint: 'h' };
+    const phase = (name: 'saving' | 'training'): Event => ({
+      type: 'phase',
+      phase: name,
+      detail: '',
+      progress: null,
+    });
+    const refused = after(
+      started,
+      training,
+      phase('saving'),
+      { type: 'error', error },
+      phase('training'),
+    );
+    expect(refused.error).toEqual(error);
+    const saved: Event = { type: 'saved', run: 'r', step: 5, bytes: 1 };
+    expect(reduceRun(refused, saved)).toEqual({ savedStep: 5, error: null });
+  });
   it('collects the tokens of its own generation alone', () => {
     const state: RunState = {
       ...initialRun,

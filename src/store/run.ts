@@ -1,8 +1,8 @@
 /** How the worker's events change what the page knows about the current run. */
 import { CHARTS, METRICS } from '../common/index.ts';
-import type { Event, MetricColumns } from '../protocol/index.ts';
+import type { Event, MetricColumns, PlainError, RunPhase } from '../protocol/index.ts';
 import { withNotice } from './run_changes.ts';
-import type { Generation, RunState } from './run_state.ts';
+import { isMoving, type Generation, type RunState } from './run_state.ts';
 
 export * from './run_changes.ts';
 export * from './run_state.ts';
@@ -33,7 +33,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'generation_done':
       return changeGeneration(state, event.id, () => ({ running: false, reason: event.reason }));
     case 'saved':
-      return event.run === state.run ? { savedStep: event.step } : {};
+      return event.run === state.run ? reduceSaved(state, event.step) : {};
     case 'notice':
       return withNotice(state, event.message);
     case 'error': {
@@ -77,6 +77,11 @@ function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunS
   };
 }
 
+/** A save that succeeds outdates the error of one that storage refused. */
+function reduceSaved({ error }: RunState, savedStep: number): Partial<RunState> {
+  return error && isStorageError(error) ? { savedStep, error: null } : { savedStep };
+}
+
 /** The change of the generation with this id; none if it is not the current one. */
 function changeGeneration(
   { generation }: RunState,
@@ -92,9 +97,21 @@ function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>):
   // A worker that has prepared the text for the panel says idle while the run waits in its queue.
   const opening = state.opening && ['idle', 'preparing', 'compiling'].includes(event.phase);
   const next = { phase: event.phase, detail: event.detail, progress: event.progress, opening };
-  const tryingAgain = ['preparing', 'compiling', 'training', 'recovering'].includes(event.phase);
-  return state.error && tryingAgain ? { ...next, error: null } : next;
+  return state.error && outdates(event, state.error, state) ? { ...next, error: null } : next;
 }
+
+/** Whether the phase means that what failed is tried again. */
+function outdates(
+  { phase }: { phase: RunPhase },
+  error: PlainError,
+  state: Pick<RunState, 'phase'>,
+): boolean {
+  // A run that trains on after a save that storage refused tries it again only at the next save.
+  if (phase === 'training') return !(isStorageError(error) && isMoving(state.phase));
+  return ['preparing', 'compiling', 'recovering'].includes(phase);
+}
+
+const isStorageError = ({ code }: PlainError): boolean => code.startsWith('storage_');
 
 function reduceMetrics(state: RunState, columns: MetricColumns): Partial<RunState> {
   const change = latest(columns);
