@@ -218,7 +218,11 @@ export class Session implements AnswerContext {
 
   /** What was imported exists nowhere else in this browser: it is saved before the first step. */
   #keepImported(): void {
-    this.run?.keep().catch((error: unknown) => this.#fail(error, false));
+    const { run } = this;
+    run?.keep().catch((error: unknown) => {
+      // A run that ended meanwhile has told why.
+      if (this.run === run) this.#fail(error, false);
+    });
   }
 
   /** The run pauses or is done: kernels may be tuned. */
