@@ -46,7 +46,7 @@ function CostFacts({ plan }: { plan: RunPlan }) {
         <dt>FLOPs/token</dt>
         <dd>
           <b>{compact(plan.flops_per_token)}</b>
-          <span>{count(plan.tokens_per_step)} tokens per step</span>
+          <span>{count(plan.tokens_per_step)} tokens/step</span>
         </dd>
       </div>
       <div>

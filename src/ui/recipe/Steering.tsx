@@ -44,7 +44,7 @@ export function Steering() {
       <p className="small muted" id={HELP}>
         {followsSchedule
           ? 'The learning rate follows the schedule. '
-          : `Learning rate × ${measure(multiplier)} of the schedule. `}
+          : `The learning rate is ${measure(multiplier)} times the schedule’s. `}
         A change takes effect now. Everything below applies to the next run.
       </p>
     </section>
