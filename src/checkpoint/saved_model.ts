@@ -1,23 +1,12 @@
 /** The model of a checkpoint of ours, whose config.json and RunConfig must agree. */
-import { resolveModel, type ModelConfig, type ResolvedModel } from '../config/index.ts';
+import {
+  architectureFields,
+  resolveModel,
+  type ModelConfig,
+  type ResolvedModel,
+} from '../config/index.ts';
 import { CheckpointError } from './error.ts';
 import type { ImportedModel } from './hf_import.ts';
-
-/** Fields that change what the weights compute. */
-const COMPUTED = [
-  'layout',
-  'n_layer',
-  'n_head',
-  'n_kv_head',
-  'n_embd',
-  'n_inner',
-  'block_size',
-  'tie_word_embeddings',
-  'activation_function',
-  'qk_norm',
-  'sliding_window',
-  'norm_eps',
-] as const;
 
 /**
  * Returns the model of the RunConfig, which has fields that config.json cannot express, such as a
@@ -25,9 +14,7 @@ const COMPUTED = [
  */
 export function savedModel(config: ModelConfig, { model: other }: ImportedModel): ResolvedModel {
   const model = resolveModel(config, other.vocab_size);
-  const names =
-    model.layout === 'llama' ? ([...COMPUTED, 'rope_theta'] as const) : ([...COMPUTED] as const);
-  const differs = names.find((name) => model[name] !== other[name]);
+  const differs = architectureFields(model.layout).find((name) => model[name] !== other[name]);
   if (differs === undefined) return model;
   throw new CheckpointError(
     'config_mismatch',

@@ -1,3 +1,4 @@
+export * from './architecture.ts';
 export * from './schema.ts';
 export * from './fields.ts';
 export * from './labels.ts';

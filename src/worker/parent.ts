@@ -6,7 +6,7 @@ import {
   type ReadState,
 } from '../checkpoint/index.ts';
 import type { Parent } from '../common/index.ts';
-import { resolveModel, type ModelConfig, type RunConfig } from '../config/index.ts';
+import { architectureFields, resolveModel, type RunConfig } from '../config/index.ts';
 import type { DataError } from '../data/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { ParentSource } from '../protocol/index.ts';
@@ -48,25 +48,6 @@ export async function loadParent(
   }
 }
 
-/** Fields of the model that must be the parent's: weights of another architecture do not fit. */
-const ARCHITECTURE = [
-  'layout',
-  'n_layer',
-  'n_head',
-  'n_kv_head',
-  'n_embd',
-  'n_inner',
-  'block_size',
-  'tie_word_embeddings',
-  'activation_function',
-  'qk_norm',
-  'sliding_window',
-  'norm_eps',
-] as const satisfies readonly (keyof ModelConfig)[];
-
-/** Fields that only one of the layouts has. */
-const OF_LAYOUT = { gpt2: ['bias'], llama: ['rope_theta'] } as const;
-
 /**
  * The configuration of a run from the parent's weights: it has the parent's tokenizer. Throws
  * BadParent, which names the field, if the model differs from the parent's.
@@ -74,7 +55,8 @@ const OF_LAYOUT = { gpt2: ['bias'], llama: ['rope_theta'] } as const;
 export function configWithParent(config: RunConfig, { state, parent }: ParentState): RunConfig {
   const { model } = state;
   const wanted = resolveModel(config.model, model.vocab_size);
-  const fields = [...ARCHITECTURE, ...OF_LAYOUT[model.layout]];
+  const shared = architectureFields(model.layout);
+  const fields = model.layout === 'gpt2' ? ([...shared, 'bias'] as const) : shared;
   const field = fields.find((name) => wanted[name] !== model[name]);
   if (field !== undefined) {
     throw new BadParent(
