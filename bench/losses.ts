@@ -122,7 +122,7 @@ function summaryOf({ config, steps, largestDifference, atStep, deterministic }: 
   return `${config}: ${compared}, ${deterministic ? 'the same' : 'not the same'} in a second run`;
 }
 
-/** `goOn` is asked after each step. */
+/** `goOn` is called after each step. */
 async function train(
   { config, seed, steps }: LossesOptions,
   way: 'replay' | 'plain',

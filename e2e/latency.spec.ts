@@ -64,7 +64,7 @@ const percentile95 = (sorted: readonly number[]): number =>
 
 /**
  * How much longer inputs may take while a model trains. On an idle machine the page answers within
- * the threshold, so that this ratio stands for 100 ms, the limit of what feels immediate.
+ * the threshold, so that this ratio corresponds to 100 ms, the limit of what feels immediate.
  */
 const MAX_RATIO = 100 / THRESHOLD_MS;
 

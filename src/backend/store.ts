@@ -1,7 +1,7 @@
 /**
  * Long-lived tensors: parameters, gradients, optimizer state, inputs, caches. On WebGPU a Store is
  * one buffer (several if the binding limit requires it) and its tensors are views at 256-byte
- * offsets, which kernels write in place. On the other backends each tensor stands alone and is
+ * offsets, which kernels write in place. On the other backends each tensor is separate and is
  * replaced when it changes.
  */
 import { dispose, engine, keep, tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';

@@ -1,4 +1,4 @@
-/** Files that the person drops on the page or picks: a zip, or the files of a model folder. */
+/** Files that the user drops on the page or picks: a zip, or the files of a model folder. */
 import { CheckpointError, shorten } from './error.ts';
 import type { Files } from './folder.ts';
 import { refusePickle } from './pickle.ts';

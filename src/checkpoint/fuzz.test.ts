@@ -279,7 +279,7 @@ function codeOfRead(
 
 /**
  * Limit on `slowdown`. Originals take below a millisecond on an idle machine, so this is far below
- * the second that a person would notice.
+ * the second that a user would notice.
  */
 const MAX_SLOWDOWN = 40;
 

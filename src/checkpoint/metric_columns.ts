@@ -1,6 +1,6 @@
 /**
- * metrics.jsonl: one JSON object per row. A metric that was not measured is left out of the row and
- * is NaN in the columns. JSON has no infinities, so they are the strings "Infinity" and "-Infinity".
+ * metrics.jsonl: one JSON object per row. A metric that was not measured is missing in the row and
+ * NaN in the columns. JSON has no infinities, so they are the strings "Infinity" and "-Infinity".
  *
  * A run in storage appends to the same file. There, a line `{"resume": step}` means that the run
  * went back to that step, and that earlier lines with later steps no longer count.

@@ -43,8 +43,8 @@ const MAX_RANK = 8;
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
 
 /**
- * Encodes one file, with the metadata that transformers requires. Throws `too_large` if the memory
- * does not suffice.
+ * Encodes one file, with the metadata that transformers requires. Throws `too_large` if there is
+ * not enough memory.
  */
 export function writeSafetensors(
   tensors: readonly TensorSource[],

@@ -3,7 +3,8 @@
  * Randomness is a function of (seed, step, ...), so seeds and step replace generator states.
  *
  * Pages of earlier versions refuse unknown keys in this file, and two versions may share one
- * storage. New facts therefore go into `schedule`, which takes any numbers, or into other files.
+ * storage. New information therefore goes into `schedule`, which takes any numbers, or into other
+ * files.
  */
 import * as v from 'valibot';
 import { ConfigError, parseConfig, type RunConfig } from '../config/index.ts';

@@ -216,10 +216,7 @@ export const CHARTS: readonly Chart[] = [
   { id: 'novel', title: 'Samples not in the text', unit: '', format: 'percent', floor: 0 },
 ];
 
-/** Metrics of every run; an objective may log others, so rows accept any name. */
-export type MetricName = (typeof METRICS)[number]['name'];
-
-/** Values measured at one step, by metric name. */
+/** Values measured at one step, by metric name. An objective may log names beyond METRICS. */
 export type MetricRow = { step: number } & Partial<Record<string, number>>;
 
 /** Columns of one length by metric name; NaN where a metric was not measured at that step. */

@@ -3,10 +3,10 @@
 /** Why a run finished. */
 export type FinishReason = 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
 
-/** Why a generation ended: end of text, length limit, or cancelled by the person. */
+/** Why a generation ended: end of text, length limit, or cancelled by the user. */
 export type GenerationEnd = 'stop' | 'length' | 'cancelled';
 
-/** Text that the person brought; `column` names the text column of a table. */
+/** Text that the user supplied; `column` names the text column of a table. */
 export interface OwnText {
   name: string;
   bytes: Uint8Array;
@@ -32,7 +32,7 @@ export interface Lineage {
   objective: string;
   /** Null for a run that started from randomly initialised weights. */
   parent: Parent | null;
-  /** The training text as the person knows it: the corpus, or the name of their file. */
+  /** The training text as the user knows it: the corpus, or the name of their file. */
   dataset: string;
 }
 

@@ -132,7 +132,7 @@ export function getField(config: RunConfig, path: FieldPath): FieldValue {
 }
 
 /** Whether two values of a field are the same; lists are compared by their items. */
-export function sameValue(a: FieldValue, b: FieldValue): boolean {
+function sameValue(a: FieldValue, b: FieldValue): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') return a === b;
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }

@@ -28,7 +28,7 @@ import { PRESETS } from './presets.ts';
 import { CONFIG_VERSION, defaultConfig, type RunConfig } from './schema.ts';
 
 /** Keys of the address that say how the page starts, and are not part of the configuration. */
-export const PAGE_KEYS: readonly string[] = ['headless', 'autostart'];
+const PAGE_KEYS: readonly string[] = ['headless', 'autostart'];
 
 /** `sampling.prompts.none=1` is an empty list, since a list without any key has its default. */
 const EMPTY_LIST = '.none';

@@ -17,7 +17,7 @@ export type DataErrorCode =
   | 'cancelled';
 
 /**
- * A failure that a person can cause. The page shows both of its sentences: `message` says what
+ * A failure that a user can cause. The page shows both of its sentences: `message` says what
  * happened, `hint` what to do. Bad input to this room throws nothing else.
  */
 export class DataError extends Error {

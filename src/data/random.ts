@@ -12,7 +12,7 @@ function mix(input: number): number {
 }
 
 /** Uniform in [0, 2^32), as a function of a list of integers. */
-export function hash32(...values: number[]): number {
+function hash32(...values: number[]): number {
   let hash = 0x9e3779b9;
   for (const value of values) hash = mix(Math.imul(hash, 31) + (value | 0) + 0x6d2b79f5);
   return hash;

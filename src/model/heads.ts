@@ -8,7 +8,7 @@ import type { Parameter } from './parameters.ts';
 import { norm } from './projections.ts';
 
 /** The norm before any head [tokens, n_embd]. */
-export function finalNorm(forward: Forward, hidden: Tensor): Tensor {
+function finalNorm(forward: Forward, hidden: Tensor): Tensor {
   return norm(forward, finalNormName(forward.model), hidden);
 }
 

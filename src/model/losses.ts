@@ -26,7 +26,7 @@ export interface SumColumn {
   values: Tensor;
 }
 
-/** Sums of weights x values, one per column, as `TracedLoss.sums` wants them. */
+/** Sums of weights x values, one per column, as `TracedLoss.sums` requires. */
 export function weightedSums(columns: readonly SumColumn[]): TracedLoss['sums'] {
   return (into) => {
     const sums = stack(columns.map(({ weights, values }) => sum(mul(weights, values))));

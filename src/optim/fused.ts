@@ -40,7 +40,7 @@ export interface StepResults {
 /**
  * The results of a step whose sums are in `sums` [n]; the sums are reset to zero in place. It takes
  * one dispatch per chunk and one more, or two if several chunks have to be joined. A loss scale is
- * advanced, and the bias corrections among the scalars are computed anew without skipped updates.
+ * advanced, and the bias corrections among the scalars are recomputed without skipped updates.
  */
 export function flatResults(
   { chain, stores }: Update,

@@ -36,7 +36,7 @@ const ITERATIONS = 5;
  * A matrix [in, out] with the singular vectors of x and singular values between about 0.7 and 1.2.
  * Leaves intermediate tensors behind: call it inside a tidy.
  */
-export function orthogonalize(x: Tensor): Tensor {
+function orthogonalize(x: Tensor): Tensor {
   const [rows, columns] = matrixShape(x);
   const isTall = rows > columns;
   let y = isTall ? transpose(x) : x;

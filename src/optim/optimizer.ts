@@ -177,7 +177,7 @@ function finishScaledStepPlainly(
   return next.results;
 }
 
-/** Updates parameters and moments, unscaling the gradients if asked, and zeroes the gradients. */
+/** Updates parameters and moments, undoing the loss scale if any, and zeroes the gradients. */
 function applyGradients(
   update: Update,
   norm: StepResults['norm'],

@@ -14,7 +14,7 @@ export interface ImportedFile {
 /** Where the initial weights of a new run come from: a saved run, or an imported folder. */
 export type ParentSource = { run: string } | { name: string; files: ImportedFile[] };
 
-/** Text and tokenizer that the person opened, if the configuration names them. */
+/** Text and tokenizer that the user opened, if the configuration names them. */
 export interface OpenedFiles {
   text?: OwnText | undefined;
   tokenizer_json?: string | undefined;
@@ -41,7 +41,7 @@ export interface ResumeCommand {
   backend?: RuntimeConfig['backend'] | undefined;
 }
 
-/** Continues from a checkpoint that the person opened: a zip, or the files of a model folder. */
+/** Continues from a checkpoint that the user opened: a zip, or the files of a model folder. */
 export interface ImportCommand {
   type: 'import';
   run: string;
@@ -61,7 +61,7 @@ export interface CompareCommand extends OpenedFiles {
 }
 
 export type Command =
-  /** Starts a backend without a run: answered by `device` and, if asked for, `calibration`. */
+  /** Starts a backend without a run: answered by `device` and, if requested, `calibration`. */
   | { type: 'open'; backend: RuntimeConfig['backend']; calibrate: boolean }
   /** Answered by `pong` in the port itself, which tells a busy worker from a dead one. */
   | { type: 'ping'; id: number }

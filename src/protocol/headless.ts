@@ -44,7 +44,7 @@ export interface HeadlessHook {
   status(): HeadlessStatus;
   /** The zip that the export button downloads. Rejects with a plain sentence as its message. */
   exportCheckpoint(): Promise<{ name: string; bytes: Uint8Array }>;
-  /** Opens a text file as the person would: the corpus becomes 'own'. */
+  /** Opens a text file as the user would: the corpus becomes 'own'. */
   openText(name: string, bytes: Uint8Array): Promise<void>;
   /** For tests only: loses the GPU device as a driver would. */
   loseDevice(): void;

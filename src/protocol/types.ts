@@ -41,7 +41,7 @@ export interface DeviceInfo {
 export interface PrecisionInfo {
   mixed_precision: RunConfig['training']['mixed_precision'];
   subgroup_matrices: boolean;
-  /** Why float16 was asked for and is not used, one sentence; null otherwise. */
+  /** Why float16 was requested and is not used, one sentence; null otherwise. */
   reason: string | null;
 }
 

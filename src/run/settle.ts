@@ -38,7 +38,7 @@ export interface SettledRun {
   model: ResolvedModel;
   precision: Precision;
   plan: RunPlan;
-  /** What would make the run fail, as far as the facts go; empty if nothing would. */
+  /** What would make the run fail, as far as is known; empty if nothing would. */
   problems: Problem[];
 }
 

@@ -1,8 +1,8 @@
-/** The one request that leaves the page: a text at an address that the person typed. */
+/** The one request that leaves the page: a text at an address that the user typed. */
 import type { OwnText } from '../protocol/index.ts';
 
 /** Larger texts would not fit beside a model; said before they are read to the end. */
-export const MAX_FETCHED_BYTES = 200_000_000;
+const MAX_FETCHED_BYTES = 200_000_000;
 
 /** Throws an Error whose message is one plain sentence. */
 export async function fetchText(address: string): Promise<OwnText> {

@@ -277,7 +277,7 @@ describe('Client', () => {
     expect(client.stores.run.getState().error).toEqual(error);
   });
 
-  it('keeps the multiplier of the learning rate that the person set or the run has', () => {
+  it('keeps the multiplier of the learning rate that the user set or the run has', () => {
     begin();
     client.setLrMultiplier(0.5);
     expect(worker(0).sent).toContainEqual({ type: 'set_lr_multiplier', multiplier: 0.5 });

@@ -44,7 +44,10 @@ export class Client {
     this.#link = this.#worker.link;
   }
 
-  /** Calls `listener` with every event, after the stores have changed. Returns an unsubscribe. */
+  /**
+   * Calls `listener` with every event, after the stores have changed. Returns a function that
+   * unsubscribes.
+   */
   onEvent(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener);
     return () => {
@@ -104,7 +107,7 @@ export class Client {
     this.#link.send({ type: 'resume', run, ...options });
   }
 
-  /** Continues from files that the person opened: a zip, or a model folder. */
+  /** Continues from files that the user opened: a zip, or a model folder. */
   importFiles(name: string, files: ImportedFile[]): void {
     const { config } = this.stores.form.getState();
     this.#worker.take(this.#worker.backend);
@@ -162,13 +165,13 @@ export class Client {
     if (generation?.running) this.#link.send({ type: 'stop_generation', id: generation.id });
   }
 
-  /** Rejects with a plain sentence. */
+  /** Rejects with an error whose message the page can show. */
   async tokenize(text: string): Promise<TokenizedText> {
     const { pieces } = await this.#link.request((id) => ({ type: 'tokenize', id, text }));
     return { text, pieces };
   }
 
-  /** The checkpoint as a zip. Rejects with a plain sentence. */
+  /** The checkpoint as a zip. Rejects with an error whose message the page can show. */
   async export(): Promise<Exported> {
     const { name, bytes } = await this.#link.request((id) => ({ type: 'export', id }));
     return { name, bytes };
@@ -203,8 +206,9 @@ export class Client {
       this.restart();
       return;
     }
-    // A run that is being resumed has nothing that its checkpoint lacks. Otherwise even a run that is
-    // paused at its saved step may have: another learning rate, or no checkpoint since its import.
+    // A run that is still being resumed does not differ from its checkpoint. Any other run may, even
+    // if it is paused at the saved step: its learning rate may have been changed, or it was imported
+    // and has no checkpoint yet.
     if (!opening) {
       this.pause();
       const saved = await this.#showingErrors(this.#save());
@@ -260,7 +264,7 @@ export class Client {
     this.stores.run.setState(withoutError);
   }
 
-  /** The address that carries a configuration. */
+  /** The URL of a page with this configuration. */
   shareUrl(config: RunConfig): string {
     return `${location.origin}${location.pathname}${encodeConfig(config)}`;
   }

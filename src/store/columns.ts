@@ -1,14 +1,14 @@
 /**
- * The page's table of metrics: one series a metric, of bounded memory.
+ * The page's table of metrics: one series per metric, in bounded memory.
  *
- * A series holds (step, value) pairs in growing Float64 columns. At its capacity it halves itself:
- * of every four neighbours the smallest and the largest stay, in their order, so a spike outlives
- * any number of halvings. Each series keeps its own steps, because a validation loss of every
+ * A series holds (step, value) pairs in growing Float64 columns. At its capacity it is halved:
+ * of every four neighbours the smallest and the largest are kept, in order, so a spike survives any
+ * number of halvings. Each series keeps its own steps, because a validation loss of every
  * hundredth step must not be thinned with the training loss.
  */
 import type { MetricColumns } from '../protocol/index.ts';
 
-export const SERIES_CAPACITY = 16_384;
+const SERIES_CAPACITY = 16_384;
 const FIRST_SIZE = 512;
 
 export class Series {

@@ -1,4 +1,4 @@
-/** The name of a run that the person has not named. */
+/** The name of a run that the user has not named. */
 import type { RunConfig } from '../config/index.ts';
 
 const CORPUS_NAMES: Record<RunConfig['data']['corpus'], string> = {

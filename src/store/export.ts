@@ -5,7 +5,7 @@
 import type { MetricTable } from './columns.ts';
 
 /** Rows by step, ascending; a metric that was not measured at a step is absent. */
-export function metricRows(table: MetricTable): Map<number, Record<string, number>> {
+function metricRows(table: MetricTable): Map<number, Record<string, number>> {
   const rows = new Map<number, Record<string, number>>();
   for (const name of table.names) {
     const series = table.get(name);

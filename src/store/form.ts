@@ -33,7 +33,7 @@ export const dataKey = (config: RunConfig, text: OwnText | null): string =>
     config.data.corpus === 'own' && text ? [text.name, text.bytes.byteLength, text.column] : null,
   ]);
 
-/** The files that the person opened, if the configuration names them. */
+/** The files that the user opened, if the configuration names them. */
 export const openedFiles = (
   { text, tokenizerJson }: FormState,
   { data, tokenizer }: RunConfig,

@@ -1,5 +1,5 @@
 /**
- * Numbers as a person reads them: rounded to what is known, with units. Pure functions, locale en.
+ * Numbers as a user reads them: rounded to what is known, with units. Pure functions, locale en.
  */
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -8,7 +8,7 @@ const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 export const count = (value: number): string => {
   if (!Number.isFinite(value)) return '–';
   const whole = Math.round(value);
-  // Intl is slow, and axes ask often.
+  // Intl is slow, and axes format many numbers.
   return Math.abs(whole) < 1000 ? String(whole) : grouped.format(whole);
 };
 

@@ -41,7 +41,7 @@ export function installHeadless(client: Client): void {
 }
 
 /** One record a row, without what was not measured there. */
-export function recordsOf(columns: MetricColumns): MetricRecord[] {
+function recordsOf(columns: MetricColumns): MetricRecord[] {
   return Array.from(columns.step, (step, row) => {
     const record: MetricRecord = { step };
     for (const [name, values] of Object.entries(columns)) {

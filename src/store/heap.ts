@@ -1,7 +1,7 @@
 /**
- * JavaScript heap of the page and its workers. Browsers tell it to a page that is cross-origin
- * isolated, a few seconds late; others tell the page's own heap, or nothing. Measured at most once
- * in EVERY_MS, only while metrics come in.
+ * JavaScript heap of the page and its workers. If the page is cross-origin isolated, browsers
+ * report it a few seconds late; otherwise they report the page's own heap, or nothing. Measured at
+ * most once in EVERY_MS, and only while metrics arrive.
  */
 const EVERY_MS = 10_000;
 
@@ -21,11 +21,11 @@ export async function heapBytes(source: object = performance): Promise<number | 
   return typeof used === 'number' ? used : null;
 }
 
-/** Measures when it is due, and hands each figure on. */
+/** Measures when it is due, and passes each value on. */
 export class HeapWatch {
   #last = -Infinity;
   constructor(
-    private readonly tell: (bytes: number) => void,
+    private readonly report: (bytes: number) => void,
     private readonly measure: () => Promise<number | null> = heapBytes,
     private readonly now: () => number = () => performance.now(),
   ) {}
@@ -35,7 +35,7 @@ export class HeapWatch {
     this.#last = this.now();
     this.measure().then(
       (bytes) => {
-        if (bytes !== null) this.tell(bytes);
+        if (bytes !== null) this.report(bytes);
       },
       () => {
         this.#last = Infinity;

@@ -5,7 +5,7 @@ import { createStore } from 'zustand/vanilla';
 import type { Event, RunRecord, StorageUse } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
 
-export const MAX_OVERLAYS = 4;
+const MAX_OVERLAYS = 4;
 
 export interface LibraryState {
   runs: RunRecord[];
@@ -26,7 +26,6 @@ export const createLibrary = () =>
     overlays: new Map(),
     leaving: new Set(),
   }));
-export type LibraryStore = ReturnType<typeof createLibrary>;
 
 export function reduceLibrary(state: LibraryState, event: Event): Partial<LibraryState> {
   if (event.type === 'runs') {

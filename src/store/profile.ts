@@ -6,7 +6,7 @@ import { count, measure, percent } from './format.ts';
 export interface ProfileState {
   running: boolean;
   profile: StepProfile | null;
-  /** Why there is none, one sentence, after it was asked for. */
+  /** Why there is none although it was requested, one sentence. */
   why: string;
 }
 export const initialProfile: ProfileState = { running: false, profile: null, why: '' };

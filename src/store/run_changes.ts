@@ -27,7 +27,7 @@ export const WITHOUT_WORKER = {
   generation: null,
 } as const satisfies Partial<RunState>;
 
-/** The state of a run that was asked for. What is known of the device and the text stays. */
+/** The state of a run that was requested. What is known of the device and the text is kept. */
 export function clearedRun(
   { device, calibration, notices, data, connection }: RunState,
   asked: Pick<RunState, 'name' | 'config' | 'pressed'>,
@@ -46,7 +46,7 @@ export const openingRun = (detail: string): Partial<RunState> => ({
   opening: true,
 });
 
-/** The worker ended by itself. */
+/** The worker ended unexpectedly. */
 export function afterDeath({ savedStep, run }: RunState, reason: string): Partial<RunState> {
   const message = `The training worker stopped by itself (${reason}).`;
   const canResume = savedStep !== null && run !== null;

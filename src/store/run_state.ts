@@ -38,7 +38,7 @@ export interface RunState {
   phase: RunPhase;
   detail: string;
   progress: number | null;
-  /** A run was asked for and is not ready yet, so more than the text is being prepared. */
+  /** A run was requested and is not ready yet, so more than the text is being prepared. */
   opening: boolean;
   data: DataSummary | null;
   /** The run in the worker, or null before the first. */

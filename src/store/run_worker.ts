@@ -9,7 +9,7 @@ type Backend = RunConfig['runtime']['backend'];
 
 export class RunWorker {
   readonly link: WorkerLink;
-  /** The backend that the worker was asked for. */
+  /** The backend that was requested of the worker. */
   backend: Backend = 'auto';
   readonly #stores: Pick<Stores, 'run' | 'profile'>;
   #hasRun = false;

@@ -1,10 +1,10 @@
-/** The one sentence of state in the bar, made from the run's state alone. */
+/** The sentence in the bar that describes the state of the run. */
 import { count, lossText, spokenDuration } from './format.ts';
 import type { RunState } from './run.ts';
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Seconds that the run still takes at its present pace; NaN while that is not known. */
+/** Seconds left at the current speed; NaN while unknown. */
 export function secondsLeft(state: RunState): number {
   const training = state.config?.training;
   if (!training || !(state.rate > 0)) return NaN;

@@ -34,9 +34,9 @@ export interface LinkListener {
   event(event: Event): void;
   /** A worker was started. */
   started(): void;
-  /** The worker does not answer pings, or does again. */
+  /** The worker stopped answering pings, or answers them again. */
   silent(silent: boolean): void;
-  /** The worker ended by itself. */
+  /** The worker ended unexpectedly. */
   died(reason: string): void;
 }
 

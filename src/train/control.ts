@@ -1,4 +1,4 @@
-/** What the person asks of a running loop, which looks here between two steps. */
+/** What the user requests of a running loop, which checks it between two steps. */
 
 /**
  * `run` and `pause` last; `step` takes one step and pauses. `stop` ends training and keeps the

@@ -76,7 +76,7 @@ export interface LoopState {
 }
 
 /**
- * Runs until a limit is reached or the person stops it.
+ * Runs until a limit is reached or the user stops it.
  *
  * @throws LossExploded, and whatever the device throws
  */

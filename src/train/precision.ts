@@ -3,7 +3,7 @@ import { onWebGpu } from '../backend/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { type Precision, settlePrecision } from '../run/index.ts';
 
-/** What the configuration asks for, if the running backend supports it. */
+/** The precision that the configuration requests, if the running backend supports it. */
 export async function precisionHere({ training }: RunConfig): Promise<Precision> {
   const requested = training.mixed_precision;
   // Which of the other backends it is makes no difference.

@@ -20,7 +20,7 @@ export interface TrainerState {
   optimizer: ReadonlyMap<string, Float32Array>;
   step: number;
   tokens: number;
-  /** Factor on the learning rate's schedule, set by the person; 1 if absent. */
+  /** Factor on the learning rate's schedule, set by the user; 1 if absent. */
   lr_multiplier?: number;
   /** State of mixed precision; null or absent if the run has never used it. */
   loss_scale?: LossScaleState | null;
@@ -30,12 +30,12 @@ export interface TrainerOptions {
   config: RunConfig;
   objective: Objective;
   split: TokenSplit;
-  /** Of the model, which may be larger than the tokenizer's. */
+  /** The model's vocabulary, which may be larger than the tokenizer's. */
   vocab_size: number;
   /** State to continue from, or null for randomly initialised weights at step 0. */
   from?: TrainerState | null;
-  /** As `settleRun` decided; settled from the configuration and the backend if absent. */
+  /** What `settleRun` decided; by default, derived from the configuration and the backend. */
   precision?: Precision;
-  /** Told 0, and 0.5 once all programs are traced. */
+  /** Called with 0 at the start, and with 0.5 once all programs are traced. */
   compiling?: (done: number) => void;
 }

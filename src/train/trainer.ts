@@ -149,7 +149,7 @@ export class Trainer {
   }
 
   /**
-   * Results that have arrived, while later steps go on. Waits only if `mustDrain`; `soon` asks for
+   * Results that have arrived, while later steps run. Waits only if `mustDrain`; `soon` asks for
    * the results of all steps taken so far.
    */
   async follow(soon: boolean): Promise<StepResult[]> {

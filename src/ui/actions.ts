@@ -100,7 +100,7 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
   }
 }
 
-/** To three digits, as a person would type it. */
+/** To three digits, as a user would type it. */
 const rounded = (multiplier: number): number => Number(multiplier.toPrecision(3));
 
 /**
@@ -114,7 +114,7 @@ function latestLearningRate(client: Client): number {
 }
 
 /** Expands the section of a field and focuses the field. */
-export function showField(field: string | undefined): void {
+function showField(field: string | undefined): void {
   const section = field?.split('.')[0] ?? 'data';
   goTo({ at: 'workspace', tab: 'recipe', sections: [section] });
   requestAnimationFrame(() => document.getElementById(`field-${field ?? section}`)?.focus());

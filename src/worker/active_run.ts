@@ -1,4 +1,4 @@
-/** One run in this worker: it trains, and between its steps does what the person asks for. */
+/** One run in this worker: it trains, and between its steps does what the user requests. */
 import { CheckpointError, writeCheckpoint, zipFolder } from '../checkpoint/index.ts';
 import type { FinishReason, GenerationEnd, MetricColumns } from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
@@ -144,7 +144,7 @@ export class ActiveRun {
   }
 
   /**
-   * After the last step: waits, and does what the person asks for. True when they continue
+   * After the last step: waits, and does what the user requests. True when they continue
    * training, false when the run is to end.
    */
   async idle(): Promise<boolean> {
@@ -196,7 +196,7 @@ export class ActiveRun {
     return this.#jobs.add(() => this.#saver.save());
   }
 
-  /** Saves as the loop does: the page is told of the result, and a refusal ends nothing. */
+  /** Saves as the loop does: reports the result to the page; a failure does not end the run. */
   keep(): Promise<void> {
     return this.#jobs.add(() => this.#hooks.save());
   }

@@ -23,7 +23,7 @@ export interface AnswerContext extends BeginContext {
   isCancelled(): boolean;
 }
 
-/** Carries the request out. The event that it resolves to has the request's id. */
+/** Executes the request. The event that it resolves to has the request's id. */
 export async function answer(context: AnswerContext, request: Request): Promise<Event> {
   const { id } = request;
   switch (request.type) {

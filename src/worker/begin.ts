@@ -27,7 +27,7 @@ import type { PreparedText, TextSources } from './text.ts';
 /** What a beginning needs of the session. */
 export interface BeginContext extends StorageContext {
   readonly device: Device;
-  /** Reads, splits and encodes the text, and tells the page about it. */
+  /** Reads, splits and encodes the text, and reports it to the page. */
   prepareText(config: RunConfig, sources: TextSources): Promise<PreparedText>;
 }
 
@@ -101,7 +101,7 @@ export async function resumedRun(
   });
 }
 
-/** A run that continues from files that the person opened. It starts paused. */
+/** A run that continues from files that the user opened. It starts paused. */
 export async function importedRun(
   context: BeginContext,
   command: ImportCommand,

@@ -8,7 +8,7 @@ import type { RunParts } from './run_parts.ts';
 export interface RunListener {
   /** The run reached a limit, or was stopped; it stays, to generate from and to train on. */
   finished(run: ActiveRun): void;
-  /** The run failed and is gone. `saved`: storage has a checkpoint of it. */
+  /** The run failed and has ended. `saved`: storage has a checkpoint of it. */
   failed(error: unknown, saved: boolean): void;
 }
 
@@ -29,7 +29,7 @@ export class CurrentRun {
     return this.#run;
   }
 
-  /** Creates the run, tells the page and starts its loop, which this does not wait for. */
+  /** Creates the run, notifies the page and starts its loop without waiting for it. */
   async launch({ parts, start }: Beginning): Promise<void> {
     let run: ActiveRun;
     try {
@@ -65,7 +65,7 @@ export class CurrentRun {
   }
 
   /**
-   * Wakes a paused run, whose loop waits for the person. A loop that waits for the device is woken
+   * Wakes a paused run, whose loop waits for the user. A loop that waits for the device is woken
    * by its rejected promises.
    */
   deviceLost(reason: string): void {

@@ -1,4 +1,4 @@
-/** Text that the person asks the model for, streamed to the page token by token. */
+/** Text that the model generates on request, streamed to the page token by token. */
 import type { GenerationEnd } from '../common/index.ts';
 import type { SamplingConfig } from '../config/index.ts';
 import type { Event, TokenPiece } from '../protocol/index.ts';

@@ -1,25 +1,25 @@
-/** Tunes kernels for later runs while a run is at rest and the person asks for nothing. */
+/** Tunes kernels for later runs while a run is paused and no command arrives. */
 import type { ActiveRun } from './active_run.ts';
 import type { SessionServices } from './services.ts';
 
-/** Milliseconds of rest before kernels are tuned. */
+/** Milliseconds without a command before kernels are tuned. */
 const TUNE_AFTER_MS = 2000;
 
 export class IdleTuner {
   readonly #tune: SessionServices['tuneInPause'];
-  /** When the current rest began; Infinity from the next command on. */
+  /** When the current pause began; Infinity once a command arrives. */
   #restSince = Infinity;
 
   constructor(tune: SessionServices['tuneInPause']) {
     this.#tune = tune;
   }
 
-  /** A command came: a tuning that waits or runs stops. */
+  /** A command arrived: cancels a pending or running tuning. */
   interrupt(): void {
     this.#restSince = Infinity;
   }
 
-  /** The run comes to rest. `run` gives it when the time has come; null if it is gone. */
+  /** The run is paused: schedules a tuning. `run` then returns the run, or null if it has ended. */
   rest(run: () => ActiveRun | null, adapter: string): void {
     const since = performance.now();
     this.#restSince = since;

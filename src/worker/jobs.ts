@@ -1,4 +1,4 @@
-/** Jobs that the person asks for while a run trains: they run between two steps. */
+/** Jobs that the user requests while a run trains: they run between two steps. */
 import type { Control } from '../train/index.ts';
 
 export class Jobs {

@@ -8,7 +8,7 @@
  */
 
 /** The name that vite/page.ts gives to the service worker's runtime cache. */
-export const KEPT = 'kept';
+const KEPT = 'kept';
 
 export async function keepForOffline(): Promise<void> {
   if (!('caches' in self)) return;

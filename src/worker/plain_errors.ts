@@ -31,7 +31,7 @@ export class BadParent extends Error {
     super(message);
   }
 }
-/** Generation was asked for, and there is no run. */
+/** Generation was requested, and there is no run. */
 export class NoModel extends Error {
   constructor() {
     super('There is no model to generate with yet.');

@@ -31,7 +31,7 @@ async function run(
     }
   };
   await steps(3);
-  // A step that is still under way when the measuring begins.
+  // A step that is still in flight when the measurement begins.
   await trainer.takeStep();
   await between(trainer);
   losses.push(...(await trainer.drain()).map((r) => r.loss));
@@ -61,7 +61,7 @@ describe.each([
 ] satisfies [string, number, (c: RunConfig) => void][])(
   'a profile on WebGPU, %s',
   (_name, accumulation, change) => {
-    it('says where the time goes, and the run goes on as if never measured', async () => {
+    it('says where the time goes, and leaves the run unchanged', async () => {
       await startBackend('webgpu');
       const plain = await run(change, async () => undefined);
       const seen: Awaited<ReturnType<typeof profileStep>>[] = [];
@@ -89,7 +89,7 @@ describe.each([
 );
 
 describe('a profile elsewhere', () => {
-  it('gives the time of a step, and the run goes on', async () => {
+  it('gives the time of a step, and leaves the run unchanged', async () => {
     await startBackend('wasm');
     const none = (): void => undefined;
     const plain = await run(none, async () => undefined);

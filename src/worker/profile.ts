@@ -1,6 +1,6 @@
 /**
- * Where one training step of a run spends its time, and the run goes on as if never measured.
- * Fetched when it is asked for.
+ * Measures where one training step of a run spends its time, without changing the run. Loaded on
+ * demand.
  */
 import {
   keepingState,
@@ -42,7 +42,7 @@ export async function profileStep(
   }
   const step = Array.from({ length: accumulation }, () => microStep);
   const { step_ms, times } = await keepingState(trainer.programs, async () => {
-    // The first run finds the GPU's clock at rest.
+    // The GPU's clock is still low in the first run.
     const warm = await timeOnWall([...step, update], 1);
     const step_ms = await timeOnWall([...step, update], repeatsFor(warm));
     return {

@@ -15,7 +15,7 @@ export interface LostRun {
 }
 
 /**
- * Replaces the run and tells the page: it continues from the last checkpoint, or from where it
+ * Replaces the run and notifies the page: it continues from the last checkpoint, or from where it
  * started. The learning rate multiplier stays as `run` has it, even if it was set during the
  * recovery. Throws NoBackend, and what creating a run throws.
  */

@@ -1,4 +1,4 @@
-/** What the training loop of a run calls: tells the page, draws samples, saves. */
+/** What the training loop of a run calls: it reports to the page, draws samples and saves. */
 import { CheckpointError } from '../checkpoint/index.ts';
 import type { MetricColumns, MetricRow } from '../common/index.ts';
 import type { Event } from '../protocol/index.ts';
@@ -64,7 +64,7 @@ export class RunHooks implements LoopHooks {
     }
   }
 
-  /** Storage that refuses does not stop the training: the page is told, and it goes on. */
+  /** A failed save does not stop the training: the error is reported to the page. */
   async save(): Promise<void> {
     try {
       const { step, bytes } = await this.#run.saver.save();

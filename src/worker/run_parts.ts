@@ -40,7 +40,7 @@ export interface RunStart {
 export interface RunSurroundings {
   services: SessionServices;
   emit: (event: Event) => void;
-  /** Tells the page that a stage of the start is complete. */
+  /** Reports to the page that a stage of the start is complete. */
   mark: (mark: StartMark) => void;
 }
 

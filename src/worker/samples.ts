@@ -21,7 +21,7 @@ const BREATHE_MS = 5;
  * Token ids to start from: what precedes the first token of a document, then the prompt. Throws
  * DataError for unknown characters.
  */
-export function promptIds(text: PreparedText, prompt: string): number[] {
+function promptIds(text: PreparedText, prompt: string): number[] {
   const { tokenizer, separator, by_document } = text;
   const ids = [...tokenizer.encode(prompt)];
   if (!by_document && ids.length > 0) return ids;

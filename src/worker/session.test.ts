@@ -6,7 +6,7 @@ import { SessionHarness, startCommand, TEXT, tinyConfig } from './testing_sessio
 
 let session: SessionHarness;
 beforeEach(() => {
-  // Errors are logged as well as told.
+  // Errors are logged as well as reported to the page.
   vi.spyOn(console, 'error').mockImplementation(() => undefined);
   session = new SessionHarness();
 });

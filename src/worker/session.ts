@@ -70,7 +70,7 @@ export class Session implements AnswerContext {
     return this.#abort.signal.aborted;
   }
 
-  /** The store of runs; where the browser refuses storage, the page is told once. */
+  /** The store of runs; where the browser refuses storage, the page is notified once. */
   storage(): Promise<RunStore> {
     this.#store ??= this.services.openRunStore().then((store) => {
       const { refused } = store;
@@ -220,7 +220,7 @@ export class Session implements AnswerContext {
   #keepImported(): void {
     const { run } = this;
     run?.keep().catch((error: unknown) => {
-      // A run that ended meanwhile has told why.
+      // A run that ended meanwhile has reported why.
       if (this.run === run) this.#fail(error, false);
     });
   }

@@ -115,7 +115,7 @@ export class SessionHarness {
   }
 }
 
-/** A small recipe over the person's own text. */
+/** A small recipe over the user's own text. */
 export function tinyConfig(change: (config: RunConfig) => void = () => undefined): RunConfig {
   const config = defaultConfig();
   config.data.corpus = 'own';

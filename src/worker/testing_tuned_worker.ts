@@ -1,6 +1,6 @@
 /**
- * Writes what stands in its name, as a run's worker does, for tuned.browser.test.ts: synchronous
- * access exists in workers alone.
+ * Writes the choices that its name contains, as a run's worker does, for tuned.browser.test.ts:
+ * synchronous access exists only in workers.
  */
 import { parseTuned, saveTuned } from './tuned.ts';
 

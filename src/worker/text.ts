@@ -1,5 +1,5 @@
 /**
- * Prepares the text of a configuration, or the person's own: tokenizer, tokens and the summary that
+ * Prepares the text of a configuration, or the user's own: tokenizer, tokens and the summary that
  * the data panel shows.
  */
 import type { RunConfig } from '../config/index.ts';
@@ -28,10 +28,10 @@ export interface PreparedText {
   text: OwnText | null;
 }
 
-/** What the configuration does not say: what the person brought, or a checkpoint has. */
+/** What the configuration does not say: what the user supplied, or what a checkpoint has. */
 export interface TextSources {
   text?: OwnText | null | undefined;
-  /** A tokenizer.json that the person opened. */
+  /** A tokenizer.json that the user opened. */
   tokenizer_json?: string | undefined;
   /** A ready tokenizer: that of a checkpoint. */
   tokenizer?: Tokenizer | undefined;

@@ -1,14 +1,14 @@
 /**
- * What the tuner of matrix products has found, kept in the browser's storage by adapter and browser
- * version, with what each run was compiled with: a run that goes on takes what it began with, so
- * that it gives the same numbers as if it had never stopped.
+ * The choices of the matmul tuner, stored in the browser by adapter and browser version, and the
+ * choices that each run was compiled with: a resumed run uses the same ones again, so that it gives
+ * the same numbers as if it had never stopped.
  */
 import * as v from 'valibot';
 import { isSoftware, onWebGpu } from '../backend/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { type Choices, COLUMN_SUMS, prepareMatmuls, seenMatmuls } from '../ops/index.ts';
 
-/** Changed whenever the same choice would mean another kernel. */
+/** Version of the kernels: increased whenever the same choice would mean another kernel. */
 const KERNELS = 1;
 const FILE = 'kernels.json';
 /** Runs that are remembered. */
@@ -30,8 +30,8 @@ const FileSchema = v.strictObject({
 export type TunedFile = v.InferOutput<typeof FileSchema>;
 
 /**
- * What was kept; nothing where it was written by other kernels or cannot be read: then it is found
- * anew.
+ * Parses the stored file. Empty if it was written for another version of the kernels or cannot be
+ * read; the tuner then starts over.
  */
 export function parseTuned(text: string): TunedFile {
   try {
@@ -44,8 +44,8 @@ export function parseTuned(text: string): TunedFile {
 }
 
 /**
- * The choices that a run takes, and the file with that noted: its own where it began on this
- * device, else the device's.
+ * The choices of a run, and the file with these recorded: the run's own if it began on this device,
+ * otherwise the device's.
  */
 export function choicesOfRun(
   file: TunedFile,
@@ -77,7 +77,7 @@ export async function loadTuned(): Promise<TunedFile> {
   }
 }
 
-/** Storage that refuses costs nothing but the time to find it again. */
+/** A failure is ignored: the choices are then only lost, and tuned again later. */
 export async function saveTuned(file: TunedFile): Promise<void> {
   try {
     const handle = await (
@@ -99,8 +99,8 @@ export async function saveTuned(file: TunedFile): Promise<void> {
 const deviceKey = (adapter: string): string => `${adapter}, ${navigator.userAgent}`;
 
 /**
- * Sets what products of a run (or of none: a comparison) are planned by, before its first program
- * is compiled; whether by subgroup matrices comes back.
+ * Sets the matmul choices of a run (or null: of a comparison) before its first program is compiled.
+ * Resolves to whether matmuls use subgroup matrices.
  */
 export async function setTunedProducts(
   adapter: string,
@@ -118,12 +118,12 @@ export async function setTunedProducts(
   return prepareMatmuls(choices, training.mixed_precision === 'fp16' && runtime.subgroup_matrices);
 }
 
-/** Milliseconds of one tuning, at most; the next one goes on. */
+/** Milliseconds of one tuning, at most; the next one continues where it stopped. */
 const BUDGET_MS = 1000;
 
 /**
- * Tunes the products that were compiled since `setTunedProducts`, while nothing else runs. Counts
- * for runs that begin later.
+ * Tunes the matmuls that were compiled since `setTunedProducts`, while nothing else runs. Applies
+ * to runs that begin later.
  */
 export async function tuneInPause(adapter: string, stopped: () => boolean): Promise<void> {
   if (!onWebGpu() || isSoftware()) return;

@@ -49,7 +49,7 @@ export async function writeGeneration(
   } catch (error) {
     const full = error instanceof CheckpointError && error.code === 'storage_full';
     if (!full || !current || !previous) throw error;
-    // The generation before the last makes room: better only this step than no new checkpoint.
+    // Deletes the older generation to free space: one checkpoint fewer is better than not saving.
     await writeSlots(fs, pointerPath(folder), { current, previous: null });
     await fs.remove(generationPath(folder, previous.generation));
     await writeFiles(fs, path, files);

@@ -16,7 +16,7 @@ import { readSlots, writeSlots } from './slots.ts';
 
 /**
  * Do not add keys: earlier versions of the page drop them when they rewrite the index. New facts
- * belong into files in the run's folder (run_folder.ts).
+ * belong in files in the run's folder (run_folder.ts).
  */
 const EntrySchema = v.object({
   run: v.string(),

@@ -1,6 +1,6 @@
 /**
- * A worker for opfs.browser.test.ts that stands for a tab. Only protocol/ may post messages, so the
- * test passes its order as the name of the worker and reads the answer from a file.
+ * A worker for opfs.browser.test.ts that acts as another tab. Only protocol/ may post messages, so
+ * the test passes its order as the name of the worker and reads the answer from a file.
  */
 import type { CheckpointState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';

@@ -13,7 +13,7 @@ export type { Facts, Problem, ProblemCode } from './problem.ts';
 
 /**
  * Returns all problems of a configuration, most basic first, each with the field to mark. Empty if
- * the configuration can run, as far as the facts tell.
+ * the configuration can run, as far as is known.
  */
 export function checkConfig(config: RunConfig, facts: Facts = {}): Problem[] {
   const headProblems = checkHeads(config.model);

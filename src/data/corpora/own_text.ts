@@ -1,4 +1,4 @@
-/** Own text of the person: plain text as it is, or one column of .jsonl and .csv files. */
+/** The user's own text: plain text as it is, or one column of .jsonl and .csv files. */
 import type { OwnText } from '../../common/index.ts';
 import { DataError } from '../errors.ts';
 import type { Corpus } from '../types.ts';

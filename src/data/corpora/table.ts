@@ -86,7 +86,7 @@ function textColumns(rows: readonly Row[]): string[] {
 /**
  * Returns the requested column, else the one with a usual name, else the one with the longest texts.
  *
- * @param requested Undefined or empty if the person has not chosen one.
+ * @param requested Undefined or empty if the user has not chosen one.
  * @param name File name, for messages.
  * @throws DataError unknown_column
  */

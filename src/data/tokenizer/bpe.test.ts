@@ -30,7 +30,7 @@ function words(text: string): string[] {
   return list;
 }
 
-/** The algorithm as it is usually told: count every pair, merge the most frequent, count again. */
+/** The textbook algorithm: count every pair, merge the most frequent, count again. */
 function naiveMerges(text: string, count: number): number[][] {
   let lists = words(text).map((word) => [...Buffer.from(word, 'utf8')]);
   const merges: number[][] = [];

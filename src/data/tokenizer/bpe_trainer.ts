@@ -15,7 +15,7 @@ import { PairMap } from './pair_map.ts';
 import { utf8 } from './utf8.ts';
 import { WordCounts } from './word_counts.ts';
 
-export const MAX_BPE_VOCAB = 32768;
+const MAX_BPE_VOCAB = 32768;
 /** A pair of ids is packed into one key: left << ID_BITS | right. */
 const ID_BITS = 15;
 /** Pairs that occur less often are not merged. */

@@ -14,10 +14,10 @@ import { utf8 } from './utf8.ts';
 /** Number of code points in the basic multilingual plane. */
 const BMP = 0x10000;
 /** More code points than any script has; a larger vocabulary is not for a character-level model. */
-export const MAX_CHAR_VOCAB = 65536;
+const MAX_CHAR_VOCAB = 65536;
 
 /** Returns every code point of the texts, sorted. */
-export function charVocabulary(texts: Iterable<string>): string[] {
+function charVocabulary(texts: Iterable<string>): string[] {
   const seen = new Set<number>();
   // Code points of the basic plane are marked in a table, which is faster than a Set.
   const inBasicPlane = new Uint8Array(BMP);

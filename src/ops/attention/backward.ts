@@ -59,7 +59,7 @@ function deltaOfRows({ tile, dropout, documents }: AttentionVariant): string {
 }
 
 /** The kernel of dq and delta. `units` says how the buffers are stored (`unitCode`). */
-export function queryCode(variant: AttentionVariant, units: string): string {
+function queryCode(variant: AttentionVariant, units: string): string {
   const { head_dim, tile, dropout, documents } = variant;
   const scoreGradient = (v: number, j: number): string => {
     const key = columnIndex(tile, 'j0', j);
@@ -117,7 +117,7 @@ function weightsAndGradients({ tile, dropout, documents }: AttentionVariant): st
 }
 
 /** The kernel of dk and dv: rows of a tile are keys, its columns queries. */
-export function keyCode(variant: AttentionVariant, units: string): string {
+function keyCode(variant: AttentionVariant, units: string): string {
   const { head_dim, tile, dropout, documents } = variant;
   const rows = rowsOf(tile);
   // Document starts never decrease: beyond a query of a later document no query sees these keys.

@@ -85,7 +85,7 @@ function writeResults(variant: AttentionVariant): string {
 }
 
 /** The whole source. `units` says how qkv and y are stored (`unitCode`). */
-export function forwardCode(variant: AttentionVariant, units: string): string {
+function forwardCode(variant: AttentionVariant, units: string): string {
   const { head_dim, tile, dropout, documents } = variant;
   const queries = qkvRows('i0', 'q0');
   // A single chunk of queries stays in shared memory for the whole walk; several take turns.

@@ -12,8 +12,8 @@ import { lanesOf } from './lanes.ts';
 import type { NormGradInputs, NormGradInto } from './types.ts';
 
 /**
- * Most blocks of rows: enough workgroups to fill a large GPU, and few enough to keep the second
- * dispatch short.
+ * Maximum number of row blocks: enough workgroups to fill a large GPU, and few enough to keep the
+ * second dispatch short.
  */
 const MAX_BLOCKS = 256;
 
@@ -48,12 +48,12 @@ export function normGradBiasKernel(
 }
 
 interface BlockSums {
-  /** Of the dispatch. */
+  /** Name of the dispatch. */
   name: string;
   inputs: NormGradInputs;
   /** Whether the bias's gradient is wanted. */
   bias: boolean;
-  /** dx is added to it, if given. */
+  /** If given, dx is added to this tensor. */
   into: Tensor | undefined;
 }
 

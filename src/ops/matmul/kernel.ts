@@ -32,7 +32,7 @@ export interface MatmulOptions extends EpilogueOptions {
   to?: Tensor;
 }
 
-/** A matmul whose sizes are settled. */
+/** A matmul whose sizes are known. */
 interface Matmul extends MatmulSize {
   a: Tensor;
   b: Tensor;

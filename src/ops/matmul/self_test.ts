@@ -57,7 +57,7 @@ export async function testComponentStores(size = 512): Promise<boolean> {
  * Compares a matmul with subgroup matrices to the simplest kernel: operands are rounded to 11 bits,
  * so values differ by about 2^-10 of the largest.
  */
-export async function testSubgroupMatrices(): Promise<boolean> {
+async function testSubgroupMatrices(): Promise<boolean> {
   const tiles = { expected: TILES.small, tested: SUBGROUP_TILES.large };
   const [difference, largest] = await compareTiles(tiles, { M: 144, N: 208, K: 96 }, 1);
   return difference > 0 && difference < 2 ** -9 * largest;

@@ -35,7 +35,7 @@ import code from './scaled_step_results.wgsl?raw';
 import { scalarAt, scalarOf, SCALARS, WORKGROUP } from './update.ts';
 
 /** Updates without an overflow after which the scale doubles (GradScaler's growth_interval). */
-export const GROWTH_INTERVAL = 2000;
+const GROWTH_INTERVAL = 2000;
 
 export interface ScalingAttrs {
   /** The initial scale, which is also the largest. */

@@ -4,7 +4,7 @@ import type { ChartSpec } from './catalogue.ts';
 import { axisText } from './scale.ts';
 
 const MAX_ROWS = 40;
-/** With at least this many complete rows, rows that lack a series are left out. */
+/** With at least this many complete rows, rows that lack a series are omitted. */
 const MIN_COMPLETE_ROWS = 8;
 
 const AXIS_TITLES: Record<Axis, string> = { step: 'Step', tokens: 'Tokens', seconds: 'Time' };

@@ -7,7 +7,7 @@ interface Range {
   max: number;
 }
 
-/** The number that a text stands for, or null if it is malformed or outside the range. */
+/** The number that a text represents, or null if it is malformed or outside the range. */
 export function parseNumber(text: string, range: Range): number | null {
   const clean = text
     .trim()

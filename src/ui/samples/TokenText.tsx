@@ -11,7 +11,7 @@ import { percent, type TokenPiece } from '../../store/index.ts';
 const BITS_PER_TINT = 1.3;
 
 /** A tint from 0 (expected) to 5 (nearly impossible). */
-export const tintOf = (probability: number): number => {
+const tintOf = (probability: number): number => {
   const surprisal = -Math.log2(Math.max(probability, 1e-6));
   return Math.min(5, Math.floor(surprisal / BITS_PER_TINT));
 };

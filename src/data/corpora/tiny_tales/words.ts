@@ -196,6 +196,6 @@ export interface Pronouns {
   his: string;
   him: string;
 }
-export const SHE: Pronouns = { he: 'she', his: 'her', him: 'her' };
-export const HE: Pronouns = { he: 'he', his: 'his', him: 'him' };
+const SHE: Pronouns = { he: 'she', his: 'her', him: 'her' };
+const HE: Pronouns = { he: 'he', his: 'his', him: 'him' };
 export const pronounsOf = (name: string): Pronouns => (GIRLS.includes(name) ? SHE : HE);
