@@ -1,6 +1,6 @@
 /**
- * The model: parameters and segments (GPT-2 and Llama layouts), the backward walker, the programs
- * of a run, and generation with a KV cache (`generate.ts`, loaded when it is first needed).
+ * The model: parameters and segments (GPT-2 and Llama layouts), the tape, the programs of a run, and
+ * generation with a KV cache (`generate.ts`, loaded when it is first needed).
  */
 export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';

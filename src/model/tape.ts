@@ -1,9 +1,9 @@
 /**
- * The backward walker. Forward runs operations through `apply`, which records what their gradients
- * will need; `backward` walks the records in reverse, asks each operation only for the gradients
- * that are needed, adds those of parameters to their gradient buffers and (if a kernel can) those of
- * an activation to the gradient that already waits for it, and frees every saved tensor after its
- * last use. It replaces tfjs's gradient tape.
+ * Reverse-mode differentiation. Forward runs operations through `apply`, which records what their
+ * gradients will need; `backward` walks the records in reverse, asks each operation only for the
+ * gradients that are needed, adds those of parameters to their gradient buffers and (if a kernel
+ * can) those of an activation to the gradient that already waits for it, and frees every saved
+ * tensor after its last use. It replaces tfjs's gradient tape.
  *
  * Inside a traced program the same code runs over placeholders, and the planner frees the memory.
  */
