@@ -1,17 +1,17 @@
-/** Import rules: the module table of scripts/modules.mjs, no cycles, test helpers in tests only. */
-import { MODULES } from './scripts/modules.mjs';
+/** Import rules: the room table of scripts/rooms.mjs, no cycles, test helpers in tests only. */
+import { ROOMS } from './scripts/rooms.mjs';
 
 const TESTS = '\\.test\\.tsx?$';
 
-const moduleRule = ({ name, imports }) => ({
-  name: `module-${name}`,
+const roomRule = ({ name, imports }) => ({
+  name: `room-${name}`,
   severity: 'error',
   from: { path: `^src/${name}/`, pathNot: [TESTS, '/testing_'] },
   to: { path: '^src/', pathNot: `^src/(${[name, 'common', ...imports].join('|')})(/|\\.)` },
 });
 
-const withRules = MODULES.filter(({ imports }) => imports !== null);
-const withoutTfjs = MODULES.filter(({ tfjs }) => !tfjs).map(({ name }) => name);
+const withRules = ROOMS.filter(({ imports }) => imports !== null);
+const withoutTfjs = ROOMS.filter(({ tfjs }) => !tfjs).map(({ name }) => name);
 
 export default {
   forbidden: [
@@ -29,15 +29,15 @@ export default {
       to: { path: 'node_modules/@tensorflow' },
     },
     {
-      name: 'every-file-has-a-module',
+      name: 'every-file-has-a-room',
       severity: 'error',
       from: {},
       to: {
         path: '^src/',
-        pathNot: `^src/((${MODULES.map(({ name }) => name).join('|')})/|(main|worker)\\.tsx?$)`,
+        pathNot: `^src/((${ROOMS.map(({ name }) => name).join('|')})/|(main|worker)\\.tsx?$)`,
       },
     },
-    ...withRules.map(moduleRule),
+    ...withRules.map(roomRule),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -1,5 +1,5 @@
 /**
- * Checks the forward pass that the tests of this module use as reference against PyTorch in float64
+ * Checks the forward pass that the tests of this room use as reference against PyTorch in float64
  * (src/model/golden).
  */
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * A forward pass in plain float64 loops, the reference of this module's tests. It is written from the
+ * A forward pass in plain float64 loops, the reference of this room's tests. It is written from the
  * papers (GPT-2: Radford et al. 2019; Llama: Touvron et al. 2023; RoPE: Su et al. 2021, with the
  * rotation of halves that transformers uses) and shares nothing with src/model, so that an error in
  * the mapping of weights is not made twice. Imported only by tests.

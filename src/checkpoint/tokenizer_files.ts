@@ -13,11 +13,11 @@ import { encodeJson, isRecord, type JsonRecord } from './json.ts';
 
 type OwnTokenizer = Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson'>;
 
-/** A tokenizer of src/data, the bytes of a tokenizer.json, which stay as they are, or its value. */
+/** A tokenizer of the data room, the bytes of a tokenizer.json, which stay as they are, or its value. */
 export type TokenizerSource = OwnTokenizer | Uint8Array | JsonRecord;
 
 const FILE = 'tokenizer.json';
-/** The limit of src/data, in bytes. 150,000 tokens with their merges take about 10 MB. */
+/** The data room's limit, in bytes. 150,000 tokens with their merges take about 10 MB. */
 const MAX_TOKENIZER = 2 ** 25;
 
 const isTokenizer = (source: TokenizerSource): source is OwnTokenizer =>

@@ -1,4 +1,4 @@
-/** Helpers of this module's tests. */
+/** Helpers of this room's tests. */
 import { ConfigError, PRESETS, defaultConfig, fieldPaths, withField } from './index.ts';
 import type { FieldPath, Preset, RunConfig } from './index.ts';
 

@@ -18,7 +18,7 @@ export type DataErrorCode =
 
 /**
  * A failure that a user can cause. The page shows both of its sentences: `message` says what
- * happened, `hint` what to do. Bad input to this module throws nothing else.
+ * happened, `hint` what to do. Bad input to this room throws nothing else.
  */
 export class DataError extends Error {
   readonly code: DataErrorCode;

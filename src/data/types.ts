@@ -1,4 +1,4 @@
-/** The types of this module, from text to batches. */
+/** The types of this room, from text to batches. */
 
 /** Text as documents, which are the unit of the split and of duplicate removal. */
 export interface Corpus {

@@ -18,7 +18,7 @@ export * from './samples.ts';
 export * from './stores.ts';
 export * from './sentence.ts';
 export * from './view.ts';
-/** Types of the events' contents, which `ui` imports from here instead of from the protocol. */
+/** What events carry: the room `ui` imports it from here, not from the protocol. */
 export type {
   CompareMode,
   ComparisonRow,
