@@ -29,7 +29,7 @@ export class ObjectiveScoring implements ObjectivePrograms {
   }
 
   async referenceLogps(batch: Batch): Promise<Float32Array> {
-    if (!this.#reference) throw new Error('This objective asked for no reference weights.');
+    if (!this.#reference) throw new Error('This objective has no reference weights.');
     return this.#run(this.#reference, batch);
   }
 
@@ -38,10 +38,11 @@ export class ObjectiveScoring implements ObjectivePrograms {
   }
 
   dispose(): void {
-    void this.#current?.then((program) => program.dispose());
+    // A failed compilation has been reported to the caller of `logps`.
+    this.#current?.then((program) => program.dispose()).catch(() => undefined);
   }
 
-  /** Upload, submit and read in one turn, so that no other program's inputs come between. */
+  /** Uploads, submits and requests the result in one turn, so no other inputs come between. */
   async #run(program: LogpsProgram, batch: Batch): Promise<Float32Array> {
     const { inputs, model } = this.#stores;
     writeBatch(inputs, model, batch, { seed: 0, step: 0 });
