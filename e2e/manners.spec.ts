@@ -49,6 +49,8 @@ test('is controlled by keyboard: Space pauses and continues, the period key take
   const at = await terrarium.step();
   await page.keyboard.press('.');
   await expect.poll(() => terrarium.step()).toBe(at + 1);
+  // While the step is still ending, Space would pause instead of continuing.
+  await expect(terrarium.sentence).toContainText('Paused');
   await page.keyboard.press('Space');
   await terrarium.untilStep(at + 3);
 });
