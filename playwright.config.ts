@@ -19,6 +19,8 @@ const LATENCY = 'latency.spec.ts';
 
 export default defineConfig({
   testDir: 'e2e',
+  // The suite `firefox` runs e2e/firefox (vitest.config.ts).
+  testMatch: '*.spec.ts',
   workers: 1,
   timeout: 180_000,
   expect: { timeout: 15_000 },

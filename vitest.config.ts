@@ -23,6 +23,17 @@ export default defineConfig({
       },
       {
         extends: true,
+        // The built page in Firefox, which Playwright drives only in a build of its own.
+        test: {
+          name: 'firefox',
+          environment: 'node',
+          include: ['e2e/firefox/*.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
         // A package that Vite discovers during a run makes it reload the page, and the test fails.
         optimizeDeps: {
           include: [

@@ -1,7 +1,7 @@
 /**
- * `npm test`: lint, types, unit tests, the build, browser tests, journeys and input latency. A failure
- * does not stop the other suites. The last line is `N passed, N failed, N skipped` over all of them.
- * Lint, types, the build and the search for a browser count as one check each.
+ * `npm test`: lint, types, unit tests, the build, browser tests, journeys, Firefox and input latency.
+ * A failure does not stop the other suites. The last line is `N passed, N failed, N skipped` over all
+ * of them. Lint, types, the build and the search for a browser count as one check each.
  *
  * Two suites run at a time, because software WebGPU compiles and runs kernels mostly on one thread:
  * the browser tests beside all others. Only the latency is measured on an otherwise idle machine.
@@ -55,6 +55,8 @@ const SUITES = [
     browser: true,
     minutes: 20,
   },
+  // Without Firefox its tests count as skipped.
+  { name: 'firefox', commands: [vitest('firefox')], counts: true, minutes: 6 },
   {
     name: 'latency',
     commands: [['playwright', 'test', '--project=latency']],
@@ -65,7 +67,10 @@ const SUITES = [
 ];
 
 /** Suites that run at the same time, each lane in order. A row of lanes waits for the row before it. */
-const LANES = [[['browser'], ['lint', 'types', 'unit', 'build', 'journeys']], [['latency']]];
+const LANES = [
+  [['browser'], ['lint', 'types', 'unit', 'build', 'journeys', 'firefox']],
+  [['latency']],
+];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SUITES.some((s) => s.name === name));
@@ -147,7 +152,7 @@ function oneCheck(code) {
 function readSummary(file, code) {
   if (!existsSync(file)) return { passed: 0, failed: 1, skipped: [] };
   const summary = JSON.parse(readFileSync(file, 'utf8'));
-  const ran = summary.passed + summary.failed;
+  const ran = summary.passed + summary.failed + summary.skipped.length;
   return {
     ...summary,
     failed: summary.failed === 0 && (code !== 0 || ran === 0) ? 1 : summary.failed,

@@ -1,0 +1,5 @@
+export interface Firefox {
+  path: string;
+  version: string;
+}
+export declare function findFirefox(): Firefox | undefined;

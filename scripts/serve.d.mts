@@ -1,0 +1,3 @@
+export declare function serve(
+  log: (line: string) => void,
+): Promise<{ url: string; close: () => Promise<void> }>;
