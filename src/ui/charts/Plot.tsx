@@ -53,7 +53,7 @@ export function Plot(props: PlotProps) {
       <YAxis {...yAxisProps(props)} />
       {references.map(referenceLine)}
       {overlayLines(overlays, spec)}
-      {seriesLines(spec, { smoothed: view.smoothing > 1, large })}
+      {seriesLines(spec, { smoothed: view.smoothing > 0, large })}
       {zoom.drag ? (
         <ReferenceArea
           x1={zoom.drag[0]}
