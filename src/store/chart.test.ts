@@ -57,6 +57,10 @@ describe('chartData', () => {
     expect(under.length).toBeGreaterThan(70);
     expect(under.length).toBeLessThanOrEqual(150);
   });
+  it('draws the validation points of another run, too', () => {
+    const { rows } = chartData(table(10), new Map([['old', table(1000)]]), LOSS, view);
+    expect(rows.filter((row) => row[overlayKey('old', 'val/loss')] === 3)).toHaveLength(10);
+  });
 });
 
 describe('nearestRow', () => {

@@ -40,7 +40,7 @@ interface Source {
   overlay: boolean;
 }
 
-/** `overlays` are laid under: of each only the first series, smoothed where the chart smooths. */
+/** `overlays` are other runs: the same series, with only the average of those that are smoothed. */
 export function chartData(
   table: MetricTable,
   overlays: ReadonlyMap<string, MetricTable>,
@@ -68,7 +68,7 @@ export function chartData(
     { table, key: (metric) => metric, budget: points, overlay: false },
   ];
   for (const source of sources) {
-    for (const one of source.overlay ? series.slice(0, 1) : series) {
+    for (const one of series) {
       const found = source.table.get(one.metric);
       if (found && found.length > 0) addSeries(source, found, one, { view, put });
     }
@@ -88,7 +88,10 @@ function addSeries(
 ): void {
   const xs = axisValues(source.table, series.step, view.axis);
   const [from, to] = view.zoom ?? [-Infinity, Infinity];
-  const average = smooth && view.smoothing > 1 ? movingAverage(series.value, view.smoothing) : null;
+  const average =
+    smooth && view.smoothing > 0
+      ? movingAverage(series.step, series.value, view.smoothing / 100)
+      : null;
   const drawn = source.overlay && average ? average : series.value;
   for (const index of m4(xs, drawn, source.budget, { from, to })) {
     const x = xs[index] ?? NaN;

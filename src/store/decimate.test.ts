@@ -46,15 +46,39 @@ describe('m4', () => {
 });
 
 describe('movingAverage', () => {
-  it('is debiased: a constant stays, from the first point on', () => {
-    for (const value of movingAverage(new Float64Array(50).fill(3), 10))
+  /** A loss without noise: a steep start, then a slow fall. */
+  const falling = (length: number): Float64Array =>
+    steps(length).map((step) => 1.9 + 2.3 * Math.exp(-step / (0.08 * length)));
+
+  it('is bias-corrected: a constant stays, from the first point on', () => {
+    for (const value of movingAverage(steps(50), new Float64Array(50).fill(3), 0.1))
       expect(value).toBeCloseTo(3, 12);
   });
-  it('weighs a value a span back by 1/e', () => {
-    const y = new Float64Array(2000);
-    y[1900] = 1;
-    const average = movingAverage(y, 20);
-    expect((average[1920] ?? 0) / (average[1900] ?? 1)).toBeCloseTo(Math.exp(-1), 9);
+  it.each([40, 120, 400, 5000])('lies on the loss of a run of %i steps', (length) => {
+    const loss = falling(length);
+    const average = movingAverage(steps(length), loss, 0.03);
+    const errors = average.map((value, i) => Math.abs(value - (loss[i] ?? NaN)));
+    expect(Math.max(...errors)).toBeLessThan(0.04);
+  });
+  it('removes most of the noise of a long run', () => {
+    const noise = steps(4000).map((step) => Math.sin(step * step));
+    const late = movingAverage(steps(4000), noise, 0.03).slice(1000);
+    expect(Math.max(...late.map(Math.abs))).toBeLessThan(0.35);
+  });
+  it('does not change what was drawn when the run grows', () => {
+    const short = movingAverage(steps(100), falling(1000).slice(0, 100), 0.05);
+    expect(movingAverage(steps(1000), falling(1000), 0.05).slice(0, 100)).toEqual(short);
+  });
+  it('weighs by the distance of steps, so that a thinned series has the same average', () => {
+    const y = steps(2000).map((step) => Math.cos(step / 300));
+    const every = (values: Float64Array): Float64Array => values.filter((_, i) => i % 4 === 0);
+    const full = movingAverage(steps(2000), y, 0.1);
+    const thinned = movingAverage(every(steps(2000)), every(y), 0.1);
+    expect(thinned.at(-1)).toBeCloseTo(full.at(-4) ?? NaN, 1);
+  });
+  it('is the series itself at a share of 0', () => {
+    const y = Float64Array.of(4, 1, 3);
+    expect(movingAverage(steps(3), y, 0)).toEqual(y);
   });
 });
 

@@ -62,19 +62,29 @@ export function lowerBound(x: Float64Array, bound: number): number {
 }
 
 /**
- * Exponential moving average, debiased as Adam's moments are (Kingma & Ba 2015, section 3): it
- * starts at the first value rather than at zero. `span` is in points: the weight of a value that
- * many points back is 1/e.
+ * Exponential moving average, bias-corrected as Adam's moments are (Kingma & Ba 2015, section 3),
+ * so that it starts at the first value rather than at zero.
+ *
+ * Its span is `share` times the distance of a point from the first one: after 100 steps at
+ * `share` 0.03, a value 3 steps back has 1/e of the weight. A span that is constant lags behind the
+ * steep start of a loss, and one that follows the final length changes what was drawn before.
+ *
+ * `x` is ascending.
  */
-export function movingAverage(y: Float64Array, span: number): Float64Array {
-  const keep = span <= 0 ? 0 : Math.exp(-1 / span);
+export function movingAverage(x: Float64Array, y: Float64Array, share: number): Float64Array {
   const out = new Float64Array(y.length);
+  const origin = x[0] ?? 0;
+  let previous = origin;
   let sum = 0;
   let weight = 0;
   for (let i = 0; i < y.length; i += 1) {
+    const at = x[i] ?? 0;
+    const span = share * (at - origin);
+    const keep = span > 0 ? Math.exp((previous - at) / span) : 0;
     sum = keep * sum + (1 - keep) * (y[i] ?? 0);
     weight = keep * weight + (1 - keep);
     out[i] = sum / weight;
+    previous = at;
   }
   return out;
 }

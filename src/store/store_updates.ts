@@ -27,7 +27,7 @@ export class StoreUpdates {
     table.clear();
     samples.setState({ samples: [] });
     profile.setState(initialProfile);
-    view.setState({ zoom: null });
+    view.setState({ zoom: null, sampleStep: null });
     run.setState(clearedRun(run.getState(), { name, config, pressed: epoch() }));
   }
 

@@ -1,54 +1,102 @@
-/** Recipe, charts and samples: three columns, or three tabs in a narrow window. */
-import type { ReactNode } from 'react';
+/**
+ * The recipe and the training run: two columns, or two tabs in a narrow window. Before there is a
+ * run, the recipe has most of the room; beside a run it shrinks to a summary.
+ */
+import { useEffect, useRef } from 'react';
 import { Recipe } from './recipe/Recipe.tsx';
-import { Samples } from './samples/Samples.tsx';
-import { LazyCharts } from './charts/LazyCharts.tsx';
-import { goTo, usePlace, type Tab } from './place.ts';
+import { RecipeSummary } from './recipe/RecipeSummary.tsx';
+import { Preview } from './train/Preview.tsx';
+import { Train } from './train/Train.tsx';
+import { useRun } from './context.tsx';
+import { goTo, usePlace } from './place.ts';
+import { useNarrow } from './useNarrow.ts';
 
-const PARTS: { tab: Tab; title: string }[] = [
-  { tab: 'recipe', title: 'Recipe' },
-  { tab: 'charts', title: 'Charts' },
-  { tab: 'samples', title: 'Samples' },
+type Column = 'recipe' | 'training';
+
+const TABS: { column: Column; title: string }[] = [
+  { column: 'recipe', title: 'Recipe' },
+  { column: 'training', title: 'Training' },
 ];
 
 export function Workspace() {
-  const selected = usePlace((place) => place.tab);
+  const hasRun = useRun((state) => state.run !== null || state.opening);
+  const recipeOpen = usePlace((place) => place.recipeOpen);
+  const selected = usePlace((place): Column => (place.tab === 'recipe' ? 'recipe' : 'training'));
+  const narrow = useNarrow();
+  useRecipeClosesAtStart();
+  const summarized = hasRun && !recipeOpen && !narrow;
   return (
     <>
-      <div className="tabs" role="tablist" aria-label="Workspace">
-        {PARTS.map(({ tab, title }) => (
-          <button
-            key={tab}
-            type="button"
-            role="tab"
-            aria-selected={tab === selected}
-            aria-controls={`part-${tab}`}
-            onClick={() => goTo({ tab })}
-          >
-            {title}
-          </button>
-        ))}
-      </div>
-      <main className="workspace">
-        {PARTS.map(({ tab, title }) => (
-          <section
-            key={tab}
-            id={`part-${tab}`}
-            className={`workspace-${tab}`}
-            aria-label={title}
-            data-hidden={tab !== selected || undefined}
-            tabIndex={-1}
-          >
-            {CONTENT[tab]}
-          </section>
-        ))}
+      <Tabs selected={selected} />
+      <main className="workspace" data-recipe={recipeWidth(hasRun, summarized)}>
+        <section
+          id="part-recipe"
+          className="workspace-recipe"
+          aria-label="Recipe"
+          data-hidden={selected !== 'recipe' || undefined}
+          tabIndex={-1}
+        >
+          {summarized ? <RecipeSummary /> : <FullRecipe closable={hasRun && !narrow} />}
+        </section>
+        <section
+          className="workspace-training"
+          aria-label="Training"
+          data-hidden={selected !== 'training' || undefined}
+        >
+          {hasRun ? <Train /> : <Preview />}
+        </section>
       </main>
     </>
   );
 }
 
-const CONTENT: Record<Tab, ReactNode> = {
-  recipe: <Recipe />,
-  charts: <LazyCharts />,
-  samples: <Samples />,
-};
+function recipeWidth(hasRun: boolean, summarized: boolean): 'room' | 'summary' | 'open' {
+  if (summarized) return 'summary';
+  return hasRun ? 'open' : 'room';
+}
+
+/** A recipe that was open to be edited gives its room to the run that starts. */
+function useRecipeClosesAtStart(): void {
+  const pressed = useRun((state) => state.pressed);
+  const last = useRef(pressed);
+  useEffect(() => {
+    if (Object.is(last.current, pressed)) return;
+    last.current = pressed;
+    goTo({ tab: 'charts' });
+  }, [pressed]);
+}
+
+function Tabs({ selected }: { selected: Column }) {
+  return (
+    <div className="tabs" role="tablist" aria-label="Workspace">
+      {TABS.map(({ column, title }) => (
+        <button
+          key={column}
+          type="button"
+          role="tab"
+          aria-selected={column === selected}
+          onClick={() => goTo({ tab: column === 'recipe' ? 'recipe' : 'charts' })}
+        >
+          {title}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function FullRecipe({ closable }: { closable: boolean }) {
+  return (
+    <>
+      {closable ? (
+        <button
+          type="button"
+          className="link recipe-close"
+          onClick={() => goTo({ recipeOpen: false })}
+        >
+          Close the recipe
+        </button>
+      ) : null}
+      <Recipe />
+    </>
+  );
+}

@@ -1,7 +1,7 @@
 /** Settings of all charts: x axis, scale, smoothing, zoom and overlaid runs. */
 import { ActionIcon, Button } from '@mantine/core';
 import { IconX, IconZoomReset } from '@tabler/icons-react';
-import { setAxis, type Axis, type ViewState } from '../../store/index.ts';
+import { MAX_SMOOTHING, setAxis, type Axis, type ViewState } from '../../store/index.ts';
 import { useClient, useLibrary, useView } from '../context.tsx';
 import { Segmented } from '../Segmented.tsx';
 import { overlayColour } from './overlay_colour.ts';
@@ -52,6 +52,9 @@ export function ChartBar() {
   );
 }
 
+const smoothingText = (smoothing: number): string =>
+  smoothing === 0 ? 'No average' : `Average over the last ${smoothing}% of the steps so far`;
+
 function Smoothing() {
   const { view } = useClient().stores;
   const smoothing = useView((state) => state.smoothing);
@@ -63,10 +66,11 @@ function Smoothing() {
       <input
         id="smoothing"
         type="range"
-        min={1}
-        max={200}
+        min={0}
+        max={MAX_SMOOTHING}
         value={smoothing}
-        title={`Average over about ${smoothing} points`}
+        aria-valuetext={smoothingText(smoothing)}
+        title={smoothingText(smoothing)}
         onChange={(event) => view.setState({ smoothing: event.currentTarget.valueAsNumber })}
       />
     </div>

@@ -1,50 +1,43 @@
 /** One chart with its title and latest values, or the same data as a table. */
-import { ActionIcon } from '@mantine/core';
+import { ActionIcon, CloseButton } from '@mantine/core';
 import { IconTable } from '@tabler/icons-react';
-import { memo, useMemo, useRef, useState, type RefObject } from 'react';
+import { memo, useMemo, useRef, useState, type ReactNode, type RefObject } from 'react';
 import {
   POINTS_PER_SERIES,
   chartData,
   type ChartData,
   type MetricTable,
 } from '../../store/index.ts';
-import { useClient, useLibrary, useRun, useView } from '../context.tsx';
+import { useClient, useLibrary, useView } from '../context.tsx';
 import { useChartTick, type Tick } from './clock.ts';
 import type { ChartSpec } from './catalogue.ts';
 import { DataTable } from './DataTable.tsx';
 import { Plot } from './Plot.tsx';
 import { useReferences } from './references.ts';
-import { useWidth } from './useWidth.ts';
+import { useSize } from './useSize.ts';
 
-/** Points per series of a small chart, which has fewer pixels. */
-const SMALL_POINTS = 120;
 /** Milliseconds between two drawings at least. */
-const LARGE_INTERVAL = 250;
-const SMALL_INTERVAL = 1000;
+const INTERVAL_MS = 250;
 
 interface ChartCardProps {
   spec: ChartSpec;
-  /** Of the plot, in CSS pixels. */
-  height: number;
-  large?: boolean;
+  /** Shown under the plot. */
+  controls?: ReactNode;
+  /** Adds a button that closes the chart. */
+  onClose?: () => void;
 }
 
-export const ChartCard = memo(function ChartCard({ spec, height, large = false }: ChartCardProps) {
+export const ChartCard = memo(function ChartCard({ spec, controls, onClose }: ChartCardProps) {
   const { table } = useClient().stores;
   const box = useRef<HTMLDivElement>(null);
   const tick = useChartTick(box, {
     version: () => table.version,
-    interval: large ? LARGE_INTERVAL : SMALL_INTERVAL,
-    maxPoints: large ? POINTS_PER_SERIES : SMALL_POINTS,
+    interval: INTERVAL_MS,
+    maxPoints: POINTS_PER_SERIES,
   });
   const [asTable, setAsTable] = useState(false);
   return (
-    <article
-      className="chart"
-      data-large={large || undefined}
-      aria-label={`Chart: ${spec.title}`}
-      data-testid={`chart-${spec.id}`}
-    >
+    <article className="chart" aria-label={`Chart: ${spec.title}`} data-testid={`chart-${spec.id}`}>
       <header>
         <h3>
           {spec.title}
@@ -61,38 +54,38 @@ export const ChartCard = memo(function ChartCard({ spec, height, large = false }
         >
           <IconTable size={15} />
         </ActionIcon>
+        {onClose ? (
+          <CloseButton size="sm" aria-label={`Close ${spec.title}`} onClick={onClose} />
+        ) : null}
       </header>
-      <div ref={box} style={{ height }} className="chart-box">
-        <ChartBody {...{ spec, height, large, tick, box, asTable }} />
+      <div ref={box} className="chart-box">
+        <ChartBody {...{ spec, tick, box, asTable }} />
       </div>
+      {controls}
     </article>
   );
 });
 
-interface ChartBodyProps extends Required<ChartCardProps> {
+interface ChartBodyProps {
+  spec: ChartSpec;
   tick: Tick;
-  /** Element whose width the plot fills. */
+  /** Element that the plot fills. */
   box: RefObject<HTMLDivElement | null>;
   asTable: boolean;
 }
 
-function ChartBody({ spec, height, large, tick, box, asTable }: ChartBodyProps) {
-  const width = useWidth(box);
+function ChartBody({ spec, tick, box, asTable }: ChartBodyProps) {
+  const { width, height } = useSize(box);
   const view = useView((state) => state);
   const overlays = useLibrary((state) => state.overlays);
   const references = useReferences(spec);
   const data = useChartData(spec, tick);
   if (asTable) return <DataTable spec={spec} rows={data.rows} axis={view.axis} />;
-  if (data.rows.length === 0) return <EmptyChart spec={spec} />;
-  if (width === 0) return null;
+  if (data.rows.length === 0)
+    return <p className="chart-empty">The curve starts with the first step.</p>;
+  if (width === 0 || height === 0) return null;
   const runs = [...overlays.keys()];
-  return <Plot {...{ spec, data, view, width, height, references, overlays: runs, large }} />;
-}
-
-function EmptyChart({ spec }: { spec: ChartSpec }) {
-  const isWebGPU = useRun(({ device }) => device === null || device.backend === 'webgpu');
-  const text = isWebGPU ? undefined : spec.elsewhere;
-  return <p className="chart-empty">{text ?? 'No data yet'}</p>;
+  return <Plot {...{ spec, data, view, width, height, references, overlays: runs }} />;
 }
 
 /** Recomputed at every tick: the metric table is mutable and not React state. */

@@ -1,24 +1,21 @@
-/** The charts column: a large chart of the loss above small ones of the run's other metrics. */
+/** The charts of a run: the first one large, the others as sparklines that open to full size. */
 import { useMemo } from 'react';
 import { useRun } from '../context.tsx';
 import { ChartBar } from './ChartBar.tsx';
 import { ChartCard } from './ChartCard.tsx';
+import { OtherCharts } from './OtherCharts.tsx';
 import { chartSpecs } from './catalogue.ts';
 import '../styles/charts.css';
 
-export default function Charts() {
+export interface ChartsProps {
+  /** The chart beside the words, or the ones below. */
+  part: 'first' | 'others';
+}
+
+export default function Charts({ part }: ChartsProps) {
   const metrics = useRun((state) => state.metrics);
   const charts = useRun((state) => state.charts);
-  const [large, ...small] = useMemo(() => chartSpecs(metrics, charts), [metrics, charts]);
-  return (
-    <>
-      <ChartBar />
-      {large ? <ChartCard key={large.id} spec={large} height={320} large /> : null}
-      <div className="small-charts">
-        {small.map((spec) => (
-          <ChartCard key={spec.id} spec={spec} height={132} />
-        ))}
-      </div>
-    </>
-  );
+  const [first, ...others] = useMemo(() => chartSpecs(metrics, charts), [metrics, charts]);
+  if (part === 'others') return <OtherCharts specs={others} />;
+  return first ? <ChartCard key={first.id} spec={first} controls={<ChartBar />} /> : null;
 }

@@ -10,22 +10,20 @@ type TooltipProps = Partial<Pick<TooltipContentProps, 'active' | 'payload' | 'la
 interface CrosshairProps extends TooltipProps {
   spec: ChartSpec;
   axis: Axis;
-  /** Also shows the position and the names of the series. */
-  large: boolean;
 }
 
-export function Crosshair({ spec, axis, large, active, payload, label }: CrosshairProps) {
+export function Crosshair({ spec, axis, active, payload, label }: CrosshairProps) {
   if (!active || !payload || payload.length === 0) return null;
   const values = new Map(payload.map((item) => [String(item.dataKey), Number(item.value)]));
   return (
     <div className="crosshair">
-      {large ? <div className="muted">{axisText(Number(label), axis)}</div> : null}
+      <div className="muted">{axisText(Number(label), axis)}</div>
       {spec.series.map((series) => {
         const value = values.get(averageKey(series.metric)) ?? values.get(series.metric);
         return value === undefined ? null : (
           <div key={series.metric}>
             <i style={{ background: series.colour }} />
-            {large ? `${series.label} ` : ''}
+            {series.label}
             <b>{spec.format(value)}</b>
           </div>
         );

@@ -5,9 +5,10 @@
  * updates of a running worker would starve it.
  */
 import { useEffect, useState, type ComponentType } from 'react';
+import type { ChartsProps } from './Charts.tsx';
 
-let loaded: ComponentType | null = null;
-const load = async (): Promise<ComponentType> => {
+let loaded: ComponentType<ChartsProps> | null = null;
+const load = async (): Promise<ComponentType<ChartsProps>> => {
   loaded = (await import('./Charts.tsx')).default;
   return loaded;
 };
@@ -17,8 +18,8 @@ export const preloadCharts = (): void => {
   void load();
 };
 
-export function LazyCharts() {
-  const [Charts, setCharts] = useState<ComponentType | null>(() => loaded);
+export function LazyCharts({ part }: ChartsProps) {
+  const [Charts, setCharts] = useState<ComponentType<ChartsProps> | null>(() => loaded);
   useEffect(() => {
     if (Charts) return undefined;
     let mounted = true;
@@ -29,5 +30,6 @@ export function LazyCharts() {
       mounted = false;
     };
   }, [Charts]);
-  return Charts ? <Charts /> : <p className="empty">Loading the charts…</p>;
+  if (Charts) return <Charts part={part} />;
+  return part === 'first' ? <p className="empty">Loading the charts…</p> : null;
 }

@@ -27,11 +27,10 @@ interface PlotProps {
   references: readonly Reference[];
   /** Ids of the overlaid runs. */
   overlays: readonly string[];
-  large: boolean;
 }
 
 export function Plot(props: PlotProps) {
-  const { spec, data, view, width, height, references, overlays, large } = props;
+  const { spec, data, view, width, height, references, overlays } = props;
   const { stores } = useClient();
   const xDomain = xDomainOf(view, data.x);
   const zoom = useZoom(stores.view, xDomain);
@@ -49,11 +48,11 @@ export function Plot(props: PlotProps) {
       {...zoom.handlers}
     >
       <CartesianGrid vertical={false} stroke="var(--line)" />
-      <XAxis {...xAxisProps(view, xDomain, large)} />
+      <XAxis {...xAxisProps(view, xDomain)} />
       <YAxis {...yAxisProps(props)} />
       {references.map(referenceLine)}
       {overlayLines(overlays, spec)}
-      {seriesLines(spec, { smoothed: view.smoothing > 1, large })}
+      {seriesLines(spec, { smoothed: view.smoothing > 0 })}
       {zoom.drag ? (
         <ReferenceArea
           x1={zoom.drag[0]}
@@ -65,7 +64,7 @@ export function Plot(props: PlotProps) {
       <Tooltip
         isAnimationActive={false}
         cursor={{ stroke: 'var(--muted)', strokeWidth: 1 }}
-        content={<Crosshair spec={spec} axis={view.axis} large={large} />}
+        content={<Crosshair spec={spec} axis={view.axis} />}
         wrapperStyle={{ zIndex: 5 }}
       />
     </LineChart>
@@ -85,7 +84,7 @@ function syncByX(
 
 const TICK = { fontSize: 11, fill: 'var(--muted)' };
 
-function xAxisProps(view: ViewState, domain: [number, number], large: boolean) {
+function xAxisProps(view: ViewState, domain: [number, number]) {
   return {
     dataKey: 'x',
     type: 'number',
@@ -96,13 +95,13 @@ function xAxisProps(view: ViewState, domain: [number, number], large: boolean) {
     tick: TICK,
     tickLine: false,
     stroke: 'var(--line)',
-    ticks: niceTicks(domain, { log: view.logX, maxTicks: large ? 8 : 4, integers: true }),
+    ticks: niceTicks(domain, { log: view.logX, maxTicks: 8, integers: true }),
     tickFormatter: (value: number) => tickText(value, view.axis),
     minTickGap: 8,
   } as const;
 }
 
-function yAxisProps({ spec, data, view, references, large }: PlotProps) {
+function yAxisProps({ spec, data, view, references }: PlotProps) {
   const domain = paddedDomain(data.y, {
     references: references.map((reference) => reference.y),
     log: view.logY,
@@ -117,7 +116,7 @@ function yAxisProps({ spec, data, view, references, large }: PlotProps) {
     tick: TICK,
     tickLine: false,
     axisLine: false,
-    ticks: niceTicks(domain, { log: view.logY, maxTicks: large ? 6 : 3 }),
+    ticks: niceTicks(domain, { log: view.logY, maxTicks: 6 }),
     tickFormatter: spec.format,
     interval: 0,
   } as const;

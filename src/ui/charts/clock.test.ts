@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createView } from '../../store/index.ts';
 import { nextPoints } from './clock.ts';
 import { niceTicks, paddedDomain, roundStep, xDomainOf } from './scale.ts';
 
@@ -65,7 +66,7 @@ describe('paddedDomain', () => {
 });
 
 describe('xDomainOf', () => {
-  const view = { axis: 'step', logY: false, logX: false, smoothing: 25, zoom: null } as const;
+  const view = createView().getState();
   it('starts at 0 on a linear scale and at the first point on a log scale', () => {
     expect(xDomainOf(view, [3, 90])).toEqual([0, 90]);
     expect(xDomainOf({ ...view, logX: true }, [3, 90])).toEqual([3, 90]);

@@ -7,24 +7,26 @@ import { overlayColour } from './overlay_colour.ts';
 
 const COMMON = { isAnimationActive: false, connectNulls: true } as const;
 
-/** The first metric of the chart in each overlaid run. */
+/** The series of each overlaid run, in the colour of that run. */
 export const overlayLines = (runs: readonly string[], spec: ChartSpec): ReactElement[] =>
-  runs.map((run, index) => (
-    <Line
-      key={run}
-      {...COMMON}
-      dataKey={overlayKey(run, spec.series[0]?.metric ?? '')}
-      stroke={overlayColour(index)}
-      strokeWidth={1.4}
-      dot={false}
-      activeDot={false}
-    />
-  ));
+  runs.flatMap((run, index) =>
+    spec.series.map(({ metric, kind }) => (
+      <Line
+        key={overlayKey(run, metric)}
+        {...COMMON}
+        dataKey={overlayKey(run, metric)}
+        stroke={overlayColour(index)}
+        strokeWidth={1.4}
+        strokeDasharray={kind === 'points' ? '2 3' : undefined}
+        dot={kind === 'points' ? { r: 2, fill: overlayColour(index), strokeWidth: 0 } : false}
+        activeDot={false}
+      />
+    )),
+  );
 
 interface LineOptions {
   /** Draws a bold moving average over a faint raw line. */
   smoothed: boolean;
-  large: boolean;
 }
 
 type Series = ChartSpec['series'][number];
@@ -32,20 +34,20 @@ type Series = ChartSpec['series'][number];
 export const seriesLines = (spec: ChartSpec, options: LineOptions): ReactElement[] =>
   spec.series.flatMap((series) => linesOf(series, options));
 
-function linesOf(series: Series, { smoothed, large }: LineOptions): ReactElement[] {
-  if (series.kind === 'points') return [pointsLine(series, large ? 3 : 2)];
+function linesOf(series: Series, { smoothed }: LineOptions): ReactElement[] {
+  if (series.kind === 'points') return [pointsLine(series)];
   if (series.smooth && smoothed) return [faintLine(series), averageLine(series)];
   return [plainLine(series)];
 }
 
-const pointsLine = ({ metric, colour }: Series, radius: number): ReactElement => (
+const pointsLine = ({ metric, colour }: Series): ReactElement => (
   <Line
     key={metric}
     {...COMMON}
     stroke={colour}
     dataKey={metric}
     strokeWidth={1.8}
-    dot={{ r: radius, fill: colour, strokeWidth: 0 }}
+    dot={{ r: 3, fill: colour, strokeWidth: 0 }}
     activeDot={{ r: 4 }}
   />
 );

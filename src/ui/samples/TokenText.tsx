@@ -4,7 +4,15 @@
  * The text is one tab stop: arrow keys move from token to token. Hover or keyboard selection shows
  * the alternatives of a token.
  */
-import { memo, useId, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
+import {
+  memo,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+} from 'react';
 import { percent, type TokenPiece } from '../../store/index.ts';
 
 /** Bits of surprisal per tint. */
@@ -26,6 +34,12 @@ export const TokenText = memo(function TokenText({ pieces, label, prompt = '' }:
   const box = useRef<HTMLDivElement>(null);
   const id = useId();
   const [selection, setSelection] = useState<Selection | null>(null);
+  useEffect(() => {
+    if (!selection) return undefined;
+    const hide = (): void => setSelection(null);
+    window.addEventListener('scroll', hide, { capture: true, passive: true });
+    return () => window.removeEventListener('scroll', hide, { capture: true });
+  }, [selection]);
   const select = (index: number): void => setSelection(locate(box.current, index) ?? selection);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Escape') setSelection(null);
@@ -68,22 +82,29 @@ export const TokenText = memo(function TokenText({ pieces, label, prompt = '' }:
   );
 });
 
-/** A selected token, and where to show its alternatives: CSS pixels within the box. */
+/** A selected token, and where to show its alternatives: CSS pixels within the window. */
 interface Selection {
   index: number;
   left: number;
   top: number;
 }
 
-/** Width that the panel of alternatives needs, and its distance from the token. */
+/** Size that the panel of alternatives needs, and its distance from the token. */
 const PANEL_WIDTH = 190;
+const PANEL_HEIGHT = 120;
 const PANEL_GAP = 4;
 
+/** Below the token, or above it at the end of the window. */
 function locate(box: HTMLElement | null, index: number): Selection | null {
   const token = box?.querySelector<HTMLElement>(`[data-index="${index}"]`);
-  if (!box || !token) return null;
-  const left = Math.min(token.offsetLeft, Math.max(0, box.clientWidth - PANEL_WIDTH));
-  return { index, left, top: token.offsetTop + token.offsetHeight + PANEL_GAP };
+  if (!token) return null;
+  const { left, top, bottom } = token.getBoundingClientRect();
+  const fitsBelow = bottom + PANEL_HEIGHT < window.innerHeight;
+  return {
+    index,
+    left: Math.max(0, Math.min(left, document.documentElement.clientWidth - PANEL_WIDTH)),
+    top: fitsBelow ? bottom + PANEL_GAP : top - PANEL_HEIGHT,
+  };
 }
 
 /** The token that an arrow key selects, or undefined for other keys. */

@@ -1,0 +1,68 @@
+/** The charts besides the first: a row of sparklines, the opened ones, and what has no data yet. */
+import { toggleChart, type MetricTable } from '../../store/index.ts';
+import { useClient, useRun, useView } from '../context.tsx';
+import type { ChartSpec } from './catalogue.ts';
+import { ChartCard } from './ChartCard.tsx';
+import { Sparkline } from './Sparkline.tsx';
+
+interface OtherChartsProps {
+  specs: readonly ChartSpec[];
+}
+
+export function OtherCharts({ specs }: OtherChartsProps) {
+  const { view } = useClient().stores;
+  const isMeasured = useMeasured(specs);
+  const openCharts = useView((state) => state.openCharts);
+  const measured = specs.filter(isMeasured);
+  const open = measured.filter(({ id }) => openCharts.includes(id));
+  return (
+    <>
+      <ul className="sparklines">
+        {measured.map((spec) => (
+          <li key={spec.id}>
+            <Sparkline spec={spec} open={open.includes(spec)} />
+          </li>
+        ))}
+      </ul>
+      {open.length > 0 ? (
+        <div className="open-charts">
+          {open.map((spec) => (
+            <ChartCard key={spec.id} spec={spec} onClose={() => toggleChart(view, spec.id)} />
+          ))}
+        </div>
+      ) : null}
+      <NotMeasured specs={specs.filter((spec) => !isMeasured(spec))} />
+    </>
+  );
+}
+
+const hasData = (table: MetricTable, spec: ChartSpec): boolean =>
+  spec.series.some(({ metric }) => (table.get(metric)?.length ?? 0) > 0);
+
+/**
+ * Whether a chart has data. The table is mutable and not React state; it changes before the run's
+ * state does, so that looking again at each change of that state suffices.
+ */
+function useMeasured(specs: readonly ChartSpec[]): (spec: ChartSpec) => boolean {
+  const { table } = useClient().stores;
+  const measured = useRun(() =>
+    specs.flatMap((spec) => (hasData(table, spec) ? [spec.id] : [])).join(' '),
+  );
+  const ids = new Set(measured.split(' '));
+  return (spec) => ids.has(spec.id);
+}
+
+function NotMeasured({ specs }: OtherChartsProps) {
+  const isWebGPU = useRun(({ device }) => device === null || device.backend === 'webgpu');
+  if (specs.length === 0) return null;
+  const names = specs.map(({ title, elsewhere }) =>
+    elsewhere && !isWebGPU
+      ? `${title} (${elsewhere.toLowerCase().replace('webgpu', 'WebGPU')})`
+      : title,
+  );
+  return (
+    <p className="not-measured small muted" data-testid="not-measured">
+      Not measured yet: {names.join(', ')}.
+    </p>
+  );
+}

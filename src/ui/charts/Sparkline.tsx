@@ -1,0 +1,95 @@
+/** A small chart as a button: its name, its latest value and its course. Opens the full chart. */
+import { memo, useMemo, useRef } from 'react';
+import {
+  chartData,
+  createView,
+  toggleChart,
+  type Axis,
+  type ChartData,
+  type MetricTable,
+} from '../../store/index.ts';
+import { useClient, useView } from '../context.tsx';
+import type { ChartSpec } from './catalogue.ts';
+import { useChartTick } from './clock.ts';
+
+const INTERVAL_MS = 1000;
+const MAX_POINTS = 96;
+/** Of the drawing, which is stretched to the width of the button. */
+const WIDTH = 100;
+const HEIGHT = 26;
+
+interface SparklineProps {
+  spec: ChartSpec;
+  open: boolean;
+}
+
+export const Sparkline = memo(function Sparkline({ spec, open }: SparklineProps) {
+  const { table, view } = useClient().stores;
+  const box = useRef<HTMLButtonElement>(null);
+  const tick = useChartTick(box, {
+    version: () => table.version,
+    interval: INTERVAL_MS,
+    maxPoints: MAX_POINTS,
+  });
+  const axis = useView((state) => state.axis);
+  const { paths, value } = useMemo(
+    () => ({ paths: pathsOf(tick.points, table, { spec, axis }), value: latest(table, spec) }),
+    [tick, table, spec, axis],
+  );
+  return (
+    <button
+      ref={box}
+      type="button"
+      className="sparkline"
+      aria-expanded={open}
+      title={`${open ? 'Close' : 'Open'}: ${spec.series.map(({ help }) => help).join(' ')}`}
+      data-testid={`spark-${spec.id}`}
+      onClick={() => toggleChart(view, spec.id)}
+    >
+      <span className="spark-title">{spec.title}</span>
+      <b>
+        {value} <span className="muted">{spec.unit}</span>
+      </b>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+        {spec.series.map(({ metric, colour }, index) => (
+          <path key={metric} d={paths[index]} stroke={colour} vectorEffect="non-scaling-stroke" />
+        ))}
+      </svg>
+    </button>
+  );
+});
+
+/** The latest value of the first series that has one. */
+function latest(table: MetricTable, spec: ChartSpec): string {
+  const measured = spec.series.find(({ metric }) => table.get(metric)?.length);
+  return measured ? spec.format(table.get(measured.metric)?.last ?? NaN) : '–';
+}
+
+/** Without zoom, average and logarithm. */
+const WHOLE_RUN = { ...createView().getState(), smoothing: 0 };
+
+interface Shown {
+  spec: ChartSpec;
+  axis: Axis;
+}
+
+/** One SVG path per series, over the whole run. */
+function pathsOf(points: number, table: MetricTable, { spec, axis }: Shown): string[] {
+  const view = { ...WHOLE_RUN, axis, points };
+  const data = chartData(table, new Map(), spec.series, view);
+  return spec.series.map(({ metric }) => pathOf(data, metric));
+}
+
+function pathOf({ rows, x, y }: ChartData, metric: string): string {
+  if (!x || !y) return '';
+  const width = x[1] - x[0] || 1;
+  const height = y[1] - y[0] || 1;
+  const points = rows.flatMap((row) => {
+    const value = row[metric];
+    if (value === undefined) return [];
+    const left = ((row.x - x[0]) / width) * WIDTH;
+    const top = y[0] === y[1] ? HEIGHT / 2 : HEIGHT - 1 - ((value - y[0]) / height) * (HEIGHT - 2);
+    return [`${left.toFixed(1)} ${top.toFixed(1)}`];
+  });
+  return points.length > 0 ? `M${points.join('L')}` : '';
+}
