@@ -11,7 +11,7 @@ export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';
-export { makeSplit, type SplitOptions } from './split.ts';
+export { makeSplit, SPLIT_VERSION, type SplitOptions } from './split.ts';
 export { summarize } from './summary.ts';
 export {
   bytesPerToken,

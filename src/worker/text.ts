@@ -2,6 +2,7 @@
  * Prepares the text of a configuration, or the user's own: tokenizer, tokens and the summary that
  * the data panel shows.
  */
+import type { SplitVersion } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import {
   type CorpusSplit,
@@ -35,6 +36,8 @@ export interface TextSources {
   tokenizer_json?: string | undefined;
   /** A ready tokenizer: that of a checkpoint. */
   tokenizer?: Tokenizer | undefined;
+  /** Of a saved run; the newest by default. */
+  split_version?: SplitVersion | undefined;
 }
 
 export interface PrepareOptions extends TextSources {
@@ -52,7 +55,8 @@ export async function prepareText(
   progress('Reading the text.', null);
   const text = options.text ?? null;
   const corpus = await loadCorpus(config.data, text ? { text } : {});
-  const split = makeSplit(corpus, config.data);
+  const { val_fraction } = config.data;
+  const split = makeSplit(corpus, { val_fraction, version: options.split_version });
   const tokenizer = options.tokenizer ?? (await trainTokenizer(config, split, options));
   progress('Encoding the text.', null);
   const tokens = await makeTokenSplitInSlices(split, tokenizer, {
