@@ -25,6 +25,8 @@ export interface PreparedText {
   separator: string;
   /** Documents are independent (names, verses), so samples are compared document by document. */
   by_document: boolean;
+  /** The end-of-text token occurs in the training text, or an imported model may know it. */
+  knows_end_of_text: boolean;
   memorized: MemorizationIndex;
   text: OwnText | null;
 }
@@ -69,6 +71,8 @@ export async function prepareText(
     summary: summarize(split, tokenizer, tokens),
     separator: split.separator,
     by_document: !split.continuous && corpus.documents.length > 1,
+    knows_end_of_text:
+      config.tokenizer.kind === 'imported' || tokens.train.includes(tokenizer.eos_token_id ?? -1),
     memorized: memorizationIndex(split),
     text,
   };
