@@ -52,10 +52,12 @@ async function nextLosses(state: ReadState, text: Uint8Array, steps: number): Pr
   const { config, model } = state;
   const corpus = await loadCorpus(config.data, { text: { name: 'meetings.txt', bytes: text } });
   const tokenizer = await importTokenizer(state.tokenizer);
+  const { val_fraction } = config.data;
+  const split = makeSplit(corpus, { val_fraction, version: state.lineage.split_version ?? 1 });
   const trainer = await Trainer.create({
     config,
     objective: pretrain,
-    split: makeTokenSplit(makeSplit(corpus, config.data), tokenizer),
+    split: makeTokenSplit(split, tokenizer),
     vocab_size: model.vocab_size,
     from: state,
   });

@@ -424,6 +424,17 @@ describe('lineage.json', () => {
     expect(writeCheckpoint(readCheckpoint(files))).toEqual(files);
   });
 
+  it('keeps how the text was split, and reads what a later version wrote as the newest', () => {
+    const lineage: Lineage = { objective: 'pretrain', parent: null, dataset: 'names' };
+    const splitVersion = (json: object): unknown =>
+      readCheckpoint(writeCheckpoint(tinyState({})).set('lineage.json', encodeJson(json))).lineage
+        .split_version;
+    expect(splitVersion(lineage)).toBeUndefined();
+    expect(splitVersion({ ...lineage, split_version: 1 })).toBe(1);
+    expect(splitVersion({ ...lineage, split_version: 2 })).toBe(2);
+    expect(splitVersion({ ...lineage, split_version: 7 })).toBe(2);
+  });
+
   it('is pretraining without a parent if the file does not exist', () => {
     const files = writeCheckpoint(tinyState({}));
     files.delete('lineage.json');

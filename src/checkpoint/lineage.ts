@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import type { Lineage, Parent } from '../common/index.ts';
+import { SPLIT_VERSION } from '../data/index.ts';
 import { damaged, shorten } from './error.ts';
 import { FILES } from './folder.ts';
 import { encodeJson, parseRecord } from './json.ts';
@@ -33,6 +34,8 @@ const LineageSchema = v.object({
   objective: id,
   parent: v.nullable(ParentSchema),
   dataset: text,
+  /** One that only a later version knows is read as the newest that this one knows. */
+  split_version: v.optional(v.fallback(v.picklist([1, 2]), SPLIT_VERSION)),
 });
 
 /** Encodes lineage.json. Names that are too long to be read back are cut. */
@@ -56,8 +59,9 @@ export function parseLineage(value: unknown): Lineage | null {
 }
 
 /** A lineage whose names are short enough to be read back. */
-export function limited({ objective, parent, dataset }: Lineage): Lineage {
-  return { objective, parent: parent && limitedParent(parent), dataset: cut(dataset) };
+export function limited(lineage: Lineage): Lineage {
+  const { parent, dataset } = lineage;
+  return { ...lineage, parent: parent && limitedParent(parent), dataset: cut(dataset) };
 }
 
 function limitedParent(parent: Parent): Parent {

@@ -26,6 +26,12 @@ export interface StorageUse {
 export type Parent =
   { kind: 'run'; run: string; name: string; step: number } | { kind: 'imported'; name: string };
 
+/**
+ * How a corpus becomes training and validation text. 1: documents keep the order of the corpus.
+ * 2: independent documents are shuffled.
+ */
+export type SplitVersion = 1 | 2;
+
 /** What a run is about, beyond its configuration. */
 export interface Lineage {
   /** Name of the objective in `objectives/`. */
@@ -34,6 +40,8 @@ export interface Lineage {
   parent: Parent | null;
   /** The training text as the user knows it: the corpus, or the name of their file. */
   dataset: string;
+  /** Absent means 1: runs of earlier versions continue in the order that they were trained in. */
+  split_version?: SplitVersion;
 }
 
 /** Dynamic loss scale of mixed precision, as a checkpoint keeps it. */

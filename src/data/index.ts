@@ -10,8 +10,10 @@ export {
 export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
+export { hashUnit } from './random.ts';
+export { wellFormed } from './well_formed.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';
-export { makeSplit, type SplitOptions } from './split.ts';
+export { makeSplit, SPLIT_VERSION, type SplitOptions } from './split.ts';
 export { summarize } from './summary.ts';
 export {
   bytesPerToken,

@@ -9,7 +9,7 @@ const documents = fc.array(
 );
 
 describe('makeSplit', () => {
-  it('assigns every distinct document to exactly one side, in order', () => {
+  it('assigns every distinct document to exactly one side, in any version and order', () => {
     fc.assert(
       fc.property(
         documents,
@@ -18,16 +18,38 @@ describe('makeSplit', () => {
         (list, val_fraction, seed) => {
           fc.pre(new Set(list).size > 1);
           const split = makeSplit(corpus(list), { val_fraction, seed });
+          const first = makeSplit(corpus(list), { val_fraction, seed, version: 1 });
           const distinct = [...new Set(list)];
           expect([...split.train, ...split.val].sort()).toEqual([...distinct].sort());
           expect(split.duplicates_removed).toBe(list.length - distinct.length);
           expect(split.train.length).toBeGreaterThan(0);
           expect(split.val.length).toBeGreaterThan(0);
-          for (const side of [split.train, split.val])
+          for (const side of [first.train, first.val])
             expect(side).toEqual(distinct.filter((text) => side.includes(text)));
+          expect([...split.train].sort()).toEqual([...first.train].sort());
+          expect([...split.val].sort()).toEqual([...first.val].sort());
         },
       ),
     );
+  });
+  it('shuffles independent documents on both sides, the same way for every run', () => {
+    const words = Array.from({ length: 2000 }, (_, i) => String(i).padStart(4, '0'));
+    const split = makeSplit(corpus(words), { val_fraction: 0.25 });
+    for (const side of [split.train, split.val]) {
+      const neighbours = side.slice(1).filter((word, i) => word[0] === side[i]?.[0]).length;
+      // Half of the words start with 0, half with 1.
+      expect(neighbours / side.length).toBeGreaterThan(0.4);
+      expect(neighbours / side.length).toBeLessThan(0.6);
+    }
+    expect(makeSplit(corpus(words), { val_fraction: 0.25 })).toEqual(split);
+    expect(makeSplit(corpus(words), { val_fraction: 0.25, seed: 1 }).train).not.toEqual(
+      split.train,
+    );
+  });
+  it.each(['continuous', 'sequential'])('keeps the order of %s documents', (kind) => {
+    const words = Array.from({ length: 100 }, (_, i) => String(i).padStart(4, '0'));
+    const { train, val } = makeSplit({ ...corpus(words), [kind]: true }, { val_fraction: 0.2 });
+    for (const side of [train, val]) expect(side).toEqual([...side].sort());
   });
   it('holds out the requested fraction of the characters', () => {
     const list = Array.from({ length: 1000 }, (_, i) => `document ${i} `.repeat(1 + (i % 7)));

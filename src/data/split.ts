@@ -1,4 +1,5 @@
 /** Splits a corpus into training and validation text, by document. */
+import type { SplitVersion } from '../common/index.ts';
 import { DataError } from './errors.ts';
 import { seededRandom } from './random.ts';
 import type { Corpus, CorpusSplit } from './types.ts';
@@ -8,20 +9,34 @@ export interface SplitOptions {
   val_fraction: number;
   /** The same for every run by default, so that validation losses of runs can be compared. */
   seed?: number;
+  /** Default: SPLIT_VERSION. A resumed run keeps the version that it was trained with. */
+  version?: SplitVersion;
 }
+
+/** The version of new runs. */
+export const SPLIT_VERSION: SplitVersion = 2;
+
+/** Separates the order of training documents from other uses of the seed. */
+const TRAIN_ORDER = 0x7472_6169;
+/** The same for validation documents. */
+const VAL_ORDER = 0x7661_6c69;
 
 type Sides = Pick<CorpusSplit, 'train' | 'val'>;
 
 /**
  * Splits a corpus. Empty documents and duplicates are removed first, so no validation document is
  * in the training text too. Documents are then assigned to validation in a seeded order until it
- * has `val_fraction` of the characters, skipping documents that would exceed it. Both sides keep
- * the order of the corpus and have at least one document. A corpus of one document is cut in two,
- * at a line end or a space if possible.
+ * has `val_fraction` of the characters, skipping documents that would exceed it. Both sides have at
+ * least one document. A corpus of one document is cut in two, at a line end or a space if possible.
+ *
+ * Independent documents are shuffled within their side: a list of names in alphabetical order would
+ * otherwise give crops of neighbours, which share their first letters and flatter the loss. Blocks
+ * of a running text and chapters of a book keep their order.
  *
  * @throws DataError text_empty if there is no text, text_too_short if nothing can be held out.
  */
-export function makeSplit(corpus: Corpus, { val_fraction, seed = 0 }: SplitOptions): CorpusSplit {
+export function makeSplit(corpus: Corpus, options: SplitOptions): CorpusSplit {
+  const { val_fraction, seed = 0, version = SPLIT_VERSION } = options;
   const filled = corpus.documents.filter((text) => text.trim() !== '');
   const documents = [...new Set(filled)];
   const [first] = documents;
@@ -32,14 +47,16 @@ export function makeSplit(corpus: Corpus, { val_fraction, seed = 0 }: SplitOptio
     documents.length === 1
       ? cutDocument(first, val_fraction)
       : drawDocuments(documents, val_fraction, seed);
+  const inOrder = version === 1 || corpus.continuous === true || corpus.sequential === true;
+  const { train, val } = inOrder ? sides : shuffledSides(sides, seed);
   return {
     name: corpus.name,
     source: corpus.source,
     separator: corpus.separator,
     continuous: corpus.continuous ?? false,
     columns: corpus.columns ?? [],
-    train: sides.train,
-    val: sides.val,
+    train,
+    val,
     duplicates_removed: filled.length - documents.length,
   };
 }
@@ -61,6 +78,11 @@ function drawDocuments(documents: readonly string[], val_fraction: number, seed:
     val: documents.filter((_, index) => held.has(index)),
   };
 }
+
+const shuffledSides = ({ train, val }: Sides, seed: number): Sides => ({
+  train: seededRandom(seed ^ TRAIN_ORDER).shuffle(train),
+  val: seededRandom(seed ^ VAL_ORDER).shuffle(val),
+});
 
 /** Index of the first of the shortest documents. */
 const shortest = (documents: readonly string[]): number =>

@@ -13,11 +13,13 @@ export interface Corpus {
    * the separator even if the tokenizer has an end-of-text token.
    */
   continuous?: boolean;
+  /** The documents follow each other, such as the chapters of a book, so they keep their order. */
+  sequential?: boolean;
   /** Columns of a .csv or .jsonl file that hold text. */
   columns?: string[];
 }
 
-/** A corpus split by document into training and validation text, each in the corpus's order. */
+/** A corpus split by document into training and validation text, each in the order of training. */
 export interface CorpusSplit {
   name: string;
   source: string;

@@ -8,7 +8,7 @@ import {
 } from '../checkpoint/index.ts';
 import type { Lineage, OwnText } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import { DataError, importTokenizer } from '../data/index.ts';
+import { DataError, importTokenizer, SPLIT_VERSION } from '../data/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../objectives/index.ts';
 import type { ImportCommand, ResumeCommand, StartCommand } from '../protocol/index.ts';
 import type { Device } from './device.ts';
@@ -136,7 +136,8 @@ async function prepareSaved(
 ): Promise<Pick<RunParts, 'adapter' | 'settled' | 'text'>> {
   const device = await context.device.open(config.runtime.backend);
   const tokenizer = await importTokenizer(state.tokenizer);
-  const text = await context.prepareText(config, { text: own, tokenizer });
+  const split_version = state.foreign ? SPLIT_VERSION : (state.lineage.split_version ?? 1);
+  const text = await context.prepareText(config, { text: own, tokenizer, split_version });
   const { vocab_size } = state.model;
   const settled = await settleOnDevice(config, { text, vocab_size, device }, context.services);
   return { adapter: device.adapter, settled, text };
@@ -168,6 +169,7 @@ const lineageOf = (
   objective: objective.name,
   parent: parent?.parent ?? null,
   dataset: text.summary.name,
+  split_version: SPLIT_VERSION,
 });
 
 /**

@@ -4,6 +4,7 @@ import { DataError, pieceText, TokenStream } from '../data/index.ts';
 import type { Choice, Generator } from '../model/index.ts';
 import type { Sample, TokenPiece } from '../protocol/index.ts';
 import { breathe } from '../train/index.ts';
+import { promptIds } from './prompt_ids.ts';
 import type { PreparedText } from './text.ts';
 
 /** What generates, for which text, and until when. */
@@ -17,26 +18,13 @@ export interface Source {
 /** Tokens of a chunk arrive without a pause; the worker answers its messages this often. */
 const BREATHE_MS = 5;
 
-/**
- * Token ids to start from: what precedes the first token of a document, then the prompt. Throws
- * DataError for unknown characters.
- */
-function promptIds(text: PreparedText, prompt: string): number[] {
-  const { tokenizer, separator, by_document } = text;
-  const ids = [...tokenizer.encode(prompt)];
-  if (!by_document && ids.length > 0) return ids;
-  const { eos_token_id } = tokenizer;
-  const start = eos_token_id === null ? [...tokenizer.encode(separator)] : [eos_token_id];
-  return [...start, ...ids];
-}
-
 /** Streams the tokens after a prompt, up to the end-of-text token or `max_new_tokens`. */
 export async function* generatePieces(
   source: Source,
   prompt: string,
   sampling: SamplingConfig,
 ): AsyncGenerator<TokenPiece> {
-  const prompts = [promptIds(source.text, prompt)];
+  const prompts = [promptIds(source.text, prompt, sampling.sample_seed)];
   for await (const { piece } of rowPieces(source, prompts, sampling)) if (piece) yield piece;
 }
 
@@ -92,9 +80,9 @@ interface Draft {
   complete: boolean;
 }
 
-function draftOf(text: PreparedText, prompt: string): Draft {
+function draftOf(text: PreparedText, prompt: string, seed: number): Draft {
   try {
-    return { prompt, ids: promptIds(text, prompt), tokens: [], complete: false };
+    return { prompt, ids: promptIds(text, prompt, seed), tokens: [], complete: false };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     const hint = error.hint.charAt(0).toLowerCase() + error.hint.slice(1);
@@ -116,7 +104,9 @@ export async function drawSamples(
   each: (sample: Sample) => void,
 ): Promise<number> {
   const { text } = source;
-  const drafts = sampling.prompts.map((prompt) => draftOf(text, prompt));
+  // The seed depends on the step: with the same one, samples would differ only where the model does.
+  const sample_seed = (sampling.sample_seed + step) % 2 ** 31;
+  const drafts = sampling.prompts.map((prompt) => draftOf(text, prompt, sample_seed));
   const rows = drafts.filter((draft) => draft.ids !== null);
   const shares: number[] = [];
   let told = 0;
@@ -131,8 +121,6 @@ export async function drawSamples(
   tellComplete();
   const prompts = rows.map((draft) => draft.ids ?? []);
   if (prompts.length === 0) return NaN;
-  // The seed depends on the step: with the same one, samples would differ only where the model does.
-  const sample_seed = (sampling.sample_seed + step) % 2 ** 31;
   const pieces = rowPieces(source, prompts, { ...sampling, sample_seed });
   for await (const { row, piece, isLast } of pieces) {
     const draft = rows[row];

@@ -180,6 +180,40 @@ describe('resume', () => {
     expect(resumed.lr_multiplier).toBe(0.25);
   });
 
+  it('keeps the order of documents that the run was trained in, of whatever version', async () => {
+    const words = Array.from({ length: 200 }, (_, i) => String(1000 + i));
+    const text = {
+      name: 'words.txt',
+      bytes: new TextEncoder().encode(`${words.join('\n')}\n`),
+    };
+    /** Training tokens of the run that starts n-th. */
+    const tokens = async (n: number): Promise<number[]> => {
+      while (session.all('started').length < n)
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      return [...session.trainer.options.split.train];
+    };
+    session.send(startCommand({ text }));
+    await session.next('finished');
+    const shuffled = await tokens(1);
+    const files = await exportedFiles();
+    session.send({ type: 'resume', run: 'first' });
+    expect(await tokens(2)).toEqual(shuffled);
+    session.send({ type: 'import', run: 'copy', name: 'Copy', files, text });
+    expect(await tokens(3)).toEqual(shuffled);
+    // Earlier versions wrote no lineage.json, and did not shuffle.
+    const earlier = files.filter(({ path }) => !path.endsWith('lineage.json'));
+    session.send({ type: 'import', run: 'old', name: 'Old', files: earlier, text });
+    const inOrder = await tokens(4);
+    expect(inOrder).toHaveLength(shuffled.length);
+    const numbers = Array.from({ length: 180 }, (_, i) =>
+      inOrder.slice(5 * i, 5 * i + 4).reduce((number, id) => 100 * number + id, 0),
+    );
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    await session.next('saved', ({ run }) => run === 'old');
+    session.send({ type: 'resume', run: 'old' });
+    expect(await tokens(5)).toEqual(inOrder);
+  });
+
   it('says that a run was never saved', async () => {
     session.send({ type: 'resume', run: 'missing' });
     expect((await session.next('error')).error.code).toBe('run_missing');

