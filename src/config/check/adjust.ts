@@ -67,6 +67,8 @@ function clampVocabulary({ tokenizer }: RunConfig, vocab_size?: number): Adjustm
   return {
     field: 'tokenizer.vocab_size',
     value: Math.max(MIN_VOCAB, vocab_size),
-    message: `The vocabulary has ${vocab_size} tokens instead of ${tokenizer.vocab_size}, because this text repeats no more pieces than that.`,
+    message:
+      `The vocabulary has ${vocab_size} tokens instead of ${tokenizer.vocab_size}, ` +
+      'because this text repeats no more pieces than that.',
   };
 }
