@@ -152,6 +152,7 @@ async function openPage(browser, url, verbose, print) {
 async function waitForEnd(page, limit) {
   let crashed = false;
   let logged = '';
+  const told = new Set();
   page.on('crash', () => {
     crashed = true;
   });
@@ -162,6 +163,8 @@ async function waitForEnd(page, limit) {
       );
     const status = await page.evaluate(() => window.terrarium.status());
     if (status.error) throw new Error(`${status.error.message} ${status.error.hint}`);
+    for (const notice of status.notices) if (!told.has(notice)) log(notice);
+    status.notices.forEach((notice) => told.add(notice));
     if (status.finished) return status;
     const state = `${status.phase}: ${status.detail}`;
     if (state !== logged && status.phase !== 'training') log(state);

@@ -9,3 +9,4 @@ export * from './tensors.ts';
 export * from './check/index.ts';
 export * from './url.ts';
 export * from './precision.ts';
+export * from './layout.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   changedFields,
+  checkConfig,
   decodeConfig,
   defaultConfig,
   encodeConfig,
@@ -33,6 +34,17 @@ describe('the address of a configuration', () => {
     expect(hasConfig('?headless=1')).toBe(false);
     expect(hasConfig('?preset=names')).toBe(true);
     expect(decodeConfig('')).toEqual(defaultConfig());
+  });
+  it('lets the fields that it leaves out follow its layout', () => {
+    const llama = decodeConfig('?model.layout=llama');
+    expect(llama.model.activation_function).toBe('silu');
+    expect(checkConfig(llama)).toEqual([]);
+    const gpt2 = decodeConfig('?preset=small_llama&model.layout=gpt2');
+    expect(gpt2.model).toMatchObject({ activation_function: 'gelu_new', n_kv_head: 0 });
+    expect(checkConfig(gpt2)).toEqual([]);
+    const contradiction = decodeConfig('?model.layout=llama&model.activation_function=gelu_new');
+    expect(contradiction.model.activation_function).toBe('gelu_new');
+    expect(decodeConfig(encodeConfig(contradiction))).toEqual(contradiction);
   });
   const wrong: [string, string, string][] = [
     ['?v=2', 'unknown_version', 'version 2'],

@@ -23,7 +23,8 @@ import {
   type FieldPath,
   type FieldValue,
 } from './fields.ts';
-import { checkVersion, isAllowed, parseConfig } from './parse.ts';
+import { fieldsAfterLayout } from './layout.ts';
+import { checkVersion, isAllowed, parseConfig, withField } from './parse.ts';
 import { PRESETS } from './presets.ts';
 import { CONFIG_VERSION, defaultConfig, type RunConfig } from './schema.ts';
 
@@ -44,8 +45,16 @@ export function encodeConfig(config: RunConfig): string {
     query.set('preset', preset.id);
     return `?${query.toString()}`;
   }
-  for (const path of changedFields(config)) appendField(query, path, getField(config, path));
+  for (const path of pathsToList(config)) appendField(query, path, getField(config, path));
   return `?${query.toString()}`;
+}
+
+/** What differs from the defaults, and defaults that would otherwise follow the layout. */
+function pathsToList(config: RunConfig): FieldPath[] {
+  const changed = changedFields(config);
+  if (!changed.includes('model.layout')) return changed;
+  const following = fieldsAfterLayout(config.model).map(([path]) => path);
+  return [...changed, ...following.filter((path) => !changed.includes(path))];
 }
 
 function appendField(query: URLSearchParams, path: FieldPath, value: FieldValue): void {
@@ -77,8 +86,15 @@ export function decodeConfig(search: string): RunConfig {
     if (!isFieldPath(key)) throw unknownKey(key, fieldPaths());
     setIn(sections, key, readField(key, query.getAll(key)));
   }
-  return parseConfig(sections);
+  const config = parseConfig(sections);
+  return query.has('model.layout') ? followLayout(config, query) : config;
 }
+
+/** Fields that the address leaves out follow its layout: a Llama has SiLU unless it says otherwise. */
+const followLayout = (config: RunConfig, query: URLSearchParams): RunConfig =>
+  fieldsAfterLayout(config.model)
+    .filter(([path]) => !query.has(path))
+    .reduce((next, [path, value]) => withField(next, path, value), config);
 
 /** Whether the query says anything about the configuration. */
 export const hasConfig = (search: string): boolean =>

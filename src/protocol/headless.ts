@@ -29,6 +29,8 @@ export interface HeadlessStatus {
   start: Partial<Record<StartMark | 'first_loss', number>>;
   /** Newest sample as plain text, prompt included. */
   sample: string | null;
+  /** What the page has told its user, newest last; for example an adjusted field. */
+  notices: string[];
   /** Why the run ended; null before. */
   finished: FinishReason | null;
   /** The failure that the page shows, one before the run included (bad address, no backend). */

@@ -29,6 +29,17 @@ describe('settleRun', () => {
     expect(settled.problems).toEqual([]);
   });
 
+  it('computes and saves a warm-up that fits into the run, and says so', () => {
+    const settled = settleRun(config({ max_iters: 20 }), text, webgpu);
+    expect(settled.problems).toEqual([]);
+    expect(settled.config.training).toMatchObject({ max_iters: 20, warmup_iters: 20 });
+    expect(settled.computed.training.warmup_iters).toBe(20);
+    expect(settled.adjustments.map((one) => one.message)).toEqual([
+      'Warm-up is shortened from 100 to 20 steps, the length of the run (max_iters).',
+    ]);
+    expect(settleRun(settled.config, text, webgpu).adjustments).toEqual([]);
+  });
+
   it('plans and checks with the effective precision, and keeps the requested one', () => {
     const requested = fp16();
     const settled = settleRun(requested, text, { ...webgpu, float16_unsupported: null });

@@ -1,7 +1,11 @@
 /** Turns a requested run into the run that will be computed, for the page and the worker alike. */
 import {
+  adjustmentsOf,
   checkConfig,
   resolveModel,
+  withAdjustments,
+  type Adjustment,
+  type Facts,
   type Problem,
   type ResolvedModel,
   type RunConfig,
@@ -31,19 +35,21 @@ export interface DeviceFacts extends PrecisionSupport {
 }
 
 export interface SettledRun {
-  /** The requested configuration; this is the one to save. */
+  /** The requested configuration with the adjustments made; this is the one to save. */
   config: RunConfig;
   /** The configuration with the effective precision; this is the one to compute with. */
   computed: RunConfig;
   model: ResolvedModel;
   precision: Precision;
   plan: RunPlan;
+  /** What was changed in the requested configuration; empty if nothing was. */
+  adjustments: Adjustment[];
   /** What would make the run fail, as far as is known; empty if nothing would. */
   problems: Problem[];
 }
 
 /**
- * Settles a run: its model, precision, cost and problems.
+ * Settles a run: its configuration, model, precision, cost and problems.
  *
  * @param text Null until the text has been read. The vocabulary is then `guessVocab`'s, and rules
  * about the text are not checked.
@@ -51,10 +57,12 @@ export interface SettledRun {
  * are not checked.
  */
 export function settleRun(
-  config: RunConfig,
+  requested: RunConfig,
   text: TextFacts | null,
   device: DeviceFacts | null,
 ): SettledRun {
+  const adjustments = adjustmentsOf(requested, textFacts(text));
+  const config = withAdjustments(requested, adjustments);
   const precision = settlePrecision(config.training.mixed_precision, device ?? {});
   const computed = withPrecision(config, precision);
   const vocab_size = text?.model_vocab_size ?? text?.vocab_size ?? guessVocab(config);
@@ -62,21 +70,26 @@ export function settleRun(
     vocab_size,
     max_binding_size: device?.limits?.max_binding_size,
   });
-  const problems = checkConfig(computed, {
-    vocab_size: text?.vocab_size,
-    model_vocab_size: text?.model_vocab_size,
-    train_tokens: text?.train_tokens,
-    val_tokens: text?.val_tokens,
-    max_binding_size: device?.limits?.max_binding_size,
-    max_buffer_size: device?.limits?.max_buffer_size,
-    planned_largest_buffer: plan.largest_binding.bytes,
-    planned_bytes: plan.memory.total,
-    // A backend that does not know its memory may report 0.
-    memory_bytes: device?.memory_bytes || undefined,
-  });
+  const problems = checkConfig(computed, { ...textFacts(text), ...deviceFacts(device, plan) });
   const model = resolveModel(computed.model, vocab_size);
-  return { config, computed, model, precision, plan, problems };
+  return { config, computed, model, precision, plan, adjustments, problems };
 }
+
+const textFacts = (text: TextFacts | null): Facts => ({
+  vocab_size: text?.vocab_size,
+  model_vocab_size: text?.model_vocab_size,
+  train_tokens: text?.train_tokens,
+  val_tokens: text?.val_tokens,
+});
+
+const deviceFacts = (device: DeviceFacts | null, plan: RunPlan): Facts => ({
+  max_binding_size: device?.limits?.max_binding_size,
+  max_buffer_size: device?.limits?.max_buffer_size,
+  planned_largest_buffer: plan.largest_binding.bytes,
+  planned_bytes: plan.memory.total,
+  // A backend that does not know its memory may report 0.
+  memory_bytes: device?.memory_bytes || undefined,
+});
 
 function withPrecision(config: RunConfig, { mixed_precision }: Precision): RunConfig {
   if (config.training.mixed_precision === mixed_precision) return config;

@@ -3,6 +3,7 @@ import { createStore } from 'zustand/vanilla';
 import {
   changedFields,
   defaultConfig,
+  fieldsAfterLayout,
   getField,
   isAllowed,
   withField,
@@ -82,13 +83,12 @@ export function setField(form: FormStore, path: FieldPath, value: FieldValue): b
 export const resetField = (form: FormStore, path: FieldPath): boolean =>
   setField(form, path, getField(form.getState().base, path));
 
-/** Each layout has its own activation function, so choosing one changes the other. */
+/** Options that the chosen layout does not have take the values that it does have. */
 function followLayout(config: RunConfig, path: FieldPath): RunConfig {
-  if (path !== 'model.layout' || config.model.activation_function === 'relu2') return config;
-  return withField(
+  if (path !== 'model.layout') return config;
+  return fieldsAfterLayout(config.model).reduce(
+    (next, [field, value]) => withField(next, field, value),
     config,
-    'model.activation_function',
-    config.model.layout === 'llama' ? 'silu' : 'gelu_new',
   );
 }
 

@@ -69,6 +69,7 @@ function statusOf({ stores }: Client): HeadlessStatus {
     bigram_loss: run.data?.bigram_loss ?? null,
     start: run.start,
     sample: sample ? sample.prompt + sample.tokens.map((piece) => piece.text).join('') : null,
+    notices: run.notices.map(({ message }) => message),
     finished: run.finished,
     error: run.error,
   };

@@ -21,7 +21,7 @@ import {
 } from './parent.ts';
 import { UnknownObjective } from './plain_errors.ts';
 import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
-import { settleOnDevice } from './settle_on_device.ts';
+import { settleAndTell } from './settle_on_device.ts';
 import type { PreparedText, TextSources } from './text.ts';
 
 /** What a beginning needs of the session. */
@@ -55,7 +55,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
     context.storage(),
   ]);
   const vocab_size = parent?.state.model.vocab_size ?? text.tokenizer.vocab_size;
-  const settled = await settleOnDevice(config, { text, vocab_size, device }, context.services);
+  const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   const lineage = lineageOf(objective, text, parent);
   const { n_params } = settled.plan;
   const storage = await store.create({ id, name, config, n_params, lineage });
@@ -139,7 +139,7 @@ async function prepareSaved(
   const split_version = state.foreign ? SPLIT_VERSION : (state.lineage.split_version ?? 1);
   const text = await context.prepareText(config, { text: own, tokenizer, split_version });
   const { vocab_size } = state.model;
-  const settled = await settleOnDevice(config, { text, vocab_size, device }, context.services);
+  const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   return { adapter: device.adapter, settled, text };
 }
 

@@ -53,6 +53,21 @@ describe('start', () => {
     expect(await session.store.list()).toEqual([]);
   });
 
+  it('shortens a warm-up that is longer than the run, says so and saves it like that', async () => {
+    const config = tinyConfig(({ training }) => Object.assign(training, { warmup_iters: 100 }));
+    session.send(startCommand({ config }));
+    await session.next('finished');
+    expect(session.all('error')).toEqual([]);
+    expect(session.all('notice').map(({ message }) => message)).toEqual([
+      'Warm-up is shortened from 100 to 20 steps, the length of the run (max_iters).',
+    ]);
+    expect(session.all('started')[0]?.config.training.warmup_iters).toBe(20);
+    expect((await session.store.list())[0]?.config.training.warmup_iters).toBe(20);
+    session.send({ type: 'resume', run: 'first' });
+    await session.next('started', () => session.all('started').length > 1);
+    expect(session.all('notice')).toHaveLength(1);
+  });
+
   it('ends the run before it', async () => {
     session.send(startCommand({ config: tinyConfig(longRun) }));
     await session.next('metrics');

@@ -3,6 +3,7 @@ import type { RunConfig } from '../config/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
 import { settleRun, type SettledRun } from '../run/index.ts';
 import { BadConfig } from './plain_errors.ts';
+import type { RunSurroundings } from './run_parts.ts';
 import type { SessionServices } from './services.ts';
 import type { PreparedText } from './text.ts';
 
@@ -30,5 +31,16 @@ export async function settleOnDevice(
   const settled = settleRun(config, textFacts, { ...device, float16_unsupported });
   const [problem] = settled.problems;
   if (problem) throw new BadConfig(problem);
+  return settled;
+}
+
+/** The same, and tells the page what was adjusted in the configuration. */
+export async function settleAndTell(
+  config: RunConfig,
+  facts: RunFacts,
+  { services, emit }: Pick<RunSurroundings, 'services' | 'emit'>,
+): Promise<SettledRun> {
+  const settled = await settleOnDevice(config, facts, services);
+  for (const { message } of settled.adjustments) emit({ type: 'notice', message });
   return settled;
 }

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { checkConfig, defaultConfig, type Facts, type FieldPath } from '../index.ts';
+import {
+  adjustmentsOf,
+  checkConfig,
+  defaultConfig,
+  withAdjustments,
+  withField,
+  type Facts,
+  type FieldPath,
+} from '../index.ts';
 import { withFields } from '../testing_configs.ts';
 
 describe('checkConfig', () => {
@@ -33,20 +41,6 @@ describe('checkConfig', () => {
         'model.activation_function',
       ],
       ['activation_not_in_layout', { 'model.layout': 'llama' }, {}, 'model.activation_function'],
-      ['min_lr_above_learning_rate', { 'training.min_lr': 0.01 }, {}, 'training.min_lr'],
-      ['warmup_longer_than_run', { 'training.max_iters': 50 }, {}, 'training.warmup_iters'],
-      [
-        'decay_ends_before_warmup',
-        { 'training.lr_decay_iters': 50 },
-        {},
-        'training.lr_decay_iters',
-      ],
-      [
-        'vocabulary_too_large',
-        { 'tokenizer.kind': 'bpe' },
-        { vocab_size: 700 },
-        'tokenizer.vocab_size',
-      ],
       ['text_too_short', {}, { train_tokens: 64 }, 'model.block_size'],
       ['text_too_short', {}, { train_tokens: 0 }, 'model.block_size'],
       ['validation_too_short', {}, { train_tokens: 6500, val_tokens: 1 }, 'data.val_fraction'],
@@ -111,5 +105,87 @@ describe('checkConfig', () => {
     expect(checkConfig(wide, facts)[0]?.hint).toContain('batch_size to 1024 or less');
     expect(checkConfig(withFields({ 'training.batch_size': 1024 }), facts)).toEqual([]);
     expect(checkConfig(withFields({ 'training.batch_size': 1025 }), facts)).toHaveLength(1);
+  });
+});
+
+describe('adjustmentsOf', () => {
+  const cases: [string, Partial<Record<FieldPath, number | string>>, Facts, FieldPath, number][] = [
+    [
+      'a run shorter than its warm-up',
+      { 'training.max_iters': 50 },
+      {},
+      'training.warmup_iters',
+      50,
+    ],
+    ['a run of one step', { 'training.max_iters': 1 }, {}, 'training.warmup_iters', 1],
+    [
+      'a decay that ends before the warm-up',
+      { 'training.lr_decay_iters': 40 },
+      {},
+      'training.warmup_iters',
+      40,
+    ],
+    [
+      'a decay that ends after a run shorter than the warm-up',
+      { 'training.lr_decay_iters': 90, 'training.max_iters': 30 },
+      {},
+      'training.warmup_iters',
+      30,
+    ],
+    [
+      'a final rate above the peak',
+      { 'training.learning_rate': 1e-5 },
+      {},
+      'training.min_lr',
+      1e-5,
+    ],
+    [
+      'a text with fewer pieces than the vocabulary',
+      { 'tokenizer.kind': 'bpe' },
+      { vocab_size: 700 },
+      'tokenizer.vocab_size',
+      700,
+    ],
+  ];
+  it.each(cases)('makes one change for %s, after which nothing is left', (...given) => {
+    const [, changes, facts, field, value] = given;
+    const config = withFields(changes);
+    const adjustments = adjustmentsOf(config, facts);
+    expect(adjustments.map((one) => [one.field, one.value])).toEqual([[field, value]]);
+    expect(adjustments[0]?.message).toMatch(/^[A-Z].*\d.*[.]$/u);
+    const adjusted = withAdjustments(config, adjustments);
+    expect(adjustmentsOf(adjusted, facts)).toEqual([]);
+    expect(checkConfig(adjusted, facts)).toEqual([]);
+  });
+  it('changes nothing in the defaults, at the limits, or for a constant learning rate', () => {
+    expect(adjustmentsOf(defaultConfig(), { vocab_size: 28 })).toEqual([]);
+    expect(adjustmentsOf(withFields({ 'training.max_iters': 100 }))).toEqual([]);
+    const constant = withFields({
+      'training.lr_schedule': 'constant',
+      'training.min_lr': 1,
+      'training.lr_decay_iters': 5,
+    });
+    expect(adjustmentsOf(constant)).toEqual([]);
+    expect(withAdjustments(constant, [])).toBe(constant);
+  });
+});
+
+describe('the fix of a problem', () => {
+  const broken: [Partial<Record<FieldPath, number | string | boolean>>, Facts][] = [
+    [{ 'model.n_embd': 130 }, {}],
+    [{ 'model.layout': 'llama', 'model.activation_function': 'silu', 'model.n_embd': 12 }, {}],
+    [{ 'model.layout': 'llama', 'model.activation_function': 'silu', 'model.n_kv_head': 3 }, {}],
+    [{ 'model.n_kv_head': 2 }, {}],
+    [{ 'model.qk_norm': true }, {}],
+    [{ 'model.sliding_window': 8 }, {}],
+    [{ 'model.activation_function': 'silu' }, {}],
+    [{}, { train_tokens: 40 }],
+    [{ 'training.batch_size': 4096 }, { vocab_size: 1000, max_binding_size: 2 ** 27 }],
+  ];
+  it.each(broken)('solves %j', (changes, facts) => {
+    const config = withFields(changes);
+    const [problem] = checkConfig(config, facts);
+    if (!problem?.fix) throw new Error('A fix was expected.');
+    expect(checkConfig(withField(config, problem.fix.field, problem.fix.value), facts)).toEqual([]);
   });
 });

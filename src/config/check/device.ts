@@ -61,13 +61,14 @@ function remedyForBinding(
   tensor: LargeTensor,
   batch_size: number,
   limit: number,
-): Pick<Problem, 'field' | 'hint'> {
+): Pick<Problem, 'field' | 'hint' | 'fix'> {
   // Tensors per sequence are proportional to the batch.
   const fitting = tensor.per_sequence ? Math.floor((limit * batch_size) / tensor.bytes) : 0;
   if (fitting >= 1)
     return {
       field: 'training.batch_size',
       hint: `Set batch_size to ${fitting} or less, and raise gradient_accumulation_steps instead.`,
+      fix: { field: 'training.batch_size', value: fitting },
     };
   return {
     field: tensor.per_sequence ? 'model.block_size' : 'model.n_embd',

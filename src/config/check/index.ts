@@ -1,14 +1,14 @@
 /**
- * Rules that involve several fields, or facts about the text and the device: reports what would
- * make a run fail before anything runs.
+ * Rules that involve several fields, or facts about the text and the device. Before anything runs,
+ * they adjust what is plainly meant otherwise (`adjust.ts`) and report what would make a run fail.
  */
 import type { RunConfig } from '../schema.ts';
 import { checkDevice } from './device.ts';
 import { checkHeads, checkLayout } from './model.ts';
 import type { Facts, Problem } from './problem.ts';
-import { checkSchedule } from './schedule.ts';
 import { checkText } from './text.ts';
 
+export { adjustmentsOf, withAdjustments, type Adjustment } from './adjust.ts';
 export type { Facts, Problem, ProblemCode } from './problem.ts';
 
 /**
@@ -17,12 +17,7 @@ export type { Facts, Problem, ProblemCode } from './problem.ts';
  */
 export function checkConfig(config: RunConfig, facts: Facts = {}): Problem[] {
   const headProblems = checkHeads(config.model);
-  const problems = [
-    ...headProblems,
-    ...checkLayout(config.model),
-    ...checkSchedule(config.training),
-    ...checkText(config, facts),
-  ];
+  const problems = [...headProblems, ...checkLayout(config.model), ...checkText(config, facts)];
   // Sizes of tensors mean nothing while the heads do not divide the width.
   if (headProblems.length === 0) problems.push(...checkDevice(config, facts));
   return problems;

@@ -1,5 +1,5 @@
 /** Rules about the shape of the model and what its layout supports. */
-import type { FieldPath } from '../fields.ts';
+import { ACTIVATIONS_OF, offValue, type LlamaOnly } from '../layout.ts';
 import type { ModelConfig } from '../schema.ts';
 import type { Problem } from './problem.ts';
 
@@ -14,6 +14,7 @@ export function checkHeads(model: ModelConfig): Problem[] {
       hint:
         `Set n_embd to ${nearestMultiple(n_embd, n_head)}, ` +
         `or n_head to ${nearestDivisor(n_embd, n_head)}.`,
+      fix: { field: 'model.n_embd', value: nearestMultiple(n_embd, n_head) },
     });
   } else if (layout === 'llama' && (n_embd / n_head) % 2 !== 0) {
     problems.push({
@@ -23,6 +24,7 @@ export function checkHeads(model: ModelConfig): Problem[] {
         `Each head is ${n_embd / n_head} wide, ` +
         'and RoPE rotates pairs of dimensions, so it needs an even width.',
       hint: `Set n_embd to ${nearestMultiple(n_embd, 2 * n_head)}.`,
+      fix: { field: 'model.n_embd', value: nearestMultiple(n_embd, 2 * n_head) },
     });
   }
   if (layout === 'llama' && n_kv_head > 0 && n_head % n_kv_head !== 0) {
@@ -31,21 +33,23 @@ export function checkHeads(model: ModelConfig): Problem[] {
       code: 'heads_not_divisible_by_kv_heads',
       message: `${n_head} heads cannot share ${n_kv_head} key/value heads evenly.`,
       hint: `Set n_kv_head to ${nearestDivisor(n_head, n_kv_head)}, or to 0 for as many as n_head.`,
+      fix: { field: 'model.n_kv_head', value: nearestDivisor(n_head, n_kv_head) },
     });
   }
   return problems;
 }
 
 export function checkLayout(model: ModelConfig): Problem[] {
-  const problems = model.layout === 'gpt2' ? checkGpt2(model) : [];
   const isGpt2 = model.layout === 'gpt2';
-  const supported = isGpt2 ? ['gelu_new', 'relu2'] : ['silu', 'relu2'];
-  if (!supported.includes(model.activation_function)) {
+  const problems = isGpt2 ? checkGpt2(model) : [];
+  const supported = ACTIVATIONS_OF[model.layout];
+  if (!supported.some((name) => name === model.activation_function)) {
     problems.push({
       field: 'model.activation_function',
       code: 'activation_not_in_layout',
       message: `The ${isGpt2 ? 'GPT-2' : 'Llama'} layout does not use ${model.activation_function}.`,
       hint: `Set activation_function to ${supported.join(' or ')}.`,
+      fix: { field: 'model.activation_function', value: supported[0] },
     });
   }
   return problems;
@@ -55,21 +59,21 @@ export function checkLayout(model: ModelConfig): Problem[] {
 function checkGpt2(model: ModelConfig): Problem[] {
   const problems: Problem[] = [];
   if (model.n_kv_head !== 0 && model.n_kv_head !== model.n_head)
-    problems.push(needsLlama('model.n_kv_head', 'separate number of key/value heads', '0'));
-  if (model.qk_norm)
-    problems.push(needsLlama('model.qk_norm', 'norm on queries and keys', 'false'));
-  if (model.sliding_window > 0)
-    problems.push(needsLlama('model.sliding_window', 'sliding window', '0'));
+    problems.push(needsLlama('model.n_kv_head', 'separate number of key/value heads'));
+  if (model.qk_norm) problems.push(needsLlama('model.qk_norm', 'norm on queries and keys'));
+  if (model.sliding_window > 0) problems.push(needsLlama('model.sliding_window', 'sliding window'));
   return problems;
 }
 
-function needsLlama(field: FieldPath, feature: string, off: string): Problem {
+function needsLlama(field: LlamaOnly, feature: string): Problem {
+  const off = offValue(field);
   const name = field.slice('model.'.length);
   return {
     field,
     code: 'needs_llama',
     message: `The GPT-2 layout has no ${feature}, and transformers could not open such a model.`,
-    hint: `Choose the Llama layout, or set ${name} to ${off}.`,
+    hint: `Choose the Llama layout, or set ${name} to ${String(off)}.`,
+    fix: { field, value: off },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { FieldPath } from '../fields.ts';
+import type { FieldPath, FieldValue } from '../fields.ts';
 
 export type ProblemCode =
   | 'width_not_divisible_by_heads'
@@ -6,10 +6,6 @@ export type ProblemCode =
   | 'odd_head_dim'
   | 'needs_llama'
   | 'activation_not_in_layout'
-  | 'min_lr_above_learning_rate'
-  | 'warmup_longer_than_run'
-  | 'decay_ends_before_warmup'
-  | 'vocabulary_too_large'
   | 'text_too_short'
   | 'validation_too_short'
   | 'does_not_fit_device'
@@ -25,6 +21,8 @@ export interface Problem {
   message: string;
   /** What would work, in one sentence. */
   hint: string;
+  /** One change of one field that solves the problem, if there is such a change. */
+  fix?: { field: FieldPath; value: FieldValue };
 }
 
 /**
@@ -50,6 +48,9 @@ export interface Facts {
 
 /** "1 token", "2 tokens". */
 export const tokens = (count: number): string => `${count} ${count === 1 ? 'token' : 'tokens'}`;
+
+/** "1 step", "2 steps". */
+export const steps = (count: number): string => `${count} ${count === 1 ? 'step' : 'steps'}`;
 
 /** Formats bytes in MiB, or in GiB from 1.5 GiB on. Binary units, since GPU limits are powers of 2. */
 export function formatBytes(bytes: number): string {

@@ -1,30 +1,16 @@
-/** Rules that need to know the text: its vocabulary and its length in tokens. */
+/** Rules that need to know the length of the text in tokens. */
 import type { RunConfig } from '../schema.ts';
 import { tokens, type Facts, type Problem } from './problem.ts';
 
-/** The smallest vocabulary of BPE: one token for each byte. */
-const BYTES = 256;
 /** The smallest context that the schema allows. */
 const MIN_BLOCK_SIZE = 4;
 
 export function checkText(config: RunConfig, facts: Facts): Problem[] {
   const checks = [
-    checkVocabulary(config, facts.vocab_size),
     checkTraining(config.model.block_size, facts.train_tokens),
     checkValidation(facts.val_tokens),
   ];
   return checks.filter((problem) => problem !== null);
-}
-
-function checkVocabulary({ tokenizer }: RunConfig, vocab_size?: number): Problem | null {
-  if (tokenizer.kind !== 'bpe' || vocab_size === undefined || vocab_size >= tokenizer.vocab_size)
-    return null;
-  return {
-    field: 'tokenizer.vocab_size',
-    code: 'vocabulary_too_large',
-    message: `This text has only enough repeated pieces for ${vocab_size} tokens, not for ${tokenizer.vocab_size}.`,
-    hint: `Set vocab_size to ${Math.max(BYTES, vocab_size)} or less, or add more text.`,
-  };
 }
 
 function checkTraining(block_size: number, train_tokens?: number): Problem | null {
@@ -35,10 +21,16 @@ function checkTraining(block_size: number, train_tokens?: number): Problem | nul
     field: 'model.block_size',
     code: 'text_too_short',
     message: `The training text has ${tokens(train_tokens)}, and a context of ${block_size} needs at least ${needed}.`,
-    hint:
-      train_tokens > MIN_BLOCK_SIZE
-        ? `Set block_size to ${train_tokens - 1} or less, or add more text.`
-        : 'Add more text.',
+    ...remedyForShortText(train_tokens - 1),
+  };
+}
+
+/** `longest`: the longest context that the text has room for. */
+function remedyForShortText(longest: number): Pick<Problem, 'hint' | 'fix'> {
+  if (longest < MIN_BLOCK_SIZE) return { hint: 'Add more text.' };
+  return {
+    hint: `Set block_size to ${longest} or less, or add more text.`,
+    fix: { field: 'model.block_size', value: longest },
   };
 }
 

@@ -127,16 +127,15 @@ describe('trainer', () => {
       naiveMerges(chapter!, 200),
     );
   });
-  it('names the largest vocabulary that the text supports, which then works', async () => {
+  it('stops at the largest vocabulary that the text supports', async () => {
     const text = 'low lower lowest low lower';
-    const error: unknown = await trainBpe([text], { vocab_size: 5000 }).catch((e: unknown) => e);
-    expect(error).toMatchObject({ code: 'vocab_too_large' });
-    const supported = Number(/supports a vocabulary of (\d+) tokens/.exec(String(error))?.[1]);
-    expect(supported).toBe(257 + naiveMerges(text, 1000).length);
-    expect((await trainBpeTokenizer([text], { vocab_size: supported })).vocab_size).toBe(supported);
-    await expect(trainBpe([text], { vocab_size: supported + 1 })).rejects.toMatchObject({
-      code: 'vocab_too_large',
-    });
+    const supported = 257 + naiveMerges(text, 1000).length;
+    const merges = await trainBpe([text], { vocab_size: 5000 });
+    expect(asPairs(merges)).toEqual(naiveMerges(text, 1000));
+    const tokenizer = await trainBpeTokenizer([text], { vocab_size: 5000 });
+    expect([tokenizer.vocab_size, tokenizer.eos_token_id]).toEqual([supported, supported - 1]);
+    expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    expect(asPairs(await trainBpe([text], { vocab_size: supported }))).toEqual(asPairs(merges));
   });
   it('has no end-of-text token in a vocabulary of 256', async () => {
     const tokenizer = await trainBpeTokenizer(['abc'], { vocab_size: 256 });
@@ -161,11 +160,8 @@ describe('trainer', () => {
   it('trains on one long word', async () => {
     const started = cpuMilliseconds();
     // ab, abab, ... up to 1024 bytes, and then nothing longer.
-    const { left } = await trainBpe(['ab'.repeat(500_000)], { vocab_size: 267 });
+    const { left } = await trainBpe(['ab'.repeat(500_000)], { vocab_size: 400 });
     expect(left).toHaveLength(10);
-    await expect(trainBpe(['ab'.repeat(500_000)], { vocab_size: 268 })).rejects.toMatchObject({
-      code: 'vocab_too_large',
-    });
     expect(cpuMilliseconds() - started).toBeLessThan(10_000);
   });
 });

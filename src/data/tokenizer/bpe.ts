@@ -18,9 +18,10 @@ export interface ByteLevelModel {
 }
 
 /**
- * Trains a tokenizer on the texts.
+ * Trains a tokenizer on the texts. Its vocabulary is smaller than requested if the text repeats too
+ * little.
  *
- * @throws DataError vocab_too_large or cancelled, like `trainBpe`.
+ * @throws DataError cancelled, like `trainBpe`.
  */
 export async function trainBpeTokenizer(
   texts: readonly string[],

@@ -1,13 +1,13 @@
 /**
  * Trains byte-pair encoding (Sennrich et al. 2016) over bytes: starting from the 256 bytes, the most
- * frequent pair of neighbours within a word becomes a token until the vocabulary is full.
+ * frequent pair of neighbours within a word becomes a token, until the vocabulary is full or no pair
+ * occurs twice.
  *
  * Training is incremental. Every pair has a list of the places where it occurred when it first
  * appeared; merging a pair visits only those places, and updates the counts of neighbouring pairs.
  * The heap is lazy: the count of a pair can only decrease after it was pushed, so an entry with an
  * outdated count is pushed again with the current one.
  */
-import { DataError } from '../errors.ts';
 import { slicer, type SliceOptions } from '../slices.ts';
 import { Ints } from './ints.ts';
 import { PairHeap } from './pair_heap.ts';
@@ -33,7 +33,7 @@ export interface TrainProgress {
 }
 
 export interface BpeTrainOptions extends SliceOptions<TrainProgress> {
-  /** Number of tokens: 256 bytes, the merges, and the end-of-text token (if larger than 256). */
+  /** Most tokens: 256 bytes, the merges, and the end-of-text token (if larger than 256). */
   vocab_size: number;
 }
 
@@ -44,10 +44,9 @@ export interface Merges {
 }
 
 /**
- * Learns the merges of a vocabulary.
+ * Learns the merges of a vocabulary; fewer than requested if too few pairs of the text occur twice.
  *
- * @throws DataError vocab_too_large if too few pairs of the text occur twice; the message says how
- * many tokens it supports. DataError cancelled if the signal is aborted.
+ * @throws DataError cancelled if the signal is aborted.
  */
 export async function trainBpe(
   texts: readonly string[],
@@ -65,21 +64,13 @@ export async function trainBpe(
   const right = new Int32Array(wanted);
   for (let i = 0; i < wanted; i++) {
     const pair = merger.best();
-    if (pair === null) throw vocabTooLarge(256 + i + 1, options.vocab_size);
+    if (pair === null) return { left: left.slice(0, i), right: right.slice(0, i) };
     left[i] = pair >> ID_BITS;
     right[i] = pair & (MAX_BPE_VOCAB - 1);
     merger.merge(left[i]!, right[i]!, 256 + i);
     await pause({ phase: 'merging', done: i + 1, total: wanted });
   }
   return { left, right };
-}
-
-function vocabTooLarge(supported: number, requested: number): DataError {
-  return new DataError(
-    'vocab_too_large',
-    `The text supports a vocabulary of ${supported} tokens at most, not ${requested}.`,
-    `Choose a vocabulary of ${supported} or fewer, or a longer text.`,
-  );
 }
 
 /** The distinct words as linked lists of tokens, and the pairs in them. */
