@@ -20,6 +20,8 @@ export interface StorageUse {
   persistent: boolean;
   /** False where the browser refuses storage, so nothing outlives the tab. */
   available: boolean;
+  /** The limit on all runs that the user has set, in bytes; null if there is none. */
+  budget: number | null;
 }
 
 /** Where the starting weights of a run came from. */

@@ -294,7 +294,7 @@ describe('Client', () => {
     worker(0).emit({
       type: 'runs',
       runs: [recordOf('parent', parent)],
-      storage: { used: 0, quota: null, persistent: true, available: true },
+      storage: { used: 0, quota: null, persistent: true, available: true, budget: null },
     });
     setField(client.stores.form, 'training.batch_size', 3);
     client.startFrom('parent');

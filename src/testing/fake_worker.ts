@@ -212,7 +212,7 @@ class ScriptedWorker {
     this.outbox.emit({
       type: 'runs',
       runs: this.#runs,
-      storage: { used: 48_300_000, quota: 12e9, persistent: true, available },
+      storage: { used: 48_300_000, quota: 12e9, persistent: true, available, budget: null },
     });
   }
 }

@@ -13,6 +13,8 @@ export interface FileSystem {
   append(path: string, bytes: Uint8Array): Promise<void>;
   /** Names in a folder; empty if it does not exist. */
   list(folder: string): Promise<string[]>;
+  /** Bytes of every file below a folder, by its path there; empty if the folder does not exist. */
+  sizes(folder: string): Promise<Map<string, number>>;
   /** Removes a file, or a folder with everything in it. Does nothing if it does not exist. */
   remove(path: string): Promise<void>;
   usage(): Promise<Usage>;
@@ -54,6 +56,11 @@ export class MemoryFileSystem implements FileSystem {
   async list(folder: string): Promise<string[]> {
     const inside = [...this.files.keys()].filter((path) => path.startsWith(`${folder}/`));
     return [...new Set(inside.map((path) => path.slice(folder.length + 1).split('/')[0] ?? ''))];
+  }
+
+  async sizes(folder: string): Promise<Map<string, number>> {
+    const inside = [...this.files].filter(([path]) => path.startsWith(`${folder}/`));
+    return new Map(inside.map(([path, bytes]) => [path.slice(folder.length + 1), bytes.length]));
   }
 
   async remove(path: string): Promise<void> {

@@ -76,6 +76,15 @@ export class OpfsFileSystem implements FileSystem {
     });
   }
 
+  async sizes(folder: string): Promise<Map<string, number>> {
+    return guarded(async () => {
+      const sizes = new Map<string, number>();
+      const handle = await this.#folder(folder.split('/'), false);
+      if (handle) await addSizes(handle, '', sizes);
+      return sizes;
+    });
+  }
+
   async remove(path: string): Promise<void> {
     await guarded(async () => {
       const parts = path.split('/');
@@ -126,6 +135,22 @@ export class OpfsFileSystem implements FileSystem {
       if (!handle) return null;
     }
     return handle;
+  }
+}
+
+/** Adds the sizes of all files below `folder`; one that disappears meanwhile has none. */
+async function addSizes(
+  folder: FileSystemDirectoryHandle,
+  prefix: string,
+  sizes: Map<string, number>,
+): Promise<void> {
+  for await (const [name, handle] of folder.entries()) {
+    if (handle instanceof FileSystemDirectoryHandle) {
+      await addSizes(handle, `${prefix}${name}/`, sizes);
+    } else if (handle instanceof FileSystemFileHandle) {
+      const file = await nullIfAbsent(() => handle.getFile());
+      if (file) sizes.set(prefix + name, file.size);
+    }
   }
 }
 

@@ -18,7 +18,7 @@ import { readSlots, writeSlots } from './slots.ts';
  * Do not add keys: earlier versions of the page drop them when they rewrite the index. New facts
  * belong in files in the run's folder (run_folder.ts).
  */
-const EntrySchema = v.object({
+export const IndexEntry = v.object({
   run: v.string(),
   name: v.string(),
   /** Times are in milliseconds since 1970. */
@@ -32,7 +32,7 @@ const EntrySchema = v.object({
   /** True if a checkpoint was saved. */
   resumable: v.boolean(),
 });
-export type IndexEntry = v.InferOutput<typeof EntrySchema>;
+export type IndexEntry = v.InferOutput<typeof IndexEntry>;
 
 const INDEX = 'index.json';
 const INDEX_LOCK = 'terrarium-index';
@@ -63,11 +63,18 @@ export class RunIndex {
     );
   }
 
-  /** Replaces the entries by what `edit` returns. Nothing changes if it throws. */
-  async change(edit: (entries: IndexEntry[]) => IndexEntry[]): Promise<void> {
-    await this.#locks.hold(INDEX_LOCK, async () =>
-      writeSlots(this.#fs, INDEX, edit(await this.#read())),
-    );
+  /**
+   * Replaces the entries by what `edit` returns. Nothing changes if it throws. `then` runs before
+   * anybody else can read the entries.
+   */
+  async change(
+    edit: (entries: IndexEntry[]) => IndexEntry[],
+    then?: () => Promise<void>,
+  ): Promise<void> {
+    await this.#locks.hold(INDEX_LOCK, async () => {
+      await writeSlots(this.#fs, INDEX, edit(await this.#read()));
+      await then?.();
+    });
   }
 
   /** Changes some fields of one entry. */
@@ -81,7 +88,7 @@ export class RunIndex {
     const index = await readSlots(this.#fs, INDEX);
     if (!Array.isArray(index)) return [];
     return index.flatMap((item) => {
-      const result = v.safeParse(EntrySchema, item);
+      const result = v.safeParse(IndexEntry, item);
       return result.success ? [result.output] : [];
     });
   }

@@ -6,6 +6,7 @@ import type { Lineage, MetricColumns, StorageUse } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
 import { CheckpointError } from '../error.ts';
 import { DEFAULT_LINEAGE } from '../lineage.ts';
+import { dropPrevious, readBudget, runSizes, writeBudget } from './budget.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath, readGeneration, readPointer, writeGeneration } from './generations.ts';
 import type { Locks } from './locks.ts';
@@ -20,6 +21,7 @@ import {
 } from './run_folder.ts';
 import { countParameters, RunIndex, type IndexEntry } from './run_index.ts';
 import { removeSlots } from './slots.ts';
+import { Trash } from './trash.ts';
 
 /** A run as the list shows it. */
 export interface StoredRun extends IndexEntry {
@@ -45,6 +47,8 @@ const lockName = (id: string) => `terrarium-run-${id}`;
 export class RunStore {
   /** Why files are kept in memory only, or null if they are kept in the browser's storage. */
   readonly refused: CheckpointError | null;
+  /** Runs that `discard` has deleted. */
+  readonly trash: Trash;
   readonly #fs: FileSystem;
   readonly #locks: Locks;
   readonly #index: RunIndex;
@@ -55,6 +59,7 @@ export class RunStore {
     this.#fs = fs;
     this.#locks = locks;
     this.#index = new RunIndex(fs, locks);
+    this.trash = new Trash(fs, this.#index, (id, action) => this.#exclusively(id, action));
   }
 
   /** All runs, most recently changed first. */
@@ -157,7 +162,18 @@ export class RunStore {
     await writeGeneration(this.#fs, to, await readGeneration(this.#fs, from, current));
   }
 
-  /** Throws `run_locked` if this or another tab has the run open. */
+  /**
+   * Deletes a run so that `trash.restore` can undo it. Returns false if storage is too full for that,
+   * so that the run was deleted for good. Throws `run_missing` or `run_locked`.
+   */
+  async discard(id: string): Promise<boolean> {
+    if (this.#opened.has(id)) throw lockedError();
+    const kept = await this.trash.put(id);
+    if (!kept) await this.delete(id);
+    return kept;
+  }
+
+  /** Deletes for good. Throws `run_locked` if this or another tab has the run open. */
   async delete(id: string): Promise<void> {
     if (this.#opened.has(id)) throw lockedError();
     await this.#exclusively(checkId(id), async () => {
@@ -175,7 +191,32 @@ export class RunStore {
   }
 
   async storage(): Promise<StorageUse> {
-    return { ...(await this.#fs.usage()), available: this.refused === null };
+    const budget = await this.budget();
+    return { ...(await this.#fs.usage()), available: this.refused === null, budget };
+  }
+
+  /** Bytes of all files of each run by id, deleted runs included. */
+  sizes(): Promise<Map<string, number>> {
+    return runSizes(this.#fs);
+  }
+
+  /** The limit on the bytes of all runs that `prune` keeps, or null. */
+  budget(): Promise<number | null> {
+    return readBudget(this.#fs);
+  }
+  setBudget(bytes: number | null): Promise<void> {
+    return writeBudget(this.#fs, bytes);
+  }
+
+  /**
+   * Removes the checkpoint before the last one, and returns the bytes freed. Throws `run_locked`.
+   */
+  async dropPrevious(id: string): Promise<number> {
+    let freed = 0;
+    await this.#exclusively(checkId(id), async () => {
+      freed = await dropPrevious(this.#fs, id);
+    });
+    return freed;
   }
 
   async #hold(id: string): Promise<OpenRun> {

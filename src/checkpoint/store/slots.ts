@@ -46,7 +46,9 @@ export async function writeSlots(fs: FileSystem, path: string, value: unknown): 
   await fs.write(`${path}.${turn % 2}`, encode(slot));
 }
 
+/** Removes the older file first: readers get the last value until there is none. */
 export async function removeSlots(fs: FileSystem, path: string): Promise<void> {
-  await fs.remove(`${path}.0`);
-  await fs.remove(`${path}.1`);
+  const newest = (await newestSlot(fs, path))?.turn ?? 0;
+  await fs.remove(`${path}.${(newest + 1) % 2}`);
+  await fs.remove(`${path}.${newest % 2}`);
 }
