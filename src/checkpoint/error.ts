@@ -27,6 +27,7 @@ export type CheckpointErrorCode =
   | 'bad_state'
   | 'bad_tokenizer'
   | 'vocab_mismatch'
+  | 'bad_weights'
   /* storage */
   | 'storage_full'
   | 'storage_refused'

@@ -25,6 +25,8 @@ export interface HealthReport {
   loss: number;
   /** Loss of the first step since the run was started or resumed. */
   first_loss: number;
+  /** Loss of the step before, or `loss` itself without one. */
+  previous_loss: number;
   vocab_size: number;
 }
 

@@ -22,12 +22,17 @@ export const pretrain = defineObjective({
   source,
 });
 
+/** A loss above this does not reach exactly 0 in one step of training, in nats. */
+const LEARNED_LOSS = 0.1;
+
 /**
  * A uniform guess has a loss of ln(vocab_size). A run is exploded at three times that, and diverging
- * one nat above both that and its first loss.
+ * one nat above both that and its first loss. A loss that falls to exactly 0 in one step comes from a
+ * device that returns zeros, such as a lost WebGL context.
  */
-function health({ loss, first_loss, vocab_size }: HealthReport): Health {
+function health({ loss, first_loss, previous_loss, vocab_size }: HealthReport): Health {
   const uniform = Math.log(vocab_size);
+  if (loss === 0 && previous_loss > LEARNED_LOSS) return 'exploded';
   if (!Number.isFinite(loss) || loss > 3 * uniform + 3) return 'exploded';
   return loss > Math.max(first_loss, uniform) + 1 ? 'diverging' : 'fine';
 }

@@ -41,9 +41,14 @@ export interface ResumeCommand {
   backend?: RuntimeConfig['backend'] | undefined;
 }
 
-/** Continues from a checkpoint that the user opened: a zip, or the files of a model folder. */
+/**
+ * Continues from a checkpoint that the user opened: a zip, or the files of a model folder. Answered
+ * by `importing` once the files have been read and the run before has been saved; by an `error` with
+ * the id if either fails, and then the run before goes on.
+ */
 export interface ImportCommand {
   type: 'import';
+  id: number;
   run: string;
   name: string;
   files: ImportedFile[];
@@ -78,6 +83,11 @@ export type Command =
   | { type: 'cancel' }
   /** Saves a checkpoint now: answered by `saved`. */
   | { type: 'save'; id: number }
+  /**
+   * Saves the current run, if any, and closes it: answered by `released`, or by an `error` if storage
+   * refuses, and then the run goes on.
+   */
+  | { type: 'release'; id: number }
   /** Scales the learning rate schedule from the next step on; 1 returns to the schedule. */
   | { type: 'set_lr_multiplier'; multiplier: number }
   | { type: 'set_sampling'; sampling: SamplingConfig }

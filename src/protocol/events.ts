@@ -12,9 +12,11 @@ import type {
 import type { RunConfig } from '../config/index.ts';
 import type {
   ComparisonRow,
+  Concern,
   DeviceInfo,
   PlainError,
   PrecisionInfo,
+  ReleasedRun,
   RunPhase,
   RunRecord,
   Sample,
@@ -30,6 +32,8 @@ export interface StartedEvent {
   name: string;
   config: RunConfig;
   step: number;
+  /** Step of the newest checkpoint in storage; null if there is none. */
+  saved_step: number | null;
   n_params: number;
   planned_bytes: number;
   precision: PrecisionInfo;
@@ -64,6 +68,10 @@ export type Event =
   | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }
   /** Without an id: the run saved itself. */
   | { type: 'saved'; id?: number | undefined; run: string; step: number; bytes: number }
+  /** `released` is null if there was no run, or nothing in it to keep. */
+  | { type: 'released'; id: number; released: ReleasedRun | null }
+  /** The files of an import are fine and the run before them, if any, is closed. */
+  | { type: 'importing'; id: number; run: string; released: ReleasedRun | null }
   | { type: 'exported'; id: number; name: string; bytes: Uint8Array }
   | { type: 'runs'; runs: RunRecord[]; storage: StorageUse }
   | { type: 'history'; id: number; run: string; columns: MetricColumns }
@@ -71,6 +79,16 @@ export type Event =
   /** `profile` is null if there is nothing to measure yet; `why` is then one sentence. */
   | { type: 'profile'; id: number; profile: StepProfile | null; why: string }
   | { type: 'notice'; message: string }
-  /** With an id: that command failed, and nothing else did. */
-  | { type: 'error'; id?: number | undefined; error: PlainError }
+  /**
+   * With an id: that command failed, and nothing else did. With `concerns`: the run trains on
+   * without it, and the error holds until `resolved`.
+   */
+  | {
+      type: 'error';
+      id?: number | undefined;
+      concerns?: Concern | undefined;
+      error: PlainError;
+    }
+  /** What failed before has succeeded. */
+  | { type: 'resolved'; concerns: Concern }
   | { type: 'finished'; step: number; reason: FinishReason };

@@ -44,7 +44,13 @@ describe('transfers', () => {
   it('move the files of an import and copy a text, which the page keeps', () => {
     const bytes = new Uint8Array(3);
     expect(
-      commandTransfers({ type: 'import', run: 'r', name: 'n', files: [{ path: 'a', bytes }] }),
+      commandTransfers({
+        type: 'import',
+        id: 800,
+        run: 'r',
+        name: 'n',
+        files: [{ path: 'a', bytes }],
+      }),
     ).toEqual([bytes.buffer]);
   });
 });

@@ -21,6 +21,7 @@ const COMMANDS: Record<Command['type'], true> = {
   step: true,
   stop: true,
   save: true,
+  release: true,
   set_lr_multiplier: true,
   set_sampling: true,
   generate: true,
@@ -51,6 +52,8 @@ const EVENTS: Record<Event['type'], true> = {
   generation_done: true,
   tokens: true,
   saved: true,
+  released: true,
+  importing: true,
   exported: true,
   runs: true,
   history: true,
@@ -58,6 +61,7 @@ const EVENTS: Record<Event['type'], true> = {
   profile: true,
   notice: true,
   error: true,
+  resolved: true,
   finished: true,
 };
 
@@ -122,11 +126,14 @@ export function eventTransfers(event: Event): Transferable[] {
     case 'generation_done':
     case 'tokens':
     case 'saved':
+    case 'released':
+    case 'importing':
     case 'runs':
     case 'comparison':
     case 'profile':
     case 'notice':
     case 'error':
+    case 'resolved':
     case 'finished':
       return [];
     default:

@@ -50,8 +50,18 @@ export interface PlainError {
   code: string;
   message: string;
   hint: string;
-  action?: 'resume' | 'resume_lower_lr' | 'reload' | 'free_storage' | 'change_config';
+  action?: 'export' | 'resume' | 'resume_lower_lr' | 'reload' | 'free_storage' | 'change_config';
   field?: string;
+}
+
+/** What may fail while a run trains on: each has an error of its own. */
+export type Concern = 'save' | 'metrics' | 'samples';
+
+/** A run that was saved at this step and closed. */
+export interface ReleasedRun {
+  run: string;
+  name: string;
+  step: number;
 }
 
 export interface TokenPiece {

@@ -1,7 +1,14 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
-import type { Command, Event, PagePort, RunRecord, StartedEvent } from '../protocol/index.ts';
+import type {
+  Command,
+  Event,
+  PagePort,
+  ReleasedRun,
+  RunRecord,
+  StartedEvent,
+} from '../protocol/index.ts';
 import { Client } from './client.ts';
 import { compareCells, compareMarkdown, CONTENDERS, lossDrift } from './compare.ts';
 import { runComparison } from './comparison.ts';
@@ -74,6 +81,7 @@ const started = (): StartedEvent => ({
   name: 'n',
   config: client.stores.form.getState().config,
   step: 0,
+  saved_step: null,
   n_params: 1,
   planned_bytes: 1,
   precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
@@ -87,6 +95,16 @@ const idsOf = (type: Command['type']): number[] =>
   worker(0).sent.flatMap((command) =>
     command.type === type && 'id' in command ? [command.id] : [],
   );
+const answerRelease = (released: ReleasedRun | null): void =>
+  worker(0).emit({ type: 'released', id: idsOf('release').at(-1) ?? 0, released });
+/** The run trains and has taken 7 steps, of which 5 are saved. */
+const train = (): void => {
+  begin();
+  worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(7) } });
+  worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
+  worker(0).emit({ type: 'saved', run: startedRun(), step: 5, bytes: 1 });
+};
+const FULL = { code: 'storage_full', message: 'Storage is full.', hint: 'Free some.' };
 const recordOf = (run: string, config: RunConfig): RunRecord => ({
   run,
   name: run,
@@ -228,17 +246,17 @@ describe('Client', () => {
     expect(client.stores.run.getState().error?.code).toBe('another');
   });
 
-  it('changes the backend once its own save is answered', async () => {
+  it('changes the backend once the run is saved and closed', async () => {
     begin();
     worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(7) } });
     worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
     const run = startedRun();
     const changed = client.changeBackend('cpu');
-    expect(types(0).slice(-2)).toEqual(['pause', 'save']);
+    expect(types(0).at(-1)).toBe('release');
     worker(0).emit({ type: 'saved', run, step: 5, bytes: 1 });
     await Promise.resolve();
     expect(workers).toHaveLength(1);
-    worker(0).emit({ type: 'saved', id: idsOf('save')[0], run, step: 7, bytes: 1 });
+    answerRelease({ run, name: 'n', step: 7 });
     await changed;
     expect(worker(0).closed).toBe(true);
     expect(worker(1).sent).toContainEqual({ type: 'resume', run, paused: false, backend: 'cpu' });
@@ -251,8 +269,8 @@ describe('Client', () => {
     const run = startedRun();
     client.setLrMultiplier(0.5);
     const changed = client.changeBackend('cpu');
-    expect(types(0).slice(-2)).toEqual(['pause', 'save']);
-    worker(0).emit({ type: 'saved', id: idsOf('save')[0], run, step: 5, bytes: 1 });
+    expect(types(0).at(-1)).toBe('release');
+    answerRelease({ run, name: 'n', step: 5 });
     await changed;
     expect(worker(1).sent).toContainEqual({ type: 'resume', run, paused: true, backend: 'cpu' });
   });
@@ -271,7 +289,7 @@ describe('Client', () => {
     worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
     const changed = client.changeBackend('cpu');
     const error = { code: 'storage_full', message: 'Storage is full.', hint: 'Free some.' };
-    worker(0).emit({ type: 'error', id: idsOf('save')[0], error });
+    worker(0).emit({ type: 'error', id: idsOf('release')[0], error });
     await changed;
     expect(workers).toHaveLength(1);
     expect(client.stores.run.getState().error).toEqual(error);
@@ -359,6 +377,135 @@ describe('Client', () => {
     expect(form.getState().changed.has('model.layout')).toBe(true);
     expect(setField(form, 'model.n_layer', 0)).toBe(false);
     expect(form.getState().config.model.n_layer).toBeGreaterThan(0);
+  });
+});
+
+describe('replacing a run that trains', () => {
+  const other = (): void => {
+    const runs = [recordOf('other', client.stores.form.getState().config)];
+    const storage = { used: 0, quota: null, persistent: true, available: true };
+    worker(0).emit({ type: 'runs', runs, storage });
+  };
+
+  it.each<[string, Command['type'], () => void]>([
+    ['a new run', 'start', () => client.start()],
+    ['another run', 'resume', () => client.resume('other')],
+  ])('saves and closes it before %s takes its worker', async (_name, type, replace) => {
+    train();
+    other();
+    const run = startedRun();
+    replace();
+    // A second click changes nothing.
+    replace();
+    expect(types(0).filter((sent) => sent === 'release')).toHaveLength(1);
+    expect(client.stores.run.getState()).toMatchObject({ run, phase: 'training' });
+    answerRelease({ run, name: 'Names', step: 7 });
+    await vi.waitFor(() => expect(types(0).at(-1)).toBe(type));
+    expect(worker(0).closed).toBe(false);
+    expect(client.stores.run.getState().notices.at(-1)?.message).toBe(
+      '“Names” was saved at step 7.',
+    );
+  });
+
+  it.each<[string, () => void]>([
+    ['a new run', () => client.start()],
+    ['another run', () => client.resume('other')],
+    ['another backend', () => void client.changeBackend('cpu')],
+  ])('keeps it where it is if storage refuses, and says why: %s', async (_name, replace) => {
+    train();
+    other();
+    const before = client.stores.run.getState();
+    replace();
+    worker(0).emit({ type: 'error', id: idsOf('release')[0], error: FULL });
+    await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(FULL));
+    expect(client.stores.run.getState()).toEqual({ ...before, error: FULL });
+    expect([worker(0).closed, workers.length]).toEqual([false, 1]);
+    // Whoever made room may try again.
+    replace();
+    expect(idsOf('release')).toHaveLength(2);
+  });
+
+  it('keeps it while files are read, and if they are no checkpoint', async () => {
+    train();
+    const before = client.stores.run.getState();
+    client.importFiles('photo', []);
+    expect(types(0).at(-1)).toBe('import');
+    expect(client.stores.run.getState()).toEqual(before);
+    const error = { code: 'missing_file', message: 'There is no model.', hint: 'Choose another.' };
+    worker(0).emit({ type: 'error', id: idsOf('import')[0], error });
+    await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(error));
+    expect(client.stores.run.getState()).toEqual({ ...before, error });
+    expect([worker(0).closed, workers.length]).toEqual([false, 1]);
+  });
+
+  it('shows the imported run once the files are read and the run before is saved', () => {
+    train();
+    const run = startedRun();
+    client.importFiles('model', []);
+    const released = { run, name: 'Names', step: 7 };
+    worker(0).emit({ type: 'importing', id: idsOf('import')[0] ?? 0, run: 'x', released });
+    const { phase, name, notices, savedStep } = client.stores.run.getState();
+    expect([phase, name, savedStep]).toEqual(['preparing', 'model', null]);
+    expect(notices.at(-1)?.message).toBe('“Names” was saved at step 7.');
+    // An imported run is safe only once it was saved here.
+    worker(0).emit({ ...started(), run: 'x', step: 200, saved_step: null });
+    worker(0).die('out of memory');
+    expect(client.stores.run.getState().error?.hint).not.toContain('is safe: resume');
+  });
+
+  it('asks for a finished run too, if its last save failed', () => {
+    train();
+    worker(0).emit({ type: 'finished', step: 10, reason: 'max_iters' });
+    client.start();
+    expect(types(0).at(-1)).toBe('release');
+  });
+
+  it('does not move a run to another worker if only this one has it', async () => {
+    train();
+    const storage = { used: 0, quota: null, persistent: false, available: false };
+    worker(0).emit({ type: 'runs', runs: [], storage });
+    await client.changeBackend('cpu');
+    expect(client.stores.run.getState().error).toMatchObject({ action: 'export' });
+    expect([worker(0).closed, idsOf('release')]).toEqual([false, []]);
+  });
+});
+
+describe('errors of a run that trains on', () => {
+  const troubles = () => client.stores.run.getState().troubles;
+
+  it('have a place each, and end when what failed succeeds', () => {
+    train();
+    const samples = { code: 'x', message: 'No samples.', hint: '' };
+    worker(0).emit({ type: 'error', concerns: 'save', error: FULL });
+    worker(0).emit({ type: 'error', concerns: 'samples', error: samples });
+    for (const phase of ['saving', 'training', 'evaluating', 'paused', 'training'] as const)
+      worker(0).emit({ type: 'phase', phase, detail: '', progress: null });
+    worker(0).emit({ ...started(), step: 5, saved_step: 5 });
+    expect(troubles()).toEqual({ save: FULL, samples });
+    expect(client.stores.run.getState().error).toBeNull();
+    worker(0).emit({ type: 'resolved', concerns: 'samples' });
+    expect(troubles()).toEqual({ save: FULL });
+    worker(0).emit({ type: 'saved', run: startedRun(), step: 10, bytes: 1 });
+    expect(troubles()).toEqual({});
+  });
+
+  it('stay beside the generation that failed, until the next one', () => {
+    train();
+    const { sampling } = client.stores.form.getState().config;
+    client.generate('€', sampling);
+    const error = { code: 'unknown_character', message: 'No €.', hint: '' };
+    worker(0).emit({ type: 'error', id: idsOf('generate')[0], error });
+    const { generation, error: failure } = client.stores.run.getState();
+    expect([generation?.error, generation?.running, failure]).toEqual([error, false, null]);
+    client.generate('a', sampling);
+    expect(client.stores.run.getState().generation?.error).toBeNull();
+  });
+
+  it('of a save that the page asks for stay until a save succeeds', async () => {
+    train();
+    client.save();
+    worker(0).emit({ type: 'error', id: idsOf('save')[0], error: FULL });
+    await vi.waitFor(() => expect(troubles()).toEqual({ save: FULL }));
   });
 });
 

@@ -6,12 +6,14 @@
  * kernels. If the worker dies, the page says so; saved checkpoints are kept, and resuming starts a
  * new worker. The worker itself recovers from a lost GPU device (`recovering`).
  */
+import { randomId } from '../common/index.ts';
 import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
-import type { Event, ImportedFile, PagePort, PlainError } from '../protocol/index.ts';
+import type { Event, ImportedFile, PagePort, PlainError, ReleasedRun } from '../protocol/index.ts';
 import type { Exported, ResumeOptions, StartOptions, TokenizedText } from './client_types.ts';
 import type { Contender } from './compare.ts';
 import { Comparison } from './comparison.ts';
 import { defaultName } from './default_name.ts';
+import { count } from './format.ts';
 import { dataKey, openedFiles, takeConfig } from './form.ts';
 import {
   isActive,
@@ -26,6 +28,14 @@ import { StoreUpdates } from './store_updates.ts';
 import type { Stores } from './stores.ts';
 import { RequestError, type WorkerLink } from './worker_link.ts';
 
+/** Why a run cannot move to another worker. */
+const ONLY_IN_THIS_TAB: PlainError = {
+  code: 'storage_refused',
+  message: 'The browser stores nothing for this page, so the run cannot move to another backend.',
+  hint: 'Export it, open the other backend after a reload, and import it there.',
+  action: 'export',
+};
+
 type Backend = RunConfig['runtime']['backend'];
 
 export class Client {
@@ -35,6 +45,10 @@ export class Client {
   readonly #link: WorkerLink;
   readonly #updates: StoreUpdates;
   readonly #listeners = new Set<(event: Event) => void>();
+  /** The latest import, while the worker reads its files. */
+  #importing: { id: number; name: string } | null = null;
+  /** The current run is being saved, to make room for another. */
+  #releasing = false;
 
   constructor(stores: Stores, spawn: () => PagePort) {
     this.stores = stores;
@@ -77,14 +91,16 @@ export class Client {
 
   /** Starts a run with the form's configuration, or another one. */
   start(config = this.stores.form.getState().config, options: StartOptions = {}): void {
-    const { name: wanted, text } = this.stores.form.getState();
-    const name = wanted.trim() || defaultName(config);
-    this.#worker.take(config.runtime.backend);
-    this.#updates.clearRun(name, config);
-    this.#updates.preparing = dataKey(config, text);
-    const run = crypto.randomUUID();
-    const opened = openedFiles(this.stores.form.getState(), config);
-    this.#link.send({ type: 'start', run, name, config, ...options, ...opened });
+    const form = this.stores.form.getState();
+    const name = form.name.trim() || defaultName(config);
+    const opened = openedFiles(form, config);
+    this.#replaceRun(() => {
+      this.#worker.take(config.runtime.backend);
+      this.#updates.clearRun(name, config);
+      this.#updates.preparing = dataKey(config, form.text);
+      const run = randomId();
+      this.#link.send({ type: 'start', run, name, config, ...options, ...opened });
+    });
   }
 
   /** Starts a run with the form's recipe from the weights of a saved run, with its model. */
@@ -97,6 +113,10 @@ export class Client {
   }
 
   resume(run: string, options: ResumeOptions = {}): void {
+    this.#replaceRun(() => this.#resume(run, options));
+  }
+
+  #resume(run: string, options: ResumeOptions): void {
     const { library, form } = this.stores;
     const record = library.getState().runs.find((candidate) => candidate.run === run);
     this.#worker.take(options.backend ?? record?.config.runtime.backend ?? this.#worker.backend);
@@ -107,14 +127,68 @@ export class Client {
     this.#link.send({ type: 'resume', run, ...options });
   }
 
-  /** Continues from files that the user opened: a zip, or a model folder. */
+  /**
+   * Continues from files that the user opened: a zip, or a model folder. The worker reads them while
+   * the current run trains on; that run is saved and closed only if they are a checkpoint.
+   */
   importFiles(name: string, files: ImportedFile[]): void {
     const { config } = this.stores.form.getState();
-    this.#worker.take(this.#worker.backend);
-    this.#updates.clearRun(name, null);
-    const run = crypto.randomUUID();
     const { text } = openedFiles(this.stores.form.getState(), config);
-    this.#link.send({ type: 'import', run, name, files, config, text });
+    if (this.stores.run.getState().connection === 'silent') this.#worker.close();
+    this.#worker.takeForImport();
+    this.stores.run.setState({ error: null });
+    const run = randomId();
+    const importing = this.#link.request((id) => {
+      this.#importing = { id, name };
+      return { type: 'import', id, run, name, files, config, text };
+    });
+    void this.#showingErrors(importing);
+  }
+
+  /** The files are fine: from here on, the page shows the imported run. */
+  #showImport({ id, released }: Extract<Event, { type: 'importing' }>): void {
+    if (this.#importing?.id !== id) return;
+    this.#updates.clearRun(this.#importing.name, null);
+    this.#worker.given();
+    this.#noteReleased(released);
+  }
+
+  /**
+   * Calls `begin`, which gives the worker to another run, once the current run is saved and closed.
+   * If storage refuses, shows why, and the current run goes on.
+   */
+  #replaceRun(begin: () => void): void {
+    if (this.#releasing) return;
+    if (!this.#holdsRun()) {
+      begin();
+      return;
+    }
+    this.#releasing = true;
+    void this.#release().then((released) => {
+      this.#releasing = false;
+      if (released) begin();
+    });
+  }
+
+  /** The worker has a run that would be lost, or a part of it, if the worker were ended. */
+  #holdsRun(): boolean {
+    const { run, phase, opening, connection, step, savedStep } = this.stores.run.getState();
+    if (run === null || opening || connection !== 'alive' || !this.#worker.hasRun) return false;
+    if (phase === 'done') return savedStep !== step;
+    return phase !== 'failed' && phase !== 'idle';
+  }
+
+  /** Saves and closes the current run. Resolves to whether that succeeded. */
+  async #release(): Promise<boolean> {
+    const releasing = this.#link.request((id) => ({ type: 'release', id }));
+    if (!(await this.#showingErrors(releasing))) return false;
+    this.#noteReleased((await releasing).released);
+    this.#worker.released();
+    return true;
+  }
+
+  #noteReleased(released: ReleasedRun | null): void {
+    if (released) this.notify(`“${released.name}” was saved at step ${count(released.step)}.`);
   }
 
   train(): void {
@@ -141,7 +215,11 @@ export class Client {
   save(): void {
     const { run, phase } = this.stores.run.getState();
     if (!this.#link.isOpen || !this.#worker.hasRun || !run || phase === 'recovering') return;
-    void this.#showingErrors(this.#save());
+    this.#save().catch((error: unknown) => {
+      if (!(error instanceof RequestError)) return;
+      const { plain } = error;
+      this.stores.run.setState(({ troubles }) => ({ troubles: { ...troubles, save: plain } }));
+    });
   }
 
   /** Scales the learning rate schedule of the current run; 1 returns to the schedule. */
@@ -156,7 +234,7 @@ export class Client {
 
   generate(prompt: string, sampling: SamplingConfig): void {
     const id = this.#link.nextId();
-    const generation = { id, prompt, pieces: [], running: true, reason: null };
+    const generation = { id, prompt, pieces: [], running: true, reason: null, error: null };
     this.stores.run.setState({ generation });
     this.#link.send({ type: 'generate', id, prompt, sampling });
   }
@@ -200,21 +278,24 @@ export class Client {
    * a run, opens the backend.
    */
   async changeBackend(backend: Backend): Promise<void> {
-    const { run, phase, opening } = this.stores.run.getState();
-    if (!run || !this.#worker.hasRun || !isActive(phase)) {
-      this.#worker.backend = backend;
-      this.restart();
+    const { run, phase } = this.stores.run.getState();
+    const goesOn = run !== null && this.#worker.hasRun && isActive(phase);
+    if (goesOn && this.stores.library.getState().storage?.available === false) {
+      this.fail(ONLY_IN_THIS_TAB);
       return;
     }
-    // A run that is still being resumed does not differ from its checkpoint. Any other run may, even
-    // if it is paused at the saved step: its learning rate may have been changed, or it was imported
-    // and has no checkpoint yet.
-    if (!opening) {
-      this.pause();
-      const saved = await this.#showingErrors(this.#save());
-      if (!saved || this.stores.run.getState().run !== run) return;
+    // A run may differ from its checkpoint even if it is paused at the saved step: its learning rate
+    // may have been changed, or it was imported and has no checkpoint yet.
+    if (this.#holdsRun()) {
+      const released = await this.#release();
+      if (!released || this.stores.run.getState().run !== run) return;
     }
-    this.resume(run, { paused: phase === 'paused', backend });
+    if (goesOn) {
+      this.#resume(run, { paused: phase === 'paused', backend });
+      return;
+    }
+    this.#worker.backend = backend;
+    this.restart();
   }
 
   /** Trains the same configuration in each of these ways, in workers of their own. */
@@ -288,6 +369,7 @@ export class Client {
   }
 
   #apply(event: Event): void {
+    if (event.type === 'importing') this.#showImport(event);
     this.#updates.apply(event);
     for (const listener of this.#listeners) listener(event);
   }

@@ -12,6 +12,7 @@ const started: StartedEvent = {
   name: 'Names',
   config,
   step: 0,
+  saved_step: null,
   n_params: 1,
   planned_bytes: 2,
   precision: { mixed_precision: 'no', subgroup_matrices: false, reason: null },
@@ -116,7 +117,7 @@ describe('reduceRun', () => {
   it('collects the tokens of its own generation alone', () => {
     const state: RunState = {
       ...initialRun,
-      generation: { id: 3, prompt: '', pieces: [], running: true, reason: null },
+      generation: { id: 3, prompt: '', pieces: [], running: true, reason: null, error: null },
     };
     const piece = { id: 1, text: 'a', probability: 0.5, rivals: [] };
     expect(reduceRun(state, { type: 'token', id: 2, pieces: [piece] })).toEqual({});
@@ -126,7 +127,7 @@ describe('reduceRun', () => {
   });
   it('takes first and last loss from the history of a resumed run', () => {
     const history = { step: Float64Array.of(1, 2), 'train/loss': Float64Array.of(4, 3) };
-    const state = after({ ...started, step: 2, history });
+    const state = after({ ...started, step: 2, saved_step: 2, history });
     expect([state.firstLoss, state.loss, state.step, state.savedStep]).toEqual([4, 3, 2, 2]);
   });
 });

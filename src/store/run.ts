@@ -1,7 +1,7 @@
 /** How the worker's events change what the page knows about the current run. */
 import { CHARTS, METRICS } from '../common/index.ts';
 import type { Event, MetricColumns, PlainError, RunPhase } from '../protocol/index.ts';
-import { withNotice } from './run_changes.ts';
+import { withNotice, withoutTroubles } from './run_changes.ts';
 import { isMoving, type Generation, type RunState } from './run_state.ts';
 
 export * from './run_changes.ts';
@@ -36,11 +36,10 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
       return event.run === state.run ? reduceSaved(state, event.step) : {};
     case 'notice':
       return withNotice(state, event.message);
-    case 'error': {
-      const failed = { running: false, reason: 'cancelled' } as const;
-      const generation = changeGeneration(state, event.id, () => failed);
-      return { error: event.error, opening: false, ...generation };
-    }
+    case 'error':
+      return reduceError(state, event);
+    case 'resolved':
+      return withoutTroubles(state, event.concerns);
     case 'finished': {
       const { step, reason: finished } = event;
       return { phase: 'done', detail: '', progress: null, step, finished };
@@ -48,6 +47,8 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'pong':
     case 'sample':
     case 'tokens':
+    case 'released':
+    case 'importing':
     case 'exported':
     case 'runs':
     case 'history':
@@ -57,6 +58,17 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     default:
       return event satisfies never;
   }
+}
+
+/** Each error has a place of its own: beside the generation, with what it concerns, or the run's. */
+function reduceError(
+  state: RunState,
+  { id, concerns, error }: Extract<Event, { type: 'error' }>,
+): Partial<RunState> {
+  if (concerns) return { troubles: { ...state.troubles, [concerns]: error } };
+  const failed = { running: false, reason: 'cancelled', error } as const;
+  const change = changeGeneration(state, id, () => failed);
+  return change.generation ? change : { error, opening: false };
 }
 
 function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunState> {
@@ -73,13 +85,14 @@ function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunS
     rate: NaN,
     ...latest(history),
     firstLoss: firstOf(history, 'train/loss'),
-    savedStep: step > 0 ? step : null,
+    savedStep: event.saved_step,
   };
 }
 
-/** A save that succeeds outdates the error of one that storage refused. */
-function reduceSaved({ error }: RunState, savedStep: number): Partial<RunState> {
-  return error && isStorageError(error) ? { savedStep, error: null } : { savedStep };
+/** A save that succeeds outdates the error of one that storage refused. It writes the metrics too. */
+function reduceSaved(state: RunState, savedStep: number): Partial<RunState> {
+  const saved = { savedStep, ...withoutTroubles(state, 'save', 'metrics') };
+  return state.error && isStorageError(state.error) ? { ...saved, error: null } : saved;
 }
 
 /** The change of the generation with this id; none if it is not the current one. */

@@ -1,5 +1,5 @@
 /** Changes of the run's state that the page makes, not an event of the worker. */
-import type { PlainError } from '../protocol/index.ts';
+import type { Concern, PlainError } from '../protocol/index.ts';
 import { initialRun, type RunState } from './run_state.ts';
 
 const MAX_NOTICES = 4;
@@ -12,6 +12,17 @@ export const withNotice = (state: RunState, message: string): Pick<RunState, 'no
 export const withoutNotice = ({ notices }: RunState, id: number): Pick<RunState, 'notices'> => ({
   notices: notices.filter((notice) => notice.id !== id),
 });
+
+/** Without the errors of these concerns; empty if there are none. */
+export function withoutTroubles(
+  { troubles }: Pick<RunState, 'troubles'>,
+  ...concerns: readonly Concern[]
+): Partial<Pick<RunState, 'troubles'>> {
+  if (!concerns.some((concern) => troubles[concern])) return {};
+  const kept = { ...troubles };
+  for (const concern of concerns) delete kept[concern];
+  return { troubles: kept };
+}
 
 export const withoutError = ({ phase }: RunState): Pick<RunState, 'error' | 'phase'> => ({
   error: null,

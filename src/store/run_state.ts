@@ -6,6 +6,7 @@
 import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type {
+  Concern,
   DataSummary,
   DeviceInfo,
   FinishReason,
@@ -24,6 +25,8 @@ export interface Generation {
   pieces: TokenPiece[];
   running: boolean;
   reason: GenerationEnd | null;
+  /** Why it failed; null otherwise. */
+  error: PlainError | null;
 }
 
 export interface Calibration {
@@ -66,7 +69,10 @@ export interface RunState {
   tokens: number;
   savedStep: number | null;
   finished: FinishReason | null;
+  /** Why the run, or what was to become one, failed. */
   error: PlainError | null;
+  /** What fails while the run trains on, each until it succeeds. */
+  troubles: Partial<Record<Concern, PlainError>>;
   notices: { id: number; message: string }[];
   /** When Train was pressed, milliseconds since 1970. */
   pressed: number;
@@ -105,6 +111,7 @@ export const initialRun: RunState = {
   savedStep: null,
   finished: null,
   error: null,
+  troubles: {},
   notices: [],
   pressed: NaN,
   start: {},

@@ -37,6 +37,22 @@ export class RunWorker {
     return this.#hasRun;
   }
 
+  /** The worker has taken a run by itself: an import that it read. */
+  given(): void {
+    this.#hasRun = true;
+  }
+
+  /** The run in the worker was saved and closed. */
+  released(): void {
+    this.#hasRun = false;
+  }
+
+  /** Leaves the worker with its run, to which the import is a request; a failed one is replaced. */
+  takeForImport(): void {
+    if (this.#stores.run.getState().phase === 'failed') this.close();
+    if (!this.link.isOpen) this.take(this.backend);
+  }
+
   /** Gives the worker to a new run on `backend`. Ends it first if another run has it. */
   take(backend: Backend): void {
     const isFree = !this.#hasRun || this.#stores.run.getState().phase === 'done';

@@ -8,6 +8,8 @@ import { WorkerWatch } from './watch.ts';
 /** The event that answers each request. */
 const ANSWERS = {
   save: 'saved',
+  release: 'released',
+  import: 'importing',
   profile: 'profile',
   tokenize: 'tokens',
   export: 'exported',

@@ -68,6 +68,7 @@ export class FakeTraining {
         name,
         config: this.config,
         step: from,
+        saved_step: from > 0 ? from : null,
         n_params: 104_512,
         planned_bytes: 26_400_000,
         precision: {

@@ -58,8 +58,10 @@ class ScriptedWorker {
         return this.outbox.emit({ type: 'pong', id: command.id });
       case 'prepare':
         return this.#prepare(command);
-      case 'start':
       case 'import':
+        this.outbox.emit({ type: 'importing', id: command.id, run: command.run, released: null });
+        return this.#load(command);
+      case 'start':
       case 'resume':
         return this.#load(command);
       case 'train':
@@ -70,6 +72,8 @@ class ScriptedWorker {
         return this.#training.steer(command.type);
       case 'save':
         return this.#training.save(command.id);
+      case 'release':
+        return this.outbox.emit({ type: 'released', id: command.id, released: null });
       case 'generate':
         return this.#generate(command);
       case 'stop_generation':

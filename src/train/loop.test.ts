@@ -5,7 +5,13 @@ import { defaultConfig, resolveModel } from '../config/index.ts';
 import { pretrain } from '../objectives/index.ts';
 import { Control } from './control.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
-import { type LoopPhase, LossExploded, type LoopTrainer, trainLoop } from './loop.ts';
+import {
+  type LoopPhase,
+  type LoopState,
+  LossExploded,
+  type LoopTrainer,
+  trainLoop,
+} from './loop.ts';
 import { MetricBuffer } from './metrics.ts';
 import type { StepResult } from './trainer.ts';
 
@@ -166,8 +172,10 @@ function startLoop(trainer: LoopTrainer, onPhase: OnPhase = () => undefined) {
   const steps: number[] = [];
   const stepMs: number[] = [];
   const flushedAt: number[] = [];
+  /** Steps of the attempts to save, which fail while the storage is full. */
   const savedAt: number[] = [];
-  const running = trainLoop({
+  const storage = { isFull: false };
+  const state: LoopState = {
     trainer,
     control,
     buffer: new MetricBuffer(),
@@ -176,7 +184,10 @@ function startLoop(trainer: LoopTrainer, onPhase: OnPhase = () => undefined) {
     hooks: {
       phase: (phase) => onPhase(phase, control),
       sample: async () => ({}),
-      save: async () => void savedAt.push(trainer.step),
+      save: async () => {
+        savedAt.push(trainer.step);
+        if (!storage.isFull) state.saved_step = trainer.step;
+      },
       measure: () => ({}),
       slept: () => undefined,
       metrics: (buffer) => {
@@ -189,14 +200,15 @@ function startLoop(trainer: LoopTrainer, onPhase: OnPhase = () => undefined) {
         });
       },
     },
-  });
+  };
+  const running = trainLoop(state);
   /** Lets the loop run to its end; resolves to its reason or its error. */
   const end = async (): Promise<unknown> => {
     const ended = running.catch((error: unknown) => error);
     await vi.runAllTimersAsync();
     return ended;
   };
-  return { control, steps, stepMs, flushedAt, savedAt, end };
+  return { control, steps, stepMs, flushedAt, savedAt, storage, end };
 }
 
 function upTo(count: number): number[] {
@@ -293,6 +305,28 @@ describe('the loop over a slow device', () => {
     const gaps = flushedAt.slice(3, -2).map((at, i) => at - (flushedAt[i + 2] ?? NaN));
     expect(gaps.length).toBeGreaterThan(3);
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(95);
+  });
+
+  it('saves again at a pause what an autosave at the same step could not save', async () => {
+    const { trainer } = fakeTrainer({ ms: 1, training: { max_iters: 20 } });
+    trainer.config.runtime.autosave_interval = 10;
+    const loop = startLoop(trainer, (phase, control) => {
+      if (phase === 'saving' && trainer.step === 10) {
+        loop.storage.isFull = loop.savedAt.length === 0;
+        control.set('pause');
+      }
+      if (phase === 'paused') setTimeout(() => control.set('run'), 5);
+    });
+    expect(await loop.end()).toBe('max_iters');
+    expect(loop.savedAt).toEqual([10, 10, 20]);
+  });
+
+  it('takes a loss that falls to 0 at once as lost weights, and one that is learned as fine', async () => {
+    const lost = fakeTrainer({ ms: 1, lossAt: (step) => (step < 40 ? 3 : 0) });
+    const error = await startLoop(lost.trainer).end();
+    expect(error).toMatchObject({ message: expect.stringMatching(/^The loss fell to 0 at once/u) });
+    const learned = fakeTrainer({ ms: 1, lossAt: (step) => Math.max(0, 3 - step / 40) });
+    expect(await startLoop(learned.trainer).end()).toBe('max_iters');
   });
 
   it('notices an exploded loss while later steps are in flight', async () => {

@@ -15,6 +15,7 @@ export interface LoopHooks {
   metrics(buffer: MetricBuffer): void;
   /** Writes samples; resolves to the metrics that they give, if any. */
   sample(): Promise<Partial<MetricRow>>;
+  /** Saves, and sets `LoopState.saved_step` if that succeeds. A failure is reported, not thrown. */
   save(): Promise<void>;
   /** The computer slept between two steps for about this long, which is not training time. */
   slept(seconds: number): void;
@@ -22,7 +23,10 @@ export interface LoopHooks {
   measure(): Partial<MetricRow>;
 }
 
-/** The loss is not finite or has grown far beyond a uniform guess: the weights are lost. */
+/**
+ * The loss is not finite, has grown far beyond a uniform guess, or fell to 0 at once, as on a device
+ * that returns only zeros: the weights are lost.
+ */
 export class LossExploded extends Error {
   constructor(
     readonly step: number,
@@ -33,11 +37,17 @@ export class LossExploded extends Error {
         ? `The loss exploded to ${loss.toFixed(1)} at step ${step}.`
         : `The loss is not a number at step ${step}.`,
     );
+    if (loss === 0) {
+      this.message = `The loss fell to 0 at once at step ${step}, so the weights are lost.`;
+    }
   }
 }
 
 /** Milliseconds between two flushes of metrics. */
 const FLUSH_MS = 100;
+
+/** A training loss from which no evaluation falls to exactly 0, in nats. */
+const LEARNED_LOSS = 0.1;
 
 /** Each skipped step halves the loss scale. After this many in a row, the scale is not the cause. */
 const MOST_SKIPPED = 32;
@@ -68,6 +78,11 @@ export interface LoopState {
   seconds: number;
   /** Best score of an evaluation so far (`Objective.score`). */
   best_val_loss: number | null;
+  /**
+   * Step of the last save that succeeded, whoever asked for it; at first, the step that the loop
+   * begins with.
+   */
+  saved_step?: number | undefined;
   /** Training losses of the loop's first step and of the latest that was read. */
   first_loss?: number | undefined;
   last_loss?: number | undefined;
@@ -89,10 +104,10 @@ class Loop {
   readonly #clock: Clock;
   /** The step that the loop began with. */
   readonly #firstStep: number;
-  /** Steps of the latest evaluation, samples and save. */
+  /** Steps of the latest evaluation and samples, and of the latest attempt to save by itself. */
   #evaluated = -1;
   #sampled: number;
-  #saved: number;
+  #autosaved: number;
 
   constructor(state: LoopState) {
     this.#state = state;
@@ -100,7 +115,8 @@ class Loop {
     this.#firstStep = state.trainer.step;
     // The first loss is shown before the first samples, whose programs still have to be compiled.
     this.#sampled = this.#firstStep === 0 ? 0 : -1;
-    this.#saved = this.#firstStep;
+    this.#autosaved = this.#firstStep;
+    state.saved_step ??= this.#firstStep;
     state.first_loss = undefined;
     state.last_loss = undefined;
   }
@@ -158,18 +174,26 @@ class Loop {
   #autosaveDue(): boolean {
     const { step, config } = this.#state.trainer;
     const { autosave_interval } = config.runtime;
-    return autosave_interval > 0 && step > this.#saved && step % autosave_interval === 0;
+    if (autosave_interval <= 0 || step % autosave_interval !== 0) return false;
+    return this.#isBehind && step > this.#autosaved;
   }
 
   /** Saves, unless the run is diverging: that would overwrite a good checkpoint. */
   async #autosave(): Promise<void> {
+    this.#autosaved = this.#state.trainer.step;
     await this.#collect();
     const { first_loss = 0, last_loss = 0 } = this.#state;
     if (this.#healthOf(last_loss, first_loss) === 'fine') await this.#save();
   }
 
+  /** Steps were taken since the last save that succeeded. */
+  get #isBehind(): boolean {
+    const { trainer, saved_step = this.#firstStep } = this.#state;
+    return trainer.step > saved_step;
+  }
+
   async #saveIfBehind(): Promise<void> {
-    if (this.#state.trainer.step > this.#saved) await this.#save();
+    if (this.#isBehind) await this.#save();
   }
 
   async #pause(): Promise<void> {
@@ -185,12 +209,18 @@ class Loop {
     this.#evaluated = trainer.step;
     await this.#during('evaluating', async () => {
       const { metrics, score } = await trainer.evaluate(breathe);
-      if (!Number.isFinite(score)) throw new LossExploded(trainer.step, score);
+      if (this.#isLost(score)) throw new LossExploded(trainer.step, score);
       state.best_val_loss = Math.min(state.best_val_loss ?? Infinity, score);
       const { step, tokens } = trainer;
       state.buffer.add({ step, tokens, seconds: state.seconds, ...metrics });
       state.hooks.metrics(state.buffer);
     });
+  }
+
+  /** Whether no trained weights can have this score: it is not finite, or it is 0 all at once. */
+  #isLost(score: number): boolean {
+    const { last_loss = 0 } = this.#state;
+    return !Number.isFinite(score) || (score === 0 && last_loss > LEARNED_LOSS);
   }
 
   async #sample(): Promise<void> {
@@ -203,7 +233,6 @@ class Loop {
   }
 
   async #save(): Promise<void> {
-    this.#saved = this.#state.trainer.step;
     await this.#during('saving', () => this.#state.hooks.save());
   }
 
@@ -249,7 +278,6 @@ class Loop {
       if (!slept && result.ms > 0) state.buffer.add(speedOf(state.trainer, result));
     }
     state.first_loss ??= results.find((result) => !result.skipped)?.loss;
-    state.last_loss = results.findLast((result) => !result.skipped)?.loss ?? state.last_loss;
     state.buffer.add({ step: last.step, ...state.hooks.measure() });
     for (const result of results) this.#checkHealth(result);
   }
@@ -257,7 +285,9 @@ class Loop {
   #checkHealth(result: StepResult): void {
     const state = this.#state;
     state.skipped_in_a_row = result.skipped ? (state.skipped_in_a_row ?? 0) + 1 : 0;
-    if (this.#exploded(result)) throw new LossExploded(result.step, result.loss);
+    const exploded = this.#exploded(result);
+    if (!result.skipped) state.last_loss = result.loss;
+    if (exploded) throw new LossExploded(result.step, result.loss);
   }
 
   #exploded({ skipped, loss, grad_norm }: StepResult): boolean {
@@ -267,8 +297,9 @@ class Loop {
   }
 
   #healthOf(loss: number, first_loss: number) {
-    const { objective, model } = this.#state.trainer;
-    return objective.health({ loss, first_loss, vocab_size: model.vocab_size });
+    const { trainer, last_loss = loss } = this.#state;
+    const { vocab_size } = trainer.model;
+    return trainer.objective.health({ loss, first_loss, previous_loss: last_loss, vocab_size });
   }
 }
 

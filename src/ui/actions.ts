@@ -5,6 +5,7 @@ import { isActive, isMoving, type Client } from '../store/index.ts';
 import { useClient, useForm, useRun } from './context.tsx';
 import { useSettledRun } from './recipe/useSettledRun.ts';
 import { goTo } from './place.ts';
+import { exportCheckpoint } from './transfer.ts';
 
 export interface RunActions {
   train: () => void;
@@ -87,6 +88,8 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
         run: () => client.resume(run, { lr_multiplier: rounded(LOWER_LR * lr_multiplier) }),
       };
     }
+    case 'export':
+      return { label: 'Export the run', run: () => void exportCheckpoint(client) };
     case 'reload':
       return { label: 'Reload the page', run: () => location.reload() };
     case 'free_storage':

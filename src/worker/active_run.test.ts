@@ -53,9 +53,9 @@ const typesOf = (type: Event['type']): Event[] => events.filter((event) => event
 describe('ActiveRun', () => {
   it('trains to its last step, saves on the way, and stays for jobs', async () => {
     const run = await create();
-    expect(run.hasCheckpoint).toBe(false);
+    expect(run.savedStep).toBeNull();
     expect(await run.train()).toBe('max_iters');
-    expect([run.trainer.step, run.hasCheckpoint]).toEqual([20, true]);
+    expect([run.trainer.step, run.savedStep]).toEqual([20, 20]);
     const idle = run.idle();
     const { name, bytes } = await run.export();
     expect([name, bytes.length > 0]).toEqual(['A-run-1.zip', true]);
@@ -88,7 +88,7 @@ describe('ActiveRun', () => {
     files.isFull = true;
     expect(await run.train()).toBe('max_iters');
     expect(typesOf('error').length).toBeGreaterThan(1);
-    expect([run.hasCheckpoint, typesOf('saved')]).toEqual([false, []]);
+    expect([run.savedStep, typesOf('saved')]).toEqual([null, []]);
   });
 
   it('rejects a save that storage refuses, and keeps training', async () => {

@@ -6,6 +6,7 @@ import type { StepProfile } from '../protocol/index.ts';
 import { Control, LossExploded, MetricBuffer, trainLoop } from '../train/index.ts';
 import { Generations, type GenerationRequest } from './generation.ts';
 import { Jobs } from './jobs.ts';
+import type { DeviceLost } from './plain_errors.ts';
 import { RunHooks } from './run_hooks.ts';
 import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { RunSaver, type Progress } from './saving.ts';
@@ -24,6 +25,9 @@ export class ActiveRun {
   readonly #jobs: Jobs;
   readonly #buffer = new MetricBuffer();
   #multiplierSaveQueued = false;
+  /** Something that a checkpoint keeps was changed since the last save. */
+  #changed = false;
+  #releasing = false;
   #disposed = false;
 
   private constructor(
@@ -43,6 +47,7 @@ export class ActiveRun {
     this.#progress = {
       seconds: from?.elapsed_seconds ?? 0,
       best_val_loss: from?.best_val_loss ?? null,
+      saved_step: start.stored ? trainer.step : undefined,
     };
     const saver = new RunSaver(parts, trainer, this.#progress, start);
     this.#saver = saver;
@@ -51,7 +56,7 @@ export class ActiveRun {
       trainer,
       parts.text,
       surroundings.emit,
-      () => control.state === 'end',
+      () => control.state === 'end' || this.#releasing,
     );
     this.#jobs = new Jobs(control);
   }
@@ -89,13 +94,17 @@ export class ActiveRun {
     return this.#parts.id;
   }
 
+  get name(): string {
+    return this.#parts.name;
+  }
+
   get config(): RunConfig {
     return this.trainer.config;
   }
 
-  /** Storage has a checkpoint of this run. */
-  get hasCheckpoint(): boolean {
-    return this.#saver.hasCheckpoint;
+  /** Step of the newest checkpoint of this run in storage; null if there is none. */
+  get savedStep(): number | null {
+    return this.#saver.savedStep;
   }
 
   /** What the run started from, while storage has no checkpoint of it. */
@@ -114,6 +123,7 @@ export class ActiveRun {
       name,
       config: settled.config,
       step,
+      saved_step: this.#saver.savedStep,
       n_params,
       planned_bytes: settled.plan.memory.total,
       precision: { ...precision, subgroup_matrices: usesFloat16 && this.#subgroupMatrices },
@@ -157,6 +167,7 @@ export class ActiveRun {
 
   setSampling(sampling: SamplingConfig): void {
     this.config.sampling = sampling;
+    this.#changed = true;
   }
 
   /**
@@ -166,6 +177,7 @@ export class ActiveRun {
   setLrMultiplier(multiplier: number): void {
     if (!(multiplier > 0 && Number.isFinite(multiplier))) return;
     this.trainer.lr_multiplier = multiplier;
+    this.#changed = true;
     if (this.control.state !== 'pause' || this.#multiplierSaveQueued) return;
     this.#multiplierSaveQueued = true;
     this.control.between(() => {
@@ -198,7 +210,41 @@ export class ActiveRun {
 
   /** Saves as the loop does: reports the result to the page; a failure does not end the run. */
   keep(): Promise<void> {
-    return this.#jobs.add(() => this.#hooks.save());
+    return this.#jobs.add(async () => {
+      await this.#hooks.save();
+      // The next pause tries it again.
+      if (this.#saver.savedStep === null) this.#progress.saved_step = -1;
+    });
+  }
+
+  /**
+   * Saves what no checkpoint has yet and ends the run: no step is taken after the save. Resolves to
+   * the step of the last checkpoint, or null if there is nothing to keep. Rejects with a
+   * CheckpointError if storage refuses, and then the run goes on.
+   */
+  async release(): Promise<number | null> {
+    this.#releasing = true;
+    try {
+      return await this.#jobs.add(async () => {
+        if (this.#saver.isBehind) await this.#saver.save();
+        // The checkpoint of this step exists, so a refusal loses only a setting.
+        else if (this.#changed) await this.#saver.save().catch(() => undefined);
+        this.end();
+        return this.#saver.savedStep;
+      });
+    } finally {
+      this.#releasing = false;
+    }
+  }
+
+  /**
+   * The device is lost: what waits for it is rejected, and nothing that is read from it is saved
+   * any more. Wakes a paused loop, which then throws the error.
+   */
+  deviceLost(error: DeviceLost): void {
+    this.#saver.stop(error);
+    this.#jobs.close(error);
+    this.control.between(() => Promise.reject(error));
   }
 
   /** The checkpoint with its metrics as a zip, made between two steps. */
@@ -231,7 +277,7 @@ export class ActiveRun {
   abandon(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#jobs.rejectAll(
+    this.#jobs.close(
       new CheckpointError(
         'run_missing',
         'The run ended before this was done.',

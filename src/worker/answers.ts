@@ -88,7 +88,7 @@ async function compare(context: AnswerContext, command: CompareCommand): Promise
   context.emit({ type: 'phase', phase: 'training', detail, progress: null });
   const isCancelled = (): boolean => context.isCancelled();
   const request = { config, text, device, mode, steps, isCancelled };
-  const row = await context.services.compareRow(request);
+  const row = await context.device.orLost(context.services.compareRow(request));
   context.emit({ type: 'phase', phase: 'idle', detail: '', progress: null });
   return { type: 'comparison', id, row };
 }

@@ -101,13 +101,24 @@ export async function resumedRun(
   });
 }
 
-/** A run that continues from files that the user opened. It starts paused. */
+/** Reads the files that the user opened, and changes nothing. Throws if they are no checkpoint. */
+export async function readImport(
+  context: BeginContext,
+  { files }: ImportCommand,
+): Promise<ReadState> {
+  const state = readCheckpoint(broughtFiles(files));
+  requireObjective(context, state.lineage.objective);
+  await importTokenizer(state.tokenizer);
+  return state;
+}
+
+/** A run that continues from what `readImport` read. It starts paused. */
 export async function importedRun(
   context: BeginContext,
   command: ImportCommand,
+  state: ReadState,
 ): Promise<Beginning> {
   const { run: id, name, text: own } = command;
-  const state = readCheckpoint(broughtFiles(command.files));
   const config = importedConfig(state, command.config);
   for (const message of state.notes) context.emit({ type: 'notice', message });
   const objective = requireObjective(context, state.lineage.objective);

@@ -1,8 +1,11 @@
 /** The run that this worker holds, if any: started, trained to its end, recovered, ended. */
+import { CheckpointError } from '../checkpoint/index.ts';
+import type { ReleasedRun } from '../protocol/index.ts';
+import type { Wish } from '../train/index.ts';
 import { ActiveRun } from './active_run.ts';
 import type { Beginning } from './begin.ts';
-import { DeviceLost } from './plain_errors.ts';
-import { recoverRun, type RecoveryContext } from './recover.ts';
+import { DeviceLost, RunNotSaved } from './plain_errors.ts';
+import { createRun, recoverRun, type LostRun, type RecoveryContext } from './recover.ts';
 import type { RunParts } from './run_parts.ts';
 
 export interface RunListener {
@@ -12,11 +15,26 @@ export interface RunListener {
   failed(error: unknown, saved: boolean): void;
 }
 
+interface Recovered {
+  run: ActiveRun;
+  parts: RunParts;
+}
+
+/** A lost device is being opened again. */
+interface Recovery {
+  cancelled: boolean;
+  lost: ActiveRun;
+}
+
 export class CurrentRun {
   #run: ActiveRun | null = null;
-  /** Set while a lost device is being opened again. */
-  #recovery: { cancelled: boolean; lost: ActiveRun } | null = null;
+  #recovery: Recovery | null = null;
+  /** Resolves when the last loss of a device has been dealt with. */
+  #recovered: Promise<void> = Promise.resolve();
+  #setRecovered: () => void = () => undefined;
   #looping: Promise<void> = Promise.resolve();
+  /** The latest wish since a run was requested or its device was lost, for when the run is ready. */
+  #wish: Wish | null = null;
   readonly #context: RecoveryContext;
   readonly #listener: RunListener;
 
@@ -29,19 +47,77 @@ export class CurrentRun {
     return this.#run;
   }
 
-  /** Creates the run, notifies the page and starts its loop without waiting for it. */
-  async launch({ parts, start }: Beginning): Promise<void> {
-    let run: ActiveRun;
+  /** Resolves once the run can be used again, if its device is being recovered, or has failed. */
+  ready(): Promise<void> {
+    return this.#recovered;
+  }
+
+  /** A run was requested: wishes from now on are for that run, as soon as it is ready. */
+  expect(): void {
+    this.#wish = null;
+  }
+
+  /** Steers the run, or the one that is being compiled or recovered, as soon as it is ready. */
+  steer(wish: Wish): void {
+    this.#wish = wish;
+    this.#run?.control.set(wish);
+  }
+
+  /**
+   * Creates the run, notifies the page and starts its loop without waiting for it. If the device is
+   * lost meanwhile, it is opened again once.
+   */
+  async launch(beginning: Beginning): Promise<void> {
+    const { storage } = beginning.parts;
     try {
-      const history = start.from ? await parts.storage.readMetrics() : null;
-      run = await ActiveRun.create(parts, start, this.#context);
-      run.announce(history);
+      const { run, parts, mayRecover } = await this.#create(beginning);
+      this.#begin(run, parts, mayRecover);
     } catch (error) {
-      await parts.storage.close();
+      await storage.close();
       throw error;
     }
+  }
+
+  async #create({ parts, start }: Beginning) {
+    try {
+      const history = start.from ? await parts.storage.readMetrics() : null;
+      const run = await createRun(this.#context, parts, start);
+      run.announce(history);
+      return { run, parts, mayRecover: true };
+    } catch (error) {
+      const reason = await this.#context.device.lossBehind(error);
+      if (reason === null) throw error;
+      const { from, paused } = start;
+      const multiplier = (): number | undefined => from?.state.lr_multiplier;
+      const lost = { parts, reason, origin: from, paused, multiplier };
+      return { ...(await recoverRun(this.#context, lost)), mayRecover: false };
+    }
+  }
+
+  #begin(run: ActiveRun, parts: RunParts, mayRecover: boolean): void {
+    if (this.#wish) run.control.set(this.#wish);
     this.#run = run;
-    this.#looping = this.#loop(run, parts, true);
+    this.#looping = this.#loop(run, parts, mayRecover);
+  }
+
+  /**
+   * Saves the run, if any, and ends it. Resolves to what was kept, or null. Throws RunNotSaved if
+   * storage refuses; the run then goes on.
+   */
+  async release(): Promise<ReleasedRun | null> {
+    await this.ready();
+    const run = this.#run;
+    if (!run) return null;
+    let step: number | null = null;
+    try {
+      step = await run.release();
+    } catch (error) {
+      if (error instanceof DeviceLost) return this.release();
+      // A run that ended meanwhile has reported why.
+      if (this.#run === run) throw notSaved(error);
+    }
+    await this.end();
+    return step === null ? null : { run: run.id, name: run.name, step };
   }
 
   /** Ends the run, if any, and waits until its storage is closed. */
@@ -64,55 +140,75 @@ export class CurrentRun {
     (this.#recovery?.lost ?? this.#run)?.setLrMultiplier(multiplier);
   }
 
-  /**
-   * Wakes a paused run, whose loop waits for the user. A loop that waits for the device is woken
-   * by its rejected promises.
-   */
+  /** Rejects what waits for the device, and wakes a paused run, whose loop waits for the user. */
   deviceLost(reason: string): void {
-    this.#run?.control.between(() => Promise.reject(new DeviceLost(reason)));
+    if (!this.#run) return;
+    this.#recovered = new Promise((resolve) => {
+      this.#setRecovered = resolve;
+    });
+    this.#run.deviceLost(new DeviceLost(reason));
   }
 
   /** Trains the run to its end, and recovers from a lost device if `mayRecover`. */
   async #loop(run: ActiveRun, parts: RunParts, mayRecover: boolean): Promise<void> {
+    const began = run.trainer.step;
     try {
       await this.#train(run);
     } catch (error) {
-      const lost = await this.#context.device.lossBehind(error);
-      if (lost !== null && mayRecover && this.#run === run) await this.#recover(run, parts, lost);
-      else await this.#fail(run, lost === null ? error : new DeviceLost(lost));
+      const reason = await this.#context.device.lossBehind(error);
+      // A device that is lost twice is likely to be lost again, unless the run got further meanwhile.
+      const goesOn = mayRecover || (run.savedStep ?? 0) > began;
+      if (reason !== null && goesOn && this.#run === run) await this.#recover(run, parts, reason);
+      else await this.#fail(run, reason === null ? error : new DeviceLost(reason));
+    } finally {
+      this.#setRecovered();
     }
   }
 
   async #train(run: ActiveRun): Promise<void> {
     do {
-      const reason = await run.train();
+      const reason = await this.#context.device.orLost(run.train());
       if (run.control.state === 'end') return;
       this.#context.emit({ type: 'finished', step: run.trainer.step, reason });
       this.#context.emit({ type: 'phase', phase: 'done', detail: '', progress: 1 });
       this.#listener.finished(run);
-    } while (await run.idle());
+    } while (await this.#context.device.orLost(run.idle()));
   }
 
   async #recover(run: ActiveRun, parts: RunParts, reason: string): Promise<void> {
     const recovery = { cancelled: false, lost: run };
     this.#recovery = recovery;
     this.#run = null;
-    let recovered: { run: ActiveRun; parts: RunParts };
+    this.#wish = null;
+    const paused = run.control.state === 'pause';
+    const multiplier = (): number => run.trainer.lr_multiplier;
+    const lost = { parts, reason, origin: run.origin, paused, multiplier };
+    run.end();
+    run.abandon();
+    const recovered = await this.#replace(recovery, lost);
+    this.#setRecovered();
+    if (recovered) await this.#loop(recovered.run, recovered.parts, false);
+  }
+
+  /** Resolves to the recovered run, or null if it cannot or need not go on. Never rejects. */
+  async #replace(recovery: Recovery, lost: LostRun): Promise<Recovered | null> {
+    let recovered: Recovered;
     try {
-      recovered = await recoverRun(this.#context, { run, parts, reason });
+      recovered = await recoverRun(this.#context, lost);
     } catch (error) {
-      await this.#fail(run, error);
-      return;
+      await this.#fail(recovery.lost, error);
+      return null;
     } finally {
       this.#recovery = null;
     }
+    const { run } = recovered;
     if (recovery.cancelled) {
-      await recovered.run.close();
-      return;
+      await run.close();
+      return null;
     }
-    this.#run = recovered.run;
-    // A device that is lost twice is likely to be lost again.
-    await this.#loop(recovered.run, recovered.parts, false);
+    if (this.#wish) run.control.set(this.#wish);
+    this.#run = run;
+    return recovered;
   }
 
   async #fail(run: ActiveRun, error: unknown): Promise<void> {
@@ -120,6 +216,9 @@ export class CurrentRun {
     if (this.#run === run) this.#run = null;
     run.abandon();
     await run.closeStorage();
-    this.#listener.failed(error, run.hasCheckpoint);
+    this.#listener.failed(error, run.savedStep !== null);
   }
 }
+
+const notSaved = (error: unknown): unknown =>
+  error instanceof CheckpointError ? new RunNotSaved(error) : error;

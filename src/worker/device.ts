@@ -1,7 +1,7 @@
 /** The backend of this worker: opening it, noticing its loss, opening it again. */
 import type { RunConfig } from '../config/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
-import { NoBackend } from './plain_errors.ts';
+import { DeviceLost, NoBackend } from './plain_errors.ts';
 import type { SessionServices } from './services.ts';
 
 type Backend = RunConfig['runtime']['backend'];
@@ -9,6 +9,8 @@ type Backend = RunConfig['runtime']['backend'];
 /** How long after a refused GPU call the browser may report that the device was lost. */
 const LOSS_REPORT_MS = 1000;
 const POLL_MS = 50;
+
+type DeviceServices = Pick<SessionServices, 'tryBackends' | 'loss_grace_ms'>;
 
 export interface DeviceListener {
   opened(device: DeviceInfo): void;
@@ -18,11 +20,13 @@ export interface DeviceListener {
 export class Device {
   #info: DeviceInfo | null = null;
   #lostReason: string | null = null;
-  readonly #tryBackends: SessionServices['tryBackends'];
+  /** Called when the device is lost. */
+  readonly #waiting = new Set<(reason: string) => void>();
+  readonly #services: DeviceServices;
   readonly #listener: DeviceListener;
 
-  constructor(tryBackends: SessionServices['tryBackends'], listener: DeviceListener) {
-    this.#tryBackends = tryBackends;
+  constructor(services: DeviceServices, listener: DeviceListener) {
+    this.#services = services;
     this.#listener = listener;
   }
 
@@ -46,7 +50,7 @@ export class Device {
   async open(wanted: Backend): Promise<DeviceInfo> {
     if (this.#info && this.serves(wanted)) return this.#info;
     try {
-      const device = await this.#tryBackends(wanted, {
+      const device = await this.#services.tryBackends(wanted, {
         lost: (reason) => this.#lose(reason),
         error: (message) => console.error('The GPU refused a command:', message),
       });
@@ -65,15 +69,40 @@ export class Device {
    */
   async lossBehind(error: unknown): Promise<string | null> {
     for (let waited = 0; waited < LOSS_REPORT_MS; waited += POLL_MS) {
-      const mayBeLoss = error instanceof DOMException && this.#info?.backend === 'webgpu';
-      if (this.#lostReason !== null || !mayBeLoss) break;
+      if (this.#lostReason !== null || !this.#mayBeLoss(error)) break;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return this.#lostReason;
   }
 
+  /** TensorFlow.js turns the failures of a lost WebGL context into errors of its own. */
+  #mayBeLoss(error: unknown): boolean {
+    if (this.#info?.backend === 'webgl') return true;
+    return error instanceof DOMException && this.#info?.backend === 'webgpu';
+  }
+
+  /**
+   * Settles as `work` does; if the device is lost and `work` does not end by itself soon after,
+   * rejects with DeviceLost. Whoever waits for a device that is gone would otherwise wait forever.
+   */
+  async orLost<T>(work: Promise<T>): Promise<T> {
+    let lost: (reason: string) => void = () => undefined;
+    const gone = new Promise<never>((_resolve, reject) => {
+      lost = (reason) =>
+        void setTimeout(() => reject(new DeviceLost(reason)), this.#services.loss_grace_ms);
+    });
+    this.#waiting.add(lost);
+    if (this.#lostReason !== null) lost(this.#lostReason);
+    try {
+      return await Promise.race([work, gone]);
+    } finally {
+      this.#waiting.delete(lost);
+    }
+  }
+
   #lose(reason: string): void {
     this.#lostReason = reason;
     this.#listener.lost(reason);
+    for (const lost of this.#waiting) lost(reason);
   }
 }

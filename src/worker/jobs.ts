@@ -5,6 +5,8 @@ export class Jobs {
   readonly #control: Control;
   /** Rejects each job that is not done. */
   readonly #pending = new Set<(error: Error) => void>();
+  /** Why no job is accepted any more. */
+  #closed: Error | null = null;
 
   constructor(control: Control) {
     this.#control = control;
@@ -12,12 +14,15 @@ export class Jobs {
 
   /**
    * Runs `action` between two steps, while paused too. Rejects with what it throws, or with the
-   * error of `rejectAll`.
+   * error of `close`.
    */
   add<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(this.#closed);
     return new Promise((resolve, reject) => {
       this.#pending.add(reject);
       this.#control.between(async () => {
+        // Rejected while it waited.
+        if (!this.#pending.has(reject)) return;
         try {
           resolve(await action());
         } catch (error) {
@@ -29,9 +34,10 @@ export class Jobs {
     });
   }
 
-  /** The run is over, so jobs that are not done never will be. */
-  rejectAll(error: Error): void {
-    for (const reject of this.#pending) reject(error);
+  /** Rejects the jobs that are not done and all later ones: the run is over, or its device is lost. */
+  close(error: Error): void {
+    this.#closed ??= error;
+    for (const reject of this.#pending) reject(this.#closed);
     this.#pending.clear();
   }
 }

@@ -1,5 +1,6 @@
 /** The library of saved runs, as the page manages it. */
 import type { RunStore } from '../checkpoint/index.ts';
+import { randomId } from '../common/index.ts';
 import type { Command, Event } from '../protocol/index.ts';
 
 export type LibraryCommand = Extract<
@@ -16,7 +17,7 @@ export async function manageRuns(store: RunStore, command: LibraryCommand): Prom
       await store.rename(command.run, command.name);
       break;
     case 'duplicate_run':
-      await store.duplicate(command.run, crypto.randomUUID(), command.name);
+      await store.duplicate(command.run, randomId(), command.name);
       break;
     case 'delete_run':
       await store.delete(command.run);

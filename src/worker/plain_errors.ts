@@ -44,11 +44,26 @@ export class UnknownObjective extends Error {
   }
 }
 
+/** What stopped the current run from being saved before another takes its place. */
+export class RunNotSaved extends Error {
+  constructor(readonly refusal: CheckpointError) {
+    super(refusal.message);
+  }
+}
+
 /** `saved`: storage has a checkpoint of the run that failed. */
 export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof DataError) {
     const { code, message, hint } = error;
     return { code, message, hint, action: 'change_config' };
+  }
+  if (error instanceof RunNotSaved) {
+    return {
+      code: error.refusal.code,
+      message: 'The current run could not be saved, so it stays open and goes on.',
+      hint: 'Export it, or delete old runs to make room; then try again.',
+      action: 'export',
+    };
   }
   if (error instanceof CheckpointError) {
     const { code, message, hint } = error;

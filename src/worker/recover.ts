@@ -2,45 +2,69 @@
 import { ActiveRun } from './active_run.ts';
 import { startingPoint } from './begin.ts';
 import type { Device } from './device.ts';
-import type { RunParts, RunSurroundings } from './run_parts.ts';
+import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
 
 export type RecoveryContext = RunSurroundings & { readonly device: Device };
 
 export interface LostRun {
-  run: ActiveRun;
   parts: RunParts;
   /** Why the device was lost. */
   reason: string;
+  /** Where the run started, to go back to if storage has no checkpoint. */
+  origin: StartingPoint | null;
+  paused: boolean;
+  /** The learning rate multiplier as it is now; it may change during the recovery. */
+  multiplier: () => number | undefined;
 }
 
 /**
- * Replaces the run and notifies the page: it continues from the last checkpoint, or from where it
- * started. The learning rate multiplier stays as `run` has it, even if it was set during the
- * recovery. Throws NoBackend, and what creating a run throws.
+ * Creates the run again and notifies the page: it continues from the last checkpoint, or from where
+ * it started. Throws NoBackend, DeviceLost if the device is lost again, and what creating a run
+ * throws.
  */
 export async function recoverRun(
   context: RecoveryContext,
-  { run, parts, reason }: LostRun,
+  { parts, reason, origin, paused, multiplier }: LostRun,
 ): Promise<{ run: ActiveRun; parts: RunParts }> {
-  const paused = run.control.state === 'pause';
   const cause = reason || 'no reason given';
   const detail = `The GPU device was lost (${cause}); training continues from the last checkpoint.`;
   context.emit({ type: 'phase', phase: 'recovering', detail, progress: null });
-  run.abandon();
   const loaded = await parts.storage.load();
-  const from = loaded ? startingPoint(loaded.state) : run.origin;
+  const from = loaded ? startingPoint(loaded.state) : origin;
   const reopened = await onDeviceAgain(context, parts);
   await parts.storage.rewindMetrics(from?.state.step ?? 0);
   const start = { from, stored: loaded !== null, paused };
-  const recovered = await ActiveRun.create(reopened, start, context);
-  recovered.trainer.lr_multiplier = run.trainer.lr_multiplier;
+  const recovered = await createRun(context, reopened, start);
+  recovered.trainer.lr_multiplier = multiplier() ?? recovered.trainer.lr_multiplier;
   recovered.announce(await parts.storage.readMetrics());
-  const origin = loaded ? ', its last checkpoint' : ': nothing had been saved yet';
-  const step = `step ${recovered.trainer.step}${origin}`;
+  const place = loaded ? ', its last checkpoint' : ': nothing had been saved yet';
+  const step = `step ${recovered.trainer.step}${place}`;
   const message = `The GPU device was lost and came back (${reopened.adapter}); the run continues from ${step}.`;
   context.emit({ type: 'notice', message });
   return { run: recovered, parts: reopened };
+}
+
+/**
+ * Creates the run, and gives up if the device is lost meanwhile: a compilation on a lost device may
+ * never end. Throws DeviceLost, and what ActiveRun.create throws.
+ */
+export async function createRun(
+  context: RecoveryContext,
+  parts: RunParts,
+  start: RunStart,
+): Promise<ActiveRun> {
+  let wanted = true;
+  const creating = ActiveRun.create(parts, start, context).then((run) => {
+    if (!wanted) run.abandon();
+    return run;
+  });
+  try {
+    return await context.device.orLost(creating);
+  } catch (error) {
+    wanted = false;
+    throw error;
+  }
 }
 
 /** The parts of the run on the device that is opened again, which may be another one. */

@@ -1,7 +1,7 @@
 /** What the training loop of a run calls: it reports to the page, draws samples and saves. */
 import { CheckpointError } from '../checkpoint/index.ts';
 import type { MetricColumns, MetricRow } from '../common/index.ts';
-import type { Event } from '../protocol/index.ts';
+import type { Concern, Event, PlainError } from '../protocol/index.ts';
 import type { Control, LoopHooks, LoopPhase, MetricBuffer } from '../train/index.ts';
 import { plainError } from './plain_errors.ts';
 import type { RunParts, RunSurroundings } from './run_parts.ts';
@@ -24,6 +24,8 @@ export class RunHooks implements LoopHooks {
   readonly #run: HookedRun;
   readonly #surroundings: RunSurroundings;
   #overflowNoticed = false;
+  /** What may have failed, in this run or before it was recovered, and has not succeeded since. */
+  readonly #failing = new Set<Concern>(['save', 'metrics', 'samples']);
 
   constructor(run: HookedRun, surroundings: RunSurroundings) {
     this.#run = run;
@@ -42,7 +44,18 @@ export class RunHooks implements LoopHooks {
     this.#noticeOverflow(columns);
     saver.addMetrics(columns);
     this.#emit({ type: 'metrics', columns });
-    if (saver.metricsAreDue) saver.writeMetrics().catch((error: unknown) => this.#tell(error));
+    if (saver.metricsAreDue) void this.#writeMetrics();
+  }
+
+  async #writeMetrics(): Promise<void> {
+    try {
+      await this.#run.saver.writeMetrics();
+      this.#resolve('metrics');
+    } catch (error) {
+      const message =
+        'The metrics of the latest steps could not be stored; they stay in this tab until they can.';
+      this.#tell('metrics', { ...plainError(error), message });
+    }
   }
 
   /** A failure does not stop the training. */
@@ -57,9 +70,12 @@ export class RunHooks implements LoopHooks {
       const novel = await drawSamples(source, trainer.config.sampling, trainer.step, (sample) =>
         this.#emit({ type: 'sample', sample }),
       );
+      this.#resolve('samples');
       return Number.isNaN(novel) ? {} : { 'sample/novel': novel };
     } catch (error) {
-      this.#tell(error);
+      const plain = plainError(error);
+      const message = `No samples could be written at step ${trainer.step}. ${plain.message}`;
+      this.#tell('samples', { ...plain, message });
       return {};
     }
   }
@@ -69,9 +85,11 @@ export class RunHooks implements LoopHooks {
     try {
       const { step, bytes } = await this.#run.saver.save();
       this.#emit({ type: 'saved', run: this.#run.parts.id, step, bytes });
+      this.#resolve('save');
+      this.#resolve('metrics');
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      this.#tell(error);
+      this.#tell('save', plainError(error));
     }
   }
 
@@ -93,8 +111,13 @@ export class RunHooks implements LoopHooks {
     this.#emit({ type: 'notice', message: OVERFLOW_NOTICE });
   }
 
-  #tell(error: unknown): void {
-    this.#emit({ type: 'error', error: plainError(error) });
+  #tell(concerns: Concern, error: PlainError): void {
+    this.#failing.add(concerns);
+    this.#emit({ type: 'error', concerns, error });
+  }
+
+  #resolve(concerns: Concern): void {
+    if (this.#failing.delete(concerns)) this.#emit({ type: 'resolved', concerns });
   }
 
   #emit(event: Event): void {

@@ -1,6 +1,8 @@
 /** What a run keeps in storage: checkpoints and metrics. */
 import type { CheckpointState } from '../checkpoint/index.ts';
 import type { MetricColumns } from '../common/index.ts';
+import { breathe } from '../train/index.ts';
+import { checkWeights } from './check_weights.ts';
 import type { RunParts, RunStart, StartingPoint } from './run_parts.ts';
 import type { RunTrainer } from './services.ts';
 
@@ -11,13 +13,17 @@ const METRICS_MS = 5000;
 export interface Progress {
   seconds: number;
   best_val_loss: number | null;
+  /** Step of the last save that succeeded; the training loop reads it. */
+  saved_step: number | undefined;
 }
 
 export class RunSaver {
   readonly #parts: RunParts;
   readonly #trainer: RunTrainer;
   readonly #progress: Progress;
-  #hasCheckpoint: boolean;
+  /** Step of the checkpoint in storage. */
+  #savedStep: number | null;
+  #stopped: Error | null = null;
   #origin: StartingPoint | null;
   #metricsWrittenAt = performance.now();
 
@@ -30,13 +36,24 @@ export class RunSaver {
     this.#parts = parts;
     this.#trainer = trainer;
     this.#progress = progress;
-    this.#hasCheckpoint = stored;
+    this.#savedStep = stored ? trainer.step : null;
     this.#origin = stored ? null : from;
   }
 
-  /** Storage has a checkpoint of this run. */
-  get hasCheckpoint(): boolean {
-    return this.#hasCheckpoint;
+  /** Step of the newest checkpoint of this run in storage; null if there is none. */
+  get savedStep(): number | null {
+    return this.#savedStep;
+  }
+
+  /** Steps, or weights that were brought, are in no checkpoint. */
+  get isBehind(): boolean {
+    if (this.#savedStep === null) return this.#trainer.step > 0 || this.#origin !== null;
+    return this.#trainer.step > this.#savedStep;
+  }
+
+  /** From now on, every save rejects with `error`: the device no longer has the weights. */
+  stop(error: Error): void {
+    this.#stopped = error;
   }
 
   /** What the run started from, while storage has no checkpoint to recover from instead. */
@@ -47,8 +64,13 @@ export class RunSaver {
   /** The whole state after all submitted steps, as a checkpoint keeps it. */
   async checkpoint(): Promise<CheckpointState> {
     const { lineage, text, settled } = this.#parts;
+    const state = await this.#trainer.state();
+    // The browser reports the loss of a device in a task of its own.
+    await breathe();
+    if (this.#stopped) throw this.#stopped;
+    checkWeights(state);
     return {
-      ...(await this.#trainer.state()),
+      ...state,
       config: settled.config,
       model: this.#trainer.model,
       elapsed_seconds: this.#progress.seconds,
@@ -66,7 +88,8 @@ export class RunSaver {
     await this.writeMetrics();
     const state = await this.checkpoint();
     const bytes = await this.#parts.storage.save(state);
-    this.#hasCheckpoint = true;
+    this.#savedStep = state.step;
+    this.#progress.saved_step = state.step;
     this.#origin = null;
     return { step: state.step, bytes };
   }

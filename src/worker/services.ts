@@ -24,6 +24,8 @@ export type RunTrainer = LoopTrainer &
 export interface SessionServices {
   tryBackends: typeof tryBackends;
   loseDevice: typeof loseDevice;
+  /** How long work on a lost device may take to fail by itself, ms. Some calls never return there. */
+  loss_grace_ms: number;
   openRunStore(): Promise<RunStore>;
   createTrainer(options: TrainerOptions): Promise<RunTrainer>;
   setTunedProducts: typeof setTunedProducts;
@@ -40,6 +42,7 @@ export interface SessionServices {
 export const SERVICES: SessionServices = {
   tryBackends,
   loseDevice,
+  loss_grace_ms: 3000,
   openRunStore: () => openRunStore(),
   createTrainer: (options) => Trainer.create(options),
   setTunedProducts,

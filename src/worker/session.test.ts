@@ -239,7 +239,7 @@ describe('import', () => {
   it('continues from an exported run, with its lineage', async () => {
     await finishedRun();
     const files = await exportedFiles();
-    session.send({ type: 'import', run: 'copy', name: 'Copy', files, text: TEXT });
+    session.send({ type: 'import', id: 800, run: 'copy', name: 'Copy', files, text: TEXT });
     const imported = await session.next('started', ({ run }) => run === 'copy');
     expect([imported.step, imported.lineage.parent]).toEqual([20, null]);
     expect(imported.history?.step.at(-1)).toBe(20);
@@ -251,7 +251,15 @@ describe('import', () => {
       ({ path }) => !/training_state|optimizer|metrics|lineage/u.test(path),
     );
     const config = tinyConfig();
-    session.send({ type: 'import', run: 'x', name: 'gpt', files: foreign, config, text: TEXT });
+    session.send({
+      type: 'import',
+      id: 800,
+      run: 'x',
+      name: 'gpt',
+      files: foreign,
+      config,
+      text: TEXT,
+    });
     const { lineage, step } = await session.next('started', ({ run }) => run === 'x');
     expect([step, lineage.parent]).toEqual([0, { kind: 'imported', name: 'gpt' }]);
     const saved = await session.next('saved', ({ run }) => run === 'x');
@@ -260,7 +268,7 @@ describe('import', () => {
 
   it('refuses what is no checkpoint, and leaves no run behind', async () => {
     const files = [{ path: 'a.txt', bytes: new Uint8Array(3) }];
-    session.send({ type: 'import', run: 'x', name: 'X', files });
+    session.send({ type: 'import', id: 800, run: 'x', name: 'X', files });
     await session.next('error');
     expect(await session.store.list()).toEqual([]);
   });
@@ -309,7 +317,7 @@ describe('a lost device', () => {
         return session.services.createTrainer(options);
       },
     });
-    session.send({ type: 'import', run: 'copy', name: 'Copy', files, text: TEXT });
+    session.send({ type: 'import', id: 800, run: 'copy', name: 'Copy', files, text: TEXT });
     await session.next('phase', ({ phase }) => phase === 'done');
     expect(session.all('saved')).toEqual([]);
     session.send({ type: 'lose_device' });

@@ -2,17 +2,24 @@
  * The worker's side of the protocol: routes each command to its handler. Commands that steer a run
  * act at once; all others are handled one after the other.
  */
-import type { RunStore } from '../checkpoint/index.ts';
+import type { ReadState, RunStore } from '../checkpoint/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import type { Command, Event, StartMark, WorkerPort } from '../protocol/index.ts';
+import type {
+  Command,
+  Event,
+  ReleasedRun,
+  RunPhase,
+  StartMark,
+  WorkerPort,
+} from '../protocol/index.ts';
 import type { ActiveRun } from './active_run.ts';
 import { answer, type AnswerContext, type Request } from './answers.ts';
-import { importedRun, newRun, resumedRun } from './begin.ts';
+import { importedRun, newRun, readImport, resumedRun } from './begin.ts';
 import { CurrentRun } from './current_run.ts';
 import { Device } from './device.ts';
 import { IdleTuner } from './idle_tuner.ts';
 import { manageRuns } from './library.ts';
-import { plainError } from './plain_errors.ts';
+import { DeviceLost, plainError } from './plain_errors.ts';
 import { SERVICES, type SessionServices } from './services.ts';
 import { TextCache, type PreparedText, type TextSources } from './text.ts';
 
@@ -21,7 +28,7 @@ type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 /** Commands that wait for those before them. */
 type Queued = CommandOf<
   | ('open' | 'prepare' | 'start' | 'resume' | 'import')
-  | ('tokenize' | 'export' | 'load_history' | 'compare')
+  | ('release' | 'tokenize' | 'export' | 'load_history' | 'compare')
   | ('list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run')
 >;
 
@@ -46,7 +53,7 @@ export class Session implements AnswerContext {
     this.emit = (event) => port.emit(event);
     this.mark = (mark) =>
       this.emit({ type: 'mark', mark, at: performance.timeOrigin + performance.now() });
-    this.device = new Device(services.tryBackends, {
+    this.device = new Device(services, {
       opened: (device) => this.emit({ type: 'device', device }),
       lost: (reason) => this.#current.deviceLost(reason),
     });
@@ -98,17 +105,16 @@ export class Session implements AnswerContext {
     if (command.type !== 'ping') this.#tuner.interrupt();
     switch (command.type) {
       case 'train':
-        return run?.control.set('run');
+        return this.#current.steer('run');
       case 'pause':
-        run?.control.set('pause');
+        this.#current.steer('pause');
         this.#rest();
         return;
       case 'step':
-        return run?.control.set('step');
+        return this.#current.steer('step');
       case 'stop':
         this.#abort.abort();
-        run?.control.set('stop');
-        return;
+        return this.#current.steer('stop');
       case 'cancel':
         return this.#abort.abort();
       case 'set_lr_multiplier':
@@ -130,11 +136,13 @@ export class Session implements AnswerContext {
       case 'resume':
       case 'import':
       case 'compare':
+        this.#current.expect();
         this.#runsWaiting++;
         this.#enqueue(command, () => this.#runsWaiting--);
         return;
       case 'open':
       case 'prepare':
+      case 'release':
       case 'tokenize':
       case 'export':
       case 'load_history':
@@ -165,18 +173,19 @@ export class Session implements AnswerContext {
       case 'prepare':
         return this.#prepare(command);
       case 'start':
-        await this.#current.end();
-        return this.#current.launch(await newRun(this, command));
+        await this.#current.release();
+        await this.#current.launch(await newRun(this, command));
+        if (command.parent && 'files' in command.parent) this.#keepImported();
+        return;
       case 'resume':
-        await this.#current.end();
+        await this.#current.release();
         return this.#current.launch(await resumedRun(this, command));
       case 'import':
-        await this.#current.end();
-        await this.#current.launch(await importedRun(this, command));
-        this.#keepImported();
-        return;
+        return this.#import(command);
+      case 'release':
+        return this.#release(command);
       case 'compare':
-        await this.#current.end();
+        await this.#current.release();
         return this.#reply(command);
       case 'tokenize':
       case 'export':
@@ -196,24 +205,65 @@ export class Session implements AnswerContext {
     }
   }
 
-  /** Answers a request, with an error if it fails. Never rejects. */
+  /**
+   * Answers a request, with an error if it fails. Never rejects. A request that meets a lost device
+   * is carried out once the run has recovered, except for a generation, of which the page has a part.
+   */
   async #reply(request: Request): Promise<void> {
     try {
+      await this.#current.ready();
       this.emit(await answer(this, request));
     } catch (error) {
-      console.error(error);
-      this.emit({ type: 'error', id: request.id, error: plainError(error) });
+      if (error instanceof DeviceLost && request.type !== 'generate') return this.#reply(request);
+      this.#refuse(request.id, error);
     }
+  }
+
+  /** The request failed, and nothing else did. */
+  #refuse(id: number, error: unknown): void {
+    console.error(error);
+    this.emit({ type: 'error', id, error: plainError(error) });
+  }
+
+  async #release({ id }: CommandOf<'release'>): Promise<void> {
+    try {
+      this.emit({ type: 'released', id, released: await this.#current.release() });
+    } catch (error) {
+      this.#refuse(id, error);
+    }
+  }
+
+  /** Files that are no checkpoint, and a storage that refuses, leave the current run as it is. */
+  async #import(command: CommandOf<'import'>): Promise<void> {
+    const { id, run } = command;
+    if (!this.run) this.#phase('preparing', 'Reading the files.');
+    let state: ReadState;
+    let released: ReleasedRun | null;
+    try {
+      state = await readImport(this, command);
+      released = await this.#current.release();
+    } catch (error) {
+      this.#refuse(id, error);
+      if (!this.run) this.#phase('idle');
+      return;
+    }
+    this.emit({ type: 'importing', id, run, released });
+    await this.#current.launch(await importedRun(this, command, state));
+    this.#keepImported();
+  }
+
+  #phase(phase: RunPhase, detail = ''): void {
+    this.emit({ type: 'phase', phase, detail, progress: null });
   }
 
   #fail(error: unknown, saved: boolean): void {
     if (error instanceof Error && 'code' in error && error.code === 'cancelled') {
-      this.emit({ type: 'phase', phase: 'idle', detail: 'Cancelled.', progress: null });
+      this.#phase('idle', 'Cancelled.');
       return;
     }
     console.error(error);
     this.emit({ type: 'error', error: plainError(error, saved) });
-    if (!this.run) this.emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
+    if (!this.run) this.#phase('failed');
   }
 
   /** What was imported exists nowhere else in this browser: it is saved before the first step. */
@@ -232,16 +282,18 @@ export class Session implements AnswerContext {
   }
 
   async #open({ backend, calibrate }: CommandOf<'open'>): Promise<void> {
-    if (!this.device.serves(backend)) await this.#current.end();
+    await this.#current.ready();
+    if (!this.device.serves(backend)) await this.#current.release();
     await this.device.open(backend);
     if (!calibrate || this.run) return;
-    const measured = await this.services.calibrate(() => this.#runsWaiting > 0);
+    const calibrating = this.services.calibrate(() => this.#runsWaiting > 0);
+    const measured = await this.device.orLost(calibrating);
     if (measured) this.emit({ type: 'calibration', ...measured });
   }
 
   async #prepare({ config, text, tokenizer_json }: CommandOf<'prepare'>): Promise<void> {
     const busy = this.run !== null;
     await this.prepareText(config, { text, tokenizer_json });
-    if (!busy) this.emit({ type: 'phase', phase: 'idle', detail: '', progress: null });
+    if (!busy) this.#phase('idle');
   }
 }

@@ -39,7 +39,7 @@ export class FakeTrainer implements RunTrainer {
     this.#parameters = new Map(
       parameters.map((parameter) => [
         parameter.name,
-        from?.parameters.get(parameter.name) ?? new Float32Array(parameterSize(parameter)),
+        from?.parameters.get(parameter.name) ?? initialWeights(parameterSize(parameter)),
       ]),
     );
     this.step = from?.step ?? 0;
@@ -100,4 +100,11 @@ export class FakeTrainer implements RunTrainer {
   dispose(): void {
     this.disposed = true;
   }
+}
+
+/** Zeros, of which the first counts the steps, and a last value that is never zero. */
+function initialWeights(size: number): Float32Array {
+  const values = new Float32Array(size);
+  if (size > 1) values[size - 1] = 0.5;
+  return values;
 }

@@ -3,6 +3,7 @@
  * exist only in workers; a write is on disk when `flush` returns, and a handle excludes all other
  * writers of the file.
  */
+import { randomId } from '../../common/index.ts';
 import { CheckpointError } from '../error.ts';
 import { storageFull, type FileSystem, type Usage } from './file_system.ts';
 
@@ -21,7 +22,7 @@ export class OpfsFileSystem implements FileSystem {
     try {
       const top = await navigator.storage.getDirectory();
       const fs = new OpfsFileSystem(await top.getDirectoryHandle(folder, { create: true }));
-      await fs.#probe(`probe-${crypto.randomUUID()}`);
+      await fs.#probe(`probe-${randomId()}`);
       return fs;
     } catch (cause) {
       throw storageRefused(cause);
