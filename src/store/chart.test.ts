@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { averageKey, chartData, nearestRow, overlayKey } from './chart.ts';
+import {
+  averageKey,
+  chartData,
+  nearestRow,
+  overlayKey,
+  readingAt,
+  type ChartRow,
+} from './chart.ts';
 import type { Sample } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
 import { toCsv, toJsonLines } from './export.ts';
@@ -71,6 +78,18 @@ describe('nearestRow', () => {
     [100, 2],
   ])('to %d is %i', (x, index) => {
     expect(nearestRow([{ x: 2 }, { x: 3 }, { x: 9 }], x)).toBe(index);
+  });
+});
+
+describe('readingAt', () => {
+  const rows: ChartRow[] = [{ x: 1, a: 5 }, { x: 2 }, { x: 3, b: 7 }, { x: 9, a: 6 }];
+  it('is the nearest point that the series has', () => {
+    expect(readingAt(rows, 'a', 2.2)).toEqual({ x: 1, value: 5 });
+    expect(readingAt(rows, 'a', 8)).toEqual({ x: 9, value: 6 });
+    expect(readingAt(rows, 'b', 100)).toEqual({ x: 3, value: 7 });
+  });
+  it('is null for a series without points', () => {
+    expect(readingAt(rows, 'c', 2)).toBeNull();
   });
 });
 

@@ -103,9 +103,7 @@ function addSeries(
 const finiteRange = ([low = Infinity, high = -Infinity]: number[]):
   readonly [number, number] | null => (low <= high ? [low, high] : null);
 
-/**
- * Index of the row whose x is nearest; the crosshair of one chart finds its place in another by it.
- */
+/** Index of the row whose x is nearest: charts have different rows and share one crosshair. */
 export function nearestRow(rows: readonly { x: number }[], x: number): number {
   let low = 0;
   let high = rows.length - 1;
@@ -115,4 +113,20 @@ export function nearestRow(rows: readonly { x: number }[], x: number): number {
     else high = middle;
   }
   return Math.abs((rows[low]?.x ?? 0) - x) <= Math.abs((rows[high]?.x ?? 0) - x) ? low : high;
+}
+
+/** The point of a series that is nearest to `x`, or null if the rows have none. */
+export function readingAt(
+  rows: readonly ChartRow[],
+  key: string,
+  x: number,
+): { x: number; value: number } | null {
+  const start = nearestRow(rows, x);
+  for (let distance = 0; distance < rows.length; distance += 1) {
+    for (const row of [rows[start - distance], rows[start + distance]]) {
+      const value = row?.[key];
+      if (row && value !== undefined) return { x: row.x, value };
+    }
+  }
+  return null;
 }

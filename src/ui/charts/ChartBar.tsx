@@ -4,6 +4,7 @@ import { IconX, IconZoomReset } from '@tabler/icons-react';
 import { MAX_SMOOTHING, setAxis, type Axis, type ViewState } from '../../store/index.ts';
 import { useClient, useLibrary, useView } from '../context.tsx';
 import { Segmented } from '../Segmented.tsx';
+import { HIDDEN, useCrosshair } from './crosshair.ts';
 import { overlayColour } from './overlay_colour.ts';
 import { axisText } from './scale.ts';
 
@@ -36,7 +37,10 @@ export function ChartBar() {
         label="Axis"
         options={AXES}
         value={axis}
-        onChange={(next) => setAxis(view, next)}
+        onChange={(next) => {
+          useCrosshair.setState(HIDDEN);
+          setAxis(view, next);
+        }}
       />
       <Segmented
         label="Scale"
@@ -45,7 +49,6 @@ export function ChartBar() {
         onChange={(next) => view.setState({ logY: next !== 'linear', logX: next === 'loglog' })}
       />
       <Smoothing />
-      <span className="chart-bar-space" />
       <Overlays />
       <ZoomReset />
     </div>
@@ -77,21 +80,30 @@ function Smoothing() {
   );
 }
 
+/** Over the plot while it is zoomed; announces what the charts show after the zoom changed. */
 function ZoomReset() {
   const { view } = useClient().stores;
   const zoom = useView((state) => state.zoom);
   const axis = useView((state) => state.axis);
+  const range = zoom ? `${axisText(zoom[0], axis)} to ${axisText(zoom[1], axis)}` : null;
   return (
-    <Button
-      title={zoom ? `Shown: ${axisText(zoom[0], axis)} to ${axisText(zoom[1], axis)}` : undefined}
-      size="compact-sm"
-      variant="light"
-      style={{ visibility: zoom ? 'visible' : 'hidden' }}
-      leftSection={<IconZoomReset size={15} />}
-      onClick={() => view.setState({ zoom: null })}
-    >
-      Reset zoom
-    </Button>
+    <>
+      <span className="sr-only" role="status">
+        {range ? `The charts show ${range}.` : ''}
+      </span>
+      {range ? (
+        <Button
+          className="zoom-reset"
+          title={`Shown: ${range}`}
+          size="compact-sm"
+          variant="default"
+          leftSection={<IconZoomReset size={15} />}
+          onClick={() => view.setState({ zoom: null })}
+        >
+          Reset zoom
+        </Button>
+      ) : null}
+    </>
   );
 }
 
@@ -108,7 +120,7 @@ function Overlays() {
   return [...overlays.keys()].map((run, index) => (
     <span key={run} className="overlay">
       <i style={{ background: overlayColour(index) }} />
-      {runs.find((one) => one.run === run)?.name ?? 'Earlier run'}
+      <span>{runs.find((one) => one.run === run)?.name ?? 'Earlier run'}</span>
       <ActionIcon
         size="xs"
         variant="subtle"

@@ -1,21 +1,12 @@
-/** Draws a chart with recharts: no animation, one crosshair across all charts, zoom by dragging. */
-import {
-  CartesianGrid,
-  LineChart,
-  ReferenceArea,
-  ReferenceLine,
-  Tooltip,
-  XAxis,
-  YAxis,
-} from 'recharts';
-import { nearestRow, type ChartData, type ViewState } from '../../store/index.ts';
-import { useClient } from '../context.tsx';
+/** Draws a chart with recharts, without animation, under the layer of the crosshair. */
+import { CartesianGrid, LineChart, ReferenceLine, XAxis, YAxis } from 'recharts';
+import { type ChartData, type ViewState } from '../../store/index.ts';
 import type { ChartSpec } from './catalogue.ts';
-import { Crosshair } from './Crosshair.tsx';
 import { overlayLines, seriesLines } from './lines.tsx';
+import { MARGIN, plotArea, X_AXIS_HEIGHT, Y_AXIS_WIDTH } from './plot_area.ts';
+import { PlotLayer } from './PlotLayer.tsx';
 import type { Reference } from './references.ts';
 import { niceTicks, paddedDomain, tickText, xDomainOf } from './scale.ts';
-import { useZoom } from './useZoom.ts';
 
 interface PlotProps {
   spec: ChartSpec;
@@ -31,54 +22,27 @@ interface PlotProps {
 
 export function Plot(props: PlotProps) {
   const { spec, data, view, width, height, references, overlays } = props;
-  const { stores } = useClient();
   const xDomain = xDomainOf(view, data.x);
-  const zoom = useZoom(stores.view, xDomain);
+  const area = plotArea({ width, height });
   // recharts inspects its children, so axes and lines are elements here, not components of ours.
   return (
-    <LineChart
-      width={width}
-      height={height}
-      data={data.rows}
-      syncId="metrics"
-      syncMethod={syncByX}
-      margin={{ top: 6, right: 10, bottom: 0, left: 0 }}
-      accessibilityLayer={false}
-      style={{ cursor: 'crosshair', userSelect: 'none' }}
-      {...zoom.handlers}
-    >
-      <CartesianGrid vertical={false} stroke="var(--line)" />
-      <XAxis {...xAxisProps(view, xDomain)} />
-      <YAxis {...yAxisProps(props)} />
-      {references.map(referenceLine)}
-      {overlayLines(overlays, spec)}
-      {seriesLines(spec, { smoothed: view.smoothing > 0 })}
-      {zoom.drag ? (
-        <ReferenceArea
-          x1={zoom.drag[0]}
-          x2={zoom.drag[1]}
-          fill="var(--accent)"
-          fillOpacity={0.14}
-        />
-      ) : null}
-      <Tooltip
-        isAnimationActive={false}
-        cursor={{ stroke: 'var(--muted)', strokeWidth: 1 }}
-        content={<Crosshair spec={spec} axis={view.axis} />}
-        wrapperStyle={{ zIndex: 5 }}
-      />
-    </LineChart>
-  );
-}
-
-/** The charts have different rows, so the crosshair is synchronized by x, not by index. */
-function syncByX(
-  ticks: readonly { value?: unknown }[],
-  data: { activeLabel?: string | number },
-): number {
-  return nearestRow(
-    ticks.map((tick) => ({ x: Number(tick.value) })),
-    Number(data.activeLabel),
+    <>
+      <LineChart
+        width={width}
+        height={height}
+        data={data.rows}
+        margin={MARGIN}
+        accessibilityLayer={false}
+      >
+        <CartesianGrid vertical={false} stroke="var(--line)" />
+        <XAxis {...xAxisProps(view, xDomain)} />
+        <YAxis {...yAxisProps(props)} />
+        {references.map(referenceLine)}
+        {overlayLines(overlays, spec)}
+        {seriesLines(spec, { smoothed: view.smoothing > 0 })}
+      </LineChart>
+      <PlotLayer {...{ spec, rows: data.rows, view, domain: xDomain, area, overlays }} />
+    </>
   );
 }
 
@@ -91,7 +55,7 @@ function xAxisProps(view: ViewState, domain: [number, number]) {
     scale: view.logX ? 'log' : 'linear',
     domain,
     allowDataOverflow: true,
-    height: 22,
+    height: X_AXIS_HEIGHT,
     tick: TICK,
     tickLine: false,
     stroke: 'var(--line)',
@@ -112,7 +76,7 @@ function yAxisProps({ spec, data, view, references }: PlotProps) {
     scale: view.logY ? 'log' : 'linear',
     domain,
     allowDataOverflow: true,
-    width: 54,
+    width: Y_AXIS_WIDTH,
     tick: TICK,
     tickLine: false,
     axisLine: false,

@@ -77,18 +77,20 @@ interface Shown {
 function pathsOf(points: number, table: MetricTable, { spec, axis }: Shown): string[] {
   const view = { ...WHOLE_RUN, axis, points };
   const data = chartData(table, new Map(), spec.series, view);
-  return spec.series.map(({ metric }) => pathOf(data, metric));
+  return spec.series.map(({ metric }) => pathOf(data, metric, spec.floor));
 }
 
-function pathOf({ rows, x, y }: ChartData, metric: string): string {
+/** `floor`: a value that the drawing always includes. */
+function pathOf({ rows, x, y }: ChartData, metric: string, floor: number | undefined): string {
   if (!x || !y) return '';
+  const low = Math.min(y[0], floor ?? y[0]);
   const width = x[1] - x[0] || 1;
-  const height = y[1] - y[0] || 1;
+  const height = y[1] - low || 1;
   const points = rows.flatMap((row) => {
     const value = row[metric];
     if (value === undefined) return [];
     const left = ((row.x - x[0]) / width) * WIDTH;
-    const top = y[0] === y[1] ? HEIGHT / 2 : HEIGHT - 1 - ((value - y[0]) / height) * (HEIGHT - 2);
+    const top = HEIGHT - 1 - ((value - low) / height) * (HEIGHT - 2);
     return [`${left.toFixed(1)} ${top.toFixed(1)}`];
   });
   return points.length > 0 ? `M${points.join('L')}` : '';

@@ -5,7 +5,7 @@ import { averageKey, overlayKey } from '../../store/index.ts';
 import type { ChartSpec } from './catalogue.ts';
 import { overlayColour } from './overlay_colour.ts';
 
-const COMMON = { isAnimationActive: false, connectNulls: true } as const;
+const COMMON = { isAnimationActive: false, connectNulls: true, activeDot: false } as const;
 
 /** The series of each overlaid run, in the colour of that run. */
 export const overlayLines = (runs: readonly string[], spec: ChartSpec): ReactElement[] =>
@@ -19,7 +19,6 @@ export const overlayLines = (runs: readonly string[], spec: ChartSpec): ReactEle
         strokeWidth={1.4}
         strokeDasharray={kind === 'points' ? '2 3' : undefined}
         dot={kind === 'points' ? { r: 2, fill: overlayColour(index), strokeWidth: 0 } : false}
-        activeDot={false}
       />
     )),
   );
@@ -48,20 +47,11 @@ const pointsLine = ({ metric, colour }: Series): ReactElement => (
     dataKey={metric}
     strokeWidth={1.8}
     dot={{ r: 3, fill: colour, strokeWidth: 0 }}
-    activeDot={{ r: 4 }}
   />
 );
 
 const plainLine = ({ metric, colour }: Series): ReactElement => (
-  <Line
-    key={metric}
-    {...COMMON}
-    stroke={colour}
-    dataKey={metric}
-    strokeWidth={1.7}
-    dot={false}
-    activeDot={{ r: 3 }}
-  />
+  <Line key={metric} {...COMMON} stroke={colour} dataKey={metric} strokeWidth={1.7} dot={false} />
 );
 
 const faintLine = ({ metric, colour }: Series): ReactElement => (
@@ -73,7 +63,6 @@ const faintLine = ({ metric, colour }: Series): ReactElement => (
     strokeWidth={1}
     strokeOpacity={0.32}
     dot={false}
-    activeDot={false}
   />
 );
 
@@ -85,6 +74,5 @@ const averageLine = ({ metric, colour }: Series): ReactElement => (
     dataKey={averageKey(metric)}
     strokeWidth={2.2}
     dot={false}
-    activeDot={{ r: 3 }}
   />
 );

@@ -1,6 +1,6 @@
 /** Which samples are shown: those of the step that the slider selects, or the newest. */
 import { useMemo } from 'react';
-import { sampleSteps, type Sample } from '../../store/index.ts';
+import { axisValues, sampleSteps, type Axis, type Sample, type Stores } from '../../store/index.ts';
 import { useSamples, useView } from '../context.tsx';
 
 export interface ShownSamples {
@@ -26,4 +26,14 @@ export function shownSamples(samples: readonly Sample[], selected: number | null
   const index = after < 0 ? steps.length - 1 : Math.max(0, after - 1);
   const step = steps[index] ?? null;
   return { steps, index, step, samples: samples.filter((sample) => sample.step === step) };
+}
+
+/** Shows the samples whose step is nearest to `x`, in the unit of the axis; the last are newest. */
+export function selectSampleNear({ samples, table, view }: Stores, x: number, axis: Axis): void {
+  const steps = sampleSteps(samples.getState().samples);
+  const positions = axisValues(table, Float64Array.from(steps), axis);
+  const distances = Array.from(positions, (position) => Math.abs(position - x));
+  const index = distances.indexOf(Math.min(...distances));
+  const isNewest = index === steps.length - 1;
+  view.setState({ sampleStep: isNewest ? null : (steps[index] ?? null) });
 }
