@@ -383,7 +383,7 @@ describe('Client', () => {
 describe('replacing a run that trains', () => {
   const other = (): void => {
     const runs = [recordOf('other', client.stores.form.getState().config)];
-    const storage = { used: 0, quota: null, persistent: true, available: true };
+    const storage = { used: 0, quota: null, persistent: true, available: true, budget: null };
     worker(0).emit({ type: 'runs', runs, storage });
   };
 
@@ -462,7 +462,7 @@ describe('replacing a run that trains', () => {
 
   it('does not move a run to another worker if only this one has it', async () => {
     train();
-    const storage = { used: 0, quota: null, persistent: false, available: false };
+    const storage = { used: 0, quota: null, persistent: false, available: false, budget: null };
     worker(0).emit({ type: 'runs', runs: [], storage });
     await client.changeBackend('cpu');
     expect(client.stores.run.getState().error).toMatchObject({ action: 'export' });

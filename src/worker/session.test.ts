@@ -213,11 +213,11 @@ describe('resume', () => {
     const files = await exportedFiles();
     session.send({ type: 'resume', run: 'first' });
     expect(await tokens(2)).toEqual(shuffled);
-    session.send({ type: 'import', run: 'copy', name: 'Copy', files, text });
+    session.send({ type: 'import', id: 1, run: 'copy', name: 'Copy', files, text });
     expect(await tokens(3)).toEqual(shuffled);
     // Earlier versions wrote no lineage.json, and did not shuffle.
     const earlier = files.filter(({ path }) => !path.endsWith('lineage.json'));
-    session.send({ type: 'import', run: 'old', name: 'Old', files: earlier, text });
+    session.send({ type: 'import', id: 2, run: 'old', name: 'Old', files: earlier, text });
     const inOrder = await tokens(4);
     expect(inOrder).toHaveLength(shuffled.length);
     const numbers = Array.from({ length: 180 }, (_, i) =>
