@@ -14,4 +14,6 @@ export type { OpenRun, LoadedCheckpoint } from './store/open_run.ts';
 export { MetricsWriter } from './store/metrics_writer.ts';
 export { zipFolder } from './zip.ts';
 export { unzipFolder } from './unzip.ts';
+export type { Files } from './folder.ts';
+export { extraFiles, splitExport, type BroughtRun, type RunExtras } from './run_extras.ts';
 export { broughtFiles, type BroughtFile } from './brought.ts';

@@ -7,7 +7,7 @@
  * files.
  */
 import * as v from 'valibot';
-import { ConfigError, parseConfig, type RunConfig } from '../config/index.ts';
+import { ConfigError, parseConfig, savedConfig, type RunConfig } from '../config/index.ts';
 import { CheckpointError, damaged, shorten } from './error.ts';
 import { FILES } from './folder.ts';
 import { encodeJson, parseRecord } from './json.ts';
@@ -38,7 +38,10 @@ const StateSchema = v.strictObject({
   tokens: whole,
   elapsed_seconds: v.pipe(finite, v.minValue(0)),
   best_val_loss: v.nullable(finite),
-  /** `lr_multiplier`, unless it is 1. Earlier versions wrote nothing here. */
+  /**
+   * `lr_multiplier`, unless it is 1, and `stale_evaluations`, unless it is 0. Earlier versions wrote
+   * nothing here.
+   */
   schedule: numbers,
   seeds: numbers,
   /**
@@ -58,7 +61,7 @@ export type TrainingState = Omit<v.InferOutput<typeof StateSchema>, 'config'> & 
 /** Encodes training_state.json. Throws `bad_state` for an invalid `lr_multiplier`. */
 export function writeTrainingState(state: TrainingState): Uint8Array {
   checkMultiplier(state.schedule);
-  return encodeJson(state);
+  return encodeJson({ ...state, config: savedConfig(state.config) });
 }
 
 /** Throws `unknown_version`, `bad_state`, `bad_json`, `duplicate_name` or `forbidden_name`. */

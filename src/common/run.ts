@@ -1,7 +1,8 @@
 /** Facts about a run that page, worker and checkpoint share. */
 
 /** Why a run finished. */
-export type FinishReason = 'max_iters' | 'max_tokens' | 'max_seconds' | 'stopped';
+export type FinishReason =
+  'max_iters' | 'max_tokens' | 'max_seconds' | 'early_stopping' | 'stopped';
 
 /** Why a generation ended: end of text, length limit, or cancelled by the user. */
 export type GenerationEnd = 'stop' | 'length' | 'cancelled';

@@ -10,3 +10,4 @@ export * from './check/index.ts';
 export * from './url.ts';
 export * from './precision.ts';
 export * from './layout.ts';
+export * from './saved.ts';

@@ -1,5 +1,5 @@
 /** Labels of the fields of the optimizer and the training loop. */
-import { NANOGPT, TERRARIUM, type Labels } from './label_types.ts';
+import { HUGGING_FACE, NANOGPT, TERRARIUM, type Labels } from './label_types.ts';
 
 export const TRAINING_LABELS: Labels['training'] = {
   optimizer: {
@@ -101,6 +101,17 @@ export const TRAINING_LABELS: Labels['training'] = {
     does: 'Batches per evaluation; more is steadier but slower.',
     source: NANOGPT,
     unit: 'batches',
+  },
+  early_stopping_patience: {
+    does: 'Stops the run after this many evaluations in a row without a better validation loss.',
+    source: HUGGING_FACE,
+    unit: 'evaluations',
+    zero: 'never',
+  },
+  early_stopping_threshold: {
+    does: 'How much lower than the best a validation loss must be to count as better.',
+    source: HUGGING_FACE,
+    unit: 'nats',
   },
   activation_checkpointing: {
     does: 'Recomputes each block in the backward pass instead of storing it: less memory, about a third more compute.',

@@ -105,6 +105,10 @@ export const TrainingSchema = v.strictObject({
   eval_interval: int(1, 1_000_000, 100),
   /** Batches per evaluation. */
   eval_iters: int(1, 10_000, 10),
+  /** The run stops after this many evaluations in a row without improvement; 0 means never. */
+  early_stopping_patience: int(0, 10_000, 0),
+  /** An evaluation is an improvement if the loss is lower than the best by more than this. */
+  early_stopping_threshold: num(0, 100, 0),
   /** Recompute each block in the backward pass instead of storing its activations. */
   activation_checkpointing: flag(false),
   /**

@@ -2,9 +2,9 @@
  * What the page asks the worker for. A command with an `id` is answered by exactly one event with
  * that id: the one named below, or an `error`.
  */
-import type { OwnText } from '../common/index.ts';
+import type { OwnText, RunView, WeightsChoice } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
-import type { CompareMode } from './types.ts';
+import type { CompareMode, RunRecipe } from './types.ts';
 
 export interface ImportedFile {
   path: string;
@@ -30,11 +30,15 @@ export interface StartCommand extends OpenedFiles {
   objective?: string | undefined;
   /** Without one, weights are initialised randomly. */
   parent?: ParentSource | undefined;
+  /** What the configuration was made from; kept with the run. */
+  recipe?: RunRecipe | undefined;
 }
 
 export interface ResumeCommand {
   type: 'resume';
   run: string;
+  /** Continues from the best checkpoint instead of the last one. */
+  weights?: WeightsChoice | undefined;
   /** Replaces the multiplier that the run was saved with. */
   lr_multiplier?: number | undefined;
   paused?: boolean | undefined;
@@ -54,6 +58,15 @@ export interface ImportCommand {
   files: ImportedFile[];
   config?: RunConfig | undefined;
   text?: OwnText | undefined;
+}
+
+export interface GenerateCommand {
+  type: 'generate';
+  id: number;
+  prompt: string;
+  sampling: SamplingConfig;
+  /** The weights as they are now (by default), or those of the best evaluation. */
+  weights?: WeightsChoice | undefined;
 }
 
 /** Trains the same seed and configuration on this worker's backend: answered by `comparison`. */
@@ -91,13 +104,15 @@ export type Command =
   /** Scales the learning rate schedule from the next step on; 1 returns to the schedule. */
   | { type: 'set_lr_multiplier'; multiplier: number }
   | { type: 'set_sampling'; sampling: SamplingConfig }
+  /** Keeps with the current run how the page looks at it. */
+  | { type: 'set_view'; run: string; view: RunView }
   /** Answered by `token` events and one `generation_done`, or by an `error`. */
-  | { type: 'generate'; id: number; prompt: string; sampling: SamplingConfig }
+  | GenerateCommand
   | { type: 'stop_generation'; id: number }
   /** Answered by `tokens`. */
   | { type: 'tokenize'; id: number; text: string }
   /** Answered by `exported`. */
-  | { type: 'export'; id: number }
+  | { type: 'export'; id: number; weights?: WeightsChoice | undefined }
   /** The library of saved runs: each is answered by `runs`. */
   | { type: 'list_runs' }
   | { type: 'rename_run'; run: string; name: string }

@@ -4,10 +4,13 @@ import type {
   DataSummary,
   FinishReason,
   GenerationEnd,
+  BestCheckpoint,
   Lineage,
   Metric,
   MetricColumns,
+  Sample,
   StorageUse,
+  TokenPiece,
 } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type {
@@ -17,12 +20,11 @@ import type {
   PlainError,
   PrecisionInfo,
   ReleasedRun,
+  RestoredRun,
   RunPhase,
   RunRecord,
-  Sample,
   StartMark,
   StepProfile,
-  TokenPiece,
 } from './types.ts';
 
 /** A run is ready to train. */
@@ -45,6 +47,10 @@ export interface StartedEvent {
   charts: readonly Chart[];
   /** Metrics up to `step`; null for a run that starts at step 0. */
   history: MetricColumns | null;
+  /** Samples, view, recipe and text of a run that was opened again. */
+  restored?: RestoredRun | null;
+  /** The best evaluation so far whose weights are kept. */
+  best?: BestCheckpoint | null;
 }
 
 export type Event =
@@ -63,6 +69,8 @@ export type Event =
    */
   | { type: 'metrics'; columns: MetricColumns }
   | { type: 'sample'; sample: Sample }
+  /** An evaluation was the best so far, and its weights are kept. */
+  | { type: 'best'; best: BestCheckpoint }
   | { type: 'token'; id: number; pieces: TokenPiece[] }
   | { type: 'generation_done'; id: number; reason: GenerationEnd }
   | { type: 'tokens'; id: number; pieces: { id: number; text: string }[] }

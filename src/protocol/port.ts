@@ -24,6 +24,7 @@ const COMMANDS: Record<Command['type'], true> = {
   release: true,
   set_lr_multiplier: true,
   set_sampling: true,
+  set_view: true,
   generate: true,
   stop_generation: true,
   tokenize: true,
@@ -48,6 +49,7 @@ const EVENTS: Record<Event['type'], true> = {
   started: true,
   metrics: true,
   sample: true,
+  best: true,
   token: true,
   generation_done: true,
   tokens: true,
@@ -122,6 +124,7 @@ export function eventTransfers(event: Event): Transferable[] {
     case 'phase':
     case 'data':
     case 'sample':
+    case 'best':
     case 'token':
     case 'generation_done':
     case 'tokens':

@@ -1,8 +1,9 @@
 /** What commands and events carry. All of it is plain data that structured clone can copy. */
-import type { Lineage } from '../common/index.ts';
+import type { BestCheckpoint, Lineage, OwnText, RunView, Sample } from '../common/index.ts';
 import type { BackendName, RunConfig } from '../config/index.ts';
 
 export type {
+  BestCheckpoint,
   DataSummary,
   FinishReason,
   GenerationEnd,
@@ -10,7 +11,12 @@ export type {
   MetricColumns,
   OwnText,
   Parent,
+  RunView,
+  Sample,
   StorageUse,
+  TokenPiece,
+  ViewValue,
+  WeightsChoice,
 } from '../common/index.ts';
 
 export type RunPhase =
@@ -64,25 +70,6 @@ export interface ReleasedRun {
   step: number;
 }
 
-export interface TokenPiece {
-  id: number;
-  text: string;
-  /** Probability under the model before temperature and truncation. */
-  probability: number;
-  /** The most probable other tokens. */
-  rivals: { text: string; probability: number }[];
-}
-
-export interface Sample {
-  step: number;
-  prompt: string;
-  tokens: TokenPiece[];
-  /** Occurs word for word in the training text. */
-  memorized: boolean;
-  /** Why the prompt cannot be encoded, one sentence; there are no tokens then. */
-  problem?: string;
-}
-
 /** One saved run, as the library lists it. Times in milliseconds since 1970. */
 export interface RunRecord {
   run: string;
@@ -100,6 +87,29 @@ export interface RunRecord {
   /** A checkpoint was saved. */
   resumable: boolean;
   lineage: Lineage;
+  /** The best checkpoint, if it is kept apart from the last one. */
+  best?: BestCheckpoint | null;
+}
+
+/** The recipe of a run as the form had it. */
+export interface RunRecipe {
+  /** Id of the preset that the recipe was made from, or null. */
+  preset: string | null;
+  /** What the form measures changes against. */
+  base: RunConfig;
+  /** File name of the tokenizer.json that the user opened, if the recipe imports one. */
+  tokenizer_name: string | null;
+}
+
+/** What a run that was opened again brings back to the page. */
+export interface RestoredRun {
+  samples: Sample[];
+  view: RunView | null;
+  recipe: RunRecipe | null;
+  /** The user's own text, if the run trains on it. */
+  text: OwnText | null;
+  /** The tokenizer.json of a run that imported one. */
+  tokenizer_json: string | null;
 }
 
 /**

@@ -8,13 +8,20 @@
  */
 import { randomId } from '../common/index.ts';
 import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
-import type { Event, ImportedFile, PagePort, PlainError, ReleasedRun } from '../protocol/index.ts';
+import type {
+  Event,
+  ImportedFile,
+  PagePort,
+  PlainError,
+  ReleasedRun,
+  WeightsChoice,
+} from '../protocol/index.ts';
 import type { Exported, ResumeOptions, StartOptions, TokenizedText } from './client_types.ts';
 import type { Contender } from './compare.ts';
 import { Comparison } from './comparison.ts';
-import { defaultName } from './default_name.ts';
 import { count } from './format.ts';
 import { dataKey, openedFiles, takeConfig } from './form.ts';
+import { startCommand } from './new_run.ts';
 import {
   isActive,
   openingRun,
@@ -23,6 +30,7 @@ import {
   withoutError,
   withoutNotice,
 } from './run.ts';
+import { ViewKeeper } from './run_view.ts';
 import { RunWorker } from './run_worker.ts';
 import { StoreUpdates } from './store_updates.ts';
 import type { Stores } from './stores.ts';
@@ -44,6 +52,7 @@ export class Client {
   readonly #worker: RunWorker;
   readonly #link: WorkerLink;
   readonly #updates: StoreUpdates;
+  readonly #view: ViewKeeper;
   readonly #listeners = new Set<(event: Event) => void>();
   /** The latest import, while the worker reads its files. */
   #importing: { id: number; name: string } | null = null;
@@ -56,6 +65,10 @@ export class Client {
     this.#updates = new StoreUpdates(stores);
     this.#worker = new RunWorker(stores, spawn, (event) => this.#apply(event));
     this.#link = this.#worker.link;
+    this.#view = new ViewKeeper(stores, (run, view) => {
+      if (this.#link.isOpen && this.#worker.hasRun)
+        this.#link.send({ type: 'set_view', run, view });
+    });
   }
 
   /**
@@ -91,15 +104,13 @@ export class Client {
 
   /** Starts a run with the form's configuration, or another one. */
   start(config = this.stores.form.getState().config, options: StartOptions = {}): void {
-    const form = this.stores.form.getState();
-    const name = form.name.trim() || defaultName(config);
-    const opened = openedFiles(form, config);
+    const command = startCommand(this.stores, config, options);
+    const { text } = this.stores.form.getState();
     this.#replaceRun(() => {
       this.#worker.take(config.runtime.backend);
-      this.#updates.clearRun(name, config);
-      this.#updates.preparing = dataKey(config, form.text);
-      const run = randomId();
-      this.#link.send({ type: 'start', run, name, config, ...options, ...opened });
+      this.#updates.clearRun(command.name, config);
+      this.#updates.preparing = dataKey(config, text);
+      this.#link.send(command);
     });
   }
 
@@ -120,9 +131,10 @@ export class Client {
     const { library, form } = this.stores;
     const record = library.getState().runs.find((candidate) => candidate.run === run);
     this.#worker.take(options.backend ?? record?.config.runtime.backend ?? this.#worker.backend);
-    if (this.stores.run.getState().run !== run)
+    if (this.stores.run.getState().run !== run) {
       this.#updates.clearRun(record?.name ?? '', record?.config ?? null);
-    if (record) takeConfig(form, record.config, { name: record.name });
+      if (record) takeConfig(form, record.config, { name: '' });
+    }
     this.stores.run.setState(openingRun('Opening the checkpoint'));
     this.#link.send({ type: 'resume', run, ...options });
   }
@@ -232,11 +244,12 @@ export class Client {
     this.#link.send({ type: 'set_sampling', sampling });
   }
 
-  generate(prompt: string, sampling: SamplingConfig): void {
+  /** Generates with the weights as they are now, or with those of the best evaluation. */
+  generate(prompt: string, sampling: SamplingConfig, weights: WeightsChoice = 'last'): void {
     const id = this.#link.nextId();
     const generation = { id, prompt, pieces: [], running: true, reason: null, error: null };
     this.stores.run.setState({ generation });
-    this.#link.send({ type: 'generate', id, prompt, sampling });
+    this.#link.send({ type: 'generate', id, prompt, sampling, weights });
   }
   stopGeneration(): void {
     const { generation } = this.stores.run.getState();
@@ -249,9 +262,9 @@ export class Client {
     return { text, pieces };
   }
 
-  /** The checkpoint as a zip. Rejects with an error whose message the page can show. */
-  async export(): Promise<Exported> {
-    const { name, bytes } = await this.#link.request((id) => ({ type: 'export', id }));
+  /** A checkpoint as a zip. Rejects with an error whose message the page can show. */
+  async export(weights: WeightsChoice = 'last'): Promise<Exported> {
+    const { name, bytes } = await this.#link.request((id) => ({ type: 'export', id, weights }));
     return { name, bytes };
   }
 
@@ -371,6 +384,7 @@ export class Client {
   #apply(event: Event): void {
     if (event.type === 'importing') this.#showImport(event);
     this.#updates.apply(event);
+    if (event.type === 'started') this.#view.settle();
     for (const listener of this.#listeners) listener(event);
   }
 }

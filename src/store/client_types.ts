@@ -1,6 +1,6 @@
 /** What the client's methods take and give. */
 import type { RunConfig } from '../config/index.ts';
-import type { ParentSource } from '../protocol/index.ts';
+import type { ParentSource, WeightsChoice } from '../protocol/index.ts';
 
 export interface TokenizedText {
   text: string;
@@ -24,5 +24,7 @@ export interface ResumeOptions {
   /** Replaces the multiplier that the run was saved with. */
   lr_multiplier?: number;
   paused?: boolean;
+  /** Continues from the best checkpoint instead of the last one. */
+  weights?: WeightsChoice;
   backend?: RunConfig['runtime']['backend'];
 }

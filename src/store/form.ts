@@ -11,7 +11,8 @@ import {
   type FieldValue,
   type RunConfig,
 } from '../config/index.ts';
-import type { OpenedFiles, OwnText } from '../protocol/index.ts';
+import type { OpenedFiles, OwnText, RestoredRun } from '../protocol/index.ts';
+import type { RunState } from './run_state.ts';
 
 export interface FormState {
   config: RunConfig;
@@ -90,6 +91,34 @@ function followLayout(config: RunConfig, path: FieldPath): RunConfig {
     (next, [field, value]) => withField(next, field, value),
     config,
   );
+}
+
+/** Takes the recipe, the text and the tokenizer of a run that was opened again. */
+export function takeRestored(form: FormStore, config: RunConfig, restored: RestoredRun): void {
+  const { recipe, text, tokenizer_json } = restored;
+  const base = recipe?.base ?? config;
+  const changed = new Set(changedFields(config, base));
+  form.setState({ config, base, preset: recipe?.preset ?? null, changed, name: '' });
+  if (text) form.setState({ text });
+  if (tokenizer_json === null) return;
+  const name = recipe?.tokenizer_name ?? 'tokenizer.json';
+  form.setState({ tokenizerJson: { name, json: tokenizer_json } });
+}
+
+/** Fields in which the form's recipe differs from that of a run, as far as they change what it learns. */
+export const recipeChanges = (config: RunConfig, run: RunConfig): FieldPath[] =>
+  changedFields(config, run).filter(
+    (path) => !path.startsWith('sampling.') && !path.startsWith('runtime.'),
+  );
+
+/** The form has another recipe, or another text of the user, than the run. */
+export function differsFromRun(
+  { config, text }: Pick<FormState, 'config' | 'text'>,
+  recipe: RunState['recipe'],
+): boolean {
+  if (!recipe) return false;
+  if (recipeChanges(config, recipe.config).length > 0) return true;
+  return config.data.corpus === 'own' && dataKey(config, text) !== recipe.dataKey;
 }
 
 export function setText(form: FormStore, text: OwnText): void {

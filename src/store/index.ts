@@ -12,14 +12,18 @@ export * from './form.ts';
 export * from './format.ts';
 export * from './headless.ts';
 export * from './library.ts';
+export * from './new_run.ts';
 export * from './profile.ts';
 export * from './run.ts';
+export * from './run_view.ts';
 export * from './samples.ts';
 export * from './stores.ts';
 export * from './sentence.ts';
 export * from './view.ts';
+export * from './write.ts';
 /** What events carry: the room `ui` imports it from here, not from the protocol. */
 export type {
+  BestCheckpoint,
   CompareMode,
   ComparisonRow,
   DataSummary,
@@ -35,4 +39,5 @@ export type {
   StepProfile,
   StorageUse,
   TokenPiece,
+  WeightsChoice,
 } from '../protocol/index.ts';

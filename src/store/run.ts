@@ -32,6 +32,8 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
       }));
     case 'generation_done':
       return changeGeneration(state, event.id, () => ({ running: false, reason: event.reason }));
+    case 'best':
+      return { best: event.best };
     case 'saved':
       return event.run === state.run ? reduceSaved(state, event.step) : {};
     case 'notice':
@@ -80,6 +82,7 @@ function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunS
     metrics: [...METRICS, ...event.metrics],
     charts: [...CHARTS, ...event.charts],
     firstStep: step,
+    best: event.best ?? null,
     finished: null,
     error: null,
     rate: NaN,

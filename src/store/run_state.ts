@@ -6,6 +6,7 @@
 import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type {
+  BestCheckpoint,
   Concern,
   DataSummary,
   DeviceInfo,
@@ -50,6 +51,8 @@ export interface RunState {
   /** As the run was started; the form may have changed since. */
   config: RunConfig | null;
   lineage: Lineage | null;
+  /** The form's recipe that the run belongs to: a form that differs is a recipe of another run. */
+  recipe: { config: RunConfig; dataKey: string | null } | null;
   /** Metrics and charts of the run: those of every run, then the objective's own. */
   metrics: readonly Metric[];
   charts: readonly Chart[];
@@ -68,6 +71,8 @@ export interface RunState {
   seconds: number;
   tokens: number;
   savedStep: number | null;
+  /** The best evaluation whose weights are kept. */
+  best: BestCheckpoint | null;
   finished: FinishReason | null;
   /** Why the run, or what was to become one, failed. */
   error: PlainError | null;
@@ -94,6 +99,7 @@ export const initialRun: RunState = {
   name: '',
   config: null,
   lineage: null,
+  recipe: null,
   metrics: METRICS,
   charts: CHARTS,
   lr_multiplier: 1,
@@ -109,6 +115,7 @@ export const initialRun: RunState = {
   seconds: NaN,
   tokens: NaN,
   savedStep: null,
+  best: null,
   finished: null,
   error: null,
   troubles: {},

@@ -33,6 +33,7 @@ const FINISHED = {
   max_iters: 'Done.',
   max_tokens: 'Done: the token budget is spent.',
   max_seconds: 'Done: the time is up.',
+  early_stopping: 'Stopped early.',
   stopped: 'Stopped.',
 } as const;
 
@@ -41,6 +42,14 @@ const doing = (detail: string, otherwise: string): string => {
   const text = detail.trim() || otherwise;
   return /[.!?…]$/u.test(text) ? text : `${text}.`;
 };
+
+/** "Stopped early at step 900: no better validation loss for 5 evaluations. Best 1.26 at step 400." */
+function stoppedEarly({ step, best, config }: RunState): string {
+  const patience = config?.training.early_stopping_patience ?? 1;
+  const evaluations = patience === 1 ? '1 evaluation' : `${count(patience)} evaluations`;
+  const where = `Stopped early at step ${count(step)}: no better validation loss for ${evaluations}.`;
+  return best ? `${where} Best ${lossText(best.score)} at step ${count(best.step)}.` : where;
+}
 
 /** "Step 340 of 5,000. Loss 1.92, from 4.17. About 2 minutes left." */
 export function sentence(state: RunState): string {
@@ -71,6 +80,7 @@ export function sentence(state: RunState): string {
     case 'recovering':
       return doing(state.detail, 'The GPU was lost; going on from the last checkpoint');
     case 'done':
+      if (state.finished === 'early_stopping') return stoppedEarly(state);
       return `${FINISHED[state.finished ?? 'max_iters']} ${standing(state)}`;
     case 'failed':
       return `Training stopped. ${state.run ? standing(state) : ''}`.trim();

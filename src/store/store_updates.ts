@@ -1,11 +1,13 @@
 /** Applies the worker's events to the stores. */
 import type { RunConfig } from '../config/index.ts';
-import type { Event } from '../protocol/index.ts';
+import type { Event, RestoredRun, StartedEvent } from '../protocol/index.ts';
 import { epoch } from './epoch.ts';
+import { dataKey, takeRestored } from './form.ts';
 import { reduceLibrary } from './library.ts';
 import { MetricsFeed } from './metrics_feed.ts';
 import { initialProfile, reduceProfile } from './profile.ts';
 import { clearedRun, reduceRun } from './run.ts';
+import { restoreView } from './run_view.ts';
 import { addSample } from './samples.ts';
 import type { Stores } from './stores.ts';
 
@@ -14,6 +16,10 @@ export class StoreUpdates {
   readonly #feed: MetricsFeed;
   /** `dataKey` of the text that the worker was last asked to prepare. */
   preparing: string | null = null;
+  /** The form's recipe of the run that was requested, until it has started. */
+  #asked: RunConfig | null = null;
+  /** A run was requested that is not the one on the page. */
+  #isOtherRun = false;
 
   constructor(stores: Stores) {
     this.#stores = stores;
@@ -28,6 +34,8 @@ export class StoreUpdates {
     samples.setState({ samples: [] });
     profile.setState(initialProfile);
     view.setState({ zoom: null, sampleStep: null });
+    this.#asked = config;
+    this.#isOtherRun = true;
     run.setState(clearedRun(run.getState(), { name, config, pressed: epoch() }));
   }
 
@@ -38,7 +46,7 @@ export class StoreUpdates {
     }
     this.#feed.show();
     const { run, samples, form, library, profile } = this.#stores;
-    if (event.type === 'started') this.#takeHistory(event);
+    if (event.type === 'started') this.#takeStarted(event);
     if (event.type === 'data') form.setState({ preparedKey: this.preparing });
     if (event.type === 'sample')
       samples.setState((state) => ({ samples: addSample(state.samples, event.sample) }));
@@ -47,8 +55,29 @@ export class StoreUpdates {
     profile.setState(reduceProfile(event));
   }
 
+  #takeStarted(event: StartedEvent): void {
+    this.#takeHistory(event);
+    if (!this.#isOtherRun) return;
+    this.#isOtherRun = false;
+    const { form, run } = this.#stores;
+    const { restored } = event;
+    if (restored) this.#restore(event.config, restored);
+    const config = restored ? event.config : (this.#asked ?? event.config);
+    const key = restored ? dataKey(config, form.getState().text) : this.preparing;
+    run.setState({ recipe: { config, dataKey: key } });
+  }
+
+  /** What a run brings back that was opened again, or imported. */
+  #restore(config: RunConfig, restored: RestoredRun): void {
+    const { form, samples } = this.#stores;
+    takeRestored(form, config, restored);
+    form.setState({ preparedKey: dataKey(config, form.getState().text) });
+    samples.setState({ samples: restored.samples });
+    if (restored.view) restoreView(this.#stores, restored.view);
+  }
+
   /** A resumed run brings its metrics; samples after its step will be drawn again. */
-  #takeHistory({ history, step }: Extract<Event, { type: 'started' }>): void {
+  #takeHistory({ history, step }: StartedEvent): void {
     const { table, samples } = this.#stores;
     if (history) {
       table.clear();

@@ -8,6 +8,7 @@ import { createLibrary } from './library.ts';
 import { createProfile } from './profile.ts';
 import { initialRun, type RunState } from './run.ts';
 import { createView } from './view.ts';
+import { createWrite } from './write.ts';
 
 const createRunStore = () => createStore<RunState>(() => initialRun);
 const createSampleStore = () => createStore<{ samples: Sample[] }>(() => ({ samples: [] }));
@@ -19,6 +20,7 @@ export interface Stores {
   samples: ReturnType<typeof createSampleStore>;
   form: ReturnType<typeof createForm>;
   view: ReturnType<typeof createView>;
+  write: ReturnType<typeof createWrite>;
   library: ReturnType<typeof createLibrary>;
   compare: ReturnType<typeof createCompare>;
   profile: ReturnType<typeof createProfile>;
@@ -31,6 +33,7 @@ export const createStores = (): Stores => ({
   samples: createSampleStore(),
   form: createForm(),
   view: createView(),
+  write: createWrite(),
   library: createLibrary(),
   compare: createCompare(),
   profile: createProfile(),

@@ -106,6 +106,8 @@ class ScriptedWorker {
       case 'set_sampling':
         this.#training.config = { ...this.#training.config, sampling: command.sampling };
         return;
+      case 'set_view':
+        return;
       case 'lose_device':
         this.outbox.phase('recovering', 'The GPU was lost; resuming from the last checkpoint');
         return this.outbox.after(1500, () => this.#training.steer('train'));

@@ -5,6 +5,7 @@
 import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
+import { countEvaluation, isStale, limitReached } from './stopping.ts';
 import type { MetricBuffer } from './metrics.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 
@@ -15,6 +16,8 @@ export interface LoopHooks {
   metrics(buffer: MetricBuffer): void;
   /** Writes samples; resolves to the metrics that they give, if any. */
   sample(): Promise<Partial<MetricRow>>;
+  /** The weights were just evaluated with the best score so far. */
+  best?(score: number): Promise<void>;
   /** Saves, and sets `LoopState.saved_step` if that succeeds. A failure is reported, not thrown. */
   save(): Promise<void>;
   /** The computer slept between two steps for about this long, which is not training time. */
@@ -83,6 +86,10 @@ export interface LoopState {
    * begins with.
    */
   saved_step?: number | undefined;
+  /** Evaluations since the last one that counted as better, for early stopping. */
+  stale_evaluations?: number;
+  /** The step of the newest samples, if any. */
+  sampled_step?: number;
   /** Training losses of the loop's first step and of the latest that was read. */
   first_loss?: number | undefined;
   last_loss?: number | undefined;
@@ -114,7 +121,8 @@ class Loop {
     this.#clock = new Clock(state, (seconds) => state.hooks.slept(seconds));
     this.#firstStep = state.trainer.step;
     // The first loss is shown before the first samples, whose programs still have to be compiled.
-    this.#sampled = this.#firstStep === 0 ? 0 : -1;
+    this.#sampled = this.#firstStep === 0 ? 0 : (state.sampled_step ?? -1);
+    if (isStale(state)) state.stale_evaluations = 0;
     this.#autosaved = this.#firstStep;
     state.saved_step ??= this.#firstStep;
     state.first_loss = undefined;
@@ -124,9 +132,10 @@ class Loop {
   async run(): Promise<FinishReason> {
     const { trainer, control } = this.#state;
     for (;;) {
-      const reason = limitReached(trainer, this.#state.seconds);
+      const limit = limitReached(trainer, this.#state.seconds);
+      if (this.#evaluationDue(limit !== null)) await this.#evaluate();
+      const reason = limit ?? (isStale(this.#state) ? 'early_stopping' : null);
       const ending = reason !== null;
-      if (this.#evaluationDue(ending)) await this.#evaluate();
       if (this.#samplesDue(ending)) await this.#sample();
       if (this.#autosaveDue()) await this.#autosave();
       if (reason) {
@@ -210,10 +219,11 @@ class Loop {
     await this.#during('evaluating', async () => {
       const { metrics, score } = await trainer.evaluate(breathe);
       if (this.#isLost(score)) throw new LossExploded(trainer.step, score);
-      state.best_val_loss = Math.min(state.best_val_loss ?? Infinity, score);
+      const isBest = countEvaluation(state, score, trainer.step > this.#firstStep);
       const { step, tokens } = trainer;
       state.buffer.add({ step, tokens, seconds: state.seconds, ...metrics });
       state.hooks.metrics(state.buffer);
+      if (isBest) await state.hooks.best?.(score);
     });
   }
 
@@ -226,6 +236,7 @@ class Loop {
   async #sample(): Promise<void> {
     const { trainer, hooks, buffer } = this.#state;
     this.#sampled = trainer.step;
+    this.#state.sampled_step = trainer.step;
     await this.#during('sampling', async () => {
       const metrics = await hooks.sample();
       if (Object.keys(metrics).length > 0) buffer.add({ step: trainer.step, ...metrics });
@@ -301,14 +312,6 @@ class Loop {
     const { vocab_size } = trainer.model;
     return trainer.objective.health({ loss, first_loss, previous_loss: last_loss, vocab_size });
   }
-}
-
-function limitReached(trainer: LoopTrainer, seconds: number): FinishReason | null {
-  const { max_iters, max_tokens, max_seconds } = trainer.config.training;
-  if (trainer.step >= max_iters) return 'max_iters';
-  if (max_tokens > 0 && trainer.tokens >= max_tokens) return 'max_tokens';
-  if (max_seconds > 0 && seconds >= max_seconds) return 'max_seconds';
-  return null;
 }
 
 function rowOf({ trainer, seconds }: LoopState, result: StepResult): MetricRow {

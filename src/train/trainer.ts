@@ -176,8 +176,22 @@ export class Trainer {
     return (this.#generator ??= await Generator.create(model, weights, rotary));
   }
 
-  /** Weights, moments and loss scale as they are after all submitted steps. */
-  async state(): Promise<TrainerState> {
+  /**
+   * A generator over copies of other values of the model's parameters, by name. It has memory of its
+   * own until it is disposed of.
+   *
+   * @throws RangeError if a parameter is missing
+   */
+  async generationOf(parameters: ReadonlyMap<string, Float32Array>) {
+    const { generatorOf } = await import('./other_weights.ts');
+    return generatorOf(this.stores, parameters);
+  }
+
+  /**
+   * Weights, moments and loss scale as they are after all submitted steps; without `moments`, the
+   * optimizer's are left out.
+   */
+  async state({ moments = true } = {}): Promise<TrainerState> {
     const { optimizer, scaling, keptLossScale, modelParameters, stores, reference } = this.#parts;
     const weights = floats(await stores.weights.read());
     const objective_tensors = new Map<string, ObjectiveTensor>();
@@ -195,7 +209,7 @@ export class Trainer {
     return {
       parameters: weights,
       objective_tensors,
-      optimizer: floats(await optimizer.state.read()),
+      optimizer: moments ? floats(await optimizer.state.read()) : new Map(),
       step: this.step,
       tokens: this.tokens,
       lr_multiplier: this.lr_multiplier,

@@ -46,7 +46,7 @@ function applyUrl(client: Client, search: string): boolean {
     takeConfig(
       client.stores.form,
       config,
-      preset ? { preset: preset.id, name: preset.title } : { base: defaultConfig() },
+      preset ? { preset: preset.id } : { base: defaultConfig() },
     );
     goTo({ at: 'workspace', tab: 'recipe' });
     return true;

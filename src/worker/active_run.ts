@@ -1,9 +1,18 @@
 /** One run in this worker: it trains, and between its steps does what the user requests. */
-import { CheckpointError, writeCheckpoint, zipFolder } from '../checkpoint/index.ts';
-import type { FinishReason, GenerationEnd, MetricColumns } from '../common/index.ts';
+import { CheckpointError } from '../checkpoint/index.ts';
+import type {
+  BestCheckpoint,
+  FinishReason,
+  GenerationEnd,
+  MetricColumns,
+  RunView,
+  WeightsChoice,
+} from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
-import type { StepProfile } from '../protocol/index.ts';
+import type { RestoredRun, StepProfile } from '../protocol/index.ts';
 import { Control, LossExploded, MetricBuffer, trainLoop } from '../train/index.ts';
+import { BestKeeper, bestBefore } from './best.ts';
+import { exportRun } from './export.ts';
 import { Generations, type GenerationRequest } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import type { DeviceLost } from './plain_errors.ts';
@@ -12,6 +21,14 @@ import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_p
 import { RunSaver, type Progress } from './saving.ts';
 import type { RunTrainer } from './services.ts';
 
+/** What `create` hands to the constructor. */
+interface Made {
+  trainer: RunTrainer;
+  subgroup_matrices: boolean;
+  /** The best checkpoint in storage. */
+  best: BestCheckpoint | null;
+}
+
 export class ActiveRun {
   readonly control: Control;
   readonly trainer: RunTrainer;
@@ -19,10 +36,13 @@ export class ActiveRun {
   readonly #surroundings: RunSurroundings;
   readonly #subgroupMatrices: boolean;
   readonly #progress: Progress;
+  readonly #best: BestKeeper;
   readonly #saver: RunSaver;
   readonly #hooks: RunHooks;
   readonly #generations: Generations;
   readonly #jobs: Jobs;
+  /** Until the page has got it. */
+  #restored: RestoredRun | null;
   readonly #buffer = new MetricBuffer();
   #multiplierSaveQueued = false;
   /** Something that a checkpoint keeps was changed since the last save. */
@@ -30,12 +50,7 @@ export class ActiveRun {
   #releasing = false;
   #disposed = false;
 
-  private constructor(
-    parts: RunParts,
-    start: RunStart,
-    surroundings: RunSurroundings,
-    made: { trainer: RunTrainer; subgroup_matrices: boolean },
-  ) {
+  private constructor(parts: RunParts, start: RunStart, surroundings: RunSurroundings, made: Made) {
     const { from, paused } = start;
     const { trainer } = made;
     const control = new Control(paused ? 'pause' : 'run');
@@ -48,16 +63,26 @@ export class ActiveRun {
       seconds: from?.elapsed_seconds ?? 0,
       best_val_loss: from?.best_val_loss ?? null,
       saved_step: start.stored ? trainer.step : undefined,
+      stale_evaluations: from?.stale_evaluations ?? 0,
+      sampled_step: start.restored?.samples.at(-1)?.step ?? -1,
     };
-    const saver = new RunSaver(parts, trainer, this.#progress, start);
+    const { emit } = surroundings;
+    this.#best = new BestKeeper({ trainer, storage: parts.storage, emit, stored: made.best });
+    this.#restored = start.restored ?? null;
+    const saver = new RunSaver(
+      parts,
+      { trainer, progress: this.#progress, best: this.#best },
+      start,
+    );
     this.#saver = saver;
     this.#hooks = new RunHooks({ parts, trainer, control, saver }, surroundings);
-    this.#generations = new Generations(
+    this.#generations = new Generations({
       trainer,
-      parts.text,
-      surroundings.emit,
-      () => control.state === 'end' || this.#releasing,
-    );
+      best: this.#best,
+      text: parts.text,
+      emit,
+      runEnded: () => control.state === 'end' || this.#releasing,
+    });
     this.#jobs = new Jobs(control);
   }
 
@@ -87,7 +112,8 @@ export class ActiveRun {
       },
     });
     mark('compiled');
-    return new ActiveRun(parts, start, surroundings, { trainer, subgroup_matrices });
+    const best = start.from ? await bestBefore(parts.storage, start.from.state.step) : null;
+    return new ActiveRun(parts, start, surroundings, { trainer, subgroup_matrices, best });
   }
 
   get id(): string {
@@ -132,7 +158,10 @@ export class ActiveRun {
       metrics: objective.metrics,
       charts: objective.charts,
       history,
+      restored: this.#restored,
+      best: this.#best.best,
     });
+    this.#restored = null;
   }
 
   /** Runs the training loop to its end. Throws LossExploded, and what the device throws. */
@@ -184,6 +213,15 @@ export class ActiveRun {
       this.#multiplierSaveQueued = false;
       return this.#hooks.save();
     });
+  }
+
+  /** Keeps how the page looks at the run. Storage that refuses is no error: nothing else is lost. */
+  async keepView(view: RunView): Promise<void> {
+    try {
+      await this.#parts.storage.saveView(view);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+    }
   }
 
   /** Generates between two steps. Rejects with what the model or the tokenizer throws. */
@@ -247,13 +285,12 @@ export class ActiveRun {
     this.control.between(() => Promise.reject(error));
   }
 
-  /** The checkpoint with its metrics as a zip, made between two steps. */
-  export(): Promise<{ name: string; bytes: Uint8Array }> {
+  /** A checkpoint as a zip, with what belongs to the run, made between two steps. */
+  export(weights: WeightsChoice = 'last'): Promise<{ name: string; bytes: Uint8Array }> {
     return this.#jobs.add(async () => {
-      const state = await this.#saver.checkpoint();
-      const metrics = await this.#saver.metrics();
-      const bytes = zipFolder(writeCheckpoint({ ...state, metrics }));
-      return { name: `${this.#fileName}.zip`, bytes };
+      const best = this.#best.best || weights === 'best' ? await this.#best.state() : null;
+      const last = weights === 'last' ? await this.#saver.checkpoint() : null;
+      return exportRun(this.#parts, { last, best });
     });
   }
 
@@ -277,6 +314,7 @@ export class ActiveRun {
   abandon(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#best.dispose();
     this.#jobs.close(
       new CheckpointError(
         'run_missing',
@@ -289,10 +327,5 @@ export class ActiveRun {
     } catch {
       // The buffers were lost with the device.
     }
-  }
-
-  /** Name of the exported file, without its ending. */
-  get #fileName(): string {
-    return this.#parts.name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'terrarium';
   }
 }

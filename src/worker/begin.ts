@@ -2,7 +2,6 @@
 import {
   broughtFiles,
   CheckpointError,
-  readCheckpoint,
   type OpenRun,
   type ReadState,
 } from '../checkpoint/index.ts';
@@ -21,6 +20,13 @@ import {
 } from './parent.ts';
 import { UnknownObjective } from './plain_errors.ts';
 import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
+import {
+  importedConfig,
+  readBroughtRun,
+  restoredRun,
+  saveImport,
+  type ImportedFiles,
+} from './restored.ts';
 import { settleAndTell } from './settle_on_device.ts';
 import type { PreparedText, TextSources } from './text.ts';
 
@@ -39,7 +45,7 @@ export interface Beginning {
 
 /** A run at step 0, with randomly initialised weights or those of a parent. */
 export async function newRun(context: BeginContext, command: StartCommand): Promise<Beginning> {
-  const { run: id, name, text: own, tokenizer_json } = command;
+  const { run: id, name, text: own, tokenizer_json, recipe } = command;
   const objective = requireObjective(context, command.objective ?? DEFAULT_OBJECTIVE.name);
   const parent = command.parent ? await loadParent(context, command.parent) : null;
   const config = parent ? configWithParent(command.config, parent) : command.config;
@@ -61,6 +67,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
     if (own) await storage.saveText(own);
+    if (recipe) await storage.saveRecipe(recipe);
     context.mark('stored');
     const { adapter } = device;
     return {
@@ -79,12 +86,13 @@ export async function resumedRun(
   context: BeginContext,
   command: ResumeCommand,
 ): Promise<Beginning> {
-  const { run: id, lr_multiplier, backend, paused = false } = command;
+  const { run: id, weights, lr_multiplier, backend, paused = false } = command;
   const store = await context.storage();
   const record = (await store.list()).find((candidate) => candidate.run === id);
   const storage = await store.open(id);
   return closingOnFailure(storage, async () => {
-    const saved = await loadCheckpoint(context, storage);
+    const saved =
+      weights === 'best' ? await loadBest(storage) : await loadCheckpoint(context, storage);
     const config = withBackend(saved.config, backend);
     const own = await storage.loadText();
     const { lineage } = saved;
@@ -93,10 +101,11 @@ export async function resumedRun(
     await storage.rewindMetrics(saved.step);
     const from = startingPoint(saved);
     from.state.lr_multiplier = lr_multiplier ?? saved.lr_multiplier;
+    const restored = await restoredRun(storage, { config, own, tokenizer: saved.tokenizer });
     const name = record?.name ?? 'Run';
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from, stored: true, paused },
+      start: { from, stored: true, paused, restored },
     };
   });
 }
@@ -105,24 +114,28 @@ export async function resumedRun(
 export async function readImport(
   context: BeginContext,
   { files }: ImportCommand,
-): Promise<ReadState> {
-  const state = readCheckpoint(broughtFiles(files));
-  requireObjective(context, state.lineage.objective);
-  await importTokenizer(state.tokenizer);
-  return state;
+): Promise<ImportedFiles> {
+  const imported = readBroughtRun(broughtFiles(files));
+  const { lineage, tokenizer } = imported.state;
+  requireObjective(context, lineage.objective);
+  await importTokenizer(tokenizer);
+  return imported;
 }
 
 /** A run that continues from what `readImport` read. It starts paused. */
 export async function importedRun(
   context: BeginContext,
   command: ImportCommand,
-  state: ReadState,
+  imported: ImportedFiles,
 ): Promise<Beginning> {
-  const { run: id, name, text: own } = command;
-  const config = importedConfig(state, command.config);
-  for (const message of state.notes) context.emit({ type: 'notice', message });
+  const { run: id, name } = command;
+  const { state } = imported;
+  const config = importedConfig(imported, command.config);
+  const own = imported.run?.text ?? command.text ?? null;
+  const notices = imported.notice === null ? state.notes : [...state.notes, imported.notice];
+  for (const message of notices) context.emit({ type: 'notice', message });
   const objective = requireObjective(context, state.lineage.objective);
-  const ready = await prepareSaved(context, state, config, own ?? null);
+  const ready = await prepareSaved(context, state, config, own);
   const parent: ParentState = { parent: { kind: 'imported', name }, state };
   const lineage = state.foreign ? lineageOf(objective, ready.text, parent) : state.lineage;
   const store = await context.storage();
@@ -131,9 +144,11 @@ export async function importedRun(
   return closingOnFailure(storage, async () => {
     if (own) await storage.saveText(own);
     if (state.metrics) await storage.appendMetrics(state.metrics);
+    await saveImport(storage, imported);
+    const restored = await restoredRun(storage, { config, own, tokenizer: state.tokenizer });
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from: startingPoint(state), stored: false, paused: true },
+      start: { from: startingPoint(state), stored: false, paused: true, restored },
     };
   });
 }
@@ -162,6 +177,7 @@ export function startingPoint(saved: ReadState): StartingPoint {
     state: { parameters, objective_tensors, optimizer, step, tokens, lr_multiplier, loss_scale },
     elapsed_seconds: saved.elapsed_seconds,
     best_val_loss: saved.best_val_loss ?? null,
+    stale_evaluations: saved.schedule?.stale_evaluations ?? 0,
   };
 }
 
@@ -182,17 +198,6 @@ const lineageOf = (
   dataset: text.summary.name,
   split_version: SPLIT_VERSION,
 });
-
-/**
- * The configuration of an imported run. A folder of ours has its own recipe, and the form adds text
- * and device; a foreign folder has only a model and a tokenizer.
- */
-function importedConfig(state: ReadState, form: RunConfig | undefined): RunConfig {
-  if (!form) return state.config;
-  if (state.foreign)
-    return { ...form, model: state.config.model, tokenizer: state.config.tokenizer };
-  return { ...state.config, data: form.data, runtime: form.runtime };
-}
 
 function withBackend(
   config: RunConfig,
@@ -217,6 +222,16 @@ async function loadCheckpoint(context: BeginContext, storage: OpenRun): Promise<
     context.emit({ type: 'notice', message });
   }
   return loaded.state;
+}
+
+async function loadBest(storage: OpenRun): Promise<ReadState> {
+  const state = await storage.loadBest();
+  if (state) return state;
+  throw new CheckpointError(
+    'run_missing',
+    'This run has no best checkpoint.',
+    'Resume it from the last one.',
+  );
 }
 
 async function closingOnFailure<T>(storage: OpenRun, action: () => Promise<T>): Promise<T> {

@@ -87,9 +87,9 @@ export class CurrentRun {
     } catch (error) {
       const reason = await this.#context.device.lossBehind(error);
       if (reason === null) throw error;
-      const { from, paused } = start;
+      const { from, paused, restored } = start;
       const multiplier = (): number | undefined => from?.state.lr_multiplier;
-      const lost = { parts, reason, origin: from, paused, multiplier };
+      const lost = { parts, reason, origin: from, paused, restored, multiplier };
       return { ...(await recoverRun(this.#context, lost)), mayRecover: false };
     }
   }

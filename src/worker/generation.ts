@@ -1,7 +1,8 @@
 /** Text that the model generates on request, streamed to the page token by token. */
-import type { GenerationEnd } from '../common/index.ts';
+import type { GenerationEnd, WeightsChoice } from '../common/index.ts';
 import type { SamplingConfig } from '../config/index.ts';
 import type { Event, TokenPiece } from '../protocol/index.ts';
+import type { BestKeeper } from './best.ts';
 import { generatePieces } from './samples.ts';
 import type { RunTrainer } from './services.ts';
 import type { PreparedText } from './text.ts';
@@ -13,22 +14,29 @@ export interface GenerationRequest {
   id: number;
   prompt: string;
   sampling: SamplingConfig;
+  /** By default, the weights as they are now. */
+  weights?: WeightsChoice | undefined;
+}
+
+export interface GenerationsOptions {
+  trainer: RunTrainer;
+  best: BestKeeper;
+  text: PreparedText;
+  emit: (event: Event) => void;
+  runEnded: () => boolean;
 }
 
 export class Generations {
   readonly #trainer: RunTrainer;
+  readonly #best: BestKeeper;
   readonly #text: PreparedText;
   readonly #emit: (event: Event) => void;
   readonly #runEnded: () => boolean;
   readonly #stopped = new Set<number>();
 
-  constructor(
-    trainer: RunTrainer,
-    text: PreparedText,
-    emit: (event: Event) => void,
-    runEnded: () => boolean,
-  ) {
+  constructor({ trainer, best, text, emit, runEnded }: GenerationsOptions) {
     this.#trainer = trainer;
+    this.#best = best;
     this.#text = text;
     this.#emit = emit;
     this.#runEnded = runEnded;
@@ -39,12 +47,14 @@ export class Generations {
   }
 
   /** Streams tokens until the text or the limit ends, or until it is stopped. */
-  async generate({ id, prompt, sampling }: GenerationRequest): Promise<GenerationEnd> {
+  async generate({ id, prompt, sampling, weights }: GenerationRequest): Promise<GenerationEnd> {
     const isCancelled = (): boolean => this.#stopped.has(id) || this.#runEnded();
     const groups = new TokenGroups((pieces) => this.#emit({ type: 'token', id, pieces }));
     let count = 0;
     try {
-      const generator = await this.#trainer.generation();
+      const generator = await (weights === 'best'
+        ? this.#best.generation()
+        : this.#trainer.generation());
       const source = { generator, text: this.#text, stopped: isCancelled };
       for await (const piece of generatePieces(source, prompt, sampling)) {
         count++;

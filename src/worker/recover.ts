@@ -1,6 +1,7 @@
 /** Continues a run whose GPU device was lost, on a device that is opened again. */
 import { ActiveRun } from './active_run.ts';
 import { startingPoint } from './begin.ts';
+import type { RestoredRun } from '../protocol/index.ts';
 import type { Device } from './device.ts';
 import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
@@ -14,6 +15,8 @@ export interface LostRun {
   /** Where the run started, to go back to if storage has no checkpoint. */
   origin: StartingPoint | null;
   paused: boolean;
+  /** What the page has not got yet of a run that was opened again. */
+  restored?: RestoredRun | null | undefined;
   /** The learning rate multiplier as it is now; it may change during the recovery. */
   multiplier: () => number | undefined;
 }
@@ -25,7 +28,7 @@ export interface LostRun {
  */
 export async function recoverRun(
   context: RecoveryContext,
-  { parts, reason, origin, paused, multiplier }: LostRun,
+  { parts, reason, origin, paused, restored, multiplier }: LostRun,
 ): Promise<{ run: ActiveRun; parts: RunParts }> {
   const cause = reason || 'no reason given';
   const detail = `The GPU device was lost (${cause}); training continues from the last checkpoint.`;
@@ -34,7 +37,7 @@ export async function recoverRun(
   const from = loaded ? startingPoint(loaded.state) : origin;
   const reopened = await onDeviceAgain(context, parts);
   await parts.storage.rewindMetrics(from?.state.step ?? 0);
-  const start = { from, stored: loaded !== null, paused };
+  const start = { from, stored: loaded !== null, paused, restored: restored ?? null };
   const recovered = await createRun(context, reopened, start);
   recovered.trainer.lr_multiplier = multiplier() ?? recovered.trainer.lr_multiplier;
   recovered.announce(await parts.storage.readMetrics());

@@ -60,16 +60,17 @@ export class RunHooks implements LoopHooks {
 
   /** A failure does not stop the training. */
   async sample(): Promise<Partial<MetricRow>> {
-    const { parts, trainer, control } = this.#run;
+    const { parts, trainer, control, saver } = this.#run;
     try {
       const source = {
         generator: await trainer.generation(),
         text: parts.text,
         stopped: () => control.state === 'stop' || control.state === 'end',
       };
-      const novel = await drawSamples(source, trainer.config.sampling, trainer.step, (sample) =>
-        this.#emit({ type: 'sample', sample }),
-      );
+      const novel = await drawSamples(source, trainer.config.sampling, trainer.step, (sample) => {
+        saver.addSample(sample);
+        this.#emit({ type: 'sample', sample });
+      });
       this.#resolve('samples');
       return Number.isNaN(novel) ? {} : { 'sample/novel': novel };
     } catch (error) {
@@ -78,6 +79,10 @@ export class RunHooks implements LoopHooks {
       this.#tell('samples', { ...plain, message });
       return {};
     }
+  }
+
+  best(score: number): Promise<void> {
+    return this.#run.saver.noteBest(score);
   }
 
   /** A failed save does not stop the training: the error is reported to the page. */

@@ -2,7 +2,7 @@
 import type { OpenRun, RunStore } from '../checkpoint/index.ts';
 import type { Lineage } from '../common/index.ts';
 import type { Objective } from '../objectives/index.ts';
-import type { Event, StartMark } from '../protocol/index.ts';
+import type { Event, RestoredRun, StartMark } from '../protocol/index.ts';
 import type { SettledRun } from '../run/index.ts';
 import type { TrainerState } from '../train/index.ts';
 import type { SessionServices } from './services.ts';
@@ -13,6 +13,8 @@ export interface StartingPoint {
   state: TrainerState;
   elapsed_seconds: number;
   best_val_loss: number | null;
+  /** Evaluations since the last one that counted as better, for early stopping. */
+  stale_evaluations?: number;
 }
 
 export interface RunParts {
@@ -34,6 +36,8 @@ export interface RunStart {
   /** Storage has a checkpoint of `from`, to resume and to recover from. */
   stored: boolean;
   paused: boolean;
+  /** What the page gets back of a run that was opened again. */
+  restored?: RestoredRun | null;
 }
 
 /** How a run reaches the page and the rest of the program. */

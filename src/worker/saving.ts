@@ -1,7 +1,8 @@
-/** What a run keeps in storage: checkpoints and metrics. */
+/** What a run keeps in storage: checkpoints, metrics and samples. */
 import type { CheckpointState } from '../checkpoint/index.ts';
-import type { MetricColumns } from '../common/index.ts';
+import type { MetricColumns, Sample } from '../common/index.ts';
 import { breathe } from '../train/index.ts';
+import type { BestKeeper } from './best.ts';
 import { checkWeights } from './check_weights.ts';
 import type { RunParts, RunStart, StartingPoint } from './run_parts.ts';
 import type { RunTrainer } from './services.ts';
@@ -15,12 +16,18 @@ export interface Progress {
   best_val_loss: number | null;
   /** Step of the last save that succeeded; the training loop reads it. */
   saved_step: number | undefined;
+  /** Evaluations since the last one that counted as better, for early stopping. */
+  stale_evaluations: number;
+  /** The step of the newest samples; -1 without any. */
+  sampled_step: number;
 }
 
 export class RunSaver {
   readonly #parts: RunParts;
   readonly #trainer: RunTrainer;
   readonly #progress: Progress;
+  readonly #best: BestKeeper;
+  readonly #startsRandom: boolean;
   /** Step of the checkpoint in storage. */
   #savedStep: number | null;
   #stopped: Error | null = null;
@@ -29,13 +36,14 @@ export class RunSaver {
 
   constructor(
     parts: RunParts,
-    trainer: RunTrainer,
-    progress: Progress,
+    { trainer, progress, best }: { trainer: RunTrainer; progress: Progress; best: BestKeeper },
     { from, stored }: Pick<RunStart, 'from' | 'stored'>,
   ) {
     this.#parts = parts;
     this.#trainer = trainer;
     this.#progress = progress;
+    this.#best = best;
+    this.#startsRandom = from === null;
     this.#savedStep = stored ? trainer.step : null;
     this.#origin = stored ? null : from;
   }
@@ -62,15 +70,17 @@ export class RunSaver {
   }
 
   /** The whole state after all submitted steps, as a checkpoint keeps it. */
-  async checkpoint(): Promise<CheckpointState> {
+  async checkpoint(moments = true): Promise<CheckpointState> {
     const { lineage, text, settled } = this.#parts;
-    const state = await this.#trainer.state();
+    const { stale_evaluations } = this.#progress;
+    const state = await this.#trainer.state({ moments });
     // The browser reports the loss of a device in a task of its own.
     await breathe();
     if (this.#stopped) throw this.#stopped;
     checkWeights(state);
     return {
       ...state,
+      schedule: stale_evaluations > 0 ? { stale_evaluations } : {},
       config: settled.config,
       model: this.#trainer.model,
       elapsed_seconds: this.#progress.seconds,
@@ -80,12 +90,20 @@ export class RunSaver {
     };
   }
 
+  /** The weights were just evaluated with the best score so far. Random ones are not worth keeping. */
+  async noteBest(score: number): Promise<void> {
+    if (this.#trainer.step === 0 && this.#startsRandom) return;
+    this.#best.note(score, await this.checkpoint(this.#best.keepsMoments));
+  }
+
   /**
-   * Writes metrics and a checkpoint. Throws CheckpointError if storage refuses; the previous
-   * checkpoint is then kept.
+   * Writes metrics, samples and a checkpoint. Throws CheckpointError if storage refuses; the
+   * previous checkpoint is then kept. The best checkpoint comes first: written after this one, it
+   * would be lost if the tab closed in between, as nothing evaluates its weights again.
    */
   async save(): Promise<{ step: number; bytes: number }> {
     await this.writeMetrics();
+    await this.#best.store();
     const state = await this.checkpoint();
     const bytes = await this.#parts.storage.save(state);
     this.#savedStep = state.step;
@@ -103,10 +121,16 @@ export class RunSaver {
     return performance.now() - this.#metricsWrittenAt > METRICS_MS;
   }
 
-  /** Rejects if storage refuses; the rows are then written the next time. */
-  writeMetrics(): Promise<void> {
+  addSample(sample: Sample): void {
+    this.#parts.storage.samples.add(sample);
+  }
+
+  /** Rejects if storage refuses; rows and samples are then written the next time. */
+  async writeMetrics(): Promise<void> {
     this.#metricsWrittenAt = performance.now();
-    return this.#parts.storage.metrics.flush();
+    const { metrics, samples } = this.#parts.storage;
+    await metrics.flush();
+    await samples.flush();
   }
 
   /** All metrics of the run so far. */

@@ -9,6 +9,7 @@ import type { Generator } from '../model/index.ts';
 import { findObjective } from '../objectives/index.ts';
 import { Trainer, type TrainerOptions } from '../train/index.ts';
 import type { LoopTrainer } from '../train/loop.ts';
+import type { OtherGenerator } from '../train/other_weights.ts';
 import { calibrate } from './calibrate.ts';
 import { compareRow } from './compare.ts';
 import type { ProfiledTrainer } from './profile.ts';
@@ -19,6 +20,7 @@ export type RunTrainer = LoopTrainer &
   ProfiledTrainer &
   Pick<Trainer, 'n_params' | 'precision' | 'lr_multiplier' | 'state' | 'dispose'> & {
     generation(): Promise<Pick<Generator, 'generateRows'>>;
+    generationOf(parameters: ReadonlyMap<string, Float32Array>): Promise<OtherGenerator>;
   };
 
 export interface SessionServices {

@@ -2,7 +2,7 @@
  * The worker's side of the protocol: routes each command to its handler. Commands that steer a run
  * act at once; all others are handled one after the other.
  */
-import type { ReadState, RunStore } from '../checkpoint/index.ts';
+import type { RunStore } from '../checkpoint/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type {
   Command,
@@ -20,6 +20,7 @@ import { Device } from './device.ts';
 import { IdleTuner } from './idle_tuner.ts';
 import { manageRuns } from './library.ts';
 import { DeviceLost, plainError } from './plain_errors.ts';
+import type { ImportedFiles } from './restored.ts';
 import { SERVICES, type SessionServices } from './services.ts';
 import { TextCache, type PreparedText, type TextSources } from './text.ts';
 
@@ -121,6 +122,9 @@ export class Session implements AnswerContext {
         return this.#current.setLrMultiplier(command.multiplier);
       case 'set_sampling':
         return run?.setSampling(command.sampling);
+      case 'set_view':
+        if (run?.id === command.run) void run.keepView(command.view);
+        return;
       case 'stop_generation':
         return run?.stopGeneration(command.id);
       case 'save':
@@ -179,7 +183,10 @@ export class Session implements AnswerContext {
         return;
       case 'resume':
         await this.#current.release();
-        return this.#current.launch(await resumedRun(this, command));
+        await this.#current.launch(await resumedRun(this, command));
+        // Otherwise the page would open the last checkpoint again, with the metrics of the best one.
+        if (command.weights === 'best') this.#keepImported();
+        return;
       case 'import':
         return this.#import(command);
       case 'release':
@@ -237,10 +244,10 @@ export class Session implements AnswerContext {
   async #import(command: CommandOf<'import'>): Promise<void> {
     const { id, run } = command;
     if (!this.run) this.#phase('preparing', 'Reading the files.');
-    let state: ReadState;
+    let imported: ImportedFiles;
     let released: ReleasedRun | null;
     try {
-      state = await readImport(this, command);
+      imported = await readImport(this, command);
       released = await this.#current.release();
     } catch (error) {
       this.#refuse(id, error);
@@ -248,7 +255,7 @@ export class Session implements AnswerContext {
       return;
     }
     this.emit({ type: 'importing', id, run, released });
-    await this.#current.launch(await importedRun(this, command, state));
+    await this.#current.launch(await importedRun(this, command, imported));
     this.#keepImported();
   }
 

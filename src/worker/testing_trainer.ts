@@ -22,6 +22,8 @@ export class FakeTrainer implements RunTrainer {
   disposed = false;
   /** Of the steps to come. */
   loss = 2;
+  /** Validation losses by step; 2 elsewhere. */
+  scores: Readonly<Record<number, number>> = {};
   /** Thrown by the next step. */
   failure: Error | null = null;
   /** Learning rate multipliers of the steps taken. */
@@ -74,7 +76,8 @@ export class FakeTrainer implements RunTrainer {
   }
 
   async evaluate() {
-    return { metrics: { 'val/loss': 2 }, score: 2 };
+    const score = this.scores[this.step] ?? 2;
+    return { metrics: { 'val/loss': score }, score };
   }
 
   async generation() {
@@ -86,6 +89,17 @@ export class FakeTrainer implements RunTrainer {
         for (let i = 0; i < max_new_tokens; i++)
           yield { row: 0, choice: { id: 0, probability: 1, rivals: [] } };
       },
+    };
+  }
+
+  /** Its tokens say how many steps the weights are from the start. */
+  async generationOf(parameters: ReadonlyMap<string, Float32Array>) {
+    const [id = 0] = [...parameters.values()].map((values) => values[0] ?? 0);
+    return {
+      async *generateRows(): AsyncGenerator<RowChoice> {
+        yield { row: 0, choice: { id, probability: 1, rivals: [] } };
+      },
+      dispose: () => undefined,
     };
   }
 

@@ -16,6 +16,9 @@ export type Generation = v.InferOutput<typeof Generation>;
 export const pointerPath = (folder: string): string => `${folder}/pointer.json`;
 const generationPath = (folder: string, generation: number) => `${folder}/checkpoint-${generation}`;
 
+const isFull = (error: unknown): boolean =>
+  error instanceof CheckpointError && error.code === 'storage_full';
+
 /** Total length of the files, in bytes. */
 export const generationBytes = ({ files }: Generation): number =>
   Object.values(files).reduce((sum, bytes) => sum + bytes, 0);
@@ -37,26 +40,44 @@ export async function writeGeneration(
   folder: string,
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<number> {
-  const [current, previous] = await readPointer(fs, folder);
+  const [current] = await readPointer(fs, folder);
   const generations = await writtenGenerations(fs, folder);
   const written: Generation = {
     generation: Math.max(0, ...generations, current?.generation ?? 0) + 1,
     files: Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.length])),
   };
   const path = generationPath(folder, written.generation);
-  try {
-    await writeFiles(fs, path, files);
-  } catch (error) {
-    const full = error instanceof CheckpointError && error.code === 'storage_full';
-    if (!full || !current || !previous) throw error;
-    // Deletes the older generation to free space: one checkpoint fewer is better than not saving.
-    await writeSlots(fs, pointerPath(folder), { current, previous: null });
-    await fs.remove(generationPath(folder, previous.generation));
-    await writeFiles(fs, path, files);
-  }
+  await writeMakingRoom(fs, folder, files, path);
   await writeSlots(fs, pointerPath(folder), { current: written, previous: current ?? null });
   await removeOthers(fs, folder, [written.generation, current?.generation]);
   return generationBytes(written);
+}
+
+/**
+ * Deletes the older of two generations to free space: one checkpoint fewer is better than not
+ * saving. Returns false if there is only one.
+ */
+async function dropOlder(fs: FileSystem, folder: string): Promise<boolean> {
+  const [current, previous] = await readPointer(fs, folder);
+  if (!current || !previous) return false;
+  await writeSlots(fs, pointerPath(folder), { current, previous: null });
+  await fs.remove(generationPath(folder, previous.generation));
+  return true;
+}
+
+/** Like `writeFiles`; if the storage is full, deletes the older generation and tries again. */
+export async function writeMakingRoom(
+  fs: FileSystem,
+  folder: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  path: string,
+): Promise<void> {
+  try {
+    await writeFiles(fs, path, files);
+  } catch (error) {
+    if (!isFull(error) || !(await dropOlder(fs, folder))) throw error;
+    await writeFiles(fs, path, files);
+  }
 }
 
 /** Writes all files of a folder, or none. */
@@ -100,9 +121,18 @@ export async function readGeneration(
   folder: string,
   generation: Generation,
 ): Promise<Map<string, Uint8Array>> {
+  return readFiles(fs, generationPath(folder, generation.generation), generation.files);
+}
+
+/** Reads files of known lengths. Throws `truncated` if one has another length. */
+export async function readFiles(
+  fs: FileSystem,
+  path: string,
+  lengths: Generation['files'],
+): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
-  for (const [name, length] of Object.entries(generation.files)) {
-    const bytes = await readGenerationFile(fs, folder, generation, name);
+  for (const [name, length] of Object.entries(lengths)) {
+    const bytes = await fs.read(`${path}/${name}`);
     if (bytes?.length !== length) throw damaged('truncated', name, 'its end is missing');
     files.set(name, bytes);
   }

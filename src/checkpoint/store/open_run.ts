@@ -1,5 +1,5 @@
-/** A run that this worker holds: its checkpoints, its metrics and its text. */
-import type { MetricColumns, OwnText } from '../../common/index.ts';
+/** A run that this worker holds: its checkpoints, metrics, samples and text, and how it is viewed. */
+import type { BestCheckpoint, MetricColumns, OwnText, RunView } from '../../common/index.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
 import type { CheckpointState, ReadState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
@@ -7,10 +7,13 @@ import { FILES } from '../folder.ts';
 import { isRecord } from '../json.ts';
 import { writeLineage } from '../lineage.ts';
 import { parseMetricLines } from '../metric_columns.ts';
+import { readBest, readBestFiles, writeBest } from './best.ts';
 import type { FileSystem } from './file_system.ts';
-import { readGeneration, readPointer, writeGeneration, type Generation } from './generations.ts';
+import { readGeneration, readPointer, writeGeneration } from './generations.ts';
 import { MetricsWriter } from './metrics_writer.ts';
 import { loadLineage } from './run_folder.ts';
+import { loadRecipe, loadView, saveRecipe, saveView, type StoredRecipe } from './run_notes.ts';
+import { SamplesFile } from './samples_file.ts';
 import { readSlots, writeSlots } from './slots.ts';
 
 export interface LoadedCheckpoint {
@@ -42,6 +45,7 @@ export class OpenRun {
   readonly id: string;
   /** Appends to the metrics of this run. `readMetrics` includes rows that are still pending. */
   readonly metrics: MetricsWriter;
+  readonly samples: SamplesFile;
   readonly #fs: FileSystem;
   readonly #folder: string;
   readonly #saved: (summary: SaveSummary) => Promise<void>;
@@ -59,6 +63,7 @@ export class OpenRun {
     this.metrics = new MetricsWriter((text) =>
       this.exclusively(() => fs.append(metricsPath(folder), new TextEncoder().encode(text))),
     );
+    this.samples = new SamplesFile(fs, folder, (action) => this.exclusively(action));
   }
 
   /**
@@ -85,7 +90,8 @@ export class OpenRun {
       let first: CheckpointError | null = null;
       for (const generation of await readPointer(this.#fs, this.#folder)) {
         try {
-          return { state: await this.#read(generation), recovered: first !== null };
+          const files = await readGeneration(this.#fs, this.#folder, generation);
+          return { state: await this.#read(files), recovered: first !== null };
         } catch (error) {
           if (!(error instanceof CheckpointError)) throw error;
           first ??= error;
@@ -96,8 +102,29 @@ export class OpenRun {
     });
   }
 
-  async #read(generation: Generation): Promise<ReadState> {
-    const files = await readGeneration(this.#fs, this.#folder, generation);
+  /** Step and score of the best checkpoint, or null if none is kept. */
+  best(): Promise<BestCheckpoint | null> {
+    return this.exclusively(() => readBest(this.#fs, this.#folder));
+  }
+
+  /** Keeps a checkpoint as the best one. Throws `storage_full` and others with the former untouched. */
+  saveBest(best: BestCheckpoint, state: CheckpointState): Promise<void> {
+    return this.exclusively(async () => {
+      const lineage = state.lineage ?? (await loadLineage(this.#fs, this.#folder));
+      const files = writeCheckpoint({ ...state, lineage, metrics: undefined });
+      await writeBest(this.#fs, this.#folder, best, files);
+    });
+  }
+
+  /** The best checkpoint, or null if none is kept. Throws if it is damaged. */
+  loadBest(): Promise<ReadState | null> {
+    return this.exclusively(async () => {
+      const files = await readBestFiles(this.#fs, this.#folder);
+      return files && this.#read(files);
+    });
+  }
+
+  async #read(files: Map<string, Uint8Array>): Promise<ReadState> {
     // A page of an earlier version saves checkpoints without lineage; the run's folder still has it.
     if (!files.has(FILES.lineage)) {
       files.set(FILES.lineage, writeLineage(await loadLineage(this.#fs, this.#folder)));
@@ -112,14 +139,16 @@ export class OpenRun {
   }
 
   /**
-   * Invalidates metrics after `step`, because the run continues from a checkpoint of that step. If
-   * storage refuses, for example because it is full, that stays pending like the rows that follow, so
-   * that the run can still be opened.
+   * Invalidates metrics and samples after `step`, because the run continues from a checkpoint of that
+   * step. If storage refuses, for example because it is full, that stays pending like what follows,
+   * so that the run can still be opened.
    */
   async rewindMetrics(step: number): Promise<void> {
     this.metrics.rewind(step);
+    this.samples.rewind(step);
     try {
       await this.metrics.flush();
+      await this.samples.flush();
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
     }
@@ -159,8 +188,25 @@ export class OpenRun {
     });
   }
 
+  /** How the page looks at the run. */
+  saveView(view: RunView): Promise<void> {
+    return this.exclusively(() => saveView(this.#fs, this.#folder, view));
+  }
+  /** Null if nothing was kept. */
+  loadView(): Promise<RunView | null> {
+    return this.exclusively(() => loadView(this.#fs, this.#folder));
+  }
+
+  saveRecipe(recipe: StoredRecipe): Promise<void> {
+    return this.exclusively(() => saveRecipe(this.#fs, this.#folder, recipe));
+  }
+  /** Null for runs of earlier versions. */
+  loadRecipe(): Promise<StoredRecipe | null> {
+    return this.exclusively(() => loadRecipe(this.#fs, this.#folder));
+  }
+
   /**
-   * Flushes the metrics, waits for queued operations, and gives the run back; it can be opened again.
+   * Flushes the metrics and samples, waits for queued operations, and gives the run back; it can be opened again.
    * Rows that cannot be written even now are lost, so flush before closing to learn of an error.
    */
   close(): Promise<void> {
@@ -170,6 +216,7 @@ export class OpenRun {
 
   async #close(): Promise<void> {
     await this.metrics.flush().catch(() => undefined);
+    await this.samples.flush().catch(() => undefined);
     this.#open = false;
     await this.#queue;
     this.#release();

@@ -3,7 +3,7 @@
  * it and change it under one lock.
  */
 import * as v from 'valibot';
-import { RunConfigSchema } from '../../config/index.ts';
+import { RunConfigSchema, savedConfig } from '../../config/index.ts';
 import { listParameters, parameterSize } from '../../model/parameters.ts';
 import { readCheckpoint } from '../checkpoint.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
@@ -72,7 +72,7 @@ export class RunIndex {
     then?: () => Promise<void>,
   ): Promise<void> {
     await this.#locks.hold(INDEX_LOCK, async () => {
-      await writeSlots(this.#fs, INDEX, edit(await this.#read()));
+      await this.#write(edit(await this.#read()));
       await then?.();
     });
   }
@@ -93,6 +93,11 @@ export class RunIndex {
     });
   }
 
+  async #write(entries: readonly IndexEntry[]): Promise<void> {
+    const saved = entries.map((entry) => ({ ...entry, config: savedConfig(entry.config) }));
+    await writeSlots(this.#fs, INDEX, saved);
+  }
+
   /**
    * Reads the entries, and adds those of folders that have a checkpoint but no entry: the index was
    * damaged, or an earlier version of the page could not read the entry's configuration and dropped
@@ -108,7 +113,7 @@ export class RunIndex {
     }
     if (restored.length === 0) return entries;
     const all = [...entries, ...restored];
-    await writeSlots(this.#fs, INDEX, all);
+    await this.#write(all);
     return all;
   }
 

@@ -2,10 +2,11 @@
  * The library of runs. Each run is a folder under `runs/`, and `index.json` has one entry per run. An
  * open run is held by a lock of its own, so only one tab writes to it.
  */
-import type { Lineage, MetricColumns, StorageUse } from '../../common/index.ts';
+import type { BestCheckpoint, Lineage, MetricColumns, StorageUse } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
 import { CheckpointError } from '../error.ts';
 import { DEFAULT_LINEAGE } from '../lineage.ts';
+import { readBest, readBestFiles, writeBest } from './best.ts';
 import { dropPrevious, readBudget, runSizes, writeBudget } from './budget.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath, readGeneration, readPointer, writeGeneration } from './generations.ts';
@@ -26,6 +27,8 @@ import { Trash } from './trash.ts';
 /** A run as the list shows it. */
 export interface StoredRun extends IndexEntry {
   lineage: Lineage;
+  /** The best checkpoint, if one is kept. */
+  best: BestCheckpoint | null;
   max_iters: number;
   /** True if this or another tab has the run open. */
   locked: boolean;
@@ -70,6 +73,7 @@ export class RunStore {
       entries.map(async (entry) => ({
         ...entry,
         lineage: await loadLineage(this.#fs, folderOf(entry.run)),
+        best: await readBest(this.#fs, folderOf(entry.run)),
         max_iters: entry.config.training.max_iters,
         locked: held.has(lockName(entry.run)),
       })),
@@ -130,7 +134,7 @@ export class RunStore {
   }
 
   /**
-   * Copies the last checkpoint, the metrics, the text and the lineage. Throws `run_missing`,
+   * Copies the last checkpoint, the best one, and the files beside them. Throws `run_missing`,
    * `run_locked` or `storage_full`.
    */
   async duplicate(id: string, copy: string, name: string): Promise<void> {
@@ -160,6 +164,21 @@ export class RunStore {
     const [current] = await readPointer(this.#fs, from);
     if (!current) return;
     await writeGeneration(this.#fs, to, await readGeneration(this.#fs, from, current));
+    await this.#copyBest(from, to);
+  }
+
+  /** A best checkpoint that is damaged is left out. */
+  async #copyBest(from: string, to: string): Promise<void> {
+    const best = await readBest(this.#fs, from);
+    if (!best) return;
+    let files: Map<string, Uint8Array> | null;
+    try {
+      files = await readBestFiles(this.#fs, from);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      return;
+    }
+    if (files) await writeBest(this.#fs, to, best, files);
   }
 
   /**
@@ -241,6 +260,7 @@ export class RunStore {
     const open = this.#opened.get(id);
     if (open) {
       await open.metrics.flush();
+      await open.samples.flush();
       return open.exclusively(action);
     }
     const release = await this.#locks.take(lockName(id), PATIENCE);

@@ -4,13 +4,14 @@
  * today's code, because it must stay as it was. Imported only by tests.
  */
 import * as v from 'valibot';
-import { parseConfig, RunConfigSchema } from '../../config/index.ts';
+import { savedConfig } from '../../config/index.ts';
 import { writeCheckpoint } from '../checkpoint.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
 import type { FileSystem } from './file_system.ts';
 import { readGeneration, readPointer, writeGeneration } from './generations.ts';
 import type { Locks } from './locks.ts';
 import { readSlots, writeSlots } from './slots.ts';
+import { OldConfigSchema } from './testing_old_schema.ts';
 
 /** Drops unknown keys, as `v.object` does. */
 const OldEntry = v.object({
@@ -22,7 +23,7 @@ const OldEntry = v.object({
   val_loss: v.nullable(v.number()),
   n_params: v.number(),
   bytes: v.number(),
-  config: RunConfigSchema,
+  config: OldConfigSchema,
   resumable: v.boolean(),
 });
 type OldEntry = v.InferOutput<typeof OldEntry>;
@@ -47,13 +48,10 @@ const OldState = v.strictObject({
 export class OldPage {
   readonly #fs: FileSystem;
   readonly #locks: Locks;
-  /** False for configurations with a field that this version does not know. */
-  readonly #knows: (entry: OldEntry) => boolean;
 
-  constructor(fs: FileSystem, locks: Locks, knows: (entry: OldEntry) => boolean = () => true) {
+  constructor(fs: FileSystem, locks: Locks) {
     this.#fs = fs;
     this.#locks = locks;
-    this.#knows = knows;
   }
 
   async rename(run: string, name: string): Promise<void> {
@@ -72,7 +70,7 @@ export class OldPage {
     const files = await readGeneration(this.#fs, `runs/${run}`, current);
     const json: unknown = JSON.parse(new TextDecoder().decode(files.get('training_state.json')));
     const state = v.parse(OldState, json);
-    parseConfig(state.config);
+    v.parse(OldConfigSchema, state.config);
     return state;
   }
 
@@ -86,7 +84,8 @@ export class OldPage {
     });
     files.delete('lineage.json');
     const bytes = await writeGeneration(this.#fs, `runs/${run}`, files);
-    const { step, config, best_val_loss: val_loss = null } = state;
+    const { step, best_val_loss: val_loss = null } = state;
+    const config = v.parse(OldConfigSchema, savedConfig(state.config));
     const change = { step, val_loss, bytes, config, updated: Date.now(), resumable: true };
     await this.#change((entries) => entries.map((e) => (e.run === run ? { ...e, ...change } : e)));
   }
@@ -121,7 +120,7 @@ export class OldPage {
     const index = v.parse(v.array(v.unknown()), await readSlots(this.#fs, 'index.json'));
     return index.flatMap((item) => {
       const entry = v.safeParse(OldEntry, item);
-      return entry.success && this.#knows(entry.output) ? [entry.output] : [];
+      return entry.success ? [entry.output] : [];
     });
   }
 }

@@ -36,7 +36,7 @@ const row = (step: number, loss: number) => ({
   loss: Float64Array.of(loss),
 });
 
-async function twoPages(knows?: () => boolean) {
+async function twoPages() {
   const fs = new MemoryFileSystem();
   const locks = new MemoryLocks();
   const today = new RunStore(fs, locks, null);
@@ -47,7 +47,7 @@ async function twoPages(knows?: () => boolean) {
     n_params: 9,
     lineage,
   });
-  return { fs, locks, today, run, old: new OldPage(fs, locks, knows) };
+  return { fs, locks, today, run, old: new OldPage(fs, locks) };
 }
 
 /** What today's page must find of run `id` after step `step`. */
@@ -69,6 +69,40 @@ describe('a page of an earlier version', () => {
     await run.save(state(3));
     expect(await old.readState('a')).toMatchObject({ step: 3, schedule: { lr_multiplier: 0.5 } });
     expect(await old.list()).toMatchObject([{ run: 'a', name: 'First', step: 3 }]);
+  });
+
+  it('reads configurations whose later fields have their defaults, and no others', async () => {
+    const { run, old } = await twoPages();
+    await run.save(state(1));
+    expect((await old.list())[0]?.config.training).not.toHaveProperty('early_stopping_patience');
+    const patient = state(2);
+    patient.config.training.early_stopping_patience = 3;
+    await run.save(patient);
+    await expect(old.readState('a')).rejects.toThrow(/early_stopping_patience/);
+    expect((await run.load())?.state.config.training.early_stopping_patience).toBe(3);
+  });
+
+  it('keeps samples, view, recipe and the best checkpoint when it saves in between', async () => {
+    const { today, run, old } = await twoPages();
+    const sample = { step: 1, prompt: '', tokens: [], memorized: false };
+    run.samples.add(sample);
+    await run.saveView({ axis: 'tokens' });
+    const { config } = state(0);
+    await run.saveRecipe({ preset: 'names', base: config, tokenizer_name: null });
+    await run.save(state(1));
+    await run.saveBest({ step: 1, score: 1.5 }, state(1));
+    await run.close();
+    for (const step of [2, 3, 4]) await old.save('a', { ...tinyState({ n_layer: 1 }, step), step });
+    const again = await today.open('a');
+    expect(await again.samples.read()).toEqual([sample]);
+    expect(await again.loadView()).toEqual({ axis: 'tokens' });
+    expect(await again.loadRecipe()).toEqual({
+      preset: 'names',
+      base: config,
+      tokenizer_name: null,
+    });
+    expect((await again.loadBest())?.parameters).toEqual(state(1).parameters);
+    expect(await today.list()).toMatchObject([{ step: 4, best: { step: 1, score: 1.5 } }]);
   });
 
   it('loses nothing when it rewrites the index, before and after each save', async () => {
@@ -125,8 +159,10 @@ describe('a page of an earlier version', () => {
   });
 
   it('drops an entry that it cannot read, and today restores it with its name and date', async () => {
-    const { today, run, old } = await twoPages(() => false);
-    await run.save(state(5));
+    const { today, run, old } = await twoPages();
+    const unknown = state(5);
+    unknown.config.training.early_stopping_patience = 3;
+    await run.save(unknown);
     await today.rename('a', 'My run');
     await run.close();
     const [before] = await today.list();

@@ -1,16 +1,16 @@
 /** The editable name of the current run, or of the next one if there is none. */
 import { useState } from 'react';
 import { useClient, useForm, useRun } from '../context.tsx';
-import { defaultName } from '../../store/index.ts';
+import { newRunName } from '../../store/index.ts';
 
 export function RunName() {
   const client = useClient();
   const run = useRun((state) => state.run);
+  const opening = useRun((state) => state.opening);
   const runName = useRun((state) => state.name);
-  const plannedName = useForm((state) => state.name);
-  const config = useForm((state) => state.config);
+  const planned = useForm((state) => newRunName(state, client.stores));
   const [draft, setDraft] = useState<string | null>(null);
-  const name = run ? runName : plannedName || runName || defaultName(config);
+  const name = run !== null || opening ? runName : planned;
 
   const commit = (): void => {
     const next = draft?.trim();

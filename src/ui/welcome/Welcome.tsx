@@ -92,7 +92,7 @@ function PresetFacts({ preset }: { preset: Preset }) {
 function PresetActions({ preset, disabled }: PresetProps) {
   const client = useClient();
   const loadPreset = (): void =>
-    takeConfig(client.stores.form, preset.config, { preset: preset.id, name: preset.title });
+    takeConfig(client.stores.form, preset.config, { preset: preset.id, name: '' });
   return (
     <div className="card-actions">
       <Button

@@ -1,0 +1,113 @@
+/**
+ * What an exported run has beside its checkpoint, so that it comes back whole: samples, view, recipe,
+ * the user's own text, and the best checkpoint in a folder `best/`. transformers ignores all of it.
+ * Anything that is missing or not valid is left out; nothing here makes an import fail.
+ */
+import type { OwnText, RunView, Sample } from '../common/index.ts';
+import { savedConfig } from '../config/index.ts';
+import { CheckpointError } from './error.ts';
+import { findFolder, type Files } from './folder.ts';
+import { encodeJson, isRecord, parseJson } from './json.ts';
+import { MAX_SAMPLES_FILE, parseSamples, readSampleLines } from './sample_lines.ts';
+import { parseRecipe, parseView, type StoredRecipe } from './store/run_notes.ts';
+
+const EXTRAS = {
+  samples: 'samples.jsonl',
+  view: 'view.json',
+  recipe: 'recipe.json',
+  text: 'text.bin',
+  textInfo: 'text.json',
+} as const;
+const BEST = 'best/';
+
+/** What is written. */
+export interface RunExtras {
+  /** Content of samples.jsonl. */
+  samples: string;
+  view: RunView | null;
+  recipe: StoredRecipe | null;
+  text: OwnText | null;
+  /** Files of the best checkpoint, unless it is the exported one. */
+  best: Files | null;
+}
+
+/** What was read. */
+export interface BroughtRun {
+  samples: Sample[];
+  view: RunView | null;
+  recipe: StoredRecipe | null;
+  text: OwnText | null;
+  best: Files | null;
+}
+
+/** The files beside those of `writeCheckpoint`. */
+export function extraFiles(extras: RunExtras): Map<string, Uint8Array> {
+  const { samples, view, recipe, text, best } = extras;
+  const files = new Map<string, Uint8Array>();
+  if (samples !== '') files.set(EXTRAS.samples, new TextEncoder().encode(samples));
+  if (view) files.set(EXTRAS.view, encodeJson(view));
+  if (recipe) {
+    const base = savedConfig(recipe.base);
+    files.set(EXTRAS.recipe, encodeJson({ ...recipe, base }));
+  }
+  if (text) {
+    const { name, column, bytes } = text;
+    files.set(EXTRAS.textInfo, encodeJson({ name, column, bytes: bytes.length }));
+    files.set(EXTRAS.text, bytes);
+  }
+  for (const [path, bytes] of best ?? []) files.set(BEST + path, bytes);
+  return files;
+}
+
+/**
+ * Splits the files of an export: `checkpoint` is for `readCheckpoint`. `run` is null for a folder
+ * that has nothing beside its checkpoint. Throws what `findFolder` throws.
+ */
+export function splitExport(all: Files): { checkpoint: Files; run: BroughtRun | null } {
+  const files = findFolder(all);
+  const checkpoint = new Map<string, Uint8Array>();
+  const best = new Map<string, Uint8Array>();
+  const extra = new Map<string, Uint8Array>();
+  const names: readonly string[] = Object.values(EXTRAS);
+  for (const [path, bytes] of files) {
+    if (path.startsWith(BEST)) best.set(path.slice(BEST.length), bytes);
+    else if (names.includes(path)) extra.set(path, bytes);
+    else checkpoint.set(path, bytes);
+  }
+  if (best.size + extra.size === 0) return { checkpoint, run: null };
+  const run = {
+    samples: readSamples(extra),
+    view: parseView(readJson(extra, EXTRAS.view)),
+    recipe: parseRecipe(readJson(extra, EXTRAS.recipe)),
+    text: readText(extra),
+    best: best.size > 0 ? best : null,
+  };
+  return { checkpoint, run };
+}
+
+function readSamples(files: Files): Sample[] {
+  const bytes = files.get(EXTRAS.samples);
+  if (!bytes || bytes.length > MAX_SAMPLES_FILE) return [];
+  return parseSamples(readSampleLines(new TextDecoder().decode(bytes)));
+}
+
+function readText(files: Files): OwnText | null {
+  const info = readJson(files, EXTRAS.textInfo);
+  const bytes = files.get(EXTRAS.text);
+  if (!bytes || !isRecord(info) || typeof info.name !== 'string') return null;
+  if (info.name.length > 400 || info.bytes !== bytes.length) return null;
+  const text: OwnText = { name: info.name, bytes };
+  if (typeof info.column === 'string' && info.column.length <= 400) text.column = info.column;
+  return text;
+}
+
+function readJson(files: Files, path: string): unknown {
+  const bytes = files.get(path);
+  if (!bytes) return null;
+  try {
+    return parseJson(bytes, path);
+  } catch (error) {
+    if (error instanceof CheckpointError) return null;
+    throw error;
+  }
+}

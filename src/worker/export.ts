@@ -1,0 +1,55 @@
+/** A run as one zip: a model folder that transformers opens, with what belongs to the run beside it. */
+import {
+  extraFiles,
+  writeCheckpoint,
+  zipFolder,
+  type CheckpointState,
+  type Files,
+} from '../checkpoint/index.ts';
+import type { MetricColumns } from '../common/index.ts';
+import type { RunParts } from './run_parts.ts';
+
+/** The checkpoints of the run. `last` is null if only the best one is exported. */
+export interface ExportedStates {
+  last: CheckpointState | null;
+  best: CheckpointState | null;
+}
+
+/**
+ * The last checkpoint with the best one in its folder `best/`, or the best one alone. Metrics and
+ * samples reach to the step of the exported checkpoint.
+ */
+export async function exportRun(
+  { name, storage }: Pick<RunParts, 'name' | 'storage'>,
+  { last, best }: ExportedStates,
+): Promise<{ name: string; bytes: Uint8Array }> {
+  const state = last ?? best;
+  if (!state) throw new RangeError('There is no checkpoint to export.');
+  const metrics = until(await storage.readMetrics(), state.step);
+  const files = writeCheckpoint({ ...state, metrics });
+  const extras = extraFiles({
+    samples: await storage.samples.text(state.step),
+    view: await storage.loadView(),
+    recipe: await storage.loadRecipe(),
+    text: await storage.loadText(),
+    best: bestFiles(state, best),
+  });
+  const bytes = zipFolder(new Map([...files, ...extras]));
+  return { name: `${fileName(name)}${last ? '' : '-best'}.zip`, bytes };
+}
+
+const fileName = (name: string): string =>
+  name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'terrarium';
+
+function bestFiles(exported: CheckpointState, best: CheckpointState | null): Files | null {
+  if (!best || best.step === exported.step) return null;
+  return writeCheckpoint({ ...best, metrics: undefined });
+}
+
+/** The rows up to a step. Steps increase. */
+function until(columns: MetricColumns, step: number): MetricColumns {
+  const count = columns.step.findLastIndex((at) => at <= step) + 1;
+  const kept: MetricColumns = { step: columns.step.slice(0, count) };
+  for (const [name, values] of Object.entries(columns)) kept[name] = values.slice(0, count);
+  return kept;
+}
