@@ -17,6 +17,8 @@ export interface TextFacts {
   train_tokens?: number | undefined;
   /** Tokens of the validation split. */
   val_tokens?: number | undefined;
+  /** Documents that were removed because they repeat another one. */
+  duplicates_removed?: number | undefined;
   /**
    * Rows of the embedding, if not `vocab_size`: an imported model may have more than its tokenizer.
    */
@@ -67,6 +69,7 @@ export function settleRun(
     model_vocab_size: text?.model_vocab_size,
     train_tokens: text?.train_tokens,
     val_tokens: text?.val_tokens,
+    duplicates_removed: text?.duplicates_removed,
     max_binding_size: device?.limits?.max_binding_size,
     max_buffer_size: device?.limits?.max_buffer_size,
     planned_largest_buffer: plan.largest_binding.bytes,

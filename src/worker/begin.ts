@@ -60,7 +60,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
   const { n_params } = settled.plan;
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
-    if (own) await storage.saveText(own);
+    if (text.text) await storage.saveText(text.text);
     context.mark('stored');
     const { adapter } = device;
     return {
@@ -118,7 +118,7 @@ export async function importedRun(
   const { n_params } = ready.settled.plan;
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
-    if (own) await storage.saveText(own);
+    if (ready.text.text) await storage.saveText(ready.text.text);
     if (state.metrics) await storage.appendMetrics(state.metrics);
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
