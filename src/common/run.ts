@@ -7,11 +7,49 @@ export type FinishReason =
 /** Why a generation ended: end of text, length limit, or cancelled by the user. */
 export type GenerationEnd = 'stop' | 'length' | 'cancelled';
 
-/** Text that the user supplied; `column` names the text column of a table. */
+/** How the lines of a table become fields. `lines`: one column, each line is a field. */
+export const TABLE_FORMATS = ['comma', 'semicolon', 'tab', 'tab_quoted', 'lines'] as const;
+export type TableFormat = (typeof TABLE_FORMATS)[number];
+
+/** A column of every table: the row as a whole. */
+export const WHOLE_ROWS = '*';
+
+/** Text that the user supplied, and how to read it. */
 export interface OwnText {
   name: string;
   bytes: Uint8Array;
+  /** The files whose contents `bytes` has, one after the other, if there are several. */
+  files?: readonly { name: string; bytes: number }[];
+  /** The text column of a table, or WHOLE_ROWS; absent until the user chooses one. */
   column?: string;
+  /** Absent until the user chooses one; then it counts where the file can be read so. */
+  format?: TableFormat;
+  /** Keep documents that repeat another one. */
+  keep_repeats?: boolean;
+  /** Halves of surrogate pairs that were replaced before `bytes` was encoded. */
+  replaced?: number;
+}
+
+/** One way to read a table. */
+export interface TableReading {
+  format: TableFormat;
+  /** Documents. */
+  rows: number;
+  columns: string[];
+  /** The beginning of the first documents, one per line. */
+  preview: string;
+}
+
+/** How a table was read. */
+export interface TableFacts {
+  /** All columns; WHOLE_ROWS can be chosen beside them. */
+  columns: string[];
+  /** The column that was read: the one that the user chose, or the one with the most text. */
+  column: string;
+  /** Null for JSON Lines. */
+  format: TableFormat | null;
+  /** The ways to read it, if there are several that make sense; else empty. */
+  readings: TableReading[];
 }
 
 /** Bytes in the browser's storage. */
@@ -78,8 +116,10 @@ export interface DataSummary {
   vocab_size: number;
   tokenizer_kind: string;
   sample: string;
-  /** Columns of a .csv or .jsonl file that can be read as text; empty for plain text. */
-  columns: string[];
+  /** How the table was read; null for plain text. */
+  table: TableFacts | null;
+  /** What was changed while reading, in sentences. */
+  notes: string[];
   /** Validation loss of a uniform guess, nats per token. */
   uniform_loss: number;
   /** Validation loss of a bigram model, nats per token; null where there is too little text. */

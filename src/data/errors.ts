@@ -31,3 +31,15 @@ export class DataError extends Error {
     this.hint = hint;
   }
 }
+
+/** Adds to an error about too little text that repeats were removed, and how to keep them. */
+export function withRepeats(error: DataError, removed: number): DataError {
+  if (removed === 0) return error;
+  const repeats = `${removed.toLocaleString('en')} ${removed === 1 ? 'repeat was' : 'repeats were'}`;
+  const hint = `${error.hint.charAt(0).toLowerCase()}${error.hint.slice(1)}`;
+  return new DataError(
+    error.code,
+    `${error.message} ${repeats} removed.`,
+    `Keep repeats in the data section, or ${hint}`,
+  );
+}

@@ -69,6 +69,23 @@ describe('makeSplit', () => {
     expect(train[0]! + val[0]!).toBe('line one\n'.repeat(10));
     expect(val[0]).toMatch(/^\nline one/);
   });
+  it('cuts a few long documents rather than holding one out', () => {
+    const novels = ['a', 'b', 'c'].map((name) => `${name} line\n`.repeat(500));
+    const { train, val } = makeSplit(corpus(novels), { val_fraction: 0.1 });
+    expect([train.length, val.length]).toEqual([3, 3]);
+    const size = (side: string[]) => side.join('').length;
+    expect(size(val) / size(novels)).toBeCloseTo(0.1, 2);
+    // Earlier versions held out the shortest.
+    expect(makeSplit(corpus(novels), { val_fraction: 0.1, version: 1 }).val).toEqual([novels[0]]);
+  });
+  it('keeps repeats if it is told to', () => {
+    const list = Array.from({ length: 500 }, () => 'the kettle sings at dawn');
+    const { train, val, duplicates_removed } = makeSplit(corpus(list), {
+      val_fraction: 0.1,
+      keep_repeats: true,
+    });
+    expect([train.length, val.length, duplicates_removed]).toEqual([450, 50, 0]);
+  });
   it('refuses an empty text, and one too short to cut', () => {
     expect(() => makeSplit(corpus(['', ' \n']), { val_fraction: 0.1 })).toThrow(
       expect.objectContaining({ code: 'text_empty' }),

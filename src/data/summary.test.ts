@@ -20,7 +20,8 @@ describe('summarize', () => {
       duplicates_removed: 0,
       vocab_size: 28,
       tokenizer_kind: 'char',
-      columns: [],
+      table: null,
+      notes: [],
     });
     expect(summary.train_documents + summary.val_documents).toBe(4940);
     expect(summary.bytes).toBe(summary.characters);
@@ -36,7 +37,8 @@ describe('summarize', () => {
           source: '',
           separator: '',
           continuous: false,
-          columns: [],
+          table: null,
+          notes: [],
           train: [text],
           val: [],
           duplicates_removed: 0,

@@ -26,7 +26,8 @@ export function summarize(
     vocab_size: tokenizer.vocab_size,
     tokenizer_kind: tokenizer.kind,
     sample: sampleOf(split),
-    columns: split.columns,
+    table: split.table,
+    notes: split.notes,
     uniform_loss: uniformLoss(tokenizer.vocab_size),
     bigram_loss: bigramLoss(tokens, tokenizer.vocab_size),
   };

@@ -1,4 +1,5 @@
 /** The types of this room, from text to batches. */
+import type { TableFacts } from '../common/index.ts';
 
 /** Text as documents, which are the unit of the split and of duplicate removal. */
 export interface Corpus {
@@ -15,8 +16,10 @@ export interface Corpus {
   continuous?: boolean;
   /** The documents follow each other, such as the chapters of a book, so they keep their order. */
   sequential?: boolean;
-  /** Columns of a .csv or .jsonl file that hold text. */
-  columns?: string[];
+  /** How the table was read, if it is one. */
+  table?: TableFacts;
+  /** What was changed while reading, in sentences. */
+  notes?: string[];
 }
 
 /** A corpus split by document into training and validation text, each in the order of training. */
@@ -25,7 +28,8 @@ export interface CorpusSplit {
   source: string;
   separator: string;
   continuous: boolean;
-  columns: string[];
+  table: TableFacts | null;
+  notes: string[];
   train: string[];
   val: string[];
   duplicates_removed: number;

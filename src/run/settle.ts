@@ -21,6 +21,8 @@ export interface TextFacts {
   train_tokens?: number | undefined;
   /** Tokens of the validation split. */
   val_tokens?: number | undefined;
+  /** Documents that were removed because they repeat another one. */
+  duplicates_removed?: number | undefined;
   /**
    * Rows of the embedding, if not `vocab_size`: an imported model may have more than its tokenizer.
    */
@@ -80,6 +82,7 @@ const textFacts = (text: TextFacts | null): Facts => ({
   model_vocab_size: text?.model_vocab_size,
   train_tokens: text?.train_tokens,
   val_tokens: text?.val_tokens,
+  duplicates_removed: text?.duplicates_removed,
 });
 
 const deviceFacts = (device: DeviceFacts | null, plan: RunPlan): Facts => ({

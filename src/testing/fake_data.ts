@@ -42,7 +42,8 @@ export const DATA: DataSummary = {
   vocab_size: 54,
   tokenizer_kind: 'char',
   sample: 'Aaren\nAarika\nAbagael\nAbagail\nAbbe\nAbbey\nAbbi\nAbbie',
-  columns: [],
+  table: null,
+  notes: [],
   uniform_loss: Math.log(54),
   bigram_loss: 2.49,
 };

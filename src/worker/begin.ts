@@ -66,7 +66,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
   const { n_params } = settled.plan;
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
-    if (own) await storage.saveText(own);
+    if (text.text) await storage.saveText(text.text);
     if (recipe) await storage.saveRecipe(recipe);
     context.mark('stored');
     const { adapter } = device;
@@ -142,10 +142,11 @@ export async function importedRun(
   const { n_params } = ready.settled.plan;
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
-    if (own) await storage.saveText(own);
+    if (ready.text.text) await storage.saveText(ready.text.text);
     if (state.metrics) await storage.appendMetrics(state.metrics);
     await saveImport(storage, imported);
-    const restored = await restoredRun(storage, { config, own, tokenizer: state.tokenizer });
+    const { tokenizer } = state;
+    const restored = await restoredRun(storage, { config, own: ready.text.text, tokenizer });
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
       start: { from: startingPoint(state), stored: false, paused: true, restored },

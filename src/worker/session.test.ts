@@ -195,6 +195,17 @@ describe('resume', () => {
     expect(resumed.lr_multiplier).toBe(0.25);
   });
 
+  it('keeps how its table was read', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${i};A line about the river, number ${i}`);
+    const bytes = new TextEncoder().encode(['id;note', ...rows].join('\n'));
+    session.send(startCommand({ text: { name: 'notes.csv', bytes } }));
+    await session.next('finished');
+    await session.store.duplicate('first', 'copy', 'Copy');
+    const run = await session.store.open('copy');
+    expect(await run.loadText()).toMatchObject({ column: 'note', format: 'semicolon' });
+    await run.close();
+  });
+
   it('keeps the order of documents that the run was trained in, of whatever version', async () => {
     const words = Array.from({ length: 200 }, (_, i) => String(1000 + i));
     const text = {

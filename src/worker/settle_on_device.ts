@@ -26,6 +26,7 @@ export async function settleOnDevice(
     vocab_size: text.tokenizer.vocab_size,
     train_tokens: text.tokens.train.length,
     val_tokens: text.tokens.val.length,
+    duplicates_removed: text.summary.duplicates_removed,
     model_vocab_size: vocab_size,
   };
   const settled = settleRun(config, textFacts, { ...device, float16_unsupported });

@@ -2,10 +2,11 @@
  * Prepares the text of a configuration, or the user's own: tokenizer, tokens and the summary that
  * the data panel shows.
  */
-import type { SplitVersion } from '../common/index.ts';
+import type { SplitVersion, TableFacts } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import {
   type CorpusSplit,
+  DataError,
   loadCorpus,
   makeSplit,
   makeTokenizer,
@@ -15,6 +16,7 @@ import {
   summarize,
   type Tokenizer,
   type TokenSplit,
+  withRepeats,
 } from '../data/index.ts';
 import type { DataSummary, OwnText } from '../protocol/index.ts';
 
@@ -28,6 +30,7 @@ export interface PreparedText {
   /** The end-of-text token occurs in the training text, or an imported model may know it. */
   knows_end_of_text: boolean;
   memorized: MemorizationIndex;
+  /** The user's own text, as it was read. */
   text: OwnText | null;
 }
 
@@ -56,9 +59,10 @@ export async function prepareText(
   const { progress, signal } = options;
   progress('Reading the text.', null);
   const text = options.text ?? null;
-  const corpus = await loadCorpus(config.data, text ? { text } : {});
+  const { split_version: version } = options;
+  const corpus = await loadCorpus(config.data, text ? { text, version } : {});
   const { val_fraction } = config.data;
-  const split = makeSplit(corpus, { val_fraction, version: options.split_version });
+  const split = makeSplit(corpus, { val_fraction, version, keep_repeats: text?.keep_repeats });
   const tokenizer = options.tokenizer ?? (await trainTokenizer(config, split, options));
   progress('Encoding the text.', null);
   const tokens = await makeTokenSplitInSlices(split, tokenizer, {
@@ -74,58 +78,75 @@ export async function prepareText(
     knows_end_of_text:
       config.tokenizer.kind === 'imported' || tokens.train.includes(tokenizer.eos_token_id ?? -1),
     memorized: memorizationIndex(split),
-    text,
+    text: text && withReading(text, split.table),
   };
 }
 
-function trainTokenizer(
+/** The text with the column and the format that were read, so that a saved run keeps them. */
+function withReading(text: OwnText, table: TableFacts | null): OwnText {
+  // Each of several files has a column of its own.
+  if (!table || text.files) return text;
+  const read = { ...text, column: table.column };
+  return table.format ? { ...read, format: table.format } : read;
+}
+
+async function trainTokenizer(
   config: RunConfig,
   split: CorpusSplit,
   { progress, signal, tokenizer_json }: PrepareOptions,
 ): Promise<Tokenizer> {
   const training = config.tokenizer.kind === 'bpe';
   progress(training ? 'Training the tokenizer.' : 'Making the tokenizer.', null);
-  return makeTokenizer(config.tokenizer, split, {
-    signal,
-    tokenizer_json,
-    onProgress: ({ done, total }) => {
-      const merges = `${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges`;
-      progress(`Training the tokenizer: ${merges}.`, total > 0 ? done / total : null);
-    },
-  });
+  try {
+    return await makeTokenizer(config.tokenizer, split, {
+      signal,
+      tokenizer_json,
+      onProgress: ({ done, total }) => {
+        const merges = `${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges`;
+        progress(`Training the tokenizer: ${merges}.`, total > 0 ? done / total : null);
+      },
+    });
+  } catch (error) {
+    const isTooShort = error instanceof DataError && error.code === 'vocab_too_large' && training;
+    throw isTooShort ? withRepeats(error, split.duplicates_removed) : error;
+  }
 }
 
 /** Keeps the latest text, so that starting a run after `prepare` does not prepare it again. */
 export class TextCache {
   #key = '';
+  #bytes: Uint8Array | undefined;
   #text: PreparedText | null = null;
 
   async get(config: RunConfig, options: PrepareOptions): Promise<PreparedText> {
     // A checkpoint's tokenizer is not part of the key.
     if (options.tokenizer) return prepareText(config, options);
     const key = cacheKey(config, options);
-    if (this.#text && this.#key === key) return this.#text;
+    const bytes = options.text?.bytes;
+    if (this.#text && this.#key === key && areEqual(this.#bytes, bytes)) return this.#text;
     const prepared = await prepareText(config, options);
     this.#key = key;
+    this.#bytes = bytes;
     this.#text = prepared;
     return prepared;
   }
 }
 
-function cacheKey(config: RunConfig, { text, tokenizer_json }: TextSources): string {
+/** Everything that the preparation depends on, but the bytes of the text. */
+function cacheKey(config: RunConfig, options: TextSources): string {
+  const { bytes: _bytes, ...reading } = options.text ?? {};
   return JSON.stringify([
     config.data,
     config.tokenizer,
-    tokenizer_json ?? '',
-    text?.name ?? '',
-    text?.column ?? '',
-    text?.bytes.length ?? 0,
-    checksum(text?.bytes),
+    options.tokenizer_json ?? '',
+    options.split_version ?? null,
+    reading,
   ]);
 }
 
-function checksum(bytes: Uint8Array | undefined): number {
-  let hash = 0;
-  for (const byte of bytes ?? []) hash = (Math.imul(hash, 31) + byte) | 0;
-  return hash;
+function areEqual(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (!a || !b) return a === b;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

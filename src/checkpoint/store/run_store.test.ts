@@ -5,7 +5,7 @@ import { RunStore } from './run_store.ts';
 import { removeSlots } from './slots.ts';
 import { codeOfAsync, tinyState } from '../testing_states.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
-import type { Lineage } from '../../common/index.ts';
+import type { Lineage, OwnText } from '../../common/index.ts';
 import { DEFAULT_LINEAGE } from '../lineage.ts';
 
 const state = (step: number, seed = step): CheckpointState => ({
@@ -54,7 +54,18 @@ describe('RunStore', () => {
     const { store, fs } = fresh();
     const run = await store.create(NEW);
     await run.save(state(5));
-    await run.saveText({ name: 'mine.csv', bytes: Uint8Array.of(1, 2), column: 'body' });
+    const own: OwnText = {
+      name: 'mine.csv',
+      bytes: Uint8Array.of(1, 2),
+      files: [
+        { name: 'a.csv', bytes: 1 },
+        { name: 'b.csv', bytes: 1 },
+      ],
+      column: 'body',
+      format: 'semicolon',
+      keep_repeats: true,
+    };
+    await run.saveText(own);
     await run.appendMetrics({ step: Float64Array.of(1), loss: Float64Array.of(2) });
     expect(await store.list()).toMatchObject([
       {
@@ -75,11 +86,7 @@ describe('RunStore', () => {
     ]);
     const copy = await store.open('b');
     expect((await copy.load())?.state.parameters).toEqual(state(5).parameters);
-    expect(await copy.loadText()).toEqual({
-      name: 'mine.csv',
-      bytes: Uint8Array.of(1, 2),
-      column: 'body',
-    });
+    expect(await copy.loadText()).toEqual(own);
     expect((await copy.readMetrics()).step).toEqual(Float64Array.of(1));
     expect(await codeOfAsync(store.delete('b'))).toBe('run_locked');
     await copy.close();

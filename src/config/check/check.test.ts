@@ -75,6 +75,17 @@ describe('checkConfig', () => {
     for (const sentence of [problems[0]?.message, problems[0]?.hint])
       expect(sentence).toMatch(/^[A-Z0-9].*[.]$/);
   });
+  it('says that repeats were removed, and offers to keep them', () => {
+    const facts = { train_tokens: 22, val_tokens: 1, duplicates_removed: 499 };
+    const [training, validation] = checkConfig(withFields({}), facts);
+    expect(training?.message).toMatch(/ needs at least 65\. 499 repeats were removed\.$/);
+    expect(training?.hint).toBe(
+      'Keep repeats in the data section, set block_size to 21 or less, or add more text.',
+    );
+    expect(validation?.hint).toBe(
+      'Keep repeats in the data section, raise val_fraction, or add more text.',
+    );
+  });
   it('accepts the defaults, and values exactly at the limits', () => {
     expect(checkConfig(defaultConfig())).toEqual([]);
     const feed_forward = 16 * 64 * 512 * 4;

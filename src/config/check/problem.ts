@@ -36,6 +36,8 @@ export interface Facts {
   model_vocab_size?: number;
   train_tokens?: number;
   val_tokens?: number;
+  /** Documents that were removed because they repeat another one. */
+  duplicates_removed?: number;
   max_binding_size?: number;
   max_buffer_size?: number;
   /** Largest single buffer of the run, as `plan/` counts it. */

@@ -1,4 +1,4 @@
-import type { OwnText } from '../../common/index.ts';
+import type { OwnText, SplitVersion } from '../../common/index.ts';
 import type { DataConfig } from '../../config/index.ts';
 import { DataError } from '../errors.ts';
 import type { Corpus } from '../types.ts';
@@ -13,6 +13,8 @@ export interface LoadOptions {
   fetchText?: FetchText;
   /** The text of the corpus 'own'. */
   text?: OwnText;
+  /** How a table of own text was read; the newest way by default. */
+  version?: SplitVersion | undefined;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function loadCorpus(data: DataConfig, options: LoadOptions = {}): P
     case 'arithmetic':
       return arithmetic(data.corpus_seed);
     case 'own':
-      return readOwnText(options.text ?? noText());
+      return readOwnText(options.text ?? noText(), options.version);
     default:
       return data.corpus satisfies never;
   }

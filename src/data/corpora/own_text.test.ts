@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { OwnText } from '../../common/index.ts';
 import { DataError } from '../errors.ts';
 import { makeSplit } from '../split.ts';
 import { loadMobyDick } from './assets.ts';
@@ -25,12 +26,12 @@ describe('plain text', () => {
       'a'.repeat(9000),
       'The end. ',
     );
-    fc.assert(
-      fc.property(
+    return fc.assert(
+      fc.asyncProperty(
         fc.array(unit, { minLength: 1, maxLength: 60 }).map((parts) => parts.join('')),
-        (text) => {
+        async (text) => {
           fc.pre(text.trim() !== '');
-          const corpus = read('a.txt', text);
+          const corpus = await read('a.txt', text);
           fc.pre(corpus.continuous === true);
           expect(corpus.documents.join(corpus.separator)).toBe(text);
           expect(
@@ -44,7 +45,7 @@ describe('plain text', () => {
   });
   it('cuts a novel into blocks of about 2,000 characters', async () => {
     const novel = (await loadMobyDick(readAsset)).documents.join('\n\n');
-    const { documents } = read('novel.md', novel);
+    const { documents } = await read('novel.md', novel);
     expect(documents.join('')).toBe(novel);
     expect(novel.length / documents.length).toBeGreaterThan(1000);
     expect(novel.length / documents.length).toBeLessThan(3000);
@@ -53,108 +54,122 @@ describe('plain text', () => {
     const [first, second, third] = (await loadMobyDick(readAsset)).documents;
     const once = [first, second, third].join('\n\n');
     const { duplicates_removed, train, val } = makeSplit(
-      read('twice.txt', [once, 'Something else.', once].join('\n\n')),
+      await read('twice.txt', [once, 'Something else.', once].join('\n\n')),
       { val_fraction: 0.1 },
     );
     expect(duplicates_removed).toBeGreaterThan(5);
     expect([...train, ...val].join('').length).toBeLessThan(1.2 * once.length);
   });
-  it('reads a list line by line', () => {
+  it('reads a list line by line', async () => {
     const names = Array.from({ length: 30 }, (_, i) => `name ${i}`);
-    expect(read('names.txt', `${names.join('\r\n')}\r\n`)).toMatchObject({
+    expect(await read('names.txt', `${names.join('\r\n')}\r\n`)).toMatchObject({
       separator: '\n',
       continuous: false,
     });
     expect(
-      makeSplit(read('names.txt', `${names.join('\n')}\n`), { val_fraction: 0.1 }).train.length,
+      makeSplit(await read('names.txt', `${names.join('\n')}\n`), { val_fraction: 0.1 }).train
+        .length,
     ).toBe(27);
   });
 });
 
-describe('tables', () => {
-  it('reads a column of .jsonl, and lists the columns that hold text', () => {
-    const file =
-      '{"id":"1","text":"one","note":"x"}\n\n{"id":"2","text":"two\\nlines","__proto__":"y"}\n{"id":"3"}\n';
-    expect(read('a.jsonl', file)).toMatchObject({
-      documents: ['one', 'two\nlines'],
-      separator: '\n\n',
-      columns: ['text', 'note', '__proto__'],
+describe('several files', () => {
+  const readFiles = (files: Record<string, string>, change: Partial<OwnText> = {}) => {
+    const parts = Object.entries(files).map(([name, text]) => ({
+      name,
+      content: new TextEncoder().encode(text),
+    }));
+    return readOwnText({
+      name: `${parts.length} files`,
+      bytes: Uint8Array.from(parts.flatMap(({ content }) => [...content])),
+      files: parts.map(({ name, content }) => ({ name, bytes: content.length })),
+      ...change,
     });
-    expect(read('a.jsonl', file, 'note').documents).toEqual(['x']);
-    expect(read('a.jsonl', file, '__proto__').documents).toEqual(['y']);
-    expect(() => read('a.jsonl', file, 'body')).toThrow(
-      expect.objectContaining({
-        code: 'unknown_column',
-        message: '"a.jsonl" has no column "body".',
-        hint: 'Choose one of: text, note, __proto__.',
-      }),
-    );
-    expect(() => read('a.jsonl', file, 'toString')).toThrow(failure('unknown_column'));
+  };
+  const prose = (word: string) => `Once a ${word} came.\n\nThen the ${word} left.`.repeat(3);
+
+  it('are one document each, or their lines and rows', async () => {
+    expect(await readFiles({ 'a.txt': prose('fox'), 'b.md': prose('öwl') })).toMatchObject({
+      documents: [prose('fox'), prose('öwl')],
+      separator: '\n\n',
+    });
+    const names = Array.from({ length: 30 }, (_, i) => `name ${i}`);
+    const mixed = await readFiles({
+      'names.txt': names.join('\n'),
+      'a.csv': 'text\none\n',
+      'b.jsonl': '{"text":"two"}',
+    });
+    expect(mixed.documents).toEqual([...names, 'one', 'two']);
+    expect(mixed.continuous).toBeUndefined();
   });
-  it('names the malformed line of a .jsonl file', () => {
-    for (const line of ['{"text":', '[1]', '"text"', 'null']) {
-      expect(() => read('a.jsonl', `{"text":"one"}\n${line}\n`)).toThrow(
-        failure('malformed_line', 'Line 2 of "a.jsonl" is not a JSON object.'),
+  it('that are tables offer the columns of all', async () => {
+    const files = { 'a.csv': 'id,text\n1,one word\n', 'b.csv': 'id,note\n2,two words\n' };
+    expect(await readFiles(files)).toMatchObject({
+      documents: ['one word', 'two words'],
+      table: { columns: ['id', 'text', 'note'], column: 'text' },
+    });
+    expect((await readFiles(files, { column: 'id' })).documents).toEqual(['1', '2']);
+    expect((await readFiles(files, { column: 'note' })).documents).toEqual([
+      'one word',
+      'two words',
+    ]);
+  });
+  it('name the file that cannot be read', async () => {
+    await expect(readFiles({ 'a.txt': 'one', 'b.txt': ' ' })).rejects.toThrow('"b.txt" has no');
+  });
+});
+
+describe('broken characters', () => {
+  it.each(['04a_half_pair', '04b_half_pair_and_emoji'])(
+    'of JSON Lines are replaced and counted (%s)',
+    async (kind) => {
+      const emoji = kind.endsWith('emoji') ? ' 😀' : '';
+      const rows = ['whole', 'cut \\ud83d here', 'both \\ud83d\\ude00', '\\ude00\\ud83d'];
+      const file = rows.map((text) => `{"text":"${text}${emoji}"}`).join('\n');
+      const { documents, notes } = await read('a.jsonl', file);
+      expect(documents).toEqual(
+        ['whole', 'cut \ufffd here', 'both 😀', '\ufffd\ufffd'].map((text) => text + emoji),
       );
-    }
-    expect(() => read('a.jsonl', '{"n":1}\n')).toThrow(failure('unknown_column'));
-  });
-  it('reads quoted and unquoted cells of .csv', () => {
-    const cell = fc
-      .string({ unit: fc.constantFrom('a', ',', '"', '\n', ' ', 'é'), minLength: 1, maxLength: 8 })
-      .map((s) => `x${s}`);
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 10 }),
-        fc.boolean(),
-        (rows, last) => {
-          const quote = (s: string) => (/[",\n]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s);
-          const file =
-            ['title,body', ...rows.map((row) => row.map(quote).join(','))].join('\n') +
-            (last ? '\n' : '');
-          expect(read('a.csv', file, 'title').documents).toEqual(rows.map(([title]) => title));
-          expect(read('a.csv', file).documents).toEqual(rows.map(([, body]) => body));
-        },
-      ),
-    );
-  });
-  it('detects the delimiter and the text columns of a .csv file, and accepts short rows', () => {
-    const corpus = read('a.csv', 'id;quote\n1;"a; b"\n2\n\n3;c\n');
-    expect(corpus).toMatchObject({ columns: ['quote'], documents: ['a; b', 'c'] });
-    expect(read('a.tsv', 'n\tm\n1\t2\n').columns).toEqual(['n', 'm']);
-  });
-  it('refuses a .csv file that is malformed or has no text', () => {
-    expect(() => read('a.csv', 'text\n"open\n')).toThrow(
-      failure('malformed_line', 'A quotation mark on line 2 of "a.csv" is never closed.'),
-    );
-    expect(() => read('a.csv', 'text\n"a"b\n')).toThrow(failure('malformed_line'));
-    expect(() => read('a.csv', 'text\n')).toThrow(failure('text_empty'));
-    expect(() => read('a.csv', 'text\nx\n', 'nope')).toThrow(failure('unknown_column'));
+      expect(notes).toEqual([
+        '3 broken characters (half of a surrogate pair) were replaced by U+FFFD.',
+      ]);
+    },
+  );
+  it('of pasted text were counted before', async () => {
+    const own = { name: 'Pasted text', bytes: new TextEncoder().encode('a \ufffd'), replaced: 1 };
+    expect((await readOwnText(own)).notes).toEqual([
+      '1 broken character (half of a surrogate pair) was replaced by U+FFFD.',
+    ]);
+    expect((await read('a.txt', 'fine')).notes).toEqual([]);
   });
 });
 
 describe('unreadable text', () => {
-  it('is refused with its reason; a byte order mark and line ends are normalised', () => {
-    expect(() => readOwnText({ name: 'a.txt', bytes: Uint8Array.of(0xff, 0xfe, 0x61, 0) })).toThrow(
-      failure('text_not_utf8', '"a.txt" is not text in UTF-8.'),
-    );
-    expect(() => read('a.txt', ' \n ')).toThrow(
+  it('is refused with its reason; a byte order mark and line ends are normalised', async () => {
+    await expect(
+      readOwnText({ name: 'a.txt', bytes: Uint8Array.of(0xff, 0xfe, 0x61, 0) }),
+    ).rejects.toEqual(failure('text_not_utf8', '"a.txt" is not text in UTF-8.'));
+    await expect(read('a.txt', ' \n ')).rejects.toEqual(
       failure('text_empty', '"a.txt" has no text in it.'),
     );
-    expect(() => readOwnText({ name: 'a.txt', bytes: new Uint8Array(MAX_TEXT_BYTES + 1) })).toThrow(
-      failure('text_too_large'),
+    await expect(
+      readOwnText({ name: 'a.txt', bytes: new Uint8Array(MAX_TEXT_BYTES + 1) }),
+    ).rejects.toEqual(failure('text_too_large'));
+    expect((await read('a.txt', '\ufeffone\r\ntwo\rthree')).documents.join('')).toBe(
+      'one\ntwo\nthree',
     );
-    expect(read('a.txt', '\ufeffone\r\ntwo\rthree').documents.join('')).toBe('one\ntwo\nthree');
   });
-  it('gives a corpus or a DataError for any bytes', () => {
-    fc.assert(
-      fc.property(
+  it('gives a corpus or a DataError for any bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.uint8Array({ maxLength: 200 }),
-        fc.constantFrom('a.txt', 'a.csv', 'a.jsonl'),
+        fc.constantFrom('a.txt', 'a.csv', 'a.tsv', 'a.jsonl'),
         fc.option(fc.string(), { nil: undefined }),
-        (bytes, name, column) => {
+        async (bytes, name, column) => {
           try {
-            expect(readOwnText({ name, bytes, column }).documents.length).toBeGreaterThan(0);
+            expect((await readOwnText({ name, bytes, column })).documents.length).toBeGreaterThan(
+              0,
+            );
           } catch (error) {
             if (!(error instanceof DataError)) throw error;
           }

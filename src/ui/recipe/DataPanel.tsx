@@ -104,7 +104,7 @@ function Summary({ data }: { data: DataSummary }) {
           </div>
         ))}
       </dl>
-      {data.columns.length > 1 ? <ColumnChoice columns={data.columns} /> : null}
+      {data.table ? <ColumnChoice columns={data.table.columns} /> : null}
       <pre className="data-sample" tabIndex={0} aria-label="Beginning of the text">
         {data.sample}
       </pre>
