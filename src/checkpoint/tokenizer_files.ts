@@ -11,7 +11,7 @@ import { CheckpointError, damaged } from './error.ts';
 import type { SpecialTokens } from './hf_config.ts';
 import { encodeJson, isRecord, type JsonRecord } from './json.ts';
 
-type OwnTokenizer = Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson'>;
+type OwnTokenizer = Pick<Tokenizer, 'eos_token_id' | 'toTokenizerJson' | 'file'>;
 
 /** A tokenizer of the data room, the bytes of a tokenizer.json, which stay as they are, or its value. */
 export type TokenizerSource = OwnTokenizer | Uint8Array | JsonRecord;
@@ -23,10 +23,11 @@ const MAX_TOKENIZER = 2 ** 25;
 const isTokenizer = (source: TokenizerSource): source is OwnTokenizer =>
   'toTokenizerJson' in source && typeof source.toTokenizerJson === 'function';
 
-/** Bytes of tokenizer.json. */
+/** Bytes of tokenizer.json. One that was brought is not parsed and written again. */
 export function tokenizerBytes(source: TokenizerSource): Uint8Array {
   if (source instanceof Uint8Array) return source;
-  return encodeJson(isTokenizer(source) ? source.toTokenizerJson() : source);
+  if (!isTokenizer(source)) return encodeJson(source);
+  return source.file ?? encodeJson(source.toTokenizerJson());
 }
 
 /** Id of the end-of-text token; null if there is none or the source does not say. */

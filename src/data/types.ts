@@ -56,6 +56,8 @@ export interface Tokenizer {
   tokenBytes(id: number): Uint8Array;
   /** The tokenizer.json with which Hugging Face `tokenizers` gives the same ids. */
   toTokenizerJson(): unknown;
+  /** The bytes of the tokenizer.json that was brought, which is saved as it is. */
+  readonly file?: Uint8Array;
 }
 
 /** Training and validation tokens of one corpus. */

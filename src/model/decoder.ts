@@ -9,6 +9,11 @@ export interface DecodeOptions extends SamplingOptions {
    */
   sample_seed: number;
   max_new_tokens: number;
+  /**
+   * Ids from this one on are neither sampled nor listed: rows of the model beyond the tokenizer's
+   * vocabulary. Default: the model has no such rows.
+   */
+  vocab_limit?: number | undefined;
   /** Token that ends a row, if any. */
   stop_id?: number | null | undefined;
 }

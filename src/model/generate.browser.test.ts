@@ -112,6 +112,33 @@ describe.each([
   });
 });
 
+describe('rows of the model beyond the vocabulary', () => {
+  const vocab_limit = 9;
+
+  /** The ids that are chosen or listed as rivals, by row. */
+  async function mentionedIds(generator: Generator, limit?: number): Promise<number[][]> {
+    const starts = [[3, 1], [8]];
+    const mentioned = starts.map((): number[] => []);
+    const limited = { ...options, vocab_limit: limit };
+    for await (const { row, choice } of generator.generateRows(starts, limited))
+      mentioned[row]?.push(choice.id, ...choice.rivals.map(({ id }) => id));
+    return mentioned;
+  }
+
+  it('are never chosen or listed, on the GPU or on the host', async () => {
+    const model = makeModel();
+    const onGpu = await model.generator();
+    const onHost = await withReferences(() => model.generator());
+    const mentioned = await mentionedIds(onGpu, vocab_limit);
+    expect(Math.max(...mentioned.flat())).toBeLessThan(vocab_limit);
+    expect(await withReferences(() => mentionedIds(onHost, vocab_limit))).toEqual(mentioned);
+    expect(Math.max(...(await mentionedIds(onGpu)).flat())).toBeGreaterThanOrEqual(vocab_limit);
+    onGpu.dispose();
+    onHost.dispose();
+    model.dispose();
+  });
+});
+
 describe('the decoder on the GPU', () => {
   it('generates each row independently of the others', async () => {
     const model = makeModel();

@@ -10,6 +10,7 @@ import { compileProgram, type Program, readback, Store, submit } from '../backen
 import {
   CHOICE_TOKENS,
   CONTROL_COLUMNS,
+  OPTIONS,
   PROGRESS_COLUMNS,
   recordToken,
   sampleTokens,
@@ -70,7 +71,7 @@ export class GpuDecoder implements Decoder {
     const cached = new CachedForward({ ...source, rows, state });
     // A store of its own: a dispatch may not write a buffer of which it reads another part.
     const sampling = new Store('sampling', [
-      { name: 'options', shape: [4] },
+      { name: 'options', shape: [OPTIONS] },
       int32Spec('prefill', rows, CONTROL_COLUMNS),
       int32Spec('decode', rows, CONTROL_COLUMNS),
     ]);
@@ -100,8 +101,9 @@ export class GpuDecoder implements Decoder {
     options: DecodeOptions,
   ): AsyncGenerator<RowChoice> {
     const rows = prompts.map((ids) => expectedRow(ids, options));
-    const { temperature, top_k, top_p, min_p } = options;
-    this.#sampling.write('options', Float32Array.of(temperature, top_k, top_p, min_p));
+    const { temperature, top_k, top_p, min_p, vocab_limit = 0 } = options;
+    const values = Float32Array.of(temperature, top_k, top_p, min_p, vocab_limit);
+    this.#sampling.write('options', values);
     this.#writeControl('decode', options, () => true);
     const inFlight: Chunk[] = [];
     let chunkSteps = FIRST_CHUNK_STEPS;

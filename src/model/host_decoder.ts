@@ -70,7 +70,8 @@ export class HostDecoder implements Decoder {
       } else {
         logits = await this.#readToken(ids.at(-1) ?? 0, filled++);
       }
-      const choice = sampleToken(logits, options, uniformAt(options.sample_seed, made));
+      const sampled = logits.subarray(0, options.vocab_limit);
+      const choice = sampleToken(sampled, options, uniformAt(options.sample_seed, made));
       ids.push(choice.id);
       yield { row, choice };
       if (choice.id === options.stop_id) return;

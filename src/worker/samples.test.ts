@@ -51,6 +51,18 @@ const sourceOf = (generator: Source['generator'], stopped = (): boolean => false
 const textOf = (sample: Sample): string => sample.tokens.map((token) => token.text).join('');
 
 describe('drawSamples', () => {
+  it('asks only for tokens that the tokenizer has, where the model has more rows', async () => {
+    const limits: unknown[] = [];
+    const generator: Source['generator'] = {
+      async *generateRows(_, { vocab_limit }) {
+        limits.push(vocab_limit);
+        yield* [];
+      },
+    };
+    await drawSamples(sourceOf(generator), sampling, 1, () => undefined);
+    expect(limits).toEqual([text.tokenizer.vocab_size]);
+  });
+
   it('generates one batch, reports samples in prompt order, and seeds it by the step', async () => {
     const generator = fakeGenerator(['nnabel', 'zoella', 'rianna']);
     const samples: Sample[] = [];

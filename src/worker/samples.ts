@@ -43,9 +43,10 @@ async function* rowPieces(
   sampling: SamplingConfig,
 ): AsyncGenerator<RowPiece> {
   const rows = prompts.map(() => ({ stream: new TokenStream(text.tokenizer), count: 0 }));
-  const stop_id = text.tokenizer.eos_token_id;
+  const { eos_token_id: stop_id, vocab_size: vocab_limit } = text.tokenizer;
+  const options = { ...sampling, stop_id, vocab_limit };
   let breathed = performance.now();
-  for await (const { row, choice } of generator.generateRows(prompts, { ...sampling, stop_id })) {
+  for await (const { row, choice } of generator.generateRows(prompts, options)) {
     const state = rows[row];
     if (stopped() || !state) return;
     const isStop = choice.id === stop_id;

@@ -141,6 +141,28 @@ describe('importTokenizer', () => {
         .trimStart(),
     ).toBe(Buffer.from(text, 'utf8').toString('latin1'));
   });
+  it('normalizes added tokens as the native tokenizers do', async () => {
+    const added_tokens = [
+      ...llama2.added_tokens.map((token) => ({ ...token, normalized: true })),
+      {
+        ...llama2.added_tokens[0],
+        id: pieces.length,
+        content: 'so on',
+        special: false,
+        normalized: true,
+      },
+    ];
+    const json = JSON.stringify({ ...llama2, added_tokens });
+    const read = await importTokenizer(json);
+    const native = Native.fromString(json);
+    const sentence = 'the cat so on and so on</s>';
+    const ids = read.encode(sentence);
+    const expected = await native.encode(sentence, null, { addSpecialTokens: false });
+    expect([...ids]).toEqual(expected.getIds());
+    expect([...ids]).toContain(pieces.length);
+    expect(new TextDecoder().decode(read.tokenBytes(pieces.length))).toBe('so on');
+    expect(read.eos_token_id).toBe(2);
+  });
   it('finds the end-of-text token', async () => {
     expect((await importTokenizer(llama2)).eos_token_id).toBe(2);
     expect((await importTokenizer(llama2)).tokenBytes(2)).toHaveLength(0);

@@ -6,12 +6,13 @@
  * The tokens must spell the text exactly. WordPiece and WordLevel lose spaces and case, which would
  * make bits per byte meaningless, and are refused.
  */
-import type { Tokenizer as Library } from '@huggingface/tokenizers';
 import { DataError } from '../errors.ts';
 import type { Tokenizer } from '../types.ts';
 import { byteOfPoint, NO_BYTES } from './byte_level.ts';
 import { malformed, unsupported } from './file_errors.ts';
 import { JsonBytes } from './json_bytes.ts';
+import type { BoundedLibrary } from './library/bounded.ts';
+import { MAX_VOCAB } from './library/limits.ts';
 import { ownProperty, unsupportedModel } from './outline.ts';
 import { jsonBytes, readTokenizer } from './read.ts';
 import { TokenBytes } from './token_bytes.ts';
@@ -19,8 +20,6 @@ import { utf8 } from './utf8.ts';
 
 /** Names of the end-of-text token among the added tokens; the first one found is used. */
 const END_NAMES = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', '<|im_end|>'];
-
-const MAX_VOCAB = 1 << 19;
 
 /**
  * Largest number of opening brackets and commas in a file, which bounds what parsing can allocate. A
@@ -32,11 +31,18 @@ const MAX_NODES = 1 << 22;
 const METASPACE = '\u2581';
 
 /**
+ * Reads a tokenizer.json. The tokenizer keeps the bytes, so that it is saved as it was brought.
+ *
  * @param json The bytes or text of the file, or its parsed value.
  * @throws DataError tokenizer_malformed or tokenizer_unsupported, and nothing else for any input.
  */
 export async function importTokenizer(json: unknown): Promise<Tokenizer> {
-  const bytes = jsonBytes(json);
+  // A copy: the bytes may be a view of a whole archive.
+  const file = jsonBytes(json).slice();
+  return { ...(await readTokenizerFile(file)), file };
+}
+
+async function readTokenizerFile(bytes: Uint8Array): Promise<Tokenizer> {
   try {
     return readTokenizer(bytes, 'imported');
   } catch (error) {
@@ -44,9 +50,9 @@ export async function importTokenizer(json: unknown): Promise<Tokenizer> {
   }
   const file = parse(bytes);
   const spell = spellingOf(file);
-  const { Tokenizer: LibraryTokenizer } = await import('@huggingface/tokenizers');
+  const { boundedLibrary } = await import('./library/bounded.ts');
   try {
-    return wrap(new LibraryTokenizer(file, {}), file, spell);
+    return { ...wrap(await boundedLibrary(file), spell), toTokenizerJson: () => parse(bytes) };
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw unsupported('a part of it is unknown');
@@ -90,20 +96,22 @@ const metaspaceSpelling: Spelling = (entry) => {
   return utf8(entry.replaceAll(METASPACE, ' '));
 };
 
-function wrap(library: Library, file: object, spell: Spelling): Tokenizer {
-  const added = library.get_added_tokens_decoder();
-  const entries = library.get_vocab(true);
+function wrap(library: BoundedLibrary, spell: Spelling): Omit<Tokenizer, 'toTokenizerJson'> {
+  const { added } = library;
+  const special = library.tokenizer.get_added_tokens_decoder();
+  const entries = library.tokenizer.get_vocab(true);
   const bytes = new Array<Uint8Array>(vocabSize(entries.values())).fill(NO_BYTES);
   for (const [entry, id] of entries) {
-    const token = added.get(id);
-    if (token === undefined) bytes[id] = spell(entry) ?? NO_BYTES;
-    else if (!token.special) bytes[id] = utf8(entry);
-    else bytes[id] = NO_BYTES;
+    // Ids without a token are holes in the list.
+    if (typeof entry !== 'string') continue;
+    const content = added.get(id);
+    if (content === undefined) bytes[id] = spell(entry) ?? NO_BYTES;
+    else if (special.get(id)?.special) bytes[id] = NO_BYTES;
+    else bytes[id] = utf8(content);
   }
   const tokens = TokenBytes.from(bytes);
-  const endOfText = END_NAMES.map((name) => entries.get(name)).find(
-    (id) => id !== undefined && added.has(id),
-  );
+  const idOfContent = new Map(Array.from(added, ([id, content]) => [content, id]));
+  const endOfText = END_NAMES.map((name) => idOfContent.get(name)).find((id) => id !== undefined);
   return {
     kind: 'imported',
     vocab_size: tokens.size,
@@ -111,7 +119,6 @@ function wrap(library: Library, file: object, spell: Spelling): Tokenizer {
     encode: (text) => encode(library, text),
     decode: (ids) => decode(library, tokens, ids),
     tokenBytes: (id) => tokens.of(id),
-    toTokenizerJson: () => file,
   };
 }
 
@@ -127,21 +134,25 @@ function vocabSize(ids: Iterable<number>): number {
   return size;
 }
 
-function encode(library: Library, text: string): Int32Array {
+function encode(library: BoundedLibrary, text: string): Int32Array {
   try {
-    return Int32Array.from(library.encode(text, { add_special_tokens: false }).ids);
-  } catch {
+    return Int32Array.from(library.encode(text));
+  } catch (error) {
+    if (error instanceof DataError) throw error;
     throw unsupported('it could not encode a text');
   }
 }
 
 /** Decodes with the library, whose decoder removes the space that its encoder adds in front. */
-function decode(library: Library, tokens: TokenBytes, ids: ArrayLike<number>): string {
+function decode({ tokenizer }: BoundedLibrary, tokens: TokenBytes, ids: ArrayLike<number>): string {
   const list = Array.from(ids);
   // Throws for ids outside the vocabulary.
   for (const id of list) tokens.of(id);
   try {
-    return library.decode(list, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    return tokenizer.decode(list, {
+      skip_special_tokens: true,
+      clean_up_tokenization_spaces: false,
+    });
   } catch {
     return tokens.decode(list);
   }

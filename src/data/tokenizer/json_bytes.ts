@@ -10,6 +10,8 @@ import { BACKSLASH, JsonStringReader, QUOTE } from './json_string.ts';
 
 /** Largest value that is parsed as ordinary JSON, in bytes; settings of a tokenizer are small. */
 const MAX_VALUE_BYTES = 1 << 18;
+/** Deepest nesting. Code that follows a deeper value by recursion may overflow the stack. */
+const MAX_DEPTH = 64;
 /** Largest id: 2^31 - 1. */
 const MAX_ID = 0x7fffffff;
 
@@ -116,6 +118,7 @@ export class JsonBytes {
         this.#skipString();
       } else if (isOpening(byte)) {
         depth++;
+        if (depth > MAX_DEPTH) throw malformed(`it is nested more than ${MAX_DEPTH} levels deep`);
         this.#offset++;
       } else if (isClosing(byte)) {
         depth--;

@@ -35,7 +35,7 @@ it.each([
         logits: tensor(logits, [rows, vocab]),
         control: tensor(Int32Array.from(control), [rows, CONTROL_COLUMNS]),
         progress: tensor(Int32Array.from(progress), [rows, PROGRESS_COLUMNS]),
-        options: tensor(Float32Array.of(temperature, top_k, top_p, min_p)),
+        options: tensor(Float32Array.of(temperature, top_k, top_p, min_p, 0)),
       },
       {},
     );

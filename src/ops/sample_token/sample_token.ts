@@ -45,6 +45,12 @@ export const CONTROL_COLUMNS = 3;
  */
 export const PROGRESS_COLUMNS = 2;
 
+/**
+ * Length of `options`: temperature, top_k, top_p, min_p, and the vocabulary's limit. Ids from the
+ * limit on are padding of the model and never chosen; 0 if there is none.
+ */
+export const OPTIONS = 5;
+
 /** The inputs of all rows as plain arrays. */
 interface Rows {
   rows: number;
@@ -59,13 +65,14 @@ function sampleRows({ rows, vocab_size, logits, control, progress, options }: Ro
   ids: number[];
   probabilities: number[];
 } {
-  const [temperature = 0, top_k = 0, top_p = 1, min_p = 0] = Array.from(options);
+  const [temperature = 0, top_k = 0, top_p = 1, min_p = 0, limit = 0] = Array.from(options);
+  const sampled = limit > 0 ? Math.min(limit, vocab_size) : vocab_size;
   const ids: number[] = [];
   const probabilities: number[] = [];
   const allLogits = Float32Array.from(logits);
   for (let b = 0; b < rows; b++) {
     const choice = sampleToken(
-      allLogits.subarray(b * vocab_size, (b + 1) * vocab_size),
+      allLogits.subarray(b * vocab_size, b * vocab_size + sampled),
       { temperature, top_k, top_p, min_p },
       uniformAt(control[CONTROL_COLUMNS * b] ?? 0, progress[PROGRESS_COLUMNS * b] ?? 0),
     );
@@ -122,6 +129,19 @@ const ties = (rows: number, vocab_size: number): CaseLogits => ({
   },
 });
 
+/** Logits that grow with the id, so that a sampler that forgets the limit takes the last ones. */
+const likelyPadding = (rows: number, vocab_size: number): CaseLogits => ({
+  rows,
+  vocab_size,
+  make: (random, n) => {
+    const noise = Array.from(random.normal([n]).data);
+    return random.values(
+      [n],
+      noise.map((x, i) => x + (10 * (i % vocab_size)) / vocab_size),
+    );
+  },
+});
+
 const equal = (rows: number, vocab_size: number): CaseLogits => ({
   rows,
   vocab_size,
@@ -133,9 +153,9 @@ const DEFAULTS: SamplingOptions = { temperature: 1, top_k: 0, top_p: 1, min_p: 0
 function sampleCase(
   name: string,
   { rows, vocab_size, make }: CaseLogits,
-  options: Partial<SamplingOptions> = {},
+  options: Partial<SamplingOptions & { vocab_limit: number }> = {},
 ): OpCase<Input, SampleTokenAttrs> {
-  const { temperature, top_k, top_p, min_p } = { ...DEFAULTS, ...options };
+  const { temperature, top_k, top_p, min_p, vocab_limit = 0 } = { ...DEFAULTS, ...options };
   const control = Array.from({ length: rows }, (_, b) => [1337 + 7919 * b, 1, -1]);
   const progress = Array.from({ length: rows }, (_, b) => [5 * b, 1]);
   return {
@@ -145,17 +165,17 @@ function sampleCase(
       logits: { ...make(random, rows * vocab_size), shape: [rows, vocab_size] },
       control: random.values([rows, CONTROL_COLUMNS], control.flat(), 'int32'),
       progress: random.values([rows, PROGRESS_COLUMNS], progress.flat(), 'int32'),
-      options: random.values([4], [temperature, top_k, top_p, min_p]),
+      options: random.values([OPTIONS], [temperature, top_k, top_p, min_p, vocab_limit]),
     }),
   };
 }
 
 /**
- * logits [B, vocab_size], control int32 [B, 3], progress int32 [B, 2] and options [4] (temperature,
- * top_k, top_p, min_p as in SamplingOptions) -> ids int32 [B, 5] and probabilities [B, 5]: the
- * chosen token, then the four likeliest others. The probabilities are the model's own, before
- * temperature and truncation; if the vocabulary has fewer tokens, the rest is -1 and 0. Logits must
- * be finite. The operation has no gradient.
+ * logits [B, vocab_size], control int32 [B, 3], progress int32 [B, 2] and options [5] (temperature,
+ * top_k, top_p, min_p as in SamplingOptions, and the limit of the vocabulary) -> ids int32 [B, 5]
+ * and probabilities [B, 5]: the chosen token, then the four likeliest others. The probabilities are
+ * the model's own, before temperature and truncation, over the tokens below the limit; if there are
+ * fewer tokens, the rest is -1 and 0. Logits must be finite. The operation has no gradient.
  */
 export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> = defineOp({
   name: 'sample_token',
@@ -196,8 +216,8 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
   bench: ({ B, V }, inputs) =>
     [1, B].flatMap((rows) =>
       [
-        { title: 'plain', options: [1, 0, 1, 0] },
-        { title: 'top_k 50, top_p 0.9', options: [1, 50, 0.9, 0] },
+        { title: 'plain', options: [1, 0, 1, 0, 0] },
+        { title: 'top_k 50, top_p 0.9', options: [1, 50, 0.9, 0, 0] },
       ].map(({ title, options }) => ({
         title: `${rows} rows of ${V}, ${title}`,
         attrs: {},
@@ -232,5 +252,17 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
     sampleCase('all equal', equal(4, 600), { top_k: 400 }),
     sampleCase('all equal, by mass', equal(4, 600), { top_p: 0.501 }),
     sampleCase('large differences', normal(4, 400, 60), { top_p: 0.99 }),
+    sampleCase('padded rows', likelyPadding(8, 320), { vocab_limit: 257 }),
+    sampleCase('padded rows, greedy', likelyPadding(2, 320), { vocab_limit: 257, temperature: 0 }),
+    sampleCase('padded rows, all options', likelyPadding(8, 900), {
+      vocab_limit: 700,
+      temperature: 0.9,
+      top_k: 300,
+      top_p: 0.95,
+      min_p: 0.02,
+    }),
+    sampleCase('padded rows, ties', ties(4, 1500), { vocab_limit: 1200, top_k: 900, top_p: 0.8 }),
+    sampleCase('three tokens of a padded vocabulary', likelyPadding(4, 64), { vocab_limit: 3 }),
+    sampleCase('a limit above the vocabulary', normal(4, 90, 1), { vocab_limit: 100 }),
   ],
 });

@@ -8,7 +8,7 @@ fn find_best(tid: u32) {
   var own_keys: array<u32, BEST>;
   var own_ids: array<u32, BEST>;
   for (var j = 0u; j < BEST; j++) { own_ids[j] = NONE; }
-  for (var i = tid; i < p.V; i += N) {
+  for (var i = tid; i < sampled(); i += N) {
     var k = key_of(logits[start + i]);
     var id = i;
     if (k > own_keys[BEST - 1u]) {
@@ -54,7 +54,7 @@ fn find_best(tid: u32) {
 // The sums over the row of exp(x - top) and of exp((x - top) / temperature), in a fixed order.
 fn exponentials(tid: u32) -> vec2f {
   var sum = vec2f();
-  for (var i = tid; i < p.V; i += N) {
+  for (var i = tid; i < sampled(); i += N) {
     let d = logits[start + i] - top;
     sum += vec2f(exp(d), exp(d / temperature));
   }
@@ -76,7 +76,7 @@ fn draw(row: u32, tid: u32) -> u32 {
   last_id = NONE;
   minimum = 0.0;
   var mass: u32;
-  if (top_k > 0u && top_k < p.V) {
+  if (top_k > 0u && top_k < sampled()) {
     let end = search(true, top_k - 1u, tid);
     last_key = end.key;
     last_id = end.id;

@@ -54,6 +54,11 @@ var<private> last_key: u32;
 var<private> last_id: u32;
 var<private> minimum: f32;
 
+// Ids from this one on are padding and never chosen.
+fn sampled() -> u32 {
+  return select(p.V, min(u32(options[4]), p.V), options[4] > 0.0);
+}
+
 // An integer that orders like the number; -0 and 0 are equal.
 fn key_of(x: f32) -> u32 {
   let bits = bitcast<u32>(select(x, 0.0, x == 0.0));

@@ -1,7 +1,7 @@
 // The mass of all kept tokens.
 fn total_mass(tid: u32) -> u32 {
   var sum = 0u;
-  for (var i = tid; i < p.V; i += N) {
+  for (var i = tid; i < sampled(); i += N) {
     let x = logits[start + i];
     if (kept(key_of(x), i)) { sum += mass_of(x); }
   }
@@ -19,7 +19,7 @@ fn total_mass(tid: u32) -> u32 {
 // of the masses of all kept tokens or, if `by_count`, the count of those whose key is `key`.
 fn nth(by_count: bool, key: u32, target_sum: u32, tid: u32) -> u32 {
   workgroupBarrier();
-  if (tid == 0u) { part = Part(0u, p.V, 0u); }
+  if (tid == 0u) { part = Part(0u, sampled(), 0u); }
   // Each round leaves one 256th of the ids. The bound ends the loop if a logit is NaN.
   for (var round = 0u; round < 4u; round++) {
     let r = workgroupUniformLoad(&part);
@@ -51,7 +51,7 @@ fn narrow(b: Bracket, by_count: bool, target_sum: u32, tid: u32) {
   let shift = max(32u - countLeadingZeros(b.high - b.low), 5u) - 5u;
   for (var i = tid; i < 2048u; i += N) { atomicStore(&histogram[i], 0u); }
   workgroupBarrier();
-  for (var i = tid; i < p.V; i += N) {
+  for (var i = tid; i < sampled(); i += N) {
     let x = logits[start + i];
     let k = key_of(x);
     if (k >= b.low && k <= b.high && kept(k, i)) {
@@ -89,7 +89,7 @@ fn narrow(b: Bracket, by_count: bool, target_sum: u32, tid: u32) {
 fn rank_tokens(b: Bracket, by_count: bool, target_sum: u32, tid: u32) {
   if (tid == 0u) { atomicStore(&found, 0u); }
   workgroupBarrier();
-  for (var i = tid; i < p.V; i += N) {
+  for (var i = tid; i < sampled(); i += N) {
     let x = logits[start + i];
     let k = key_of(x);
     if (k >= b.low && k <= b.high && kept(k, i)) {
@@ -131,7 +131,7 @@ fn place_among_equals(b: Bracket, by_count: bool, target_sum: u32, tid: u32) {
 fn search(by_count: bool, target_sum: u32, tid: u32) -> Place {
   workgroupBarrier();
   if (tid == 0u) {
-    bracket = Bracket(0u, top_key, 0u, 0u, p.V);
+    bracket = Bracket(0u, top_key, 0u, 0u, sampled());
     place = Place();
   }
   for (var round = 0u; round < 8u; round++) {
