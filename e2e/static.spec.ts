@@ -2,57 +2,20 @@
  * The built site on a plain file host: it works under a sub-path, without special headers, and
  * offline after the first visit, and it is small.
  */
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { extname, join, normalize } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from '@playwright/test';
+import { Site } from './site.ts';
 import { TINY, Terrarium, addressOf } from './terrarium.ts';
 
-const TYPES: Record<string, string> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.wasm': 'application/wasm',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.webmanifest': 'application/manifest+json',
-  '.txt': 'text/plain',
-  '.png': 'image/png',
-};
-let server: Server;
+const host = new Site();
 let site: string;
 
 test.beforeAll(async () => {
-  server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const file = join(
-      'dist',
-      normalize(pathname.replace(/^\/some\/path\//, '/')),
-      pathname.endsWith('/') ? 'index.html' : '',
-    );
-    if (!pathname.startsWith('/some/path/') || !existsSync(file) || !statSync(file).isFile()) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream' });
-    createReadStream(file).pipe(response);
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  if (!address || typeof address === 'string') throw new Error('The file server has no port.');
-  site = `http://127.0.0.1:${address.port}/some/path/`;
+  site = (await host.start()).address;
 });
-test.afterAll(async () => {
-  await new Promise((resolve) => {
-    server.close(resolve);
-    server.closeAllConnections();
-  });
-});
+test.afterAll(() => host.stop());
 
-test('trains under a sub-path without requests to other hosts, then works offline', async ({
+test('trains under a sub-path without requests to other hosts, then without its server', async ({
   page,
   context,
 }) => {
@@ -60,15 +23,18 @@ test('trains under a sub-path without requests to other hosts, then works offlin
   context.on('request', (request) => {
     if (!/^(http:\/\/127\.0\.0\.1:|data:|blob:)/.test(request.url())) foreign.push(request.url());
   });
+  const own = await new Site().start();
+  // As many hosts answer: nothing may come from the HTTP cache unasked.
+  own.headers = { 'Cache-Control': 'no-cache', Vary: 'Origin' };
   const terrarium = new Terrarium(page);
-  const address = site + addressOf({ ...TINY, 'training.max_iters': 5 }).slice(2);
+  const address = own.address + addressOf({ ...TINY, 'training.max_iters': 5 }).slice(2);
   await page.goto(address);
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready;
   });
   await terrarium.train();
   await terrarium.done();
-  await context.setOffline(true);
+  await own.stop();
   await page.goto(address);
   await terrarium.train();
   await terrarium.done();

@@ -16,6 +16,7 @@ export * from './profile.ts';
 export * from './run.ts';
 export * from './samples.ts';
 export * from './stores.ts';
+export * from './suspend.ts';
 export * from './sentence.ts';
 export * from './view.ts';
 /** What events carry: the room `ui` imports it from here, not from the protocol. */

@@ -5,6 +5,7 @@ import { isActive, isMoving, type Client } from '../store/index.ts';
 import { useClient, useForm, useRun } from './context.tsx';
 import { useSettledRun } from './recipe/useSettledRun.ts';
 import { goTo } from './place.ts';
+import { saveAndReload } from './states/reload.ts';
 
 export interface RunActions {
   train: () => void;
@@ -88,7 +89,7 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
       };
     }
     case 'reload':
-      return { label: 'Reload the page', run: () => location.reload() };
+      return { label: 'Reload the page', run: () => void saveAndReload(client) };
     case 'free_storage':
       return { label: 'Manage runs', run: () => goTo({ dialog: 'library' }) };
     case 'change_config':
