@@ -22,6 +22,8 @@ export interface FormState {
   text: OwnText | null;
   tokenizerJson: { name: string; json: string } | null;
   changed: ReadonlySet<FieldPath>;
+  /** In a lesson, the fields that may be changed; null if this is none. */
+  lesson: ReadonlySet<FieldPath> | null;
   /** `dataKey` of the text that the newest summary describes. */
   preparedKey: string | null;
 }
@@ -54,6 +56,7 @@ export const createForm = () =>
       text: null,
       tokenizerJson: null,
       changed: new Set(),
+      lesson: null,
       preparedKey: null,
     };
   });
