@@ -56,6 +56,7 @@ test('keeps the rest of a link with a wrong value and the keys of others', async
   await expect(notices).toHaveText(/“model\.n_layer” in the link was left out\. .*from 1 to/);
   await expect(page.getByText('Training stopped')).toHaveCount(0);
   expect(new URL(page.url()).search).toBe('?v=1&preset=names&training.max_iters=77');
+  await page.getByRole('button', { name: /^Training/ }).click();
   await expect(page.locator('[id="field-training.max_iters"]')).toHaveValue('77');
 });
 
