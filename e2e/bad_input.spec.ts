@@ -28,21 +28,37 @@ for (const [name, fields, message, hint] of INVALID_CONFIGS) {
   });
 }
 
-/** URLs without a valid configuration: name, query and message. */
+/** URLs with something that cannot be used: name, query and message. */
 const INVALID_URLS: [string, string, RegExp][] = [
   ['an unknown version', '?v=9', /version 9, and this page reads version 1/],
-  ['an unknown field', '?v=1&model.n_layers=2', /model\.n_layers.*Did you mean model\.n_layer\?/s],
+  [
+    'an unknown field',
+    '?v=1&model.n_layers=2',
+    /“model\.n_layers” .*left out.* Did you mean model\.n_layer\?/s,
+  ],
   ['a value out of range', '?v=1&model.n_layer=999', /model\.n_layer cannot be "?999/],
   ['an unknown preset', '?preset=nope', /no preset "nope"/],
   ['a hostile key', '?v=1&__proto__.x=1', /__proto__/],
 ];
 for (const [name, search, message] of INVALID_URLS) {
   test(`reports a URL with ${name} and stays usable`, async ({ page }) => {
-    await page.goto(`./${search}`);
+    await page.goto(`./${search}&fbclid=x`);
+    expect(new URL(page.url()).search).not.toContain('fbclid');
     await expect(page.getByText(message).first()).toBeVisible();
     await expect(page.getByRole('group', { name: 'Training' })).toBeVisible();
   });
 }
+
+test('keeps the rest of a link with a wrong value and the keys of others', async ({ page }) => {
+  const link = '?v=1&preset=names&fbclid=x&model.n_layer=999&training.max_iters=77&utm_source=y';
+  await page.goto(`./${link}`);
+  const notices = page.getByRole('status').filter({ hasText: 'in the link was left out' });
+  await expect(notices).toHaveText(/“model\.n_layer” in the link was left out\. .*from 1 to/);
+  await expect(page.getByText('Training stopped')).toHaveCount(0);
+  expect(new URL(page.url()).search).toBe('?v=1&preset=names&training.max_iters=77');
+  await page.getByRole('button', { name: /^Training/ }).click();
+  await expect(page.locator('[id="field-training.max_iters"]')).toHaveValue('77');
+});
 
 /** Texts that cannot be used: name, fields, content and message. */
 const INVALID_TEXTS: [string, Query, string | Uint8Array, RegExp][] = [

@@ -101,7 +101,12 @@ export function offline(): PluginOption {
             // src/worker/keep_offline.ts fills the same cache.
             urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.includes('/assets/'),
             handler: 'CacheFirst',
-            options: { cacheName: 'kept', expiration: { maxEntries: 60 } },
+            // A host's `Vary: Origin` would hide what a worker has put there.
+            options: {
+              cacheName: 'kept',
+              expiration: { maxEntries: 60 },
+              matchOptions: { ignoreVary: true },
+            },
           },
         ],
       },

@@ -1,5 +1,6 @@
 /** Starts a backend, and checks by a small gradient that it computes correctly. */
 import { env } from '@tensorflow/tfjs-core';
+import { isMissingPart } from '../common/index.ts';
 import type { BackendName } from '../config/index.ts';
 import type { BackendChoice, DeviceEvents, StartedBackend } from './backend_choice.ts';
 import { gradientError } from './gradient_check.ts';
@@ -25,22 +26,29 @@ const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined }
 
 /**
  * Starts the fastest backend that works, or only the one that is wanted. Throws one error with the
- * reason of each backend that failed if none works.
+ * reason of each backend that failed if none works; its cause is the error of the last one.
  */
 export async function tryBackends(
   wanted: BackendName | 'auto',
   events: DeviceEvents,
 ): Promise<BackendChoice> {
   const failures: string[] = [];
+  let cause: unknown;
   for (const name of wanted === 'auto' ? ORDER : [wanted]) {
     try {
       const started = await startBackend(name, events, 'few');
       return { ...started, reason: reasonFor(name, wanted, failures) };
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(failureSentence(name, error));
+      cause = error;
     }
   }
-  throw new Error(failures.join(' '));
+  throw new Error(failures.join(' '), { cause });
+}
+
+function failureSentence(name: BackendName, error: unknown): string {
+  if (isMissingPart(error)) return `The code for ${TITLE[name]} could not be downloaded.`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function reasonFor(

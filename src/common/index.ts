@@ -2,6 +2,7 @@
 export * from './batch.ts';
 export * from './metrics.ts';
 export * from './random_id.ts';
+export * from './missing_part.ts';
 export * from './run.ts';
 export * from './run_files.ts';
 export * from './samples.ts';

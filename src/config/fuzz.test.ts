@@ -10,7 +10,9 @@ import {
   RunConfigSchema,
   decodeConfig,
   encodeConfig,
+  encodeLesson,
   parseConfig,
+  readAddress,
   withField,
   type RunConfig,
 } from './index.ts';
@@ -189,6 +191,31 @@ const ODD_VALUES: readonly unknown[] = [
   new Date(0),
   JSON.parse('{"__proto__":1}'),
 ];
+
+describe('readAddress', () => {
+  it(`keeps what it can of ${ROUNDS} mutations, and cleans them so that none is left`, () => {
+    const random = seededRandom(20261128);
+    const links = [
+      ...seeds.map((config) => encodeLesson(config, ['model.n_layer', 'sampling.prompts'], null)),
+      '?preset=names&lesson=1&utm_source=x&model.n_layer=6&locked=model.n_layer',
+    ];
+    let withProblems = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const link = mutate(links[round % links.length] ?? '', random);
+      const { config, lesson, problems, clean } = readAddress(link);
+      if (!v.is(RunConfigSchema, config)) throw new Error(`Not a RunConfig: ${link}`);
+      if (problems.length === 0) continue;
+      withProblems++;
+      const again = readAddress(clean);
+      if (again.problems.length > 0) throw new Error(`Not clean: ${link}`);
+      if (problems.some((problem) => problem.code === 'unknown_version')) continue;
+      expect(again.config).toEqual(config);
+      expect(again.lesson).toEqual(lesson);
+    }
+    expect(withProblems).toBeGreaterThan(0);
+    expect(withProblems).toBeLessThan(ROUNDS);
+  });
+});
 
 describe('parseConfig', () => {
   it(`answers ${ROUNDS} configurations with an odd value in one field or section`, () => {

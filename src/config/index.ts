@@ -7,6 +7,7 @@ export * from './parse.ts';
 export * from './presets.ts';
 export * from './tensors.ts';
 export * from './check/index.ts';
+export * from './address.ts';
 export * from './url.ts';
 export * from './precision.ts';
 export * from './layout.ts';

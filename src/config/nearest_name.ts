@@ -14,10 +14,10 @@ export function nearestName(key: string, known: readonly string[]): string | und
   let nearest: string | undefined;
   let least = MAX_DISTANCE + 1;
   for (const name of known) {
-    let distance = editDistance(key, name);
+    let distance = distanceWithin(key, name);
     if (!key.includes('.')) {
       const field = name.slice(name.indexOf('.') + 1);
-      distance = Math.min(distance, editDistance(key, field));
+      distance = Math.min(distance, distanceWithin(key, field));
     }
     if (distance < least) {
       least = distance;
@@ -26,6 +26,10 @@ export function nearestName(key: string, known: readonly string[]): string | und
   }
   return nearest;
 }
+
+/** The edit distance, or Infinity if the lengths alone say that it is too large. */
+const distanceWithin = (a: string, b: string): number =>
+  Math.abs(a.length - b.length) > MAX_DISTANCE ? Infinity : editDistance(a, b);
 
 /** Levenshtein distance: the number of insertions, deletions and substitutions. */
 function editDistance(a: string, b: string): number {

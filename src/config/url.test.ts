@@ -5,7 +5,9 @@ import {
   decodeConfig,
   defaultConfig,
   encodeConfig,
+  encodeLesson,
   hasConfig,
+  readAddress,
   withField,
 } from './index.ts';
 import { configErrorOf, presetById, withFields } from './testing_configs.ts';
@@ -73,6 +75,30 @@ describe('the address of a configuration', () => {
     expect(error.code).toBe(code);
     expect(error.message).toContain(mentions);
   });
+  it.each(wrong)('%s: the rest of the address is kept, and the key is named', (search, code) => {
+    const rest = '&training.batch_size=7&headless=1';
+    const { config, problems, clean } = readAddress(search + rest);
+    expect(problems.map((problem) => problem.code)).toEqual([code]);
+    if (code === 'unknown_version') return;
+    expect(config).toEqual(withFields({ 'training.batch_size': 7 }));
+    expect(clean).toBe('?training.batch_size=7&headless=1');
+  });
+  it('is read without the keys that others append to a link', () => {
+    const tracked =
+      '?fbclid=1&utm_source=a&preset=names&gclid=2&UTM_Medium=b&model.n_layer=1&ref=x';
+    const { config, preset, problems, clean } = readAddress(tracked);
+    expect(problems).toEqual([]);
+    expect(preset?.id).toBe('names');
+    expect(config).toEqual(withFields({ 'model.n_layer': 1 }, presetById('names').config));
+    expect(clean).toBe('?preset=names&model.n_layer=1');
+    expect(readAddress('?fbclid=1')).toMatchObject({ given: false, problems: [], clean: '' });
+  });
+  it('is read in about a second, however many keys are wrong', () => {
+    const keys = Array.from({ length: 5000 }, (_, i) => `model.x${i}=1`).join('&');
+    const started = performance.now();
+    expect(readAddress(`?${keys}`).problems).toHaveLength(5000);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
   it('gets a hint with the name that was probably meant', () => {
     expect(configErrorOf(() => decodeConfig('?model.n_layers=6')).hint).toBe(
       'Did you mean model.n_layer?',
@@ -80,5 +106,40 @@ describe('the address of a configuration', () => {
     expect(configErrorOf(() => decodeConfig('?n_layer=6')).hint).toBe(
       'Did you mean model.n_layer?',
     );
+  });
+});
+
+describe('the address of a lesson', () => {
+  const names = presetById('names');
+
+  it('opens the fields that it names', () => {
+    const address = readAddress('?preset=names&lesson=1&training.learning_rate=0.01');
+    expect(address.lesson).toEqual(['training.learning_rate']);
+    expect(address.config.training.learning_rate).toBe(0.01);
+    expect(readAddress('?preset=names&training.learning_rate=0.01').lesson).toBeNull();
+    expect(readAddress('?preset=names&lesson=1').lesson).toEqual([]);
+    expect(readAddress('?lesson=1&sampling.prompts.none=1').lesson).toEqual(['sampling.prompts']);
+  });
+  it('carries a recipe that differs from its preset in open and in locked fields', () => {
+    const config = withFields({ 'model.n_layer': 3, 'training.learning_rate': 0.02 }, names.config);
+    const link = encodeLesson(config, ['training.learning_rate', 'training.max_iters'], names);
+    const address = readAddress(link);
+    expect(address.problems).toEqual([]);
+    expect(address.config).toEqual(config);
+    expect(address.lesson).toEqual(['training.learning_rate', 'training.max_iters']);
+    const own = encodeLesson(config, [], null);
+    expect(readAddress(own)).toMatchObject({ config, lesson: [], preset: null });
+  });
+  it('names what is malformed, and opens the other fields', () => {
+    const address = readAddress('?lesson=1&training.learning_rate=x&model.n_layer=3&locked=nope');
+    expect(address.lesson).toEqual(['model.n_layer']);
+    expect(address.problems.map((problem) => problem.field)).toEqual([
+      'training.learning_rate',
+      'nope',
+    ]);
+    const unclear = readAddress('?lesson=yes&model.n_layer=3');
+    expect(unclear.lesson).toBeNull();
+    expect(unclear.problems.map((problem) => problem.field)).toEqual(['lesson']);
+    expect(unclear.config.model.n_layer).toBe(3);
   });
 });

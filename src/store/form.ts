@@ -23,6 +23,8 @@ export interface FormState {
   text: OwnText | null;
   tokenizerJson: { name: string; json: string } | null;
   changed: ReadonlySet<FieldPath>;
+  /** In a lesson, the fields that may be changed; null if this is none. */
+  lesson: ReadonlySet<FieldPath> | null;
   /** `dataKey` of the text that the newest summary describes. */
   preparedKey: string | null;
 }
@@ -55,6 +57,7 @@ export const createForm = () =>
       text: null,
       tokenizerJson: null,
       changed: new Set(),
+      lesson: null,
       preparedKey: null,
     };
   });

@@ -1,36 +1,49 @@
 /** The page: the top bar, messages, and either the presets or the workspace. */
-import { Suspense, lazy } from 'react';
 import { TopBar } from './bar/TopBar.tsx';
 import { Announcer } from './bar/Sentence.tsx';
 import { DropZone } from './DropZone.tsx';
 import { Messages } from './states/Messages.tsx';
+import { lazyPart, Part } from './states/Part.tsx';
 import { Workspace } from './Workspace.tsx';
 import { Welcome } from './welcome/Welcome.tsx';
-import { usePlace } from './place.ts';
+import { goTo, usePlace, type Dialog } from './place.ts';
 import { useShortcuts } from './useShortcuts.ts';
 
-const Library = lazy(() => import('./library/Library.tsx'));
-const Compare = lazy(() => import('./library/Compare.tsx'));
-const Profile = lazy(() => import('./library/Profile.tsx'));
-const Shortcuts = lazy(() => import('./library/Shortcuts.tsx'));
+/** The dialogs, each with the subject of the sentence that says that it could not be shown. */
+const DIALOGS: Record<
+  Exclude<Dialog, null>,
+  { title: string; Lazy: ReturnType<typeof lazyPart<object>>['Lazy'] }
+> = {
+  library: { title: 'The list of runs', ...lazyPart(() => import('./library/Library.tsx')) },
+  compare: { title: 'The comparison', ...lazyPart(() => import('./library/Compare.tsx')) },
+  profile: { title: 'The profile', ...lazyPart(() => import('./library/Profile.tsx')) },
+  shortcuts: { title: 'The shortcuts', ...lazyPart(() => import('./library/Shortcuts.tsx')) },
+};
 
 export function App() {
   const at = usePlace((place) => place.at);
-  const dialog = usePlace((place) => place.dialog);
   useShortcuts();
   return (
     <div className="page">
-      <TopBar />
-      <Messages />
-      {at === 'welcome' ? <Welcome /> : <Workspace />}
+      <Part title="The bar">
+        <TopBar />
+      </Part>
+      <Part title="The messages">
+        <Messages />
+      </Part>
+      <Part title={at === 'welcome' ? 'The start screen' : 'The workspace'} key={at}>
+        {at === 'welcome' ? <Welcome /> : <Workspace />}
+      </Part>
       <Announcer />
       <DropZone />
-      <Suspense fallback={null}>
-        {dialog === 'library' ? <Library /> : null}
-        {dialog === 'compare' ? <Compare /> : null}
-        {dialog === 'profile' ? <Profile /> : null}
-        {dialog === 'shortcuts' ? <Shortcuts /> : null}
-      </Suspense>
+      <OpenDialog />
     </div>
   );
+}
+
+function OpenDialog() {
+  const dialog = usePlace((place) => place.dialog);
+  if (!dialog) return null;
+  const { title, Lazy } = DIALOGS[dialog];
+  return <Lazy key={dialog} title={title} onClose={() => goTo({ dialog: null })} props={{}} />;
 }

@@ -9,6 +9,7 @@ import { Preview } from './train/Preview.tsx';
 import { Train } from './train/Train.tsx';
 import { useRun } from './context.tsx';
 import { goTo, usePlace } from './place.ts';
+import { Part } from './states/Part.tsx';
 import { useNarrow } from './useNarrow.ts';
 
 type Column = 'recipe' | 'training';
@@ -36,14 +37,16 @@ export function Workspace() {
           data-hidden={selected !== 'recipe' || undefined}
           tabIndex={-1}
         >
-          {summarized ? <RecipeSummary /> : <FullRecipe closable={hasRun && !narrow} />}
+          <Part title="The recipe">
+            {summarized ? <RecipeSummary /> : <FullRecipe closable={hasRun && !narrow} />}
+          </Part>
         </section>
         <section
           className="workspace-training"
           aria-label="Training"
           data-hidden={selected !== 'training' || undefined}
         >
-          {hasRun ? <Train /> : <Preview />}
+          <Part title="The training">{hasRun ? <Train /> : <Preview />}</Part>
         </section>
       </main>
     </>

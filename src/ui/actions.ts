@@ -5,6 +5,7 @@ import { isActive, isMoving, type Client } from '../store/index.ts';
 import { useClient, useForm, useRun } from './context.tsx';
 import { useSettledRun } from './recipe/useSettledRun.ts';
 import { goTo } from './place.ts';
+import { saveAndReload } from './states/reload.ts';
 import { exportCheckpoint } from './transfer.ts';
 
 export interface RunActions {
@@ -91,7 +92,7 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
     case 'export':
       return { label: 'Export the run', run: () => void exportCheckpoint(client) };
     case 'reload':
-      return { label: 'Reload the page', run: () => location.reload() };
+      return { label: 'Reload the page', run: () => void saveAndReload(client) };
     case 'free_storage':
       return { label: 'Manage runs', run: () => goTo({ dialog: 'library' }) };
     case 'change_config':

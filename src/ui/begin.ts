@@ -1,20 +1,15 @@
 /** One-time start-up: reads the URL, opens the device after first paint, saves on tab hide. */
-import {
-  ConfigError,
-  changedFields,
-  decodeConfig,
-  defaultConfig,
-  hasConfig,
-  PRESETS,
-} from '../config/index.ts';
+import { changedFields, defaultConfig, PRESETS, readAddress } from '../config/index.ts';
 import { installHeadless, isActive, takeConfig, type Client } from '../store/index.ts';
+import { addressNotices } from './address_notices.ts';
 import { preloadCharts } from './charts/LazyCharts.tsx';
 import { goTo } from './place.ts';
 
 export function begin(client: Client, search = location.search): void {
   const query = new URLSearchParams(search);
-  if (query.has('headless')) installHeadless(client);
-  const valid = applyUrl(client, search);
+  const headless = query.has('headless');
+  if (headless) installHeadless(client);
+  const valid = applyAddress(client, search, headless);
   const autostart = valid && query.has('autostart');
   saveWhenHidden(client);
   // Waits two frames, because the first paint does not need the worker.
@@ -35,27 +30,33 @@ function saveWhenHidden(client: Client): void {
 }
 
 /**
- * Loads the configuration in the URL into the form. Returns false if it is invalid; the page then
- * shows the error and keeps the defaults.
+ * Loads what can be used of the address into the form, says what cannot, and removes that from the
+ * address bar. Returns whether all of it could be used. A program that drives the page gets an error
+ * instead, and the defaults.
  */
-function applyUrl(client: Client, search: string): boolean {
-  if (!hasConfig(search)) return true;
-  try {
-    const config = decodeConfig(search);
-    const preset = PRESETS.find((one) => changedFields(config, one.config).length === 0);
-    takeConfig(
-      client.stores.form,
-      config,
-      preset ? { preset: preset.id } : { base: defaultConfig() },
-    );
-    goTo({ at: 'workspace', tab: 'recipe' });
-    return true;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const { code, message, hint, field } = error;
+function applyAddress(client: Client, search: string, headless: boolean): boolean {
+  const { config, preset, given, lesson, problems, clean } = readAddress(search);
+  const [problem] = problems;
+  if (headless && problem) {
+    const { code, message, hint, field } = problem;
     client.fail({ code, message, hint, field });
     return false;
   }
+  for (const notice of addressNotices(problems)) client.notify(notice);
+  if (clean !== search && new URLSearchParams(clean).size < new URLSearchParams(search).size)
+    history.replaceState(history.state, '', location.pathname + clean + location.hash);
+  if (!given) return problems.length === 0;
+  const { form } = client.stores;
+  const exact = PRESETS.find((one) => changedFields(config, one.config).length === 0);
+  const base = exact ?? preset;
+  takeConfig(
+    form,
+    config,
+    base ? { preset: base.id, base: base.config } : { base: defaultConfig() },
+  );
+  form.setState({ lesson: lesson && new Set(lesson) });
+  goTo({ at: 'workspace', tab: 'recipe' });
+  return problems.length === 0;
 }
 
 /** Starts a run as a click on Train would, once the text is available. */

@@ -59,7 +59,8 @@ export class Device {
       this.#listener.opened(device);
       return device;
     } catch (error) {
-      throw new NoBackend(error instanceof Error ? error.message : String(error));
+      if (!(error instanceof Error)) throw new NoBackend(String(error));
+      throw new NoBackend(error.message, { cause: error.cause });
     }
   }
 

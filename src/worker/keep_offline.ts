@@ -10,17 +10,30 @@
 /** The name that vite/page.ts gives to the service worker's runtime cache. */
 const KEPT = 'kept';
 
-export async function keepForOffline(): Promise<void> {
+/** Keeps every file of the build that this worker fetches, from now on and so far. */
+export function keepForOffline(): void {
   if (!('caches' in self)) return;
-  try {
-    const cache = await caches.open(KEPT);
-    for (const url of new Set(
-      performance.getEntriesByType('resource').map((entry) => entry.name),
-    )) {
-      if (new URL(url).origin === location.origin && !(await cache.match(url)))
-        await cache.add(url);
+  const seen = new Set<string>();
+  new PerformanceObserver((list) => {
+    for (const { name } of list.getEntries()) {
+      if (seen.has(name) || !isAsset(name)) continue;
+      seen.add(name);
+      keep(name).catch(() => {
+        // A private window, no room, or a file that did not come: it is fetched at its next use.
+        seen.delete(name);
+      });
     }
-  } catch {
-    // A private window, or no room: the page works as long as there is a network.
-  }
+  }).observe({ type: 'resource', buffered: true });
+}
+
+function isAsset(address: string): boolean {
+  const url = new URL(address);
+  return url.origin === location.origin && url.pathname.includes('/assets/');
+}
+
+async function keep(address: string): Promise<void> {
+  const cache = await caches.open(KEPT);
+  // Hosts that answer with `Vary: Origin` would hide the entry from a worker's request.
+  if (await cache.match(address, { ignoreVary: true })) return;
+  await cache.add(address);
 }

@@ -1,6 +1,7 @@
 /** Turns what was thrown into what the page shows: what happened, and what to do about it. */
 import { BindingTooLarge, ShaderError } from '../backend/index.ts';
 import { CheckpointError } from '../checkpoint/index.ts';
+import { isMissingPart } from '../common/index.ts';
 import type { Problem } from '../config/index.ts';
 import { DataError } from '../data/index.ts';
 import type { PlainError } from '../protocol/index.ts';
@@ -12,7 +13,7 @@ export class DeviceLost extends Error {
     super(`The GPU device was lost (${reason}).`);
   }
 }
-/** No backend starts. */
+/** No backend starts. The cause is the error of the last one that was tried. */
 export class NoBackend extends Error {}
 /** The configuration cannot run here. */
 export class BadConfig extends Error {
@@ -51,6 +52,13 @@ export class RunNotSaved extends Error {
   }
 }
 
+const MISSING_PART: PlainError = {
+  code: 'missing_part',
+  message: 'A part of the page could not be downloaded.',
+  hint: 'Check the network, then try again or reload the page; what was saved is still there.',
+  action: 'reload',
+};
+
 /** `saved`: storage has a checkpoint of the run that failed. */
 export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof DataError) {
@@ -88,6 +96,7 @@ export function plainError(error: unknown, saved = true): PlainError {
     return { code: 'unknown_objective', message: error.message, hint };
   }
   if (error instanceof LossExploded) return lossExploded(error, saved);
+  if (isMissingPart(error)) return MISSING_PART;
   const known = deviceError(error);
   if (known) return known;
   const message = error instanceof Error ? error.message : String(error);
@@ -146,6 +155,14 @@ function deviceError(error: unknown): PlainError | null {
         'Resume from the last checkpoint; if it happens again, lower batch_size or choose' +
         ' another backend.',
       action: 'resume',
+    };
+  }
+  if (error instanceof NoBackend && isMissingPart(error.cause)) {
+    return {
+      code: 'no_backend',
+      message: error.message,
+      hint: 'Check the network and reload the page; what was saved is still there.',
+      action: 'reload',
     };
   }
   if (error instanceof NoBackend) {

@@ -1,35 +1,16 @@
-/**
- * Loads the charts while the page is idle, instead of with the page.
- *
- * Does not use React.lazy, because React retries a suspended tree at the lowest priority, and the
- * updates of a running worker would starve it.
- */
-import { useEffect, useState, type ComponentType } from 'react';
+/** Loads the charts while the page is idle, instead of with the page. */
+import { lazyPart } from '../states/Part.tsx';
 import type { ChartsProps } from './Charts.tsx';
 
-let loaded: ComponentType<ChartsProps> | null = null;
-const load = async (): Promise<ComponentType<ChartsProps>> => {
-  loaded = (await import('./Charts.tsx')).default;
-  return loaded;
-};
+const { Lazy, preload } = lazyPart(() => import('./Charts.tsx'));
 
 /** Called after the first paint, so that the charts are usually loaded when Train is pressed. */
-export const preloadCharts = (): void => {
-  void load();
-};
+export const preloadCharts = preload;
 
-export function LazyCharts({ part }: ChartsProps) {
-  const [Charts, setCharts] = useState<ComponentType<ChartsProps> | null>(() => loaded);
-  useEffect(() => {
-    if (Charts) return undefined;
-    let mounted = true;
-    void load().then((component) => {
-      if (mounted) setCharts(() => component);
-    });
-    return () => {
-      mounted = false;
-    };
-  }, [Charts]);
-  if (Charts) return <Charts part={part} />;
-  return part === 'first' ? <p className="empty">Loading the charts…</p> : null;
-}
+export const LazyCharts = (props: ChartsProps) => (
+  <Lazy
+    title={props.part === 'first' ? 'The loss' : 'The other charts'}
+    loading={props.part === 'first' ? <p className="empty">Loading the charts…</p> : null}
+    props={props}
+  />
+);
