@@ -3,6 +3,7 @@ import { Suspense, lazy } from 'react';
 import { TopBar } from './bar/TopBar.tsx';
 import { Announcer } from './bar/Sentence.tsx';
 import { DropZone } from './DropZone.tsx';
+import { SkipLinks } from './SkipLinks.tsx';
 import { Messages } from './states/Messages.tsx';
 import { Workspace } from './Workspace.tsx';
 import { Welcome } from './welcome/Welcome.tsx';
@@ -20,6 +21,7 @@ export function App() {
   useShortcuts();
   return (
     <div className="page">
+      <SkipLinks />
       <TopBar />
       <Messages />
       {at === 'welcome' ? <Welcome /> : <Workspace />}
