@@ -61,8 +61,9 @@ function mostBy(
 
 const LETTER = /\p{L}/gu;
 /** Words of dates and times in English; names of months and days may be shortened. */
-const TIME_WORD =
-  /^(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)\p{L}{0,6}|am|pm|utc|gmt|at|of|st|nd|rd|th|t|z)$/iu;
+const TIME_NAME =
+  /^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)\p{L}{0,6}$/iu;
+const TIME_WORD = /^(?:am|pm|utc|gmt|at|of|st|nd|rd|th|t|z)$/iu;
 /** An address, or a hexadecimal identifier such as a UUID. */
 const IDENTIFIER = /:\/\/|^[0-9a-f-]{12,}$/iu;
 
@@ -82,5 +83,5 @@ function letters(value: string): number {
 /** Such as "Jan", "Monday,", "10:30pm" or the "T" and "Z" of 2026-01-05T10:30:00Z. */
 function isTimeWord(word: string): boolean {
   const parts = word.match(/\p{L}+/gu) ?? [];
-  return parts.every((part) => TIME_WORD.test(part));
+  return parts.every((part) => TIME_NAME.test(part) || TIME_WORD.test(part));
 }
