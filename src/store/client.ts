@@ -285,6 +285,11 @@ export class Client {
   overlay(run: string): void {
     void this.#showingErrors(this.#link.request((id) => ({ type: 'load_history', id, run })));
   }
+  /** Reads the metrics of a saved run into the library's `preview`; without them, nothing is shown. */
+  preview(run: string): void {
+    this.stores.library.setState({ previewing: run });
+    void this.#link.request((id) => ({ type: 'load_history', id, run })).catch(() => undefined);
+  }
 
   /**
    * Continues the current run on another backend: saves it, and resumes it in a new worker. Without

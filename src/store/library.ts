@@ -14,6 +14,9 @@ export interface LibraryState {
   loaded: boolean;
   /** Tables of overlaid runs by run id; a new Map with every change. */
   overlays: ReadonlyMap<string, MetricTable>;
+  /** The saved run whose metrics are shown before a run starts, and the one that was asked for. */
+  preview: { run: string; table: MetricTable } | null;
+  previewing: string | null;
   /** Deleted on the page and not yet in storage: can be undone. */
   leaving: ReadonlySet<string>;
 }
@@ -24,6 +27,8 @@ export const createLibrary = () =>
     storage: null,
     loaded: false,
     overlays: new Map(),
+    preview: null,
+    previewing: null,
     leaving: new Set(),
   }));
 
@@ -35,6 +40,8 @@ export function reduceLibrary(state: LibraryState, event: Event): Partial<Librar
   if (event.type === 'history') {
     const table = new MetricTable();
     table.append(event.columns);
+    if (event.run === state.previewing)
+      return { preview: { run: event.run, table }, previewing: null };
     const overlays = new Map(state.overlays).set(event.run, table);
     const oldest = overlays.keys().next().value;
     if (overlays.size > MAX_OVERLAYS && oldest !== undefined) overlays.delete(oldest);

@@ -2,6 +2,7 @@
 import { TopBar } from './bar/TopBar.tsx';
 import { Announcer } from './bar/Sentence.tsx';
 import { DropZone } from './DropZone.tsx';
+import { SkipLinks } from './SkipLinks.tsx';
 import { Messages } from './states/Messages.tsx';
 import { lazyPart, Part } from './states/Part.tsx';
 import { Workspace } from './Workspace.tsx';
@@ -25,6 +26,7 @@ export function App() {
   useShortcuts();
   return (
     <div className="page">
+      <SkipLinks />
       <Part title="The bar">
         <TopBar />
       </Part>

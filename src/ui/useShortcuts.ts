@@ -3,7 +3,8 @@ import { useEffect } from 'react';
 import { isMoving, type Client } from '../store/index.ts';
 import { useRunActions, type RunActions } from './actions.ts';
 import { useClient } from './context.tsx';
-import { goTo, usePlace, type Tab } from './place.ts';
+import { goTo, usePlace } from './place.ts';
+import { focusPart } from './SkipLinks.tsx';
 
 /** As the dialog lists them. */
 export const SHORTCUTS: readonly [string, string][] = [
@@ -65,9 +66,4 @@ function shortcutsOf(client: Client, actions: RunActions): Record<string, () => 
     0: () => view.setState({ zoom: null }),
     r: () => goTo({ dialog: 'library' }),
   };
-}
-
-function focusPart(tab: Tab): void {
-  goTo({ at: 'workspace', tab });
-  requestAnimationFrame(() => document.getElementById(`part-${tab}`)?.focus());
 }

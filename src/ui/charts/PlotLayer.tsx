@@ -53,7 +53,7 @@ export function PlotLayer(props: PlotLayerProps) {
         onKeyDown={useKeys(props, scale)}
         onBlur={() => useCrosshair.setState(HIDDEN)}
       >
-        <SampleMark axis={view.axis} scale={scale} />
+        <SampleMark view={view} scale={scale} />
         <Selection scale={scale} />
         {crosshair.x === null ? null : (
           <Readout

@@ -1,22 +1,15 @@
 /** A small chart as a button: its name, its latest value and its course. Opens the full chart. */
 import { memo, useMemo, useRef } from 'react';
-import {
-  chartData,
-  createView,
-  toggleChart,
-  type Axis,
-  type ChartData,
-  type MetricTable,
-} from '../../store/index.ts';
+import { chartData, toggleChart, type Axis, type MetricTable } from '../../store/index.ts';
 import { useClient, useView } from '../context.tsx';
 import type { ChartSpec } from './catalogue.ts';
 import { useChartTick } from './clock.ts';
+import { pathOf, WHOLE_RUN } from './path.ts';
 
 const INTERVAL_MS = 1000;
 const MAX_POINTS = 96;
 /** Of the drawing, which is stretched to the width of the button. */
-const WIDTH = 100;
-const HEIGHT = 26;
+const SIZE = { width: 100, height: 26 };
 
 interface SparklineProps {
   spec: ChartSpec;
@@ -50,7 +43,11 @@ export const Sparkline = memo(function Sparkline({ spec, open }: SparklineProps)
       <b>
         {value} <span className="muted">{spec.unit}</span>
       </b>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+      <svg
+        viewBox={`0 0 ${SIZE.width} ${SIZE.height}`}
+        preserveAspectRatio="none"
+        aria-hidden="true"
+      >
         {spec.series.map(({ metric, colour }, index) => (
           <path key={metric} d={paths[index]} stroke={colour} vectorEffect="non-scaling-stroke" />
         ))}
@@ -65,9 +62,6 @@ function latest(table: MetricTable, spec: ChartSpec): string {
   return measured ? spec.format(table.get(measured.metric)?.last ?? NaN) : '–';
 }
 
-/** Without zoom, average and logarithm. */
-const WHOLE_RUN = { ...createView().getState(), smoothing: 0 };
-
 interface Shown {
   spec: ChartSpec;
   axis: Axis;
@@ -77,21 +71,5 @@ interface Shown {
 function pathsOf(points: number, table: MetricTable, { spec, axis }: Shown): string[] {
   const view = { ...WHOLE_RUN, axis, points };
   const data = chartData(table, new Map(), spec.series, view);
-  return spec.series.map(({ metric }) => pathOf(data, metric, spec.floor));
-}
-
-/** `floor`: a value that the drawing always includes. */
-function pathOf({ rows, x, y }: ChartData, metric: string, floor: number | undefined): string {
-  if (!x || !y) return '';
-  const low = Math.min(y[0], floor ?? y[0]);
-  const width = x[1] - x[0] || 1;
-  const height = y[1] - low || 1;
-  const points = rows.flatMap((row) => {
-    const value = row[metric];
-    if (value === undefined) return [];
-    const left = ((row.x - x[0]) / width) * WIDTH;
-    const top = HEIGHT - 1 - ((value - low) / height) * (HEIGHT - 2);
-    return [`${left.toFixed(1)} ${top.toFixed(1)}`];
-  });
-  return points.length > 0 ? `M${points.join('L')}` : '';
+  return spec.series.map(({ metric }) => pathOf(data, metric, { ...SIZE, floor: spec.floor }));
 }

@@ -1,19 +1,96 @@
-/** Before there is a run: one sentence on what training will show, with a sketch of it. */
+/**
+ * Before there is a run: one sentence on what training will show, and a picture of it: the loss of
+ * an earlier run of this recipe, or a sketch.
+ */
+import { useEffect } from 'react';
+import {
+  averageKey,
+  chartData,
+  count,
+  lossText,
+  visibleRuns,
+  type MetricTable,
+  type RunRecord,
+} from '../../store/index.ts';
+import { useClient, useForm, useLibrary } from '../context.tsx';
+import { pathOf, WHOLE_RUN } from '../charts/path.ts';
 import '../styles/train.css';
 
 export function Preview() {
+  const earlier = useEarlierRun();
   return (
-    <div className="preview">
-      <p>Press Train: the loss falls, and what the model writes turns from gibberish into words.</p>
-      <Sketch />
+    <div className="preview" id="part-preview" tabIndex={-1}>
+      <p>
+        Press Train. Here you will watch the loss fall, and what the model writes turn from
+        gibberish into words.
+      </p>
+      {earlier ? <EarlierRun {...earlier} /> : <Sketch />}
     </div>
+  );
+}
+
+/** Runs of fewer steps show no curve. */
+const MIN_STEPS = 20;
+
+interface Earlier {
+  record: RunRecord;
+  table: MetricTable;
+}
+
+/** The newest saved run with the text and the model of the form, once its metrics are read. */
+function useEarlierRun(): Earlier | null {
+  const client = useClient();
+  const config = useForm((state) => state.config);
+  const model = JSON.stringify(config.model);
+  const record = useLibrary((state) =>
+    visibleRuns(state).find(
+      (run) =>
+        run.step >= MIN_STEPS &&
+        run.config.data.corpus === config.data.corpus &&
+        JSON.stringify(run.config.model) === model,
+    ),
+  );
+  const run = record?.run;
+  useEffect(() => {
+    if (run !== undefined) client.preview(run);
+  }, [client, run]);
+  const preview = useLibrary((state) => state.preview);
+  return record && preview?.run === record.run ? { record, table: preview.table } : null;
+}
+
+const SIZE = { width: 400, height: 170 };
+const LOSS = [
+  { metric: 'train/loss', smooth: true },
+  { metric: 'val/loss', smooth: false },
+];
+
+function EarlierRun({ record, table }: Earlier) {
+  const data = chartData(table, new Map(), LOSS, { ...WHOLE_RUN, smoothing: 5 });
+  const paths = [
+    { key: averageKey('train/loss'), colour: 'var(--c-train)' },
+    { key: 'val/loss', colour: 'var(--c-val)' },
+  ];
+  const loss = record.val_loss === null ? '' : `, validation loss ${lossText(record.val_loss)}`;
+  return (
+    <figure className="earlier-run" data-testid="earlier-run">
+      <svg viewBox={`-2 -2 ${SIZE.width + 4} ${SIZE.height + 4}`} className="sketch" aria-hidden>
+        <path className="sketch-axis" d={`M0 0V${SIZE.height}H${SIZE.width}`} />
+        {paths.map(({ key, colour }) => (
+          <path key={key} d={pathOf(data, key, SIZE)} style={{ stroke: colour }} />
+        ))}
+      </svg>
+      <figcaption className="small muted">
+        An earlier run on this text with this model: <b>{record.name}</b>, {count(record.step)}{' '}
+        steps{loss}.
+      </figcaption>
+    </figure>
   );
 }
 
 /** A falling loss above three samples. */
 function Sketch() {
   return (
-    <svg viewBox="0 0 400 250" className="sketch" aria-hidden="true">
+    <svg viewBox="0 0 400 250" className="sketch" aria-hidden="true" data-testid="sketch">
       <path className="sketch-axis" d="M24 12v140h364" />
       <path
         className="sketch-line"
