@@ -3,7 +3,7 @@ import { toggleChart, type MetricTable } from '../../store/index.ts';
 import { useClient, useRun, useView } from '../context.tsx';
 import type { ChartSpec } from './catalogue.ts';
 import { ChartCard } from './ChartCard.tsx';
-import { Sparkline } from './Sparkline.tsx';
+import { Sparklines } from './Sparklines.tsx';
 
 interface OtherChartsProps {
   specs: readonly ChartSpec[];
@@ -17,13 +17,7 @@ export function OtherCharts({ specs }: OtherChartsProps) {
   const open = measured.filter(({ id }) => openCharts.includes(id));
   return (
     <>
-      <ul className="sparklines">
-        {measured.map((spec) => (
-          <li key={spec.id}>
-            <Sparkline spec={spec} open={open.includes(spec)} />
-          </li>
-        ))}
-      </ul>
+      {measured.length > 0 ? <Sparklines specs={measured} open={openCharts} /> : null}
       {open.length > 0 ? (
         <div className="open-charts">
           {open.map((spec) => (

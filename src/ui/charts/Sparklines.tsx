@@ -1,9 +1,9 @@
-/** A small chart as a button: its name, its latest value and its course. Opens the full chart. */
+/** Small charts in one row, each a button that opens the full chart: name, latest value, curve. */
 import { memo, useMemo, useRef } from 'react';
 import { chartData, toggleChart, type Axis, type MetricTable } from '../../store/index.ts';
 import { useClient, useView } from '../context.tsx';
 import type { ChartSpec } from './catalogue.ts';
-import { useChartTick } from './clock.ts';
+import { useChartTick, type Tick } from './clock.ts';
 import { pathOf, WHOLE_RUN } from './path.ts';
 
 const INTERVAL_MS = 1000;
@@ -11,19 +11,40 @@ const MAX_POINTS = 96;
 /** Of the drawing, which is stretched to the width of the button. */
 const SIZE = { width: 100, height: 26 };
 
-interface SparklineProps {
-  spec: ChartSpec;
-  open: boolean;
+interface SparklinesProps {
+  specs: readonly ChartSpec[];
+  /** Ids of the charts that are open. */
+  open: readonly string[];
 }
 
-export const Sparkline = memo(function Sparkline({ spec, open }: SparklineProps) {
-  const { table, view } = useClient().stores;
-  const box = useRef<HTMLButtonElement>(null);
-  const tick = useChartTick(box, {
+/** One drawing for the whole row, so that the small charts do not hold up the large ones. */
+export function Sparklines({ specs, open }: SparklinesProps) {
+  const { table } = useClient().stores;
+  const row = useRef<HTMLUListElement>(null);
+  const tick = useChartTick(row, {
     version: () => table.version,
     interval: INTERVAL_MS,
     maxPoints: MAX_POINTS,
   });
+  return (
+    <ul ref={row} className="sparklines">
+      {specs.map((spec) => (
+        <li key={spec.id}>
+          <Sparkline spec={spec} tick={tick} open={open.includes(spec.id)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface SparklineProps {
+  spec: ChartSpec;
+  tick: Tick;
+  open: boolean;
+}
+
+const Sparkline = memo(function Sparkline({ spec, tick, open }: SparklineProps) {
+  const { table, view } = useClient().stores;
   const axis = useView((state) => state.axis);
   const { paths, value } = useMemo(
     () => ({ paths: pathsOf(tick.points, table, { spec, axis }), value: latest(table, spec) }),
@@ -31,11 +52,10 @@ export const Sparkline = memo(function Sparkline({ spec, open }: SparklineProps)
   );
   return (
     <button
-      ref={box}
       type="button"
       className="sparkline"
       aria-expanded={open}
-      title={`${open ? 'Close' : 'Open'}: ${spec.series.map(({ help }) => help).join(' ')}`}
+      title={spec.series.map(({ help }) => help).join(' ')}
       data-testid={`spark-${spec.id}`}
       onClick={() => toggleChart(view, spec.id)}
     >
