@@ -64,6 +64,13 @@ describe('chartData', () => {
     expect(under.length).toBeGreaterThan(70);
     expect(under.length).toBeLessThanOrEqual(150);
   });
+  it('shows the first steps in full on a logarithmic axis, and the spike', () => {
+    const { rows } = chartData(table(20_000), new Map(), LOSS, { ...view, logX: true });
+    const raw = rows.filter((row) => row['train/loss'] !== undefined);
+    expect(raw.slice(0, 10).map((row) => row.x)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(raw.length).toBeLessThanOrEqual(300);
+    expect(raw.find((row) => row.x === 1234)?.['train/loss']).toBe(50);
+  });
   it('draws the validation points of another run, too', () => {
     const { rows } = chartData(table(10), new Map([['old', table(1000)]]), LOSS, view);
     expect(rows.filter((row) => row[overlayKey('old', 'val/loss')] === 3)).toHaveLength(10);

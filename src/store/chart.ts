@@ -88,16 +88,24 @@ function addSeries(
 ): void {
   const xs = axisValues(source.table, series.step, view.axis);
   const [from, to] = view.zoom ?? [-Infinity, Infinity];
+  const scale = view.logX ? logScale(xs) : (x: number) => x;
   const average =
     smooth && view.smoothing > 0
       ? movingAverage(series.step, series.value, view.smoothing / 100)
       : null;
   const drawn = source.overlay && average ? average : series.value;
-  for (const index of m4(xs, drawn, source.budget, { from, to })) {
+  const range = { from: scale(from), to: scale(to) };
+  for (const index of m4(view.logX ? xs.map(scale) : xs, drawn, source.budget, range)) {
     const x = xs[index] ?? NaN;
     put(x, source.key(metric), drawn[index] ?? NaN);
     if (!source.overlay && average) put(x, averageKey(metric), average[index] ?? NaN);
   }
+}
+
+/** Buckets of equal width on a logarithmic axis; what is not positive falls into the first one. */
+function logScale(xs: Float64Array): (x: number) => number {
+  const first = xs.find((x) => x > 0) ?? 1;
+  return (x) => Math.log(Math.max(x, first));
 }
 
 const finiteRange = ([low = Infinity, high = -Infinity]: number[]):

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createView } from '../../store/index.ts';
-import { nextPoints } from './clock.ts';
+import { isDue, nextPoints, type DrawerState } from './clock.ts';
 import { niceTicks, paddedDomain, roundStep, xDomainOf } from './scale.ts';
 
 describe('nextPoints', () => {
@@ -16,6 +16,27 @@ describe('nextPoints', () => {
   });
   it('keeps the points of drawings in between', () => {
     expect(nextPoints(200, { cost: 20, max: 300 })).toBe(200);
+  });
+});
+
+describe('isDue', () => {
+  const drawer = (change: Partial<DrawerState>): DrawerState => ({
+    ...{ visible: true, interval: 250, lastDrawn: 1000, drawnVersion: 3, drawnPoints: 300 },
+    ...{ maxPoints: 300, version: () => 4 },
+    ...change,
+  });
+  it('draws new data at most four times a second', () => {
+    expect(isDue(drawer({}), 1249)).toBe(false);
+    expect(isDue(drawer({}), 1250)).toBe(true);
+  });
+  it('draws nothing without new data or out of sight', () => {
+    expect(isDue(drawer({ version: () => 3 }), 9000)).toBe(false);
+    expect(isDue(drawer({ visible: false }), 9000)).toBe(false);
+  });
+  it('draws data that rests once more if the last drawing had fewer points', () => {
+    const coarse = drawer({ version: () => 3, drawnPoints: 48 });
+    expect(isDue(coarse, 1500)).toBe(false);
+    expect(isDue(coarse, 2500)).toBe(true);
   });
 });
 

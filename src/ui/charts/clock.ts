@@ -18,6 +18,8 @@ const SLOW_MS = 32;
 /** Below this cost, the next drawing has more points. */
 const FAST_MS = 12;
 const MIN_POINTS = 48;
+/** A chart whose data has not changed for this long is drawn once more, with all of its points. */
+const SETTLED_MS = 1200;
 /** Pauses of the clock: after each drawing at least, while idle, and for a drawing in progress. */
 const MIN_REST_MS = 16;
 const POLL_MS = 40;
@@ -39,15 +41,9 @@ export function nextPoints(points: number, { cost, max }: DrawingCost): number {
   return points;
 }
 
-interface Drawer {
-  visible: boolean;
-  readonly interval: number;
-  lastDrawn: number;
-  /** Version of the data in the last drawing. */
-  drawnVersion: number;
+interface Drawer extends DrawerState {
+  /** Points of the next drawing. */
   points: number;
-  readonly maxPoints: number;
-  readonly version: () => number;
   readonly draw: (points: number) => void;
 }
 
@@ -84,7 +80,8 @@ class ChartClock {
     }
     const { drawer, started } = drawing;
     const cost = performance.now() - started;
-    drawer.points = nextPoints(drawer.points, { cost, max: drawer.maxPoints });
+    if (drawer.drawnPoints === drawer.points)
+      drawer.points = nextPoints(drawer.points, { cost, max: drawer.maxPoints });
     this.#schedule(Math.max(MIN_REST_MS, 2 * cost));
   }
 
@@ -102,10 +99,12 @@ class ChartClock {
     }
     // A drawing is never committed if its chart is unmounted, so the clock does not rely on it.
     this.#schedule(DRAWING_TIMEOUT_MS);
+    const isSettled = drawer.version() === drawer.drawnVersion;
+    drawer.drawnPoints = isSettled ? drawer.maxPoints : drawer.points;
     drawer.lastDrawn = now;
     drawer.drawnVersion = drawer.version();
     this.#drawing = { drawer, started: now };
-    drawer.draw(drawer.points);
+    drawer.draw(drawer.drawnPoints);
   }
 
   #yieldsToInput(drawer: Drawer, now: number): boolean {
@@ -121,10 +120,26 @@ class ChartClock {
   }
 }
 
-const dueTime = (drawer: Drawer): number => drawer.lastDrawn + drawer.interval;
+const dueTime = (drawer: DrawerState): number => drawer.lastDrawn + drawer.interval;
 
-const isDue = (drawer: Drawer, now: number): boolean =>
-  drawer.visible && now >= dueTime(drawer) && drawer.version() !== drawer.drawnVersion;
+/** What decides when a chart is drawn. Times are in milliseconds. */
+export interface DrawerState {
+  visible: boolean;
+  readonly interval: number;
+  lastDrawn: number;
+  /** Version of the data in the last drawing, and its points. */
+  drawnVersion: number;
+  drawnPoints: number;
+  readonly maxPoints: number;
+  readonly version: () => number;
+}
+
+/** Whether a visible chart has new data, or had fewer points than it can have since data rests. */
+export function isDue(drawer: DrawerState, now: number): boolean {
+  if (!drawer.visible || now < dueTime(drawer)) return false;
+  if (drawer.version() !== drawer.drawnVersion) return true;
+  return drawer.drawnPoints < drawer.maxPoints && now >= drawer.lastDrawn + SETTLED_MS;
+}
 
 let clock: ChartClock | null = null;
 
@@ -159,6 +174,7 @@ export function useChartTick(
       interval,
       lastDrawn: -Infinity,
       drawnVersion: -1,
+      drawnPoints: maxPoints,
       points: maxPoints,
       maxPoints,
       version: () => latestVersion.current(),
