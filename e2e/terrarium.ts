@@ -48,8 +48,13 @@ export class Terrarium {
   button(name: string): Locator {
     return this.controls.getByRole('button', { name, exact: true });
   }
+  /** Starts a run, or continues the one that is paused. */
   async train(): Promise<void> {
-    await this.button('Train').click();
+    const name = /^(Train|Resume|Train further|Start new run)$/u;
+    await this.controls
+      .locator('.main-button')
+      .and(this.page.getByRole('button', { name }))
+      .click();
   }
   async pause(): Promise<void> {
     await expect(this.button('Pause')).toBeVisible();

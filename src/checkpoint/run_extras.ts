@@ -7,8 +7,9 @@ import type { OwnText, RunView, Sample } from '../common/index.ts';
 import { savedConfig } from '../config/index.ts';
 import { CheckpointError } from './error.ts';
 import { findFolder, type Files } from './folder.ts';
-import { encodeJson, isRecord, parseJson } from './json.ts';
+import { encodeJson, parseJson } from './json.ts';
 import { MAX_SAMPLES_FILE, parseSamples, readSampleLines } from './sample_lines.ts';
+import { parseText, textInfo } from './saved_text.ts';
 import { parseRecipe, parseView, type StoredRecipe } from './store/run_notes.ts';
 
 const EXTRAS = {
@@ -51,9 +52,8 @@ export function extraFiles(extras: RunExtras): Map<string, Uint8Array> {
     files.set(EXTRAS.recipe, encodeJson({ ...recipe, base }));
   }
   if (text) {
-    const { name, column, bytes } = text;
-    files.set(EXTRAS.textInfo, encodeJson({ name, column, bytes: bytes.length }));
-    files.set(EXTRAS.text, bytes);
+    files.set(EXTRAS.textInfo, encodeJson(textInfo(text)));
+    files.set(EXTRAS.text, text.bytes);
   }
   for (const [path, bytes] of best ?? []) files.set(BEST + path, bytes);
   return files;
@@ -92,13 +92,8 @@ function readSamples(files: Files): Sample[] {
 }
 
 function readText(files: Files): OwnText | null {
-  const info = readJson(files, EXTRAS.textInfo);
   const bytes = files.get(EXTRAS.text);
-  if (!bytes || !isRecord(info) || typeof info.name !== 'string') return null;
-  if (info.name.length > 400 || info.bytes !== bytes.length) return null;
-  const text: OwnText = { name: info.name, bytes };
-  if (typeof info.column === 'string' && info.column.length <= 400) text.column = info.column;
-  return text;
+  return bytes ? parseText(readJson(files, EXTRAS.textInfo), bytes) : null;
 }
 
 function readJson(files: Files, path: string): unknown {

@@ -125,6 +125,10 @@ export const initialRun: RunState = {
   generation: null,
 };
 
+/** The best weights are kept, and they are not the last ones. */
+export const hasOtherBest = ({ best, step }: RunState): boolean =>
+  best !== null && best.step < step;
+
 /** The worker holds a run, or is preparing one. */
 export const isActive = (phase: RunPhase): boolean =>
   phase !== 'idle' && phase !== 'done' && phase !== 'failed';

@@ -16,6 +16,8 @@ export interface FakeOptions {
 
 const CHECKPOINT_BYTES = 1_310_000;
 export const CHECKPOINT_STEP = 200;
+/** The validation loss of the scripted run turns up after this step. */
+const LAST_BEST_STEP = 250;
 
 export type Steering = 'train' | 'pause' | 'step' | 'stop' | 'cancel';
 
@@ -166,6 +168,9 @@ export class FakeTraining {
 
   /** Says that a checkpoint was saved: by itself, or for the command with this id. */
   save(id?: number): void {
+    const step = this.#step;
+    if (step > 0 && step <= LAST_BEST_STEP)
+      this.#outbox.emit({ type: 'best', best: { step, score: 2.03 } });
     this.#outbox.emit({
       type: 'saved',
       id,

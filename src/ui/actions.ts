@@ -1,15 +1,18 @@
 /** Actions on the run, shared by the buttons and the keyboard shortcuts. */
 import { useMemo } from 'react';
 import type { PlainError } from '../store/index.ts';
-import { isActive, isMoving, type Client } from '../store/index.ts';
-import { useClient, useForm, useRun } from './context.tsx';
+import { isActive, isMoving, type Client, type RunState } from '../store/index.ts';
+import { useClient, useForm } from './context.tsx';
 import { useSettledRun } from './recipe/useSettledRun.ts';
 import { goTo } from './place.ts';
 import { saveAndReload } from './states/reload.ts';
 import { exportCheckpoint } from './transfer.ts';
 
 export interface RunActions {
-  train: () => void;
+  /** Continues a paused run, or one that was stopped before its last step. */
+  resume: () => void;
+  /** Starts a run with the form's recipe; a current run is saved first. */
+  startNew: () => void;
   pause: () => void;
   step: () => void;
   stop: () => void;
@@ -18,22 +21,37 @@ export interface RunActions {
   toggle: () => void;
 }
 
+/** The run ended before its last step, and not because of a limit that it would meet again. */
+export const canTrainFurther = ({ phase, run, step, config, finished }: RunState): boolean =>
+  phase === 'done' &&
+  run !== null &&
+  config !== null &&
+  step < config.training.max_iters &&
+  (finished === 'stopped' || finished === 'early_stopping');
+
 export function useRunActions(): RunActions {
   const client = useClient();
   return useMemo(() => actionsOf(client), [client]);
 }
 
 function actionsOf(client: Client): RunActions {
-  const phase = () => client.stores.run.getState().phase;
+  const { run } = client.stores;
+  const phase = () => run.getState().phase;
+  const canResume = () => phase() === 'paused' || canTrainFurther(run.getState());
   /** The worker is only reading the text for the data panel; a new run is queued behind it. */
-  const isReadingText = () => phase() === 'preparing' && !client.stores.run.getState().opening;
-  const train = (): void => {
+  const isReadingText = () => phase() === 'preparing' && !run.getState().opening;
+  const resume = (): void => {
+    if (!canResume()) return;
     goTo({ at: 'workspace' });
-    if (phase() === 'paused') client.train();
-    else if (!isActive(phase()) || isReadingText()) client.start();
+    client.train();
   };
   return {
-    train,
+    resume,
+    startNew: () => {
+      if (isMoving(phase()) || (isActive(phase()) && !canResume() && !isReadingText())) return;
+      goTo({ at: 'workspace' });
+      client.start();
+    },
     pause: () => client.pause(),
     step: () => client.step(),
     stop: () => client.stopRun(),
@@ -45,15 +63,19 @@ function actionsOf(client: Client): RunActions {
   };
 }
 
-/** Whether Train is available, and if not, the reason to show. */
-export function useTrainable(): { ok: boolean; reason: string } {
-  const paused = useRun((state) => state.phase === 'paused');
+export interface Availability {
+  ok: boolean;
+  /** Why not, to show; empty if it is available. */
+  reason: string;
+}
+
+/** Whether a run can be started with the form's recipe. */
+export function useStartable(): Availability {
   const lacksText = useForm((state) => state.config.data.corpus === 'own' && !state.text);
   const lacksTokenizer = useForm(
     (state) => state.config.tokenizer.kind === 'imported' && !state.tokenizerJson,
   );
   const [problem] = useSettledRun().problems;
-  if (paused) return { ok: true, reason: '' };
   if (lacksText)
     return {
       ok: false,

@@ -1,7 +1,14 @@
 /** Hooks that give components the client and subscriptions to slices of its stores. */
 import { createContext, useContext, type ReactNode } from 'react';
 import { useStore } from 'zustand';
-import type { Client, FormState, LibraryState, RunState, ViewState } from '../store/index.ts';
+import type {
+  Client,
+  FormState,
+  LibraryState,
+  RunState,
+  ViewState,
+  WriteState,
+} from '../store/index.ts';
 
 const ClientContext = createContext<Client | null>(null);
 
@@ -21,6 +28,8 @@ export const useForm = <T,>(select: (state: FormState) => T): T =>
   useStore(useClient().stores.form, select);
 export const useView = <T,>(select: (state: ViewState) => T): T =>
   useStore(useClient().stores.view, select);
+export const useWrite = <T,>(select: (state: WriteState) => T): T =>
+  useStore(useClient().stores.write, select);
 export const useLibrary = <T,>(select: (state: LibraryState) => T): T =>
   useStore(useClient().stores.library, select);
 export const useSamples = () => useStore(useClient().stores.samples, (state) => state.samples);

@@ -1,5 +1,12 @@
 /** Downloads and uploads: export, metrics, share links, imported models, texts and tokenizers. */
-import { setText, setTokenizerJson, toCsv, toJsonLines, type Client } from '../store/index.ts';
+import {
+  setText,
+  setTokenizerJson,
+  toCsv,
+  toJsonLines,
+  type Client,
+  type WeightsChoice,
+} from '../store/index.ts';
 import { goTo } from './place.ts';
 
 /** Time for the browser to read a blob: some read it only after `click` has returned. */
@@ -23,9 +30,12 @@ const fileName = (title: string): string =>
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-export async function exportCheckpoint(client: Client): Promise<void> {
+export async function exportCheckpoint(
+  client: Client,
+  weights: WeightsChoice = 'last',
+): Promise<void> {
   try {
-    const { name, bytes } = await client.export();
+    const { name, bytes } = await client.export(weights);
     saveFile(name, new Uint8Array(bytes), 'application/zip');
   } catch (error) {
     client.notify(`The model could not be exported. ${messageOf(error)}`);

@@ -21,6 +21,7 @@ import {
 import { UnknownObjective } from './plain_errors.ts';
 import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
 import {
+  ifStorageAllows,
   importedConfig,
   readBroughtRun,
   restoredRun,
@@ -67,7 +68,7 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
     if (text.text) await storage.saveText(text.text);
-    if (recipe) await storage.saveRecipe(recipe);
+    if (recipe) await ifStorageAllows(() => storage.saveRecipe(recipe));
     context.mark('stored');
     const { adapter } = device;
     return {

@@ -71,20 +71,29 @@ function readBest(files: Files, last: ReadState): ReadState | null {
   }
 }
 
-/** Keeps with the new run what came with the import. */
-export async function saveImport(
-  storage: OpenRun,
-  { run, best, state }: ImportedFiles,
-): Promise<void> {
-  if (run?.view) await storage.saveView(run.view);
-  if (run?.recipe) await storage.saveRecipe(run.recipe);
+/** Does what storage may refuse without harm to the run: it only comes back less complete. */
+export async function ifStorageAllows(save: () => Promise<void>): Promise<void> {
+  try {
+    await save();
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+  }
+}
+
+/** Keeps with the new run what came with the import, as far as storage allows. */
+export function saveImport(storage: OpenRun, imported: ImportedFiles): Promise<void> {
+  const { run, best, state } = imported;
   for (const sample of run?.samples ?? []) {
     if (sample.step <= state.step) storage.samples.add(sample);
   }
-  await storage.samples.flush();
-  if (best && typeof best.best_val_loss === 'number') {
-    await storage.saveBest({ step: best.step, score: best.best_val_loss }, best);
-  }
+  return ifStorageAllows(async () => {
+    if (run?.view) await storage.saveView(run.view);
+    if (run?.recipe) await storage.saveRecipe(run.recipe);
+    await storage.samples.flush();
+    if (best && typeof best.best_val_loss === 'number') {
+      await storage.saveBest({ step: best.step, score: best.best_val_loss }, best);
+    }
+  });
 }
 
 /**

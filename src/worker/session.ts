@@ -81,6 +81,7 @@ export class Session implements AnswerContext {
   /** The store of runs; where the browser refuses storage, the page is notified once. */
   storage(): Promise<RunStore> {
     this.#store ??= this.services.openRunStore().then((store) => {
+      store.onClosed = () => this.#enqueue({ type: 'list_runs' });
       const { refused } = store;
       if (refused) this.emit({ type: 'notice', message: `${refused.message} ${refused.hint}` });
       return store;

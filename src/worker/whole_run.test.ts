@@ -1,6 +1,7 @@
 /** A run that is opened again comes back whole: also by export and import, and from its best step. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { readCheckpoint, splitExport, unzipFolder } from '../checkpoint/index.ts';
+import { readCheckpoint, RunStore, splitExport, unzipFolder } from '../checkpoint/index.ts';
+import { MemoryLocks } from '../checkpoint/store/locks.ts';
 import type { WeightsChoice } from '../common/index.ts';
 import { defaultConfig } from '../config/index.ts';
 import { SessionHarness, startCommand, TEXT, tinyConfig } from './testing_session.ts';
@@ -166,6 +167,21 @@ describe('a run whose validation loss turns up', () => {
     expect(refusals).toHaveLength(1);
     // It is still in memory.
     expect(trainedSteps(splitExport(await exported('best')).checkpoint)).toBe(8);
+  });
+});
+
+describe('the list of runs', () => {
+  it('comes again when a run that was open in another tab is closed there', async () => {
+    const locks = new MemoryLocks();
+    const { files } = session;
+    const other = new RunStore(files, locks, null);
+    session = new SessionHarness({ openRunStore: async () => new RunStore(files, locks, null) });
+    const run = await other.create({ id: 'a', name: 'A', config, n_params: 9 });
+    session.send({ type: 'list_runs' });
+    const { runs } = await session.next('runs');
+    expect(runs).toMatchObject([{ run: 'a', locked: true }]);
+    await run.close();
+    await session.next('runs', (event) => event.runs.every(({ locked }) => !locked));
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import type { BestCheckpoint } from '../../common/index.ts';
+import { CheckpointError } from '../error.ts';
 import type { FileSystem } from './file_system.ts';
 import { readFiles, writeMakingRoom } from './generations.ts';
 import { readSlots, removeSlots, writeSlots } from './slots.ts';
@@ -63,6 +64,20 @@ export async function writeBest(
   const lengths = Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.length]));
   await writeSlots(fs, bestPath(folder), { step, score, turn, files: lengths });
   await removeOthers(fs, folder, turn);
+}
+
+/** Copies the best checkpoint of a run to another, unless it is damaged. */
+export async function copyBest(fs: FileSystem, from: string, to: string): Promise<void> {
+  const best = await readBest(fs, from);
+  if (!best) return;
+  let files: Map<string, Uint8Array> | null;
+  try {
+    files = await readBestFiles(fs, from);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return;
+  }
+  if (files) await writeBest(fs, to, best, files);
 }
 
 /** Forgets the best checkpoint. */

@@ -12,6 +12,8 @@ export interface Locks {
   take(name: string, patience: number): Promise<(() => void) | null>;
   /** Waits for the lock and holds it during `action`. */
   hold<T>(name: string, action: () => Promise<T>): Promise<T>;
+  /** Resolves when nobody holds the lock. */
+  whenFree(name: string): Promise<void>;
   /** Names of all locks that are held. */
   held(): Promise<ReadonlySet<string>>;
 }
@@ -39,6 +41,10 @@ export class WebLocks implements Locks {
     return this.#manager.request(name, action);
   }
 
+  async whenFree(name: string): Promise<void> {
+    await this.#manager.request(name, { mode: 'shared' }, () => undefined);
+  }
+
   async held(): Promise<ReadonlySet<string>> {
     const { held = [] } = await this.#manager.query();
     return new Set(held.map((lock) => lock.name ?? ''));
@@ -50,12 +56,25 @@ const isTimeout = (error: unknown): boolean =>
 
 export class MemoryLocks implements Locks {
   readonly #names = new Set<string>();
+  /** Who waits until a lock is free. */
+  readonly #waiting = new Map<string, (() => void)[]>();
   readonly #queues = new Map<string, Promise<unknown>>();
 
   async take(name: string, _patience: number): Promise<(() => void) | null> {
     if (this.#names.has(name)) return null;
     this.#names.add(name);
-    return () => void this.#names.delete(name);
+    return () => {
+      this.#names.delete(name);
+      for (const wake of this.#waiting.get(name) ?? []) wake();
+      this.#waiting.delete(name);
+    };
+  }
+
+  whenFree(name: string): Promise<void> {
+    if (!this.#names.has(name)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]);
+    });
   }
 
   async hold<T>(name: string, action: () => Promise<T>): Promise<T> {

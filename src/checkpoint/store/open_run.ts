@@ -1,12 +1,5 @@
 /** A run that this worker holds: its checkpoints, metrics, samples and text, and how it is viewed. */
-import * as v from 'valibot';
-import {
-  TABLE_FORMATS,
-  type BestCheckpoint,
-  type MetricColumns,
-  type OwnText,
-  type RunView,
-} from '../../common/index.ts';
+import type { BestCheckpoint, MetricColumns, OwnText, RunView } from '../../common/index.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
 import type { CheckpointState, ReadState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
@@ -14,6 +7,7 @@ import { FILES } from '../folder.ts';
 import { writeLineage } from '../lineage.ts';
 import { parseMetricLines } from '../metric_columns.ts';
 import { readBest, readBestFiles, writeBest } from './best.ts';
+import { parseText, textInfo } from '../saved_text.ts';
 import type { FileSystem } from './file_system.ts';
 import { readGeneration, readPointer, writeGeneration } from './generations.ts';
 import { MetricsWriter } from './metrics_writer.ts';
@@ -45,16 +39,6 @@ export interface OpenRunOptions {
   /** Gives the lock of the run back. */
   release: () => void;
 }
-
-/** text.json: how text.bin is read. Earlier versions know `name`, `column` and `bytes`. */
-const SavedTextSchema = v.object({
-  name: v.string(),
-  bytes: v.number(),
-  files: v.optional(v.array(v.object({ name: v.string(), bytes: v.number() }))),
-  column: v.optional(v.string()),
-  format: v.optional(v.fallback(v.optional(v.picklist(TABLE_FORMATS)), undefined)),
-  keep_repeats: v.optional(v.boolean()),
-});
 
 /** Operations are queued and run one at a time, in the order of their calls. */
 export class OpenRun {
@@ -182,11 +166,7 @@ export class OpenRun {
   saveText(text: OwnText): Promise<void> {
     return this.exclusively(async () => {
       await this.#fs.write(`${this.#folder}/text.bin`, text.bytes);
-      const { replaced: _replaced, ...reading } = text;
-      await writeSlots(this.#fs, `${this.#folder}/text.json`, {
-        ...reading,
-        bytes: text.bytes.length,
-      });
+      await writeSlots(this.#fs, `${this.#folder}/text.json`, textInfo(text));
     });
   }
 
@@ -195,9 +175,7 @@ export class OpenRun {
     return this.exclusively(async () => {
       const info = await readSlots(this.#fs, `${this.#folder}/text.json`);
       const bytes = await this.#fs.read(`${this.#folder}/text.bin`);
-      const saved = v.safeParse(SavedTextSchema, info);
-      if (!saved.success || !bytes || bytes.length !== saved.output.bytes) return null;
-      return { ...saved.output, bytes };
+      return bytes && parseText(info, bytes);
     });
   }
 

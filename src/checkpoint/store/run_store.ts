@@ -6,7 +6,7 @@ import type { BestCheckpoint, Lineage, MetricColumns, StorageUse } from '../../c
 import type { RunConfig } from '../../config/index.ts';
 import { CheckpointError } from '../error.ts';
 import { DEFAULT_LINEAGE } from '../lineage.ts';
-import { readBest, readBestFiles, writeBest } from './best.ts';
+import { copyBest, readBest } from './best.ts';
 import { dropPrevious, readBudget, runSizes, writeBudget } from './budget.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath, readGeneration, readPointer, writeGeneration } from './generations.ts';
@@ -56,6 +56,10 @@ export class RunStore {
   readonly #locks: Locks;
   readonly #index: RunIndex;
   readonly #opened = new Map<string, OpenRun>();
+  /** Runs that are open elsewhere and whose end is waited for. */
+  readonly #watched = new Set<string>();
+  /** Called when a run that `list` said is open was closed, here or in another tab. */
+  onClosed: () => void = () => undefined;
 
   constructor(fs: FileSystem, locks: Locks, refused: CheckpointError | null) {
     this.refused = refused;
@@ -78,7 +82,17 @@ export class RunStore {
         locked: held.has(lockName(entry.run)),
       })),
     );
+    for (const { run, locked } of runs) if (locked) this.#watch(run);
     return runs.sort((a, b) => b.updated - a.updated);
+  }
+
+  #watch(id: string): void {
+    if (this.#watched.has(id)) return;
+    this.#watched.add(id);
+    void this.#locks.whenFree(lockName(id)).then(() => {
+      this.#watched.delete(id);
+      this.onClosed();
+    });
   }
 
   /** Creates a run and opens it. Throws `run_locked` if a run with this id exists. */
@@ -164,21 +178,7 @@ export class RunStore {
     const [current] = await readPointer(this.#fs, from);
     if (!current) return;
     await writeGeneration(this.#fs, to, await readGeneration(this.#fs, from, current));
-    await this.#copyBest(from, to);
-  }
-
-  /** A best checkpoint that is damaged is left out. */
-  async #copyBest(from: string, to: string): Promise<void> {
-    const best = await readBest(this.#fs, from);
-    if (!best) return;
-    let files: Map<string, Uint8Array> | null;
-    try {
-      files = await readBestFiles(this.#fs, from);
-    } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
-      return;
-    }
-    if (files) await writeBest(this.#fs, to, best, files);
+    await copyBest(this.#fs, from, to);
   }
 
   /**

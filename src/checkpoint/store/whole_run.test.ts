@@ -99,6 +99,23 @@ describe('a duplicate', () => {
   });
 });
 
+describe('a run that is open in another tab', () => {
+  it('is no longer listed as open once it was closed there, which is told', async () => {
+    const fs = new MemoryFileSystem();
+    const locks = new MemoryLocks();
+    const here = new RunStore(fs, locks, null);
+    const there = new RunStore(fs, locks, null);
+    const told = new Promise<void>((resolve) => {
+      here.onClosed = resolve;
+    });
+    const run = await there.create({ id: 'a', name: 'A', config: state(0).config, n_params: 9 });
+    expect(await here.list()).toMatchObject([{ locked: true }]);
+    await run.close();
+    await told;
+    expect(await here.list()).toMatchObject([{ locked: false }]);
+  });
+});
+
 describe('a view', () => {
   it('is not written if it is too large to be read back', async () => {
     const { run } = await newRun();

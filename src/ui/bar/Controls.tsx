@@ -1,21 +1,33 @@
-/** Train, pause, step and stop. The buttons keep their positions in every state. */
+/**
+ * Train, resume, pause, step and stop, and a new run beside a paused one. The buttons keep their
+ * positions in every state: what comes and goes is on their left.
+ */
 import { Button } from '@mantine/core';
 import {
   IconPlayerPauseFilled,
   IconPlayerPlayFilled,
   IconPlayerSkipForwardFilled,
   IconPlayerStopFilled,
+  IconPlus,
   IconX,
 } from '@tabler/icons-react';
-import { isMoving } from '../../store/index.ts';
-import { useRun } from '../context.tsx';
-import { useRunActions, useTrainable, type RunActions } from '../actions.ts';
+import { differsFromRun, isMoving } from '../../store/index.ts';
+import { useClient, useForm, useRun } from '../context.tsx';
+import {
+  canTrainFurther,
+  useRunActions,
+  useStartable,
+  type Availability,
+  type RunActions,
+} from '../actions.ts';
+import '../styles/controls.css';
 
 export function Controls() {
   const actions = useRunActions();
   const hasLoadedRun = useRun((state) => state.phase === 'paused' || isMoving(state.phase));
   return (
     <div className="controls" role="group" aria-label="Training">
+      <NewRun actions={actions} />
       <MainButton actions={actions} />
       <Button
         title="One step ( . )"
@@ -43,7 +55,52 @@ export function Controls() {
   );
 }
 
-/** Train, Pause or Cancel, whichever applies. */
+/** Whether the recipe in the form is not that of the run that Resume would continue. */
+export function useRecipeChanged(): boolean {
+  const waits = useRun((state) => state.phase === 'paused' || canTrainFurther(state));
+  const recipe = useRun((state) => state.recipe);
+  const changed = useForm((state) => differsFromRun(state, recipe));
+  return waits && changed;
+}
+
+/** Beside a run that can be continued: a new one, and whether it would be another. */
+function NewRun({ actions }: { actions: RunActions }) {
+  const waits = useRun((state) => state.phase === 'paused' || canTrainFurther(state));
+  const changed = useRecipeChanged();
+  const startable = useStartable();
+  if (!waits) return null;
+  return (
+    <>
+      {changed ? (
+        <span
+          className="recipe-changed"
+          role="status"
+          title="Resume continues the run with the recipe that it was started with"
+        >
+          Recipe changed
+        </span>
+      ) : null}
+      <Button
+        size="sm"
+        variant={changed ? 'light' : 'default'}
+        data-changed={changed || undefined}
+        title={startable.reason || NEW_RUN_HELP}
+        leftSection={<IconPlus size={15} />}
+        onClick={startable.ok ? actions.startNew : undefined}
+        data-disabled={!startable.ok || undefined}
+        aria-disabled={!startable.ok}
+        aria-label="Start new run"
+        className="new-run"
+      >
+        Start new run
+      </Button>
+    </>
+  );
+}
+
+const NEW_RUN_HELP = 'Start a new run with the recipe as it is now; the current run stays saved';
+
+/** Train, Resume, Pause or Cancel, whichever applies. */
 function MainButton({ actions }: { actions: RunActions }) {
   const moving = useRun((state) => isMoving(state.phase));
   // False while the worker only reads the text for the data panel: Train stays available then, and
@@ -75,23 +132,49 @@ function MainButton({ actions }: { actions: RunActions }) {
         Pause
       </Button>
     );
-  return <TrainButton onClick={actions.train} />;
+  return <GoButton actions={actions} />;
 }
 
+/** Continues the run, if there is one to continue, or starts one. */
+function GoButton({ actions }: { actions: RunActions }) {
+  const { run } = useClient().stores;
+  const paused = useRun((state) => state.phase === 'paused');
+  const further = useRun(canTrainFurther);
+  const ended = useRun((state) => state.run !== null);
+  const changed = useRecipeChanged();
+  const startable = useStartable();
+  if (paused) {
+    const title = changed ? `Continues “${run.getState().name}” with its own recipe` : undefined;
+    return <TrainButton label="Resume" title={title} onClick={actions.resume} />;
+  }
+  if (further) return <TrainButton label="Train further" onClick={actions.resume} />;
+  const label = ended ? 'Start new run' : 'Train';
+  return <TrainButton label={label} availability={startable} onClick={actions.startNew} />;
+}
+
+interface TrainButtonProps {
+  label: string;
+  title?: string | undefined;
+  availability?: Availability;
+  onClick: () => void;
+}
+
+const AVAILABLE: Availability = { ok: true, reason: '' };
+
 /** Stays focusable while unavailable, so that its tooltip can give the reason. */
-function TrainButton({ onClick }: { onClick: () => void }) {
-  const trainable = useTrainable();
+function TrainButton({ label, title, availability = AVAILABLE, onClick }: TrainButtonProps) {
   return (
     <Button
       size="sm"
-      title={trainable.reason || undefined}
+      title={availability.reason || title}
       leftSection={<IconPlayerPlayFilled size={15} />}
       onClick={onClick}
-      data-disabled={!trainable.ok || undefined}
-      aria-disabled={!trainable.ok}
+      data-disabled={!availability.ok || undefined}
+      aria-disabled={!availability.ok}
+      data-long={label.length > 8 || undefined}
       className="main-button"
     >
-      Train
+      {label}
     </Button>
   );
 }

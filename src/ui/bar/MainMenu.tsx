@@ -11,6 +11,7 @@ import {
   IconUpload,
 } from '@tabler/icons-react';
 import { useRef } from 'react';
+import { count, hasOtherBest } from '../../store/index.ts';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
@@ -82,6 +83,7 @@ function DialogItems() {
 function ExportItems() {
   const client = useClient();
   const hasRun = useRun((state) => state.run !== null);
+  const best = useRun((state) => (hasOtherBest(state) ? state.best : null));
   return (
     <>
       <PopupItem
@@ -93,6 +95,16 @@ function ExportItems() {
       >
         Export model (zip)
       </PopupItem>
+      {best ? (
+        <PopupItem
+          icon={<IconDownload size={16} />}
+          onClick={() => {
+            void exportCheckpoint(client, 'best');
+          }}
+        >
+          {`Export best model, step ${count(best.step)} (zip)`}
+        </PopupItem>
+      ) : null}
       <PopupItem
         icon={<IconTable size={16} />}
         disabled={!hasRun}

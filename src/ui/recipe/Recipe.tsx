@@ -49,7 +49,7 @@ function PresetChoice() {
   const id = useId();
   const choose = (presetId: string): void => {
     const chosen = PRESETS.find((one) => one.id === presetId);
-    if (chosen) takeConfig(form, chosen.config, { preset: chosen.id, name: chosen.title });
+    if (chosen) takeConfig(form, chosen.config, { preset: chosen.id, name: '' });
   };
   return (
     <div className="preset-choice">

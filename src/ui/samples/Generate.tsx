@@ -10,9 +10,10 @@ import {
   type FieldValue,
 } from '../../config/index.ts';
 import { setField, type Generation } from '../../store/index.ts';
-import { useClient, useForm, useRun } from '../context.tsx';
+import { useClient, useForm, useRun, useWrite } from '../context.tsx';
 import { FieldControl } from '../recipe/FieldControl.tsx';
 import { TokenText } from './TokenText.tsx';
+import { useWeightsChoice, WeightsSelect } from './WeightsSelect.tsx';
 
 /** Phases in which there is no model to generate with. */
 const WITHOUT_MODEL: readonly string[] = ['idle', 'preparing', 'compiling', 'failed'];
@@ -48,9 +49,10 @@ function PromptForm({ controlsOpen, onToggleControls }: PromptFormProps) {
   const client = useClient();
   const { sampling } = useCurrentConfig();
   const hasModel = useRun(({ run, phase }) => run !== null && !WITHOUT_MODEL.includes(phase));
-  const [prompt, setPrompt] = useState('');
+  const prompt = useWrite((state) => state.prompt);
+  const weights = useWeightsChoice();
   const generate = (): void => {
-    if (hasModel) client.generate(prompt, sampling);
+    if (hasModel) client.generate(prompt, sampling, weights);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || !(event.metaKey || event.ctrlKey)) return;
@@ -66,10 +68,11 @@ function PromptForm({ controlsOpen, onToggleControls }: PromptFormProps) {
         placeholder="Start with…"
         aria-label="Prompt"
         value={prompt}
-        onChange={(event) => setPrompt(event.currentTarget.value)}
+        onChange={(event) => client.stores.write.setState({ prompt: event.currentTarget.value })}
         className="grow"
         onKeyDown={onKeyDown}
       />
+      <WeightsSelect />
       <ActionIcon
         title="Sampling controls"
         variant="default"
