@@ -18,7 +18,9 @@ function checkTraining(block_size: number, facts: Facts): Problem | null {
   return {
     field: 'model.block_size',
     code: 'text_too_short',
-    message: `The training text has ${tokens(train_tokens)}, and a context of ${block_size} needs at least ${needed}.${repeatsRemoved(facts)}`,
+    message:
+      `The training text has ${tokens(train_tokens)}, and a context of ${block_size} needs at` +
+      ` least ${needed}.${repeatsRemoved(facts)}`,
     ...remedyForShortText(train_tokens - 1, facts),
   };
 }
@@ -27,9 +29,12 @@ function checkTraining(block_size: number, facts: Facts): Problem | null {
 function remedyForShortText(longest: number, facts: Facts): Pick<Problem, 'hint' | 'fix'> {
   if (longest < MIN_BLOCK_SIZE)
     return { hint: alternatives([...keepRepeats(facts), 'add more text']) };
-  const shorter = `set block_size to ${longest} or less`;
   return {
-    hint: alternatives([...keepRepeats(facts), shorter, 'add more text']),
+    hint: alternatives([
+      ...keepRepeats(facts),
+      `set block_size to ${longest} or less`,
+      'add more text',
+    ]),
     fix: { field: 'model.block_size', value: longest },
   };
 }

@@ -61,8 +61,11 @@ function mostBy(
 
 const LETTER = /\p{L}/gu;
 /** Words of dates and times in English; names of months and days may be shortened. */
-const TIME_WORD =
-  /^(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)\p{L}{0,6}|am|pm|utc|gmt|at|of|st|nd|rd|th|t|z)$/iu;
+const TIME_WORD = new RegExp(
+  '^(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)' +
+    '\\p{L}{0,6}|am|pm|utc|gmt|at|of|st|nd|rd|th|t|z)$',
+  'iu',
+);
 /** An address, or a hexadecimal identifier such as a UUID. */
 const IDENTIFIER = /:\/\/|^[0-9a-f-]{12,}$/iu;
 
