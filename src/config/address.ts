@@ -215,19 +215,20 @@ function readField(path: FieldPath, texts: readonly string[]): FieldValue {
 
 /** Text that the field's type does not read stays text, which `isAllowed` then refuses. */
 function readValue(path: FieldPath, texts: readonly string[]): FieldValue {
-  const { kind } = rangeOf(path);
-  if (kind === 'texts') return [...texts];
+  const range = rangeOf(path);
+  if (range.kind === 'texts') return [...texts];
   if (texts.length > 1) throw duplicateKey(path);
   const [text = ''] = texts;
-  switch (kind) {
+  switch (range.kind) {
     case 'number':
-      return readNumber(text);
+      // Some write a thousand as 1.000, so a point in a whole number is refused.
+      return range.integer && text.includes('.') ? text : readNumber(text);
     case 'flag':
       return readFlag(text);
     case 'choice':
       return text;
     default:
-      return kind satisfies never;
+      return range satisfies never;
   }
 }
 

@@ -9,7 +9,7 @@ export {
 } from './batches.ts';
 export { loadCorpus, type LoadOptions } from './corpora/index.ts';
 export type { FetchText } from './corpora/assets.ts';
-export { DataError, withRepeats, type DataErrorCode } from './errors.ts';
+export { DataError, type DataErrorCode } from './errors.ts';
 export { hashUnit } from './random.ts';
 export { wellFormed } from './well_formed.ts';
 export { memorizationIndex, type MemorizationIndex } from './memorization.ts';

@@ -92,24 +92,21 @@ export class Client {
   /** Prepares the text of the form and trains its tokenizer; the result is `run.data`. */
   prepare(): void {
     if (isActive(this.stores.run.getState().phase) && this.#worker.hasRun) return;
-    const { config, text } = this.stores.form.getState();
+    const form = this.stores.form.getState();
+    const { config } = form;
     this.stores.run.setState({ error: null });
-    this.#updates.preparing = dataKey(config, text);
-    this.#link.send({
-      type: 'prepare',
-      config,
-      ...openedFiles(this.stores.form.getState(), config),
-    });
+    this.#updates.preparing = dataKey(config, form);
+    this.#link.send({ type: 'prepare', config, ...openedFiles(form, config) });
   }
 
   /** Starts a run with the form's configuration, or another one. */
   start(config = this.stores.form.getState().config, options: StartOptions = {}): void {
     const command = startCommand(this.stores, config, options);
-    const { text } = this.stores.form.getState();
+    const key = dataKey(config, this.stores.form.getState());
     this.#replaceRun(() => {
       this.#worker.take(config.runtime.backend);
       this.#updates.clearRun(command.name, config);
-      this.#updates.preparing = dataKey(config, text);
+      this.#updates.preparing = key;
       this.#link.send(command);
     });
   }

@@ -12,6 +12,7 @@ import {
   type RunConfig,
 } from '../config/index.ts';
 import type { OpenedFiles, OwnText, RestoredRun } from '../protocol/index.ts';
+import { bytesKey, jsonKey } from './content_key.ts';
 import type { RunState } from './run_state.ts';
 
 export interface FormState {
@@ -29,13 +30,23 @@ export interface FormState {
   preparedKey: string | null;
 }
 
-/** A key of everything that the preparation of the text depends on. */
-export const dataKey = (config: RunConfig, text: OwnText | null): string =>
-  JSON.stringify([
+/** The files that a configuration may need. */
+type Opened = Pick<FormState, 'text' | 'tokenizerJson'>;
+
+/** A key of everything that the preparation of the text depends on; files count by their content. */
+export function dataKey(config: RunConfig, { text, tokenizerJson }: Opened): string {
+  const usesJson = config.tokenizer.kind === 'imported' && tokenizerJson;
+  return JSON.stringify([
     config.data,
     config.tokenizer,
-    config.data.corpus === 'own' && text ? [text.name, text.bytes.byteLength, text.column] : null,
+    config.data.corpus === 'own' && text ? textKey(text) : null,
+    usesJson ? jsonKey(tokenizerJson) : null,
   ]);
+}
+
+function textKey({ bytes, ...reading }: OwnText): unknown[] {
+  return [reading, bytesKey(bytes)];
+}
 
 /** The files that the user opened, if the configuration names them. */
 export const openedFiles = (
@@ -116,17 +127,42 @@ export const recipeChanges = (config: RunConfig, run: RunConfig): FieldPath[] =>
 
 /** The form has another recipe, or another text of the user, than the run. */
 export function differsFromRun(
-  { config, text }: Pick<FormState, 'config' | 'text'>,
+  { config, ...opened }: Pick<FormState, 'config' | 'text' | 'tokenizerJson'>,
   recipe: RunState['recipe'],
 ): boolean {
   if (!recipe) return false;
   if (recipeChanges(config, recipe.config).length > 0) return true;
-  return config.data.corpus === 'own' && dataKey(config, text) !== recipe.dataKey;
+  return config.data.corpus === 'own' && dataKey(config, opened) !== recipe.dataKey;
 }
 
+/** A text of the user becomes the corpus. */
 export function setText(form: FormStore, text: OwnText): void {
-  form.setState({ text });
+  form.setState({ text: { ...text, name: text.name.replace(LONE_SURROGATE, '\ufffd') } });
   setField(form, 'data.corpus', 'own');
+}
+
+/** Half of a surrogate pair, which no encoding of text can represent. */
+const LONE_SURROGATE = /\p{Surrogate}/gu;
+
+/** A text that was typed or pasted, in UTF-8, which has no lone surrogates: they are counted. */
+export function typedText(name: string, text: string): OwnText {
+  const replaced = text.match(LONE_SURROGATE)?.length ?? 0;
+  const typed: OwnText = { name, bytes: new TextEncoder().encode(text) };
+  if (replaced > 0) typed.replaced = replaced;
+  return typed;
+}
+
+/** Changes how the user's text is read, such as its column. */
+export function readTextAs(
+  form: FormStore,
+  change: Partial<Pick<OwnText, 'column' | 'format' | 'keep_repeats'>>,
+): void {
+  const { text } = form.getState();
+  if (!text) return;
+  // A column belongs to the format that it was chosen for.
+  const { column: _column, ...withoutColumn } = text;
+  const kept = change.format ? withoutColumn : text;
+  setText(form, { ...kept, ...change });
 }
 
 export function setTokenizerJson(form: FormStore, name: string, json: string): void {

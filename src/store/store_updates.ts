@@ -63,7 +63,7 @@ export class StoreUpdates {
     const { restored } = event;
     if (restored) this.#restore(event.config, restored);
     const config = restored ? event.config : (this.#asked ?? event.config);
-    const key = restored ? dataKey(config, form.getState().text) : this.preparing;
+    const key = restored ? dataKey(config, form.getState()) : this.preparing;
     run.setState({ recipe: { config, dataKey: key } });
   }
 
@@ -71,7 +71,7 @@ export class StoreUpdates {
   #restore(config: RunConfig, restored: RestoredRun): void {
     const { form, samples } = this.#stores;
     takeRestored(form, config, restored);
-    form.setState({ preparedKey: dataKey(config, form.getState().text) });
+    form.setState({ preparedKey: dataKey(config, form.getState()) });
     samples.setState({ samples: restored.samples });
     if (restored.view) restoreView(this.#stores, restored.view);
   }

@@ -6,7 +6,6 @@ import type { SplitVersion, TableFacts } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import {
   type CorpusSplit,
-  DataError,
   loadCorpus,
   makeSplit,
   makeTokenizer,
@@ -16,7 +15,6 @@ import {
   summarize,
   type Tokenizer,
   type TokenSplit,
-  withRepeats,
 } from '../data/index.ts';
 import type { DataSummary, OwnText } from '../protocol/index.ts';
 
@@ -90,26 +88,21 @@ function withReading(text: OwnText, table: TableFacts | null): OwnText {
   return table.format ? { ...read, format: table.format } : read;
 }
 
-async function trainTokenizer(
+function trainTokenizer(
   config: RunConfig,
   split: CorpusSplit,
   { progress, signal, tokenizer_json }: PrepareOptions,
 ): Promise<Tokenizer> {
   const training = config.tokenizer.kind === 'bpe';
   progress(training ? 'Training the tokenizer.' : 'Making the tokenizer.', null);
-  try {
-    return await makeTokenizer(config.tokenizer, split, {
-      signal,
-      tokenizer_json,
-      onProgress: ({ done, total }) => {
-        const merges = `${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges`;
-        progress(`Training the tokenizer: ${merges}.`, total > 0 ? done / total : null);
-      },
-    });
-  } catch (error) {
-    const isTooShort = error instanceof DataError && error.code === 'vocab_too_large' && training;
-    throw isTooShort ? withRepeats(error, split.duplicates_removed) : error;
-  }
+  return makeTokenizer(config.tokenizer, split, {
+    signal,
+    tokenizer_json,
+    onProgress: ({ done, total }) => {
+      const merges = `${done.toLocaleString('en')} of ${total.toLocaleString('en')} merges`;
+      progress(`Training the tokenizer: ${merges}.`, total > 0 ? done / total : null);
+    },
+  });
 }
 
 /** Keeps the latest text, so that starting a run after `prepare` does not prepare it again. */

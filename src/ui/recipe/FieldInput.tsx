@@ -8,7 +8,7 @@ import {
   type FieldRange,
   type FieldValue,
 } from '../../config/index.ts';
-import { numberText, nudge, parseNumber, rangeNumberText } from './numbers.ts';
+import { nudge, numberProblem, numberText, parseNumber } from './numbers.ts';
 
 interface InputProps {
   id: string;
@@ -107,7 +107,7 @@ interface NumberProps extends InputProps {
  */
 export function NumberInput({ id, describedBy, disabled, range, value, onChange }: NumberProps) {
   const [draft, setDraft] = useState<string | null>(null);
-  const invalid = draft !== null && parseNumber(draft, range) === null;
+  const problem = draft === null ? '' : numberProblem(draft, range);
   const onDraft = (text: string): void => {
     setDraft(text);
     const number = parseNumber(text, range);
@@ -123,7 +123,7 @@ export function NumberInput({ id, describedBy, disabled, range, value, onChange 
       inputMode={range.integer ? 'numeric' : 'decimal'}
       autoComplete="off"
       value={draft ?? numberText(value)}
-      error={invalid ? allowedText(range) : undefined}
+      error={problem || undefined}
       onChange={(event) => onDraft(event.currentTarget.value)}
       onBlur={() => setDraft(null)}
       onKeyDown={(event) => {
@@ -135,6 +135,3 @@ export function NumberInput({ id, describedBy, disabled, range, value, onChange 
     />
   );
 }
-
-const allowedText = ({ min, max, integer }: NumberProps['range']): string =>
-  `${rangeNumberText(min)} to ${rangeNumberText(max)}${integer ? ', whole' : ''}`;

@@ -7,18 +7,84 @@ interface Range {
   max: number;
 }
 
-/** The number that a text represents, or null if it is malformed or outside the range. */
+/** What was typed as a number, or why it is none. */
+export type TypedNumber =
+  | { kind: 'number'; value: number }
+  | { kind: 'malformed' }
+  | { kind: 'outside' }
+  /** The two numbers that it can mean. */
+  | { kind: 'ambiguous'; meanings: [number, number] };
+
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/iu;
+/** Three digits after one comma or point: thousands in one country, a fraction in another. */
+const ONE_MARK = /^([-+]?[1-9]\d{0,2})[.,](\d{3})$/u;
+/** Thousands grouped by commas, points, spaces or underscores. */
+const GROUPED = /^[-+]?[1-9]\d{0,2}(?:([,._\u00a0\u202f ])\d{3})(?:\1\d{3})*$/u;
+
+/**
+ * Reads a number with a decimal point or a decimal comma, and with grouped thousands: `0,001` is
+ * 0.001, `1,000,000` a million. `1,000` and `1.000` are a thousand where numbers are whole. Elsewhere
+ * they may also be 1: the one that the range allows is taken, and if it allows both, neither is.
+ */
+export function readTypedNumber(text: string, range: Range): TypedNumber {
+  const typed = text.trim();
+  const oneMark = ONE_MARK.exec(typed);
+  if (oneMark) {
+    const [, whole = '', digits = ''] = oneMark;
+    if (range.integer) return inRange(Number(`${whole}${digits}`), range);
+    return chooseMeaning([Number(`${whole}.${digits}`), Number(`${whole}${digits}`)], range);
+  }
+  const grouping = GROUPED.exec(typed)?.[1];
+  const clean = grouping === undefined ? withPoint(typed) : typed.replaceAll(grouping, '');
+  if (!NUMBER.test(clean)) return { kind: 'malformed' };
+  return inRange(Number(clean), range);
+}
+
+/** A single comma is a decimal comma; underscores group digits, as in programs. */
+const withPoint = (typed: string): string => {
+  const ungrouped = typed.replaceAll(/(?<=\d)_(?=\d)/gu, '');
+  return ungrouped.includes('.') ? ungrouped : ungrouped.replace(/^([^,]*),([^,]*)$/u, '$1.$2');
+};
+
+function chooseMeaning(meanings: [number, number], range: Range): TypedNumber {
+  const allowed = meanings.filter((value) => isAllowed(value, range));
+  const [first] = allowed;
+  if (first === undefined) return { kind: 'outside' };
+  return allowed.length === 1 || meanings[0] === meanings[1]
+    ? { kind: 'number', value: first }
+    : { kind: 'ambiguous', meanings };
+}
+
+const inRange = (value: number, range: Range): TypedNumber =>
+  isAllowed(value, range) ? { kind: 'number', value } : { kind: 'outside' };
+
+const isAllowed = (value: number, { integer, min, max }: Range): boolean =>
+  Number.isFinite(value) && value >= min && value <= max && (!integer || Number.isInteger(value));
+
+/** The number that a text represents, or null if it is malformed, ambiguous or outside the range. */
 export function parseNumber(text: string, range: Range): number | null {
-  const clean = text
-    .trim()
-    .replaceAll('_', '')
-    // "0,5" has a decimal comma; "1,000" groups thousands.
-    .replace(/^(-?\d+),(\d{1,2}|\d{4,})$/u, '$1.$2')
-    .replaceAll(',', '');
-  if (!/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/iu.test(clean)) return null;
-  const value = Number(clean);
-  if (!Number.isFinite(value) || value < range.min || value > range.max) return null;
-  return range.integer && !Number.isInteger(value) ? null : value;
+  const typed = readTypedNumber(text, range);
+  return typed.kind === 'number' ? typed.value : null;
+}
+
+/** Why a text is no number of the range, in a few words; '' if it is one. */
+export function numberProblem(text: string, range: Range): string {
+  const typed = readTypedNumber(text, range);
+  switch (typed.kind) {
+    case 'number':
+      return '';
+    case 'ambiguous': {
+      const [fraction, thousands] = typed.meanings;
+      return `Type ${fraction} or ${thousands}: this can mean both.`;
+    }
+    case 'malformed':
+    case 'outside': {
+      const allowed = `${rangeNumberText(range.min)} to ${rangeNumberText(range.max)}`;
+      return `${allowed}${range.integer ? ', whole' : ''}`;
+    }
+    default:
+      return typed satisfies never;
+  }
 }
 
 /** A number as the form shows it for editing. */

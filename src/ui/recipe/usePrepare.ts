@@ -9,7 +9,7 @@ const IDLE_MS = 700;
 /** Loads the text once its options stop changing, if the worker is idle. */
 export function usePrepare(): void {
   const client = useClient();
-  const key = useForm((state) => dataKey(state.config, state.text));
+  const key = useForm((state) => dataKey(state.config, state));
   const preparedKey = useForm((state) => state.preparedKey);
   const complete = useForm(
     ({ config, text, tokenizerJson }) =>

@@ -9,8 +9,7 @@ export function useDataSummary(): DataSummary | null {
   const summary = useRun((state) => state.data);
   // The worker's summary may belong to a text that was selected earlier.
   const isCurrent = useForm(
-    ({ preparedKey, config, text }) =>
-      preparedKey !== null && preparedKey === dataKey(config, text),
+    (form) => form.preparedKey !== null && form.preparedKey === dataKey(form.config, form),
   );
   return isCurrent ? summary : null;
 }
