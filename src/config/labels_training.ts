@@ -160,12 +160,14 @@ export const TRAINING_LABELS: Labels['training'] = {
     unit: 'batches',
   },
   early_stopping_patience: {
+    name: 'Early stopping',
     does: 'Stops the run after this many evaluations in a row without a better validation loss.',
     source: HUGGING_FACE,
     unit: 'evaluations',
     zero: 'never',
   },
   early_stopping_threshold: {
+    name: 'Smallest improvement',
     does: 'How much lower than the best a validation loss must be to count as better.',
     source: HUGGING_FACE,
     unit: 'nats',
