@@ -45,7 +45,9 @@ for (const [name, search, message] of INVALID_URLS) {
     await page.goto(`./${search}&fbclid=x`);
     expect(new URL(page.url()).search).not.toContain('fbclid');
     await expect(page.getByText(message).first()).toBeVisible();
-    await expect(page.getByRole('group', { name: 'Training' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Train Names', exact: true })).toBeEnabled();
+    // No card was chosen, so that there is nothing that Train in the bar would start.
+    await expect(page.getByRole('group', { name: 'Training' })).toBeHidden();
   });
 }
 

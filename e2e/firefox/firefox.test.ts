@@ -41,7 +41,7 @@ test('trains Names by WebAssembly, and resumes it to the bit after Firefox was c
   }
   const first = await launch(firefox.path);
   await first.open();
-  await first.click('Train Names in half a minute', '.card');
+  await first.click('Train Names', '.card');
   await first.untilStep(PAUSE_AT);
   await first.click('Pause', '.controls');
   await first.untilSentence(/^Paused/);
@@ -56,7 +56,7 @@ test('trains Names by WebAssembly, and resumes it to the bit after Firefox was c
   await second.untilSentence(/^(Stopped|Done)/);
   const resumed = await second.losses();
   await second.open();
-  await second.click('Train Names in half a minute', '.card');
+  await second.click('Train Names', '.card');
   await second.untilStep(COMPARED_STEPS);
   const uninterrupted = await second.losses();
 

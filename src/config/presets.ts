@@ -18,7 +18,7 @@ const preset = (id: string, title: string, learns: string, config: unknown): Pre
 });
 
 export const PRESETS: readonly Preset[] = [
-  preset('names', 'Names in half a minute', 'Studies 4,940 first names and invents new ones.', {
+  preset('names', 'Names', 'Studies 4,940 first names and invents new ones.', {
     data: { corpus: 'names' },
     tokenizer: { kind: 'char' },
     model: { layout: 'gpt2', n_layer: 2, n_head: 4, n_embd: 64, block_size: 16 },

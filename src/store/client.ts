@@ -26,9 +26,9 @@ import {
   isActive,
   openingRun,
   withNotice,
-  WITHOUT_WORKER,
   withoutError,
   withoutNotice,
+  withoutWorker,
 } from './run.ts';
 import { ViewKeeper } from './run_view.ts';
 import { RunWorker } from './run_worker.ts';
@@ -342,7 +342,7 @@ export class Client {
   /** Ends the worker and starts another; saved runs are kept. */
   restart(): void {
     this.#worker.close();
-    this.stores.run.setState(WITHOUT_WORKER);
+    this.stores.run.setState(withoutWorker);
     this.open(this.#worker.backend, true);
   }
 

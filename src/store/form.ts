@@ -9,6 +9,7 @@ import {
   withField,
   type FieldPath,
   type FieldValue,
+  type Preset,
   type RunConfig,
 } from '../config/index.ts';
 import type { OpenedFiles, OwnText, RestoredRun } from '../protocol/index.ts';
@@ -84,6 +85,13 @@ export function takeConfig(
   const { name = form.getState().name, preset = null } = options;
   const changed = new Set(changedFields(config, base));
   form.setState({ config, base, preset, changed, name });
+}
+
+/** Takes a preset. The backend stays as the user chose it: it belongs to the device. */
+export function takePreset(form: FormStore, preset: Preset): void {
+  const { backend } = form.getState().config.runtime;
+  const config = withField(preset.config, 'runtime.backend', backend);
+  takeConfig(form, config, { preset: preset.id, name: '' });
 }
 
 /** Sets one field. Returns false, and changes nothing, if the value is out of the field's range. */

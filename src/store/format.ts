@@ -60,6 +60,9 @@ export function bytes(value: number): string {
   );
 }
 
+/** Seconds of a day: no one waits that long for a web page, so longer times are not told apart. */
+export const DAY = 86_400;
+
 /**
  * "42 seconds", "About 2 minutes", for a sentence; below a minute in steps of five seconds, so that
  * it is calm.
@@ -70,8 +73,8 @@ export function spokenDuration(seconds: number): string {
   if (seconds < 90) return 'about a minute';
   if (seconds < 3570) return `about ${Math.round(seconds / 60)} minutes`;
   if (seconds < 5400) return 'about an hour';
-  if (seconds < 129_600) return `about ${Math.round(seconds / 3600)} hours`;
-  return `about ${Math.round(seconds / 86_400)} days`;
+  if (seconds < DAY) return `about ${Math.round(seconds / 3600)} hours`;
+  return 'more than a day';
 }
 
 /** 0:42, 12:05, 3:20:00 */

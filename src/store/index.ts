@@ -7,6 +7,7 @@ export * from './compare.ts';
 export * from './comparison.ts';
 export * from './decimate.ts';
 export * from './default_name.ts';
+export * from './estimate.ts';
 export * from './export.ts';
 export * from './form.ts';
 export * from './format.ts';

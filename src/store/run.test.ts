@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { defaultConfig } from '../config/index.ts';
 import type { Event, MetricColumns, StartedEvent } from '../protocol/index.ts';
 import { bytes, clock, compact, lossText, measure, spokenDuration } from './format.ts';
-import { initialRun, reduceRun, type RunState } from './run.ts';
+import {
+  hasLiveRun,
+  initialRun,
+  openingRun,
+  reduceRun,
+  withoutError,
+  withoutWorker,
+  type RunState,
+} from './run.ts';
 import { secondsLeft, sentence } from './sentence.ts';
 
 const config = { ...defaultConfig(), training: { ...defaultConfig().training, max_iters: 5000 } };
@@ -54,6 +62,46 @@ describe('sentence', () => {
     expect(sentence({ ...initialRun, phase: 'preparing', detail: 'Training the tokenizer' })).toBe(
       'Training the tokenizer.',
     );
+  });
+  it('keeps the outcome of a run while the text of another preset is read', () => {
+    const metrics: Event = { type: 'metrics', columns: columns(340, 1.92, 10) };
+    const finished: Event = { type: 'finished', step: 340, reason: 'stopped' };
+    const reading: Event = {
+      type: 'phase',
+      phase: 'preparing',
+      detail: 'Training the tokenizer',
+      progress: 0.5,
+    };
+    const idle: Event = { type: 'phase', phase: 'idle', detail: '', progress: null };
+    const outcome = 'Stopped. Step 340 of 5,000. Loss 1.92, from 1.92.';
+    const during = after(started, training, metrics, finished, reading);
+    expect([sentence(during), during.phase]).toEqual([outcome, 'done']);
+    expect(during.readingText).toEqual({ detail: 'Training the tokenizer', progress: 0.5 });
+    expect(hasLiveRun(during)).toBe(false);
+    const later = after(started, training, metrics, finished, reading, idle);
+    expect([sentence(later), later.readingText]).toEqual([outcome, null]);
+    expect(sentence({ ...later, ...withoutWorker(later) })).toBe(outcome);
+  });
+  it('keeps the outcome of a run that failed when its error is dismissed', () => {
+    const failed: Event = { type: 'phase', phase: 'failed', detail: '', progress: null };
+    const state = after(started, training, failed);
+    expect(sentence({ ...state, ...withoutError(state) })).toBe(
+      'Training stopped. Step 0 of 5,000.',
+    );
+    const before = after(failed);
+    expect(sentence(before)).toBe('Nothing is training.');
+    expect(sentence({ ...before, ...withoutError(before) })).toBe('Nothing is training yet.');
+  });
+  it('reads the text of a run that was asked for as a part of that run', () => {
+    const ended = after(started, { type: 'finished', step: 5000, reason: 'max_iters' });
+    const asked: RunState = { ...ended, ...openingRun('Opening the checkpoint') };
+    const change = reduceRun(asked, {
+      type: 'phase',
+      phase: 'preparing',
+      detail: 'Reading',
+      progress: null,
+    });
+    expect(sentence({ ...asked, ...change })).toBe('Reading.');
   });
   it('leaves out a time that is not known', () => {
     expect(sentence(after(started, training))).toBe('Step 0 of 5,000.');
@@ -156,7 +204,8 @@ describe('format', () => {
     [70, 'about a minute'],
     [125, 'about 2 minutes'],
     [4000, 'about an hour'],
-    [90_000, 'about 25 hours'],
+    [80_000, 'about 22 hours'],
+    [213 * 86_400, 'more than a day'],
   ])('%d s is %s', (value, text) => {
     expect(spokenDuration(value)).toBe(text);
   });

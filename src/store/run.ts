@@ -1,8 +1,8 @@
 /** How the worker's events change what the page knows about the current run. */
 import { CHARTS, METRICS } from '../common/index.ts';
-import type { Event, MetricColumns, PlainError, RunPhase } from '../protocol/index.ts';
+import type { DeviceInfo, Event, MetricColumns, PlainError, RunPhase } from '../protocol/index.ts';
 import { withNotice, withoutTroubles } from './run_changes.ts';
-import { isMoving, type Generation, type RunState } from './run_state.ts';
+import { isActive, isMoving, type Generation, type RunState } from './run_state.ts';
 
 export * from './run_changes.ts';
 export * from './run_state.ts';
@@ -11,11 +11,9 @@ export * from './run_state.ts';
 export function reduceRun(state: RunState, event: Event): Partial<RunState> {
   switch (event.type) {
     case 'device':
-      return { device: event.device };
-    case 'calibration': {
-      const { flops_per_second, step_overhead_ms } = event;
-      return { calibration: { flops_per_second, step_overhead_ms } };
-    }
+      return reduceDevice(state, event.device);
+    case 'calibration':
+      return reduceCalibration(state, event);
     case 'phase':
       return reducePhase(state, event);
     case 'mark':
@@ -73,6 +71,20 @@ function reduceError(
   return change.generation ? change : { error, opening: false };
 }
 
+/** A calibration of another backend is outdated. */
+function reduceDevice({ calibration }: RunState, device: DeviceInfo): Partial<RunState> {
+  const isCurrent = calibration?.backend === device.backend;
+  return { device, calibration: isCurrent ? calibration : null };
+}
+
+function reduceCalibration(
+  { device }: RunState,
+  { flops_per_second, step_overhead_ms }: Extract<Event, { type: 'calibration' }>,
+): Partial<RunState> {
+  if (!device) return {};
+  return { calibration: { flops_per_second, step_overhead_ms, backend: device.backend } };
+}
+
 function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunState> {
   const { run, name, config, lineage, lr_multiplier, step, history } = event;
   const { n_params, planned_bytes, precision } = event;
@@ -110,9 +122,15 @@ function changeGeneration(
 
 /** An error stays on the page until something is tried again, even if the worker becomes idle. */
 function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>): Partial<RunState> {
+  const { detail, progress } = event;
+  if (state.run !== null && !state.opening && !isActive(state.phase)) {
+    // The run has ended, and the worker only reads a text: the page still shows how the run ended.
+    if (event.phase === 'preparing') return { readingText: { detail, progress } };
+    if (event.phase === 'idle') return { readingText: null };
+  }
   // A worker that has prepared the text for the panel says idle while the run waits in its queue.
   const opening = state.opening && ['idle', 'preparing', 'compiling'].includes(event.phase);
-  const next = { phase: event.phase, detail: event.detail, progress: event.progress, opening };
+  const next = { phase: event.phase, detail, progress, opening, readingText: null };
   return state.error && outdates(event, state.error, state) ? { ...next, error: null } : next;
 }
 

@@ -24,19 +24,21 @@ export function withoutTroubles(
   return { troubles: kept };
 }
 
-export const withoutError = ({ phase }: RunState): Pick<RunState, 'error' | 'phase'> => ({
+/** A run that failed keeps its outcome; what failed before there was a run leaves nothing. */
+export const withoutError = ({ phase, run }: RunState): Pick<RunState, 'error' | 'phase'> => ({
   error: null,
-  phase: phase === 'failed' ? 'idle' : phase,
+  phase: phase === 'failed' && run === null ? 'idle' : phase,
 });
 
-/** The worker was ended by the page. */
-export const WITHOUT_WORKER = {
+/** The worker was ended by the page. A run that had ended keeps its outcome. */
+export const withoutWorker = ({ phase }: Pick<RunState, 'phase'>): Partial<RunState> => ({
   connection: 'none',
-  phase: 'idle',
+  phase: phase === 'done' ? phase : 'idle',
   detail: '',
   progress: null,
+  readingText: null,
   generation: null,
-} as const satisfies Partial<RunState>;
+});
 
 /** The state of a run that was requested. What is known of the device and the text is kept. */
 export function clearedRun(
@@ -69,6 +71,6 @@ export function afterDeath({ savedStep, run }: RunState, reason: string): Partia
       : 'Saved runs are safe. Start again, or reload the page if it happens twice.',
     action: canResume ? 'resume' : 'reload',
   };
-  const stopped = { phase: 'failed', detail: '', progress: null, generation: null } as const;
-  return { connection: 'dead', error, ...stopped };
+  const stopped = { phase: 'failed', detail: '', progress: null, readingText: null } as const;
+  return { connection: 'dead', error, generation: null, ...stopped };
 }

@@ -4,7 +4,7 @@
  * (`step`, `loss`), so that a component re-renders only for what it draws.
  */
 import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
-import type { RunConfig } from '../config/index.ts';
+import type { BackendName, RunConfig } from '../config/index.ts';
 import type {
   BestCheckpoint,
   Concern,
@@ -33,6 +33,15 @@ export interface Generation {
 export interface Calibration {
   flops_per_second: number;
   step_overhead_ms: number;
+  /** Where it was measured; it says nothing about another backend. */
+  backend: BackendName;
+}
+
+/** How far the worker has read a text for the data panel. */
+export interface TextProgress {
+  detail: string;
+  /** Between 0 and 1, or null if unknown. */
+  progress: number | null;
 }
 
 export interface RunState {
@@ -45,6 +54,8 @@ export interface RunState {
   /** A run was requested and is not ready yet, so more than the text is being prepared. */
   opening: boolean;
   data: DataSummary | null;
+  /** The next text, while it is read after a run has ended; `phase` keeps the outcome of the run. */
+  readingText: TextProgress | null;
   /** The run in the worker, or null before the first. */
   run: string | null;
   name: string;
@@ -95,6 +106,7 @@ export const initialRun: RunState = {
   progress: null,
   opening: false,
   data: null,
+  readingText: null,
   run: null,
   name: '',
   config: null,
@@ -132,6 +144,9 @@ export const hasOtherBest = ({ best, step }: RunState): boolean =>
 /** The worker holds a run, or is preparing one. */
 export const isActive = (phase: RunPhase): boolean =>
   phase !== 'idle' && phase !== 'done' && phase !== 'failed';
+/** The run in the worker trains, is paused, or will go on; false while only a text is read. */
+export const hasLiveRun = ({ phase, run }: Pick<RunState, 'phase' | 'run'>): boolean =>
+  run !== null && isActive(phase);
 /** The worker trains, or does what comes between two steps. */
 export const isMoving = (phase: RunPhase): boolean =>
   ['training', 'evaluating', 'sampling', 'saving', 'recovering'].includes(phase);

@@ -58,7 +58,8 @@ export function sentence(state: RunState): string {
     return `The training worker has not answered for a while. ${state.run ? standing(state) : ''}`.trim();
   switch (state.phase) {
     case 'idle':
-      return 'Nothing is training yet.';
+      // The worker was restarted after the run, for example for another backend.
+      return state.run ? `Not training. ${standing(state)}` : 'Nothing is training yet.';
     case 'preparing':
       return doing(state.detail, 'Preparing the text');
     case 'compiling':
@@ -78,12 +79,12 @@ export function sentence(state: RunState): string {
     case 'paused':
       return `Paused. ${standing(state)}`;
     case 'recovering':
-      return doing(state.detail, 'The GPU was lost; going on from the last checkpoint');
+      return doing(state.detail, 'The GPU was lost; resuming from the last checkpoint');
     case 'done':
       if (state.finished === 'early_stopping') return stoppedEarly(state);
       return `${FINISHED[state.finished ?? 'max_iters']} ${standing(state)}`;
     case 'failed':
-      return `Training stopped. ${state.run ? standing(state) : ''}`.trim();
+      return state.run ? `Training stopped. ${standing(state)}` : 'Nothing is training.';
     default:
       return state.phase satisfies never;
   }

@@ -143,5 +143,10 @@ function latestLearningRate(client: Client): number {
 function showField(field: string | undefined): void {
   const section = field?.split('.')[0] ?? 'data';
   goTo({ at: 'workspace', tab: 'recipe', sections: [section] });
-  requestAnimationFrame(() => document.getElementById(`field-${field ?? section}`)?.focus());
+  requestAnimationFrame(() => {
+    const input = document.getElementById(`field-${field ?? section}`);
+    // Rare options are folded.
+    input?.closest('details')?.setAttribute('open', '');
+    input?.focus();
+  });
 }

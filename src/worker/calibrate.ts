@@ -1,27 +1,46 @@
-/** What this device does in a second, roughly: the presets' times are estimated from it. */
+/**
+ * Measures this device for about a second. The page estimates from it how long a run will take
+ * (`estimateSeconds` in plan/).
+ */
 import { type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
-import { readback } from '../backend/index.ts';
+import { onWebGpu, readback } from '../backend/index.ts';
+import { defaultConfig, type RunConfig } from '../config/index.ts';
+import type { TokenSplit } from '../data/index.ts';
+import { pretrain } from '../objectives/index.ts';
 import { matmul, run } from '../ops/index.ts';
+import { guessVocab, planRun } from '../plan/index.ts';
+import { Trainer } from '../train/index.ts';
 
 export interface Calibration {
+  /** What a training step reaches, beyond its fixed cost. */
   flops_per_second: number;
+  /** Fixed cost of a step of two layers, however small its matrices are. */
   step_overhead_ms: number;
 }
 
+/** Resolves to null if `cancelled` returns true between two measurements. */
+export function calibrate(cancelled: () => boolean = () => false): Promise<Calibration | null> {
+  return onWebGpu() ? calibrateKernels(cancelled) : calibrateSteps(cancelled);
+}
+
 /**
- * Products of growing size until one takes long enough to be timed; then a chain of small
- * operations for the overhead. Null where cancelled.
+ * Share of the fastest matmul's speed that a training step reaches on WebGPU: its matmuls are
+ * smaller, and a third of the time goes to other kernels.
  */
-export async function calibrate(
-  cancelled: () => boolean = () => false,
-): Promise<Calibration | null> {
-  let flops_per_second = 0;
+const UTILIZATION = 0.35;
+
+/**
+ * Compiling a training step takes seconds on WebGPU, so matmuls of growing size are timed instead,
+ * until one takes long enough; then a chain of small operations for the fixed cost.
+ */
+async function calibrateKernels(cancelled: () => boolean): Promise<Calibration | null> {
+  let fastest = 0;
   for (let n = 128; n <= 1024; n *= 2) {
     await product(n, 1);
     const begin = performance.now();
     await product(n, 4);
     const seconds = (performance.now() - begin) / 1000;
-    flops_per_second = Math.max(flops_per_second, (4 * 2 * n ** 3) / seconds);
+    fastest = Math.max(fastest, (4 * 2 * n ** 3) / seconds);
     if (cancelled()) return null;
     if (seconds > 0.1) break;
   }
@@ -30,7 +49,10 @@ export async function calibrate(
     if (cancelled()) return null;
     await product(4, 20);
   }
-  return { flops_per_second, step_overhead_ms: (performance.now() - begin) / 5 };
+  return {
+    flops_per_second: UTILIZATION * fastest,
+    step_overhead_ms: (performance.now() - begin) / 5,
+  };
 }
 
 async function product(n: number, times: number): Promise<void> {
@@ -44,4 +66,62 @@ async function product(n: number, times: number): Promise<void> {
   });
   await readback([result]);
   result.dispose();
+}
+
+/**
+ * Op by op, a step takes several times as long as its matmuls alone, so real steps are timed: of a
+ * model so small that only the fixed cost is left, and of one as large as the smallest preset.
+ */
+async function calibrateSteps(cancelled: () => boolean): Promise<Calibration | null> {
+  const empty = await timeSteps(stepOf({ n_embd: 8, block_size: 4, batch_size: 1 }), cancelled);
+  const filled = stepOf({ n_embd: 64, block_size: 16, batch_size: 16 });
+  const full = empty === null ? null : await timeSteps(filled, cancelled);
+  if (empty === null || full === null) return null;
+  const { flops_per_step } = planRun(filled, { vocab_size: guessVocab(filled) });
+  // Two noisy times may come in the wrong order.
+  const seconds = Math.max(full - empty, full / 10) / 1000;
+  return { flops_per_second: flops_per_step / seconds, step_overhead_ms: empty };
+}
+
+interface StepSize {
+  n_embd: number;
+  block_size: number;
+  batch_size: number;
+}
+
+function stepOf({ n_embd, block_size, batch_size }: StepSize): RunConfig {
+  const config = defaultConfig();
+  Object.assign(config.model, { n_layer: 2, n_head: 4, n_embd, block_size });
+  Object.assign(config.training, { batch_size });
+  return config;
+}
+
+/** Steps are timed for this long, and at least so many: the first ones are slow, as code is compiled. */
+const TIMING_MS = 250;
+const MIN_STEPS = 5;
+
+/** Milliseconds of a step: the fastest of a few, because other programs only make it slower. */
+async function timeSteps(config: RunConfig, cancelled: () => boolean): Promise<number | null> {
+  const vocab_size = guessVocab(config);
+  const split = anyTokens(vocab_size);
+  const trainer = await Trainer.create({ config, objective: pretrain, split, vocab_size });
+  try {
+    let fastest = Infinity;
+    const end = performance.now() + TIMING_MS;
+    for (let step = 0; step < MIN_STEPS || performance.now() < end; step++) {
+      if (cancelled()) return null;
+      const begin = performance.now();
+      await trainer.takeStep();
+      await trainer.drain();
+      fastest = Math.min(fastest, performance.now() - begin);
+    }
+    return fastest;
+  } finally {
+    trainer.dispose();
+  }
+}
+
+function anyTokens(vocab_size: number): TokenSplit {
+  const ids = Int32Array.from({ length: 256 }, (_, index) => index % vocab_size);
+  return { train: ids, val: ids, bytes_per_token: new Uint16Array(vocab_size).fill(1) };
 }

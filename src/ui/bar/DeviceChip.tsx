@@ -9,8 +9,8 @@ import { Popup } from '../popup/Popup.tsx';
 const TITLES = {
   webgpu: 'WebGPU',
   webgl: 'WebGL',
-  wasm: 'WebAssembly',
-  cpu: 'JavaScript',
+  wasm: 'CPU, WebAssembly',
+  cpu: 'CPU, JavaScript',
   auto: 'Automatic',
 } as const;
 
@@ -38,7 +38,7 @@ export function DeviceChip() {
 function ChipFace() {
   const name = useRun(({ device, connection }) => {
     if (device) return TITLES[device.backend];
-    return connection === 'dead' ? 'No device' : 'Detecting…';
+    return connection === 'dead' ? 'No device' : 'Testing the device…';
   });
   const hasDevice = useRun((state) => state.device !== null);
   const speed = useRun((state) =>
@@ -103,7 +103,11 @@ function detailRows(
   if (limits.workgroup_storage > 0)
     rows.push(['Workgroup storage', bytes(limits.workgroup_storage)]);
   rows.push(['Features', features.join(', ') || 'none']);
-  if (calibration) rows.push(['Measured', `about ${compact(calibration.flops_per_second)} FLOP/s`]);
+  if (calibration)
+    rows.push([
+      'Estimated speed',
+      `about ${compact(calibration.flops_per_second)} FLOP/s in training`,
+    ]);
   return rows;
 }
 

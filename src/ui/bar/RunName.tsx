@@ -19,22 +19,26 @@ export function RunName() {
     if (run) client.renameRun(run, next);
     else client.stores.form.setState({ name: next });
   };
+  const shown = draft ?? name;
   return (
-    <input
-      className="run-name"
-      aria-label="Run name"
-      value={draft ?? name}
-      maxLength={80}
-      spellCheck={false}
-      onChange={(event) => setDraft(event.currentTarget.value)}
-      onBlur={commit}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter') event.currentTarget.blur();
-        if (event.key === 'Escape') {
-          setDraft(null);
-          event.currentTarget.blur();
-        }
-      }}
-    />
+    // The copy of the text in `data-text` gives the field its height, so that a long name wraps.
+    <div className="run-name" data-text={shown}>
+      <textarea
+        aria-label="Run name"
+        rows={1}
+        value={shown}
+        maxLength={80}
+        spellCheck={false}
+        onChange={(event) => setDraft(event.currentTarget.value.replaceAll('\n', ' '))}
+        onBlur={commit}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') event.currentTarget.blur();
+          if (event.key === 'Escape') {
+            setDraft(null);
+            event.currentTarget.blur();
+          }
+        }}
+      />
+    </div>
   );
 }

@@ -5,7 +5,7 @@ import { useRun } from '../context.tsx';
 export function Sentence() {
   const text = useRun(sentence);
   return (
-    <p className="sentence" data-testid="state-sentence" title={text}>
+    <p className="sentence" data-testid="state-sentence">
       {text}
     </p>
   );

@@ -1,16 +1,21 @@
 /** The sticky top bar: run name, status sentence, controls, device and menu. */
+import { useLayoutEffect, useRef, type RefObject } from 'react';
+import { useForm, useRun } from '../context.tsx';
 import { Controls } from './Controls.tsx';
 import { DeviceChip } from './DeviceChip.tsx';
 import { MainMenu } from './MainMenu.tsx';
 import { ProgressLine } from './ProgressLine.tsx';
 import { RunName } from './RunName.tsx';
 import { Sentence } from './Sentence.tsx';
-import { goTo } from '../place.ts';
+import { goTo, usePlace } from '../place.ts';
 import '../styles/bar.css';
 
 export function TopBar() {
+  const bar = useRef<HTMLElement>(null);
+  const hasRecipe = useHasRecipe();
+  useHeightAsVariable(bar);
   return (
-    <header className="bar">
+    <header ref={bar} className="bar">
       <button
         type="button"
         className="brand"
@@ -20,17 +25,43 @@ export function TopBar() {
         <Logo />
       </button>
       <div className="bar-text">
-        <RunName />
+        {hasRecipe ? <RunName /> : <p className="bar-title">Terrarium</p>}
         <Sentence />
       </div>
       <div className="bar-actions">
-        <Controls />
-        <DeviceChip />
-        <MainMenu />
+        {hasRecipe ? <Controls /> : null}
+        <div className="bar-end">
+          <DeviceChip />
+          <MainMenu />
+        </div>
       </div>
       <ProgressLine />
     </header>
   );
+}
+
+/**
+ * Whether the page shows what Train would start. On the preset cards, nothing does until a recipe was
+ * chosen or a run exists.
+ */
+function useHasRecipe(): boolean {
+  const atWorkspace = usePlace((place) => place.at === 'workspace');
+  const isChosen = useForm(({ preset, changed }) => preset !== null || changed.size > 0);
+  const hasRun = useRun(({ run, opening }) => run !== null || opening);
+  return atWorkspace || isChosen || hasRun;
+}
+
+/** Publishes the height as `--bar`, because the bar wraps in a narrow window. */
+function useHeightAsVariable(bar: RefObject<HTMLElement | null>): void {
+  useLayoutEffect(() => {
+    const element = bar.current;
+    if (!element) return undefined;
+    const observer = new ResizeObserver(() =>
+      document.documentElement.style.setProperty('--bar', `${element.offsetHeight}px`),
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [bar]);
 }
 
 /** A sprout under glass. */

@@ -1,7 +1,9 @@
 /** The cost of the recipe: parameters, FLOPs per token, and planned memory by kind. */
-import { bytes, compact, count, percent } from '../../store/index.ts';
+import { PRESETS } from '../../config/index.ts';
+import { bytes, compact, count, percent, timeHere } from '../../store/index.ts';
 import type { RunPlan } from '../../plan/index.ts';
 import { useRun } from '../context.tsx';
+import { useSecondsHere } from '../useTimeHere.ts';
 import { useDataSummary, useSettledRun } from './useSettledRun.ts';
 
 const KINDS = [
@@ -13,13 +15,17 @@ const KINDS = [
   ['rest', 'Other', 'var(--c-heap)'],
 ] as const;
 
+/** The preset that a slow device manages. */
+const FASTEST = PRESETS[0]?.title ?? null;
+
 export function CostPanel() {
-  const { plan, problems } = useSettledRun();
+  const { config, plan, problems } = useSettledRun();
+  const seconds = useSecondsHere(config, plan);
   const data = useDataSummary();
   const [problem] = problems;
   return (
     <section className="cost" aria-label="Cost" data-testid="cost">
-      <CostFacts plan={plan} />
+      <CostFacts plan={plan} time={timeHere(seconds, FASTEST)} />
       <MemoryBar memory={plan.memory} />
       {data ? null : <p className="small muted">Estimated until the text is loaded.</p>}
       {problem ? (
@@ -31,10 +37,16 @@ export function CostPanel() {
   );
 }
 
-function CostFacts({ plan }: { plan: RunPlan }) {
+function CostFacts({ plan, time }: { plan: RunPlan; time: string }) {
   const available = useRun((state) => state.device?.memory_bytes ?? null);
   return (
     <dl>
+      <div>
+        <dt>Time here</dt>
+        <dd>
+          <b data-testid="time-here">{time}</b>
+        </dd>
+      </div>
       <div>
         <dt>Parameters</dt>
         <dd>
@@ -43,10 +55,10 @@ function CostFacts({ plan }: { plan: RunPlan }) {
         </dd>
       </div>
       <div>
-        <dt>FLOPs/token</dt>
+        <dt>FLOPs per token</dt>
         <dd>
           <b>{compact(plan.flops_per_token)}</b>
-          <span>{count(plan.tokens_per_step)} tokens/step</span>
+          <span>{count(plan.tokens_per_step)} tokens per step</span>
         </dd>
       </div>
       <div>

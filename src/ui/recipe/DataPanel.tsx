@@ -61,7 +61,8 @@ function TextStatus() {
   const data = useDataSummary();
   const phase = useRun((state) => state.phase);
   const run = useRun((state) => state.run);
-  if (phase === 'preparing' && run === null) return <Loading />;
+  const isReading = useRun((state) => state.readingText !== null);
+  if (isReading || (phase === 'preparing' && run === null)) return <Loading />;
   if (data) return <Summary data={data} />;
   if (isActive(phase))
     return (
@@ -78,8 +79,8 @@ function TextStatus() {
 
 function Loading() {
   const client = useClient();
-  const detail = useRun((state) => state.detail || 'Loading the text');
-  const progress = useRun((state) => state.progress);
+  const detail = useRun((state) => (state.readingText ?? state).detail || 'Loading the text');
+  const progress = useRun((state) => (state.readingText ?? state).progress);
   return (
     <div className="text-status">
       <p>

@@ -33,7 +33,7 @@ export function FieldInput({ path, value, onChange, ...input }: FieldInputProps)
       return (
         <ChoiceInput
           {...input}
-          titles={labelOf(path).options ?? {}}
+          titles={labelOf(path).names ?? {}}
           options={range.options}
           value={String(value)}
           onChange={onChange}
@@ -88,7 +88,7 @@ function ChoiceInput(props: ChoiceProps) {
     >
       {options.map((option) => (
         <option key={option} value={option}>
-          {titles[option] ? `${option}: ${titles[option]}` : option}
+          {titles[option] ?? option}
         </option>
       ))}
     </select>

@@ -4,19 +4,42 @@ import { IconPlus, IconX } from '@tabler/icons-react';
 import { labelOf, rangeOf } from '../../config/index.ts';
 import { setField } from '../../store/index.ts';
 import { useClient, useForm } from '../context.tsx';
+import { FieldKey } from '../FieldKey.tsx';
+import { FieldHint } from './FieldHint.tsx';
+import { ResetButton } from './ResetButton.tsx';
 
 export function Prompts() {
   const { form } = useClient().stores;
   const prompts = useForm((state) => state.config.sampling.prompts);
+  const initial = useForm((state) =>
+    state.changed.has('sampling.prompts') ? state.base.sampling.prompts : null,
+  );
   const range = rangeOf('sampling.prompts');
   const maxItems = range.kind === 'texts' ? range.max_items : 8;
   const setPrompts = (next: string[]): void => {
     setField(form, 'sampling.prompts', next);
   };
   return (
-    <div className="field">
+    <div
+      className="field"
+      role="group"
+      aria-labelledby="prompts-name"
+      data-changed={initial !== null || undefined}
+    >
       <div className="field-row">
-        <code>prompts</code>
+        <div className="field-name">
+          <span id="prompts-name">
+            {labelOf('sampling.prompts').name} <FieldKey name="prompts" />
+          </span>
+          <FieldHint path="sampling.prompts" />
+        </div>
+        {initial ? (
+          <ResetButton
+            path="sampling.prompts"
+            initial={initial}
+            onClick={() => setPrompts([...initial])}
+          />
+        ) : null}
       </div>
       <p className="field-help">{labelOf('sampling.prompts').does}</p>
       {prompts.map((prompt, index) => (

@@ -2,7 +2,7 @@
 import { Accordion, Button } from '@mantine/core';
 import { useId } from 'react';
 import { PRESETS, SECTIONS } from '../../config/index.ts';
-import { isActive, takeConfig } from '../../store/index.ts';
+import { hasLiveRun, takeConfig, takePreset } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo, usePlace } from '../place.ts';
 import { CostPanel } from './CostPanel.tsx';
@@ -13,7 +13,7 @@ import '../styles/recipe.css';
 
 export function Recipe() {
   const expanded = usePlace((place) => place.sections);
-  const hasActiveRun = useRun((state) => isActive(state.phase) && state.run !== null);
+  const hasActiveRun = useRun(hasLiveRun);
   const { problems } = useSettledRun();
   return (
     <>
@@ -49,7 +49,7 @@ function PresetChoice() {
   const id = useId();
   const choose = (presetId: string): void => {
     const chosen = PRESETS.find((one) => one.id === presetId);
-    if (chosen) takeConfig(form, chosen.config, { preset: chosen.id, name: '' });
+    if (chosen) takePreset(form, chosen);
   };
   return (
     <div className="preset-choice">
@@ -60,7 +60,7 @@ function PresetChoice() {
         value={preset ?? ''}
         onChange={(event) => choose(event.currentTarget.value)}
       >
-        {preset === null ? <option value="">Your own</option> : null}
+        {preset === null ? <option value="">Custom</option> : null}
         {PRESETS.map((one) => (
           <option key={one.id} value={one.id}>
             {one.title}
@@ -74,7 +74,7 @@ function PresetChoice() {
         style={{ visibility: isChanged ? 'visible' : 'hidden' }}
         onClick={() => takeConfig(form, base, { preset: preset ?? undefined })}
       >
-        Reset
+        Reset all
       </Button>
     </div>
   );

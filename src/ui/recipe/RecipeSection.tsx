@@ -1,20 +1,23 @@
-/** One section of the recipe: its fields, and the panel that some sections add. */
+/** One section of the recipe: its options, and the panel that some sections add. */
 import { Accordion } from '@mantine/core';
+import { useState } from 'react';
 import {
-  fieldPaths,
   getField,
   withoutEffect,
   type FieldPath,
+  type PrecisionFacts,
   type Problem,
   type Section,
 } from '../../config/index.ts';
-import { resetField, setField } from '../../store/index.ts';
+import { setField } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { DataPanel } from './DataPanel.tsx';
 import { FieldControl } from './FieldControl.tsx';
+import { fieldsOf } from './first_fields.ts';
 import { Prompts } from './Prompts.tsx';
 import { isRelevant } from './relevant.ts';
 import { TokenizerPanel } from './TokenizerPanel.tsx';
+import { useSettledRun } from './useSettledRun.ts';
 
 const TITLES: Record<Section, string> = {
   data: 'Data',
@@ -67,29 +70,78 @@ function SectionMark({ section, problems }: SectionProps) {
   return changes > 0 ? <span className="mark">{changes} changed</span> : null;
 }
 
+/** The options that matter most; the others fold under "More". */
 function Fields({ section, problems }: SectionProps) {
-  const { form } = useClient().stores;
   const config = useForm((state) => state.config);
   const changed = useForm((state) => state.changed);
-  const device = useRun((state) => state.device);
-  const run = useRun((state) => state.precision);
-  const facts = { backend: device?.backend, features: device?.features ?? [], run };
-  const paths = fieldPaths().filter(
-    (path) =>
-      path.startsWith(`${section}.`) &&
-      !IN_PANELS.includes(path) &&
-      (isRelevant(path, config) || changed.has(path)),
+  const { first, more } = fieldsOf(section);
+  const applies = (path: FieldPath): boolean =>
+    !IN_PANELS.includes(path) && (isRelevant(path, config) || changed.has(path));
+  const folded = more.filter(applies);
+  return (
+    <>
+      <FieldList paths={first.filter(applies)} problems={problems} />
+      {folded.length > 0 ? (
+        <MoreFields
+          paths={folded}
+          problems={problems.filter(({ field }) => folded.includes(field))}
+        />
+      ) : null}
+    </>
   );
-  return paths.map((path) => (
+}
+
+interface ListProps {
+  paths: readonly FieldPath[];
+  problems: readonly Problem[];
+}
+
+/** Open from the start if something in it was changed or does not work. */
+function MoreFields({ paths, problems }: ListProps) {
+  const changes = useForm((state) => paths.filter((path) => state.changed.has(path)).length);
+  const [isOpen, setOpen] = useState(changes > 0);
+  return (
+    <details
+      className="more"
+      open={isOpen || problems.length > 0}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>
+        More options <span className="muted">{moreText(paths.length, changes)}</span>
+      </summary>
+      <FieldList paths={paths} problems={problems} />
+    </details>
+  );
+}
+
+const moreText = (count: number, changes: number): string =>
+  changes > 0 ? `${count}, ${changes} changed` : String(count);
+
+function FieldList({ paths, problems }: ListProps) {
+  const { form } = useClient().stores;
+  const config = useForm((state) => state.config);
+  const base = useForm((state) => state.base);
+  const changed = useForm((state) => state.changed);
+  const facts = useDeviceFacts();
+  const { adjustments } = useSettledRun();
+  const fields = paths.map((path) => (
     <FieldControl
       key={path}
       path={path}
       value={getField(config, path)}
-      changed={changed.has(path)}
+      initial={changed.has(path) ? getField(base, path) : null}
       problem={problems.find((problem) => problem.field === path)}
+      adjustment={adjustments.find((adjustment) => adjustment.field === path)}
       off={withoutEffect(path, config, facts)}
       onChange={(value) => setField(form, path, value)}
-      onReset={() => resetField(form, path)}
+      onFix={(fix) => setField(form, fix.field, fix.value)}
     />
   ));
+  return <div className="fields">{fields}</div>;
+}
+
+function useDeviceFacts(): PrecisionFacts {
+  const device = useRun((state) => state.device);
+  const run = useRun((state) => state.precision);
+  return { backend: device?.backend, features: device?.features ?? [], run };
 }
