@@ -92,6 +92,7 @@ function savedRun({ preset: index, minutes, step, val_loss }: SavedRun): RunReco
     step,
     max_iters: preset?.config.training.max_iters ?? 1000,
     val_loss,
+    last_val_loss: val_loss + 0.04,
     n_params: 104_512 * (index + 1),
     bytes: 1_310_000 * (index + 3),
     config: preset?.config ?? defaultConfig(),
