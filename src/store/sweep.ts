@@ -150,6 +150,7 @@ export class Sweep {
     setTimeout(() => {
       if (!this.store.getState().running) return;
       if (member.run && status !== 'failed') void this.#driver.library.loadHistories([member.run]);
+      this.#driver.library.list();
       this.#startNext();
     });
   }

@@ -33,19 +33,26 @@ export function CompareRuns({ runs: ids }: { runs: readonly string[] }) {
   );
 }
 
-/** The runs with their metrics; those of the run that trains grow. */
-export function useComparedRuns(ids: readonly string[]): ComparedRun[] {
+const NO_NAMES: ReadonlyMap<string, string> = new Map();
+
+/**
+ * The runs with their metrics; those of the run that trains grow. `names` has those of runs that the
+ * library may not list yet.
+ */
+export function useComparedRuns(
+  ids: readonly string[],
+  names: ReadonlyMap<string, string> = NO_NAMES,
+): ComparedRun[] {
   const { table } = useClient().stores;
   const records = useLibrary((state) => state.runs);
   const histories = useLibrary((state) => state.histories);
   const current = useRun((state) => state.run);
-  const currentName = useRun((state) => state.name);
   return ids.map((run, index): ComparedRun => {
     const isCurrent = run === current;
-    const name = records.find((record) => record.run === run)?.name;
+    const name = names.get(run) ?? records.find((record) => record.run === run)?.name;
     return {
       run,
-      name: name ?? (isCurrent ? currentName : 'Run'),
+      name: name ?? 'Run',
       colour: `var(--c-run-${(index % 8) + 1})`,
       table: isCurrent ? table : (histories.get(run) ?? null),
     };

@@ -48,13 +48,15 @@ export function RunRows({ table, onDelete }: RunRowsProps) {
                 )}
               </td>
             ))}
-            <td role="cell" className="run-actions">
-              <RunActions
-                record={record}
-                status={status}
-                onRename={() => setRenaming(row.id)}
-                onDelete={() => onDelete([record.run])}
-              />
+            <td role="cell">
+              <div className="run-actions">
+                <RunActions
+                  record={record}
+                  status={status}
+                  onRename={() => setRenaming(row.id)}
+                  onDelete={() => onDelete([record.run])}
+                />
+              </div>
             </td>
           </tr>
         );

@@ -33,7 +33,7 @@ export function SweepPanel() {
   const { members, running, ended } = useStore(client.stores.sweep);
   return (
     <>
-      <p className="small muted">
+      <p className="small muted sweep-lead">
         Trains the current recipe once for each value of one field, one run after the other. Each is
         saved like any other run.
       </p>
@@ -206,7 +206,6 @@ interface ProgressProps {
 function SweepProgress({ members, running }: ProgressProps) {
   const client = useClient();
   const over = members.filter(({ status }) => status !== 'waiting' && status !== 'training').length;
-  const ids = members.flatMap(({ run, status }) => (run && status !== 'failed' ? [run] : []));
   return (
     <section aria-label="Runs of the sweep">
       <div className="storage-row">
@@ -231,7 +230,7 @@ function SweepProgress({ members, running }: ProgressProps) {
           </li>
         ))}
       </ul>
-      <SweepChart ids={ids} />
+      <SweepChart members={members} />
     </section>
   );
 }
@@ -247,7 +246,9 @@ function MemberStatus({ member: { status, problem } }: { member: SweepMember }) 
   );
 }
 
-function SweepChart({ ids }: { ids: readonly string[] }) {
-  const runs = useComparedRuns(ids);
+function SweepChart({ members }: { members: readonly SweepMember[] }) {
+  const drawn = members.filter(({ run, status }) => run !== null && status !== 'failed');
+  const names = new Map(drawn.map(({ run, name }) => [run ?? '', name]));
+  const runs = useComparedRuns([...names.keys()], names);
   return runs.length > 0 ? <CompareChart runs={runs} /> : null;
 }
