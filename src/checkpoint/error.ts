@@ -34,7 +34,9 @@ export type CheckpointErrorCode =
   | 'storage_busy'
   | 'storage_failed'
   | 'run_locked'
-  | 'run_missing';
+  | 'run_missing'
+  /* ended by the user */
+  | 'cancelled';
 
 /** `message` says in one sentence what happened; `hint` says what to do about it. */
 export class CheckpointError extends Error {

@@ -26,6 +26,8 @@ export interface StartCommand extends OpenedFiles {
   name: string;
   config: RunConfig;
   paused?: boolean | undefined;
+  /** A saved run whose own text is used if the command has none. */
+  text_of?: string | undefined;
   /** Name of an objective in `objectives/`; pretraining by default. */
   objective?: string | undefined;
   /** Without one, weights are initialised randomly. */
@@ -78,6 +80,27 @@ export interface CompareCommand extends OpenedFiles {
   steps: number;
 }
 
+/** Changes the library of saved runs: answered by `runs`. */
+export type LibraryCommand =
+  | { type: 'rename_run'; id: number; run: string; name: string }
+  | { type: 'duplicate_run'; id: number; run: string; name: string }
+  /** Deleted runs can be restored for a day. */
+  | { type: 'delete_runs'; id: number; runs: readonly string[] }
+  | { type: 'restore_runs'; id: number; runs: readonly string[] }
+  /** Removes deleted runs for good. */
+  | { type: 'purge_runs'; id: number; runs: readonly string[] }
+  /** Limits the bytes of all runs; null removes the limit. */
+  | { type: 'set_budget'; id: number; bytes: number | null };
+
+/** Many runs as one file. Both report `backup_progress` until they are answered. */
+export type BackupCommand =
+  /** Answered by `backup`. */
+  | { type: 'back_up'; id: number; runs: readonly string[] }
+  /** Answered by `backup_restored`. */
+  | { type: 'restore_backup'; id: number; file: Blob }
+  /** Ends one of the two, which is then answered by an error with the code `cancelled`. */
+  | { type: 'cancel_backup'; job: number };
+
 export type Command =
   /** Starts a backend without a run: answered by `device` and, if requested, `calibration`. */
   | { type: 'open'; backend: RuntimeConfig['backend']; calibrate: boolean }
@@ -115,9 +138,8 @@ export type Command =
   | { type: 'export'; id: number; weights?: WeightsChoice | undefined }
   /** The library of saved runs: each is answered by `runs`. */
   | { type: 'list_runs' }
-  | { type: 'rename_run'; run: string; name: string }
-  | { type: 'duplicate_run'; run: string; name: string }
-  | { type: 'delete_run'; run: string }
+  | LibraryCommand
+  | BackupCommand
   /** Metrics of a saved run, to draw under the current ones: answered by `history`. */
   | { type: 'load_history'; id: number; run: string }
   | CompareCommand

@@ -16,6 +16,7 @@ import type { RunConfig } from '../config/index.ts';
 import type {
   ComparisonRow,
   Concern,
+  DeletedRecord,
   DeviceInfo,
   PlainError,
   PrecisionInfo,
@@ -81,7 +82,22 @@ export type Event =
   /** The files of an import are fine and the run before them, if any, is closed. */
   | { type: 'importing'; id: number; run: string; released: ReleasedRun | null }
   | { type: 'exported'; id: number; name: string; bytes: Uint8Array }
-  | { type: 'runs'; runs: RunRecord[]; storage: StorageUse }
+  | {
+      type: 'runs';
+      id?: number | undefined;
+      runs: RunRecord[];
+      /** Runs that were deleted and can be restored. */
+      deleted: DeletedRecord[];
+      storage: StorageUse;
+      /** Sentences on what happened besides: runs that were left alone, files that were removed. */
+      notes: string[];
+    }
+  /** `left_out`: one sentence for each run that is not in the file. */
+  | { type: 'backup'; id: number; file: Blob; runs: number; left_out: string[] }
+  /** `equal`: runs of the backup that are here already. */
+  | { type: 'backup_restored'; id: number; added: number; equal: number; left_out: string[] }
+  /** Bytes; `job` is the id of the command. */
+  | { type: 'backup_progress'; job: number; done: number; total: number }
   | { type: 'history'; id: number; run: string; columns: MetricColumns }
   | { type: 'comparison'; id: number; row: ComparisonRow }
   /** `profile` is null if there is nothing to measure yet; `why` is then one sentence. */

@@ -32,7 +32,13 @@ const COMMANDS: Record<Command['type'], true> = {
   list_runs: true,
   rename_run: true,
   duplicate_run: true,
-  delete_run: true,
+  delete_runs: true,
+  restore_runs: true,
+  purge_runs: true,
+  set_budget: true,
+  back_up: true,
+  restore_backup: true,
+  cancel_backup: true,
   load_history: true,
   cancel: true,
   compare: true,
@@ -58,6 +64,9 @@ const EVENTS: Record<Event['type'], true> = {
   importing: true,
   exported: true,
   runs: true,
+  backup: true,
+  backup_restored: true,
+  backup_progress: true,
   history: true,
   comparison: true,
   profile: true,
@@ -132,6 +141,9 @@ export function eventTransfers(event: Event): Transferable[] {
     case 'released':
     case 'importing':
     case 'runs':
+    case 'backup':
+    case 'backup_restored':
+    case 'backup_progress':
     case 'comparison':
     case 'profile':
     case 'notice':

@@ -78,8 +78,11 @@ export interface RunRecord {
   updated: number;
   step: number;
   max_iters: number;
+  /** The best one so far. */
   val_loss: number | null;
+  last_val_loss: number | null;
   n_params: number;
+  /** All files of the run. */
   bytes: number;
   config: RunConfig;
   /** Open in this or another tab. */
@@ -110,6 +113,14 @@ export interface RestoredRun {
   text: OwnText | null;
   /** The tokenizer.json of a run that imported one. */
   tokenizer_json: string | null;
+}
+
+/** A run that was deleted and can be restored. `deleted` is in milliseconds since 1970. */
+export interface DeletedRecord {
+  run: string;
+  name: string;
+  deleted: number;
+  bytes: number;
 }
 
 /**

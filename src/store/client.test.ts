@@ -113,6 +113,7 @@ const recordOf = (run: string, config: RunConfig): RunRecord => ({
   step: 5,
   max_iters: 10,
   val_loss: null,
+  last_val_loss: null,
   n_params: 1,
   bytes: 1,
   config,
@@ -313,6 +314,8 @@ describe('Client', () => {
       type: 'runs',
       runs: [recordOf('parent', parent)],
       storage: { used: 0, quota: null, persistent: true, available: true, budget: null },
+      deleted: [],
+      notes: [],
     });
     setField(client.stores.form, 'training.batch_size', 3);
     client.startFrom('parent');
@@ -385,7 +388,7 @@ describe('replacing a run that trains', () => {
   const other = (): void => {
     const runs = [recordOf('other', client.stores.form.getState().config)];
     const storage = { used: 0, quota: null, persistent: true, available: true, budget: null };
-    worker(0).emit({ type: 'runs', runs, storage });
+    worker(0).emit({ type: 'runs', runs, storage, deleted: [], notes: [] });
   };
 
   it.each<[string, Command['type'], () => void]>([
@@ -464,7 +467,7 @@ describe('replacing a run that trains', () => {
   it('does not move a run to another worker if only this one has it', async () => {
     train();
     const storage = { used: 0, quota: null, persistent: false, available: false, budget: null };
-    worker(0).emit({ type: 'runs', runs: [], storage });
+    worker(0).emit({ type: 'runs', runs: [], storage, deleted: [], notes: [] });
     await client.changeBackend('cpu');
     expect(client.stores.run.getState().error).toMatchObject({ action: 'export' });
     expect([worker(0).closed, idsOf('release')]).toEqual([false, []]);

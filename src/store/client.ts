@@ -14,12 +14,14 @@ import type {
   PagePort,
   PlainError,
   ReleasedRun,
+  RunRecord,
   WeightsChoice,
 } from '../protocol/index.ts';
 import type { Exported, ResumeOptions, StartOptions, TokenizedText } from './client_types.ts';
 import type { Contender } from './compare.ts';
 import { Comparison } from './comparison.ts';
 import { count } from './format.ts';
+import { LibraryClient } from './library_client.ts';
 import { dataKey, openedFiles, takeConfig } from './form.ts';
 import { startCommand } from './new_run.ts';
 import {
@@ -34,6 +36,7 @@ import { ViewKeeper } from './run_view.ts';
 import { RunWorker } from './run_worker.ts';
 import { StoreUpdates } from './store_updates.ts';
 import type { Stores } from './stores.ts';
+import { Sweep } from './sweep.ts';
 import { RequestError, type WorkerLink } from './worker_link.ts';
 
 /** Why a run cannot move to another worker. */
@@ -48,6 +51,8 @@ type Backend = RunConfig['runtime']['backend'];
 
 export class Client {
   readonly stores: Stores;
+  readonly library: LibraryClient;
+  readonly sweep: Sweep;
   readonly #comparison: Comparison;
   readonly #worker: RunWorker;
   readonly #link: WorkerLink;
@@ -69,6 +74,8 @@ export class Client {
       if (this.#link.isOpen && this.#worker.hasRun)
         this.#link.send({ type: 'set_view', run, view });
     });
+    this.library = new LibraryClient(stores, this.#link);
+    this.sweep = new Sweep(this);
   }
 
   /**
@@ -86,7 +93,7 @@ export class Client {
   open(backend: Backend = 'auto', calibrate = true): void {
     this.#worker.backend = backend;
     this.#link.send({ type: 'open', backend, calibrate });
-    this.listRuns();
+    this.library.list();
   }
 
   /** Prepares the text of the form and trains its tokenizer; the result is `run.data`. */
@@ -99,8 +106,8 @@ export class Client {
     this.#link.send({ type: 'prepare', config, ...openedFiles(form, config) });
   }
 
-  /** Starts a run with the form's configuration, or another one. */
-  start(config = this.stores.form.getState().config, options: StartOptions = {}): void {
+  /** Starts a run with the form's configuration, or another one. Returns its id. */
+  start(config = this.stores.form.getState().config, options: StartOptions = {}): string {
     const command = startCommand(this.stores, config, options);
     const key = dataKey(config, this.stores.form.getState());
     this.#replaceRun(() => {
@@ -108,6 +115,17 @@ export class Client {
       this.#updates.clearRun(command.name, config);
       this.#updates.preparing = key;
       this.#link.send(command);
+    });
+    return command.run;
+  }
+
+  /** Starts a run again that ended before it was saved; its entry gives way to the new run. */
+  startAgain({ run, name, config }: RunRecord): void {
+    const started = this.start(config, { name, text_of: run });
+    const stop = this.onEvent((event) => {
+      if (event.type !== 'started') return;
+      stop();
+      if (event.run === started) this.library.delete([run]);
     });
   }
 
@@ -263,29 +281,6 @@ export class Client {
   async export(weights: WeightsChoice = 'last'): Promise<Exported> {
     const { name, bytes } = await this.#link.request((id) => ({ type: 'export', id, weights }));
     return { name, bytes };
-  }
-
-  listRuns(): void {
-    this.#link.send({ type: 'list_runs' });
-  }
-  renameRun(run: string, name: string): void {
-    if (run === this.stores.run.getState().run) this.stores.run.setState({ name });
-    this.#link.send({ type: 'rename_run', run, name });
-  }
-  duplicateRun(run: string, name: string): void {
-    this.#link.send({ type: 'duplicate_run', run, name });
-  }
-  deleteRun(run: string): void {
-    this.#link.send({ type: 'delete_run', run });
-  }
-  /** Draws the metrics of a saved run under the current ones. */
-  overlay(run: string): void {
-    void this.#showingErrors(this.#link.request((id) => ({ type: 'load_history', id, run })));
-  }
-  /** Reads the metrics of a saved run into the library's `preview`; without them, nothing is shown. */
-  preview(run: string): void {
-    this.stores.library.setState({ previewing: run });
-    void this.#link.request((id) => ({ type: 'load_history', id, run })).catch(() => undefined);
   }
 
   /**

@@ -13,6 +13,10 @@ export interface Exported {
 }
 
 export interface StartOptions {
+  /** The form's name, or one made from the configuration, by default. */
+  name?: string;
+  /** A saved run whose own text is used if the page has none. */
+  text_of?: string;
   paused?: boolean;
   /** Name of an objective; pretraining by default. */
   objective?: string;

@@ -50,7 +50,7 @@ export type NamedRecipe = Pick<FormState, 'config' | 'base' | 'preset' | 'text'>
 export function defaultName(recipe: NamedRecipe): string {
   const { config, base } = recipe;
   const changes = changedFields(config, base).filter(isNamed);
-  const listed = changes.slice(0, MAX_LISTED).map((path) => describe(config, path));
+  const listed = changes.slice(0, MAX_LISTED).map((path) => describeField(config, path));
   const more = changes.length - listed.length;
   if (more > 0) listed.push(`and ${more} more`);
   return [titleOf(recipe), ...listed].join(', ');
@@ -74,7 +74,8 @@ function titleOf({ config, base, preset, text }: NamedRecipe): string {
   return chosen && corpus === base.data.corpus ? chosen.title : CORPUS_NAMES[corpus];
 }
 
-function describe(config: RunConfig, path: FieldPath): string {
+/** A field with its value, as names have it: "lr 0.01". */
+export function describeField(config: RunConfig, path: FieldPath): string {
   const value = getField(config, path);
   const name = SHORT[path] ?? splitPath(path).field.replaceAll('_', ' ');
   if (typeof value === 'boolean') return value ? name : `no ${name}`;

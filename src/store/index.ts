@@ -13,7 +13,12 @@ export * from './form.ts';
 export * from './format.ts';
 export * from './headless.ts';
 export * from './library.ts';
+export * from './library_client.ts';
 export * from './new_run.ts';
+export * from './recipe_difference.ts';
+export * from './run_status.ts';
+export * from './sweep.ts';
+export * from './sweep_values.ts';
 export * from './profile.ts';
 export * from './run.ts';
 export * from './run_view.ts';
@@ -29,6 +34,7 @@ export type {
   CompareMode,
   ComparisonRow,
   DataSummary,
+  DeletedRecord,
   DeviceInfo,
   ImportedFile,
   KernelKind,

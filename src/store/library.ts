@@ -1,55 +1,77 @@
-/**
- * Saved runs, the storage that they take, and those whose metrics are laid under the present ones.
- */
+/** The library: saved and deleted runs, the storage that they take, and metrics of saved runs. */
 import { createStore } from 'zustand/vanilla';
-import type { Event, RunRecord, StorageUse } from '../protocol/index.ts';
+import type { DeletedRecord, Event, PlainError, RunRecord, StorageUse } from '../protocol/index.ts';
 import { MetricTable } from './columns.ts';
 
-const MAX_OVERLAYS = 4;
+/** Most runs that are overlaid on the charts. */
+export const MAX_OVERLAYS = 4;
+
+/** A backup that is being written or read, or what came of the last one. */
+export interface BackupState {
+  kind: 'write' | 'read';
+  /** Bytes; null when it is over. */
+  progress: { done: number; total: number } | null;
+  /** What came of it, one sentence each. */
+  outcome: string[];
+  failed: boolean;
+}
 
 export interface LibraryState {
   runs: RunRecord[];
+  /** Runs that were deleted and can be restored, the last one first. */
+  deleted: DeletedRecord[];
   storage: StorageUse | null;
   /** Whether the worker has answered with a list yet. */
   loaded: boolean;
   /** Tables of overlaid runs by run id; a new Map with every change. */
   overlays: ReadonlyMap<string, MetricTable>;
-  /** The saved run whose metrics are shown before a run starts, and the one that was asked for. */
+  /** The saved run whose metrics are shown before a run starts. */
   preview: { run: string; table: MetricTable } | null;
-  previewing: string | null;
-  /** Deleted on the page and not yet in storage: can be undone. */
-  leaving: ReadonlySet<string>;
+  /** Tables of compared runs by run id; a new Map with every change. */
+  histories: ReadonlyMap<string, MetricTable>;
+  /** What happened with the last change, besides what was asked for. */
+  notes: string[];
+  /** Why the last change failed; null once one succeeds. */
+  problem: PlainError | null;
+  backup: BackupState | null;
 }
 
 export const createLibrary = () =>
   createStore<LibraryState>(() => ({
     runs: [],
+    deleted: [],
     storage: null,
     loaded: false,
     overlays: new Map(),
     preview: null,
-    previewing: null,
-    leaving: new Set(),
+    histories: new Map(),
+    notes: [],
+    problem: null,
+    backup: null,
   }));
+export type LibraryStore = ReturnType<typeof createLibrary>;
 
-export function reduceLibrary(state: LibraryState, event: Event): Partial<LibraryState> {
+export function reduceLibrary({ backup }: LibraryState, event: Event): Partial<LibraryState> {
   if (event.type === 'runs') {
+    const { deleted, storage } = event;
     const runs = [...event.runs].sort((a, b) => b.updated - a.updated);
-    return { runs, storage: event.storage, loaded: true };
+    return { runs, deleted, storage, loaded: true };
   }
-  if (event.type === 'history') {
-    const table = new MetricTable();
-    table.append(event.columns);
-    if (event.run === state.previewing)
-      return { preview: { run: event.run, table }, previewing: null };
-    const overlays = new Map(state.overlays).set(event.run, table);
-    const oldest = overlays.keys().next().value;
-    if (overlays.size > MAX_OVERLAYS && oldest !== undefined) overlays.delete(oldest);
-    return { overlays };
+  if (event.type === 'backup_progress' && backup) {
+    const { done, total } = event;
+    return { backup: { ...backup, progress: { done, total } } };
   }
   return {};
 }
 
-/** Runs as the page shows them: without those that are being deleted. */
-export const visibleRuns = (state: LibraryState): RunRecord[] =>
-  state.runs.filter((run) => !state.leaving.has(run.run));
+/** At most `MAX_OVERLAYS` overlays; the oldest gives way. */
+export function withOverlay(
+  overlays: ReadonlyMap<string, MetricTable>,
+  run: string,
+  table: MetricTable,
+): ReadonlyMap<string, MetricTable> {
+  const next = new Map(overlays).set(run, table);
+  const [oldest] = next.keys();
+  if (next.size > MAX_OVERLAYS && oldest !== undefined) next.delete(oldest);
+  return next;
+}

@@ -51,6 +51,9 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'importing':
     case 'exported':
     case 'runs':
+    case 'backup':
+    case 'backup_restored':
+    case 'backup_progress':
     case 'history':
     case 'comparison':
     case 'profile':

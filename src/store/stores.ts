@@ -7,6 +7,7 @@ import { createForm } from './form.ts';
 import { createLibrary } from './library.ts';
 import { createProfile } from './profile.ts';
 import { initialRun, type RunState } from './run.ts';
+import { createSweep, type SweepStore } from './sweep.ts';
 import { createView } from './view.ts';
 import { createWrite } from './write.ts';
 
@@ -24,6 +25,7 @@ export interface Stores {
   library: ReturnType<typeof createLibrary>;
   compare: ReturnType<typeof createCompare>;
   profile: ReturnType<typeof createProfile>;
+  sweep: SweepStore;
   /** Metrics of the current run. Mutable; its `version` increases with every change. */
   table: MetricTable;
 }
@@ -37,5 +39,6 @@ export const createStores = (): Stores => ({
   library: createLibrary(),
   compare: createCompare(),
   profile: createProfile(),
+  sweep: createSweep(),
   table: new MetricTable(),
 });

@@ -15,6 +15,14 @@ const ANSWERS = {
   export: 'exported',
   load_history: 'history',
   compare: 'comparison',
+  rename_run: 'runs',
+  duplicate_run: 'runs',
+  delete_runs: 'runs',
+  restore_runs: 'runs',
+  purge_runs: 'runs',
+  set_budget: 'runs',
+  back_up: 'backup',
+  restore_backup: 'backup_restored',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 
 type RequestType = keyof typeof ANSWERS;

@@ -71,6 +71,22 @@ export function savedRuns(): RunRecord[] {
     savedRun({ preset: 0, minutes: 9, step: 400, val_loss: 2.03 }),
     savedRun({ preset: 2, minutes: 190, step: 1250, val_loss: 4.61 }),
     savedRun({ preset: 5, minutes: 2900, step: 3000, val_loss: 3.92 }),
+    {
+      ...savedRun({ preset: 1, minutes: 30, step: 800, val_loss: 1.91 }),
+      locked: true,
+      lineage: {
+        objective: 'pretrain',
+        parent: { kind: 'run', run: 'saved-0', name: 'Names', step: 400 },
+        dataset: DATA.name,
+      },
+    },
+    {
+      ...savedRun({ preset: 3, minutes: 60, step: 0, val_loss: 0 }),
+      val_loss: null,
+      last_val_loss: null,
+      bytes: 1_900,
+      resumable: false,
+    },
   ];
 }
 
@@ -92,6 +108,7 @@ function savedRun({ preset: index, minutes, step, val_loss }: SavedRun): RunReco
     step,
     max_iters: preset?.config.training.max_iters ?? 1000,
     val_loss,
+    last_val_loss: val_loss + 0.04,
     n_params: 104_512 * (index + 1),
     bytes: 1_310_000 * (index + 3),
     config: preset?.config ?? defaultConfig(),

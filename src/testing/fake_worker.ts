@@ -6,14 +6,12 @@
 import type { Parent } from '../common/index.ts';
 import type { Command, PagePort, ParentSource, RunRecord } from '../protocol/index.ts';
 import { skillAt } from './fake_curves.ts';
-import { comparison, DATA, DEVICE, NO_GPU, PROFILE, savedRuns } from './fake_data.ts';
+import { comparison, DATA, DEVICE, NO_GPU, PROFILE } from './fake_data.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
+import { EMPTY_ZIP, FakeLibrary } from './fake_library.ts';
 import { FakeOutbox } from './fake_outbox.ts';
 import { fakePieces, idOf } from './fake_text.ts';
 import { CHECKPOINT_STEP, type FakeOptions, FakeTraining } from './fake_training.ts';
-
-/** The end record of an empty zip archive. */
-const EMPTY_ZIP = [80, 75, 5, 6, ...Array<number>(18).fill(0)];
 
 type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
@@ -36,13 +34,16 @@ class ScriptedWorker {
   readonly outbox: FakeOutbox;
   readonly #training: FakeTraining;
   readonly #scenario: Scenario;
-  #runs = savedRuns();
+  readonly #library: FakeLibrary;
 
   constructor(options: FakeOptions) {
     this.#scenario = options.scenario;
     this.outbox = new FakeOutbox(options.speed);
-    this.#training = new FakeTraining(this.outbox, options, () => this.#listRuns());
-    if (options.scenario === 'first') this.#runs = [];
+    this.#library = new FakeLibrary(this.outbox, {
+      empty: options.scenario === 'first',
+      available: options.scenario !== 'storage',
+    });
+    this.#training = new FakeTraining(this.outbox, options, () => this.#library.list());
   }
 
   close(): void {
@@ -83,10 +84,18 @@ class ScriptedWorker {
       case 'export':
         return this.#export(command);
       case 'list_runs':
+        return this.#library.list();
       case 'rename_run':
       case 'duplicate_run':
-      case 'delete_run':
-        return this.#changeRuns(command);
+      case 'delete_runs':
+      case 'restore_runs':
+      case 'purge_runs':
+      case 'set_budget':
+        return this.#library.change(command);
+      case 'back_up':
+      case 'restore_backup':
+      case 'cancel_backup':
+        return this.#library.backUp(command);
       case 'load_history':
         return this.outbox.emit({
           type: 'history',
@@ -144,12 +153,12 @@ class ScriptedWorker {
       case 'start':
         this.#training.config = command.config;
         this.#training.lrMultiplier = 1;
-        this.#training.parent = parentOf(command.parent, this.#runs);
+        this.#training.parent = parentOf(command.parent, this.#library.runs);
         return this.#training.begin(0, command.name, command.paused ?? false);
       case 'import':
         return this.#training.begin(300, command.name, true);
       case 'resume': {
-        const record = this.#runs.find((one) => one.run === command.run);
+        const record = this.#library.runs.find((one) => one.run === command.run);
         this.#training.config = record?.config ?? this.#training.config;
         this.#training.lrMultiplier = command.lr_multiplier ?? 1;
         this.#training.parent = record?.lineage.parent ?? null;
@@ -191,35 +200,6 @@ class ScriptedWorker {
   #compare({ id, config, mode, steps }: CommandOf<'compare'>): void {
     const row = comparison(config, mode, steps);
     this.outbox.afterScaled(1500, () => this.outbox.emit({ type: 'comparison', id, row }));
-  }
-
-  #changeRuns(
-    command: CommandOf<'list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run'>,
-  ): void {
-    if (command.type === 'rename_run') {
-      const { run, name } = command;
-      this.#runs = this.#runs.map((one) => (one.run === run ? { ...one, name } : one));
-    }
-    if (command.type === 'delete_run')
-      this.#runs = this.#runs.filter((one) => one.run !== command.run);
-    if (command.type === 'duplicate_run') {
-      const original = this.#runs.find((one) => one.run === command.run);
-      const { name } = command;
-      if (original) {
-        const copy = { ...original, run: `${original.run}-copy`, name, updated: Date.now() };
-        this.#runs = [...this.#runs, copy];
-      }
-    }
-    this.#listRuns();
-  }
-
-  #listRuns(): void {
-    const available = this.#scenario !== 'storage';
-    this.outbox.emit({
-      type: 'runs',
-      runs: this.#runs,
-      storage: { used: 48_300_000, quota: 12e9, persistent: true, available, budget: null },
-    });
   }
 }
 

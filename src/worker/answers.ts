@@ -1,9 +1,10 @@
 /** Commands that expect an answer: each gives the one event that answers it, or throws. */
 import { CheckpointError } from '../checkpoint/index.ts';
 import { tokenPieces } from '../data/index.ts';
-import type { Command, CompareCommand, Event } from '../protocol/index.ts';
+import type { Command, CompareCommand, Event, LibraryCommand } from '../protocol/index.ts';
 import type { ActiveRun } from './active_run.ts';
 import type { BeginContext } from './begin.ts';
+import { manageRuns, type Backups } from './library.ts';
 import { NoModel } from './plain_errors.ts';
 import { settleOnDevice } from './settle_on_device.ts';
 import type { PreparedText } from './text.ts';
@@ -13,6 +14,8 @@ export type Request = Extract<
   Command,
   | { type: 'save' | 'generate' | 'profile' | 'tokenize' }
   | { type: 'export' | 'load_history' | 'compare' }
+  | LibraryCommand
+  | { type: 'back_up' | 'restore_backup' }
 >;
 
 export interface AnswerContext extends BeginContext {
@@ -21,6 +24,7 @@ export interface AnswerContext extends BeginContext {
   /** The text that was prepared last, if any. */
   readonly text: PreparedText | null;
   isCancelled(): boolean;
+  readonly backups: Backups;
 }
 
 /** Executes the request. The event that it resolves to has the request's id. */
@@ -49,6 +53,16 @@ export async function answer(context: AnswerContext, request: Request): Promise<
     }
     case 'compare':
       return compare(context, request);
+    case 'rename_run':
+    case 'duplicate_run':
+    case 'delete_runs':
+    case 'restore_runs':
+    case 'purge_runs':
+    case 'set_budget':
+      return manageRuns(await context.storage(), request);
+    case 'back_up':
+    case 'restore_backup':
+      return context.backups.run(await context.storage(), request);
     default:
       return request satisfies never;
   }

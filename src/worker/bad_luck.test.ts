@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => {
   session.files.isFull = false;
-  session.send({ type: 'delete_run', run: 'first' });
+  session.send({ type: 'delete_runs', id: 9999, runs: ['first'] });
   session.send({ type: 'stop' });
   vi.restoreAllMocks();
 });

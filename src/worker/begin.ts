@@ -46,7 +46,8 @@ export interface Beginning {
 
 /** A run at step 0, with randomly initialised weights or those of a parent. */
 export async function newRun(context: BeginContext, command: StartCommand): Promise<Beginning> {
-  const { run: id, name, text: own, tokenizer_json, recipe } = command;
+  const { run: id, name, tokenizer_json, text_of, recipe } = command;
+  const own = command.text ?? (text_of === undefined ? null : await storedText(context, text_of));
   const objective = requireObjective(context, command.objective ?? DEFAULT_OBJECTIVE.name);
   const parent = command.parent ? await loadParent(context, command.parent) : null;
   const config = parent ? configWithParent(command.config, parent) : command.config;
@@ -80,6 +81,16 @@ export async function newRun(context: BeginContext, command: StartCommand): Prom
       },
     };
   });
+}
+
+/** The own text of a saved run, which need not have a checkpoint; null if it has none. */
+async function storedText(context: BeginContext, run: string): Promise<OwnText | null> {
+  const opened = await (await context.storage()).open(run);
+  try {
+    return await opened.loadText();
+  } finally {
+    await opened.close();
+  }
 }
 
 /** A saved run, from its last checkpoint that can be read. */

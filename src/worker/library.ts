@@ -1,29 +1,155 @@
-/** The library of saved runs, as the page manages it. */
-import type { RunStore } from '../checkpoint/index.ts';
+/** The library of saved runs, as the page manages it: changes, the budget, backups. */
+import {
+  CheckpointError,
+  prune,
+  restoreBackup,
+  writeBackup,
+  type JobOptions,
+  type Pruned,
+  type RunStore,
+} from '../checkpoint/index.ts';
 import { randomId } from '../common/index.ts';
-import type { Command, Event } from '../protocol/index.ts';
+import type { BackupCommand, Event, LibraryCommand } from '../protocol/index.ts';
+import { megabytes, prunedSentences } from './pruned.ts';
 
-export type LibraryCommand = Extract<
-  Command,
-  { type: 'list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run' }
->;
+type RunsEvent = Extract<Event, { type: 'runs' }>;
 
-/** Carries the command out and gives the list of runs after it. Throws CheckpointError. */
-export async function manageRuns(store: RunStore, command: LibraryCommand): Promise<Event> {
+/** The runs, with the bytes of all their files. `notes` say what happened besides. */
+export async function listRuns(store: RunStore, notes: string[] = []): Promise<RunsEvent> {
+  const sizes = await store.space.sizes();
+  const runs = await Promise.all(
+    (await store.list()).map(async (run) => ({
+      ...run,
+      bytes: sizes.get(run.run) ?? 0,
+      last_val_loss: await store.space.lastValidationLoss(run.run),
+    })),
+  );
+  const deleted = await store.trash.list();
+  return { type: 'runs', runs, deleted, storage: await store.storage(), notes };
+}
+
+/**
+ * Carries the command out and gives the list of runs after it. A command about several runs does what
+ * it can, and the notes say which runs it could not change. Throws CheckpointError.
+ */
+export async function manageRuns(store: RunStore, command: LibraryCommand): Promise<RunsEvent> {
+  const notes = await changeRuns(store, command);
+  return { ...(await listRuns(store, notes)), id: command.id };
+}
+
+async function changeRuns(store: RunStore, command: LibraryCommand): Promise<string[]> {
   switch (command.type) {
-    case 'list_runs':
-      break;
     case 'rename_run':
       await store.rename(command.run, command.name);
-      break;
+      return [];
     case 'duplicate_run':
       await store.duplicate(command.run, randomId(), command.name);
-      break;
-    case 'delete_run':
-      await store.delete(command.run);
-      break;
+      return prunedSentences(await prune(store));
+    case 'delete_runs':
+      return deleteRuns(store, command.runs);
+    case 'restore_runs':
+      return forEach(command.runs, (run) => store.trash.restore(run));
+    case 'purge_runs':
+      return forEach(command.runs, (run) => store.trash.purge(run));
+    case 'set_budget':
+      await store.space.setBudget(command.bytes);
+      return budgetNotes(await prune(store), command.bytes);
     default:
-      command satisfies never;
+      return command satisfies never;
   }
-  return { type: 'runs', runs: await store.list(), storage: await store.storage() };
+}
+
+/** What setting a budget did, also if that is nothing. */
+function budgetNotes(pruned: Pruned, bytes: number | null): string[] {
+  if (bytes === null) return ['Runs may use all the storage that the browser gives.'];
+  const sentences = prunedSentences(pruned);
+  if (sentences.length > 0) return sentences;
+  return [`The runs are within the budget of ${megabytes(bytes)}, so nothing was removed.`];
+}
+
+async function deleteRuns(store: RunStore, runs: readonly string[]): Promise<string[]> {
+  const names = new Map((await store.list()).map(({ run, name }) => [run, name]));
+  const notes: string[] = [];
+  for (const run of runs) {
+    const name = names.get(run) ?? 'A run';
+    try {
+      if (await store.discard(run)) continue;
+      notes.push(`“${name}” was deleted for good: storage is too full to keep it for a day.`);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      notes.push(`“${name}” was not deleted: ${error.message} ${error.hint}`);
+    }
+  }
+  return notes;
+}
+
+/** Calls `action` with each run, and gives a sentence for each that failed. */
+async function forEach(
+  runs: readonly string[],
+  action: (run: string) => Promise<void>,
+): Promise<string[]> {
+  const notes = new Set<string>();
+  for (const run of runs) {
+    try {
+      await action(run);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      notes.add(`${error.message} ${error.hint}`);
+    }
+  }
+  return [...notes];
+}
+
+/** Backups in progress, by the id of their command. They run beside everything else. */
+export class Backups {
+  readonly #emit: (event: Event) => void;
+  readonly #running = new Map<number, AbortController>();
+
+  constructor(emit: (event: Event) => void) {
+    this.#emit = emit;
+  }
+
+  cancel(job: number): void {
+    this.#running.get(job)?.abort();
+  }
+
+  /** Throws CheckpointError, with the code `cancelled` too. */
+  async run(
+    store: RunStore,
+    command: Exclude<BackupCommand, { type: 'cancel_backup' }>,
+  ): Promise<Event> {
+    const { id } = command;
+    const abort = new AbortController();
+    this.#running.set(id, abort);
+    const options: JobOptions = {
+      signal: abort.signal,
+      progress: throttled((done, total) =>
+        this.#emit({ type: 'backup_progress', job: id, done, total }),
+      ),
+    };
+    try {
+      if (command.type === 'back_up') {
+        return { type: 'backup', id, ...(await writeBackup(store, command.runs, options)) };
+      }
+      const restored = await restoreBackup(store, command.file, options);
+      return { type: 'backup_restored', id, ...restored };
+    } finally {
+      this.#running.delete(id);
+      // Some runs may have been added even if it failed.
+      if (command.type === 'restore_backup') this.#emit(await listRuns(store));
+    }
+  }
+}
+
+const PROGRESS_MS = 100;
+
+/** At most ten times a second, and at the end. */
+function throttled(report: JobOptions['progress']): JobOptions['progress'] {
+  let last = -Infinity;
+  return (done, total) => {
+    const now = performance.now();
+    if (done < total && now - last < PROGRESS_MS) return;
+    last = now;
+    report(done, total);
+  };
 }

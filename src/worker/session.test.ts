@@ -506,8 +506,9 @@ describe('end', () => {
   it('closes a deleted run and frees its trainer', async () => {
     session.send(startCommand({ config: tinyConfig(longRun) }));
     await session.next('saved');
-    session.send({ type: 'delete_run', run: 'first' });
-    const { runs } = await session.next('runs');
+    session.send({ type: 'delete_runs', id: 1, runs: ['first'] });
+    const { runs, deleted } = await session.next('runs');
+    expect(deleted).toMatchObject([{ run: 'first' }]);
     expect(runs).toEqual([]);
     expect(session.trainer.disposed).toBe(true);
   });

@@ -7,6 +7,7 @@ import type { RunConfig } from '../config/index.ts';
 import type {
   Command,
   Event,
+  LibraryCommand,
   ReleasedRun,
   RunPhase,
   StartMark,
@@ -18,7 +19,8 @@ import { importedRun, newRun, readImport, resumedRun } from './begin.ts';
 import { CurrentRun } from './current_run.ts';
 import { Device } from './device.ts';
 import { IdleTuner } from './idle_tuner.ts';
-import { manageRuns } from './library.ts';
+import { Backups, listRuns } from './library.ts';
+import { BudgetKeeper } from './budget_keeper.ts';
 import { DeviceLost, plainError } from './plain_errors.ts';
 import type { ImportedFiles } from './restored.ts';
 import { SERVICES, type SessionServices } from './services.ts';
@@ -30,7 +32,7 @@ type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 type Queued = CommandOf<
   | ('open' | 'prepare' | 'start' | 'resume' | 'import')
   | ('release' | 'tokenize' | 'export' | 'load_history' | 'compare')
-  | ('list_runs' | 'rename_run' | 'duplicate_run' | 'delete_run')
+  | ('list_runs' | LibraryCommand['type'])
 >;
 
 export class Session implements AnswerContext {
@@ -38,6 +40,7 @@ export class Session implements AnswerContext {
   readonly device: Device;
   readonly emit: (event: Event) => void;
   readonly mark: (mark: StartMark) => void;
+  readonly backups: Backups;
   readonly #current: CurrentRun;
   readonly #tuner: IdleTuner;
   readonly #texts = new TextCache();
@@ -51,7 +54,12 @@ export class Session implements AnswerContext {
 
   constructor(port: WorkerPort, services: SessionServices = SERVICES) {
     this.services = services;
-    this.emit = (event) => port.emit(event);
+    const budget = new BudgetKeeper(() => this.storage(), port);
+    this.emit = (event) => {
+      port.emit(event);
+      if (event.type === 'saved') budget.keep();
+    };
+    this.backups = new Backups(this.emit);
     this.mark = (mark) =>
       this.emit({ type: 'mark', mark, at: performance.timeOrigin + performance.now() });
     this.device = new Device(services, {
@@ -131,8 +139,12 @@ export class Session implements AnswerContext {
       case 'save':
       case 'generate':
       case 'profile':
+      case 'back_up':
+      case 'restore_backup':
         void this.#reply(command);
         return;
+      case 'cancel_backup':
+        return this.backups.cancel(command.job);
       case 'lose_device':
         return this.services.loseDevice();
       case 'ping':
@@ -154,7 +166,10 @@ export class Session implements AnswerContext {
       case 'list_runs':
       case 'rename_run':
       case 'duplicate_run':
-      case 'delete_run':
+      case 'delete_runs':
+      case 'restore_runs':
+      case 'purge_runs':
+      case 'set_budget':
         this.#enqueue(command);
         return;
       default:
@@ -198,15 +213,17 @@ export class Session implements AnswerContext {
       case 'tokenize':
       case 'export':
       case 'load_history':
-        return this.#reply(command);
-      case 'delete_run':
-        if (this.run?.id === command.run) await this.#current.end();
-        this.emit(await manageRuns(await this.storage(), command));
-        return;
-      case 'list_runs':
       case 'rename_run':
       case 'duplicate_run':
-        this.emit(await manageRuns(await this.storage(), command));
+      case 'restore_runs':
+      case 'purge_runs':
+      case 'set_budget':
+        return this.#reply(command);
+      case 'delete_runs':
+        if (this.run && command.runs.includes(this.run.id)) await this.#current.end();
+        return this.#reply(command);
+      case 'list_runs':
+        this.emit(await listRuns(await this.storage()));
         return;
       default:
         command satisfies never;

@@ -7,6 +7,8 @@ import { CheckpointError } from '../error.ts';
 export interface FileSystem {
   /** The whole file, or null if it does not exist. */
   read(path: string): Promise<Uint8Array | null>;
+  /** At most the last `length` bytes of the file, or null if it does not exist. */
+  readTail(path: string, length: number): Promise<Uint8Array | null>;
   /** Replaces the file and creates its folders. On disk when it resolves, but not atomic. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Adds to the end of the file. On disk when it resolves; if it rejects, the file is unchanged. */
@@ -39,6 +41,10 @@ export class MemoryFileSystem implements FileSystem {
 
   async read(path: string): Promise<Uint8Array | null> {
     return this.files.get(path)?.slice() ?? null;
+  }
+
+  async readTail(path: string, length: number): Promise<Uint8Array | null> {
+    return this.files.get(path)?.slice(-length) ?? null;
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {

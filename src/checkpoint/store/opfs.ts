@@ -46,6 +46,13 @@ export class OpfsFileSystem implements FileSystem {
     });
   }
 
+  async readTail(path: string, length: number): Promise<Uint8Array | null> {
+    return guarded(async () => {
+      const file = await (await this.#file(path, false))?.getFile();
+      return file ? new Uint8Array(await file.slice(-length).arrayBuffer()) : null;
+    });
+  }
+
   async write(path: string, bytes: Uint8Array): Promise<void> {
     await this.#withHandle(path, (handle) => {
       handle.truncate(0);

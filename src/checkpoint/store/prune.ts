@@ -22,9 +22,9 @@ const UNDO_MS = 10 * 60 * 1000;
  */
 export async function prune(store: RunStore, now = Date.now()): Promise<Pruned> {
   const pruned: Pruned = { bytes: 0, purged: [], thinned: [], excess: 0 };
-  const budget = await store.budget();
+  const budget = await store.space.budget();
   if (budget === null) return pruned;
-  const total = [...(await store.sizes()).values()].reduce((sum, size) => sum + size, 0);
+  const total = [...(await store.space.sizes()).values()].reduce((sum, size) => sum + size, 0);
   const excess = (): number => total - pruned.bytes - budget;
   for (const { run, name, deleted, bytes } of (await store.trash.list(now)).toReversed()) {
     if (excess() <= 0 || now - deleted < UNDO_MS) break;

@@ -7,7 +7,7 @@ import type { RunConfig } from '../../config/index.ts';
 import { CheckpointError } from '../error.ts';
 import { DEFAULT_LINEAGE } from '../lineage.ts';
 import { copyBest, readBest } from './best.ts';
-import { dropPrevious, readBudget, runSizes, writeBudget } from './budget.ts';
+import { dropPrevious } from './drop_previous.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath, readGeneration, readPointer, writeGeneration } from './generations.ts';
 import type { Locks } from './locks.ts';
@@ -22,6 +22,8 @@ import {
 } from './run_folder.ts';
 import { countParameters, RunIndex, type IndexEntry } from './run_index.ts';
 import { removeSlots } from './slots.ts';
+import { Space } from './space.ts';
+import { RunTransfer } from './transfer.ts';
 import { Trash } from './trash.ts';
 
 /** A run as the list shows it. */
@@ -52,6 +54,8 @@ export class RunStore {
   readonly refused: CheckpointError | null;
   /** Runs that `discard` has deleted. */
   readonly trash: Trash;
+  readonly space: Space;
+  readonly transfer: RunTransfer;
   readonly #fs: FileSystem;
   readonly #locks: Locks;
   readonly #index: RunIndex;
@@ -66,7 +70,11 @@ export class RunStore {
     this.#fs = fs;
     this.#locks = locks;
     this.#index = new RunIndex(fs, locks);
-    this.trash = new Trash(fs, this.#index, (id, action) => this.#exclusively(id, action));
+    this.space = new Space(fs);
+    const exclusively = (id: string, action: () => Promise<void>): Promise<void> =>
+      this.#exclusively(id, action);
+    this.trash = new Trash(fs, this.#index, exclusively);
+    this.transfer = new RunTransfer({ fs, index: this.#index, trash: this.trash, exclusively });
   }
 
   /** All runs, most recently changed first. */
@@ -210,21 +218,8 @@ export class RunStore {
   }
 
   async storage(): Promise<StorageUse> {
-    const budget = await this.budget();
+    const budget = await this.space.budget();
     return { ...(await this.#fs.usage()), available: this.refused === null, budget };
-  }
-
-  /** Bytes of all files of each run by id, deleted runs included. */
-  sizes(): Promise<Map<string, number>> {
-    return runSizes(this.#fs);
-  }
-
-  /** The limit on the bytes of all runs that `prune` keeps, or null. */
-  budget(): Promise<number | null> {
-    return readBudget(this.#fs);
-  }
-  setBudget(bytes: number | null): Promise<void> {
-    return writeBudget(this.#fs, bytes);
   }
 
   /**

@@ -6,7 +6,7 @@ import { crc32 } from '../crc32.ts';
 import { isRecord } from '../json.ts';
 import type { FileSystem } from './file_system.ts';
 
-interface Slot {
+export interface Slot {
   turn: number;
   value: unknown;
 }
@@ -42,9 +42,12 @@ export const readSlots = async (fs: FileSystem, path: string): Promise<unknown> 
 /** Replaces the value. Until this resolves, readers get the former one. */
 export async function writeSlots(fs: FileSystem, path: string, value: unknown): Promise<void> {
   const turn = ((await newestSlot(fs, path))?.turn ?? 0) + 1;
-  const slot = { turn, checksum: crc32(encode(value)), value };
-  await fs.write(`${path}.${turn % 2}`, encode(slot));
+  await fs.write(`${path}.${turn % 2}`, slotFile({ turn, value }));
 }
+
+/** The content of one of the two files. */
+export const slotFile = ({ turn, value }: Slot): Uint8Array =>
+  encode({ turn, checksum: crc32(encode(value)), value });
 
 /** Removes the older file first: readers get the last value until there is none. */
 export async function removeSlots(fs: FileSystem, path: string): Promise<void> {

@@ -66,7 +66,7 @@ describe('deleted runs', () => {
     expect(await nextSession.trash.list(Date.now() + KEPT_MS / 2)).toHaveLength(1);
     expect(await nextSession.trash.list(Date.now() + KEPT_MS + 1000)).toEqual([]);
     expect(onDisk(fs, 'b')).toEqual([]);
-    expect((await nextSession.sizes()).size).toBe(0);
+    expect((await nextSession.space.sizes()).size).toBe(0);
   });
 
   it('are whole or deleted wherever the page stops during a deletion, a restore or a removal', async () => {
@@ -94,7 +94,7 @@ describe('deleted runs', () => {
           await next.discard('a');
           expect(await next.trash.list()).toHaveLength(1);
         } else if (deleted.length === 1) await next.trash.purge('a');
-        expect((await next.sizes()).size).toBe(listed.length);
+        expect((await next.space.sizes()).size).toBe(listed.length);
         if (finished) break;
       }
     }
@@ -167,19 +167,19 @@ describe('the storage budget', () => {
     const store = new RunStore(fs, new MemoryLocks(), null);
     for (const id of ['a', 'b', 'c', 'd']) await savedRun(store, id, [1, 2]);
     await store.discard('d');
-    const sizes = await store.sizes();
+    const sizes = await store.space.sizes();
     const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     const soon = Date.now() + 1000;
     const later = Date.now() + 3_600_000;
     expect(await prune(store, later)).toMatchObject({ bytes: 0, excess: 0 });
 
-    await store.setBudget(total - 1);
+    await store.space.setBudget(total - 1);
     const first = await prune(store, soon);
     expect(first).toMatchObject({ purged: [], thinned: ['Run a'], excess: 0 });
-    expect((await store.sizes()).get('a')).toBe((sizes.get('a') ?? 0) - first.bytes);
+    expect((await store.space.sizes()).get('a')).toBe((sizes.get('a') ?? 0) - first.bytes);
     expect(onDisk(fs, 'b').some((path) => path.includes('checkpoint-1/'))).toBe(true);
 
-    await store.setBudget(10);
+    await store.space.setBudget(10);
     const second = await prune(store, later);
     expect(second).toMatchObject({ purged: ['Run d'], thinned: ['Run b', 'Run c'] });
     expect(second.excess).toBeGreaterThan(0);
@@ -191,7 +191,7 @@ describe('the storage budget', () => {
       await run.close();
     }
     expect((await store.storage()).budget).toBe(10);
-    await store.setBudget(null);
+    await store.space.setBudget(null);
     expect((await store.storage()).budget).toBeNull();
   });
 
@@ -202,7 +202,7 @@ describe('the storage budget', () => {
     const path = 'runs/a/checkpoint-2/model.safetensors';
     fs.files.set(path, fs.files.get(path)?.subarray(0, 50) ?? new Uint8Array());
     const open = await store.open('b');
-    await store.setBudget(1);
+    await store.space.setBudget(1);
     expect(await prune(store)).toMatchObject({ bytes: 0, thinned: [] });
     await open.close();
     const run = await store.open('a');

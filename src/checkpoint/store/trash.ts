@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot';
 import { CheckpointError } from '../error.ts';
-import { dropPrevious } from './budget.ts';
+import { dropPrevious } from './drop_previous.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath } from './generations.ts';
 import { checkId, folderOf, RUNS } from './run_folder.ts';
@@ -39,7 +39,7 @@ const markerPath = (id: string) => `${folderOf(id)}/${MARKER}`;
 export const isMarker = (name: string): boolean => name.startsWith(`${MARKER}.`);
 
 /** Runs an action while nobody else writes to the run. */
-type Exclusively = (id: string, action: () => Promise<void>) => Promise<void>;
+export type Exclusively = (id: string, action: () => Promise<void>) => Promise<void>;
 
 export class Trash {
   readonly #fs: FileSystem;

@@ -16,7 +16,7 @@ export function RunName() {
     const next = draft?.trim();
     setDraft(null);
     if (!next || next === name) return;
-    if (run) client.renameRun(run, next);
+    if (run) client.library.rename(run, next);
     else client.stores.form.setState({ name: next });
   };
   const shown = draft ?? name;

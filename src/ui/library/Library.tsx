@@ -1,79 +1,115 @@
-/** The dialog of saved runs and the storage that they use. */
-import { Modal } from '@mantine/core';
-import { useEffect } from 'react';
-import { bytes, visibleRuns, type StorageUse } from '../../store/index.ts';
+/** The dialog of saved runs: their table, comparisons, sweeps, and the storage that they use. */
+import { Button, Modal } from '@mantine/core';
+import { IconArrowLeft } from '@tabler/icons-react';
+import { useState } from 'react';
 import { useClient, useLibrary } from '../context.tsx';
 import { goTo } from '../place.ts';
-import { DeletedRun } from './DeletedRun.tsx';
-import { RunItem } from './RunItem.tsx';
+import { Segmented } from '../Segmented.tsx';
+import { BackupProgress } from './BackupProgress.tsx';
+import { CompareRuns } from './CompareRuns.tsx';
+import { DeletedRuns, UndoNotice } from './DeletedRuns.tsx';
+import { LibraryMessages } from './LibraryMessages.tsx';
+import { RunTable } from './RunTable.tsx';
+import { StoragePanel } from './StoragePanel.tsx';
 import './styles.ts';
+import '../styles/runs.css';
+import { SweepPanel } from './SweepPanel.tsx';
+import { useFreshRuns } from './useFreshRuns.ts';
+
+type View = 'runs' | 'sweep' | 'storage';
+
+const VIEWS = [
+  { value: 'runs', label: 'Runs' },
+  { value: 'sweep', label: 'Sweep' },
+  { value: 'storage', label: 'Storage' },
+] as const;
 
 export default function Library() {
-  const client = useClient();
-  const deleted = useLibrary((state) => state.leaving);
-  useEffect(() => {
-    client.listRuns();
-  }, [client]);
+  const [view, setView] = useState<View>('runs');
+  const [compared, setCompared] = useState<readonly string[]>([]);
+  useFreshRuns();
   return (
     <Modal
       opened
       onClose={() => goTo({ dialog: null })}
-      title="Runs"
-      size="xl"
+      title={compared.length > 0 ? 'Compare runs' : 'Runs'}
+      size="min(1380px, 96vw)"
       lockScroll={false}
       closeButtonProps={{ 'aria-label': 'Close' }}
+      className="library"
     >
-      <Storage />
-      {[...deleted].map((run) => (
-        <DeletedRun key={run} run={run} />
-      ))}
-      <RunList />
+      {compared.length > 0 ? (
+        <>
+          <Button
+            size="xs"
+            variant="subtle"
+            leftSection={<IconArrowLeft size={15} />}
+            onClick={() => setCompared([])}
+          >
+            All runs
+          </Button>
+          <CompareRuns runs={compared} />
+        </>
+      ) : (
+        <>
+          <Segmented label="Part of the library" options={VIEWS} value={view} onChange={setView} />
+          <Content view={view} onCompare={setCompared} />
+        </>
+      )}
     </Modal>
   );
 }
 
-function RunList() {
-  const state = useLibrary((whole) => whole);
-  const runs = visibleRuns(state);
-  if (runs.length > 0)
-    return (
-      <ul className="runs" data-testid="runs">
-        {runs.map((record) => (
-          <RunItem key={record.run} record={record} />
-        ))}
-      </ul>
-    );
-  if (!state.loaded) return <p className="empty">Loading…</p>;
-  // Every listed run is being deleted: the undo messages say so.
-  if (state.runs.length > 0) return <p className="empty" />;
+interface ContentProps {
+  view: View;
+  onCompare: (runs: readonly string[]) => void;
+}
+
+function Content({ view, onCompare }: ContentProps) {
+  switch (view) {
+    case 'runs':
+      return <Runs onCompare={onCompare} />;
+    case 'sweep':
+      return <SweepPanel />;
+    case 'storage':
+      return <StoragePanel />;
+    default:
+      return view satisfies never;
+  }
+}
+
+function Runs({ onCompare }: Omit<ContentProps, 'view'>) {
+  const client = useClient();
+  const [deleted, setDeleted] = useState<readonly string[]>([]);
+  const remove = (runs: readonly string[]): void => {
+    client.library.delete(runs);
+    setDeleted(runs);
+  };
+  return (
+    <>
+      <LibraryMessages />
+      <BackupProgress />
+      <UndoNotice runs={deleted} onDone={() => setDeleted([])} />
+      <RunList onCompare={onCompare} onDelete={remove} />
+      <DeletedRuns />
+    </>
+  );
+}
+
+function RunList({
+  onCompare,
+  onDelete,
+}: {
+  onCompare: (runs: readonly string[]) => void;
+  onDelete: (runs: readonly string[]) => void;
+}) {
+  const runs = useLibrary((state) => state.runs);
+  const loaded = useLibrary((state) => state.loaded);
+  if (runs.length > 0) return <RunTable runs={runs} onCompare={onCompare} onDelete={onDelete} />;
+  if (!loaded) return <p className="empty">Loading…</p>;
   return (
     <p className="empty">
       No saved runs yet. A run is saved automatically during training and when you hide the tab.
     </p>
   );
-}
-
-function Storage() {
-  const storage = useLibrary((state) => state.storage);
-  if (!storage) return null;
-  if (!storage.available)
-    return (
-      <p className="field-problem">
-        The browser denies storage, so runs are lost when you close the tab.
-      </p>
-    );
-  const share = storage.quota ? storage.used / storage.quota : 0;
-  return (
-    <div className="storage">
-      <p className="small muted">{storageText(storage)}</p>
-      <div className="memory-bar">
-        <i style={{ width: `${Math.max(0.5, share * 100)}%`, background: 'var(--accent)' }} />
-      </div>
-    </div>
-  );
-}
-
-function storageText({ used, quota, persistent }: StorageUse): string {
-  const use = quota === null ? `${bytes(used)} used` : `${bytes(used)} used of ${bytes(quota)}`;
-  return persistent ? `${use}.` : `${use}. The browser may clear it when the disk is full.`;
 }

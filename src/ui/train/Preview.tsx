@@ -8,7 +8,6 @@ import {
   chartData,
   count,
   lossText,
-  visibleRuns,
   type MetricTable,
   type RunRecord,
 } from '../../store/index.ts';
@@ -43,7 +42,7 @@ function useEarlierRun(): Earlier | null {
   const config = useForm((state) => state.config);
   const model = JSON.stringify(config.model);
   const record = useLibrary((state) =>
-    visibleRuns(state).find(
+    state.runs.find(
       (run) =>
         run.step >= MIN_STEPS &&
         run.config.data.corpus === config.data.corpus &&
@@ -52,7 +51,7 @@ function useEarlierRun(): Earlier | null {
   );
   const run = record?.run;
   useEffect(() => {
-    if (run !== undefined) client.preview(run);
+    if (run !== undefined) void client.library.preview(run);
   }, [client, run]);
   const preview = useLibrary((state) => state.preview);
   return record && preview?.run === record.run ? { record, table: preview.table } : null;

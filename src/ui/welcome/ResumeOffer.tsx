@@ -2,7 +2,7 @@
 import { Button, CloseButton } from '@mantine/core';
 import { IconHistory } from '@tabler/icons-react';
 import { useState } from 'react';
-import { ago, count, isActive, lossText, visibleRuns, type RunRecord } from '../../store/index.ts';
+import { ago, count, isActive, lossText, type RunRecord } from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import '../styles/welcome.css';
@@ -13,7 +13,7 @@ const headless = new URLSearchParams(location.search).has('headless');
 export function ResumeOffer() {
   const client = useClient();
   const latest = useLibrary((state) =>
-    visibleRuns(state).find((run) => run.resumable && run.step < run.max_iters),
+    state.runs.find((run) => run.resumable && run.step < run.max_iters),
   );
   const [dismissed, setDismissed] = useState(false);
   const busy = useRun((state) => isActive(state.phase));

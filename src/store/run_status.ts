@@ -1,0 +1,25 @@
+/** What a saved run is doing, for the list. */
+import type { RunPhase, RunRecord } from '../protocol/index.ts';
+import { isActive } from './run_state.ts';
+
+export type RunStatus = 'here' | 'elsewhere' | 'not_saved' | 'paused' | 'done';
+
+/** `current`: the run in this tab's worker. */
+export function runStatus(
+  record: RunRecord,
+  current: { run: string | null; phase: RunPhase },
+): RunStatus {
+  const isHere = current.run === record.run;
+  if (isHere && isActive(current.phase)) return 'here';
+  if (record.locked && !isHere) return 'elsewhere';
+  if (!record.resumable) return 'not_saved';
+  return record.step >= record.max_iters ? 'done' : 'paused';
+}
+
+export const STATUS_TEXT: Record<RunStatus, string> = {
+  here: 'Open here',
+  elsewhere: 'Open in another tab',
+  not_saved: 'Not saved',
+  paused: 'Paused',
+  done: 'Done',
+};
