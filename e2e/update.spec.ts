@@ -29,6 +29,9 @@ test('a new build is offered, and taken on request after the run is saved', asyn
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   const other = await context.newPage();
   await other.goto(host.address);
+  await expect(other.getByTestId('device-chip')).not.toContainText('Detecting');
+  // After the look for a new build that opening a page makes.
+  await other.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.update());
   const terrarium = new Terrarium(page);
   await terrarium.train();
   host.folder = next;

@@ -25,11 +25,12 @@ let isTakingOver = false;
 export async function watchForUpdates(client: Client): Promise<void> {
   if (!import.meta.env.PROD || !('serviceWorker' in navigator)) return;
   const { serviceWorker } = navigator;
-  const wasControlled = serviceWorker.controller !== null;
+  let wasControlled = serviceWorker.controller !== null;
   serviceWorker.addEventListener('controllerchange', () => {
     if (isTakingOver) location.reload();
-    // Another tab has taken the new version.
+    // Another tab has taken the new version. On a first visit, the first one takes control.
     else if (wasControlled) useUpdate.setState({ ready: true });
+    wasControlled = true;
   });
   try {
     registration = await serviceWorker.register('./sw.js', { scope: './', updateViaCache: 'none' });
