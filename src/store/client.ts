@@ -24,6 +24,7 @@ import { dataKey, openedFiles, takeConfig } from './form.ts';
 import { startCommand } from './new_run.ts';
 import {
   isActive,
+  isDeviceError,
   openingRun,
   withNotice,
   WITHOUT_WORKER,
@@ -93,7 +94,7 @@ export class Client {
   prepare(): void {
     if (isActive(this.stores.run.getState().phase) && this.#worker.hasRun) return;
     const { config, text } = this.stores.form.getState();
-    this.stores.run.setState({ error: null });
+    this.stores.run.setState(({ error }) => ({ error: isDeviceError(error) ? error : null }));
     this.#updates.preparing = dataKey(config, text);
     this.#link.send({
       type: 'prepare',

@@ -11,7 +11,7 @@ export * from './run_state.ts';
 export function reduceRun(state: RunState, event: Event): Partial<RunState> {
   switch (event.type) {
     case 'device':
-      return { device: event.device };
+      return { device: event.device, error: isDeviceError(state.error) ? null : state.error };
     case 'calibration': {
       const { flops_per_second, step_overhead_ms } = event;
       return { calibration: { flops_per_second, step_overhead_ms } };
@@ -120,12 +120,17 @@ function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>):
 function outdates(
   { phase }: { phase: RunPhase },
   error: PlainError,
-  state: Pick<RunState, 'phase'>,
+  state: Pick<RunState, 'phase' | 'opening'>,
 ): boolean {
+  // Reading the text for the panel needs no device.
+  if (phase === 'preparing' && isDeviceError(error) && !state.opening) return false;
   // A run that trains on after a save that storage refused tries it again only at the next save.
   if (phase === 'training') return !(isStorageError(error) && isMoving(state.phase));
   return ['preparing', 'compiling', 'recovering'].includes(phase);
 }
+
+/** No backend could be started; it holds until one is. */
+export const isDeviceError = (error: PlainError | null): boolean => error?.code === 'no_backend';
 
 const isStorageError = ({ code }: PlainError): boolean => code.startsWith('storage_');
 

@@ -7,7 +7,6 @@ import { useSettledRun } from './recipe/useSettledRun.ts';
 import { goTo } from './place.ts';
 import { saveAndReload } from './states/reload.ts';
 import { exportCheckpoint } from './transfer.ts';
-import { saveAndReload } from './states/reload.ts';
 
 export interface RunActions {
   train: () => void;

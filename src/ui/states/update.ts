@@ -33,11 +33,12 @@ export async function watchForUpdates(client: Client): Promise<void> {
     wasControlled = true;
   });
   try {
-    registration = await serviceWorker.register('./sw.js', { scope: './', updateViaCache: 'none' });
+    await serviceWorker.register('./sw.js', { scope: './', updateViaCache: 'none' });
+    registration = (await serviceWorker.getRegistration('./')) ?? null;
   } catch {
     // The browser allows no service worker here: every visit needs the network.
-    return;
   }
+  if (!registration) return;
   // A page that has just been opened has nothing to lose.
   if (registration.waiting && !isActive(client.stores.run.getState().phase)) await takeOver();
   registration.addEventListener('updatefound', noteInstalled);
