@@ -46,8 +46,26 @@ export const TREESHAKE = {
 };
 
 /**
- * A service worker. It precaches the page and the chunks that the worker starts with, and caches
- * backends, tokenizers and texts when they are first used.
+ * Chunks of the worker up to this many bytes are precached too, so that a page that is open while a
+ * new build replaces them still finds its generator or profiler. Larger ones are backends.
+ */
+const SMALL_CHUNK = 50_000;
+
+interface CachedResponse {
+  request: Request;
+  cachedResponse?: Response | null;
+}
+
+/**
+ * Looks for a part of the build before, which src/ui/states/update.ts has kept for tabs that still
+ * show it. The build copies this function into the service worker, so it refers to nothing else.
+ */
+const orPreviousPart = async ({ request, cachedResponse }: CachedResponse) =>
+  cachedResponse ?? (await caches.match(request, { cacheName: 'previous', ignoreVary: true }));
+
+/**
+ * A service worker. It precaches the page, the chunks that the worker starts with and small ones,
+ * and caches backends, tokenizers and texts when they are first used.
  */
 export function offline(): PluginOption {
   let outDir = 'dist';
@@ -59,8 +77,9 @@ export function offline(): PluginOption {
       },
     },
     VitePWA({
-      registerType: 'autoUpdate',
-      injectRegister: 'script-defer',
+      // src/ui/states/update.ts registers it, and asks before a new build takes over.
+      registerType: 'prompt',
+      injectRegister: false,
       manifest: {
         name: 'Terrarium',
         short_name: 'Terrarium',
@@ -88,7 +107,10 @@ export function offline(): PluginOption {
               : new Set<string>();
             return {
               manifest: entries.filter(
-                ({ url }) => !url.startsWith('assets/worker/') || needed.has(basename(url)),
+                ({ url, size }) =>
+                  !url.startsWith('assets/worker/') ||
+                  needed.has(basename(url)) ||
+                  size <= SMALL_CHUNK,
               ),
               warnings: [],
             };
@@ -96,6 +118,7 @@ export function offline(): PluginOption {
         ],
         maximumFileSizeToCacheInBytes: 8 * 2 ** 20,
         cleanupOutdatedCaches: true,
+        clientsClaim: true,
         runtimeCaching: [
           {
             // src/worker/keep_offline.ts fills the same cache.
@@ -106,6 +129,7 @@ export function offline(): PluginOption {
               cacheName: 'kept',
               expiration: { maxEntries: 60 },
               matchOptions: { ignoreVary: true },
+              plugins: [{ cachedResponseWillBeUsed: orPreviousPart }],
             },
           },
         ],

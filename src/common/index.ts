@@ -1,6 +1,7 @@
 /** Types and tables that several rooms share. Imports nothing of ours. */
 export * from './batch.ts';
 export * from './metrics.ts';
+export * from './missing_part.ts';
 export * from './random_id.ts';
 export * from './missing_part.ts';
 export * from './run.ts';

@@ -26,6 +26,7 @@ import { dataKey, openedFiles, takeConfig } from './form.ts';
 import { startCommand } from './new_run.ts';
 import {
   isActive,
+  isDeviceError,
   openingRun,
   withNotice,
   withoutError,
@@ -101,7 +102,7 @@ export class Client {
     if (isActive(this.stores.run.getState().phase) && this.#worker.hasRun) return;
     const form = this.stores.form.getState();
     const { config } = form;
-    this.stores.run.setState({ error: null });
+    this.stores.run.setState(({ error }) => ({ error: isDeviceError(error) ? error : null }));
     this.#updates.preparing = dataKey(config, form);
     this.#link.send({ type: 'prepare', config, ...openedFiles(form, config) });
   }

@@ -94,10 +94,14 @@ export function takePreset(form: FormStore, preset: Preset): void {
   takeConfig(form, config, { preset: preset.id, name: '' });
 }
 
-/** Sets one field. Returns false, and changes nothing, if the value is out of the field's range. */
+/**
+ * Sets one field. Returns false, and changes nothing, if the value is out of the field's range or if
+ * a lesson locks the field.
+ */
 export function setField(form: FormStore, path: FieldPath, value: FieldValue): boolean {
   if (!isAllowed(path, value)) return false;
-  const { config, base } = form.getState();
+  const { config, base, lesson } = form.getState();
+  if (lesson && !lesson.has(path)) return false;
   const next = followLayout(withField(config, path, value), path);
   form.setState({ config: next, changed: new Set(changedFields(next, base)) });
   return true;

@@ -162,6 +162,22 @@ describe('reduceRun', () => {
     const saved: Event = { type: 'saved', run: 'r', step: 5, bytes: 1 };
     expect(reduceRun(refused, saved)).toEqual({ savedStep: 5, error: null });
   });
+  it('keep the error of a device that did not open while the text is read, until one opens', () => {
+    const error = { code: 'no_backend', message: 'No backend.', hint: 'Reload.' };
+    const reading: Event = { type: 'phase', phase: 'preparing', detail: '', progress: null };
+    const failed = after({ type: 'error', error }, reading);
+    expect(failed.error).toEqual(error);
+    const device = {
+      backend: 'wasm',
+      reason: '',
+      adapter: '',
+      limits: { max_buffer_size: 1, max_binding_size: 1, workgroup_storage: 0 },
+      features: [],
+    } as const;
+    const opened: Event = { type: 'device', device: { ...device, features: [] } };
+    expect(after({ type: 'error', error }, reading, opened).error).toBeNull();
+  });
+
   it('collects the tokens of its own generation alone', () => {
     const state: RunState = {
       ...initialRun,

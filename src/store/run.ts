@@ -75,9 +75,13 @@ function reduceError(
 }
 
 /** A calibration of another backend is outdated. */
-function reduceDevice({ calibration }: RunState, device: DeviceInfo): Partial<RunState> {
+function reduceDevice({ calibration, error }: RunState, device: DeviceInfo): Partial<RunState> {
   const isCurrent = calibration?.backend === device.backend;
-  return { device, calibration: isCurrent ? calibration : null };
+  return {
+    device,
+    calibration: isCurrent ? calibration : null,
+    error: isDeviceError(error) ? null : error,
+  };
 }
 
 function reduceCalibration(
@@ -141,12 +145,17 @@ function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>):
 function outdates(
   { phase }: { phase: RunPhase },
   error: PlainError,
-  state: Pick<RunState, 'phase'>,
+  state: Pick<RunState, 'phase' | 'opening'>,
 ): boolean {
+  // Reading the text for the panel needs no device.
+  if (phase === 'preparing' && isDeviceError(error) && !state.opening) return false;
   // A run that trains on after a save that storage refused tries it again only at the next save.
   if (phase === 'training') return !(isStorageError(error) && isMoving(state.phase));
   return ['preparing', 'compiling', 'recovering'].includes(phase);
 }
+
+/** No backend could be started; it holds until one is. */
+export const isDeviceError = (error: PlainError | null): boolean => error?.code === 'no_backend';
 
 const isStorageError = ({ code }: PlainError): boolean => code.startsWith('storage_');
 

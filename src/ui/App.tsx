@@ -7,6 +7,7 @@ import { Messages } from './states/Messages.tsx';
 import { lazyPart, Part } from './states/Part.tsx';
 import { Workspace } from './Workspace.tsx';
 import { Welcome } from './welcome/Welcome.tsx';
+import { useLesson } from './lesson/useLesson.ts';
 import { goTo, usePlace, type Dialog } from './place.ts';
 import { useShortcuts } from './useShortcuts.ts';
 
@@ -18,14 +19,16 @@ const DIALOGS: Record<
   library: { title: 'The list of runs', ...lazyPart(() => import('./library/Library.tsx')) },
   compare: { title: 'The comparison', ...lazyPart(() => import('./library/Compare.tsx')) },
   profile: { title: 'The profile', ...lazyPart(() => import('./library/Profile.tsx')) },
+  share: { title: 'The links', ...lazyPart(() => import('./lesson/Share.tsx')) },
   shortcuts: { title: 'The shortcuts', ...lazyPart(() => import('./library/Shortcuts.tsx')) },
 };
 
 export function App() {
-  const at = usePlace((place) => place.at);
+  const lesson = useLesson().active;
+  const at = usePlace((place) => (lesson ? 'workspace' : place.at));
   useShortcuts();
   return (
-    <div className="page">
+    <div className="page" data-lesson={lesson || undefined}>
       <SkipLinks />
       <Part title="The bar">
         <TopBar />

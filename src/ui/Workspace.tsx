@@ -3,6 +3,8 @@
  * run, the recipe has most of the room; beside a run it shrinks to a summary.
  */
 import { useEffect, useRef } from 'react';
+import { LessonRecipe } from './lesson/LessonRecipe.tsx';
+import { useLesson } from './lesson/useLesson.ts';
 import { Recipe } from './recipe/Recipe.tsx';
 import { RecipeSummary } from './recipe/RecipeSummary.tsx';
 import { Preview } from './train/Preview.tsx';
@@ -25,6 +27,7 @@ export function Workspace() {
   const selected = usePlace((place): Column => (place.tab === 'recipe' ? 'recipe' : 'training'));
   const narrow = useNarrow();
   useRecipeClosesAtStart();
+  const lesson = useLesson().active;
   const summarized = hasRun && !recipeOpen && !narrow;
   return (
     <>
@@ -38,7 +41,9 @@ export function Workspace() {
           tabIndex={-1}
         >
           <Part title="The recipe">
-            {summarized ? <RecipeSummary /> : <FullRecipe closable={hasRun && !narrow} />}
+            {lesson ? <LessonRecipe /> : null}
+            {!lesson && summarized ? <RecipeSummary /> : null}
+            {lesson || summarized ? null : <FullRecipe closable={hasRun && !narrow} />}
           </Part>
         </section>
         <section

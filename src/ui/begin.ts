@@ -4,6 +4,7 @@ import { installHeadless, isActive, takeConfig, type Client } from '../store/ind
 import { addressNotices } from './address_notices.ts';
 import { preloadCharts } from './charts/LazyCharts.tsx';
 import { goTo } from './place.ts';
+import { watchForUpdates } from './states/update.ts';
 
 export function begin(client: Client, search = location.search): void {
   const query = new URLSearchParams(search);
@@ -18,6 +19,7 @@ export function begin(client: Client, search = location.search): void {
       client.open(client.stores.form.getState().config.runtime.backend, !autostart);
       if (autostart) startWhenReady(client);
       preloadCharts();
+      void watchForUpdates(client);
     }),
   );
 }

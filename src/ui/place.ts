@@ -3,7 +3,7 @@ import { create } from 'zustand';
 
 /** Parts of the workspace. In a narrow window, charts and samples share one tab. */
 export type Tab = 'recipe' | 'charts' | 'samples';
-export type Dialog = 'library' | 'compare' | 'profile' | 'shortcuts' | null;
+export type Dialog = 'library' | 'compare' | 'profile' | 'share' | 'shortcuts' | null;
 
 interface Place {
   /** The preset cards, or the workspace with recipe, charts and samples. */

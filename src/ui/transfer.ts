@@ -49,17 +49,6 @@ export function downloadMetrics(client: Client, format: 'csv' | 'jsonl'): void {
   else saveFile(`${name}-metrics.jsonl`, toJsonLines(table), 'application/jsonl');
 }
 
-export async function copyLink(client: Client): Promise<void> {
-  const url = client.shareUrl(client.stores.form.getState().config);
-  try {
-    await navigator.clipboard.writeText(url);
-    client.notify('Link copied. It contains the configuration, not the text.');
-  } catch {
-    history.replaceState(null, '', url);
-    client.notify('The browser denied clipboard access. The link is in the address bar instead.');
-  }
-}
-
 /** Imports a zip, or the files of a model folder that were selected or dropped together. */
 export async function importModel(client: Client, files: readonly File[]): Promise<void> {
   try {
@@ -124,6 +113,11 @@ export async function openDropped(client: Client, files: readonly File[]): Promi
   }
   if (first.name === 'tokenizer.json') {
     await openTokenizer(client, first);
+    return;
+  }
+  const { lesson } = client.stores.form.getState();
+  if (lesson && !lesson.has('data.corpus')) {
+    client.notify('The text is set for this lesson. Leave the lesson in the menu to use your own.');
     return;
   }
   goTo({ at: 'workspace', tab: 'recipe' });

@@ -5,17 +5,22 @@ import {
   IconDownload,
   IconKeyboard,
   IconLink,
+  IconLockOpen,
   IconScale,
+  IconSchool,
+  IconShare,
   IconStopwatch,
   IconTable,
   IconUpload,
 } from '@tabler/icons-react';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { count, hasOtherBest } from '../../store/index.ts';
 import { useClient, useRun } from '../context.tsx';
+import { copyLessonLink, copyLink } from '../lesson/links.ts';
+import { leaveLesson, useLesson } from '../lesson/useLesson.ts';
 import { goTo } from '../place.ts';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
-import { copyLink, downloadMetrics, exportCheckpoint, importModel } from '../transfer.ts';
+import { downloadMetrics, exportCheckpoint, importModel } from '../transfer.ts';
 
 export function MainMenu() {
   const client = useClient();
@@ -23,28 +28,7 @@ export function MainMenu() {
   return (
     <>
       <Popup label="Menu" kind="menu" width={262} className="square" face={<IconDots size={18} />}>
-        <DialogItems />
-        <PopupLine />
-        <ExportItems />
-        <PopupItem icon={<IconUpload size={16} />} onClick={() => picker.current?.click()}>
-          Import model…
-        </PopupItem>
-        <PopupItem
-          icon={<IconLink size={16} />}
-          onClick={() => {
-            void copyLink(client);
-          }}
-        >
-          Copy link to this recipe
-        </PopupItem>
-        <PopupLine />
-        <PopupItem
-          icon={<IconKeyboard size={16} />}
-          hint={<kbd>?</kbd>}
-          onClick={() => goTo({ dialog: 'shortcuts' })}
-        >
-          Keyboard shortcuts
-        </PopupItem>
+        <MenuItems pickModel={() => picker.current?.click()} />
       </Popup>
       <input
         ref={picker}
@@ -63,6 +47,76 @@ export function MainMenu() {
     </>
   );
 }
+
+interface ItemsProps {
+  /** Opens the file picker for a model. */
+  pickModel: () => void;
+}
+
+/** In a lesson, what a student needs comes first and the rest is behind one more click. */
+function MenuItems({ pickModel }: ItemsProps) {
+  const client = useClient();
+  const lesson = useLesson().active;
+  const [more, setMore] = useState(false);
+  if (!lesson || more)
+    return (
+      <>
+        {lesson ? (
+          <>
+            <PopupItem icon={<IconLockOpen size={16} />} onClick={() => leaveLesson(client)}>
+              Leave the lesson
+            </PopupItem>
+            <PopupLine />
+          </>
+        ) : null}
+        <DialogItems />
+        <PopupLine />
+        <ExportItems />
+        <PopupItem icon={<IconUpload size={16} />} onClick={pickModel}>
+          Import model…
+        </PopupItem>
+        <PopupLine />
+        <LinkItems />
+        <PopupLine />
+        <ShortcutsItem />
+      </>
+    );
+  return (
+    <>
+      <ShortcutsItem />
+      <PopupItem icon={<IconDots size={16} />} stays onClick={() => setMore(true)}>
+        More
+      </PopupItem>
+    </>
+  );
+}
+
+function LinkItems() {
+  const client = useClient();
+  return (
+    <>
+      <PopupItem icon={<IconLink size={16} />} onClick={() => void copyLink(client)}>
+        Copy link to this recipe
+      </PopupItem>
+      <PopupItem icon={<IconSchool size={16} />} onClick={() => void copyLessonLink(client)}>
+        Copy lesson link
+      </PopupItem>
+      <PopupItem icon={<IconShare size={16} />} onClick={() => goTo({ dialog: 'share' })}>
+        Share…
+      </PopupItem>
+    </>
+  );
+}
+
+const ShortcutsItem = () => (
+  <PopupItem
+    icon={<IconKeyboard size={16} />}
+    hint={<kbd>?</kbd>}
+    onClick={() => goTo({ dialog: 'shortcuts' })}
+  >
+    Keyboard shortcuts
+  </PopupItem>
+);
 
 function DialogItems() {
   return (

@@ -86,6 +86,8 @@ interface PopupItemProps {
   danger?: boolean;
   disabled?: boolean;
   hint?: ReactNode;
+  /** Keeps the panel open. */
+  stays?: boolean;
   onClick: () => void;
   children: ReactNode;
 }
@@ -95,6 +97,7 @@ export function PopupItem({
   danger = false,
   disabled = false,
   hint,
+  stays = false,
   onClick,
   children,
 }: PopupItemProps) {
@@ -108,7 +111,7 @@ export function PopupItem({
       data-danger={danger || undefined}
       disabled={disabled}
       onClick={() => {
-        close();
+        if (!stays) close();
         onClick();
       }}
     >

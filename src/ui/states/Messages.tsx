@@ -6,11 +6,14 @@ import {
   IconDatabaseOff,
   IconInfoCircle,
   IconRefresh,
+  IconSparkles,
 } from '@tabler/icons-react';
+import { isActive } from '../../store/index.ts';
 import { errorAction } from '../actions.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
 import { usePlace } from '../place.ts';
+import { reloadAsNewVersion, useUpdate } from './update.ts';
 import { useOnline } from './useOnline.ts';
 import '../styles/messages.css';
 
@@ -22,6 +25,7 @@ export function Messages() {
       <Unresponsive />
       <StorageRefused />
       <Offline />
+      <NewVersion />
       <Notices />
       <WorkspaceResumeOffer />
     </div>
@@ -125,6 +129,32 @@ function Offline() {
     <div className="message" data-kind="quiet" role="status">
       <IconCloudOff size={20} aria-hidden />
       <p>You are offline. Training works without a network; fetching a text by URL does not.</p>
+    </div>
+  );
+}
+
+function NewVersion() {
+  const client = useClient();
+  const ready = useUpdate((state) => state.ready);
+  const active = useRun((state) => isActive(state.phase));
+  if (!ready) return null;
+  return (
+    <div className="message" data-kind="quiet" role="status" data-testid="new-version">
+      <IconSparkles size={20} aria-hidden />
+      <p>
+        A new version of this page is available.
+        {active ? ' The run is saved before the page reloads, and can be resumed then.' : ''}
+      </p>
+      <Button
+        size="xs"
+        variant="light"
+        onClick={() => {
+          void reloadAsNewVersion(client);
+        }}
+      >
+        {active ? 'Save the run and reload' : 'Reload'}
+      </Button>
+      <CloseButton aria-label="Not now" onClick={() => useUpdate.setState({ ready: false })} />
     </div>
   );
 }
