@@ -7,25 +7,18 @@
  * zooms into the selection, and Escape shows the whole run.
  */
 import { useId, useRef, type KeyboardEvent, type PointerEvent } from 'react';
-import { nearestRow, type ChartRow, type ViewState } from '../../store/index.ts';
+import { nearestRow, type ViewState } from '../../store/index.ts';
 import { useClient } from '../context.tsx';
 import { selectSampleNear } from '../samples/shown.ts';
-import type { ChartSpec } from './catalogue.ts';
 import { HIDDEN, selectedRange, useCrosshair } from './crosshair.ts';
 import { movedTo, pixelOf, valueAt, type Move, type PlotArea, type XScale } from './plot_area.ts';
-import { Readout, useReadings } from './Readout.tsx';
+import { Readout, useReadings, type Drawn } from './Readout.tsx';
 import { SampleMark } from './SampleMark.tsx';
 import { axisText } from './scale.ts';
 
-export interface PlotLayerProps {
-  spec: ChartSpec;
-  rows: readonly ChartRow[];
+interface PlotLayerProps extends Drawn {
   view: ViewState;
-  /** The visible range of x. */
-  domain: readonly [number, number];
   area: PlotArea;
-  /** Ids of the overlaid runs. */
-  overlays: readonly string[];
 }
 
 export function PlotLayer(props: PlotLayerProps) {

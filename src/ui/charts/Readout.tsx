@@ -3,7 +3,6 @@ import { averageKey, overlayKey, readingAt, type ChartRow } from '../../store/in
 import { useLibrary } from '../context.tsx';
 import type { ChartSpec, DrawnSeries } from './catalogue.ts';
 import { overlayColour } from './overlay_colour.ts';
-import type { PlotLayerProps } from './PlotLayer.tsx';
 
 /** A value under the crosshair. */
 export interface Reading {
@@ -13,14 +12,24 @@ export interface Reading {
   text: string;
 }
 
+/** What a chart draws. */
+export interface Drawn {
+  spec: ChartSpec;
+  rows: readonly ChartRow[];
+  /** The visible range of x. */
+  domain: readonly [number, number];
+  /** Ids of the overlaid runs. */
+  overlays: readonly string[];
+}
+
 /** A line that ends further from the crosshair than this share of the domain has no value there. */
 const MAX_DISTANCE = 0.02;
 
 /** The values at `x`: of the run's own series, then of the overlaid runs. */
-export function useReadings(props: PlotLayerProps, x: number | null): Reading[] {
+export function useReadings(drawn: Drawn, x: number | null): Reading[] {
   const runs = useLibrary((state) => state.runs);
   if (x === null) return [];
-  const { spec, rows, overlays, domain } = props;
+  const { spec, rows, overlays, domain } = drawn;
   const reach = (domain[1] - domain[0]) * MAX_DISTANCE;
   const own = spec.series.flatMap((series) => {
     const keys = [averageKey(series.metric), series.metric];
