@@ -18,7 +18,9 @@ function checkTraining(block_size: number, facts: Facts): Problem | null {
   return {
     field: 'model.block_size',
     code: 'text_too_short',
-    message: `The training text has ${tokens(train_tokens)}, and a context of ${block_size} needs at least ${needed}.${repeatsRemoved(facts)}`,
+    message:
+      `The training text has ${tokens(train_tokens)}, and a context of ${block_size} ` +
+      `needs at least ${needed}.${repeatsRemoved(facts)}`,
     ...remedyForShortText(train_tokens - 1, facts),
   };
 }
