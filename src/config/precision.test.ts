@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { defaultConfig, type PrecisionFacts, type RunConfig, withoutEffect } from './index.ts';
+import {
+  defaultConfig,
+  optionUnavailable,
+  type PrecisionFacts,
+  type RunConfig,
+  withoutEffect,
+} from './index.ts';
 
 const config = (runtime: Partial<RunConfig['runtime']> = {}): RunConfig => ({
   ...defaultConfig(),
@@ -35,5 +41,14 @@ describe('withoutEffect', () => {
     const reason = withoutEffect(path, config(runtime), known);
     if (expected === null) expect(reason).toBeNull();
     else expect(reason).toMatch(expected);
+  });
+});
+
+describe('optionUnavailable', () => {
+  it('says which layout an activation belongs to', () => {
+    const gpt2 = defaultConfig();
+    expect(optionUnavailable('model.activation_function', 'silu', gpt2)).toBe('only in Llama');
+    expect(optionUnavailable('model.activation_function', 'relu2', gpt2)).toBeNull();
+    expect(optionUnavailable('training.optimizer', 'silu', gpt2)).toBeNull();
   });
 });

@@ -1,5 +1,6 @@
-/** Options of precision that have no effect on some devices, and why. */
+/** Options that have no effect on some devices, or cannot be chosen with others, and why. */
 import type { FieldPath } from './fields.ts';
+import { ACTIVATIONS_OF } from './layout.ts';
 import type { BackendName, RunConfig } from './schema.ts';
 
 /** What is known about the device, and about the run on it. */
@@ -45,4 +46,16 @@ function subgroupMatricesWithoutEffect(config: RunConfig, facts: PrecisionFacts)
   if (expected && !run.subgroup_matrices)
     return 'Subgroup matrices failed their check on this device, or its subgroup size is not 32, so they are not used.';
   return null;
+}
+
+/** Why an option of a choice cannot be chosen with the rest of the configuration; null if it can. */
+export function optionUnavailable(
+  path: FieldPath,
+  option: string,
+  { model }: RunConfig,
+): string | null {
+  if (path !== 'model.activation_function') return null;
+  const isSupported = ACTIVATIONS_OF[model.layout].some((name) => name === option);
+  if (isSupported) return null;
+  return model.layout === 'gpt2' ? 'only in Llama' : 'only in GPT-2';
 }

@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
-import { defaultConfig, type RunConfig } from '../config/index.ts';
+import {
+  checkConfig,
+  defaultConfig,
+  PRESETS,
+  type Preset,
+  type RunConfig,
+} from '../config/index.ts';
 import type {
   Command,
   Event,
@@ -13,7 +19,7 @@ import { Client } from './client.ts';
 import { compareCells, compareMarkdown, CONTENDERS, lossDrift } from './compare.ts';
 import { runComparison } from './comparison.ts';
 import type { ComparisonRow } from '../protocol/index.ts';
-import { setField } from './form.ts';
+import { setField, takePreset } from './form.ts';
 import { createStores } from './stores.ts';
 
 interface Probe {
@@ -381,6 +387,55 @@ describe('Client', () => {
     expect(form.getState().changed.has('model.layout')).toBe(true);
     expect(setField(form, 'model.n_layer', 0)).toBe(false);
     expect(form.getState().config.model.n_layer).toBeGreaterThan(0);
+  });
+});
+
+describe('the recipe of a run', () => {
+  const preset = (id: string): Preset => {
+    const found = PRESETS.find((one) => one.id === id);
+    if (!found) throw new Error(`There is no preset ${id}.`);
+    return found;
+  };
+  it('stays with its preset when another one is chosen while it trains', () => {
+    const { form, run } = client.stores;
+    takePreset(form, preset('names'));
+    begin();
+    takePreset(form, preset('classic'));
+    expect(run.getState().recipe).toMatchObject({ preset: 'names', base: preset('names').config });
+  });
+  it('keeps the backend that the user chose when a preset is taken', () => {
+    const { form } = client.stores;
+    setField(form, 'runtime.backend', 'wasm');
+    takePreset(form, preset('names'));
+    expect(form.getState().config.runtime.backend).toBe('wasm');
+    expect([...form.getState().changed]).toEqual([]);
+  });
+  it('loses the options of Llama when GPT-2 is chosen', () => {
+    const { form } = client.stores;
+    takePreset(form, preset('small_llama'));
+    setField(form, 'model.layout', 'gpt2');
+    expect(checkConfig(form.getState().config)).toEqual([]);
+    setField(form, 'model.layout', 'llama');
+    expect(checkConfig(form.getState().config)).toEqual([]);
+  });
+  it('drops the calibration of another backend', () => {
+    client.open();
+    const device = (backend: 'webgpu' | 'wasm'): Event => ({
+      type: 'device',
+      device: {
+        backend,
+        reason: '',
+        adapter: '',
+        limits: { max_buffer_size: 1, max_binding_size: 1, workgroup_storage: 0 },
+        features: [],
+      },
+    });
+    worker(0).emit(device('webgpu'));
+    worker(0).emit({ type: 'calibration', flops_per_second: 1e12, step_overhead_ms: 1 });
+    worker(0).emit(device('webgpu'));
+    expect(client.stores.run.getState().calibration).toMatchObject({ backend: 'webgpu' });
+    worker(0).emit(device('wasm'));
+    expect(client.stores.run.getState().calibration).toBeNull();
   });
 });
 

@@ -37,6 +37,15 @@ export interface Calibration {
   backend: BackendName;
 }
 
+/** The form's recipe of a run, as it was when the run was requested. */
+export interface RecipeOfRun {
+  config: RunConfig;
+  /** What its changes are measured against: the preset, or the defaults. */
+  base: RunConfig;
+  preset: string | null;
+  dataKey: string | null;
+}
+
 /** How far the worker has read a text for the data panel. */
 export interface TextProgress {
   detail: string;
@@ -63,7 +72,7 @@ export interface RunState {
   config: RunConfig | null;
   lineage: Lineage | null;
   /** The form's recipe that the run belongs to: a form that differs is a recipe of another run. */
-  recipe: { config: RunConfig; dataKey: string | null } | null;
+  recipe: RecipeOfRun | null;
   /** Metrics and charts of the run: those of every run, then the objective's own. */
   metrics: readonly Metric[];
   charts: readonly Chart[];

@@ -6,7 +6,7 @@ import { dataKey, takeRestored } from './form.ts';
 import { reduceLibrary } from './library.ts';
 import { MetricsFeed } from './metrics_feed.ts';
 import { initialProfile, reduceProfile } from './profile.ts';
-import { clearedRun, reduceRun } from './run.ts';
+import { clearedRun, reduceRun, type RecipeOfRun } from './run.ts';
 import { restoreView } from './run_view.ts';
 import { addSample } from './samples.ts';
 import type { Stores } from './stores.ts';
@@ -17,7 +17,7 @@ export class StoreUpdates {
   /** `dataKey` of the text that the worker was last asked to prepare. */
   preparing: string | null = null;
   /** The form's recipe of the run that was requested, until it has started. */
-  #asked: RunConfig | null = null;
+  #asked: Pick<RecipeOfRun, 'config' | 'base' | 'preset'> | null = null;
   /** A run was requested that is not the one on the page. */
   #isOtherRun = false;
 
@@ -29,12 +29,13 @@ export class StoreUpdates {
   /** Clears what belongs to the run before. */
   clearRun(name: string, config: RunConfig | null): void {
     this.#feed.show();
-    const { run, table, samples, profile, view } = this.#stores;
+    const { run, table, samples, profile, view, form } = this.#stores;
     table.clear();
     samples.setState({ samples: [] });
     profile.setState(initialProfile);
     view.setState({ zoom: null, sampleStep: null });
-    this.#asked = config;
+    const { base, preset } = form.getState();
+    this.#asked = config ? { config, base, preset } : null;
     this.#isOtherRun = true;
     run.setState(clearedRun(run.getState(), { name, config, pressed: epoch() }));
   }
@@ -62,9 +63,11 @@ export class StoreUpdates {
     const { form, run } = this.#stores;
     const { restored } = event;
     if (restored) this.#restore(event.config, restored);
-    const config = restored ? event.config : (this.#asked ?? event.config);
-    const key = restored ? dataKey(config, form.getState()) : this.preparing;
-    run.setState({ recipe: { config, dataKey: key } });
+    const { base, preset } = form.getState();
+    const opened = { config: event.config, base, preset };
+    const recipe = restored ? opened : (this.#asked ?? opened);
+    const key = restored ? dataKey(event.config, form.getState()) : this.preparing;
+    run.setState({ recipe: { ...recipe, dataKey: key } });
   }
 
   /** What a run brings back that was opened again, or imported. */

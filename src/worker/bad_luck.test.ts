@@ -215,9 +215,10 @@ describe('a device that is lost', () => {
     await train();
     const [first] = session.trainers;
     if (!first) throw new Error('There is no trainer.');
-    first.drain = () => new Promise(() => undefined);
-    first.follow = first.drain;
-    first.state = () => new Promise(() => undefined);
+    const never = () => new Promise<never>(() => undefined);
+    first.drain = never;
+    first.follow = never;
+    first.state = never;
     session.send({ type: 'export', id: 7 });
     session.send({ type: 'lose_device' });
     await session.next('exported', withId(7));

@@ -15,11 +15,12 @@ function checkTraining(block_size: number, facts: Facts): Problem | null {
   // Inputs and targets of one context are block_size + 1 consecutive tokens.
   const needed = block_size + 1;
   if (train_tokens === undefined || train_tokens >= needed) return null;
-  const shortage = `The training text has ${tokens(train_tokens)}, and a context of ${block_size} needs at least ${needed}.`;
   return {
     field: 'model.block_size',
     code: 'text_too_short',
-    message: shortage + repeatsRemoved(facts),
+    message:
+      `The training text has ${tokens(train_tokens)}, and a context of ${block_size} ` +
+      `needs at least ${needed}.${repeatsRemoved(facts)}`,
     ...remedyForShortText(train_tokens - 1, facts),
   };
 }

@@ -3,11 +3,13 @@ import { Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import {
   labelOf,
+  optionUnavailable,
   rangeOf,
   type FieldPath,
   type FieldRange,
   type FieldValue,
 } from '../../config/index.ts';
+import { useForm } from '../context.tsx';
 import { nudge, numberProblem, numberText, parseNumber } from './numbers.ts';
 
 interface InputProps {
@@ -26,6 +28,7 @@ interface FieldInputProps extends InputProps {
 
 export function FieldInput({ path, value, onChange, ...input }: FieldInputProps) {
   const range = rangeOf(path);
+  const config = useForm((state) => state.config);
   switch (range.kind) {
     case 'flag':
       return <FlagInput {...input} value={value === true} onChange={onChange} />;
@@ -35,6 +38,7 @@ export function FieldInput({ path, value, onChange, ...input }: FieldInputProps)
           {...input}
           titles={labelOf(path).names ?? {}}
           options={range.options}
+          unavailable={(option) => optionUnavailable(path, option, config)}
           value={String(value)}
           onChange={onChange}
         />
@@ -70,13 +74,15 @@ function FlagInput({ id, describedBy, disabled, value, onChange }: FlagProps) {
 interface ChoiceProps extends InputProps {
   options: readonly string[];
   titles: Readonly<Record<string, string>>;
+  /** Why an option cannot be chosen, or null. */
+  unavailable: (option: string) => string | null;
   value: string;
   onChange: (value: string) => boolean;
 }
 
 /** A native select, which opens in the place that the platform's users expect. */
 function ChoiceInput(props: ChoiceProps) {
-  const { id, describedBy, disabled, options, titles, value, onChange } = props;
+  const { id, describedBy, disabled, options, titles, unavailable, value, onChange } = props;
   return (
     <select
       id={id}
@@ -86,11 +92,15 @@ function ChoiceInput(props: ChoiceProps) {
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
     >
-      {options.map((option) => (
-        <option key={option} value={option}>
-          {titles[option] ?? option}
-        </option>
-      ))}
+      {options.map((option) => {
+        const title = titles[option] ?? option;
+        const why = unavailable(option);
+        return (
+          <option key={option} value={option} disabled={why !== null && option !== value}>
+            {why === null ? title : `${title}: ${why}`}
+          </option>
+        );
+      })}
     </select>
   );
 }

@@ -1,20 +1,31 @@
 /** The recipe of the current run in brief: what differs from the preset, cost, and steering. */
 import { Button } from '@mantine/core';
 import { IconAdjustments } from '@tabler/icons-react';
-import { changedFields, getField, labelOf, PRESETS, type FieldPath } from '../../config/index.ts';
-import { bytes, compact, count, isActive } from '../../store/index.ts';
-import { useForm, useRun } from '../context.tsx';
+import {
+  changedFields,
+  getField,
+  labelOf,
+  PRESETS,
+  type FieldPath,
+  type FieldValue,
+} from '../../config/index.ts';
+import { bytes, compact, count, hasLiveRun, type RunState } from '../../store/index.ts';
+import { useRun } from '../context.tsx';
+import { FieldKey } from '../FieldKey.tsx';
 import { goTo } from '../place.ts';
+import { FieldHint } from './FieldHint.tsx';
 import { Steering } from './Steering.tsx';
+import { valueText } from './value_text.ts';
 
 /** Changed fields that are listed by name. */
 const MAX_LISTED = 8;
 
 export function RecipeSummary() {
-  const hasActiveRun = useRun((state) => isActive(state.phase) && state.run !== null);
+  const hasActiveRun = useRun(hasLiveRun);
+  const recipe = useRun((state) => state.recipe);
   return (
     <div className="recipe-summary">
-      <Changes />
+      {recipe ? <Changes recipe={recipe} /> : null}
       <Cost />
       {hasActiveRun ? <Steering /> : null}
       <Button
@@ -29,27 +40,28 @@ export function RecipeSummary() {
   );
 }
 
-function Changes() {
-  const config = useRun((state) => state.config);
-  const base = useForm((state) => state.base);
-  const preset = useForm((state) => state.preset);
-  const changed = config ? changedFields(config, base) : [];
-  const title = PRESETS.find((one) => one.id === preset)?.title ?? 'Your own';
+/** What the run is, and how it differs from its preset; later changes of the form do not count. */
+function Changes({ recipe }: { recipe: NonNullable<RunState['recipe']> }) {
+  const config = useRun((state) => state.config) ?? recipe.config;
+  const changed = changedFields(config, recipe.base);
+  const title = PRESETS.find((one) => one.id === recipe.preset)?.title ?? 'Custom recipe';
+  const from = recipe.preset === null ? 'the defaults' : 'the preset';
   return (
     <>
       <h2>{title}</h2>
-      {config && changed.length > 0 ? (
+      <p className="small muted">{changed.length > 0 ? `Differs from ${from}:` : `As ${from}.`}</p>
+      {changed.length > 0 ? (
         <dl className="summary-changes">
           {changed.slice(0, MAX_LISTED).map((path) => (
-            <div key={path}>
-              <dt>{labelOf(path).field}</dt>
-              <dd>{valueText(path, getField(config, path))}</dd>
-            </div>
+            <Change
+              key={path}
+              path={path}
+              value={getField(config, path)}
+              initial={getField(recipe.base, path)}
+            />
           ))}
         </dl>
-      ) : (
-        <p className="small muted">{preset ? 'As the preset.' : 'As the defaults.'}</p>
-      )}
+      ) : null}
       {changed.length > MAX_LISTED ? (
         <p className="small muted">and {changed.length - MAX_LISTED} more</p>
       ) : null}
@@ -57,10 +69,25 @@ function Changes() {
   );
 }
 
-function valueText(path: FieldPath, value: ReturnType<typeof getField>): string {
-  if (typeof value === 'object')
-    return `${value.length} ${path.endsWith('prompts') ? 'prompts' : ''}`;
-  return String(value);
+interface ChangeProps {
+  path: FieldPath;
+  value: FieldValue;
+  initial: FieldValue;
+}
+
+function Change({ path, value, initial }: ChangeProps) {
+  const { name, field } = labelOf(path);
+  return (
+    <div>
+      <dt>
+        {name} <FieldKey name={field} />
+        <FieldHint path={path} />
+      </dt>
+      <dd>
+        {valueText(path, value)} <small>was {valueText(path, initial)}</small>
+      </dd>
+    </div>
+  );
 }
 
 function Cost() {

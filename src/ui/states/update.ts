@@ -77,6 +77,7 @@ async function takeOver(): Promise<void> {
     return;
   }
   await keepParts();
+  // eslint-disable-next-line no-restricted-syntax -- Workbox's message to the service worker, not ours
   registration.waiting.postMessage({ type: 'SKIP_WAITING' });
 }
 
