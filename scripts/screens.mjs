@@ -93,6 +93,7 @@ async function photograph(browser, base, { name, width, colorScheme }) {
   const content = await page.evaluate('document.documentElement.scrollHeight');
   if (content > HEIGHT) {
     await page.setViewportSize({ width, height: Math.min(content, MAX_HEIGHT) });
+    await page.evaluate('window.scrollTo(0, 0)');
     await page.waitForTimeout(2000);
   }
   const path = `${OUT}/${name}-${width}-${colorScheme}.png`;
