@@ -4,6 +4,7 @@
  *
  *     node scripts/screens.mjs                  all pictures
  *     node scripts/screens.mjs training done    these states
+ *     WIDTHS=1440 SCHEMES=dark node scripts/screens.mjs
  */
 import { mkdir } from 'node:fs/promises';
 import { expect } from '@playwright/test';
@@ -13,14 +14,18 @@ import { findInstalled } from './browser.mjs';
 import { freePort } from './port.mjs';
 
 const OUT = 'test-results/screens';
-const WIDTHS = [1440, 390];
-const SCHEMES = ['light', 'dark'];
+const WIDTHS = (process.env.WIDTHS ?? '1440,390').split(',').map(Number);
+const SCHEMES = (process.env.SCHEMES ?? 'light,dark').split(',');
 const HEIGHT = 900;
 /** The whole picture of a narrow page is at most this high, in CSS pixels. */
 const MAX_HEIGHT = 1400;
 
 const sentence = (page) => page.getByTestId('state-sentence');
-const train = (page) => page.getByRole('button', { name: 'Train Names in half a minute' }).click();
+const card = (page) => page.getByTestId('preset-names');
+const train = (page) =>
+  card(page)
+    .getByRole('button', { name: /^Train/ })
+    .click();
 /** Waits until the state sentence matches, then until the charts show that state. */
 async function until(page, pattern) {
   await expect(sentence(page)).toContainText(pattern, { timeout: 60_000 });
@@ -33,7 +38,9 @@ const STATES = {
   before: {
     fake: 'run',
     go: async (page) => {
-      await page.getByRole('button', { name: 'Customize Names in half a minute' }).click();
+      await card(page)
+        .getByRole('button', { name: /^Customize/ })
+        .click();
       await page.waitForTimeout(2000);
     },
   },
@@ -86,6 +93,7 @@ async function photograph(browser, base, { name, width, colorScheme }) {
   const content = await page.evaluate('document.documentElement.scrollHeight');
   if (content > HEIGHT) {
     await page.setViewportSize({ width, height: Math.min(content, MAX_HEIGHT) });
+    await page.evaluate('window.scrollTo(0, 0)');
     await page.waitForTimeout(2000);
   }
   const path = `${OUT}/${name}-${width}-${colorScheme}.png`;

@@ -32,10 +32,41 @@ export function Words() {
           <CopiedCount />
         </Clamp>
       )}
+      <Earlier before={step} />
       <Generate />
     </div>
   );
 }
+
+/** Earlier steps that are listed at most. */
+const MAX_EARLIER = 10;
+
+/** In the room that is left: one line of each of the steps before, so that one sees it learn. */
+function Earlier({ before }: { before: number | null }) {
+  const samples = useSamples();
+  const earlier = samples.filter(
+    ({ step, problem }, index) =>
+      before !== null &&
+      step < before &&
+      problem === undefined &&
+      samples[index - 1]?.step !== step,
+  );
+  return (
+    <ol className="earlier-samples" aria-label="Earlier steps">
+      {earlier
+        .slice(-MAX_EARLIER)
+        .reverse()
+        .map(({ step, prompt, tokens }) => (
+          <li key={step}>
+            <span className="small muted">step {count(step)}</span>
+            <span>{oneLine(prompt + tokens.map(({ text }) => text).join(''))}</span>
+          </li>
+        ))}
+    </ol>
+  );
+}
+
+const oneLine = (text: string): string => text.trim().replaceAll(/\s+/gu, ' ');
 
 /** Cuts content that is higher than the card, with a button that shows all of it. */
 function Clamp({ children }: { children: ReactNode }) {
