@@ -73,5 +73,5 @@ test('a run that is opened again brings back samples, slider, text, rate, recipe
   await again.locator('[id="field-training.batch_size"]').press('Enter');
   await expect(after.controls).toContainText('Recipe changed');
   await after.button('Start new run').click();
-  await expect(again.getByLabel('Run name')).toHaveValue(/^fox\.txt, .*batch 3/u);
+  await expect(again.getByLabel('Run name')).toHaveValue(/^fox\.txt, layers 1, .*\(2\)$/u);
 });

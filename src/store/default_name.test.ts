@@ -60,8 +60,8 @@ describe('the name of a run', () => {
   });
 
   it('gets a number if another run has it', () => {
-    expect(uniqueName('Names', ['Names', 'Names 3'])).toBe('Names 2');
-    expect(uniqueName('Names', ['Names', 'Names 2'])).toBe('Names 3');
+    expect(uniqueName('Names', ['Names', 'Names (3)'])).toBe('Names (2)');
+    expect(uniqueName('Names', ['Names', 'Names (2)'])).toBe('Names (3)');
     expect(uniqueName('Other', ['Names'])).toBe('Other');
   });
 
@@ -73,6 +73,6 @@ describe('the name of a run', () => {
     stores.form.setState({ name: ' Mine ' });
     expect(newRunName(stores.form.getState(), stores)).toBe('Mine');
     stores.run.setState({ run: 'a', name: 'Mine' });
-    expect(newRunName(stores.form.getState(), stores)).toBe('Mine 2');
+    expect(newRunName(stores.form.getState(), stores)).toBe('Mine (2)');
   });
 });

@@ -106,7 +106,7 @@ describe('a run that is opened again', () => {
     expect(write.getState().prompt).toBe('the');
     expect(form.getState()).toMatchObject({ config, base, preset: 'names', text: TEXT });
     expect([...form.getState().changed]).toEqual(['training.learning_rate']);
-    expect(form.getState().preparedKey).toBe(dataKey(config, TEXT));
+    expect(form.getState().preparedKey).toBe(dataKey(config, { text: TEXT, tokenizerJson: null }));
     expect(run.getState()).toMatchObject({ lr_multiplier: 0.5, best: { step: 3, score: 1.5 } });
     expect(differsFromRun(form.getState(), run.getState().recipe)).toBe(false);
   });
