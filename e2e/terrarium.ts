@@ -35,7 +35,7 @@ export class Terrarium {
 
   constructor(readonly page: Page) {
     this.sentence = page.getByTestId('state-sentence');
-    this.controls = page.getByRole('group', { name: 'Training' });
+    this.controls = page.getByRole('group', { name: 'Training', exact: true });
     this.alert = page.getByRole('alert');
   }
 

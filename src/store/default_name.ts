@@ -59,7 +59,7 @@ export function defaultName(recipe: NamedRecipe): string {
 /** The name itself, or with a number if another run has it. */
 export function uniqueName(name: string, taken: readonly string[]): string {
   let candidate = name;
-  for (let number = 2; taken.includes(candidate); number += 1) candidate = `${name} ${number}`;
+  for (let number = 2; taken.includes(candidate); number += 1) candidate = `${name} (${number})`;
   return candidate;
 }
 

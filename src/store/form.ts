@@ -137,14 +137,15 @@ export const recipeChanges = (config: RunConfig, run: RunConfig): FieldPath[] =>
     (path) => !path.startsWith('sampling.') && !path.startsWith('runtime.'),
   );
 
-/** The form has another recipe, or another text of the user, than the run. */
+/** The form has another recipe than the run, or another file of the user. */
 export function differsFromRun(
   { config, ...opened }: Pick<FormState, 'config' | 'text' | 'tokenizerJson'>,
   recipe: RunState['recipe'],
 ): boolean {
   if (!recipe) return false;
   if (recipeChanges(config, recipe.config).length > 0) return true;
-  return config.data.corpus === 'own' && dataKey(config, opened) !== recipe.dataKey;
+  const usesFiles = config.data.corpus === 'own' || config.tokenizer.kind === 'imported';
+  return usesFiles && dataKey(config, opened) !== recipe.dataKey;
 }
 
 /** A text of the user becomes the corpus. */
