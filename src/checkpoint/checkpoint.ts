@@ -207,10 +207,22 @@ function foreignConfig({
 
 function trainedTensors(model: ResolvedModel, files: Files) {
   const objective = files.get(FILES.objective);
-  const moments = files.get(FILES.optimizer);
   const objective_tensors = objective ? readObjectiveTensors(objective) : NO_TENSORS;
-  const optimizer = moments
-    ? readMoments(trainableShapes(model, objective_tensors), moments)
-    : new Map<string, Float32Array>();
-  return { objective_tensors, optimizer };
+  return { objective_tensors, ...optimizerState(model, objective_tensors, files) };
+}
+
+/**
+ * The moments. A run can do without them, so moments that cannot be used do not keep the weights
+ * from being read.
+ */
+function optimizerState(model: ResolvedModel, extra: ObjectiveTensors, files: Files) {
+  const none = new Map<string, Float32Array>();
+  const bytes = files.get(FILES.optimizer);
+  if (!bytes) return { optimizer: none };
+  try {
+    return { optimizer: readMoments(trainableShapes(model, extra), bytes) };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { optimizer: none, optimizer_problem: error.message };
+  }
 }
