@@ -2,6 +2,7 @@
  * A checkpoint is a Hugging Face model folder with files of ours beside it. Saving and exporting are
  * `writeCheckpoint`; resuming and importing are `readCheckpoint`.
  */
+import type { MetricColumns } from '../common/index.ts';
 import { defaultConfig, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import type { CheckpointState, ReadState, WriteOptions } from './checkpoint_state.ts';
 import { CheckpointError } from './error.ts';
@@ -157,8 +158,22 @@ export function readCheckpoint(all: Files): ReadState {
     notes: imported.notes,
     foreign: training === null,
   };
-  if (metrics) state.metrics = parseMetricLines(new TextDecoder().decode(metrics));
+  if (metrics) state.metrics = readMetrics(metrics);
   return state;
+}
+
+/** Largest metrics.jsonl that is read, in bytes: that of millions of steps. */
+const MAX_METRICS = 2 ** 28;
+
+function readMetrics(bytes: Uint8Array): MetricColumns {
+  if (bytes.length > MAX_METRICS) {
+    throw new CheckpointError(
+      'too_large',
+      `${FILES.metrics} has ${bytes.length} bytes, but the limit is ${MAX_METRICS}.`,
+      'Remove it from the folder; the weights do not need it.',
+    );
+  }
+  return parseMetricLines(new TextDecoder().decode(bytes));
 }
 
 function progressOf({ version: _version, schedule, ...state }: TrainingState) {
@@ -192,10 +207,22 @@ function foreignConfig({
 
 function trainedTensors(model: ResolvedModel, files: Files) {
   const objective = files.get(FILES.objective);
-  const moments = files.get(FILES.optimizer);
   const objective_tensors = objective ? readObjectiveTensors(objective) : NO_TENSORS;
-  const optimizer = moments
-    ? readMoments(trainableShapes(model, objective_tensors), moments)
-    : new Map<string, Float32Array>();
-  return { objective_tensors, optimizer };
+  return { objective_tensors, ...optimizerState(model, objective_tensors, files) };
+}
+
+/**
+ * The moments. A run can do without them, so moments that cannot be used do not keep the weights
+ * from being read.
+ */
+function optimizerState(model: ResolvedModel, extra: ObjectiveTensors, files: Files) {
+  const none = new Map<string, Float32Array>();
+  const bytes = files.get(FILES.optimizer);
+  if (!bytes) return { optimizer: none };
+  try {
+    return { optimizer: readMoments(trainableShapes(model, extra), bytes) };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { optimizer: none, optimizer_problem: error.message };
+  }
 }

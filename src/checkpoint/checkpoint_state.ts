@@ -54,6 +54,8 @@ export interface ReadState extends CheckpointState {
   objective_tensors: ReadonlyMap<string, ObjectiveTensor>;
   lr_multiplier: number;
   lineage: Lineage;
+  /** Why the optimizer's moments were left out, one sentence; undefined if they were not. */
+  optimizer_problem?: string | undefined;
   /** Sentences about what was changed while importing. */
   notes: string[];
   /** True if the folder has no training_state.json, so only weights and tokenizer were read. */

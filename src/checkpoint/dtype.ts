@@ -58,6 +58,12 @@ export function toFloat32({ dtype, bytes, name, file }: EncodedTensor): Float32A
   return values;
 }
 
+/** Whether no value is NaN or infinite. */
+export function allFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
+}
+
 let float16Bits: Uint32Array | undefined;
 
 /** The float32 bits of all 65536 float16 values (IEEE 754 binary16), computed once. */

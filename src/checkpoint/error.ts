@@ -7,6 +7,7 @@ export type CheckpointErrorCode =
   | 'bad_offsets'
   | 'bad_dtype'
   | 'bad_shape'
+  | 'not_finite'
   | 'duplicate_name'
   | 'forbidden_name'
   | 'bad_json'

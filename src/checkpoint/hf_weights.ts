@@ -4,6 +4,7 @@
  */
 import type { ResolvedModel } from '../config/index.ts';
 import { listParameters, type Parameter, type ParameterPart } from '../model/parameters.ts';
+import { allFinite } from './dtype.ts';
 import { CheckpointError, shorten } from './error.ts';
 import { readTensor, type TensorSource, type TensorView } from './safetensors.ts';
 
@@ -102,8 +103,8 @@ function zeroBiases(model: ResolvedModel): Parameter[] {
 /**
  * Returns our parameters from the tensors of a checkpoint, whose names may have or lack the prefix
  * `transformer.` or `model.`. Checks all shapes before it allocates anything. Throws
- * `missing_tensor`, `unexpected_tensor`, `shape_mismatch`, `duplicate_name`, `config_mismatch` or
- * `bad_dtype`.
+ * `missing_tensor`, `unexpected_tensor`, `shape_mismatch`, `duplicate_name`, `config_mismatch`,
+ * `bad_dtype` or `not_finite`.
  */
 export function importTensors(
   model: ResolvedModel,
@@ -114,7 +115,9 @@ export function importTensors(
   for (const parameter of parameters) checkShapes(parameter, named);
   const weights = new Map<string, Float32Array>();
   for (const parameter of parameters) {
-    weights.set(parameter.name, importParameter(parameter, named));
+    const values = importParameter(parameter, named);
+    if (!allFinite(values)) throw notFinite(parameter.name);
+    weights.set(parameter.name, values);
   }
   checkZeroBiases(model, named);
   checkTiedHead(model, named, weights);
@@ -215,6 +218,14 @@ function checkAllUsed(model: ResolvedModel, named: NamedTensors): void {
     );
   }
 }
+
+/** A model with such weights gives NaN for every text, and every saved copy of it too. */
+export const notFinite = (name: string) =>
+  new CheckpointError(
+    'not_finite',
+    `The weights ${shorten(name)} have values that are infinite or not numbers.`,
+    'Bring an earlier checkpoint of this model: its training had diverged before this one.',
+  );
 
 const missing = (name: string) =>
   new CheckpointError(

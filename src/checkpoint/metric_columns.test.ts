@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { MetricColumns } from '../common/index.ts';
 import { metricLines, parseMetricLines, resumeLine } from './metric_columns.ts';
+import { codeOf } from './testing_states.ts';
 
 const columns: MetricColumns = {
   step: Float64Array.of(1, 2, 3),
@@ -32,6 +33,53 @@ it('drops what came after the step that a run went back to', () => {
     step: Float64Array.of(1, 2),
     'train/loss': Float64Array.of(0.1 + 0.2, 9),
     'val/loss': Float64Array.of(NaN, NaN),
+  });
+});
+
+describe('files made to fill the memory', () => {
+  const seconds = (action: () => void): number => {
+    const before = process.cpuUsage();
+    action();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  };
+  const wide = (step: number, count: number): string =>
+    row(step, Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}`, 0])));
+  const short = (rows: number): string =>
+    Array.from({ length: rows }, (_, i) => `{"step":${i + 2}}`).join('\n');
+
+  it('are refused before their columns are made', () => {
+    const longestArray = vi.spyOn(Float64Array.prototype, 'fill');
+    const spent = seconds(() => {
+      expect(codeOf(() => parseMetricLines(wide(1, 250) + short(128_000)))).toBe('too_large');
+    });
+    expect(longestArray).not.toHaveBeenCalled();
+    expect(spent).toBeLessThan(5);
+    longestArray.mockRestore();
+  });
+
+  it.each([
+    ['broken lines', '{x}\n'.repeat(20_000), 'bad_json'],
+    ['lines without end', `{"step":${'1'.repeat(2 ** 17)}}`, 'read'],
+    ['lines that are no rows', 'x\n'.repeat(2 ** 20), 'read'],
+    ['deep nesting', `{"step":1,"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'read'],
+  ])('take less than 5 seconds: %s', (_, lines, expected) => {
+    const spent = seconds(() => {
+      const read = (): string => {
+        const { step } = parseMetricLines(lines);
+        return step.length === 0 ? 'read' : 'rows';
+      };
+      if (expected === 'read') expect(read()).toBe('read');
+      else expect(codeOf(read)).toBe(expected);
+    });
+    expect(spent).toBeLessThan(5);
+  });
+
+  it('do not keep a long run with metrics of few steps from being read', () => {
+    const rows = Array.from({ length: 50_000 }, (_, i) => row(i, { loss: i / 3, lr: 1e-3 }));
+    const read = parseMetricLines(wide(-1, 60) + rows.join(''));
+    expect(Object.keys(read)).toHaveLength(63);
+    expect(read.step).toHaveLength(50_001);
   });
 });
 

@@ -6,13 +6,21 @@
  * went back to that step, and that earlier lines with later steps no longer count.
  */
 import type { MetricColumns } from '../common/index.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError, damaged } from './error.ts';
 import { isRecord } from './json.ts';
 
-/** Limit on rows times columns (256 MB): a short line can widen every column. */
-const MAX_CELLS = 2 ** 25;
+/**
+ * Limit on rows times columns, of eight bytes each. A short line can widen every column, so a short
+ * file may have fewer of them.
+ */
+const maxCells = (characters: number) => Math.min(2 ** 22 + characters / 4, 2 ** 25);
+const MAX_ROWS = 2 ** 22;
 const MAX_COLUMNS = 256;
 const MAX_NAME = 64;
+/** Longest line that can be a row, in characters. */
+const MAX_LINE = 2 ** 16;
+/** Lines that begin like a row and are none. A closed tab leaves one; each takes microseconds. */
+const MAX_BROKEN = 10_000;
 
 /** Encodes rows as JSON lines, each with a line break. */
 export function metricLines(columns: MetricColumns): string {
@@ -36,56 +44,80 @@ export const resumeLine = (step: number): string => `${JSON.stringify({ resume: 
  * Decodes JSON lines to columns with strictly increasing steps. Lines that are not rows, such as one
  * that was cut short when the tab closed, are skipped. Rows in the wrong order are sorted, and rows
  * of the same step are merged; where both measured a metric, the later line wins. Earlier versions
- * wrote such files. Throws `too_large`.
+ * wrote such files. Throws `too_large` and `bad_json`.
  */
 export function parseMetricLines(text: string): MetricColumns {
   const table = readTable(text);
   const rows = validRows(table);
-  if (rows.length * table.columns.size > MAX_CELLS) {
-    throw new CheckpointError(
-      'too_large',
-      'There are too many saved metrics to read.',
-      'Remove metrics.jsonl from the folder; the weights do not need it.',
-    );
-  }
+  if (rows.length * table.columns.size > maxCells(text.length)) throw tooMany();
   return mergedColumns(table, rows);
+}
+
+const tooMany = () =>
+  new CheckpointError(
+    'too_large',
+    'There are too many saved metrics to read.',
+    'Remove metrics.jsonl from the folder; the weights do not need it.',
+  );
+
+/** The values of a metric in the order of the lines, with the index of the row of each. */
+interface Column {
+  rows: number[];
+  values: number[];
 }
 
 /** All rows of a file in the order of its lines. */
 interface Table {
   steps: number[];
-  /** Values by row; a column may be shorter than `steps`. */
-  columns: Map<string, number[]>;
+  columns: Map<string, Column>;
   resumes: { step: number; rowsBefore: number }[];
 }
 
 function readTable(text: string): Table {
   const table: Table = { steps: [], columns: new Map(), resumes: [] };
-  for (const line of text.split('\n')) {
+  let broken = 0;
+  for (const line of linesOf(text)) {
+    if (line === '') continue;
     const row = parseRow(line);
-    if (!row) continue;
-    const resume = row.get('resume');
-    const step = row.get('step');
-    if (resume !== undefined) {
-      table.resumes.push({ step: resume, rowsBefore: table.steps.length });
-    } else if (step !== undefined && Number.isFinite(step)) {
-      for (const [name, value] of row) if (name !== 'step') setLast(table, name, value);
-      table.steps.push(step);
-    }
+    if (row) addRow(table, row);
+    else if (++broken > MAX_BROKEN)
+      throw damaged('bad_json', 'metrics.jsonl', `it has more than ${MAX_BROKEN} broken lines`);
+    if (table.steps.length + table.resumes.length > MAX_ROWS) throw tooMany();
   }
   return table;
 }
 
-/** Sets a value of the row that comes after those in `steps`. */
-function setLast({ columns, steps }: Table, name: string, value: number): void {
+/** The lines that may be rows. Others cost no time and no memory. */
+function* linesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length;) {
+    const found = text.indexOf('\n', start);
+    const end = found < 0 ? text.length : found;
+    if (end - start <= MAX_LINE && text[start] === '{') yield text.slice(start, end);
+    start = end + 1;
+  }
+}
+
+function addRow(table: Table, row: ReadonlyMap<string, number>): void {
+  const resume = row.get('resume');
+  const step = row.get('step');
+  if (resume !== undefined) {
+    table.resumes.push({ step: resume, rowsBefore: table.steps.length });
+  } else if (step !== undefined && Number.isFinite(step)) {
+    for (const [name, value] of row) if (name !== 'step') addValue(table, name, value);
+    table.steps.push(step);
+  }
+}
+
+/** Adds a value of the row that comes after those in `steps`. */
+function addValue({ columns, steps }: Table, name: string, value: number): void {
   let column = columns.get(name);
   if (!column) {
     if (columns.size >= MAX_COLUMNS) return;
-    column = [];
+    column = { rows: [], values: [] };
     columns.set(name, column);
   }
-  while (column.length < steps.length) column.push(NaN);
-  column.push(value);
+  column.rows.push(steps.length);
+  column.values.push(value);
 }
 
 /**
@@ -108,20 +140,20 @@ function validRows({ steps, resumes }: Table): number[] {
 }
 
 function mergedColumns({ steps, columns }: Table, rows: readonly number[]): MetricColumns {
-  /** Where each of `rows` goes; rows of equal steps go to the same place. */
-  const places = new Int32Array(rows.length);
+  /** Where each row of the table goes, or -1; rows of equal steps go to the same place. */
+  const places = new Int32Array(steps.length).fill(-1);
   const mergedSteps: number[] = [];
-  rows.forEach((row, i) => {
+  for (const row of rows) {
     const step = steps[row] ?? NaN;
     if (mergedSteps.at(-1) !== step) mergedSteps.push(step);
-    places[i] = mergedSteps.length - 1;
-  });
+    places[row] = mergedSteps.length - 1;
+  }
   const merged: MetricColumns = { step: Float64Array.from(mergedSteps) };
   for (const [name, column] of columns) {
     const values = new Float64Array(mergedSteps.length).fill(NaN);
-    rows.forEach((row, i) => {
-      const value = column[row] ?? NaN;
-      if (!Number.isNaN(value)) values[places[i] ?? 0] = value;
+    column.rows.forEach((row, i) => {
+      const place = places[row] ?? -1;
+      if (place >= 0) values[place] = column.values[i] ?? NaN;
     });
     merged[name] = values;
   }
@@ -130,7 +162,6 @@ function mergedColumns({ steps, columns }: Table, rows: readonly number[]): Metr
 
 /** The numbers of a line by name; null unless it is a whole row. */
 function parseRow(line: string): Map<string, number> | null {
-  if (line === '') return null;
   let json: unknown;
   try {
     json = JSON.parse(line);

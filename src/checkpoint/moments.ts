@@ -2,6 +2,7 @@
 import { MOMENTS } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { listParameters } from '../model/parameters.ts';
+import { allFinite } from './dtype.ts';
 import { CheckpointError, damaged, shorten } from './error.ts';
 import { FILES } from './folder.ts';
 import { valuesOf } from './hf_weights.ts';
@@ -38,7 +39,7 @@ export function writeMoments(
   );
 }
 
-/** Throws what `readSafetensors` throws, `unexpected_tensor` and `shape_mismatch`. */
+/** Throws what `readSafetensors` throws, `unexpected_tensor`, `shape_mismatch` and `not_finite`. */
 export function readMoments(shapes: Shapes, bytes: Uint8Array): Map<string, Float32Array> {
   const moments = new Map<string, Float32Array>();
   for (const [name, view] of readSafetensors(bytes, FILES.optimizer).tensors) {
@@ -47,10 +48,19 @@ export function readMoments(shapes: Shapes, bytes: Uint8Array): Map<string, Floa
       const what = `${shorten(name)} has the shape [${view.shape.join(', ')}], but the model has [${shape.join(', ')}]`;
       throw damaged('shape_mismatch', FILES.optimizer, what);
     }
-    moments.set(name, readTensor(view));
+    const values = readTensor(view);
+    if (!isMoment(name, values)) {
+      const what = `${shorten(name)} has values that no optimizer makes`;
+      throw damaged('not_finite', FILES.optimizer, what);
+    }
+    moments.set(name, values);
   }
   return moments;
 }
+
+/** Moments are finite, and averages of squares are not negative. */
+const isMoment = (name: string, values: Float32Array): boolean =>
+  allFinite(values) && !(name.startsWith('exp_avg_sq.') && values.some((value) => value < 0));
 
 /** The shape of the parameter that a moment `MOMENT.NAME` belongs to. */
 function momentShape(shapes: Shapes, key: string): readonly number[] {

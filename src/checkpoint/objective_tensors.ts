@@ -1,7 +1,9 @@
 /** objective.safetensors: tensors that an objective keeps beside the model's weights. */
 import type { ObjectiveTensor } from './checkpoint_state.ts';
+import { allFinite } from './dtype.ts';
 import { CheckpointError, shorten } from './error.ts';
 import { FILES } from './folder.ts';
+import { notFinite } from './hf_weights.ts';
 import { readSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
 
 export type ObjectiveTensors = ReadonlyMap<string, ObjectiveTensor>;
@@ -17,11 +19,16 @@ export function writeObjectiveTensors(tensors: ObjectiveTensors): Uint8Array {
   );
 }
 
-/** Throws what `readSafetensors` throws, and `bad_dtype` for tensors that are not F32, F16 or BF16. */
+/**
+ * Throws what `readSafetensors` throws, `bad_dtype` for tensors that are not F32, F16 or BF16, and
+ * `not_finite`.
+ */
 export function readObjectiveTensors(bytes: Uint8Array): Map<string, ObjectiveTensor> {
   const tensors = new Map<string, ObjectiveTensor>();
   for (const [name, view] of readSafetensors(bytes, FILES.objective).tensors) {
-    tensors.set(name, { shape: view.shape, data: readTensor(view) });
+    const data = readTensor(view);
+    if (!allFinite(data)) throw notFinite(name);
+    tensors.set(name, { shape: view.shape, data });
   }
   return tensors;
 }

@@ -104,7 +104,7 @@ export function tinyState(
     const size = parameterSize(parameter);
     parameters.set(name, draw(size));
     optimizer.set(`exp_avg.${name}`, draw(size));
-    optimizer.set(`exp_avg_sq.${name}`, draw(size));
+    optimizer.set(`exp_avg_sq.${name}`, draw(size).map(Math.abs));
   }
   return {
     config,

@@ -7,6 +7,7 @@ import { Inflate } from 'fflate';
 import { crc32 } from './crc32.ts';
 import { CheckpointError, damaged, shorten } from './error.ts';
 import { pickleError } from './pickle.ts';
+import { isBomb, type PackedFile } from './unzip_limits.ts';
 
 const END_SIGNATURE = 0x06054b50;
 const CENTRAL_SIGNATURE = 0x02014b50;
@@ -22,20 +23,9 @@ const DEFLATED = 8;
 const ZIP64_COUNT = 0xffff;
 const ZIP64_OFFSET = 0xffff_ffff;
 
-/**
- * Largest total size of the unpacked files. Weights compress by a tenth and JSON to a tenth, so no
- * legitimate folder needs more.
- */
-const maxUnpacked = (archive: number) => 2 * archive + 2 ** 20;
-
-interface ZipEntry {
-  path: string;
+interface ZipEntry extends PackedFile {
   method: number;
   crc: number;
-  /** Bytes in the archive. */
-  packed: number;
-  /** Bytes when unpacked. */
-  size: number;
   /** Offset of the local header. */
   header: number;
 }
@@ -71,7 +61,6 @@ function readDirectory(archive: Archive): ZipEntry[] {
   const entries: ZipEntry[] = [];
   const paths = new Set<string>();
   let offset = start;
-  let total = 0;
   for (let i = 0; i < count; i++) {
     const next = centralEnd(archive, offset, stop);
     const entry = readCentral(archive, offset);
@@ -79,14 +68,13 @@ function readDirectory(archive: Archive): ZipEntry[] {
       throw damaged('duplicate_name', name, `${shorten(entry.path)} appears twice in it`);
     }
     paths.add(entry.path);
-    total += entry.size;
     entries.push(entry);
     offset = next;
   }
   if (offset !== stop) {
     throw damaged('bad_zip', name, 'its list of files is longer than it says');
   }
-  if (total > maxUnpacked(bytes.length)) throw bomb(name);
+  if (isBomb(entries, bytes.length)) throw bomb(name);
   return entries;
 }
 
@@ -238,6 +226,6 @@ function inflate(packed: Uint8Array, { path, size }: ZipEntry, name: string): Ui
 const bomb = (name: string) =>
   new CheckpointError(
     'zip_bomb',
-    `${name} unpacks to far more than its own size.`,
+    `${name} unpacks to far more than a model of its size explains.`,
     'Do not use this file: it is made to fill the memory.',
   );

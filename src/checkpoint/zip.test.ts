@@ -54,6 +54,34 @@ describe('a zip file', () => {
   });
 });
 
+describe('an export that another program has zipped again', () => {
+  it.each(['', 'my-run/'])('opens, although its moments are still zero: %s', (base) => {
+    const random = tinyState({ n_layer: 4, n_embd: 64, n_inner: 256, block_size: 64 });
+    const optimizer = new Map(
+      Array.from(random.optimizer, ([name, values]) => [name, new Float32Array(values.length)]),
+    );
+    const steps = Float64Array.from({ length: 5000 }, (_, i) => i);
+    const metrics = { step: steps, 'train/loss': new Float64Array(5000).fill(2) };
+    const state = { ...random, optimizer, metrics };
+    const files = [...writeCheckpoint(state)].map(([path, bytes]) => [base + path, bytes] as const);
+    const zip = zipSync(Object.fromEntries(files), { level: 9 });
+    const unpacked = files.reduce((sum, [, bytes]) => sum + bytes.length, 0);
+    expect(unpacked).toBeGreaterThan(2 * zip.length + 2 ** 20);
+    expect(readCheckpoint(unzipFolder(zip)).optimizer).toEqual(optimizer);
+  });
+
+  it('may have a copy of its best checkpoint, and a text that repeats itself', () => {
+    const files = Object.fromEntries([
+      ...writeCheckpoint(tinyState({})),
+      ...[...writeCheckpoint(tinyState({}))].map(
+        ([path, bytes]) => [`best/${path}`, bytes] as const,
+      ),
+      ['text.bin', text('the same line\n'.repeat(150_000))],
+    ]);
+    expect(unzipFolder(zipSync(files, { level: 9 })).get('text.bin')).toHaveLength(2_100_000);
+  });
+});
+
 describe('hostile zips', () => {
   const zip = zipFolder(folder);
   const central = centralOf(zip);
@@ -64,6 +92,13 @@ describe('hostile zips', () => {
     ['a missing end', 'truncated', () => zip.subarray(0, -1)],
     ['a missing beginning', 'bad_zip', () => zip.subarray(10)],
     ['a bomb that declares its size', 'zip_bomb', () => zipSync({ bomb: many }, { level: 9 })],
+    ...['model.safetensors', 'optimizer.safetensors', 'config.json.bak', 'a/weights.bin'].map(
+      (name): [string, string, () => Uint8Array] => [
+        `a bomb named ${name}`,
+        'zip_bomb',
+        () => zipSync({ 'config.json': text('{}'), [name]: many }, { level: 9 }),
+      ],
+    ),
     [
       'a bomb that declares a wrong size',
       'zip_bomb',

@@ -11,6 +11,7 @@ import { DataError, importTokenizer, SPLIT_VERSION } from '../data/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../objectives/index.ts';
 import type { ImportCommand, ResumeCommand, StartCommand } from '../protocol/index.ts';
 import type { Device } from './device.ts';
+import { withUsableMoments } from './moments.ts';
 import {
   configWithParent,
   loadParent,
@@ -111,7 +112,7 @@ export async function resumedRun(
     const objective = requireObjective(context, lineage.objective);
     const ready = await prepareSaved(context, saved, config, own);
     await storage.rewindMetrics(saved.step);
-    const from = startingPoint(saved);
+    const from = startingPoint(withUsableMoments(saved, objective, context.emit));
     from.state.lr_multiplier = lr_multiplier ?? saved.lr_multiplier;
     const restored = await restoredRun(storage, { config, own, tokenizer: saved.tokenizer });
     const name = record?.name ?? 'Run';
@@ -159,9 +160,10 @@ export async function importedRun(
     await saveImport(storage, imported);
     const { tokenizer } = state;
     const restored = await restoredRun(storage, { config, own: ready.text.text, tokenizer });
+    const from = startingPoint(withUsableMoments(state, objective, context.emit));
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
-      start: { from: startingPoint(state), stored: false, paused: true, restored },
+      start: { from, stored: false, paused: true, restored },
     };
   });
 }

@@ -3,6 +3,7 @@ import { ActiveRun } from './active_run.ts';
 import { startingPoint } from './begin.ts';
 import type { RestoredRun } from '../protocol/index.ts';
 import type { Device } from './device.ts';
+import { withUsableMoments } from './moments.ts';
 import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
 
@@ -34,7 +35,8 @@ export async function recoverRun(
   const detail = `The GPU device was lost (${cause}); training continues from the last checkpoint.`;
   context.emit({ type: 'phase', phase: 'recovering', detail, progress: null });
   const loaded = await parts.storage.load();
-  const from = loaded ? startingPoint(loaded.state) : origin;
+  const saved = loaded && withUsableMoments(loaded.state, parts.objective, context.emit);
+  const from = saved ? startingPoint(saved) : origin;
   const reopened = await onDeviceAgain(context, parts);
   await parts.storage.rewindMetrics(from?.state.step ?? 0);
   const start = { from, stored: loaded !== null, paused, restored: restored ?? null };

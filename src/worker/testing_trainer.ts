@@ -3,6 +3,7 @@ import { resolveModel, type ResolvedModel, type RunConfig } from '../config/inde
 import { listParameters, parameterSize } from '../model/index.ts';
 import type { RowChoice } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
+import { describeOptimizer, momentsOf } from '../optim/index.ts';
 import type { StepResult, TrainerOptions, TrainerState } from '../train/index.ts';
 import type { RunTrainer } from './services.ts';
 
@@ -108,7 +109,20 @@ export class FakeTrainer implements RunTrainer {
     const parameters = new Map(
       [...this.#parameters].map(([name, values]) => [name, values.slice()]),
     );
-    return { parameters, optimizer: new Map(), step, tokens, lr_multiplier };
+    return { parameters, optimizer: this.#moments(), step, tokens, lr_multiplier };
+  }
+
+  /** All moments of the optimizer, zero. */
+  #moments(): Map<string, Float32Array> {
+    const chain = describeOptimizer(this.config.training);
+    return new Map(
+      listParameters(this.model).flatMap((parameter) =>
+        momentsOf(chain, parameter).map((moment): [string, Float32Array] => [
+          `${moment}.${parameter.name}`,
+          new Float32Array(parameterSize(parameter)),
+        ]),
+      ),
+    );
   }
 
   dispose(): void {
