@@ -10,7 +10,7 @@ import {
 } from '../checkpoint/index.ts';
 import { randomId } from '../common/index.ts';
 import type { BackupCommand, Event, LibraryCommand } from '../protocol/index.ts';
-import { megabytes, prunedSentences } from './pruned.ts';
+import { prunedSentences, sizeText } from './pruned.ts';
 
 type RunsEvent = Extract<Event, { type: 'runs' }>;
 
@@ -64,7 +64,7 @@ function budgetNotes(pruned: Pruned, bytes: number | null): string[] {
   if (bytes === null) return ['Runs may use all the storage that the browser gives.'];
   const sentences = prunedSentences(pruned);
   if (sentences.length > 0) return sentences;
-  return [`The runs are within the budget of ${megabytes(bytes)}, so nothing was removed.`];
+  return [`The runs are within the budget of ${sizeText(bytes)}, so nothing was removed.`];
 }
 
 async function deleteRuns(store: RunStore, runs: readonly string[]): Promise<string[]> {
@@ -103,14 +103,21 @@ async function forEach(
 /** Backups in progress, by the id of their command. They run beside everything else. */
 export class Backups {
   readonly #emit: (event: Event) => void;
-  readonly #running = new Map<number, AbortController>();
+  /** A job that was cancelled before it began has one as well. */
+  readonly #jobs = new Map<number, AbortController>();
 
   constructor(emit: (event: Event) => void) {
     this.#emit = emit;
   }
 
   cancel(job: number): void {
-    this.#running.get(job)?.abort();
+    this.#job(job).abort();
+  }
+
+  #job(id: number): AbortController {
+    const abort = this.#jobs.get(id) ?? new AbortController();
+    this.#jobs.set(id, abort);
+    return abort;
   }
 
   /** Throws CheckpointError, with the code `cancelled` too. */
@@ -119,10 +126,8 @@ export class Backups {
     command: Exclude<BackupCommand, { type: 'cancel_backup' }>,
   ): Promise<Event> {
     const { id } = command;
-    const abort = new AbortController();
-    this.#running.set(id, abort);
     const options: JobOptions = {
-      signal: abort.signal,
+      signal: this.#job(id).signal,
       progress: throttled((done, total) =>
         this.#emit({ type: 'backup_progress', job: id, done, total }),
       ),
@@ -134,7 +139,7 @@ export class Backups {
       const restored = await restoreBackup(store, command.file, options);
       return { type: 'backup_restored', id, ...restored };
     } finally {
-      this.#running.delete(id);
+      this.#jobs.delete(id);
       // Some runs may have been added even if it failed.
       if (command.type === 'restore_backup') this.#emit(await listRuns(store));
     }

@@ -1,11 +1,11 @@
 /** What the storage budget removed, in words. */
 import type { Pruned } from '../checkpoint/index.ts';
 
-/** 1,234 MB; 0.4 MB */
-export const megabytes = (bytes: number): string => {
-  const value = bytes / 1e6;
-  return `${value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })} MB`;
-};
+/** 1,234 MB; 0.4 MB; 12 kB */
+export function sizeText(bytes: number): string {
+  const [value, unit] = bytes < 1e5 ? [bytes / 1e3, 'kB'] : [bytes / 1e6, 'MB'];
+  return `${value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })} ${unit}`;
+}
 
 const runs = (names: readonly string[]): string =>
   names.length === 1 ? `“${names[0] ?? ''}”` : `${names.length} runs`;
@@ -23,10 +23,10 @@ export function prunedSentences({ bytes, purged, thinned, excess }: Pruned): str
       `To keep the storage budget, the checkpoint before the last one of ${runs(thinned)} was removed.`,
     );
   }
-  if (bytes > 0) sentences.push(`That freed ${megabytes(bytes)}.`);
+  if (bytes > 0) sentences.push(`That freed ${sizeText(bytes)}.`);
   if (excess > 0) {
     sentences.push(
-      `The runs still exceed the storage budget by ${megabytes(excess)}, and only last and best` +
+      `The runs still exceed the storage budget by ${sizeText(excess)}, and only last and best` +
         ' checkpoints are left: delete runs, or raise the budget.',
     );
   }
