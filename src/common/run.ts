@@ -36,7 +36,7 @@ export interface TableReading {
   /** Documents. */
   rows: number;
   columns: string[];
-  /** The beginning of the first documents, one per line. */
+  /** The first rows, one per line, with a line between columns. */
   preview: string;
 }
 

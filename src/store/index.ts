@@ -28,6 +28,7 @@ export * from './suspend.ts';
 export * from './sentence.ts';
 export * from './view.ts';
 export * from './write.ts';
+export { WHOLE_ROWS } from '../common/index.ts';
 /** What events carry: the room `ui` imports it from here, not from the protocol. */
 export type {
   BestCheckpoint,
@@ -46,6 +47,9 @@ export type {
   Sample,
   StepProfile,
   StorageUse,
+  TableFacts,
+  TableFormat,
+  TableReading,
   TokenPiece,
   WeightsChoice,
 } from '../protocol/index.ts';

@@ -1,7 +1,7 @@
 /** Accepts files and folders dropped anywhere on the page. */
 import { useEffect, useState } from 'react';
 import { useClient } from './context.tsx';
-import { openDropped } from './transfer.ts';
+import { openFiles } from './transfer.ts';
 import { filesOfDrop } from './dropped.ts';
 
 export function DropZone() {
@@ -20,7 +20,7 @@ export function DropZone() {
       setOver(false);
       if (!event.dataTransfer?.types.includes('Files')) return;
       event.preventDefault();
-      void filesOfDrop(event.dataTransfer).then((files) => openDropped(client, files));
+      void filesOfDrop(event.dataTransfer).then((files) => openFiles(client, files));
     };
     window.addEventListener('dragover', onOver);
     window.addEventListener('dragleave', onLeave);

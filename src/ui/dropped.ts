@@ -1,4 +1,30 @@
-/** Reads dropped files, and the files directly inside dropped folders. */
+/** Dropped files, the files directly inside dropped folders, and what they are. */
+
+/** What files that came together are. */
+export type Dropped =
+  | { kind: 'model'; files: File[] }
+  | { kind: 'tokenizer'; file: File }
+  | { kind: 'texts'; files: File[] }
+  | { kind: 'nothing' };
+
+/** Files that only come with a model, whatever else a model folder has; a zip is unpacked later. */
+const OF_MODEL =
+  /\.(zip|safetensors|bin|pt|pth|ckpt|gguf|h5|onnx|msgpack|index\.json)$|^(adapter_)?config\.json$/iu;
+/** Files that systems leave in folders. */
+const HIDDEN = /^\.|^(Thumbs\.db|desktop\.ini)$/iu;
+
+/**
+ * Recognises a model by any of its files, so that its config.json or its README never become
+ * training text; then a tokenizer; everything else is text.
+ */
+export function classify(all: readonly File[]): Dropped {
+  const files = all.filter(({ name }) => !HIDDEN.test(name));
+  if (files.length === 0) return { kind: 'nothing' };
+  if (files.some(({ name }) => OF_MODEL.test(name))) return { kind: 'model', files };
+  const tokenizer = files.find(({ name }) => name.toLowerCase() === 'tokenizer.json');
+  if (tokenizer) return { kind: 'tokenizer', file: tokenizer };
+  return { kind: 'texts', files };
+}
 
 /** Files of a drop. Folders are read one level deep: a model folder has no subfolders. */
 export async function filesOfDrop(transfer: DataTransfer): Promise<File[]> {

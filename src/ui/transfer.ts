@@ -5,8 +5,10 @@ import {
   toCsv,
   toJsonLines,
   type Client,
+  type OwnText,
   type WeightsChoice,
 } from '../store/index.ts';
+import { classify } from './dropped.ts';
 import { goTo } from './place.ts';
 
 /** Time for the browser to read a blob: some read it only after `click` has returned. */
@@ -70,17 +72,35 @@ export async function importModel(client: Client, files: readonly File[]): Promi
   }
 }
 
-/** Opens a text file as the corpus. The worker validates its content. */
-export async function openTextFile(client: Client, file: File): Promise<void> {
-  try {
-    setText(client.stores.form, {
-      name: file.name,
-      bytes: new Uint8Array(await file.arrayBuffer()),
+/** The largest text that the worker reads. */
+const MAX_TEXT_BYTES = 128 * 2 ** 20;
+
+/** Opens text files as the corpus; several are several documents. The worker reads them. */
+export async function openTextFiles(client: Client, files: readonly File[]): Promise<void> {
+  const sorted = [...files].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  const [first] = sorted;
+  if (!first) return;
+  const name = sorted.length === 1 ? first.name : `${sorted.length} files`;
+  const size = sorted.reduce((sum, file) => sum + file.size, 0);
+  if (size > MAX_TEXT_BYTES) {
+    client.fail({
+      code: 'text_too_large',
+      message: `"${name}" has ${Math.ceil(size / 2 ** 20)} MB, more than a page can hold.`,
+      hint: `Choose a text of at most ${MAX_TEXT_BYTES / 2 ** 20} MB.`,
+      field: 'data.corpus',
     });
+    return;
+  }
+  try {
+    const bytes = new Uint8Array(await new Blob(sorted).arrayBuffer());
+    const text: OwnText = { name, bytes };
+    if (sorted.length > 1)
+      text.files = sorted.map((file) => ({ name: file.name, bytes: file.size }));
+    setText(client.stores.form, text);
   } catch (error) {
     client.fail({
       code: 'file_unreadable',
-      message: `${file.name} could not be read.`,
+      message: `${name} could not be read.`,
       hint: `Open it again. The browser reported: ${messageOf(error)}`,
       field: 'data.corpus',
     });
@@ -103,23 +123,30 @@ export async function openTokenizer(client: Client, file: File): Promise<void> {
   setTokenizerJson(client.stores.form, file.name, await file.text());
 }
 
-/** Dropped files: a zip or model files are imported, a tokenizer.json is opened, the rest is text. */
-export async function openDropped(client: Client, files: readonly File[]): Promise<void> {
-  const [first] = files;
-  if (!first) return;
-  if (files.some((file) => /\.(zip|safetensors)$/iu.test(file.name))) {
-    await importModel(client, files);
-    return;
+/** Opens files that were dropped, or chosen where a text is expected. */
+export async function openFiles(client: Client, files: readonly File[]): Promise<void> {
+  const dropped = classify(files);
+  switch (dropped.kind) {
+    case 'model':
+      return importModel(client, dropped.files);
+    case 'tokenizer':
+      return openTokenizer(client, dropped.file);
+    case 'texts':
+      return openDroppedTexts(client, dropped.files);
+    case 'nothing':
+      client.notify('There are no files in what was dropped. A folder is read one level deep.');
+      return;
+    default:
+      dropped satisfies never;
   }
-  if (first.name === 'tokenizer.json') {
-    await openTokenizer(client, first);
-    return;
-  }
+}
+
+async function openDroppedTexts(client: Client, files: readonly File[]): Promise<void> {
   const { lesson } = client.stores.form.getState();
   if (lesson && !lesson.has('data.corpus')) {
     client.notify('The text is set for this lesson. Leave the lesson in the menu to use your own.');
     return;
   }
   goTo({ at: 'workspace', tab: 'recipe' });
-  await openTextFile(client, first);
+  await openTextFiles(client, files);
 }

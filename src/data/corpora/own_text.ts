@@ -18,8 +18,9 @@ import { columnDocuments, type TextTable } from './table.ts';
 /** A larger text, with its tokens at four bytes each, would exceed the memory of a tab. */
 export const MAX_TEXT_BYTES = 128 * 2 ** 20;
 
+const PREVIEW_ROWS = 3;
 /** Characters of the preview of a reading. */
-const PREVIEW_LENGTH = 300;
+const PREVIEW_LENGTH = 400;
 
 /** One file of the text. */
 interface TextFile {
@@ -135,9 +136,16 @@ function tableContent(
 /** A reading as the page shows it. */
 function describe({ format, table }: Reading): TableReading {
   const column = chooseColumn(table, undefined, '');
-  const documents = columnDocuments(table, column);
-  const preview = documents.slice(0, 3).join('\n').slice(0, PREVIEW_LENGTH);
-  return { format, rows: documents.length, columns: table.columns, preview };
+  const rows = columnDocuments(table, column).length;
+  const preview = Array.from({ length: Math.min(PREVIEW_ROWS, table.rows) }, (_, row) =>
+    table.columns.map((name) => table.value(row, name)?.trim() ?? '').join(' │ '),
+  );
+  return {
+    format,
+    rows,
+    columns: table.columns,
+    preview: preview.join('\n').slice(0, PREVIEW_LENGTH),
+  };
 }
 
 /** Several files as one corpus. A running text is one document. */

@@ -135,6 +135,7 @@ describe('CSV', () => {
       ['comma', 60, ['text', 'column 2', 'column 3']],
     ]);
     expect(table?.readings[0]?.preview).toMatch(/^Bread 0, butter, and a long afternoon\nBread 1/);
+    expect(table?.readings[1]?.preview).toMatch(/^Bread 0 │ butter │ and a long afternoon\n/);
     const comma = await read('05_one_column.csv', file, { format: 'comma' });
     expect(comma.table).toMatchObject({ format: 'comma', column: 'column 3' });
     expect(comma.documents[0]).toBe(' and a long afternoon');

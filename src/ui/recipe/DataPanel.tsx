@@ -1,17 +1,10 @@
 /** Selects the training text and shows what the worker found in it. */
 import { Button } from '@mantine/core';
 import { CORPORA, labelOf, type CorpusName } from '../../config/index.ts';
-import {
-  bytes,
-  count,
-  isActive,
-  percent,
-  setField,
-  setText,
-  type DataSummary,
-} from '../../store/index.ts';
+import { bytes, count, isActive, percent, setField, type DataSummary } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { OwnText } from './OwnText.tsx';
+import { TableChoice } from './TableChoice.tsx';
 import { useDataSummary } from './useSettledRun.ts';
 import { usePrepare } from './usePrepare.ts';
 import '../styles/data.css';
@@ -105,7 +98,12 @@ function Summary({ data }: { data: DataSummary }) {
           </div>
         ))}
       </dl>
-      {data.table ? <ColumnChoice columns={data.table.columns} /> : null}
+      {data.table ? <TableChoice table={data.table} /> : null}
+      {data.notes.map((note) => (
+        <p key={note} className="small">
+          {note}
+        </p>
+      ))}
       <pre className="data-sample" tabIndex={0} aria-label="Beginning of the text">
         {data.sample}
       </pre>
@@ -117,38 +115,11 @@ function Summary({ data }: { data: DataSummary }) {
 function summaryRows(data: DataSummary): [string, string][] {
   const documents = [count(data.documents)];
   if (data.duplicates_removed > 0)
-    documents.push(`${count(data.duplicates_removed)} duplicates removed`);
+    documents.push(`${count(data.duplicates_removed)} repeats removed`);
   return [
     ['Size', `${bytes(data.bytes)}, ${count(data.characters)} characters`],
     ['Documents', documents.join(', ')],
     ['Tokens', `${count(data.train_tokens)} train, ${count(data.val_tokens)} validation`],
     ['Vocabulary', `${count(data.vocab_size)} (${data.tokenizer_kind})`],
   ];
-}
-
-/** Which column of a CSV or JSON Lines file holds the text. */
-function ColumnChoice({ columns }: { columns: readonly string[] }) {
-  const client = useClient();
-  const column = useForm((state) => state.text?.column);
-  const choose = (name: string): void => {
-    const { form } = client.stores;
-    const { text } = form.getState();
-    if (!text) return;
-    setText(form, { ...text, column: name });
-    client.prepare();
-  };
-  return (
-    <label className="column">
-      Column{' '}
-      <select
-        className="native-select"
-        value={column ?? columns[0]}
-        onChange={(event) => choose(event.currentTarget.value)}
-      >
-        {columns.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
-    </label>
-  );
 }

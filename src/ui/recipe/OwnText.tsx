@@ -1,10 +1,11 @@
-/** The user's own text: opened from a file, pasted, or fetched from a URL. */
-import { Button, TextInput, Textarea } from '@mantine/core';
+/** The user's own text: opened from files, pasted, or fetched from a URL. */
+import { Button, TextInput } from '@mantine/core';
 import { IconFileText, IconLink } from '@tabler/icons-react';
 import { useRef, useState } from 'react';
-import { bytes, fetchText, setText } from '../../store/index.ts';
+import { bytes, fetchText, readTextAs, setText } from '../../store/index.ts';
 import { useClient, useForm } from '../context.tsx';
-import { openTextFile } from '../transfer.ts';
+import { openFiles } from '../transfer.ts';
+import { PastedText } from './PastedText.tsx';
 
 export function OwnText() {
   const text = useForm((state) => state.text);
@@ -19,6 +20,7 @@ export function OwnText() {
       <FilePicker />
       <PastedText />
       <TextUrl />
+      {text ? <KeepRepeats kept={text.keep_repeats ?? false} /> : null}
     </div>
   );
 }
@@ -35,51 +37,23 @@ function FilePicker() {
         leftSection={<IconFileText size={15} />}
         onClick={() => picker.current?.click()}
       >
-        Open .txt .md .jsonl .csv, or drop it anywhere
+        Open files, or drop them anywhere
       </Button>
       <input
         ref={picker}
         type="file"
         hidden
-        accept=".txt,.md,.jsonl,.csv,text/*"
-        aria-label="Open a text"
+        multiple
+        accept=".txt,.md,.jsonl,.ndjson,.csv,.tsv,text/*"
+        aria-label="Open texts"
         data-testid="text-input"
         onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
+          const files = [...(event.currentTarget.files ?? [])];
           // Otherwise selecting the same file again would not fire an event.
           event.currentTarget.value = '';
-          if (file) void openTextFile(client, file);
+          if (files.length > 0) void openFiles(client, files);
         }}
       />
-    </>
-  );
-}
-
-function PastedText() {
-  const { form } = useClient().stores;
-  const [pasted, setPasted] = useState('');
-  const applyText = (): void => {
-    setText(form, { name: 'Pasted text', bytes: new TextEncoder().encode(pasted) });
-    setPasted('');
-  };
-  return (
-    <>
-      <Textarea
-        aria-label="Paste a text"
-        placeholder="Or paste a text here"
-        autosize
-        minRows={2}
-        maxRows={6}
-        size="xs"
-        mt={8}
-        value={pasted}
-        onChange={(event) => setPasted(event.currentTarget.value)}
-      />
-      {pasted.trim() ? (
-        <Button size="xs" mt={6} variant="light" onClick={applyText}>
-          Use this text
-        </Button>
-      ) : null}
     </>
   );
 }
@@ -88,17 +62,14 @@ function TextUrl() {
   const client = useClient();
   const [url, setUrl] = useState('');
   const [fetching, setFetching] = useState(false);
+  const [problem, setProblem] = useState('');
   const load = async (): Promise<void> => {
     setFetching(true);
+    setProblem('');
     try {
       setText(client.stores.form, await fetchText(url));
     } catch (error) {
-      client.fail({
-        code: 'text_unreachable',
-        message: error instanceof Error ? error.message : 'The URL could not be fetched.',
-        hint: 'Check the URL, or save the text and open it as a file.',
-        field: 'data.corpus',
-      });
+      setProblem(error instanceof Error ? error.message : 'The URL could not be fetched.');
     } finally {
       setFetching(false);
     }
@@ -106,6 +77,7 @@ function TextUrl() {
   return (
     <form
       className="own-url"
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
         void load();
@@ -116,20 +88,44 @@ function TextUrl() {
         className="grow"
         type="url"
         aria-label="URL of a text"
-        placeholder="Or a URL: https://… or http://localhost"
+        placeholder="Or a URL: https://…"
         value={url}
-        onChange={(event) => setUrl(event.currentTarget.value)}
+        error={problem || undefined}
+        onChange={(event) => {
+          setUrl(event.currentTarget.value);
+          setProblem('');
+        }}
       />
-      <Button
-        size="xs"
-        type="submit"
-        variant="default"
-        loading={fetching}
-        disabled={!url.trim()}
-        leftSection={<IconLink size={14} />}
-      >
-        Fetch
-      </Button>
+      {url.trim() ? (
+        <Button
+          size="xs"
+          type="submit"
+          variant="default"
+          loading={fetching}
+          leftSection={<IconLink size={14} />}
+        >
+          Fetch
+        </Button>
+      ) : null}
     </form>
+  );
+}
+
+/** Repeats are removed by default, so that validation text is not in the training text too. */
+function KeepRepeats({ kept }: { kept: boolean }) {
+  const client = useClient();
+  return (
+    <label className="keep-repeats">
+      <input
+        type="checkbox"
+        checked={kept}
+        onChange={(event) =>
+          readTextAs(client.stores.form, { keep_repeats: event.currentTarget.checked })
+        }
+      />
+      <span>
+        Keep repeats <span className="muted">(else each document is read once)</span>
+      </span>
+    </label>
   );
 }

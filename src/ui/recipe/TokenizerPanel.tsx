@@ -2,7 +2,7 @@
 import { Button, Textarea } from '@mantine/core';
 import { IconFileCode } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
-import { count, type TokenizedText } from '../../store/index.ts';
+import { count, type DataSummary, type TokenizedText } from '../../store/index.ts';
 import { useClient, useForm } from '../context.tsx';
 import { openTokenizer } from '../transfer.ts';
 import { quoted } from '../samples/TokenText.tsx';
@@ -53,9 +53,12 @@ function TokenizerPicker() {
 }
 
 function TokenizerPreview() {
-  const ready = useDataSummary() !== null;
-  const [text, setText] = useState('Call me Ishmael. Some years ago');
-  const { tokenized, error } = useTokenized(text, ready);
+  const data = useDataSummary();
+  const ready = data !== null;
+  const prepared = useForm((state) => state.preparedKey);
+  const [typed, setTyped] = useState<string | null>(null);
+  const text = typed ?? exampleOf(data);
+  const { tokenized, error } = useTokenized(text, ready ? prepared : null);
   return (
     <div className="pieces">
       <Textarea
@@ -66,7 +69,7 @@ function TokenizerPreview() {
         maxRows={5}
         maxLength={4000}
         value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
+        onChange={(event) => setTyped(event.currentTarget.value)}
       />
       {ready ? null : <p className="small muted">Available once the text is loaded.</p>}
       {error ? <p className="field-problem">{error}</p> : null}
@@ -74,6 +77,13 @@ function TokenizerPreview() {
     </div>
   );
 }
+
+/** Characters of the example. */
+const EXAMPLE_LENGTH = 40;
+
+/** The beginning of the text, which every tokenizer of it can encode. */
+const exampleOf = (data: DataSummary | null): string =>
+  [...(data?.sample ?? '')].slice(0, EXAMPLE_LENGTH).join('').trim();
 
 /** Time without typing before the text is sent to the worker. */
 const IDLE_MS = 200;
@@ -84,12 +94,13 @@ interface Tokenization {
   error: string;
 }
 
-function useTokenized(text: string, ready: boolean): Tokenization {
+/** `prepared`: the key of the text whose tokenizer is used; null until there is one. */
+function useTokenized(text: string, prepared: string | null): Tokenization {
   const client = useClient();
   const [tokenized, setTokenized] = useState<TokenizedText | null>(null);
   const [error, setError] = useState('');
   useEffect(() => {
-    if (!ready) return undefined;
+    if (prepared === null) return undefined;
     let current = true;
     const tokenize = async (): Promise<void> => {
       try {
@@ -99,6 +110,7 @@ function useTokenized(text: string, ready: boolean): Tokenization {
         setError('');
       } catch (failure) {
         if (!current) return;
+        setTokenized(null);
         setError(failure instanceof Error ? failure.message : 'This text cannot be tokenized.');
       }
     };
@@ -107,7 +119,7 @@ function useTokenized(text: string, ready: boolean): Tokenization {
       current = false;
       clearTimeout(timer);
     };
-  }, [client, text, ready]);
+  }, [client, text, prepared]);
   return { tokenized, error };
 }
 

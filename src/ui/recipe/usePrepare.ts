@@ -1,5 +1,5 @@
 /** Loads the selected text automatically. */
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { dataKey, isActive } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 
@@ -16,10 +16,18 @@ export function usePrepare(): void {
       (config.data.corpus !== 'own' || text !== null) &&
       (config.tokenizer.kind !== 'imported' || tokenizerJson !== null),
   );
-  const workerIdle = useRun((state) => !isActive(state.phase) && !state.error);
+  const isIdle = useRun((state) => !isActive(state.phase));
+  const error = useRun((state) => state.error);
+  const requested = useRef<string | null>(null);
   useEffect(() => {
-    if (!workerIdle || !complete || key === preparedKey) return undefined;
-    const timer = setTimeout(() => client.prepare(), IDLE_MS);
+    // What failed is not tried again until the text or its options change.
+    const isOutdated = error?.action === 'change_config' && requested.current !== key;
+    const isBlocked = error !== null && !isOutdated;
+    if (!isIdle || isBlocked || !complete || key === preparedKey) return undefined;
+    const timer = setTimeout(() => {
+      requested.current = key;
+      client.prepare();
+    }, IDLE_MS);
     return () => clearTimeout(timer);
-  }, [client, key, preparedKey, complete, workerIdle]);
+  }, [client, key, preparedKey, complete, isIdle, error]);
 }
