@@ -33,6 +33,7 @@ export type {
   BestCheckpoint,
   CompareMode,
   ComparisonRow,
+  Concern,
   DataSummary,
   DeletedRecord,
   DeviceInfo,
