@@ -12,10 +12,19 @@ export interface BackendChoice {
 
 export type StartedBackend = Omit<BackendChoice, 'reason'>;
 
+/** Whether a GPU that computes on the CPU may be taken: only if the backend was asked for by name. */
+export type SoftwareGpu = 'allowed' | 'refused';
+
 /** Events of a GPU device. */
 export interface DeviceEvents {
   /** The device is lost. Called at most once. */
   lost(reason: string): void;
   /** The driver refused a command. */
   error(message: string): void;
+}
+
+/** A backend whose memory we do not count. */
+export function withoutGpuDevice(backend: BackendName, adapter: string): StartedBackend {
+  const limits = { max_buffer_size: 2 ** 31, max_binding_size: 2 ** 31, workgroup_storage: 0 };
+  return { backend, adapter, limits, features: [] };
 }

@@ -1,4 +1,5 @@
 /** What a page can learn about the size and the kind of the GPU. */
+import { isSoftwareAdapter } from './software.ts';
 import { webgpu } from './state.ts';
 
 function adapterInfo(): Partial<GPUAdapterInfo> {
@@ -21,9 +22,7 @@ export function deviceClass(): 'large' | 'small' {
  * Whether the adapter runs on the CPU: tuning for it is pointless, and it compiles kernels slowly.
  */
 export function isSoftware(): boolean {
-  const { architecture, description, device } = adapterInfo();
-  const text = [architecture, description, device].join(' ');
-  return /swiftshader|llvmpipe|basic render/iu.test(text);
+  return isSoftwareAdapter(adapterInfo());
 }
 
 /**

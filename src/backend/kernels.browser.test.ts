@@ -33,7 +33,7 @@ async function create(change: (c: RunConfig) => void): Promise<void> {
 
 beforeAll(async () => {
   for (const k of getKernelsForBackend('webgpu')) unregisterKernel(k.kernelName, 'webgpu');
-  await startBackend('webgpu', undefined, 'few');
+  await startBackend('webgpu', undefined, { kernels: 'few', software: 'allowed' });
 });
 
 describe('the few kernels', () => {

@@ -1,11 +1,17 @@
 /** Starts a backend, and checks by a small gradient that it computes correctly. */
-import { env } from '@tensorflow/tfjs-core';
 import { isMissingPart } from '../common/index.ts';
 import type { BackendName } from '../config/index.ts';
-import type { BackendChoice, DeviceEvents, StartedBackend } from './backend_choice.ts';
+import {
+  withoutGpuDevice,
+  type BackendChoice,
+  type DeviceEvents,
+  type SoftwareGpu,
+  type StartedBackend,
+} from './backend_choice.ts';
 import { gradientError } from './gradient_check.ts';
 import { loadAllKernels, loadFewKernels } from './kernels.ts';
 import { selectBackend } from './select_backend.ts';
+import { startWebGl } from './start_webgl.ts';
 import { startWebGpu } from './start_webgpu.ts';
 import { state } from './state.ts';
 import '@tensorflow/tfjs-core/dist/base_side_effects.js';
@@ -36,7 +42,8 @@ export async function tryBackends(
   let cause: unknown;
   for (const name of wanted === 'auto' ? ORDER : [wanted]) {
     try {
-      const started = await startBackend(name, events, 'few');
+      const software = wanted === 'auto' ? 'refused' : 'allowed';
+      const started = await startBackend(name, events, { kernels: 'few', software });
       return { ...started, reason: reasonFor(name, wanted, failures) };
     } catch (error) {
       failures.push(failureSentence(name, error));
@@ -63,19 +70,24 @@ function reasonFor(
     : `${title} was asked for, and its gradient check passed.`;
 }
 
-/**
- * Starts one backend. A worker starts one only; tests start several. `kernels` applies to WebGPU:
- * all of tfjs's kernels, or the few that programs of our own kernels need, which is what a visitor
- * downloads (a program that needs more loads the others).
- */
+export interface StartOptions {
+  /**
+   * On WebGPU: all of tfjs's kernels, or the few that programs of our own kernels need, which is what
+   * a visitor downloads (a program that needs more loads the others).
+   */
+  kernels: 'all' | 'few';
+  software: SoftwareGpu;
+}
+
+/** Starts one backend. A worker starts one only; tests start several. */
 export async function startBackend(
   name: BackendName,
   events: DeviceEvents = noEvents,
-  kernels: 'all' | 'few' = 'all',
+  options: StartOptions = { kernels: 'all', software: 'allowed' },
 ): Promise<StartedBackend> {
   state.webgpu = null;
   state.device = null;
-  const started = await start(name, events, kernels);
+  const started = await start(name, events, options);
   const error = await gradientError();
   if (!(error < MAX_GRADIENT_ERROR))
     throw new Error(
@@ -87,16 +99,16 @@ export async function startBackend(
 async function start(
   name: BackendName,
   events: DeviceEvents,
-  kernels: 'all' | 'few',
+  { kernels, software }: StartOptions,
 ): Promise<StartedBackend> {
   switch (name) {
     case 'webgpu': {
-      const started = await startWebGpu(events);
+      const started = await startWebGpu(events, software);
       await (kernels === 'all' ? loadAllKernels() : loadFewKernels());
       return started;
     }
     case 'webgl':
-      return startWebGl();
+      return startWebGl(events, software);
     case 'wasm': {
       const { startWasm } = await import('./wasm.ts');
       await startWasm();
@@ -113,26 +125,4 @@ async function start(
     default:
       return name satisfies never;
   }
-}
-
-async function startWebGl(): Promise<StartedBackend> {
-  await import('@tensorflow/tfjs-backend-webgl');
-  if (!(await selectBackend('webgl'))) throw new Error('WebGL is not offered by this browser.');
-  // Packed exp and add write exp(0) or 0 + 1 to the padding of an odd dimension, which packed
-  // matMul then includes in its sums.
-  env().set('WEBGL_PACK_UNARY_OPERATIONS', false);
-  env().set('WEBGL_PACK_BINARY_OPERATIONS', false);
-  return withoutGpuDevice('webgl', webglRenderer());
-}
-
-function withoutGpuDevice(backend: BackendName, adapter: string): StartedBackend {
-  const limits = { max_buffer_size: 2 ** 31, max_binding_size: 2 ** 31, workgroup_storage: 0 };
-  return { backend, adapter, limits, features: [] };
-}
-
-function webglRenderer(): string {
-  const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
-  const info = gl?.getExtension('WEBGL_debug_renderer_info');
-  const name: unknown = gl && info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : null;
-  return typeof name === 'string' ? name : 'WebGL';
 }

@@ -6,11 +6,13 @@ import {
   removeBackend,
 } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import type { BackendChoice, DeviceEvents, StartedBackend } from './backend_choice.ts';
+import type { BackendChoice, DeviceEvents, SoftwareGpu, StartedBackend } from './backend_choice.ts';
 import { countBuffers, countSubmits } from './memory.ts';
 import { selectBackend } from './select_backend.ts';
+import { isSoftwareAdapter } from './software.ts';
 import { state } from './state.ts';
 import { assertPrivateMembers, countTfjsRuns } from './tfjs_private.ts';
+import { loseWebGlContext } from './start_webgl.ts';
 
 interface Running {
   backend: WebGPUBackend;
@@ -26,7 +28,10 @@ interface Running {
 let running: Running | null = null;
 
 /** Throws if there is no adapter, or if tfjs does not accept the device. */
-export async function startWebGpu(events: DeviceEvents): Promise<StartedBackend> {
+export async function startWebGpu(
+  events: DeviceEvents,
+  software: SoftwareGpu,
+): Promise<StartedBackend> {
   if (running && (await selectBackend('webgpu'))) {
     state.webgpu = running.backend;
     state.device = running.device;
@@ -36,6 +41,11 @@ export async function startWebGpu(events: DeviceEvents): Promise<StartedBackend>
   if (!('gpu' in navigator) || !navigator.gpu) throw new Error('This browser has no WebGPU.');
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('WebGPU found no graphics adapter.');
+  if (software === 'refused' && isSoftwareAdapter(adapter.info)) {
+    throw new Error(
+      `WebGPU runs on the processor here (${adapterName(adapter.info)}), slower than WebAssembly.`,
+    );
+  }
   const features = wantedFeatures(adapter.features);
   const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js');
   const device = await adapter.requestDevice({
@@ -107,7 +117,8 @@ function adapterName(info: GPUAdapterInfo): string {
 
 /** Loses the device as a driver would, for tests of recovery. */
 export function loseDevice(): void {
-  state.device?.destroy();
+  if (state.device) state.device.destroy();
+  else loseWebGlContext();
 }
 
 /** The limits that decide whether a model fits, in bytes. */

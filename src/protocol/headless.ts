@@ -39,8 +39,9 @@ export interface HeadlessStatus {
 
 export interface HeadlessHook {
   /**
-   * Calls `listener` with every record of this run in order, earlier ones included. Returns a
-   * function that unsubscribes.
+   * Calls `listener` with every record in order, those included that came while nobody listened (the
+   * latest 20,000 of them). The page keeps no record that a listener has got. Returns a function that
+   * unsubscribes.
    */
   onRecord(listener: (record: MetricRecord) => void): () => void;
   status(): HeadlessStatus;

@@ -6,21 +6,18 @@
  * kernels. If the worker dies, the page says so; saved checkpoints are kept, and resuming starts a
  * new worker. The worker itself recovers from a lost GPU device (`recovering`).
  */
-import { randomId } from '../common/index.ts';
 import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
 import type {
   Event,
   ImportedFile,
   PagePort,
   PlainError,
-  ReleasedRun,
   RunRecord,
   WeightsChoice,
 } from '../protocol/index.ts';
 import type { Exported, ResumeOptions, StartOptions, TokenizedText } from './client_types.ts';
 import type { Contender } from './compare.ts';
 import { Comparison } from './comparison.ts';
-import { count } from './format.ts';
 import { LibraryClient } from './library_client.ts';
 import { dataKey, openedFiles, takeConfig } from './form.ts';
 import { startCommand } from './new_run.ts';
@@ -34,19 +31,13 @@ import {
   withoutWorker,
 } from './run.ts';
 import { ViewKeeper } from './run_view.ts';
+import { RunTurn } from './run_turn.ts';
 import { RunWorker } from './run_worker.ts';
 import { StoreUpdates } from './store_updates.ts';
 import type { Stores } from './stores.ts';
 import { Sweep } from './sweep.ts';
-import { RequestError, type WorkerLink } from './worker_link.ts';
-
-/** Why a run cannot move to another worker. */
-const ONLY_IN_THIS_TAB: PlainError = {
-  code: 'storage_refused',
-  message: 'The browser stores nothing for this page, so the run cannot move to another backend.',
-  hint: 'Export it, open the other backend after a reload, and import it there.',
-  action: 'export',
-};
+import { showingErrors } from './showing_errors.ts';
+import type { WorkerLink } from './worker_link.ts';
 
 type Backend = RunConfig['runtime']['backend'];
 
@@ -59,11 +50,8 @@ export class Client {
   readonly #link: WorkerLink;
   readonly #updates: StoreUpdates;
   readonly #view: ViewKeeper;
+  readonly #turn: RunTurn;
   readonly #listeners = new Set<(event: Event) => void>();
-  /** The latest import, while the worker reads its files. */
-  #importing: { id: number; name: string } | null = null;
-  /** The current run is being saved, to make room for another. */
-  #releasing = false;
 
   constructor(stores: Stores, spawn: () => PagePort) {
     this.stores = stores;
@@ -77,6 +65,7 @@ export class Client {
     });
     this.library = new LibraryClient(stores, this.#link);
     this.sweep = new Sweep(this);
+    this.#turn = new RunTurn(stores, this.#worker, this.#updates);
   }
 
   /**
@@ -111,7 +100,7 @@ export class Client {
   start(config = this.stores.form.getState().config, options: StartOptions = {}): string {
     const command = startCommand(this.stores, config, options);
     const key = dataKey(config, this.stores.form.getState());
-    this.#replaceRun(() => {
+    this.#turn.replace(() => {
       this.#worker.take(config.runtime.backend);
       this.#updates.clearRun(command.name, config);
       this.#updates.preparing = key;
@@ -140,7 +129,7 @@ export class Client {
   }
 
   resume(run: string, options: ResumeOptions = {}): void {
-    this.#replaceRun(() => this.#resume(run, options));
+    this.#turn.replace(() => this.#resume(run, options));
   }
 
   #resume(run: string, options: ResumeOptions): void {
@@ -156,67 +145,11 @@ export class Client {
   }
 
   /**
-   * Continues from files that the user opened: a zip, or a model folder. The worker reads them while
-   * the current run trains on; that run is saved and closed only if they are a checkpoint.
+   * Continues from files that the user opened: a zip, or a model folder. The current run goes on
+   * unless they are a checkpoint.
    */
   importFiles(name: string, files: ImportedFile[]): void {
-    const { config } = this.stores.form.getState();
-    const { text } = openedFiles(this.stores.form.getState(), config);
-    if (this.stores.run.getState().connection === 'silent') this.#worker.close();
-    this.#worker.takeForImport();
-    this.stores.run.setState({ error: null });
-    const run = randomId();
-    const importing = this.#link.request((id) => {
-      this.#importing = { id, name };
-      return { type: 'import', id, run, name, files, config, text };
-    });
-    void this.#showingErrors(importing);
-  }
-
-  /** The files are fine: from here on, the page shows the imported run. */
-  #showImport({ id, released }: Extract<Event, { type: 'importing' }>): void {
-    if (this.#importing?.id !== id) return;
-    this.#updates.clearRun(this.#importing.name, null);
-    this.#worker.given();
-    this.#noteReleased(released);
-  }
-
-  /**
-   * Calls `begin`, which gives the worker to another run, once the current run is saved and closed.
-   * If storage refuses, shows why, and the current run goes on.
-   */
-  #replaceRun(begin: () => void): void {
-    if (this.#releasing) return;
-    if (!this.#holdsRun()) {
-      begin();
-      return;
-    }
-    this.#releasing = true;
-    void this.#release().then((released) => {
-      this.#releasing = false;
-      if (released) begin();
-    });
-  }
-
-  /** The worker has a run that would be lost, or a part of it, if the worker were ended. */
-  #holdsRun(): boolean {
-    const { run, phase, opening, connection, step, savedStep } = this.stores.run.getState();
-    if (run === null || opening || connection !== 'alive' || !this.#worker.hasRun) return false;
-    if (phase === 'done') return savedStep !== step;
-    return phase !== 'failed' && phase !== 'idle';
-  }
-
-  /** Saves and closes the current run. Resolves to whether that succeeded. */
-  async #release(): Promise<boolean> {
-    const releasing = this.#link.request((id) => ({ type: 'release', id }));
-    if (!(await this.#showingErrors(releasing))) return false;
-    this.#noteReleased((await releasing).released);
-    this.#worker.released();
-    return true;
-  }
-
-  #noteReleased(released: ReleasedRun | null): void {
-    if (released) this.notify(`“${released.name}” was saved at step ${count(released.step)}.`);
+    this.#turn.importFiles(name, files);
   }
 
   train(): void {
@@ -243,11 +176,8 @@ export class Client {
   save(): void {
     const { run, phase } = this.stores.run.getState();
     if (!this.#link.isOpen || !this.#worker.hasRun || !run || phase === 'recovering') return;
-    this.#save().catch((error: unknown) => {
-      if (!(error instanceof RequestError)) return;
-      const { plain } = error;
-      this.stores.run.setState(({ troubles }) => ({ troubles: { ...troubles, save: plain } }));
-    });
+    const saving = this.#link.request((id) => ({ type: 'save', id }));
+    void showingErrors(this.stores, saving, 'save');
   }
 
   /** Scales the learning rate schedule of the current run; 1 returns to the schedule. */
@@ -291,14 +221,11 @@ export class Client {
   async changeBackend(backend: Backend): Promise<void> {
     const { run, phase } = this.stores.run.getState();
     const goesOn = run !== null && this.#worker.hasRun && isActive(phase);
-    if (goesOn && this.stores.library.getState().storage?.available === false) {
-      this.fail(ONLY_IN_THIS_TAB);
-      return;
-    }
+    if (goesOn && this.#turn.refusesToMove()) return;
     // A run may differ from its checkpoint even if it is paused at the saved step: its learning rate
     // may have been changed, or it was imported and has no checkpoint yet.
-    if (this.#holdsRun()) {
-      const released = await this.#release();
+    if (this.#turn.holdsRun) {
+      const released = await this.#turn.release();
       if (!released || this.stores.run.getState().run !== run) return;
     }
     if (goesOn) {
@@ -311,13 +238,8 @@ export class Client {
 
   /** Trains the same configuration in each of these ways, in workers of their own. */
   compare(config: RunConfig, contenders: readonly Contender[], steps: number): void {
-    const command = {
-      type: 'compare',
-      config,
-      steps,
-      ...openedFiles(this.stores.form.getState(), config),
-    } as const;
-    this.#comparison.start(contenders, command);
+    const opened = openedFiles(this.stores.form.getState(), config);
+    this.#comparison.start(contenders, { type: 'compare', config, steps, ...opened });
   }
   stopComparing(): void {
     this.#comparison.stop();
@@ -326,7 +248,10 @@ export class Client {
   /** Measures a step of the current run; the result is in the profile store. */
   profile(): void {
     this.stores.profile.setState({ running: true, why: '' });
-    void this.#showingErrors(this.#link.request((id) => ({ type: 'profile', id })));
+    void showingErrors(
+      this.stores,
+      this.#link.request((id) => ({ type: 'profile', id })),
+    );
   }
 
   /** Ends the worker for good. */
@@ -361,26 +286,8 @@ export class Client {
     return `${location.origin}${location.pathname}${encodeConfig(config)}`;
   }
 
-  #save(): Promise<unknown> {
-    return this.#link.request((id) => ({ type: 'save', id }));
-  }
-
-  /**
-   * Shows the error of a request on the page. Resolves to whether it succeeded. A request that
-   * failed because its worker ended needs no message of its own.
-   */
-  async #showingErrors(request: Promise<unknown>): Promise<boolean> {
-    try {
-      await request;
-      return true;
-    } catch (error) {
-      if (error instanceof RequestError) this.fail(error.plain);
-      return false;
-    }
-  }
-
   #apply(event: Event): void {
-    if (event.type === 'importing') this.#showImport(event);
+    if (event.type === 'importing') this.#turn.showImport(event);
     this.#updates.apply(event);
     if (event.type === 'started') this.#view.settle();
     for (const listener of this.#listeners) listener(event);

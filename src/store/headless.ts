@@ -12,24 +12,40 @@ import type { Client } from './client.ts';
 import { setText } from './form.ts';
 import { writtenSamples } from './samples.ts';
 
+/** Records that wait while nobody listens; the oldest are dropped beyond it. */
+export const MAX_WAITING = 20_000;
+
+/** Passes records on to those who listen, and keeps none of them then: a run may take days. */
+class Records {
+  #waiting: MetricRecord[] = [];
+  readonly #listeners = new Set<(record: MetricRecord) => void>();
+
+  add(record: MetricRecord): void {
+    for (const listener of this.#listeners) listener(record);
+    if (this.#listeners.size > 0) return;
+    this.#waiting.push(record);
+    if (this.#waiting.length >= 2 * MAX_WAITING) this.#waiting = this.#waiting.slice(-MAX_WAITING);
+  }
+
+  listen(listener: (record: MetricRecord) => void): () => void {
+    const waiting = this.#waiting.slice(-MAX_WAITING);
+    this.#waiting = [];
+    this.#listeners.add(listener);
+    for (const record of waiting) listener(record);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+}
+
 export function installHeadless(client: Client): void {
-  const records: MetricRecord[] = [];
-  const listeners = new Set<(record: MetricRecord) => void>();
+  const records = new Records();
   client.onEvent((event) => {
     if (event.type !== 'metrics') return;
-    for (const record of recordsOf(event.columns)) {
-      records.push(record);
-      for (const listener of listeners) listener(record);
-    }
+    for (const record of recordsOf(event.columns)) records.add(record);
   });
   const hook: HeadlessHook = {
-    onRecord(listener) {
-      for (const record of records) listener(record);
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-      };
-    },
+    onRecord: (listener) => records.listen(listener),
     status: () => statusOf(client),
     exportCheckpoint: () => client.export(),
     openText: async (name, bytes) => {

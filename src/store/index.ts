@@ -34,6 +34,7 @@ export type {
   BestCheckpoint,
   CompareMode,
   ComparisonRow,
+  Concern,
   DataSummary,
   DeletedRecord,
   DeviceInfo,

@@ -3,7 +3,8 @@
  * samples and saves.
  */
 export { breathe, Control, type Wish } from './control.ts';
-export { LossExploded, type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';
+export { type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';
+export { LossExploded } from './loss_exploded.ts';
 export { MetricBuffer } from './metrics.ts';
 export type { Evaluation } from './evaluate.ts';
 export type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';

@@ -5,8 +5,10 @@
 import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
+import { LossExploded } from './loss_exploded.ts';
 import { countEvaluation, isStale, limitReached } from './stopping.ts';
 import type { MetricBuffer } from './metrics.ts';
+import { rowOf, speedOf } from './step_rows.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 
 export type LoopPhase = 'training' | 'evaluating' | 'sampling' | 'saving' | 'paused';
@@ -24,26 +26,6 @@ export interface LoopHooks {
   slept(seconds: number): void;
   /** Metrics that the trainer cannot measure: memory. */
   measure(): Partial<MetricRow>;
-}
-
-/**
- * The loss is not finite, has grown far beyond a uniform guess, or fell to 0 at once, as on a device
- * that returns only zeros: the weights are lost.
- */
-export class LossExploded extends Error {
-  constructor(
-    readonly step: number,
-    readonly loss: number,
-  ) {
-    super(
-      Number.isFinite(loss)
-        ? `The loss exploded to ${loss.toFixed(1)} at step ${step}.`
-        : `The loss is not a number at step ${step}.`,
-    );
-    if (loss === 0) {
-      this.message = `The loss fell to 0 at once at step ${step}, so the weights are lost.`;
-    }
-  }
 }
 
 /** Milliseconds between two flushes of metrics. */
@@ -285,7 +267,7 @@ class Loop {
     const state = this.#state;
     const { slept } = this.#clock.recorded();
     for (const result of results) {
-      state.buffer.add(rowOf(state, result));
+      state.buffer.add(rowOf(state.trainer, state.seconds, result));
       if (!slept && result.ms > 0) state.buffer.add(speedOf(state.trainer, result));
     }
     state.first_loss ??= results.find((result) => !result.skipped)?.loss;
@@ -312,15 +294,4 @@ class Loop {
     const { vocab_size } = trainer.model;
     return trainer.objective.health({ loss, first_loss, previous_loss: last_loss, vocab_size });
   }
-}
-
-function rowOf({ trainer, seconds }: LoopState, result: StepResult): MetricRow {
-  const { step, skipped, metrics, grad_norm } = result;
-  const measured = skipped ? { skipped_steps: trainer.skipped_steps } : { ...metrics, grad_norm };
-  const tokens = step * trainer.tokensPerStep;
-  return { step, tokens, seconds, ...measured, lr: trainer.learningRateAt(step - 1) };
-}
-
-function speedOf({ tokensPerStep }: LoopTrainer, { step, ms }: StepResult): MetricRow {
-  return { step, step_ms: ms, 'train/tok_per_sec': (1000 * tokensPerStep) / ms };
 }

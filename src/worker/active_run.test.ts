@@ -1,5 +1,5 @@
 /** A run over a fake trainer and storage in memory: jobs, hooks and its end. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunStore, type OpenRun } from '../checkpoint/index.ts';
 import { MemoryLocks } from '../checkpoint/store/locks.ts';
 import { DEFAULT_OBJECTIVE } from '../objectives/index.ts';
@@ -89,6 +89,63 @@ describe('ActiveRun', () => {
     expect(await run.train()).toBe('max_iters');
     expect(typesOf('error').length).toBeGreaterThan(1);
     expect([run.savedStep, typesOf('saved')]).toEqual([null, []]);
+  });
+
+  it('has an error for metrics that could not be written, until they are', async () => {
+    const run = await create({ paused: true });
+    const training = run.train();
+    const later = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 6000);
+    files.isFull = true;
+    run.control.set('step');
+    const concerns = { concerns: 'metrics' };
+    await vi.waitFor(() =>
+      expect(typesOf('error')).toContainEqual(expect.objectContaining(concerns)),
+    );
+    later.mockReturnValue(performance.now() + 12_000);
+    files.isFull = false;
+    run.control.set('step');
+    await vi.waitFor(() =>
+      expect(typesOf('resolved')).toContainEqual({ type: 'resolved', ...concerns }),
+    );
+    later.mockRestore();
+    run.end();
+    await training;
+  });
+
+  it('has an error for samples that could not be drawn, until they are', async () => {
+    const run = await create({ paused: true });
+    run.config.sampling.sample_interval = 1;
+    const { trainer } = run;
+    if (!(trainer instanceof FakeTrainer)) throw new Error('The trainer is no fake.');
+    const generation = vi.spyOn(trainer, 'generation').mockRejectedValue(new Error('No kernel.'));
+    const training = run.train();
+    run.control.set('step');
+    await vi.waitFor(() => expect(typesOf('error')).toHaveLength(1));
+    expect(typesOf('error')[0]).toMatchObject({ concerns: 'samples' });
+    generation.mockRestore();
+    run.control.set('step');
+    await vi.waitFor(() =>
+      expect(typesOf('resolved')).toContainEqual({ type: 'resolved', concerns: 'samples' }),
+    );
+    run.end();
+    await training;
+  });
+
+  it('saves no weights that are not numbers, or all zeros', async () => {
+    const run = await create({ paused: true });
+    const training = run.train();
+    const state = await run.trainer.state();
+    for (const bad of [NaN, Infinity, 0]) {
+      const parameters = new Map(
+        [...state.parameters].map(([name, v]) => [name, v.map(() => bad)]),
+      );
+      vi.spyOn(run.trainer, 'state').mockResolvedValueOnce({ ...state, parameters });
+      await expect(run.save()).rejects.toMatchObject({ code: 'bad_weights' });
+    }
+    expect(run.savedStep).toBeNull();
+    await run.save();
+    run.end();
+    await training;
   });
 
   it('rejects a save that storage refuses, and keeps training', async () => {

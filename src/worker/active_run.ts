@@ -1,7 +1,6 @@
 /** One run in this worker: it trains, and between its steps does what the user requests. */
 import { CheckpointError } from '../checkpoint/index.ts';
 import type {
-  BestCheckpoint,
   FinishReason,
   GenerationEnd,
   MetricColumns,
@@ -11,23 +10,16 @@ import type {
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import type { RestoredRun, StepProfile } from '../protocol/index.ts';
 import { Control, LossExploded, MetricBuffer, trainLoop } from '../train/index.ts';
-import { BestKeeper, bestBefore } from './best.ts';
+import { BestKeeper } from './best.ts';
 import { exportRun } from './export.ts';
 import { Generations, type GenerationRequest } from './generation.ts';
 import { Jobs } from './jobs.ts';
 import type { DeviceLost } from './plain_errors.ts';
 import { RunHooks } from './run_hooks.ts';
+import { makeTrainer, type Made } from './make_trainer.ts';
 import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { RunSaver, type Progress } from './saving.ts';
 import type { RunTrainer } from './services.ts';
-
-/** What `create` hands to the constructor. */
-interface Made {
-  trainer: RunTrainer;
-  subgroup_matrices: boolean;
-  /** The best checkpoint in storage. */
-  best: BestCheckpoint | null;
-}
 
 export class ActiveRun {
   readonly control: Control;
@@ -92,34 +84,13 @@ export class ActiveRun {
     start: RunStart,
     surroundings: RunSurroundings,
   ): Promise<ActiveRun> {
-    const { services, mark } = surroundings;
-    const compiling = (detail: string, progress: number): void =>
-      surroundings.emit({ type: 'phase', phase: 'compiling', detail, progress });
-    compiling('Preparing the model.', 0);
-    const { adapter, id, settled, objective, text } = parts;
-    const { config, model, precision } = settled;
-    const { subgroup_matrices } = await services.setTunedProducts(adapter, id, config);
-    const trainer = await services.createTrainer({
-      config,
-      objective,
-      split: text.tokens,
-      vocab_size: model.vocab_size,
-      precision,
-      from: start.from?.state ?? null,
-      compiling: (done) => {
-        if (done > 0) mark('traced');
-        compiling('Compiling the programs for your device.', done);
-      },
-    });
-    mark('compiled');
-    const best = start.from ? await bestBefore(parts.storage, start.from.state.step) : null;
-    return new ActiveRun(parts, start, surroundings, { trainer, subgroup_matrices, best });
+    const made = await makeTrainer(parts, start, surroundings);
+    return new ActiveRun(parts, start, surroundings, made);
   }
 
   get id(): string {
     return this.#parts.id;
   }
-
   get name(): string {
     return this.#parts.name;
   }
@@ -162,6 +133,7 @@ export class ActiveRun {
       best: this.#best.best,
     });
     this.#restored = null;
+    this.#hooks.reportRefusal();
   }
 
   /** Runs the training loop to its end. Throws LossExploded, and what the device throws. */
@@ -250,7 +222,6 @@ export class ActiveRun {
   keep(): Promise<void> {
     return this.#jobs.add(async () => {
       await this.#hooks.save();
-      // The next pause tries it again.
       if (this.#saver.savedStep === null) this.#progress.saved_step = -1;
     });
   }
@@ -275,10 +246,7 @@ export class ActiveRun {
     }
   }
 
-  /**
-   * The device is lost: what waits for it is rejected, and nothing that is read from it is saved
-   * any more. Wakes a paused loop, which then throws the error.
-   */
+  /** Rejects what waits for the lost device, saves nothing more of it, and wakes a paused loop. */
   deviceLost(error: DeviceLost): void {
     this.#saver.stop(error);
     this.#jobs.close(error);

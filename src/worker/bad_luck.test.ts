@@ -149,6 +149,88 @@ describe('an import while a run trains', () => {
   });
 });
 
+describe('full storage', () => {
+  it('lets a new run train, says that it is not saved, and saves it whole once there is room', async () => {
+    session.files.isFull = true;
+    session.send(startCommand({ config: endless }));
+    const told = await session.next('error', ({ concerns }) => concerns === 'save');
+    expect(told.error).toMatchObject({ code: 'storage_full', action: 'free_storage' });
+    await trainsOn();
+    expect(await session.store.list()).toEqual([]);
+    session.send({ type: 'export', id: 1 });
+    await session.next('exported');
+    session.files.isFull = false;
+    await session.next('resolved', ({ concerns }) => concerns === 'save');
+    await expectStoredWhole();
+  });
+
+  it('lets an import train and be exported', async () => {
+    await train();
+    const files = await exportedFiles();
+    session.send({ type: 'release', id: 5 });
+    await session.next('released');
+    session.files.isFull = true;
+    importFiles(files);
+    await session.next('started', ({ run }) => run === 'copy');
+    await session.next('error', ({ concerns }) => concerns === 'save');
+    session.send({ type: 'train' });
+    await trainsOn();
+    session.send({ type: 'export', id: 6 });
+    await session.next('exported', withId(6));
+  });
+
+  it('lets a saved run open and train', async () => {
+    await train();
+    session.send({ type: 'release', id: 5 });
+    const { released } = await session.next('released');
+    session.files.isFull = true;
+    session.send({ type: 'resume', run: 'first' });
+    const resumed = await session.next('started', ({ saved_step }) => saved_step !== null);
+    expect(resumed.saved_step).toBe(released?.step);
+    await trainsOn();
+    await session.next('error', ({ concerns }) => concerns === 'save');
+  });
+});
+
+describe('site data that is cleared while a run trains', () => {
+  it('is noticed at the next save, and the run is saved again whole', async () => {
+    await train();
+    session.files.files.clear();
+    await session.next('notice', ({ message }) => message.includes('saved again with its text'));
+    await trainsOn();
+    await expectStoredWhole();
+    expect(session.all('error')).toEqual([]);
+  });
+
+  it('does not take the metrics of a resumed run along', async () => {
+    await train();
+    session.send({ type: 'release', id: 5 });
+    await session.next('released');
+    session.send({ type: 'resume', run: 'first' });
+    await session.next('started', ({ saved_step }) => saved_step !== null);
+    session.files.files.clear();
+    await session.next('notice', ({ message }) => message.includes('saved again with its text'));
+    await expectStoredWhole();
+  });
+});
+
+/** The run is in storage with everything that belongs to it, from its first step on. */
+async function expectStoredWhole(): Promise<void> {
+  session.send({ type: 'release', id: 70 });
+  await session.next('released', withId(70));
+  const [record] = await session.store.list();
+  expect(record).toMatchObject({ run: 'first', name: 'First', lineage: { dataset: 'fox.txt' } });
+  const metrics = await session.store.readMetrics('first');
+  const trained = metrics.step.filter((_, row) => Number.isFinite(metrics['train/loss']?.[row]));
+  const { step = 0 } = record ?? {};
+  expect(step).toBeGreaterThan(0);
+  expect(Array.from(trained)).toEqual(Array.from({ length: step }, (_, i) => i + 1));
+  const run = await session.store.open('first');
+  expect((await run.loadText())?.name).toBe('fox.txt');
+  expect((await run.load())?.state.step).toBe(step);
+  await run.close();
+}
+
 describe('commands that replace a run', () => {
   it.each(['start', 'resume', 'open', 'compare'] as const)('save it first: %s', async (type) => {
     session.send(startCommand({ run: 'other', paused: true }));
@@ -215,10 +297,9 @@ describe('a device that is lost', () => {
     await train();
     const [first] = session.trainers;
     if (!first) throw new Error('There is no trainer.');
-    const never = () => new Promise<never>(() => undefined);
-    first.drain = never;
-    first.follow = never;
-    first.state = never;
+    first.drain = () => new Promise(() => undefined);
+    first.follow = () => new Promise(() => undefined);
+    first.state = () => new Promise(() => undefined);
     session.send({ type: 'export', id: 7 });
     session.send({ type: 'lose_device' });
     await session.next('exported', withId(7));
@@ -327,5 +408,28 @@ describe('a pause', () => {
     });
     session.send(startCommand());
     await session.next('finished');
+  });
+});
+
+describe('a run that ended before a save', () => {
+  it('is not listed if it took no step, as after a reload while it compiled', async () => {
+    session = new SessionHarness({
+      createTrainer: () => Promise.reject(new Error('The page was closed.')),
+    });
+    session.send(startCommand());
+    await session.next('error');
+    session.send({ type: 'list_runs' });
+    expect((await session.next('runs')).runs).toEqual([]);
+  });
+
+  it('is listed as one that cannot be resumed if it took some', async () => {
+    session.send(startCommand({ paused: true }));
+    await session.paused();
+    session.trainer.loss = 1e9;
+    session.send({ type: 'train' });
+    await session.next('error');
+    session.send({ type: 'list_runs' });
+    const { runs } = await session.next('runs');
+    expect(runs).toMatchObject([{ run: 'first', resumable: false, locked: false }]);
   });
 });

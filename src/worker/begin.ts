@@ -156,7 +156,8 @@ export async function importedRun(
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
     if (ready.text.text) await storage.saveText(ready.text.text);
-    if (state.metrics) await storage.appendMetrics(state.metrics);
+    // Written with the first save.
+    if (state.metrics) storage.metrics.add(state.metrics);
     await saveImport(storage, imported);
     const { tokenizer } = state;
     const restored = await restoredRun(storage, { config, own: ready.text.text, tokenizer });

@@ -7,6 +7,7 @@ import {
   type JobOptions,
   type Pruned,
   type RunStore,
+  type StoredRun,
 } from '../checkpoint/index.ts';
 import { randomId } from '../common/index.ts';
 import type { BackupCommand, Event, LibraryCommand } from '../protocol/index.ts';
@@ -18,7 +19,7 @@ type RunsEvent = Extract<Event, { type: 'runs' }>;
 export async function listRuns(store: RunStore, notes: string[] = []): Promise<RunsEvent> {
   const sizes = await store.space.sizes();
   const runs = await Promise.all(
-    (await store.list()).map(async (run) => ({
+    (await worthListing(store)).map(async (run) => ({
       ...run,
       bytes: sizes.get(run.run) ?? 0,
       last_val_loss: await store.space.lastValidationLoss(run.run),
@@ -26,6 +27,18 @@ export async function listRuns(store: RunStore, notes: string[] = []): Promise<R
   );
   const deleted = await store.trash.list();
   return { type: 'runs', runs, deleted, storage: await store.storage(), notes };
+}
+
+/** A run that took no step before its tab was closed has nothing to come back to: it is left out. */
+async function worthListing(store: RunStore): Promise<StoredRun[]> {
+  const runs = await store.list();
+  const worth = await Promise.all(
+    runs.map(async ({ run, resumable, locked }) => {
+      if (resumable || locked) return true;
+      return (await store.readMetrics(run)).step.length > 0;
+    }),
+  );
+  return runs.filter((_, i) => worth[i]);
 }
 
 /**

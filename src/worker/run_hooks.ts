@@ -12,6 +12,10 @@ import type { RunTrainer } from './services.ts';
 const OVERFLOW_NOTICE =
   'A float16 value overflowed, so a step was skipped and the loss scale halved; now and then that is normal.';
 
+const RESTORED_NOTICE =
+  'The saved files of this run were gone, as after clearing the data of this site; ' +
+  'the run was saved again with its text and its metrics.';
+
 /** Parts of the run that its hooks use. */
 export interface HookedRun {
   parts: RunParts;
@@ -30,6 +34,13 @@ export class RunHooks implements LoopHooks {
   constructor(run: HookedRun, surroundings: RunSurroundings) {
     this.#run = run;
     this.#surroundings = surroundings;
+    run.parts.storage.onRestored = () => this.#emit({ type: 'notice', message: RESTORED_NOTICE });
+  }
+
+  /** Tells the page if storage was too full for the run to begin there. */
+  reportRefusal(): void {
+    const { refusal } = this.#run.parts.storage;
+    if (refusal) this.#tell('save', plainError(refusal));
   }
 
   phase(phase: LoopPhase): void {

@@ -102,6 +102,7 @@ export class RunSaver {
    * would be lost if the tab closed in between, as nothing evaluates its weights again.
    */
   async save(): Promise<{ step: number; bytes: number }> {
+    await this.#parts.storage.ensureStored();
     await this.writeMetrics();
     await this.#best.store();
     const state = await this.checkpoint();

@@ -7,7 +7,6 @@ import type { RunConfig } from '../config/index.ts';
 import type {
   Command,
   Event,
-  LibraryCommand,
   ReleasedRun,
   RunPhase,
   StartMark,
@@ -23,17 +22,9 @@ import { Backups, listRuns } from './library.ts';
 import { BudgetKeeper } from './budget_keeper.ts';
 import { DeviceLost, plainError } from './plain_errors.ts';
 import type { ImportedFiles } from './restored.ts';
+import type { CommandOf, Queued } from './queued.ts';
 import { SERVICES, type SessionServices } from './services.ts';
 import { TextCache, type PreparedText, type TextSources } from './text.ts';
-
-type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
-
-/** Commands that wait for those before them. */
-type Queued = CommandOf<
-  | ('open' | 'prepare' | 'start' | 'resume' | 'import')
-  | ('release' | 'tokenize' | 'export' | 'load_history' | 'compare')
-  | ('list_runs' | LibraryCommand['type'])
->;
 
 export class Session implements AnswerContext {
   readonly services: SessionServices;

@@ -3,7 +3,7 @@ import { readCheckpoint } from '../checkpoint.ts';
 import { CheckpointError, shorten } from '../error.ts';
 import { MemoryFileSystem, type FileSystem } from './file_system.ts';
 import { readGeneration, readPointer } from './generations.ts';
-import { readMetrics } from './open_run.ts';
+import { readMetrics } from './metrics_file.ts';
 import { checkId, folderOf, loadLineage, saveName } from './run_folder.ts';
 import { countParameters, type IndexEntry, type RunIndex } from './run_index.ts';
 import type { Trash } from './trash.ts';

@@ -20,6 +20,11 @@ export interface FileSystem {
   /** Removes a file, or a folder with everything in it. Does nothing if it does not exist. */
   remove(path: string): Promise<void>;
   usage(): Promise<Usage>;
+  /**
+   * Looks for the files again. If the user clears the data of the site, a page that keeps its handles
+   * would go on writing to files that nobody can open.
+   */
+  renew(): Promise<void>;
 }
 
 export interface Usage {
@@ -78,6 +83,10 @@ export class MemoryFileSystem implements FileSystem {
   async usage(): Promise<Usage> {
     const quota = Number.isFinite(this.quota) ? this.quota : null;
     return { used: this.#used(), quota, persistent: false };
+  }
+
+  async renew(): Promise<void> {
+    // Nobody else can remove files in memory.
   }
 
   #used(): number {

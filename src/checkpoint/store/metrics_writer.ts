@@ -2,6 +2,9 @@
 import type { MetricColumns } from '../../common/index.ts';
 import { metricLines, resumeLine } from '../metric_columns.ts';
 
+/** Characters of lines that are kept after they were written: those of about 100,000 steps. */
+const LIMIT = 2 ** 24;
+
 /** Lines that wait for an append. */
 interface Pending {
   text: string;
@@ -17,6 +20,9 @@ export class MetricsWriter {
   readonly #append: (text: string) => Promise<void>;
   #pending: Pending[] = [];
   #lastFlush: Promise<void> = Promise.resolve();
+  /** The lines that are in the file, as far as LIMIT allows. */
+  #written: string[] = [];
+  #writtenLength = 0;
   /** A failed append may have left the beginning of a line in the file. */
   #mayBeTorn = false;
 
@@ -33,6 +39,36 @@ export class MetricsWriter {
   /** The lines that are not in the file yet. */
   get pendingLines(): string {
     return this.#pending.map(({ text }) => text).join('');
+  }
+
+  /** The lines that were in the file before this writer. */
+  remember(lines: string): void {
+    this.#written = [lines];
+    this.#writtenLength = lines.length;
+    this.#forget();
+  }
+
+  /** Everything that the file should have, if it has to be written again. */
+  get allLines(): string {
+    return `${this.#written.join('')}\n${this.pendingLines}`;
+  }
+
+  /** The file has `allLines` now. */
+  rewritten(): void {
+    for (const { text } of this.#pending) this.#keep(text);
+    this.#pending = [];
+    this.#mayBeTorn = false;
+  }
+
+  #keep(text: string): void {
+    this.#written.push(text);
+    this.#writtenLength += text.length;
+    this.#forget();
+  }
+
+  /** Forgets the oldest lines, once there are very many. */
+  #forget(): void {
+    while (this.#writtenLength > LIMIT) this.#writtenLength -= this.#written.shift()?.length ?? 0;
   }
 
   /** Adds rows. Encodes them at once, so the caller may reuse or transfer the columns. */
@@ -69,6 +105,6 @@ export class MetricsWriter {
     }
     this.#mayBeTorn = false;
     // Rows that were added during the append are behind these.
-    this.#pending.splice(0, count);
+    for (const { text } of this.#pending.splice(0, count)) this.#keep(text);
   }
 }

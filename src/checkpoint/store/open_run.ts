@@ -7,14 +7,22 @@ import { FILES } from '../folder.ts';
 import { writeLineage } from '../lineage.ts';
 import { parseMetricLines } from '../metric_columns.ts';
 import { readBest, readBestFiles, writeBest } from './best.ts';
-import { parseText, textInfo } from '../saved_text.ts';
 import type { FileSystem } from './file_system.ts';
 import { readGeneration, readPointer, writeGeneration } from './generations.ts';
+import { encode, metricsPath, readMetricLines } from './metrics_file.ts';
 import { MetricsWriter } from './metrics_writer.ts';
 import { loadLineage } from './run_folder.ts';
-import { loadRecipe, loadView, saveRecipe, saveView, type StoredRecipe } from './run_notes.ts';
+import {
+  loadRecipe,
+  loadView,
+  parseView,
+  saveRecipe,
+  saveView,
+  type StoredRecipe,
+} from './run_notes.ts';
+import type { RunRecord } from './run_record.ts';
+import { loadText, saveText } from './run_text.ts';
 import { SamplesFile } from './samples_file.ts';
-import { readSlots, writeSlots } from './slots.ts';
 
 export interface LoadedCheckpoint {
   state: ReadState;
@@ -33,7 +41,7 @@ export interface SaveSummary {
 export interface OpenRunOptions {
   id: string;
   fs: FileSystem;
-  folder: string;
+  record: RunRecord;
   /** Is called after each save, before the run counts as saved. */
   saved: (summary: SaveSummary) => Promise<void>;
   /** Gives the lock of the run back. */
@@ -46,24 +54,58 @@ export class OpenRun {
   /** Appends to the metrics of this run. `readMetrics` includes rows that are still pending. */
   readonly metrics: MetricsWriter;
   readonly samples: SamplesFile;
+  /** Called when the files of the run have disappeared and were written again. */
+  onRestored: () => void = () => undefined;
   readonly #fs: FileSystem;
   readonly #folder: string;
+  /** What storage has of the run beside checkpoints, metrics and samples. */
+  readonly record: RunRecord;
+  #refusal: CheckpointError | null = null;
   readonly #saved: (summary: SaveSummary) => Promise<void>;
   readonly #release: () => void;
   #queue: Promise<unknown> = Promise.resolve();
   #open = true;
   #closing: Promise<void> | null = null;
 
-  constructor({ id, fs, folder, saved, release }: OpenRunOptions) {
+  constructor({ id, fs, record, saved, release }: OpenRunOptions) {
+    const { folder } = record;
     this.id = id;
     this.#fs = fs;
+    this.record = record;
     this.#folder = folder;
     this.#saved = saved;
     this.#release = release;
     this.metrics = new MetricsWriter((text) =>
-      this.exclusively(() => fs.append(metricsPath(folder), new TextEncoder().encode(text))),
+      this.exclusively(() => fs.append(metricsPath(folder), encode(text))),
     );
     this.samples = new SamplesFile(fs, folder, (action) => this.exclusively(action));
+  }
+
+  /** Why storage does not have the run yet, although it trains; null if it has. */
+  get refusal(): CheckpointError | null {
+    return this.#refusal;
+  }
+
+  /**
+   * Writes what is known of the run. If storage is full, the run exists in memory until a save
+   * succeeds. Throws other errors of storage.
+   */
+  async writeRecord(): Promise<void> {
+    await this.#orLater(() => this.record.write());
+    // The run is not listed by half.
+    if (this.#refusal) await this.#fs.remove(this.#folder);
+  }
+
+  /** If storage is full, what the record has is written with the next save. */
+  async #orLater(write: () => Promise<void>): Promise<void> {
+    if (!this.record.wasStored) return;
+    try {
+      await write();
+    } catch (error) {
+      if (!(error instanceof CheckpointError && error.code === 'storage_full')) throw error;
+      this.#refusal = error;
+      this.record.wasStored = false;
+    }
   }
 
   /**
@@ -79,6 +121,27 @@ export class OpenRun {
       await this.#saved({ step, val_loss: best_val_loss, bytes, state });
       return bytes;
     });
+  }
+
+  /**
+   * Writes everything but the checkpoints if storage does not have the run: it was full when the run
+   * began, or its files have disappeared. Throws `storage_full` and others.
+   */
+  ensureStored(): Promise<void> {
+    return this.exclusively(async () => {
+      await this.#fs.renew();
+      if (!(await this.record.isStored())) await this.#writeAgain();
+    });
+  }
+
+  async #writeAgain(): Promise<void> {
+    const disappeared = this.record.wasStored;
+    await this.record.write();
+    await this.#fs.write(metricsPath(this.#folder), encode(this.metrics.allLines));
+    this.metrics.rewritten();
+    this.samples.lost();
+    this.#refusal = null;
+    if (disappeared) this.onRestored();
   }
 
   /**
@@ -158,42 +221,49 @@ export class OpenRun {
   readMetrics(): Promise<MetricColumns> {
     return this.exclusively(async () => {
       const saved = await readMetricLines(this.#fs, this.#folder);
+      this.metrics.remember(saved);
       const { pendingLines } = this.metrics;
       return parseMetricLines(pendingLines === '' ? saved : `${saved}\n${pendingLines}`);
     });
   }
 
+  /** Keeps the text with the run. If storage is full, it is written with the next save. */
   saveText(text: OwnText): Promise<void> {
-    return this.exclusively(async () => {
-      await this.#fs.write(`${this.#folder}/text.bin`, text.bytes);
-      await writeSlots(this.#fs, `${this.#folder}/text.json`, textInfo(text));
-    });
+    this.record.text = text;
+    return this.exclusively(() => this.#orLater(() => saveText(this.#fs, this.#folder, text)));
   }
 
   /** The person's own text, or null if the run has none. */
   loadText(): Promise<OwnText | null> {
     return this.exclusively(async () => {
-      const info = await readSlots(this.#fs, `${this.#folder}/text.json`);
-      const bytes = await this.#fs.read(`${this.#folder}/text.bin`);
-      return bytes && parseText(info, bytes);
+      this.record.text ??= await loadText(this.#fs, this.#folder);
+      return this.record.text;
     });
   }
 
   /** How the page looks at the run. */
   saveView(view: RunView): Promise<void> {
-    return this.exclusively(() => saveView(this.#fs, this.#folder, view));
+    this.record.view = parseView(view) ?? this.record.view;
+    return this.exclusively(() => this.#orLater(() => saveView(this.#fs, this.#folder, view)));
   }
   /** Null if nothing was kept. */
   loadView(): Promise<RunView | null> {
-    return this.exclusively(() => loadView(this.#fs, this.#folder));
+    return this.exclusively(async () => {
+      this.record.view ??= await loadView(this.#fs, this.#folder);
+      return this.record.view;
+    });
   }
 
   saveRecipe(recipe: StoredRecipe): Promise<void> {
-    return this.exclusively(() => saveRecipe(this.#fs, this.#folder, recipe));
+    this.record.recipe = recipe;
+    return this.exclusively(() => this.#orLater(() => saveRecipe(this.#fs, this.#folder, recipe)));
   }
   /** Null for runs of earlier versions. */
   loadRecipe(): Promise<StoredRecipe | null> {
-    return this.exclusively(() => loadRecipe(this.#fs, this.#folder));
+    return this.exclusively(async () => {
+      this.record.recipe ??= await loadRecipe(this.#fs, this.#folder);
+      return this.record.recipe;
+    });
   }
 
   /**
@@ -227,16 +297,4 @@ export class OpenRun {
     this.#queue = result.catch(() => undefined);
     return result;
   }
-}
-
-const metricsPath = (folder: string) => `${folder}/metrics.jsonl`;
-
-async function readMetricLines(fs: FileSystem, folder: string): Promise<string> {
-  const bytes = await fs.read(metricsPath(folder));
-  return bytes ? new TextDecoder().decode(bytes) : '';
-}
-
-/** Metrics of a run that need not be open. */
-export async function readMetrics(fs: FileSystem, folder: string): Promise<MetricColumns> {
-  return parseMetricLines(await readMetricLines(fs, folder));
 }

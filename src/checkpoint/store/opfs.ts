@@ -8,9 +8,11 @@ import { CheckpointError } from '../error.ts';
 import { storageFull, type FileSystem, type Usage } from './file_system.ts';
 
 export class OpfsFileSystem implements FileSystem {
-  readonly #root: FileSystemDirectoryHandle;
+  readonly #name: string;
+  #root: FileSystemDirectoryHandle;
 
-  private constructor(root: FileSystemDirectoryHandle) {
+  private constructor(name: string, root: FileSystemDirectoryHandle) {
+    this.#name = name;
     this.#root = root;
   }
 
@@ -20,8 +22,7 @@ export class OpfsFileSystem implements FileSystem {
    */
   static async open(folder: string): Promise<OpfsFileSystem> {
     try {
-      const top = await navigator.storage.getDirectory();
-      const fs = new OpfsFileSystem(await top.getDirectoryHandle(folder, { create: true }));
+      const fs = new OpfsFileSystem(folder, await rootFolder(folder));
       await fs.#probe(`probe-${randomId()}`);
       return fs;
     } catch (cause) {
@@ -37,6 +38,10 @@ export class OpfsFileSystem implements FileSystem {
       if (!(error instanceof CheckpointError && error.code === 'storage_full')) throw error;
     }
     await this.remove(path);
+  }
+
+  async renew(): Promise<void> {
+    this.#root = await guarded(() => rootFolder(this.#name));
   }
 
   async read(path: string): Promise<Uint8Array | null> {
@@ -160,6 +165,11 @@ async function addSizes(
       if (file) sizes.set(prefix + name, file.size);
     }
   }
+}
+
+async function rootFolder(name: string): Promise<FileSystemDirectoryHandle> {
+  const top = await navigator.storage.getDirectory();
+  return top.getDirectoryHandle(name, { create: true });
 }
 
 /**

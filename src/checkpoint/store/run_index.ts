@@ -113,7 +113,12 @@ export class RunIndex {
     }
     if (restored.length === 0) return entries;
     const all = [...entries, ...restored];
-    await this.#write(all);
+    try {
+      await this.#write(all);
+    } catch (error) {
+      // A full storage is still read: the entries are restored again next time.
+      if (!(error instanceof CheckpointError)) throw error;
+    }
     return all;
   }
 

@@ -11,16 +11,11 @@ import { dropPrevious } from './drop_previous.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath, readGeneration, readPointer, writeGeneration } from './generations.ts';
 import type { Locks } from './locks.ts';
-import { OpenRun, readMetrics, type SaveSummary } from './open_run.ts';
-import {
-  checkId,
-  folderOf,
-  isSharedFile,
-  loadLineage,
-  saveLineage,
-  saveName,
-} from './run_folder.ts';
+import { readMetrics } from './metrics_file.ts';
+import { OpenRun, type SaveSummary } from './open_run.ts';
+import { checkId, folderOf, isSharedFile, loadLineage, saveName } from './run_folder.ts';
 import { countParameters, RunIndex, type IndexEntry } from './run_index.ts';
+import { RunRecord, type RecordedFacts } from './run_record.ts';
 import { removeSlots } from './slots.ts';
 import { Space } from './space.ts';
 import { RunTransfer } from './transfer.ts';
@@ -103,28 +98,34 @@ export class RunStore {
     });
   }
 
-  /** Creates a run and opens it. Throws `run_locked` if a run with this id exists. */
-  async create({ id, name, config, n_params, lineage }: NewRun): Promise<OpenRun> {
-    const run = await this.#hold(checkId(id));
-    const folder = folderOf(id);
+  /**
+   * Creates a run and opens it. If storage is full, the run is kept in memory until a save succeeds
+   * (`OpenRun.refusal`). Throws `run_locked` if a run with this id exists.
+   */
+  async create({
+    id,
+    name,
+    config,
+    n_params,
+    lineage = DEFAULT_LINEAGE,
+  }: NewRun): Promise<OpenRun> {
     const now = Date.now();
+    const entry: IndexEntry = {
+      run: checkId(id),
+      name,
+      created: now,
+      updated: now,
+      step: 0,
+      val_loss: null,
+      n_params,
+      bytes: 0,
+      config,
+      resumable: false,
+    };
+    const run = await this.#hold({ entry, lineage });
     try {
       await this.#checkUnused(id);
-      await saveLineage(this.#fs, folder, lineage ?? DEFAULT_LINEAGE);
-      await saveName(this.#fs, folder, { name, created: now });
-      const entry: IndexEntry = {
-        run: id,
-        name,
-        created: now,
-        updated: now,
-        step: 0,
-        val_loss: null,
-        n_params,
-        bytes: 0,
-        config,
-        resumable: false,
-      };
-      await this.#index.change((entries) => [...entries, entry]);
+      await run.writeRecord();
     } catch (error) {
       await run.close();
       throw error;
@@ -144,13 +145,15 @@ export class RunStore {
 
   /** Opens a run, which no other tab can open then. Throws `run_missing` or `run_locked`. */
   async open(id: string): Promise<OpenRun> {
-    await this.#index.entry(id);
-    return this.#hold(id);
+    const entry = await this.#index.entry(id);
+    const lineage = await loadLineage(this.#fs, folderOf(id));
+    return this.#hold({ entry, lineage });
   }
 
   /** Throws `run_missing`. */
   async rename(id: string, name: string): Promise<void> {
     const { created } = await this.#index.entry(id);
+    this.#opened.get(id)?.record.rename(name);
     await this.#index.update(id, { name });
     await saveName(this.#fs, folderOf(id), { name, created });
   }
@@ -233,13 +236,14 @@ export class RunStore {
     return freed;
   }
 
-  async #hold(id: string): Promise<OpenRun> {
+  async #hold(facts: RecordedFacts): Promise<OpenRun> {
+    const id = facts.entry.run;
     const release = await this.#locks.take(lockName(id), PATIENCE);
     if (!release) throw lockedError();
     const run = new OpenRun({
       id,
       fs: this.#fs,
-      folder: folderOf(id),
+      record: new RunRecord(this.#fs, this.#index, facts),
       saved: (summary) => this.#noteSave(id, summary),
       release: () => {
         this.#opened.delete(id);

@@ -90,6 +90,12 @@ export class SamplesFile {
     this.#pending.push(samplesResumeLine(step));
   }
 
+  /** The file has disappeared: the next flush writes all samples that are kept. */
+  lost(): void {
+    this.#current = { ...EMPTY };
+    this.#mustReplace = true;
+  }
+
   /** Writes what is pending. Rejects if storage refuses; it then stays pending. */
   flush(): Promise<void> {
     if (this.#pending.length === 0 && !this.#mustReplace) return Promise.resolve();

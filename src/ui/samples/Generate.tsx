@@ -165,7 +165,13 @@ function GeneratedText({ generation }: { generation: Generation }) {
         prompt={generation.prompt}
         label="Generated text. Arrow keys move through its tokens."
       />
-      <p className="small muted">{statusOf(generation)}</p>
+      {generation.error ? (
+        <p className="small sample-problem" role="alert" data-testid="generation-error">
+          {generation.error.message} {generation.error.hint}
+        </p>
+      ) : (
+        <p className="small muted">{statusOf(generation)}</p>
+      )}
     </div>
   );
 }

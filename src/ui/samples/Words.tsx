@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { count, writtenSamples, type Sample } from '../../store/index.ts';
 import { useSamples } from '../context.tsx';
+import { Troubles } from '../states/Troubles.tsx';
 import { Generate } from './Generate.tsx';
 import { useShownSamples } from './shown.ts';
 import { TokenText } from './TokenText.tsx';
@@ -18,6 +19,7 @@ export function Words() {
         </h2>
         <TintLegend />
       </header>
+      <Troubles of={['samples']} />
       {step === null ? (
         <p className="empty">
           Samples will appear here during training: gibberish first, then words.

@@ -13,6 +13,7 @@ import { errorAction } from '../actions.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
 import { usePlace } from '../place.ts';
+import { Troubles } from './Troubles.tsx';
 import { reloadAsNewVersion, useUpdate } from './update.ts';
 import { useOnline } from './useOnline.ts';
 import '../styles/messages.css';
@@ -21,6 +22,7 @@ export function Messages() {
   return (
     <div className="messages">
       <ErrorMessage />
+      <Troubles of={['save', 'metrics']} />
       <Recovering />
       <Unresponsive />
       <StorageRefused />
