@@ -52,6 +52,7 @@ const record: RunRecord = {
   updated: 0,
   step: 5,
   max_iters: 10,
+  last_val_loss: null,
   val_loss: 2,
   n_params: 1,
   bytes: 1,
@@ -83,7 +84,7 @@ const started = (run: string, change: Partial<StartedEvent> = {}): StartedEvent 
 
 const resume = (change: Partial<StartedEvent> = {}): void => {
   const storage = { used: 0, quota: null, persistent: false, available: true, budget: null };
-  emit({ type: 'runs', runs: [record], storage });
+  emit({ type: 'runs', runs: [record], deleted: [], storage, notes: [] });
   client.resume('saved');
   emit(started('saved', change));
 };

@@ -161,5 +161,6 @@ describe('a run that ended before it was saved', () => {
 const NO_LOCKS = {
   take: async () => () => undefined,
   hold: async <T>(_name: string, action: () => Promise<T>) => action(),
+  whenFree: async () => undefined,
   held: async () => new Set<string>(),
 };
