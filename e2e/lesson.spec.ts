@@ -7,13 +7,13 @@ const LESSON = '?v=1&preset=names&lesson=1&training.learning_rate=0.01&runtime.b
 test('a lesson shows the fields of its link in words, and no others', async ({ page }) => {
   await page.goto(`./${LESSON}&locked=runtime.backend&n_layer=3&fbclid=x`);
   const lesson = page.getByTestId('lesson');
-  await expect(lesson.getByRole('heading')).toHaveText('Lesson: Names in half a minute');
+  await expect(lesson.getByRole('heading')).toHaveText('Lesson: Names');
   await expect(lesson.getByRole('textbox')).toHaveCount(1);
   await expect(lesson).not.toContainText(/learning_rate|n_layer|Loshchilov/);
   await expect(page.getByText('“n_layer” in the link was left out')).toBeVisible();
   const presets = page.getByRole('combobox', { name: 'Recipe', exact: true });
   await expect(presets).toHaveCount(0);
-  const rate = lesson.getByLabel('Size of a learning step');
+  const rate = lesson.getByLabel('Learning rate');
   await rate.fill('0.02');
   await rate.blur();
   await expect(new Terrarium(page).button('Train')).toBeEnabled();
@@ -50,8 +50,8 @@ test('a teacher copies a lesson link with one click, or chooses its fields', asy
     input.selectionStart === 0 && input.selectionEnd === input.value.length;
   await expect.poll(() => link.evaluate(selected)).toBe(true);
   await page.getByText('More fields').click();
-  await page.getByLabel('Layers').check();
-  await page.getByLabel('Number of steps').uncheck();
+  await page.getByRole('checkbox', { name: 'Layers', exact: true }).check();
+  await page.getByRole('checkbox', { name: 'Training steps' }).uncheck();
   await expect(page.getByLabel('Link to the lesson')).toHaveValue(
     /\?v=1&preset=names&lesson=1&model\.n_layer=2&training\.max_iters=77&locked=training\.max_iters$/,
   );

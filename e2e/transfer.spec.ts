@@ -143,9 +143,8 @@ test('rejects damaged, malicious and foreign files, each with its own message', 
   await test.step('not a zip', async () => {
     await terrarium.open();
     await importFile(page, 'model.zip', strToU8('not a zip file'));
-    // A single file that is not a zip is taken for an incomplete model folder.
-    await expect(error).toHaveAttribute('data-code', 'missing_file');
-    await expect(error).toContainText('The folder has no config.json.');
+    await expect(error).toHaveAttribute('data-code', 'bad_zip');
+    await expect(error).toContainText('model.zip is not a zip file.');
   });
   await test.step('the saved run is still in the library', async () => {
     await terrarium.open();

@@ -27,6 +27,11 @@ describe('broughtFiles', () => {
       [{ path: 'a.zip', bytes: zipFolder(files).subarray(0, 2000) }],
     ],
     [
+      'a text with the name of a zip',
+      'bad_zip',
+      [{ path: 'model.zip', bytes: new TextEncoder().encode('no zip') }],
+    ],
+    [
       'one file of a folder',
       'missing_file',
       [{ path: 'model.safetensors', bytes: new Uint8Array() }],

@@ -13,7 +13,7 @@ const isZip = (bytes: Uint8Array) => bytes[0] === 0x50 && bytes[1] === 0x4b;
 
 /**
  * Returns the files for `readCheckpoint`, unpacking a single zip. Throws `missing_file`, `pickle`,
- * `duplicate_name`, and everything that `unzipFolder` throws.
+ * `bad_zip`, `duplicate_name`, and everything that `unzipFolder` throws.
  */
 export function broughtFiles(list: readonly BroughtFile[]): Files {
   const [first] = list;
@@ -27,6 +27,13 @@ export function broughtFiles(list: readonly BroughtFile[]): Files {
   if (list.length === 1) {
     refusePickle(first.bytes, first.path);
     if (isZip(first.bytes)) return unzipFolder(first.bytes, shorten(first.path));
+    if (/\.zip$/iu.test(first.path)) {
+      throw new CheckpointError(
+        'bad_zip',
+        `${shorten(first.path)} is not a zip file.`,
+        'Choose a zip that Terrarium exported, or all files of a model folder.',
+      );
+    }
   }
   const files = new Map<string, Uint8Array>();
   for (const { path, bytes } of list) {

@@ -4,6 +4,7 @@ import { Announcer } from './bar/Sentence.tsx';
 import { DropZone } from './DropZone.tsx';
 import { SkipLinks } from './SkipLinks.tsx';
 import { Messages } from './states/Messages.tsx';
+import { Print } from './print/Print.tsx';
 import { lazyPart, Part } from './states/Part.tsx';
 import { Workspace } from './Workspace.tsx';
 import { Welcome } from './welcome/Welcome.tsx';
@@ -28,21 +29,24 @@ export function App() {
   const at = usePlace((place) => (lesson ? 'workspace' : place.at));
   useShortcuts();
   return (
-    <div className="page" data-lesson={lesson || undefined}>
-      <SkipLinks />
-      <Part title="The bar">
-        <TopBar />
-      </Part>
-      <Part title="The messages">
-        <Messages />
-      </Part>
-      <Part title={at === 'welcome' ? 'The start screen' : 'The workspace'} key={at}>
-        {at === 'welcome' ? <Welcome /> : <Workspace />}
-      </Part>
-      <Announcer />
-      <DropZone />
-      <OpenDialog />
-    </div>
+    <>
+      <Print />
+      <div className="page" data-lesson={lesson || undefined}>
+        <SkipLinks />
+        <Part title="The bar">
+          <TopBar />
+        </Part>
+        <Part title="The messages">
+          <Messages />
+        </Part>
+        <Part title={at === 'welcome' ? 'The start screen' : 'The workspace'} key={at}>
+          {at === 'welcome' ? <Welcome /> : <Workspace />}
+        </Part>
+        <Announcer />
+        <DropZone />
+        <OpenDialog />
+      </div>
+    </>
   );
 }
 

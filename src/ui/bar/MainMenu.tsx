@@ -6,6 +6,7 @@ import {
   IconKeyboard,
   IconLink,
   IconLockOpen,
+  IconPrinter,
   IconScale,
   IconSchool,
   IconShare,
@@ -19,6 +20,7 @@ import { useClient, useRun } from '../context.tsx';
 import { copyLessonLink, copyLink } from '../lesson/links.ts';
 import { leaveLesson, useLesson } from '../lesson/useLesson.ts';
 import { goTo } from '../place.ts';
+import { printReport } from '../print/Print.tsx';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
 import { downloadMetrics, exportCheckpoint, importModel } from '../transfer.ts';
 
@@ -77,12 +79,14 @@ function MenuItems({ pickModel }: ItemsProps) {
         </PopupItem>
         <PopupLine />
         <LinkItems />
+        <PrintItem />
         <PopupLine />
         <ShortcutsItem />
       </>
     );
   return (
     <>
+      <PrintItem />
       <ShortcutsItem />
       <PopupItem icon={<IconDots size={16} />} stays onClick={() => setMore(true)}>
         More
@@ -105,6 +109,20 @@ function LinkItems() {
         Share…
       </PopupItem>
     </>
+  );
+}
+
+function PrintItem() {
+  const client = useClient();
+  const hasRun = useRun((state) => state.run !== null);
+  return (
+    <PopupItem
+      icon={<IconPrinter size={16} />}
+      disabled={!hasRun}
+      onClick={() => void printReport(client)}
+    >
+      Print a report
+    </PopupItem>
   );
 }
 
