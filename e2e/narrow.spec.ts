@@ -72,7 +72,6 @@ for (const [width, height] of [
     for (const more of await page.locator('.more > summary').all()) await more.click();
     await expect(page.getByTestId('data-summary')).toBeVisible({ timeout: 60_000 });
     expect(await cutText(page), 'recipe').toEqual([]);
-    await expectAccessible(page);
 
     await page.getByRole('button', { name: 'About Learning rate', exact: true }).click();
     const hint = page.getByRole('dialog', { name: 'About Learning rate', exact: true });

@@ -19,7 +19,12 @@ export function Recipe() {
     <>
       <PresetChoice />
       <CostPanel />
-      {hasActiveRun ? <Steering /> : null}
+      {hasActiveRun ? (
+        <>
+          <Steering />
+          <p className="small muted next-run">Everything below applies to the next run.</p>
+        </>
+      ) : null}
       <Accordion
         multiple
         value={expanded}

@@ -45,7 +45,7 @@ export function Steering() {
         {followsSchedule
           ? 'The learning rate follows the schedule. '
           : `The learning rate is ${measure(multiplier)} times the schedule’s. `}
-        A change takes effect now. Everything below applies to the next run.
+        A change takes effect now.
       </p>
     </section>
   );
