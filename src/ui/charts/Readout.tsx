@@ -25,10 +25,17 @@ export interface Drawn {
 /** A line that ends further from the crosshair than this share of the domain has no value there. */
 const MAX_DISTANCE = 0.02;
 
-/** The values at `x`: of the run's own series, then of the overlaid runs. */
+/** The values at the crosshair; none while it is hidden. */
 export function useReadings(drawn: Drawn, x: number | null): Reading[] {
   const runs = useLibrary((state) => state.runs);
   if (x === null) return [];
+  const nameOf = (run: string): string =>
+    runs.find((record) => record.run === run)?.name ?? 'Earlier run';
+  return readingsAt(drawn, x, nameOf);
+}
+
+/** The values at `x`: of the run's own series, then of the overlaid runs, by their names. */
+export function readingsAt(drawn: Drawn, x: number, nameOf: (run: string) => string): Reading[] {
   const { spec, rows, overlays, domain } = drawn;
   const reach = (domain[1] - domain[0]) * MAX_DISTANCE;
   const own = spec.series.flatMap((series) => {
@@ -40,7 +47,7 @@ export function useReadings(drawn: Drawn, x: number | null): Reading[] {
     spec.series.flatMap((series) => {
       const value = readValue(series, { rows, keys: [overlayKey(run, series.metric)], x, reach });
       if (value === null) return [];
-      const name = runs.find((record) => record.run === run)?.name ?? 'Earlier run';
+      const name = nameOf(run);
       return [reading(series, value, { spec, run, name, colour: overlayColour(index) })];
     }),
   );
