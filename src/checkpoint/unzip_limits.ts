@@ -30,6 +30,8 @@ const TEXTS = {
   'samples.jsonl': 32 * MB,
   'text.bin': 128 * MB,
 };
+/** Deflate cannot shrink anything further (RFC 1951: 258 bytes by two bits). */
+const MAX_RATIO = 1032;
 /** Bytes of a header, or of a small file, that nothing else explains. */
 const SLACK = 64 * 1024;
 
@@ -50,7 +52,7 @@ export function isBomb(files: readonly PackedFile[], archive: number): boolean {
     let explained = name.endsWith('.safetensors') ? WEIGHTS_RATIO * packed : 0;
     if (perWeight !== undefined) explained = perWeight * (weights.get(folder) ?? 0) + SLACK;
     if (text !== undefined) {
-      explained = Math.min(text, size);
+      explained = Math.min(text, size, MAX_RATIO * packed);
       texts.set(name, text - explained);
     }
     return sum + Math.max(0, size - explained);

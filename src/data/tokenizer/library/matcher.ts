@@ -47,7 +47,8 @@ export interface Program {
 const STEPS_PER_CHARACTER = 200;
 /** Steps beyond these; they let an expression look further ahead. */
 const EXTRA_STEPS = 100_000;
-/** Steps of one match, less than a second. A match of millions of characters takes fewer. */
+/** Steps of one match per character of the whole text, and at most: less than a second. */
+const STEPS_PER_MATCH = 500;
 const MAX_STEPS = 2e7;
 /** Numbers in the stack: 64 MB. */
 const MAX_STACK = 1 << 24;
@@ -95,6 +96,7 @@ export class Matcher {
   #stack = new Int32Array(3 << 8);
   #height = 0;
   #steps = 0;
+  #mostSteps = 0;
   /** Where `#backtrack` continues. */
   #at = 0;
   #place = 0;
@@ -111,6 +113,7 @@ export class Matcher {
    * @throws DataError tokenizer_unsupported if it takes too long.
    */
   forEachMatch(text: string, each: (start: number, end: number) => void): void {
+    this.#mostSteps = Math.min(MAX_STEPS, STEPS_PER_MATCH * text.length + EXTRA_STEPS);
     for (let place = 0; place <= text.length;) {
       this.#steps = 0;
       this.#height = 0;
@@ -130,7 +133,7 @@ export class Matcher {
     let at = from * WIDTH;
     let place = start;
     for (;;) {
-      if (++this.#steps > MAX_STEPS) throw tooSlow();
+      if (++this.#steps > this.#mostSteps) throw tooSlow();
       const operation = code[at];
       if (operation === OP.match) {
         this.#height = bottom;
