@@ -28,7 +28,7 @@ test('pasted running text is read as it comes, and samples start without a promp
   const field = page.getByRole('textbox', { name: 'Paste a text' });
   await field.fill(prose.repeat(30));
   await expect(summary(page)).toContainText('characters');
-  await expect(page.getByText('Pasted text')).toBeVisible();
+  await expect(page.getByText('Pasted text', { exact: true })).toBeVisible();
   // Nothing is lost if Train is pressed at once.
   await field.fill(prose.repeat(40));
   await terrarium.train();
@@ -62,14 +62,14 @@ test('several dropped files are several documents; a model folder is no text', a
     ['b.txt', 'The second text is about owls. '.repeat(20)],
     ['a.txt', 'The first text is about foxes. '.repeat(20)],
   ]);
-  await expect(page.getByText('2 files')).toBeVisible();
+  await expect(page.getByText('2 files', { exact: true })).toBeVisible();
   await expect(summary(page)).toContainText(/Documents\s*2/);
   await drop(page, [
     ['config.json', '{"model_type":"gpt2"}'],
     ['pytorch_model.bin', 'x'],
   ]);
   await expect(terrarium.alert.first()).toContainText(/config\.json|pytorch_model\.bin|tokenizer/);
-  await expect(page.getByText('2 files')).toBeVisible();
+  await expect(page.getByText('2 files', { exact: true })).toBeVisible();
 });
 
 test("the tokenizer's example is encoded, and follows the tokenizer", async ({ page }) => {
