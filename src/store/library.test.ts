@@ -241,7 +241,9 @@ describe('the library of the page', () => {
     const other = withField(changed(0.1), 'model.n_layer', base.model.n_layer + 1);
     const differences = recipeDifferences([changed(0.1), changed(0.2), other]);
     expect(differences.map(({ path }) => fieldTitle(path))).toEqual(['Layers', 'Learning rate']);
-    expect(differences[1]?.values.map(valueText)).toEqual(['0.1', '0.2', '0.1']);
+    expect(
+      differences[1]?.values.map((value) => valueText('training.learning_rate', value)),
+    ).toEqual(['0.1', '0.2', '0.1']);
     expect(recipeDifferences([base, base])).toEqual([]);
   });
 });

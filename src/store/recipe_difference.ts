@@ -3,7 +3,7 @@ import {
   changedFields,
   fieldPaths,
   getField,
-  splitPath,
+  labelOf,
   type FieldPath,
   type FieldValue,
   type RunConfig,
@@ -25,39 +25,18 @@ export function recipeDifferences(configs: readonly RunConfig[]): RecipeDifferen
     .map((path) => ({ path, values: configs.map((config) => getField(config, path)) }));
 }
 
-/** Names of fields whose key alone would not be understood. */
-const TITLES: Readonly<Partial<Record<FieldPath, string>>> = {
-  'model.n_layer': 'Layers',
-  'model.n_head': 'Attention heads',
-  'model.n_kv_head': 'Key-value heads',
-  'model.n_embd': 'Width',
-  'model.n_inner': 'Feed-forward width',
-  'model.block_size': 'Context length',
-  'training.learning_rate': 'Learning rate',
-  'training.max_iters': 'Steps',
-  'training.warmup_iters': 'Warm-up steps',
-  'training.eval_iters': 'Batches per evaluation',
-  'training.beta1': 'Adam beta 1',
-  'training.beta2': 'Adam beta 2',
-  'data.corpus': 'Training text',
-  'tokenizer.kind': 'Tokenizer',
-};
-
 /** The field in words: "Learning rate". */
-export function fieldTitle(path: FieldPath): string {
-  const { field } = splitPath(path);
-  const words = field.replaceAll('_', ' ');
-  return TITLES[path] ?? words.charAt(0).toUpperCase() + words.slice(1);
-}
+export const fieldTitle = (path: FieldPath): string => labelOf(path).name;
 
 /** A value as a user reads it. */
-export function valueText(value: FieldValue): string {
+export function valueText(path: FieldPath, value: FieldValue): string {
   switch (typeof value) {
     case 'boolean':
       return value ? 'yes' : 'no';
     case 'number':
-    case 'string':
       return String(value);
+    case 'string':
+      return labelOf(path).names?.[value] ?? value;
     default:
       return value.map((item) => (item === '' ? '(empty)' : item)).join(' · ') || 'none';
   }

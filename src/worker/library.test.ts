@@ -1,6 +1,7 @@
 /** Commands about the library of runs, carried out by a session. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunStore } from '../checkpoint/index.ts';
+import { MemoryLocks } from '../checkpoint/store/locks.ts';
 import type { Event } from '../protocol/index.ts';
 import { SessionHarness, startCommand, TEXT, tinyConfig } from './testing_session.ts';
 
@@ -149,7 +150,7 @@ describe('a run that ended before it was saved', () => {
     const lost = await session.store.create({ id: 'lost', name: 'Lost', config, n_params: 1 });
     await lost.saveText(TEXT);
     await lost.close();
-    expect(await new RunStore(session.files, { ...NO_LOCKS }, null).list()).toMatchObject([
+    expect(await new RunStore(session.files, new MemoryLocks(), null).list()).toMatchObject([
       { run: 'lost', resumable: false },
     ]);
     session.send(startCommand({ run: 'again', text: undefined, text_of: 'lost', config }));
@@ -157,10 +158,3 @@ describe('a run that ended before it was saved', () => {
     await session.next('saved', ({ run }) => run === 'again');
   });
 });
-
-const NO_LOCKS = {
-  take: async () => () => undefined,
-  hold: async <T>(_name: string, action: () => Promise<T>) => action(),
-  whenFree: async () => undefined,
-  held: async () => new Set<string>(),
-};

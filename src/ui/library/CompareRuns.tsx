@@ -97,7 +97,10 @@ function DifferenceTable({ records, runs }: DifferenceTableProps) {
               <th scope="row">
                 {fieldTitle(path)} <code className="muted">{path}</code>
               </th>
-              <ValueCells records={records} values={values.map(valueText)} />
+              <ValueCells
+                records={records}
+                values={values.map((value) => valueText(path, value))}
+              />
             </tr>
           ))}
         </tbody>

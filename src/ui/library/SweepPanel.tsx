@@ -99,13 +99,13 @@ function SweepForm() {
         <TextInput
           size="xs"
           label="Values, separated by commas"
-          placeholder={placeholderOf(path, valueText(getField(config, path)))}
+          placeholder={placeholderOf(path, String(getField(config, path)))}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
         />
       )}
       <p className="small muted sweep-values" role="status">
-        {describe(read, mode === 'list' || !isNumber ? text !== '' : range.to !== '')}
+        {describe(path, read, mode === 'list' || !isNumber ? text !== '' : range.to !== '')}
       </p>
       <Button
         type="submit"
@@ -137,8 +137,8 @@ function placeholderOf(path: FieldPath, own: string): string {
 }
 
 /** What will be trained; a problem only once something was typed. */
-function describe(read: ReadValues, touched: boolean): string {
-  if ('values' in read) return read.values.map(valueText).join(' · ');
+function describe(path: FieldPath, read: ReadValues, touched: boolean): string {
+  if ('values' in read) return read.values.map((value) => valueText(path, value)).join(' · ');
   return touched ? read.problem : '2 to 8 values.';
 }
 
