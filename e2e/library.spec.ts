@@ -3,10 +3,10 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
 import { TINY, Terrarium, column } from './terrarium.ts';
 
-const STEPS = 20;
+const STEPS = 8;
 const CONFIG = { ...TINY, 'runtime.backend': 'cpu', 'training.max_iters': STEPS };
 /** Enough that a run can be paused before its end. */
-const LONG = 120;
+const LONG = 60;
 
 const axe = (page: Page) =>
   new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();

@@ -18,6 +18,7 @@ export * from './new_run.ts';
 export * from './recipe_difference.ts';
 export * from './run_status.ts';
 export * from './sweep.ts';
+export * from './sweep_state.ts';
 export * from './sweep_values.ts';
 export * from './profile.ts';
 export * from './run.ts';

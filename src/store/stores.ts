@@ -7,7 +7,7 @@ import { createForm } from './form.ts';
 import { createLibrary } from './library.ts';
 import { createProfile } from './profile.ts';
 import { initialRun, type RunState } from './run.ts';
-import { createSweep, type SweepStore } from './sweep.ts';
+import { createSweep, type SweepStore } from './sweep_state.ts';
 import { createView } from './view.ts';
 import { createWrite } from './write.ts';
 

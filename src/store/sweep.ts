@@ -2,7 +2,6 @@
  * A sweep: one field with several values, each an ordinary run, trained one after the other. It
  * drives the client as a user would: starts a run, waits until it has ended, starts the next.
  */
-import { createStore } from 'zustand/vanilla';
 import { withField, type FieldPath, type FieldValue, type RunConfig } from '../config/index.ts';
 import type { StartOptions } from './client_types.ts';
 import type { LibraryStore } from './library.ts';
@@ -10,34 +9,7 @@ import type { LibraryClient } from './library_client.ts';
 import { describeField, uniqueName } from './default_name.ts';
 import type { RunState } from './run_state.ts';
 import type { RunStateStore } from './stores.ts';
-
-export const MIN_VALUES = 2;
-export const MAX_VALUES = 8;
-
-/** `stopped`: the user stopped this run, or cancelled the sweep before it. */
-export type MemberStatus = 'waiting' | 'training' | 'done' | 'failed' | 'stopped';
-
-export interface SweepMember {
-  value: FieldValue;
-  name: string;
-  status: MemberStatus;
-  /** The id of its run once it was started. */
-  run: string | null;
-  /** Why it failed, one sentence. */
-  problem: string;
-}
-
-export interface SweepState {
-  path: FieldPath | null;
-  members: SweepMember[];
-  running: boolean;
-  /** Why it ended before its last member, one sentence. */
-  ended: string;
-}
-
-export const createSweep = () =>
-  createStore<SweepState>(() => ({ path: null, members: [], running: false, ended: '' }));
-export type SweepStore = ReturnType<typeof createSweep>;
+import type { MemberStatus, SweepMember, SweepStore } from './sweep_state.ts';
 
 /** "Names, lr 0.01" */
 export const memberName = (base: string, config: RunConfig, path: FieldPath): string =>

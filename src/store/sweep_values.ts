@@ -1,6 +1,6 @@
 /** Reads the values of a sweep as a user types them. */
 import { isAllowed, rangeOf, type FieldPath, type FieldValue } from '../config/index.ts';
-import { MAX_VALUES, MIN_VALUES } from './sweep.ts';
+import { MAX_VALUES, MIN_VALUES } from './sweep_state.ts';
 
 /** The values, or why there are none, one sentence. */
 export type ReadValues = { values: FieldValue[] } | { problem: string };

@@ -3,9 +3,8 @@ import { TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { RunRecord } from '../../store/index.ts';
 import { useClient } from '../context.tsx';
-import { NUMERIC } from './run_columns.tsx';
+import { NUMERIC, type RunTableInstance } from './run_columns.tsx';
 import { RunActions } from './RunActions.tsx';
-import type { RunTableInstance } from './RunTable.tsx';
 
 interface RunRowsProps {
   table: RunTableInstance;

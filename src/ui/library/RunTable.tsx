@@ -1,21 +1,14 @@
 /** All runs as a table that can be sorted, filtered and selected from; as cards if narrow. */
 import { NativeSelect, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
-import {
-  useTable,
-  type ReactTable,
-  type RowSelectionState,
-  type SortingState,
-} from '@tanstack/react-table';
+import { useTable, type RowSelectionState, type SortingState } from '@tanstack/react-table';
 import { useMemo, useState } from 'react';
 import { runStatus, STATUS_TEXT, type RunRecord } from '../../store/index.ts';
 import { useRun } from '../context.tsx';
 import { RunRows } from './RunRows.tsx';
-import { columns, features, NUMERIC, type RunRow } from './run_columns.tsx';
+import { columns, features, NUMERIC, type RunRow, type RunTableInstance } from './run_columns.tsx';
 import { SelectionBar } from './SelectionBar.tsx';
 import { useNow } from './useNow.ts';
-
-export type RunTableInstance = ReactTable<typeof features, RunRow>;
 
 interface RunTableProps {
   runs: readonly RunRecord[];

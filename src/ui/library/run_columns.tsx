@@ -7,6 +7,7 @@ import {
   sortFn_alphanumeric,
   sortFn_basic,
   tableFeatures,
+  type ReactTable,
 } from '@tanstack/react-table';
 import {
   ago,
@@ -33,6 +34,8 @@ export const features = tableFeatures({
   sortedRowModel: createSortedRowModel(),
   sortFns: { alphanumeric: sortFn_alphanumeric, basic: sortFn_basic },
 });
+
+export type RunTableInstance = ReactTable<typeof features, RunRow>;
 
 const helper = createColumnHelper<typeof features, RunRow>();
 
