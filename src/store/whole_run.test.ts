@@ -53,6 +53,7 @@ const record: RunRecord = {
   step: 5,
   max_iters: 10,
   val_loss: 2,
+  last_val_loss: 2,
   n_params: 1,
   bytes: 1,
   config,
@@ -83,7 +84,7 @@ const started = (run: string, change: Partial<StartedEvent> = {}): StartedEvent 
 
 const resume = (change: Partial<StartedEvent> = {}): void => {
   const storage = { used: 0, quota: null, persistent: false, available: true, budget: null };
-  emit({ type: 'runs', runs: [record], storage });
+  emit({ type: 'runs', runs: [record], deleted: [], storage, notes: [] });
   client.resume('saved');
   emit(started('saved', change));
 };
