@@ -54,6 +54,7 @@ const record: RunRecord = {
   max_iters: 10,
   last_val_loss: null,
   val_loss: 2,
+  last_val_loss: 2,
   n_params: 1,
   bytes: 1,
   config,
