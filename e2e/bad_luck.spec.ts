@@ -137,3 +137,33 @@ test('a run resumes from its previous checkpoint after its tab crashed', async (
   await expect.poll(() => restored.step(), { timeout: 60_000 }).toBeGreaterThanOrEqual(5);
   await restored.untilStep((await restored.step()) + 3);
 });
+
+test('says that storage is full while a run trains on, and saves it again whole after it was cleared', async ({
+  page,
+  context,
+  baseURL,
+}) => {
+  const { origin } = new URL(baseURL ?? '');
+  const session = await context.newCDPSession(page);
+  const terrarium = await new Terrarium(page).open(long);
+  await terrarium.train();
+  await terrarium.untilStep(6);
+  // The browser's own limit, which holds in the worker too.
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1000 });
+  const trouble = page.getByTestId('trouble-save');
+  await expect(trouble).toContainText('is full, so the run was not saved');
+  await terrarium.untilStep((await terrarium.step()) + 6);
+  await expect(trouble, 'while training goes on').toBeVisible();
+  await session.send('Storage.overrideQuotaForOrigin', { origin });
+  await expect(trouble).toBeHidden();
+
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'file_systems' });
+  await expect(page.getByText('the run was saved again with its text')).toBeVisible();
+  await terrarium.pause();
+  const pausedAt = await terrarium.step();
+  await page.reload();
+  await page.getByRole('button', { name: 'Resume' }).first().click();
+  await expect.poll(() => terrarium.step(), { timeout: 60_000 }).toBeGreaterThanOrEqual(pausedAt);
+  const losses = column(await terrarium.metrics(), 'train/loss');
+  expect(losses.has(1), 'metrics from the first step on').toBe(true);
+});

@@ -128,10 +128,10 @@ function expectEqual(
   expect({ lost, equal }).toEqual({ lost: 0, equal: losses.length });
 }
 
-test('a browser that is killed again and again loses no step', async ({ baseURL = '' }) => {
+test('a browser that is killed again and again loses no step', async ({ baseURL }) => {
   test.setTimeout(60_000 + 60_000 * KILLS);
   const query = { ...recipe, 'training.max_iters': stepsFor(KILLS) };
-  const url = baseURL + addressOf(query).slice(2);
+  const url = (baseURL ?? '') + addressOf(query).slice(2);
   const undisturbed = new Map(await trainWithKills(url, 0));
   expect(undisturbed.size).toBe(stepsFor(KILLS));
   expectEqual(`killed browsers: ${KILLS}`, await trainWithKills(url, KILLS), undisturbed);
