@@ -52,7 +52,6 @@ const record: RunRecord = {
   updated: 0,
   step: 5,
   max_iters: 10,
-  last_val_loss: null,
   val_loss: 2,
   last_val_loss: 2,
   n_params: 1,

@@ -47,6 +47,15 @@ export class CurrentRun {
     return this.#run;
   }
 
+  /** What was imported exists nowhere else in this browser: it is saved before the first step. */
+  keepImported(): void {
+    const run = this.active;
+    run?.keep().catch((error: unknown) => {
+      // A run that ended meanwhile has reported why.
+      if (this.active === run) this.#listener.failed(error, false);
+    });
+  }
+
   /** Resolves once the run can be used again, if its device is being recovered, or has failed. */
   ready(): Promise<void> {
     return this.#recovered;

@@ -186,13 +186,13 @@ export class Session implements AnswerContext {
       case 'start':
         await this.#current.release();
         await this.#current.launch(await newRun(this, command));
-        if (command.parent && 'files' in command.parent) this.#keepImported();
+        if (command.parent && 'files' in command.parent) this.#current.keepImported();
         return;
       case 'resume':
         await this.#current.release();
         await this.#current.launch(await resumedRun(this, command));
         // Otherwise the page would open the last checkpoint again, with the metrics of the best one.
-        if (command.weights === 'best') this.#keepImported();
+        if (command.weights === 'best') this.#current.keepImported();
         return;
       case 'import':
         return this.#import(command);
@@ -201,15 +201,6 @@ export class Session implements AnswerContext {
       case 'compare':
         await this.#current.release();
         return this.#reply(command);
-      case 'tokenize':
-      case 'export':
-      case 'load_history':
-      case 'rename_run':
-      case 'duplicate_run':
-      case 'restore_runs':
-      case 'purge_runs':
-      case 'set_budget':
-        return this.#reply(command);
       case 'delete_runs':
         if (this.run && command.runs.includes(this.run.id)) await this.#current.end();
         return this.#reply(command);
@@ -217,7 +208,8 @@ export class Session implements AnswerContext {
         this.emit(await listRuns(await this.storage()));
         return;
       default:
-        command satisfies never;
+        // A command that is no request is a type error here.
+        return this.#reply(command);
     }
   }
 
@@ -265,7 +257,7 @@ export class Session implements AnswerContext {
     }
     this.emit({ type: 'importing', id, run, released });
     await this.#current.launch(await importedRun(this, command, imported));
-    this.#keepImported();
+    this.#current.keepImported();
   }
 
   #phase(phase: RunPhase, detail = ''): void {
@@ -280,15 +272,6 @@ export class Session implements AnswerContext {
     console.error(error);
     this.emit({ type: 'error', error: plainError(error, saved) });
     if (!this.run) this.#phase('failed');
-  }
-
-  /** What was imported exists nowhere else in this browser: it is saved before the first step. */
-  #keepImported(): void {
-    const { run } = this;
-    run?.keep().catch((error: unknown) => {
-      // A run that ended meanwhile has reported why.
-      if (this.run === run) this.#fail(error, false);
-    });
   }
 
   /** The run pauses or is done: kernels may be tuned. */
