@@ -71,6 +71,14 @@ export default tseslint.config(
       'max-params': ['error', { max: 4 }],
       'max-statements-per-line': ['error', { max: 1 }],
       'no-nested-ternary': 'error',
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'crypto',
+          property: 'randomUUID',
+          message: 'Use randomId: plain http has no randomUUID.',
+        },
+      ],
       'no-restricted-syntax': ['error', onlyProtocolPosts, noConditionalSpread],
       'one-var': ['error', 'never'],
     },

@@ -49,7 +49,6 @@ describe('an exported run', () => {
       step: 24,
       lr_multiplier: 1,
       lineage: DEFAULT_LINEAGE,
-      best: null,
       objective_tensors: new Map(),
       config: { training: { optimizer: 'muon' } },
     });

@@ -1,4 +1,5 @@
 /** The command that starts a run with the form's recipe, and the name that the run gets. */
+import { randomId } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { StartCommand } from '../protocol/index.ts';
 import type { StartOptions } from './client_types.ts';
@@ -29,7 +30,7 @@ export function startCommand(
   const { preset, base, tokenizerJson } = form;
   return {
     type: 'start',
-    run: crypto.randomUUID(),
+    run: randomId(),
     name: newRunName(form, stores),
     config,
     recipe: { preset, base, tokenizer_name: tokenizerJson?.name ?? null },

@@ -1,3 +1,4 @@
+import { randomId } from '../../common/index.ts';
 import * as v from 'valibot';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cdp } from 'vitest/browser';
@@ -10,7 +11,7 @@ const workers: Worker[] = [];
 let orders = 0;
 
 /** A folder name that no other test uses. */
-const freshFolder = () => `test-${crypto.randomUUID()}`;
+const freshFolder = () => `test-${randomId()}`;
 
 function start(what: Order['what'], folder: string): { worker: Worker; answer: Promise<unknown> } {
   const order: Order = { what, folder, answer: `${folder}-${orders++}` };

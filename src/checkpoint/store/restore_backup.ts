@@ -1,4 +1,5 @@
 /** Reads a backup file, which is untrusted, and adds its runs to the library. */
+import { randomId } from '../../common/index.ts';
 import * as v from 'valibot';
 import { crc32 } from '../crc32.ts';
 import { CheckpointError, damaged, shorten } from '../error.ts';
@@ -94,7 +95,7 @@ async function addRun(
       restored.equal += 1;
       return;
     }
-    const run = ids.has(entry.run) ? newId() : entry.run;
+    const run = ids.has(entry.run) ? randomId() : entry.run;
     await store.transfer.adopt({
       entry: { ...entry, run },
       files: own.map((file) => ({ path: file.path, read: () => read(file) })),
@@ -131,12 +132,6 @@ async function isEqual(store: RunStore, id: string, files: readonly RunFile[]): 
   }
   return equal && missing.size === 0;
 }
-
-/** Works on plain http too, where `crypto.randomUUID` does not exist. */
-const newId = (): string =>
-  [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('');
 
 async function checkSpace(store: RunStore, needed: number): Promise<void> {
   const { used, quota } = await store.storage();
