@@ -105,8 +105,16 @@ function RunList({
 }) {
   const runs = useLibrary((state) => state.runs);
   const loaded = useLibrary((state) => state.loaded);
+  const storage = useLibrary((state) => state.storage);
   if (runs.length > 0) return <RunTable runs={runs} onCompare={onCompare} onDelete={onDelete} />;
   if (!loaded) return <p className="empty">Loading…</p>;
+  if (storage?.available === false)
+    return (
+      <p className="empty">
+        The browser denies storage, so runs are lost when you close the tab: export what you want to
+        keep.
+      </p>
+    );
   return (
     <p className="empty">
       No saved runs yet. A run is saved automatically during training and when you hide the tab.
