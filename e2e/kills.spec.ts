@@ -12,7 +12,7 @@ import { browserFlags } from '../scripts/flags.mjs';
 import { TINY, Terrarium, addressOf, column, records, status } from './terrarium.ts';
 
 const KILLS = Number(process.env.KILLS ?? 5);
-const LOSSES = Number(process.env.LOSSES ?? 2);
+const LOSSES = Number(process.env.LOSSES ?? 1);
 /** Steps between two kills or losses. */
 const APART = 30;
 const recipe = { ...TINY, 'model.dropout': 0.1, 'runtime.autosave_interval': 4 };

@@ -4,7 +4,7 @@
  * of them. Lint, types, the build and the search for a browser count as one check each.
  *
  * Two suites run at a time, because software WebGPU compiles and runs kernels mostly on one thread:
- * the browser tests beside all others. Only the latency is measured on an otherwise idle machine.
+ * the browser tests beside the journeys. Only the latency is measured on an otherwise idle machine.
  *
  * `npm test -- unit journeys` runs only these suites.
  */
@@ -68,7 +68,10 @@ const SUITES = [
 
 /** Suites that run at the same time, each lane in order. A row of lanes waits for the row before it. */
 const LANES = [
-  [['browser'], ['lint', 'types', 'unit', 'build', 'journeys', 'firefox']],
+  [
+    ['lint', 'types', 'unit', 'browser'],
+    ['build', 'journeys', 'firefox'],
+  ],
   [['latency']],
 ];
 

@@ -477,7 +477,7 @@ describe('replacing a run that trains', () => {
     replace();
     worker(0).emit({ type: 'error', id: idsOf('release')[0], error: FULL });
     await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(FULL));
-    expect(client.stores.run.getState()).toEqual({ ...before, error: FULL });
+    expect(client.stores.run.getState()).toEqual({ ...before, error: FULL, refused: FULL });
     expect([worker(0).closed, workers.length]).toEqual([false, 1]);
     // Whoever made room may try again.
     replace();
@@ -493,8 +493,19 @@ describe('replacing a run that trains', () => {
     const error = { code: 'missing_file', message: 'There is no model.', hint: 'Choose another.' };
     worker(0).emit({ type: 'error', id: idsOf('import')[0], error });
     await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(error));
-    expect(client.stores.run.getState()).toEqual({ ...before, error });
+    expect(client.stores.run.getState()).toEqual({ ...before, error, refused: error });
     expect([worker(0).closed, workers.length]).toEqual([false, 1]);
+  });
+
+  it('still says why files are no checkpoint while the text for the panel is read', async () => {
+    client.open('wasm', false);
+    client.importFiles('photo', []);
+    const error = { code: 'missing_file', message: 'There is no model.', hint: 'Choose another.' };
+    worker(0).emit({ type: 'error', id: idsOf('import')[0], error });
+    await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(error));
+    client.prepare();
+    worker(0).emit({ type: 'phase', phase: 'preparing', detail: '', progress: null });
+    expect(client.stores.run.getState().error).toEqual(error);
   });
 
   it('shows the imported run once the files are read and the run before is saved', () => {

@@ -23,8 +23,8 @@ import { dataKey, openedFiles, takeConfig } from './form.ts';
 import { startCommand } from './new_run.ts';
 import {
   isActive,
-  isDeviceError,
   openingRun,
+  staysWhileReading,
   withNotice,
   withoutError,
   withoutNotice,
@@ -91,7 +91,7 @@ export class Client {
     if (isActive(this.stores.run.getState().phase) && this.#worker.hasRun) return;
     const form = this.stores.form.getState();
     const { config } = form;
-    this.stores.run.setState(({ error }) => ({ error: isDeviceError(error) ? error : null }));
+    this.stores.run.setState((run) => ({ error: staysWhileReading(run) ? run.error : null }));
     this.#updates.preparing = dataKey(config, form);
     this.#link.send({ type: 'prepare', config, ...openedFiles(form, config) });
   }

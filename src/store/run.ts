@@ -141,14 +141,16 @@ function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>):
   return state.error && outdates(event, state.error, state) ? { ...next, error: null } : next;
 }
 
+/** Whether the error holds although a text is read, which needs no device and answers no request. */
+export const staysWhileReading = ({
+  error,
+  refused,
+}: Pick<RunState, 'error' | 'refused'>): boolean =>
+  isDeviceError(error) || (error !== null && error === refused);
+
 /** Whether the phase means that what failed is tried again. */
-function outdates(
-  { phase }: { phase: RunPhase },
-  error: PlainError,
-  state: Pick<RunState, 'phase' | 'opening'>,
-): boolean {
-  // Reading the text for the panel needs no device.
-  if (phase === 'preparing' && isDeviceError(error) && !state.opening) return false;
+function outdates({ phase }: { phase: RunPhase }, error: PlainError, state: RunState): boolean {
+  if (phase === 'preparing' && staysWhileReading(state) && !state.opening) return false;
   // A run that trains on after a save that storage refused tries it again only at the next save.
   if (phase === 'training') return !(isStorageError(error) && isMoving(state.phase));
   return ['preparing', 'compiling', 'recovering'].includes(phase);

@@ -96,6 +96,8 @@ export interface RunState {
   finished: FinishReason | null;
   /** Why the run, or what was to become one, failed. */
   error: PlainError | null;
+  /** The last error that refused a request, such as an import: reading a text does not outdate it. */
+  refused: PlainError | null;
   /** What fails while the run trains on, each until it succeeds. */
   troubles: Partial<Record<Concern, PlainError>>;
   notices: { id: number; message: string }[];
@@ -139,6 +141,7 @@ export const initialRun: RunState = {
   best: null,
   finished: null,
   error: null,
+  refused: null,
   troubles: {},
   notices: [],
   pressed: NaN,

@@ -19,7 +19,7 @@ export async function showingErrors(
   } catch (error) {
     if (!(error instanceof RequestError)) return false;
     const { plain } = error;
-    if (!concern) run.setState({ error: plain });
+    if (!concern) run.setState({ error: plain, refused: plain });
     else run.setState(({ troubles }) => ({ troubles: { ...troubles, [concern]: plain } }));
     return false;
   }
