@@ -149,8 +149,8 @@ function outdates(
 ): boolean {
   // Reading the text for the panel needs no device.
   if (phase === 'preparing' && isDeviceError(error) && !state.opening) return false;
-  // A run that trains on after a save that storage refused tries it again only at the next save.
-  if (phase === 'training') return !(isStorageError(error) && isMoving(state.phase));
+  // A run that trains on tries nothing again: the error is of a file that was opened meanwhile, say.
+  if (phase === 'training') return !isMoving(state.phase);
   return ['preparing', 'compiling', 'recovering'].includes(phase);
 }
 
