@@ -21,6 +21,7 @@ import { runComparison } from './comparison.ts';
 import type { ComparisonRow } from '../protocol/index.ts';
 import { setField, takePreset } from './form.ts';
 import { createStores } from './stores.ts';
+import { suspend } from './suspend.ts';
 
 interface Probe {
   port: PagePort;
@@ -109,6 +110,28 @@ const train = (): void => {
   worker(0).emit({ type: 'metrics', columns: { step: Float64Array.of(7) } });
   worker(0).emit({ type: 'phase', phase: 'training', detail: '', progress: null });
   worker(0).emit({ type: 'saved', run: startedRun(), step: 5, bytes: 1 });
+};
+const SUMMARY: Event = {
+  type: 'data',
+  data: {
+    name: '',
+    source: '',
+    documents: 1,
+    duplicates_removed: 0,
+    bytes: 1,
+    characters: 1,
+    train_documents: 1,
+    val_documents: 0,
+    train_tokens: 1,
+    val_tokens: 0,
+    vocab_size: 3,
+    tokenizer_kind: 'char',
+    sample: '',
+    table: null,
+    notes: [],
+    uniform_loss: 1,
+    bigram_loss: null,
+  },
 };
 const FULL = { code: 'storage_full', message: 'Storage is full.', hint: 'Free some.' };
 const recordOf = (run: string, config: RunConfig): RunRecord => ({
@@ -351,33 +374,21 @@ describe('Client', () => {
   it('knows which text a summary speaks of', () => {
     client.open();
     client.prepare();
-    worker(0).emit({
-      type: 'data',
-      data: {
-        name: '',
-        source: '',
-        documents: 1,
-        duplicates_removed: 0,
-        bytes: 1,
-        characters: 1,
-        train_documents: 1,
-        val_documents: 0,
-        train_tokens: 1,
-        val_tokens: 0,
-        vocab_size: 3,
-        tokenizer_kind: 'char',
-        sample: '',
-        table: null,
-        notes: [],
-        uniform_loss: 1,
-        bigram_loss: null,
-      },
-    });
+    worker(0).emit(SUMMARY);
     const key = client.stores.form.getState().preparedKey;
     setField(client.stores.form, 'data.val_fraction', 0.2);
     client.prepare();
     expect(key).not.toBeNull();
     expect(client.stores.form.getState().preparedKey).toBe(key);
+  });
+
+  it('knows that a new worker has no text yet', async () => {
+    client.open();
+    client.prepare();
+    worker(0).emit(SUMMARY);
+    expect(client.stores.form.getState().preparedKey).not.toBeNull();
+    await client.changeBackend('cpu');
+    expect(client.stores.form.getState().preparedKey).toBeNull();
   });
 
   it('takes a layout together with the activation that belongs to it, and no value outside of the range', () => {
@@ -569,6 +580,35 @@ describe('errors of a run that trains on', () => {
     expect([generation?.error, generation?.running, failure]).toEqual([error, false, null]);
     client.generate('a', sampling);
     expect(client.stores.run.getState().generation?.error).toBeNull();
+  });
+
+  it('of a file that is no model stay while the run evaluates, saves and trains on', async () => {
+    train();
+    client.importFiles('photo', []);
+    const error = { code: 'bad_zip', message: 'photo is no zip.', hint: '' };
+    worker(0).emit({ type: 'error', id: idsOf('import')[0], error });
+    await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(error));
+    for (const phase of ['evaluating', 'training', 'saving', 'training'] as const)
+      worker(0).emit({ type: 'phase', phase, detail: '', progress: null });
+    expect(client.stores.run.getState().error).toEqual(error);
+  });
+
+  it('of files that are opened at once are not followed by a text that clears them', async () => {
+    client.open();
+    client.importFiles('photo', []);
+    expect(client.stores.run.getState().phase).toBe('preparing');
+    const error = { code: 'bad_zip', message: 'photo is no zip.', hint: '' };
+    worker(0).emit({ type: 'error', id: idsOf('import')[0], error });
+    await vi.waitFor(() => expect(client.stores.run.getState().error).toEqual(error));
+    worker(0).emit({ type: 'phase', phase: 'idle', detail: '', progress: null });
+    expect(client.stores.run.getState()).toMatchObject({ phase: 'idle', error });
+  });
+
+  it('of a save keep the page from being left, without a wait', async () => {
+    train();
+    const left = suspend(client);
+    worker(0).emit({ type: 'error', id: idsOf('save')[0], error: FULL });
+    expect(await left).toBe(false);
   });
 
   it('of a save that the page asks for stay until a save succeeds', async () => {

@@ -136,7 +136,9 @@ export class Client {
     const { library, form } = this.stores;
     const record = library.getState().runs.find((candidate) => candidate.run === run);
     this.#worker.take(options.backend ?? record?.config.runtime.backend ?? this.#worker.backend);
-    if (this.stores.run.getState().run !== run) {
+    const current = this.stores.run.getState();
+    if (current.run === run) this.#updates.preparing = current.recipe?.dataKey ?? null;
+    else {
       this.#updates.clearRun(record?.name ?? '', record?.config ?? null);
       if (record) takeConfig(form, record.config, { name: '' });
     }

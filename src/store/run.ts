@@ -138,7 +138,7 @@ function reducePhase(state: RunState, event: Extract<Event, { type: 'phase' }>):
   // A worker that has prepared the text for the panel says idle while the run waits in its queue.
   const opening = state.opening && ['idle', 'preparing', 'compiling'].includes(event.phase);
   const next = { phase: event.phase, detail, progress, opening, readingText: null };
-  return state.error && outdates(event, state.error, state) ? { ...next, error: null } : next;
+  return state.error && outdates(event, state) ? { ...next, error: null } : next;
 }
 
 /** Whether the error holds although a text is read, which needs no device and answers no request. */
@@ -149,10 +149,11 @@ export const staysWhileReading = ({
   isDeviceError(error) || (error !== null && error === refused);
 
 /** Whether the phase means that what failed is tried again. */
-function outdates({ phase }: { phase: RunPhase }, error: PlainError, state: RunState): boolean {
+function outdates(event: { phase: RunPhase }, state: RunState): boolean {
+  const { phase } = event;
   if (phase === 'preparing' && staysWhileReading(state) && !state.opening) return false;
-  // A run that trains on after a save that storage refused tries it again only at the next save.
-  if (phase === 'training') return !(isStorageError(error) && isMoving(state.phase));
+  // A run that trains on tries nothing again: the error is of a file that was opened meanwhile, say.
+  if (phase === 'training') return !isMoving(state.phase);
   return ['preparing', 'compiling', 'recovering'].includes(phase);
 }
 

@@ -1,6 +1,6 @@
 /** Changes of the run's state that the page makes, not an event of the worker. */
 import type { Concern, PlainError } from '../protocol/index.ts';
-import { initialRun, type RunState } from './run_state.ts';
+import { initialRun, isActive, type RunState } from './run_state.ts';
 
 const MAX_NOTICES = 4;
 let noticeId = 0;
@@ -58,6 +58,15 @@ export const openingRun = (detail: string): Partial<RunState> => ({
   progress: null,
   opening: true,
 });
+
+/**
+ * The worker is given files to read. It says so itself, but later: until then, the page must not ask
+ * it for a text, whose progress would clear the error of files that are no model.
+ */
+export function readingFiles({ run, phase }: RunState): Partial<RunState> {
+  if (run !== null || isActive(phase)) return { error: null };
+  return { error: null, phase: 'preparing', detail: 'Reading the files.', progress: null };
+}
 
 /** The worker ended unexpectedly. */
 export function afterDeath({ savedStep, run }: RunState, reason: string): Partial<RunState> {

@@ -3,7 +3,7 @@ import { randomId } from '../common/index.ts';
 import type { Event, ImportedFile, PlainError, ReleasedRun } from '../protocol/index.ts';
 import { openedFiles } from './form.ts';
 import { count } from './format.ts';
-import { withNotice } from './run.ts';
+import { readingFiles, withNotice } from './run.ts';
 import type { RunWorker } from './run_worker.ts';
 import { showingErrors } from './showing_errors.ts';
 import type { Stores } from './stores.ts';
@@ -83,7 +83,7 @@ export class RunTurn {
     const { text } = openedFiles(form.getState(), config);
     if (run.getState().connection === 'silent') this.#worker.close();
     this.#worker.takeForImport();
-    run.setState({ error: null });
+    run.setState(readingFiles);
     const importing = this.#worker.link.request((id) => {
       this.#importing = { id, name };
       return { type: 'import', id, run: randomId(), name, files, config, text };

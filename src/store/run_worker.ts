@@ -11,11 +11,11 @@ export class RunWorker {
   readonly link: WorkerLink;
   /** The backend that was requested of the worker. */
   backend: Backend = 'auto';
-  readonly #stores: Pick<Stores, 'run' | 'profile'>;
+  readonly #stores: Pick<Stores, 'run' | 'profile' | 'form'>;
   #hasRun = false;
 
   constructor(
-    stores: Pick<Stores, 'run' | 'profile'>,
+    stores: Pick<Stores, 'run' | 'profile' | 'form'>,
     spawn: () => PagePort,
     event: LinkListener['event'],
   ) {
@@ -64,10 +64,11 @@ export class RunWorker {
     this.#hasRun = true;
   }
 
-  /** Ends the worker at once. */
+  /** Ends the worker at once. Its text and tokenizer go with it. */
   close(): void {
     this.link.close();
     this.#hasRun = false;
+    this.#stores.form.setState({ preparedKey: null });
     this.#stores.profile.setState({ running: false });
   }
 }

@@ -37,6 +37,8 @@ export class StoreUpdates {
     const { base, preset } = form.getState();
     this.#asked = config ? { config, base, preset } : null;
     this.#isOtherRun = true;
+    // The text that is prepared next is that of the run.
+    this.preparing = null;
     run.setState(clearedRun(run.getState(), { name, config, pressed: epoch() }));
   }
 

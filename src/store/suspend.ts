@@ -22,7 +22,7 @@ export async function suspend(client: Client): Promise<boolean> {
 /** Resolves to true with the next save, and to false with the next error or after a minute. */
 function saveEnd(client: Client): Promise<boolean> {
   const { run } = client.stores;
-  const { error: before } = run.getState();
+  const before = run.getState();
   return new Promise((resolve) => {
     const end = (saved: boolean): void => {
       offEvents();
@@ -33,8 +33,9 @@ function saveEnd(client: Client): Promise<boolean> {
     const offEvents = client.onEvent((event) => {
       if (event.type === 'saved') end(true);
     });
-    const offStore = run.subscribe(({ error }) => {
-      if (error !== null && error !== before) end(false);
+    const offStore = run.subscribe(({ error, troubles: { save } }) => {
+      const failed = error !== null && error !== before.error;
+      if (failed || (save && save !== before.troubles.save)) end(false);
     });
     const timer = setTimeout(() => end(false), PATIENCE_MS);
   });

@@ -120,7 +120,16 @@ export async function openTokenizer(client: Client, file: File): Promise<void> {
     });
     return;
   }
-  setTokenizerJson(client.stores.form, file.name, await file.text());
+  try {
+    setTokenizerJson(client.stores.form, file.name, await file.text());
+  } catch (error) {
+    client.fail({
+      code: 'file_unreadable',
+      message: `${file.name} could not be read.`,
+      hint: `Open it again. The browser reported: ${messageOf(error)}`,
+      field: 'tokenizer.kind',
+    });
+  }
 }
 
 /** Opens files that were dropped, or chosen where a text is expected. */
@@ -142,8 +151,8 @@ export async function openFiles(client: Client, files: readonly File[]): Promise
 }
 
 async function openDroppedTexts(client: Client, files: readonly File[]): Promise<void> {
-  const { lesson } = client.stores.form.getState();
-  if (lesson && !lesson.has('data.corpus')) {
+  const { lesson, config } = client.stores.form.getState();
+  if (lesson && !lesson.has('data.corpus') && config.data.corpus !== 'own') {
     client.notify('The text is set for this lesson. Leave the lesson in the menu to use your own.');
     return;
   }

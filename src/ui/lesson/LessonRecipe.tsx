@@ -5,6 +5,8 @@ import { useClient, useForm, useRun } from '../context.tsx';
 import { DataPanel } from '../recipe/DataPanel.tsx';
 import { FieldInput } from '../recipe/FieldInput.tsx';
 import { Prompts } from '../recipe/Prompts.tsx';
+import { TokenizerPicker } from '../recipe/TokenizerPanel.tsx';
+import { usePrepare } from '../recipe/usePrepare.ts';
 import { useSettledRun } from '../recipe/useSettledRun.ts';
 import { plainHelp, plainName } from './plain.ts';
 import '../styles/lesson.css';
@@ -14,6 +16,7 @@ export function LessonRecipe() {
   const preset = useForm((state) => state.preset);
   const hasRun = useRun((state) => state.run !== null);
   const needsText = useForm((state) => state.config.data.corpus === 'own');
+  const needsTokenizer = useForm((state) => state.config.tokenizer.kind === 'imported');
   const { problems } = useSettledRun();
   const paths = [...(open ?? [])];
   const title = PRESETS.find((one) => one.id === preset)?.title;
@@ -21,7 +24,8 @@ export function LessonRecipe() {
     <div className="lesson" data-testid="lesson">
       <h2>{title ? `Lesson: ${title}` : 'Lesson'}</h2>
       <p>{introduction(paths.length, hasRun)}</p>
-      {needsText || open?.has('data.corpus') ? <DataPanel /> : null}
+      {needsText || open?.has('data.corpus') ? <LessonText /> : null}
+      {needsTokenizer ? <TokenizerPicker /> : null}
       {paths.map((path) => (
         <LessonField key={path} path={path} />
       ))}
@@ -38,6 +42,11 @@ function introduction(openFields: number, hasRun: boolean): string {
   if (openFields === 0) return 'Press Train and watch what the model writes.';
   const what = 'Change what stands here and press Train; everything else is set for this lesson.';
   return hasRun ? `${what} Changes apply to the next run.` : what;
+}
+
+function LessonText() {
+  usePrepare();
+  return <DataPanel />;
 }
 
 function LessonField({ path }: { path: FieldPath }) {

@@ -9,7 +9,7 @@ import {
 } from '../../config/index.ts';
 import { compact, count, lossText, spokenDuration } from '../../store/index.ts';
 import { chartSpecs } from '../charts/catalogue.ts';
-import { useClient, useForm, useRun, useSamples } from '../context.tsx';
+import { useClient, useRun, useSamples } from '../context.tsx';
 import { plainName } from '../lesson/plain.ts';
 import { momentsOf } from './moments.ts';
 import { PrintedChart } from './PrintedChart.tsx';
@@ -73,9 +73,10 @@ function Head() {
 
 function Changes() {
   const config = useRun((state) => state.config);
-  const base = useForm((state) => state.base);
-  const preset = useForm((state) => state.preset);
-  if (!config) return null;
+  // The form may have another preset by now.
+  const recipe = useRun((state) => state.recipe);
+  if (!config || !recipe) return null;
+  const { base, preset } = recipe;
   const changed = changedFields(config, base);
   const title = PRESETS.find((one) => one.id === preset)?.title;
   const from = title ? `the preset “${title}”` : 'the defaults';

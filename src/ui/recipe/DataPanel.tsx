@@ -6,7 +6,6 @@ import { useClient, useForm, useRun } from '../context.tsx';
 import { OwnText } from './OwnText.tsx';
 import { TableChoice } from './TableChoice.tsx';
 import { useDataSummary } from './useSettledRun.ts';
-import { usePrepare } from './usePrepare.ts';
 import '../styles/data.css';
 
 const TITLES: Record<CorpusName, string> = {
@@ -23,7 +22,6 @@ export function DataPanel() {
   const { form } = useClient().stores;
   const corpus = useForm((state) => state.config.data.corpus);
   const descriptions = labelOf('data.corpus').options ?? {};
-  usePrepare();
   return (
     <div className="data-panel">
       <fieldset className="corpora" id="field-data.corpus" tabIndex={-1}>

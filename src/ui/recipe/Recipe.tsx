@@ -8,6 +8,7 @@ import { goTo, usePlace } from '../place.ts';
 import { CostPanel } from './CostPanel.tsx';
 import { RecipeSection } from './RecipeSection.tsx';
 import { Steering } from './Steering.tsx';
+import { usePrepare } from './usePrepare.ts';
 import { useSettledRun } from './useSettledRun.ts';
 import '../styles/recipe.css';
 
@@ -15,6 +16,8 @@ export function Recipe() {
   const expanded = usePlace((place) => place.sections);
   const hasActiveRun = useRun(hasLiveRun);
   const { problems } = useSettledRun();
+  // Here, because the section with the text may be closed while that of the tokenizer is open.
+  usePrepare();
   return (
     <>
       <PresetChoice />

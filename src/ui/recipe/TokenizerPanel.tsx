@@ -19,7 +19,8 @@ export function TokenizerPanel() {
   );
 }
 
-function TokenizerPicker() {
+/** Opens the tokenizer.json of a recipe that imports one. */
+export function TokenizerPicker() {
   const client = useClient();
   const fileName = useForm((state) => state.tokenizerJson?.name);
   const picker = useRef<HTMLInputElement>(null);

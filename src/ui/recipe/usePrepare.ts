@@ -19,10 +19,12 @@ export function usePrepare(): void {
   const isIdle = useRun((state) => !isActive(state.phase));
   const error = useRun((state) => state.error);
   const requested = useRef<string | null>(null);
+  const failure = useRef({ error, key });
   useEffect(() => {
+    if (failure.current.error !== error) failure.current = { error, key };
     // What failed is not tried again until the text or its options change.
-    const isOutdated = error?.action === 'change_config' && requested.current !== key;
-    const isBlocked = error !== null && !isOutdated;
+    const isOutdated = error?.action === 'change_config' || failure.current.key !== key;
+    const isBlocked = error !== null && !(isOutdated && requested.current !== key);
     if (!isIdle || isBlocked || !complete || key === preparedKey) return undefined;
     const timer = setTimeout(() => {
       requested.current = key;
