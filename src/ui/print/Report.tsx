@@ -9,7 +9,7 @@ import {
 } from '../../config/index.ts';
 import { compact, count, lossText, spokenDuration } from '../../store/index.ts';
 import { chartSpecs } from '../charts/catalogue.ts';
-import { useClient, useForm, useRun, useSamples } from '../context.tsx';
+import { useClient, useRun, useSamples } from '../context.tsx';
 import { plainName } from '../lesson/plain.ts';
 import { momentsOf } from './moments.ts';
 import { PrintedChart } from './PrintedChart.tsx';
@@ -73,13 +73,12 @@ function Head() {
 
 function Changes() {
   const config = useRun((state) => state.config);
-  const base = useForm((state) => state.base);
-  const preset = useForm((state) => state.preset);
-  if (!config) return null;
-  const changed = changedFields(config, base);
-  const title = PRESETS.find((one) => one.id === preset)?.title;
+  const recipe = useRun((state) => state.recipe);
+  if (!config || !recipe) return null;
+  const changed = changedFields(config, recipe.base);
+  const title = PRESETS.find((one) => one.id === recipe.preset)?.title;
   const from = title ? `the preset “${title}”` : 'the defaults';
-  if (changed.length === 0) return <p>The recipe is that of {from}.</p>;
+  if (changed.length === 0) return <p>The recipe is the same as {from}.</p>;
   const rest = changed.length - MAX_CHANGES;
   return (
     <>
@@ -147,7 +146,7 @@ function AllOptions() {
       <dl className="print-options">
         {fieldPaths().map((path) => (
           <div key={path}>
-            <dt>{path}</dt>
+            <dt>{plainName(path)}</dt>
             <dd>{valueText(config, path)}</dd>
           </div>
         ))}
