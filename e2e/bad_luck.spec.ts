@@ -73,7 +73,7 @@ test('an exploding loss stops the run and offers to resume with a lower learning
   const learningRates = column(await terrarium.metrics(), 'lr');
   const failedRate = [...learningRates.values()].at(-1) ?? NaN;
 
-  const resume = page.getByRole('button', { name: /^Resume with learning_rate [\d.e-]+$/ });
+  const resume = page.getByRole('button', { name: /^Resume with learning rate [\d.e-]+$/ });
   const offeredRate = Number((await resume.textContent())?.split(' ').at(-1));
   expect(offeredRate).toBeGreaterThan(0);
   expect(offeredRate).toBeLessThan(failedRate / 2);

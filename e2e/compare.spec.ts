@@ -28,10 +28,10 @@ test('compares replayed, op-by-op and plain TensorFlow.js training on WebGPU wit
   const cell = (line: string[] | undefined, heading: string): string =>
     line?.[head?.indexOf(heading) ?? -1] ?? '';
   expect(lines.map((line) => `${cell(line, 'Backend')}: ${cell(line, 'Mode')}`)).toEqual([
-    'webgpu: fused, replayed',
-    'webgpu: fused, op by op',
-    'webgpu: plain TensorFlow.js',
-    'wasm: plain TensorFlow.js',
+    'WebGPU: own kernels, recorded',
+    'WebGPU: own kernels, one by one',
+    'WebGPU: plain TensorFlow.js',
+    'WebAssembly: plain TensorFlow.js',
   ]);
   const [replayed, opByOp, plain, wasm] = lines;
   const number = (line: string[] | undefined, heading: string): number =>

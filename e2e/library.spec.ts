@@ -88,7 +88,7 @@ test('a sweep is trained, compared, deleted, restored, and equal to the bit afte
     await expect(rows).toHaveCount(4);
     const { violations } = await axe(page);
     expect(violations.map(({ id }) => id)).toEqual([]);
-    await rows.getByRole('button', { name: 'Resume' }).click();
+    await rows.getByRole('button', { name: 'Resume', exact: true }).click();
     await terrarium.done();
     const losses = column(await terrarium.metrics(), 'train/loss');
     expect(paused).toBeLessThan(LONG);

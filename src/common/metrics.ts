@@ -37,6 +37,8 @@ export interface Metric {
 export interface Chart {
   id: string;
   title: string;
+  /** What the chart shows, in words that need no background; shown on demand beside the title. */
+  help?: string;
   /** Printed beside the title. */
   unit: string;
   format: 'loss' | 'number' | 'compact' | 'bytes' | 'percent' | 'percent_precise';
@@ -91,7 +93,7 @@ export const METRICS = [
     unit: 'nats/token',
     series: line('loss', 'train', 'train', true),
     reduction: 'sum',
-    help: 'Loss of the step’s batch.',
+    help: 'Loss on the batch of this step.',
   },
   {
     name: 'train/accuracy',
@@ -105,21 +107,21 @@ export const METRICS = [
     unit: 'nats/token',
     series: points('loss', 'validation', 'val'),
     reduction: 'sum',
-    help: 'Loss on held-out text.',
+    help: 'Loss on held-out text, which the model never trains on.',
   },
   {
     name: 'val/bpb',
     unit: 'bits/byte',
     series: points('bpb', 'validation', 'val'),
     reduction: 'last',
-    help: 'Bits per byte of held-out text; comparable across tokenizers.',
+    help: 'Bits that the model needs per byte of held-out text.',
   },
   {
     name: 'val/perplexity',
     unit: '',
     series: points('perplexity', 'validation', 'val'),
     reduction: 'last',
-    help: 'Exponential of the validation loss.',
+    help: 'Exponential of the validation loss (e to its power).',
   },
   {
     name: 'val/accuracy',
@@ -131,14 +133,14 @@ export const METRICS = [
   {
     name: 'lr',
     unit: '',
-    series: line('lr', 'lr', 'lr'),
+    series: line('lr', 'learning rate', 'lr'),
     reduction: 'last',
     help: 'Learning rate of the step.',
   },
   {
     name: 'grad_norm',
     unit: '',
-    series: line('grad', 'grad_norm', 'grad', true),
+    series: line('grad', 'gradient norm', 'grad', true),
     reduction: 'last',
     help: 'Norm of the whole gradient before clipping.',
   },
@@ -195,10 +197,43 @@ export const METRICS = [
 
 /** Charts of every run, in the order of the page. The first is the large one. */
 export const CHARTS: readonly Chart[] = [
-  { id: 'loss', title: 'Loss', unit: 'nats per token', format: 'loss', references: 'baselines' },
-  { id: 'lr', title: 'Learning rate', unit: '', format: 'number', floor: 0 },
-  { id: 'grad', title: 'Gradient norm', unit: '', format: 'number', floor: 0 },
-  { id: 'speed', title: 'Tokens per second', unit: '', format: 'compact', floor: 0 },
+  {
+    id: 'loss',
+    title: 'Loss',
+    help:
+      'How much the next token surprises the model; lower is better. It is measured in nats, the ' +
+      'natural unit of information: a loss of 2.3 is as unsure as a choice between 10 equally ' +
+      'likely tokens.',
+    unit: 'nats per token',
+    format: 'loss',
+    references: 'baselines',
+  },
+  {
+    id: 'lr',
+    title: 'Learning rate',
+    help: 'The size of the optimizer’s steps. It follows the schedule of the recipe.',
+    unit: '',
+    format: 'number',
+    floor: 0,
+  },
+  {
+    id: 'grad',
+    title: 'Gradient norm',
+    help:
+      'The length of the gradient: one number for how strongly a batch wants to change the ' +
+      'model. Sudden peaks are a sign of unstable training.',
+    unit: '',
+    format: 'number',
+    floor: 0,
+  },
+  {
+    id: 'speed',
+    title: 'Tokens per second',
+    help: 'A token is a piece of text: a letter or part of a word, depending on the tokenizer.',
+    unit: '',
+    format: 'compact',
+    floor: 0,
+  },
   { id: 'time', title: 'Step time', unit: 'ms', format: 'number', floor: 0 },
   {
     id: 'gpu',
@@ -210,9 +245,32 @@ export const CHARTS: readonly Chart[] = [
     elsewhere: 'Measured on WebGPU only',
   },
   { id: 'heap', title: 'JS heap', unit: '', format: 'bytes', floor: 0 },
-  { id: 'accuracy', title: 'Accuracy', unit: '', format: 'percent_precise', floor: 0 },
-  { id: 'bpb', title: 'Bits per byte', unit: '', format: 'loss' },
-  { id: 'perplexity', title: 'Perplexity', unit: '', format: 'number' },
+  {
+    id: 'accuracy',
+    title: 'Accuracy',
+    help: 'How often the token that the model thinks most likely is the one that comes next.',
+    unit: '',
+    format: 'percent_precise',
+    floor: 0,
+  },
+  {
+    id: 'bpb',
+    title: 'Bits per byte',
+    help:
+      'The loss per byte of text instead of per token, so that models with different ' +
+      'tokenizers can be compared. Lower is better.',
+    unit: '',
+    format: 'loss',
+  },
+  {
+    id: 'perplexity',
+    title: 'Perplexity',
+    help:
+      'The loss as a number of choices: at a perplexity of 10, the model is as unsure as if it ' +
+      'chose between 10 equally likely tokens.',
+    unit: '',
+    format: 'number',
+  },
   { id: 'novel', title: 'Samples not in the text', unit: '', format: 'percent', floor: 0 },
 ];
 

@@ -125,7 +125,7 @@ export const PRESETS: readonly Preset[] = [
   preset(
     'small_llama',
     'Small Llama',
-    'Learns the language of Bible verses with RoPE, RMSNorm, SwiGLU and grouped-query attention, like large models.',
+    'Learns the language of Bible verses with the building blocks of large models: the Llama architecture.',
     {
       data: { corpus: 'kjv' },
       tokenizer: { kind: 'bpe', vocab_size: 2048 },

@@ -661,7 +661,7 @@ describe('runComparison', () => {
     }
     await done;
     expect(compareMarkdown(compare.getState().rows)).toContain(
-      '| webgpu | plain TensorFlow.js | 2 |',
+      '| WebGPU | plain TensorFlow.js | 2 |',
     );
   });
 
@@ -677,8 +677,8 @@ describe('runComparison', () => {
     const row = rowOf({ dispatches_per_step: 49, submits_per_step: 1, ms_per_step: 2.5 });
     const same = rowOf({ mode: 'op_by_op' });
     expect(compareCells([row], row)).toEqual([
-      'webgpu',
-      'fused, replayed',
+      'WebGPU',
+      'own kernels, recorded',
       '2',
       '5',
       '2.50',

@@ -12,21 +12,29 @@ export interface Contender {
   about: string;
 }
 
+/** The backends in words. */
+export const BACKEND_NAMES: Record<BackendName, string> = {
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+  wasm: 'WebAssembly',
+  cpu: 'JavaScript (CPU)',
+};
+
 const PLAIN = 'plain TensorFlow.js';
 /** Everything that can be compared, fastest first: its losses are the reference. */
 export const CONTENDERS: readonly Contender[] = [
   {
     backend: 'webgpu',
     mode: 'replayed',
-    label: 'fused, replayed',
+    label: 'own kernels, recorded',
     about:
-      'How this page trains: our own kernels, recorded once and submitted to the GPU as one step.',
+      'How this page trains: a step of its own kernels is recorded once, then repeated as a whole.',
   },
   {
     backend: 'webgpu',
     mode: 'op_by_op',
-    label: 'fused, op by op',
-    about: 'The same kernels, one operation at a time.',
+    label: 'own kernels, one by one',
+    about: 'The same kernels, each sent to the GPU by itself.',
   },
   {
     backend: 'webgpu',
@@ -99,11 +107,12 @@ export const COMPARE_HEADINGS = [
 
 /** The cells of a row in the order of COMPARE_HEADINGS. */
 export function compareCells(rows: readonly ComparisonRow[], row: ComparisonRow): string[] {
+  const backend = BACKEND_NAMES[row.backend];
   const mode = contenderOf(row)?.label ?? row.mode;
   if (row.error)
-    return [row.backend, `${mode}: ${row.error}`, ...COMPARE_HEADINGS.slice(2).map(() => '')];
+    return [backend, `${mode}: ${row.error}`, ...COMPARE_HEADINGS.slice(2).map(() => '')];
   return [
-    row.backend,
+    backend,
     mode,
     count(row.steps),
     count(row.tokens_per_second),

@@ -22,6 +22,7 @@ export function measure(value: number): string {
   if (size >= 10) return value.toFixed(1);
   if (size >= 0.1) return value.toFixed(2);
   if (size >= 0.001) return value.toFixed(4);
+  if (size >= 1e-5) return value.toPrecision(2);
   return value.toExponential(1).replace('e-', 'e−');
 }
 

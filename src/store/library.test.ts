@@ -3,7 +3,7 @@ import { defaultConfig, withField, type RunConfig } from '../config/index.ts';
 import type { Command, Event, PagePort, RunRecord, StartCommand } from '../protocol/index.ts';
 import { Client } from './client.ts';
 import { fieldTitle, recipeDifferences, valueText } from './recipe_difference.ts';
-import { runStatus } from './run_status.ts';
+import { hasEarlierBest, runStatus } from './run_status.ts';
 import { createStores } from './stores.ts';
 import { rangeValues, readValues } from './sweep_values.ts';
 
@@ -191,6 +191,19 @@ describe('the library of the page', () => {
     expect(runStatus(record({ resumable: false, step: 0 }), idle)).toBe('not_saved');
     expect(runStatus(record({ locked: true }), { run: 'a', phase: 'training' })).toBe('here');
     expect(runStatus(record({ locked: true, step: 10 }), { run: 'a', phase: 'done' })).toBe('done');
+  });
+
+  it('offers the best checkpoint of a run that went on after it, and resumes from there', () => {
+    const best = { step: 3, score: 2 };
+    expect(hasEarlierBest(record())).toBe(false);
+    expect(hasEarlierBest(record({ best: { ...best, step: 5 } }))).toBe(false);
+    expect(hasEarlierBest(record({ best, resumable: false }))).toBe(false);
+    const saved = record({ best });
+    expect(hasEarlierBest(saved)).toBe(true);
+    client.open();
+    client.stores.library.setState({ runs: [saved] });
+    client.resume('a', { weights: 'best' });
+    expect(sent).toContainEqual({ type: 'resume', run: 'a', weights: 'best' });
   });
 
   it('starts a run again that was never saved, with its own text, and gives up its entry', () => {

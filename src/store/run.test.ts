@@ -229,7 +229,13 @@ describe('format', () => {
     expect([1.9, 0.0432, NaN].map(lossText)).toEqual(['1.90', '0.043', '–']);
   });
   it('measures about three digits', () => {
-    expect([0.0035, 0.00012, 12.34, 250].map(measure)).toEqual(['0.0035', '1.2e−4', '12.3', '250']);
+    expect([0.0035, 0.00012, 0.0000012, 12.34, 250].map(measure)).toEqual([
+      '0.0035',
+      '0.00012',
+      '1.2e−6',
+      '12.3',
+      '250',
+    ]);
   });
   it('reads as a clock', () => {
     expect([42, 725, 12_000].map(clock)).toEqual(['0:42', '12:05', '3:20:00']);

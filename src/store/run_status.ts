@@ -16,6 +16,10 @@ export function runStatus(
   return record.step >= record.max_iters ? 'done' : 'paused';
 }
 
+/** Its best checkpoint is kept, and training went on after it. */
+export const hasEarlierBest = ({ best, step, resumable }: RunRecord): boolean =>
+  resumable && best != null && best.step < step;
+
 export const STATUS_TEXT: Record<RunStatus, string> = {
   here: 'Open here',
   elsewhere: 'Open in another tab',

@@ -30,7 +30,7 @@ export const FAILURES: Partial<Record<Scenario, Failure>> = {
     error: {
       code: 'loss_exploded',
       message: 'The loss was no longer a number at step 260.',
-      hint: 'Go on from the last good checkpoint with a lower learning rate.',
+      hint: 'Resume from the last good checkpoint with a lower learning rate.',
       action: 'resume_lower_lr',
     },
   },

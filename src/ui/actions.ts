@@ -107,7 +107,7 @@ export function errorAction(client: Client, error: PlainError): ErrorAction | nu
       if (!run) return null;
       const learning_rate = LOWER_LR * latestLearningRate(client);
       return {
-        label: `Resume with learning_rate ${learning_rate.toPrecision(2)}`,
+        label: `Resume with learning rate ${learning_rate.toPrecision(2)}`,
         run: () => client.resume(run, { lr_multiplier: rounded(LOWER_LR * lr_multiplier) }),
       };
     }

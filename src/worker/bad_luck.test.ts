@@ -92,7 +92,7 @@ describe('an import while a run trains', () => {
     importFiles(files);
     const { error } = await session.next('error', withId(1));
     expect(error).toMatchObject({ code: 'storage_full', action: 'export' });
-    expect(error.message).toBe('The current run could not be saved, so it stays open and goes on.');
+    expect(error.message).toBe('The current run could not be saved, so it stays open.');
     await trainsOn();
     expect(session.all('importing')).toEqual([]);
     session.send({ type: 'export', id: 2 });

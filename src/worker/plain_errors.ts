@@ -68,7 +68,7 @@ export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof RunNotSaved) {
     return {
       code: error.refusal.code,
-      message: 'The current run could not be saved, so it stays open and goes on.',
+      message: 'The current run could not be saved, so it stays open.',
       hint: 'Export it, or delete old runs to make room; then try again.',
       action: 'export',
     };

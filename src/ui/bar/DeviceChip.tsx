@@ -14,6 +14,14 @@ const TITLES = {
   auto: 'Automatic',
 } as const;
 
+const SHORT_TITLES = {
+  auto: 'Auto',
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+  wasm: 'Wasm',
+  cpu: 'CPU',
+} as const;
+
 export function DeviceChip() {
   const device = useRun((state) => state.device);
   const isSlow = device !== null && device.backend !== 'webgpu';
@@ -79,7 +87,7 @@ function Details({ device }: { device: Device }) {
       <Segmented
         label="Backend"
         value={chosen}
-        options={BACKENDS.map((backend) => ({ value: backend, label: backend }))}
+        options={BACKENDS.map((backend) => ({ value: backend, label: SHORT_TITLES[backend] }))}
         onChange={(backend) => {
           setField(client.stores.form, 'runtime.backend', backend);
           void client.changeBackend(backend);

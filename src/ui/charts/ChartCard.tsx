@@ -11,6 +11,7 @@ import {
 import { useClient, useLibrary, useView } from '../context.tsx';
 import { useChartTick, type Tick } from './clock.ts';
 import type { ChartSpec } from './catalogue.ts';
+import { ChartHint } from './ChartHint.tsx';
 import { DataTable } from './DataTable.tsx';
 import { Plot } from './Plot.tsx';
 import { useReferences } from './references.ts';
@@ -39,10 +40,13 @@ export const ChartCard = memo(function ChartCard({ spec, controls, onClose }: Ch
   return (
     <article className="chart" aria-label={`Chart: ${spec.title}`} data-testid={`chart-${spec.id}`}>
       <header>
-        <h3>
-          {spec.title}
-          {spec.unit ? <span className="muted"> {spec.unit}</span> : null}
-        </h3>
+        <div className="chart-title">
+          <h3>
+            {spec.title}
+            {spec.unit ? <span className="muted"> {spec.unit}</span> : null}
+          </h3>
+          <ChartHint spec={spec} />
+        </div>
         <LatestValues spec={spec} tick={tick} />
         <ActionIcon
           variant="subtle"

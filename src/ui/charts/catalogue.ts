@@ -18,6 +18,8 @@ export interface ChartSpec {
   id: string;
   title: string;
   unit: string;
+  /** What the chart shows, for a newcomer. */
+  help?: string | undefined;
   series: readonly DrawnSeries[];
   format: (value: number) => string;
   /** Dashed reference lines: the text's baselines, or the planned memory. */
@@ -48,14 +50,24 @@ export function chartSpecs(
 }
 
 function specOf(chart: Chart, metrics: readonly Metric[]): ChartSpec {
-  const { id, title, unit, references, elsewhere, floor } = chart;
+  const { id, title, help: chartHelp, unit, references, elsewhere, floor } = chart;
   const series = metrics.flatMap((metric) => {
     if (metric.series?.chart !== id) return [];
     const { label, colour, kind, smooth } = metric.series;
     const { name, help } = metric;
     return [{ metric: name, label, colour: `var(--c-${colour})`, kind, smooth, help }];
   });
-  return { id, title, unit, format: FORMATS[chart.format], series, references, elsewhere, floor };
+  return {
+    id,
+    title,
+    unit,
+    help: chartHelp,
+    format: FORMATS[chart.format],
+    series,
+    references,
+    elsewhere,
+    floor,
+  };
 }
 
 /** Metrics that are an axis, not a chart. */

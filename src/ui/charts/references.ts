@@ -6,10 +6,27 @@ import type { ChartSpec } from './catalogue.ts';
 export interface Reference {
   y: number;
   label: string;
+  /** What the line means, in one sentence. */
+  help: string;
 }
 
-const referenceAt = (y: number | null, label: string): Reference[] =>
-  y === null ? [] : [{ y, label }];
+const RANDOM = {
+  label: 'random guess',
+  help: 'The loss of a model that finds every token equally likely (a uniform guess).',
+};
+const BIGRAM = {
+  label: 'bigram model',
+  help:
+    'The loss of a simple model that only counts which token follows which. Below this line, ' +
+    'the model has learned more than pairs.',
+};
+const PLANNED = {
+  label: 'planned',
+  help: 'The memory that the page calculated for this recipe before the run.',
+};
+
+const referenceAt = (y: number | null, reference: Omit<Reference, 'y'>): Reference[] =>
+  y === null ? [] : [{ y, ...reference }];
 
 export function useReferences({ references }: ChartSpec): Reference[] {
   const uniform = useRun((state) => state.data?.uniform_loss ?? null);
@@ -18,9 +35,9 @@ export function useReferences({ references }: ChartSpec): Reference[] {
   return useMemo(() => {
     switch (references) {
       case 'baselines':
-        return [...referenceAt(uniform, 'random guess'), ...referenceAt(bigram, 'bigram model')];
+        return [...referenceAt(uniform, RANDOM), ...referenceAt(bigram, BIGRAM)];
       case 'plan':
-        return planned > 0 ? referenceAt(planned, 'planned') : [];
+        return planned > 0 ? referenceAt(planned, PLANNED) : [];
       case undefined:
         return [];
       default:

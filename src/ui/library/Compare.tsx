@@ -3,9 +3,10 @@ import { Button, Modal, TextInput } from '@mantine/core';
 import { IconCopy, IconPlayerPlayFilled, IconPlayerStopFilled } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useStore } from 'zustand';
-import { compareMarkdown, CONTENDERS, isMoving, type Contender } from '../../store/index.ts';
+import { BACKEND_NAMES, compareMarkdown, CONTENDERS, isMoving, type Contender } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { Hint } from '../Hint.tsx';
 import { parseNumber } from '../recipe/numbers.ts';
 import { CompareTable } from './CompareTable.tsx';
 import './styles.ts';
@@ -32,6 +33,9 @@ export default function Compare() {
       </p>
       <div className="compare-form">
         <ContenderChoice selected={selected} disabled={running !== null} onChange={setSelected} />
+        <Hint about="the ways to train">
+          <WaysHint />
+        </Hint>
         <RunButtons selected={selected} disabled={training || selected.length === 0} />
         <CopyButton />
       </div>
@@ -41,10 +45,30 @@ export default function Compare() {
         </p>
       ) : null}
       <p className="small muted compare-state" role="status">
-        {running ? `${running.backend}, ${running.label}: ${detail || 'running'}…` : ''}
+        {running ? `${nameOf(running)}: ${detail || 'running'}…` : ''}
       </p>
       {rows.length > 0 ? <CompareTable rows={rows} /> : null}
     </Modal>
+  );
+}
+
+function WaysHint() {
+  return (
+    <>
+      <p>A kernel is a small program that runs on the GPU. A training step takes many of them.</p>
+      <dl className="hint-terms">
+        {CONTENDERS.map((contender) => (
+          <div key={nameOf(contender)}>
+            <dt>{nameOf(contender)}</dt>
+            <dd>{contender.about}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>Dispatches and submits per step</dt>
+          <dd>How many kernels a step starts, and in how many batches they go to the GPU.</dd>
+        </div>
+      </dl>
+    </>
   );
 }
 
@@ -78,7 +102,7 @@ function ContenderChoice({ selected, disabled, onChange }: ChoiceProps) {
 
 /** Only WebGPU has more than one mode to tell apart. */
 const nameOf = ({ backend, label }: Contender): string =>
-  backend === 'webgpu' ? `${backend}, ${label}` : backend;
+  backend === 'webgpu' ? `${BACKEND_NAMES[backend]}, ${label}` : BACKEND_NAMES[backend];
 
 function RunButtons({ selected, disabled }: Omit<ChoiceProps, 'onChange'>) {
   const client = useClient();

@@ -1,5 +1,6 @@
 /** The results of a comparison, one row per backend and mode. */
 import {
+  BACKEND_NAMES,
   COMPARE_HEADINGS,
   compareCells,
   contenderOf,
@@ -47,7 +48,7 @@ interface CellsProps {
 function FailedCells({ rows, row }: CellsProps) {
   return (
     <>
-      <th scope="row">{row.backend}</th>
+      <th scope="row">{BACKEND_NAMES[row.backend]}</th>
       <td colSpan={COMPARE_HEADINGS.length - 1}>{compareCells(rows, row)[MODE_COLUMN]}</td>
     </>
   );

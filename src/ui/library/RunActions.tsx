@@ -8,7 +8,14 @@ import {
   IconPlayerPlay,
   IconTrash,
 } from '@tabler/icons-react';
-import { isActive, takeConfig, type RunRecord, type RunStatus } from '../../store/index.ts';
+import {
+  count,
+  hasEarlierBest,
+  isActive,
+  takeConfig,
+  type RunRecord,
+  type RunStatus,
+} from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
@@ -27,6 +34,7 @@ export function RunActions({ record, status, onRename, onDelete }: RunActionsPro
   return (
     <>
       <OpenButton record={record} status={status} />
+      <ResumeBestButton record={record} status={status} />
       <OverlayButton record={record} />
       <RunMenu record={record} status={status} onRename={onRename} onDelete={onDelete} />
     </>
@@ -65,6 +73,28 @@ function OpenButton({ record, status }: RunProps) {
       }}
     >
       {isDone ? 'Open' : 'Resume'}
+    </Button>
+  );
+}
+
+/** Continues from the checkpoint with the best validation loss, if the run went on after it. */
+function ResumeBestButton({ record, status }: RunProps) {
+  const client = useClient();
+  const busy = useRun((state) => isActive(state.phase));
+  const { best } = record;
+  if (status === 'here' || !best || !hasEarlierBest(record)) return null;
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      title={`Continues from step ${count(best.step)}, where the validation loss was lowest`}
+      disabled={busy || status === 'elsewhere'}
+      onClick={() => {
+        goTo({ dialog: null, at: 'workspace', tab: 'charts' });
+        client.resume(record.run, { weights: 'best' });
+      }}
+    >
+      Resume from the best
     </Button>
   );
 }

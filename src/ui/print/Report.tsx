@@ -80,7 +80,7 @@ function Changes() {
   const changed = changedFields(config, base);
   const title = PRESETS.find((one) => one.id === preset)?.title;
   const from = title ? `the preset “${title}”` : 'the defaults';
-  if (changed.length === 0) return <p>The recipe is that of {from}.</p>;
+  if (changed.length === 0) return <p>The recipe is the same as {from}.</p>;
   const rest = changed.length - MAX_CHANGES;
   return (
     <>
@@ -148,7 +148,7 @@ function AllOptions() {
       <dl className="print-options">
         {fieldPaths().map((path) => (
           <div key={path}>
-            <dt>{path}</dt>
+            <dt>{plainName(path)}</dt>
             <dd>{valueText(config, path)}</dd>
           </div>
         ))}

@@ -6,6 +6,7 @@ import { useClient, useForm, useRun } from '../context.tsx';
 import { OwnText } from './OwnText.tsx';
 import { TableChoice } from './TableChoice.tsx';
 import { useDataSummary } from './useSettledRun.ts';
+import { valueText } from './value_text.ts';
 import '../styles/data.css';
 
 const TITLES: Record<CorpusName, string> = {
@@ -118,6 +119,9 @@ function summaryRows(data: DataSummary): [string, string][] {
     ['Size', `${bytes(data.bytes)}, ${count(data.characters)} characters`],
     ['Documents', documents.join(', ')],
     ['Tokens', `${count(data.train_tokens)} train, ${count(data.val_tokens)} validation`],
-    ['Vocabulary', `${count(data.vocab_size)} (${data.tokenizer_kind})`],
+    [
+      'Vocabulary',
+      `${count(data.vocab_size)} (${valueText('tokenizer.kind', data.tokenizer_kind)})`,
+    ],
   ];
 }

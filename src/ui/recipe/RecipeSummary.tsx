@@ -49,7 +49,9 @@ function Changes({ recipe }: { recipe: NonNullable<RunState['recipe']> }) {
   return (
     <>
       <h2>{title}</h2>
-      <p className="small muted">{changed.length > 0 ? `Differs from ${from}:` : `As ${from}.`}</p>
+      <p className="small muted">
+        {changed.length > 0 ? `Differs from ${from}:` : `Same as ${from}.`}
+      </p>
       {changed.length > 0 ? (
         <dl className="summary-changes">
           {changed.slice(0, MAX_LISTED).map((path) => (
