@@ -14,6 +14,12 @@ describe('broughtFiles', () => {
     for (const list of [zip, folder])
       expect(readCheckpoint(broughtFiles(list)).parameters).toEqual(state.parameters);
   });
+  it('opens no run of a backup, which has several', () => {
+    const backup = new Map([...files].map(([path, bytes]) => [`runs/a/best-1/${path}`, bytes]));
+    backup.set('terrarium-backup.json', new TextEncoder().encode('{}'));
+    const zip = [{ path: 'runs.zip', bytes: zipFolder(backup) }];
+    expect(codeOf(() => readCheckpoint(broughtFiles(zip)))).toBe('unsupported_model');
+  });
   it.each([
     ['nothing', 'missing_file', []],
     [

@@ -21,11 +21,22 @@ export const FILES = {
   metrics: 'metrics.jsonl',
 } as const;
 
+/** The file that makes a zip a backup of runs (store/backup.ts). */
+export const BACKUP_MANIFEST = 'terrarium-backup.json';
+
 /**
  * Returns the files of the least nested folder that contains config.json, with paths relative to
- * it, because people zip or drop folders at any depth. Throws `missing_file` or `pickle`.
+ * it, because people zip or drop folders at any depth. Throws `missing_file`, `pickle`, or
+ * `unsupported_model` for a backup, of which it would be any of the runs.
  */
 export function findFolder(files: Files): Files {
+  if ([...files.keys()].some((path) => path.split('/').pop() === BACKUP_MANIFEST)) {
+    throw new CheckpointError(
+      'unsupported_model',
+      'This file is a backup of runs, not a single model.',
+      'Read it under Storage in the list of runs (Runs in the menu).',
+    );
+  }
   const [config] = [...files.keys()]
     .filter((path) => path === FILES.config || path.endsWith(`/${FILES.config}`))
     .sort((a, b) => a.split('/').length - b.split('/').length);

@@ -158,7 +158,7 @@ describe('Client', () => {
     worker(0).emit({ type: 'finished', step: 10, reason: 'max_iters' });
     client.start();
     expect(worker(0).closed).toBe(false);
-    expect(types(0)).toEqual(['open', 'list_runs', 'start', 'start']);
+    expect(types(0)).toEqual(['open', 'list_runs', 'start', 'list_runs', 'start']);
     worker(0).emit({ type: 'error', error: { code: 'unexpected', message: '', hint: '' } });
     worker(0).emit({ type: 'phase', phase: 'failed', detail: '', progress: null });
     client.start();
@@ -549,6 +549,12 @@ describe('replacing a run that trains', () => {
     expect(client.stores.run.getState().error).toMatchObject({ action: 'export' });
     expect([worker(0).closed, idsOf('release')]).toEqual([false, []]);
   });
+});
+
+it('lists the runs again once a run has ended and is saved', () => {
+  train();
+  worker(0).emit({ type: 'finished', step: 7, reason: 'stopped' });
+  expect(types(0).at(-1)).toBe('list_runs');
 });
 
 describe('errors of a run that trains on', () => {

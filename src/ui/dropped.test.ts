@@ -16,7 +16,9 @@ describe('dropped files', () => {
   });
 
   it('are a tokenizer, alone or among its other files', () => {
-    expect(kindOf('tokenizer.json')).toBe('tokenizer');
+    for (const name of ['tokenizer.json', 'tokenizer (1).json', '16_tokenizer_257.json'])
+      expect(kindOf(name), name).toBe('tokenizer');
+    expect(kindOf('tokenizer_config.json')).toBe('texts');
     expect(classify(named('special_tokens_map.json', 'tokenizer.json'))).toMatchObject({
       kind: 'tokenizer',
       file: { name: 'tokenizer.json' },

@@ -10,6 +10,8 @@ export type Dropped =
 /** Files that only come with a model, whatever else a model folder has; a zip is unpacked later. */
 const OF_MODEL =
   /\.(zip|safetensors|bin|pt|pth|ckpt|gguf|h5|onnx|msgpack|index\.json)$|^(adapter_)?config\.json$/iu;
+/** Also under the name of a second download, such as "tokenizer (1).json"; not tokenizer_config.json. */
+const TOKENIZER = /(^|[^a-z])tokenizer[^a-z]*\.json$/iu;
 /** Files that systems leave in folders. */
 const HIDDEN = /^\.|^(Thumbs\.db|desktop\.ini)$/iu;
 
@@ -21,7 +23,7 @@ export function classify(all: readonly File[]): Dropped {
   const files = all.filter(({ name }) => !HIDDEN.test(name));
   if (files.length === 0) return { kind: 'nothing' };
   if (files.some(({ name }) => OF_MODEL.test(name))) return { kind: 'model', files };
-  const tokenizer = files.find(({ name }) => name.toLowerCase() === 'tokenizer.json');
+  const tokenizer = files.find(({ name }) => TOKENIZER.test(name));
   if (tokenizer) return { kind: 'tokenizer', file: tokenizer };
   return { kind: 'texts', files };
 }

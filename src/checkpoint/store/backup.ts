@@ -1,11 +1,12 @@
 /** Writes runs, with all files of their folders, into one zip file. */
 import { Zip, ZipPassThrough } from 'fflate';
 import { CheckpointError, shorten } from '../error.ts';
+import { BACKUP_MANIFEST } from '../folder.ts';
 import type { IndexEntry } from './run_index.ts';
 import type { RunStore, StoredRun } from './run_store.ts';
 
 /** Lists the runs of a backup: `{ format, version, created, entries }`. */
-export const MANIFEST = 'terrarium-backup.json';
+export const MANIFEST = BACKUP_MANIFEST;
 export const BACKUP_FORMAT = 'terrarium-backup';
 export const BACKUP_VERSION = 1;
 /** Zip files beyond 4 GB need another format (zip64); some room is left for the directory. */
