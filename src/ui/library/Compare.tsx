@@ -3,7 +3,13 @@ import { Button, Modal, TextInput } from '@mantine/core';
 import { IconCopy, IconPlayerPlayFilled, IconPlayerStopFilled } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useStore } from 'zustand';
-import { BACKEND_NAMES, compareMarkdown, CONTENDERS, isMoving, type Contender } from '../../store/index.ts';
+import {
+  BACKEND_NAMES,
+  compareMarkdown,
+  CONTENDERS,
+  isMoving,
+  type Contender,
+} from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Hint } from '../Hint.tsx';
