@@ -5,6 +5,7 @@
  *     node scripts/screens.mjs                  all pictures
  *     node scripts/screens.mjs training done    these states
  *     WIDTHS=1440 SCHEMES=dark node scripts/screens.mjs
+ *     node scripts/screens.mjs --docs           the pictures of docs/states: smaller, as JPEG
  */
 import { mkdir } from 'node:fs/promises';
 import { expect } from '@playwright/test';
@@ -13,7 +14,11 @@ import { createServer } from 'vite';
 import { findInstalled } from './browser.mjs';
 import { freePort } from './port.mjs';
 
-const OUT = 'test-results/screens';
+const forDocs = process.argv.includes('--docs');
+const OUT = forDocs ? 'docs/states' : 'test-results/screens';
+const DOCS_STATES = ['before', 'training', 'paused', 'failed', 'done'];
+/** Of the wide pictures of docs/states, which are small enough to be kept in the repository. */
+const DOCS_SCALE = 0.75;
 const WIDTHS = (process.env.WIDTHS ?? '1440,390').split(',').map(Number);
 const SCHEMES = (process.env.SCHEMES ?? 'light,dark').split(',');
 const HEIGHT = 900;
@@ -85,24 +90,29 @@ const STATES = {
 
 async function photograph(browser, base, { name, width, colorScheme }) {
   const { fake, go, speed = 1 } = STATES[name];
-  const page = await browser.newPage({ viewport: { width, height: HEIGHT }, colorScheme });
+  const page = await browser.newPage({
+    viewport: { width, height: HEIGHT },
+    deviceScaleFactor: forDocs && width > 900 ? DOCS_SCALE : 1,
+    colorScheme,
+  });
   await page.goto(`${base}/src/testing/fake.html?fake=${fake}&speed=${speed}`);
   await sentence(page).waitFor();
   await go(page);
   // Charts outside the window are not drawn, so that the window grows before the picture.
   const content = await page.evaluate('document.documentElement.scrollHeight');
-  if (content > HEIGHT) {
+  if (content > HEIGHT && !forDocs) {
     await page.setViewportSize({ width, height: Math.min(content, MAX_HEIGHT) });
     await page.evaluate('window.scrollTo(0, 0)');
     await page.waitForTimeout(2000);
   }
-  const path = `${OUT}/${name}-${width}-${colorScheme}.png`;
-  await page.screenshot({ path });
+  const path = `${OUT}/${name}-${width}-${colorScheme}.${forDocs ? 'jpg' : 'png'}`;
+  await page.screenshot(forDocs ? { path, type: 'jpeg', quality: 60 } : { path });
   console.log(path);
   await page.close();
 }
 
-const wanted = process.argv.slice(2);
+const given = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const wanted = forDocs && given.length === 0 ? DOCS_STATES : given;
 const names = Object.keys(STATES).filter((name) => wanted.length === 0 || wanted.includes(name));
 await mkdir(OUT, { recursive: true });
 const port = await freePort();

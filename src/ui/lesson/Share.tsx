@@ -27,7 +27,7 @@ export default function Share() {
           link={recipeLink(client)}
           isFirst
         />
-        <p className="small muted">It contains the configuration, not a text of your own.</p>
+        <p className="small muted">The link contains the recipe, but never your own text.</p>
         <LessonChoice />
       </div>
     </Modal>

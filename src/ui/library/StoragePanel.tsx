@@ -62,8 +62,8 @@ const share = (part: number, whole: number): string =>
 function browserText({ used, quota, persistent }: StorageUse): string {
   const use =
     quota === null
-      ? `This site takes ${bytes(used)} in all.`
-      : `This site takes ${bytes(used)} of the ${bytes(quota)} that the browser gives it.`;
+      ? `This site uses ${bytes(used)} in all.`
+      : `This site uses ${bytes(used)} of the ${bytes(quota)} that the browser allows.`;
   return persistent ? use : `${use} The browser may clear it when the disk is full.`;
 }
 
@@ -90,8 +90,8 @@ function Budget({ budget }: { budget: number | null }) {
     >
       <h3>Budget</h3>
       <p className="small muted">
-        When the runs exceed it, deleted runs go first, then of each run the checkpoint before the
-        last one, the oldest runs first. A last or best checkpoint is never removed.
+        When the runs take more than this, deleted runs are removed first, then earlier checkpoints,
+        starting with the oldest runs. The last and the best checkpoint of a run are always kept.
       </p>
       <div className="storage-row">
         <TextInput
