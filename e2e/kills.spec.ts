@@ -138,7 +138,8 @@ test('a browser that is killed again and again loses no step', async ({ baseURL 
 });
 
 test('a GPU that is lost again and again loses no step', async ({ page }) => {
-  test.setTimeout(60_000 + 60_000 * LOSSES);
+  const limit = 60_000 + 60_000 * LOSSES;
+  test.setTimeout(2 * limit);
   const query = {
     ...recipe,
     'runtime.backend': 'webgpu',
@@ -147,7 +148,7 @@ test('a GPU that is lost again and again loses no step', async ({ page }) => {
   };
   const terrarium = await new Terrarium(page).open(query);
   await terrarium.train();
-  await terrarium.done();
+  await terrarium.done(limit);
   const undisturbed = column(await records(page), 'train/loss');
   expect(undisturbed.size).toBe(stepsFor(LOSSES));
 
@@ -159,7 +160,7 @@ test('a GPU that is lost again and again loses no step', async ({ page }) => {
     const notice = page.locator('.message', { hasText: 'came back' });
     await notice.getByRole('button', { name: 'Dismiss' }).click({ timeout: 60_000 });
   }
-  await terrarium.done();
+  await terrarium.done(limit);
   expect((await status(page)).device?.backend).toBe('webgpu');
   const losses = (await records(page)).flatMap((record): [number, number][] => {
     const loss = record['train/loss'];
