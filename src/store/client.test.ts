@@ -305,6 +305,18 @@ describe('Client', () => {
     expect(worker(1).sent).toContainEqual({ type: 'resume', run, paused: true, backend: 'cpu' });
   });
 
+  it('keeps a run paused if the backend is changed again before it is open', async () => {
+    begin();
+    worker(0).emit({ type: 'phase', phase: 'paused', detail: '', progress: null });
+    const run = startedRun();
+    const changed = client.changeBackend('cpu');
+    answerRelease({ run, name: 'n', step: 5 });
+    await changed;
+    worker(1).emit({ type: 'phase', phase: 'preparing', detail: '', progress: null });
+    await client.changeBackend('wasm');
+    expect(worker(2).sent).toContainEqual({ type: 'resume', run, paused: true, backend: 'wasm' });
+  });
+
   it('opens another backend after a failure, where there is no run to save', async () => {
     begin();
     worker(0).emit({ type: 'phase', phase: 'failed', detail: '', progress: null });

@@ -133,6 +133,7 @@ export class Client {
   }
 
   #resume(run: string, options: ResumeOptions): void {
+    this.#turn.opensPaused = options.paused ?? false;
     const { library, form } = this.stores;
     const record = library.getState().runs.find((candidate) => candidate.run === run);
     this.#worker.take(options.backend ?? record?.config.runtime.backend ?? this.#worker.backend);
@@ -221,17 +222,17 @@ export class Client {
    * a run, opens the backend.
    */
   async changeBackend(backend: Backend): Promise<void> {
-    const { run, phase } = this.stores.run.getState();
+    const { run, phase, opening } = this.stores.run.getState();
+    const paused = opening ? this.#turn.opensPaused : phase === 'paused';
     const goesOn = run !== null && this.#worker.hasRun && isActive(phase);
     if (goesOn && this.#turn.refusesToMove()) return;
-    // A run may differ from its checkpoint even if it is paused at the saved step: its learning rate
-    // may have been changed, or it was imported and has no checkpoint yet.
+    // A paused run may differ from its checkpoint, too: its rate was changed, or it was just imported.
     if (this.#turn.holdsRun) {
       const released = await this.#turn.release();
       if (!released || this.stores.run.getState().run !== run) return;
     }
     if (goesOn) {
-      this.#resume(run, { paused: phase === 'paused', backend });
+      this.#resume(run, { paused, backend });
       return;
     }
     this.#worker.backend = backend;

@@ -23,6 +23,8 @@ export class RunTurn {
   readonly #updates: StoreUpdates;
   /** The latest import, while the worker reads its files. */
   #importing: { id: number; name: string } | null = null;
+  /** A run that is being opened again was paused, and stays so if the backend is changed meanwhile. */
+  opensPaused = false;
   /** The current run is being saved. */
   #releasing = false;
 
