@@ -14,6 +14,9 @@ test('a run prints as a report on two sheets, light also from the dark page', as
   });
   await terrarium.train();
   await terrarium.done();
+  // The report is of the run, whatever recipe the form has by now.
+  await page.getByRole('button', { name: 'Open the recipe' }).click();
+  await page.getByRole('combobox', { name: 'Recipe', exact: true }).selectOption('classic');
   // The browser's own print command finds the report; the menu's item waits for it.
   await page.evaluate(() => {
     window.print = () => document.body.setAttribute('data-asked', '');
@@ -28,6 +31,7 @@ test('a run prints as a report on two sheets, light also from the dark page', as
   const report = page.getByTestId('print-report');
   await expect(report.getByRole('heading', { level: 3 })).toHaveCount(5);
   await expect(report).toContainText('training.max_iters');
+  await expect(report).toContainText('What differs from the defaults');
   await expect(report).toContainText('WebAssembly');
   await expect(page.getByRole('group', { name: 'Training' })).toBeHidden();
   const colours = await page.evaluate(() =>

@@ -84,4 +84,16 @@ test("the tokenizer's example is encoded, and follows the tokenizer", async ({ p
   await expect(terrarium.sentence).not.toContainText('stopped');
   await page.getByLabel('Try it').fill('anna');
   await expect(tokens.getByRole('listitem')).toHaveCount(4);
+  // The text is read also where its own section is closed.
+  await terrarium.open(TINY);
+  // By keyboard: the sections move while one closes.
+  await page.getByRole('button', { name: /^Data/ }).press('Enter');
+  await page.getByRole('button', { name: /^Tokenizer/ }).press('Enter');
+  await expect(tokens.getByRole('listitem').first()).toBeVisible();
+});
+
+test('a lesson on own text takes a file that is dropped', async ({ page }) => {
+  await new Terrarium(page).open({ ...OWN, lesson: 1, locked: 'data.corpus' });
+  await drop(page, [['river.txt', 'The river rose a hand above the step. '.repeat(40)]]);
+  await expect(summary(page)).toContainText('characters');
 });
