@@ -34,9 +34,9 @@ export function RunActions({ record, status, onRename, onDelete }: RunActionsPro
   return (
     <>
       <OpenButton record={record} status={status} />
-      <ResumeBestButton record={record} status={status} />
       <OverlayButton record={record} />
       <RunMenu record={record} status={status} onRename={onRename} onDelete={onDelete} />
+      <ResumeBestButton record={record} status={status} />
     </>
   );
 }
