@@ -47,7 +47,7 @@ export async function startTimes(options) {
 async function measurePreset({ browser, url, preset, seconds, log, note }) {
   const context = await browser.newContext();
   const presetButton = `[data-testid=preset-${preset}] button:has-text("Train")`;
-  const trainButton = '[aria-label=Training] button:has-text("Train")';
+  const trainButton = '[aria-label=Training] button:has-text("Start new run")';
   const first = await openPage(context, url, seconds, log);
   note('cold', await train(first, presetButton, seconds));
   await stop(first, seconds);
@@ -70,7 +70,7 @@ async function openPage(context, url, seconds, log) {
   await page.goto(`${url}index.html?headless=1`);
   const isEstimated = () => {
     const time = window.document.querySelector('[data-testid=preset-time]');
-    return /estimated/u.test(time?.textContent ?? '');
+    return time !== null && !/measuring/u.test(time.textContent ?? '');
   };
   await page.waitForFunction(isEstimated, undefined, { timeout: 1000 * seconds });
   return page;
