@@ -8,17 +8,19 @@ import { crc32 } from './crc32.ts';
 import { CheckpointError, damaged, shorten } from './error.ts';
 import { pickleError } from './pickle.ts';
 import { isBomb, type PackedFile } from './unzip_limits.ts';
+import {
+  CENTRAL_SIGNATURE,
+  CENTRAL_SIZE,
+  DEFLATED,
+  END_SIGNATURE,
+  END_SIZE,
+  LOCAL_SIGNATURE,
+  LOCAL_SIZE,
+  MAX_COMMENT,
+  STORED,
+} from './zip_format.ts';
 
-const END_SIGNATURE = 0x06054b50;
-const CENTRAL_SIGNATURE = 0x02014b50;
-const LOCAL_SIGNATURE = 0x04034b50;
-const END_SIZE = 22;
-const CENTRAL_SIZE = 46;
-const LOCAL_SIZE = 30;
-const MAX_COMMENT = 0xffff;
 const MAX_ENTRIES = 10_000;
-const STORED = 0;
-const DEFLATED = 8;
 /** Field values that refer to zip64 records, the format for more than 4 GB. */
 const ZIP64_COUNT = 0xffff;
 const ZIP64_OFFSET = 0xffff_ffff;

@@ -5,17 +5,19 @@
  */
 import { crc32 } from '../crc32.ts';
 import { CheckpointError, damaged, shorten } from '../error.ts';
+import {
+  CENTRAL_SIGNATURE,
+  CENTRAL_SIZE,
+  DEFLATED,
+  END_SIGNATURE,
+  END_SIZE,
+  LOCAL_SIGNATURE,
+  LOCAL_SIZE,
+  MAX_COMMENT,
+  STORED,
+} from '../zip_format.ts';
 
-const END_SIGNATURE = 0x06054b50;
-const CENTRAL_SIGNATURE = 0x02014b50;
-const LOCAL_SIGNATURE = 0x04034b50;
-const END_SIZE = 22;
-const CENTRAL_SIZE = 46;
-const LOCAL_SIZE = 30;
-const MAX_COMMENT = 0xffff;
 const MAX_DIRECTORY = 2 ** 24;
-const STORED = 0;
-const DEFLATED = 8;
 /** Deflate cannot compress further than this. */
 const MAX_RATIO = 1032;
 

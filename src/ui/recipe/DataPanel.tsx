@@ -121,7 +121,7 @@ function summaryRows(data: DataSummary): [string, string][] {
     ['Tokens', `${count(data.train_tokens)} train, ${count(data.val_tokens)} validation`],
     [
       'Vocabulary',
-      `${count(data.vocab_size)} (${valueText('tokenizer.kind', data.tokenizer_kind)})`,
+      `${count(data.vocab_size)}, ${valueText('tokenizer.kind', data.tokenizer_kind)}`,
     ],
   ];
 }

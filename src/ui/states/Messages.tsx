@@ -1,7 +1,6 @@
 /** Messages below the bar: errors with their remedy, warnings, and notices. */
 import { Button, CloseButton } from '@mantine/core';
 import {
-  IconAlertTriangle,
   IconCloudOff,
   IconDatabaseOff,
   IconInfoCircle,
@@ -9,10 +8,10 @@ import {
   IconSparkles,
 } from '@tabler/icons-react';
 import { isActive } from '../../store/index.ts';
-import { errorAction } from '../actions.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
 import { usePlace } from '../place.ts';
+import { ErrorBody } from './ErrorBody.tsx';
 import { Troubles } from './Troubles.tsx';
 import { reloadAsNewVersion, useUpdate } from './update.ts';
 import { useOnline } from './useOnline.ts';
@@ -45,7 +44,6 @@ function ErrorMessage() {
   const client = useClient();
   const error = useRun((state) => state.error);
   if (!error) return null;
-  const action = errorAction(client, error);
   return (
     <div
       className="message"
@@ -54,15 +52,7 @@ function ErrorMessage() {
       data-testid="error"
       data-code={error.code}
     >
-      <IconAlertTriangle size={20} aria-hidden />
-      <p>
-        <strong>{error.message}</strong> {error.hint}
-      </p>
-      {action ? (
-        <Button size="xs" color="red" variant="light" onClick={action.run}>
-          {action.label}
-        </Button>
-      ) : null}
+      <ErrorBody error={error} />
       <CloseButton aria-label="Dismiss" onClick={() => client.dismissError()} />
     </div>
   );
