@@ -40,6 +40,7 @@ export default tseslint.config(
       'test-results',
       '.gpu-*',
       'bench/peers',
+      'assembly/build',
     ],
   },
   js.configs.recommended,
@@ -83,6 +84,8 @@ export default tseslint.config(
       'one-var': ['error', 'never'],
     },
   },
+  // AssemblyScript has types of its own, which its compiler checks.
+  { files: ['assembly/**'], ...tseslint.configs.disableTypeChecked },
   // The bench is a page of its own with a worker of its own.
   {
     files: ['src/protocol/**', 'bench/**'],
