@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { assembly } from './vite/assembly.ts';
 import { CHUNKS, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
@@ -11,7 +12,7 @@ const isolation = {
 export default defineConfig({
   base: './',
   cacheDir: '.vite-cache',
-  plugins: [react(), policyInBuildOnly(), offline()],
+  plugins: [assembly(), react(), policyInBuildOnly(), offline()],
   resolve: { alias: [sotuAlias()] },
   worker: {
     format: 'es',

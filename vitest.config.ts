@@ -2,12 +2,14 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { findInstalled } from './scripts/browser.mjs';
 import { launchOptions } from './scripts/flags.mjs';
+import { assembly } from './vite/assembly.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
 const executablePath = process.env.BROWSER_PATH ?? findInstalled()?.path;
 
 export default defineConfig({
   cacheDir: '.vite-cache',
+  plugins: [assembly()],
   resolve: { alias: [sotuAlias()] },
   test: {
     projects: [

@@ -4,3 +4,4 @@
  */
 export { run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './elementwise';
+export * from './gradient_check';

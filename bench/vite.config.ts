@@ -1,6 +1,7 @@
 /** Builds the bench page into dist-bench, apart from the page, so that visitors do not load it. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type PluginOption } from 'vite';
+import { assembly } from '../vite/assembly.ts';
 
 /** Keeps the page's texts (tens of megabytes) out of the bench, which uses random tokens. */
 function withoutTexts(): PluginOption {
@@ -20,7 +21,7 @@ export default defineConfig({
   base: './',
   publicDir: false,
   cacheDir: '../.vite-cache/bench',
-  plugins: [withoutTexts()],
+  plugins: [assembly(), withoutTexts()],
   worker: { format: 'es', plugins: () => [withoutTexts()] },
   // Without minification, tfjs's kernels keep their names in profiles.
   build: {

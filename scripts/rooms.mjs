@@ -43,9 +43,15 @@ export const ROOMS = [
     tfjs: false,
   },
   {
+    name: 'processor',
+    purpose: 'the engine on the processor: memory, threads, lists of commands for `assembly/`',
+    imports: [],
+    tfjs: false,
+  },
+  {
     name: 'backend',
     purpose: 'starts TensorFlow.js; traces, plans and replays programs; counts GPU memory',
-    imports: ['config'],
+    imports: ['config', 'processor'],
     tfjs: true,
   },
   {

@@ -2,43 +2,36 @@
  * Scratch buffers that all programs of a worker share, which is safe because programs run one after
  * the other on one queue and keep nothing in scratch between two submits.
  */
-import { storageUsage } from './usage.ts';
+import type { DeviceBuffer } from './buffer_range.ts';
+import type { TensorMemory } from './tensor_memory.ts';
 
 export class Arena {
-  readonly #device: GPUDevice;
+  readonly #memory: TensorMemory;
   /** Number of programs that use each buffer. */
-  readonly #users = new Map<GPUBuffer, number>();
+  readonly #users = new Map<DeviceBuffer, number>();
 
-  constructor(device: GPUDevice) {
-    this.#device = device;
+  constructor(memory: TensorMemory) {
+    this.#memory = memory;
   }
 
   /**
    * Distinct buffers of at least these sizes, which must be given largest first. Allocates only
    * where no free buffer is large enough.
    */
-  take(sizes: readonly number[]): GPUBuffer[] {
+  take(sizes: readonly number[]): DeviceBuffer[] {
     const free = [...this.#users.keys()];
     return sizes.map((size) => {
       const fitting = free.filter((buffer) => buffer.size >= size);
       const [smallest] = fitting.sort((a, b) => a.size - b.size);
       if (smallest) free.splice(free.indexOf(smallest), 1);
-      const buffer = smallest ?? this.#create(size);
+      const buffer = smallest ?? this.#memory.createBuffer('scratch', size);
       this.#users.set(buffer, (this.#users.get(buffer) ?? 0) + 1);
       return buffer;
     });
   }
 
-  #create(size: number): GPUBuffer {
-    return this.#device.createBuffer({
-      label: 'scratch',
-      size: Math.ceil(size / 16) * 16,
-      usage: storageUsage(),
-    });
-  }
-
   /** Releases what a program took; destroys buffers that no other program uses. */
-  release(buffers: readonly GPUBuffer[]): void {
+  release(buffers: readonly DeviceBuffer[]): void {
     for (const buffer of buffers) {
       const left = (this.#users.get(buffer) ?? 0) - 1;
       if (left > 0) {
@@ -55,13 +48,13 @@ export class Arena {
   }
 }
 
-const arenas = new WeakMap<GPUDevice, Arena>();
+const arenas = new WeakMap<TensorMemory, Arena>();
 
-export function arenaOf(device: GPUDevice): Arena {
-  let arena = arenas.get(device);
+export function arenaOf(memory: TensorMemory): Arena {
+  let arena = arenas.get(memory);
   if (!arena) {
-    arena = new Arena(device);
-    arenas.set(device, arena);
+    arena = new Arena(memory);
+    arenas.set(memory, arena);
   }
   return arena;
 }

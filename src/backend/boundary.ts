@@ -11,7 +11,8 @@
  */
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
 import type { Collective, PartItem, Program } from './program_types.ts';
-import { onWebGpu, state } from './state.ts';
+import { writeTensor } from './readback.ts';
+import { onProcessor, onWebGpu, state } from './state.ts';
 import { submitWork, type Work } from './submit.ts';
 import { copyValues } from './values.ts';
 
@@ -34,6 +35,10 @@ export function boundary(tensor: Tensor, collective: Collective): Tensor {
         'run it between two programs.',
     );
   const values = collective.runSync(copyValues(tensor, tensor.dataSync()));
+  if (onProcessor()) {
+    writeTensor(tensor, values);
+    return tensor;
+  }
   return makeTensor(values.slice(), tensor.shape, tensor.dtype);
 }
 

@@ -21,12 +21,30 @@ export type Ref =
 
 export interface Command {
   name: string;
-  pipeline: Promise<GPUComputePipeline>;
   bindings: Ref[];
   /** The number of bindings that the command writes; they come first. */
   written: number;
+  work: Work;
+}
+
+/** What a command runs: a dispatch of the GPU, or a kernel of the engine on the processor. */
+export type Work = GpuWork | ProcessorWork;
+
+export interface GpuWork {
+  on: 'gpu';
+  pipeline: Promise<GPUComputePipeline>;
   uniform: ArrayBuffer | null;
   workgroups: readonly [number, number, number];
+}
+
+export interface ProcessorWork {
+  on: 'processor';
+  /** Index of the kernel. */
+  kernel: number;
+  /** Index of the binding of each address that the kernel gets; null for an absent tensor. */
+  addresses: readonly (number | null)[];
+  /** The words after the addresses. */
+  params: Uint32Array;
 }
 
 /** A collective before command `command`. */

@@ -2,15 +2,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Dispatch } from './dispatch_types.ts';
 import { HALVES, storageFor, storageOf, type StorageType, storeAsFloat16 } from './float16.ts';
-import { packParams, pipelineNow } from './pipelines.ts';
-import { onWebGpu, state, webgpu } from './state.ts';
-import {
-  encodeInto,
-  ensureOnGpu,
-  placeholder,
-  temporaryUniform,
-  tfjsProgramRuns,
-} from './tfjs_private.ts';
+import { packParams, pipelineAsync, pipelineNow } from './pipelines.ts';
+import { runOnProcessor } from './processor_dispatch.ts';
+import { onProcessor, state, tensorMemory, webgpu } from './state.ts';
+import { encodeInto, ensureOnGpu, temporaryUniform, tfjsProgramRuns } from './tfjs_private.ts';
 import { ownerOf } from './viewed.ts';
 
 export type { Dispatch, Param } from './dispatch_types.ts';
@@ -22,15 +17,15 @@ export function opByOpDispatches(): number {
   return opByOp + tfjsProgramRuns();
 }
 
-/** Whether `kernel` functions can run: on WebGPU only. */
-export function backendHasKernels(): boolean {
-  return onWebGpu();
-}
-
 /** Runs the kernel now, or adds it to the program being traced. WebGPU only. */
 export function dispatch(call: Dispatch): void {
   if (state.trace) {
-    state.trace.add(call);
+    state.trace.add(call, {
+      on: 'gpu',
+      pipeline: pipelineAsync(webgpu().device, call),
+      uniform: call.params ? packParams(call.params) : null,
+      workgroups: call.workgroups,
+    });
     return;
   }
   const { backend, device } = webgpu();
@@ -50,19 +45,19 @@ export function dispatch(call: Dispatch): void {
   opByOp++;
 }
 
-/** A new tensor for a kernel to write. Its contents are undefined until then. WebGPU only. */
+/** A new tensor for a kernel to write. Its contents are undefined until then. Own kernels only. */
 export function output(
   shape: readonly number[],
   dtype: 'float32' | 'int32' | 'float16' = 'float32',
 ): Tensor {
-  const tensor = placeholder(webgpu().backend, shape, dtype === 'int32' ? 'int32' : 'float32');
+  const tensor = tensorMemory().placeholder(shape, dtype === 'int32' ? 'int32' : 'float32');
   if (dtype === 'float16') storeAsFloat16(tensor);
   return tensor;
 }
 
 /**
  * A new activation, or the gradient of one, stored as `withActivations` says if the shape allows
- * it. WebGPU only.
+ * it. Own kernels only.
  */
 export function activation(shape: readonly number[]): Tensor {
   return output(shape, storageFor(shape));
@@ -73,15 +68,15 @@ export function activation(shape: readonly number[]): Tensor {
  * in place. False on other backends.
  */
 export function ownsBuffer(tensor: Tensor): boolean {
-  return state.webgpu?.refCount(tensor.dataId) === 1;
+  return state.memory?.references(tensor) === 1;
 }
 
-/** target += source, in place, for tensors of one size. WebGPU only. */
+/** target += source, in place, for tensors of one size. Own kernels only. */
 export function addInPlace(target: Tensor, source: Tensor): void {
   writeElementwise('add_in_place', target, source, true);
 }
 
-/** target = source, in place, for tensors of one size. WebGPU only. */
+/** target = source, in place, for tensors of one size. Own kernels only. */
 export function copyInPlace(target: Tensor, source: Tensor): void {
   writeElementwise('copy_in_place', target, source, false);
 }
@@ -99,6 +94,12 @@ export function convert(tensor: Tensor, storage: StorageType): Tensor {
 
 /** Adds `source` to `target`, or assigns it. Either may be stored as float16. */
 function writeElementwise(name: string, target: Tensor, source: Tensor, add: boolean): void {
+  if (onProcessor()) {
+    const [writes, updates] = add ? [[], [target]] : [[target], []];
+    const params = [['i32', target.size]] as const;
+    runOnProcessor({ kernel: name, writes, updates, reads: [source], params });
+    return;
+  }
   const toFloat16 = storageOf(target) === 'float16';
   const fromFloat16 = storageOf(source) === 'float16';
   const four = toFloat16 || fromFloat16;
@@ -145,8 +146,16 @@ ${ONE_VALUE_A_THREAD}
   if (i < p.n) { values[i] = p.value; }
 }`;
 
-/** Sets all values of the target, in place. WebGPU only. */
+/** Sets all values of the target, in place. Own kernels only. */
 export function fillInPlace(target: Tensor, value: number): void {
+  if (onProcessor()) {
+    const params = [
+      ['i32', target.size],
+      ['f32', value],
+    ] as const;
+    runOnProcessor({ kernel: 'fill_in_place', writes: [target], updates: [], reads: [], params });
+    return;
+  }
   dispatch({
     name: 'fill_in_place',
     code: FILL,

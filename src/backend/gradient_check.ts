@@ -2,7 +2,8 @@
 import { matMul, mul, sub, tanh, type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { dispatch, output } from './dispatch.ts';
 import { readback } from './readback.ts';
-import { onWebGpu } from './state.ts';
+import { runOnProcessor } from './processor_dispatch.ts';
+import { onProcessor, onWebGpu } from './state.ts';
 
 const FORWARD = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
@@ -32,6 +33,7 @@ export async function gradientError(): Promise<number> {
   const gradient = tidy(() => {
     const x = tensor2d([...X], [2, 2]);
     const w = tensor2d([...W], [2, 2]);
+    if (onProcessor()) return gradientOnProcessor(x, w);
     return onWebGpu() ? gradientByKernels(x, w) : gradientByTfjs(x, w);
   });
   const [actual = new Float32Array()] = await readback([gradient]);
@@ -62,6 +64,15 @@ function gradientByKernels(x: Tensor, w: Tensor): Tensor {
   const workgroups = [1, 1, 1] as const;
   dispatch({ name: 'check_forward', code: FORWARD, writes: [y], reads: [x, w], workgroups });
   dispatch({ name: 'check_backward', code: BACKWARD, writes: [dw], reads: [x, y], workgroups });
+  return dw;
+}
+
+/** By the engine, which has no kernels of tfjs's. */
+function gradientOnProcessor(x: Tensor, w: Tensor): Tensor {
+  const y = output([2, 2]);
+  const dw = output([2, 2]);
+  runOnProcessor({ kernel: 'check_forward', writes: [y], reads: [x, w] });
+  runOnProcessor({ kernel: 'check_backward', writes: [dw], reads: [x, y] });
   return dw;
 }
 

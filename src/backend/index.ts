@@ -8,7 +8,6 @@ export { loadAllKernels } from './kernels.ts';
 export {
   activation,
   addInPlace,
-  backendHasKernels,
   convert,
   copyInPlace,
   dispatch,
@@ -42,7 +41,8 @@ export type { Values } from './values.ts';
 export { rowsOf, viewOf } from './views.ts';
 export { deviceClass, isSoftware, subgroupMatricesOffered } from './device_class.ts';
 export { type Timed, timeOnWall, timePrograms } from './timing.ts';
-export { onWebGpu, setProgramMode } from './state.ts';
+export { hasOwnKernels, onProcessor, onWebGpu, setProgramMode } from './state.ts';
+export { type ProcessorCall, runOnProcessor } from './processor_dispatch.ts';
 export type { BackendChoice } from './backend_choice.ts';
 export { startBackend, tryBackends } from './start.ts';
 export { deviceLimits, loseDevice, maxBindingSize } from './start_webgpu.ts';

@@ -1,17 +1,20 @@
 /** Runs programs that write in place without a lasting effect. */
+import { addressOf, type DeviceBuffer, gpuBuffer } from './buffer_range.ts';
 import type { Program } from './program_types.ts';
-import { webgpu } from './state.ts';
+import { onProcessor, processor, webgpu } from './state.ts';
 
 /**
  * Runs `fn`, then restores, bit for bit, the buffers that these programs write in place, from
- * copies on the GPU. Throws if there is no memory for the copies.
+ * copies on the device. Throws if there is no memory for the copies.
  */
 export async function keepingState<T>(
   programs: readonly Program[],
   fn: () => Promise<T>,
 ): Promise<T> {
+  const written = [...new Set(programs.flatMap((program) => program.inPlace))];
+  if (onProcessor()) return keepingBytes(written, fn);
   const { device } = webgpu();
-  const buffers = [...new Set(programs.flatMap((program) => program.inPlace))];
+  const buffers = written.map(gpuBuffer);
   device.pushErrorScope('out-of-memory');
   const copies = buffers.map((buffer) =>
     device.createBuffer({
@@ -31,6 +34,18 @@ export async function keepingState<T>(
     }
   } finally {
     for (const copy of copies) copy.destroy();
+  }
+}
+
+async function keepingBytes<T>(buffers: readonly DeviceBuffer[], fn: () => Promise<T>): Promise<T> {
+  const { engine } = processor();
+  const bytesOf = (buffer: DeviceBuffer): Uint8Array =>
+    engine.bytes(addressOf({ buffer, offset: 0, size: buffer.size }), buffer.size);
+  const copies = buffers.map((buffer) => bytesOf(buffer).slice());
+  try {
+    return await fn();
+  } finally {
+    buffers.forEach((buffer, i) => bytesOf(buffer).set(copies[i] ?? []));
   }
 }
 

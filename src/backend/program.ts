@@ -1,16 +1,18 @@
 /**
- * Programs: functions over tensors that are traced once and replayed on WebGPU, and called again
- * for each run elsewhere. Whatever changes from step to step must be read from tensors of a Store.
+ * Programs: functions over tensors that are traced once and replayed on WebGPU and on the engine on
+ * the processor, and called again for each run elsewhere. Whatever changes from step to step must
+ * be read from tensors of a Store.
  */
 import { dispose, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { arenaOf } from './arena.ts';
+import type { DeviceBuffer } from './buffer_range.ts';
 import { prune, type Ref } from './commands.ts';
-import { lacksKernel, loadAllKernels } from './kernels.ts';
-import { type Compiled, place, type Placed } from './place.ts';
+import { capturingTfjs, encoderOf, pipelinesOf, withMissingKernels } from './gpu_program.ts';
+import { type Placement, placeTensors, type PrunedTrace } from './placement.ts';
+import { executorOf } from './processor_program.ts';
 import type { Boundary, Outputs, Program } from './program_types.ts';
-import { state, webgpu } from './state.ts';
+import { onWebGpu, state, tensorMemory, webgpu } from './state.ts';
 import { submit } from './submit.ts';
-import { bindRange, captureTfjs, flushTfjs, settlePipelines } from './tfjs_private.ts';
 import { Trace } from './trace.ts';
 
 /** A tensor of a program is larger than one binding may be on this device. */
@@ -35,15 +37,16 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * Compiles `fn` to a program. On WebGPU `fn` is traced with placeholders before this function
- * returns, its kernels compile in the background, and the first run is already a replay. Elsewhere,
- * and in op-by-op mode, each run calls `fn`. Rejects with ShaderError or BindingTooLarge.
+ * Compiles `fn` to a program. Where there are kernels of ours, `fn` is traced with placeholders
+ * before this function returns, kernels of the GPU compile in the background, and the first run is
+ * already a replay. Elsewhere, and in op-by-op mode, each run calls `fn`. Rejects with ShaderError,
+ * BindingTooLarge or ProcessorMemoryFull.
  */
 export async function compileProgram<O extends Outputs>(
   name: string,
   fn: () => O,
 ): Promise<Program<O>> {
-  return state.webgpu && state.mode === 'replay' ? traceAndCompile(name, fn) : opByOp(name, fn);
+  return state.memory && state.mode === 'replay' ? traceAndCompile(name, fn) : opByOp(name, fn);
 }
 
 function opByOp<O extends Outputs>(name: string, fn: () => O): Program<O> {
@@ -61,6 +64,7 @@ function opByOp<O extends Outputs>(name: string, fn: () => O): Program<O> {
     ownBytes: 0,
     scratchBytes: 0,
     encode: null,
+    execute: null,
     get outputs() {
       if (!outputs) throw new Error(`The program ${name} has not run yet.`);
       return outputs;
@@ -90,22 +94,17 @@ interface Traced<O> {
 }
 
 async function traceAndCompile<O extends Outputs>(name: string, fn: () => O): Promise<Program<O>> {
-  let traced: Traced<O>;
-  try {
-    traced = traceNow(name, fn);
-  } catch (error) {
-    if (!lacksKernel(error)) throw error;
-    await loadAllKernels();
-    traced = traceNow(name, fn);
-  }
+  const traced = onWebGpu()
+    ? await withMissingKernels(() => traceNow(name, fn))
+    : traceNow(name, fn);
   const { trace, outputs } = traced;
   const tensors = Object.values(outputs);
   try {
     const kept = tensors.map((tensor) => trace.refOf(tensor));
-    const { compiled, placed } = await placeInOrder(compile(trace, kept));
-    bindAll(tensors, placed.outputs);
-    bindAll(boundaryTensors(trace), placed.boundaries);
-    return replayed(outputs, compiled, placed);
+    const { compiled, placement } = await placeInOrder(compile(trace, kept));
+    bindAll(tensors, placement.outputs);
+    bindAll(boundaryTensors(trace), placement.boundaries);
+    return replayed(outputs, compiled, placement);
   } catch (error) {
     dispose([...tensors, ...boundaryTensors(trace)]);
     throw error;
@@ -113,19 +112,18 @@ async function traceAndCompile<O extends Outputs>(name: string, fn: () => O): Pr
 }
 
 function traceNow<O extends Outputs>(name: string, fn: () => O): Traced<O> {
-  const { backend, device } = webgpu();
   if (state.trace) throw new Error(`The program ${name} is compiled inside another one.`);
-  flushTfjs(backend);
-  const trace = new Trace(backend, device, name);
-  state.trace = trace;
-  const release = captureTfjs(backend, (call) => trace.addCaptured(call));
+  const trace = new Trace(tensorMemory(), name);
+  const call = (): O => {
+    state.trace = trace;
+    return keepOutputs(fn);
+  };
   try {
-    return { trace, outputs: keepOutputs(fn) };
+    return { trace, outputs: onWebGpu() ? capturingTfjs(trace, call) : call() };
   } catch (error) {
     dispose(boundaryTensors(trace));
     throw error;
   } finally {
-    release();
     state.trace = null;
   }
 }
@@ -134,22 +132,25 @@ function boundaryTensors(trace: Trace): Tensor[] {
   return trace.boundaries.map((boundary) => boundary.tensor);
 }
 
-function bindAll(tensors: readonly Tensor[], ranges: Placed['outputs']): void {
-  const { backend } = webgpu();
+function bindAll(tensors: readonly Tensor[], ranges: Placement['outputs']): void {
+  const memory = tensorMemory();
   tensors.forEach((tensor, i) => {
     const range = ranges[i];
-    if (range) bindRange(backend, tensor.dataId, range);
+    if (range) memory.bind(tensor, range);
   });
 }
 
+/** `pipelines`: one a command on WebGPU, none on the processor. */
+interface Compiled extends PrunedTrace {
+  pipelines: readonly GPUComputePipeline[];
+}
+
 async function compile(trace: Trace, kept: readonly Ref[]): Promise<Compiled> {
-  const { backend, device } = webgpu();
   const { commands, boundaries } = prune(trace.commands, trace.boundaries, kept);
-  const limit = device.limits.maxStorageBufferBindingSize;
+  const limit = tensorMemory().largest;
   for (const { bytes, name } of trace.transients)
     if (bytes > limit) throw new BindingTooLarge(bytes, limit, name);
-  const pipelines = await Promise.all(commands.map((command) => command.pipeline));
-  await settlePipelines(backend);
+  const pipelines = onWebGpu() ? await pipelinesOf(webgpu().backend, commands) : [];
   return { trace, commands, boundaries, kept, pipelines };
 }
 
@@ -162,10 +163,10 @@ let placing: Promise<unknown> = Promise.resolve();
  */
 function placeInOrder(
   compiling: Promise<Compiled>,
-): Promise<{ compiled: Compiled; placed: Placed }> {
+): Promise<{ compiled: Compiled; placement: Placement }> {
   const placed = Promise.all([compiling, placing]).then(([compiled]) => ({
     compiled,
-    placed: place(webgpu().device, compiled),
+    placement: placeTensors(tensorMemory(), compiled),
   }));
   placing = Promise.allSettled([placing, placed]);
   return placed;
@@ -173,41 +174,34 @@ function placeInOrder(
 
 function replayed<O extends Outputs>(
   outputs: O,
-  { trace, commands, boundaries }: Compiled,
-  placed: Placed,
+  compiled: Compiled,
+  placement: Placement,
 ): Program<O> {
-  const { device } = webgpu();
+  const { trace, commands, boundaries } = compiled;
   const { name } = trace;
-  const encode = (pass: GPUComputePassEncoder, from = 0, to = placed.steps.length): void => {
-    let last: GPUComputePipeline | null = null;
-    for (let index = from; index < to; index++) {
-      const step = placed.steps[index];
-      if (!step) throw new RangeError(`The program ${name} has no command ${index}.`);
-      if (step.pipeline !== last) pass.setPipeline(step.pipeline);
-      last = step.pipeline;
-      pass.setBindGroup(0, step.group);
-      pass.dispatchWorkgroups(...step.workgroups);
-    }
-  };
+  const memory = tensorMemory();
+  const encode = onWebGpu() ? encoderOf(compiled, compiled.pipelines, placement) : null;
+  const execute = onWebGpu() ? null : executorOf(compiled, placement);
   const program: Program<O> = {
     name,
     outputs,
-    dispatches: placed.steps.length,
+    dispatches: commands.length,
     kernels: commands.map((command) => command.name),
-    inPlace: writtenOutside({ commands, boundaries }),
+    inPlace: writtenOutside(compiled),
     boundaries: boundaries.map(({ command, tensor, collective }, i): Boundary => {
-      const range = placed.boundaries[i];
+      const range = placement.boundaries[i];
       if (!range) throw new RangeError(`The program ${name} has no boundary ${i}.`);
       return { command, range, tensor, collective };
     }),
-    ownBytes: placed.own.reduce((sum, buffer) => sum + buffer.size, 0),
-    scratchBytes: placed.scratchBytes,
+    ownBytes: placement.own.reduce((sum, buffer) => sum + buffer.size, 0),
+    scratchBytes: placement.scratchBytes,
     encode,
+    execute,
     run: () => submit([program]),
     dispose: () => {
       dispose([...Object.values(outputs), ...boundaries.map((boundary) => boundary.tensor)]);
-      for (const buffer of placed.own) buffer.destroy();
-      arenaOf(device).release(placed.scratch);
+      for (const buffer of placement.own) buffer.destroy();
+      arenaOf(memory).release(placement.scratch);
     },
   };
   return program;
@@ -217,7 +211,7 @@ function replayed<O extends Outputs>(
 function writtenOutside({
   commands,
   boundaries,
-}: Pick<Compiled, 'commands' | 'boundaries'>): GPUBuffer[] {
+}: Pick<Compiled, 'commands' | 'boundaries'>): DeviceBuffer[] {
   const written = [
     ...commands.flatMap((command) => command.bindings.slice(0, command.written)),
     ...boundaries.map((boundary) => boundary.ref),

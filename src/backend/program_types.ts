@@ -1,6 +1,6 @@
 /** The types of compiled programs and of what is submitted. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { BufferRange } from './buffer_range.ts';
+import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
 import type { Values } from './values.ts';
 
 export type Outputs = Record<string, Tensor>;
@@ -45,7 +45,7 @@ export interface Program<O extends Outputs = Outputs> {
   /**
    * Buffers outside of the program that it writes: parameters, gradients, optimizer state, caches.
    */
-  readonly inPlace: readonly GPUBuffer[];
+  readonly inPlace: readonly DeviceBuffer[];
   /**
    * In order of `command`. A program that has some is run by `submitWithBoundaries` alone. Empty
    * where the program runs op by op.
@@ -62,9 +62,11 @@ export interface Program<O extends Outputs = Outputs> {
   run(): void;
   /**
    * Encodes the commands with index in [from, to), by default all, into a pass; null where the
-   * program runs op by op. Boundaries are not applied.
+   * program is not replayed on WebGPU. Boundaries are not applied.
    */
   readonly encode: ((pass: GPUComputePassEncoder, from?: number, to?: number) => void) | null;
+  /** The same on the engine on the processor, where the commands have run when it returns. */
+  readonly execute: ((from?: number, to?: number) => void) | null;
   dispose(): void;
 }
 

@@ -1,8 +1,8 @@
 /** Values of tensors, read from and written to wherever they are. */
-import { type Tensor } from '@tensorflow/tfjs-core';
-import type { BufferRange } from './buffer_range.ts';
-import { onWebGpu, webgpu } from './state.ts';
-import { ensureOnGpu, flushTfjs, residence } from './tfjs_private.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type BufferRange, gpuBuffer } from './buffer_range.ts';
+import { onProcessor, onWebGpu, processor, tensorMemory, webgpu } from './state.ts';
+import { flushTfjs, residence } from './tfjs_private.ts';
 import { readbackUsage } from './usage.ts';
 import { byteLengthOf, copyValues, decodeValues, encodeValues, type Values } from './values.ts';
 
@@ -11,6 +11,7 @@ import { byteLengthOf, copyValues, decodeValues, encodeValues, type Values } fro
  * values on the CPU, and kernels change tensors in place.
  */
 export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
+  if (onProcessor()) return tensors.map(readFromProcessor);
   if (!onWebGpu())
     return Promise.all(tensors.map(async (tensor) => copyValues(tensor, await tensor.data())));
   const { backend, device } = webgpu();
@@ -26,9 +27,10 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
       const offset = end;
       const size = byteLengthOf(tensor);
       end += size;
-      if (source.on === 'gpu') {
+      if (source.on === 'device') {
         const { range } = source;
-        encoder.copyBufferToBuffer(range.buffer, range.offset, staging, offset, size);
+        const from = gpuBuffer(range.buffer);
+        encoder.copyBufferToBuffer(from, range.offset, staging, offset, size);
       }
       return { tensor, source, offset };
     });
@@ -36,36 +38,34 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
     await staging.mapAsync(GPUMapMode.READ);
     const bytes = staging.getMappedRange().slice(0);
     return sources.map(({ tensor, source, offset }) =>
-      source.on === 'cpu' ? copyValues(tensor, source.values) : decodeValues(tensor, bytes, offset),
+      source.on === 'host'
+        ? copyValues(tensor, source.values)
+        : decodeValues(tensor, bytes, offset),
     );
   } finally {
     staging.destroy();
   }
 }
 
+/** A copy of the values, which are in memory or have not been written to it yet. */
+function readFromProcessor(tensor: Tensor): Values {
+  return copyValues(tensor, processor().readSync(tensor.dataId));
+}
+
 /**
  * Writes values into a tensor in place, after all work submitted before and ahead of all work
- * submitted later. WebGPU only. Throws a RangeError if the number of values is wrong.
+ * submitted later. Own kernels only. Throws a RangeError if the number of values is wrong.
  */
 export function writeTensor(tensor: Tensor, values: Values): void {
   if (values.length !== tensor.size)
     throw new RangeError(`The tensor holds ${tensor.size} values, got ${values.length}.`);
-  const { backend, device } = webgpu();
-  const range = ensureOnGpu(backend, tensor.dataId);
-  const data = encodeValues(tensor, values);
-  flushTfjs(backend);
-  device.queue.writeBuffer(
-    range.buffer,
-    range.offset,
-    data.buffer,
-    data.byteOffset,
-    data.byteLength,
-  );
+  const memory = tensorMemory();
+  memory.write(memory.ensure(tensor), encodeValues(tensor, values));
 }
 
-/** Where a tensor's values lie on the GPU, such as for a copy into a ring. Throws elsewhere. */
+/** Where a tensor's values lie, such as for a copy into a ring. Throws if they lie nowhere. */
 export function rangeOfTensor(tensor: Tensor): BufferRange {
-  const where = residence(webgpu().backend, tensor.dataId);
-  if (where.on !== 'gpu') throw new Error('This tensor is not on the GPU.');
+  const where = tensorMemory().residence(tensor);
+  if (where.on !== 'device') throw new Error('This tensor is not in the memory of the device.');
   return { ...where.range, size: byteLengthOf(tensor) };
 }

@@ -1,9 +1,8 @@
 /** Makes a registered tfjs backend the current one. */
 import { ready, setBackend } from '@tensorflow/tfjs-core';
-import type { BackendName } from '../config/index.ts';
 
 /** Resolves to false if the backend can't be initialized. */
-export async function selectBackend(name: BackendName): Promise<boolean> {
+export async function selectBackend(name: string): Promise<boolean> {
   try {
     const selected = await setBackend(name);
     await ready();

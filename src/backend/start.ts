@@ -10,6 +10,7 @@ import {
 } from './backend_choice.ts';
 import { gradientError } from './gradient_check.ts';
 import { loadAllKernels, loadFewKernels } from './kernels.ts';
+import { hasEngine, startProcessor } from './start_processor.ts';
 import { selectBackend } from './select_backend.ts';
 import { startWebGl } from './start_webgl.ts';
 import { startWebGpu } from './start_webgpu.ts';
@@ -77,6 +78,8 @@ export interface StartOptions {
    */
   kernels: 'all' | 'few';
   software: SoftwareGpu;
+  /** On wasm: our engine where the browser has SIMD (the default), or tfjs's own kernels. */
+  wasm?: 'engine' | 'tfjs';
 }
 
 /** Starts one backend. A worker starts one only; tests start several. */
@@ -87,6 +90,8 @@ export async function startBackend(
 ): Promise<StartedBackend> {
   state.webgpu = null;
   state.device = null;
+  state.processor = null;
+  state.memory = null;
   const started = await start(name, events, options);
   const error = await gradientError();
   if (!(error < MAX_GRADIENT_ERROR))
@@ -99,7 +104,7 @@ export async function startBackend(
 async function start(
   name: BackendName,
   events: DeviceEvents,
-  { kernels, software }: StartOptions,
+  { kernels, software, wasm = 'engine' }: StartOptions,
 ): Promise<StartedBackend> {
   switch (name) {
     case 'webgpu': {
@@ -110,6 +115,7 @@ async function start(
     case 'webgl':
       return startWebGl(events, software);
     case 'wasm': {
+      if (wasm === 'engine' && hasEngine()) return startProcessor();
       const { startWasm } = await import('./wasm.ts');
       await startWasm();
       if (!(await selectBackend(name)))

@@ -7,16 +7,19 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { BackendChoice, DeviceEvents, SoftwareGpu, StartedBackend } from './backend_choice.ts';
+import { gpuTensorMemory } from './gpu_memory.ts';
 import { countBuffers, countSubmits } from './memory.ts';
 import { selectBackend } from './select_backend.ts';
 import { isSoftwareAdapter } from './software.ts';
 import { state } from './state.ts';
+import type { TensorMemory } from './tensor_memory.ts';
 import { assertPrivateMembers, countTfjsRuns } from './tfjs_private.ts';
 import { loseWebGlContext } from './start_webgl.ts';
 
 interface Running {
   backend: WebGPUBackend;
   device: GPUDevice;
+  memory: TensorMemory;
   started: StartedBackend;
   events: DeviceEvents;
 }
@@ -35,6 +38,7 @@ export async function startWebGpu(
   if (running && (await selectBackend('webgpu'))) {
     state.webgpu = running.backend;
     state.device = running.device;
+    state.memory = running.memory;
     running.events = events;
     return running.started;
   }
@@ -65,13 +69,15 @@ export async function startWebGpu(
   countTfjsRuns(backend);
   state.webgpu = backend;
   state.device = device;
+  const memory = gpuTensorMemory(backend, device);
+  state.memory = memory;
   const started: StartedBackend = {
     backend: 'webgpu',
     adapter: adapterName(adapter.info),
     limits: deviceLimits(device),
     features,
   };
-  running = { backend, device, started, events };
+  running = { backend, device, memory, started, events };
   reportEvents(running);
   return started;
 }
@@ -130,7 +136,7 @@ export function deviceLimits(device: GPUDevice): BackendChoice['limits'] {
   };
 }
 
-/** Bytes that one binding of the device may hold; infinite where there is no GPU device. */
+/** Bytes that one binding of a kernel may hold; infinite where there are no kernels of ours. */
 export function maxBindingSize(): number {
-  return state.device?.limits.maxStorageBufferBindingSize ?? Infinity;
+  return state.memory?.largest ?? Infinity;
 }

@@ -1,16 +1,14 @@
 /**
- * Long-lived tensors: parameters, gradients, optimizer state, inputs, caches. On WebGPU a Store is
- * one buffer (several if the binding limit requires it) and its tensors are views at 256-byte
- * offsets, which kernels write in place. On the other backends each tensor is separate and is
- * replaced when it changes.
+ * Long-lived tensors: parameters, gradients, optimizer state, inputs, caches. Where there are
+ * kernels of ours (WebGPU, the engine on the processor) a Store is one buffer (several if the
+ * binding limit requires it) and its tensors are views at 256-byte offsets, which kernels write in
+ * place. On the other backends each tensor is separate and is replaced when it changes.
  */
 import { dispose, engine, keep, tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
-import type { BufferRange } from './buffer_range.ts';
+import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
 import { readback, writeTensor } from './readback.ts';
-import { onWebGpu, webgpu } from './state.ts';
+import { hasOwnKernels, tensorMemory } from './state.ts';
 import { bytesOf, layoutOf, sizeOf, type Spec } from './store_layout.ts';
-import { bindRange, placeholder } from './tfjs_private.ts';
-import { storageUsage } from './usage.ts';
 import type { Values } from './values.ts';
 
 export type { Spec } from './store_layout.ts';
@@ -32,7 +30,7 @@ export class Store {
    */
   readonly chunks: Chunk[] = [];
   readonly #tensors = new Map<string, Tensor>();
-  readonly #buffers: GPUBuffer[] = [];
+  readonly #buffers: DeviceBuffer[] = [];
   readonly #flats = new Map<string, Tensor>();
   #places: ReadonlyMap<string, { chunk: number; offset: number }> = new Map();
 
@@ -40,24 +38,24 @@ export class Store {
   constructor(label: string, specs: readonly Spec[]) {
     this.label = label;
     this.specs = specs;
-    if (onWebGpu()) this.#allocate();
+    if (hasOwnKernels()) this.#allocate();
     else for (const spec of specs) this.#tensors.set(spec.name, zeros(spec));
   }
 
   #allocate(): void {
-    const { backend, device } = webgpu();
-    const layout = layoutOf(this.specs, device.limits.maxStorageBufferBindingSize);
+    const memory = tensorMemory();
+    const layout = layoutOf(this.specs, memory.largest);
     this.#places = layout.places;
     for (const { names, bytes } of layout.groups) {
-      const buffer = device.createBuffer({ label: this.label, size: bytes, usage: storageUsage() });
+      const buffer = memory.createBuffer(this.label, bytes);
       this.#buffers.push(buffer);
-      const flat = keep(placeholder(backend, [bytes / 4], 'float32'));
-      bindRange(backend, flat.dataId, { buffer, offset: 0, size: bytes });
+      const flat = keep(memory.placeholder([bytes / 4], 'float32'));
+      memory.bind(flat, { buffer, offset: 0, size: bytes });
       this.chunks.push({ tensor: flat, names, length: bytes / 4 });
     }
     for (const spec of this.specs) {
-      const view = keep(placeholder(backend, spec.shape, spec.dtype ?? 'float32'));
-      bindRange(backend, view.dataId, this.#rangeOf(spec));
+      const view = keep(memory.placeholder(spec.shape, spec.dtype ?? 'float32'));
+      memory.bind(view, this.#rangeOf(spec));
       this.#tensors.set(spec.name, view);
     }
   }
@@ -79,7 +77,7 @@ export class Store {
     return found;
   }
 
-  /** Chunk of a tensor, and the offset of its first value there, in values. WebGPU only. */
+  /** Chunk of a tensor, and the offset of its first value there, in values. Own kernels only. */
   offsetOf(name: string): { chunk: number; offset: number } {
     const place = this.#places.get(name);
     if (!place) throw new Error(`${this.label} has no flat ${name}.`);
@@ -88,7 +86,7 @@ export class Store {
 
   /**
    * The consecutive tensors from `first` to `last`, all of one chunk, as one flat view that
-   * includes the padding between them. Owned by the store. WebGPU only.
+   * includes the padding between them. Owned by the store. Own kernels only.
    */
   flat(first: string, last: string): Tensor {
     const key = JSON.stringify([first, last]);
@@ -99,16 +97,16 @@ export class Store {
     const size = to.offset + to.size - from.offset;
     if (from.buffer !== to.buffer || size <= 0)
       throw new Error(`${first} to ${last} of ${this.label} is not one contiguous range.`);
-    const { backend } = webgpu();
-    const view = keep(placeholder(backend, [size / 4], 'float32'));
-    bindRange(backend, view.dataId, { buffer: from.buffer, offset: from.offset, size });
+    const memory = tensorMemory();
+    const view = keep(memory.placeholder([size / 4], 'float32'));
+    memory.bind(view, { buffer: from.buffer, offset: from.offset, size });
     this.#flats.set(key, view);
     return view;
   }
 
   /**
-   * Replaces a tensor by a new one, which the store then owns. Throws on WebGPU, where tensors are
-   * written in place.
+   * Replaces a tensor by a new one, which the store then owns. Throws where tensors are written in
+   * place.
    */
   replace(name: string, tensor: Tensor): void {
     if (this.#buffers.length > 0)

@@ -1,7 +1,11 @@
-/** Sends programs to the GPU, in one submit or in several if one would take too long. */
+/**
+ * Sends programs to the GPU, in one submit or in several if one would take too long; runs them on
+ * the processor.
+ */
 import { observe, paceOf, partsFor } from './pace.ts';
+import { addressOf, gpuBuffer } from './buffer_range.ts';
 import type { Copy, Program, SubmitItem } from './program_types.ts';
-import { webgpu } from './state.ts';
+import { onProcessor, processor, webgpu } from './state.ts';
 import { flushTfjs } from './tfjs_private.ts';
 
 let submits = 0;
@@ -47,6 +51,11 @@ export function submitWork(work: readonly Work[], parts?: number): void {
   const begin = performance.now();
   const spans = work.filter((one): one is Span => 'program' in one);
   const programs = spans.map((span) => span.program);
+  if (onProcessor()) {
+    for (const one of work) executeOnProcessor(one);
+    encodeMs += performance.now() - begin;
+    return;
+  }
   if (programs.some((program) => !program.encode)) {
     for (const program of programs) program.run();
     encodeMs += performance.now() - begin;
@@ -59,6 +68,18 @@ export function submitWork(work: readonly Work[], parts?: number): void {
   encodeAndSubmit(work, Math.ceil(total / Math.max(1, cuts)));
   encodeMs += performance.now() - begin;
   if (pace) observe(pace, begin, total);
+}
+
+/** Runs a program, or a part of one, and returns when it is done. */
+function executeOnProcessor(one: Work): void {
+  if ('copy' in one) {
+    const { engine } = processor();
+    const from = engine.bytes(addressOf(one.copy), one.copy.size);
+    engine.bytes(addressOf(one.to), one.copy.size).set(from);
+    return;
+  }
+  if (one.program.execute) one.program.execute(one.from, one.to);
+  else one.program.run();
 }
 
 /**
@@ -103,5 +124,11 @@ function encodeAndSubmit(work: readonly Work[], most: number): void {
 }
 
 function copyRange(encoder: GPUCommandEncoder, { copy, to }: Copy): void {
-  encoder.copyBufferToBuffer(copy.buffer, copy.offset, to.buffer, to.offset, copy.size);
+  encoder.copyBufferToBuffer(
+    gpuBuffer(copy.buffer),
+    copy.offset,
+    gpuBuffer(to.buffer),
+    to.offset,
+    copy.size,
+  );
 }

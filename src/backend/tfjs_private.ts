@@ -10,8 +10,9 @@
    -- tfjs does not export the types of its private members. */
 import { engine, env, type DataType, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import type { BufferRange } from './buffer_range.ts';
+import { type BufferRange, type GpuRange, gpuRange } from './buffer_range.ts';
 import { storageOf } from './float16.ts';
+import type { Residence } from './tensor_memory.ts';
 
 /** Private members that this module uses. */
 const MEMBERS = [
@@ -31,12 +32,6 @@ export function assertPrivateMembers(backend: WebGPUBackend): void {
     );
 }
 
-/** Where a tensor's values are: in a GPU range, on the CPU, or not allocated yet. */
-export type Residence =
-  | { on: 'gpu'; range: BufferRange }
-  | { on: 'cpu'; values: Float32Array | Int32Array | Uint8Array }
-  | { on: 'nowhere' };
-
 function entryOf(backend: WebGPUBackend, dataId: object): any {
   return (backend as any).tensorMap.get(dataId);
 }
@@ -47,16 +42,16 @@ export function residence(backend: WebGPUBackend, dataId: object): Residence {
   if (!entry) throw new Error('A tensor was used after it had been disposed.');
   const resource = entry.resource;
   if (resource instanceof GPUBuffer)
-    return { on: 'gpu', range: { buffer: resource, offset: 0, size: resource.size } };
-  if (resource != null) return { on: 'gpu', range: resource as BufferRange };
-  if (entry.values != null) return { on: 'cpu', values: entry.values };
+    return { on: 'device', range: { buffer: resource, offset: 0, size: resource.size } };
+  if (resource != null) return { on: 'device', range: resource as BufferRange };
+  if (entry.values != null) return { on: 'host', values: entry.values };
   return { on: 'nowhere' };
 }
 
 /** Makes the tensor a view of a range that we own: tfjs neither pools nor frees it. */
 export function bindRange(backend: WebGPUBackend, dataId: object, range: BufferRange): void {
   const entry = entryOf(backend, dataId);
-  entry.resource = range;
+  entry.resource = gpuRange(range);
   entry.external = true;
   entry.values = null;
 }
@@ -73,11 +68,11 @@ export function placeholder(
 }
 
 /** Gives the tensor a buffer of tfjs's pool if it has none, and uploads its values if it has any. */
-export function ensureOnGpu(backend: WebGPUBackend, dataId: object): BufferRange {
+export function ensureOnGpu(backend: WebGPUBackend, dataId: object): GpuRange {
   (backend as any).uploadToGPU(dataId);
   const where = residence(backend, dataId);
-  if (where.on !== 'gpu') throw new Error('tfjs did not place a tensor on the GPU.');
-  return where.range;
+  if (where.on !== 'device') throw new Error('tfjs did not place a tensor on the GPU.');
+  return gpuRange(where.range);
 }
 
 /** Submits what tfjs has encoded so far, so that our own submits and uploads come after it. */

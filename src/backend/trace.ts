@@ -4,16 +4,29 @@
  * `place.ts` then allocates.
  */
 import { keep, type Tensor, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import type { Command, Ref, TracedBoundary } from './commands.ts';
-import type { Dispatch } from './dispatch_types.ts';
+import type { Command, Ref, TracedBoundary, Work } from './commands.ts';
 import { bytesPerValue, storageOf, storeAsFloat16 } from './float16.ts';
-import { packParams, pipelineAsync } from './pipelines.ts';
 import type { Collective } from './program_types.ts';
-import { type CapturedDispatch, placeholder, residence } from './tfjs_private.ts';
+import type { TensorMemory } from './tensor_memory.ts';
 import { ownerOf, type View, viewBy } from './viewed.ts';
 
 type Access = 'read' | 'write' | 'update';
+
+/** The tensors of a command. */
+export interface TracedCall {
+  /** Name of the kernel. */
+  name: string;
+  writes: readonly Tensor[];
+  updates?: readonly Tensor[];
+  reads: readonly Tensor[];
+}
+
+/** The tensors of a dispatch of tfjs's. */
+export interface CapturedCall {
+  name: string;
+  output: TensorInfo;
+  inputs: readonly TensorInfo[];
+}
 
 /** A tensor that the program makes. `name` is that of the kernel that first used it. */
 export interface Transient {
@@ -27,23 +40,21 @@ export class Trace {
   readonly transients: Transient[] = [];
   readonly constants: ArrayBuffer[] = [];
   readonly name: string;
-  readonly #backend: WebGPUBackend;
-  readonly #device: GPUDevice;
+  readonly #memory: TensorMemory;
   readonly #refs = new Map<object, Ref>();
   /** Indices of transients that a command or a boundary has written. */
   readonly #written = new Set<number>();
 
-  constructor(backend: WebGPUBackend, device: GPUDevice, name: string) {
-    this.#backend = backend;
-    this.#device = device;
+  constructor(memory: TensorMemory, name: string) {
+    this.#memory = memory;
     this.name = name;
   }
 
   /**
-   * Records a dispatch of one of our kernels. Throws if it binds one buffer both read-only and
-   * writable, reads what nothing has written, or writes a constant.
+   * Records a call of one of our kernels. Throws if it reads and writes one buffer, reads what
+   * nothing has written, or writes a constant.
    */
-  add(call: Dispatch): void {
+  add(call: TracedCall, work: Work): void {
     const updates = call.updates ?? [];
     checkAliasing(call.name, [...call.writes, ...updates], call.reads);
     const bindings = [
@@ -51,30 +62,17 @@ export class Trace {
       ...updates.map((tensor) => this.#use(tensor, 'update', call.name)),
       ...call.reads.map((tensor) => this.#use(tensor, 'read', call.name)),
     ];
-    this.commands.push({
-      name: call.name,
-      pipeline: pipelineAsync(this.#device, call),
-      bindings,
-      written: call.writes.length + updates.length,
-      uniform: call.params ? packParams(call.params) : null,
-      workgroups: call.workgroups,
-    });
+    const written = call.writes.length + updates.length;
+    this.commands.push({ name: call.name, bindings, written, work });
   }
 
   /** Records a dispatch of one of tfjs's kernels. */
-  addCaptured(call: CapturedDispatch): void {
+  addCaptured(call: CapturedCall, work: Work): void {
     const bindings = [
       this.#use(call.output, 'write', call.name),
       ...call.inputs.map((tensor) => this.#use(tensor, 'read', call.name)),
     ];
-    this.commands.push({
-      name: call.name,
-      pipeline: call.pipeline,
-      bindings,
-      written: 1,
-      uniform: call.uniform,
-      workgroups: call.workgroups,
-    });
+    this.commands.push({ name: call.name, bindings, written: 1, work });
   }
 
   /**
@@ -86,7 +84,7 @@ export class Trace {
     this.refOf(tensor, collective.name);
     const ref = this.#use(tensor, 'write', collective.name);
     // The traced tensor is disposed with the trace; the collective's is kept with the program.
-    const kept = keep(placeholder(this.#backend, tensor.shape, tensor.dtype));
+    const kept = keep(this.#memory.placeholder(tensor.shape, tensor.dtype));
     if (storageOf(tensor) === 'float16') storeAsFloat16(kept);
     this.boundaries.push({ command: this.commands.length, ref, tensor: kept, collective });
   }
@@ -101,9 +99,9 @@ export class Trace {
   }
 
   #newRef(tensor: TensorInfo, user: string, access: Access): Ref {
-    const where = residence(this.#backend, tensor.dataId);
-    if (where.on === 'gpu') return { kind: 'range', range: where.range };
-    if (where.on === 'cpu' && access === 'read')
+    const where = this.#memory.residence(tensor);
+    if (where.on === 'device') return { kind: 'range', range: where.range };
+    if (where.on === 'host' && access === 'read')
       return { kind: 'constant', index: this.#constant(where.values, tensor.dtype) };
     const view = where.on === 'nowhere' ? viewBy(tensor) : undefined;
     if (view) return partOf(this.refOf(view.owner, user, access), view);

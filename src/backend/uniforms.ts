@@ -1,6 +1,6 @@
 /** The uniform structs of a program's commands, in one buffer. */
-import type { BufferRange } from './buffer_range.ts';
-import type { Command } from './commands.ts';
+import type { GpuRange } from './buffer_range.ts';
+import type { GpuWork } from './commands.ts';
 
 /**
  * Writes the uniforms of all commands to a buffer that `createBuffer` makes; equal contents are
@@ -8,9 +8,9 @@ import type { Command } from './commands.ts';
  */
 export function packUniforms(
   device: GPUDevice,
-  commands: readonly Command[],
+  commands: readonly GpuWork[],
   createBuffer: (size: number) => GPUBuffer,
-): (BufferRange | null)[] {
+): (GpuRange | null)[] {
   const align = device.limits.minUniformBufferOffsetAlignment;
   const offsets = new Map<string, number>();
   const contents: { offset: number; data: ArrayBuffer }[] = [];

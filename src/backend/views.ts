@@ -1,13 +1,12 @@
 /**
  * Tensors over a part of another tensor's buffer, which kernels read or write in place: rows of a
  * weight or of its gradient, or the start of scratch that is reused for something smaller. A view
- * shares its owner's values and must not outlive it. WebGPU only.
+ * shares its owner's values and must not outlive it. Only where there are kernels of ours.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { BufferRange } from './buffer_range.ts';
 import { bytesPerValue, storageOf, storeAsFloat16 } from './float16.ts';
-import { state, webgpu } from './state.ts';
-import { bindRange, ensureOnGpu, placeholder, residence } from './tfjs_private.ts';
+import { state, tensorMemory } from './state.ts';
 import { ownerOf, recordView, viewBy } from './viewed.ts';
 
 /** Bindings begin at multiples of this (the default of `minStorageBufferOffsetAlignment`). */
@@ -29,15 +28,15 @@ export function viewOf(tensor: Tensor, shape: readonly number[], first = 0): Ten
     throw new RangeError(
       `[${shape.join(', ')}] from value ${first} on is not inside [${tensor.shape.join(', ')}].`,
     );
-  const { backend } = webgpu();
+  const memory = tensorMemory();
   const owner = ownerOf(tensor);
   const offset = start + (viewBy(tensor)?.offset ?? 0);
-  const view = placeholder(backend, shape, tensor.dtype);
+  const view = memory.placeholder(shape, tensor.dtype);
   if (storageOf(tensor) === 'float16') storeAsFloat16(view);
   recordView(view, { owner, offset, size: size * bytes });
   const range = existingRange(owner);
   if (range)
-    bindRange(backend, view.dataId, {
+    memory.bind(view, {
       buffer: range.buffer,
       offset: range.offset + offset,
       size: size * bytes,
@@ -50,10 +49,10 @@ export function viewOf(tensor: Tensor, shape: readonly number[], first = 0): Ten
  * `Trace` then finds the view by its record.
  */
 function existingRange(tensor: Tensor): BufferRange | null {
-  const { backend } = webgpu();
-  const where = residence(backend, tensor.dataId);
-  if (where.on === 'gpu') return where.range;
-  return state.trace ? null : ensureOnGpu(backend, tensor.dataId);
+  const memory = tensorMemory();
+  const where = memory.residence(tensor);
+  if (where.on === 'device') return where.range;
+  return state.trace ? null : memory.ensure(tensor);
 }
 
 /**

@@ -4,7 +4,7 @@
  * [B block_size, 2 n_kv_head head_dim].
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { copyInPlace, onWebGpu, type Spec, Store } from '../backend/index.ts';
+import { copyInPlace, hasOwnKernels, type Spec, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { attentionDecode, cacheWrite, takeRows } from '../ops/generation.ts';
 import { attention, run } from '../ops/index.ts';
@@ -165,7 +165,7 @@ export class CachedForward {
   /** Stores the cache that an operation returned. Kernels have already written it in place. */
   #keepCache(layer: number, updated: Tensor): void {
     const cache = this.#cache(layer);
-    if (!onWebGpu()) this.#caches.replace(cacheName(layer), updated);
+    if (!hasOwnKernels()) this.#caches.replace(cacheName(layer), updated);
     else if (updated !== cache) copyInPlace(cache, updated);
   }
 }

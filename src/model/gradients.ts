@@ -3,13 +3,13 @@
  * place.
  */
 import { add, type Tensor } from '@tensorflow/tfjs-core';
-import { addInPlace, onWebGpu, type Store } from '../backend/index.ts';
+import { addInPlace, hasOwnKernels, type Store } from '../backend/index.ts';
 import type { GradientSink } from './tape.ts';
 
 export class Gradients implements GradientSink {
   /** Name of each trainable parameter by the id of its current tensor. */
   readonly #names = new Map<number, string>();
-  readonly #inPlace = onWebGpu();
+  readonly #inPlace = hasOwnKernels();
   readonly #weights: Store;
 
   /** `store` has one tensor for each trainable parameter of `weights`, under the same name. */

@@ -6,7 +6,7 @@
 import { add, neg, type Tensor } from '@tensorflow/tfjs-core';
 import {
   compileProgram,
-  onWebGpu,
+  hasOwnKernels,
   type Outputs,
   type Program,
   type Store,
@@ -143,6 +143,6 @@ function scaledByLoss(stores: ModelStores, weights: Tensor): Tensor {
 
 function addToSums(store: Store, traced: TracedLoss): void {
   const sums = store.get('sums');
-  if (onWebGpu()) traced.sums(sums);
+  if (hasOwnKernels()) traced.sums(sums);
   else store.replace('sums', add(sums, traced.sums(undefined)));
 }

@@ -1,6 +1,7 @@
 /**
  * Checks every operation on every backend in a real browser. `-t "webgpu attention"` selects a
- * backend and operations. Prints the comparisons that were skipped.
+ * backend and operations. `wasm` is tfjs's own backend, `processor` our engine. Prints the
+ * comparisons that were skipped.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
@@ -12,12 +13,17 @@ import { allOps } from './index.ts';
 const skipped: string[] = [];
 let compared = 0;
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('%s', (backend) => {
+describe.each(['cpu', 'wasm', 'processor', 'webgl', 'webgpu'] as const)('%s', (backend) => {
   const gpuErrors: string[] = [];
   beforeAll(async () => {
-    await startBackend(backend, {
-      lost: (reason) => gpuErrors.push(`device lost: ${reason}`),
-      error: (message) => gpuErrors.push(message),
+    const events = {
+      lost: (reason: string) => gpuErrors.push(`device lost: ${reason}`),
+      error: (message: string) => gpuErrors.push(message),
+    };
+    await startBackend(backend === 'processor' ? 'wasm' : backend, events, {
+      kernels: 'all',
+      software: 'allowed',
+      wasm: backend === 'processor' ? 'engine' : 'tfjs',
     });
   });
 

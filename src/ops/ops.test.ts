@@ -1,20 +1,24 @@
 /**
- * Quick check of every operation on tfjs's plain JavaScript backend, without a browser.
- * `ops.browser.test.ts` checks the other backends.
+ * Quick check of every operation on tfjs's plain JavaScript backend and on the engine on the
+ * processor, without a browser. `ops.browser.test.ts` checks the other backends.
  */
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
+import { useBuildsFromFiles } from '../testing/node_engine.ts';
 import './alignment.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
 
-beforeAll(async () => {
-  await startBackend('cpu');
-});
+describe.each(['cpu', 'processor'] as const)('%s', (backend) => {
+  beforeAll(async () => {
+    if (backend === 'processor') await useBuildsFromFiles();
+    await startBackend(backend === 'processor' ? 'wasm' : backend);
+  });
 
-test.each(allOps().map((op) => [op.name, op] as const))('%s', async (_name, op) => {
-  const tally = await checkOp(op, 'cpu');
-  expect(tally.failures).toEqual([]);
-  expect(tally.compared).toBeGreaterThan(0);
+  test.each(allOps().map((op) => [op.name, op] as const))('%s', async (_name, op) => {
+    const tally = await checkOp(op, backend);
+    expect(tally.failures).toEqual([]);
+    expect(tally.compared).toBeGreaterThan(0);
+  });
 });

@@ -91,7 +91,12 @@ export interface OpDefinition<I extends string, A, O extends string, D extends I
    * good enough.
    */
   kernel: ((inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>>) => Tensors<O>) | null;
-  /** Outputs that the kernel can add to an existing buffer (`into`) instead of a new tensor. */
+  /**
+   * Forward by kernels of `assembly/` through `runOnProcessor` of backend/, for the engine on the
+   * processor, which has no reference.
+   */
+  processor?: (inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>>) => Tensors<O>;
+  /** Outputs that both can add to an existing buffer (`into`) instead of a new tensor. */
   accumulates?: readonly O[];
   /**
    * Inputs that the kernel also reads stored as float16, provided that `when` holds; it then creates

@@ -1,9 +1,13 @@
-/** Runs operations: the kernel on WebGPU, the reference elsewhere. */
+/**
+ * Runs operations: by WGSL on WebGPU, by `processor` on the engine on the processor, by the reference
+ * elsewhere.
+ */
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import {
   addInPlace,
-  backendHasKernels,
   convert,
+  hasOwnKernels,
+  onProcessor,
   storageOf,
   withActivations,
 } from '../backend/index.ts';
@@ -23,11 +27,11 @@ export function withReferences<T>(fn: () => T): T {
 }
 
 /** Whether `run` currently uses kernels. */
-export const kernelsInUse = (): boolean => !referenceOnly && backendHasKernels();
+export const kernelsInUse = (): boolean => !referenceOnly && hasOwnKernels();
 
 /**
  * Runs an operation on the current backend. `into` names outputs that are added to an existing
- * tensor in place (WebGPU only); that tensor is then returned for them.
+ * tensor in place (own kernels only); that tensor is then returned for them.
  */
 export function run<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>,
@@ -35,9 +39,19 @@ export function run<I extends string, A, O extends string, D extends I>(
   attrs: A,
   into: Partial<Tensors<O>> = {},
 ): Tensors<O> {
-  return kernelsInUse() && op.kernel
-    ? runKernel(op, op.kernel, { inputs, attrs, into })
+  const kernel = kernelsInUse() ? kernelOf(op) : null;
+  return kernel
+    ? runKernel(op, kernel, { inputs, attrs, into })
     : runReference(op, { inputs, attrs, into });
+}
+
+/** The implementation for the current backend; null if that is the reference. */
+export function kernelOf<I extends string, A, O extends string, D extends I>(
+  op: OpDefinition<I, A, O, D>,
+): OpDefinition<I, A, O, D>['kernel'] {
+  if (!onProcessor()) return op.kernel;
+  if (!op.processor) throw new Error(`The operation ${op.name} does not run on the processor yet.`);
+  return op.processor;
 }
 
 interface Call<I extends string, A, O extends string> {
@@ -58,7 +72,7 @@ function runReference<I extends string, A, O extends string, D extends I>(
 
 function runKernel<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>,
-  kernel: NonNullable<typeof op.kernel>,
+  kernel: NonNullable<OpDefinition<I, A, O, D>['kernel']>,
   { inputs, attrs, into }: Call<I, A, O>,
 ): Tensors<O> {
   const { float16 } = op;

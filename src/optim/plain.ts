@@ -14,7 +14,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { Moment } from '../common/index.ts';
-import { fillInPlace, onWebGpu, type Store } from '../backend/index.ts';
+import { fillInPlace, hasOwnKernels, type Store } from '../backend/index.ts';
 import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
 import { chainOf, maxNorm, type OptimizedParameter, type ParameterTransform } from './describe.ts';
 import { muon } from './muon.ts';
@@ -104,7 +104,7 @@ function applyTransform(
 
 /** Resets all gradients, so that the micro-batches of the next step can add to them. */
 export function zeroGradients(gradients: Store): void {
-  if (onWebGpu()) {
+  if (hasOwnKernels()) {
     for (const { tensor } of gradients.chunks) fillInPlace(tensor, 0);
     return;
   }

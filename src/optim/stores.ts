@@ -1,5 +1,5 @@
 /** The Stores that an update reads and writes. */
-import { onWebGpu, copyInPlace, type Store } from '../backend/index.ts';
+import { hasOwnKernels, copyInPlace, type Store } from '../backend/index.ts';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Moment } from '../common/index.ts';
 import type { OptimizedParameter, Transform } from './describe.ts';
@@ -36,6 +36,6 @@ export function stateOf(stores: UpdateStores, moment: Moment): Store {
 
 /** Gives a tensor of the store new values: in place on WebGPU, by replacing it elsewhere. */
 export function assign(store: Store, name: string, value: Tensor): void {
-  if (onWebGpu()) copyInPlace(store.get(name), value);
+  if (hasOwnKernels()) copyInPlace(store.get(name), value);
   else store.replace(name, value);
 }

@@ -1,5 +1,5 @@
-/** Allocates the buffers of a traced program and creates its bind groups. */
-import type { BufferRange } from './buffer_range.ts';
+/** Gives the tensors of a traced program memory, whatever the device. */
+import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
 import { arenaOf } from './arena.ts';
 import {
   type Command,
@@ -9,77 +9,48 @@ import {
   type TransientLifetime,
 } from './commands.ts';
 import { crossesBoundary, planSlots } from './lifetimes.ts';
+import type { TensorMemory } from './tensor_memory.ts';
 import type { Trace } from './trace.ts';
-import { storageUsage } from './usage.ts';
-import { packUniforms } from './uniforms.ts';
 
-/** A traced program after pruning, with its pipelines compiled. */
-export interface Compiled {
+/** A traced program after pruning. */
+export interface PrunedTrace {
   trace: Trace;
   commands: readonly Command[];
   boundaries: readonly TracedBoundary[];
   /** The outputs. */
   kept: readonly Ref[];
-  /** The pipeline of each command. */
-  pipelines: readonly GPUComputePipeline[];
 }
 
-/** One dispatch, ready to be encoded. */
-export interface Step {
-  pipeline: GPUComputePipeline;
-  group: GPUBindGroup;
-  workgroups: readonly [number, number, number];
-}
-
-export interface Placed {
-  steps: Step[];
+export interface Placement {
+  rangeOf: (ref: Ref) => BufferRange;
   outputs: BufferRange[];
   /** Ranges of the boundaries' tensors. */
   boundaries: BufferRange[];
   /** Buffers of this program alone. */
-  own: GPUBuffer[];
+  own: DeviceBuffer[];
   /** Buffers shared with other programs, from the arena. */
-  scratch: GPUBuffer[];
+  scratch: DeviceBuffer[];
   scratchBytes: number;
 }
 
-export function place(device: GPUDevice, compiled: Compiled): Placed {
-  const { trace, commands, boundaries, kept } = compiled;
-  const own: GPUBuffer[] = [];
-  const createOwn = (label: string, size: number, usage = storageUsage()): GPUBuffer => {
-    const buffer = device.createBuffer({
-      label: `${trace.name}: ${label}`,
-      size: Math.ceil(Math.max(size, 4) / 16) * 16,
-      usage,
-    });
+export function placeTensors(memory: TensorMemory, traced: PrunedTrace): Placement {
+  const { trace, boundaries, kept } = traced;
+  const own: DeviceBuffer[] = [];
+  const createOwn = (label: string, size: number): DeviceBuffer => {
+    const buffer = memory.createBuffer(`${trace.name}: ${label}`, size);
     own.push(buffer);
     return buffer;
   };
   const constants = trace.constants.map((data): BufferRange => {
     const buffer = createOwn('constant', data.byteLength);
-    device.queue.writeBuffer(buffer, 0, data);
-    return { buffer, offset: 0, size: data.byteLength };
+    const range = { buffer, offset: 0, size: data.byteLength };
+    memory.write(range, data);
+    return range;
   });
-  const transients = placeTransients(device, compiled, createOwn);
+  const transients = placeTransients(memory, traced, createOwn);
   const rangeOf = rangeLookup(trace.name, constants, transients.ranges);
-  const uniforms = packUniforms(device, commands, (size) =>
-    createOwn('uniforms', size, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
-  );
-  const steps = commands.map((command, index): Step => {
-    const pipeline = compiled.pipelines[index];
-    if (!pipeline) throw new Error(`The kernel ${command.name} was not compiled.`);
-    const resources = command.bindings.map(rangeOf);
-    const uniform = uniforms[index];
-    if (uniform) resources.push(uniform);
-    const group = device.createBindGroup({
-      label: command.name,
-      layout: pipeline.getBindGroupLayout(0),
-      entries: resources.map((resource, binding) => ({ binding, resource })),
-    });
-    return { pipeline, group, workgroups: command.workgroups };
-  });
   return {
-    steps,
+    rangeOf,
     outputs: kept.map(rangeOf),
     boundaries: boundaries.map((boundary) => rangeOf(boundary.ref)),
     own,
@@ -90,7 +61,7 @@ export function place(device: GPUDevice, compiled: Compiled): Placed {
 
 interface PlacedTransients {
   ranges: (BufferRange | undefined)[];
-  scratch: GPUBuffer[];
+  scratch: DeviceBuffer[];
   scratchBytes: number;
 }
 
@@ -99,9 +70,9 @@ interface PlacedTransients {
  * themselves, because another program may run while this one waits; all others lie in the arena.
  */
 function placeTransients(
-  device: GPUDevice,
-  { trace, commands, boundaries, kept }: Compiled,
-  createOwn: (label: string, size: number) => GPUBuffer,
+  memory: TensorMemory,
+  { trace, commands, boundaries, kept }: PrunedTrace,
+  createOwn: (label: string, size: number) => DeviceBuffer,
 ): PlacedTransients {
   const ranges: (BufferRange | undefined)[] = [];
   const outputs = new Set(kept.flatMap((ref) => (ref.kind === 'transient' ? [ref.index] : [])));
@@ -115,13 +86,13 @@ function placeTransients(
     const list = life.named || crossesBoundary(life, cuts) ? crossing : shared;
     list.push({ ...life, index });
   });
-  const assign = (list: readonly Scratch[], slotOf: number[], buffers: GPUBuffer[]): void =>
+  const assign = (list: readonly Scratch[], slotOf: number[], buffers: DeviceBuffer[]): void =>
     list.forEach(({ index, bytes }, i) => {
       const buffer = buffers[slotOf[i] ?? -1];
       if (buffer) ranges[index] = { buffer, offset: 0, size: bytes };
     });
   const plan = planSlots(shared);
-  const scratch = arenaOf(device).take(plan.slots);
+  const scratch = arenaOf(memory).take(plan.slots);
   assign(shared, plan.slotOf, scratch);
   const ownPlan = planSlots(crossing);
   const ownBuffers = ownPlan.slots.map((size) => createOwn('alive across a boundary', size));

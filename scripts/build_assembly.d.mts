@@ -1,0 +1,2 @@
+/** Compiles all builds of `assembly/`, unless they are those of the present sources. */
+export function buildAssembly(): Promise<void>;

@@ -1,0 +1,40 @@
+/** Downloads and compiles a build of `assembly/`. */
+import { MissingPart } from '../common/index.ts';
+import plain from '../../assembly/build/plain.wasm?url';
+import plainThreads from '../../assembly/build/plain_threads.wasm?url';
+import relaxed from '../../assembly/build/relaxed.wasm?url';
+import relaxedThreads from '../../assembly/build/relaxed_threads.wasm?url';
+import type { BuildName } from './features.ts';
+
+const URLS: Record<BuildName, string> = {
+  plain,
+  plain_threads: plainThreads,
+  relaxed,
+  relaxed_threads: relaxedThreads,
+};
+
+export type BuildLoader = (name: BuildName) => Promise<WebAssembly.Module>;
+
+/** @throws MissingPart if the build cannot be downloaded. */
+const download: BuildLoader = async (name) => {
+  let bytes: ArrayBuffer;
+  try {
+    const response = await fetch(URLS[name]);
+    if (!response.ok) throw new Error(`The server answered with status ${response.status}.`);
+    bytes = await response.arrayBuffer();
+  } catch (cause) {
+    throw new MissingPart('The code for the processor could not be downloaded.', { cause });
+  }
+  return WebAssembly.compile(bytes);
+};
+
+let load: BuildLoader = download;
+
+export function loadBuild(name: BuildName): Promise<WebAssembly.Module> {
+  return load(name);
+}
+
+/** Where builds come from from now on: tests in Node read files. */
+export function setBuildLoader(loader: BuildLoader): void {
+  load = loader;
+}

@@ -1,0 +1,8 @@
+/**
+ * The engine on the processor: kernels in AssemblyScript (`assembly/`) over one WebAssembly memory.
+ * It knows addresses only; tensors are `backend/`'s.
+ */
+export { loadBuild, setBuildLoader } from './builds.ts';
+export { commandBytes, Engine } from './engine.ts';
+export { type BuildName, buildFor, type ProcessorFeatures, processorFeatures } from './features.ts';
+export { Block, Heap, type HeapUse, ProcessorMemoryFull } from './heap.ts';
