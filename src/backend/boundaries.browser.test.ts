@@ -31,6 +31,7 @@ import {
   tensorCount,
   writeTensor,
 } from './index.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const VOCAB_SIZE = 20;
 const STEPS = 5;
@@ -379,7 +380,7 @@ describe('a boundary on WebGPU', () => {
 
 describe.each(['webgl', 'wasm', 'cpu'] as const)('a boundary on %s', (name) => {
   beforeAll(async () => {
-    await startBackend(name);
+    await startTested(name);
   });
 
   it('calls the synchronous form of the collective exactly once', async () => {

@@ -19,6 +19,7 @@ import {
   submitStatistics,
   viewOf,
 } from './index.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const SQUARE = `
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
@@ -269,7 +270,7 @@ describe('views on WebGPU', () => {
 
 describe.each(['wasm', 'cpu', 'webgl'] as const)('programs on %s', (name) => {
   it('run the same function op by op and leak nothing', async () => {
-    await startBackend(name);
+    await startTested(name);
     const store = new Store('weights', [{ name: 'a', shape: [3] }]);
     const program = await compileProgram('test', () => {
       store.replace('a', tf.add(store.get('a'), 1));

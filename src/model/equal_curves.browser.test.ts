@@ -13,6 +13,7 @@ import {
 import { expectClose } from '../testing/expect_close.ts';
 import { tinyRun } from '../testing/tiny_run.ts';
 import { type BatchLike, initialValues, listParameters, type Parameter } from './index.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const VOCAB = 11;
 const T = 8;
@@ -115,7 +116,7 @@ const firstBackend = new Map<string, number[]>();
 
 describe.each(BACKENDS)('on %s', (backend) => {
   beforeAll(async () => {
-    await startBackend(backend);
+    await startTested(backend);
   });
 
   it.each(Object.entries(MODELS))(

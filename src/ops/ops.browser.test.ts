@@ -4,8 +4,8 @@
  * comparisons that were skipped.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
+import { startTested } from '../testing/start_once.ts';
 import './alignment.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
@@ -16,14 +16,9 @@ let compared = 0;
 describe.each(['cpu', 'wasm', 'processor', 'webgl', 'webgpu'] as const)('%s', (backend) => {
   const gpuErrors: string[] = [];
   beforeAll(async () => {
-    const events = {
-      lost: (reason: string) => gpuErrors.push(`device lost: ${reason}`),
-      error: (message: string) => gpuErrors.push(message),
-    };
-    await startBackend(backend === 'processor' ? 'wasm' : backend, events, {
-      kernels: 'all',
-      software: 'allowed',
-      wasm: backend === 'processor' ? 'engine' : 'tfjs',
+    await startTested(backend, {
+      lost: (reason) => gpuErrors.push(`device lost: ${reason}`),
+      error: (message) => gpuErrors.push(message),
     });
   });
 

@@ -3,9 +3,9 @@
  * processor, without a browser. `ops.browser.test.ts` checks the other backends.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { checkOp } from '../testing/check_op.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startTested } from '../testing/start_once.ts';
 import './alignment.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
@@ -13,7 +13,7 @@ import { allOps } from './index.ts';
 describe.each(['cpu', 'processor'] as const)('%s', (backend) => {
   beforeAll(async () => {
     if (backend === 'processor') await useBuildsFromFiles();
-    await startBackend(backend === 'processor' ? 'wasm' : backend);
+    await startTested(backend);
   });
 
   test.each(allOps().map((op) => [op.name, op] as const))('%s', async (_name, op) => {

@@ -32,6 +32,7 @@ import {
 } from './expected_updates.ts';
 import { createLossScale, readLossScale } from './loss_scale.ts';
 import { createOptimizer } from './optimizer.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const CASES = {
   adamw: { optimizer: 'adamw' },
@@ -142,7 +143,7 @@ afterEach(() => setProgramMode('replay'));
 
 describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an update on %s', (backend) => {
   it.each(Object.entries(CASES))("equals PyTorch's %s", async (name, changes) => {
-    await startBackend(backend);
+    await startTested(backend);
     const training = trainingOf(changes);
     const expected = expectedUpdates(training);
     const before = { tensors: tensorCount(), bytes: gpuMemory().allocated };
@@ -172,7 +173,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('frozen parameters on
   it.each(Object.entries(CASES))(
     'keep every bit and have no moments: %s',
     async (name, changes) => {
-      await startBackend(backend);
+      await startTested(backend);
       const training = trainingOf(changes);
       for (const names of SUBSETS) {
         const trainable = PARAMETERS.filter((p) => names.includes(p.name));
@@ -197,7 +198,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('frozen parameters on
 
 describe.each(['cpu', 'webgl', 'webgpu'] as const)('the end of a step on %s', (backend) => {
   it('returns the sums and the norm in one tensor, and resets the sums', async () => {
-    await startBackend(backend);
+    await startTested(backend);
     const before = tensorCount();
     const training = trainingOf({});
     const parameters = parameterStore();
@@ -268,7 +269,7 @@ describe.each(['cpu', 'webgl', 'webgpu'] as const)('an overflow on %s', (backend
   it.each(Object.entries(OVERFLOW_CASES))(
     "skips the update as if PyTorch's %s had not been called",
     async (name, changes) => {
-      await startBackend(backend);
+      await startTested(backend);
       const training = trainingOf(changes);
       const before = tensorCount();
       for (const overflows of [[0], [1, 2]]) {

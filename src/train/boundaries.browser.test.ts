@@ -14,6 +14,7 @@ import { defineObjective, type Objective, pretrain } from '../objectives/index.t
 import type { OpDefinition } from '../ops/index.ts';
 import { required } from '../ops/gradient.ts';
 import { breathe, Trainer } from './index.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const VOCAB = 12;
 const STEPS = 4;
@@ -106,7 +107,7 @@ async function train(objective: Objective) {
 
 describe.each(['wasm', 'webgpu'] as const)('a trainer with boundaries on %s', (backend) => {
   it('has the losses and weights of one without them, bit for bit', async () => {
-    await startBackend(backend);
+    await startTested(backend);
     const whole = await train(pretrain);
     const forward = identity('after the blocks');
     const backward = identity('in the backward pass');

@@ -4,7 +4,7 @@
  * frozen parameters.
  */
 import { describe, expect, it } from 'vitest';
-import { startBackend } from '../backend/index.ts';
+import {} from '../backend/index.ts';
 import { CHARTS, METRICS, type MetricRow } from '../common/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { type TokenSplit } from '../data/index.ts';
@@ -14,6 +14,7 @@ import { paired } from '../testing/objectives/paired.ts';
 import { referenced } from '../testing/objectives/referenced.ts';
 import { chartSpecs } from '../ui/charts/catalogue.ts';
 import { Control, MetricBuffer, Trainer, trainLoop, type TrainerState } from './index.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const VOCAB = 12;
 
@@ -84,7 +85,7 @@ const mean = (values: readonly number[]): number =>
 
 describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('on %s', (backend) => {
   it.each([paired, referenced])('$name trains, and its metrics reach the charts', async (one) => {
-    await startBackend(backend);
+    await startTested(backend);
     const { rows } = await train(one, 40);
     const losses = series(rows, 'train/loss');
     expect(losses).toHaveLength(40);
@@ -98,7 +99,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('on %s', (backend) =>
   });
 
   it.each([paired, referenced])('$name resumes in the middle of a run to the bit', async (one) => {
-    await startBackend(backend);
+    await startTested(backend);
     const whole = await train(one, 6);
     const first = await train(one, 3);
     const rest = await train(one, 6, first.state);
@@ -116,7 +117,7 @@ describe.each(['wasm', 'webgpu'] as const)('frozen parameters on %s', (backend) 
   const headOnly = defineObjective({ ...pretrain, name: 'head only', trains });
 
   it('keep every bit while the head trains, and take what the plan says', async () => {
-    await startBackend(backend);
+    await startTested(backend);
     const config = tinyConfig(20);
     config.model.tie_word_embeddings = false;
     const trainer = await Trainer.create({

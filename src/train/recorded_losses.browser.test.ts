@@ -10,11 +10,12 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { setProgramMode, startBackend } from '../backend/index.ts';
+import { setProgramMode } from '../backend/index.ts';
 import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { Trainer } from './index.ts';
 import { pretrain } from '../objectives/index.ts';
+import { startTested } from '../testing/start_once.ts';
 
 interface Recording {
   losses: number[];
@@ -155,7 +156,7 @@ describe('recorded losses', () => {
   });
 
   it.each(CASES)('of $name are the same to the bit', async (one) => {
-    await startBackend(one.backend);
+    await startTested(one.backend);
     if (one.mode) setProgramMode(one.mode);
     const now = await run(one);
     made[one.name] = now;

@@ -3,12 +3,13 @@
  * transformers'.
  */
 import { describe, expect, it } from 'vitest';
-import { startBackend } from '../backend/index.ts';
+import {} from '../backend/index.ts';
 import { readCheckpoint } from '../checkpoint/index.ts';
 import { readExpected } from '../checkpoint/testing_expected.ts';
 import { defaultConfig } from '../config/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
 import { tinyRun } from '../testing/tiny_run.ts';
+import { startTested } from '../testing/start_once.ts';
 
 const urls = import.meta.glob<string>('../checkpoint/fixtures/*/*', {
   query: '?url',
@@ -36,7 +37,7 @@ describe.each(['wasm', 'webgpu'] as const)('imported folders on %s', (backend) =
   it('are there', () => expect(folders.size).toBe(7));
 
   it.each([...folders])('%s', async (_, paths) => {
-    await startBackend(backend);
+    await startTested(backend);
     const files = await filesOf(paths);
     const { model, parameters } = readCheckpoint(files);
     const expected = readExpected(files);
