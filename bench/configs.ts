@@ -7,9 +7,18 @@ import type { TokenSplit } from '../src/data/index.ts';
 
 /**
  * `V` is M with the vocabulary of GPT-2, whose logits are computed in chunks. `tiny` is for testing
- * the bench itself: software adapters run it in seconds.
+ * the bench itself: software adapters run it in seconds. `N` has the sizes of the preset *Names*.
  */
 export const CONFIGS = {
+  N: {
+    vocab_size: 28,
+    n_embd: 64,
+    n_head: 4,
+    n_inner: 256,
+    n_layer: 2,
+    block_size: 16,
+    batch_size: 32,
+  },
   T: {
     vocab_size: 65,
     n_embd: 128,
@@ -62,7 +71,7 @@ export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 /**
  * `replay`: our kernels, traced and replayed. `op_by_op`: the same kernels, dispatched one by one.
  * `reference`: tfjs's kernels, op by op, except that our kernel adds to the gradient buffers. Only
- * WebGPU has more than `reference`.
+ * WebGPU and wasm (our engine on the processor) have more than `reference`.
  */
 export const MODES = ['replay', 'op_by_op', 'reference'] as const;
 export type Mode = (typeof MODES)[number];

@@ -1,6 +1,7 @@
 /** Starts the device of a job and collects its errors. */
 import { type BackendChoice, startBackend } from '../src/backend/index.ts';
 import type { BackendName } from '../src/config/index.ts';
+import type { Mode } from './configs.ts';
 
 export interface Started {
   device: Omit<BackendChoice, 'reason'>;
@@ -11,15 +12,21 @@ export interface Started {
   check: () => void;
 }
 
-export async function startDevice(backend: BackendName): Promise<Started> {
+/** `mode`: on wasm, `reference` starts tfjs's own backend instead of our engine. */
+export async function startDevice(backend: BackendName, mode: Mode = 'replay'): Promise<Started> {
   const errors: string[] = [];
   let lost = false;
-  const device = await startBackend(backend, {
-    lost: (reason) => {
+  const events = {
+    lost: (reason: string) => {
       lost = true;
       errors.push(`The GPU device was lost: ${reason}.`);
     },
-    error: (message) => errors.push(message),
+    error: (message: string) => errors.push(message),
+  };
+  const device = await startBackend(backend, events, {
+    kernels: 'all',
+    software: 'allowed',
+    wasm: mode === 'reference' ? 'tfjs' : 'engine',
   });
   return {
     device,

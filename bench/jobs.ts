@@ -5,7 +5,7 @@ import { type ConfigName, type Mode, MODES, type Precision } from './configs.ts'
 import type { MatmulSet } from './matmuls.ts';
 import type { MeasuredSet } from './matmuls_vs_tfjs.ts';
 
-const CONFIG_NAMES: readonly ConfigName[] = ['T', 'S', 'M', 'V', 'tiny'];
+const CONFIG_NAMES: readonly ConfigName[] = ['N', 'T', 'S', 'M', 'V', 'tiny'];
 const BACKEND_NAMES = BACKENDS.filter((name): name is BackendName => name !== 'auto');
 
 /** Values of a query. All methods throw an Error that names the parameter if a value is invalid. */
@@ -154,13 +154,19 @@ function stepJobs(query: Query): Job[] {
   const ways = backends.flatMap((backend) => waysOf(backend, modes, precisions));
   return query.configs(['T', 'S', 'M']).flatMap((config) =>
     ways.map((way): Job => {
-      const plain = way.backend !== 'webgpu' || way.mode === 'reference';
+      const plain = !HAVE_KERNELS.includes(way.backend) || way.mode === 'reference';
       return { kind: 'step', config, ...way, steps: plain ? plainSteps : steps, ...shared };
     }),
   );
 }
 
-/** Only WebGPU has more than one mode and precision; other backends take the first. */
+/** Backends with kernels of ours. */
+const HAVE_KERNELS: readonly BackendName[] = ['webgpu', 'wasm'];
+
+/**
+ * Only backends with kernels of ours have more than one mode, and only WebGPU more than one precision;
+ * the others take the first.
+ */
 function waysOf(
   backend: BackendName,
   modes: readonly Mode[],
@@ -169,5 +175,9 @@ function waysOf(
   const all = modes.flatMap((mode) =>
     precisions.map((precision) => ({ backend, mode, precision })),
   );
-  return backend === 'webgpu' ? all : all.slice(0, 1);
+  if (backend === 'webgpu') return all;
+  const modesHere = HAVE_KERNELS.includes(backend) ? modes : modes.slice(0, 1);
+  return all.filter(
+    ({ mode, precision }) => modesHere.includes(mode) && precision === precisions[0],
+  );
 }

@@ -104,7 +104,12 @@ describe('the bench', () => {
   it('matches the plain reference for 100 steps, repeats bit for bit and does not leak', async () => {
     const first = await measured({ steps: 600, peak: 0 });
     const again = await measured({ steps: 100, peak: 0 });
-    const plain = await measured({ backend: 'wasm', steps: 100, peak: 0 });
+    const plain = await measured({
+      backend: 'wasm',
+      mode: 'reference',
+      steps: 100,
+      peak: 0,
+    });
     const [start, end, plainEnd] = [first.losses[0], first.losses[99], plain.losses[99]];
     console.log(
       `${first.steps} steps of ${first.ms.toFixed(1)} ms`,
@@ -127,13 +132,13 @@ describe('the bench', () => {
     expect(again.dispatches).toBeGreaterThan(kept.dispatches ?? Infinity);
   });
 
-  it('measures training on wasm', async () => {
-    const row = await measured({ backend: 'wasm' });
+  it.each(['replay', 'op_by_op', 'reference'] as const)('measures wasm, %s', async (mode) => {
+    const row = await measured({ backend: 'wasm', mode });
     expect(Object.keys(row)).toEqual(expect.arrayContaining(KEYS));
     expect(finite(row)).toBe(true);
     expect(row).toMatchObject({
       backend: 'wasm',
-      mode: 'reference',
+      mode,
       steps: 16,
       submits: null,
       gpuBytes: null,
@@ -309,10 +314,10 @@ describe('largestRelativeDifference', () => {
 });
 
 describe('the jobs of an address', () => {
-  it('are one per configuration and backend, with every mode and precision on WebGPU only', () => {
+  it('are one per configuration, backend and mode, with every precision on WebGPU only', () => {
     const query = 'config=T,S&backend=webgpu,wasm&mode=replay,op_by_op&precision=no,fp16&steps=9';
     const jobs = jobsOf(`?${query}`);
-    expect(jobs.length).toBe(2 * (4 + 1));
+    expect(jobs.length).toBe(2 * (4 + 2));
     expect(jobs[4]).toMatchObject({ kind: 'step', config: 'T', backend: 'wasm', mode: 'replay' });
   });
   it('take fewer plain steps in the ladder', () => {
@@ -322,11 +327,13 @@ describe('the jobs of an address', () => {
       ['webgpu', 'op_by_op', 100],
       ['webgpu', 'reference', 7],
       ['webgl', 'replay', 7],
-      ['wasm', 'replay', 7],
+      ['wasm', 'replay', 100],
+      ['wasm', 'op_by_op', 100],
+      ['wasm', 'reference', 7],
     ]);
   });
   it('are rejected with the allowed values', () =>
-    expect(() => jobsOf('?matmuls=1&config=none')).toThrow(/config takes T, S.*not none/u));
+    expect(() => jobsOf('?matmuls=1&config=none')).toThrow(/config takes N, T, S.*not none/u));
 });
 
 describe('median', () => {

@@ -1,6 +1,7 @@
 /** Measures training of one configuration on one backend in steady state. */
 import {
   gpuMemory,
+  hasOwnKernels,
   type KernelTime,
   onWebGpu,
   profilePrograms,
@@ -26,9 +27,9 @@ type Log = (line: string) => void;
 /** Throws if the device reports an error. */
 export async function measure(options: BenchOptions, log: Log): Promise<BenchRow> {
   const begin = performance.now();
-  const { device, check } = await startDevice(options.backend);
+  const { device, check } = await startDevice(options.backend, options.mode);
   const started = performance.now();
-  const mode: Mode = onWebGpu() ? options.mode : 'reference';
+  const mode: Mode = hasOwnKernels() ? options.mode : 'reference';
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');
   try {
     const create = trainerFactory(options);
@@ -47,7 +48,7 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
     );
     const steady = await measureSteadyState({ trainer, take, losses }, { mode, steps, seconds });
     const memory = onWebGpu() ? gpuMemory() : null;
-    const replayed = onWebGpu() && mode === 'replay';
+    const replayed = mode === 'replay';
     const programs = replayed ? await timeProgramsOf(trainer, steady, options) : NOT_REPLAYED;
     trainer.dispose();
     const peak = options.peak > 0 ? await measurePeak(options.peak) : null;

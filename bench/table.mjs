@@ -50,7 +50,9 @@ const WAYS = [
   ['webgpu', 'op_by_op', 'op by op'],
   ['webgpu', 'reference', 'plain tfjs, WebGPU'],
   ['webgl', 'reference', 'WebGL'],
-  ['wasm', 'reference', 'wasm'],
+  ['wasm', 'replay', 'processor, replayed'],
+  ['wasm', 'op_by_op', 'processor, op by op'],
+  ['wasm', 'reference', 'plain tfjs, wasm'],
   ['cpu', 'reference', 'JavaScript'],
 ];
 

@@ -1,7 +1,7 @@
 """The bench's configurations in PyTorch, from eager float32 to bfloat16 in one CUDA graph per step.
 
     python3 bench/peers/pytorch_ladder.py OUT.json [T,S,M]
-        [--only eager_fp32,graph_tf32] [--device cpu]
+        [--only eager_fp32,graph_tf32] [--device cpu] [--threads 2]
 
 The model and the step are those of ../configs.ts: GPT-2 layout, biases, tied head, tanh-GELU, no
 dropout, gradient norm clipped at 1.0, AdamW 0.9/0.999 with decay 0.1 on matrices only, uniform
@@ -23,6 +23,7 @@ import torch.nn.functional as F
 
 # vocabulary, width, heads, feed-forward, layers, context, batch
 CONFIGS = {
+    "N": (28, 64, 4, 256, 2, 16, 32),
     "T": (65, 128, 4, 512, 4, 64, 12),
     "S": (10000, 128, 8, 256, 6, 128, 16),
     "M": (8192, 384, 6, 1536, 6, 256, 32),
@@ -272,7 +273,10 @@ def main():
     options.add_argument("--only", default=",".join(LADDER))
     options.add_argument("--device", default="cuda")
     options.add_argument("--seconds", type=float, default=3)
+    options.add_argument("--threads", type=int, default=0, help="of the CPU; 0 is PyTorch's choice")
     asked = options.parse_args()
+    if asked.threads > 0:
+        torch.set_num_threads(asked.threads)
     cuda = asked.device == "cuda"
     about = {
         "peer": "pytorch",

@@ -1,6 +1,6 @@
 /** How long programs take, from timestamp queries or from the wall clock. */
 import type { Program } from './program_types.ts';
-import { webgpu } from './state.ts';
+import { onProcessor, webgpu } from './state.ts';
 import { submit } from './submit.ts';
 import { Timestamps } from './timestamps.ts';
 
@@ -9,12 +9,16 @@ import { Timestamps } from './timestamps.ts';
  * Programs that write in place do so: run this inside `keepingState`.
  */
 export async function timeOnWall(programs: readonly Program[], repeats: number): Promise<number> {
-  const { queue } = webgpu().device;
-  await queue.onSubmittedWorkDone();
+  await allDone();
   const begin = performance.now();
   for (let repeat = 0; repeat < repeats; repeat++) submit(programs);
-  await queue.onSubmittedWorkDone();
+  await allDone();
   return (performance.now() - begin) / repeats;
+}
+
+/** Resolves when everything that was submitted is done. */
+async function allDone(): Promise<void> {
+  if (!onProcessor()) await webgpu().device.queue.onSubmittedWorkDone();
 }
 
 /** One measurement: the program runs `repeats` times in a row. */
