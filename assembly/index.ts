@@ -5,3 +5,5 @@
 export { run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './elementwise';
 export * from './gradient_check';
+export * from './products';
+export * from './products_columns';

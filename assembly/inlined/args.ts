@@ -17,3 +17,8 @@ export function intAt(args: usize, index: usize): i32 {
 export function floatAt(args: usize, index: usize): f32 {
   return load<f32>(args + (index << 2));
 }
+
+/** Address of value `index` of a float32 or int32 tensor. */
+export function addressOf(tensor: usize, index: i32): usize {
+  return tensor + ((<usize>index) << 2);
+}

@@ -16,6 +16,7 @@ import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
 import { runMatmul } from '../matmul/matmul.ts';
+import { matmulProcessor } from '../matmul/processor.ts';
 import { linearBiasGrad } from './linear_grad.ts';
 
 /** No attributes: the shapes determine everything. */
@@ -79,6 +80,7 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   oracle: ({ x, weight }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight) }),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
   kernel: ({ x, weight }) => ({ y: matmulKernel(x, weight) }),
+  processor: ({ x, weight }) => ({ y: matmulProcessor(x, weight) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   bench: ({ N, D, F }, inputs) => [
@@ -108,6 +110,7 @@ export const linearBias: OpDefinition<
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias) }),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
   kernel: ({ x, weight, bias }) => ({ y: matmulKernel(x, weight, { bias }) }),
+  processor: ({ x, weight, bias }) => ({ y: matmulProcessor(x, weight, { bias }) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
   bench: ({ N, D }, inputs) => [
@@ -143,6 +146,7 @@ export const linearAdd: OpDefinition<
   }),
   reference: ({ x, weight, residual }) => ({ y: add(residual, matMul(x, weight)) }),
   kernel: ({ x, weight, residual }) => ({ y: matmulKernel(x, weight, { residual }) }),
+  processor: ({ x, weight, residual }) => ({ y: matmulProcessor(x, weight, { residual }) }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: residualGradient } },
   bench: ({ N, D }, inputs) => [
@@ -183,6 +187,9 @@ export const linearBiasAdd: OpDefinition<
     y: add(residual, add(matMul(x, weight), bias)),
   }),
   kernel: ({ x, weight, bias, residual }) => ({ y: matmulKernel(x, weight, { bias, residual }) }),
+  processor: ({ x, weight, bias, residual }) => ({
+    y: matmulProcessor(x, weight, { bias, residual }),
+  }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: residualGradient } },
   bench: ({ N, D, F }, inputs) => [

@@ -2,12 +2,32 @@
  * The gradients of both parameters of y = x W + b in one operation: dW = x^T dy, and db, the sum of
  * dy's rows, which the matmul reads anyway.
  */
-import { sum } from '@tensorflow/tfjs-core';
+import { sum, type Tensor } from '@tensorflow/tfjs-core';
 import { output } from '../../backend/index.ts';
-import { defineOp } from '../define.ts';
+import { defineOp, type Tensors } from '../define.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
 import { referenceMatmul } from '../matmul/matmul.ts';
+import { matmulProcessor, type ProcessorMatmulOptions } from '../matmul/processor.ts';
+
+type Operands = Tensors<'x' | 'dy'>;
+type Gradients = Tensors<'weight' | 'bias'>;
+
+/** Both gradients, added to those of `into`, by the matmul of WebGPU or of the processor. */
+function gradientsBy(
+  matmul: (a: Tensor, b: Tensor, options: ProcessorMatmulOptions) => Tensor,
+  { x, dy }: Operands,
+  into: Partial<Gradients>,
+): Gradients {
+  const [, out] = dims2(dy.shape);
+  const bias = into.bias ?? output([out]);
+  const weight = matmul(x, dy, {
+    transpose_a: true,
+    into: into.weight,
+    columns: { to: bias, add: into.bias !== undefined },
+  });
+  return { weight, bias };
+}
 
 /** x [N, in], dy [N, out] -> weight [in, out], bias [out]; both accumulate. */
 export const linearBiasGrad = defineOp({
@@ -32,18 +52,8 @@ export const linearBiasGrad = defineOp({
     weight: referenceMatmul(x, dy, { transpose_a: true, transpose_b: false }),
     bias: sum(dy, 0),
   }),
-  kernel: ({ x, dy }, _, into) => {
-    const [, out] = dims2(dy.shape);
-    const bias = into.bias ?? output([out]);
-    return {
-      weight: matmulKernel(x, dy, {
-        transpose_a: true,
-        into: into.weight,
-        columns: { to: bias, add: into.bias !== undefined },
-      }),
-      bias,
-    };
-  },
+  kernel: (inputs, _, into) => gradientsBy(matmulKernel, inputs, into),
+  processor: (inputs, _, into) => gradientsBy(matmulProcessor, inputs, into),
   accumulates: ['weight', 'bias'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,

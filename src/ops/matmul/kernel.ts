@@ -16,6 +16,7 @@ import { slotsOf } from './epilogue.ts';
 import { FEW_ROWS, fewRowsCode, fewRowsPlan } from './few_rows.ts';
 import { matmulCode } from './generate.ts';
 import type { MatmulSize, Plan } from './plan.ts';
+import { matmulSizeOf } from './sizes.ts';
 import { subgroupCode } from './subgroup.ts';
 import { partialColumnSums, sumColumns, sumPartialsTo } from './sum_partials.ts';
 import { isSubgroupTile } from './tile.ts';
@@ -62,14 +63,7 @@ export function matmulKernel(a: Tensor, b: Tensor, options: MatmulOptions = {}):
 
 function settle(a: Tensor, b: Tensor, options: MatmulOptions): Matmul {
   const { transpose_a = false, transpose_b = false } = options;
-  const [a0, a1] = dims2(a.shape);
-  const [b0, b1] = dims2(b.shape);
-  const [M, K] = transpose_a ? [a1, a0] : [a0, a1];
-  const [N, inner] = transpose_b ? [b0, b1] : [b1, b0];
-  if (inner !== K) {
-    const shapes = `[${a.shape.join(', ')}] and [${b.shape.join(', ')}]`;
-    throw new Error(`matmul: ${shapes} do not fit (transposed: ${transpose_a}, ${transpose_b}).`);
-  }
+  const { M, N, K } = matmulSizeOf(a.shape, b.shape, options);
   return { a, b, M, N, K, transpose_a, transpose_b, options };
 }
 

@@ -22,6 +22,7 @@ import { linearOracle } from '../linear/linear.ts';
 import { linearBiasGrad } from '../linear/linear_grad.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
 import { referenceMatmul, runMatmul } from '../matmul/matmul.ts';
+import { matmulProcessor, type ProcessorMatmulOptions } from '../matmul/processor.ts';
 
 export interface MlpAttrs {
   activation: 'gelu' | 'relu2';
@@ -65,21 +66,28 @@ export function mlpReference(
   return { before, after, y: plus(plus(matMul(after, proj_weight), proj_bias), residual) };
 }
 
-export function mlpKernel(
+type Forward = (
   inputs: Tensors<MlpInputs> & Optional<Tensor>,
   attrs: MlpAttrs,
-): Tensors<MlpOutputs> {
-  const { x, fc_weight, fc_bias, proj_weight, proj_bias, residual } = inputs;
-  const [n] = dims2(x.shape);
-  const [, d_hidden] = dims2(fc_weight.shape);
-  const after = activation([n, d_hidden]);
-  const before = matmulKernel(x, fc_weight, {
-    bias: fc_bias,
-    apply: { f: functions[attrs.activation], to: after },
-  });
-  const y = matmulKernel(after, proj_weight, { bias: proj_bias, residual });
-  return { before, after, y };
-}
+) => Tensors<MlpOutputs>;
+
+/** Forward by the matmul of WebGPU or of the processor. */
+const forwardBy =
+  (matmul: (a: Tensor, b: Tensor, options: ProcessorMatmulOptions) => Tensor): Forward =>
+  (inputs, attrs) => {
+    const { x, fc_weight, fc_bias, proj_weight, proj_bias, residual } = inputs;
+    const [n] = dims2(x.shape);
+    const [, d_hidden] = dims2(fc_weight.shape);
+    const after = activation([n, d_hidden]);
+    const before = matmul(x, fc_weight, {
+      bias: fc_bias,
+      apply: { f: functions[attrs.activation], to: after },
+    });
+    const y = matmul(after, proj_weight, { bias: proj_bias, residual });
+    return { before, after, y };
+  };
+export const mlpKernel: Forward = forwardBy(matmulKernel);
+export const mlpProcessor: Forward = forwardBy(matmulProcessor);
 
 /** dy [N, d], weight [f, d], before [N, f] -> dbefore [N, f] = (dy weight^T) f'(before). */
 export const mlpHiddenGrad = defineOp({
@@ -106,6 +114,12 @@ export const mlpHiddenGrad = defineOp({
   }),
   kernel: ({ dy, weight, before }, { activation }) => ({
     dbefore: matmulKernel(dy, weight, {
+      transpose_b: true,
+      derivative: { f: functions[activation], before },
+    }),
+  }),
+  processor: ({ dy, weight, before }, { activation }) => ({
+    dbefore: matmulProcessor(dy, weight, {
       transpose_b: true,
       derivative: { f: functions[activation], before },
     }),

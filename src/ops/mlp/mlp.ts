@@ -30,6 +30,7 @@ import {
   mlpKernel,
   mlpOracle,
   type MlpOutputs,
+  mlpProcessor,
   mlpReference,
 } from './core.ts';
 
@@ -85,6 +86,7 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
+  processor: mlpProcessor,
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpGradients },
   bench: benches<MlpInputs>(benchMatrices),
@@ -114,6 +116,7 @@ export const mlpAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
+  processor: mlpProcessor,
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: residualGradient } },
   bench: benches<MlpInputs | 'residual'>((sizes, inputs) => ({
@@ -138,6 +141,7 @@ export const mlpBias: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
+  processor: mlpProcessor,
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
   bench: benches<MlpInputs | MlpBiases>((sizes, inputs) => ({
@@ -162,6 +166,7 @@ export const mlpBiasAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
+  processor: mlpProcessor,
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: residualGradient } },
   bench: benches<MlpInputs | MlpBiases | 'residual'>((sizes, inputs) => ({

@@ -1,0 +1,60 @@
+/** Finishes tiles of C: those at the edges of C, and activations. */
+import { addressOf } from './inlined/args';
+import { activate4, derivative4 } from './inlined/epilogue';
+import { splat } from './inlined/simd';
+import { addendShift, hasAddend, strideOfC } from './products_layout';
+import { activated, activation, before, C } from './products_state';
+
+/** Whether an activation or a derivative follows. */
+export function hasActivation(): bool {
+  return (activated | before) != 0;
+}
+
+/** Applies the activation to a tile in C whose width is a multiple of four. */
+export function activateTile(c: usize, height: i32, width: i32): void {
+  for (let row = 0; row < height; row++) {
+    for (let i = 0; i < width; i += 4) activateFour(addressOf(c, i));
+    c += strideOfC;
+  }
+}
+
+function activateFour(c: usize): void {
+  const value = v128.load(c);
+  if (activated) v128.store(c + (activated - C), activate4(activation, value));
+  else v128.store(c, f32x4.mul(value, derivative4(activation, v128.load(c + (before - C)))));
+}
+
+/** The same of one value. */
+function activateOne(c: usize): void {
+  const value = load<f32>(c);
+  if (activated) {
+    const result = activate4(activation, splat(value));
+    store<f32>(c + (activated - C), f32x4.extract_lane(result, 0));
+  } else {
+    const slope = derivative4(activation, splat(load<f32>(c + (before - C))));
+    store<f32>(c, value * f32x4.extract_lane(slope, 0));
+  }
+}
+
+/** Applies the activation to a tile in C of any width. */
+export function activateEdge(c: usize, height: i32, width: i32): void {
+  for (let row = 0; row < height; row++) {
+    let i = 0;
+    for (; i + 4 <= width; i += 4) activateFour(addressOf(c, i));
+    for (; i < width; i++) activateOne(addressOf(c, i));
+    c += strideOfC;
+  }
+}
+
+/** Copies the part of a tile that lies in C, and adds the addend. */
+export function storeEdge(tile: usize, c: usize, height: i32, width: i32): void {
+  for (let row = 0; row < height; row++) {
+    for (let i = 0; i < width; i++) {
+      const to = addressOf(c, i);
+      const value = load<f32>(addressOf(tile, i));
+      store<f32>(to, hasAddend ? value + load<f32>(to + addendShift) : value);
+    }
+    tile += 32;
+    c += strideOfC;
+  }
+}
