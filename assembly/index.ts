@@ -5,3 +5,12 @@
 export { run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './elementwise';
 export * from './gradient_check';
+export * from './add';
+export * from './cross_entropy';
+export * from './dropout';
+export * from './embedding';
+export * from './glu';
+export * from './norm_gradients';
+export * from './norms';
+export * from './pair_loss';
+export * from './sums';
