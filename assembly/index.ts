@@ -3,7 +3,16 @@
  * address of its arguments, which every thread calls. `threads.ts` calls them.
  */
 export { run, scratchBytes, serve, setThread, stop } from './threads';
+export * from './add';
+export * from './cross_entropy';
+export * from './dropout';
 export * from './elementwise';
+export * from './embedding';
+export * from './glu';
 export * from './gradient_check';
+export * from './norm_gradients';
+export * from './norms';
+export * from './pair_loss';
 export * from './products';
 export * from './products_columns';
+export * from './sums';

@@ -1,9 +1,9 @@
 /**
  * a + b of one shape, for residual connections. The gradient of both inputs is `dy` itself, the same
- * tensor. Has no kernel of its own, since tfjs's is as fast.
+ * tensor. Has no WGSL kernel of its own, since tfjs's is as fast.
  */
 import { add as tfAdd } from '@tensorflow/tfjs-core';
-import { addInPlace, copyInPlace, output } from '../../backend/index.ts';
+import { output, runOnProcessor } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, zeros } from '../host.ts';
@@ -24,8 +24,7 @@ export const add = defineOp({
   kernel: null,
   processor: ({ a, b }) => {
     const sum = output(a.shape);
-    copyInPlace(sum, a);
-    addInPlace(sum, b);
+    runOnProcessor({ kernel: 'add', writes: [sum], reads: [a, b], params: [['i32', sum.size]] });
     return { sum };
   },
   gradient: {

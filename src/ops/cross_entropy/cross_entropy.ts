@@ -4,7 +4,7 @@
  * the target's probability, and whether the target has the largest logit (the first of equal ones).
  * Uses no one-hot and no second [N, V] tensor.
  *
- * The gradient's kernel overwrites the logits with their gradient, so nothing may read the logits
+ * The gradient's kernels overwrite the logits with their gradient, so nothing may read the logits
  * after it. Loss weights enter through dloss; a row of weight 0 has a zero gradient.
  */
 import {
@@ -37,6 +37,7 @@ import {
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { crossEntropyGradKernel, crossEntropyKernel, type LossGradInputs } from './kernels.ts';
+import { crossEntropyGradProcessor, crossEntropyProcessor } from './processor.ts';
 
 type Inputs = 'logits' | 'targets';
 type Outputs = 'loss' | 'lse' | 'probability' | 'correct';
@@ -121,8 +122,8 @@ export function referenceGrad(
 }
 
 /**
- * logits [N, V], targets [N] int32, lse [N], dloss [N] -> dlogits [N, V]. On WebGPU, dlogits
- * overwrites logits.
+ * logits [N, V], targets [N] int32, lse [N], dloss [N] -> dlogits [N, V]. Where kernels of ours
+ * run, dlogits overwrites logits.
  */
 export const crossEntropyGrad = defineOp({
   name: 'cross_entropy_grad',
@@ -131,6 +132,7 @@ export const crossEntropyGrad = defineOp({
   oracle: (inputs, _: object) => gradOracle(inputs),
   reference: (inputs) => ({ dlogits: referenceGrad(inputs) }),
   kernel: (inputs) => ({ dlogits: crossEntropyGradKernel(inputs) }),
+  processor: (inputs) => ({ dlogits: crossEntropyGradProcessor(inputs) }),
   float16: { inputs: ['logits'] },
   gradient: null,
   bench: ({ N, V }, inputs) => [
@@ -164,7 +166,7 @@ export const crossEntropyGrad = defineOp({
   })),
 });
 
-/** On WebGPU, the gradient takes the place of the logits. */
+/** Where kernels of ours run, the gradient takes the place of the logits. */
 function logitsGradient(context: GradientContext<Inputs, object, Outputs>): Tensor {
   const { logits, targets } = context.inputs;
   const { lse } = context.outputs;
@@ -189,6 +191,7 @@ export const crossEntropy: OpDefinition<Inputs, object, Outputs, 'logits'> = def
   oracle: (inputs, _: object) => oracle(inputs),
   reference,
   kernel: ({ logits, targets }) => crossEntropyKernel(logits, targets),
+  processor: ({ logits, targets }) => crossEntropyProcessor(logits, targets),
   float16: { inputs: ['logits'] },
   gradient: {
     saves: { inputs: ['logits', 'targets'], outputs: ['lse'] },

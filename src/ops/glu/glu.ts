@@ -9,6 +9,7 @@ import { defineOp, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { gluGradKernel, gluKernel } from './kernels.ts';
+import { gluGradProcessor, gluProcessor } from './processor.ts';
 
 const SHAPES = [
   [37, 48],
@@ -53,6 +54,7 @@ const defineGrad = (name: string, activation: Activation) =>
       return { dx: concat([gateGradient, mul(dy, activation.tensor(gate))], 1) };
     },
     kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(activation, gate_up, dy) }),
+    processor: ({ gate_up, dy }) => ({ dx: gluGradProcessor(activation, gate_up, dy) }),
     float16: { inputs: ['gate_up', 'dy'], when: gateHasWholeUnits },
     gradient: null,
     bench: ({ N, F }, inputs) => [
@@ -87,6 +89,7 @@ function defineGlu(name: string, activation: Activation) {
       return { y: mul(activation.tensor(gate), up) };
     },
     kernel: ({ gate_up }) => ({ y: gluKernel(activation, gate_up) }),
+    processor: ({ gate_up }) => ({ y: gluProcessor(activation, gate_up) }),
     float16: { inputs: ['gate_up'], when: gateHasWholeUnits },
     gradient: {
       saves: { inputs: ['gate_up'], outputs: [] },

@@ -5,7 +5,7 @@
  */
 import { mul, neg, reshape, sigmoid, slice, softplus, stack, sub } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output } from '../../backend/index.ts';
+import { dispatch, grid, output, runOnProcessor } from '../../backend/index.ts';
 import { type CaseRandom, defineOp, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, zeros } from '../host.ts';
@@ -55,6 +55,16 @@ export const pairLossGrad = defineOp({
     });
     return { dscores };
   },
+  processor: ({ margin, dy }) => {
+    const dscores = output([2 * margin.size]);
+    runOnProcessor({
+      kernel: 'pair_loss_gradient',
+      writes: [dscores],
+      reads: [margin, dy],
+      params: [['i32', margin.size]],
+    });
+    return { dscores };
+  },
   gradient: null,
   bench: ({ B }, inputs) => [
     { attrs: {}, inputs: { margin: inputs.normal(B), dy: inputs.normal(B) } },
@@ -100,6 +110,18 @@ export const pairLoss = defineOp({
       reads: [scores],
       params: [['u32', pairs]],
       workgroups: grid(Math.ceil(pairs / THREADS)),
+    });
+    return { loss, margin };
+  },
+  processor: ({ scores }) => {
+    const pairs = scores.size / 2;
+    const loss = output([pairs]);
+    const margin = output([pairs]);
+    runOnProcessor({
+      kernel: 'pair_loss',
+      writes: [loss, margin],
+      reads: [scores],
+      params: [['i32', pairs]],
     });
     return { loss, margin };
   },

@@ -4,7 +4,7 @@
  * pretraining have an operation of their own (`step_sums`), which takes both in one dispatch.
  */
 import { mul, pad, reshape, sum } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
 import { defineOp, type OpCase } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { workgroupSum } from '../wgsl/index.ts';
@@ -62,6 +62,22 @@ export const weightedSum = defineOp({
         ['u32', index],
       ],
       workgroups: [1, 1, 1],
+    });
+    return { sums };
+  },
+  processor: ({ weights, x }, { size, index }, { sums: into }) => {
+    const sums = into ?? output([size]);
+    runOnProcessor({
+      kernel: 'weighted_sum',
+      writes: into ? [] : [sums],
+      updates: into ? [into] : [],
+      reads: [weights, x],
+      params: [
+        ['i32', weights.size],
+        ['i32', size],
+        ['i32', index],
+        ['i32', into ? 1 : 0],
+      ],
     });
     return { sums };
   },
