@@ -3,5 +3,7 @@
  * address of its arguments, which every thread calls. `threads.ts` calls them.
  */
 export { run, scratchBytes, serve, setThread, stop } from './threads';
+export * from './attention';
+export * from './attention_grad';
 export * from './elementwise';
 export * from './gradient_check';
