@@ -4,6 +4,8 @@
  */
 export { run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './add';
+export * from './attention';
+export * from './attention_grad';
 export * from './cross_entropy';
 export * from './dropout';
 export * from './elementwise';
