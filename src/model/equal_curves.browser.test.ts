@@ -3,7 +3,7 @@
  * accumulated batches of 4; replayed and op by op; all logits at once and in chunks.
  */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { setProgramMode, startBackend, type Values } from '../backend/index.ts';
+import { setProgramMode, type Values } from '../backend/index.ts';
 import {
   defaultConfig,
   type ModelConfig,
@@ -19,7 +19,7 @@ const VOCAB = 11;
 const T = 8;
 const ROWS = 8;
 const STEPS = 3;
-const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'] as const;
+const BACKENDS = ['cpu', 'wasm', 'processor', 'webgl', 'webgpu'] as const;
 const tiny: Partial<ModelConfig> = {
   n_layer: 1,
   n_head: 2,
@@ -158,9 +158,9 @@ describe.each(BACKENDS)('on %s', (backend) => {
   );
 });
 
-describe('replay on WebGPU', () => {
+describe.each(['processor', 'webgpu'] as const)('replay on %s', (backend) => {
   beforeAll(async () => {
-    await startBackend('webgpu');
+    await startTested(backend);
   });
   afterEach(() => setProgramMode('replay'));
 

@@ -1,6 +1,7 @@
 /**
  * Compares logits, loss, all gradients and ten AdamW steps with PyTorch in float64
- * (golden/README.md) on every backend; on WebGPU replayed, op by op and with the references.
+ * (golden/README.md) on every backend; replayed and op by op on WebGPU and on the processor, and with
+ * the references on WebGPU.
  */
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -113,6 +114,8 @@ const WAYS = {
   cpu: { backend: 'cpu', mode: 'replay', cases: Object.keys(CASES) },
   wasm: { backend: 'wasm', mode: 'replay', cases: Object.keys(CASES) },
   webgl: { backend: 'webgl', mode: 'replay', cases: Object.keys(CASES) },
+  'processor, replayed': { backend: 'processor', mode: 'replay', cases: Object.keys(CASES) },
+  'processor, op by op': { backend: 'processor', mode: 'op_by_op', cases: Object.keys(CASES) },
   'webgpu, replayed': { backend: 'webgpu', mode: 'replay', cases: Object.keys(CASES) },
   // Two cases that have every operation between them, because software WebGPU is slow.
   'webgpu, op by op': {
