@@ -1,10 +1,15 @@
 /** Multiplies packed panels of A and B, tile by tile. */
 import { addressOf } from './inlined/args';
 import { splat } from './inlined/simd';
-import { activateEdge, activateTile, hasActivation, storeEdge } from './products_epilogue';
-import { addNothing, addValuesAt, setBias, setStepOfB, setStrideOfC } from './products_layout';
 import {
-  accumulates,
+  activateEdge,
+  activateTile,
+  chooseAddend,
+  hasActivation,
+  storeEdge,
+} from './products_epilogue';
+import { addNothing, setBias, setStepOfB, setStrideOfC } from './products_layout';
+import {
   bias,
   C,
   endColumn,
@@ -15,7 +20,6 @@ import {
   K,
   M,
   N,
-  residual,
   steps,
   TILE_COLUMNS,
   TILE_ROWS,
@@ -42,7 +46,7 @@ let finishes: bool = false;
 export function multiplyPanels(a: usize, b: usize): void {
   finishes = firstStep + steps == K && hasActivation();
   setStrideOfC(addressOf(0, N));
-  chooseAddend();
+  chooseAddend(firstStep == 0);
   for (column = firstColumn; column < endColumn; column += TILE_COLUMNS) {
     width = min(TILE_COLUMNS, N - column);
     panelOfB = addressOf(b, (column - firstColumn) * steps);
@@ -50,12 +54,6 @@ export function multiplyPanels(a: usize, b: usize): void {
     startWithBias();
     multiplyRows(a);
   }
-}
-
-function chooseAddend(): void {
-  if (firstStep > 0 || accumulates) addValuesAt(0);
-  else if (residual) addValuesAt(residual - C);
-  else addNothing();
 }
 
 /** Starts the sums with the bias of these columns in the first steps of K, later with zero. */
@@ -108,7 +106,7 @@ function multiplyTile(a: usize, c: usize, height: i32): void {
   addNothing();
   runTile(a, aside, height);
   setStrideOfC(addressOf(0, N));
-  chooseAddend();
+  chooseAddend(firstStep == 0);
   storeEdge(aside, c, height, width);
   if (finishes) activateEdge(c, height, width);
 }
