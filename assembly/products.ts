@@ -6,23 +6,29 @@
  * [M, N], and `before` [M, N], at which the derivative of the activation is taken; M, N, K,
  * transpose_a, transpose_b, activation.
  */
-import { readProduct } from './products_state';
 import { multiplyInTiles } from './products_chunks';
+import { hasFewRows, multiplyFewRows } from './products_few_rows';
+import { readProduct } from './products_state';
 
 /** C = op(A) op(B) + bias + residual, times the derivative of the activation at `before`. */
 export function matmul(args: usize): void {
   readProduct(args, false, false);
-  multiplyInTiles();
+  multiply();
 }
 
 /** C += op(A) op(B) + bias. */
 export function matmul_add(args: usize): void {
   readProduct(args, false, true);
-  multiplyInTiles();
+  multiply();
 }
 
 /** C = op(A) op(B) + bias + residual, and its activation. */
 export function matmul_apply(args: usize): void {
   readProduct(args, true, false);
-  multiplyInTiles();
+  multiply();
+}
+
+function multiply(): void {
+  if (hasFewRows()) multiplyFewRows();
+  else multiplyInTiles();
 }

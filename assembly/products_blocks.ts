@@ -1,17 +1,15 @@
 /** Multiplies packed panels of A and B, tile by tile. */
 import { addressOf } from './inlined/args';
 import { splat } from './inlined/simd';
-import { activateEdge, activateTile, hasActivation, storeEdge } from './products_epilogue';
 import {
-  addNothing,
-  addValuesAt,
-  hasAddend,
-  setBias,
-  setStepOfB,
-  setStrideOfC,
-} from './products_layout';
+  activateEdge,
+  activateTile,
+  chooseAddend,
+  hasActivation,
+  storeEdge,
+} from './products_epilogue';
+import { addNothing, setBias, setStepOfB, setStrideOfC } from './products_layout';
 import {
-  accumulates,
   bias,
   C,
   endColumn,
@@ -22,7 +20,6 @@ import {
   K,
   M,
   N,
-  residual,
   steps,
   TILE_COLUMNS,
   TILE_ROWS,
@@ -34,54 +31,33 @@ import { scratch } from './threads';
 const TILE_AT: usize = (4 << 20) - 512;
 const BIAS_AT: usize = (4 << 20) - 64;
 
-/** Where the panels are. */
-let panelsOfA: usize = 0;
-let panelsOfB: usize = 0;
+/** The panel of B, and the columns of C that belong to it. */
+let panelOfB: usize = 0;
+let column: i32 = 0;
+let width: i32 = 0;
+/** These steps of K are the last, and an activation or a derivative follows. */
+let finishes: bool = false;
 
 /**
  * Adds the chosen steps of K to the chosen rows and columns of C, which begins them with the first
- * steps and finishes them with the last. `columnsFirst`: every panel of A is used for one panel of B
- * before the next, which keeps that panel of B in the cache; otherwise the other way around.
+ * steps and finishes them with the last. Every panel of A is used for one panel of B before the
+ * next, so that the panel of B stays in the cache.
  */
-export function multiplyPanels(a: usize, b: usize, columnsFirst: bool): void {
-  panelsOfA = a;
-  panelsOfB = b;
+export function multiplyPanels(a: usize, b: usize): void {
+  finishes = firstStep + steps == K && hasActivation();
   setStrideOfC(addressOf(0, N));
-  chooseAddend();
-  if (columnsFirst) {
-    for (let column = firstColumn; column < endColumn; column += TILE_COLUMNS)
-      for (let row = firstRow; row < endRow; row += TILE_ROWS) computeTile(row, column);
-  } else {
-    for (let row = firstRow; row < endRow; row += TILE_ROWS)
-      for (let column = firstColumn; column < endColumn; column += TILE_COLUMNS)
-        computeTile(row, column);
-  }
-}
-
-function chooseAddend(): void {
-  if (firstStep > 0 || accumulates) addValuesAt(0);
-  else if (residual) addValuesAt(residual - C);
-  else addNothing();
-}
-
-function computeTile(row: i32, column: i32): void {
-  const height = min(TILE_ROWS, M - row);
-  const width = min(TILE_COLUMNS, N - column);
-  const c = addressOf(C, row * N + column);
-  const isLast = firstStep + steps == K;
-  startWithBias(column, width);
-  if ((height == TILE_ROWS || height == 4) && (width == TILE_COLUMNS || width == 4)) {
-    runTile(row, column, c);
-    if (isLast && hasActivation()) activateTile(c, height, width);
-  } else {
-    runEdge(row, column);
-    storeEdge(scratch() + TILE_AT, c, height, width);
-    if (isLast && hasActivation()) activateEdge(c, height, width);
+  chooseAddend(firstStep == 0);
+  for (column = firstColumn; column < endColumn; column += TILE_COLUMNS) {
+    width = min(TILE_COLUMNS, N - column);
+    panelOfB = addressOf(b, (column - firstColumn) * steps);
+    setStepOfB(width > 4 ? 32 : 16);
+    startWithBias();
+    multiplyRows(a);
   }
 }
 
 /** Starts the sums with the bias of these columns in the first steps of K, later with zero. */
-function startWithBias(column: i32, width: i32): void {
+function startWithBias(): void {
   if (!bias || firstStep > 0) {
     setBias(splat(0), splat(0));
     return;
@@ -94,27 +70,55 @@ function startWithBias(column: i32, width: i32): void {
   setBias(v128.load(address), v128.load(address, 16));
 }
 
-function runTile(row: i32, column: i32, c: usize): void {
-  const a = addressOf(panelsOfA, (row - firstRow) * steps);
-  const b = addressOf(panelsOfB, (column - firstColumn) * steps);
-  const isWide = N - column > 4;
-  setStepOfB(isWide ? 32 : 16);
-  if (TILE_ROWS == 6 && M - row > 4) {
-    if (isWide) tile6x8(steps, a, b, c);
-    else tile6x4(steps, a, b, c);
-  } else if (isWide) {
-    tile4x8(steps, a, b, c);
-  } else {
-    tile4x4(steps, a, b, c);
+/** Multiplies all panels of A by the panel of B. */
+function multiplyRows(a: usize): void {
+  const b = panelOfB;
+  const nextPanel = addressOf(0, TILE_ROWS * steps);
+  const nextTile = addressOf(0, TILE_ROWS * N);
+  let c = addressOf(C, firstRow * N + column);
+  let row = firstRow;
+  if (width == TILE_COLUMNS) {
+    for (; row + TILE_ROWS <= endRow; row += TILE_ROWS) {
+      if (TILE_ROWS == 6) tile6x8(steps, a, b, c);
+      else tile4x8(steps, a, b, c);
+      if (finishes) activateTile(c, TILE_ROWS, TILE_COLUMNS);
+      a += nextPanel;
+      c += nextTile;
+    }
+  }
+  for (; row < endRow; row += TILE_ROWS) {
+    multiplyTile(a, c, min(TILE_ROWS, M - row));
+    a += nextPanel;
+    c += nextTile;
   }
 }
 
-/** Computes a tile at the edge of C aside, without the addend. */
-function runEdge(row: i32, column: i32): void {
-  const hadAddend = hasAddend;
+/** Computes one tile, of which `height` rows lie in C. */
+function multiplyTile(a: usize, c: usize, height: i32): void {
+  if ((height == TILE_ROWS || height == 4) && width % 4 == 0) {
+    runTile(a, c, height);
+    if (finishes) activateTile(c, height, width);
+    return;
+  }
+  // Some values lie outside of C, so the tile is computed aside, without the addend.
+  const aside = scratch() + TILE_AT;
   setStrideOfC(32);
   addNothing();
-  runTile(row, column, scratch() + TILE_AT);
+  runTile(a, aside, height);
   setStrideOfC(addressOf(0, N));
-  if (hadAddend) chooseAddend();
+  chooseAddend(firstStep == 0);
+  storeEdge(aside, c, height, width);
+  if (finishes) activateEdge(c, height, width);
+}
+
+function runTile(a: usize, c: usize, height: i32): void {
+  const isWide = width > 4;
+  if (TILE_ROWS == 6 && height > 4) {
+    if (isWide) tile6x8(steps, a, panelOfB, c);
+    else tile6x4(steps, a, panelOfB, c);
+  } else if (isWide) {
+    tile4x8(steps, a, panelOfB, c);
+  } else {
+    tile4x4(steps, a, panelOfB, c);
+  }
 }

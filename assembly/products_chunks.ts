@@ -135,12 +135,12 @@ function multiplyBlock(slab: i32, stepInSlab: i32): void {
     const panels = addressOf(scratch(), stepInSlab * width);
     if (slab != packedSlab) packColumns(panels, firstColumn, endColumn);
     packRows(other, firstRow, endRow);
-    multiplyPanels(other, panels, true);
+    multiplyPanels(other, panels);
   } else {
     const width = ceilDivide(endRow - firstRow, TILE_ROWS) * TILE_ROWS;
     const panels = addressOf(scratch(), stepInSlab * width);
     if (slab != packedSlab) packRows(panels, firstRow, endRow);
     packColumns(other, firstColumn, endColumn);
-    multiplyPanels(panels, other, false);
+    multiplyPanels(panels, other);
   }
 }

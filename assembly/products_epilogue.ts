@@ -2,8 +2,16 @@
 import { addressOf } from './inlined/args';
 import { activate4, derivative4 } from './inlined/epilogue';
 import { splat } from './inlined/simd';
-import { addendShift, hasAddend, strideOfC } from './products_layout';
-import { activated, activation, before, C } from './products_state';
+import { storeFour } from './inlined/tile_rows';
+import { addendShift, addNothing, addValuesAt, hasAddend, strideOfC } from './products_layout';
+import { accumulates, activated, activation, before, C, residual } from './products_state';
+
+/** Chooses what is added to a tile: C itself, or the residual to the first sums over K. */
+export function chooseAddend(isFirst: bool): void {
+  if (!isFirst || accumulates) addValuesAt(0);
+  else if (residual) addValuesAt(residual - C);
+  else addNothing();
+}
 
 /** Whether an activation or a derivative follows. */
 export function hasActivation(): bool {
@@ -49,7 +57,9 @@ export function activateEdge(c: usize, height: i32, width: i32): void {
 /** Copies the part of a tile that lies in C, and adds the addend. */
 export function storeEdge(tile: usize, c: usize, height: i32, width: i32): void {
   for (let row = 0; row < height; row++) {
-    for (let i = 0; i < width; i++) {
+    let i = 0;
+    for (; i + 4 <= width; i += 4) storeFour(addressOf(c, i), v128.load(addressOf(tile, i)));
+    for (; i < width; i++) {
       const to = addressOf(c, i);
       const value = load<f32>(addressOf(tile, i));
       store<f32>(to, hasAddend ? value + load<f32>(to + addendShift) : value);

@@ -23,6 +23,7 @@ const CONFIGS = {
   T: { rows: 768, d: 128, f: 512, v: 65, layers: 4 },
   S: { rows: 2048, d: 128, f: 256, v: 10000, layers: 6 },
   decode: { rows: 1, d: 128, f: 512, v: 10000, layers: 4 },
+  batch: { rows: 8, d: 128, f: 512, v: 10000, layers: 4 },
 };
 
 /** `form` says whether A and B are transposed. `count` is how often a step has the product. */
@@ -38,7 +39,7 @@ function shapesOf(name, { rows, d, f, v, layers }) {
     shape('fc2', 'nn', [rows, d, f]),
     shape('head', 'nt', [rows, v, d], 1),
   ];
-  if (rows === 1) return forward;
+  if (rows <= 16) return forward;
   return [
     ...forward,
     shape('qkv dX', 'nt', [rows, d, 3 * d]),
