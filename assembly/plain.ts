@@ -1,5 +1,5 @@
 /**
- * Kernels behind the few tfjs ops that run on the engine (src/backend/plain_kernels.ts). They are
+ * Kernels behind the few tfjs ops that run on the engine (src/backend/processor_plain.ts). They are
  * for what has no kernel of its own, such as Muon's elementwise steps. Values are 32 bits: float32,
  * int32, or a bool as int32 0 or 1.
  */
@@ -16,7 +16,7 @@ function bit(mask: v128): v128 {
   return v128.and(mask, i32x4.splat(1));
 }
 
-/** The operations of `plain_unary`; UNARY of src/backend/plain_kernels.ts has the same order. */
+/** The operations of `plain_unary`; UNARY of src/backend/processor_plain.ts has the same order. */
 function unary(operation: i32, x: v128): v128 {
   switch (operation) {
     case 0:
@@ -163,24 +163,22 @@ export function plain_binary(args: usize): void {
   }
 }
 
-/** Writes y [n]; reads condition (bool), a, b, each [n] or one value; n, then the step of each. */
+/** Writes y [n], a where the condition (bool) holds, else b; reads condition, a, b [n]; n. */
 export function plain_select(args: usize): void {
   const y = pointerAt(args, 0);
   const condition = pointerAt(args, 1);
   const a = pointerAt(args, 2);
   const b = pointerAt(args, 3);
   const n = intAt(args, 4);
-  const conditionStep = <usize>intAt(args, 5);
-  const aStep = <usize>intAt(args, 6);
-  const bStep = <usize>intAt(args, 7);
   const chunks = (n + CHUNK - 1) / CHUNK;
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * CHUNK);
-    for (let i = chunk * CHUNK; i < end; i++) {
+    for (let i = chunk * CHUNK; i < end; i += 4) {
       const at = (<usize>i) << 2;
-      const takesA = load<i32>(condition + at * conditionStep) != 0;
-      const from = takesA ? a + at * aStep : b + at * bStep;
-      store<i32>(y + at, load<i32>(from));
+      const takesA = i32x4.ne(loadUpTo4(condition + at, end - i), i32x4.splat(0));
+      const x = loadUpTo4(a + at, end - i);
+      const z = loadUpTo4(b + at, end - i);
+      storeUpTo4(y + at, v128.bitselect(x, z, takesA), end - i);
     }
   }
 }
