@@ -18,3 +18,6 @@ export * from './pair_loss';
 export * from './products';
 export * from './products_columns';
 export * from './sums';
+export * from './optimizer';
+export * from './plain';
+export * from './sampling';

@@ -1,6 +1,6 @@
 /**
- * The tfjs kernels of the engine on the processor that programs of our own kernels call: clones and
- * reshapes, which share their values.
+ * Registration of the tfjs kernels of the engine on the processor. Programs of our own kernels call
+ * clones and reshapes, which share their values; the others are in `processor_plain.ts`.
  */
 import {
   getKernel,
@@ -9,6 +9,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { MissingPart } from '../common/index.ts';
 import { PROCESSOR, ProcessorBackend } from './processor_memory.ts';
 
 const identity: KernelConfig = {
@@ -46,8 +47,21 @@ function shared(x: TensorInfo, backend: ProcessorBackend, shape: number[]): Tens
   return { dataId: x.dataId, shape, dtype: x.dtype };
 }
 
-/** Call it before the backend is used. */
-export function registerProcessorKernels(): void {
-  for (const kernel of [identity, reshape])
+/**
+ * Call it before the backend is used.
+ *
+ * @throws MissingPart if they cannot be downloaded.
+ */
+export async function registerProcessorKernels(): Promise<void> {
+  for (const kernel of [identity, reshape, ...(await loadPlainKernels())])
     if (!getKernel(kernel.kernelName, PROCESSOR)) registerKernel(kernel);
+}
+
+/** Imported here, so that visitors with WebGPU do not download them. */
+async function loadPlainKernels(): Promise<readonly KernelConfig[]> {
+  try {
+    return (await import('./processor_plain.ts')).PLAIN_KERNELS;
+  } catch (cause) {
+    throw new MissingPart('The code for the processor could not be downloaded.', { cause });
+  }
 }

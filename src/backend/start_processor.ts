@@ -28,7 +28,7 @@ export async function startProcessor(): Promise<StartedBackend> {
     const backend = new ProcessorBackend(engine);
     if (findBackendFactory(PROCESSOR)) removeBackend(PROCESSOR);
     registerBackend(PROCESSOR, () => backend);
-    registerProcessorKernels();
+    await registerProcessorKernels();
     running = { backend, memory: processorTensorMemory(backend) };
   }
   if (!(await selectBackend(PROCESSOR)) || currentBackend() !== running.backend)

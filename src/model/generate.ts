@@ -1,14 +1,14 @@
 /**
- * Generation with a KV cache. On WebGPU the programs sample and feed themselves (`gpu_decoder.ts`);
- * elsewhere logits are read back and sampled in JavaScript (`host_decoder.ts`). Both choose the same
- * tokens for a seed.
+ * Generation with a KV cache. Where there are kernels of ours, the programs sample and feed
+ * themselves (`device_decoder.ts`); elsewhere logits are read back and sampled in JavaScript
+ * (`host_decoder.ts`). Both choose the same tokens for a seed.
  */
 import type { Program, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { kernelsInUse } from '../ops/index.ts';
 import type { Choice } from '../ops/sample_token/sampler.ts';
 import type { Decoder, DecodeOptions, RowChoice } from './decoder.ts';
-import { GpuDecoder } from './gpu_decoder.ts';
+import { DeviceDecoder } from './device_decoder.ts';
 import { HostDecoder } from './host_decoder.ts';
 import type { ParameterSource } from './weights.ts';
 
@@ -34,7 +34,7 @@ export class Generator {
   ): Promise<Generator> {
     const source = { model, weights, rotary };
     const makeDecoder = kernelsInUse()
-      ? (rows: number) => GpuDecoder.create(source, rows)
+      ? (rows: number) => DeviceDecoder.create(source, rows)
       : () => HostDecoder.create(source);
     return new Generator(makeDecoder, await makeDecoder(1));
   }

@@ -1,4 +1,4 @@
-/** What JavaScript expects of the rows that a GpuDecoder has in flight, and what has arrived. */
+/** What JavaScript expects of the rows that a DeviceDecoder has in flight, and what has arrived. */
 import type { Values } from '../backend/index.ts';
 import { CHOICE_TOKENS, PROGRESS_COLUMNS } from '../ops/generation.ts';
 import type { Choice } from '../ops/sample_token/sampler.ts';

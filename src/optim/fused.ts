@@ -1,5 +1,5 @@
 /**
- * Runs a chain as WebGPU kernels over flat ranges of parameters (ranges.ts). Parameters whose chain
+ * Runs a chain as kernels of ours over flat ranges of parameters (ranges.ts). Parameters whose chain
  * has no kernel, such as Muon's matrices, are left to plain.ts.
  */
 import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';

@@ -1,12 +1,12 @@
 /**
  * Every optimizer on every backend against PyTorch's algorithms in float64, by kernels (replayed and
- * op by op) and by the plain chain; frozen parameters, and skipped updates.
+ * op by op) and by the plain chain; frozen parameters, and skipped updates. `wasm` is our engine.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   compileProgram,
   gpuMemory,
-  onWebGpu,
+  hasOwnKernels,
   readback,
   setProgramMode,
   startBackend,
@@ -50,7 +50,7 @@ const CASES = {
 
 type Mode = 'replay' | 'op by op' | 'plain';
 /** The ways in which the current backend can run an update. */
-const modes = (): Mode[] => (onWebGpu() ? ['replay', 'op by op', 'plain'] : ['plain']);
+const modes = (): Mode[] => (hasOwnKernels() ? ['replay', 'op by op', 'plain'] : ['plain']);
 
 /** Runs `fn` with reference implementations in mode 'plain'. */
 const inMode = <T>(mode: Mode, fn: () => T): T => (mode === 'plain' ? withReferences(fn) : fn());
@@ -162,7 +162,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an update on %s', (b
       }
     }
     // Replayed and op-by-op updates are equal bit for bit.
-    if (onWebGpu()) expectSameBits(results.get('op by op'), results.get('replay'));
+    if (hasOwnKernels()) expectSameBits(results.get('op by op'), results.get('replay'));
   });
 });
 
@@ -180,14 +180,16 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('frozen parameters on
         const frozen = PARAMETERS.filter((p) => !names.includes(p.name));
         const expected = expectedUpdates(training, { trainable });
         const moments = [...expected.values].filter(([key]) => !names.includes(key));
-        for (const mode of onWebGpu() ? (['replay', 'plain'] as const) : (['plain'] as const)) {
+        for (const mode of hasOwnKernels()
+          ? (['replay', 'plain'] as const)
+          : (['plain'] as const)) {
           const actual = await actualUpdates(training, mode, trainable);
           for (const p of frozen) expect(actual.values.get(p.name)).toEqual(initialValue(p));
           for (const p of frozen) actual.values.delete(p.name);
           compare(actual, expected, toleranceOf(name));
           expect([...actual.stateNames].sort()).toEqual(moments.map(([key]) => key).sort());
-          // On WebGPU each tensor starts at a multiple of 256 bytes.
-          const alignment = onWebGpu() ? 256 : 4;
+          // Where stores are flat, each tensor starts at a multiple of 256 bytes.
+          const alignment = hasOwnKernels() ? 256 : 4;
           const bytes = moments.map(([, v]) => Math.ceil((4 * v.length) / alignment) * alignment);
           expect(actual.stateBytes).toBe(bytes.reduce((a, b) => a + b, 0));
         }
@@ -196,7 +198,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('frozen parameters on
   );
 });
 
-describe.each(['cpu', 'webgl', 'webgpu'] as const)('the end of a step on %s', (backend) => {
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the end of a step on %s', (backend) => {
   it('returns the sums and the norm in one tensor, and resets the sums', async () => {
     await startTested(backend);
     const before = tensorCount();
@@ -217,7 +219,7 @@ describe.each(['cpu', 'webgl', 'webgpu'] as const)('the end of a step on %s', (b
     expectClose(results ?? [], [3, 0.25, -2, norm], { atol: 0, rtol: 1e-5 }, 'results');
     expect([...((await sums.read()).get('sums') ?? [])]).toEqual([0, 0, 0]);
     // One dispatch for the squares, one for the norm and the sums, one for the update.
-    expect(program.dispatches).toBe(backend === 'webgpu' ? 3 : null);
+    expect(program.dispatches).toBe(hasOwnKernels() ? 3 : null);
     for (const resource of [program, parameters, gradients, sums, optimizer]) resource.dispose();
     expect(tensorCount()).toBe(before);
   });
@@ -260,7 +262,7 @@ async function actualScaledUpdates(
   return { norms, values, lossScale };
 }
 
-describe.each(['cpu', 'webgl', 'webgpu'] as const)('an overflow on %s', (backend) => {
+describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an overflow on %s', (backend) => {
   const OVERFLOW_CASES = {
     ...CASES,
     'adam with slow moments': { optimizer: 'adam', beta1: 0.99, beta2: 0.999 },

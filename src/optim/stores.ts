@@ -34,7 +34,7 @@ export function stateOf(stores: UpdateStores, moment: Moment): Store {
   return store;
 }
 
-/** Gives a tensor of the store new values: in place on WebGPU, by replacing it elsewhere. */
+/** Gives a tensor of the store new values: in place where stores are flat, by replacing it elsewhere. */
 export function assign(store: Store, name: string, value: Tensor): void {
   if (hasOwnKernels()) copyInPlace(store.get(name), value);
   else store.replace(name, value);

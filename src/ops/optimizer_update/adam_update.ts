@@ -3,7 +3,7 @@
  * and Hutter 2019, algorithm 2).
  */
 import { add, div, mul, sqrt, square, sub, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
-import { dispatch } from '../../backend/index.ts';
+import { dispatch, type Param, runOnProcessor } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { unitCode, widthOf } from '../wgsl/index.ts';
@@ -117,17 +117,34 @@ function kernel(
     writes: [],
     updates: [parameter, gradient, exp_avg, exp_avg_sq],
     reads: [norm, inverse_scale, scalars],
-    params: [
-      ...updateParams(units, attrs),
-      ['f32', attrs.beta1],
-      ['f32', 1 - attrs.beta1],
-      ['f32', attrs.beta2],
-      ['f32', 1 - attrs.beta2],
-      ['f32', attrs.epsilon],
-    ],
+    params: [...updateParams(units, attrs), ...adamParams(attrs)],
     workgroups: [Math.min(MAX_WORKGROUPS, Math.ceil(units / (2 * WORKGROUP))), 1, 1],
   });
   return { parameter, gradient, exp_avg, exp_avg_sq };
+}
+
+function processor(
+  { parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_scale, scalars }: Tensors<In>,
+  attrs: AdamUpdateAttrs,
+): Tensors<Out> {
+  runOnProcessor({
+    kernel: 'adam_update',
+    writes: [],
+    updates: [parameter, gradient, exp_avg, exp_avg_sq],
+    reads: [norm, inverse_scale, scalars],
+    params: [...updateParams(parameter.size, attrs), ...adamParams(attrs)],
+  });
+  return { parameter, gradient, exp_avg, exp_avg_sq };
+}
+
+function adamParams({ beta1, beta2, epsilon }: AdamAttrs): Param[] {
+  return [
+    ['f32', beta1],
+    ['f32', 1 - beta1],
+    ['f32', beta2],
+    ['f32', 1 - beta2],
+    ['f32', epsilon],
+  ];
 }
 
 const ATTRS: AdamUpdateAttrs = {
@@ -164,7 +181,7 @@ const adamCase = (
 
 /**
  * parameter, gradient, exp_avg, exp_avg_sq [n], norm [], inverse_scale [], scalars [5] (`SCALARS`) ->
- * the first four after the update, with the gradient zeroed. On WebGPU these are updated in place and
+ * the first four after the update, with the gradient zeroed. By kernels these are updated in place and
  * returned themselves.
  *
  * `norm` is that of all gradients, for clipping. Gradients are first multiplied by `inverse_scale`,
@@ -177,6 +194,7 @@ export const adamUpdate = defineOp({
   oracle,
   reference,
   kernel,
+  processor,
   gradient: null,
   bench: ({ P }, inputs) => [
     {

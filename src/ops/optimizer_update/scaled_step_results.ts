@@ -27,7 +27,7 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
 import { defineOp, type Hosts, type HostTensor, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { workgroupSum } from '../wgsl/index.ts';
@@ -157,6 +157,30 @@ function kernel(
   return { norm, inverse_scale, results, sums, scale, counts, scalars };
 }
 
+function processor(
+  { parts, sums, scale, counts, scalars }: Record<In, Tensor>,
+  { max_scale, beta1, beta2 }: ScalingAttrs,
+): Tensors<Out> {
+  const norm = output([]);
+  const inverse_scale = output([]);
+  const results = output([sums.size + 1]);
+  runOnProcessor({
+    kernel: 'scaled_step_results',
+    writes: [norm, inverse_scale, results],
+    updates: [sums, scale, counts, scalars],
+    reads: [parts],
+    params: [
+      ['i32', parts.size],
+      ['i32', sums.size],
+      ['f32', max_scale],
+      ['f32', 1 - beta1],
+      ['f32', 1 - beta2],
+      ['f32', GROWTH_INTERVAL],
+    ],
+  });
+  return { norm, inverse_scale, results, sums, scale, counts, scalars };
+}
+
 interface ScaledCase {
   parts: readonly number[];
   scale: number;
@@ -193,7 +217,7 @@ function scaledCase(name: string, values: ScaledCase): OpCase<In, ScalingAttrs> 
  *
  * Outputs: norm [] of the unscaled gradients; inverse_scale [] (1 / scale, or 0 to skip this update);
  * results [n + 1] (the sums followed by the norm); sums, scale and counts for the next step; scalars
- * with the bias corrections of update_number minus the skipped updates. On WebGPU the last four are
+ * with the bias corrections of update_number minus the skipped updates. By kernels the last four are
  * updated in place and returned themselves.
  */
 export const scaledStepResults = defineOp({
@@ -203,6 +227,7 @@ export const scaledStepResults = defineOp({
   oracle,
   reference,
   kernel,
+  processor,
   gradient: null,
   bench: (_sizes, inputs) => [
     {

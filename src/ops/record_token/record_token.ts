@@ -1,10 +1,10 @@
 /**
  * Feeds the token that a decoding step chose back into the next step: the token becomes the input
  * id, its position advances, and a history keeps it until the host reads it. Decoding steps can
- * thus follow one another on the GPU without a read-back in between.
+ * thus follow one another on the device without a read-back in between.
  */
 import { tensor } from '@tensorflow/tfjs-core';
-import { dispatch } from '../../backend/index.ts';
+import { dispatch, runOnProcessor } from '../../backend/index.ts';
 import {
   defineOp,
   type Hosts,
@@ -106,7 +106,7 @@ function recordCase(
  * history_ids int32 and history_probabilities [B, slots, 5]. Further inputs: chosen int32 and
  * probabilities [B, 5] of `sample_token`, and control int32 [B, 3] (seed, whether the row is
  * active, stop token). The outputs are the state after the step; token number n of a row goes to
- * slot n mod slots. On WebGPU the state is updated in place and the outputs are the input tensors
+ * slot n mod slots. By kernels the state is updated in place and the outputs are the input tensors
  * themselves. The operation has no gradient.
  */
 export const recordToken: OpDefinition<Input, RecordTokenAttrs, State, never> = defineOp({
@@ -128,6 +128,19 @@ export const recordToken: OpDefinition<Input, RecordTokenAttrs, State, never> = 
         ['u32', slots],
       ],
       workgroups: [Math.ceil(rows / 64), 1, 1],
+    });
+    return recordOf(STATE, (name) => inputs[name]);
+  },
+  processor: (inputs, { slots }) => {
+    runOnProcessor({
+      kernel: 'record_token',
+      writes: [],
+      updates: STATE.map((name) => inputs[name]),
+      reads: [inputs.chosen, inputs.probabilities, inputs.control],
+      params: [
+        ['i32', inputs.ids.size],
+        ['i32', slots],
+      ],
     });
     return recordOf(STATE, (name) => inputs[name]);
   },

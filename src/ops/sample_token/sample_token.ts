@@ -4,10 +4,11 @@
  * id) and draw with the same 32 bits. The kernel computes probabilities in float32 and sums them as
  * integers, so the two differ only if the draw, or the limit of top-p or min-p, falls within about
  * 1e-6 of the border between two tokens; then the kernel takes the neighbour. It never draws a token
- * whose probability is below 2^-32.
+ * whose probability is below 2^-32. The kernel of the processor computes in float64 as the host
+ * does; only the options are float32.
  */
 import { tensor } from '@tensorflow/tfjs-core';
-import { dispatch, output } from '../../backend/index.ts';
+import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
 import {
   type CaseRandom,
   defineOp,
@@ -50,6 +51,9 @@ export const PROGRESS_COLUMNS = 2;
  * limit on are padding of the model and never chosen; 0 if there is none.
  */
 export const OPTIONS = 5;
+
+/** A row takes 12 bytes a token of the 4 MB of scratch memory that a thread has. */
+const MAX_PROCESSOR_VOCAB = 340_000;
 
 /** The inputs of all rows as plain arrays. */
 interface Rows {
@@ -209,6 +213,27 @@ export const sampleTokens: OpDefinition<Input, SampleTokenAttrs, Output, never> 
       reads: [logits, control, progress, options],
       params: [['u32', vocab_size]],
       workgroups: [rows, 1, 1],
+    });
+    return { ids, probabilities };
+  },
+  processor: ({ logits, control, progress, options }) => {
+    const [rows, vocab_size] = dims2(logits.shape);
+    const ids = output([rows, CHOICE_TOKENS], 'int32');
+    const probabilities = output([rows, CHOICE_TOKENS]);
+    if (vocab_size > MAX_PROCESSOR_VOCAB)
+      throw new RangeError(
+        `The processor samples from at most ${MAX_PROCESSOR_VOCAB} tokens, and the model has ` +
+          `${vocab_size}.`,
+      );
+    runOnProcessor({
+      kernel: 'sample_token',
+      writes: [ids, probabilities],
+      updates: [],
+      reads: [logits, control, progress, options],
+      params: [
+        ['i32', rows],
+        ['i32', vocab_size],
+      ],
     });
     return { ids, probabilities };
   },

@@ -1,12 +1,20 @@
 /**
- * Generation on WebGPU for a fixed number of rows. Each decoding step reads the tokens that the
- * previous step chose, so a chunk of steps is one submit; JavaScript reads the history of one chunk
- * while the next is in flight. Rows have their own lengths and ends: `progress` on the GPU says how
- * many tokens a row may still make before its context is full or it has enough. A row that may make
- * none is idle until JavaScript has its prompt read again.
+ * Generation by kernels of ours, on WebGPU and on the processor, for a fixed number of rows. Each
+ * decoding step reads the tokens that the previous step chose, so a chunk of steps is one submit; on
+ * WebGPU, JavaScript reads the history of one chunk while the next is in flight. Rows have their own
+ * lengths and ends: `progress` on the device says how many tokens a row may still make before its
+ * context is full or it has enough. A row that may make none is idle until JavaScript has its prompt
+ * read again.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { compileProgram, type Program, readback, Store, submit } from '../backend/index.ts';
+import {
+  compileProgram,
+  onProcessor,
+  type Program,
+  readback,
+  Store,
+  submit,
+} from '../backend/index.ts';
 import {
   CHOICE_TOKENS,
   CONTROL_COLUMNS,
@@ -34,7 +42,8 @@ import {
  */
 const CHUNK_MS = 50;
 const FIRST_CHUNK_STEPS = 4;
-const CHUNKS_IN_FLIGHT = 2;
+/** On the processor a chunk is finished when `submit` returns. */
+const chunksInFlight = (): number => (onProcessor() ? 1 : 2);
 
 /** Rows that wait for a prefill get one together, once they are this share of the active rows. */
 const WAITING_SHARE = 0.25;
@@ -47,7 +56,7 @@ interface Chunk {
   values: Promise<ChunkValues>;
 }
 
-export class GpuDecoder implements Decoder {
+export class DeviceDecoder implements Decoder {
   readonly #cached: CachedForward;
   /** Sampling options, and which rows a prefill or a decoding step applies to. */
   readonly #sampling: Store;
@@ -62,7 +71,7 @@ export class GpuDecoder implements Decoder {
     this.#prefill = parts.prefill;
   }
 
-  static async create(source: GenerationModel, rows: number): Promise<GpuDecoder> {
+  static async create(source: GenerationModel, rows: number): Promise<DeviceDecoder> {
     const state = [
       int32Spec('progress', rows, PROGRESS_COLUMNS),
       int32Spec('history_ids', rows, MAX_CHUNK_STEPS, CHOICE_TOKENS),
@@ -85,7 +94,7 @@ export class GpuDecoder implements Decoder {
       sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('decode') });
       return {};
     });
-    return new GpuDecoder({ cached, sampling, prefill }, next);
+    return new DeviceDecoder({ cached, sampling, prefill }, next);
   }
 
   get rows(): number {
@@ -145,7 +154,7 @@ export class GpuDecoder implements Decoder {
     options: DecodeOptions,
     steps: number,
   ): void {
-    while (inFlight.length < CHUNKS_IN_FLIGHT) {
+    while (inFlight.length < chunksInFlight()) {
       const chunk = this.#submitNext(rows, options, steps);
       if (!chunk) return;
       inFlight.push(chunk);
