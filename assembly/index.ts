@@ -8,6 +8,7 @@ export * from './attention';
 export * from './attention_grad';
 export * from './cross_entropy';
 export * from './dropout';
+export { fail, failure, published, run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './elementwise';
 export * from './embedding';
 export * from './glu';

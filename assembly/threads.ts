@@ -6,6 +6,10 @@
  *
  * Mutable globals belong to an instance, and so to a thread. What threads share are the words below,
  * each in a cache line of its own, below the module's static data (`--memoryBase`).
+ *
+ * One thread leads: it calls `run`. The others are helpers: each calls `serve`. Helpers sleep
+ * without a timeout. src/processor/threads_model.test.ts runs this file in every interleaving of two
+ * and three threads.
  */
 
 /** Number of threads that have arrived at the barrier. */
@@ -21,10 +25,26 @@ const LISTS: usize = 320;
 /** Begin and end of the list; an empty one ends the helpers. */
 const LIST_BEGIN: usize = 384;
 const LIST_END: usize = 388;
+/** Why the threads cannot go on; 0 while they can. */
+const FAILURE: usize = 448;
+
+/** A reason of `failure`: a thread stopped claiming chunks and did not arrive at a barrier. */
+const STUCK: i32 = 1;
+
+/** How long the leader sleeps before it looks whether the helpers make progress, in nanoseconds. */
+const LOOK_EVERY: i64 = 1_000_000_000;
+/**
+ * How many looks in a row may find no progress. Looks are counted rather than time, because a
+ * computer that wakes up from its own sleep has made no progress for hours.
+ */
+const LOOKS: i32 = 20;
+/** What `atomic.wait` returns if nobody woke it. */
+const TIMED_OUT: i32 = 2;
 
 let threadCount: i32 = 1;
 let scratchAddress: usize = 0;
 let spins: i32 = 0;
+let leads: bool = false;
 let nextChunk: i32 = 0;
 
 /** Prepares the instance of one of `count` threads, with scratch memory of its own. */
@@ -63,6 +83,7 @@ export function barrier(): void {
   }
   const generation = atomic.load<i32>(GENERATION);
   if (atomic.add<i32>(ARRIVED, 1) == threadCount - 1) {
+    // The others go on as soon as the generation changes, so it changes last.
     atomic.store<i32>(ARRIVED, 0);
     atomic.store<i32>(NEXT, 0);
     atomic.add<i32>(GENERATION, 1);
@@ -72,13 +93,18 @@ export function barrier(): void {
   }
 }
 
-/** Spins while the word is `seen`, then sleeps. */
+/** Polls while the word is `seen`, then sleeps. */
 function waitWhile(word: usize, seen: i32): void {
-  for (let spin = spins; spin > 0; spin--) {
+  for (let poll = 0; poll < spins; poll += pause(poll)) {
     if (atomic.load<i32>(word) != seen) return;
   }
+  // Before the word is read again: a thread that changes it afterwards finds a sleeper to wake.
   atomic.add<i32>(SLEEPERS, 1);
-  while (atomic.load<i32>(word) == seen) atomic.wait<i32>(word, seen, -1);
+  if (leads) {
+    sleepWatching(word, seen);
+  } else {
+    while (atomic.load<i32>(word) == seen) atomic.wait<i32>(word, seen, -1);
+  }
   atomic.sub<i32>(SLEEPERS, 1);
 }
 
@@ -88,46 +114,119 @@ function wake(word: usize): void {
 }
 
 /**
+ * Sleeps while the word is `seen`. Traps if a helper has failed, or if the helpers make no progress:
+ * one that the browser has ended will never arrive.
+ */
+function sleepWatching(word: usize, seen: i32): void {
+  let before = progress();
+  let looks = 0;
+  while (atomic.load<i32>(word) == seen) {
+    if (failure() != 0) unreachable();
+    if (atomic.wait<i32>(word, seen, LOOK_EVERY) != TIMED_OUT) continue;
+    const now = progress();
+    looks = now == before ? looks + 1 : 0;
+    before = now;
+    if (looks == LOOKS) {
+      atomic.store<i32>(FAILURE, STUCK);
+      unreachable();
+    }
+  }
+}
+
+/** A number that grows with every chunk claimed and every thread arrived, between two barriers. */
+function progress(): i32 {
+  return atomic.load<i32>(NEXT) + atomic.load<i32>(ARRIVED);
+}
+
+/**
+ * Some 30 cycles of dependent multiplications, as WebAssembly has no pause instruction: polling
+ * alone would take most of a core from the thread that shares it. Returns 1, which no compiler
+ * finds out: a power of an odd number is odd.
+ */
+function pause(poll: i32): i32 {
+  let x = (poll << 1) | 1;
+  x *= x;
+  x *= x;
+  x *= x;
+  x *= x;
+  x *= x;
+  x *= x;
+  x *= x;
+  x *= x;
+  return x & 1;
+}
+
+/**
  * Runs the commands from `begin` to `end`: each is the table index of a kernel, the command's
  * length in bytes, and the kernel's arguments.
  */
 function walk(begin: usize, end: usize): void {
   let command = begin;
   while (command < end) {
+    // Read before the barrier: after the last one, the leader may write another list here.
+    const next = command + load<u32>(command, 4);
     call_indirect<void>(load<u32>(command), command + 8);
     barrier();
-    command += load<u32>(command, 4);
+    command = next;
   }
 }
 
-/** Runs a list with all threads. Called by the leader; returns when all of them are done. */
+/**
+ * Runs a list with all threads. Called by the leader; returns when all of them are done. Traps if
+ * they cannot go on: `failure` then says why, and the memory is in no defined state.
+ */
 export function run(begin: usize, end: usize): void {
+  if (begin == end) return;
   if (ASC_FEATURE_THREADS && threadCount > 1) publish(begin, end);
   walk(begin, end);
 }
 
-/** Ends the helpers. */
+/** Ends `serve` in all helpers. Called by the leader; does not wait for them. */
 export function stop(): void {
   if (ASC_FEATURE_THREADS && threadCount > 1) publish(0, 0);
 }
 
 function publish(begin: usize, end: usize): void {
+  leads = true;
   atomic.store<usize>(LIST_BEGIN, begin);
   atomic.store<usize>(LIST_END, end);
   atomic.add<i32>(LISTS, 1);
   wake(LISTS);
 }
 
-/** Runs every list that the leader publishes. Called by a helper; returns when it is stopped. */
-export function serve(): void {
+/** Number of lists published so far: where a helper that is started now begins. */
+export function published(): i32 {
+  if (!ASC_FEATURE_THREADS) return 0;
+  return atomic.load<i32>(LISTS);
+}
+
+/**
+ * Runs every list that the leader publishes after the first `seen`. Called by a helper; returns when
+ * it is stopped.
+ */
+export function serve(seen: i32): void {
   if (!ASC_FEATURE_THREADS) return;
-  let seen = 0;
+  let list = seen;
   while (true) {
-    waitWhile(LISTS, seen);
-    seen++;
+    waitWhile(LISTS, list);
+    list++;
     const begin = atomic.load<usize>(LIST_BEGIN);
     const end = atomic.load<usize>(LIST_END);
     if (begin == end) return;
     walk(begin, end);
   }
+}
+
+/** Why the threads cannot go on: STUCK, or what a helper said to `fail`; 0 while they can. */
+export function failure(): i32 {
+  if (!ASC_FEATURE_THREADS) return 0;
+  return atomic.load<i32>(FAILURE);
+}
+
+/** Ends the leader's list with this reason. Called by a helper whose kernel has trapped. */
+export function fail(reason: i32): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.store<i32>(FAILURE, reason);
+  // The leader may be about to sleep and miss this; it looks again after LOOK_EVERY.
+  atomic.notify(GENERATION, -1);
 }
