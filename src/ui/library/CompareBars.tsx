@@ -9,7 +9,7 @@ export function CompareBars({ rows }: { rows: readonly ComparisonRow[] }) {
     <figure className="compare-bars" data-testid="compare-bars">
       <figcaption>
         Time of a step
-        <span className="small muted"> shorter is faster; below, the wait for 1,000 steps</span>
+        <span className="small muted"> shorter is faster</span>
       </figcaption>
       <ul>
         {bars.map(({ backend, mode, share, step, wait }) => (
