@@ -42,6 +42,7 @@ export default defineConfig({
             ...['core', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'].map(
               (p) => `@tensorflow/tfjs-${p}`,
             ),
+            '@tensorflow/tfjs',
             '@tensorflow/tfjs-core/dist/base_side_effects.js',
             ...[
               'backend_webgpu',

@@ -1,21 +1,44 @@
-/** The comparison of backends: three modes on WebGPU and another backend have the same losses. */
-import { expect, test } from '@playwright/test';
+/**
+ * The comparison of backends: modes on WebGPU, another backend and stock TensorFlow.js, which this
+ * page's code has no part in, have the same losses. The results are a table and bars.
+ */
+import { expect, type Locator, type Page, test } from '@playwright/test';
 import { TINY, Terrarium } from './terrarium.ts';
 
-test('compares replayed, op-by-op and plain TensorFlow.js training on WebGPU with WebAssembly', async ({
+const STOCK = /stock_worker/;
+
+/** Opens the dialog with these ways to train chosen. */
+async function openWith(page: Page, ways: readonly string[]): Promise<Locator> {
+  await new Terrarium(page).menu('Compare backends');
+  const dialog = page.getByRole('dialog', { name: 'Compare backends' });
+  await dialog.getByRole('checkbox').first().waitFor();
+  for (const way of await dialog.getByRole('checkbox').all()) await way.uncheck();
+  for (const way of ways) await dialog.getByRole('checkbox', { name: way }).check();
+  await dialog.getByLabel('Steps').fill('4');
+  return dialog;
+}
+
+test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js', async ({
   page,
   context,
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  const terrarium = await new Terrarium(page).open(TINY);
-  await terrarium.menu('Compare backends');
-  const dialog = page.getByRole('dialog', { name: 'Compare backends' });
-  await dialog.getByLabel('webgl').uncheck();
-  await dialog.getByLabel('cpu').uncheck();
-  await dialog.getByLabel('Steps').fill('4');
+  const downloads: string[] = [];
+  context.on('request', (request) => downloads.push(request.url()));
+  await new Terrarium(page).open(TINY);
+  const dialog = await openWith(page, [
+    'WebGPU, own kernels, recorded',
+    'WebGPU, own kernels, one by one',
+    'WebGPU, plain TensorFlow.js',
+    'WebGPU, stock TensorFlow.js',
+    'WebAssembly, plain TensorFlow.js',
+    'WebAssembly, stock TensorFlow.js',
+  ]);
+  expect(downloads.filter((url) => STOCK.test(url))).toEqual([]);
   await dialog.getByRole('button', { name: 'Run' }).click();
   const rows = dialog.getByTestId('comparison').locator('tbody tr');
-  await expect(rows).toHaveCount(4, { timeout: 120_000 });
+  await expect(rows).toHaveCount(6, { timeout: 150_000 });
+  expect(downloads.some((url) => STOCK.test(url))).toBe(true);
   await dialog.getByRole('button', { name: 'Copy as Markdown' }).click();
   const [head, , ...lines] = (await page.evaluate(() => navigator.clipboard.readText()))
     .split('\n')
@@ -31,9 +54,11 @@ test('compares replayed, op-by-op and plain TensorFlow.js training on WebGPU wit
     'WebGPU: own kernels, recorded',
     'WebGPU: own kernels, one by one',
     'WebGPU: plain TensorFlow.js',
+    'WebGPU: stock TensorFlow.js',
     'WebAssembly: plain TensorFlow.js',
+    'WebAssembly: stock TensorFlow.js',
   ]);
-  const [replayed, opByOp, plain, wasm] = lines;
+  const [replayed, opByOp, plain, stock, wasm, stockWasm] = lines;
   const number = (line: string[] | undefined, heading: string): number =>
     Number(cell(line, heading).replaceAll(',', ''));
   expect(cell(replayed, 'Submits/step')).toBe('1');
@@ -42,10 +67,43 @@ test('compares replayed, op-by-op and plain TensorFlow.js training on WebGPU wit
   expect(cell(opByOp, 'Loss drift')).toBe('0');
   expect(cell(opByOp, 'Last loss')).toBe(cell(replayed, 'Last loss'));
   expect(cell(opByOp, 'Dispatches/step')).toBe(cell(replayed, 'Dispatches/step'));
-  for (const line of [replayed, opByOp, plain])
+  for (const line of [replayed, opByOp, plain, stock])
     expect(cell(line, 'Dispatches/step')).toMatch(/^[\d,]+$/u);
-  expect(number(plain, 'Dispatches/step')).toBeGreaterThan(2 * number(replayed, 'Dispatches/step'));
-  expect(number(plain, 'Submits/step')).toBeGreaterThan(1);
-  for (const line of [plain, wasm]) expect(Number(cell(line, 'Loss drift'))).toBeLessThan(1e-4);
+  for (const line of [plain, stock]) {
+    expect(number(line, 'Dispatches/step')).toBeGreaterThan(
+      2 * number(replayed, 'Dispatches/step'),
+    );
+    expect(number(line, 'Submits/step')).toBeGreaterThan(1);
+  }
+  for (const line of [plain, stock, wasm, stockWasm])
+    expect(Number(cell(line, 'Loss drift'))).toBeLessThan(1e-4);
+  await expectBars(dialog, 6);
   await page.screenshot({ path: 'test-results/screens/compare.png' });
+});
+
+/** The longest bar fills its track; each says its time and the wait for 1,000 steps. */
+async function expectBars(dialog: Locator, count: number): Promise<void> {
+  const bars = dialog.getByTestId('compare-bars').getByRole('listitem');
+  await expect(bars).toHaveCount(count);
+  for (const text of await bars.allInnerTexts()) {
+    expect(text).toMatch(/[\d.]+ m?s\b/u);
+    expect(text).toMatch(/1,000 steps: (a few seconds|about|more than a day)/u);
+  }
+  const widths = await dialog
+    .getByTestId('compare-bars')
+    .locator('i')
+    .evaluateAll((all) =>
+      all.map((bar) => bar.clientWidth / (bar.parentElement?.clientWidth ?? 1)),
+    );
+  expect(Math.max(...widths)).toBeCloseTo(1, 2);
+  expect(Math.min(...widths)).toBeGreaterThan(0);
+}
+
+test('says in a sentence what stock TensorFlow.js cannot train', async ({ page }) => {
+  await new Terrarium(page).open({ ...TINY, 'training.optimizer': 'muon' });
+  const dialog = await openWith(page, ['JavaScript (CPU), stock TensorFlow.js']);
+  await dialog.getByRole('button', { name: 'Run' }).click();
+  await expect(dialog.getByTestId('comparison')).toContainText('TensorFlow.js has no Muon', {
+    timeout: 60_000,
+  });
 });

@@ -102,15 +102,16 @@ export function offline(): PluginOption {
         manifestTransforms: [
           (entries) => {
             const entry = entries.find(({ url }) => /^assets\/worker\/worker-/u.test(url));
-            const needed = entry
-              ? staticImports(join(outDir, 'assets/worker'), basename(entry.url))
-              : new Set<string>();
+            if (!entry) return { manifest: entries, warnings: [] };
+            const folder = join(outDir, 'assets/worker');
+            const needed = importsOf(folder, basename(entry.url), STATIC_IMPORT);
+            // Not the chunks of the other worker, which has stock TensorFlow.js.
+            const own = importsOf(folder, basename(entry.url), ANY_IMPORT);
+            const isKept = (chunk: string, size: number): boolean =>
+              needed.has(chunk) || (own.has(chunk) && size <= SMALL_CHUNK);
             return {
               manifest: entries.filter(
-                ({ url, size }) =>
-                  !url.startsWith('assets/worker/') ||
-                  needed.has(basename(url)) ||
-                  size <= SMALL_CHUNK,
+                ({ url, size }) => !url.startsWith('assets/worker/') || isKept(basename(url), size),
               ),
               warnings: [],
             };
@@ -138,14 +139,21 @@ export function offline(): PluginOption {
   ];
 }
 
-/** A chunk of `folder` and all chunks that it imports statically, directly or indirectly. */
-function staticImports(folder: string, chunk: string, found = new Set<string>()): Set<string> {
+const STATIC_IMPORT = /(?:from|import)\s*["'`]\.\/([\w.-]+\.js)["'`]/gu;
+/** Dynamic ones, too. */
+const ANY_IMPORT = /(?:from|import\(?)\s*["'`]\.\/([\w.-]+\.js)["'`]/gu;
+
+/** A chunk of `folder` and all chunks that it imports, directly or indirectly. */
+function importsOf(
+  folder: string,
+  chunk: string,
+  pattern: RegExp,
+  found = new Set<string>(),
+): Set<string> {
   if (found.has(chunk)) return found;
   found.add(chunk);
-  for (const [, name] of readFileSync(join(folder, chunk), 'utf8').matchAll(
-    /(?:from|import)\s*["'`]\.\/([\w.-]+\.js)["'`]/gu,
-  )) {
-    if (name !== undefined) staticImports(folder, name, found);
+  for (const [, name] of readFileSync(join(folder, chunk), 'utf8').matchAll(pattern)) {
+    if (name !== undefined) importsOf(folder, name, pattern, found);
   }
   return found;
 }

@@ -128,9 +128,10 @@ export interface DeletedRecord {
 
 /**
  * How the steps of a comparison run: our fused kernels as replayed programs, our fused kernels one
- * operation at a time (both on WebGPU only), or TensorFlow.js's own operations.
+ * operation at a time (both on WebGPU only), our model in TensorFlow.js's operations, or the published
+ * TensorFlow.js with its own gradients and optimizer, in a worker of its own (worker/stock).
  */
-export type CompareMode = 'replayed' | 'op_by_op' | 'plain';
+export type CompareMode = 'replayed' | 'op_by_op' | 'plain' | 'stock';
 
 export interface ComparisonRow {
   backend: BackendName;
@@ -143,6 +144,8 @@ export interface ComparisonRow {
   submits_per_step: number | null;
   gpu_bytes: number | null;
   losses: number[];
+  /** Dropout masks were not drawn by this page, so the losses cannot be compared with other rows'. */
+  own_dropout?: true;
   error?: string;
 }
 

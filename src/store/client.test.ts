@@ -16,7 +16,7 @@ import type {
   StartedEvent,
 } from '../protocol/index.ts';
 import { Client } from './client.ts';
-import { compareCells, compareMarkdown, CONTENDERS, lossDrift } from './compare.ts';
+import { compareMarkdown, CONTENDERS } from './compare_table.ts';
 import { runComparison } from './comparison.ts';
 import type { ComparisonRow } from '../protocol/index.ts';
 import { setField, takePreset } from './form.ts';
@@ -642,7 +642,9 @@ describe('runComparison', () => {
     const { compare, form } = client.stores;
     const command = { type: 'compare', config: form.getState().config, steps: 2 } as const;
     const done = runComparison(compare, spawn, {
-      contenders: CONTENDERS.filter((one) => one.backend === 'wasm' || one.backend === 'cpu'),
+      contenders: CONTENDERS.filter(
+        ({ backend, mode }) => mode === 'plain' && (backend === 'wasm' || backend === 'cpu'),
+      ),
       command,
       signal: new AbortController().signal,
     });
@@ -683,30 +685,17 @@ describe('runComparison', () => {
     );
   });
 
-  it('measures drift from the first row that ran', () => {
-    const first = rowOf({});
-    const second = rowOf({ backend: 'cpu', losses: [4, 2.5] });
-    const rows = [first, second];
-    expect(lossDrift(rows, second)).toBeCloseTo(0.25, 12);
-    expect(lossDrift(rows, first)).toBeNull();
-  });
-
-  it('says whole numbers as whole numbers', () => {
-    const row = rowOf({ dispatches_per_step: 49, submits_per_step: 1, ms_per_step: 2.5 });
-    const same = rowOf({ mode: 'op_by_op' });
-    expect(compareCells([row], row)).toEqual([
-      'WebGPU',
-      'own kernels, recorded',
-      '2',
-      '5',
-      '2.50',
-      '49',
-      '1',
-      '–',
-      '2.0000',
-      'reference',
-    ]);
-    expect(compareCells([row, same], same).at(-1)).toBe('0');
+  it('runs stock TensorFlow.js in a worker of its own kind', async () => {
+    const spawnStock = vi.fn(spawn);
+    const own = new Client(createStores(), spawn, spawnStock);
+    const stock = CONTENDERS.filter(({ mode }) => mode !== 'op_by_op').slice(1, 3);
+    own.compare(own.stores.form.getState().config, stock, 2);
+    expect([workers.length, spawnStock.mock.calls.length]).toEqual([1, 0]);
+    worker(0).emit({ type: 'comparison', id: 1, row: rowOf({ mode: 'plain' }) });
+    await vi.waitFor(() => expect(workers).toHaveLength(2));
+    expect(spawnStock).toHaveBeenCalledOnce();
+    expect(worker(1).sent).toMatchObject([{ type: 'compare', mode: 'stock' }]);
+    own.stop();
   });
 });
 

@@ -53,9 +53,12 @@ export class Client {
   readonly #turn: RunTurn;
   readonly #listeners = new Set<(event: Event) => void>();
 
-  constructor(stores: Stores, spawn: () => PagePort) {
+  /** `spawnStock` starts the worker of stock TensorFlow.js. */
+  constructor(stores: Stores, spawn: () => PagePort, spawnStock = spawn) {
     this.stores = stores;
-    this.#comparison = new Comparison(stores.compare, spawn);
+    this.#comparison = new Comparison(stores.compare, ({ mode }) =>
+      mode === 'stock' ? spawnStock() : spawn(),
+    );
     this.#updates = new StoreUpdates(stores);
     this.#worker = new RunWorker(stores, spawn, (event) => this.#apply(event));
     this.#link = this.#worker.link;

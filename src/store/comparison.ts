@@ -6,13 +6,16 @@ import { WorkerLink } from './worker_link.ts';
 
 type Recipe = Omit<CompareCommand, 'id' | 'mode'>;
 
+/** Starts the worker that a contender runs in. */
+export type SpawnContender = (contender: Contender) => PagePort;
+
 /** At most one comparison at a time. */
 export class Comparison {
   readonly #store: CompareStore;
-  readonly #spawn: () => PagePort;
+  readonly #spawn: SpawnContender;
   #abort: AbortController | null = null;
 
-  constructor(store: CompareStore, spawn: () => PagePort) {
+  constructor(store: CompareStore, spawn: SpawnContender) {
     this.#store = store;
     this.#spawn = spawn;
   }
@@ -40,7 +43,7 @@ export interface ComparisonRequest {
 /** Runs one contender after the other, each in a worker of its own. A failure gives a row with `error`. */
 export async function runComparison(
   store: CompareStore,
-  spawn: () => PagePort,
+  spawn: SpawnContender,
   { contenders, command, signal }: ComparisonRequest,
 ): Promise<void> {
   store.setState({ rows: [], detail: '', running: null });
@@ -56,13 +59,13 @@ export async function runComparison(
 /** One row, or null if it was aborted. */
 async function compareOne(
   store: CompareStore,
-  spawn: () => PagePort,
+  spawn: SpawnContender,
   request: Omit<ComparisonRequest, 'contenders'> & { contender: Contender },
 ): Promise<ComparisonRow | null> {
   const { command, signal } = request;
   const { backend, mode } = request.contender;
   const config = { ...command.config, runtime: { ...command.config.runtime, backend } };
-  const link = new WorkerLink(spawn, {
+  const link = new WorkerLink(() => spawn(request.contender), {
     event: (event) => {
       if (event.type === 'phase') store.setState({ detail: event.detail });
     },

@@ -123,7 +123,7 @@ function savedRun({ preset: index, minutes, step, val_loss }: SavedRun): RunReco
 
 /** Tokens a second by backend, and on WebGPU by mode. */
 const PACE = {
-  webgpu: { replayed: 812_000, op_by_op: 70_000, plain: 1_300 },
+  webgpu: { replayed: 812_000, op_by_op: 70_000, plain: 1_300, stock: 900 },
   webgl: 11_000,
   wasm: 6_400,
   cpu: 410,
@@ -138,7 +138,7 @@ export function comparison(config: RunConfig, mode: CompareMode, steps: number):
   const webgpu = backend === 'webgpu';
   const tokens_per_second = webgpu ? PACE.webgpu[mode] : PACE[backend];
   const tokens = config.training.batch_size * config.model.block_size;
-  const dispatches = mode === 'plain' ? DISPATCHES.plain : DISPATCHES.ours;
+  const dispatches = mode === 'plain' || mode === 'stock' ? DISPATCHES.plain : DISPATCHES.ours;
   const submits = mode === 'replayed' ? SUBMITS.replayed : SUBMITS.other;
   const deviation = backend === 'cpu' ? 1e-6 : 0;
   return {

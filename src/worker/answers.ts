@@ -94,6 +94,7 @@ function tokenize(prepared: PreparedText | null, text: string): { id: number; te
 
 async function compare(context: AnswerContext, command: CompareCommand): Promise<Event> {
   const { id, config, mode, steps, text: own, tokenizer_json } = command;
+  if (mode === 'stock') throw new Error('Stock TensorFlow.js needs a worker of its own.');
   const device = await context.device.open(config.runtime.backend);
   const text = await context.prepareText(config, { text: own, tokenizer_json });
   const { vocab_size } = text.tokenizer;

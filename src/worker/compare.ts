@@ -21,12 +21,15 @@ import { setTunedProducts } from './tuned.ts';
 /** How often the worker answers its messages, as in a run. */
 const BREATHE_MS = 8;
 
+/** Stock TensorFlow.js has a worker of its own. */
+type OwnMode = Exclude<CompareMode, 'stock'>;
+
 export interface CompareRequest {
   config: RunConfig;
   text: PreparedText;
   device: DeviceInfo;
   /** Backends other than WebGPU always run in mode `plain`. */
-  mode: CompareMode;
+  mode: OwnMode;
   steps: number;
   isCancelled: () => boolean;
 }
@@ -62,7 +65,7 @@ const inFloat32 = (config: RunConfig): RunConfig => ({
 
 async function measureSteps(
   trainer: Trainer,
-  mode: CompareMode,
+  mode: OwnMode,
   { steps, isCancelled }: CompareRequest,
 ): Promise<Omit<ComparisonRow, 'backend' | 'mode'>> {
   const results: StepResult[] = [];

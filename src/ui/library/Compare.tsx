@@ -5,8 +5,12 @@ import { useState } from 'react';
 import { useStore } from 'zustand';
 import {
   BACKEND_NAMES,
+  COMPARE_MODES,
+  COMPARED_BACKENDS,
   compareMarkdown,
+  contenderName,
   CONTENDERS,
+  FIRST_CONTENDERS,
   isMoving,
   type Contender,
 } from '../../store/index.ts';
@@ -14,6 +18,7 @@ import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Hint } from '../Hint.tsx';
 import { parseNumber } from '../recipe/numbers.ts';
+import { CompareBars } from './CompareBars.tsx';
 import { CompareTable } from './CompareTable.tsx';
 import './styles.ts';
 
@@ -23,7 +28,7 @@ export default function Compare() {
   const client = useClient();
   const { rows, running, detail } = useStore(client.stores.compare);
   const training = useRun((run) => isMoving(run.phase));
-  const [selected, setSelected] = useState<readonly Contender[]>(CONTENDERS);
+  const [selected, setSelected] = useState(FIRST_CONTENDERS);
   return (
     <Modal
       opened
@@ -34,8 +39,9 @@ export default function Compare() {
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
       <p className="muted compare-lead">
-        Runs the current recipe with the same seed on each backend. The first step, which compiles,
-        is not timed. Loss drift is the largest relative difference from the first row.
+        Trains the current recipe from the same weights on the same batches in each of these ways.
+        The first step, which compiles, is not timed. Loss drift is the largest relative difference
+        from the losses of the first row.
       </p>
       <div className="compare-form">
         <ContenderChoice selected={selected} disabled={running !== null} onChange={setSelected} />
@@ -51,8 +57,9 @@ export default function Compare() {
         </p>
       ) : null}
       <p className="small muted compare-state" role="status">
-        {running ? `${nameOf(running)}: ${detail || 'running'}…` : ''}
+        {running ? `${contenderName(running)}: ${detail || 'running'}…` : ''}
       </p>
+      <CompareBars rows={rows} />
       {rows.length > 0 ? <CompareTable rows={rows} /> : null}
     </Modal>
   );
@@ -63,12 +70,19 @@ function WaysHint() {
     <>
       <p>A kernel is a small program that runs on the GPU. A training step takes many of them.</p>
       <dl className="hint-terms">
-        {CONTENDERS.map((contender) => (
-          <div key={nameOf(contender)}>
-            <dt>{nameOf(contender)}</dt>
-            <dd>{contender.about}</dd>
+        {Object.values(COMPARE_MODES).map(({ label, about }) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>{about}</dd>
           </div>
         ))}
+        <div>
+          <dt>What stock TensorFlow.js lacks</dt>
+          <dd>
+            Gradient clipping and weight decay are written in its operations, so that its losses can
+            be compared. Its dropout draws other masks: with dropout they cannot.
+          </dd>
+        </div>
         <div>
           <dt>Dispatches and submits per step</dt>
           <dd>How many kernels a step starts, and in how many batches they go to the GPU.</dd>
@@ -91,24 +105,26 @@ function ContenderChoice({ selected, disabled, onChange }: ChoiceProps) {
   return (
     <fieldset>
       <legend className="sr-only">What to compare</legend>
-      {CONTENDERS.map((contender) => (
-        <label key={`${contender.backend} ${contender.mode}`} title={contender.about}>
-          <input
-            type="checkbox"
-            checked={selected.includes(contender)}
-            disabled={disabled}
-            onChange={(event) => toggle(contender, event.currentTarget.checked)}
-          />{' '}
-          {nameOf(contender)}
-        </label>
+      {COMPARED_BACKENDS.map((backend) => (
+        <div key={backend} className="compare-backend">
+          <strong aria-hidden>{BACKEND_NAMES[backend]}</strong>
+          {CONTENDERS.filter((one) => one.backend === backend).map((contender) => (
+            <label key={contender.mode} title={COMPARE_MODES[contender.mode].about}>
+              <input
+                type="checkbox"
+                checked={selected.includes(contender)}
+                disabled={disabled}
+                onChange={(event) => toggle(contender, event.currentTarget.checked)}
+              />{' '}
+              <span className="sr-only">{BACKEND_NAMES[backend]}, </span>
+              {COMPARE_MODES[contender.mode].label}
+            </label>
+          ))}
+        </div>
       ))}
     </fieldset>
   );
 }
-
-/** Only WebGPU has more than one mode to tell apart. */
-const nameOf = ({ backend, label }: Contender): string =>
-  backend === 'webgpu' ? `${BACKEND_NAMES[backend]}, ${label}` : BACKEND_NAMES[backend];
 
 function RunButtons({ selected, disabled }: Omit<ChoiceProps, 'onChange'>) {
   const client = useClient();

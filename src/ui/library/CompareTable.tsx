@@ -2,8 +2,8 @@
 import {
   BACKEND_NAMES,
   COMPARE_HEADINGS,
+  COMPARE_MODES,
   compareCells,
-  contenderOf,
   type ComparisonRow,
 } from '../../store/index.ts';
 
@@ -63,7 +63,7 @@ function MeasuredCells({ rows, row }: CellsProps) {
         <td key={COMPARE_HEADINGS[index + 1]}>
           {cell}
           {index + 1 === MODE_COLUMN ? (
-            <span className="compare-about">{contenderOf(row)?.about}</span>
+            <span className="compare-about">{COMPARE_MODES[row.mode].about}</span>
           ) : null}
         </td>
       ))}

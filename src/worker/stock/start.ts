@@ -1,0 +1,36 @@
+/** Starts a backend of the published TensorFlow.js, as its documentation says. */
+import * as tf from '@tensorflow/tfjs';
+import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
+import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
+import type { BackendName } from '../../config/index.ts';
+
+/** WebGL and the CPU are part of the package; WebGPU and WebAssembly are packages of their own. */
+export async function startStock(backend: BackendName): Promise<void> {
+  switch (backend) {
+    case 'webgpu':
+      await import('@tensorflow/tfjs-backend-webgpu');
+      break;
+    case 'wasm':
+      await prepareWasm();
+      break;
+    case 'webgl':
+    case 'cpu':
+      break;
+    default:
+      backend satisfies never;
+  }
+  if (!(await tf.setBackend(backend)))
+    throw new Error(`TensorFlow.js could not start its backend “${backend}” in this browser.`);
+  await tf.ready();
+}
+
+/** One thread: bundlers rename what the program of TensorFlow.js's threads refers to. */
+async function prepareWasm(): Promise<void> {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  setWasmPaths({
+    'tfjs-backend-wasm.wasm': plain,
+    'tfjs-backend-wasm-simd.wasm': simd,
+    'tfjs-backend-wasm-threaded-simd.wasm': simd,
+  });
+}
