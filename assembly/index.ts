@@ -4,6 +4,13 @@
  */
 export { run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './attention';
+export * from './attention_decode';
 export * from './attention_grad';
+export * from './attention_heads';
+export * from './cache_write';
 export * from './elementwise';
 export * from './gradient_check';
+export * from './qk_norm';
+export * from './rope';
+export * from './sequence_logps';
+export * from './take_rows';
