@@ -25,6 +25,7 @@ import {
   setStrip,
 } from './attention_shape';
 import {
+  copyLanes,
   keyStride,
   packRows,
   packStrips,
@@ -87,18 +88,18 @@ function attendBlock(head: i32, begin: i32): void {
   const queryHead = head % queryHeads;
   const end = min(rowCount, begin + BLOCK);
   const first = firstKey(sequence, begin);
-  const rows = packed + (<usize>(sequence * rowCount)) * packedBytes;
+  const rows = packed + <usize>(sequence * rowCount) * packedBytes;
   const keyHead = queryHeads + queryHead / (queryHeads / keyHeads);
   strip = scratch() + 64;
   panel = strip + (headBytes << 3);
   weights = panel + (headBytes << 3);
-  keys = rows + (<usize>first) * packedBytes + (<usize>keyHead) * headBytes;
-  values = keys + (<usize>keyHeads) * headBytes;
+  keys = rows + <usize>first * packedBytes + <usize>keyHead * headBytes;
+  values = keys + <usize>keyHeads * headBytes;
   packKeys(end - first);
   for (let query = begin; query < end; query += STRIP) {
     setStrip(sequence, queryHead, query);
     const count = min(STRIP, end - query);
-    const source = rows + (<usize>query) * packedBytes + (<usize>queryHead) * headBytes;
+    const source = rows + <usize>query * packedBytes + <usize>queryHead * headBytes;
     packStrips(strip, source, count, packedBytes);
     scaleRows(strip, count, scale);
     transposeStrip(strip, panel);
@@ -108,13 +109,13 @@ function attendBlock(head: i32, begin: i32): void {
 
 /** Copies the block's keys and values to scratch memory, where they are contiguous, if they fit. */
 function packKeys(count: i32): void {
-  const size = (<usize>count) * headBytes;
+  const size = <usize>count * headBytes;
   if (size > MOST_PACKED / 2) {
     setKeyStride(packedBytes);
     return;
   }
   // The weights of a strip take up to four further rows.
-  const target = weights + (<usize>(count + 4)) * SCORE_BYTES;
+  const target = weights + <usize>(count + 4) * SCORE_BYTES;
   packRows(target, keys, count, packedBytes);
   packRows(target + size, values, count, packedBytes);
   keys = target;
@@ -127,15 +128,15 @@ function attendStrip(head: i32, query: i32, packedFirst: i32): void {
   const sequence = head / queryHeads;
   const end = min(query + STRIP, rowCount);
   const first = firstKey(sequence, query);
-  const skipped = (<usize>(first - packedFirst)) * keyStride;
+  const skipped = <usize>(first - packedFirst) * keyStride;
   scores(keys + skipped, end - first, panel, weights);
   maskScores(weights, first, end);
   softmax(end - first, logSums + ((<usize>(head * rowCount + query)) << 2), end - query);
   if (dropsWeights()) dropStrip(weights, first, end);
   const target =
     output +
-    (<usize>(sequence * rowCount + query)) * outputBytes +
-    (<usize>(head % queryHeads)) * headBytes;
+    <usize>(sequence * rowCount + query) * outputBytes +
+    <usize>(head % queryHeads) * headBytes;
   setFactors(scratch());
   setTargetRows(end - query);
   weightedRows(weights, min(end, query + 4) - first, values + skipped, target);
@@ -150,7 +151,7 @@ function attendStrip(head: i32, query: i32, packedFirst: i32): void {
  * in scratch memory, and writes the log-sum-exp of its rows.
  */
 function softmax(count: i32, target: usize, rows: i32): void {
-  const end = weights + (<usize>count) * SCORE_BYTES;
+  const end = weights + <usize>count * SCORE_BYTES;
   let top0 = v128.load(weights);
   let top1 = v128.load(weights, 16);
   for (let at = weights + SCORE_BYTES; at < end; at += SCORE_BYTES) {
@@ -170,7 +171,7 @@ function softmax(count: i32, target: usize, rows: i32): void {
   const factors = scratch();
   v128.store(factors, f32x4.add(top0, logOf(total0)));
   v128.store(factors, f32x4.add(top1, logOf(total1)), 16);
-  memory.copy(target, factors, (<usize>rows) << 2);
+  copyLanes(target, factors, rows);
   v128.store(factors, f32x4.div(splat(kept), total0));
   v128.store(factors, f32x4.div(splat(kept), total1), 16);
 }

@@ -28,6 +28,7 @@ import {
 } from './attention_shape';
 import {
   addWeightedQueries,
+  copyLanes,
   keyStride,
   packRows,
   packStrips,
@@ -42,6 +43,7 @@ import {
   STRIP,
   stripStride,
   transposeStrip,
+  unpackRows,
   weightedRows,
 } from './attention_tiles';
 
@@ -58,27 +60,44 @@ let packed: usize = 0;
 let output: usize = 0;
 let logSums: usize = 0;
 let outputGradients: usize = 0;
-/** Keys of a part; at most 8192, a multiple of BLOCK. */
+/** Keys of a part: a multiple of BLOCK, and at most 4096, so that scratch memory suffices. */
 let partKeys: i32 = 0;
 
 /**
  * qkv, y, lse and dy as in `attention` -> dqkv; rng and document starts are optional. Parameters:
- * `readShape`, then the number of keys of a part. If there are several parts, `partials`
- * [parts, sequences rows, n_head head_dim] holds what each adds to dQ.
+ * `readShape`, then the number of keys of a part (all of them).
  */
 export function attention_grad(args: usize): void {
   gradients = pointerAt(args, 0);
+  partials = 0;
+  computeParts(args + 4);
+}
+
+/**
+ * The same in several parts; the second argument is partials [parts, sequences rows, n_head head_dim],
+ * what each part adds to dQ.
+ */
+export function attention_grad_parts(args: usize): void {
+  gradients = pointerAt(args, 0);
   partials = pointerAt(args, 1);
-  packed = pointerAt(args, 2);
-  output = pointerAt(args, 3);
-  logSums = pointerAt(args, 4);
-  outputGradients = pointerAt(args, 5);
-  readShape(args + 32, pointerAt(args, 6), pointerAt(args, 7));
-  partKeys = intAt(args, 18);
+  computeParts(args + 8);
+  barrier();
+  sumPartials();
+}
+
+let parts: i32 = 0;
+
+function computeParts(args: usize): void {
+  packed = pointerAt(args, 0);
+  output = pointerAt(args, 1);
+  logSums = pointerAt(args, 2);
+  outputGradients = pointerAt(args, 3);
+  readShape(args + 24, pointerAt(args, 4), pointerAt(args, 5));
+  partKeys = intAt(args, 16);
   const heads = sequences * keyHeads;
   const share = headsOfChunk(heads);
   const shares = (heads + share - 1) / share;
-  const parts = (rowCount + partKeys - 1) / partKeys;
+  parts = (rowCount + partKeys - 1) / partKeys;
   placeScratch();
   for (let chunk = claim(); chunk < parts * shares; chunk = claim()) {
     // The first keys are seen by the most queries, so they start first.
@@ -87,9 +106,6 @@ export function attention_grad(args: usize): void {
     const endHead = min(heads, firstHead + share);
     for (let head = firstHead; head < endHead; head++) keyHeadGradient(head);
   }
-  if (parts == 1) return;
-  barrier();
-  sumPartials(parts);
 }
 
 /** Scratch memory. First and end key of each strip of a block, then statistics of a strip. */
@@ -116,9 +132,9 @@ function placeScratch(): void {
   weights = gradientRows + headBytes * <usize>BLOCK;
   // One further cache line, so that strips do not fall on the same sets of the cache.
   const keysOfPart = (min(partKeys, rowCount) + 3) & ~3;
-  setStripStride((<usize>keysOfPart) * SCORE_BYTES + 64);
-  scoreGradients = weights + (<usize>STRIPS) * stripStride;
-  packedAt = scoreGradients + (<usize>STRIPS) * stripStride;
+  setStripStride(<usize>keysOfPart * SCORE_BYTES + 64);
+  scoreGradients = weights + <usize>STRIPS * stripStride;
+  packedAt = scoreGradients + <usize>STRIPS * stripStride;
 }
 
 /** The part's first key and the end of its keys. */
@@ -142,8 +158,8 @@ function keyHeadGradient(head: i32): void {
   const keyHead = head % keyHeads;
   const group = queryHeads / keyHeads;
   const at =
-    (<usize>(sequence * rowCount + partFirst)) * packedBytes +
-    (<usize>(queryHeads + keyHead)) * headBytes;
+    <usize>(sequence * rowCount + partFirst) * packedBytes +
+    <usize>(queryHeads + keyHead) * headBytes;
   const isPacked = packKeys(at);
   clearGradients();
   for (let queryHead = keyHead * group; queryHead < (keyHead + 1) * group; queryHead++) {
@@ -158,8 +174,8 @@ function keyHeadGradient(head: i32): void {
 /** Copies the part's keys and values to scratch memory, where they are contiguous, if they fit. */
 function packKeys(at: usize): bool {
   const count = partEnd - partFirst;
-  const size = (<usize>count) * headBytes;
-  const valuesAt = at + (<usize>keyHeads) * headBytes;
+  const size = <usize>count * headBytes;
+  const valuesAt = at + <usize>keyHeads * headBytes;
   if (size > MOST_PACKED / 4) {
     keys = packed + at;
     values = packed + valuesAt;
@@ -180,6 +196,10 @@ function packKeys(at: usize): bool {
 
 function clearGradients(): void {
   const rows = <usize>(partEnd - partFirst);
+  if (keyStride == headBytes) {
+    memory.fill(keyGradients, 0, (rows * headBytes) << 1);
+    return;
+  }
   for (let row: usize = 0; row < rows; row++) {
     memory.fill(keyGradients + row * keyStride, 0, headBytes);
     memory.fill(valueGradients + row * keyStride, 0, headBytes);
@@ -187,21 +207,17 @@ function clearGradients(): void {
 }
 
 function unpackGradients(at: usize): void {
-  const rows = <usize>(partEnd - partFirst);
-  let target = gradients + at;
-  const valuesAfter = (<usize>keyHeads) * headBytes;
-  for (let row: usize = 0; row < rows; row++) {
-    memory.copy(target, keyGradients + row * headBytes, headBytes);
-    memory.copy(target + valuesAfter, valueGradients + row * headBytes, headBytes);
-    target += packedBytes;
-  }
+  const count = partEnd - partFirst;
+  const target = gradients + at;
+  unpackRows(target, keyGradients, count, packedBytes);
+  unpackRows(target + <usize>keyHeads * headBytes, valueGradients, count, packedBytes);
 }
 
 /** Packs the block's queries, scaled, and its rows of dy. */
 function packQueries(sequence: i32, head: i32, query: i32): void {
   const count = min(BLOCK, rowCount - query);
   const row = <usize>(sequence * rowCount + query);
-  const column = (<usize>head) * headBytes;
+  const column = <usize>head * headBytes;
   packStrips(queryRows, packed + row * packedBytes + column, count, packedBytes);
   scaleRows(queryRows, count, scale);
   packStrips(gradientRows, outputGradients + row * outputBytes + column, count, outputBytes);
@@ -212,7 +228,7 @@ function blockGradient(sequence: i32, head: i32, query: i32): void {
   const end = min(rowCount, query + BLOCK);
   let strip = 0;
   for (let first = query; first < end; first += STRIP) {
-    const rows = (<usize>(first - query)) * headBytes;
+    const rows = <usize>(first - query) * headBytes;
     transposeStrip(queryRows + rows, queryPanel);
     transposeStrip(gradientRows + rows, gradientPanel);
     loadStatistics(sequence, head, first);
@@ -228,7 +244,7 @@ function blockGradient(sequence: i32, head: i32, query: i32): void {
 function loadStatistics(sequence: i32, head: i32, query: i32): void {
   const count = min(STRIP, rowCount - query);
   const row = <usize>(sequence * rowCount + query);
-  const at = row * outputBytes + (<usize>head) * headBytes;
+  const at = row * outputBytes + <usize>head * headBytes;
   let y = output + at;
   let dy = outputGradients + at;
   // Rows that do not exist get a weight of zero.
@@ -237,7 +253,7 @@ function loadStatistics(sequence: i32, head: i32, query: i32): void {
   v128.store(statistics, splat(0), 32);
   v128.store(statistics, splat(0), 48);
   const from = logSums + ((<usize>((sequence * queryHeads + head) * rowCount + query)) << 2);
-  memory.copy(statistics, from, (<usize>count) << 2);
+  copyLanes(statistics, from, count);
   for (let r = 0; r < count; r++) {
     let sum = splat(0);
     for (let column: usize = 0; column < headBytes; column += 16)
@@ -257,7 +273,7 @@ function stripGradient(sequence: i32, strip: i32, query: i32): void {
   store<i32>(bound, max(first, end), 4);
   if (first >= end) return;
   const offset = <usize>(first - partFirst);
-  const at = (<usize>strip) * stripStride + offset * SCORE_BYTES;
+  const at = <usize>strip * stripStride + offset * SCORE_BYTES;
   const p = weights + at;
   const ds = scoreGradients + at;
   scores(keys + offset * keyStride, end - first, queryPanel, p);
@@ -278,7 +294,7 @@ function differentiate(p: usize, ds: usize, count: i32): void {
   const delta0 = v128.load(statistics, 32);
   const delta1 = v128.load(statistics, 48);
   const factor = splat(kept);
-  const end = p + (<usize>count) * SCORE_BYTES;
+  const end = p + <usize>count * SCORE_BYTES;
   for (; p < end; p += SCORE_BYTES) {
     const weight0 = weightOf(f32x4.sub(v128.load(p), lse0));
     const weight1 = weightOf(f32x4.sub(v128.load(p, 16), lse1));
@@ -295,7 +311,7 @@ function differentiate(p: usize, ds: usize, count: i32): void {
 /** Scales the weights that dropout kept. */
 function scaleStrip(at: usize, count: i32): void {
   const factor = splat(kept);
-  const end = at + (<usize>count) * SCORE_BYTES;
+  const end = at + <usize>count * SCORE_BYTES;
   for (; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), factor));
 }
 
@@ -304,10 +320,10 @@ function storeQueryGradient(sequence: i32, head: i32, strip: i32, query: i32): v
   const first = load<i32>(bounds + ((<usize>strip) << 3));
   const end = load<i32>(bounds + ((<usize>strip) << 3), 4);
   const offset = <usize>(first - partFirst);
-  const ds = scoreGradients + (<usize>strip) * stripStride + offset * SCORE_BYTES;
+  const ds = scoreGradients + <usize>strip * stripStride + offset * SCORE_BYTES;
   const from = keys + offset * keyStride;
   const row = <usize>(sequence * rowCount + query);
-  const column = (<usize>head) * headBytes;
+  const column = <usize>head * headBytes;
   let stride = packedBytes;
   let target = gradients + row * packedBytes + column;
   if (partials) {
@@ -337,7 +353,7 @@ function addToKeys(strips: i32): void {
     while (load<i32>(bounds + ((<usize>firstStrip) << 3), 4) <= key) firstStrip++;
     while (endStrip < strips && load<i32>(bounds + ((<usize>endStrip) << 3)) <= key) endStrip++;
     const offset = <usize>(key - partFirst);
-    const from = (<usize>firstStrip) * stripStride + offset * SCORE_BYTES;
+    const from = <usize>firstStrip * stripStride + offset * SCORE_BYTES;
     const rows = ((<usize>firstStrip) << 3) * headBytes;
     const target = offset * keyStride;
     const count = endStrip - firstStrip;
@@ -351,20 +367,20 @@ function addToKeys(strips: i32): void {
 const SUM_ROWS: i32 = 16;
 
 /** dQ = the sum over the parts whose first key the row sees, in their order. */
-function sumPartials(parts: i32): void {
+function sumPartials(): void {
   const rows = sequences * rowCount;
   const chunks = (rows + SUM_ROWS - 1) / SUM_ROWS;
-  const partBytes = (<usize>rows) * outputBytes;
+  const partBytes = <usize>rows * outputBytes;
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(rows, (chunk + 1) * SUM_ROWS);
     for (let row = chunk * SUM_ROWS; row < end; row++) {
       const seen = (row % rowCount) / partKeys;
-      const from = partials + (<usize>row) * outputBytes;
-      const target = gradients + (<usize>row) * packedBytes;
+      const from = partials + <usize>row * outputBytes;
+      const target = gradients + <usize>row * packedBytes;
       for (let at: usize = 0; at < outputBytes; at += 16) {
         let sum = v128.load(from + at);
         for (let part = 1; part <= seen; part++)
-          sum = f32x4.add(sum, v128.load(from + at + (<usize>part) * partBytes));
+          sum = f32x4.add(sum, v128.load(from + at + <usize>part * partBytes));
         v128.store(target + at, sum);
       }
     }

@@ -58,7 +58,7 @@ export function setStripStride(stride: usize): void {
  * repeat the last key.
  */
 export function scores(keys: usize, n: i32, panel: usize, target: usize): void {
-  const last = keys + (<usize>(n - 1)) * keyStride;
+  const last = keys + <usize>(n - 1) * keyStride;
   const end = panel + (headBytes << 3);
   for (let key = keys; key <= last; key += keyStride << 2) {
     let key0 = key;
@@ -124,7 +124,7 @@ export function scores(keys: usize, n: i32, panel: usize, target: usize): void {
  * each row multiplied by its factor of `factors` [4]. Pass weights + 16 for the other four queries.
  */
 export function weightedRows(weights: usize, n: i32, values: usize, target: usize): void {
-  const end = weights + (<usize>n) * SCORE_BYTES;
+  const end = weights + <usize>n * SCORE_BYTES;
   const last = values + headBytes;
   for (; values < last; values += 32) {
     let value = values;
@@ -184,7 +184,7 @@ function storeScaled(row: usize, low: v128, high: v128, factorAt: usize): void {
  * strips follow each other.
  */
 export function addWeightedQueries(target: usize, weights: usize, strips: i32, rows: usize): void {
-  const end = weights + (<usize>strips) * stripStride;
+  const end = weights + <usize>strips * stripStride;
   const row1 = targetRows > 1 ? targetStride : 0;
   const row2 = targetRows > 2 ? targetStride << 1 : 0;
   const row3 = targetRows > 3 ? targetStride + (targetStride << 1) : 0;
@@ -243,17 +243,40 @@ export function packRows(target: usize, source: usize, rows: i32, stride: usize)
   }
 }
 
-/** The same for the rows of whole strips: those beyond `rows` become zero. */
+/** The inverse: rows of the target are `stride` bytes apart. */
+export function unpackRows(target: usize, source: usize, rows: i32, stride: usize): void {
+  for (let row = 0; row < rows; row++) {
+    for (let at: usize = 0; at < headBytes; at += 32) {
+      v128.store(target + at, v128.load(source + at));
+      v128.store(target + at, v128.load(source + at, 16), 16);
+    }
+    target += stride;
+    source += headBytes;
+  }
+}
+
+/** Copies `count` values, at most those of a strip. */
+export function copyLanes(target: usize, source: usize, count: i32): void {
+  if (count >= STRIP) {
+    v128.store(target, v128.load(source));
+    v128.store(target, v128.load(source, 16), 16);
+    return;
+  }
+  for (let at: usize = 0; at < (<usize>count) << 2; at += 4)
+    store<f32>(target + at, load<f32>(source + at));
+}
+
+/** `packRows` for the rows of whole strips: those beyond `rows` become zero. */
 export function packStrips(target: usize, source: usize, rows: i32, stride: usize): void {
   packRows(target, source, rows, stride);
   const missing = -rows & (STRIP - 1);
-  memory.fill(target + (<usize>rows) * headBytes, 0, (<usize>missing) * headBytes);
+  memory.fill(target + <usize>rows * headBytes, 0, <usize>missing * headBytes);
 }
 
 /** Multiplies rows [rows][d] that follow each other, in place. */
 export function scaleRows(at: usize, rows: i32, factor: f32): void {
   const four = splat(factor);
-  const end = at + (<usize>rows) * headBytes;
+  const end = at + <usize>rows * headBytes;
   for (; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), four));
 }
 

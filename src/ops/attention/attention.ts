@@ -13,6 +13,7 @@ import { attentionGradKernel } from './backward.ts';
 import { float16When, randomGradInputs, randomQkv } from './cases.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle } from './oracle.ts';
+import { attentionGradOnProcessor, attentionOnProcessor } from './processor.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 import { subgroupAttentionFits } from './subgroup_fragments.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
@@ -35,6 +36,7 @@ const shapes: readonly Shape[] = [
   { ...one, name: 'several tiles', T: 34 },
   { ...one, name: 'several chunks of head_dim', T: 3, head_dim: 36 },
   { ...one, name: 'window of one', T: 4, window: 1 },
+  { ...one, name: 'head_dim a multiple of eight', T: 10, n_head: 2, head_dim: 8 },
 ];
 /** Shapes that finite differences would take too long for. */
 const longShapes: readonly Shape[] = [
@@ -54,6 +56,7 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   reference: ({ qkv }, attrs) => attentionReference(qkv, attrs),
   kernel: ({ qkv }, attrs) =>
     usesSubgroups(attrs, qkv) ? attentionSubgroupKernel(qkv, attrs) : attentionKernel(qkv, attrs),
+  processor: ({ qkv }, attrs) => attentionOnProcessor(qkv, attrs),
   float16: { inputs: ['qkv'], when: float16When },
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
@@ -89,6 +92,7 @@ export const attentionGrad: OpDefinition<GradIn, AttentionAttrs, 'dqkv', never> 
     usesSubgroups(attrs, inputs.qkv, inputs.y, inputs.dy)
       ? attentionGradSubgroupKernel(inputs, attrs)
       : attentionGradKernel(inputs, attrs),
+  processor: (inputs, attrs) => attentionGradOnProcessor(inputs, attrs),
   float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
   gradient: null,
   bench: (sizes, inputs) => [

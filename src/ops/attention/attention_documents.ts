@@ -13,6 +13,7 @@ import { float16When, randomGradInputs, randomQkv } from './cases.ts';
 import { documentShapes, documentStartsTensor, longDocumentShapes } from './document_cases.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle } from './oracle.ts';
+import { attentionGradOnProcessor, attentionOnProcessor } from './processor.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
 import { benchAttrs, benchDocumentStarts, benchFlops, benchGradInputs, benchQkv } from './bench.ts';
@@ -39,6 +40,8 @@ export const attentionDocuments: OpDefinition<In, AttentionAttrs, 'y' | 'lse', '
     usesSubgroups(attrs, qkv)
       ? attentionSubgroupKernel(qkv, attrs, { document_starts })
       : attentionKernel(qkv, attrs, { document_starts }),
+  processor: ({ qkv, document_starts }, attrs) =>
+    attentionOnProcessor(qkv, attrs, { document_starts }),
   float16: { inputs: ['qkv'], when: float16When },
   gradient: {
     saves: { inputs: ['qkv', 'document_starts'], outputs: ['y', 'lse'] },
@@ -81,6 +84,8 @@ export const attentionDocumentsGrad: OpDefinition<GradIn, AttentionAttrs, 'dqkv'
       usesSubgroups(attrs, inputs.qkv, inputs.y, inputs.dy)
         ? attentionGradSubgroupKernel(inputs, attrs, { document_starts })
         : attentionGradKernel(inputs, attrs, { document_starts }),
+    processor: ({ document_starts, ...inputs }, attrs) =>
+      attentionGradOnProcessor(inputs, attrs, { document_starts }),
     float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
     gradient: null,
     bench: (sizes, inputs) => [

@@ -16,6 +16,7 @@ import { documentStartsTensor, droppedDocumentShapes } from './document_cases.ts
 import { hostKeep, keepTensor } from './dropout_mask.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle, type OracleOptions } from './oracle.ts';
+import { attentionGradOnProcessor, attentionOnProcessor } from './processor.ts';
 import { attentionGradReference, attentionReference, type ReferenceOptions } from './reference.ts';
 import {
   benchDocumentStarts,
@@ -57,6 +58,8 @@ export const attentionDocumentsDropout: OpDefinition<
     attentionReference(qkv, attrs, referenceOptions(masks, attrs)),
   kernel: ({ qkv, document_starts, rng }, attrs) =>
     attentionKernel(qkv, attrs, { drop: { ...attrs, rng }, document_starts }),
+  processor: ({ qkv, document_starts, rng }, attrs) =>
+    attentionOnProcessor(qkv, attrs, { drop: { ...attrs, rng }, document_starts }),
   float16: { inputs: ['qkv'], when: float16When },
   gradient: {
     saves: { inputs: ['qkv', 'document_starts', 'rng'], outputs: ['y', 'lse'] },
@@ -109,6 +112,8 @@ export const attentionDocumentsDropoutGrad: OpDefinition<
     attentionGradReference(inputs, attrs, referenceOptions({ document_starts, rng }, attrs)),
   kernel: ({ document_starts, rng, ...inputs }, attrs) =>
     attentionGradKernel(inputs, attrs, { drop: { ...attrs, rng }, document_starts }),
+  processor: ({ document_starts, rng, ...inputs }, attrs) =>
+    attentionGradOnProcessor(inputs, attrs, { drop: { ...attrs, rng }, document_starts }),
   float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
   gradient: null,
   bench: (sizes, inputs) => [

@@ -28,6 +28,7 @@ import { defineOp, type Hosts, type OpCase, type OpDefinition, type Tensors } fr
 import { columns, groupSize, type Heads } from '../heads/layout.ts';
 import { at, zeros } from '../host.ts';
 import { attentionDecodeKernel } from './kernel.ts';
+import { attentionDecodeOnProcessor } from './processor.ts';
 
 export interface AttentionDecodeAttrs extends Heads {
   /** Sequences. */
@@ -143,7 +144,7 @@ const decodeCase = (
  * (`cache_write` skips padding rows). A position of T_max or more marks an idle sequence, as in a
  * batch with fewer prompts than rows: nothing is written, and its y is finite but meaningless.
  *
- * On WebGPU the cache is written in place and returned itself; elsewhere a new tensor is returned
+ * Own kernels write the cache in place and return it; elsewhere a new tensor is returned
  * and the caller disposes the old one. There is no gradient.
  */
 export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y' | 'cache', never> =
@@ -155,6 +156,10 @@ export const attentionDecode: OpDefinition<In, AttentionDecodeAttrs, 'y' | 'cach
     reference,
     kernel: ({ qkv, cache, positions }, a) => ({
       y: attentionDecodeKernel(qkv, cache, positions, a),
+      cache,
+    }),
+    processor: ({ qkv, cache, positions }, attrs) => ({
+      y: attentionDecodeOnProcessor({ qkv, cache, positions }, attrs),
       cache,
     }),
     gradient: null,

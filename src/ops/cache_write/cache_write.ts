@@ -17,7 +17,7 @@ import {
   slice,
   where,
 } from '@tensorflow/tfjs-core';
-import { dispatch, grid } from '../../backend/index.ts';
+import { dispatch, grid, runOnProcessor } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type OpDefinition, type Tensors } from '../define.ts';
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2 } from '../host.ts';
@@ -91,7 +91,7 @@ const writeCase = (
  * T_max or more are skipped, which is how padding is marked. No two rows of a sequence may have the
  * same position below T_max.
  *
- * On WebGPU the cache is written in place and returned itself; elsewhere a new tensor is returned
+ * Own kernels write the cache in place and return it; elsewhere a new tensor is returned
  * and the caller disposes the old one. There is no gradient.
  */
 export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = defineOp({
@@ -118,6 +118,25 @@ export const cacheWrite: OpDefinition<In, CacheWriteAttrs, 'cache', never> = def
         ['u32', a.T_max],
       ],
       workgroups: grid(Math.ceil((n * 2 * kv) / 64)),
+    });
+    return { cache };
+  },
+  processor: ({ cache, qkv, positions }, attrs) => {
+    const [n, width] = dims2(qkv.shape);
+    const { kv, k0 } = columns(attrs);
+    runOnProcessor({
+      kernel: 'cache_write',
+      writes: [],
+      updates: [cache],
+      reads: [qkv, positions],
+      params: [
+        ['i32', n],
+        ['i32', 2 * kv],
+        ['i32', width],
+        ['i32', k0],
+        ['i32', n / attrs.B],
+        ['i32', attrs.T_max],
+      ],
     });
     return { cache };
   },

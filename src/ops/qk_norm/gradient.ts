@@ -25,6 +25,7 @@ import {
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { type HeadRange, qkNormGradInputKernel, qkNormGradWeightKernel } from './kernels.ts';
+import { qkNormGradInputOnProcessor, qkNormGradWeightOnProcessor } from './processor.ts';
 
 interface Attrs extends Heads {
   eps: number;
@@ -98,6 +99,7 @@ export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = define
   oracle: inputOracle,
   reference: inputReference,
   kernel: qkNormGradInputKernel,
+  processor: qkNormGradInputOnProcessor,
   float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   bench: ({ N, D, n_head, head_dim }, inputs) => [
@@ -177,6 +179,8 @@ export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight'
     reference: weightReference,
     kernel: (inputs, attrs, into) =>
       qkNormGradWeightKernel(inputs, attrs, rangeOf(attrs, attrs.part), into.dweight),
+    processor: (inputs, attrs, into) =>
+      qkNormGradWeightOnProcessor(inputs, attrs, rangeOf(attrs, attrs.part), into.dweight),
     accumulates: ['dweight'],
     float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
     gradient: null,

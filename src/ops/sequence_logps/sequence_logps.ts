@@ -4,7 +4,7 @@
  * tokens (IPO, SimPO).
  */
 import { equal, mul, reshape, sum, type Tensor, where, zerosLike } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output } from '../../backend/index.ts';
+import { dispatch, grid, output, runOnProcessor } from '../../backend/index.ts';
 import {
   type CaseRandom,
   defineOp,
@@ -66,6 +66,21 @@ function kernel({ logps, weights }: Tensors<In>, { B, T }: SequenceLogpsAttrs): 
   return { sums, counts };
 }
 
+function onProcessor({ logps, weights }: Tensors<In>, { B, T }: SequenceLogpsAttrs): Tensors<Out> {
+  const sums = output([B]);
+  const counts = output([B]);
+  runOnProcessor({
+    kernel: 'sequence_logps',
+    writes: [sums, counts],
+    reads: [logps, weights],
+    params: [
+      ['i32', B],
+      ['i32', T],
+    ],
+  });
+  return { sums, counts };
+}
+
 /** Values of `weights` with 1 for the tokens from..to-1 of each sequence. */
 function maskOf(
   random: CaseRandom,
@@ -117,6 +132,7 @@ export const sequenceLogps: OpDefinition<In, SequenceLogpsAttrs, Out, 'logps'> =
   oracle,
   reference,
   kernel,
+  processor: onProcessor,
   gradient: {
     saves: { inputs: ['weights'], outputs: [] },
     from: ['sums'],
@@ -166,6 +182,19 @@ export const sequenceLogpsGrad: OpDefinition<GradIn, SequenceLogpsAttrs, 'dlogps
           ['u32', T],
         ],
         workgroups: grid(Math.ceil((B * T) / ELEMENTWISE)),
+      });
+      return { dlogps };
+    },
+    processor: ({ dsums, weights }, { B, T }) => {
+      const dlogps = output([B * T]);
+      runOnProcessor({
+        kernel: 'sequence_logps_grad',
+        writes: [dlogps],
+        reads: [dsums, weights],
+        params: [
+          ['i32', B],
+          ['i32', T],
+        ],
       });
       return { dlogps };
     },

@@ -3,7 +3,7 @@
  * before a scalar head (reward models).
  */
 import { gather, type Rank, reshape, unsortedSegmentSum } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output } from '../../backend/index.ts';
+import { dispatch, grid, output, runOnProcessor } from '../../backend/index.ts';
 import { defineOp, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
@@ -45,6 +45,20 @@ export const takeRows: OpDefinition<'x' | 'rows', TakeRowsAttrs, 'y', 'x'> = def
         ['u32', d],
       ],
       workgroups: grid(Math.ceil(y.size / 64)),
+    });
+    return { y };
+  },
+  processor: ({ x, rows }) => {
+    const [, d] = dims2(x.shape);
+    const y = output([rows.size, d]);
+    runOnProcessor({
+      kernel: 'take_rows',
+      writes: [y],
+      reads: [x, rows],
+      params: [
+        ['i32', rows.size],
+        ['i32', d],
+      ],
     });
     return { y };
   },
@@ -116,6 +130,21 @@ export const takeRowsGrad: OpDefinition<'dy' | 'rows', TakeRowsAttrs, 'dx', neve
         ['u32', d],
       ],
       workgroups: grid(N),
+    });
+    return { dx };
+  },
+  processor: ({ dy, rows }, { N }) => {
+    const [, d] = dims2(dy.shape);
+    const dx = output([N, d]);
+    runOnProcessor({
+      kernel: 'take_rows_grad',
+      writes: [dx],
+      reads: [dy, rows],
+      params: [
+        ['i32', N],
+        ['i32', rows.size],
+        ['i32', d],
+      ],
     });
     return { dx };
   },
