@@ -65,7 +65,7 @@ export function crossEntropyKernel(logits: Tensor, targets: Tensor): Outputs {
   return out;
 }
 
-/** States of n rows (`ROW_STATE`); only the kernels of this file can read them. */
+/** States of n rows (`ROW_STATE`); only kernels of cross-entropy can read them. */
 export const newRowStates = (n: number): Tensor => output([n, 4]);
 
 /**

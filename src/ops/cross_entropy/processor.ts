@@ -44,12 +44,9 @@ export function crossEntropyProcessor(logits: Tensor, targets: Tensor): Outputs 
   return out;
 }
 
-/** States of n rows, 16 bytes each; only the kernels of this file can read them. */
-export const processorRowStates = (n: number): Tensor => output([n, 4]);
-
 /**
  * Adds the logits [N, columns] of the tokens from `first` on to the row states, which the chunk at 0
- * initializes. Chunks must come in the order of the vocabulary.
+ * initializes (`newRowStates`). Chunks must come in the order of the vocabulary.
  */
 export function crossEntropyChunkProcessor(
   logits: Tensor,

@@ -8,8 +8,8 @@
  * dx and into the chunk's rows of the weight's gradient. That costs one more matmul than `matmul` and
  * `cross_entropy`, which keep all logits.
  *
- * On WebGPU, rows of the weight are bound as views at 256-byte offsets, so a chunk must be a multiple
- * of 64 tokens, or of as many rows as make a multiple of 256 bytes.
+ * Kernels bind rows of the weight as views at 256-byte offsets, so a chunk must be a multiple of 64
+ * tokens, or of as many rows as make a multiple of 256 bytes.
  */
 import {
   add,
@@ -34,12 +34,10 @@ import {
 } from '@tensorflow/tfjs-core';
 import { crossEntropy, crossEntropyGrad, referenceGrad } from '../cross_entropy/cross_entropy.ts';
 import {
-  type CaseRandom,
   defineOp,
   type GradientContext,
   type Hosts,
   type HostTensor,
-  type OpCase,
   type OpDefinition,
   perNode,
   run,
@@ -48,20 +46,19 @@ import {
 import { required } from '../gradient.ts';
 import { dims2 } from '../host.ts';
 import { matmul, type MatmulAttrs, referenceMatmul } from '../matmul/matmul.ts';
+import { CASES, type HeadCrossEntropyAttrs, type Inputs } from './cases.ts';
 import {
   type Chunk,
   chunksOf,
-  headCrossEntropyGradKernel,
-  headCrossEntropyKernel,
+  gpuKernels,
+  headCrossEntropyBy,
+  headCrossEntropyGradBy,
   type HeadGradInputs,
+  processorKernels,
 } from './kernels.ts';
 
-export interface HeadCrossEntropyAttrs {
-  /** Tokens of the vocabulary whose logits exist at one time. */
-  chunk: number;
-}
+export type { HeadCrossEntropyAttrs } from './cases.ts';
 
-type Inputs = 'x' | 'weight' | 'targets';
 type Outputs = 'loss' | 'lse' | 'probability' | 'correct';
 
 const NN = { transpose_a: false, transpose_b: false };
@@ -133,72 +130,8 @@ function gradReference(
   return { dx: required(dx), weight: concat(parts, 0) };
 }
 
-/** Random x [n, d] and weight [v, d]; the targets are repeated over the rows. */
-const randomInputs = (
-  random: CaseRandom,
-  { n, d, v }: { n: number; d: number; v: number },
-  targets: readonly number[],
-): Hosts<Inputs> => ({
-  x: random.normal([n, d], 0.5),
-  weight: random.normal([v, d], 0.5),
-  targets: random.values(
-    [n],
-    Array.from({ length: n }, (_, i) => targets[i % targets.length] ?? 0),
-    'int32',
-  ),
-});
-
-/**
- * Rows 1, 5 and 9 of the weight are equal, so that the largest logit occurs in every chunk. All
- * arithmetic is exact.
- */
-const ties = (random: CaseRandom): Hosts<Inputs> => ({
-  x: random.values(
-    [4, 16],
-    Array.from({ length: 64 }, (_, i) => (1 + Math.floor(i / 16)) / 4),
-  ),
-  weight: random.values(
-    [12, 16],
-    Array.from({ length: 192 }, (_, i) => (Math.floor(i / 16) % 4 === 1 ? 0.5 : -0.25)),
-  ),
-  targets: random.values([4], [1, 5, 9, 2], 'int32'),
-});
-
 /** Half of the vocabulary, in a whole number of 64 tokens. */
 const benchChunk = (V: number): number => 64 * Math.ceil(V / 128);
-
-const CASES: OpCase<Inputs, HeadCrossEntropyAttrs>[] = [
-  {
-    name: 'three chunks and a smaller one, a target in each',
-    attrs: { chunk: 4 },
-    inputs: (random) => randomInputs(random, { n: 5, d: 16, v: 14 }, [0, 5, 11, 12, 13]),
-  },
-  {
-    name: 'more rows, an odd last chunk',
-    attrs: { chunk: 8 },
-    inputs: (random) => randomInputs(random, { n: 37, d: 16, v: 23 }, [7, 8, 22, 16, 0, 3]),
-  },
-  {
-    name: 'chunks in fours',
-    attrs: { chunk: 8 },
-    inputs: (random) => randomInputs(random, { n: 18, d: 16, v: 24 }, [0, 7, 8, 15, 16, 23]),
-  },
-  {
-    name: 'an odd width',
-    attrs: { chunk: 64 },
-    inputs: (random) => randomInputs(random, { n: 3, d: 5, v: 70 }, [63, 64, 1]),
-  },
-  {
-    name: 'one chunk',
-    attrs: { chunk: 64 },
-    inputs: (random) => randomInputs(random, { n: 3, d: 16, v: 10 }, [9, 0, 4]),
-  },
-  {
-    name: 'equal largest logits in all chunks: the first counts',
-    attrs: { chunk: 4 },
-    inputs: ties,
-  },
-];
 
 /**
  * x [N, D], weight [V, D], targets [N] int32, lse [N], dloss [N] -> the gradients dx [N, D] and
@@ -219,7 +152,10 @@ export const headCrossEntropyGrad = defineOp({
     };
   },
   reference: (inputs, { chunk }) => gradReference(inputs, chunk),
-  kernel: (inputs, { chunk }, into) => headCrossEntropyGradKernel(inputs, chunk, into.weight),
+  kernel: (inputs, { chunk }, into) =>
+    headCrossEntropyGradBy(gpuKernels, inputs, chunk, into.weight),
+  processor: (inputs, { chunk }, into) =>
+    headCrossEntropyGradBy(processorKernels, inputs, chunk, into.weight),
   accumulates: ['weight'],
   float16: { inputs: ['x'] },
   gradient: null,
@@ -272,7 +208,8 @@ export const headCrossEntropy: OpDefinition<
   oracle: ({ x, weight, targets }, _attrs: HeadCrossEntropyAttrs) =>
     crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {}),
   reference: (inputs, { chunk }) => reference(inputs, chunk),
-  kernel: (inputs, { chunk }) => headCrossEntropyKernel(inputs, chunk),
+  kernel: (inputs, { chunk }) => headCrossEntropyBy(gpuKernels, inputs, chunk),
+  processor: (inputs, { chunk }) => headCrossEntropyBy(processorKernels, inputs, chunk),
   float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },

@@ -1,5 +1,5 @@
 /**
- * Kernels of head and cross-entropy, one chunk of the vocabulary at a time: the logits of a chunk
+ * Head and cross-entropy by kernels, one chunk of the vocabulary at a time: the logits of a chunk
  * overwrite those of the previous one in a scratch tensor. Rows of the weight and of its gradient are
  * views into their buffers.
  */
@@ -11,9 +11,46 @@ import {
   crossEntropyGradKernel,
   newRowStates,
 } from '../cross_entropy/kernels.ts';
+import {
+  crossEntropyChunkProcessor,
+  crossEntropyFinishProcessor,
+  crossEntropyGradProcessor,
+} from '../cross_entropy/processor.ts';
 import type { Tensors } from '../define.ts';
 import { dims2 } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
+import { matmulProcessor } from '../matmul/processor.ts';
+
+/** The kernels of one device that this file combines. */
+export interface HeadKernels {
+  matmul: (a: Tensor, b: Tensor, options: HeadMatmulOptions) => Tensor;
+  addChunk: typeof crossEntropyChunkKernel;
+  finish: typeof crossEntropyFinishKernel;
+  gradient: typeof crossEntropyGradKernel;
+}
+
+/** `to` is overwritten, `into` is added to, `residual` is added to a new tensor. */
+interface HeadMatmulOptions {
+  transpose_a?: boolean;
+  transpose_b?: boolean;
+  to?: Tensor;
+  into?: Tensor;
+  residual?: Tensor;
+}
+
+export const gpuKernels: HeadKernels = {
+  matmul: matmulKernel,
+  addChunk: crossEntropyChunkKernel,
+  finish: crossEntropyFinishKernel,
+  gradient: crossEntropyGradKernel,
+};
+
+export const processorKernels: HeadKernels = {
+  matmul: matmulProcessor,
+  addChunk: crossEntropyChunkProcessor,
+  finish: crossEntropyFinishProcessor,
+  gradient: crossEntropyGradProcessor,
+};
 
 /** Tokens [first, end) of the vocabulary. */
 export interface Chunk {
@@ -33,8 +70,8 @@ export const chunksOf = (vocab_size: number, chunk: number): Chunk[] =>
  * as float16 if all logits [N, V] would be.
  */
 function eachChunk(
-  x: Tensor,
-  weight: Tensor,
+  { matmul }: HeadKernels,
+  { x, weight }: Tensors<'x' | 'weight'>,
   chunk: number,
   visit: (logits: Tensor, weight: Tensor, tokens: Chunk) => void,
 ): void {
@@ -44,7 +81,7 @@ function eachChunk(
   for (const tokens of chunksOf(v, chunk)) {
     const rows = rowsOf(weight, tokens.first, tokens.end);
     const logits = viewOf(scratch, [n, tokens.end - tokens.first]);
-    matmulKernel(x, rows, { transpose_b: true, to: logits });
+    matmul(x, rows, { transpose_b: true, to: logits });
     visit(logits, rows, tokens);
     rows.dispose();
     logits.dispose();
@@ -53,16 +90,17 @@ function eachChunk(
 }
 
 /** x [N, D], weight [V, D], targets [N] int32 -> the outputs of `cross_entropy`, each [N]. */
-export function headCrossEntropyKernel(
+export function headCrossEntropyBy(
+  kernels: HeadKernels,
   { x, weight, targets }: Tensors<'x' | 'weight' | 'targets'>,
   chunk: number,
 ): Tensors<'loss' | 'lse' | 'probability' | 'correct'> {
   const [n] = dims2(x.shape);
   const states = newRowStates(n);
-  eachChunk(x, weight, chunk, (logits, _rows, { first }) => {
-    crossEntropyChunkKernel(logits, targets, states, first);
+  eachChunk(kernels, { x, weight }, chunk, (logits, _rows, { first }) => {
+    kernels.addChunk(logits, targets, states, first);
   });
-  const outputs = crossEntropyFinishKernel(states, targets);
+  const outputs = kernels.finish(states, targets);
   states.dispose();
   return outputs;
 }
@@ -73,7 +111,8 @@ export type HeadGradInputs = 'x' | 'weight' | 'targets' | 'lse' | 'dloss';
  * The gradients of x and of the weight, the latter added to `into` if it is given. dx is summed over
  * the chunks in float32; the last chunk stores it as an activation.
  */
-export function headCrossEntropyGradKernel(
+export function headCrossEntropyGradBy(
+  kernels: HeadKernels,
   { x, weight, targets, lse, dloss }: Tensors<HeadGradInputs>,
   chunk: number,
   into?: Tensor,
@@ -82,14 +121,14 @@ export function headCrossEntropyGradKernel(
   const dweight = into ?? output(weight.shape);
   let sum: Tensor | undefined;
   let dx: Tensor | undefined;
-  eachChunk(x, weight, chunk, (logits, rows, { first, end }) => {
-    const dlogits = crossEntropyGradKernel({ logits, targets, lse, dloss }, first);
-    if (end === v) dx = matmulKernel(dlogits, rows, { residual: sum });
-    else if (sum) matmulKernel(dlogits, rows, { into: sum });
-    else sum = matmulKernel(dlogits, rows, { to: output(x.shape) });
+  eachChunk(kernels, { x, weight }, chunk, (logits, rows, { first, end }) => {
+    const dlogits = kernels.gradient({ logits, targets, lse, dloss }, first);
+    if (end === v) dx = kernels.matmul(dlogits, rows, { residual: sum });
+    else if (sum) kernels.matmul(dlogits, rows, { into: sum });
+    else sum = kernels.matmul(dlogits, rows, { to: output(x.shape) });
     const part = rowsOf(dweight, first, end);
     const target = into ? { into: part } : { to: part };
-    matmulKernel(dlogits, x, { transpose_a: true, ...target });
+    kernels.matmul(dlogits, x, { transpose_a: true, ...target });
     part.dispose();
   });
   sum?.dispose();
