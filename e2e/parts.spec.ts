@@ -48,17 +48,17 @@ test('without charts and dialogs the run trains on, and Retry shows them', async
 });
 
 test('a backend that does not arrive is named, and another one is used', async ({ page }) => {
-  // The automatic choice: WebGPU and WebGL run in software here, so WebAssembly would be next.
+  // The automatic choice: WebGPU runs in software here, so the engine on the processor is next.
   host.missing = /\.wasm$/;
   await page.goto(address({ 'runtime.backend': 'auto' }));
   const chip = page.getByTestId('device-chip');
-  await expect(chip).not.toContainText(/Testing|WebAssembly/);
+  await expect(chip).not.toContainText(/Testing|Processor/);
   await chip.click();
   await expect(page.getByRole('dialog', { name: 'Device details' })).toContainText(
-    'The code for WebAssembly could not be downloaded.',
+    'The code for the processor (WebAssembly) could not be downloaded.',
   );
   for (const [backend, name] of [
-    ['wasm', 'WebAssembly'],
+    ['wasm', 'the processor (WebAssembly)'],
     ['webgpu', 'WebGPU'],
   ]) {
     host.missing = /\.wasm$|\/backend_webgpu-[^/]*\.js$/;

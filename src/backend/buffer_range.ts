@@ -1,5 +1,5 @@
 /** Ranges of buffers: of the GPU, or of the engine on the processor. */
-import { Block } from '../processor/index.ts';
+import type { Block } from '../processor/index.ts';
 
 export type DeviceBuffer = GPUBuffer | Block;
 
@@ -21,12 +21,12 @@ export function gpuRange({ buffer, offset, size }: BufferRange): GpuRange {
 
 /** Throws if the buffer is not on the GPU. */
 export function gpuBuffer(buffer: DeviceBuffer): GPUBuffer {
-  if (buffer instanceof Block) throw new TypeError('This buffer is not on the GPU.');
+  if ('address' in buffer) throw new TypeError('This buffer is not on the GPU.');
   return buffer;
 }
 
 /** The address of a range in the engine's memory. Throws if the range is on the GPU. */
 export function addressOf({ buffer, offset }: BufferRange): number {
-  if (!(buffer instanceof Block)) throw new TypeError('This buffer is not on the processor.');
+  if (!('address' in buffer)) throw new TypeError('This buffer is not on the processor.');
   return buffer.address + offset;
 }

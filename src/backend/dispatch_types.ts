@@ -25,3 +25,17 @@ export interface Dispatch {
   /** Workgroup counts; use `grid` for more than 65535 in x. */
   workgroups: readonly [number, number, number];
 }
+
+/**
+ * One call of a kernel of `assembly/`. Its arguments are 32-bit words: the addresses of `writes`, of
+ * `updates` (read and written in place) and of `reads` (0 where a tensor is absent), then `params`.
+ * A tensor may not be both in `reads` and in one of the others.
+ */
+export interface ProcessorCall {
+  /** Name of the kernel, as `assembly/` exports it. */
+  kernel: string;
+  writes: readonly Tensor[];
+  updates?: readonly Tensor[];
+  reads: readonly (Tensor | undefined)[];
+  params?: readonly Param[];
+}

@@ -1,65 +1,8 @@
-/** Runs one kernel of the engine on the processor: now, or as a command of the traced program. */
-import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Block, commandBytes } from '../processor/index.ts';
-import { addressOf } from './buffer_range.ts';
-import type { ProcessorWork } from './commands.ts';
-import type { Param } from './dispatch_types.ts';
-import { packParams } from './pipelines.ts';
-import { writeCommand } from './processor_program.ts';
-import { processor, state, tensorMemory } from './state.ts';
-
-/**
- * One call of a kernel of `assembly/`. Its arguments are 32-bit words: the addresses of `writes`, of
- * `updates` (read and written in place) and of `reads` (0 where a tensor is absent), then `params`.
- * A tensor may not be both in `reads` and in one of the others.
- */
-export interface ProcessorCall {
-  /** Name of the kernel, as `assembly/` exports it. */
-  kernel: string;
-  writes: readonly Tensor[];
-  updates?: readonly Tensor[];
-  reads: readonly (Tensor | undefined)[];
-  params?: readonly Param[];
-}
-
-/** Where the arguments of a command that runs at once are written. */
-let place: { engine: object; block: Block } | null = null;
-const MOST_WORDS = 62;
+/** Runs one kernel of the engine on the processor. The engine's code is loaded when it starts. */
+import type { ProcessorCall } from './dispatch_types.ts';
+import { processorPrograms } from './state.ts';
 
 /** Runs the kernel now, or adds it to the program being traced. On the processor only. */
 export function runOnProcessor(call: ProcessorCall): void {
-  const { engine } = processor();
-  const written = [...call.writes, ...(call.updates ?? [])];
-  const read = call.reads.filter((tensor): tensor is Tensor => tensor !== undefined);
-  const tensors = [...written, ...read];
-  const work: ProcessorWork = {
-    on: 'processor',
-    kernel: engine.kernel(call.kernel),
-    addresses: [...written, ...call.reads].map((tensor) =>
-      tensor ? tensors.indexOf(tensor) : null,
-    ),
-    params: wordsOf(call.params ?? []),
-  };
-  if (state.trace) {
-    const { writes, updates } = call;
-    state.trace.add({ name: call.kernel, writes, updates, reads: read }, work);
-    return;
-  }
-  const addresses = tensors.map((tensor) => addressOf(tensorMemory().ensure(tensor)));
-  const { address } = placeOfCommand();
-  const words = new Uint32Array(2 + work.addresses.length + work.params.length);
-  writeCommand(words, work, (binding) => addresses[binding] ?? 0);
-  engine.bytes(address, words.byteLength).set(new Uint8Array(words.buffer));
-  engine.run(address, address + words.byteLength);
-}
-
-function placeOfCommand(): Block {
-  const { engine } = processor();
-  if (place?.engine !== engine)
-    place = { engine, block: engine.heap.allocate(commandBytes(MOST_WORDS)) };
-  return place.block;
-}
-
-function wordsOf(params: readonly Param[]): Uint32Array {
-  return new Uint32Array(packParams(params)).subarray(0, params.length);
+  processorPrograms().run(call);
 }

@@ -3,10 +3,8 @@ import { commandBytes } from '../processor/index.ts';
 import { addressOf } from './buffer_range.ts';
 import type { Command, ProcessorWork } from './commands.ts';
 import type { Placement, PrunedTrace } from './placement.ts';
+import type { Execute } from './processor_types.ts';
 import { processor } from './state.ts';
-
-/** Runs the commands with index in [from, to). */
-export type Execute = (from?: number, to?: number) => void;
 
 /** Writes the program's list of commands, and returns what runs it. */
 export function executorOf({ trace, commands }: PrunedTrace, placement: Placement): Execute {

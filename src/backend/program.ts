@@ -9,9 +9,8 @@ import type { DeviceBuffer } from './buffer_range.ts';
 import { prune, type Ref } from './commands.ts';
 import { capturingTfjs, encoderOf, pipelinesOf, withMissingKernels } from './gpu_program.ts';
 import { type Placement, placeTensors, type PrunedTrace } from './placement.ts';
-import { executorOf } from './processor_program.ts';
 import type { Boundary, Outputs, Program } from './program_types.ts';
-import { onWebGpu, state, tensorMemory, webgpu } from './state.ts';
+import { onWebGpu, processorPrograms, state, tensorMemory, webgpu } from './state.ts';
 import { submit } from './submit.ts';
 import { Trace } from './trace.ts';
 
@@ -181,7 +180,7 @@ function replayed<O extends Outputs>(
   const { name } = trace;
   const memory = tensorMemory();
   const encode = onWebGpu() ? encoderOf(compiled, compiled.pipelines, placement) : null;
-  const execute = onWebGpu() ? null : executorOf(compiled, placement);
+  const execute = onWebGpu() ? null : processorPrograms().executorOf(compiled, placement);
   const program: Program<O> = {
     name,
     outputs,

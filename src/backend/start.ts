@@ -10,19 +10,33 @@ import {
 } from './backend_choice.ts';
 import { gradientError } from './gradient_check.ts';
 import { loadAllKernels, loadFewKernels } from './kernels.ts';
-import { hasEngine, startProcessor } from './start_processor.ts';
 import { selectBackend } from './select_backend.ts';
 import { startWebGl } from './start_webgl.ts';
 import { startWebGpu } from './start_webgpu.ts';
 import { state } from './state.ts';
 import '@tensorflow/tfjs-core/dist/base_side_effects.js';
 
-/** From the fastest to the slowest. */
-const ORDER: readonly BackendName[] = ['webgpu', 'webgl', 'wasm', 'cpu'];
+/** One way to compute, as `tryBackends` tries them. */
+type Way = 'webgpu' | 'webgl' | 'engine' | 'tfjs_wasm' | 'cpu';
+
+/**
+ * From the fastest to the slowest, as a rule. The engine replays whole steps, so on most devices it
+ * is faster than WebGL, where each operation of TensorFlow.js is a draw call.
+ */
+const ORDER: readonly Way[] = ['webgpu', 'engine', 'webgl', 'tfjs_wasm', 'cpu'];
+/** The ways of each backend, the fastest first. */
+const WAYS: Record<BackendName, readonly Way[]> = {
+  webgpu: ['webgpu'],
+  webgl: ['webgl'],
+  wasm: ['engine', 'tfjs_wasm'],
+  cpu: ['cpu'],
+};
+
+/** In the middle of a sentence. */
 const TITLE: Record<BackendName, string> = {
   webgpu: 'WebGPU',
   webgl: 'WebGL',
-  wasm: 'WebAssembly',
+  wasm: 'the processor (WebAssembly)',
   cpu: 'plain JavaScript',
 };
 
@@ -32,8 +46,9 @@ const MAX_GRADIENT_ERROR = 1e-2;
 const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined };
 
 /**
- * Starts the fastest backend that works, or only the one that is wanted. Throws one error with the
- * reason of each backend that failed if none works; its cause is the error of the last one.
+ * Starts the backend that is usually the fastest of those that work, or only the one that is wanted.
+ * Throws one error with the reason of each backend that failed if none works; its cause is the error
+ * of the last one.
  */
 export async function tryBackends(
   wanted: BackendName | 'auto',
@@ -41,17 +56,27 @@ export async function tryBackends(
 ): Promise<BackendChoice> {
   const failures: string[] = [];
   let cause: unknown;
-  for (const name of wanted === 'auto' ? ORDER : [wanted]) {
+  for (const way of wanted === 'auto' ? ORDER : WAYS[wanted]) {
+    const name = backendOf(way);
     try {
-      const software = wanted === 'auto' ? 'refused' : 'allowed';
-      const started = await startBackend(name, events, { kernels: 'few', software });
-      return { ...started, reason: reasonFor(name, wanted, failures) };
+      const started = await startBackend(name, events, {
+        kernels: 'few',
+        software: wanted === 'auto' ? 'refused' : 'allowed',
+        wasm: way === 'tfjs_wasm' ? 'tfjs' : 'engine',
+      });
+      return { ...started, reason: reasonFor(way, wanted, failures) };
     } catch (error) {
       failures.push(failureSentence(name, error));
       cause = error;
+      // Code that did not come is not replaced by slower code that has to come from the same place.
+      if (wanted !== 'auto' && isMissingPart(error)) break;
     }
   }
   throw new Error(failures.join(' '), { cause });
+}
+
+function backendOf(way: Way): BackendName {
+  return way === 'engine' || way === 'tfjs_wasm' ? 'wasm' : way;
 }
 
 function failureSentence(name: BackendName, error: unknown): string {
@@ -59,16 +84,21 @@ function failureSentence(name: BackendName, error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function reasonFor(
-  name: BackendName,
-  wanted: BackendName | 'auto',
-  failures: readonly string[],
-): string {
-  const title = TITLE[name];
-  if (failures.length > 0) return `${failures.join(' ')} So ${title} is used.`;
+/** Why this way was chosen, in sentences. */
+function reasonFor(way: Way, wanted: BackendName | 'auto', failures: readonly string[]): string {
+  const title = TITLE[backendOf(way)];
+  const chosen =
+    way === 'tfjs_wasm'
+      ? `So TensorFlow.js computes on ${title}, more slowly.`
+      : `So ${title} is used.`;
+  if (failures.length > 0) return [...failures, chosen].join(' ');
   return wanted === 'auto'
     ? `${title} is the fastest that this browser offers, and its gradient check passed.`
-    : `${title} was asked for, and its gradient check passed.`;
+    : `${capitalized(title)} was asked for, and its gradient check passed.`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export interface StartOptions {
@@ -78,7 +108,7 @@ export interface StartOptions {
    */
   kernels: 'all' | 'few';
   software: SoftwareGpu;
-  /** On wasm: our engine where the browser has SIMD (the default), or tfjs's own kernels. */
+  /** On wasm: our engine (the default), which needs SIMD, or tfjs's own kernels. */
   wasm?: 'engine' | 'tfjs';
 }
 
@@ -91,12 +121,13 @@ export async function startBackend(
   state.webgpu = null;
   state.device = null;
   state.processor = null;
+  state.processorPrograms = null;
   state.memory = null;
   const started = await start(name, events, options);
   const error = await gradientError();
   if (!(error < MAX_GRADIENT_ERROR))
     throw new Error(
-      `${TITLE[name]} computes a wrong gradient on this device (relative error ${error.toPrecision(2)}).`,
+      `${capitalized(TITLE[name])} computes a wrong gradient on this device (relative error ${error.toPrecision(2)}).`,
     );
   return started;
 }
@@ -115,12 +146,15 @@ async function start(
     case 'webgl':
       return startWebGl(events, software);
     case 'wasm': {
-      if (wasm === 'engine' && hasEngine()) return startProcessor();
+      if (wasm === 'engine') {
+        const { startProcessor } = await import('./start_processor.ts');
+        return startProcessor();
+      }
       const { startWasm } = await import('./wasm.ts');
       await startWasm();
       if (!(await selectBackend(name)))
         throw new Error('WebAssembly could not be started in this browser.');
-      return withoutGpuDevice(name, 'CPU, WebAssembly');
+      return withoutGpuDevice(name, 'CPU, TensorFlow.js by WebAssembly');
     }
     case 'cpu': {
       await import('@tensorflow/tfjs-backend-cpu');

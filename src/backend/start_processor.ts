@@ -5,9 +5,17 @@ import {
   registerBackend,
   removeBackend,
 } from '@tensorflow/tfjs-core';
-import { buildFor, Engine, loadBuild, processorFeatures } from '../processor/index.ts';
+import {
+  buildFor,
+  Engine,
+  loadBuild,
+  type ProcessorFeatures,
+  processorFeatures,
+} from '../processor/index.ts';
 import { withoutGpuDevice, type StartedBackend } from './backend_choice.ts';
 import { PROCESSOR, ProcessorBackend, processorTensorMemory } from './processor_memory.ts';
+import { executorOf } from './processor_program.ts';
+import { runCall } from './processor_run.ts';
 import { registerProcessorKernels } from './processor_tfjs.ts';
 import { selectBackend } from './select_backend.ts';
 import { state } from './state.ts';
@@ -16,15 +24,13 @@ import type { TensorMemory } from './tensor_memory.ts';
 /** The engine of this worker: starting it again reuses it. */
 let running: { backend: ProcessorBackend; memory: TensorMemory } | null = null;
 
-/** Whether this browser can run the engine. */
-export function hasEngine(): boolean {
-  return processorFeatures().simd;
-}
-
-/** @throws MissingPart if the engine cannot be downloaded. */
+/** Throws if the browser has no SIMD, and MissingPart if the engine cannot be downloaded. */
 export async function startProcessor(): Promise<StartedBackend> {
+  const features = processorFeatures();
+  if (!features.simd)
+    throw new Error("This browser's WebAssembly has no SIMD, which fast training on it needs.");
   if (!running) {
-    const engine = await Engine.start(await loadBuild(buildFor(processorFeatures(), 1)));
+    const engine = await Engine.start(await loadBuild(buildFor(features, 1)));
     const backend = new ProcessorBackend(engine);
     if (findBackendFactory(PROCESSOR)) removeBackend(PROCESSOR);
     registerBackend(PROCESSOR, () => backend);
@@ -34,6 +40,20 @@ export async function startProcessor(): Promise<StartedBackend> {
   if (!(await selectBackend(PROCESSOR)) || currentBackend() !== running.backend)
     throw new Error('The engine on the processor could not be started.');
   state.processor = running.backend;
+  state.processorPrograms = { run: runCall, executorOf };
   state.memory = running.memory;
-  return withoutGpuDevice('wasm', 'CPU, WebAssembly');
+  return processorDevice(features, 1);
+}
+
+/** What the page says about the device. */
+export function processorDevice(
+  { relaxedSimd, sharedMemory }: ProcessorFeatures,
+  threads: number,
+): StartedBackend {
+  const simd = relaxedSimd ? 'relaxed SIMD' : 'SIMD';
+  const count = threads === 1 ? '1 thread' : `${threads} threads`;
+  return {
+    ...withoutGpuDevice('wasm', `CPU, ${count}, ${simd}`),
+    features: sharedMemory ? [simd, 'shared memory'] : [simd],
+  };
 }

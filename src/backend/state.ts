@@ -1,6 +1,7 @@
 /** The one backend of this worker. `start.ts` sets it. */
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { ProcessorBackend } from './processor_memory.ts';
+import type { ProcessorPrograms } from './processor_types.ts';
 import type { TensorMemory } from './tensor_memory.ts';
 import type { Trace } from './trace.ts';
 
@@ -8,6 +9,7 @@ interface State {
   webgpu: WebGPUBackend | null;
   device: GPUDevice | null;
   processor: ProcessorBackend | null;
+  processorPrograms: ProcessorPrograms | null;
   /** Where tensors of our kernels lie; null on backends of tfjs's alone. */
   memory: TensorMemory | null;
   /** The program being traced, if any. */
@@ -19,6 +21,7 @@ export const state: State = {
   webgpu: null,
   device: null,
   processor: null,
+  processorPrograms: null,
   memory: null,
   trace: null,
   mode: 'replay',
@@ -33,9 +36,18 @@ export function webgpu(): { backend: WebGPUBackend; device: GPUDevice } {
 
 /** The engine on the processor. Throws if another backend is running. */
 export function processor(): ProcessorBackend {
-  if (!state.processor)
+  return ofProcessor(state.processor);
+}
+
+/** What runs its commands. Throws if another backend is running. */
+export function processorPrograms(): ProcessorPrograms {
+  return ofProcessor(state.processorPrograms);
+}
+
+function ofProcessor<T>(part: T | null): T {
+  if (!part)
     throw new Error('This needs the engine on the processor, and another backend is running.');
-  return state.processor;
+  return part;
 }
 
 /** The memory of our kernels. Throws on backends of tfjs's alone. */

@@ -1,9 +1,9 @@
 /** Downloads and compiles a build of `assembly/`. */
 import { MissingPart } from '../common/index.ts';
-import plain from '../../assembly/build/plain.wasm?url';
-import plainThreads from '../../assembly/build/plain_threads.wasm?url';
-import relaxed from '../../assembly/build/relaxed.wasm?url';
-import relaxedThreads from '../../assembly/build/relaxed_threads.wasm?url';
+import plain from '../../assembly/build/plain.wasm?url&no-inline';
+import plainThreads from '../../assembly/build/plain_threads.wasm?url&no-inline';
+import relaxed from '../../assembly/build/relaxed.wasm?url&no-inline';
+import relaxedThreads from '../../assembly/build/relaxed_threads.wasm?url&no-inline';
 import type { BuildName } from './features.ts';
 
 const URLS: Record<BuildName, string> = {

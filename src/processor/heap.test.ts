@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Block, Heap, ProcessorMemoryFull } from './heap.ts';
+import { type Block, Heap } from './heap.ts';
+import { ProcessorMemoryFull } from './memory_full.ts';
 
 const PAGE = 65_536;
 const memoryOf = (maximum: number): WebAssembly.Memory =>

@@ -3,23 +3,11 @@
  * only get addresses.
  */
 
+import { ProcessorMemoryFull } from './memory_full.ts';
+
 /** Blocks begin at multiples of this: a cache line, and a vector of any width. */
 const ALIGN = 64;
 const PAGE = 65_536;
-
-/** The engine's memory cannot hold what is asked for. `bytes`: of the block that does not fit. */
-export class ProcessorMemoryFull extends Error {
-  constructor(bytes: number, allocated: number) {
-    super(
-      `The browser gives the processor no more memory: ${megabytes(allocated)} are in use and ` +
-        `${megabytes(bytes)} more are needed. Choose a smaller model or a smaller batch.`,
-    );
-  }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)} MB`;
-}
 
 /** A part of the memory that belongs to one owner until it is destroyed. */
 export class Block {

@@ -5,4 +5,5 @@
 export { loadBuild, setBuildLoader } from './builds.ts';
 export { commandBytes, Engine } from './engine.ts';
 export { type BuildName, buildFor, type ProcessorFeatures, processorFeatures } from './features.ts';
-export { Block, Heap, type HeapUse, ProcessorMemoryFull } from './heap.ts';
+export { Block, Heap, type HeapUse } from './heap.ts';
+export { ProcessorMemoryFull } from './memory_full.ts';

@@ -1,0 +1,13 @@
+/** The part of the engine on the processor that is loaded only when it starts, as programs see it. */
+import type { ProcessorCall } from './dispatch_types.ts';
+import type { Placement, PrunedTrace } from './placement.ts';
+
+/** Runs the commands with index in [from, to). */
+export type Execute = (from?: number, to?: number) => void;
+
+export interface ProcessorPrograms {
+  /** Runs one kernel now, or adds it to the program being traced. */
+  run(call: ProcessorCall): void;
+  /** Writes the list of commands of a program, and returns what runs it. */
+  executorOf(traced: PrunedTrace, placement: Placement): Execute;
+}
