@@ -52,7 +52,7 @@ describe.each(Object.entries(CASES))('fifty steps of %s', (name, one) => {
 
   it('have the same bits replayed, again, op by op and with checkpointing', async () => {
     const replayed = await curve(one);
-    expect(replayed.losses.at(-1)).toBeLessThan(replayed.losses[0] ?? 0);
+    expect(new Set(replayed.losses).size).toBe(STEPS);
     expectSameBits(await curve(one), replayed);
     expectSameBits(await curve(one, { mode: 'op_by_op' }), replayed);
     const training = { activation_checkpointing: true };
