@@ -6,40 +6,68 @@
  */
 import { intAt, pointerAt } from './inlined/args';
 import { softmaxTerm, softmaxTerm4 } from './inlined/exponentials';
-import { splat, sumOf } from './inlined/simd';
+import { larger, maximumOf, splat, sumOf } from './inlined/simd';
 import { logarithm } from './logarithm';
 import { chunksOf, largestOfRow, rowsOfChunk } from './rows';
 import { claim } from './threads';
 
-/** Bytes of a block: 2048 logits, which stay in the first-level cache. */
-const BLOCK: usize = 8192;
+/** Bytes of a block: 1024 logits, which stay in the first-level cache. */
+const BLOCK: usize = 4096;
 
 /** Smaller than every logit. */
 const LOWEST: f32 = -3.4e38;
 
 /**
  * State of a row over the logits so far: the largest one, the sum of exponentials relative to it and
- * its first token. `StateOfRow` in memory: these three and the target's logit, 16 bytes.
+ * its first token. Kernels keep it in memory, with the target's logit, in 16 bytes.
  */
 let largest: f32 = LOWEST;
 let total: f32 = 0;
 let best: i32 = -1;
 
+/** The largest logit of the block after the one whose exponentials were summed last. */
+let nextLargest: f32 = LOWEST;
+
 /** Adds the logits of tokens from `first` on to the state. */
 function scanRow(row: usize, columns: i32, first: i32): void {
   const end = row + ((<usize>columns) << 2);
   let bestBlock: usize = 0;
+  nextLargest = largestOfRow(row, min(end, row + BLOCK));
   for (let block = row; block < end; block += BLOCK) {
-    const blockEnd = min(end, block + BLOCK);
-    const top = largestOfRow(block, blockEnd);
-    if (top > largest) {
-      total *= softmaxTerm(largest - top);
-      largest = top;
+    if (nextLargest > largest) {
+      if (total != 0) total *= softmaxTerm(largest - nextLargest);
+      largest = nextLargest;
       bestBlock = block;
     }
-    total += sumOfTerms(block, blockEnd);
+    const next = min(end, block + BLOCK);
+    if (next + BLOCK <= end) {
+      total += sumOfBlock(block);
+    } else {
+      total += sumOfTerms(block, next);
+      nextLargest = largestOfRow(next, end);
+    }
   }
-  if (bestBlock != 0) best = first + <i32>((firstLargest(bestBlock) - row) >>> 2);
+  if (bestBlock != 0) best = first + <i32>((firstLargest(bestBlock, end) - row) >>> 2);
+}
+
+/**
+ * `sumOfTerms` of a whole block that a whole block follows, and the largest logit of that one. Both
+ * in one loop, so that the next block comes from memory while exponentials are computed.
+ */
+function sumOfBlock(from: usize): f32 {
+  const top = splat(largest);
+  let a = splat(0);
+  let b = splat(0);
+  let c = splat(LOWEST);
+  let d = c;
+  for (let p = from; p < from + BLOCK; p += 32) {
+    a = f32x4.add(a, softmaxTerm4(f32x4.sub(v128.load(p), top)));
+    b = f32x4.add(b, softmaxTerm4(f32x4.sub(v128.load(p, 16), top)));
+    c = f32x4.pmax(c, v128.load(p, BLOCK));
+    d = f32x4.pmax(d, v128.load(p, BLOCK + 16));
+  }
+  nextLargest = maximumOf(larger(c, d));
+  return sumOf(f32x4.add(a, b));
 }
 
 /** The sum of exponentials relative to `largest` over the logits in [from, end). */
@@ -60,9 +88,11 @@ function sumOfTerms(from: usize, end: usize): f32 {
   return sum;
 }
 
-/** The address of the first logit from `from` on that is equal to `largest`, which exists. */
-function firstLargest(from: usize): usize {
+/** The address of the first logit in [from, end) that is equal to `largest`, which exists. */
+function firstLargest(from: usize, end: usize): usize {
+  const top = splat(largest);
   let p = from;
+  while (p + 16 <= end && !v128.any_true(f32x4.eq(v128.load(p), top))) p += 16;
   while (load<f32>(p) != largest) p += 4;
   return p;
 }

@@ -204,6 +204,8 @@ export const crossEntropy: OpDefinition<Inputs, object, Outputs, 'logits'> = def
   cases: [
     { name: '37x96', attrs: {}, inputs: normalLogits(37, 96, 2) },
     { name: 'one row', attrs: {}, inputs: normalLogits(1, 5, 1) },
+    // Rows that the processor reads in several blocks, with a last one that is not whole.
+    { name: '2x3501', attrs: {}, inputs: normalLogits(2, 3501, 2) },
     // exp overflows here unless it is computed relative to the maximum. float32 values near 300 are
     // 3e-5 apart, hence the tolerance.
     { name: 'large logits', attrs: {}, inputs: normalLogits(3, 300, 5, 300), atol: 1e-4 },
