@@ -1,6 +1,6 @@
 /**
  * Every optimizer on every backend against PyTorch's algorithms in float64, by kernels (replayed and
- * op by op) and by the plain chain; frozen parameters, and skipped updates. `wasm` is our engine.
+ * op by op) and by the plain chain; frozen parameters, and skipped updates.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -9,7 +9,6 @@ import {
   hasOwnKernels,
   readback,
   setProgramMode,
-  startBackend,
   Store,
   submit,
   tensorCount,
@@ -19,6 +18,7 @@ import type { LossScaleState } from '../common/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 import { withReferences } from '../ops/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
+import { startTested } from '../testing/start_once.ts';
 import type { OptimizedParameter } from './describe.ts';
 import {
   expectedUpdates,
@@ -32,7 +32,6 @@ import {
 } from './expected_updates.ts';
 import { createLossScale, readLossScale } from './loss_scale.ts';
 import { createOptimizer } from './optimizer.ts';
-import { startTested } from '../testing/start_once.ts';
 
 const CASES = {
   adamw: { optimizer: 'adamw' },
@@ -47,6 +46,8 @@ const CASES = {
   sgd: { optimizer: 'sgd', momentum: 0, learning_rate: 0.1 },
   muon: { optimizer: 'muon', momentum: 0.95 },
 } satisfies Record<string, Partial<TrainingConfig>>;
+
+const BACKENDS = ['cpu', 'wasm', 'processor', 'webgl', 'webgpu'] as const;
 
 type Mode = 'replay' | 'op by op' | 'plain';
 /** The ways in which the current backend can run an update. */
@@ -141,7 +142,7 @@ const toleranceOf = (name: string): { atol: number; rtol: number } =>
 
 afterEach(() => setProgramMode('replay'));
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an update on %s', (backend) => {
+describe.each(BACKENDS)('an update on %s', (backend) => {
   it.each(Object.entries(CASES))("equals PyTorch's %s", async (name, changes) => {
     await startTested(backend);
     const training = trainingOf(changes);
@@ -166,7 +167,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an update on %s', (b
   });
 });
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('frozen parameters on %s', (backend) => {
+describe.each(BACKENDS)('frozen parameters on %s', (backend) => {
   // Frozen parameters between and after those that train, and the usual case of a head alone.
   const SUBSETS = [['wte', 'down', 'norm'], ['lm_head']];
 
@@ -198,7 +199,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('frozen parameters on
   );
 });
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the end of a step on %s', (backend) => {
+describe.each(BACKENDS)('the end of a step on %s', (backend) => {
   it('returns the sums and the norm in one tensor, and resets the sums', async () => {
     await startTested(backend);
     const before = tensorCount();
@@ -262,7 +263,7 @@ async function actualScaledUpdates(
   return { norms, values, lossScale };
 }
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an overflow on %s', (backend) => {
+describe.each(BACKENDS)('an overflow on %s', (backend) => {
   const OVERFLOW_CASES = {
     ...CASES,
     'adam with slow moments': { optimizer: 'adam', beta1: 0.99, beta2: 0.999 },
@@ -293,7 +294,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('an overflow on %s', 
 
 describe('on WebGPU', () => {
   it('Muon keeps one moment of hidden matrices, and two of all other parameters', async () => {
-    await startBackend('webgpu');
+    await startTested('webgpu');
     const optimizer = createOptimizer(trainingOf({ optimizer: 'muon' }), PARAMETERS);
     const byAdam = ['wte', 'lm_head', 'norm', 'c_attn.bias'];
     const byMuon = ['h.attn.c_attn.weight', 'gate_up', 'down'];
