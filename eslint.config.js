@@ -86,9 +86,9 @@ export default tseslint.config(
   },
   // AssemblyScript has types of its own, which its compiler checks.
   { files: ['assembly/**'], ...tseslint.configs.disableTypeChecked },
-  // The bench is a page of its own with a worker of its own.
+  // The bench is a page of its own with a worker of its own; the engine's threads are workers, too.
   {
-    files: ['src/protocol/**', 'bench/**'],
+    files: ['src/protocol/**', 'bench/**', 'src/processor/{helper,thread*,testing_leader}.ts'],
     rules: { 'no-restricted-syntax': ['error', noConditionalSpread] },
   },
   {

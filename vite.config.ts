@@ -1,13 +1,9 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { assembly } from './vite/assembly.ts';
+import { ISOLATION } from './vite/isolation.ts';
 import { CHUNKS, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
-
-const isolation = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 export default defineConfig({
   base: './',
@@ -25,6 +21,6 @@ export default defineConfig({
     target: 'es2022',
     rolldownOptions: { output: { entryFileNames: CHUNKS.page, chunkFileNames: CHUNKS.page } },
   },
-  server: { headers: isolation },
-  preview: { headers: isolation },
+  server: { headers: ISOLATION },
+  preview: { headers: ISOLATION },
 });

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { findInstalled } from './scripts/browser.mjs';
 import { launchOptions } from './scripts/flags.mjs';
 import { assembly } from './vite/assembly.ts';
+import { ISOLATION } from './vite/isolation.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
 const executablePath = process.env.BROWSER_PATH ?? findInstalled()?.path;
@@ -36,6 +37,7 @@ export default defineConfig({
       },
       {
         extends: true,
+        server: { headers: ISOLATION },
         // A package that Vite discovers during a run makes it reload the page, and the test fails.
         optimizeDeps: {
           include: [

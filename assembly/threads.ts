@@ -32,7 +32,7 @@ const FAILURE: usize = 448;
 const STUCK: i32 = 1;
 
 /** How long the leader sleeps before it looks whether the helpers make progress, in nanoseconds. */
-const LOOK_EVERY: i64 = 1_000_000_000;
+const LOOK_EVERY: i64 = 250_000_000;
 /**
  * How many looks in a row may find no progress. Looks are counted rather than time, because a
  * computer that wakes up from its own sleep has made no progress for hours.
@@ -41,9 +41,14 @@ const LOOKS: i32 = 20;
 /** What `atomic.wait` returns if nobody woke it. */
 const TIMED_OUT: i32 = 2;
 
+/** A thread polls at least this often, unless it is to sleep at once. */
+const FEWEST_POLLS: i32 = 64;
+
 let threadCount: i32 = 1;
 let scratchAddress: usize = 0;
-let spins: i32 = 0;
+/** How often this thread polls before it sleeps, at most and now. */
+let mostPolls: i32 = 0;
+let polls: i32 = 0;
 let leads: bool = false;
 let nextChunk: i32 = 0;
 
@@ -51,7 +56,8 @@ let nextChunk: i32 = 0;
 export function setThread(count: i32, scratch: usize, spinCount: i32): void {
   threadCount = count;
   scratchAddress = scratch;
-  spins = spinCount;
+  mostPolls = spinCount;
+  polls = spinCount;
 }
 
 /** The address of this thread's own scratch memory, SCRATCH_BYTES long. */
@@ -93,11 +99,19 @@ export function barrier(): void {
   }
 }
 
-/** Polls while the word is `seen`, then sleeps. */
+/**
+ * Polls while the word is `seen`, then sleeps. Polling for another thread is wasted while that one
+ * waits for a core, so a thread polls half as long after each time that it was in vain.
+ */
 function waitWhile(word: usize, seen: i32): void {
-  for (let poll = 0; poll < spins; poll += pause(poll)) {
-    if (atomic.load<i32>(word) != seen) return;
+  for (let poll = 0; poll < polls; poll += pause(poll)) {
+    if (atomic.load<i32>(word) != seen) {
+      if (polls < mostPolls) polls += polls;
+      return;
+    }
   }
+  // Not between two lists, which are as far apart as they are.
+  if (word == GENERATION && polls > FEWEST_POLLS) polls >>= 1;
   // Before the word is read again: a thread that changes it afterwards finds a sleeper to wake.
   atomic.add<i32>(SLEEPERS, 1);
   if (leads) {

@@ -2,45 +2,60 @@
  * The engine on the processor: one memory, the kernels of `assembly/` over it, and lists of commands
  * that its threads run.
  */
+import { type EngineInstance, instantiate } from './exports.ts';
 import { Heap } from './heap.ts';
-
-/** What a build of `assembly/` exports beside its kernels. */
-interface EngineExports {
-  setThread(count: number, scratch: number, spins: number): void;
-  scratchBytes(): number;
-  run(begin: number, end: number): void;
-  table: WebAssembly.Table;
-}
-
-type Kernel = (args: number) => void;
-
-/** Exports that are not kernels. */
-const CONTROLS: readonly string[] = ['setThread', 'scratchBytes', 'run', 'serve', 'stop'];
+import { createMemory } from './memory.ts';
+import { Threads } from './threads.ts';
 
 /** Below lie the words that threads share, and the module's static data. */
 const HEAP_BEGIN = 65_536;
-const MAXIMUM_PAGES = 65_536;
 const WORD = 4;
+
+export interface EngineOptions {
+  /** Whether the module is a build with threads, whose memory is shared. */
+  shared?: boolean;
+  /** Most bytes of memory. */
+  limit?: number;
+  /** How often a thread polls before it sleeps. */
+  spins?: number;
+}
+
+/** A thread of the engine has stopped in the middle of a list: the engine cannot be used any more. */
+export class ThreadStopped extends Error {
+  constructor(cause: unknown) {
+    super('A thread of the processor stopped, and the engine with it.', { cause });
+  }
+}
 
 export class Engine {
   readonly heap: Heap;
-  readonly #exports: EngineExports;
-  readonly #kernels: ReadonlyMap<string, number>;
+  readonly threads: Threads;
+  /** Called once a thread has stopped, before `run` throws. */
+  onStopped: (reason: string) => void = () => undefined;
+  readonly #instance: EngineInstance;
+  #stopped: ThreadStopped | null = null;
 
-  private constructor(heap: Heap, exports: EngineExports, kernels: ReadonlyMap<string, number>) {
+  private constructor(instance: EngineInstance, heap: Heap, threads: Threads) {
     this.heap = heap;
-    this.#exports = exports;
-    this.#kernels = kernels;
+    this.threads = threads;
+    this.#instance = instance;
   }
 
-  /** Starts the engine with one thread, the caller's. */
-  static async start(module: WebAssembly.Module): Promise<Engine> {
-    const memory = new WebAssembly.Memory({ initial: 2, maximum: MAXIMUM_PAGES });
-    const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-    if (!isEngine(exports)) throw new Error('This is no build of the engine on the processor.');
-    const heap = new Heap(memory, HEAP_BEGIN);
-    exports.setThread(1, heap.allocate(exports.scratchBytes()).address, 0);
-    return new Engine(heap, exports, installKernels(exports));
+  /**
+   * Starts the engine with one thread, the caller's; `threads` starts more.
+   *
+   * @throws ProcessorMemoryFull if the browser gives no memory at all.
+   */
+  static async start(
+    module: WebAssembly.Module,
+    { shared = false, limit, spins }: EngineOptions = {},
+  ): Promise<Engine> {
+    const { memory, maximum } = createMemory({ shared, limit });
+    const instance = await instantiate(module, memory);
+    const heap = new Heap(memory, HEAP_BEGIN, maximum);
+    const { exports: leader } = instance;
+    const scratch = (): number => heap.allocate(leader.scratchBytes()).address;
+    return new Engine(instance, heap, new Threads({ module, memory, leader, scratch, spins }));
   }
 
   get memory(): WebAssembly.Memory {
@@ -49,7 +64,7 @@ export class Engine {
 
   /** Table index of a kernel. Throws if there is none of this name. */
   kernel(name: string): number {
-    const index = this.#kernels.get(name);
+    const index = this.#instance.kernels.get(name);
     if (index === undefined) throw new Error(`The engine on the processor has no kernel ${name}.`);
     return index;
   }
@@ -59,34 +74,31 @@ export class Engine {
     return new Uint8Array(this.memory.buffer, address, length);
   }
 
-  /** Runs the commands that lie from `begin` to `end`. */
+  /**
+   * Runs the commands that lie from `begin` to `end`.
+   *
+   * @throws ThreadStopped if a thread stops, now or in a list before.
+   */
   run(begin: number, end: number): void {
-    if (end > begin) this.#exports.run(begin, end);
+    if (this.#stopped) throw this.#stopped;
+    const { exports } = this.#instance;
+    try {
+      if (end > begin) exports.run(begin, end);
+    } catch (cause) {
+      // With one thread, a trap is a mistake in a kernel, and everybody else's state is whole.
+      if (this.threads.count === 1) throw cause;
+      this.#stopped = new ThreadStopped(cause);
+      this.threads.end();
+      this.onStopped(reasonOf(exports.failure()));
+      throw this.#stopped;
+    }
   }
 }
 
-function isEngine(exports: WebAssembly.Exports): exports is WebAssembly.Exports & EngineExports {
-  return CONTROLS.every((name) => typeof exports[name] === 'function');
-}
-
-/**
- * Puts the kernels into the module's table, in the order of their names, so that they have the same
- * indices in the instance of every thread.
- */
-export function installKernels(
-  exports: WebAssembly.Exports & EngineExports,
-): ReadonlyMap<string, number> {
-  const kernels = new Map<string, number>();
-  for (const name of Object.keys(exports).sort()) {
-    const value = exports[name];
-    if (isKernel(value) && !CONTROLS.includes(name))
-      kernels.set(name, exports.table.grow(1, value));
-  }
-  return kernels;
-}
-
-function isKernel(value: WebAssembly.ExportValue | undefined): value is Kernel {
-  return typeof value === 'function';
+/** In words, from the reasons of assembly/threads.ts. */
+function reasonOf(failure: number): string {
+  if (failure === 0) return 'a kernel failed';
+  return failure === 1 ? 'it did not answer any more' : 'a kernel failed in it';
 }
 
 /** Bytes of a command with `words` arguments: its kernel, its length, and its arguments. */

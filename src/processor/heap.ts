@@ -45,14 +45,17 @@ export interface HeapUse {
 
 export class Heap {
   readonly memory: WebAssembly.Memory;
+  /** Bytes to which the memory can grow. */
+  readonly limit: number;
   /** Sorted by address; no two ranges touch. */
   readonly #free: FreeRange[] = [];
   #end: number;
   readonly #use: HeapUse = { allocated: 0, peak: 0, blocks: 0 };
 
-  /** Blocks lie from `begin` on; the memory grows as they need it. */
-  constructor(memory: WebAssembly.Memory, begin: number) {
+  /** Blocks lie from `begin` on; the memory grows as they need it, to at most `limit` bytes. */
+  constructor(memory: WebAssembly.Memory, begin: number, limit = 2 ** 32) {
     this.memory = memory;
+    this.limit = limit;
     this.#end = aligned(begin);
   }
 

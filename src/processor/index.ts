@@ -3,7 +3,7 @@
  * It knows addresses only; tensors are `backend/`'s.
  */
 export { loadBuild, setBuildLoader } from './builds.ts';
-export { commandBytes, Engine } from './engine.ts';
+export { commandBytes, Engine, ThreadStopped } from './engine.ts';
 export { type BuildName, buildFor, type ProcessorFeatures, processorFeatures } from './features.ts';
 export { Block, Heap, type HeapUse } from './heap.ts';
 export { ProcessorMemoryFull } from './memory_full.ts';

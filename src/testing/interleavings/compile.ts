@@ -23,6 +23,7 @@ const OPERATORS: Partial<Record<ts.SyntaxKind, BinaryOperator>> = {
 
 const ASSIGNMENTS: Partial<Record<ts.SyntaxKind, BinaryOperator>> = {
   [ts.SyntaxKind.PlusEqualsToken]: '+',
+  [ts.SyntaxKind.GreaterThanGreaterThanEqualsToken]: '>>',
   [ts.SyntaxKind.AsteriskEqualsToken]: '*',
 };
 

@@ -12,7 +12,7 @@ export type SharedOperation =
   | 'begin'
   | 'finish';
 
-export type BinaryOperator = '+' | '-' | '*' | '<' | '>' | '==' | '!=' | '&' | '|' | '<<';
+export type BinaryOperator = '+' | '-' | '*' | '<' | '>' | '==' | '!=' | '&' | '|' | '<<' | '>>';
 
 export type Instruction =
   | { op: 'push'; value: number }

@@ -317,6 +317,8 @@ function calculate(operator: BinaryOperator, left: number, right: number): numbe
       return left | right;
     case '<<':
       return left << right;
+    case '>>':
+      return left >> right;
     default:
       return operator satisfies never;
   }
