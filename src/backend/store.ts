@@ -29,6 +29,7 @@ export class Store {
    * tensors is zero and stays zero.
    */
   readonly chunks: Chunk[] = [];
+  readonly #specs: ReadonlyMap<string, Spec>;
   readonly #tensors = new Map<string, Tensor>();
   readonly #buffers: DeviceBuffer[] = [];
   readonly #flats = new Map<string, Tensor>();
@@ -38,6 +39,7 @@ export class Store {
   constructor(label: string, specs: readonly Spec[]) {
     this.label = label;
     this.specs = specs;
+    this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
     if (hasOwnKernels()) this.#allocate();
     else for (const spec of specs) this.#tensors.set(spec.name, zeros(spec));
   }
@@ -154,7 +156,7 @@ export class Store {
   }
 
   #spec(name: string): Spec {
-    const found = this.specs.find((spec) => spec.name === name);
+    const found = this.#specs.get(name);
     if (!found) throw new Error(`${this.label} has no ${name}.`);
     return found;
   }

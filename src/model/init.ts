@@ -5,9 +5,16 @@
 import { fillNormal } from './normal.ts';
 import { type Parameter, parameterSize } from './parameters.ts';
 
-/** Initial values of one parameter, row-major. */
-export function initialValues(parameter: Parameter, seed: number): Float32Array {
-  const values = new Float32Array(parameterSize(parameter));
+/**
+ * Initial values of one parameter, row-major, in the first values of `memory`. Callers that copy
+ * them pass the same memory for all parameters: new memory costs a quarter of the time of drawing.
+ */
+export function initialValues(
+  parameter: Parameter,
+  seed: number,
+  memory = new Float32Array(parameterSize(parameter)),
+): Float32Array {
+  const values = memory.subarray(0, parameterSize(parameter));
   const { init } = parameter;
   switch (init.kind) {
     case 'constant':

@@ -110,6 +110,7 @@ function momentStores(
 }
 
 function joinStores(stores: readonly Store[]): OptimizerState {
+  const storeOf = new Map(stores.flatMap((store) => store.names.map((name) => [name, store])));
   return {
     names: stores.flatMap((store) => store.names),
     bytes: stores.reduce((sum, store) => sum + store.bytes, 0),
@@ -118,7 +119,7 @@ function joinStores(stores: readonly Store[]): OptimizerState {
       return new Map(values.flatMap((valuesOfStore) => [...valuesOfStore]));
     },
     write(name, values) {
-      const store = stores.find(({ names }) => names.includes(name));
+      const store = storeOf.get(name);
       if (!store) throw new Error(`This optimizer keeps no ${name}.`);
       store.write(name, values);
     },

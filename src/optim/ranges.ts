@@ -6,7 +6,7 @@
  * into chunks at different places only lead to more ranges.
  */
 import type { Store } from '../backend/index.ts';
-import type { Moment } from '../common/index.ts';
+import { type Moment, MOMENTS } from '../common/index.ts';
 import { chainOf, momentsOf, type OptimizedParameter, type Transform } from './describe.ts';
 
 /** The chain of a parameter, if a kernel implements it. */
@@ -50,6 +50,16 @@ export interface Layouts {
   state: Partial<Record<Moment, Layout>>;
 }
 
+/** A layout with the index of each of its names. */
+interface IndexedLayout extends Pick<Layout, 'offsetOf'> {
+  indexOf: ReadonlyMap<string, number>;
+}
+interface IndexedLayouts {
+  parameters: IndexedLayout;
+  gradients: IndexedLayout;
+  state: ReadonlyMap<Moment, IndexedLayout>;
+}
+
 /** Parameters from `first` to `last` that one dispatch updates. */
 export interface Range {
   first: string;
@@ -70,8 +80,9 @@ interface OpenRange extends Range {
 export function rangesOf(
   chain: readonly Transform[],
   parameters: readonly OptimizedParameter[],
-  layouts: Layouts,
+  stores: Layouts,
 ): Range[] {
+  const layouts = indexAll(stores);
   const ranges: OpenRange[] = [];
   for (const parameter of parameters) {
     const rule = ruleOf(chain, parameter);
@@ -92,11 +103,30 @@ export function rangesOf(
   return ranges;
 }
 
+function indexAll({ parameters, gradients, state }: Layouts): IndexedLayouts {
+  const moments = MOMENTS.flatMap((moment): [Moment, IndexedLayout][] => {
+    const layout = state[moment];
+    return layout ? [[moment, indexed(layout)]] : [];
+  });
+  return {
+    parameters: indexed(parameters),
+    gradients: indexed(gradients),
+    state: new Map(moments),
+  };
+}
+
+function indexed(layout: Layout): IndexedLayout {
+  return {
+    offsetOf: (name) => layout.offsetOf(name),
+    indexOf: new Map(layout.names.map((name, index) => [name, index])),
+  };
+}
+
 function canAppend(
   range: OpenRange,
   { name }: OptimizedParameter,
   rule: Rule,
-  layouts: Layouts,
+  layouts: IndexedLayouts,
 ): boolean {
   const decayResumes = rule.weight_decay > 0 && !range.lastDecays;
   return (
@@ -113,7 +143,11 @@ function equalExceptDecay(a: Rule, b: Rule): boolean {
 }
 
 /** Number of values from the start of the parameter `first` to the end of `last`. */
-function distanceToEnd(first: string, last: OptimizedParameter, { parameters }: Layouts): number {
+function distanceToEnd(
+  first: string,
+  last: OptimizedParameter,
+  { parameters }: Pick<IndexedLayouts, 'parameters'>,
+): number {
   const size = last.shape.reduce((a, b) => a * b, 1);
   return parameters.offsetOf(last.name).offset - parameters.offsetOf(first).offset + size;
 }
@@ -123,21 +157,23 @@ function areAdjacent(
   a: string,
   b: string,
   moments: readonly Moment[],
-  { parameters, gradients, state }: Layouts,
+  { parameters, gradients, state }: IndexedLayouts,
 ): boolean {
   const distances = [
     distanceBetween(parameters, a, b),
     distanceBetween(gradients, a, b),
-    ...moments.map((moment) => distanceBetween(state[moment], `${moment}.${a}`, `${moment}.${b}`)),
+    ...moments.map((moment) =>
+      distanceBetween(state.get(moment), `${moment}.${a}`, `${moment}.${b}`),
+    ),
   ];
   return distances.every((distance) => distance !== null && distance === distances[0]);
 }
 
 /** Values from the start of a to that of b; null if b does not follow a directly in one chunk. */
-function distanceBetween(store: Layout | undefined, a: string, b: string): number | null {
+function distanceBetween(store: IndexedLayout | undefined, a: string, b: string): number | null {
   if (!store) return null;
   const from = store.offsetOf(a);
   const to = store.offsetOf(b);
-  const followsDirectly = store.names.indexOf(b) === store.names.indexOf(a) + 1;
+  const followsDirectly = store.indexOf.get(b) === (store.indexOf.get(a) ?? -1) + 1;
   return from.chunk === to.chunk && followsDirectly ? to.offset - from.offset : null;
 }

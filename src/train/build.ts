@@ -10,6 +10,7 @@ import {
   listParameters,
   type ModelStores,
   type Parameter,
+  parameterSize,
   tokenLogps,
   trainingMicroStep,
   Weights,
@@ -66,9 +67,12 @@ export async function buildTrainer(options: TrainerOptions): Promise<TrainerPart
     stores.weights.parameters.filter((parameter) => objective.trains(parameter)),
   );
   const parts = { model, objective, precision, stores, optimizer, reference, scaling };
-  load(parts, from, training.seed);
   compiling(0);
   const compiled = compile(parts);
+  // Prevents an unhandled rejection if loading throws; `await compiled` still sees the error.
+  compiled.catch(() => undefined);
+  // The programs are traced: their kernels compile while the weights are drawn.
+  load(parts, from, training.seed);
   compiling(0.5);
   return {
     ...parts,
@@ -113,17 +117,21 @@ type Loadable = Pick<TrainerParts, 'stores' | 'optimizer' | 'reference'>;
 
 /** Writes the values to start from: saved ones, else initial ones. */
 function load({ stores, optimizer, reference }: Loadable, from: TrainerState | null, seed: number) {
+  const { parameters } = stores.weights;
+  const sizes = [...parameters, ...(reference?.parameters ?? [])].map(parameterSize);
+  const memory = from ? undefined : new Float32Array(Math.max(...sizes));
   const saved = (parameter: Parameter): Float32Array | undefined =>
     from?.parameters.get(parameter.name) ?? from?.objective_tensors?.get(parameter.name)?.data;
-  for (const parameter of stores.weights.parameters) {
-    stores.weights.write(parameter.name, saved(parameter) ?? initialValues(parameter, seed));
-  }
+  const start = (parameter: Parameter): Float32Array =>
+    saved(parameter) ?? initialValues(parameter, seed, memory);
+  for (const parameter of parameters) stores.weights.write(parameter.name, start(parameter));
   for (const parameter of reference?.parameters ?? []) {
     const kept = from?.objective_tensors?.get(`reference.${parameter.name}`)?.data;
-    reference?.write(parameter.name, kept ?? saved(parameter) ?? initialValues(parameter, seed));
+    reference?.write(parameter.name, kept ?? start(parameter));
   }
+  const moments = new Set(optimizer.state.names);
   for (const [name, values] of from?.optimizer ?? []) {
-    if (optimizer.state.names.includes(name)) optimizer.state.write(name, values);
+    if (moments.has(name)) optimizer.state.write(name, values);
   }
 }
 
