@@ -56,9 +56,7 @@ test('shows a run by keyboard alone: skip links, crosshair, zoom, slider and fol
     expect(await markPosition(page)).toBeCloseTo(newest / 2, -1);
   });
   await test.step('charts without data fold into one line, the others open to full size', async () => {
-    await expect(page.getByTestId('not-measured')).toContainText(
-      'GPU memory (measured on WebGPU only)',
-    );
+    await expect(page.getByTestId('spark-gpu')).toBeInViewport();
     const gradient = page.getByTestId('spark-grad');
     await expect(gradient).toBeInViewport();
     await gradient.focus();

@@ -32,7 +32,7 @@ test('a run prints as a report on two sheets, light also from the dark page', as
   await expect(report.getByRole('heading', { level: 3 })).toHaveCount(5);
   await expect(report).toContainText('training.max_iters');
   await expect(report).toContainText('What differs from the defaults');
-  await expect(report).toContainText('WebAssembly');
+  await expect(report).toContainText('CPU, ');
   await expect(page.getByRole('group', { name: 'Training' })).toBeHidden();
   const colours = await page.evaluate(() =>
     [document.documentElement, ...document.querySelectorAll('.print-report')].map(

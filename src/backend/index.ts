@@ -3,7 +3,13 @@
  * accounting, dispatches, traced programs, submits, readback. The only room that uses tfjs's
  * private members (`tfjs_private.ts`).
  */
-export { type GpuMemory, gpuMemory, queueSubmits } from './memory.ts';
+export {
+  type DeviceMemory,
+  deviceMemory,
+  type GpuMemory,
+  gpuMemory,
+  queueSubmits,
+} from './memory.ts';
 export { loadAllKernels } from './kernels.ts';
 export {
   activation,

@@ -1,7 +1,7 @@
 /** WebGL whose context the browser takes away: noticed, and opened again. */
 import { square } from '@tensorflow/tfjs-core';
 import { expect, it, vi } from 'vitest';
-import { loseDevice, startBackend, tryBackends } from './index.ts';
+import { loseDevice, startBackend } from './index.ts';
 
 it('a lost WebGL context is reported as a lost device, and the next start computes again', async () => {
   const lost = vi.fn<(reason: string) => void>();
@@ -13,18 +13,4 @@ it('a lost WebGL context is reported as a lost device, and the next start comput
   expect(lost.mock.lastCall?.[0]).toContain('took the WebGL context away');
   await startBackend('webgl', { lost, error: () => undefined });
   expect(await squares()).toEqual([1, 4, 9]);
-});
-
-it('the automatic choice takes WebAssembly where GPUs run in software, and says why', async () => {
-  const events = { lost: () => undefined, error: () => undefined };
-  const chosen = await tryBackends('auto', events);
-  const { adapter } = await startBackend('webgpu');
-  if (/swiftshader|llvmpipe/iu.test(adapter)) {
-    expect(chosen.backend).toBe('wasm');
-    expect(chosen.reason).toMatch(/^WebGPU runs on the processor here \(.+\), slower than/u);
-    expect(chosen.reason).toMatch(/So WebAssembly is used\.$/u);
-  } else {
-    expect(chosen.backend).toBe('webgpu');
-  }
-  expect((await tryBackends('webgpu', events)).backend).toBe('webgpu');
 });

@@ -1,6 +1,6 @@
 /**
- * GPU memory and submits, counted at the device's own functions, because `tf.memory()` does not
- * include our buffers.
+ * Memory and submits of the device. On the GPU they are counted at the device's own functions,
+ * because `tf.memory()` does not include our buffers; on the processor, in the engine's heap.
  */
 import { state } from './state.ts';
 import { poolBytes } from './tfjs_private.ts';
@@ -23,6 +23,25 @@ let submitted = 0;
 export function gpuMemory(): GpuMemory {
   const pool = state.webgpu ? poolBytes(state.webgpu) : { allocated: 0, used: 0 };
   return { ...current, live: current.allocated - (pool.allocated - pool.used) };
+}
+
+/** What runs hold on the device that computes by our kernels, in bytes. */
+export interface DeviceMemory {
+  /** Bytes that exist. */
+  allocated: number;
+  /** Bytes in use, without those that a pool keeps for reuse. */
+  live: number;
+}
+
+/**
+ * On WebGPU all buffers; on the processor all blocks of the engine's heap, except the scratch memory
+ * of its threads, which is there before a run. Null on backends of tfjs's alone.
+ */
+export function deviceMemory(): DeviceMemory | null {
+  if (state.webgpu) return gpuMemory();
+  if (!state.processor) return null;
+  const allocated = state.processor.bytesOfRuns;
+  return { allocated, live: allocated };
 }
 
 /** Number of submits to this worker's GPU queue, tfjs's included. */

@@ -21,7 +21,8 @@ type Way = 'webgpu' | 'webgl' | 'engine' | 'tfjs_wasm' | 'cpu';
 
 /**
  * From the fastest to the slowest, as a rule. The engine replays whole steps, so on most devices it
- * is faster than WebGL, where each operation of TensorFlow.js is a draw call.
+ * is faster than WebGL, where each operation of TensorFlow.js is a draw call. A measurement may decide
+ * otherwise (worker/fastest.ts).
  */
 const ORDER: readonly Way[] = ['webgpu', 'engine', 'webgl', 'tfjs_wasm', 'cpu'];
 /** The ways of each backend, the fastest first. */
@@ -38,6 +39,12 @@ const TITLE: Record<BackendName, string> = {
   webgl: 'WebGL',
   wasm: 'the processor (WebAssembly)',
   cpu: 'plain JavaScript',
+};
+
+/** What is said of a way that is taken because others failed, if it needs an explanation. */
+const CHOSEN: Partial<Record<Way, string>> = {
+  engine: `So ${TITLE.wasm} is used: it replays whole steps, which is usually faster than WebGL.`,
+  tfjs_wasm: `So TensorFlow.js computes on ${TITLE.wasm}, more slowly.`,
 };
 
 /** Half-precision WebGL stays below this relative error. */
@@ -87,10 +94,7 @@ function failureSentence(name: BackendName, error: unknown): string {
 /** Why this way was chosen, in sentences. */
 function reasonFor(way: Way, wanted: BackendName | 'auto', failures: readonly string[]): string {
   const title = TITLE[backendOf(way)];
-  const chosen =
-    way === 'tfjs_wasm'
-      ? `So TensorFlow.js computes on ${title}, more slowly.`
-      : `So ${title} is used.`;
+  const chosen = CHOSEN[way] ?? `So ${title} is used.`;
   if (failures.length > 0) return [...failures, chosen].join(' ');
   return wanted === 'auto'
     ? `${title} is the fastest that this browser offers, and its gradient check passed.`

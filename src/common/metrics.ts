@@ -170,7 +170,7 @@ export const METRICS = [
     unit: 'bytes',
     series: line('gpu', 'allocated', 'gpu'),
     reduction: 'sum',
-    help: 'GPU buffers that exist now.',
+    help: 'Memory that the run holds: GPU buffers, or blocks of the engine on the processor.',
   },
   {
     name: 'gpu_live_bytes',
@@ -237,12 +237,15 @@ export const CHARTS: readonly Chart[] = [
   { id: 'time', title: 'Step time', unit: 'ms', format: 'number', floor: 0 },
   {
     id: 'gpu',
-    title: 'GPU memory',
+    title: 'Memory',
+    help:
+      'What the run holds on the device that computes: buffers of the GPU, or memory of the engine ' +
+      'on the processor.',
     unit: '',
     format: 'bytes',
     floor: 0,
     references: 'plan',
-    elsewhere: 'Measured on WebGPU only',
+    elsewhere: 'not measured on this backend',
   },
   { id: 'heap', title: 'JS heap', unit: '', format: 'bytes', floor: 0 },
   {

@@ -2,7 +2,7 @@
  * What a session needs from the rest of the program, in one object, so that a test can replace any
  * part of it.
  */
-import { gpuMemory, loseDevice, onWebGpu, tryBackends } from '../backend/index.ts';
+import { deviceMemory, loseDevice, tryBackends } from '../backend/index.ts';
 import { openRunStore, type RunStore } from '../checkpoint/index.ts';
 import type { MetricRow } from '../common/index.ts';
 import type { Generator } from '../model/index.ts';
@@ -57,8 +57,8 @@ export const SERVICES: SessionServices = {
   },
   findObjective,
   measureMemory: () => {
-    if (!onWebGpu()) return {};
-    const { allocated, live } = gpuMemory();
-    return { gpu_bytes: allocated, gpu_live_bytes: live };
+    const memory = deviceMemory();
+    if (!memory) return {};
+    return { gpu_bytes: memory.allocated, gpu_live_bytes: memory.live };
   },
 };

@@ -9,8 +9,8 @@ import { Popup } from '../popup/Popup.tsx';
 const TITLES = {
   webgpu: 'WebGPU',
   webgl: 'WebGL',
-  wasm: 'CPU, WebAssembly',
-  cpu: 'CPU, JavaScript',
+  wasm: 'Processor',
+  cpu: 'Processor, JavaScript',
   auto: 'Automatic',
 } as const;
 
@@ -18,8 +18,8 @@ const SHORT_TITLES = {
   auto: 'Auto',
   webgpu: 'WebGPU',
   webgl: 'WebGL',
-  wasm: 'Wasm',
-  cpu: 'CPU',
+  wasm: 'Processor',
+  cpu: 'JavaScript',
 } as const;
 
 export function DeviceChip() {

@@ -1,4 +1,5 @@
 /** The charts besides the first: a row of sparklines, the opened ones, and what has no data yet. */
+import type { BackendName } from '../../config/index.ts';
 import { toggleChart, type MetricTable } from '../../store/index.ts';
 import { useClient, useRun, useView } from '../context.tsx';
 import type { ChartSpec } from './catalogue.ts';
@@ -46,13 +47,16 @@ function useMeasured(specs: readonly ChartSpec[]): (spec: ChartSpec) => boolean 
   return (spec) => ids.has(spec.id);
 }
 
+/** Backends whose memory is counted. */
+const MEASURABLE: readonly BackendName[] = ['webgpu', 'wasm'];
+
 function NotMeasured({ specs }: OtherChartsProps) {
-  const isWebGPU = useRun(({ device }) => device === null || device.backend === 'webgpu');
+  const isMeasurable = useRun(
+    ({ device }) => device === null || MEASURABLE.includes(device.backend),
+  );
   if (specs.length === 0) return null;
   const names = specs.map(({ title, elsewhere }) =>
-    elsewhere && !isWebGPU
-      ? `${title} (${elsewhere.toLowerCase().replace('webgpu', 'WebGPU')})`
-      : title,
+    elsewhere && !isMeasurable ? `${title} (${elsewhere})` : title,
   );
   return (
     <p className="not-measured small muted" data-testid="not-measured">
