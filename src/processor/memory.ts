@@ -1,5 +1,5 @@
 /** The memory of the engine: as large as the browser lets it become. */
-import { ProcessorMemoryFull } from './heap.ts';
+import { ProcessorMemoryFull } from './memory_full.ts';
 
 const PAGE = 65_536;
 /** What 32-bit addresses reach. */
