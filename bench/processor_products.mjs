@@ -3,16 +3,15 @@
  * Times the matrix products of a training step on the processor, in a headless browser: GFLOP/s by
  * shape, for each build of `assembly/` and each number of threads, and the sum over a step.
  *
- *     node bench/processor_products.mjs [--configs=N,T,S] [--threads=1,2] [--milliseconds=150]
+ *     node bench/processor_products.mjs [--configs=N,T,S,decode,batch] [--threads=1,2]
+ *         [--builds=plain,relaxed] [--milliseconds=150] [--gpu-machine]
+ *
+ * `--gpu-machine` uses the browser of a GPU machine (README.md) and the builds that are there.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright';
-import { findBrowser } from '../scripts/browser.mjs';
-import { buildAssembly } from '../scripts/build_assembly.mjs';
-import { launchOptions } from '../scripts/flags.mjs';
 import { serveFolder } from './drive.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -85,16 +84,17 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '1,2' },
     builds: { type: 'string', default: 'plain,relaxed' },
     milliseconds: { type: 'string', default: '150' },
+    'gpu-machine': { type: 'boolean', default: false },
   },
 });
-await buildAssembly();
+const launch = options['gpu-machine'] ? await gpuMachine() : await thisMachine();
 const configs = options.configs.split(',');
 const shapes = configs.flatMap((name) => shapesOf(name, CONFIGS[name]));
 const columns = options.threads
   .split(',')
   .flatMap((threads) => options.builds.split(',').map((build) => ({ threads: +threads, build })));
 const server = await serveFolder(ROOT);
-const browser = await chromium.launch(launchOptions(findBrowser().path));
+const browser = await launch();
 try {
   const page = await browser.newPage();
   await page.goto(`${server.url}bench/processor_products.html`);
@@ -110,6 +110,21 @@ try {
   server.close();
 }
 print();
+
+/** Compiles the builds, and returns a function that launches the browser. */
+async function thisMachine() {
+  const { chromium } = await import('playwright');
+  const { findBrowser } = await import('../scripts/browser.mjs');
+  const { buildAssembly } = await import('../scripts/build_assembly.mjs');
+  const { launchOptions } = await import('../scripts/flags.mjs');
+  await buildAssembly();
+  return () => chromium.launch(launchOptions(findBrowser().path));
+}
+
+async function gpuMachine() {
+  const { gpuBrowser } = await import('./gpu_browser.cjs');
+  return gpuBrowser();
+}
 
 function print() {
   const titles = columns.map(({ threads, build }) => `${build} ${threads}`.padStart(10)).join(' ');
