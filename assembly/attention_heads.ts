@@ -18,7 +18,7 @@ export function resize_heads(args: usize): void {
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(heads, (chunk + 1) * perChunk);
     for (let head = chunk * perChunk; head < end; head++) {
-      let at = target + <usize>head * to;
+      const at = target + <usize>head * to;
       const row = source + <usize>head * from;
       for (let offset: usize = 0; offset < copied; offset += 4)
         store<f32>(at + offset, load<f32>(row + offset));

@@ -4,7 +4,7 @@
  */
 import { floatAt, intAt } from './inlined/args';
 import { splat } from './inlined/simd';
-import { STRIP, setHeadDim } from './attention_tiles';
+import { setHeadBytes, STRIP } from './attention_tiles';
 
 /** Sequences, and rows of each. */
 export let sequences: i32 = 0;
@@ -49,7 +49,7 @@ export function readShape(params: usize, rngAddress: usize, startsAddress: usize
   headBytes = (<usize>headDim) << 2;
   packedBytes = headBytes * <usize>(queryHeads + 2 * keyHeads);
   outputBytes = headBytes * <usize>queryHeads;
-  setHeadDim(headDim);
+  setHeadBytes(headBytes);
 }
 
 /** Multiply-adds that make a chunk worth its claim. */
