@@ -2,10 +2,12 @@
  * Causal attention, forward: for a strip of eight queries at a time, the scores of all keys that it
  * sees (in scratch), their softmax, and the weighted values. No [T, T] matrix exists.
  */
+import { chunksOf } from './rows';
 import { claim, scratch, scratchBytes } from './threads';
 import { pointerAt } from './inlined/args';
 import { larger, splat } from './inlined/simd';
-import { logOf, weightOf } from './inlined/softmax';
+import { softmaxTerm4 } from './inlined/exponentials';
+import { logarithm4 } from './inlined/logarithms';
 import {
   dropStrip,
   dropsWeights,
@@ -59,11 +61,11 @@ export function attention(args: usize): void {
   packed = pointerAt(args, 2);
   readShape(args + 20, pointerAt(args, 3), pointerAt(args, 4));
   const heads = sequences * queryHeads;
-  const largeBlocks = heads * ((rowCount + LARGE_BLOCK - 1) / LARGE_BLOCK);
+  const largeBlocks = heads * chunksOf(rowCount, LARGE_BLOCK);
   blockRows = largeBlocks < FEW_BLOCKS ? SMALL_BLOCK : LARGE_BLOCK;
-  const blocks = (rowCount + blockRows - 1) / blockRows;
+  const blocks = chunksOf(rowCount, blockRows);
   const share = headsOfChunk(heads);
-  const shares = (heads + share - 1) / share;
+  const shares = chunksOf(heads, share);
   const chunks = blocks * shares;
   setTargetStride(outputBytes);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
@@ -161,16 +163,16 @@ function softmax(count: i32, target: usize, rows: i32): void {
   let total0 = splat(0);
   let total1 = splat(0);
   for (let at = weights; at < end; at += SCORE_BYTES) {
-    const weight0 = weightOf(f32x4.sub(v128.load(at), top0));
-    const weight1 = weightOf(f32x4.sub(v128.load(at, 16), top1));
+    const weight0 = softmaxTerm4(f32x4.sub(v128.load(at), top0));
+    const weight1 = softmaxTerm4(f32x4.sub(v128.load(at, 16), top1));
     total0 = f32x4.add(total0, weight0);
     total1 = f32x4.add(total1, weight1);
     v128.store(at, weight0);
     v128.store(at, weight1, 16);
   }
   const factors = scratch();
-  v128.store(factors, f32x4.add(top0, logOf(total0)));
-  v128.store(factors, f32x4.add(top1, logOf(total1)), 16);
+  v128.store(factors, f32x4.add(top0, logarithm4(total0)));
+  v128.store(factors, f32x4.add(top1, logarithm4(total1)), 16);
   copyLanes(target, factors, rows);
   v128.store(factors, f32x4.div(splat(kept), total0));
   v128.store(factors, f32x4.div(splat(kept), total1), 16);

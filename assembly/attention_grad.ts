@@ -4,6 +4,7 @@
  * of scores dS are computed again from `lse` and stored in scratch memory, then dV += P^T dY and
  * dK += dS^T Q for all keys of the block. (FlashAttention-2, Dao 2023, algorithm 2.)
  */
+import { chunksOf } from './rows';
 import { barrier, claim } from './threads';
 import { pointerAt } from './inlined/args';
 import {
@@ -54,7 +55,7 @@ export function attention_grad_parts(args: usize): void {
 function computeParts(): void {
   const heads = sequences * keyHeads;
   const share = headsOfChunk(heads);
-  const shares = (heads + share - 1) / share;
+  const shares = chunksOf(heads, share);
   for (let chunk = claim(); chunk < parts * shares; chunk = claim()) {
     // The first keys are seen by the most queries, so they start first.
     setPart(chunk / shares);
@@ -90,7 +91,7 @@ const SUM_ROWS: i32 = 16;
 /** dQ = the sum over the parts that the row sees, in their order. */
 function sumPartials(): void {
   const rows = sequences * rowCount;
-  const chunks = (rows + SUM_ROWS - 1) / SUM_ROWS;
+  const chunks = chunksOf(rows, SUM_ROWS);
   const partBytes = <usize>rows * outputBytes;
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(rows, (chunk + 1) * SUM_ROWS);

@@ -1,6 +1,6 @@
 /** The gradient of a block of queries of a head, with respect to the keys of the current part. */
 import { fma, splat, sumOf } from './inlined/simd';
-import { weightOf } from './inlined/softmax';
+import { softmaxTerm4 } from './inlined/exponentials';
 import {
   dropStrip,
   dropsWeights,
@@ -125,8 +125,8 @@ function differentiate(p: usize, ds: usize, count: i32): void {
   const factor = splat(kept);
   const end = p + <usize>count * SCORE_BYTES;
   for (; p < end; p += SCORE_BYTES) {
-    const weight0 = weightOf(f32x4.sub(v128.load(p), lse0));
-    const weight1 = weightOf(f32x4.sub(v128.load(p, 16), lse1));
+    const weight0 = softmaxTerm4(f32x4.sub(v128.load(p), lse0));
+    const weight1 = softmaxTerm4(f32x4.sub(v128.load(p, 16), lse1));
     const change0 = f32x4.sub(f32x4.mul(v128.load(ds), factor), delta0);
     const change1 = f32x4.sub(f32x4.mul(v128.load(ds, 16), factor), delta1);
     v128.store(p, weight0);

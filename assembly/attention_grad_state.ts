@@ -2,6 +2,7 @@
  * What the gradient of attention computes: its tensors, the part of the keys that is current, and
  * where things are in scratch memory. The module state of this file belongs to a thread.
  */
+import { chunksOf } from './rows';
 import { scratch } from './threads';
 import { intAt, pointerAt } from './inlined/args';
 import { headBytes, readShape, rowCount } from './attention_shape';
@@ -32,7 +33,7 @@ export function readGradient(args: usize, gradientsAt: usize, partialsAt: usize)
   outputGradients = pointerAt(args, 3);
   readShape(args + 24, pointerAt(args, 4), pointerAt(args, 5));
   partKeys = intAt(args, 16);
-  parts = (rowCount + partKeys - 1) / partKeys;
+  parts = chunksOf(rowCount, partKeys);
   placeScratch();
 }
 
