@@ -2,10 +2,12 @@
  * Causal attention, forward: for a strip of eight queries at a time, the scores of all keys that it
  * sees (in scratch), their softmax, and the weighted values. No [T, T] matrix exists.
  */
-import { claim, scratch } from './threads';
+import { chunksOf } from './rows';
+import { claim, scratch, scratchBytes } from './threads';
 import { pointerAt } from './inlined/args';
 import { larger, splat } from './inlined/simd';
-import { logOf, weightOf } from './inlined/softmax';
+import { softmaxTerm4 } from './inlined/exponentials';
+import { logarithm4 } from './inlined/logarithms';
 import {
   dropStrip,
   dropsWeights,
@@ -24,31 +26,29 @@ import {
   sequences,
   setStrip,
 } from './attention_shape';
+import { copyLanes, packRows, packStrips, scaleRows, transposeStrip } from './attention_packing';
 import {
-  copyLanes,
   keyStride,
-  packRows,
-  packStrips,
   SCORE_BYTES,
-  scaleRows,
   scores,
   setFactors,
   setKeyStride,
   setTargetRows,
   setTargetStride,
   STRIP,
-  transposeStrip,
   weightedRows,
 } from './attention_tiles';
 
-/** Queries of a block, which share packed keys and values. */
-const BLOCK: i32 = 128;
-/** Keys and values of a block are packed if they take no more scratch memory than this. */
-const MOST_PACKED: usize = 2 << 20;
+/** Queries of a block, which share packed keys and values; fewer where there are few blocks. */
+const LARGE_BLOCK: i32 = 128;
+const SMALL_BLOCK: i32 = 32;
+const FEW_BLOCKS: i32 = 16;
 
 let output: usize = 0;
 let logSums: usize = 0;
 let packed: usize = 0;
+/** Queries of a block: a multiple of those of a strip. */
+let blockRows: i32 = 0;
 
 /**
  * qkv [sequences rows, (n_head + 2 n_kv_head) head_dim] -> y [sequences rows, n_head head_dim], lse
@@ -60,15 +60,17 @@ export function attention(args: usize): void {
   logSums = pointerAt(args, 1);
   packed = pointerAt(args, 2);
   readShape(args + 20, pointerAt(args, 3), pointerAt(args, 4));
-  const blocks = (rowCount + BLOCK - 1) / BLOCK;
   const heads = sequences * queryHeads;
+  const largeBlocks = heads * chunksOf(rowCount, LARGE_BLOCK);
+  blockRows = largeBlocks < FEW_BLOCKS ? SMALL_BLOCK : LARGE_BLOCK;
+  const blocks = chunksOf(rowCount, blockRows);
   const share = headsOfChunk(heads);
-  const shares = (heads + share - 1) / share;
+  const shares = chunksOf(heads, share);
   const chunks = blocks * shares;
   setTargetStride(outputBytes);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     // The last queries see the most keys, so they start first.
-    const begin = (blocks - 1 - chunk / shares) * BLOCK;
+    const begin = (blocks - 1 - chunk / shares) * blockRows;
     const firstHead = (chunk % shares) * share;
     const endHead = min(heads, firstHead + share);
     for (let head = firstHead; head < endHead; head++) attendBlock(head, begin);
@@ -86,7 +88,7 @@ let values: usize = 0;
 function attendBlock(head: i32, begin: i32): void {
   const sequence = head / queryHeads;
   const queryHead = head % queryHeads;
-  const end = min(rowCount, begin + BLOCK);
+  const end = min(rowCount, begin + blockRows);
   const first = firstKey(sequence, begin);
   const rows = packed + <usize>(sequence * rowCount) * packedBytes;
   const keyHead = queryHeads + queryHead / (queryHeads / keyHeads);
@@ -110,12 +112,12 @@ function attendBlock(head: i32, begin: i32): void {
 /** Copies the block's keys and values to scratch memory, where they are contiguous, if they fit. */
 function packKeys(count: i32): void {
   const size = <usize>count * headBytes;
-  if (size > MOST_PACKED / 2) {
+  // The weights of a strip take up to three further rows.
+  const target = weights + <usize>(count + 3) * SCORE_BYTES;
+  if (target + (size << 1) > scratch() + <usize>scratchBytes()) {
     setKeyStride(packedBytes);
     return;
   }
-  // The weights of a strip take up to four further rows.
-  const target = weights + <usize>(count + 4) * SCORE_BYTES;
   packRows(target, keys, count, packedBytes);
   packRows(target + size, values, count, packedBytes);
   keys = target;
@@ -161,16 +163,16 @@ function softmax(count: i32, target: usize, rows: i32): void {
   let total0 = splat(0);
   let total1 = splat(0);
   for (let at = weights; at < end; at += SCORE_BYTES) {
-    const weight0 = weightOf(f32x4.sub(v128.load(at), top0));
-    const weight1 = weightOf(f32x4.sub(v128.load(at, 16), top1));
+    const weight0 = softmaxTerm4(f32x4.sub(v128.load(at), top0));
+    const weight1 = softmaxTerm4(f32x4.sub(v128.load(at, 16), top1));
     total0 = f32x4.add(total0, weight0);
     total1 = f32x4.add(total1, weight1);
     v128.store(at, weight0);
     v128.store(at, weight1, 16);
   }
   const factors = scratch();
-  v128.store(factors, f32x4.add(top0, logOf(total0)));
-  v128.store(factors, f32x4.add(top1, logOf(total1)), 16);
+  v128.store(factors, f32x4.add(top0, logarithm4(total0)));
+  v128.store(factors, f32x4.add(top1, logarithm4(total1)), 16);
   copyLanes(target, factors, rows);
   v128.store(factors, f32x4.div(splat(kept), total0));
   v128.store(factors, f32x4.div(splat(kept), total1), 16);

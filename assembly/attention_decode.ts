@@ -5,7 +5,8 @@
  */
 import { floatAt, intAt, pointerAt } from './inlined/args';
 import { fma, larger, maximumOf, splat, sumOf } from './inlined/simd';
-import { weightOf } from './inlined/softmax';
+import { softmaxTerm, softmaxTerm4 } from './inlined/exponentials';
+import { chunksOf } from './rows';
 import { barrier, claim, scratch } from './threads';
 
 let queryHeads: i32 = 0;
@@ -60,7 +61,7 @@ function decode(args: usize): void {
   window = intAt(args, 8);
   scale = floatAt(args, 9);
   partKeys = intAt(args, 10);
-  parts = (cacheRows + partKeys - 1) / partKeys;
+  parts = chunksOf(cacheRows, partKeys);
   const chunks = sequences * keyHeads * parts;
   for (let chunk = claim(); chunk < chunks; chunk = claim())
     decodePart(chunk / parts, chunk % parts);
@@ -120,7 +121,7 @@ function attend(first: i32, count: i32, target: usize): void {
   const tops = splat(top);
   let totals = splat(0);
   for (let at = weights; at < end; at += 16) {
-    const weight = weightOf(f32x4.sub(v128.load(at), tops));
+    const weight = softmaxTerm4(f32x4.sub(v128.load(at), tops));
     totals = f32x4.add(totals, weight);
     v128.store(at, weight);
   }
@@ -232,8 +233,7 @@ function combineParts(head: i32): void {
   memory.fill(target, 0, headBytes);
   for (let part = 0; part < parts; part++) {
     const row = from + <usize>part * stride;
-    const relative = splat(load<f32>(row + headBytes, 4) - top);
-    const weight = f32x4.extract_lane(weightOf(relative), 0);
+    const weight = softmaxTerm(load<f32>(row + headBytes, 4) - top);
     total += weight * load<f32>(row + headBytes);
     for (let at: usize = 0; at < headBytes; at += 4)
       store<f32>(target + at, load<f32>(target + at) + weight * load<f32>(row + at));

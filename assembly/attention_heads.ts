@@ -1,5 +1,6 @@
 /** Heads of another size: the kernels of attention need multiples of eight values. */
 import { intAt, pointerAt } from './inlined/args';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Values of a chunk. */
@@ -13,12 +14,12 @@ export function resize_heads(args: usize): void {
   const to = (<usize>intAt(args, 3)) << 2;
   const from = (<usize>intAt(args, 4)) << 2;
   const perChunk = max(1, (CHUNK << 2) / <i32>to);
-  const chunks = (heads + perChunk - 1) / perChunk;
+  const chunks = chunksOf(heads, perChunk);
   const copied = min(to, from);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(heads, (chunk + 1) * perChunk);
     for (let head = chunk * perChunk; head < end; head++) {
-      let at = target + <usize>head * to;
+      const at = target + <usize>head * to;
       const row = source + <usize>head * from;
       for (let offset: usize = 0; offset < copied; offset += 4)
         store<f32>(at + offset, load<f32>(row + offset));

@@ -3,8 +3,9 @@
  * the first row of its window and its document on, up to itself.
  */
 import { floatAt, intAt } from './inlined/args';
+import { siteState, stir4 } from './inlined/random';
 import { splat } from './inlined/simd';
-import { STRIP, setHeadDim } from './attention_tiles';
+import { setHeadBytes, STRIP } from './attention_tiles';
 
 /** Sequences, and rows of each. */
 export let sequences: i32 = 0;
@@ -23,8 +24,8 @@ export let outputBytes: usize = 0;
 
 /** Dropout: address of rng (0 without), threshold of a dropped draw, and the factor of the others. */
 let rng: usize = 0;
-let site: u32 = 0;
-let threshold: u32 = 0;
+let site: i32 = 0;
+let threshold: i32 = 0;
 export let kept: f32 = 1;
 /** Address of the first row of each row's document, int32 [sequences, rowCount]; 0 without. */
 let documentStarts: usize = 0;
@@ -42,14 +43,14 @@ export function readShape(params: usize, rngAddress: usize, startsAddress: usize
   window = intAt(params, 5);
   scale = floatAt(params, 6);
   rng = rngAddress;
-  site = <u32>intAt(params, 7);
-  threshold = <u32>intAt(params, 8);
+  site = intAt(params, 7);
+  threshold = intAt(params, 8);
   kept = rng ? floatAt(params, 9) : 1;
   documentStarts = startsAddress;
   headBytes = (<usize>headDim) << 2;
   packedBytes = headBytes * <usize>(queryHeads + 2 * keyHeads);
   outputBytes = headBytes * <usize>queryHeads;
-  setHeadDim(headDim);
+  setHeadBytes(headBytes);
 }
 
 /** Multiply-adds that make a chunk worth its claim. */
@@ -135,31 +136,20 @@ function maskKeys(at: usize, first: i32, from: i32, to: i32): void {
   }
 }
 
-/** One step of the hash of src/ops/dropout/mask.ts, four states at a time: the same bits. */
-function stir(states: v128, word: v128): v128 {
-  let h = i32x4.mul(v128.xor(states, word), i32x4.splat(0x9e3779b1));
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), i32x4.splat(0x85ebca77));
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 13)), i32x4.splat(0xc2b2ae3d));
-  return v128.xor(h, i32x4.shr_u(h, 16));
-}
-
 function setDraws(sequence: i32, head: i32): void {
-  let state = stir(i32x4.splat(0x7e11a21a), i32x4.splat(load<i32>(rng)));
-  state = stir(state, i32x4.splat(load<i32>(rng, 4)));
-  state = stir(state, i32x4.splat(<i32>site));
-  const row = ((load<i32>(rng, 8) + sequence) * queryHeads + head) * rowCount;
-  const rows = i32x4.splat(row);
-  draws0 = stir(state, i32x4.add(rows, queries0));
-  draws1 = stir(state, i32x4.add(rows, queries1));
+  const state = siteState(intAt(rng, 0), intAt(rng, 1), site);
+  const row = ((intAt(rng, 2) + sequence) * queryHeads + head) * rowCount;
+  draws0 = stir4(state, i32x4.add(i32x4.splat(row), queries0));
+  draws1 = stir4(state, i32x4.add(i32x4.splat(row), queries1));
 }
 
 /** Sets dropped values of [keys][8] to zero; the caller scales the others by `kept`. */
 export function dropStrip(at: usize, first: i32, end: i32): void {
-  const least = i32x4.splat(<i32>threshold);
+  const least = i32x4.splat(threshold);
   for (let key = first; key < end; key++) {
-    const keys = i32x4.splat(key);
-    const keep0 = i32x4.ge_u(stir(draws0, keys), least);
-    const keep1 = i32x4.ge_u(stir(draws1, keys), least);
+    // `stir` mixes state and word by xor, so the key may take the place of the state.
+    const keep0 = i32x4.ge_u(stir4(key, draws0), least);
+    const keep1 = i32x4.ge_u(stir4(key, draws1), least);
     v128.store(at, v128.and(v128.load(at), keep0));
     v128.store(at, v128.and(v128.load(at, 16), keep1), 16);
     at += 32;

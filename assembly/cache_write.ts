@@ -1,5 +1,6 @@
 /** Copies the keys and values of a packed qkv into a KV cache. */
 import { intAt, pointerAt } from './inlined/args';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Rows of a chunk. */
@@ -20,7 +21,7 @@ export function cache_write(args: usize): void {
   const first = (<usize>intAt(args, 6)) << 2;
   const rowsOfSequence = intAt(args, 7);
   const cacheRows = intAt(args, 8);
-  const chunks = (rows + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(rows, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(rows, (chunk + 1) * CHUNK);
     for (let row = chunk * CHUNK; row < end; row++) {

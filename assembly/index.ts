@@ -2,7 +2,6 @@
  * The engine on the processor. Every export of the files below is a kernel: a function of the
  * address of its arguments, which every thread calls. `threads.ts` calls them.
  */
-export { run, scratchBytes, serve, setThread, stop } from './threads';
 export * from './add';
 export * from './attention';
 export * from './attention_decode';

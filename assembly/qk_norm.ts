@@ -1,6 +1,7 @@
 /** RMS norm of the query and key heads of a packed qkv, each over its own values; v is copied. */
 import { floatAt, intAt, pointerAt } from './inlined/args';
 import { fma, splat, sumOf } from './inlined/simd';
+import { chunksOf } from './rows';
 import { barrier, claim } from './threads';
 
 /** Values of a chunk. */
@@ -23,7 +24,7 @@ function readShape(params: usize): i32 {
   epsilon = floatAt(params, 4);
   headBytes = (<usize>headDim) << 2;
   rowsOfChunk = max(1, CHUNK / ((queryHeads + 2 * keyHeads) * headDim));
-  return (rowCount + rowsOfChunk - 1) / rowsOfChunk;
+  return chunksOf(rowCount, rowsOfChunk);
 }
 
 /** Bytes of a row of qkv. */
@@ -138,7 +139,7 @@ export function qk_norm_grad_weight(args: usize): void {
   const first = intAt(args, 10);
   const count = intAt(args, 11);
   const adds = intAt(args, 12);
-  const perPart = (rowCount + parts - 1) / parts;
+  const perPart = chunksOf(rowCount, parts);
   for (let part = claim(); part < parts; part = claim()) {
     const sums = partials + <usize>part * headBytes;
     memory.fill(sums, 0, headBytes);

@@ -1,6 +1,7 @@
 /** Rotary position embedding of the query and key heads of a packed qkv. */
 import { floatAt, intAt, pointerAt } from './inlined/args';
 import { fma, splat } from './inlined/simd';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Values of a chunk. */
@@ -26,7 +27,7 @@ export function rope(args: usize): void {
   half = headBytes >> 1;
   const rowBytes = (<usize>width) << 2;
   const perChunk = max(1, CHUNK / width);
-  const chunks = (rows + perChunk - 1) / perChunk;
+  const chunks = chunksOf(rows, perChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(rows, (chunk + 1) * perChunk);
     for (let row = chunk * perChunk; row < end; row++) {

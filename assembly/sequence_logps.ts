@@ -1,6 +1,7 @@
 /** Masked sums of the log-probabilities of each sequence's tokens, and the gradient. */
 import { intAt, pointerAt } from './inlined/args';
 import { fma, splat, sumOf } from './inlined/simd';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Values of a chunk. */
@@ -15,7 +16,7 @@ export function sequence_logps(args: usize): void {
   const sequences = intAt(args, 4);
   const tokens = intAt(args, 5);
   const perChunk = max(1, CHUNK / tokens);
-  const chunks = (sequences + perChunk - 1) / perChunk;
+  const chunks = chunksOf(sequences, perChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(sequences, (chunk + 1) * perChunk);
     for (let b = chunk * perChunk; b < end; b++) {
@@ -66,7 +67,7 @@ export function sequence_logps_grad(args: usize): void {
   const sequences = intAt(args, 3);
   const tokens = intAt(args, 4);
   const perChunk = max(1, CHUNK / tokens);
-  const chunks = (sequences + perChunk - 1) / perChunk;
+  const chunks = chunksOf(sequences, perChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(sequences, (chunk + 1) * perChunk);
     for (let b = chunk * perChunk; b < end; b++) {

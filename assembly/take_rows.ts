@@ -1,5 +1,6 @@
 /** Rows of a matrix by index, and the gradient. */
 import { intAt, pointerAt } from './inlined/args';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Values of a chunk. */
@@ -14,7 +15,7 @@ export function take_rows(args: usize): void {
   const width = intAt(args, 4);
   const bytes = (<usize>width) << 2;
   const perChunk = max(1, CHUNK / width);
-  const chunks = (count + perChunk - 1) / perChunk;
+  const chunks = chunksOf(count, perChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(count, (chunk + 1) * perChunk);
     for (let r = chunk * perChunk; r < end; r++) {
@@ -37,7 +38,7 @@ export function take_rows_grad(args: usize): void {
   const width = intAt(args, 5);
   const bytes = (<usize>width) << 2;
   const perChunk = max(1, CHUNK / width);
-  const chunks = (n + perChunk - 1) / perChunk;
+  const chunks = chunksOf(n, perChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const begin = chunk * perChunk;
     const end = min(n, begin + perChunk);

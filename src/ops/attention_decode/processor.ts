@@ -2,8 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, runOnProcessor } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
-import { columns } from '../heads/layout.ts';
-import type { AttentionDecodeAttrs } from './attention_decode.ts';
+import { columns, type Heads } from '../heads/layout.ts';
 
 /** Fewer heads than this are cut into parts of the cache, so that every thread has work. */
 const FEW_HEADS = 8;
@@ -13,7 +12,7 @@ const PART_KEYS = 256;
 /** y [B, n_head head_dim]; writes the new rows into the cache in place. */
 export function attentionDecodeOnProcessor(
   { qkv, cache, positions }: Tensors<'qkv' | 'cache' | 'positions'>,
-  attrs: AttentionDecodeAttrs,
+  attrs: Heads & { B: number; T_max: number; window: number },
 ): Tensor {
   const { B, T_max, n_head, n_kv_head, head_dim, window } = attrs;
   const y = output([B, columns(attrs).q]);
