@@ -127,16 +127,22 @@ function sumRow(row: i32): void {
   const mean = meanOf(row);
   const rstd = rstdOf(row);
   let sums = splat(0);
+  let moreSums = splat(0);
   let products = splat(0);
+  let moreProducts = splat(0);
   let at: usize = 0;
-  for (; at + 16 <= width; at += 16) {
+  for (; at + 32 <= width; at += 32) {
     const h = f32x4.mul(f32x4.sub(v128.load(from + at), splat(mean)), splat(rstd));
     const t = f32x4.mul(v128.load(dyRow + at), v128.load(scale + at));
     sums = f32x4.add(sums, t);
     products = fma(t, h, products);
+    const nextH = f32x4.mul(f32x4.sub(v128.load(from + at, 16), splat(mean)), splat(rstd));
+    const nextT = f32x4.mul(v128.load(dyRow + at, 16), v128.load(scale + at, 16));
+    moreSums = f32x4.add(moreSums, nextT);
+    moreProducts = fma(nextT, nextH, moreProducts);
   }
-  let sum = sumOf(sums);
-  let product = sumOf(products);
+  let sum = sumOf(f32x4.add(sums, moreSums));
+  let product = sumOf(f32x4.add(products, moreProducts));
   for (; at < width; at += 4) {
     const h = (load<f32>(from + at) - mean) * rstd;
     const t = load<f32>(dyRow + at) * load<f32>(scale + at);
@@ -157,9 +163,11 @@ function sumRowAndColumns(row: i32, part: usize): void {
   const mean = meanOf(row);
   const rstd = rstdOf(row);
   let sums = splat(0);
+  let moreSums = splat(0);
   let products = splat(0);
+  let moreProducts = splat(0);
   let at: usize = 0;
-  for (; at + 16 <= width; at += 16) {
+  for (; at + 32 <= width; at += 32) {
     const g = v128.load(dyRow + at);
     const h = f32x4.mul(f32x4.sub(v128.load(from + at), splat(mean)), splat(rstd));
     const t = f32x4.mul(g, v128.load(scale + at));
@@ -167,9 +175,16 @@ function sumRowAndColumns(row: i32, part: usize): void {
     products = fma(t, h, products);
     v128.store(part + at, fma(g, h, v128.load(part + at)));
     v128.store(biasPart + at, f32x4.add(g, v128.load(biasPart + at)));
+    const nextG = v128.load(dyRow + at, 16);
+    const nextH = f32x4.mul(f32x4.sub(v128.load(from + at, 16), splat(mean)), splat(rstd));
+    const nextT = f32x4.mul(nextG, v128.load(scale + at, 16));
+    moreSums = f32x4.add(moreSums, nextT);
+    moreProducts = fma(nextT, nextH, moreProducts);
+    v128.store(part + at, fma(nextG, nextH, v128.load(part + at, 16)), 16);
+    v128.store(biasPart + at, f32x4.add(nextG, v128.load(biasPart + at, 16)), 16);
   }
-  let sum = sumOf(sums);
-  let product = sumOf(products);
+  let sum = sumOf(f32x4.add(sums, moreSums));
+  let product = sumOf(f32x4.add(products, moreProducts));
   for (; at < width; at += 4) {
     const g = load<f32>(dyRow + at);
     const h = (load<f32>(from + at) - mean) * rstd;
