@@ -14,6 +14,9 @@ import { claim } from './threads';
 /** Bytes of a block: 1024 logits, which stay in the first-level cache. */
 const BLOCK: usize = 4096;
 
+/** A logit takes as long as this many values of the kernels that `rowsOfChunk` is made for. */
+const WORK: i32 = 2;
+
 /** Smaller than every logit. */
 const LOWEST: f32 = -3.4e38;
 
@@ -129,7 +132,7 @@ export function cross_entropy(args: usize): void {
   const targets = pointerAt(args, 5);
   const n = intAt(args, 6);
   const v = intAt(args, 7);
-  const rows = rowsOfChunk(v);
+  const rows = rowsOfChunk(v * WORK);
   const chunks = chunksOf(n, rows);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * rows);
@@ -156,7 +159,7 @@ export function cross_entropy_chunk(args: usize): void {
   const n = intAt(args, 3);
   const columns = intAt(args, 4);
   const first = intAt(args, 5);
-  const rows = rowsOfChunk(columns);
+  const rows = rowsOfChunk(columns * WORK);
   const chunks = chunksOf(n, rows);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * rows);
@@ -213,7 +216,7 @@ export function cross_entropy_gradient(args: usize): void {
   const columns = intAt(args, 5);
   const first = intAt(args, 6);
   const width = (<usize>columns) << 2;
-  const rows = rowsOfChunk(columns);
+  const rows = rowsOfChunk(columns * WORK);
   const chunks = chunksOf(n, rows);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * rows);

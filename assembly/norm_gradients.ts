@@ -1,14 +1,14 @@
 /**
- * Gradients of LayerNorm and RMSNorm: of x, and of weight and bias as partial sums over blocks of
- * rows, which `norm_gradient_fold` adds up in order. With h = (x - mean) rstd and t = dy weight, the
+ * Gradients of LayerNorm and RMSNorm. Those of weight and bias are sums over all rows: blocks of rows
+ * have partial sums, which are then added up in order. With h = (x - mean) rstd and t = dy weight, the
  * gradient of a row of x is rstd (t - mean(t) - h mean(t h)); RMSNorm has no mean(t).
  */
 import { intAt, pointerAt } from './inlined/args';
 import { fma, splat, sumOf } from './inlined/simd';
 import { chunksOf, rowsOfChunk } from './rows';
-import { claim } from './threads';
+import { barrier, claim } from './threads';
 
-/** The arguments of the kernel in progress, by `readArguments`. */
+/** The tensors and sizes of the kernel in progress. */
 let dx: usize = 0;
 let x: usize = 0;
 let weight: usize = 0;
@@ -18,28 +18,29 @@ let dy: usize = 0;
 let means: usize = 0;
 let n: i32 = 0;
 let d: i32 = 0;
+/** Whether the gradient is added to dx. */
 let adds: bool = false;
 
 /** Sums over a row of t and of t h. */
 let sumOfT: f32 = 0;
 let sumOfTH: f32 = 0;
 
-/** dx [n, d]; x [n, d], weight [d], rstd [n], dy [n, d], mean [n] or absent; n, d, adds. */
+/** x [n, d], weight [d], rstd [n], dy [n, d], mean [n] or absent; n, d. */
 function readArguments(args: usize): void {
-  dx = pointerAt(args, 0);
-  x = pointerAt(args, 1);
-  weight = pointerAt(args, 2);
-  rstds = pointerAt(args, 3);
-  dy = pointerAt(args, 4);
-  means = pointerAt(args, 5);
-  n = intAt(args, 6);
-  d = intAt(args, 7);
-  adds = intAt(args, 8) != 0;
+  x = pointerAt(args, 0);
+  weight = pointerAt(args, 1);
+  rstds = pointerAt(args, 2);
+  dy = pointerAt(args, 3);
+  means = pointerAt(args, 4);
+  n = intAt(args, 5);
+  d = intAt(args, 6);
 }
 
-/** The gradient of x alone. Arguments: those of `readArguments`; if `adds`, it is added to dx. */
+/** The gradient of x alone. Arguments: dx [n, d], those of `readArguments`, whether dx is added to. */
 export function norm_gradient_x(args: usize): void {
-  readArguments(args);
+  dx = pointerAt(args, 0);
+  readArguments(args + 4);
+  adds = intAt(args, 8) != 0;
   const rows = rowsOfChunk(d);
   const chunks = chunksOf(n, rows);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
@@ -52,22 +53,59 @@ export function norm_gradient_x(args: usize): void {
 }
 
 /**
- * All gradients. Arguments: parts [blocks, 2, d], those of `readArguments`, rows of a block. A
- * block's parts are the sums of dy h and of dy over its rows.
+ * All gradients. Arguments: parts [blocks, 2, d] and, in any order, dx [n, d], weight [d] and bias
+ * [d]; those of `readArguments`; rows of a block; then, of dx, weight and bias, the index of its
+ * address among the first four, and whether it is added to. A block's parts are the sums of dy h and
+ * of dy over its rows.
  */
 export function norm_gradients(args: usize): void {
-  readArguments(args + 4);
-  const rows = intAt(args, 10);
-  const chunks = chunksOf(n, rows);
+  const parts = pointerAt(args, 0);
+  readArguments(args + 16);
+  const rows = intAt(args, 11);
+  const outputs = args + 48;
+  dx = pointerAt(args, intAt(outputs, 0));
+  adds = intAt(outputs, 1) != 0;
+  const blocks = chunksOf(n, rows);
   const width = (<usize>d) << 2;
-  for (let chunk = claim(); chunk < chunks; chunk = claim()) {
-    const part = pointerAt(args, 0) + ((<usize>chunk) << 1) * width;
+  for (let block = claim(); block < blocks; block = claim()) {
+    const part = parts + ((<usize>block) << 1) * width;
     memory.fill(part, 0, width << 1);
-    const end = min(n, (chunk + 1) * rows);
-    for (let row = chunk * rows; row < end; row++) {
+    const end = min(n, (block + 1) * rows);
+    for (let row = block * rows; row < end; row++) {
       sumRowAndColumns(row, part);
       writeRow(row);
     }
+  }
+  barrier();
+  for (let chunk = claim(); chunk < 2; chunk = claim()) {
+    const output = outputs + 8 + ((<usize>chunk) << 3);
+    const sums = pointerAt(args, intAt(output, 0));
+    if (intAt(output, 1) == 0) memory.fill(sums, 0, width);
+    addParts(sums, parts + <usize>chunk * width, blocks);
+  }
+}
+
+/** Adds the first or second parts of all blocks to sums [d]; `parts`: the address of the first. */
+function addParts(sums: usize, parts: usize, blocks: i32): void {
+  const width = (<usize>d) << 2;
+  let at: usize = 0;
+  for (; at + 16 <= width; at += 16) {
+    let sum = v128.load(sums + at);
+    let part = parts + at;
+    for (let block = 0; block < blocks; block++) {
+      sum = f32x4.add(sum, v128.load(part));
+      part += width << 1;
+    }
+    v128.store(sums + at, sum);
+  }
+  for (; at < width; at += 4) {
+    let sum = load<f32>(sums + at);
+    let part = parts + at;
+    for (let block = 0; block < blocks; block++) {
+      sum += load<f32>(part);
+      part += width << 1;
+    }
+    store<f32>(sums + at, sum);
   }
 }
 
@@ -89,16 +127,22 @@ function sumRow(row: i32): void {
   const mean = meanOf(row);
   const rstd = rstdOf(row);
   let sums = splat(0);
+  let moreSums = splat(0);
   let products = splat(0);
+  let moreProducts = splat(0);
   let at: usize = 0;
-  for (; at + 16 <= width; at += 16) {
+  for (; at + 32 <= width; at += 32) {
     const h = f32x4.mul(f32x4.sub(v128.load(from + at), splat(mean)), splat(rstd));
     const t = f32x4.mul(v128.load(dyRow + at), v128.load(scale + at));
     sums = f32x4.add(sums, t);
     products = fma(t, h, products);
+    const nextH = f32x4.mul(f32x4.sub(v128.load(from + at, 16), splat(mean)), splat(rstd));
+    const nextT = f32x4.mul(v128.load(dyRow + at, 16), v128.load(scale + at, 16));
+    moreSums = f32x4.add(moreSums, nextT);
+    moreProducts = fma(nextT, nextH, moreProducts);
   }
-  let sum = sumOf(sums);
-  let product = sumOf(products);
+  let sum = sumOf(f32x4.add(sums, moreSums));
+  let product = sumOf(f32x4.add(products, moreProducts));
   for (; at < width; at += 4) {
     const h = (load<f32>(from + at) - mean) * rstd;
     const t = load<f32>(dyRow + at) * load<f32>(scale + at);
@@ -119,9 +163,11 @@ function sumRowAndColumns(row: i32, part: usize): void {
   const mean = meanOf(row);
   const rstd = rstdOf(row);
   let sums = splat(0);
+  let moreSums = splat(0);
   let products = splat(0);
+  let moreProducts = splat(0);
   let at: usize = 0;
-  for (; at + 16 <= width; at += 16) {
+  for (; at + 32 <= width; at += 32) {
     const g = v128.load(dyRow + at);
     const h = f32x4.mul(f32x4.sub(v128.load(from + at), splat(mean)), splat(rstd));
     const t = f32x4.mul(g, v128.load(scale + at));
@@ -129,9 +175,16 @@ function sumRowAndColumns(row: i32, part: usize): void {
     products = fma(t, h, products);
     v128.store(part + at, fma(g, h, v128.load(part + at)));
     v128.store(biasPart + at, f32x4.add(g, v128.load(biasPart + at)));
+    const nextG = v128.load(dyRow + at, 16);
+    const nextH = f32x4.mul(f32x4.sub(v128.load(from + at, 16), splat(mean)), splat(rstd));
+    const nextT = f32x4.mul(nextG, v128.load(scale + at, 16));
+    moreSums = f32x4.add(moreSums, nextT);
+    moreProducts = fma(nextT, nextH, moreProducts);
+    v128.store(part + at, fma(nextG, nextH, v128.load(part + at, 16)), 16);
+    v128.store(biasPart + at, f32x4.add(nextG, v128.load(biasPart + at, 16)), 16);
   }
-  let sum = sumOf(sums);
-  let product = sumOf(products);
+  let sum = sumOf(f32x4.add(sums, moreSums));
+  let product = sumOf(f32x4.add(products, moreProducts));
   for (; at < width; at += 4) {
     const g = load<f32>(dyRow + at);
     const h = (load<f32>(from + at) - mean) * rstd;
@@ -170,42 +223,5 @@ function writeRow(row: i32): void {
     const t = load<f32>(dyRow + at) * load<f32>(scale + at);
     const before: f32 = add ? load<f32>(to + at) : 0;
     store<f32>(to + at, before + (t - meanOfT - h * meanOfTH) * rstd);
-  }
-}
-
-/** Columns of a chunk of the fold. */
-const FOLD_COLUMNS: i32 = 64;
-
-/**
- * sums [d]; parts [blocks, 2, d]; blocks, d, which of the two parts, whether it is added to sums.
- */
-export function norm_gradient_fold(args: usize): void {
-  const sums = pointerAt(args, 0);
-  const blocks = intAt(args, 2);
-  const width = (<usize>intAt(args, 3)) << 2;
-  const parts = pointerAt(args, 1) + <usize>intAt(args, 4) * width;
-  const add = intAt(args, 5) != 0;
-  const chunks = chunksOf(intAt(args, 3), FOLD_COLUMNS);
-  for (let chunk = claim(); chunk < chunks; chunk = claim()) {
-    const end = min(width, (<usize>(chunk + 1) * FOLD_COLUMNS) << 2);
-    let at = (<usize>chunk * FOLD_COLUMNS) << 2;
-    for (; at + 16 <= end; at += 16) {
-      let sum = add ? v128.load(sums + at) : splat(0);
-      let part = parts + at;
-      for (let block = 0; block < blocks; block++) {
-        sum = f32x4.add(sum, v128.load(part));
-        part += width << 1;
-      }
-      v128.store(sums + at, sum);
-    }
-    for (; at < end; at += 4) {
-      let sum: f32 = add ? load<f32>(sums + at) : 0;
-      let part = parts + at;
-      for (let block = 0; block < blocks; block++) {
-        sum += load<f32>(part);
-        part += width << 1;
-      }
-      store<f32>(sums + at, sum);
-    }
   }
 }

@@ -73,62 +73,49 @@ export function normGradXProcessor(inputs: NormGradInputs, into: Tensor | undefi
   return dx;
 }
 
-/** Gradients of x and of the weight: new tensors, or added to `into`. */
-export function normGradProcessor(
-  inputs: NormGradInputs,
-  into: NormGradInto,
-): Record<'dx' | 'weight', Tensor> {
-  const { dx, parts } = blockSums(inputs, into.dx);
-  const weight = fold(parts, 0, into.weight);
-  parts.dispose();
-  return { dx, weight };
-}
+/** Values of a block of rows, and its least rows: they bound the memory of the partial sums. */
+const BLOCK_VALUES = 8192;
+const BLOCK_ROWS = 16;
 
 /** Gradients of x, of the weight and of the bias: new tensors, or added to `into`. */
 export function normGradBiasProcessor(
   inputs: NormGradInputs,
   into: NormGradInto,
 ): Record<'dx' | 'weight' | 'bias', Tensor> {
-  const { dx, parts } = blockSums(inputs, into.dx);
-  const weight = fold(parts, 0, into.weight);
-  const bias = fold(parts, 1, into.bias);
+  const [n, d] = dims2(inputs.x.shape);
+  const rows = Math.max(BLOCK_ROWS, Math.floor(BLOCK_VALUES / d));
+  const parts = output([Math.ceil(n / rows), 2, d]);
+  const dx = into.dx ?? output([n, d]);
+  const weight = into.weight ?? output([d]);
+  const bias = into.bias ?? output([d]);
+  const targets = [into.dx, into.weight, into.bias];
+  const updates = targets.filter((tensor) => tensor !== undefined);
+  const written = [parts, ...[dx, weight, bias].filter((tensor) => !updates.includes(tensor))];
+  const order = [...written, ...updates];
+  runOnProcessor({
+    kernel: 'norm_gradients',
+    writes: written,
+    updates,
+    reads: gradientReads(inputs),
+    params: [
+      ...sizesOf(inputs.x),
+      ['i32', rows],
+      ...[dx, weight, bias].flatMap((tensor, i): Param[] => [
+        ['i32', order.indexOf(tensor)],
+        adds(targets[i]),
+      ]),
+    ],
+  });
   parts.dispose();
   return { dx, weight, bias };
 }
 
-/** Values of a block of rows, and its least rows: they bound the memory of the partial sums. */
-const BLOCK_VALUES = 8192;
-const BLOCK_ROWS = 16;
-
-/** dx, and the partial sums [blocks, 2, d] for weight and bias. */
-function blockSums(
+/** Gradients of x and of the weight: new tensors, or added to `into`. */
+export function normGradProcessor(
   inputs: NormGradInputs,
-  into: Tensor | undefined,
-): { dx: Tensor; parts: Tensor } {
-  const [n, d] = dims2(inputs.x.shape);
-  const rows = Math.max(BLOCK_ROWS, Math.floor(BLOCK_VALUES / d));
-  const parts = output([Math.ceil(n / rows), 2, d]);
-  const dx = into ?? output([n, d]);
-  runOnProcessor({
-    kernel: 'norm_gradients',
-    writes: into ? [parts] : [parts, dx],
-    updates: into ? [into] : [],
-    reads: gradientReads(inputs),
-    params: [...sizesOf(inputs.x), adds(into), ['i32', rows]],
-  });
-  return { dx, parts };
-}
-
-/** The sum over the blocks of the first or second parts, [d]. */
-function fold(parts: Tensor, part: 0 | 1, into: Tensor | undefined): Tensor {
-  const [blocks = 0, , d = 0] = parts.shape;
-  const sums = into ?? output([d]);
-  runOnProcessor({
-    kernel: 'norm_gradient_fold',
-    writes: into ? [] : [sums],
-    updates: into ? [into] : [],
-    reads: [parts],
-    params: [['i32', blocks], ['i32', d], ['i32', part], adds(into)],
-  });
-  return sums;
+  into: NormGradInto,
+): Record<'dx' | 'weight', Tensor> {
+  const { dx, weight, bias } = normGradBiasProcessor(inputs, { dx: into.dx, weight: into.weight });
+  bias.dispose();
+  return { dx, weight };
 }
