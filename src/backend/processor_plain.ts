@@ -173,8 +173,10 @@ const RUNS: Record<string, Run> = {
   OnesLike: (inputs) => filledLike(inputs, 1),
 };
 UNARY.forEach((name, operation) => {
-  RUNS[name] = (inputs) =>
-    unary(input(inputs, 'x'), operation, name === 'IsFinite' ? 'bool' : 'float32');
+  RUNS[name] = (inputs, { alpha }) => {
+    if (name === 'Step' && Number(alpha ?? 0) !== 0) unsupported(name, 'a slope');
+    return unary(input(inputs, 'x'), operation, name === 'IsFinite' ? 'bool' : 'float32');
+  };
 });
 BINARY.forEach((name, operation) => {
   RUNS[name] = (inputs) => binary(input(inputs, 'a'), input(inputs, 'b'), operation);

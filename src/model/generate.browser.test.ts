@@ -1,71 +1,12 @@
 /**
  * Generation by programs that feed themselves, compared with the host's, which reads the logits of
- * each token back.
+ * each token back; on WebGPU. `generate.test.ts` has the same on the processor.
  */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { gpuMemory, setProgramMode, startBackend, Store, tensorCount } from '../backend/index.ts';
-import { defaultConfig, type ModelConfig, resolveModel } from '../config/index.ts';
+import { gpuMemory, setProgramMode, startBackend, tensorCount } from '../backend/index.ts';
 import { withReferences } from '../ops/index.ts';
-import type { DecodeOptions } from './decoder.ts';
-import { Generator } from './generate.ts';
-import { initialValues, listParameters, rotaryTable } from './index.ts';
-
-const VOCAB = 23;
-const T = 8;
-const sizes: Partial<ModelConfig> = { n_layer: 2, n_head: 2, n_embd: 16, block_size: T };
-const options: DecodeOptions = {
-  temperature: 1,
-  top_k: 0,
-  top_p: 1,
-  min_p: 0,
-  sample_seed: 11,
-  max_new_tokens: 16,
-};
-/** Shorter than the context, longer, equally long, one token, and exactly half of it. */
-const prompts = [
-  [3, 1],
-  [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-  [8, 7, 6, 5, 4, 3, 2, 1],
-  [22],
-  [4, 4, 4, 4],
-];
-
-/** A model whose matrices are ten times as large as usual, so that the next token depends on them. */
-function makeModel(config: Partial<ModelConfig> = {}) {
-  const model = resolveModel({ ...defaultConfig().model, ...sizes, ...config }, VOCAB);
-  const parameters = listParameters(model);
-  const weights = new Store('weights', parameters);
-  const rotary = rotaryTable(model);
-  for (const parameter of parameters) {
-    const values = initialValues(parameter, 7);
-    const isNorm = parameter.name.includes('norm') || parameter.name.includes('ln_');
-    weights.write(parameter.name, isNorm ? values : values.map((value) => 10 * value));
-  }
-  const dispose = (): void => {
-    weights.dispose();
-    rotary?.dispose();
-  };
-  return { generator: () => Generator.create(model, weights, rotary), dispose };
-}
-
-/** Generated ids of each row. */
-async function generatedIds(
-  generator: Generator,
-  starts: readonly (readonly number[])[],
-  changes: Partial<DecodeOptions> = {},
-): Promise<number[][]> {
-  const rows = starts.map((): number[] => []);
-  for await (const { row, choice } of generator.generateRows(starts, { ...options, ...changes })) {
-    rows[row]?.push(choice.id);
-  }
-  return rows;
-}
-
-async function collect<T>(items: AsyncGenerator<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
+import type { Generator } from './generate.ts';
+import { collect, generatedIds, llama, makeModel, options, prompts } from './testing_generation.ts';
 
 const gpuErrors: string[] = [];
 beforeAll(async () => {
@@ -78,14 +19,6 @@ afterEach(() => {
   setProgramMode('replay');
   expect(gpuErrors.splice(0)).toEqual([]);
 });
-
-const llama = {
-  layout: 'llama',
-  n_kv_head: 1,
-  activation_function: 'silu',
-  qk_norm: true,
-  sliding_window: 5,
-} as const;
 
 describe.each([
   ['gpt2', {}],

@@ -5,7 +5,7 @@ import {
   compileProgram,
   fillInPlace,
   gpuMemory,
-  onWebGpu,
+  hasOwnKernels,
   readback,
   submit,
   tensorCount,
@@ -81,7 +81,7 @@ function compileSgd({ weights, gradients }: ModelStores, rate: number) {
   return compileProgram('sgd', () => {
     for (const name of weights.trainable.names) {
       const gradient = gradients.store.get(name);
-      if (onWebGpu()) {
+      if (hasOwnKernels()) {
         addInPlace(weights.get(name), mul(gradient, -rate));
         fillInPlace(gradient, 0);
       } else {
@@ -145,7 +145,9 @@ async function expectedLosses(name: string, config: Partial<ModelConfig>): Promi
   return made;
 }
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the model on %s', (backend) => {
+const BACKENDS = ['cpu', 'wasm', 'processor', 'webgl', 'webgpu'] as const;
+
+describe.each(BACKENDS)('the model on %s', (backend) => {
   it.each(Object.entries(models))(
     'learns, and computes what the CPU does: %s',
     async (name, config) => {
@@ -187,7 +189,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('the model on %s', (b
 
 describe('evaluation', () => {
   it('returns the loss of each token, whose weighted sum is the loss', async () => {
-    await startOnce('wasm');
+    await startOnce('processor');
     const { tokens, sums } = await evaluated(tiny);
     expect(tokens).toHaveLength(B * T);
     const mean = tokens.reduce((sum, loss) => sum + loss, 0) / (B * T);
@@ -198,7 +200,7 @@ describe('evaluation', () => {
 });
 
 describe('logits in chunks of the vocabulary', () => {
-  it.each(['wasm', 'webgpu'] as const)(
+  it.each(['processor', 'webgpu'] as const)(
     'give the same losses and accuracy in an evaluation, on %s',
     async (backend) => {
       await startOnce(backend);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   boundary,
   type Collective,
+  hasOwnKernels,
   readback,
   startBackend,
   type Values,
@@ -53,6 +54,7 @@ function cutOp(forward: Collective, backward: Collective): OpDefinition<'x', obj
     oracle: ({ x }) => ({ y: x }),
     reference: ({ x }) => ({ y: boundary(clone(x), forward) }),
     kernel: null,
+    processor: ({ x }) => ({ y: boundary(clone(x), forward) }),
     gradient: {
       saves: { inputs: [], outputs: [] },
       from: ['y'],
@@ -105,26 +107,29 @@ async function train(objective: Objective) {
   return { losses, waits, evaluation, parameters };
 }
 
-describe.each(['wasm', 'webgpu'] as const)('a trainer with boundaries on %s', (backend) => {
-  it('has the losses and weights of one without them, bit for bit', async () => {
-    await startTested(backend);
-    const whole = await train(pretrain);
-    const forward = identity('after the blocks');
-    const backward = identity('in the backward pass');
-    const cut = await train(cutObjective(forward, backward));
-    expect(whole.losses).toHaveLength(2 * STEPS);
-    expect(new Set(whole.losses).size).toBe(2 * STEPS);
-    expect(cut.losses).toEqual(whole.losses);
-    expect(cut.evaluation).toEqual(whole.evaluation);
-    expect([...cut.parameters]).toEqual([...whole.parameters]);
-    // The evaluation has one batch and no backward pass.
-    expect(forward.runs).toBe(STEPS * MICRO_BATCHES + 1);
-    expect(backward.runs).toBe(STEPS * MICRO_BATCHES);
-    // Only replayed programs can wait; a step without boundaries never does.
-    expect(whole.waits).toEqual(new Array(STEPS).fill(false));
-    expect(cut.waits).toEqual(new Array(STEPS).fill(backend === 'webgpu'));
-  });
-});
+describe.each(['wasm', 'processor', 'webgpu'] as const)(
+  'a trainer with boundaries on %s',
+  (backend) => {
+    it('has the losses and weights of one without them, bit for bit', async () => {
+      await startTested(backend);
+      const whole = await train(pretrain);
+      const forward = identity('after the blocks');
+      const backward = identity('in the backward pass');
+      const cut = await train(cutObjective(forward, backward));
+      expect(whole.losses).toHaveLength(2 * STEPS);
+      expect(new Set(whole.losses).size).toBe(2 * STEPS);
+      expect(cut.losses).toEqual(whole.losses);
+      expect(cut.evaluation).toEqual(whole.evaluation);
+      expect([...cut.parameters]).toEqual([...whole.parameters]);
+      // The evaluation has one batch and no backward pass.
+      expect(forward.runs).toBe(STEPS * MICRO_BATCHES + 1);
+      expect(backward.runs).toBe(STEPS * MICRO_BATCHES);
+      // Only replayed programs can wait; a step without boundaries never does.
+      expect(whole.waits).toEqual(new Array(STEPS).fill(false));
+      expect(cut.waits).toEqual(new Array(STEPS).fill(hasOwnKernels()));
+    });
+  },
+);
 
 describe('a step whose collective fails', () => {
   it('rejects, is not counted and leaves no result', async () => {

@@ -83,7 +83,7 @@ const series = (rows: readonly MetricRow[], name: string): number[] =>
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('on %s', (backend) => {
+describe.each(['cpu', 'processor', 'webgl', 'webgpu'] as const)('on %s', (backend) => {
   it.each([paired, referenced])('$name trains, and its metrics reach the charts', async (one) => {
     await startTested(backend);
     const { rows } = await train(one, 40);
@@ -112,7 +112,7 @@ describe.each(['cpu', 'wasm', 'webgl', 'webgpu'] as const)('on %s', (backend) =>
   });
 });
 
-describe.each(['wasm', 'webgpu'] as const)('frozen parameters on %s', (backend) => {
+describe.each(['processor', 'webgpu'] as const)('frozen parameters on %s', (backend) => {
   const trains = ({ kind }: { kind: string }): boolean => kind === 'head';
   const headOnly = defineObjective({ ...pretrain, name: 'head only', trains });
 

@@ -39,7 +39,7 @@ async function probabilities(generator: Pick<OtherGenerator, 'generateRows'>): P
 }
 
 describe('the weights of an earlier step', () => {
-  it.each(['wasm', 'webgpu'] as const)('generate as they did then, on %s', async (backend) => {
+  it.each(['processor', 'webgpu'] as const)('generate as they did then, on %s', async (backend) => {
     await startOnce(backend);
     const trainer = await tinyTrainer();
     await losses(trainer, 3);
@@ -58,7 +58,7 @@ describe('the weights of an earlier step', () => {
   });
 
   it('leave the training as it is, to the bit', async () => {
-    await startOnce('wasm');
+    await startOnce('processor');
     const plain = await tinyTrainer();
     const expected = await losses(plain, 6);
     plain.dispose();

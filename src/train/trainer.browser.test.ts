@@ -96,7 +96,7 @@ async function runLoop(trainer: Trainer, phase: LoopHooks['phase'] = () => undef
   return { reason, logged };
 }
 
-describe.each(['wasm', 'webgpu'] as const)('a trainer on %s', (backend) => {
+describe.each(['processor', 'webgpu'] as const)('a trainer on %s', (backend) => {
   it('continues from a saved state as if it had never stopped, with dropout', async () => {
     await startOnce(backend);
     const whole = await train(6, withDropout);
@@ -358,13 +358,13 @@ describe('device and worker at the same time', () => {
   });
 });
 
-describe('the loop on wasm', () => {
+describe('the loop on the processor', () => {
   const STEPS = 150;
   /** Nats per token by which the model must be better. */
   const MARGIN = 0.1;
 
   it('learns names better than a bigram model does', async () => {
-    await startOnce('wasm');
+    await startOnce('processor');
     const trainer = await createTrainer(({ model, training, sampling }) => {
       Object.assign(model, { n_head: 4, n_embd: 32 });
       Object.assign(training, {
