@@ -3,6 +3,7 @@
  * the other on one queue and keep nothing in scratch between two submits.
  */
 import type { DeviceBuffer } from './buffer_range.ts';
+import { countWhile } from './sorted.ts';
 import type { TensorMemory } from './tensor_memory.ts';
 
 export class Arena {
@@ -19,11 +20,10 @@ export class Arena {
    * where no free buffer is large enough.
    */
   take(sizes: readonly number[]): DeviceBuffer[] {
-    const free = [...this.#users.keys()];
+    const free = [...this.#users.keys()].sort((a, b) => a.size - b.size);
     return sizes.map((size) => {
-      const fitting = free.filter((buffer) => buffer.size >= size);
-      const [smallest] = fitting.sort((a, b) => a.size - b.size);
-      if (smallest) free.splice(free.indexOf(smallest), 1);
+      const fitting = countWhile(free, (buffer) => buffer.size < size);
+      const [smallest] = free.splice(fitting, 1);
       const buffer = smallest ?? this.#memory.createBuffer('scratch', size);
       this.#users.set(buffer, (this.#users.get(buffer) ?? 0) + 1);
       return buffer;

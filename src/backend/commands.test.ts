@@ -31,6 +31,23 @@ describe('prune', () => {
     const pruned = prune(commands, [{ command: 1, ref: transient(0) }], []);
     expect(pruned.commands).toEqual([commands[0]]);
   });
+
+  it('looks at each boundary a constant number of times', () => {
+    const looksOf = (count: number): number => {
+      let looks = 0;
+      const commands = Array.from({ length: count }, (_, i) => command(i));
+      const boundaries = commands.map((_, i) => ({
+        get command() {
+          looks++;
+          return i + 1;
+        },
+        ref: transient(i),
+      }));
+      expect(prune(commands, boundaries, []).commands).toHaveLength(count);
+      return looks;
+    };
+    expect(looksOf(200)).toBe(2 * looksOf(100));
+  });
 });
 
 describe('lifetimesOf', () => {

@@ -73,19 +73,26 @@ export function prune<C extends Dataflow, B extends Crossing>(
     if (ref.kind === 'transient') live.add(ref.index);
   };
   kept.forEach(need);
+  const crossings = new Map<number, B[]>();
+  for (const boundary of boundaries) {
+    const { command } = boundary;
+    crossings.set(command, [...(crossings.get(command) ?? []), boundary]);
+  }
   const needed: boolean[] = [];
-  for (let index = commands.length; index >= 0; index--) {
-    for (const boundary of boundaries) if (boundary.command === index + 1) need(boundary.ref);
+  for (let index = commands.length - 1; index >= 0; index--) {
+    for (const boundary of crossings.get(index + 1) ?? []) need(boundary.ref);
     const command = commands[index];
     if (!command) continue;
     const written = command.bindings.slice(0, command.written);
     needed[index] = written.some((ref) => ref.kind !== 'transient' || live.has(ref.index));
     if (needed[index]) command.bindings.forEach(need);
   }
-  const before = (command: number): number => needed.slice(0, command).filter(Boolean).length;
+  // How many commands remain before each.
+  const remaining = [0];
+  for (const isNeeded of needed) remaining.push((remaining.at(-1) ?? 0) + (isNeeded ? 1 : 0));
   return {
     commands: commands.filter((_, index) => needed[index]),
-    boundaries: boundaries.map((one) => ({ ...one, command: before(one.command) })),
+    boundaries: boundaries.map((one) => ({ ...one, command: remaining[one.command] ?? 0 })),
   };
 }
 

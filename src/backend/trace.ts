@@ -1,7 +1,7 @@
 /**
  * A trace lists the dispatches of a function without running any. Kernels are called with
  * placeholders and tfjs's programs are captured; both become commands over virtual buffers, which
- * `place.ts` then allocates.
+ * `placement.ts` then allocates.
  */
 import { keep, type Tensor, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { Command, Ref, TracedBoundary, Work } from './commands.ts';
@@ -42,6 +42,8 @@ export class Trace {
   readonly name: string;
   readonly #memory: TensorMemory;
   readonly #refs = new Map<object, Ref>();
+  /** Indices of the constants by a hash of their values. */
+  readonly #constantsByHash = new Map<number, number[]>();
   /** Indices of transients that a command or a boundary has written. */
   readonly #written = new Set<number>();
 
@@ -126,12 +128,24 @@ export class Trace {
   #constant(values: ArrayLike<number>, dtype: string): number {
     const data = dtype === 'float32' ? Float32Array.from(values) : Int32Array.from(values);
     const words = new Uint32Array(data.buffer);
-    const same = this.constants.findIndex((constant) => {
-      if (constant.byteLength !== data.byteLength) return false;
-      return new Uint32Array(constant).every((word, i) => word === words[i]);
-    });
-    return same >= 0 ? same : this.constants.push(data.buffer) - 1;
+    const hash = hashOf(words);
+    const alike = this.#constantsByHash.get(hash) ?? [];
+    const same = alike.find((index) => haveEqualWords(this.constants[index], words));
+    if (same !== undefined) return same;
+    const index = this.constants.push(data.buffer) - 1;
+    this.#constantsByHash.set(hash, [...alike, index]);
+    return index;
   }
+}
+
+/** FNV-1a, a word at a time. */
+function hashOf(words: Uint32Array): number {
+  return words.reduce((hash, word) => Math.imul(hash ^ word, 0x01000193), 0x811c9dc5);
+}
+
+function haveEqualWords(constant: ArrayBuffer | undefined, words: Uint32Array): boolean {
+  if (constant?.byteLength !== words.byteLength) return false;
+  return new Uint32Array(constant).every((word, i) => word === words[i]);
 }
 
 function checkAliasing(name: string, written: readonly Tensor[], read: readonly Tensor[]): void {

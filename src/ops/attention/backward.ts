@@ -6,7 +6,7 @@
  */
 import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
-import { unitCode, widthOf } from '../wgsl/index.ts';
+import { remembered, unitCode, widthOf } from '../wgsl/index.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import { declarations, loader, mainOf, storer } from './declarations.ts';
 import { documentStarts, dropRows, firstKey, queriesSee } from './masks.ts';
@@ -161,6 +161,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
 }`;
 }
 
+const querySource = remembered(queryCode);
+const keySource = remembered(keyCode);
+
 /**
  * dqkv, laid out as qkv. With dropout, the same weights are dropped as in the forward pass. Tests
  * and benchmarks choose the tile.
@@ -184,7 +187,7 @@ export function attentionGradKernel(
   const optional = optionalReads(options);
   dispatch({
     name: `${nameOf(options)}_grad_q`,
-    code: queryCode(variant, units),
+    code: querySource(variant, units),
     writes: [dqkv, delta],
     reads: [qkv, y, lse, dy, ...optional],
     params: params(attrs, options.drop),
@@ -192,7 +195,7 @@ export function attentionGradKernel(
   });
   dispatch({
     name: `${nameOf(options)}_grad_kv`,
-    code: keyCode(variant, units),
+    code: keySource(variant, units),
     writes: [],
     updates: [dqkv],
     reads: [qkv, lse, dy, delta, ...optional],

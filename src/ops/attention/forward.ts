@@ -7,7 +7,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import { columns } from '../heads/layout.ts';
-import { unitCode, unroll, widthOf } from '../wgsl/index.ts';
+import { remembered, unitCode, unroll, widthOf } from '../wgsl/index.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import { declarations, loader, mainOf, storer } from './declarations.ts';
 import { documentStarts, dropRows, firstKey, queriesSee } from './masks.ts';
@@ -123,6 +123,8 @@ ${mainOf(8 * tile.X)}
 }`;
 }
 
+const forwardSource = remembered(forwardCode);
+
 /**
  * y [B T, n_head head_dim] and lse [B, n_head, T] of packed qkv. With dropout, lse is still that of
  * the weights before dropout. Tests and benchmarks choose the tile.
@@ -143,7 +145,7 @@ export function attentionKernel(
   };
   dispatch({
     name: nameOf(options),
-    code: forwardCode(variant, unitCode(widthOf(head_dim), { qkv, y })),
+    code: forwardSource(variant, unitCode(widthOf(head_dim), { qkv, y })),
     writes: [y, lse],
     reads: [qkv, ...optionalReads(options)],
     params: params(attrs, options.drop),

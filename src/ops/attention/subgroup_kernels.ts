@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output } from '../../backend/index.ts';
 import type { Tensors } from '../define.ts';
 import { columns } from '../heads/layout.ts';
+import { remembered } from '../wgsl/index.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import { nameOf, optionalReads, params } from './options.ts';
 import { keySubgroupCode } from './subgroup_backward_key.ts';
@@ -26,6 +27,10 @@ export interface SubgroupOptions {
 }
 const asWritten = (code: string): string => code;
 
+const forwardSource = remembered(forwardSubgroupCode);
+const querySource = remembered(querySubgroupCode);
+const keySource = remembered(keySubgroupCode);
+
 /** y [B T, n_head head_dim] in float16, lse [B, n_head, T]. */
 export function attentionSubgroupKernel(
   qkv: Tensor,
@@ -39,7 +44,7 @@ export function attentionSubgroupKernel(
   const variant: SubgroupVariant = { head_dim, shape, documents: document_starts !== undefined };
   dispatch({
     name: `${nameOf({ document_starts })} subgroups`,
-    code: emulate(forwardSubgroupCode(variant)),
+    code: emulate(forwardSource(variant)),
     writes: [y, lse],
     reads: [qkv, ...optionalReads({ document_starts })],
     params: params(attrs),
@@ -64,7 +69,7 @@ export function attentionGradSubgroupKernel(
   const optional = optionalReads({ document_starts });
   dispatch({
     name: `${name}_grad_q subgroups`,
-    code: emulate(querySubgroupCode(variant)),
+    code: emulate(querySource(variant)),
     writes: [dqkv, delta],
     reads: [qkv, y, lse, dy, ...optional],
     params: params(attrs),
@@ -72,7 +77,7 @@ export function attentionGradSubgroupKernel(
   });
   dispatch({
     name: `${name}_grad_kv subgroups`,
-    code: emulate(keySubgroupCode(variant)),
+    code: emulate(keySource(variant)),
     writes: [],
     updates: [dqkv],
     reads: [qkv, lse, dy, delta, ...optional],

@@ -6,7 +6,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
-import { unitCode, widthOf } from '../wgsl/index.ts';
+import { remembered, unitCode, widthOf } from '../wgsl/index.ts';
 import { blockCode, FOLD_COLUMNS, foldCode, type FoldOutput } from './grad_code.ts';
 import { lanesOf } from './lanes.ts';
 import type { NormGradInputs, NormGradInto } from './types.ts';
@@ -16,6 +16,8 @@ import type { NormGradInputs, NormGradInto } from './types.ts';
  * second dispatch short.
  */
 const MAX_BLOCKS = 256;
+
+const blockSource = remembered(blockCode);
 
 /** Gradients of x and of the weight: new tensors, or added to `into`. */
 export function normGradKernel(
@@ -70,7 +72,7 @@ function blockSums({ name, inputs, bias, into }: BlockSums): { dx: Tensor; parts
   const units = unitCode(widthOf(d), { x, dx, dy });
   dispatch({
     name,
-    code: blockCode({ lanes, units, center: mean !== null, bias, add: into !== undefined }),
+    code: blockSource({ lanes, units, center: mean !== null, bias, add: into !== undefined }),
     writes: into ? [parts] : [parts, dx],
     updates: into ? [into] : [],
     reads: mean ? [x, weight, rstd, dy, mean] : [x, weight, rstd, dy],

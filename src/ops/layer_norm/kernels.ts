@@ -5,11 +5,13 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, grid, output, type Param } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
-import { threadsForRow, unitCode, widthOf, workgroupSum } from '../wgsl/index.ts';
+import { remembered, threadsForRow, unitCode, widthOf, workgroupSum } from '../wgsl/index.ts';
 import { normCode } from './forward_code.ts';
 import { type Lanes, lanesOf } from './lanes.ts';
 import gradXCode from './layer_norm_grad_x.wgsl?raw';
 import type { NormGradInputs } from './types.ts';
+
+const normSource = remembered(normCode);
 
 const normParams = (n: number, d: number, lanes: Lanes, eps: number): Param[] => [
   ['u32', n],
@@ -33,7 +35,7 @@ export function layerNormKernel(
   const units = unitCode(widthOf(d), { x, y });
   dispatch({
     name: 'layer_norm',
-    code: normCode({ lanes, units, center: true, bias: bias !== null }),
+    code: normSource({ lanes, units, center: true, bias: bias !== null }),
     writes: [y, rstd, mean],
     reads: bias ? [x, weight, bias] : [x, weight],
     params: normParams(n, d, lanes, eps),
@@ -55,7 +57,7 @@ export function rmsNormKernel(
   const units = unitCode(widthOf(d), { x, y });
   dispatch({
     name: 'rms_norm',
-    code: normCode({ lanes, units, center: false, bias: false }),
+    code: normSource({ lanes, units, center: false, bias: false }),
     writes: [y, rstd],
     reads: [x, weight],
     params: normParams(n, d, lanes, eps),

@@ -2,6 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, dispatch, output, storageFor } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
+import { remembered } from '../wgsl/index.ts';
 import {
   bind,
   epilogueConstants,
@@ -21,6 +22,9 @@ import { subgroupCode } from './subgroup.ts';
 import { partialColumnSums, sumColumns, sumPartialsTo } from './sum_partials.ts';
 import { isSubgroupTile } from './tile.ts';
 import type { Variant } from './variant.ts';
+
+const ofTiles = remembered(matmulCode);
+const ofSubgroups = remembered(subgroupCode);
 
 export interface MatmulOptions extends EpilogueOptions {
   transpose_a?: boolean;
@@ -163,7 +167,7 @@ function runTiles(
   };
   dispatch({
     name: `${formOf(matmul)} ${tile.name}${splits === 1 ? '' : ` split ${splits}`}`,
-    code: emulate(isSubgroupTile(tile) ? subgroupCode(tile, variant) : matmulCode(tile, variant)),
+    code: emulate(isSubgroupTile(tile) ? ofSubgroups(tile, variant) : ofTiles(tile, variant)),
     constants: epilogueConstants(options, epilogue),
     ...bind(slotsOf(epilogue, ['A', 'B']), tensors),
     params: [

@@ -3,6 +3,7 @@ import columnLanes from './column_lanes.wgsl?raw';
 import random from './random.wgsl?raw';
 import workgroupSum from './workgroup_sum.wgsl?raw';
 
+export { remembered } from './remembered.ts';
 export { mapUnit, unitCode, type Width, widthOf } from './units.ts';
 export { columnLanes, random, workgroupSum };
 
