@@ -83,7 +83,7 @@ test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js'
 
 /** The longest bar fills its track; each says its time and the wait for 1,000 steps. */
 async function expectBars(dialog: Locator, count: number): Promise<void> {
-  const bars = dialog.getByTestId('compare-bars').getByRole('listitem');
+  const bars = dialog.getByTestId('compare-bars').getByTestId('compare-bar');
   await expect(bars).toHaveCount(count);
   for (const text of await bars.allInnerTexts()) {
     expect(text).toMatch(/[\d.]+ m?s\b/u);
@@ -91,7 +91,7 @@ async function expectBars(dialog: Locator, count: number): Promise<void> {
   }
   const widths = await dialog
     .getByTestId('compare-bars')
-    .locator('i')
+    .locator('.compare-bar i')
     .evaluateAll((all) =>
       all.map((bar) => bar.clientWidth / (bar.parentElement?.clientWidth ?? 1)),
     );

@@ -53,7 +53,6 @@ export class Client {
   readonly #turn: RunTurn;
   readonly #listeners = new Set<(event: Event) => void>();
 
-  /** `spawnStock` starts the worker of stock TensorFlow.js. */
   constructor(stores: Stores, spawn: () => PagePort, spawnStock = spawn) {
     this.stores = stores;
     this.#comparison = new Comparison(stores.compare, spawnEither(spawn, spawnStock));
