@@ -55,15 +55,16 @@ const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined }
 /**
  * Starts the backend that is usually the fastest of those that work, or only the one that is wanted.
  * Throws one error with the reason of each backend that failed if none works; its cause is the error
- * of the last one.
+ * of the last one. `wasm: 'tfjs'` takes tfjs's own kernels on wasm, for comparison.
  */
 export async function tryBackends(
   wanted: BackendName | 'auto',
   events: DeviceEvents,
+  wasm: StartOptions['wasm'] = 'engine',
 ): Promise<BackendChoice> {
   const failures: string[] = [];
   let cause: unknown;
-  for (const way of wanted === 'auto' ? ORDER : WAYS[wanted]) {
+  for (const way of waysTo(wanted, wasm)) {
     const name = backendOf(way);
     try {
       const started = await startBackend(name, events, {
@@ -80,6 +81,11 @@ export async function tryBackends(
     }
   }
   throw new Error(failures.join(' '), { cause });
+}
+
+function waysTo(wanted: BackendName | 'auto', wasm: StartOptions['wasm']): readonly Way[] {
+  if (wanted === 'auto') return ORDER;
+  return wanted === 'wasm' && wasm === 'tfjs' ? ['tfjs_wasm'] : WAYS[wanted];
 }
 
 function backendOf(way: Way): BackendName {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ComparisonRow } from '../protocol/index.ts';
 import {
-  compareBars,
+  compareChart,
   compareCells,
   compareMarkdown,
   contenderName,
@@ -81,20 +81,43 @@ describe('a row of the table', () => {
 describe('bars', () => {
   it('are as long as a step takes, with the wait for a thousand steps', () => {
     const rows = [
-      rowOf({ ms_per_step: 2.5 }),
-      rowOf({ backend: 'wasm', mode: 'plain', ms_per_step: 200 }),
-      rowOf({ backend: 'cpu', mode: 'stock', ms_per_step: 8000 }),
+      rowOf({ ms_per_step: 10.4 }),
+      rowOf({ backend: 'wasm', mode: 'plain', ms_per_step: 208 }),
     ];
-    expect(compareBars(rows)).toEqual([
-      bar('webgpu', 'replayed', [2.5 / 8000, '2.50 ms', 'a few seconds']),
-      bar('wasm', 'plain', [0.025, '200 ms', 'about 3 minutes']),
-      bar('cpu', 'stock', [1, '8.00 s', 'about 2 hours']),
+    expect(compareChart(rows)).toEqual({
+      bars: [
+        bar('webgpu', 'replayed', [0.05, '10.4 ms', 'about 10 seconds']),
+        bar('wasm', 'plain', [1, '208 ms', 'about 3 minutes']),
+      ],
+      decades: null,
+    });
+  });
+
+  it('are on a logarithmic scale where times are far apart', () => {
+    const rows = [
+      rowOf({ ms_per_step: 2.5 }),
+      rowOf({ backend: 'wasm', mode: 'plain', ms_per_step: 100 }),
+      rowOf({ backend: 'cpu', mode: 'stock', ms_per_step: 10_000 }),
+    ];
+    const { bars, decades } = compareChart(rows);
+    expect(bars).toEqual([
+      bar('webgpu', 'replayed', [Math.log10(2.5) / 4, '2.50 ms', 'a few seconds']),
+      bar('wasm', 'plain', [0.5, '100 ms', 'about 2 minutes']),
+      bar('cpu', 'stock', [1, '10 s', 'about 3 hours']),
     ]);
+    expect(decades).toEqual({ labels: ['1 ms', '10 ms', '100 ms', '1 s', '10 s'], share: 0.25 });
+  });
+
+  it('are never so short that they are not seen', () => {
+    const rows = [rowOf({ ms_per_step: 1.05 }), rowOf({ mode: 'plain', ms_per_step: 900 })];
+    const { bars, decades } = compareChart(rows);
+    expect(bars[0]?.share).toBeGreaterThan(0.2);
+    expect(decades?.labels).toEqual(['0.1 ms', '1 ms', '10 ms', '100 ms']);
   });
 
   it('leave out rows that failed or have no timed step', () => {
     const rows = [rowOf({ error: 'no WebGPU', steps: 0, ms_per_step: NaN }), rowOf({ steps: 1 })];
-    expect(compareBars(rows)).toEqual([]);
+    expect(compareChart(rows).bars).toEqual([]);
   });
 });
 

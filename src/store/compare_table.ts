@@ -1,8 +1,19 @@
-/** What the Compare view offers and shows: its contenders, the cells of its table and its bars. */
+/**
+ * What the Compare view offers and shows: its contenders, the cells of its table and its bars. Only
+ * that view imports it, so that the page does not download it at its first visit.
+ */
 import type { BackendName } from '../config/index.ts';
 import type { CompareMode, ComparisonRow } from '../protocol/index.ts';
-import { BACKEND_NAMES, type Contender } from './compare.ts';
+import type { Contender } from './compare.ts';
 import { bytes, count, measure, spokenDuration } from './format.ts';
+
+/** The backends in words. */
+export const BACKEND_NAMES: Record<BackendName, string> = {
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+  wasm: 'Processor (WebAssembly)',
+  cpu: 'Processor (JavaScript)',
+};
 
 /** The modes in words. */
 export const COMPARE_MODES: Record<CompareMode, { label: string; about: string }> = {
@@ -29,7 +40,7 @@ export const COMPARE_MODES: Record<CompareMode, { label: string; about: string }
 const MODES_OF: Record<BackendName, readonly CompareMode[]> = {
   webgpu: ['replayed', 'op_by_op', 'plain', 'stock'],
   webgl: ['plain', 'stock'],
-  wasm: ['plain', 'stock'],
+  wasm: ['replayed', 'op_by_op', 'plain', 'stock'],
   cpu: ['plain', 'stock'],
 };
 export const COMPARED_BACKENDS: readonly BackendName[] = ['webgpu', 'webgl', 'wasm', 'cpu'];
@@ -122,7 +133,7 @@ export function compareMarkdown(rows: readonly ComparisonRow[]): string {
 export interface CompareBar {
   backend: BackendName;
   mode: CompareMode;
-  /** Of the longest bar, 0 to 1. */
+  /** Length, as a share of the chart's width. */
   share: number;
   /** "2.50 ms", "8.16 s". */
   step: string;
@@ -130,16 +141,51 @@ export interface CompareBar {
   wait: string;
 }
 
-/** The bars of all rows whose steps were timed: the first step is not. */
-export function compareBars(rows: readonly ComparisonRow[]): CompareBar[] {
+export interface CompareChart {
+  bars: CompareBar[];
+  /** Powers of ten on a logarithmic scale, equally far apart from 0 on; null on a linear scale. */
+  decades: { labels: string[]; share: number } | null;
+}
+
+/** Times further apart than this are drawn on a logarithmic scale, so that the shortest are seen. */
+const LINEAR_RANGE = 25;
+
+/** The bars of all rows whose steps were timed, which excludes the first step. */
+export function compareChart(rows: readonly ComparisonRow[]): CompareChart {
   const timed = rows.filter((row) => !row.error && row.steps > 1);
-  const longest = Math.max(...timed.map((row) => row.ms_per_step));
-  return timed.map(({ backend, mode, ms_per_step }) => ({
+  const times = timed.map((row) => row.ms_per_step);
+  const { shareOf, decades } = scaleOf(Math.min(...times), Math.max(...times));
+  const bars = timed.map(({ backend, mode, ms_per_step }) => ({
     backend,
     mode,
-    share: ms_per_step / longest,
-    step: ms_per_step < 1000 ? `${measure(ms_per_step)} ms` : `${measure(ms_per_step / 1000)} s`,
+    share: shareOf(ms_per_step),
+    step: stepTime(ms_per_step),
     // A thousand steps take as many seconds as one step takes milliseconds.
     wait: spokenDuration(ms_per_step),
   }));
+  return { bars, decades };
+}
+
+/** The longest bar has the whole width. */
+function scaleOf(shortest: number, longest: number) {
+  if (longest <= LINEAR_RANGE * shortest) {
+    return { shareOf: (ms: number) => ms / longest, decades: null };
+  }
+  // The shortest bar spans at least the part of a decade from 1 to 2.
+  const begin = Math.floor(Math.log10(shortest / 2));
+  const span = Math.log10(longest) - begin;
+  const labels = Array.from({ length: Math.floor(span) + 1 }, (_, index) =>
+    stepTime(10 ** (begin + index)),
+  );
+  return {
+    shareOf: (ms: number) => (Math.log10(ms) - begin) / span,
+    decades: { labels, share: 1 / span },
+  };
+}
+
+/** Three digits, in milliseconds or seconds; powers of ten without decimals. */
+function stepTime(ms: number): string {
+  const [value, unit] = ms < 1000 ? [ms, 'ms'] : [ms / 1000, 's'];
+  const isPower = Number.isInteger(Math.log10(value));
+  return `${isPower ? String(value) : measure(value)} ${unit}`;
 }
