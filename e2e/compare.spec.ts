@@ -31,8 +31,8 @@ test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js'
     'WebGPU, own kernels, one by one',
     'WebGPU, plain TensorFlow.js',
     'WebGPU, stock TensorFlow.js',
-    'WebAssembly, plain TensorFlow.js',
-    'WebAssembly, stock TensorFlow.js',
+    'Processor (WebAssembly), plain TensorFlow.js',
+    'Processor (WebAssembly), stock TensorFlow.js',
   ]);
   expect(downloads.filter((url) => STOCK.test(url))).toEqual([]);
   await dialog.getByRole('button', { name: 'Run' }).click();
@@ -55,8 +55,8 @@ test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js'
     'WebGPU: own kernels, one by one',
     'WebGPU: plain TensorFlow.js',
     'WebGPU: stock TensorFlow.js',
-    'WebAssembly: plain TensorFlow.js',
-    'WebAssembly: stock TensorFlow.js',
+    'Processor (WebAssembly): plain TensorFlow.js',
+    'Processor (WebAssembly): stock TensorFlow.js',
   ]);
   const [replayed, opByOp, plain, stock, wasm, stockWasm] = lines;
   const number = (line: string[] | undefined, heading: string): number =>
@@ -101,7 +101,7 @@ async function expectBars(dialog: Locator, count: number): Promise<void> {
 
 test('says in a sentence what stock TensorFlow.js cannot train', async ({ page }) => {
   await new Terrarium(page).open({ ...TINY, 'training.optimizer': 'muon' });
-  const dialog = await openWith(page, ['JavaScript (CPU), stock TensorFlow.js']);
+  const dialog = await openWith(page, ['Processor (JavaScript), stock TensorFlow.js']);
   await dialog.getByRole('button', { name: 'Run' }).click();
   await expect(dialog.getByTestId('comparison')).toContainText('TensorFlow.js has no Muon', {
     timeout: 60_000,

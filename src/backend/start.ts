@@ -55,15 +55,17 @@ const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined }
 /**
  * Starts the backend that is usually the fastest of those that work, or only the one that is wanted.
  * Throws one error with the reason of each backend that failed if none works; its cause is the error
- * of the last one.
+ * of the last one. `wasm`: whether the processor may be used by our engine, or by tfjs's kernels only.
  */
 export async function tryBackends(
   wanted: BackendName | 'auto',
   events: DeviceEvents,
+  wasm: StartOptions['wasm'] = 'engine',
 ): Promise<BackendChoice> {
   const failures: string[] = [];
   let cause: unknown;
   for (const way of wanted === 'auto' ? ORDER : WAYS[wanted]) {
+    if (way === 'engine' && wasm === 'tfjs') continue;
     const name = backendOf(way);
     try {
       const started = await startBackend(name, events, {

@@ -128,7 +128,7 @@ export interface DeletedRecord {
 
 /**
  * How the steps of a comparison run: our fused kernels as replayed programs, our fused kernels one
- * operation at a time (both on WebGPU only), our model in TensorFlow.js's operations, or the published
+ * operation at a time (both on WebGPU and on the processor), our model in TensorFlow.js's operations, or the published
  * TensorFlow.js with its own gradients and optimizer, in a worker of its own (worker/stock).
  */
 export type CompareMode = 'replayed' | 'op_by_op' | 'plain' | 'stock';
@@ -139,7 +139,7 @@ export interface ComparisonRow {
   steps: number;
   ms_per_step: number;
   tokens_per_second: number;
-  /** Dispatches and queue submits per step; null on other backends than WebGPU. */
+  /** Kernels and queue submits per step; null where they are not counted. */
   dispatches_per_step: number | null;
   submits_per_step: number | null;
   gpu_bytes: number | null;

@@ -17,7 +17,7 @@ import type {
 } from '../protocol/index.ts';
 import type { Exported, ResumeOptions, StartOptions, TokenizedText } from './client_types.ts';
 import type { Contender } from './compare.ts';
-import { Comparison } from './comparison.ts';
+import { Comparison, spawnEither } from './comparison.ts';
 import { LibraryClient } from './library_client.ts';
 import { dataKey, openedFiles, takeConfig } from './form.ts';
 import { startCommand } from './new_run.ts';
@@ -56,9 +56,7 @@ export class Client {
   /** `spawnStock` starts the worker of stock TensorFlow.js. */
   constructor(stores: Stores, spawn: () => PagePort, spawnStock = spawn) {
     this.stores = stores;
-    this.#comparison = new Comparison(stores.compare, ({ mode }) =>
-      mode === 'stock' ? spawnStock() : spawn(),
-    );
+    this.#comparison = new Comparison(stores.compare, spawnEither(spawn, spawnStock));
     this.#updates = new StoreUpdates(stores);
     this.#worker = new RunWorker(stores, spawn, (event) => this.#apply(event));
     this.#link = this.#worker.link;

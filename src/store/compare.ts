@@ -1,4 +1,4 @@
-/** The state of the Compare view, and what can be compared; its words are in `compare_table.ts`. */
+/** The state of the Compare view. Its words are in `compare_table.ts`. */
 import { createStore } from 'zustand/vanilla';
 import type { BackendName } from '../config/index.ts';
 import type { CompareMode, ComparisonRow } from '../protocol/index.ts';
@@ -8,14 +8,6 @@ export interface Contender {
   backend: BackendName;
   mode: CompareMode;
 }
-
-/** The backends in words. */
-export const BACKEND_NAMES: Record<BackendName, string> = {
-  webgpu: 'WebGPU',
-  webgl: 'WebGL',
-  wasm: 'WebAssembly',
-  cpu: 'JavaScript (CPU)',
-};
 
 export interface CompareState {
   running: Contender | null;

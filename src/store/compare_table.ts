@@ -1,8 +1,19 @@
-/** What the Compare view offers and shows: its contenders, the cells of its table and its bars. */
+/**
+ * What the Compare view offers and shows: its contenders, the cells of its table and its bars. Only
+ * that view imports it, so that the page does not download it at its first visit.
+ */
 import type { BackendName } from '../config/index.ts';
 import type { CompareMode, ComparisonRow } from '../protocol/index.ts';
-import { BACKEND_NAMES, type Contender } from './compare.ts';
+import type { Contender } from './compare.ts';
 import { bytes, count, measure, spokenDuration } from './format.ts';
+
+/** The backends in words. */
+export const BACKEND_NAMES: Record<BackendName, string> = {
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+  wasm: 'Processor (WebAssembly)',
+  cpu: 'Processor (JavaScript)',
+};
 
 /** The modes in words. */
 export const COMPARE_MODES: Record<CompareMode, { label: string; about: string }> = {
@@ -29,7 +40,7 @@ export const COMPARE_MODES: Record<CompareMode, { label: string; about: string }
 const MODES_OF: Record<BackendName, readonly CompareMode[]> = {
   webgpu: ['replayed', 'op_by_op', 'plain', 'stock'],
   webgl: ['plain', 'stock'],
-  wasm: ['plain', 'stock'],
+  wasm: ['replayed', 'op_by_op', 'plain', 'stock'],
   cpu: ['plain', 'stock'],
 };
 export const COMPARED_BACKENDS: readonly BackendName[] = ['webgpu', 'webgl', 'wasm', 'cpu'];

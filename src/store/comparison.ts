@@ -9,6 +9,12 @@ type Recipe = Omit<CompareCommand, 'id' | 'mode'>;
 /** Starts the worker that a contender runs in. */
 export type SpawnContender = (contender: Contender) => PagePort;
 
+/** Stock TensorFlow.js runs in another worker than the ways to train of this page. */
+export const spawnEither =
+  (spawn: () => PagePort, spawnStock: () => PagePort): SpawnContender =>
+  ({ mode }) =>
+    mode === 'stock' ? spawnStock() : spawn();
+
 /** At most one comparison at a time. */
 export class Comparison {
   readonly #store: CompareStore;

@@ -4,7 +4,6 @@ export * from './client.ts';
 export * from './client_types.ts';
 export * from './columns.ts';
 export * from './compare.ts';
-export * from './compare_table.ts';
 export * from './comparison.ts';
 export * from './decimate.ts';
 export * from './default_name.ts';

@@ -95,7 +95,8 @@ function tokenize(prepared: PreparedText | null, text: string): { id: number; te
 async function compare(context: AnswerContext, command: CompareCommand): Promise<Event> {
   const { id, config, mode, steps, text: own, tokenizer_json } = command;
   if (mode === 'stock') throw new Error('Stock TensorFlow.js needs a worker of its own.');
-  const device = await context.device.open(config.runtime.backend);
+  const wasm = mode === 'plain' ? 'tfjs' : 'engine';
+  const device = await context.device.open(config.runtime.backend, wasm);
   const text = await context.prepareText(config, { text: own, tokenizer_json });
   const { vocab_size } = text.tokenizer;
   await settleOnDevice(config, { text, vocab_size, device }, context.services);

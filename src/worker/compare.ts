@@ -4,6 +4,7 @@
  */
 import {
   gpuMemory,
+  hasOwnKernels,
   loadAllKernels,
   onWebGpu,
   opByOpDispatches,
@@ -28,7 +29,7 @@ export interface CompareRequest {
   config: RunConfig;
   text: PreparedText;
   device: DeviceInfo;
-  /** Backends other than WebGPU always run in mode `plain`. */
+  /** Only WebGPU and the engine on the processor have another mode than `plain`. */
   mode: OwnMode;
   steps: number;
   isCancelled: () => boolean;
@@ -36,8 +37,10 @@ export interface CompareRequest {
 
 /** The first step compiles and warms up: its loss is in the row, its time is not. */
 export async function compareRow(request: CompareRequest): Promise<ComparisonRow> {
-  const { text, device } = request;
-  const mode = onWebGpu() ? request.mode : 'plain';
+  const { text, device, mode } = request;
+  if (mode !== 'plain' && !hasOwnKernels()) {
+    throw new Error('This browser cannot run the kernels of this page on the processor: no SIMD.');
+  }
   const config = mode === 'plain' ? inFloat32(request.config) : request.config;
   await setTunedProducts(device.adapter, null, config);
   if (onWebGpu() && mode !== 'replayed') await loadAllKernels();
@@ -90,12 +93,12 @@ async function measureSteps(
   results.push(...(await trainer.drain()));
   const timed = Math.max(1, trainer.step - 1);
   const ms = (performance.now() - begin) / timed;
-  const replayed = trainer.dispatchesPerStep;
   return {
     steps: trainer.step,
     ms_per_step: ms,
     tokens_per_second: (1000 * trainer.tokensPerStep) / ms,
-    dispatches_per_step: onWebGpu() ? (replayed ?? counted.dispatches / timed) : null,
+    dispatches_per_step:
+      trainer.dispatchesPerStep ?? (onWebGpu() ? counted.dispatches / timed : null),
     submits_per_step: onWebGpu() ? counted.submits / timed : null,
     gpu_bytes: onWebGpu() ? gpuMemory().allocated : null,
     losses: results.map((result) => result.loss),

@@ -46,14 +46,18 @@ export class Device {
     return wanted === 'auto' || wanted === this.#info.backend;
   }
 
-  /** Opens the wanted backend unless it is open and works. Throws NoBackend. */
-  async open(wanted: Backend): Promise<DeviceInfo> {
+  /**
+   * Opens the wanted backend unless it is open and works. `wasm`: the engine on the processor or
+   * tfjs's own kernels, if it is not open yet. Throws NoBackend.
+   */
+  async open(wanted: Backend, wasm: 'engine' | 'tfjs' = 'engine'): Promise<DeviceInfo> {
     if (this.#info && this.serves(wanted)) return this.#info;
     try {
-      const device = await this.#services.tryBackends(wanted, {
-        lost: (reason) => this.#lose(reason),
-        error: (message) => console.error('The GPU refused a command:', message),
-      });
+      const events = {
+        lost: (reason: string) => this.#lose(reason),
+        error: (message: string) => console.error('The GPU refused a command:', message),
+      };
+      const device = await this.#services.tryBackends(wanted, events, wasm);
       this.#lostReason = null;
       this.#info = device;
       this.#listener.opened(device);

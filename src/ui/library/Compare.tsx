@@ -11,9 +11,8 @@ import {
   contenderName,
   CONTENDERS,
   FIRST_CONTENDERS,
-  isMoving,
-  type Contender,
-} from '../../store/index.ts';
+} from '../../store/compare_table.ts';
+import { type Contender, isMoving } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { Hint } from '../Hint.tsx';

@@ -1,5 +1,5 @@
 /** The results of a comparison at a glance: a bar per row, as long as its step takes. */
-import { BACKEND_NAMES, COMPARE_MODES, compareBars } from '../../store/index.ts';
+import { BACKEND_NAMES, COMPARE_MODES, compareBars } from '../../store/compare_table.ts';
 import type { ComparisonRow } from '../../store/index.ts';
 
 export function CompareBars({ rows }: { rows: readonly ComparisonRow[] }) {

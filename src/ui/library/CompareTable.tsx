@@ -4,8 +4,8 @@ import {
   COMPARE_HEADINGS,
   COMPARE_MODES,
   compareCells,
-  type ComparisonRow,
-} from '../../store/index.ts';
+} from '../../store/compare_table.ts';
+import type { ComparisonRow } from '../../store/index.ts';
 
 /** Column of the mode, which also carries its explanation. */
 const MODE_COLUMN = 1;

@@ -1,10 +1,10 @@
 /** Stock TensorFlow.js, by its own gradients and optimizers, has the losses of this page. */
 import { describe, expect, it } from 'vitest';
-import { startBackend } from '../../backend/index.ts';
 import { defaultConfig, type RunConfig } from '../../config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../../data/index.ts';
 import { pretrain } from '../../objectives/index.ts';
 import { expectClose } from '../../testing/expect_close.ts';
+import { startTested } from '../../testing/start_once.ts';
 import { Trainer } from '../../train/index.ts';
 import { stockRow } from './compare.ts';
 import { startStock } from './start.ts';
@@ -65,7 +65,7 @@ async function lossesOfThisPage(run: Awaited<ReturnType<typeof namesRun>>): Prom
 describe.each(['wasm', 'cpu'] as const)('on %s', (backend) => {
   it.each(Object.entries(RECIPES))('equals the losses of this page: %s', async (_, change) => {
     const run = await namesRun(change);
-    await startBackend(backend);
+    await startTested(backend);
     const expected = await lossesOfThisPage(run);
     await startStock(backend);
     const row = await stockRow({ ...run, backend, steps: STEPS });
