@@ -55,7 +55,7 @@ const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined }
 /**
  * Starts the backend that is usually the fastest of those that work, or only the one that is wanted.
  * Throws one error with the reason of each backend that failed if none works; its cause is the error
- * of the last one. `wasm: 'tfjs'` takes tfjs's own kernels on wasm, for comparison.
+ * of the last one. `wasm`: whether the processor may be used by our engine, or by tfjs's kernels only.
  */
 export async function tryBackends(
   wanted: BackendName | 'auto',
@@ -64,7 +64,8 @@ export async function tryBackends(
 ): Promise<BackendChoice> {
   const failures: string[] = [];
   let cause: unknown;
-  for (const way of waysTo(wanted, wasm)) {
+  for (const way of wanted === 'auto' ? ORDER : WAYS[wanted]) {
+    if (way === 'engine' && wasm === 'tfjs') continue;
     const name = backendOf(way);
     try {
       const started = await startBackend(name, events, {
@@ -81,11 +82,6 @@ export async function tryBackends(
     }
   }
   throw new Error(failures.join(' '), { cause });
-}
-
-function waysTo(wanted: BackendName | 'auto', wasm: StartOptions['wasm']): readonly Way[] {
-  if (wanted === 'auto') return ORDER;
-  return wanted === 'wasm' && wasm === 'tfjs' ? ['tfjs_wasm'] : WAYS[wanted];
 }
 
 function backendOf(way: Way): BackendName {

@@ -9,17 +9,28 @@ export interface DeviceSpeed {
   step_overhead_ms: number;
 }
 
-/** Seconds of training, evaluation and sampling; within about a factor of two. */
-export function estimateSeconds(
-  config: RunConfig,
+/** Seconds of one micro-batch forth and back, which is nearly all of a step without accumulation. */
+export function stepSeconds(
+  { model, training }: RunConfig,
   plan: RunPlan,
   { flops_per_second, step_overhead_ms }: DeviceSpeed,
 ): number {
+  const { gradient_accumulation_steps } = training;
+  const flops = plan.flops_per_step / gradient_accumulation_steps;
+  return flops / flops_per_second + overheadSeconds(model.n_layer, step_overhead_ms);
+}
+
+/** Operations are counted by layers, with one for what is around them; two layers were measured. */
+function overheadSeconds(n_layer: number, step_overhead_ms: number): number {
+  return ((step_overhead_ms / 1000) * (n_layer + 1)) / 3;
+}
+
+/** Seconds of training, evaluation and sampling; within about a factor of two. */
+export function estimateSeconds(config: RunConfig, plan: RunPlan, speed: DeviceSpeed): number {
   const { training, sampling, model } = config;
   const { gradient_accumulation_steps, max_seconds } = training;
-  // Operations are counted by layers, with one for what is around them; two layers were measured.
-  const overhead = ((step_overhead_ms / 1000) * (model.n_layer + 1)) / 3;
-  const microStep = plan.flops_per_step / gradient_accumulation_steps / flops_per_second + overhead;
+  const overhead = overheadSeconds(model.n_layer, speed.step_overhead_ms);
+  const microStep = stepSeconds(config, plan, speed);
   const steps = stepsOf(config, plan);
   // A forward pass is about a third of a step.
   const evaluations = Math.ceil(steps / training.eval_interval) * training.eval_iters;

@@ -1,6 +1,6 @@
 /** What a run will cost: parameters, FLOPs and memory, by arithmetic alone. */
 export { type Activation, keptByBlock, keptByModel, transientOfBlock } from './activations.ts';
-export { type DeviceSpeed, estimateSeconds } from './duration.ts';
+export { type DeviceSpeed, estimateSeconds, stepSeconds } from './duration.ts';
 export { flopsPerToken } from './flops.ts';
 export {
   type MemoryPlan,

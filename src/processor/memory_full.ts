@@ -3,7 +3,7 @@ export class ProcessorMemoryFull extends Error {
   constructor(bytes: number, allocated: number) {
     super(
       `The browser gives the processor no more memory: ${megabytes(allocated)} are in use and ` +
-        `${megabytes(bytes)} more are needed. Choose a smaller model or a smaller batch.`,
+        `${megabytes(bytes)} more are needed.`,
     );
   }
 }

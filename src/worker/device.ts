@@ -1,5 +1,6 @@
 /** The backend of this worker: opening it, noticing its loss, opening it again. */
-import type { RunConfig } from '../config/index.ts';
+import type { DeviceEvents } from '../backend/index.ts';
+import type { BackendName, RunConfig } from '../config/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
 import { DeviceLost, NoBackend } from './plain_errors.ts';
 import type { SessionServices } from './services.ts';
@@ -17,11 +18,19 @@ export interface DeviceListener {
   lost(reason: string): void;
 }
 
+interface Opening {
+  number: number;
+  events: DeviceEvents;
+}
+
 export class Device {
   #info: DeviceInfo | null = null;
   #lostReason: string | null = null;
   /** Called when the device is lost. */
   readonly #waiting = new Set<(reason: string) => void>();
+  /** How many backends were started, and the number of the one that is open. */
+  #openings = 0;
+  #adopted = 0;
   readonly #services: DeviceServices;
   readonly #listener: DeviceListener;
 
@@ -53,19 +62,58 @@ export class Device {
   async open(wanted: Backend, wasm: 'engine' | 'tfjs' = 'engine'): Promise<DeviceInfo> {
     if (this.#info && this.serves(wanted)) return this.#info;
     try {
-      const events = {
-        lost: (reason: string) => this.#lose(reason),
-        error: (message: string) => console.error('The GPU refused a command:', message),
-      };
-      const device = await this.#services.tryBackends(wanted, events, wasm);
-      this.#lostReason = null;
-      this.#info = device;
-      this.#listener.opened(device);
+      const opening = this.#begin();
+      const device = await this.#services.tryBackends(wanted, opening.events, wasm);
+      this.#adopt(opening, device);
       return device;
     } catch (error) {
       if (!(error instanceof Error)) throw new NoBackend(String(error));
       throw new NoBackend(error.message, { cause: error.cause });
     }
+  }
+
+  /**
+   * Starts another backend for `work`. It stays open, and the page is notified, if `work` resolves to
+   * a reason for it; otherwise the device that was open before is opened again. A backend that does
+   * not start changes nothing.
+   */
+  async tryOther(
+    backend: BackendName,
+    work: (other: DeviceInfo) => Promise<string | null>,
+  ): Promise<void> {
+    const before = this.#info;
+    try {
+      const opening = this.#begin();
+      const other = await this.#services.tryBackends(backend, opening.events);
+      const reason = await work(other);
+      if (reason !== null) return this.#adopt(opening, { ...other, reason });
+    } catch (error) {
+      console.warn(`${backend} was not compared:`, error);
+    }
+    if (!before) return;
+    const opening = this.#begin();
+    await this.#services.tryBackends(before.backend, opening.events);
+    this.#adopted = opening.number;
+  }
+
+  /** A start of a backend, and the events of its device. */
+  #begin(): Opening {
+    const number = ++this.#openings;
+    const events = {
+      lost: (reason: string): void => {
+        // A device that was replaced by another one may be lost.
+        if (number >= this.#adopted) this.#lose(reason);
+      },
+      error: (message: string): void => console.error('The GPU refused a command:', message),
+    };
+    return { number, events };
+  }
+
+  #adopt({ number }: Opening, device: DeviceInfo): void {
+    this.#adopted = number;
+    this.#lostReason = null;
+    this.#info = device;
+    this.#listener.opened(device);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Turns what was thrown into what the page shows: what happened, and what to do about it. */
-import { BindingTooLarge, ShaderError } from '../backend/index.ts';
+import { BindingTooLarge, ProcessorMemoryFull, ShaderError } from '../backend/index.ts';
 import { CheckpointError } from '../checkpoint/index.ts';
 import { isMissingPart } from '../common/index.ts';
 import type { Problem } from '../config/index.ts';
@@ -172,6 +172,15 @@ function deviceError(error: unknown): PlainError | null {
       hint: 'Choose another backend under Device, or open the page in a current browser.',
       action: 'change_config',
       field: 'runtime.backend',
+    };
+  }
+  if (error instanceof ProcessorMemoryFull) {
+    return {
+      code: 'out_of_memory',
+      message: error.message,
+      hint: 'Lower batch_size or choose a smaller model, then resume; what was saved is still there.',
+      action: 'change_config',
+      field: 'training.batch_size',
     };
   }
   if (error instanceof RangeError && /out of memory|allocation/i.test(error.message)) {

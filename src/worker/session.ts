@@ -17,6 +17,7 @@ import { answer, type AnswerContext, type Request } from './answers.ts';
 import { importedRun, newRun, readImport, resumedRun } from './begin.ts';
 import { CurrentRun } from './current_run.ts';
 import { Device } from './device.ts';
+import { speedHere } from './fastest.ts';
 import { IdleTuner } from './idle_tuner.ts';
 import { Backups, listRuns } from './library.ts';
 import { BudgetKeeper } from './budget_keeper.ts';
@@ -285,9 +286,9 @@ export class Session implements AnswerContext {
     if (!this.device.serves(backend)) await this.#current.release();
     await this.device.open(backend);
     if (!calibrate || this.run) return;
-    const calibrating = this.services.calibrate(() => this.#runsWaiting > 0);
-    const measured = await this.device.orLost(calibrating);
-    if (measured) this.emit({ type: 'calibration', ...measured });
+    const measure = () => this.device.orLost(this.services.calibrate(() => this.#runsWaiting > 0));
+    const speed = await speedHere(backend, { device: this.device, calibrate: measure });
+    if (speed) this.emit({ type: 'calibration', ...speed });
   }
 
   async #prepare({ config, text, tokenizer_json }: CommandOf<'prepare'>): Promise<void> {
