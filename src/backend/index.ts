@@ -51,6 +51,7 @@ export { hasOwnKernels, onProcessor, onWebGpu, setProgramMode } from './state.ts
 export { ProcessorMemoryFull } from '../processor/memory_full.ts';
 export type { ProcessorCall } from './dispatch_types.ts';
 export { runOnProcessor } from './processor_dispatch.ts';
-export type { BackendChoice } from './backend_choice.ts';
+export type { BackendChoice, ThreadChoice, ThreadMemo } from './backend_choice.ts';
+export { changeThreads } from './change_threads.ts';
 export { startBackend, tryBackends } from './start.ts';
 export { deviceLimits, loseDevice, maxBindingSize } from './start_webgpu.ts';

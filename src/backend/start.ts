@@ -7,6 +7,7 @@ import {
   type DeviceEvents,
   type SoftwareGpu,
   type StartedBackend,
+  type ThreadChoice,
 } from './backend_choice.ts';
 import { gradientError } from './gradient_check.ts';
 import { loadAllKernels, loadFewKernels } from './kernels.ts';
@@ -60,6 +61,7 @@ const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined }
 export async function tryBackends(
   wanted: BackendName | 'auto',
   events: DeviceEvents,
+  threads?: ThreadChoice,
 ): Promise<BackendChoice> {
   const failures: string[] = [];
   let cause: unknown;
@@ -70,6 +72,7 @@ export async function tryBackends(
         kernels: 'few',
         software: wanted === 'auto' ? 'refused' : 'allowed',
         wasm: way === 'tfjs_wasm' ? 'tfjs' : 'engine',
+        threads,
       });
       return { ...started, reason: reasonFor(way, wanted, failures) };
     } catch (error) {
@@ -114,6 +117,8 @@ export interface StartOptions {
   software: SoftwareGpu;
   /** On wasm: our engine (the default), which needs SIMD, or tfjs's own kernels. */
   wasm?: 'engine' | 'tfjs';
+  /** Of our engine: one thread by default. */
+  threads?: ThreadChoice | undefined;
 }
 
 /** Starts one backend. A worker starts one only; tests start several. */
@@ -139,7 +144,7 @@ export async function startBackend(
 async function start(
   name: BackendName,
   events: DeviceEvents,
-  { kernels, software, wasm = 'engine' }: StartOptions,
+  { kernels, software, wasm = 'engine', threads }: StartOptions,
 ): Promise<StartedBackend> {
   switch (name) {
     case 'webgpu': {
@@ -152,7 +157,7 @@ async function start(
     case 'wasm': {
       if (wasm === 'engine') {
         const { startProcessor } = await import('./start_processor.ts');
-        return startProcessor();
+        return startProcessor(events, threads);
       }
       const { startWasm } = await import('./wasm.ts');
       await startWasm();

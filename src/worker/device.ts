@@ -1,8 +1,10 @@
 /** The backend of this worker: opening it, noticing its loss, opening it again. */
 import type { RunConfig } from '../config/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
+import type { ThreadChoice } from '../backend/index.ts';
 import { DeviceLost, NoBackend } from './plain_errors.ts';
 import type { SessionServices } from './services.ts';
+import { THREAD_MEMO } from './thread_memo.ts';
 
 type Backend = RunConfig['runtime']['backend'];
 
@@ -10,7 +12,7 @@ type Backend = RunConfig['runtime']['backend'];
 const LOSS_REPORT_MS = 1000;
 const POLL_MS = 50;
 
-type DeviceServices = Pick<SessionServices, 'tryBackends' | 'loss_grace_ms'>;
+type DeviceServices = Pick<SessionServices, 'tryBackends' | 'changeThreads' | 'loss_grace_ms'>;
 
 export interface DeviceListener {
   opened(device: DeviceInfo): void;
@@ -20,6 +22,7 @@ export interface DeviceListener {
 export class Device {
   #info: DeviceInfo | null = null;
   #lostReason: string | null = null;
+  #threads: ThreadChoice = { wanted: null, memo: THREAD_MEMO };
   /** Called when the device is lost. */
   readonly #waiting = new Set<(reason: string) => void>();
   readonly #services: DeviceServices;
@@ -50,10 +53,11 @@ export class Device {
   async open(wanted: Backend): Promise<DeviceInfo> {
     if (this.#info && this.serves(wanted)) return this.#info;
     try {
-      const device = await this.#services.tryBackends(wanted, {
-        lost: (reason) => this.#lose(reason),
-        error: (message) => console.error('The GPU refused a command:', message),
-      });
+      const events = {
+        lost: (reason: string) => this.#lose(reason),
+        error: (message: string) => console.error('The GPU refused a command:', message),
+      };
+      const device = await this.#services.tryBackends(wanted, events, this.#threads);
       this.#lostReason = null;
       this.#info = device;
       this.#listener.opened(device);
@@ -62,6 +66,27 @@ export class Device {
       if (!(error instanceof Error)) throw new NoBackend(String(error));
       throw new NoBackend(error.message, { cause: error.cause });
     }
+  }
+
+  /**
+   * Uses so many threads of the processor from now on; null uses as many as are fastest here. Never
+   * rejects: training goes on with the threads that there are.
+   */
+  async setThreads(wanted: number | null): Promise<void> {
+    this.#threads = { ...this.#threads, wanted };
+    try {
+      const changed = await this.#services.changeThreads(this.#threads);
+      if (!changed || !this.#info) return;
+      this.#info = { ...this.#info, ...changed };
+      this.#listener.opened(this.#info);
+    } catch (error) {
+      console.error('The number of threads could not be changed:', error);
+    }
+  }
+
+  /** The error of a run whose device was lost. */
+  lossError(reason: string): DeviceLost {
+    return new DeviceLost(reason, this.#info?.backend === 'wasm' ? 'processor' : 'gpu');
   }
 
   /**
@@ -90,7 +115,7 @@ export class Device {
     let lost: (reason: string) => void = () => undefined;
     const gone = new Promise<never>((_resolve, reject) => {
       lost = (reason) =>
-        void setTimeout(() => reject(new DeviceLost(reason)), this.#services.loss_grace_ms);
+        void setTimeout(() => reject(this.lossError(reason)), this.#services.loss_grace_ms);
     });
     this.#waiting.add(lost);
     if (this.#lostReason !== null) lost(this.#lostReason);

@@ -118,6 +118,8 @@ export class Session implements AnswerContext {
         return this.#current.steer('stop');
       case 'cancel':
         return this.#abort.abort();
+      case 'set_threads':
+        return void this.device.setThreads(command.threads);
       case 'set_lr_multiplier':
         return this.#current.setLrMultiplier(command.multiplier);
       case 'set_sampling':
