@@ -8,6 +8,29 @@ export interface BackendChoice {
   adapter: string;
   limits: { max_buffer_size: number; max_binding_size: number; workgroup_storage: number };
   features: string[];
+  /** Bytes that a run may take; absent where the browser does not say. */
+  memory_bytes?: number | null;
+  /** On our engine on the processor: the threads in use, and the most that can be used here. */
+  threads?: ThreadFacts;
+}
+
+export interface ThreadFacts {
+  count: number;
+  most: number;
+}
+
+/** How many threads our engine on the processor is to use. */
+export interface ThreadChoice {
+  /** What was asked for; null: as many as are fastest here. */
+  wanted: number | null;
+  /** Keeps which number is fastest here, so that it is measured once. */
+  memo?: ThreadMemo | undefined;
+}
+
+export interface ThreadMemo {
+  /** Null if nothing is kept. */
+  recall(): Promise<number | null>;
+  remember(count: number): Promise<void>;
 }
 
 export type StartedBackend = Omit<BackendChoice, 'reason'>;

@@ -51,7 +51,8 @@ export { hasOwnKernels, onProcessor, onWebGpu, setProgramMode } from './state.ts
 export { ProcessorMemoryFull } from '../processor/memory_full.ts';
 export type { ProcessorCall } from './dispatch_types.ts';
 export { runOnProcessor } from './processor_dispatch.ts';
-export type { BackendChoice, DeviceEvents } from './backend_choice.ts';
+export type { BackendChoice, DeviceEvents, ThreadChoice, ThreadMemo } from './backend_choice.ts';
 export { isSoftwareRenderer } from './software.ts';
+export { changeThreads } from './change_threads.ts';
 export { startBackend, tryBackends } from './start.ts';
 export { deviceLimits, loseDevice, maxBindingSize } from './start_webgpu.ts';

@@ -7,6 +7,7 @@ import {
   type DeviceEvents,
   type SoftwareGpu,
   type StartedBackend,
+  type ThreadChoice,
 } from './backend_choice.ts';
 import { gradientError } from './gradient_check.ts';
 import { loadAllKernels, loadFewKernels } from './kernels.ts';
@@ -55,12 +56,12 @@ const noEvents: DeviceEvents = { lost: () => undefined, error: () => undefined }
 /**
  * Starts the backend that is usually the fastest of those that work, or only the one that is wanted.
  * Throws one error with the reason of each backend that failed if none works; its cause is the error
- * of the last one. `wasm`: whether the processor may be used by our engine, or by tfjs's kernels only.
+ * of the last one. With `wasm: 'tfjs'` the processor is used by tfjs's kernels only.
  */
 export async function tryBackends(
   wanted: BackendName | 'auto',
   events: DeviceEvents,
-  wasm: StartOptions['wasm'] = 'engine',
+  { wasm = 'engine', threads }: ProcessorChoice = {},
 ): Promise<BackendChoice> {
   const failures: string[] = [];
   let cause: unknown;
@@ -72,6 +73,7 @@ export async function tryBackends(
         kernels: 'few',
         software: wanted === 'auto' ? 'refused' : 'allowed',
         wasm: way === 'tfjs_wasm' ? 'tfjs' : 'engine',
+        threads,
       });
       return { ...started, reason: reasonFor(way, wanted, failures) };
     } catch (error) {
@@ -107,15 +109,21 @@ function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-export interface StartOptions {
+/** How the processor is used. */
+export interface ProcessorChoice {
+  /** On wasm: our engine (the default), which needs SIMD, or tfjs's own kernels. */
+  wasm?: 'engine' | 'tfjs';
+  /** Of our engine: one thread by default. */
+  threads?: ThreadChoice | undefined;
+}
+
+export interface StartOptions extends ProcessorChoice {
   /**
    * On WebGPU: all of tfjs's kernels, or the few that programs of our own kernels need, which is what
    * a visitor downloads (a program that needs more loads the others).
    */
   kernels: 'all' | 'few';
   software: SoftwareGpu;
-  /** On wasm: our engine (the default), which needs SIMD, or tfjs's own kernels. */
-  wasm?: 'engine' | 'tfjs';
 }
 
 /** Starts one backend. A worker starts one only; tests start several. */
@@ -141,7 +149,7 @@ export async function startBackend(
 async function start(
   name: BackendName,
   events: DeviceEvents,
-  { kernels, software, wasm = 'engine' }: StartOptions,
+  { kernels, software, wasm = 'engine', threads }: StartOptions,
 ): Promise<StartedBackend> {
   switch (name) {
     case 'webgpu': {
@@ -154,7 +162,7 @@ async function start(
     case 'wasm': {
       if (wasm === 'engine') {
         const { startProcessor } = await import('./start_processor.ts');
-        return startProcessor();
+        return startProcessor(events, threads);
       }
       const { startWasm } = await import('./wasm.ts');
       await startWasm();

@@ -6,13 +6,20 @@ import {
   removeBackend,
 } from '@tensorflow/tfjs-core';
 import {
-  buildFor,
+  clamped,
   Engine,
+  engineRules,
+  fastestThreads,
   loadBuild,
-  type ProcessorFeatures,
   processorFeatures,
+  thisMachine,
 } from '../processor/index.ts';
-import { withoutGpuDevice, type StartedBackend } from './backend_choice.ts';
+import {
+  withoutGpuDevice,
+  type DeviceEvents,
+  type StartedBackend,
+  type ThreadChoice,
+} from './backend_choice.ts';
 import { PROCESSOR, ProcessorBackend, processorTensorMemory } from './processor_memory.ts';
 import { executorOf } from './processor_program.ts';
 import { runCall } from './processor_run.ts';
@@ -21,39 +28,85 @@ import { selectBackend } from './select_backend.ts';
 import { state } from './state.ts';
 import type { TensorMemory } from './tensor_memory.ts';
 
-/** The engine of this worker: starting it again reuses it. */
-let running: { backend: ProcessorBackend; memory: TensorMemory } | null = null;
+interface Running {
+  backend: ProcessorBackend;
+  memory: TensorMemory;
+  /** Threads that may be used. */
+  mostThreads: number;
+}
+
+/** The engine of this worker: starting it again reuses it, unless a thread of it has stopped. */
+let running: Running | null = null;
+/** A thread stopped, so that the next engine has one thread, the worker's own. */
+let hasLostThread = false;
+
+const ONE_THREAD: ThreadChoice = { wanted: 1 };
 
 /** Throws if the browser has no SIMD, and MissingPart if the engine cannot be downloaded. */
-export async function startProcessor(): Promise<StartedBackend> {
-  const features = processorFeatures();
-  if (!features.simd)
-    throw new Error("This browser's WebAssembly has no SIMD, which fast training on it needs.");
-  if (!running) {
-    const engine = await Engine.start(await loadBuild(buildFor(features, 1)));
-    const backend = new ProcessorBackend(engine);
-    if (findBackendFactory(PROCESSOR)) removeBackend(PROCESSOR);
-    registerBackend(PROCESSOR, () => backend);
-    await registerProcessorKernels();
-    running = { backend, memory: processorTensorMemory(backend) };
-  }
-  if (!(await selectBackend(PROCESSOR)) || currentBackend() !== running.backend)
+export async function startProcessor(
+  events: DeviceEvents,
+  threads = ONE_THREAD,
+): Promise<StartedBackend> {
+  running ??= await launch();
+  const { backend, memory } = running;
+  if (!(await selectBackend(PROCESSOR)) || currentBackend() !== backend)
     throw new Error('The engine on the processor could not be started.');
-  state.processor = running.backend;
+  backend.engine.onStopped = (reason) => {
+    running = null;
+    hasLostThread = true;
+    events.lost(reason);
+  };
+  state.processor = backend;
   state.processorPrograms = { run: runCall, executorOf };
-  state.memory = running.memory;
-  return processorDevice(features, 1);
+  state.memory = memory;
+  return setThreads(running, threads);
+}
+
+async function launch(): Promise<Running> {
+  const rules = engineRules(thisMachine());
+  if (!rules)
+    throw new Error("This browser's WebAssembly has no SIMD, which fast training on it needs.");
+  const { build, memoryLimit: limit } = rules;
+  const shared = rules.mostThreads > 1;
+  const engine = await Engine.start(await loadBuild(build), { shared, limit });
+  const backend = new ProcessorBackend(engine);
+  if (findBackendFactory(PROCESSOR)) removeBackend(PROCESSOR);
+  registerBackend(PROCESSOR, () => backend);
+  await registerProcessorKernels();
+  const mostThreads = hasLostThread ? 1 : rules.mostThreads;
+  return { backend, memory: processorTensorMemory(backend), mostThreads };
+}
+
+/**
+ * Changes the number of threads of the engine, which may be in the middle of a run: results have the
+ * same bits with any number. Null if the engine is not running.
+ */
+export async function changeProcessorThreads(
+  threads: ThreadChoice,
+): Promise<StartedBackend | null> {
+  return running && setThreads(running, threads);
+}
+
+async function setThreads(
+  { backend, mostThreads }: Running,
+  { wanted, memo }: ThreadChoice,
+): Promise<StartedBackend> {
+  const { engine } = backend;
+  const known = wanted ?? (mostThreads > 1 ? await memo?.recall() : 1);
+  if (typeof known === 'number') await engine.threads.use(clamped(known, mostThreads));
+  else await memo?.remember(await fastestThreads(engine, mostThreads));
+  return processorDevice(engine, mostThreads);
 }
 
 /** What the page says about the device. */
-export function processorDevice(
-  { relaxedSimd, sharedMemory }: ProcessorFeatures,
-  threads: number,
-): StartedBackend {
+function processorDevice({ heap, threads }: Engine, mostThreads: number): StartedBackend {
+  const { relaxedSimd, sharedMemory } = processorFeatures();
   const simd = relaxedSimd ? 'relaxed SIMD' : 'SIMD';
-  const count = threads === 1 ? '1 thread' : `${threads} threads`;
+  const count = threads.count === 1 ? '1 thread' : `${threads.count} threads`;
   return {
     ...withoutGpuDevice('wasm', `CPU, ${count}, ${simd}`),
     features: sharedMemory ? [simd, 'shared memory'] : [simd],
+    memory_bytes: heap.limit,
+    threads: { count: threads.count, most: mostThreads },
   };
 }

@@ -124,6 +124,7 @@ function adapterName(info: GPUAdapterInfo): string {
 /** Loses the device as a driver would, for tests of recovery. */
 export function loseDevice(): void {
   if (state.device) state.device.destroy();
+  else if (state.processor) void state.processor.engine.threads.endOneHelper();
   else loseWebGlContext();
 }
 

@@ -47,6 +47,53 @@ export function processorFeatures(): ProcessorFeatures {
 /** The builds of `assembly/`. */
 export type BuildName = 'plain' | 'relaxed' | 'plain_threads' | 'relaxed_threads';
 
+/** What of a computer and its browser decides how the engine runs there. */
+export interface Machine extends ProcessorFeatures {
+  /** Logical processors, as the browser reports them. */
+  cores: number;
+  userAgent: string;
+}
+
+export function thisMachine(): Machine {
+  const { hardwareConcurrency, userAgent } = navigator;
+  return { ...processorFeatures(), cores: hardwareConcurrency, userAgent };
+}
+
+export interface EngineRules {
+  build: BuildName;
+  /** Threads that may run lists; the number that is fastest may be lower. */
+  mostThreads: number;
+  /** Most bytes of the engine's memory. */
+  memoryLimit: number;
+}
+
+/** More threads than this rarely pay: kernels are cut into chunks for a few. */
+const MOST_THREADS = 16;
+/** What 32-bit addresses reach. */
+const MOST_BYTES = 2 ** 32;
+/** iOS ends a page that takes much more, without a warning. */
+const HANDHELD_BYTES = 2 ** 30;
+
+/**
+ * How the engine runs on a machine: with one thread where memory cannot be shared, and in less memory
+ * on a telephone. Null if it does not run there, for lack of SIMD.
+ */
+export function engineRules(machine: Machine): EngineRules | null {
+  if (!machine.simd) return null;
+  const mostThreads = machine.sharedMemory ? clamped(machine.cores, MOST_THREADS) : 1;
+  const isHandheld = /iPhone|iPad|iPod/u.test(machine.userAgent);
+  return {
+    build: buildFor(machine, mostThreads),
+    mostThreads,
+    memoryLimit: isHandheld ? HANDHELD_BYTES : MOST_BYTES,
+  };
+}
+
+/** A whole number from 1 to `most`; browsers that hide the number of processors report nonsense. */
+export function clamped(count: number, most: number): number {
+  return Number.isFinite(count) ? Math.max(1, Math.min(Math.floor(count), most)) : 1;
+}
+
 /** The build for a browser with these features and more than one thread, or only one. */
 export function buildFor(features: ProcessorFeatures, threads: number): BuildName {
   const shared = features.sharedMemory && threads > 1;

@@ -6,9 +6,6 @@ import type { EngineExports } from './exports.ts';
 import { Helper } from './helper.ts';
 import { SPINS } from './thread_messages.ts';
 
-/** More threads than this would rarely pay: chunks are cut for a few. */
-export const MOST_THREADS = 16;
-
 export interface ThreadSetup {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;

@@ -104,6 +104,11 @@ export type BackupCommand =
 export type Command =
   /** Starts a backend without a run: answered by `device` and, if requested, `calibration`. */
   | { type: 'open'; backend: RuntimeConfig['backend']; calibrate: boolean }
+  /**
+   * How many threads the processor may use, from now on and in a run: null chooses what is fastest
+   * here. Answered by `device` if that changes the device.
+   */
+  | { type: 'set_threads'; threads: number | null }
   /** Answered by `pong` in the port itself, which tells a busy worker from a dead one. */
   | { type: 'ping'; id: number }
   /** Reads and splits the text and trains the tokenizer, without a model: answered by `data`. */

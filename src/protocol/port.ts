@@ -11,6 +11,7 @@ import type { Event } from './events.ts';
 
 const COMMANDS: Record<Command['type'], true> = {
   open: true,
+  set_threads: true,
   ping: true,
   prepare: true,
   start: true,

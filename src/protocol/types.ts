@@ -44,6 +44,8 @@ export interface DeviceInfo {
   features: string[];
   /** Bytes available to a run where that is known: the heap's limit (wasm, cpu); otherwise null. */
   memory_bytes?: number | null;
+  /** Of our engine on the processor: the threads in use, and the most that can be used here. */
+  threads?: { count: number; most: number };
 }
 
 /** The number formats that a run computes in. */

@@ -115,6 +115,7 @@ class ScriptedWorker {
       case 'set_sampling':
         this.#training.config = { ...this.#training.config, sampling: command.sampling };
         return;
+      case 'set_threads':
       case 'set_view':
         return;
       case 'lose_device':

@@ -155,7 +155,7 @@ export class CurrentRun {
     this.#recovered = new Promise((resolve) => {
       this.#setRecovered = resolve;
     });
-    this.#run.deviceLost(new DeviceLost(reason));
+    this.#run.deviceLost(this.#context.device.lossError(reason));
   }
 
   /** Trains the run to its end, and recovers from a lost device if `mayRecover`. */
@@ -168,7 +168,7 @@ export class CurrentRun {
       // A device that is lost twice is likely to be lost again, unless the run got further meanwhile.
       const goesOn = mayRecover || (run.savedStep ?? 0) > began;
       if (reason !== null && goesOn && this.#run === run) await this.#recover(run, parts, reason);
-      else await this.#fail(run, reason === null ? error : new DeviceLost(reason));
+      else await this.#fail(run, reason === null ? error : this.#context.device.lossError(reason));
     } finally {
       this.#setRecovered();
     }

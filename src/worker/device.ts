@@ -1,9 +1,10 @@
 /** The backend of this worker: opening it, noticing its loss, opening it again. */
-import type { DeviceEvents } from '../backend/index.ts';
+import type { DeviceEvents, ThreadChoice } from '../backend/index.ts';
 import type { BackendName, RunConfig } from '../config/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
 import { DeviceLost, NoBackend } from './plain_errors.ts';
 import type { SessionServices } from './services.ts';
+import { THREAD_MEMO } from './thread_memo.ts';
 
 type Backend = RunConfig['runtime']['backend'];
 
@@ -11,7 +12,7 @@ type Backend = RunConfig['runtime']['backend'];
 const LOSS_REPORT_MS = 1000;
 const POLL_MS = 50;
 
-type DeviceServices = Pick<SessionServices, 'tryBackends' | 'loss_grace_ms'>;
+type DeviceServices = Pick<SessionServices, 'tryBackends' | 'changeThreads' | 'loss_grace_ms'>;
 
 export interface DeviceListener {
   opened(device: DeviceInfo): void;
@@ -26,6 +27,7 @@ interface Opening {
 export class Device {
   #info: DeviceInfo | null = null;
   #lostReason: string | null = null;
+  #threads: ThreadChoice = { wanted: null, memo: THREAD_MEMO };
   /** Called when the device is lost. */
   readonly #waiting = new Set<(reason: string) => void>();
   /** How many backends were started, and the number of the one that is open. */
@@ -63,7 +65,8 @@ export class Device {
     if (this.#info && this.serves(wanted)) return this.#info;
     try {
       const opening = this.#begin();
-      const device = await this.#services.tryBackends(wanted, opening.events, wasm);
+      const threads = this.#threads;
+      const device = await this.#services.tryBackends(wanted, opening.events, { wasm, threads });
       this.#adopt(opening, device);
       return device;
     } catch (error) {
@@ -84,7 +87,8 @@ export class Device {
     const before = this.#info;
     try {
       const opening = this.#begin();
-      const other = await this.#services.tryBackends(backend, opening.events);
+      const threads = this.#threads;
+      const other = await this.#services.tryBackends(backend, opening.events, { threads });
       const reason = await work(other);
       if (reason !== null) return this.#adopt(opening, { ...other, reason });
     } catch (error) {
@@ -92,7 +96,8 @@ export class Device {
     }
     if (!before) return;
     const opening = this.#begin();
-    await this.#services.tryBackends(before.backend, opening.events);
+    const threads = this.#threads;
+    await this.#services.tryBackends(before.backend, opening.events, { threads });
     this.#adopted = opening.number;
   }
 
@@ -114,6 +119,27 @@ export class Device {
     this.#lostReason = null;
     this.#info = device;
     this.#listener.opened(device);
+  }
+
+  /**
+   * Uses so many threads of the processor from now on; null uses as many as are fastest here. Never
+   * rejects: training goes on with the threads that there are.
+   */
+  async setThreads(wanted: number | null): Promise<void> {
+    this.#threads = { ...this.#threads, wanted };
+    try {
+      const changed = await this.#services.changeThreads(this.#threads);
+      if (!changed || !this.#info) return;
+      this.#info = { ...this.#info, ...changed };
+      this.#listener.opened(this.#info);
+    } catch (error) {
+      console.error('The number of threads could not be changed:', error);
+    }
+  }
+
+  /** The error of a run whose device was lost. */
+  lossError(reason: string): DeviceLost {
+    return new DeviceLost(reason, this.#info?.backend === 'wasm' ? 'processor' : 'gpu');
   }
 
   /**
@@ -142,7 +168,7 @@ export class Device {
     let lost: (reason: string) => void = () => undefined;
     const gone = new Promise<never>((_resolve, reject) => {
       lost = (reason) =>
-        void setTimeout(() => reject(new DeviceLost(reason)), this.#services.loss_grace_ms);
+        void setTimeout(() => reject(this.lossError(reason)), this.#services.loss_grace_ms);
     });
     this.#waiting.add(lost);
     if (this.#lostReason !== null) lost(this.#lostReason);

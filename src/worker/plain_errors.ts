@@ -7,12 +7,21 @@ import { DataError } from '../data/index.ts';
 import type { PlainError } from '../protocol/index.ts';
 import { LossExploded } from '../train/index.ts';
 
-/** The GPU device was lost while a run used it. */
+/** The GPU device, or a thread of our engine on the processor, was lost while a run used it. */
 export class DeviceLost extends Error {
-  constructor(readonly reason: string) {
-    super(`The GPU device was lost (${reason}).`);
+  constructor(
+    readonly reason: string,
+    readonly what: 'gpu' | 'processor' = 'gpu',
+  ) {
+    super(`${LOSS[what]} (${reason}).`);
   }
 }
+
+/** What happened, without a full stop. */
+export const LOSS = {
+  gpu: 'The GPU device was lost',
+  processor: 'A thread of the processor stopped',
+} as const;
 /** No backend starts. The cause is the error of the last one that was tried. */
 export class NoBackend extends Error {}
 /** The configuration cannot run here. */
@@ -127,6 +136,12 @@ function lossExploded({ message }: LossExploded, saved: boolean): PlainError {
   };
 }
 
+const LOSS_HINTS = {
+  gpu: 'Resume from the last checkpoint; if it happens again, lower batch_size or choose another backend.',
+  processor:
+    'Resume from the last checkpoint; if it happens again, choose one thread under Device, or close other tabs.',
+} as const;
+
 /** What the backend throws; null for anything else. */
 function deviceError(error: unknown): PlainError | null {
   if (error instanceof ShaderError) {
@@ -151,9 +166,7 @@ function deviceError(error: unknown): PlainError | null {
     return {
       code: 'device_lost',
       message: error.message,
-      hint:
-        'Resume from the last checkpoint; if it happens again, lower batch_size or choose' +
-        ' another backend.',
+      hint: LOSS_HINTS[error.what],
       action: 'resume',
     };
   }

@@ -3,6 +3,7 @@ import { ActiveRun } from './active_run.ts';
 import { startingPoint } from './begin.ts';
 import type { RestoredRun } from '../protocol/index.ts';
 import type { Device } from './device.ts';
+import { LOSS } from './plain_errors.ts';
 import { withUsableMoments } from './moments.ts';
 import type { RunParts, RunStart, RunSurroundings, StartingPoint } from './run_parts.ts';
 import { settleOnDevice } from './settle_on_device.ts';
@@ -32,7 +33,8 @@ export async function recoverRun(
   { parts, reason, origin, paused, restored, multiplier }: LostRun,
 ): Promise<{ run: ActiveRun; parts: RunParts }> {
   const cause = reason || 'no reason given';
-  const detail = `The GPU device was lost (${cause}); training continues from the last checkpoint.`;
+  const what = LOSS[context.device.info?.backend === 'wasm' ? 'processor' : 'gpu'];
+  const detail = `${what} (${cause}); training continues from the last checkpoint.`;
   context.emit({ type: 'phase', phase: 'recovering', detail, progress: null });
   const loaded = await parts.storage.load();
   const saved = loaded && withUsableMoments(loaded.state, parts.objective, context.emit);
@@ -45,7 +47,8 @@ export async function recoverRun(
   recovered.announce(await parts.storage.readMetrics());
   const place = loaded ? ', its last checkpoint' : ': nothing had been saved yet';
   const step = `step ${recovered.trainer.step}${place}`;
-  const message = `The GPU device was lost and came back (${reopened.adapter}); the run continues from ${step}.`;
+  const back = what === LOSS.gpu ? `${what} and came back` : what;
+  const message = `${back} (${reopened.adapter}); the run continues from ${step}.`;
   context.emit({ type: 'notice', message });
   return { run: recovered, parts: reopened };
 }

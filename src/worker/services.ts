@@ -2,7 +2,7 @@
  * What a session needs from the rest of the program, in one object, so that a test can replace any
  * part of it.
  */
-import { deviceMemory, loseDevice, tryBackends } from '../backend/index.ts';
+import { changeThreads, deviceMemory, loseDevice, tryBackends } from '../backend/index.ts';
 import { openRunStore, type RunStore } from '../checkpoint/index.ts';
 import type { MetricRow } from '../common/index.ts';
 import type { Generator } from '../model/index.ts';
@@ -25,6 +25,7 @@ export type RunTrainer = LoopTrainer &
 
 export interface SessionServices {
   tryBackends: typeof tryBackends;
+  changeThreads: typeof changeThreads;
   loseDevice: typeof loseDevice;
   /** How long work on a lost device may take to fail by itself, ms. Some calls never return there. */
   loss_grace_ms: number;
@@ -43,6 +44,7 @@ export interface SessionServices {
 
 export const SERVICES: SessionServices = {
   tryBackends,
+  changeThreads,
   loseDevice,
   loss_grace_ms: 3000,
   openRunStore: () => openRunStore(),

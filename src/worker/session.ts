@@ -110,8 +110,7 @@ export class Session implements AnswerContext {
         return this.#current.steer('run');
       case 'pause':
         this.#current.steer('pause');
-        this.#rest();
-        return;
+        return this.#rest();
       case 'step':
         return this.#current.steer('step');
       case 'stop':
@@ -119,6 +118,8 @@ export class Session implements AnswerContext {
         return this.#current.steer('stop');
       case 'cancel':
         return this.#abort.abort();
+      case 'set_threads':
+        return void this.device.setThreads(command.threads);
       case 'set_lr_multiplier':
         return this.#current.setLrMultiplier(command.multiplier);
       case 'set_sampling':

@@ -95,6 +95,7 @@ export class SessionHarness {
         this.loseDevice = (reason) => events.lost(reason);
         return DEVICE;
       },
+      changeThreads: async () => null,
       loss_grace_ms: 20,
       loseDevice: () => this.loseDevice('lost for a test'),
       openRunStore: async () => this.store,
