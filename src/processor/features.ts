@@ -55,6 +55,8 @@ export interface Machine extends ProcessorFeatures {
 }
 
 export function thisMachine(): Machine {
+  // Node 20, where tests run, has no navigator.
+  if (typeof navigator === 'undefined') return { ...processorFeatures(), cores: 1, userAgent: '' };
   const { hardwareConcurrency, userAgent } = navigator;
   return { ...processorFeatures(), cores: hardwareConcurrency, userAgent };
 }
