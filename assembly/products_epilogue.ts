@@ -1,10 +1,18 @@
 /** Finishes tiles of C: those at the edges of C, and activations. */
 import { addressOf } from './inlined/args';
-import { activate4, derivative4 } from './inlined/epilogue';
+import { activate4, activateEight, derivative4, deriveEight } from './inlined/epilogue';
 import { splat } from './inlined/simd';
 import { storeFour } from './inlined/tile_rows';
 import { addendShift, addNothing, addValuesAt, hasAddend, strideOfC } from './products_layout';
-import { accumulates, activated, activation, before, C, residual } from './products_state';
+import {
+  accumulates,
+  activated,
+  activation,
+  before,
+  C,
+  residual,
+  TILE_COLUMNS,
+} from './products_state';
 
 /** Chooses what is added to a tile: C itself, or the residual to the first sums over K. */
 export function chooseAddend(isFirst: bool): void {
@@ -18,10 +26,31 @@ export function hasActivation(): bool {
   return (activated | before) != 0;
 }
 
-/** Applies the activation to a tile in C whose width is a multiple of four. */
+/** Applies the activation to a tile that lies in C. */
 export function activateTile(c: usize, height: i32, width: i32): void {
+  if (width < TILE_COLUMNS) activateEdge(c, height, width);
+  else if (activated) activateRows(c, height, activated - C);
+  else deriveRows(c, height, before - C);
+}
+
+function activateRows(c: usize, height: i32, shift: usize): void {
+  if (activation == 0) activateEight(0, c, height, shift);
+  else if (activation == 1) activateEight(1, c, height, shift);
+  else activateEight(2, c, height, shift);
+}
+
+function deriveRows(c: usize, height: i32, shift: usize): void {
+  if (activation == 0) deriveEight(0, c, height, shift);
+  else if (activation == 1) deriveEight(1, c, height, shift);
+  else deriveEight(2, c, height, shift);
+}
+
+/** The same for fewer columns, and for longer rows. */
+export function activateEdge(c: usize, height: i32, width: i32): void {
   for (let row = 0; row < height; row++) {
-    for (let i = 0; i < width; i += 4) activateFour(addressOf(c, i));
+    let i = 0;
+    for (; i + 4 <= width; i += 4) activateFour(addressOf(c, i));
+    for (; i < width; i++) activateOne(addressOf(c, i));
     c += strideOfC;
   }
 }
@@ -32,7 +61,6 @@ function activateFour(c: usize): void {
   else v128.store(c, f32x4.mul(value, derivative4(activation, v128.load(c + (before - C)))));
 }
 
-/** The same of one value. */
 function activateOne(c: usize): void {
   const value = load<f32>(c);
   if (activated) {
@@ -41,16 +69,6 @@ function activateOne(c: usize): void {
   } else {
     const slope = derivative4(activation, splat(load<f32>(c + (before - C))));
     store<f32>(c, value * f32x4.extract_lane(slope, 0));
-  }
-}
-
-/** Applies the activation to a tile in C of any width. */
-export function activateEdge(c: usize, height: i32, width: i32): void {
-  for (let row = 0; row < height; row++) {
-    let i = 0;
-    for (; i + 4 <= width; i += 4) activateFour(addressOf(c, i));
-    for (; i < width; i++) activateOne(addressOf(c, i));
-    c += strideOfC;
   }
 }
 

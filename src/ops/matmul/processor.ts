@@ -16,7 +16,7 @@ export interface ProcessorMatmulOptions extends EpilogueOptions {
  * C [M, N] = op(a) op(b) with an epilogue, as `matmulKernel` has it. Returns C: `into`, `to` or a
  * new tensor.
  *
- * Throws if the shapes do not fit, or if `into` is combined with `apply` or `derivative`.
+ * Throws if the shapes do not fit, or if `into` is combined with more than a bias.
  */
 export function matmulProcessor(
   a: Tensor,
@@ -24,8 +24,8 @@ export function matmulProcessor(
   options: ProcessorMatmulOptions = {},
 ): Tensor {
   const { into, bias, residual, apply, derivative, columns } = options;
-  if (into && (apply ?? derivative))
-    throw new Error('matmul: a result with an activation cannot be added to a tensor.');
+  if (into && (residual ?? apply ?? derivative))
+    throw new Error('matmul: only a product with or without a bias can be added to a tensor.');
   const { M, N } = matmulSizeOf(a.shape, b.shape, options);
   const c = into ?? options.to ?? (options.transpose_a ? output([M, N]) : activation([M, N]));
   const reads = [a, b, bias, residual, derivative?.before];
