@@ -9,7 +9,7 @@
  * 1e-6 of it, and a first moment of 2^-110 moves a parameter by less than 1e-21 of the learning rate.
  */
 import { floatAt, intAt, pointerAt } from './inlined/args';
-import { flushed, loadUpTo4 } from './inlined/lanes';
+import { flushed, loadUpTo4, storeUpTo4 } from './inlined/lanes';
 import { fma, splat, sumOf } from './inlined/simd';
 import { claim, scratch } from './threads';
 
@@ -176,6 +176,21 @@ function sgdRange(args: usize, begin: i32, end: i32): void {
     v128.store(parameters + at, fma(update, rate, value));
     v128.store(gradients + at, splat(0));
     v128.store(buffers + at, flushed(buffer, splat(LEAST_MOMENT)));
+  }
+}
+
+/** Sets values [n] whose magnitude is below `least` to zero; updates them; n, least. */
+export function flush_in_place(args: usize): void {
+  const values = pointerAt(args, 0);
+  const n = intAt(args, 1);
+  const least = splat(floatAt(args, 2));
+  const chunks = (n + CHUNK - 1) / CHUNK;
+  for (let chunk = claim(); chunk < chunks; chunk = claim()) {
+    const end = min(n, (chunk + 1) * CHUNK);
+    for (let i = chunk * CHUNK; i < end; i += 4) {
+      const at = values + ((<usize>i) << 2);
+      storeUpTo4(at, flushed(loadUpTo4(at, end - i), least), end - i);
+    }
   }
 }
 

@@ -18,7 +18,7 @@ import { fillInPlace, hasOwnKernels, type Store } from '../backend/index.ts';
 import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
 import { chainOf, maxNorm, type OptimizedParameter, type ParameterTransform } from './describe.ts';
 import { muon } from './muon.ts';
-import { assign, stateOf, type Update, type UpdateStores } from './stores.ts';
+import { assign, flushMomentum, stateOf, type Update, type UpdateStores } from './stores.ts';
 
 /**
  * The norm of all gradients, a scalar. It does not use tfjs's addN, which binds all of its inputs in
@@ -93,6 +93,7 @@ function applyTransform(
     case 'scale_by_muon': {
       const next = muon(parameter, u, getMoment('momentum_buffer'), transform.momentum);
       setMoment('momentum_buffer', next.buffer);
+      flushMomentum(getMoment('momentum_buffer'));
       return next.update;
     }
     case 'scale_by_learning_rate':

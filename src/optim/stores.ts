@@ -1,5 +1,11 @@
 /** The Stores that an update reads and writes. */
-import { hasOwnKernels, copyInPlace, type Store } from '../backend/index.ts';
+import {
+  copyInPlace,
+  hasOwnKernels,
+  onProcessor,
+  runOnProcessor,
+  type Store,
+} from '../backend/index.ts';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Moment } from '../common/index.ts';
 import type { OptimizedParameter, Transform } from './describe.ts';
@@ -38,4 +44,27 @@ export function stateOf(stores: UpdateStores, moment: Moment): Store {
 export function assign(store: Store, name: string, value: Tensor): void {
   if (hasOwnKernels()) copyInPlace(store.get(name), value);
   else store.replace(name, value);
+}
+
+/**
+ * The smallest magnitude of Muon's momentum. Gradients of a neuron that never fires stay zero, and
+ * its momentum would shrink until its squares, which are in every matmul of the orthogonalization,
+ * are denormal. At 1e-18 it cannot be seen in the result: each of the five Newton-Schulz steps
+ * multiplies small singular values by at most 3.4.
+ */
+const LEAST_MOMENTUM = 2 ** -60;
+
+/** Keeps denormals out of what is computed from a momentum; on the processor, where they are slow. */
+export function flushMomentum(momentum: Tensor): void {
+  if (!onProcessor()) return;
+  runOnProcessor({
+    kernel: 'flush_in_place',
+    writes: [],
+    updates: [momentum],
+    reads: [],
+    params: [
+      ['i32', momentum.size],
+      ['f32', LEAST_MOMENTUM],
+    ],
+  });
 }

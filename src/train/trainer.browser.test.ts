@@ -59,6 +59,15 @@ function withDropout(config: RunConfig): void {
   config.model.dropout = 0.2;
 }
 
+/** The state as a checkpoint of this configuration keeps it. */
+async function throughCheckpoint(state: TrainerState, change: Change): Promise<TrainerState> {
+  const { config, tokenizer, vocab_size } = await namesRun(change);
+  const model = resolveModel(config.model, vocab_size);
+  return readCheckpoint(
+    writeCheckpoint({ ...state, config, model, elapsed_seconds: 0, tokenizer }),
+  );
+}
+
 function expectSameTensors(
   actual: ReadonlyMap<string, Float32Array>,
   expected: ReadonlyMap<string, Float32Array>,
@@ -123,6 +132,28 @@ describe.each(['processor', 'webgpu'] as const)('a trainer on %s', (backend) => 
   });
 });
 
+describe('a trainer with Muon on the processor', () => {
+  function byMuon(config: RunConfig): void {
+    withDropout(config);
+    Object.assign(config.training, {
+      optimizer: 'muon',
+      batch_size: 4,
+      gradient_accumulation_steps: 2,
+      activation_checkpointing: true,
+    });
+  }
+
+  it('continues from a checkpoint as if it had never stopped, to the bit', async () => {
+    await startOnce('processor');
+    const whole = await train(6, byMuon);
+    const first = await train(3, byMuon);
+    const rest = await train(3, byMuon, await throughCheckpoint(first.state, byMuon));
+    expect([...first.losses, ...rest.losses]).toEqual(whole.losses);
+    expectSameTensors(rest.state.parameters, whole.state.parameters);
+    expectSameTensors(rest.state.optimizer, whole.state.optimizer);
+  });
+});
+
 describe('a trainer in mixed precision', () => {
   function inFloat16(config: RunConfig): void {
     withDropout(config);
@@ -135,20 +166,12 @@ describe('a trainer in mixed precision', () => {
     return { ...state, loss_scale: { scale: 2 ** 9, clean_steps: 1996, skipped_updates: 1 } };
   }
 
-  async function throughCheckpoint(state: TrainerState): Promise<TrainerState> {
-    const { config, tokenizer, vocab_size } = await namesRun(inFloat16);
-    const model = resolveModel(config.model, vocab_size);
-    return readCheckpoint(
-      writeCheckpoint({ ...state, config, model, elapsed_seconds: 0, tokenizer }),
-    );
-  }
-
   it('continues from a checkpoint as if it had never stopped, with its loss scale', async () => {
     await startOnce('webgpu');
     const start = await scaledStart();
     const whole = await train(6, inFloat16, start);
     const first = await train(3, inFloat16, start);
-    const rest = await train(3, inFloat16, await throughCheckpoint(first.state));
+    const rest = await train(3, inFloat16, await throughCheckpoint(first.state, inFloat16));
     const scale = { scale: 2 ** 9, clean_steps: 1999, skipped_updates: 1 };
     expect(first.state.loss_scale).toEqual(scale);
     expect(rest.state.loss_scale).toEqual({ scale: 2 ** 10, clean_steps: 2, skipped_updates: 1 });
@@ -165,7 +188,7 @@ describe('a trainer in mixed precision', () => {
   it('keeps its loss scale through single precision, where skipped updates do not count either', async () => {
     await startOnce('webgpu');
     const { state } = await train(3, inFloat16, await scaledStart());
-    const single = await train(3, withDropout, await throughCheckpoint(state));
+    const single = await train(3, withDropout, await throughCheckpoint(state, inFloat16));
     const counting = await train(3, withDropout, { ...state, loss_scale: null });
     expect(single.state.loss_scale).toEqual(state.loss_scale);
     expect(single.losses).not.toEqual(counting.losses);

@@ -1,8 +1,8 @@
 /**
  * Samples the next token from logits with temperature, top-k, top-p (nucleus sampling, Holtzman et
  * al. 2020) and min-p (Nguyen et al. 2024), applied in the order of transformers' logits
- * processors. It runs in JavaScript: backends without kernels sample with it, and the kernel of
- * `sample_token` is checked against it.
+ * processors. It runs in JavaScript: backends without kernels sample with it, and the kernels of
+ * `sample_token` are checked against it.
  */
 
 export interface SamplingOptions {
@@ -118,7 +118,10 @@ function keepMinP(ids: readonly number[], probabilities: Float64Array, min_p: nu
 export const uniformAt = (seed: number, position: number): number =>
   uniformBits(seed, position) / 2 ** 32;
 
-/** The 32 bits of `uniformAt`. `sampling_state.wgsl` implements the same arithmetic; change both. */
+/**
+ * The 32 bits of `uniformAt`. `sampling_state.wgsl` and `assembly/sampling.ts` implement the same
+ * arithmetic; change all three.
+ */
 export function uniformBits(seed: number, position: number): number {
   let h = Math.imul((seed ^ 0x9e3779b9) >>> 0, 0x85ebca6b) ^ Math.imul(position + 1, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
