@@ -210,6 +210,15 @@ function addValues(value: usize, count: i32, weights: usize, target: usize): voi
     v128.store(target + column, y2, 32);
     v128.store(target + column, y3, 48);
   }
+  for (; column < (headBytes & ~15); column += 16) {
+    let y = splat(0);
+    let row = value + column;
+    for (let at = weights; at < end; at += 4) {
+      y = fma(v128.load32_splat(at), v128.load(row), y);
+      row += keyStride;
+    }
+    v128.store(target + column, y);
+  }
   for (; column < headBytes; column += 4) {
     let sum: f32 = 0;
     let row = value + column;

@@ -28,6 +28,11 @@ export const documentShapes: readonly DocumentShape<AttentionAttrs>[] = [
     ],
     attrs: grouped,
   },
+  {
+    name: 'a length per row, padded on the right and on the left',
+    documents: [[3], [1, 1, 4]],
+    attrs: { ...one, B: 2, T: 6 },
+  },
   { name: 'one token per document', documents: [[1, 1, 1, 1]], attrs: { ...one, T: 4 } },
   { name: 'several tiles', documents: [[3, 14, 15, 5]], attrs: { ...one, T: 37 } },
   {
