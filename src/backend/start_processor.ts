@@ -14,6 +14,7 @@ import {
 } from '../processor/index.ts';
 import { withoutGpuDevice, type StartedBackend } from './backend_choice.ts';
 import { PROCESSOR, ProcessorBackend, processorTensorMemory } from './processor_memory.ts';
+import { loadProcessorParts } from './processor_parts.ts';
 import { executorOf } from './processor_program.ts';
 import { runCall } from './processor_run.ts';
 import { registerProcessorKernels } from './processor_tfjs.ts';
@@ -30,7 +31,9 @@ export async function startProcessor(): Promise<StartedBackend> {
   if (!features.simd)
     throw new Error("This browser's WebAssembly has no SIMD, which fast training on it needs.");
   if (!running) {
-    const engine = await Engine.start(await loadBuild(buildFor(features, 1)));
+    const parts = loadProcessorParts();
+    const [build] = await Promise.all([loadBuild(buildFor(features, 1)), parts]);
+    const engine = await Engine.start(build);
     const backend = new ProcessorBackend(engine);
     if (findBackendFactory(PROCESSOR)) removeBackend(PROCESSOR);
     registerBackend(PROCESSOR, () => backend);
