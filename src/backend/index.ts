@@ -50,6 +50,7 @@ export { type Timed, timeOnWall, timePrograms } from './timing.ts';
 export { hasOwnKernels, onProcessor, onWebGpu, setProgramMode } from './state.ts';
 export { ProcessorMemoryFull } from '../processor/memory_full.ts';
 export type { ProcessorCall } from './dispatch_types.ts';
+export { loadWithProcessor } from './processor_parts.ts';
 export { runOnProcessor } from './processor_dispatch.ts';
 export type { BackendChoice, DeviceEvents, ThreadChoice, ThreadMemo } from './backend_choice.ts';
 export { isSoftwareRenderer } from './software.ts';

@@ -21,6 +21,7 @@ import {
   type ThreadChoice,
 } from './backend_choice.ts';
 import { PROCESSOR, ProcessorBackend, processorTensorMemory } from './processor_memory.ts';
+import { loadProcessorParts } from './processor_parts.ts';
 import { executorOf } from './processor_program.ts';
 import { runCall } from './processor_run.ts';
 import { registerProcessorKernels } from './processor_tfjs.ts';
@@ -68,7 +69,8 @@ async function launch(): Promise<Running> {
     throw new Error("This browser's WebAssembly has no SIMD, which fast training on it needs.");
   const { build, memoryLimit: limit } = rules;
   const shared = rules.mostThreads > 1;
-  const engine = await Engine.start(await loadBuild(build), { shared, limit });
+  const [module] = await Promise.all([loadBuild(build), loadProcessorParts()]);
+  const engine = await Engine.start(module, { shared, limit });
   const backend = new ProcessorBackend(engine);
   if (findBackendFactory(PROCESSOR)) removeBackend(PROCESSOR);
   registerBackend(PROCESSOR, () => backend);

@@ -1,7 +1,9 @@
 /**
  * Operations. Each has one record (`record.ts`) and one folder, which holds the float64 oracle, the
- * reference in tfjs ops, the WGSL kernels and the gradient.
+ * reference in tfjs ops, the WGSL kernels, the gradient and the implementation on the processor.
  */
+import { loadWithProcessor } from '../backend/index.ts';
+
 export * from './define.ts';
 export * from './add/add.ts';
 export * from './attention/attention.ts';
@@ -47,3 +49,5 @@ export {
   SCALARS,
   type UpdateAttrs,
 } from './optimizer_update/update.ts';
+
+loadWithProcessor(() => import('./processor.ts'));

@@ -93,7 +93,7 @@ export interface OpDefinition<I extends string, A, O extends string, D extends I
   kernel: ((inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>>) => Tensors<O>) | null;
   /**
    * Forward by kernels of `assembly/` through `runOnProcessor` of backend/, for the engine on the
-   * processor, which has no reference.
+   * processor, which has no reference. Operations of `index.ts` get theirs from `implement`.
    */
   processor?: (inputs: Tensors<I>, attrs: A, into: Partial<Tensors<O>>) => Tensors<O>;
   /** Outputs that both can add to an existing buffer (`into`) instead of a new tensor. */
@@ -145,6 +145,17 @@ export function defineOp<I extends string, A, O extends string, D extends I = ne
   if (cases.length === 0) throw new Error(`Operation ${name} has no cases to check it with.`);
   registry.set(name, { name, visit: (visitor) => visitor(definition) });
   return definition;
+}
+
+/**
+ * Gives an operation its implementation on the processor. Files named `processor.ts` do this: only
+ * the engine loads them, so that visitors whose browser has WebGPU do not download them.
+ */
+export function implement<I extends string, A, O extends string, D extends I>(
+  op: OpDefinition<I, A, O, D>,
+  processor: NonNullable<OpDefinition<I, A, O, D>['processor']>,
+): void {
+  op.processor = processor;
 }
 
 /** Every operation, for tests and benchmarks. */

@@ -3,7 +3,6 @@
  * tensor. Has no WGSL kernel of its own, since tfjs's is as fast.
  */
 import { add as tfAdd } from '@tensorflow/tfjs-core';
-import { output, runOnProcessor } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, zeros } from '../host.ts';
@@ -22,11 +21,6 @@ export const add = defineOp({
   },
   reference: ({ a, b }) => ({ sum: tfAdd(a, b) }),
   kernel: null,
-  processor: ({ a, b }) => {
-    const sum = output(a.shape);
-    runOnProcessor({ kernel: 'add', writes: [sum], reads: [a, b], params: [['i32', sum.size]] });
-    return { sum };
-  },
   gradient: {
     saves: { inputs: [], outputs: [] },
     from: ['sum'],

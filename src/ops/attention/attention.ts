@@ -13,7 +13,6 @@ import { attentionGradKernel } from './backward.ts';
 import { float16When, randomGradInputs, randomQkv } from './cases.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle } from './oracle.ts';
-import { attentionGradOnProcessor, attentionOnProcessor } from './processor.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 import { subgroupAttentionFits } from './subgroup_fragments.ts';
 import { attentionGradSubgroupKernel, attentionSubgroupKernel } from './subgroup_kernels.ts';
@@ -56,7 +55,6 @@ export const attention: OpDefinition<'qkv', AttentionAttrs, 'y' | 'lse', 'qkv'> 
   reference: ({ qkv }, attrs) => attentionReference(qkv, attrs),
   kernel: ({ qkv }, attrs) =>
     usesSubgroups(attrs, qkv) ? attentionSubgroupKernel(qkv, attrs) : attentionKernel(qkv, attrs),
-  processor: ({ qkv }, attrs) => attentionOnProcessor(qkv, attrs),
   float16: { inputs: ['qkv'], when: float16When },
   gradient: {
     saves: { inputs: ['qkv'], outputs: ['y', 'lse'] },
@@ -92,7 +90,6 @@ export const attentionGrad: OpDefinition<GradIn, AttentionAttrs, 'dqkv', never> 
     usesSubgroups(attrs, inputs.qkv, inputs.y, inputs.dy)
       ? attentionGradSubgroupKernel(inputs, attrs)
       : attentionGradKernel(inputs, attrs),
-  processor: (inputs, attrs) => attentionGradOnProcessor(inputs, attrs),
   float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
   gradient: null,
   bench: (sizes, inputs) => [

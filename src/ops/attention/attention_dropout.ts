@@ -10,7 +10,6 @@ import { float16When, randomGradInputs, randomQkv } from './cases.ts';
 import { hostKeep, keepTensor } from './dropout_mask.ts';
 import { attentionKernel } from './forward.ts';
 import { attentionGradOracle, attentionOracle } from './oracle.ts';
-import { attentionGradOnProcessor, attentionOnProcessor } from './processor.ts';
 import { attentionGradReference, attentionReference } from './reference.ts';
 import { benchDropoutAttrs, benchFlops, benchGradInputs, benchQkv, benchRng } from './bench.ts';
 
@@ -47,8 +46,6 @@ export const attentionDropout: OpDefinition<In, AttentionDropoutAttrs, 'y' | 'ls
     reference: ({ qkv, rng }, attrs) =>
       attentionReference(qkv, attrs, { keep: keepTensor(rng, attrs) }),
     kernel: ({ qkv, rng }, attrs) => attentionKernel(qkv, attrs, { drop: { ...attrs, rng } }),
-    processor: ({ qkv, rng }, attrs) =>
-      attentionOnProcessor(qkv, attrs, { drop: { ...attrs, rng } }),
     float16: { inputs: ['qkv'], when: float16When },
     gradient: {
       saves: { inputs: ['qkv', 'rng'], outputs: ['y', 'lse'] },
@@ -88,8 +85,6 @@ export const attentionDropoutGrad: OpDefinition<GradIn, AttentionDropoutAttrs, '
       attentionGradReference(inputs, attrs, { keep: keepTensor(rng, attrs) }),
     kernel: ({ rng, ...inputs }, attrs) =>
       attentionGradKernel(inputs, attrs, { drop: { ...attrs, rng } }),
-    processor: ({ rng, ...inputs }, attrs) =>
-      attentionGradOnProcessor(inputs, attrs, { drop: { ...attrs, rng } }),
     float16: { inputs: ['qkv', 'y', 'dy'], when: float16When },
     gradient: null,
     bench: (sizes, inputs) => [

@@ -5,8 +5,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, type Param, runOnProcessor } from '../../backend/index.ts';
 import { dropThreshold } from '../dropout/mask.ts';
-import type { Tensors } from '../define.ts';
+import { implement, type Tensors } from '../define.ts';
 import { columns } from '../heads/layout.ts';
+import { attention, attentionGrad } from './attention.ts';
+import { attentionDropout, attentionDropoutGrad } from './attention_dropout.ts';
 import type { AttentionAttrs } from './attrs.ts';
 import type { AttentionOptions } from './options.ts';
 
@@ -113,3 +115,12 @@ export function attentionGradOnProcessor(
   if (dim !== head_dim) for (const extended of [qkv, y, dy]) extended.dispose();
   return { dqkv: cutHeads(dqkv, dim, head_dim) };
 }
+
+implement(attention, ({ qkv }, attrs) => attentionOnProcessor(qkv, attrs));
+implement(attentionGrad, (inputs, attrs) => attentionGradOnProcessor(inputs, attrs));
+implement(attentionDropout, ({ qkv, rng }, attrs) =>
+  attentionOnProcessor(qkv, attrs, { drop: { ...attrs, rng } }),
+);
+implement(attentionDropoutGrad, ({ rng, ...inputs }, attrs) =>
+  attentionGradOnProcessor(inputs, attrs, { drop: { ...attrs, rng } }),
+);

@@ -37,7 +37,6 @@ import {
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { crossEntropyGradKernel, crossEntropyKernel, type LossGradInputs } from './kernels.ts';
-import { crossEntropyGradProcessor, crossEntropyProcessor } from './processor.ts';
 
 type Inputs = 'logits' | 'targets';
 type Outputs = 'loss' | 'lse' | 'probability' | 'correct';
@@ -132,7 +131,6 @@ export const crossEntropyGrad = defineOp({
   oracle: (inputs, _: object) => gradOracle(inputs),
   reference: (inputs) => ({ dlogits: referenceGrad(inputs) }),
   kernel: (inputs) => ({ dlogits: crossEntropyGradKernel(inputs) }),
-  processor: (inputs) => ({ dlogits: crossEntropyGradProcessor(inputs) }),
   float16: { inputs: ['logits'] },
   gradient: null,
   bench: ({ N, V }, inputs) => [
@@ -191,7 +189,6 @@ export const crossEntropy: OpDefinition<Inputs, object, Outputs, 'logits'> = def
   oracle: (inputs, _: object) => oracle(inputs),
   reference,
   kernel: ({ logits, targets }) => crossEntropyKernel(logits, targets),
-  processor: ({ logits, targets }) => crossEntropyProcessor(logits, targets),
   float16: { inputs: ['logits'] },
   gradient: {
     saves: { inputs: ['logits', 'targets'], outputs: ['lse'] },

@@ -2,8 +2,7 @@ import { tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { readback, startBackend } from '../../backend/index.ts';
 import { useBuildsFromFiles } from '../../testing/node_engine.ts';
-import { run } from '../run.ts';
-import { crossEntropy, crossEntropyGrad } from './cross_entropy.ts';
+import { crossEntropy, crossEntropyGrad, run } from '../index.ts';
 
 beforeAll(async () => {
   await useBuildsFromFiles();

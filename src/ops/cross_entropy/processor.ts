@@ -4,8 +4,9 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, type Param, runOnProcessor } from '../../backend/index.ts';
-import type { Tensors } from '../define.ts';
+import { implement, type Tensors } from '../define.ts';
 import { dims2 } from '../host.ts';
+import { crossEntropy, crossEntropyGrad } from './cross_entropy.ts';
 import type { LossGradInputs } from './kernels.ts';
 
 type Outputs = Tensors<'loss' | 'lse' | 'probability' | 'correct'>;
@@ -32,7 +33,7 @@ const sizesOf = (logits: Tensor): Param[] => {
 };
 
 /** logits [N, V], targets [N] int32 -> the outputs of `cross_entropy`, each [N]. */
-export function crossEntropyProcessor(logits: Tensor, targets: Tensor): Outputs {
+function crossEntropyProcessor(logits: Tensor, targets: Tensor): Outputs {
   const [n] = dims2(logits.shape);
   const out = outputs(n);
   runOnProcessor({
@@ -90,3 +91,6 @@ export function crossEntropyGradProcessor(
   });
   return logits;
 }
+
+implement(crossEntropy, ({ logits, targets }) => crossEntropyProcessor(logits, targets));
+implement(crossEntropyGrad, (inputs) => ({ dlogits: crossEntropyGradProcessor(inputs) }));

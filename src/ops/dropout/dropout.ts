@@ -28,7 +28,6 @@ import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { dropoutKernel } from './kernels.ts';
 import { dropoutMask } from './mask.ts';
-import { dropoutProcessor } from './processor.ts';
 
 export interface DropoutAttrs {
   /** Identifies the dropout layer in the model; layers draw independent masks. */
@@ -96,7 +95,6 @@ export const dropout: OpDefinition<'x' | 'rng', DropoutAttrs, 'y', 'x'> = define
   oracle: ({ x, rng }, attrs: DropoutAttrs) => oracle(x, rng, attrs),
   reference: ({ x, rng }, attrs) => ({ y: reference(x, rng, attrs) }),
   kernel: ({ x, rng }, attrs) => ({ y: dropoutKernel(x, rng, attrs) }),
-  processor: ({ x, rng }, attrs) => ({ y: dropoutProcessor(x, rng, attrs) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   bench: (sizes, inputs) => [
@@ -132,7 +130,6 @@ export const dropoutAdd: OpDefinition<
   oracle: ({ x, rng, residual }, attrs: DropoutAttrs) => oracle(x, rng, attrs, residual),
   reference: ({ x, rng, residual }, attrs) => ({ y: add(residual, reference(x, rng, attrs)) }),
   kernel: ({ x, rng, residual }, attrs) => ({ y: dropoutKernel(x, rng, attrs, residual) }),
-  processor: ({ x, rng, residual }, attrs) => ({ y: dropoutProcessor(x, rng, attrs, residual) }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: ({ dy }) => required(dy.y) } },
   bench: (sizes, inputs) => [

@@ -1,14 +1,16 @@
 /** Dropout on the processor (assembly/dropout.ts). */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, runOnProcessor } from '../../backend/index.ts';
+import { implement } from '../define.ts';
 import { dims2 } from '../host.ts';
+import { dropout, dropoutAdd, type DropoutAttrs } from './dropout.ts';
 import { dropThreshold } from './mask.ts';
 
 /** x [N, d], rng [4] int32 -> dropout(x) [N, d], plus `residual` [N, d] if given. */
-export function dropoutProcessor(
+function dropoutProcessor(
   x: Tensor,
   rng: Tensor,
-  { site, rate, rows_per_sequence }: { site: number; rate: number; rows_per_sequence: number },
+  { site, rate, rows_per_sequence }: DropoutAttrs,
   residual?: Tensor,
 ): Tensor {
   const [n, d] = dims2(x.shape);
@@ -28,3 +30,8 @@ export function dropoutProcessor(
   });
   return y;
 }
+
+implement(dropout, ({ x, rng }, attrs) => ({ y: dropoutProcessor(x, rng, attrs) }));
+implement(dropoutAdd, ({ x, rng, residual }, attrs) => ({
+  y: dropoutProcessor(x, rng, attrs, residual),
+}));

@@ -8,7 +8,6 @@ import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { embeddingGradKernel, embeddingKernel } from './kernels.ts';
-import { embeddingGradProcessor, embeddingProcessor } from './processor.ts';
 import { sortSegments } from './segments.ts';
 import { benchIds } from './bench.ts';
 
@@ -49,7 +48,6 @@ export const embeddingGrad = defineOp({
   kernel: ({ dy, sorted, starts }, _, into) => ({
     weight: embeddingGradKernel(dy, sorted, starts, into.weight),
   }),
-  processor: (inputs, _, into) => ({ weight: embeddingGradProcessor(inputs, into.weight) }),
   float16: { inputs: ['dy'] },
   accumulates: ['weight'],
   gradient: null,
@@ -93,7 +91,6 @@ export const embedding = defineOp({
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
   kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
-  processor: ({ weight, ids }) => ({ y: embeddingProcessor(weight, ids) }),
   float16: { inputs: [] },
   gradient: {
     saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },

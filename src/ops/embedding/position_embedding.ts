@@ -9,7 +9,6 @@ import { at, dims2, zeros } from '../host.ts';
 import { embeddingGrad, idInputs } from './embedding.ts';
 import { embeddingKernel } from './kernels.ts';
 import { benchIds } from './bench.ts';
-import { embeddingProcessor } from './processor.ts';
 
 /**
  * weight [V, d] indexed by ids, position_weight [T, d] indexed by positions -> y [N, d]. sorted and
@@ -45,9 +44,6 @@ export const positionEmbedding = defineOp({
   float16: { inputs: [] },
   kernel: ({ weight, ids, position_weight, positions }) => ({
     y: embeddingKernel(weight, ids, { weight: position_weight, positions }),
-  }),
-  processor: ({ weight, ids, position_weight, positions }) => ({
-    y: embeddingProcessor(weight, ids, { weight: position_weight, positions }),
   }),
   gradient: {
     saves: {

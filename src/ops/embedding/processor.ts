@@ -1,13 +1,16 @@
 /** The embedding and its gradient on the processor (assembly/embedding.ts). */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, runOnProcessor } from '../../backend/index.ts';
+import { implement } from '../define.ts';
 import { dims2 } from '../host.ts';
+import { embedding, embeddingGrad } from './embedding.ts';
+import { positionEmbedding } from './position_embedding.ts';
 
 /**
  * y [N, d]: a row of the table for each id, plus a row of a second table for its position if there
  * is one.
  */
-export function embeddingProcessor(
+function embeddingProcessor(
   weight: Tensor,
   ids: Tensor,
   learned?: { weight: Tensor; positions: Tensor },
@@ -27,7 +30,7 @@ export function embeddingProcessor(
 }
 
 /** weight [V, d], or the gradient added to `into`. */
-export function embeddingGradProcessor(
+function embeddingGradProcessor(
   { dy, sorted, starts }: Record<'dy' | 'sorted' | 'starts', Tensor>,
   into: Tensor | undefined,
 ): Tensor {
@@ -48,3 +51,11 @@ export function embeddingGradProcessor(
   });
   return weight;
 }
+
+implement(embedding, ({ weight, ids }) => ({ y: embeddingProcessor(weight, ids) }));
+implement(positionEmbedding, ({ weight, ids, position_weight, positions }) => ({
+  y: embeddingProcessor(weight, ids, { weight: position_weight, positions }),
+}));
+implement(embeddingGrad, (inputs, _, into) => ({
+  weight: embeddingGradProcessor(inputs, into.weight),
+}));

@@ -9,7 +9,6 @@ import { defineOp, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { gluGradKernel, gluKernel } from './kernels.ts';
-import { gluGradProcessor, gluProcessor } from './processor.ts';
 
 const SHAPES = [
   [37, 48],
@@ -54,7 +53,6 @@ const defineGrad = (name: string, activation: Activation) =>
       return { dx: concat([gateGradient, mul(dy, activation.tensor(gate))], 1) };
     },
     kernel: ({ gate_up, dy }) => ({ dx: gluGradKernel(activation, gate_up, dy) }),
-    processor: ({ gate_up, dy }) => ({ dx: gluGradProcessor(activation, gate_up, dy) }),
     float16: { inputs: ['gate_up', 'dy'], when: gateHasWholeUnits },
     gradient: null,
     bench: ({ N, F }, inputs) => [
@@ -67,8 +65,7 @@ const defineGrad = (name: string, activation: Activation) =>
     })),
   });
 
-function defineGlu(name: string, activation: Activation) {
-  const grad = defineGrad(name, activation);
+function defineGlu(name: string, activation: Activation, grad: ReturnType<typeof defineGrad>) {
   return defineOp({
     name,
     inputs: ['gate_up'],
@@ -89,7 +86,6 @@ function defineGlu(name: string, activation: Activation) {
       return { y: mul(activation.tensor(gate), up) };
     },
     kernel: ({ gate_up }) => ({ y: gluKernel(activation, gate_up) }),
-    processor: ({ gate_up }) => ({ y: gluProcessor(activation, gate_up) }),
     float16: { inputs: ['gate_up'], when: gateHasWholeUnits },
     gradient: {
       saves: { inputs: ['gate_up'], outputs: [] },
@@ -107,7 +103,10 @@ function defineGlu(name: string, activation: Activation) {
   });
 }
 
+export const swigluGrad = defineGrad('swiglu', silu);
+export const relu2GluGrad = defineGrad('relu2_glu', relu2);
+
 /** gate_up [N, 2f] -> y [N, f] = silu(gate) * up. */
-export const swiglu = defineGlu('swiglu', silu);
+export const swiglu = defineGlu('swiglu', silu, swigluGrad);
 /** gate_up [N, 2f] -> y [N, f] = relu(gate)^2 * up. */
-export const relu2Glu = defineGlu('relu2_glu', relu2);
+export const relu2Glu = defineGlu('relu2_glu', relu2, relu2GluGrad);

@@ -1,8 +1,10 @@
 /** Gated linear units and their gradient on the processor (assembly/glu.ts). */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, type Param, runOnProcessor } from '../../backend/index.ts';
-import { type Activation, relu2 } from '../activation/functions.ts';
+import { type Activation, relu2, silu } from '../activation/functions.ts';
+import { implement } from '../define.ts';
 import { dims2 } from '../host.ts';
+import { relu2Glu, relu2GluGrad, swiglu, swigluGrad } from './glu.ts';
 
 const paramsOf = (activation: Activation, n: number, f: number): Param[] => [
   ['i32', n],
@@ -11,7 +13,7 @@ const paramsOf = (activation: Activation, n: number, f: number): Param[] => [
 ];
 
 /** gate_up [N, 2f] -> y [N, f]. The activation is SiLU or squared ReLU. */
-export function gluProcessor(activation: Activation, gate_up: Tensor): Tensor {
+function gluProcessor(activation: Activation, gate_up: Tensor): Tensor {
   const [n, d] = dims2(gate_up.shape);
   const y = output([n, d / 2]);
   runOnProcessor({
@@ -24,7 +26,7 @@ export function gluProcessor(activation: Activation, gate_up: Tensor): Tensor {
 }
 
 /** gate_up [N, 2f], dy [N, f] -> dx [N, 2f]. */
-export function gluGradProcessor(activation: Activation, gate_up: Tensor, dy: Tensor): Tensor {
+function gluGradProcessor(activation: Activation, gate_up: Tensor, dy: Tensor): Tensor {
   const [n, f] = dims2(dy.shape);
   const dx = output(gate_up.shape);
   runOnProcessor({
@@ -35,3 +37,8 @@ export function gluGradProcessor(activation: Activation, gate_up: Tensor, dy: Te
   });
   return dx;
 }
+
+implement(swiglu, ({ gate_up }) => ({ y: gluProcessor(silu, gate_up) }));
+implement(relu2Glu, ({ gate_up }) => ({ y: gluProcessor(relu2, gate_up) }));
+implement(swigluGrad, ({ gate_up, dy }) => ({ dx: gluGradProcessor(silu, gate_up, dy) }));
+implement(relu2GluGrad, ({ gate_up, dy }) => ({ dx: gluGradProcessor(relu2, gate_up, dy) }));

@@ -54,7 +54,6 @@ import {
   headCrossEntropyBy,
   headCrossEntropyGradBy,
   type HeadGradInputs,
-  processorKernels,
 } from './kernels.ts';
 
 export type { HeadCrossEntropyAttrs } from './cases.ts';
@@ -154,8 +153,6 @@ export const headCrossEntropyGrad = defineOp({
   reference: (inputs, { chunk }) => gradReference(inputs, chunk),
   kernel: (inputs, { chunk }, into) =>
     headCrossEntropyGradBy(gpuKernels, inputs, chunk, into.weight),
-  processor: (inputs, { chunk }, into) =>
-    headCrossEntropyGradBy(processorKernels, inputs, chunk, into.weight),
   accumulates: ['weight'],
   float16: { inputs: ['x'] },
   gradient: null,
@@ -209,7 +206,6 @@ export const headCrossEntropy: OpDefinition<
     crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {}),
   reference: (inputs, { chunk }) => reference(inputs, chunk),
   kernel: (inputs, { chunk }) => headCrossEntropyBy(gpuKernels, inputs, chunk),
-  processor: (inputs, { chunk }) => headCrossEntropyBy(processorKernels, inputs, chunk),
   float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },

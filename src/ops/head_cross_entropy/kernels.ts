@@ -11,15 +11,9 @@ import {
   crossEntropyGradKernel,
   newRowStates,
 } from '../cross_entropy/kernels.ts';
-import {
-  crossEntropyChunkProcessor,
-  crossEntropyFinishProcessor,
-  crossEntropyGradProcessor,
-} from '../cross_entropy/processor.ts';
 import type { Tensors } from '../define.ts';
 import { dims2 } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
-import { matmulProcessor } from '../matmul/processor.ts';
 
 /** The kernels of one device that this file combines. */
 export interface HeadKernels {
@@ -43,13 +37,6 @@ export const gpuKernels: HeadKernels = {
   addChunk: crossEntropyChunkKernel,
   finish: crossEntropyFinishKernel,
   gradient: crossEntropyGradKernel,
-};
-
-export const processorKernels: HeadKernels = {
-  matmul: matmulProcessor,
-  addChunk: crossEntropyChunkProcessor,
-  finish: crossEntropyFinishProcessor,
-  gradient: crossEntropyGradProcessor,
 };
 
 /** Tokens [first, end) of the vocabulary. */

@@ -21,7 +21,6 @@ import { required } from '../gradient.ts';
 import { layerNormGrad, layerNormGradX, layerNormNoBiasGrad } from './layer_norm_grad.ts';
 import { layerNormKernel } from './kernels.ts';
 import { normalized, rowStatistics } from './oracle.ts';
-import { layerNormProcessor } from './processor.ts';
 import * as reference from './reference.ts';
 
 export interface NormAttrs {
@@ -98,7 +97,6 @@ export const layerNorm = defineOp({
     return { y: add(mul(normal, weight), bias), mean, rstd };
   },
   kernel: ({ x, weight, bias }, { eps }) => layerNormKernel(x, weight, bias, eps),
-  processor: ({ x, weight, bias }, { eps }) => layerNormProcessor(x, weight, bias, eps),
   float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },
@@ -139,7 +137,6 @@ export const layerNormNoBias = defineOp({
     return { y: mul(normal, weight), mean, rstd };
   },
   kernel: ({ x, weight }, { eps }) => layerNormKernel(x, weight, null, eps),
-  processor: ({ x, weight }, { eps }) => layerNormProcessor(x, weight, undefined, eps),
   float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['mean', 'rstd'] },

@@ -15,7 +15,6 @@ import {
 import { normGradBiasKernel, normGradKernel } from './grad_kernel.ts';
 import { layerNormGradXKernel } from './kernels.ts';
 import { gradColumns, gradX, rowStatistics } from './oracle.ts';
-import { normGradBiasProcessor, normGradProcessor, normGradXProcessor } from './processor.ts';
 import * as reference from './reference.ts';
 
 type Input = 'x' | 'weight' | 'mean' | 'rstd' | 'dy';
@@ -81,7 +80,6 @@ export const layerNormGradX = defineOp({
   }),
   reference: (inputs) => ({ dx: reference.gradX(inputs) }),
   kernel: (inputs, _, into) => ({ dx: layerNormGradXKernel(inputs, into.dx) }),
-  processor: (inputs, _, into) => ({ dx: normGradXProcessor(inputs, into.dx) }),
   accumulates: ['dx'],
   gradient: null,
   bench,
@@ -106,7 +104,6 @@ export const layerNormGrad = defineOp({
     bias: sum(inputs.dy, 0),
   }),
   kernel: (inputs, _, into) => normGradBiasKernel('layer_norm_grad', inputs, into),
-  processor: (inputs, _, into) => normGradBiasProcessor(inputs, into),
   accumulates: ['dx', 'weight', 'bias'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,
@@ -131,7 +128,6 @@ export const layerNormNoBiasGrad = defineOp({
     weight: reference.gradWeight(inputs),
   }),
   kernel: (inputs, _, into) => normGradKernel('layer_norm_no_bias_grad', inputs, into),
-  processor: (inputs, _, into) => normGradProcessor(inputs, into),
   accumulates: ['dx', 'weight'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,

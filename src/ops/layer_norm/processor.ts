@@ -1,7 +1,11 @@
 /** LayerNorm, RMSNorm and their gradients on the processor (assembly/norms.ts, norm_gradients.ts). */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, type Param, runOnProcessor } from '../../backend/index.ts';
+import { implement } from '../define.ts';
 import { dims2 } from '../host.ts';
+import { rmsNorm, rmsNormGrad, rmsNormGradX } from '../rms_norm/rms_norm.ts';
+import { layerNorm, layerNormNoBias } from './layer_norm.ts';
+import { layerNormGrad, layerNormGradX, layerNormNoBiasGrad } from './layer_norm_grad.ts';
 import type { NormGradInputs, NormGradInto } from './types.ts';
 
 const sizesOf = (x: Tensor): Param[] => {
@@ -13,7 +17,7 @@ const sizesOf = (x: Tensor): Param[] => {
 };
 
 /** x [N, d], weight [d], bias [d] or undefined -> y [N, d], mean [N], rstd [N]. */
-export function layerNormProcessor(
+function layerNormProcessor(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
@@ -32,12 +36,13 @@ export function layerNormProcessor(
   return { y, mean, rstd };
 }
 
+implement(layerNorm, ({ x, weight, bias }, { eps }) => layerNormProcessor(x, weight, bias, eps));
+implement(layerNormNoBias, ({ x, weight }, { eps }) =>
+  layerNormProcessor(x, weight, undefined, eps),
+);
+
 /** x [N, d], weight [d] -> y [N, d], rstd [N]. */
-export function rmsNormProcessor(
-  x: Tensor,
-  weight: Tensor,
-  eps: number,
-): Record<'y' | 'rstd', Tensor> {
+function rmsNormProcessor(x: Tensor, weight: Tensor, eps: number): Record<'y' | 'rstd', Tensor> {
   const [n] = dims2(x.shape);
   const y = output(x.shape);
   const rstd = output([n]);
@@ -50,6 +55,8 @@ export function rmsNormProcessor(
   return { y, rstd };
 }
 
+implement(rmsNorm, ({ x, weight }, { eps }) => rmsNormProcessor(x, weight, eps));
+
 const adds = (into: Tensor | undefined): Param => ['i32', into ? 1 : 0];
 
 const gradientReads = ({ x, weight, mean, rstd, dy }: NormGradInputs) => [
@@ -61,7 +68,7 @@ const gradientReads = ({ x, weight, mean, rstd, dy }: NormGradInputs) => [
 ];
 
 /** The gradient of x alone, [N, d]: a new tensor, or added to `into`. */
-export function normGradXProcessor(inputs: NormGradInputs, into: Tensor | undefined): Tensor {
+function normGradXProcessor(inputs: NormGradInputs, into: Tensor | undefined): Tensor {
   const dx = into ?? output(inputs.x.shape);
   runOnProcessor({
     kernel: 'norm_gradient_x',
@@ -73,12 +80,17 @@ export function normGradXProcessor(inputs: NormGradInputs, into: Tensor | undefi
   return dx;
 }
 
+implement(layerNormGradX, (inputs, _, into) => ({ dx: normGradXProcessor(inputs, into.dx) }));
+implement(rmsNormGradX, (inputs, _, into) => ({
+  dx: normGradXProcessor({ ...inputs, mean: null }, into.dx),
+}));
+
 /** Values of a block of rows, and its least rows: they bound the memory of the partial sums. */
 const BLOCK_VALUES = 8192;
 const BLOCK_ROWS = 16;
 
 /** Gradients of x, of the weight and of the bias: new tensors, or added to `into`. */
-export function normGradBiasProcessor(
+function normGradBiasProcessor(
   inputs: NormGradInputs,
   into: NormGradInto,
 ): Record<'dx' | 'weight' | 'bias', Tensor> {
@@ -111,7 +123,7 @@ export function normGradBiasProcessor(
 }
 
 /** Gradients of x and of the weight: new tensors, or added to `into`. */
-export function normGradProcessor(
+function normGradProcessor(
   inputs: NormGradInputs,
   into: NormGradInto,
 ): Record<'dx' | 'weight', Tensor> {
@@ -119,3 +131,7 @@ export function normGradProcessor(
   bias.dispose();
   return { dx, weight };
 }
+
+implement(layerNormGrad, (inputs, _, into) => normGradBiasProcessor(inputs, into));
+implement(layerNormNoBiasGrad, (inputs, _, into) => normGradProcessor(inputs, into));
+implement(rmsNormGrad, (inputs, _, into) => normGradProcessor({ ...inputs, mean: null }, into));

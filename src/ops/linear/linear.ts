@@ -16,7 +16,6 @@ import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
 import { runMatmul } from '../matmul/matmul.ts';
-import { matmulProcessor } from '../matmul/processor.ts';
 import { linearBiasGrad } from './linear_grad.ts';
 
 /** No attributes: the shapes determine everything. */
@@ -80,7 +79,6 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   oracle: ({ x, weight }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight) }),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
   kernel: ({ x, weight }) => ({ y: matmulKernel(x, weight) }),
-  processor: ({ x, weight }) => ({ y: matmulProcessor(x, weight) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   bench: ({ N, D, F }, inputs) => [
@@ -110,7 +108,6 @@ export const linearBias: OpDefinition<
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias) }),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
   kernel: ({ x, weight, bias }) => ({ y: matmulKernel(x, weight, { bias }) }),
-  processor: ({ x, weight, bias }) => ({ y: matmulProcessor(x, weight, { bias }) }),
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
   bench: ({ N, D }, inputs) => [
@@ -146,7 +143,6 @@ export const linearAdd: OpDefinition<
   }),
   reference: ({ x, weight, residual }) => ({ y: add(residual, matMul(x, weight)) }),
   kernel: ({ x, weight, residual }) => ({ y: matmulKernel(x, weight, { residual }) }),
-  processor: ({ x, weight, residual }) => ({ y: matmulProcessor(x, weight, { residual }) }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: residualGradient } },
   bench: ({ N, D }, inputs) => [
@@ -187,9 +183,6 @@ export const linearBiasAdd: OpDefinition<
     y: add(residual, add(matMul(x, weight), bias)),
   }),
   kernel: ({ x, weight, bias, residual }) => ({ y: matmulKernel(x, weight, { bias, residual }) }),
-  processor: ({ x, weight, bias, residual }) => ({
-    y: matmulProcessor(x, weight, { bias, residual }),
-  }),
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: residualGradient } },
   bench: ({ N, D, F }, inputs) => [

@@ -8,13 +8,13 @@ import { defineOp, type Tensors } from '../define.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
 import { referenceMatmul } from '../matmul/matmul.ts';
-import { matmulProcessor, type ProcessorMatmulOptions } from '../matmul/processor.ts';
+import type { ProcessorMatmulOptions } from '../matmul/processor.ts';
 
 type Operands = Tensors<'x' | 'dy'>;
 type Gradients = Tensors<'weight' | 'bias'>;
 
 /** Both gradients, added to those of `into`, by the matmul of WebGPU or of the processor. */
-function gradientsBy(
+export function gradientsBy(
   matmul: (a: Tensor, b: Tensor, options: ProcessorMatmulOptions) => Tensor,
   { x, dy }: Operands,
   into: Partial<Gradients>,
@@ -53,7 +53,6 @@ export const linearBiasGrad = defineOp({
     bias: sum(dy, 0),
   }),
   kernel: (inputs, _, into) => gradientsBy(matmulKernel, inputs, into),
-  processor: (inputs, _, into) => gradientsBy(matmulProcessor, inputs, into),
   accumulates: ['weight', 'bias'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,

@@ -16,7 +16,6 @@ import {
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { matmulKernel } from './kernel.ts';
-import { matmulProcessor } from './processor.ts';
 
 export interface MatmulAttrs {
   transpose_a: boolean;
@@ -141,7 +140,6 @@ export const matmul: OpDefinition<'a' | 'b', MatmulAttrs, 'c', 'a' | 'b'> = defi
   oracle: ({ a, b }, attrs: MatmulAttrs) => ({ c: oracle(a, b, attrs) }),
   reference: ({ a, b }, attrs) => ({ c: referenceMatmul(a, b, attrs) }),
   kernel: ({ a, b }, attrs, into) => ({ c: matmulKernel(a, b, { ...attrs, into: into.c }) }),
-  processor: ({ a, b }, attrs, into) => ({ c: matmulProcessor(a, b, { ...attrs, into: into.c }) }),
   float16: { inputs: ['a', 'b'] },
   accumulates: ['c'],
   gradient: {

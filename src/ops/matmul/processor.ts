@@ -1,8 +1,10 @@
 /** Matrix products on the processor: the commands of `assembly/products.ts`. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activation, output, type Param, runOnProcessor } from '../../backend/index.ts';
+import { implement } from '../define.ts';
 import { dims2 } from '../host.ts';
 import type { EpilogueOptions } from './bindings.ts';
+import { matmul } from './matmul.ts';
 import { matmulSizeOf } from './sizes.ts';
 
 export interface ProcessorMatmulOptions extends EpilogueOptions {
@@ -63,3 +65,7 @@ export function columnSumsProcessor(b: Tensor, { to, add }: { to: Tensor; add: b
     runOnProcessor({ kernel: 'column_sums_add', writes: [], updates: [to], reads: [b], params });
   else runOnProcessor({ kernel: 'column_sums', writes: [to], updates: [], reads: [b], params });
 }
+
+implement(matmul, ({ a, b }, attrs, into) => ({
+  c: matmulProcessor(a, b, { ...attrs, into: into.c }),
+}));

@@ -22,12 +22,12 @@ import { linearOracle } from '../linear/linear.ts';
 import { linearBiasGrad } from '../linear/linear_grad.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
 import { referenceMatmul, runMatmul } from '../matmul/matmul.ts';
-import { matmulProcessor, type ProcessorMatmulOptions } from '../matmul/processor.ts';
+import type { ProcessorMatmulOptions } from '../matmul/processor.ts';
 
 export interface MlpAttrs {
   activation: 'gelu' | 'relu2';
 }
-const functions: Record<MlpAttrs['activation'], Activation> = { gelu, relu2 };
+export const functions: Record<MlpAttrs['activation'], Activation> = { gelu, relu2 };
 
 /** Sizes of the cases: both activations, with odd widths and with multiples of four. */
 export function mlpCases(): { name: string; attrs: MlpAttrs; n: number; d: number; f: number }[] {
@@ -72,7 +72,7 @@ type Forward = (
 ) => Tensors<MlpOutputs>;
 
 /** Forward by the matmul of WebGPU or of the processor. */
-const forwardBy =
+export const forwardBy =
   (matmul: (a: Tensor, b: Tensor, options: ProcessorMatmulOptions) => Tensor): Forward =>
   (inputs, attrs) => {
     const { x, fc_weight, fc_bias, proj_weight, proj_bias, residual } = inputs;
@@ -87,7 +87,6 @@ const forwardBy =
     return { before, after, y };
   };
 export const mlpKernel: Forward = forwardBy(matmulKernel);
-export const mlpProcessor: Forward = forwardBy(matmulProcessor);
 
 /** dy [N, d], weight [f, d], before [N, f] -> dbefore [N, f] = (dy weight^T) f'(before). */
 export const mlpHiddenGrad = defineOp({
@@ -114,12 +113,6 @@ export const mlpHiddenGrad = defineOp({
   }),
   kernel: ({ dy, weight, before }, { activation }) => ({
     dbefore: matmulKernel(dy, weight, {
-      transpose_b: true,
-      derivative: { f: functions[activation], before },
-    }),
-  }),
-  processor: ({ dy, weight, before }, { activation }) => ({
-    dbefore: matmulProcessor(dy, weight, {
       transpose_b: true,
       derivative: { f: functions[activation], before },
     }),

@@ -30,7 +30,6 @@ import {
   mlpKernel,
   mlpOracle,
   type MlpOutputs,
-  mlpProcessor,
   mlpReference,
 } from './core.ts';
 
@@ -86,7 +85,6 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  processor: mlpProcessor,
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpGradients },
   bench: benches<MlpInputs>(benchMatrices),
@@ -116,7 +114,6 @@ export const mlpAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  processor: mlpProcessor,
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: residualGradient } },
   bench: benches<MlpInputs | 'residual'>((sizes, inputs) => ({
@@ -141,7 +138,6 @@ export const mlpBias: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  processor: mlpProcessor,
   float16: { inputs: ['x'] },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
   bench: benches<MlpInputs | MlpBiases>((sizes, inputs) => ({
@@ -166,7 +162,6 @@ export const mlpBiasAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  processor: mlpProcessor,
   float16: { inputs: ['x', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: residualGradient } },
   bench: benches<MlpInputs | MlpBiases | 'residual'>((sizes, inputs) => ({

@@ -25,7 +25,6 @@ import {
 import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { type HeadRange, qkNormGradInputKernel, qkNormGradWeightKernel } from './kernels.ts';
-import { qkNormGradInputOnProcessor, qkNormGradWeightOnProcessor } from './processor.ts';
 
 interface Attrs extends Heads {
   eps: number;
@@ -69,7 +68,7 @@ function headsOf(x: Tensor, { first, count }: HeadRange, { head_dim }: Attrs): T
 const scaleOf = (x: Tensor, { eps }: Attrs): Tensor => rsqrt(add(mean(square(x), 2, true), eps));
 
 /** The query heads, or the key heads. */
-const rangeOf = ({ n_head, n_kv_head }: Attrs, part: 'q' | 'k'): HeadRange =>
+export const rangeOf = ({ n_head, n_kv_head }: Attrs, part: 'q' | 'k'): HeadRange =>
   part === 'q' ? { first: 0, count: n_head } : { first: n_head, count: n_kv_head };
 
 function inputReference(
@@ -99,7 +98,6 @@ export const qkNormGradInput: OpDefinition<InputIn, Attrs, 'dx', never> = define
   oracle: inputOracle,
   reference: inputReference,
   kernel: qkNormGradInputKernel,
-  processor: qkNormGradInputOnProcessor,
   float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: null,
   bench: ({ N, D, n_head, head_dim }, inputs) => [
@@ -179,8 +177,6 @@ export const qkNormGradWeight: OpDefinition<'qkv' | 'dy', WeightAttrs, 'dweight'
     reference: weightReference,
     kernel: (inputs, attrs, into) =>
       qkNormGradWeightKernel(inputs, attrs, rangeOf(attrs, attrs.part), into.dweight),
-    processor: (inputs, attrs, into) =>
-      qkNormGradWeightOnProcessor(inputs, attrs, rangeOf(attrs, attrs.part), into.dweight),
     accumulates: ['dweight'],
     float16: { inputs: ['qkv', 'dy'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
     gradient: null,

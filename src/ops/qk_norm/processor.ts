@@ -1,10 +1,12 @@
 /** qk_norm on the processor (`assembly/qk_norm.ts`). */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { output, type Param, runOnProcessor } from '../../backend/index.ts';
-import type { Tensors } from '../define.ts';
+import { implement, type Tensors } from '../define.ts';
 import type { Heads } from '../heads/layout.ts';
 import { dims2 } from '../host.ts';
+import { qkNormGradInput, qkNormGradWeight, rangeOf } from './gradient.ts';
 import type { HeadRange } from './kernels.ts';
+import { qkNorm } from './qk_norm.ts';
 
 type Attrs = Heads & { eps: number };
 
@@ -19,7 +21,7 @@ function shapeParams(qkv: Tensor, attrs: Attrs): Param[] {
   ];
 }
 
-export function qkNormOnProcessor(
+function qkNormOnProcessor(
   { qkv, q_weight, k_weight }: Tensors<'qkv' | 'q_weight' | 'k_weight'>,
   attrs: Attrs,
 ): Tensors<'y'> {
@@ -33,7 +35,7 @@ export function qkNormOnProcessor(
   return { y };
 }
 
-export function qkNormGradInputOnProcessor(
+function qkNormGradInputOnProcessor(
   { qkv, q_weight, k_weight, dy }: Tensors<'qkv' | 'q_weight' | 'k_weight' | 'dy'>,
   attrs: Attrs,
 ): Tensors<'dx'> {
@@ -52,7 +54,7 @@ const PART_ROWS = 16;
 const MOST_PARTS = 64;
 
 /** dweight [head_dim] of the heads in the range, or the gradient added to `into`. */
-export function qkNormGradWeightOnProcessor(
+function qkNormGradWeightOnProcessor(
   { qkv, dy }: Tensors<'qkv' | 'dy'>,
   attrs: Attrs,
   { first, count }: HeadRange,
@@ -78,3 +80,9 @@ export function qkNormGradWeightOnProcessor(
   partials.dispose();
   return { dweight };
 }
+
+implement(qkNorm, qkNormOnProcessor);
+implement(qkNormGradInput, qkNormGradInputOnProcessor);
+implement(qkNormGradWeight, (inputs, attrs, into) =>
+  qkNormGradWeightOnProcessor(inputs, attrs, rangeOf(attrs, attrs.part), into.dweight),
+);

@@ -27,7 +27,6 @@ import { columns, type Heads } from '../heads/layout.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { qkNormGradInput, qkNormGradWeight } from './gradient.ts';
 import { qkNormKernel } from './kernels.ts';
-import { qkNormOnProcessor } from './processor.ts';
 
 export interface QkNormAttrs extends Heads {
   eps: number;
@@ -85,7 +84,6 @@ export const qkNorm: OpDefinition<In, QkNormAttrs, 'y', In> = defineOp({
   oracle,
   reference,
   kernel: qkNormKernel,
-  processor: qkNormOnProcessor,
   float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 4 === 0 },
   gradient: {
     saves: { inputs: ['qkv', 'q_weight', 'k_weight'], outputs: [] },

@@ -21,11 +21,6 @@ import type { NormAttrs } from '../layer_norm/layer_norm.ts';
 import { normGradKernel } from '../layer_norm/grad_kernel.ts';
 import { rmsNormKernel } from '../layer_norm/kernels.ts';
 import { gradColumns, gradX, normalized, rowStatistics } from '../layer_norm/oracle.ts';
-import {
-  normGradProcessor,
-  normGradXProcessor,
-  rmsNormProcessor,
-} from '../layer_norm/processor.ts';
 import * as reference from '../layer_norm/reference.ts';
 import { rmsNormGradXKernel } from './kernels.ts';
 
@@ -81,7 +76,6 @@ export const rmsNormGradX = defineOp({
   }),
   reference: (inputs) => ({ dx: reference.gradX({ ...inputs, mean: null }) }),
   kernel: (inputs, _, into) => ({ dx: rmsNormGradXKernel(inputs, into.dx) }),
-  processor: (inputs, _, into) => ({ dx: normGradXProcessor({ ...inputs, mean: null }, into.dx) }),
   accumulates: ['dx'],
   gradient: null,
   bench: backwardBench,
@@ -105,7 +99,6 @@ export const rmsNormGrad = defineOp({
     weight: reference.gradWeight({ ...inputs, mean: null }),
   }),
   kernel: (inputs, _, into) => normGradKernel('rms_norm_grad', { ...inputs, mean: null }, into),
-  processor: (inputs, _, into) => normGradProcessor({ ...inputs, mean: null }, into),
   accumulates: ['dx', 'weight'],
   float16: { inputs: ['x', 'dy'] },
   gradient: null,
@@ -146,7 +139,6 @@ export const rmsNorm = defineOp({
     return { y: mul(normal, weight), rstd };
   },
   kernel: ({ x, weight }, { eps }) => rmsNormKernel(x, weight, eps),
-  processor: ({ x, weight }, { eps }) => rmsNormProcessor(x, weight, eps),
   float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight'], outputs: ['rstd'] },

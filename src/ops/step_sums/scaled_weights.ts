@@ -3,7 +3,7 @@
  * times the loss scale.
  */
 import { mul } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, grid, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { at } from '../host.ts';
 import code from './scaled_weights.wgsl?raw';
@@ -26,16 +26,6 @@ export const scaledWeights = defineOp({
       reads: [weights, scale],
       params: [['u32', weights.size]],
       workgroups: grid(Math.ceil(weights.size / 64)),
-    });
-    return { scaled };
-  },
-  processor: ({ weights, scale }) => {
-    const scaled = output(weights.shape);
-    runOnProcessor({
-      kernel: 'scaled_weights',
-      writes: [scaled],
-      reads: [weights, scale],
-      params: [['i32', weights.size]],
     });
     return { scaled };
   },

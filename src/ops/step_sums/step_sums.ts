@@ -3,7 +3,7 @@
  * dispatch and in a fixed order. An objective adds further metrics with `weighted_sum`.
  */
 import { mul, stack, sum } from '@tensorflow/tfjs-core';
-import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { workgroupSum } from '../wgsl/index.ts';
@@ -39,20 +39,6 @@ export const stepSums = defineOp({
       reads: [weights, loss, correct],
       params: [['u32', weights.size]],
       workgroups: [1, 1, 1],
-    });
-    return { sums };
-  },
-  processor: ({ weights, loss, correct }, _, { sums: into }) => {
-    const sums = into ?? output([2]);
-    runOnProcessor({
-      kernel: 'step_sums',
-      writes: into ? [] : [sums],
-      updates: into ? [into] : [],
-      reads: [weights, loss, correct],
-      params: [
-        ['i32', weights.size],
-        ['i32', into ? 1 : 0],
-      ],
     });
     return { sums };
   },

@@ -1,0 +1,22 @@
+/** Head and cross-entropy on the processor. */
+import {
+  crossEntropyChunkProcessor,
+  crossEntropyFinishProcessor,
+  crossEntropyGradProcessor,
+} from '../cross_entropy/processor.ts';
+import { implement } from '../define.ts';
+import { matmulProcessor } from '../matmul/processor.ts';
+import { headCrossEntropy, headCrossEntropyGrad } from './head_cross_entropy.ts';
+import { headCrossEntropyBy, headCrossEntropyGradBy, type HeadKernels } from './kernels.ts';
+
+const kernels: HeadKernels = {
+  matmul: matmulProcessor,
+  addChunk: crossEntropyChunkProcessor,
+  finish: crossEntropyFinishProcessor,
+  gradient: crossEntropyGradProcessor,
+};
+
+implement(headCrossEntropy, (inputs, { chunk }) => headCrossEntropyBy(kernels, inputs, chunk));
+implement(headCrossEntropyGrad, (inputs, { chunk }, into) =>
+  headCrossEntropyGradBy(kernels, inputs, chunk, into.weight),
+);
