@@ -18,7 +18,7 @@ async function openWith(page: Page, ways: readonly string[]): Promise<Locator> {
   return dialog;
 }
 
-test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js', async ({
+test('compares ways to train on WebGPU with the processor and stock TensorFlow.js', async ({
   page,
   context,
 }) => {
@@ -31,13 +31,15 @@ test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js'
     'WebGPU, own kernels, one by one',
     'WebGPU, plain TensorFlow.js',
     'WebGPU, stock TensorFlow.js',
-    'Processor (WebAssembly), plain TensorFlow.js',
-    'Processor (WebAssembly), stock TensorFlow.js',
+    'Processor, own kernels, recorded',
+    'Processor, own kernels, one by one',
+    'Processor, plain TensorFlow.js',
+    'Processor, stock TensorFlow.js',
   ]);
   expect(downloads.filter((url) => STOCK.test(url))).toEqual([]);
   await dialog.getByRole('button', { name: 'Run' }).click();
   const rows = dialog.getByTestId('comparison').locator('tbody tr');
-  await expect(rows).toHaveCount(6, { timeout: 150_000 });
+  await expect(rows).toHaveCount(8, { timeout: 150_000 });
   expect(downloads.some((url) => STOCK.test(url))).toBe(true);
   await dialog.getByRole('button', { name: 'Copy as Markdown' }).click();
   const [head, , ...lines] = (await page.evaluate(() => navigator.clipboard.readText()))
@@ -55,10 +57,12 @@ test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js'
     'WebGPU: own kernels, one by one',
     'WebGPU: plain TensorFlow.js',
     'WebGPU: stock TensorFlow.js',
-    'Processor (WebAssembly): plain TensorFlow.js',
-    'Processor (WebAssembly): stock TensorFlow.js',
+    'Processor: own kernels, recorded',
+    'Processor: own kernels, one by one',
+    'Processor: plain TensorFlow.js',
+    'Processor: stock TensorFlow.js',
   ]);
-  const [replayed, opByOp, plain, stock, wasm, stockWasm] = lines;
+  const [replayed, opByOp, plain, stock, ...onProcessor] = lines;
   const number = (line: string[] | undefined, heading: string): number =>
     Number(cell(line, heading).replaceAll(',', ''));
   expect(cell(replayed, 'Submits/step')).toBe('1');
@@ -75,9 +79,9 @@ test('compares ways to train on WebGPU with WebAssembly and stock TensorFlow.js'
     );
     expect(number(line, 'Submits/step')).toBeGreaterThan(1);
   }
-  for (const line of [plain, stock, wasm, stockWasm])
+  for (const line of [plain, stock, ...onProcessor])
     expect(Number(cell(line, 'Loss drift'))).toBeLessThan(1e-4);
-  await expectBars(dialog, 6);
+  await expectBars(dialog, 8);
   await page.screenshot({ path: 'test-results/screens/compare.png' });
 });
 
@@ -101,7 +105,7 @@ async function expectBars(dialog: Locator, count: number): Promise<void> {
 
 test('says in a sentence what stock TensorFlow.js cannot train', async ({ page }) => {
   await new Terrarium(page).open({ ...TINY, 'training.optimizer': 'muon' });
-  const dialog = await openWith(page, ['Processor (JavaScript), stock TensorFlow.js']);
+  const dialog = await openWith(page, ['JavaScript, stock TensorFlow.js']);
   await dialog.getByRole('button', { name: 'Run' }).click();
   await expect(dialog.getByTestId('comparison')).toContainText('TensorFlow.js has no Muon', {
     timeout: 60_000,

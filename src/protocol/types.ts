@@ -144,6 +144,7 @@ export interface ComparisonRow {
   /** Kernels and queue submits per step; null where they are not counted. */
   dispatches_per_step: number | null;
   submits_per_step: number | null;
+  /** Memory of the GPU, or of the engine on the processor; null where it is not counted. */
   gpu_bytes: number | null;
   losses: number[];
   /** Dropout masks were not drawn by this page, so the losses cannot be compared with other rows'. */

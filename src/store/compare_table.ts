@@ -11,8 +11,8 @@ import { bytes, count, measure, spokenDuration } from './format.ts';
 export const BACKEND_NAMES: Record<BackendName, string> = {
   webgpu: 'WebGPU',
   webgl: 'WebGL',
-  wasm: 'Processor (WebAssembly)',
-  cpu: 'Processor (JavaScript)',
+  wasm: 'Processor',
+  cpu: 'JavaScript',
 };
 
 /** The modes in words. */
@@ -87,7 +87,7 @@ export const COMPARE_HEADINGS = [
   'ms/step',
   'Dispatches/step',
   'Submits/step',
-  'GPU memory',
+  'Memory',
   'Last loss',
   'Loss drift',
 ] as const;

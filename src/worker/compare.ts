@@ -3,7 +3,7 @@
  * the Compare view.
  */
 import {
-  gpuMemory,
+  deviceMemory,
   hasOwnKernels,
   loadAllKernels,
   onWebGpu,
@@ -39,7 +39,7 @@ export interface CompareRequest {
 export async function compareRow(request: CompareRequest): Promise<ComparisonRow> {
   const { text, device, mode } = request;
   if (mode !== 'plain' && !hasOwnKernels()) {
-    throw new Error('This browser cannot run the kernels of this page on the processor: no SIMD.');
+    throw new Error(`The kernels of this page do not run on this backend here. ${device.reason}`);
   }
   const config = mode === 'plain' ? inFloat32(request.config) : request.config;
   await setTunedProducts(device.adapter, null, config);
@@ -100,7 +100,7 @@ async function measureSteps(
     dispatches_per_step:
       trainer.dispatchesPerStep ?? (onWebGpu() ? counted.dispatches / timed : null),
     submits_per_step: onWebGpu() ? counted.submits / timed : null,
-    gpu_bytes: onWebGpu() ? gpuMemory().allocated : null,
+    gpu_bytes: deviceMemory()?.allocated ?? null,
     losses: results.map((result) => result.loss),
   };
 }

@@ -11,7 +11,7 @@ import { Trainer, type TrainerOptions } from '../train/index.ts';
 import type { LoopTrainer } from '../train/loop.ts';
 import type { OtherGenerator } from '../train/other_weights.ts';
 import { calibrate } from './calibrate.ts';
-import { compareRow } from './compare.ts';
+import type { compareRow } from './compare.ts';
 import type { ProfiledTrainer } from './profile.ts';
 import { setTunedProducts, tuneInPause } from './tuned.ts';
 
@@ -52,7 +52,7 @@ export const SERVICES: SessionServices = {
   setTunedProducts,
   tuneInPause,
   calibrate,
-  compareRow,
+  compareRow: async (request) => (await import('./compare.ts')).compareRow(request),
   float16UnsupportedReason: async () => {
     const { float16UnsupportedReason } = await import('../backend/float16_check.ts');
     return float16UnsupportedReason();

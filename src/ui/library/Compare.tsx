@@ -76,10 +76,11 @@ function WaysHint() {
           </div>
         ))}
         <div>
-          <dt>What stock TensorFlow.js lacks</dt>
+          <dt>What is not fair about stock TensorFlow.js</dt>
           <dd>
-            Gradient clipping and weight decay are written in its operations, so that its losses can
-            be compared. Its dropout draws other masks: with dropout they cannot.
+            It has no gradient clipping and weight decay: both are written in its operations, so
+            that the losses can be compared. Its dropout draws other masks: then they cannot. On the
+            processor it has one thread.
           </dd>
         </div>
         <div>

@@ -24,7 +24,10 @@ export async function startStock(backend: BackendName): Promise<void> {
   await tf.ready();
 }
 
-/** One thread: bundlers rename what the program of TensorFlow.js's threads refers to. */
+/**
+ * One thread: those of TensorFlow.js load scripts from blobs, which the policy of this page forbids,
+ * and bundlers rename what these scripts refer to.
+ */
 async function prepareWasm(): Promise<void> {
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
