@@ -41,7 +41,7 @@ export async function measureAttentionTiles(
   size: ConfigName,
   log: (line: string) => void,
 ): Promise<OpRow[]> {
-  const { device, errors } = await startDevice('webgpu');
+  const { device, errors } = await startDevice({ backend: 'webgpu' });
   const attrs = attrsOf(size);
   const tensors = await attentionTensors(attrs);
   const fence = new Store('fence', [{ name: 'fence', shape: [1] }]);

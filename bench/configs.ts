@@ -97,6 +97,8 @@ export interface BenchOptions {
   tune: number;
   /** fp16: activations and logits are stored as float16, on WebGPU. */
   precision: Precision;
+  /** Threads of the engine on the processor; 0 for as many as are fastest. */
+  threads: number;
   /** Largest square matmul of the peak measurement; 0 skips it. */
   peak: number;
 }

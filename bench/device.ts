@@ -1,5 +1,5 @@
 /** Starts the device of a job and collects its errors. */
-import { type BackendChoice, startBackend } from '../src/backend/index.ts';
+import { type BackendChoice, startBackend, type ThreadMemo } from '../src/backend/index.ts';
 import type { BackendName } from '../src/config/index.ts';
 import type { Mode } from './configs.ts';
 
@@ -12,8 +12,22 @@ export interface Started {
   check: () => void;
 }
 
-/** `mode`: on wasm, `reference` starts tfjs's own backend instead of our engine. */
-export async function startDevice(backend: BackendName, mode: Mode = 'replay'): Promise<Started> {
+/** Threads are measured in every run. */
+const MEASURED: ThreadMemo = {
+  recall: () => Promise.resolve(null),
+  remember: () => Promise.resolve(),
+};
+
+export interface DeviceOptions {
+  backend: BackendName;
+  /** On wasm, `reference` starts tfjs's own backend instead of our engine. */
+  mode?: Mode;
+  /** Of the engine; 0 for as many as are fastest. */
+  threads?: number;
+}
+
+export async function startDevice(options: DeviceOptions): Promise<Started> {
+  const { backend, mode = 'replay', threads = 0 } = options;
   const errors: string[] = [];
   let lost = false;
   const events = {
@@ -27,6 +41,7 @@ export async function startDevice(backend: BackendName, mode: Mode = 'replay'): 
     kernels: 'all',
     software: 'allowed',
     wasm: mode === 'reference' ? 'tfjs' : 'engine',
+    threads: { wanted: threads > 0 ? threads : null, memo: MEASURED },
   });
   return {
     device,

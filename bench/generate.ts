@@ -29,6 +29,8 @@ export interface GenerateOptions {
   top_k: number;
   top_p: number;
   profile: boolean;
+  /** Threads of the engine on the processor; 0 for as many as are fastest. */
+  threads: number;
 }
 
 export interface GenerateRow {
@@ -63,7 +65,7 @@ export async function measureGeneration(
   options: GenerateOptions,
   log: (line: string) => void,
 ): Promise<GenerateRow> {
-  const { device, check } = await startDevice(options.backend);
+  const { device, check } = await startDevice(options);
   const { vocab_size } = CONFIGS[options.config];
   const model = resolveModel(runConfig(options.config, options.seed).model, vocab_size);
   const weights = randomWeights(model, options.seed);

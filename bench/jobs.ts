@@ -116,6 +116,7 @@ function generateJobs(query: Query): Job[] {
     top_k: query.number('top_k', 0),
     top_p: query.number('top_p', 1),
     profile: query.flag('profile'),
+    threads: query.number('threads', 0),
   };
   const batches = (query.text('batch') ?? '1,64').split(',').map(Number);
   return query
@@ -146,6 +147,7 @@ function stepJobs(query: Query): Job[] {
     profile: query.flag('profile'),
     peak: query.number('peak', ladder ? 0 : 4096),
     tune: query.number('tune', 0),
+    threads: query.number('threads', 0),
     checkpointing: query.flag('checkpointing'),
   };
   const backends = query.backends(ladder ? ['webgpu', 'webgl', 'wasm'] : BACKEND_NAMES);

@@ -60,7 +60,7 @@ export async function measureLosses(
   log: (line: string) => void,
   keep: (rows: LossesRow[]) => void,
 ): Promise<LossesRow[]> {
-  const { device, check } = await startDevice('webgpu');
+  const { device, check } = await startDevice({ backend: 'webgpu' });
   await prepareMatmuls();
   const ours = await train(options, 'replay');
   const again = options.again ? await train(options, 'replay') : null;

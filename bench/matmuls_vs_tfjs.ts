@@ -58,7 +58,7 @@ export async function measureMatmuls(
   log: (line: string) => void,
   keep: (rows: MatmulRow[]) => void,
 ): Promise<MatmulRow[]> {
-  const { device, check } = await startDevice('webgpu');
+  const { device, check } = await startDevice({ backend: 'webgpu' });
   await prepareMatmuls();
   const rows: MatmulRow[] = [];
   const sets = config === 'presets' ? matmulsOfPresets() : { [config]: matmulsOf(config) };

@@ -29,6 +29,7 @@ const options: BenchOptions = {
   profile: false,
   peak: 64,
   tune: 0,
+  threads: 1,
   checkpointing: false,
   precision: 'no',
 };

@@ -27,7 +27,7 @@ type Log = (line: string) => void;
 /** Throws if the device reports an error. */
 export async function measure(options: BenchOptions, log: Log): Promise<BenchRow> {
   const begin = performance.now();
-  const { device, check } = await startDevice(options.backend, options.mode);
+  const { device, check } = await startDevice(options);
   const started = performance.now();
   const mode: Mode = hasOwnKernels() ? options.mode : 'reference';
   setProgramMode(mode === 'replay' ? 'replay' : 'op_by_op');

@@ -37,7 +37,7 @@ export const recordEntries =
  */
 export async function measureOps(options: OpsOptions): Promise<OpRow[]> {
   const { size, log, keep, entriesOf = recordEntries(size) } = options;
-  const device = await startDevice('webgpu');
+  const device = await startDevice({ backend: 'webgpu' });
   const { errors, lost } = device;
   const wanted = options.only?.split(',') ?? [''];
   await prepareMatmuls();

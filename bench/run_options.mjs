@@ -2,9 +2,10 @@
 import { parseArgs } from 'node:util';
 
 export const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [options] for single operations)
-  --config T|S|M       or a list, T,S,M; tiny tests the bench itself (default: all three; operations: S,M)
+  --config N|T|S|M     or a list, T,S,M; tiny tests the bench itself (default: all three; operations: S,M)
   --backend NAME       webgpu, webgl, wasm, cpu or a list (default: all that start)
-  --mode MODE          replay, op_by_op, reference or a list; WebGPU only (default: replay)
+  --mode MODE          replay, op_by_op, reference or a list; WebGPU and wasm only (default: replay)
+  --threads N          of the processor, on wasm (default: as many as are fastest)
   --steps N            timed steps (200), in at most --seconds S per configuration (60)
   --seed N             seed of weights and tokens (1)
   --peak N             largest matmul of the peak measurement (4096; 0 skips it)
@@ -35,6 +36,7 @@ const NUMBERS = [
   'seed',
   'peak',
   'tune',
+  'threads',
   'vocab_size',
   'repeats',
   'tokens',
@@ -106,13 +108,16 @@ function listsOf(kind, options) {
   }
 }
 
-/** Every combination of one value per list. Only WebGPU has more than one mode and precision. */
+/** Backends that have more than one mode, and more than one precision. */
+const HAVE = { mode: ['webgpu', 'wasm'], precision: ['webgpu'] };
+
+/** Every combination of one value per list. */
 function combinations(lists) {
   let all = [{}];
   for (const [name, values] of Object.entries(lists)) {
-    const onlyWebgpu = name === 'mode' || name === 'precision';
+    const backends = HAVE[name];
     all = all.flatMap((one) => {
-      const tried = onlyWebgpu && one.backend !== 'webgpu' ? values.slice(0, 1) : values;
+      const tried = backends?.includes(one.backend) === false ? values.slice(0, 1) : values;
       return tried.map((value) => ({ ...one, [name]: value }));
     });
   }

@@ -50,7 +50,7 @@ export async function searchMatmuls(
   options: SearchOptions,
   log: (line: string) => void,
 ): Promise<SearchRow[]> {
-  const { device, check: checkDevice } = await startDevice('webgpu');
+  const { device, check: checkDevice } = await startDevice({ backend: 'webgpu' });
   const end = performance.now() + 1000 * options.seconds;
   const largest = new Store('largest', [{ name: 'largest', shape: [2] }]);
   const cases = await prepareAll(options, device.features, largest);

@@ -1,10 +1,10 @@
-/** GPU time of each kernel of a program, from timestamp queries. */
+/** Time of each kernel of a program, from timestamp queries or from the clock of the processor. */
 import { partsFor } from './pace.ts';
 import type { Program } from './program_types.ts';
-import { webgpu } from './state.ts';
+import { onProcessor, webgpu } from './state.ts';
 import { Timestamps } from './timestamps.ts';
 
-/** GPU time of all dispatches of one kernel in one run of a program. */
+/** Time of all dispatches of one kernel in one run of a program. */
 export interface KernelTime {
   program: string;
   kernel: string;
@@ -16,7 +16,7 @@ export interface KernelTime {
 
 /**
  * Runs the programs in order `repeats` times, each dispatch in a pass of its own between two
- * timestamps, and averages over the repeats. Null if the device has no `timestamp-query` or the
+ * timestamps, and averages over the repeats. Null if the GPU has no `timestamp-query` or the
  * programs run op by op. `ms`: the time of one run, if known.
  *
  * - A pass a dispatch costs some microseconds that the single pass of a real step does not, so the
@@ -31,10 +31,11 @@ export async function profilePrograms(
   repeats: number,
   ms = 0,
 ): Promise<KernelTime[] | null> {
-  const { device } = webgpu();
   const dispatches = programs.flatMap((program) =>
     program.kernels.map((kernel, index) => ({ program, kernel, index })),
   );
+  if (onProcessor()) return profileByClock(dispatches, repeats);
+  const { device } = webgpu();
   const replayed = programs.every((program) => program.encode);
   if (!device.features.has('timestamp-query') || dispatches.length === 0 || !replayed) return null;
   const timestamps = new Timestamps(device, dispatches.length, repeats);
@@ -60,6 +61,28 @@ export async function profilePrograms(
   } finally {
     timestamps.destroy();
   }
+}
+
+interface ProfiledDispatch {
+  program: Program;
+  kernel: string;
+  index: number;
+}
+
+/** One call of the engine a command, which costs about a microsecond that a replay does not. */
+function profileByClock(
+  dispatches: readonly ProfiledDispatch[],
+  repeats: number,
+): KernelTime[] | null {
+  if (dispatches.length === 0 || dispatches.some(({ program }) => !program.execute)) return null;
+  const nanoseconds: number[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++)
+    for (const { program, index } of dispatches) {
+      const begin = performance.now();
+      program.execute?.(index, index + 1);
+      nanoseconds.push(1e6 * (performance.now() - begin));
+    }
+  return sumByKernel(dispatches, nanoseconds, repeats);
 }
 
 /** Longest first. */
