@@ -114,6 +114,28 @@ describe('rangesOf', () => {
     ]);
   });
 
+  it('reads the names of each store once, however many parameters there are', () => {
+    let readings = 0;
+    const many = Array.from({ length: 300 }, (_, i) => parameter(`m${i}`, 'matrix', [8, 8]));
+    const countedLayout = (prefix: string) => {
+      const names = many.map((parameter) => prefix + parameter.name);
+      return {
+        get names() {
+          readings++;
+          return names;
+        },
+        offsetOf: (name: string) => ({ chunk: 0, offset: 64 * names.indexOf(name) }),
+      };
+    };
+    const made = rangesOf(adamw, many, {
+      parameters: countedLayout(''),
+      gradients: countedLayout(''),
+      state: { exp_avg: countedLayout('exp_avg.'), exp_avg_sq: countedLayout('exp_avg_sq.') },
+    });
+    expect(made).toHaveLength(1);
+    expect(readings).toBe(4);
+  });
+
   it('cuts where any store is cut', () => {
     const cutMoment = momentLayout('exp_avg_sq', NAMES, ['exp_avg_sq.two']);
     expect(ranges(adamw, { ...state, exp_avg_sq: cutMoment })).toEqual([
