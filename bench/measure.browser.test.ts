@@ -157,6 +157,7 @@ describe('the bench', () => {
         temperature: 1,
         top_k: 3,
         top_p: 0.9,
+        threads: 1,
         profile: false,
       },
       () => undefined,

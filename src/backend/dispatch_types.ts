@@ -34,6 +34,8 @@ export interface Dispatch {
 export interface ProcessorCall {
   /** Name of the kernel, as `assembly/` exports it. */
   kernel: string;
+  /** Name in errors and profiles, by default the kernel's. */
+  label?: string;
   writes: readonly Tensor[];
   updates?: readonly Tensor[];
   reads: readonly (Tensor | undefined)[];

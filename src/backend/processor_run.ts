@@ -30,8 +30,8 @@ export function runCall(call: ProcessorCall): void {
     params: wordsOf(call.params ?? []),
   };
   if (state.trace) {
-    const { writes, updates } = call;
-    state.trace.add({ name: call.kernel, writes, updates, reads: read }, work);
+    const { kernel, label = kernel, writes, updates } = call;
+    state.trace.add({ name: label, writes, updates, reads: read }, work);
     return;
   }
   const addresses = tensors.map((tensor) => addressOf(tensorMemory().ensure(tensor)));

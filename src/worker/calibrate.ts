@@ -3,7 +3,7 @@
  * (`estimateSeconds` in plan/).
  */
 import { type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
-import { onWebGpu, readback } from '../backend/index.ts';
+import { onProcessor, onWebGpu, readback } from '../backend/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import type { TokenSplit } from '../data/index.ts';
 import { pretrain } from '../objectives/index.ts';
@@ -69,18 +69,30 @@ async function product(n: number, times: number): Promise<void> {
 }
 
 /**
- * Op by op, a step takes several times as long as its matmuls alone, so real steps are timed: of a
- * model so small that only the fixed cost is left, and of one as large as the smallest preset.
+ * On the other backends real steps are timed, of two sizes: their difference gives the speed, and
+ * what the smaller one takes beyond its arithmetic is the fixed cost.
+ *
+ * - Op by op, a step takes several times as long as its matmuls alone. The smaller model is so small
+ *   that only the fixed cost is left, and the larger one is as large as the smallest preset.
+ * - The engine on the processor has hardly any fixed cost, but more threads gain less in small models
+ *   than in large ones, so both sizes are larger.
  */
 async function calibrateSteps(cancelled: () => boolean): Promise<Calibration | null> {
-  const empty = await timeSteps(stepOf({ n_embd: 8, block_size: 4, batch_size: 1 }), cancelled);
-  const filled = stepOf({ n_embd: 64, block_size: 16, batch_size: 16 });
-  const full = empty === null ? null : await timeSteps(filled, cancelled);
-  if (empty === null || full === null) return null;
-  const { flops_per_step } = planRun(filled, { vocab_size: guessVocab(filled) });
+  const [small, large] = (onProcessor() ? ENGINE_SIZES : OP_BY_OP_SIZES).map(stepOf);
+  if (!small || !large) return null;
+  const smallMs = await timeSteps(small, cancelled);
+  const largeMs = smallMs === null ? null : await timeSteps(large, cancelled);
+  if (smallMs === null || largeMs === null) return null;
   // Two noisy times may come in the wrong order.
-  const seconds = Math.max(full - empty, full / 10) / 1000;
-  return { flops_per_second: flops_per_step / seconds, step_overhead_ms: empty };
+  const seconds = Math.max(largeMs - smallMs, largeMs / 10) / 1000;
+  const flops_per_second = (flopsOf(large) - flopsOf(small)) / seconds;
+  const arithmeticMs = (1000 * flopsOf(small)) / flops_per_second;
+  const step_overhead_ms = Math.max(smallMs - arithmeticMs, smallMs / 20);
+  return { flops_per_second, step_overhead_ms };
+}
+
+function flopsOf(config: RunConfig): number {
+  return planRun(config, { vocab_size: guessVocab(config) }).flops_per_step;
 }
 
 interface StepSize {
@@ -88,6 +100,15 @@ interface StepSize {
   block_size: number;
   batch_size: number;
 }
+
+const OP_BY_OP_SIZES: readonly StepSize[] = [
+  { n_embd: 8, block_size: 4, batch_size: 1 },
+  { n_embd: 64, block_size: 16, batch_size: 16 },
+];
+const ENGINE_SIZES: readonly StepSize[] = [
+  { n_embd: 64, block_size: 16, batch_size: 16 },
+  { n_embd: 128, block_size: 64, batch_size: 8 },
+];
 
 function stepOf({ n_embd, block_size, batch_size }: StepSize): RunConfig {
   const config = defaultConfig();

@@ -35,7 +35,7 @@ function sessionWith(speeds: { webgpu: Calibration; wasm: Calibration | null }) 
       if (name !== 'webgpu' && (name !== 'wasm' || !speeds.wasm))
         throw new Error('It does not start.');
       current = name;
-      lost.set(name, events.lost);
+      lost.set(name, (reason) => events.lost(reason));
       return name === 'wasm' ? PROCESSOR : DEVICE;
     },
     calibrate: async () => speeds[current],

@@ -1,10 +1,11 @@
 /** Measuring a step leaves the run as it was, bit for bit. */
 import { describe, expect, it } from 'vitest';
-import { gpuMemory, startBackend } from '../backend/index.ts';
+import { deviceMemory } from '../backend/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { Trainer, type TrainerState } from '../train/index.ts';
 import { profileStep } from './profile.ts';
 import { pretrain } from '../objectives/index.ts';
+import { startOnce } from '../testing/start_once.ts';
 
 const VOCAB = 20;
 const tokens = Int32Array.from({ length: 400 }, (_, i) => (i * i * 7 + (i >> 2)) % VOCAB);
@@ -59,38 +60,41 @@ describe.each([
     },
   ],
 ] satisfies [string, number, (c: RunConfig) => void][])(
-  'a profile on WebGPU, %s',
+  'a profile of %s',
   (_name, accumulation, change) => {
-    it('says where the time goes, and leaves the run unchanged', async () => {
-      await startBackend('webgpu');
-      const plain = await run(change, async () => undefined);
-      const seen: Awaited<ReturnType<typeof profileStep>>[] = [];
-      let bytes = 0;
-      const measured = await run(change, async (trainer) => {
-        bytes = gpuMemory().allocated;
-        seen.push(await profileStep(trainer, accumulation));
-        expect(gpuMemory().allocated).toBe(bytes);
-        expect(seen[0]?.kinds?.reduce((n, k) => n + k.dispatches, 0)).toBe(
-          trainer.dispatchesPerStep,
-        );
-      });
-      expect(measured.losses).toEqual(plain.losses);
-      expect(measured.losses.every((loss) => Number.isFinite(loss))).toBe(true);
-      expect(measured.state).toEqual(plain.state);
-      const [profile] = seen;
-      const kinds = profile?.kinds ?? [];
-      expect(kinds.length).toBeGreaterThanOrEqual(5);
-      expect(kinds.map((k) => k.ms)).toEqual(kinds.map((k) => k.ms).sort((a, b) => b - a));
-      expect(kinds.find((k) => k.kind === 'products')?.flops).toBeGreaterThan(0);
-      expect(profile?.step_ms).toBeGreaterThan(0);
-      expect(profile?.peak?.flops_per_second).toBeGreaterThan(1e6);
-    });
+    it.each(['webgpu', 'processor'] as const)(
+      'says where the time goes on %s, and leaves the run unchanged',
+      async (backend) => {
+        await startOnce(backend);
+        const plain = await run(change, async () => undefined);
+        const seen: Awaited<ReturnType<typeof profileStep>>[] = [];
+        let bytes = 0;
+        const measured = await run(change, async (trainer) => {
+          bytes = deviceMemory()?.allocated ?? 0;
+          seen.push(await profileStep(trainer, accumulation));
+          expect(deviceMemory()?.allocated).toBe(bytes);
+          expect(seen[0]?.kinds?.reduce((n, k) => n + k.dispatches, 0)).toBe(
+            trainer.dispatchesPerStep,
+          );
+        });
+        expect(measured.losses).toEqual(plain.losses);
+        expect(measured.losses.every((loss) => Number.isFinite(loss))).toBe(true);
+        expect(measured.state).toEqual(plain.state);
+        const [profile] = seen;
+        const kinds = profile?.kinds ?? [];
+        expect(kinds.length).toBeGreaterThanOrEqual(5);
+        expect(kinds.map((k) => k.ms)).toEqual(kinds.map((k) => k.ms).sort((a, b) => b - a));
+        expect(kinds.find((k) => k.kind === 'products')?.flops).toBeGreaterThan(0);
+        expect(profile?.step_ms).toBeGreaterThan(0);
+        expect(profile?.peak?.flops_per_second).toBeGreaterThan(1e6);
+      },
+    );
   },
 );
 
 describe('a profile elsewhere', () => {
   it('gives the time of a step, and leaves the run unchanged', async () => {
-    await startBackend('wasm');
+    await startOnce('wasm');
     const none = (): void => undefined;
     const plain = await run(none, async () => undefined);
     const measured = await run(none, async (trainer) => {

@@ -2,13 +2,7 @@
  * Measures where one training step of a run spends its time, without changing the run. Loaded on
  * demand.
  */
-import {
-  keepingState,
-  type KernelTime,
-  onWebGpu,
-  profilePrograms,
-  timeOnWall,
-} from '../backend/index.ts';
+import { keepingState, type KernelTime, profilePrograms, timeOnWall } from '../backend/index.ts';
 import type { KernelKind, StepProfile } from '../protocol/index.ts';
 import type { Trainer } from '../train/index.ts';
 import { measurePeak, type Peak } from './peak.ts';
@@ -35,14 +29,14 @@ export async function profileStep(
   accumulation: number,
 ): Promise<StepProfile> {
   const [microStep, update] = trainer.programs;
-  if (!microStep?.encode || !update || !onWebGpu()) {
+  if (!(microStep?.encode ?? microStep?.execute) || !update) {
     if (!(trainer.step_ms > 0))
       throw new Error('No step has been taken yet: train for a moment, then measure.');
     return { step: trainer.step, step_ms: trainer.step_ms, kinds: null, kernels: [], peak: null };
   }
   const step = Array.from({ length: accumulation }, () => microStep);
   const { step_ms, times } = await keepingState(trainer.programs, async () => {
-    // The GPU's clock is still low in the first run.
+    // In the first run the clock of a GPU is still low, and caches are cold.
     const warm = await timeOnWall([...step, update], 1);
     const step_ms = await timeOnWall([...step, update], repeatsFor(warm));
     return {

@@ -28,14 +28,16 @@ export function matmulProcessor(
   const { into, bias, residual, apply, derivative, columns } = options;
   if (into && (residual ?? apply ?? derivative))
     throw new Error('matmul: only a product with or without a bias can be added to a tensor.');
-  const { M, N } = matmulSizeOf(a.shape, b.shape, options);
+  const { M, N, K } = matmulSizeOf(a.shape, b.shape, options);
+  const form = `${options.transpose_a ? 't' : 'n'}${options.transpose_b ? 't' : 'n'}`;
+  const label = `matmul ${form} ${M}x${N}x${K}`;
   const c = into ?? options.to ?? (options.transpose_a ? output([M, N]) : activation([M, N]));
   const reads = [a, b, bias, residual, derivative?.before];
   const params = paramsOf(a, b, options);
-  if (into) runOnProcessor({ kernel: 'matmul_add', writes: [], updates: [c], reads, params });
-  else if (apply)
-    runOnProcessor({ kernel: 'matmul_apply', writes: [c, apply.to], updates: [], reads, params });
-  else runOnProcessor({ kernel: 'matmul', writes: [c], updates: [], reads, params });
+  const call = { label, reads, params };
+  if (into) runOnProcessor({ ...call, kernel: 'matmul_add', writes: [], updates: [c] });
+  else if (apply) runOnProcessor({ ...call, kernel: 'matmul_apply', writes: [c, apply.to] });
+  else runOnProcessor({ ...call, kernel: 'matmul', writes: [c] });
   if (columns) columnSumsProcessor(b, columns);
   return c;
 }
