@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { assembly } from './vite/assembly.ts';
 import { ISOLATION } from './vite/isolation.ts';
-import { CHUNKS, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
+import { CHUNKS, INITIAL_IN_ONE, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
 
 export default defineConfig({
@@ -14,12 +14,14 @@ export default defineConfig({
     format: 'es',
     rolldownOptions: {
       treeshake: TREESHAKE,
-      output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker },
+      output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker, ...INITIAL_IN_ONE },
     },
   },
   build: {
     target: 'es2022',
-    rolldownOptions: { output: { entryFileNames: CHUNKS.page, chunkFileNames: CHUNKS.page } },
+    rolldownOptions: {
+      output: { entryFileNames: CHUNKS.page, chunkFileNames: CHUNKS.page, ...INITIAL_IN_ONE },
+    },
   },
   server: { headers: ISOLATION },
   preview: { headers: ISOLATION },

@@ -28,6 +28,15 @@ export const CHUNKS = {
   worker: 'assets/worker/[name]-[hash].js',
 };
 
+/**
+ * Puts all modules that an entry imports statically into one chunk. By default each set of modules
+ * that a lazy part shares with the entry becomes a chunk of its own, and many small chunks compress
+ * worse than a large one.
+ */
+export const INITIAL_IN_ONE = {
+  codeSplitting: { groups: [{ name: 'initial', tags: ['$initial' as const] }] },
+};
+
 const TFJS_CORE =
   /tfjs-core\/dist\/(index|io\/.*|optimizers\/.*|register_all_gradients|public\/.*)\.js$/u;
 const TFJS_WEBGPU_KERNELS = /tfjs-backend-webgpu\/dist\/(kernels|kernel_utils)\//u;
