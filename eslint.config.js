@@ -88,7 +88,11 @@ export default tseslint.config(
   { files: ['assembly/**'], ...tseslint.configs.disableTypeChecked },
   // The bench is a page of its own with a worker of its own; the engine's threads are workers, too.
   {
-    files: ['src/protocol/**', 'bench/**', 'src/processor/{helper,thread*,testing_leader}.ts'],
+    files: [
+      'src/protocol/**',
+      'bench/**',
+      'src/processor/{helper,thread*,testing_leader,testing_training}.ts',
+    ],
     rules: { 'no-restricted-syntax': ['error', noConditionalSpread] },
   },
   {
