@@ -19,9 +19,20 @@ export async function startStock(backend: BackendName): Promise<void> {
     default:
       backend satisfies never;
   }
-  if (!(await tf.setBackend(backend)))
-    throw new Error(`TensorFlow.js could not start its backend “${backend}” in this browser.`);
+  await select(backend);
   await tf.ready();
+}
+
+/** A backend that this browser does not have is refused, or not even registered. */
+async function select(backend: BackendName): Promise<void> {
+  const message = `TensorFlow.js could not start its backend “${backend}” in this browser.`;
+  let selected: boolean;
+  try {
+    selected = await tf.setBackend(backend);
+  } catch (cause) {
+    throw new Error(message, { cause });
+  }
+  if (!selected) throw new Error(message);
 }
 
 /**
@@ -29,6 +40,9 @@ export async function startStock(backend: BackendName): Promise<void> {
  * and bundlers rename what these scripts refer to.
  */
 async function prepareWasm(): Promise<void> {
+  // Otherwise TensorFlow.js would wait forever for a binary that does not come.
+  const { ok } = await fetch(simd);
+  if (!ok) throw new Error('The WebAssembly code of TensorFlow.js could not be downloaded.');
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   setWasmPaths({
