@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { PluginOption } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
+import { ISOLATION, isolateWhenAsked } from './isolation.ts';
 
 /**
  * Removes the content security policy in the dev server, which needs inline scripts and a socket to
@@ -60,6 +61,9 @@ export const TREESHAKE = {
  */
 const SMALL_CHUNK = 50_000;
 
+/** Of the service worker: what adds headers to its answers. */
+const ISOLATION_SCRIPT = 'isolation.js';
+
 interface CachedResponse {
   request: Request;
   cachedResponse?: Response | null;
@@ -85,6 +89,14 @@ export function offline(): PluginOption {
         outDir = resolve(config.root, config.build.outDir);
       },
     },
+    {
+      name: 'isolation-of-the-page',
+      apply: 'build',
+      generateBundle() {
+        const source = `(${isolateWhenAsked.toString()})(${JSON.stringify(ISOLATION)});\n`;
+        this.emitFile({ type: 'asset', fileName: ISOLATION_SCRIPT, source });
+      },
+    },
     VitePWA({
       // src/ui/states/update.ts registers it, and asks before a new build takes over.
       registerType: 'prompt',
@@ -101,6 +113,7 @@ export function offline(): PluginOption {
         icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
       },
       workbox: {
+        importScripts: [ISOLATION_SCRIPT],
         globPatterns: [
           'index.html',
           '*.svg',

@@ -26,6 +26,7 @@ export * from './run_view.ts';
 export * from './samples.ts';
 export * from './stores.ts';
 export * from './suspend.ts';
+export * from './threads.ts';
 export * from './sentence.ts';
 export * from './view.ts';
 export * from './write.ts';

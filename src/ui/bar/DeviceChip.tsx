@@ -5,6 +5,9 @@ import { bytes, compact, setField, type RunState } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { Segmented } from '../Segmented.tsx';
 import { Popup } from '../popup/Popup.tsx';
+import { lazyPart } from '../states/Part.tsx';
+
+const { Lazy: Speed } = lazyPart(() => import('./DeviceSpeed.tsx'));
 
 const TITLES = {
   webgpu: 'WebGPU',
@@ -93,6 +96,7 @@ function Details({ device }: { device: Device }) {
           void client.changeBackend(backend);
         }}
       />
+      <Speed title="What its speed depends on" props={{ device }} />
     </div>
   );
 }
