@@ -9,6 +9,8 @@ export interface LeaderTask {
   /** How often threads poll before they sleep; the engine's own number if absent. */
   spins?: number | undefined;
   commands: number;
+  /** Stays with its helpers after the commands, and reports the memory that they share. */
+  rests?: boolean | undefined;
   /** Ends a helper after half of the commands. */
   endsHelper?: boolean | undefined;
 }
@@ -21,6 +23,7 @@ export interface LeaderReport {
   /** Why the engine stopped, and what it threw; null if it did not. */
   stopped: { reason: string; isThreadStopped: boolean; again: boolean } | null;
   ms: number;
+  memory?: WebAssembly.Memory;
 }
 
 /** Commands of one list. */
@@ -37,6 +40,7 @@ async function perform({
   spins,
   commands,
   endsHelper,
+  rests,
 }: LeaderTask): Promise<LeaderReport> {
   const engine = await Engine.start(await loadBuild('plain_threads'), { shared: true, spins });
   const started = await engine.threads.use(threads);
@@ -57,6 +61,7 @@ async function perform({
     return { threads: started, wrong: 0, stopped, ms: performance.now() - begun };
   }
   const ms = performance.now() - begun;
+  if (rests) return { threads: started, wrong: 0, stopped: null, ms, memory: engine.memory };
   const wrong = list.values().filter((value) => value !== commands).length;
   await engine.threads.use(1);
   engine.threads.end();

@@ -8,11 +8,13 @@ afterEach(() => {
 });
 
 /** Performs the task in a worker of its own. */
-function lead(task: LeaderTask): Promise<LeaderReport> {
+function lead(task: LeaderTask): Promise<LeaderReport & { leader: Worker }> {
   const leader = new Worker(new URL('./testing_leader.ts', import.meta.url), { type: 'module' });
   leaders.push(leader);
   return new Promise((resolve, reject) => {
-    leader.addEventListener('message', ({ data }: MessageEvent<LeaderReport>) => resolve(data));
+    leader.addEventListener('message', ({ data }: MessageEvent<LeaderReport>) =>
+      resolve({ ...data, leader }),
+    );
     leader.addEventListener('error', ({ message }) => reject(new Error(message)));
     leader.postMessage(task);
   });
@@ -40,4 +42,20 @@ test('a helper that the browser ends is noticed, and the engine cannot be used a
     isThreadStopped: true,
     again: true,
   });
+});
+
+/** Index of the word on which helpers sleep between two lists (LISTS in assembly/threads.ts). */
+const LISTS = 320 / 4;
+
+test('ending the leader ends helpers that sleep: nothing is left behind', async () => {
+  const { memory, leader } = await lead({ threads: 3, commands: 20, rests: true });
+  if (!memory) throw new Error('The leader reported no memory.');
+  const words = new Int32Array(memory.buffer);
+  // Whoever is woken finds no list and sleeps again.
+  const sleepers = (): number => Atomics.notify(words, LISTS);
+  await expect.poll(sleepers).toBe(2);
+  leader.terminate();
+  await expect.poll(sleepers, { timeout: 10_000 }).toBe(0);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(sleepers()).toBe(0);
 });
