@@ -74,10 +74,24 @@ const MAX_RATIO = 100 / THRESHOLD_MS;
 /** Inputs are measured again if they took too long, since other processes only add to latencies. */
 const MAX_WINDOWS = 3;
 
-test('responds to input during training on wasm while three charts draw', async ({ page }) => {
-  const terrarium = await new Terrarium(page).open({ preset: 'names', 'runtime.backend': 'wasm' });
+test('responds to input while all threads of the processor train and three charts draw', async ({
+  page,
+}) => {
+  await page.addInitScript(() =>
+    localStorage.setItem('terrarium-threads', String(navigator.hardwareConcurrency)),
+  );
+  const terrarium = await new Terrarium(page).open({
+    preset: 'names',
+    'training.max_iters': 100_000,
+    'runtime.backend': 'wasm',
+  });
   // Once the text is loaded, the worker is idle.
   await expect(page.getByTestId('data-summary')).toBeVisible({ timeout: 60_000 });
+  const threads = await page.evaluate(() => Math.min(navigator.hardwareConcurrency, 16));
+  await page.getByTestId('device-chip').click();
+  await expect(page.getByLabel('Threads')).toHaveValue(String(threads));
+  await expect(page.getByRole('dialog')).toContainText(`CPU, ${threads} threads`);
+  await page.keyboard.press('Escape');
   await observeInputs(page);
   const idle = percentile95(await measureInputs(page));
   await terrarium.train();
