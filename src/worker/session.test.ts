@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { unzipFolder } from '../checkpoint/index.ts';
 import { defineObjective, pretrain } from '../objectives/index.ts';
+import type { SessionServices } from './services.ts';
 import { SessionHarness, startCommand, TEXT, tinyConfig } from './testing_session.ts';
 
 let session: SessionHarness;
@@ -298,6 +299,24 @@ describe('a lost device', () => {
     expect(recovered.lr_multiplier).toBe(0.5);
     expect(session.trainers.map(({ disposed }) => disposed)).toEqual([true, false]);
     await session.next('notice', ({ message }) => message.includes('came back'));
+  });
+
+  it('is called a thread of the processor if the run trains there', async () => {
+    const wasm = async (...[wanted, events]: Parameters<SessionServices['tryBackends']>) => ({
+      ...(await session.services.tryBackends(wanted, events)),
+      backend: 'wasm' as const,
+    });
+    session = new SessionHarness({ tryBackends: wasm });
+    session.send(startCommand({ config: tinyConfig(longRun) }));
+    await session.next('saved', ({ step }) => step === 5);
+    session.trainer.failure = new Error('A thread of the processor stopped.');
+    session.send({ type: 'lose_device' });
+    const { detail } = await session.next('phase', ({ phase }) => phase === 'recovering');
+    expect(detail).toMatch(/^A thread of the processor stopped \(lost for a test\); training cont/);
+    const { message } = await session.next('notice', (notice) => notice.message.includes('step'));
+    expect(message).toMatch(
+      /^A thread of the processor stopped .* continues from step .* checkpoint/,
+    );
   });
 
   it('wakes a paused run, which stays paused', async () => {
