@@ -49,7 +49,8 @@ function namesPreset(): RunConfig {
 
 interface Case {
   name: string;
-  backend: 'wasm' | 'webgpu';
+  /** `wasm` is tfjs's own; `processor` our engine, in the build without relaxed SIMD. */
+  backend: 'wasm' | 'webgpu' | 'processor';
   steps: number;
   config: () => RunConfig;
   mode?: 'op_by_op';
@@ -72,6 +73,7 @@ function llama(): RunConfig {
 const accumulated = { batch_size: 4, gradient_accumulation_steps: 2 };
 const CASES: readonly Case[] = [
   { name: 'names by wasm', backend: 'wasm', steps: 50, config: namesPreset },
+  { name: 'names by the processor', backend: 'processor', steps: 50, config: namesPreset },
   { name: 'replayed', backend: 'webgpu', steps: 20, config: tiny },
   { name: 'op by op', backend: 'webgpu', steps: 20, config: tiny, mode: 'op_by_op' },
   { name: 'fp16', backend: 'webgpu', steps: 20, config: withTraining({ mixed_precision: 'fp16' }) },
