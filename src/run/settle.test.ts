@@ -120,7 +120,9 @@ describe('settleRun', () => {
     };
     const [problem] = settleRun(large, text, processor).problems;
     expect(problem?.code).toBe('does_not_fit_device');
-    expect(problem?.message).toMatch(/^The run needs about [\d.]+ GiB, and a run can have 1024 MiB/u);
+    expect(problem?.message).toMatch(
+      /^The run needs about [\d.]+ GiB, and a run can have 1024 MiB/u,
+    );
     expect(codes(config(), text, processor)).toEqual([]);
   });
 

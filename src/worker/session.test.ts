@@ -1,5 +1,6 @@
 /** The session over fakes: what it answers to commands, and what it survives. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ProcessorMemoryFull } from '../backend/index.ts';
 import { unzipFolder } from '../checkpoint/index.ts';
 import { defineObjective, pretrain } from '../objectives/index.ts';
 import { SessionHarness, startCommand, TEXT, tinyConfig } from './testing_session.ts';
