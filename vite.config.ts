@@ -4,6 +4,7 @@ import { assembly } from './vite/assembly.ts';
 import { ISOLATION } from './vite/isolation.ts';
 import { CHUNKS, INITIAL_IN_ONE, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
+import { withoutChecks } from './vite/without_checks.ts';
 
 export default defineConfig({
   base: './',
@@ -12,6 +13,7 @@ export default defineConfig({
   resolve: { alias: [sotuAlias()] },
   worker: {
     format: 'es',
+    plugins: () => [withoutChecks()],
     rolldownOptions: {
       treeshake: TREESHAKE,
       output: { entryFileNames: CHUNKS.worker, chunkFileNames: CHUNKS.worker, ...INITIAL_IN_ONE },

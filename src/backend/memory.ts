@@ -40,7 +40,7 @@ export interface DeviceMemory {
 export function deviceMemory(): DeviceMemory | null {
   if (state.webgpu) return gpuMemory();
   if (!state.processor) return null;
-  const allocated = state.processor.bytesOfRuns;
+  const { allocated } = state.processor.engine.heap.use;
   return { allocated, live: allocated };
 }
 

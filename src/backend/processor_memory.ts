@@ -33,19 +33,11 @@ export const PROCESSOR = 'processor';
 export class ProcessorBackend extends KernelBackend {
   readonly engine: Engine;
   readonly #entries: DataStorage<Entry>;
-  /** Bytes that the engine held before the first tensor: the scratch memory of its threads. */
-  readonly #ofEngine: number;
 
   constructor(engine: Engine) {
     super();
     this.engine = engine;
-    this.#ofEngine = engine.heap.use.allocated;
     this.#entries = new DataStorage(this, tfjsEngine());
-  }
-
-  /** Bytes of all tensors, stores and programs. */
-  get bytesOfRuns(): number {
-    return this.engine.heap.use.allocated - this.#ofEngine;
   }
 
   /** Throws if the tensor has been disposed. */

@@ -12,3 +12,4 @@ export * from './url.ts';
 export * from './precision.ts';
 export * from './layout.ts';
 export * from './saved.ts';
+export * from './smaller.ts';

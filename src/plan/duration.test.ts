@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
+import { defaultConfig, PRESETS, type RunConfig, smallerConfig } from '../config/index.ts';
 import { estimateSeconds, guessVocab, planRun, type DeviceSpeed } from './index.ts';
 
 const WASM: DeviceSpeed = { flops_per_second: 4e9, step_overhead_ms: 8 };
@@ -48,6 +48,12 @@ describe('estimateSeconds', () => {
     const { tokens_per_step } = planRun(bare(), { vocab_size: 28 });
     expect(secondsOf(bare({ max_tokens: tokens_per_step * 50 }))).toBeCloseTo(whole / 2, 0);
     expect(secondsOf(bare({ max_tokens: tokens_per_step * 500 }))).toBe(whole);
+  });
+  it("gives days to nanoGPT's character preset on two cores, and minutes to its smaller size", () => {
+    const processor: DeviceSpeed = { flops_per_second: 70e9, step_overhead_ms: 0.6 };
+    const config = PRESETS.find(({ id }) => id === 'novel_char')?.config ?? defaultConfig();
+    expect(secondsOf(config, processor)).toBeGreaterThan(20 * 3600);
+    expect(secondsOf(smallerConfig(config) ?? config, processor)).toBeLessThan(300);
   });
   it('orders the presets: the names are the fastest on every device', () => {
     for (const speed of [WASM, { flops_per_second: 1e13, step_overhead_ms: 2 }]) {

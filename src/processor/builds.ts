@@ -16,7 +16,7 @@ const URLS: Record<BuildName, string> = {
 export type BuildLoader = (name: BuildName) => Promise<WebAssembly.Module>;
 
 /** @throws MissingPart if the build cannot be downloaded. */
-const download: BuildLoader = async (name) => {
+export const downloadBuild: BuildLoader = async (name) => {
   let bytes: ArrayBuffer;
   try {
     const response = await fetch(URLS[name]);
@@ -28,13 +28,13 @@ const download: BuildLoader = async (name) => {
   return WebAssembly.compile(bytes);
 };
 
-let load: BuildLoader = download;
+let load: BuildLoader = downloadBuild;
 
 export function loadBuild(name: BuildName): Promise<WebAssembly.Module> {
   return load(name);
 }
 
-/** Where builds come from from now on: tests in Node read files. */
+/** Where builds come from from now on: tests in Node read files, others choose a build. */
 export function setBuildLoader(loader: BuildLoader): void {
   load = loader;
 }

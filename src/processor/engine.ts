@@ -54,7 +54,7 @@ export class Engine {
     const instance = await instantiate(module, memory);
     const heap = new Heap(memory, HEAP_BEGIN, maximum);
     const { exports: leader } = instance;
-    const scratch = (): number => heap.allocate(leader.scratchBytes()).address;
+    const scratch = (): number => heap.reserve(leader.scratchBytes());
     return new Engine(instance, heap, new Threads({ module, memory, leader, scratch, spins }));
   }
 

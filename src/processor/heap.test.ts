@@ -49,6 +49,14 @@ describe('the heap of the engine', () => {
     expect(heap.allocate(2 * PAGE).address).toBe(0);
   });
 
+  test('does not count what it reserves for good', () => {
+    const heap = new Heap(memoryOf(10), 0);
+    const address = heap.reserve(PAGE);
+    const block = heap.allocate(64);
+    expect(block.address).toBe(address + PAGE);
+    expect(heap.use).toEqual({ allocated: 64, peak: 64, blocks: 1 });
+  });
+
   test('fills blocks of zeros even where there was something', () => {
     const memory = memoryOf(2);
     const heap = new Heap(memory, 0);

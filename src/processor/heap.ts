@@ -70,11 +70,20 @@ export class Heap {
    */
   allocate(bytes: number): Block {
     const size = aligned(Math.max(bytes, 4));
-    const address = this.#takeFree(size) ?? this.#takeEnd(size);
+    const address = this.#take(size);
     this.#use.allocated += size;
     this.#use.peak = Math.max(this.#use.peak, this.#use.allocated);
     this.#use.blocks++;
     return new Block(this, address, size);
+  }
+
+  /**
+   * Address of memory that is never freed and not counted in `use`: scratch memory of threads.
+   *
+   * @throws ProcessorMemoryFull if the memory cannot grow.
+   */
+  reserve(bytes: number): number {
+    return this.#take(aligned(bytes));
   }
 
   /** A block of zeros. */
@@ -106,6 +115,10 @@ export class Heap {
     } else {
       this.#free.splice(index, 0, { address, size });
     }
+  }
+
+  #take(size: number): number {
+    return this.#takeFree(size) ?? this.#takeEnd(size);
   }
 
   /** The smallest free range that fits, so that large ones stay whole. */

@@ -2,7 +2,7 @@
  * The engine on the processor: kernels in AssemblyScript (`assembly/`) over one WebAssembly memory.
  * It knows addresses only; tensors are `backend/`'s.
  */
-export { loadBuild, setBuildLoader } from './builds.ts';
+export { downloadBuild, loadBuild, setBuildLoader } from './builds.ts';
 export { commandBytes, Engine, ThreadStopped } from './engine.ts';
 export {
   type BuildName,

@@ -110,6 +110,22 @@ describe('settleRun', () => {
       expect(codes(config(), text, { ...webgpu, memory_bytes })).toEqual([]);
   });
 
+  it('refuses beforehand what the browser does not give the processor', () => {
+    const large = config({ batch_size: 512 });
+    large.model = { ...large.model, n_layer: 12, n_embd: 512, block_size: 256 };
+    const processor: DeviceFacts = {
+      backend: 'wasm',
+      limits: { max_binding_size: 2 ** 31, max_buffer_size: 2 ** 31 },
+      memory_bytes: 2 ** 30,
+    };
+    const [problem] = settleRun(large, text, processor).problems;
+    expect(problem?.code).toBe('does_not_fit_device');
+    expect(problem?.message).toMatch(
+      /^The run needs about [\d.]+ GiB, and a run can have 1024 MiB/u,
+    );
+    expect(codes(config(), text, processor)).toEqual([]);
+  });
+
   it('checks no limits and keeps the requested precision while the device is unknown', () => {
     const huge = fp16();
     huge.model = { ...huge.model, n_embd: 4096, n_head: 64, n_layer: 48 };

@@ -1,6 +1,9 @@
 /** How long a run takes on this device, in words. */
 import { DAY, spokenDuration } from './format.ts';
 
+/** A run that takes longer is offered in a smaller size, seconds. */
+export const LONG_SECONDS = 3600;
+
 /**
  * "about 3 minutes", or that the device is too slow for this run.
  *

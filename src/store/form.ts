@@ -6,6 +6,7 @@ import {
   fieldsAfterLayout,
   getField,
   isAllowed,
+  smallerFields,
   withField,
   type FieldPath,
   type FieldValue,
@@ -105,6 +106,11 @@ export function setField(form: FormStore, path: FieldPath, value: FieldValue): b
   const next = followLayout(withField(config, path, value), path);
   form.setState({ config: next, changed: new Set(changedFields(next, base)) });
   return true;
+}
+
+/** Makes the recipe smaller, for a device on which it would take too long. */
+export function takeSmaller(form: FormStore): void {
+  for (const [path, value] of smallerFields(form.getState().config)) setField(form, path, value);
 }
 
 export const resetField = (form: FormStore, path: FieldPath): boolean =>

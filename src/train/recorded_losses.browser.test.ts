@@ -15,6 +15,7 @@ import { defaultConfig, PRESETS, type RunConfig } from '../config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { Trainer } from './index.ts';
 import { pretrain } from '../objectives/index.ts';
+import { type BuildName, downloadBuild, setBuildLoader } from '../processor/index.ts';
 import { startTested } from '../testing/start_once.ts';
 
 interface Recording {
@@ -49,7 +50,8 @@ function namesPreset(): RunConfig {
 
 interface Case {
   name: string;
-  backend: 'wasm' | 'webgpu';
+  /** `wasm` is tfjs's own; `processor` our engine, in the build without relaxed SIMD. */
+  backend: 'wasm' | 'webgpu' | 'processor';
   steps: number;
   config: () => RunConfig;
   mode?: 'op_by_op';
@@ -72,6 +74,7 @@ function llama(): RunConfig {
 const accumulated = { batch_size: 4, gradient_accumulation_steps: 2 };
 const CASES: readonly Case[] = [
   { name: 'names by wasm', backend: 'wasm', steps: 50, config: namesPreset },
+  { name: 'names by the processor', backend: 'processor', steps: 50, config: namesPreset },
   { name: 'replayed', backend: 'webgpu', steps: 20, config: tiny },
   { name: 'op by op', backend: 'webgpu', steps: 20, config: tiny, mode: 'op_by_op' },
   { name: 'fp16', backend: 'webgpu', steps: 20, config: withTraining({ mixed_precision: 'fp16' }) },
@@ -85,6 +88,14 @@ const CASES: readonly Case[] = [
   { name: 'Muon', backend: 'webgpu', steps: 20, config: withTraining({ optimizer: 'muon' }) },
   { name: 'Llama layout', backend: 'webgpu', steps: 20, config: llama },
 ];
+
+/** Results of relaxed SIMD depend on the processor, so recordings are of the builds without it. */
+const WITHOUT_RELAXED: Record<BuildName, BuildName> = {
+  plain: 'plain',
+  plain_threads: 'plain_threads',
+  relaxed: 'plain',
+  relaxed_threads: 'plain_threads',
+};
 
 async function run({ config: makeConfig, steps }: Case): Promise<Recording> {
   const config = makeConfig();
@@ -146,6 +157,7 @@ function newest(): Recordings {
 describe('recorded losses', () => {
   let version = '';
   beforeAll(async () => {
+    setBuildLoader((name) => downloadBuild(WITHOUT_RELAXED[name]));
     version = await browserVersion();
   });
   afterEach(() => setProgramMode('replay'));

@@ -1,5 +1,6 @@
 /** The session over fakes: what it answers to commands, and what it survives. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ProcessorMemoryFull } from '../backend/index.ts';
 import { unzipFolder } from '../checkpoint/index.ts';
 import { defineObjective, pretrain } from '../objectives/index.ts';
 import type { SessionServices } from './services.ts';
@@ -371,6 +372,20 @@ describe('a lost device', () => {
     await session.paused(2);
     expect(session.all('started').at(-1)?.lr_multiplier).toBe(0.5);
     expect(session.trainer.lr_multiplier).toBe(0.5);
+  });
+
+  it('ends the run in a sentence where memory is full, and keeps its checkpoint', async () => {
+    session.send(startCommand({ config: tinyConfig(longRun) }));
+    await session.next('saved');
+    session.trainer.failure = new ProcessorMemoryFull(2 ** 28, 2 ** 31);
+    const { error } = await session.next('error');
+    expect(error.code).toBe('out_of_memory');
+    expect(error.message).toBe(
+      'The browser gives the processor no more memory: 2048 MB are in use and 256 MB more are needed.',
+    );
+    expect(error.hint).toContain('then resume');
+    session.send({ type: 'resume', run: 'first', paused: true });
+    await session.next('started', ({ step }) => step > 0);
   });
 
   it('ends the run with an error if no device can be opened', async () => {

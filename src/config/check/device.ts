@@ -32,7 +32,7 @@ function checkMemory({ training }: RunConfig, facts: Facts): Problem | null {
     code: 'does_not_fit_device',
     message:
       `The run needs about ${formatBytes(planned_bytes)}, ` +
-      `and this device has ${formatBytes(memory_bytes)}.`,
+      `and a run can have ${formatBytes(memory_bytes)} here.`,
     hint: canLowerBatch
       ? 'Lower batch_size and raise gradient_accumulation_steps, ' +
         'turn on activation_checkpointing, or choose a smaller model.'

@@ -1,9 +1,10 @@
 /** The cost of the recipe: parameters, FLOPs per token, and planned memory by kind. */
-import { PRESETS } from '../../config/index.ts';
-import { bytes, compact, count, percent, timeHere } from '../../store/index.ts';
+import { Button } from '@mantine/core';
+import { PRESETS, type RunConfig } from '../../config/index.ts';
+import { bytes, compact, count, percent, takeSmaller, timeHere } from '../../store/index.ts';
 import type { RunPlan } from '../../plan/index.ts';
-import { useRun } from '../context.tsx';
-import { useSecondsHere } from '../useTimeHere.ts';
+import { useClient, useForm, useRun } from '../context.tsx';
+import { useSecondsHere, useSmallerRun } from '../useTimeHere.ts';
 import { useDataSummary, useSettledRun } from './useSettledRun.ts';
 
 const KINDS = [
@@ -27,6 +28,7 @@ export function CostPanel() {
     <section className="cost" aria-label="Cost" data-testid="cost">
       <CostFacts plan={plan} time={timeHere(seconds, FASTEST)} />
       <MemoryBar memory={plan.memory} />
+      <SmallerSize config={config} seconds={seconds} />
       {data ? null : <p className="small muted">Estimated until the text is loaded.</p>}
       {problem ? (
         <p className="field-problem" role="alert">
@@ -34,6 +36,31 @@ export function CostPanel() {
         </p>
       ) : null}
     </section>
+  );
+}
+
+interface SmallerSizeProps {
+  config: RunConfig;
+  /** Of the recipe as it is. */
+  seconds: number | null;
+}
+
+/** Offers a size that this device trains in a lesson. */
+function SmallerSize({ config, seconds }: SmallerSizeProps) {
+  const { form } = useClient().stores;
+  const isLesson = useForm((state) => state.lesson !== null);
+  const smaller = useSmallerRun(config, seconds);
+  if (!smaller || isLesson) return null;
+  const { model, training } = smaller.config;
+  return (
+    <p className="small" data-testid="smaller-size">
+      That is long for this device. With {model.n_layer} layers of width {model.n_embd}, a context
+      of {model.block_size} and {count(training.max_iters)} steps it takes{' '}
+      {timeHere(smaller.seconds, null)}.{' '}
+      <Button size="compact-xs" variant="default" onClick={() => takeSmaller(form)}>
+        Use the smaller size
+      </Button>
+    </p>
   );
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../../store/index.ts';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
-import { useSecondsHere } from '../useTimeHere.ts';
+import { useSecondsHere, useSmallerRun } from '../useTimeHere.ts';
 import { PRESET_ICONS } from './icons.ts';
 import { ResumeOffer } from './ResumeOffer.tsx';
 import '../styles/welcome.css';
@@ -97,6 +97,7 @@ function PresetFacts({ preset }: { preset: Preset }) {
   const { config } = preset;
   const plan = planRun(config, { vocab_size: guessVocab(config) });
   const seconds = useSecondsHere(config, plan);
+  const smaller = useSmallerRun(config, seconds);
   const [fastest] = PRESETS;
   const faster = fastest && fastest !== preset ? fastest.title : null;
   return (
@@ -111,7 +112,11 @@ function PresetFacts({ preset }: { preset: Preset }) {
       </div>
       <div>
         <dt>Time here</dt>
-        <dd data-testid="preset-time">{timeHere(seconds, faster)}</dd>
+        <dd data-testid="preset-time">
+          {smaller
+            ? `${timeHere(seconds, null)}; a smaller size: ${timeHere(smaller.seconds, null)}`
+            : timeHere(seconds, faster)}
+        </dd>
       </div>
     </dl>
   );
