@@ -96,7 +96,11 @@ async function setThreads(
   const { engine } = backend;
   const known = wanted ?? (mostThreads > 1 ? await memo?.recall() : 1);
   if (typeof known === 'number') await engine.threads.use(clamped(known, mostThreads));
-  else await memo?.remember(await fastestThreads(engine, mostThreads));
+  else {
+    const fastest = await fastestThreads(engine, mostThreads);
+    // That one thread is fastest may be due to other programs: it is measured again next time.
+    if (fastest > 1) await memo?.remember(fastest);
+  }
   return processorDevice(engine, mostThreads);
 }
 

@@ -9,7 +9,7 @@ const STEPS = 64;
 /** Times that the list has a product, and a sum as long as its result: about 2 ms on one thread. */
 const PAIRS = 4;
 /** Runs of each number of threads, of which the fastest counts: other programs only add to it. */
-const RUNS = 4;
+const RUNS = 10;
 /** Browsers compile quickly first and optimize what is run often, in about this many milliseconds. */
 const WARM_MS = 20;
 /** A thread more has to pay: the page and other programs need the processor, too. */
