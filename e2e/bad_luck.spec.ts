@@ -3,17 +3,18 @@
  * kept.
  */
 import { expect, test, type Page } from '@playwright/test';
-import { TINY, Terrarium, column, records, status } from './terrarium.ts';
+import { LASTING, TINY, Terrarium, column, records, status } from './terrarium.ts';
 
-const long = { ...TINY, 'training.max_iters': 2000, 'runtime.autosave_interval': 5 };
+const long = { ...LASTING, 'training.max_iters': 2000, 'runtime.autosave_interval': 5 };
 
 for (const backend of ['webgpu', 'webgl'] as const) {
   test(`a run on ${backend} recovers from its checkpoint when the GPU is lost, and reports it`, async ({
     page,
   }) => {
     const terrarium = await new Terrarium(page).open({
-      ...long,
+      ...TINY,
       'training.max_iters': 40,
+      'runtime.autosave_interval': 5,
       'runtime.backend': backend,
       headless: 1,
     });

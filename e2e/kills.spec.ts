@@ -16,6 +16,8 @@ const LOSSES = Number(process.env.LOSSES ?? 1);
 /** Steps between two kills or losses. */
 const APART = 30;
 const recipe = { ...TINY, 'model.dropout': 0.1, 'runtime.autosave_interval': 4 };
+/** Steps slow enough on the processor that a browser is killed between two of them. */
+const SLOWLY = { 'model.n_embd': 64, 'training.batch_size': 128 } as const;
 const stepsFor = (disturbances: number): number => APART * (disturbances + 1);
 
 /** A browser of its own, with a profile that outlives it. */
@@ -130,7 +132,7 @@ function expectEqual(
 
 test('a browser that is killed again and again loses no step', async ({ baseURL }) => {
   test.setTimeout(60_000 + 60_000 * KILLS);
-  const query = { ...recipe, 'training.max_iters': stepsFor(KILLS) };
+  const query = { ...recipe, ...SLOWLY, 'training.max_iters': stepsFor(KILLS) };
   const url = (baseURL ?? '') + addressOf(query).slice(2);
   const undisturbed = new Map(await trainWithKills(url, 0));
   expect(undisturbed.size).toBe(stepsFor(KILLS));

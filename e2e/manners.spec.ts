@@ -1,11 +1,11 @@
 /** Keyboard control (e2e/states.spec.ts checks accessibility in every state). */
 import { expect, test } from '@playwright/test';
-import { TINY, Terrarium } from './terrarium.ts';
+import { LASTING, Terrarium } from './terrarium.ts';
 
 test('is controlled by keyboard: Space pauses and continues, the period key takes a step', async ({
   page,
 }) => {
-  const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 5000 });
+  const terrarium = await new Terrarium(page).open({ ...LASTING, 'training.max_iters': 5000 });
   await terrarium.button('Train').focus();
   await page.keyboard.press('Enter');
   await terrarium.untilStep(3);

@@ -1,7 +1,7 @@
 /** Parts of the page that do not arrive: the rest goes on, and a retry gets them. */
 import { expect, test } from '@playwright/test';
 import { Site } from './site.ts';
-import { TINY, Terrarium, addressOf, type Query } from './terrarium.ts';
+import { LASTING, TINY, Terrarium, addressOf, type Query } from './terrarium.ts';
 
 const host = new Site();
 // A service worker would have the parts already.
@@ -14,7 +14,7 @@ const address = (query: Query): string => host.address + addressOf({ ...TINY, ..
 test('without charts and dialogs the run trains on, and Retry shows them', async ({ page }) => {
   host.missing = /\/(Charts|Library|Compare|Profile)-[^/]*\.(js|css)$/;
   const terrarium = new Terrarium(page);
-  await page.goto(address({ 'training.max_iters': 100_000 }));
+  await page.goto(address({ ...LASTING, 'training.max_iters': 20_000 }));
   await terrarium.train();
   const broken = page.getByTestId('broken-part');
   const loss = broken.filter({ hasText: 'The loss could not be downloaded. Check the network' });

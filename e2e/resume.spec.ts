@@ -1,13 +1,13 @@
 /** Resumed runs continue exactly as uninterrupted ones. */
 import { expect, test } from '@playwright/test';
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
-import { TINY, Terrarium, column } from './terrarium.ts';
+import { LASTING, TINY, Terrarium, column } from './terrarium.ts';
 
 /** Enough that a run can be paused before its end on a fast machine. */
 const STEPS = 150;
 /** Software WebGPU takes long for a step in float16. */
 const FLOAT16_STEPS = 40;
-const config = { ...TINY, 'model.dropout': 0.1, 'training.max_iters': STEPS };
+const config = { ...LASTING, 'model.dropout': 0.1, 'training.max_iters': STEPS };
 
 test('a run resumed after a reload has the losses of an uninterrupted run', async ({ page }) => {
   const terrarium = await new Terrarium(page).open(config);
@@ -76,7 +76,8 @@ test('a run in mixed precision resumes with its loss scale and the same losses',
   // Compiles for software WebGPU four times.
   test.slow();
   const terrarium = await new Terrarium(page).open({
-    ...config,
+    ...TINY,
+    'model.dropout': 0.1,
     'runtime.backend': 'webgpu',
     'training.mixed_precision': 'fp16',
     'training.max_iters': FLOAT16_STEPS,

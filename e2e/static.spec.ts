@@ -3,7 +3,7 @@
  * offline after the first visit, and it is small.
  */
 import { gzipSync } from 'node:zlib';
-import { expect, test } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
 import { Site } from './site.ts';
 import { TINY, Terrarium, addressOf } from './terrarium.ts';
 
@@ -34,12 +34,28 @@ test('trains under a sub-path without requests to other hosts, then without its 
   });
   await terrarium.train();
   await terrarium.done();
+  // One build of the engine is kept for a visit offline: the one that this browser uses.
+  await expect
+    .poll(() => keptPrograms(page))
+    .toEqual([expect.stringMatching(/\/(relaxed|plain)-[^/]*\.wasm$/u)]);
   await own.stop();
   await page.goto(address);
   await terrarium.train();
   await terrarium.done();
   expect(foreign).toEqual([]);
 });
+
+/** Addresses of the WebAssembly modules in all caches of the site. */
+function keptPrograms(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const kept: string[] = [];
+    for (const name of await caches.keys()) {
+      const requests = await (await caches.open(name)).keys();
+      kept.push(...requests.map(({ url }) => url));
+    }
+    return kept.filter((url) => url.endsWith('.wasm'));
+  });
+}
 
 test('has a content security policy that blocks requests to other origins', async ({ page }) => {
   await page.goto(site);

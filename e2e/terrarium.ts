@@ -20,6 +20,12 @@ export const TINY = {
   'runtime.backend': 'wasm',
 } as const;
 
+/**
+ * The same with steps of ten milliseconds or so on the processor, for runs that are met before their
+ * end.
+ */
+export const LASTING = { ...TINY, 'model.n_embd': 64, 'training.batch_size': 128 } as const;
+
 export type Query = Record<string, string | number | boolean>;
 
 /** The relative URL of the page with this configuration. */

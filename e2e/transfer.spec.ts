@@ -1,7 +1,7 @@
 /** Exporting and importing models. */
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { expect, test, type Page } from '@playwright/test';
-import { TINY, Terrarium, column } from './terrarium.ts';
+import { LASTING, TINY, Terrarium, column } from './terrarium.ts';
 
 const importFile = (page: Page, name: string, bytes: Uint8Array): Promise<void> =>
   page
@@ -29,7 +29,7 @@ const pathsOf = (zip: Uint8Array): string[] =>
     .sort();
 
 test('an exported and imported run has the losses of an uninterrupted run', async ({ page }) => {
-  const config = { ...TINY, 'training.max_iters': STEPS };
+  const config = { ...LASTING, 'training.max_iters': STEPS };
   const terrarium = await new Terrarium(page).open(config);
   await terrarium.train();
   await terrarium.done();

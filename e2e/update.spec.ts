@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { expect, test, type Page } from '@playwright/test';
 import { nextBuild } from './next_build.ts';
 import { Site } from './site.ts';
-import { TINY, Terrarium, addressOf } from './terrarium.ts';
+import { LASTING, Terrarium, addressOf } from './terrarium.ts';
 
 const host = new Site();
 let next: string;
@@ -23,7 +23,7 @@ const openRuns = async (page: Page): Promise<void> => {
 };
 
 test('a new build is offered, and taken on request after the run is saved', async ({ context }) => {
-  const address = host.address + addressOf({ ...TINY, 'training.max_iters': 100_000 }).slice(2);
+  const address = host.address + addressOf({ ...LASTING, 'training.max_iters': 5000 }).slice(2);
   const page = await context.newPage();
   await page.goto(address);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);

@@ -1,10 +1,10 @@
 /** A run that is opened again after its tab was closed is as it was left. */
 import { expect, test, type Page } from '@playwright/test';
-import { TINY, Terrarium } from './terrarium.ts';
+import { LASTING, Terrarium } from './terrarium.ts';
 
 const TEXT = 'the quick brown fox jumps over the lazy dog\n'.repeat(200);
 const CONFIG = {
-  ...TINY,
+  ...LASTING,
   'data.corpus': 'own',
   'tokenizer.kind': 'char',
   'training.max_iters': 5000,
