@@ -1,4 +1,4 @@
-/** The names preset learns more than a bigram model within 200 steps on WebAssembly. */
+/** The names preset learns more than a bigram model within 200 steps on the processor. */
 import { expect, test } from '@playwright/test';
 import { Terrarium, column, records, status } from './terrarium.ts';
 

@@ -34,7 +34,7 @@ async function launch(executablePath: string): Promise<FirefoxPage> {
   return page;
 }
 
-test('trains Names by WebAssembly, and resumes it to the bit after Firefox was closed', async (context) => {
+test('trains Names on the processor, and resumes it to the bit after Firefox was closed', async (context) => {
   if (!firefox) {
     context.skip('Firefox was not found; set FIREFOX_PATH or install Firefox ESR');
     return;
