@@ -102,24 +102,33 @@ function Details({ device }: { device: Device }) {
 }
 
 function detailRows(
-  { adapter, limits, features }: Device,
+  { adapter, limits, features, memory_bytes }: Device,
   precision: RunState['precision'],
   calibration: RunState['calibration'],
 ): [string, string][] {
   const rows: [string, string][] = [
     ['Adapter', adapter || 'not reported'],
     ['Precision', precisionText(precision)],
-    ['Largest buffer', bytes(limits.max_buffer_size)],
-    ['Largest binding', bytes(limits.max_binding_size)],
+    ...memoryRows(limits, memory_bytes ?? null),
   ];
-  if (limits.workgroup_storage > 0)
-    rows.push(['Workgroup storage', bytes(limits.workgroup_storage)]);
   rows.push(['Features', features.join(', ') || 'none']);
   if (calibration)
     rows.push([
       'Estimated speed',
       `about ${compact(calibration.flops_per_second)} FLOP/s in training`,
     ]);
+  return rows;
+}
+
+/** `most`: bytes of the processor's memory, if they are limited. */
+function memoryRows(limits: Device['limits'], most: number | null): [string, string][] {
+  if (most !== null) return [['Memory', `up to ${bytes(most)}`]];
+  const rows: [string, string][] = [
+    ['Largest buffer', bytes(limits.max_buffer_size)],
+    ['Largest binding', bytes(limits.max_binding_size)],
+  ];
+  if (limits.workgroup_storage > 0)
+    rows.push(['Workgroup storage', bytes(limits.workgroup_storage)]);
   return rows;
 }
 
