@@ -2,8 +2,16 @@
  * Failures that the user did not cause. Each is reported in a sentence, and saved checkpoints are
  * kept.
  */
-import { expect, test, type Page } from '@playwright/test';
-import { LASTING, TINY, Terrarium, column, records, status } from './terrarium.ts';
+import { expect, test } from '@playwright/test';
+import {
+  LASTING,
+  TINY,
+  Terrarium,
+  column,
+  prepareWorker,
+  records,
+  status,
+} from './terrarium.ts';
 
 const long = { ...LASTING, 'training.max_iters': 2000, 'runtime.autosave_interval': 5 };
 
@@ -96,22 +104,11 @@ test('an exploding loss stops the run and offers to resume with a lower learning
 });
 
 /** As in a private window: the origin private file system is not available in the worker. */
-async function denyStorage(page: Page): Promise<void> {
-  // A service worker would fetch the script instead of the page.
-  await page.addInitScript(() => {
-    Object.defineProperty(navigator, 'serviceWorker', { value: undefined });
-  });
-  await page.route(/\/assets\/worker\/worker-.*\.js$/, async (route) => {
-    const response = await route.fetch();
-    const body = `StorageManager.prototype.getDirectory = () =>
-      Promise.reject(new DOMException('Storage directory access is denied.', 'SecurityError'));
-      ${await response.text()}`;
-    await route.fulfill({ response, body });
-  });
-}
+const DENIED_STORAGE = `StorageManager.prototype.getDirectory = () =>
+  Promise.reject(new DOMException('Storage directory access is denied.', 'SecurityError'));`;
 
 test('trains without storage and warns that runs are lost with the tab', async ({ page }) => {
-  await denyStorage(page);
+  await prepareWorker(page, DENIED_STORAGE);
   const terrarium = await new Terrarium(page).open({ ...TINY, 'training.max_iters': 10 });
   const warning = page.getByTestId('storage-refused');
   await expect(warning).toContainText('The browser denies storage');

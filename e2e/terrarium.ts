@@ -128,3 +128,18 @@ export const records = (page: Page): Promise<MetricRecord[]> =>
     window.terrarium?.onRecord((record) => all.push(record))();
     return all;
   });
+
+/**
+ * Runs a script in the training worker before its own: what the browser is to lack. It is part of the
+ * worker's file, because Playwright cannot add scripts to workers.
+ */
+export async function prepareWorker(page: Page, script: string): Promise<void> {
+  // A service worker would fetch the file instead of the page.
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, 'serviceWorker', { value: undefined });
+  });
+  await page.route(/\/assets\/worker\/worker-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+  });
+}

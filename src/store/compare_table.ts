@@ -85,7 +85,7 @@ export const COMPARE_HEADINGS = [
   'Steps',
   'Tokens/s',
   'ms/step',
-  'Dispatches/step',
+  'Kernels/step',
   'Submits/step',
   'Memory',
   'Last loss',

@@ -84,8 +84,8 @@ function WaysHint() {
           </dd>
         </div>
         <div>
-          <dt>Dispatches and submits per step</dt>
-          <dd>How many kernels a step starts, and in how many batches they go to the GPU.</dd>
+          <dt>Kernels and submits per step</dt>
+          <dd>How many kernels a step runs, and in how many batches they go to the GPU.</dd>
         </div>
       </dl>
     </>

@@ -1,16 +1,16 @@
-/** GPU time of one training step by kind of kernel, and the slowest kernels. */
+/** Time of one training step by kind of kernel, and the slowest kernels. */
 import { count, measure, profileRows, type StepProfile } from '../../store/index.ts';
 
 export function ProfileTable({ profile }: { profile: StepProfile }) {
   if (profileRows(profile).length === 0)
-    return <p className="muted">No GPU timestamps here, so only the whole step was timed.</p>;
+    return <p className="muted">Kernels cannot be timed here, so only the whole step was.</p>;
   const sumMs = profile.kinds?.reduce((sum, kind) => sum + kind.ms, 0) ?? NaN;
   return (
     <>
       <KindTable profile={profile} />
       <SlowestKernels profile={profile} />
       <p className="small muted">
-        Measured after step {count(profile.step)}. Each dispatch is timed on its own, so the sum,{' '}
+        Measured after step {count(profile.step)}. Each kernel is timed on its own, so the sum,{' '}
         {measure(sumMs)} ms, differs from the time of the whole step. Browsers round these times, so
         small shares are rough.
       </p>
@@ -28,7 +28,7 @@ function KindTable({ profile }: { profile: StepProfile }) {
           <th scope="col">Kind</th>
           <th scope="col">µs</th>
           <th scope="col">Share</th>
-          <th scope="col">Dispatches</th>
+          <th scope="col">Kernels</th>
           <th scope="col">Rate</th>
           <th scope="col">Of peak</th>
         </tr>
