@@ -3,15 +3,7 @@
  * kept.
  */
 import { expect, test } from '@playwright/test';
-import {
-  LASTING,
-  TINY,
-  Terrarium,
-  column,
-  prepareWorker,
-  records,
-  status,
-} from './terrarium.ts';
+import { LASTING, TINY, Terrarium, column, prepareWorker, records, status } from './terrarium.ts';
 
 const long = { ...LASTING, 'training.max_iters': 2000, 'runtime.autosave_interval': 5 };
 

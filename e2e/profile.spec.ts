@@ -74,6 +74,6 @@ test('reports the time of the whole step if there are no GPU timestamps', async 
   await terrarium.menu('Profile a step');
   await expect(sentence(page)).toHaveText(/^A step takes [\d.]+ ms\.$/u);
   await expect(page.getByRole('dialog')).toContainText(
-    'No GPU timestamps here, so only the whole step was timed.',
+    'Kernels cannot be timed here, so only the whole step was.',
   );
 });
