@@ -5,7 +5,7 @@
 import { expect, test } from '@playwright/test';
 import { LASTING, TINY, Terrarium, column, prepareWorker, records, status } from './terrarium.ts';
 
-const long = { ...LASTING, 'training.max_iters': 2000, 'runtime.autosave_interval': 5 };
+const long = { ...LASTING, 'runtime.autosave_interval': 5 };
 
 for (const backend of ['webgpu', 'webgl'] as const) {
   test(`a run on ${backend} recovers from its checkpoint when the GPU is lost, and reports it`, async ({

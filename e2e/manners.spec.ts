@@ -5,7 +5,7 @@ import { LASTING, Terrarium } from './terrarium.ts';
 test('is controlled by keyboard: Space pauses and continues, the period key takes a step', async ({
   page,
 }) => {
-  const terrarium = await new Terrarium(page).open({ ...LASTING, 'training.max_iters': 5000 });
+  const terrarium = await new Terrarium(page).open(LASTING);
   await terrarium.button('Train').focus();
   await page.keyboard.press('Enter');
   await terrarium.untilStep(3);

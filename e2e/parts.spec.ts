@@ -14,7 +14,7 @@ const address = (query: Query): string => host.address + addressOf({ ...TINY, ..
 test('without charts and dialogs the run trains on, and Retry shows them', async ({ page }) => {
   host.missing = /\/(Charts|Library|Compare|Profile)-[^/]*\.(js|css)$/;
   const terrarium = new Terrarium(page);
-  await page.goto(address({ ...LASTING, 'training.max_iters': 20_000 }));
+  await page.goto(address(LASTING));
   await terrarium.train();
   const broken = page.getByTestId('broken-part');
   const loss = broken.filter({ hasText: 'The loss could not be downloaded. Check the network' });

@@ -117,11 +117,7 @@ test('a run that is open in one tab cannot be opened in another and keeps traini
   page,
   context,
 }) => {
-  const first = await new Terrarium(page).open({
-    ...config,
-    'training.max_iters': 5000,
-    'runtime.autosave_interval': 5,
-  });
+  const first = await new Terrarium(page).open({ ...LASTING, 'runtime.autosave_interval': 5 });
   await first.train();
   await first.untilStep(10);
   const other = await context.newPage();

@@ -22,9 +22,14 @@ export const TINY = {
 
 /**
  * The same with steps of ten milliseconds or so on the processor, for runs that are met before their
- * end.
+ * end. No test waits for the end of this one.
  */
-export const LASTING = { ...TINY, 'model.n_embd': 64, 'training.batch_size': 128 } as const;
+export const LASTING = {
+  ...TINY,
+  'model.n_embd': 64,
+  'training.batch_size': 128,
+  'training.max_iters': 1_000_000,
+} as const;
 
 export type Query = Record<string, string | number | boolean>;
 

@@ -23,7 +23,7 @@ const openRuns = async (page: Page): Promise<void> => {
 };
 
 test('a new build is offered, and taken on request after the run is saved', async ({ context }) => {
-  const address = host.address + addressOf({ ...LASTING, 'training.max_iters': 5000 }).slice(2);
+  const address = host.address + addressOf(LASTING).slice(2);
   const page = await context.newPage();
   await page.goto(address);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);

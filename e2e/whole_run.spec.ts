@@ -7,7 +7,6 @@ const CONFIG = {
   ...LASTING,
   'data.corpus': 'own',
   'tokenizer.kind': 'char',
-  'training.max_iters': 5000,
   'training.learning_rate': 0.002,
   'training.eval_interval': 5,
   'sampling.sample_interval': 5,

@@ -3,6 +3,8 @@ import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import type { MetricRecord } from '../../src/protocol/index.ts';
 
 const SECOND = 1000;
+const CHIP = '[data-testid="device-chip"]';
+const DEVICE_DETAILS = '[role="dialog"][aria-label="Device details"] .device';
 
 declare global {
   interface Window {
@@ -92,6 +94,18 @@ export class FirefoxPage {
     }
   }
 
+  /** What the page says about its device, once it has one. */
+  async device(): Promise<string> {
+    await this.#page.waitForFunction(hasDevice, { timeout: 60 * SECOND });
+    await this.#page.click(CHIP);
+    await this.#page.waitForSelector(DEVICE_DETAILS);
+    const text = await this.#page.$eval(DEVICE_DETAILS, (element) =>
+      element instanceof HTMLElement ? element.innerText : '',
+    );
+    await this.#page.keyboard.press('Escape');
+    return text;
+  }
+
   /** Training losses of the run by step, from the file "Metrics as JSON lines". */
   async losses(): Promise<Map<number, number>> {
     await this.#page.evaluate(() => {
@@ -124,6 +138,12 @@ function enabledButton(name: string, within: string): Element | null {
     (one) => (one.getAttribute('aria-label') ?? one.textContent ?? '').trim() === name,
   );
   return found instanceof HTMLButtonElement && !found.disabled ? found : null;
+}
+
+/** Runs in the page: the chip names a device. */
+function hasDevice(): boolean {
+  const chip = document.querySelector('[data-testid="device-chip"]');
+  return /^(WebGPU|WebGL|Processor)/u.test(chip?.textContent ?? '');
 }
 
 /** Runs in the page: keeps the files of downloads, which BiDi cannot read in headless Firefox. */
