@@ -1,6 +1,6 @@
 /**
- * The profile of a step: GPU time by kind of kernel if the device has timestamps, else the time of
- * the whole step. Accessible at both widths and in both colour schemes.
+ * The profile of a step: time by kind of kernel if the device can time kernels, else the time of the
+ * whole step. Accessible at both widths and in both colour schemes.
  */
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
@@ -67,8 +67,22 @@ test('reports what takes longest, and training continues afterwards', async ({ p
     }
 });
 
-test('reports the time of the whole step if there are no GPU timestamps', async ({ page }) => {
+test('reports what takes longest on the processor', async ({ page }) => {
   const terrarium = await new Terrarium(page).open(TINY);
+  await terrarium.train();
+  await terrarium.done();
+  await terrarium.menu('Profile a step');
+  await expect(sentence(page)).toHaveText(
+    /^A step takes [\d.]+ ms\. .+ takes? the most of it: \d+% of the time of all kernels\./u,
+  );
+  const kinds = page.getByTestId('profile').locator('tbody tr td:first-child, tbody tr th');
+  expect(await kinds.allInnerTexts()).toEqual(
+    expect.arrayContaining(['Matrix products', 'Attention', 'Norms', 'Cross-entropy', 'Optimizer']),
+  );
+});
+
+test('reports the time of the whole step where kernels cannot be timed', async ({ page }) => {
+  const terrarium = await new Terrarium(page).open({ ...TINY, 'runtime.backend': 'cpu' });
   await terrarium.train();
   await terrarium.done();
   await terrarium.menu('Profile a step');

@@ -16,8 +16,8 @@ const PROFILE: StepProfile = {
 
 it('names what takes longest, its rate and its share of the peak', () => {
   expect(profileSentence(PROFILE)).toBe(
-    "A step takes 2.50 ms. Matrix products take the most of it: 60% of the GPU's time. Its products run" +
-      ' at 20.0 TFLOP/s, 50% of the 40.0 TFLOP/s that a product of 2,048 × 2,048 reaches here.',
+    'A step takes 2.50 ms. Matrix products take the most of it: 60% of the time of all kernels. ' +
+      'Its products run at 20.0 TFLOP/s, 50% of the 40.0 TFLOP/s that a product of 2,048 × 2,048 reaches here.',
   );
   expect(profileRows(PROFILE)).toMatchObject([
     {
@@ -35,7 +35,7 @@ it('names what takes longest, its rate and its share of the peak', () => {
       ...PROFILE,
       kinds: [{ kind: 'attention', ms: 1, dispatches: 1, flops: null }],
     }),
-  ).toBe("A step takes 2.50 ms. Attention takes the most of it: 100% of the GPU's time.");
+  ).toBe('A step takes 2.50 ms. Attention takes the most of it: 100% of the time of all kernels.');
 });
 
 it('says rates in their unit', () => {

@@ -75,7 +75,7 @@ export function profileSentence(profile: StepProfile): string {
   if (!largest) return step;
   const takes = /s$|, /u.test(largest.title) ? 'take' : 'takes';
   const share = percent(largest.share);
-  const most = `${largest.title} ${takes} the most of it: ${share} of the GPU's time.`;
+  const most = `${largest.title} ${takes} the most of it: ${share} of the time of all kernels.`;
   return [step, most, ...matmulSentence(profile)].join(' ');
 }
 
