@@ -10,6 +10,13 @@ import './alignment.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
 
+test('every operation has an implementation on the processor', async () => {
+  await useBuildsFromFiles();
+  await startTested('processor');
+  const without = allOps().filter((op) => op.visit(({ processor }) => processor === undefined));
+  expect(without.map(({ name }) => name)).toEqual([]);
+});
+
 describe.each(['cpu', 'processor'] as const)('%s', (backend) => {
   beforeAll(async () => {
     if (backend === 'processor') await useBuildsFromFiles();

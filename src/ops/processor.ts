@@ -13,5 +13,7 @@ import './layer_norm/processor.ts';
 import './linear/processor.ts';
 import './matmul/processor.ts';
 import './mlp/processor.ts';
+import './optimizer_update/processor.ts';
 import './qk_norm/processor.ts';
+import './rope/processor.ts';
 import './step_sums/processor.ts';

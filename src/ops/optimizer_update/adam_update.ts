@@ -3,7 +3,7 @@
  * and Hutter 2019, algorithm 2).
  */
 import { add, div, mul, sqrt, square, sub, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
-import { dispatch, type Param, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, type Param } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { unitCode, widthOf } from '../wgsl/index.ts';
@@ -123,21 +123,8 @@ function kernel(
   return { parameter, gradient, exp_avg, exp_avg_sq };
 }
 
-function processor(
-  { parameter, gradient, exp_avg, exp_avg_sq, norm, inverse_scale, scalars }: Tensors<In>,
-  attrs: AdamUpdateAttrs,
-): Tensors<Out> {
-  runOnProcessor({
-    kernel: 'adam_update',
-    writes: [],
-    updates: [parameter, gradient, exp_avg, exp_avg_sq],
-    reads: [norm, inverse_scale, scalars],
-    params: [...updateParams(parameter.size, attrs), ...adamParams(attrs)],
-  });
-  return { parameter, gradient, exp_avg, exp_avg_sq };
-}
-
-function adamParams({ beta1, beta2, epsilon }: AdamAttrs): Param[] {
+/** The last members of the kernel's uniform struct. */
+export function adamParams({ beta1, beta2, epsilon }: AdamAttrs): Param[] {
   return [
     ['f32', beta1],
     ['f32', 1 - beta1],
@@ -194,7 +181,6 @@ export const adamUpdate = defineOp({
   oracle,
   reference,
   kernel,
-  processor,
   gradient: null,
   bench: ({ P }, inputs) => [
     {

@@ -3,7 +3,7 @@
  * reproducible.
  */
 import { sqrt, square, sum, type Tensor } from '@tensorflow/tfjs-core';
-import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, output } from '../../backend/index.ts';
 import { defineOp } from '../define.ts';
 import { zeros } from '../host.ts';
 import code from './grad_norm.wgsl?raw';
@@ -52,36 +52,6 @@ function kernel({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
   return { norm };
 }
 
-/** `squaresKernel` on the processor. */
-export function squaresProcessor(x: Tensor): Tensor {
-  const sums = output([partsOf(x.size)]);
-  runOnProcessor({
-    kernel: 'sum_of_squares',
-    writes: [sums],
-    updates: [],
-    reads: [x],
-    params: [
-      ['i32', x.size],
-      ['i32', sums.size],
-    ],
-  });
-  return sums;
-}
-
-function processor({ x }: Record<'x', Tensor>): Record<'norm', Tensor> {
-  const sums = squaresProcessor(x);
-  const norm = output([]);
-  runOnProcessor({
-    kernel: 'norm_of_parts',
-    writes: [norm],
-    updates: [],
-    reads: [sums],
-    params: [['i32', sums.size]],
-  });
-  sums.dispose();
-  return { norm };
-}
-
 /** x [n] -> norm []: the square root of the sum of x^2. */
 export const gradNorm = defineOp({
   name: 'grad_norm',
@@ -94,7 +64,6 @@ export const gradNorm = defineOp({
   },
   reference: ({ x }) => ({ norm: sqrt(sum(square(x))) }),
   kernel,
-  processor,
   gradient: null,
   bench: ({ P }, inputs) => [{ attrs: {}, inputs: { x: inputs.normal(P) } }],
   cases: [

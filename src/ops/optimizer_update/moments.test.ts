@@ -4,6 +4,7 @@ import { readback, startBackend, Store, tensorCount } from '../../backend/index.
 import { useBuildsFromFiles } from '../../testing/node_engine.ts';
 import { run } from '../define.ts';
 import { adamUpdate } from './adam_update.ts';
+import './processor.ts';
 import { sgdUpdate } from './sgd_update.ts';
 import { SCALARS, type UpdateAttrs } from './update.ts';
 

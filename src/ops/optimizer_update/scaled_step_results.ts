@@ -27,7 +27,7 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, output } from '../../backend/index.ts';
 import { defineOp, type Hosts, type HostTensor, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import { workgroupSum } from '../wgsl/index.ts';
@@ -35,7 +35,7 @@ import code from './scaled_step_results.wgsl?raw';
 import { scalarAt, scalarOf, SCALARS, WORKGROUP } from './update.ts';
 
 /** Updates without an overflow after which the scale doubles (GradScaler's growth_interval). */
-const GROWTH_INTERVAL = 2000;
+export const GROWTH_INTERVAL = 2000;
 
 export interface ScalingAttrs {
   /** The initial scale, which is also the largest. */
@@ -157,30 +157,6 @@ function kernel(
   return { norm, inverse_scale, results, sums, scale, counts, scalars };
 }
 
-function processor(
-  { parts, sums, scale, counts, scalars }: Record<In, Tensor>,
-  { max_scale, beta1, beta2 }: ScalingAttrs,
-): Tensors<Out> {
-  const norm = output([]);
-  const inverse_scale = output([]);
-  const results = output([sums.size + 1]);
-  runOnProcessor({
-    kernel: 'scaled_step_results',
-    writes: [norm, inverse_scale, results],
-    updates: [sums, scale, counts, scalars],
-    reads: [parts],
-    params: [
-      ['i32', parts.size],
-      ['i32', sums.size],
-      ['f32', max_scale],
-      ['f32', 1 - beta1],
-      ['f32', 1 - beta2],
-      ['f32', GROWTH_INTERVAL],
-    ],
-  });
-  return { norm, inverse_scale, results, sums, scale, counts, scalars };
-}
-
 interface ScaledCase {
   parts: readonly number[];
   scale: number;
@@ -227,7 +203,6 @@ export const scaledStepResults = defineOp({
   oracle,
   reference,
   kernel,
-  processor,
   gradient: null,
   bench: (_sizes, inputs) => [
     {

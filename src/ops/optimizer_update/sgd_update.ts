@@ -1,6 +1,6 @@
 /** SGD with momentum over a flat range, in one dispatch (`torch.optim.SGD` without dampening). */
 import { add, mul, sub, zerosLike } from '@tensorflow/tfjs-core';
-import { dispatch, grid, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, grid } from '../../backend/index.ts';
 import { defineOp, type Hosts, type OpCase, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
 import code from './sgd_update.wgsl?raw';
@@ -79,20 +79,6 @@ function kernel(
   return { parameter, gradient, momentum_buffer };
 }
 
-function processor(
-  { parameter, gradient, momentum_buffer, norm, inverse_scale, scalars }: Tensors<In>,
-  attrs: SgdUpdateAttrs,
-): Tensors<Out> {
-  runOnProcessor({
-    kernel: 'sgd_update',
-    writes: [],
-    updates: [parameter, gradient, momentum_buffer],
-    reads: [norm, inverse_scale, scalars],
-    params: [...updateParams(parameter.size, attrs), ['f32', attrs.momentum]],
-  });
-  return { parameter, gradient, momentum_buffer };
-}
-
 const ATTRS: SgdUpdateAttrs = {
   max_norm: 1,
   weight_decay: 0.1,
@@ -131,7 +117,6 @@ export const sgdUpdate = defineOp({
   oracle,
   reference,
   kernel,
-  processor,
   gradient: null,
   bench: ({ P }, inputs) => [
     {

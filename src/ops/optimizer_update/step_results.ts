@@ -12,10 +12,10 @@ import {
   type Tensor,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import { dispatch, output, runOnProcessor } from '../../backend/index.ts';
+import { dispatch, output } from '../../backend/index.ts';
 import { defineOp, type Hosts, type Tensors } from '../define.ts';
 import { at, zeros } from '../host.ts';
-import { partsOf, squaresKernel, squaresProcessor } from './grad_norm.ts';
+import { partsOf, squaresKernel } from './grad_norm.ts';
 import code from './step_results.wgsl?raw';
 import { workgroupSum } from '../wgsl/index.ts';
 import { WORKGROUP } from './update.ts';
@@ -42,7 +42,6 @@ export const sumOfSquares = defineOp({
     return { parts: sum(reshape(squares, [rounds, parts, WORKGROUP]), [0, 2]) };
   },
   kernel: ({ x }) => ({ parts: squaresKernel(x) }),
-  processor: ({ x }) => ({ parts: squaresProcessor(x) }),
   gradient: null,
   bench: ({ P }, inputs) => [{ attrs: {}, inputs: { x: inputs.normal(P) } }],
   cases: [
@@ -90,22 +89,6 @@ function kernel({ parts, sums }: Record<'parts' | 'sums', Tensor>): Tensors<Out>
   return { norm, results, sums };
 }
 
-function processor({ parts, sums }: Record<'parts' | 'sums', Tensor>): Tensors<Out> {
-  const norm = output([]);
-  const results = output([sums.size + 1]);
-  runOnProcessor({
-    kernel: 'step_results',
-    writes: [norm, results],
-    updates: [sums],
-    reads: [parts],
-    params: [
-      ['i32', parts.size],
-      ['i32', sums.size],
-    ],
-  });
-  return { norm, results, sums };
-}
-
 /**
  * parts [k] (sums of squares), sums [n], n <= 256 -> norm [], the square root of the sum of the
  * parts; results [n + 1], the sums followed by the norm; sums, zeroed. By kernels the sums are updated
@@ -118,7 +101,6 @@ export const stepResults = defineOp({
   oracle,
   reference,
   kernel,
-  processor,
   gradient: null,
   bench: (_sizes, inputs) => [
     { attrs: {}, inputs: { parts: inputs.normal(256), sums: inputs.normal(2) } },

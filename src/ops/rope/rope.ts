@@ -7,7 +7,7 @@
  * the sine of large arguments.
  */
 import { add, concat, expandDims, gather, mul, reshape, slice, sub } from '@tensorflow/tfjs-core';
-import { activation, dispatch, grid, output, runOnProcessor } from '../../backend/index.ts';
+import { activation, dispatch, grid } from '../../backend/index.ts';
 import {
   defineOp,
   run,
@@ -108,24 +108,6 @@ function kernel({ qkv, positions, table }: Tensors<In>, attrs: RopeAttrs): Tenso
   return { y };
 }
 
-function onProcessor({ qkv, positions, table }: Tensors<In>, attrs: RopeAttrs): Tensors<'y'> {
-  const [n, width] = dims2(qkv.shape);
-  const y = output(qkv.shape);
-  runOnProcessor({
-    kernel: 'rope',
-    writes: [y],
-    reads: [qkv, positions, table],
-    params: [
-      ['i32', n],
-      ['i32', width],
-      ['i32', columns(attrs).v0],
-      ['i32', attrs.head_dim],
-      ['f32', attrs.inverse ? -1 : 1],
-    ],
-  });
-  return { y };
-}
-
 interface Shape {
   name: string;
   n: number;
@@ -164,7 +146,6 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
   oracle,
   reference,
   kernel,
-  processor: onProcessor,
   float16: { inputs: ['qkv'], when: (_inputs, { head_dim }) => head_dim % 8 === 0 },
   gradient: {
     saves: { inputs: ['positions', 'table'], outputs: [] },
