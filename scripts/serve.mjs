@@ -6,14 +6,24 @@ import { build, preview } from 'vite';
 import { freePort } from './port.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const SOURCES = ['src', 'vite', 'public', 'index.html', 'vite.config.ts', 'package-lock.json'];
+const SOURCES = [
+  'assembly',
+  'src',
+  'vite',
+  'public',
+  'index.html',
+  'vite.config.ts',
+  'package-lock.json',
+];
+/** The folder of `assembly/` that the build writes. */
+const BUILT = 'build';
 
 function newest(path) {
   if (!existsSync(path)) return 0;
   const stat = statSync(path);
-  return stat.isDirectory()
-    ? Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))))
-    : stat.mtimeMs;
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  const names = readdirSync(path).filter((name) => name !== BUILT);
+  return Math.max(0, ...names.map((name) => newest(join(path, name))));
 }
 
 /** True if dist is missing or older than its sources. */
