@@ -1,8 +1,9 @@
 /** The sum of two tensors. */
-import { intAt, pointerAt } from './inlined/args';
+import { addressOf, intAt, pointerAt } from './inlined/args';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
-/** Values of a chunk. */
+/** Values of a chunk. A multiple of 4. */
 const CHUNK: i32 = 8192;
 
 /** sum [n] = a [n] + b [n]; n. */
@@ -10,11 +11,11 @@ export function add(args: usize): void {
   const sum = pointerAt(args, 0);
   const a = pointerAt(args, 1);
   const b = pointerAt(args, 2);
-  const bytes = (<usize>intAt(args, 3)) << 2;
-  const size = (<usize>CHUNK) << 2;
-  for (let begin = <usize>claim() * size; begin < bytes; begin = <usize>claim() * size) {
-    const end = min(bytes, begin + size);
-    let at = begin;
+  const n = intAt(args, 3);
+  const chunks = chunksOf(n, CHUNK);
+  for (let chunk = claim(); chunk < chunks; chunk = claim()) {
+    const end = addressOf(0, min(n, (chunk + 1) * CHUNK));
+    let at = addressOf(0, chunk * CHUNK);
     for (; at + 16 <= end; at += 16) {
       v128.store(sum + at, f32x4.add(v128.load(a + at), v128.load(b + at)));
     }

@@ -4,7 +4,7 @@
  * and the parts are then combined in their order.
  */
 import { floatAt, intAt, pointerAt } from './inlined/args';
-import { fma, larger, maximumOf, splat, sumOf } from './inlined/simd';
+import { fma, larger, maximumOf, splat, sumOf, sumsOfFour } from './inlined/simd';
 import { softmaxTerm, softmaxTerm4 } from './inlined/exponentials';
 import { chunksOf } from './rows';
 import { barrier, claim, scratch } from './threads';
@@ -164,7 +164,7 @@ function scoreKeys(key: usize, count: i32, target: usize): void {
       s2 = fma(q, v128.load(key2 + at), s2);
       s3 = fma(q, v128.load(key3 + at), s3);
     }
-    let sums = sumsOf(s0, s1, s2, s3);
+    let sums = sumsOfFour(s0, s1, s2, s3);
     for (; at < headBytes; at += 4) {
       let k = splat(load<f32>(key + at));
       k = f32x4.replace_lane(k, 1, load<f32>(key1 + at));
@@ -177,13 +177,6 @@ function scoreKeys(key: usize, count: i32, target: usize): void {
   }
   for (let missing = count; missing < n; missing++)
     store<f32>(target + ((<usize>missing) << 2), MASKED);
-}
-
-/** The sums of the values of each of four vectors. */
-function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
-  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
-  return f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
 }
 
 /** target [head_dim] = the sum of weights x values. */

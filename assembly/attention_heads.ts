@@ -1,4 +1,4 @@
-/** Heads of another size: the kernels of attention need multiples of eight values. */
+/** Extends heads to a multiple of eight values, as kernels of attention need, and cuts them again. */
 import { intAt, pointerAt } from './inlined/args';
 import { chunksOf } from './rows';
 import { claim } from './threads';

@@ -15,7 +15,7 @@ export let keyHeads: i32 = 0;
 export let headDim: i32 = 0;
 /** Query i sees the keys j > i - window; 0 means no window. */
 export let window: i32 = 0;
-/** The factor of scores, 1 / sqrt(head_dim) of the model. */
+/** The factor of scores: 1 / sqrt(head_dim), of heads as they are in the model, before padding. */
 export let scale: f32 = 0;
 /** Bytes of a head, of a row of qkv and of a row of y. */
 export let headBytes: usize = 0;

@@ -1,6 +1,7 @@
 /** Elementwise kernels over whole tensors. */
 import { floatAt, intAt, pointerAt } from './inlined/args';
 import { splat } from './inlined/simd';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Values of a chunk: enough that claiming it costs nothing. */
@@ -12,7 +13,7 @@ export function fill_in_place(args: usize): void {
   const n = intAt(args, 1);
   const value = floatAt(args, 2);
   const four = splat(value);
-  const chunks = (n + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(n, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * CHUNK);
     let i = chunk * CHUNK;
@@ -26,7 +27,7 @@ export function add_in_place(args: usize): void {
   const target = pointerAt(args, 0);
   const source = pointerAt(args, 1);
   const n = intAt(args, 2);
-  const chunks = (n + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(n, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * CHUNK);
     let i = chunk * CHUNK;
@@ -46,7 +47,7 @@ export function copy_in_place(args: usize): void {
   const target = pointerAt(args, 0);
   const source = pointerAt(args, 1);
   const n = intAt(args, 2);
-  const chunks = (n + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(n, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const begin = chunk * CHUNK;
     const size = (<usize>(min(n, begin + CHUNK) - begin)) << 2;

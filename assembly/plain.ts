@@ -6,6 +6,7 @@
 import { intAt, pointerAt } from './inlined/args';
 import { loadUpTo4, storeUpTo4 } from './inlined/lanes';
 import { exp4, sigmoid4, splat, sumOf } from './inlined/simd';
+import { chunksOf } from './rows';
 import { claim } from './threads';
 
 /** Values of a chunk. A multiple of 4. */
@@ -16,7 +17,10 @@ function bit(mask: v128): v128 {
   return v128.and(mask, i32x4.splat(1));
 }
 
-/** The operations of `plain_unary`; UNARY of src/backend/processor_plain.ts has the same order. */
+/**
+ * The operations of `plain_unary`, in the order of UNARY in src/backend/processor_plain.ts; 8, 9 and
+ * 10 are its TO_FLOAT, TO_INTEGER and TO_BOOL.
+ */
 function unary(operation: i32, x: v128): v128 {
   switch (operation) {
     case 0:
@@ -50,7 +54,7 @@ export function plain_unary(args: usize): void {
   const x = pointerAt(args, 1);
   const n = intAt(args, 2);
   const operation = intAt(args, 3);
-  const chunks = (n + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(n, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * CHUNK);
     for (let i = chunk * CHUNK; i < end; i += 4) {
@@ -60,7 +64,7 @@ export function plain_unary(args: usize): void {
   }
 }
 
-/** The operations of `plain_binary` on float32; BINARY has the same order. */
+/** The operations of `plain_binary` on float32, in the order of BINARY there. */
 function binary(operation: i32, a: v128, b: v128): v128 {
   switch (operation) {
     case 0:
@@ -140,7 +144,7 @@ export function plain_binary(args: usize): void {
   const aStep = intAt(args, 8);
   const bRow = intAt(args, 9);
   const bStep = intAt(args, 10);
-  const chunks = (n + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(n, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * CHUNK);
     let i = chunk * CHUNK;
@@ -170,7 +174,7 @@ export function plain_select(args: usize): void {
   const a = pointerAt(args, 2);
   const b = pointerAt(args, 3);
   const n = intAt(args, 4);
-  const chunks = (n + CHUNK - 1) / CHUNK;
+  const chunks = chunksOf(n, CHUNK);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(n, (chunk + 1) * CHUNK);
     for (let i = chunk * CHUNK; i < end; i += 4) {
@@ -194,7 +198,7 @@ export function plain_sum(args: usize): void {
   const width = intAt(args, 3);
   const n = intAt(args, 4);
   const rowsOfChunk = max(1, CHUNK / max(1, width));
-  const chunks = (rows + rowsOfChunk - 1) / rowsOfChunk;
+  const chunks = chunksOf(rows, rowsOfChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(rows, (chunk + 1) * rowsOfChunk);
     for (let row = chunk * rowsOfChunk; row < end; row++) {
@@ -216,7 +220,7 @@ export function plain_transpose(args: usize): void {
   const x = pointerAt(args, 1);
   const rows = intAt(args, 2);
   const columns = intAt(args, 3);
-  const chunks = (rows + BAND - 1) / BAND;
+  const chunks = chunksOf(rows, BAND);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(rows, (chunk + 1) * BAND);
     for (let column = 0; column < columns; column++) {
@@ -240,7 +244,7 @@ export function plain_copy(args: usize): void {
   const x = pointerAt(args, 1) + ((<usize>intAt(args, 6)) << 2);
   const xStep = (<usize>intAt(args, 7)) << 2;
   const piecesOfChunk = max(1, CHUNK / max(1, width));
-  const chunks = (count + piecesOfChunk - 1) / piecesOfChunk;
+  const chunks = chunksOf(count, piecesOfChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(count, (chunk + 1) * piecesOfChunk);
     for (let piece = chunk * piecesOfChunk; piece < end; piece++)
@@ -260,7 +264,7 @@ export function plain_gather(args: usize): void {
   const rows = intAt(args, 5);
   const bytes = (<usize>intAt(args, 4)) << 2;
   const rowsOfChunk = max(1, CHUNK / max(1, intAt(args, 4)));
-  const chunks = (count + rowsOfChunk - 1) / rowsOfChunk;
+  const chunks = chunksOf(count, rowsOfChunk);
   for (let chunk = claim(); chunk < chunks; chunk = claim()) {
     const end = min(count, (chunk + 1) * rowsOfChunk);
     for (let i = chunk * rowsOfChunk; i < end; i++) {

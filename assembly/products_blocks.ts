@@ -25,23 +25,28 @@ import {
   TILE_ROWS,
 } from './products_state';
 import { tile4x4, tile4x8, tile6x4, tile6x8 } from './products_tiles';
-import { scratch } from './threads';
+import { scratch, scratchBytes } from './threads';
 
-/** One tile and one part of the bias, at the end of the scratch memory. */
-const TILE_AT: usize = (4 << 20) - 512;
-const BIAS_AT: usize = (4 << 20) - 64;
+/** One tile and one part of the bias are kept at the end of the scratch memory. */
+function asideForTile(): usize {
+  return scratch() + <usize>(scratchBytes() - 512);
+}
+
+function asideForBias(): usize {
+  return scratch() + <usize>(scratchBytes() - 64);
+}
 
 /** The panel of B, and the columns of C that belong to it. */
 let panelOfB: usize = 0;
 let column: i32 = 0;
 let width: i32 = 0;
-/** These steps of K are the last, and an activation or a derivative follows. */
+/** Whether these steps of K are the last, and an activation or a derivative follows. */
 let finishes: bool = false;
 
 /**
- * Adds the chosen steps of K to the chosen rows and columns of C, which begins them with the first
- * steps and finishes them with the last. Every panel of A is used for one panel of B before the
- * next, so that the panel of B stays in the cache.
+ * Adds the chosen steps of K to the chosen rows and columns of C. The first steps of K start from the
+ * bias and the residual; the last are followed by the activation. All panels of A are multiplied by
+ * one panel of B before the next, so that the panel of B stays in the cache.
  */
 export function multiplyPanels(a: usize, b: usize): void {
   finishes = firstStep + steps == K && hasActivation();
@@ -64,8 +69,8 @@ function startWithBias(): void {
   }
   let address = addressOf(bias, column);
   if (width < TILE_COLUMNS) {
-    memory.copy(scratch() + BIAS_AT, address, addressOf(0, width));
-    address = scratch() + BIAS_AT;
+    memory.copy(asideForBias(), address, addressOf(0, width));
+    address = asideForBias();
   }
   setBias(v128.load(address), v128.load(address, 16));
 }
@@ -101,7 +106,7 @@ function multiplyTile(a: usize, c: usize, height: i32): void {
     return;
   }
   // Some values lie outside of C, so the tile is computed aside, without the addend.
-  const aside = scratch() + TILE_AT;
+  const aside = asideForTile();
   setStrideOfC(32);
   addNothing();
   runTile(a, aside, height);

@@ -40,7 +40,7 @@ const OTHER_AT: usize = (<usize>SLAB) << 2;
 const CHUNK_WORK: f32 = 500_000;
 const SMALL_CHUNK_WORK: f32 = 50_000;
 
-/** B is the slab, and chunks divide the rows of A; otherwise the other way around. */
+/** Whether the slabs are columns of B, and chunks divide the rows of A; otherwise the reverse. */
 let slabOfB: bool = false;
 /** Number of slabs, and chunks of each. */
 let slabs: i32 = 0;
@@ -49,7 +49,7 @@ let parts: i32 = 0;
 let stepsOfBlock: i32 = 0;
 /** Steps of K for which a slab holds panels. */
 let stepsOfSlab: i32 = 0;
-/** Which slab is packed. */
+/** Index of the slab that this thread has packed; -1 if none. */
 let packedSlab: i32 = -1;
 
 /** Computes the product with tiles. */
@@ -60,7 +60,7 @@ export function multiplyInTiles(): void {
     const end = min(K, first + stepsOfSlab);
     for (let chunk = claim(); chunk < slabs * parts; chunk = claim())
       multiplyChunk(chunk, first, end);
-    // A thread adds to what another has stored.
+    // The next steps are added to values of C that another thread may have stored.
     if (end < K) barrier();
   }
 }
@@ -72,7 +72,8 @@ function ceilDivide(n: i32, divisor: i32): i32 {
 function plan(): void {
   const slabsOfA = ceilDivide(M, MAX_SLAB_ROWS);
   const slabsOfB = ceilDivide(N, MAX_SLAB_COLUMNS);
-  // Values that two threads pack, in thousands: slabs once each, the other operand for every slab.
+  // Values that are packed, divided by K, if two threads work: each thread packs all slabs, and the
+  // other operand is packed once for every slab. The choice must not depend on the real number.
   const a = <f32>M;
   const b = <f32>N;
   slabOfB = a * <f32>slabsOfB + 2 * b <= b * <f32>slabsOfA + 2 * a;

@@ -45,7 +45,7 @@ function deriveRows(c: usize, height: i32, shift: usize): void {
   else deriveEight(2, c, height, shift);
 }
 
-/** The same for fewer columns, and for longer rows. */
+/** `activateTile` for tiles that are narrower than eight columns, and for rows of any width. */
 export function activateEdge(c: usize, height: i32, width: i32): void {
   for (let row = 0; row < height; row++) {
     let i = 0;

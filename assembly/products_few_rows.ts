@@ -3,7 +3,7 @@
  * packed. Chunks divide the columns of C.
  */
 import { addressOf } from './inlined/args';
-import { fma, splat } from './inlined/simd';
+import { fma, splat, sumsOfFour } from './inlined/simd';
 import { activateEdge, chooseAddend, hasActivation, storeEdge } from './products_epilogue';
 import { setStrideOfC } from './products_layout';
 import { A, B, bias, C, K, M, N, transposeA, transposeB } from './products_state';
@@ -134,20 +134,6 @@ function multiplyFour(sums: usize, a: usize, column: i32, left: i32): void {
     b3 += 4;
   }
   v128.store(sums, result);
-}
-
-/** The sum of each of four vectors. */
-function sumsOfFour(v0: v128, v1: v128, v2: v128, v3: v128): v128 {
-  const low01 = v128.shuffle<f32>(v0, v1, 0, 4, 1, 5);
-  const high01 = v128.shuffle<f32>(v0, v1, 2, 6, 3, 7);
-  const low23 = v128.shuffle<f32>(v2, v3, 0, 4, 1, 5);
-  const high23 = v128.shuffle<f32>(v2, v3, 2, 6, 3, 7);
-  const sums01 = f32x4.add(low01, high01);
-  const sums23 = f32x4.add(low23, high23);
-  return f32x4.add(
-    v128.shuffle<i64>(sums01, sums23, 0, 2),
-    v128.shuffle<i64>(sums01, sums23, 1, 3),
-  );
 }
 
 /** B [K, N]: its rows, times values of A, are added to the sums, eight rows at a time. */

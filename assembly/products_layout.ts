@@ -1,4 +1,4 @@
-/** What the computation of a tile needs to know about memory, besides the addresses of its panels. */
+/** What a tile of C needs besides the addresses of its panels: strides, addend and bias. */
 import { splat } from './inlined/simd';
 
 /** Bytes between two steps of K in the panel of B. */

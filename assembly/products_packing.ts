@@ -19,7 +19,7 @@ import {
   transposeB,
 } from './products_state';
 
-/** Bytes between neighbours of the slow index, which is K in `packAlong`. */
+/** Bytes between two steps of K in `packAlong`, and between two rows or columns in `packAcross`. */
 let stride: usize = 0;
 /** Rows or columns of a panel, except the last. */
 let fullWidth: i32 = 0;
@@ -48,7 +48,7 @@ export function packColumns(target: usize, first: i32, end: i32): void {
   }
 }
 
-/** Width of the panel before which `left` rows or columns are left. */
+/** Width of the next panel if `left` rows or columns remain. */
 function widthOf(left: i32): i32 {
   return left > 4 ? fullWidth : 4;
 }

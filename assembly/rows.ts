@@ -1,7 +1,7 @@
 /** What kernels over the rows of a matrix share. */
 import { fma, larger, maximumOf, splat, sumOf } from './inlined/simd';
 
-/** A chunk takes whole rows, until it has this many values. */
+/** A chunk has as many whole rows as fit into this many values, and at least one. */
 const CHUNK_VALUES: i32 = 8192;
 
 /** The rows of a chunk, for rows of `width` values. */
@@ -9,9 +9,9 @@ export function rowsOfChunk(width: i32): i32 {
   return max(1, CHUNK_VALUES / max(1, width));
 }
 
-/** The number of chunks of `size` rows that `rows` rows make; the last may be smaller. */
-export function chunksOf(rows: i32, size: i32): i32 {
-  return (rows + size - 1) / size;
+/** The number of chunks of `size` rows, or values, among `count`; the last may be smaller. */
+export function chunksOf(count: i32, size: i32): i32 {
+  return (count + size - 1) / size;
 }
 
 /** The sum of the values in [from, end). */
@@ -33,7 +33,7 @@ export function sumOfRow(from: usize, end: usize): f32 {
   return sum;
 }
 
-/** The sum of the squares of the values in [from, end), less `mean`. */
+/** The sum of (x - mean)^2 over the values x in [from, end). */
 export function squaresOfRow(from: usize, end: usize, mean: f32): f32 {
   const center = splat(mean);
   let a = splat(0);

@@ -1,19 +1,15 @@
 /**
- * Sampling of the next token, and the state of rows that decode. The same choices as the host's
+ * Sampling of the next token. The same choices as the host's
  * sampler (src/ops/sample_token/sampler.ts): weights are float64 as there, and tokens are ordered by
  * logit, then by id. The two differ only if a draw falls within about 1e-8 of a border, because
  * the options are float32 here.
  */
 import { intAt, pointerAt } from './inlined/args';
+import { uniformAt } from './inlined/random';
 import { exp4, splat, sumOf } from './inlined/simd';
 import { loadUpTo4 } from './inlined/lanes';
+import { CONTROL_COLUMNS, PROGRESS_COLUMNS, REPORTED } from './sampling_columns';
 import { claim, scratch } from './threads';
-
-/** Tokens that are reported for each row: the chosen one, then the likeliest others. */
-const REPORTED: i32 = 5;
-/** Columns of `control` and of `progress`. */
-const CONTROL_COLUMNS: i32 = 3;
-const PROGRESS_COLUMNS: i32 = 2;
 
 /** The row that this thread samples: its logits [count], of which the largest is `top`. */
 let logits: usize = 0;
@@ -246,14 +242,6 @@ function sumOfRanks(kept: i32): f64 {
   return sum;
 }
 
-/** `uniformAt` of sampler.ts: in [0, 1), with the same bits. */
-function uniformAt(seed: u32, position: u32): f64 {
-  let h: u32 = ((seed ^ 0x9e3779b9) * 0x85ebca6b) ^ ((position + 1) * 0xc2b2ae35);
-  h = (h ^ (h >> 16)) * 0x7feb352d;
-  h = (h ^ (h >> 15)) * 0x846ca68b;
-  return <f64>(h ^ (h >> 16)) / 4294967296.0;
-}
-
 /** Writes the chosen token and the likeliest others, with their probabilities under the model. */
 function report(chosen: i32, best: usize, ids: usize, probabilities: usize): void {
   const sum = partition();
@@ -305,38 +293,4 @@ export function sample_token(args: usize): void {
     const to = (<usize>(REPORTED * row)) << 2;
     report(chosen, best, pointerAt(args, 0) + to, pointerAt(args, 1) + to);
   }
-}
-
-/**
- * Advances the state of each row by its chosen token; a row that is inactive or has no tokens left
- * stays as it is. Updates ids, positions int32 [B], progress int32 [B, 2], history_ids int32 and
- * history_probabilities [B, slots, 5]; reads chosen int32 and probabilities [B, 5], control int32
- * [B, 3]; B, slots.
- */
-export function record_token(args: usize): void {
-  if (claim() != 0) return;
-  const rows = intAt(args, 8);
-  for (let row = 0; row < rows; row++) recordRow(args, row);
-}
-
-function recordRow(args: usize, row: i32): void {
-  const progress = pointerAt(args, 2) + ((<usize>(PROGRESS_COLUMNS * row)) << 2);
-  const chosen = pointerAt(args, 5) + ((<usize>(REPORTED * row)) << 2);
-  const probabilities = pointerAt(args, 6) + ((<usize>(REPORTED * row)) << 2);
-  const control = pointerAt(args, 7) + ((<usize>(CONTROL_COLUMNS * row)) << 2);
-  const slots = intAt(args, 9);
-  const made = load<i32>(progress);
-  const left = load<i32>(progress, 4);
-  if (load<i32>(control, 4) == 0 || left <= 0) return;
-  const slot = (<usize>((row * slots + (made % slots)) * REPORTED)) << 2;
-  memory.copy(pointerAt(args, 3) + slot, chosen, REPORTED << 2);
-  memory.copy(pointerAt(args, 4) + slot, probabilities, REPORTED << 2);
-  const token = load<i32>(chosen);
-  const leftAfter = token == load<i32>(control, 8) ? 0 : left - 1;
-  const at = (<usize>row) << 2;
-  store<i32>(pointerAt(args, 0) + at, token);
-  store<i32>(progress, made + 1);
-  store<i32>(progress, leftAfter, 4);
-  const positions = pointerAt(args, 1) + at;
-  if (leftAfter > 0) store<i32>(positions, load<i32>(positions) + 1);
 }

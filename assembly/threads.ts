@@ -16,7 +16,7 @@
 const ARRIVED: usize = 64;
 /** Number of barriers passed. */
 const GENERATION: usize = 128;
-/** Number of threads that sleep, or are about to. */
+/** Number of threads that sleep, or are about to sleep. */
 const SLEEPERS: usize = 192;
 /** The next chunk of the current kernel. */
 const NEXT: usize = 256;
@@ -31,28 +31,28 @@ const FAILURE: usize = 448;
 /** A reason of `failure`: a thread stopped claiming chunks and did not arrive at a barrier. */
 const STUCK: i32 = 1;
 
-/** How long the leader sleeps before it looks whether the helpers make progress, in nanoseconds. */
+/** Nanoseconds that the leader sleeps before it checks whether the helpers make progress. */
 const LOOK_EVERY: i64 = 250_000_000;
 /**
- * How many looks in a row may find no progress. Looks are counted rather than time, because a
- * computer that wakes up from its own sleep has made no progress for hours.
+ * How many checks in a row may find no progress. Checks are counted rather than time, because a
+ * computer that was suspended for hours has made no progress in that time.
  */
 const LOOKS: i32 = 20;
 /** What `atomic.wait` returns if nobody woke it. */
 const TIMED_OUT: i32 = 2;
 
-/** A thread polls at least this often, unless it is to sleep at once. */
+/** `waitWhile` halves the polls down to this number, unless `setThread` asks for fewer. */
 const FEWEST_POLLS: i32 = 64;
 
 let threadCount: i32 = 1;
 let scratchAddress: usize = 0;
-/** How often this thread polls before it sleeps, at most and now. */
+/** How often this thread polls before it sleeps: at most, and at present. */
 let mostPolls: i32 = 0;
 let polls: i32 = 0;
 let leads: bool = false;
 let nextChunk: i32 = 0;
 
-/** Prepares the instance of one of `count` threads, with scratch memory of its own. */
+/** Prepares the instance of one of `count` threads. `scratch`: address of its scratch memory. */
 export function setThread(count: i32, scratch: usize, spinCount: i32): void {
   threadCount = count;
   scratchAddress = scratch;
@@ -110,9 +110,10 @@ function waitWhile(word: usize, seen: i32): void {
       return;
     }
   }
-  // Not between two lists, which are as far apart as they are.
+  // The time between two lists says nothing about how busy the machine is.
   if (word == GENERATION && polls > FEWEST_POLLS) polls >>= 1;
-  // Before the word is read again: a thread that changes it afterwards finds a sleeper to wake.
+  // Announces the sleeper before the word is read again, so that a thread that changes the word after
+  // that wakes it.
   atomic.add<i32>(SLEEPERS, 1);
   if (leads) {
     sleepWatching(word, seen);
@@ -154,8 +155,8 @@ function progress(): i32 {
 
 /**
  * Some 30 cycles of dependent multiplications, as WebAssembly has no pause instruction: polling
- * alone would take most of a core from the thread that shares it. Returns 1, which no compiler
- * finds out: a power of an odd number is odd.
+ * alone would take most of a core from the thread that shares it. Returns 1, since a power of an odd
+ * number is odd; compilers do not know that, and keep the multiplications.
  */
 function pause(poll: i32): i32 {
   let x = (poll << 1) | 1;

@@ -33,7 +33,7 @@ export async function startDevice(options: DeviceOptions): Promise<Started> {
   const events = {
     lost: (reason: string) => {
       lost = true;
-      errors.push(`The GPU device was lost: ${reason}.`);
+      errors.push(`The device was lost: ${reason}.`);
     },
     error: (message: string) => errors.push(message),
   };

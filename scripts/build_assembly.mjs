@@ -35,6 +35,8 @@ const OPTIONS = [
   ...['--use', 'abort='],
   '--importMemory',
   '--exportTable',
+  // Exported functions of vectors: no JavaScript calls them.
+  ...['--disableWarning', '112'],
   ...['--initialMemory', '1'],
   ...['--maximumMemory', String(MAXIMUM_PAGES)],
   ...['--memoryBase', String(STATIC_DATA_AT)],

@@ -24,12 +24,12 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 });
 const files = tracked
   .split('\n')
-  .filter((path) => /^(src|bench|e2e|scripts|vite)\//.test(path))
+  .filter((path) => /^(src|assembly|bench|e2e|scripts|vite)\//.test(path))
   .filter((path) => /\.(ts|tsx|mjs|cjs|js|wgsl|css|py)$/.test(path))
   .filter((path) => !path.includes('/fixtures/') || path.endsWith('.ts'));
 
 const isTest = (path) => /\.(test|spec)\.tsx?$|^src\/testing\/|\/testing_|^e2e\//.test(path);
-const isProduct = (path) => path.startsWith('src/') && !isTest(path);
+const isProduct = (path) => /^(src|assembly)\//.test(path) && !isTest(path);
 
 const sources = files.map((path) => {
   const text = readFileSync(path, 'utf8');

@@ -1,6 +1,6 @@
 /**
- * Counter-based random bits, bit for bit those of `stir` in src/ops/dropout/mask.ts and
- * src/ops/wgsl/random.wgsl. Change them together.
+ * Counter-based random bits. Those of dropout are bit for bit those of `stir` in
+ * src/ops/dropout/mask.ts and src/ops/wgsl/random.wgsl: change them together.
  */
 
 /** Mixes one more 32-bit word into the state. */
@@ -31,4 +31,15 @@ export function siteState(seed: i32, step: i32, site: i32): i32 {
 export function keptLanes(rowState: i32, column: i32, threshold: i32): v128 {
   const columns = i32x4.add(i32x4.splat(column), i32x4(0, 1, 2, 3));
   return i32x4.ge_u(stir4(rowState, columns), i32x4.splat(threshold));
+}
+
+/**
+ * The draw in [0, 1) for the token at this position of a sample, with the bits of `uniformAt` in
+ * src/ops/sample_token/sampler.ts.
+ */
+export function uniformAt(seed: u32, position: u32): f64 {
+  let h: u32 = ((seed ^ 0x9e3779b9) * 0x85ebca6b) ^ ((position + 1) * 0xc2b2ae35);
+  h = (h ^ (h >> 16)) * 0x7feb352d;
+  h = (h ^ (h >> 15)) * 0x846ca68b;
+  return <f64>(h ^ (h >> 16)) / 4294967296.0;
 }

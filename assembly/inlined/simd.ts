@@ -30,6 +30,13 @@ export function sumOf(v: v128): f32 {
   return low + high;
 }
 
+/** The sum of the four values of each of four vectors. */
+export function sumsOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
+}
+
 /** The largest of the four values. */
 export function maximumOf(v: v128): f32 {
   const low = max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1));

@@ -1,10 +1,10 @@
 /**
  * Boundaries: places inside a program at which it waits for a collective, such as an all-reduce
- * over devices. The traced function stays synchronous: on WebGPU, `submitWithBoundaries` submits
- * the commands up to each boundary, waits for its collective, and continues. Without boundaries,
- * everything is one submit.
+ * over devices. The traced function stays synchronous: on WebGPU and on the processor,
+ * `submitWithBoundaries` runs the commands up to each boundary, waits for its collective, and
+ * continues. Without boundaries, everything is one submit.
  *
- * A function that runs op by op can't pause. On WebGL, wasm and cpu, a boundary inside it calls the
+ * A function that runs op by op can't pause. Except on WebGPU, a boundary inside it calls the
  * synchronous form of the collective, `runSync`. Where that is impossible (the collective has none;
  * or op-by-op mode on WebGPU, which has no synchronous readback), the collective must run between
  * two programs: `submitWithBoundaries([forward, { wait }, update])` works everywhere.
@@ -18,9 +18,9 @@ import { copyValues } from './values.ts';
 
 /**
  * Called inside the function of a program: the collective runs on the tensor here. Returns the
- * tensor that holds the result. On WebGPU this is `tensor`, changed in place, so a tensor that no
- * kernel has written (`output`) can be filled by the collective. Elsewhere it is a new tensor, and a
- * Store must take it by `replace`.
+ * tensor that holds the result. On WebGPU and on the processor this is `tensor`, changed in place, so
+ * a tensor that no kernel has written (`output`) can be filled by the collective. Elsewhere it is a
+ * new tensor, and a Store must take it by `replace`.
  *
  * Throws in op-by-op mode on WebGPU, and on other backends if the collective has no `runSync`.
  */

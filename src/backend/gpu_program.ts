@@ -1,4 +1,4 @@
-/** Programs on WebGPU: one pipeline, bind group and dispatch a command. */
+/** Programs on WebGPU: each command is a dispatch with a pipeline and a bind group. */
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type BufferRange, gpuRange } from './buffer_range.ts';
 import type { Command, GpuWork } from './commands.ts';

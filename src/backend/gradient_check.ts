@@ -67,7 +67,7 @@ function gradientByKernels(x: Tensor, w: Tensor): Tensor {
   return dw;
 }
 
-/** By the engine, which has no kernels of tfjs's. */
+/** By the engine's own kernels, which are what trains on the processor. */
 function gradientOnProcessor(x: Tensor, w: Tensor): Tensor {
   const y = output([2, 2]);
   const dw = output([2, 2]);

@@ -1,7 +1,7 @@
 /**
- * Starts a tfjs backend, and owns everything that touches the GPU device: buffers and their
- * accounting, dispatches, traced programs, submits, readback. The only room that uses tfjs's
- * private members (`tfjs_private.ts`).
+ * Starts a tfjs backend, and owns everything that touches the GPU device or the engine on the
+ * processor: buffers and their accounting, dispatches, traced programs, submits, readback. The only
+ * room that uses tfjs's private members (`tfjs_private.ts`).
  */
 export {
   type DeviceMemory,

@@ -1,4 +1,4 @@
-/** Gives the tensors of a traced program memory, whatever the device. */
+/** Gives the tensors of a traced program memory, on the GPU or in the engine's memory. */
 import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
 import { arenaOf } from './arena.ts';
 import {
@@ -24,7 +24,7 @@ export interface PrunedTrace {
 export interface Placement {
   rangeOf: (ref: Ref) => BufferRange;
   outputs: BufferRange[];
-  /** Ranges of the boundaries' tensors. */
+  /** Ranges of the boundaries' tensors, in the order of the boundaries. */
   boundaries: BufferRange[];
   /** Buffers of this program alone. */
   own: DeviceBuffer[];

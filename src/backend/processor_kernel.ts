@@ -1,4 +1,4 @@
-/** What the tfjs kernels of the engine on the processor share. */
+/** Parts of the tfjs kernels of the engine on the processor. */
 import { type NamedAttrMap, Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 import { output } from './dispatch.ts';
 import type { Param } from './dispatch_types.ts';
@@ -29,7 +29,7 @@ function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }
 
-/** Fails with a sentence that names the kernel and what it lacks. */
+/** Throws an error that names the kernel and what it does not support. */
 export function unsupported(kernel: string, what: string): never {
   throw new Error(`${kernel} on the processor does not support ${what}.`);
 }

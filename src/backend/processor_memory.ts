@@ -29,7 +29,10 @@ interface Entry {
 /** Name under which tfjs knows the backend. */
 export const PROCESSOR = 'processor';
 
-/** Without kernels: those that programs need call `runOnProcessor`. */
+/**
+ * The tfjs backend of the engine. Its few kernels (`processor_tfjs.ts`) call `runOnProcessor`. A
+ * tensor gets memory when a kernel first needs its address.
+ */
 export class ProcessorBackend extends KernelBackend {
   readonly engine: Engine;
   readonly #entries: DataStorage<Entry>;
@@ -47,7 +50,7 @@ export class ProcessorBackend extends KernelBackend {
     return this.#entries.get(dataId);
   }
 
-  /** Gives the values memory if they have none. */
+  /** The range of the values, which are given memory if they have none. */
   ensure(dataId: object): BufferRange {
     const entry = this.entry(dataId);
     if (entry.range) return entry.range;
@@ -135,7 +138,7 @@ export class ProcessorBackend extends KernelBackend {
   }
 
   override dispose(): void {
-    // The memory goes with the engine.
+    // The engine owns the memory.
   }
 }
 
@@ -168,7 +171,7 @@ function asWords(values: HostValues): ArrayBufferView {
   return values instanceof Uint8Array ? Int32Array.from(values) : values;
 }
 
-/** Most bytes of one block: addresses beyond 2^31 are negative numbers for kernels. */
+/** Most bytes of a tensor, so that byte offsets in it are positive as signed 32-bit numbers. */
 const LARGEST = 2 ** 31 - 65_536;
 
 export function processorTensorMemory(backend: ProcessorBackend): TensorMemory {

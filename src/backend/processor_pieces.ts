@@ -1,4 +1,4 @@
-/** tfjs kernels of the engine on the processor that copy parts of tensors. */
+/** Slice, Concat, Pack and GatherV2 on the engine: tfjs kernels that copy parts of tensors. */
 import { slice_util, type Tensor, util } from '@tensorflow/tfjs-core';
 import { runOnProcessor } from './processor_dispatch.ts';
 import {
@@ -11,7 +11,7 @@ import {
   unsupported,
 } from './processor_kernel.ts';
 
-/** `count` pieces of `width` values: where the first begins, and the steps from one to the next. */
+/** `count` pieces of `width` values: index of the first value, and the step from piece to piece. */
 interface Pieces {
   count: number;
   width: number;
@@ -21,7 +21,10 @@ interface Pieces {
   fromStep: number;
 }
 
-/** Copies pieces of x to y. The first command that writes y must say so. */
+/**
+ * Copies pieces of x to y. `isFirst`: no earlier command has written y, so the planner may give it
+ * memory here.
+ */
 function copyPieces(y: Tensor, x: Tensor, pieces: Pieces, isFirst = true): void {
   const { count, width, to, toStep, from, fromStep } = pieces;
   const params = integers(count, width, to, toStep, from, fromStep);
@@ -33,7 +36,7 @@ const sizeBefore = ({ shape }: Tensor, axis: number): number =>
   util.sizeFromShape(shape.slice(0, axis));
 const sizeFrom = ({ shape }: Tensor, axis: number): number => util.sizeFromShape(shape.slice(axis));
 
-/** Cuts one axis. */
+/** A range of one axis; other axes are kept whole. */
 export const slice: Run = (inputs, { begin, size }) => {
   const x = input(inputs, 'x');
   const [begins = [], sizes = []] = slice_util.parseSliceParams(

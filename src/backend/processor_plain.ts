@@ -32,11 +32,11 @@ const BINARY = [
   ...['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum'],
   ...['Equal', 'NotEqual', 'Greater', 'GreaterEqual', 'Less', 'LessEqual'],
 ] as const;
-/** From this one on the result is a bool. */
+/** Results are bools from this index on. */
 const FIRST_COMPARISON = 6;
 const MAXIMUM = 4;
 
-/** Values of a partial sum. */
+/** Values of a partial sum: a large sum takes two commands, so that threads share the first. */
 const PART = 8192;
 
 function unary(x: Tensor, operation: number, dtype: DType): Tensor {
@@ -58,7 +58,7 @@ function binary(a: Tensor, b: Tensor, operation: number): Tensor {
   return y;
 }
 
-/** Sums of the last axes, or of all. */
+/** Sums over the last axes, or over all axes. */
 const sum: Run = (inputs, { axis, keepDims }) => {
   const x = input(inputs, 'x');
   const axes = util.parseAxisParam(numbersOf(axis ?? x.shape.map((_, i) => i)), x.shape);
@@ -77,7 +77,7 @@ const sum: Run = (inputs, { axis, keepDims }) => {
   return y;
 };
 
-/** Writes the sums of `width` values each, of which the last may have fewer. */
+/** y [rows]: sums of `width` neighbouring values of x each; the last sum may have fewer. */
 function sumRows(y: Tensor, x: Tensor, width: number): void {
   const params = integers(y.size, width, x.size);
   runOnProcessor({ kernel: 'plain_sum', writes: [y], reads: [x], params });

@@ -11,11 +11,12 @@ import { packParams } from './pipelines.ts';
 import { writeCommand } from './processor_program.ts';
 import { processor, state, tensorMemory } from './state.ts';
 
-/** Where the arguments of a command that runs at once are written. */
+/** The block into which a command that runs at once is written. */
 let place: { engine: object; block: Block } | null = null;
+/** Arguments that fit into it. */
 const MOST_WORDS = 62;
 
-/** What `runOnProcessor` does. */
+/** Implements `runOnProcessor`. Throws if `assembly/` has no kernel of this name. */
 export function runCall(call: ProcessorCall): void {
   const { engine } = processor();
   const written = [...call.writes, ...(call.updates ?? [])];
@@ -36,7 +37,12 @@ export function runCall(call: ProcessorCall): void {
   }
   const addresses = tensors.map((tensor) => addressOf(tensorMemory().ensure(tensor)));
   const { address } = placeOfCommand();
-  const words = new Uint32Array(2 + work.addresses.length + work.params.length);
+  const count = work.addresses.length + work.params.length;
+  if (count > MOST_WORDS)
+    throw new RangeError(
+      `The kernel ${call.kernel} has ${count} arguments, more than ${MOST_WORDS}.`,
+    );
+  const words = new Uint32Array(2 + count);
   writeCommand(words, work, (binding) => addresses[binding] ?? 0);
   engine.bytes(address, words.byteLength).set(new Uint8Array(words.buffer));
   engine.run(address, address + words.byteLength);

@@ -1,6 +1,6 @@
 /**
- * Registration of the tfjs kernels of the engine on the processor. Programs of our own kernels call
- * clones and reshapes, which share their values; the others are in `processor_plain.ts`.
+ * Registers the tfjs kernels of the engine on the processor. Identity and Reshape are here, because
+ * every program calls them; their results share the values of x. `processor_plain.ts` has the others.
  */
 import {
   getKernel,
@@ -48,7 +48,7 @@ function shared(x: TensorInfo, backend: ProcessorBackend, shape: number[]): Tens
 }
 
 /**
- * Call it before the backend is used.
+ * Registers all kernels. Call it before the backend is used.
  *
  * @throws MissingPart if they cannot be downloaded.
  */

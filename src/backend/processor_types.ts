@@ -1,4 +1,4 @@
-/** The part of the engine on the processor that is loaded only when it starts, as programs see it. */
+/** What programs call of the engine on the processor, whose code is loaded only when it starts. */
 import type { ProcessorCall } from './dispatch_types.ts';
 import type { Placement, PrunedTrace } from './placement.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Keeps the latest results of a repeated program on the GPU until they are read together. Reading
+ * Keeps the latest results of a repeated program on the device until they are read together. Reading
  * each result at once would stall the GPU.
  */
 import { getBackend, type Tensor } from '@tensorflow/tfjs-core';

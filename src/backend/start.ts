@@ -21,9 +21,8 @@ import '@tensorflow/tfjs-core/dist/base_side_effects.js';
 type Way = 'webgpu' | 'webgl' | 'engine' | 'tfjs_wasm' | 'cpu';
 
 /**
- * From the fastest to the slowest, as a rule. The engine replays whole steps, so on most devices it
- * is faster than WebGL, where each operation of TensorFlow.js is a draw call. A measurement may decide
- * otherwise (worker/fastest.ts).
+ * From the fastest to the slowest on most devices. WebGL comes after the engine, because there each
+ * operation of TensorFlow.js is a draw call. A measurement may decide otherwise (worker/fastest.ts).
  */
 const ORDER: readonly Way[] = ['webgpu', 'engine', 'webgl', 'tfjs_wasm', 'cpu'];
 /** The ways of each backend, the fastest first. */
@@ -42,9 +41,9 @@ const TITLE: Record<BackendName, string> = {
   cpu: 'plain JavaScript',
 };
 
-/** What is said of a way that is taken because others failed, if it needs an explanation. */
+/** Why a way is used after others failed, for ways that need more than "So ... is used." */
 const CHOSEN: Partial<Record<Way, string>> = {
-  engine: `So ${TITLE.wasm} is used: it replays whole steps, which is usually faster than WebGL.`,
+  engine: `So ${TITLE.wasm} is used, which is usually faster than WebGL.`,
   tfjs_wasm: `So TensorFlow.js computes on ${TITLE.wasm}, more slowly.`,
 };
 
@@ -79,7 +78,7 @@ export async function tryBackends(
     } catch (error) {
       failures.push(failureSentence(name, error));
       cause = error;
-      // Code that did not come is not replaced by slower code that has to come from the same place.
+      // Slower code would have to be downloaded from the same server.
       if (wanted !== 'auto' && isMissingPart(error)) break;
     }
   }

@@ -38,7 +38,7 @@ interface Running {
 
 /** The engine of this worker: starting it again reuses it, unless a thread of it has stopped. */
 let running: Running | null = null;
-/** A thread stopped, so that the next engine has one thread, the worker's own. */
+/** Whether a thread has stopped. The next engine then has one thread, the worker's own. */
 let hasLostThread = false;
 
 const ONE_THREAD: ThreadChoice = { wanted: 1 };
@@ -80,8 +80,8 @@ async function launch(): Promise<Running> {
 }
 
 /**
- * Changes the number of threads of the engine, which may be in the middle of a run: results have the
- * same bits with any number. Null if the engine is not running.
+ * Changes the number of threads, also during a run, because results have the same bits with any
+ * number. Resolves to null if the engine is not running.
  */
 export async function changeProcessorThreads(
   threads: ThreadChoice,
@@ -98,13 +98,13 @@ async function setThreads(
   if (typeof known === 'number') await engine.threads.use(clamped(known, mostThreads));
   else {
     const fastest = await fastestThreads(engine, mostThreads);
-    // That one thread is fastest may be due to other programs: it is measured again next time.
+    // If one thread is fastest, other programs may be the cause, so it is measured again next time.
     if (fastest > 1) await memo?.remember(fastest);
   }
   return processorDevice(engine, mostThreads);
 }
 
-/** What the page says about the device. */
+/** The description of the device for the page. */
 function processorDevice({ heap, threads }: Engine, mostThreads: number): StartedBackend {
   const { relaxedSimd, sharedMemory } = processorFeatures();
   const simd = relaxedSimd ? 'relaxed SIMD' : 'SIMD';

@@ -12,7 +12,7 @@ export type Residence =
   | { on: 'nowhere' };
 
 export interface TensorMemory {
-  /** Most bytes that a kernel may bind at once. */
+  /** Most bytes of one tensor, or of one binding on the GPU. */
   readonly largest: number;
   /** A tensor without memory. */
   placeholder(shape: readonly number[], dtype: DataType): Tensor;

@@ -147,7 +147,7 @@ export const LABELS: Labels = {
         auto: 'The fastest available',
         webgpu: 'GPU via WebGPU',
         webgl: 'GPU via WebGL',
-        wasm: 'Processor via WebAssembly: whole steps, on one or several threads',
+        wasm: 'Processor via WebAssembly, on one or several threads',
         cpu: 'Processor via JavaScript',
       },
     },

@@ -1,10 +1,10 @@
 /**
- * Generation by kernels of ours, on WebGPU and on the processor, for a fixed number of rows. Each
+ * Generation with our own kernels, on WebGPU and on the processor, for a fixed number of rows. Each
  * decoding step reads the tokens that the previous step chose, so a chunk of steps is one submit; on
  * WebGPU, JavaScript reads the history of one chunk while the next is in flight. Rows have their own
  * lengths and ends: `progress` on the device says how many tokens a row may still make before its
- * context is full or it has enough. A row that may make none is idle until JavaScript has its prompt
- * read again.
+ * context is full or it has enough. A row that may make none is idle until JavaScript submits a
+ * prefill of its prompt.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import {

@@ -33,7 +33,7 @@ function pairsOf(pair: (interval: number) => [number, number]): Float64Array {
   return Float64Array.from(Array.from({ length: INTERVALS }, (_, i) => pair(i)).flat());
 }
 
-/** What the generator's state advances by. */
+/** The step of the generator's state (mulberry32). */
 const INCREMENT = 0x6d2b79f5;
 
 /** Bound on the error of a value as a part of its radius, 16 times above the error itself. */
@@ -43,12 +43,12 @@ const ERROR_BOUND = 2 ** -38;
 const ANGLE_UNIT = 2 * Math.PI * 2 ** -32;
 
 /**
- * Values of one call of `fillBlock`: few, because browsers compile a function well once it has
- * returned several times.
+ * Values of one call of `fillBlock`: few, because browsers optimize a function after it has returned
+ * several times.
  */
 const BLOCK = 512;
 
-/** Where the pairs of the last block begin whose rounding is uncertain. */
+/** Indices of the pairs of the last block whose rounding is uncertain. */
 const uncertain = new Int32Array(BLOCK / 2);
 
 /**
@@ -71,8 +71,8 @@ export function fillNormal(values: Float32Array, std: number, seed: number): Flo
 
 /**
  * Fills the block of pairs that begins at value `start`, and lists the pairs that are uncertain;
- * returns how many they are. No branch of the loop is rarely taken: where browsers meet one for the
- * first time, they go back to slow code.
+ * returns how many they are. The loop has no branch that is rarely taken, because browsers go back to
+ * slow code when they take a branch for the first time.
  */
 function fillBlock(values: Float32Array, start: number, std: number, seed: number): number {
   const end = Math.min(start + BLOCK, values.length - (values.length % 2));

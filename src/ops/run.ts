@@ -50,7 +50,11 @@ export function kernelOf<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>,
 ): OpDefinition<I, A, O, D>['kernel'] {
   if (!onProcessor()) return op.kernel;
-  if (!op.processor) throw new Error(`The operation ${op.name} does not run on the processor yet.`);
+  if (!op.processor)
+    throw new Error(
+      `The operation ${op.name} has no implementation on the processor: none in its record, and none ` +
+        'in a file that ops/processor.ts imports.',
+    );
   return op.processor;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Bytes by kind that training allocates on WebGPU. Parameters, gradients and moments are float32 in
+ * Bytes by kind that training allocates on WebGPU and on the engine on the processor. Parameters, gradients and moments are float32 in
  * flat buffers; activations (float16 under mixed precision) share one arena.
  */
 import {

@@ -34,7 +34,7 @@ export function loadBuild(name: BuildName): Promise<WebAssembly.Module> {
   return load(name);
 }
 
-/** Where builds come from from now on: tests in Node read files, others choose a build. */
+/** Replaces `downloadBuild` from now on: tests in Node read files, others choose a build. */
 export function setBuildLoader(loader: BuildLoader): void {
   load = loader;
 }

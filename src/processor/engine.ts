@@ -7,7 +7,7 @@ import { Heap } from './heap.ts';
 import { createMemory } from './memory.ts';
 import { Threads } from './threads.ts';
 
-/** Below lie the words that threads share, and the module's static data. */
+/** Address of the first block. The words that threads share and static data lie below it. */
 const HEAP_BEGIN = 65_536;
 const WORD = 4;
 
@@ -20,7 +20,7 @@ export interface EngineOptions {
   spins?: number;
 }
 
-/** A thread of the engine has stopped in the middle of a list: the engine cannot be used any more. */
+/** A thread stopped in the middle of a list, so the engine can no longer be used. */
 export class ThreadStopped extends Error {
   constructor(cause: unknown) {
     super('A thread of the processor stopped, and the engine with it.', { cause });
@@ -30,7 +30,7 @@ export class ThreadStopped extends Error {
 export class Engine {
   readonly heap: Heap;
   readonly threads: Threads;
-  /** Called once a thread has stopped, before `run` throws. */
+  /** Called with the reason, in words, when a thread has stopped and before `run` throws. */
   onStopped: (reason: string) => void = () => undefined;
   readonly #instance: EngineInstance;
   #stopped: ThreadStopped | null = null;
@@ -69,13 +69,14 @@ export class Engine {
     return index;
   }
 
-  /** The bytes from an address on; invalid once the memory has grown. */
+  /** A view of the bytes at an address. It becomes invalid when the memory grows. */
   bytes(address: number, length: number): Uint8Array<ArrayBufferLike> {
     return new Uint8Array(this.memory.buffer, address, length);
   }
 
   /**
-   * Runs the commands that lie from `begin` to `end`.
+   * Runs the commands at the addresses from `begin` to `end` (`commandBytes` says how they are laid
+   * out), and returns when all threads have finished them.
    *
    * @throws ThreadStopped if a thread stops, now or in a list before.
    */
@@ -85,7 +86,7 @@ export class Engine {
     try {
       if (end > begin) exports.run(begin, end);
     } catch (cause) {
-      // With one thread, a trap is a mistake in a kernel, and everybody else's state is whole.
+      // With one thread, a trap is an error in a kernel, and later lists can still run.
       if (this.threads.count === 1) throw cause;
       this.#stopped = new ThreadStopped(cause);
       this.threads.end();
@@ -95,13 +96,13 @@ export class Engine {
   }
 }
 
-/** In words, from the reasons of assembly/threads.ts. */
+/** The reason in words. assembly/threads.ts and thread_messages.ts define the numbers. */
 function reasonOf(failure: number): string {
   if (failure === 0) return 'a kernel failed';
   return failure === 1 ? 'it did not answer any more' : 'a kernel failed in it';
 }
 
-/** Bytes of a command with `words` arguments: its kernel, its length, and its arguments. */
+/** Bytes of a command: a word each for its kernel and its length, then `words` arguments. */
 export function commandBytes(words: number): number {
   return (2 + words) * WORD;
 }

@@ -2,22 +2,25 @@
 import type { Block } from './heap.ts';
 import { commandBytes, type Engine } from './engine.ts';
 
-/** The sizes of the largest product of the smallest preset: C [ROWS, COLUMNS] sums over STEPS. */
+/** Sizes of the largest matmul of the smallest preset: C [ROWS, COLUMNS], with sums over STEPS. */
 const ROWS = 512;
 const COLUMNS = 256;
 const STEPS = 64;
-/** Times that the list has a product, and a sum as long as its result: about 2 ms on one thread. */
+/** Matmuls in the list, each followed by an addition of its result: about 2 ms on one thread. */
 const PAIRS = 4;
-/** Runs of each number of threads, of which the fastest counts: other programs only add to it. */
+/** Runs for each number of threads. The fastest counts: other programs only slow them down. */
 const RUNS = 10;
-/** Browsers compile quickly first and optimize what is run often, in about this many milliseconds. */
+/** Milliseconds until the browser has optimized its first, quickly compiled code. */
 const WARM_MS = 20;
-/** A thread more has to pay: the page and other programs need the processor, too. */
+/**
+ * More threads are used only if they take at most this share of the time, because the page and
+ * other programs need the processor, too.
+ */
 const GAIN = 0.95;
 
 /**
  * Runs a short list with 1, 2, 4, ... threads, up to `most`, as long as more of them are faster.
- * Logical processors that share a core, and slow cores, often do not pay. Leaves the engine with the
+ * Logical processors that share a core, and slow cores, often make it no faster. Leaves the engine with the
  * fastest number, and resolves to it.
  */
 export async function fastestThreads(engine: Engine, most: number): Promise<number> {
@@ -62,14 +65,14 @@ function timed(engine: Engine, { begin, end }: MeasuredList): number {
   return fastest;
 }
 
-/** Products and sums, as a training step has them. */
+/** A list of matmuls and additions, as in a training step. */
 function measuredList(engine: Engine): MeasuredList {
   const { heap } = engine;
   const [a, b, c] = [ROWS * STEPS, STEPS * COLUMNS, ROWS * COLUMNS].map((values) =>
     heap.allocateZeros(4 * values),
   );
   if (!a || !b || !c) throw new Error('There are three tensors.');
-  // C; A, B, bias, residual, values before an activation; M, N, K, transpose_a, transpose_b, activation.
+  // In the order of `readProduct` in assembly/products_state.ts.
   const operands = [c.address, a.address, b.address, 0, 0, 0];
   const product = [engine.kernel('matmul'), ...operands, ROWS, COLUMNS, STEPS, 0, 0, 0];
   const target = heap.allocateZeros(4 * ROWS * COLUMNS);
@@ -79,7 +82,7 @@ function measuredList(engine: Engine): MeasuredList {
   return { begin: list.address, end: list.address + bytes, blocks: [a, b, c, target, list] };
 }
 
-/** Commands of kernels and their arguments. */
+/** Writes commands, each a kernel and its arguments, into a new block. */
 function writeList(engine: Engine, commands: readonly (readonly number[])[]) {
   const words = commands.flatMap(([kernel = 0, ...args]) => [
     kernel,

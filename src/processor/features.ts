@@ -3,9 +3,9 @@
 export interface ProcessorFeatures {
   /** Vectors of four float32 values. Without them the engine does not run. */
   simd: boolean;
-  /** Fused multiply-add. */
+  /** Relaxed SIMD, of which the engine uses the fused multiply-add. */
   relaxedSimd: boolean;
-  /** Memory that threads share: only in an isolated page. */
+  /** Whether threads can share memory: only in a cross-origin isolated page. */
   sharedMemory: boolean;
 }
 
@@ -47,7 +47,7 @@ export function processorFeatures(): ProcessorFeatures {
 /** The builds of `assembly/`. */
 export type BuildName = 'plain' | 'relaxed' | 'plain_threads' | 'relaxed_threads';
 
-/** What of a computer and its browser decides how the engine runs there. */
+/** The properties of a computer and its browser that decide how the engine runs. */
 export interface Machine extends ProcessorFeatures {
   /** Logical processors, as the browser reports them. */
   cores: number;
@@ -63,13 +63,13 @@ export function thisMachine(): Machine {
 
 export interface EngineRules {
   build: BuildName;
-  /** Threads that may run lists; the number that is fastest may be lower. */
+  /** The most threads that may run lists; the fastest number may be lower. */
   mostThreads: number;
   /** Most bytes of the engine's memory. */
   memoryLimit: number;
 }
 
-/** More threads than this rarely pay: kernels are cut into chunks for a few. */
+/** More threads rarely help, because kernels have chunks for a few only. */
 const MOST_THREADS = 16;
 /** What 32-bit addresses reach. */
 const MOST_BYTES = 2 ** 32;
@@ -77,8 +77,8 @@ const MOST_BYTES = 2 ** 32;
 const HANDHELD_BYTES = 2 ** 30;
 
 /**
- * How the engine runs on a machine: with one thread where memory cannot be shared, and in less memory
- * on a telephone. Null if it does not run there, for lack of SIMD.
+ * How the engine runs on a machine: with one thread where memory cannot be shared, and with less
+ * memory on an iPhone or iPad. Null if it cannot run there, because SIMD is missing.
  */
 export function engineRules(machine: Machine): EngineRules | null {
   if (!machine.simd) return null;
@@ -91,7 +91,7 @@ export function engineRules(machine: Machine): EngineRules | null {
   };
 }
 
-/** A whole number from 1 to `most`; browsers that hide the number of processors report nonsense. */
+/** A whole number from 1 to `most`. Browsers that hide the number of processors report nonsense. */
 export function clamped(count: number, most: number): number {
   return Number.isFinite(count) ? Math.max(1, Math.min(Math.floor(count), most)) : 1;
 }

@@ -1,11 +1,10 @@
 /**
- * Blocks of the engine's memory. Allocation happens in JavaScript, in the thread that leads; kernels
- * only get addresses.
+ * The allocator of the engine's memory. It runs in JavaScript, in the leading thread; kernels only
+ * get addresses.
  */
-
 import { ProcessorMemoryFull } from './memory_full.ts';
 
-/** Blocks begin at multiples of this: a cache line, and a vector of any width. */
+/** Addresses of blocks are multiples of this: a cache line. */
 const ALIGN = 64;
 const PAGE = 65_536;
 
@@ -52,7 +51,7 @@ export class Heap {
   #end: number;
   readonly #use: HeapUse = { allocated: 0, peak: 0, blocks: 0 };
 
-  /** Blocks lie from `begin` on; the memory grows as they need it, to at most `limit` bytes. */
+  /** Blocks lie at `begin` and above; the memory grows with them, to at most `limit` bytes. */
   constructor(memory: WebAssembly.Memory, begin: number, limit = 2 ** 32) {
     this.memory = memory;
     this.limit = limit;
@@ -86,7 +85,7 @@ export class Heap {
     return this.#take(aligned(bytes));
   }
 
-  /** A block of zeros. */
+  /** A block of at least `bytes` bytes, filled with zeros. Throws as `allocate` does. */
   allocateZeros(bytes: number): Block {
     const block = this.allocate(bytes);
     new Uint8Array(this.memory.buffer, block.address, block.size).fill(0);

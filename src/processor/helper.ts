@@ -1,14 +1,14 @@
 /** One helper thread, as the leader sees it. */
 import type { FromHelper, ToHelper } from './thread_messages.ts';
 
-/** How long a helper may take to start, in milliseconds; a page without it trains on fewer threads. */
+/** How long a helper may take to start, in milliseconds. Later ones are not used. */
 const START_MS = 5000;
-/** How long a helper may take to stop, in milliseconds: it finishes no list, and has to wake up. */
+/** How long a helper may take to stop, in milliseconds. It is in no list then, and only wakes up. */
 const PARK_MS = 2000;
 
 export class Helper {
   readonly #worker: Worker;
-  /** Called with the next message of each type. */
+  /** Called once, with the next message of this type. */
   readonly #expected = new Map<FromHelper['type'], () => void>();
   #broken: (reason: Error) => void = () => undefined;
   #parked: Promise<void> = Promise.resolve();
@@ -45,7 +45,7 @@ export class Helper {
     }
   }
 
-  /** Runs the lists that the leader publishes. */
+  /** Makes the thread run the lists that the leader publishes, until the leader stops the threads. */
   serve(how: Omit<Extract<ToHelper, { type: 'serve' }>, 'type'>): void {
     this.#parked = this.#next('parked');
     this.#say({ type: 'serve', ...how });

@@ -4,7 +4,7 @@ import { ProcessorMemoryFull } from './memory_full.ts';
 const PAGE = 65_536;
 /** What 32-bit addresses reach. */
 const MOST_BYTES = 2 ** 32;
-/** The engine's own needs: a little more than the scratch memory of sixteen threads. */
+/** Less is of no use: the scratch memory of sixteen threads takes half of it. */
 const LEAST_BYTES = 2 ** 27;
 
 export interface MemoryOptions {
@@ -21,10 +21,10 @@ export interface EngineMemory {
 }
 
 /**
- * A memory with the largest maximum that the browser admits: half of what it refused, until it
- * admits it.
+ * A memory with the largest maximum that the browser allows: `limit`, or the largest of its halves,
+ * quarters and so on that the browser does not refuse.
  *
- * @throws ProcessorMemoryFull if it admits nothing of use.
+ * @throws ProcessorMemoryFull if the browser refuses even the least useful size.
  */
 export function createMemory({ shared, limit = MOST_BYTES }: MemoryOptions): EngineMemory {
   for (let maximum = Math.min(limit, MOST_BYTES); maximum >= LEAST_BYTES; maximum /= 2) {

@@ -1,5 +1,6 @@
-/** The engine's memory cannot hold what is asked for. `bytes`: of the block that does not fit. */
+/** The engine's memory cannot grow as far as a block needs. */
 export class ProcessorMemoryFull extends Error {
+  /** `bytes`: the size of the block that does not fit; `allocated`: bytes of all other blocks. */
   constructor(bytes: number, allocated: number) {
     super(
       `The browser gives the processor no more memory: ${megabytes(allocated)} are in use and ` +

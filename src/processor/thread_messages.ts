@@ -1,4 +1,4 @@
-/** What the leader and a helper thread say to each other outside lists. */
+/** Messages between the leader and a helper thread, which are sent between lists only. */
 
 export type ToHelper =
   /** Answered by `ready`. `scratch`: the address of the thread's own scratch memory. */
@@ -12,11 +12,14 @@ export type ToHelper =
 export type FromHelper = { type: 'ready' } | { type: 'parked' };
 
 /**
- * How often a thread polls before it sleeps. It is about 50 microseconds, which is as long as a chunk may
- * take. Waking a thread takes 5 to 50 microseconds; a thread that polls for longer takes the core
- * from the page.
+ * How often a thread polls before it sleeps: for about 50 microseconds, the time of a long chunk.
+ * Waking a thread takes 5 to 50 microseconds; a thread that polls for longer takes the core from the
+ * page.
  */
 export const SPINS = 4000;
 
-/** The reason of `fail`: a kernel has trapped. assembly/threads.ts has the others. */
+/**
+ * The reason that a helper passes to `fail` when a kernel has trapped. assembly/threads.ts has the
+ * other one.
+ */
 export const TRAPPED = 2;

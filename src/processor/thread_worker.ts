@@ -25,7 +25,7 @@ async function start({ module, memory, scratch }: Extract<ToHelper, { type: 'sta
   say({ type: 'ready' });
 }
 
-/** Returns when the leader stops the threads. A trap ends this thread, and the leader's list. */
+/** Returns when the leader stops the threads. A trap in a kernel ends the leader's list, too. */
 function serve({ count, seen, spins }: Extract<ToHelper, { type: 'serve' }>): void {
   if (!engine) return;
   const { exports, scratch } = engine;

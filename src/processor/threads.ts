@@ -1,6 +1,6 @@
 /**
- * The threads of an engine: the caller's, which leads, and helpers. Any number of them gives the
- * same bits, so the number may change between two lists.
+ * The threads of an engine: the caller's, which leads, and helpers. Results have the same bits with
+ * any number of them, so the number may change between two lists.
  */
 import type { EngineExports } from './exports.ts';
 import { Helper } from './helper.ts';
@@ -11,7 +11,7 @@ export interface ThreadSetup {
   memory: WebAssembly.Memory;
   /** The instance of the caller's thread. */
   leader: EngineExports;
-  /** Address of scratch memory for one more thread. */
+  /** Reserves scratch memory for one more thread, and returns its address. */
   scratch: () => number;
   /** How often a thread polls before it sleeps. */
   spins?: number | undefined;
@@ -62,7 +62,10 @@ export class Threads {
     return this.#count;
   }
 
-  /** Waits until no helper waits for a list; one that read the next list would read it with an old count. */
+  /**
+   * Waits until no helper serves, and ends helpers that do not answer. A helper that still served
+   * would run the next list with the old number of threads.
+   */
   async #park(): Promise<void> {
     const { leader } = this.#setup;
     const serving = this.#helpers.slice(0, this.#count - 1);
@@ -97,7 +100,7 @@ export class Threads {
     }
   }
 
-  /** Ends a helper as a browser that needs its memory does, for tests: the next list will miss it. */
+  /** For tests: ends a helper as a browser does that needs its memory. The next list then fails. */
   async endOneHelper(): Promise<void> {
     const count = this.#count;
     await this.use(1);

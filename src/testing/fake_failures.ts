@@ -60,7 +60,7 @@ export const FAILURES: Partial<Record<Scenario, Failure>> = {
     error: {
       code: 'shader',
       message: 'The GPU driver did not accept the program "attention".',
-      hint: 'Choose the WebGL or wasm backend in the device chip, or update the driver.',
+      hint: 'Choose WebGL or Processor under Device, or update the driver.',
       action: 'change_config',
       field: 'runtime.backend',
     },

@@ -83,7 +83,7 @@ async function calibrateSteps(cancelled: () => boolean): Promise<Calibration | n
   const smallMs = await timeSteps(small, cancelled);
   const largeMs = smallMs === null ? null : await timeSteps(large, cancelled);
   if (smallMs === null || largeMs === null) return null;
-  // Two noisy times may come in the wrong order.
+  // Noise may even make the larger step the faster one.
   const seconds = Math.max(largeMs - smallMs, largeMs / 10) / 1000;
   const flops_per_second = (flopsOf(large) - flopsOf(small)) / seconds;
   const arithmeticMs = (1000 * flopsOf(small)) / flops_per_second;

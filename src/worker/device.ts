@@ -28,9 +28,9 @@ export class Device {
   #info: DeviceInfo | null = null;
   #lostReason: string | null = null;
   #threads: ThreadChoice = { wanted: null, memo: THREAD_MEMO };
-  /** Called when the device is lost. */
+  /** The callers of `orLost` that are waiting: called when the device is lost. */
   readonly #waiting = new Set<(reason: string) => void>();
-  /** How many backends were started, and the number of the one that is open. */
+  /** Number of starts so far, and the number of the start whose backend is open. */
   #openings = 0;
   #adopted = 0;
   readonly #services: DeviceServices;
@@ -162,7 +162,7 @@ export class Device {
 
   /**
    * Settles as `work` does; if the device is lost and `work` does not end by itself soon after,
-   * rejects with DeviceLost. Whoever waits for a device that is gone would otherwise wait forever.
+   * rejects with DeviceLost. Without this, work on a lost device might never settle.
    */
   async orLost<T>(work: Promise<T>): Promise<T> {
     let lost: (reason: string) => void = () => undefined;

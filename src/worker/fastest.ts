@@ -1,6 +1,6 @@
 /**
- * Whether another backend is faster here than the one that is usually the fastest. It is asked where
- * that one turned out to be slow, so that other visitors download nothing for the answer.
+ * Whether another backend is faster here than the one that usually is the fastest. Only measured
+ * where that one is slow, so that other visitors do not download a second backend.
  */
 import { isSoftwareRenderer } from '../backend/index.ts';
 import { type BackendName, defaultConfig, type RunConfig } from '../config/index.ts';
@@ -9,12 +9,9 @@ import type { DeviceInfo } from '../protocol/index.ts';
 import type { Calibration } from './calibrate.ts';
 import type { Device } from './device.ts';
 
-/**
- * A device that trains at this speed or faster is not compared: no processor of a laptop and no
- * WebGL of a phone comes near, FLOP/s.
- */
+/** FLOP/s. WebGPU at this speed or faster is not compared: a laptop's processor is far slower. */
 const FAST_ENOUGH = 60e9;
-/** The same for the engine on the processor, which is compared with WebGL. */
+/** FLOP/s. The engine on the processor is compared with WebGL only if it is slower than this. */
 const ENGINE_FAST_ENOUGH = 10e9;
 
 /** The backend that may be faster than one that was measured; null if none may. */

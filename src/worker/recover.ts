@@ -1,4 +1,4 @@
-/** Continues a run whose GPU device was lost, on a device that is opened again. */
+/** Continues a run whose device (a GPU, or a thread of the engine) was lost, on one opened again. */
 import { ActiveRun } from './active_run.ts';
 import { startingPoint } from './begin.ts';
 import type { RestoredRun } from '../protocol/index.ts';

@@ -119,8 +119,8 @@ export const uniformAt = (seed: number, position: number): number =>
   uniformBits(seed, position) / 2 ** 32;
 
 /**
- * The 32 bits of `uniformAt`. `sampling_state.wgsl` and `assembly/sampling.ts` implement the same
- * arithmetic; change all three.
+ * The 32 bits of `uniformAt`. `sampling_state.wgsl` and `assembly/inlined/random.ts` implement the
+ * same arithmetic; change all three.
  */
 export function uniformBits(seed: number, position: number): number {
   let h = Math.imul((seed ^ 0x9e3779b9) >>> 0, 0x85ebca6b) ^ Math.imul(position + 1, 0xc2b2ae35);

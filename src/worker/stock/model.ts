@@ -1,5 +1,6 @@
 /**
- * A GPT in plain TensorFlow.js, as its documentation teaches to write one: ops, and nothing of ours.
+ * A GPT in plain TensorFlow.js, as its documentation teaches to write one: its ops, and none of the
+ * kernels and gradients of this page.
  * It reads from top to bottom, from token ids to the loss, in the layout of GPT-2 (Radford et al.
  * 2019) or of Llama (Touvron et al. 2023). TensorFlow.js derives the gradient by itself (train.ts).
  *

@@ -1,7 +1,7 @@
 /**
- * The worker of stock TensorFlow.js: a program of its own, which Compare starts for one row and then
- * ends. It has nothing of this page's backends, kernels and gradients, and the page downloads it only
- * then. It answers `compare` alone.
+ * The worker of stock TensorFlow.js: a bundle of its own, which Compare downloads and starts for one
+ * row, and then ends. It contains none of this page's backends, kernels and gradients, and answers
+ * no command but `compare`.
  */
 import type { RunConfig } from '../../config/index.ts';
 import { DataError } from '../../data/index.ts';

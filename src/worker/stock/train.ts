@@ -25,9 +25,6 @@ class ScheduledAdam extends tf.AdamOptimizer implements ScheduledOptimizer {
   }
 }
 
-/** TensorFlow.js has no optimizer of this name. The message is one sentence. */
-export class NoSuchOptimizer extends Error {}
-
 export class StockTrainer {
   readonly #gpt: Gpt;
   readonly #training: TrainingConfig;
@@ -111,9 +108,7 @@ function optimizerOf(training: TrainingConfig): ScheduledOptimizer {
         ? tf.train.momentum(learning_rate, momentum)
         : tf.train.sgd(learning_rate);
     case 'muon':
-      throw new NoSuchOptimizer(
-        'TensorFlow.js has no Muon: choose AdamW, Adam or SGD to compare with it.',
-      );
+      throw new Error('TensorFlow.js has no Muon: choose AdamW, Adam or SGD to compare with it.');
     default:
       return optimizer satisfies never;
   }
