@@ -38,11 +38,11 @@ export function maximumOf(v: v128): f32 {
 }
 
 /**
- * e^x with a relative error below 2e-7; x is clamped to [-87, 88]. Cody and Waite's reduction by
- * ln 2 in two parts, then a polynomial of degree 7.
+ * e^x with a relative error below 2e-7; x is clamped to [-87, 88], and a NaN stays one. Cody and
+ * Waite's reduction by ln 2 in two parts, then a polynomial of degree 7.
  */
 export function exp4(value: v128): v128 {
-  const x = larger(smaller(value, splat(88)), splat(-87));
+  const x = larger(splat(-87), smaller(splat(88), value));
   // Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits.
   const rounder = splat(12582912);
   const shifted = fma(x, splat(1.4426950408889634), rounder);
