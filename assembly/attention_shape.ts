@@ -109,7 +109,7 @@ function setFirsts(sequence: i32, query: i32): void {
 }
 
 /** The score of a key that a query does not see. */
-const MASKED: f32 = -3e38;
+const MASKED: f32 = -Infinity;
 
 /** Masks the scores [keys][8] of the strip, whose first row is that of key `first`. */
 export function maskScores(at: usize, first: i32, end: i32): void {

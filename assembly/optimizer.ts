@@ -6,6 +6,7 @@
  * moments shrink by a constant factor each time. They become zero below `LEAST_MOMENT`. Beside an
  * epsilon, which is at least 1e-12 (src/config), the root of a second moment of 2^-120 is below
  * 1e-6 of it, and a first moment of 2^-110 moves a parameter by less than 1e-21 of the learning rate.
+ * Parameters without a gradient shrink by weight decay in the same way, and are read more often.
  */
 import { floatAt, intAt, pointerAt } from './inlined/args';
 import { flushed, loadUpTo4, storeUpTo4 } from './inlined/lanes';
@@ -17,8 +18,8 @@ import { claim, scratch } from './threads';
 /** Values of a chunk: a few microseconds. A multiple of 4. */
 const CHUNK: i32 = 8192;
 
-/** 2^-110. */
-const LEAST_MOMENT: f32 = 7.70371977754894e-34;
+/** 2^-110, of first moments and parameters. */
+const LEAST: f32 = 7.70371977754894e-34;
 /** 2^-120. */
 const LEAST_SECOND_MOMENT: f32 = 7.52316384526264e-37;
 /** 2^-55. Smaller gradients would square to values that are flushed anyway, or to denormals. */
@@ -122,9 +123,9 @@ function adamRange(args: usize, begin: i32, end: i32): void {
     const denominator = fma(f32x4.sqrt(v), correction2, epsilon);
     const step = f32x4.div(f32x4.mul(m, correction1), denominator);
     const update = fma(decaying, decoupledDecay, step);
-    v128.store(parameters + at, fma(update, rate, value));
+    v128.store(parameters + at, flushed(fma(update, rate, value), splat(LEAST)));
     v128.store(gradients + at, splat(0));
-    v128.store(firstMoments + at, flushed(m, splat(LEAST_MOMENT)));
+    v128.store(firstMoments + at, flushed(m, splat(LEAST)));
     v128.store(secondMoments + at, flushed(v, splat(LEAST_SECOND_MOMENT)));
   }
 }
@@ -170,9 +171,9 @@ function sgdRange(args: usize, begin: i32, end: i32): void {
     const g = fma(decaying, coupledDecay, f32x4.mul(v128.load(gradients + at), factor));
     const buffer = fma(v128.load(buffers + at), momentum, g);
     const update = fma(decaying, decoupledDecay, buffer);
-    v128.store(parameters + at, fma(update, rate, value));
+    v128.store(parameters + at, flushed(fma(update, rate, value), splat(LEAST)));
     v128.store(gradients + at, splat(0));
-    v128.store(buffers + at, flushed(buffer, splat(LEAST_MOMENT)));
+    v128.store(buffers + at, flushed(buffer, splat(LEAST)));
   }
 }
 

@@ -3,7 +3,7 @@ import { fma, splat } from './simd';
 
 /**
  * log x for normal x > 0, with an absolute or a relative error below 2e-7: 2 artanh(s) with
- * s = (m - 1) / (m + 1) of the mantissa m in [sqrt(1/2), sqrt(2)).
+ * s = (m - 1) / (m + 1) of the mantissa m in [sqrt(1/2), sqrt(2)). A NaN stays one.
  */
 export function logarithm4(x: v128): v128 {
   // The bits of sqrt(1/2) move the border between two exponents from 1 to sqrt(2).
@@ -16,5 +16,6 @@ export function logarithm4(x: v128): v128 {
   p = fma(p, s2, splat(2.0 / 5));
   p = fma(p, s2, splat(2.0 / 3));
   p = fma(p, s2, splat(2));
-  return fma(f32x4.convert_i32x4_s(exponent), splat(0.6931471805599453), f32x4.mul(p, s));
+  const log = fma(f32x4.convert_i32x4_s(exponent), splat(0.6931471805599453), f32x4.mul(p, s));
+  return v128.bitselect(log, x, f32x4.eq(x, x));
 }

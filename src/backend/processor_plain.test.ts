@@ -26,6 +26,10 @@ const OPS: Record<string, () => tf.Tensor> = {
       ...[tf.neg(wave(11)), tf.square(wave(11)), tf.exp(wave(11)), tf.sigmoid(wave(11))],
       ...[tf.sqrt(tf.square(wave(11))), tf.rsqrt(tf.add(wave(11), 4)), tf.step(wave(11))],
     ]),
+  'operations of a NaN': () => {
+    const x = tf.tensor1d([1, NaN, 2, 3, NaN]);
+    return tf.stack([tf.exp(x), tf.sigmoid(x), tf.square(x), tf.sqrt(x), tf.neg(x)]);
+  },
   'integers and their types': () =>
     tf.add(tf.cast(tf.maximum(ints(13), 2), 'float32'), tf.cast(ints(13), 'float32')),
   'comparisons and choices': () =>

@@ -1,4 +1,4 @@
-/** Muon's momentum on the engine on the processor where gradients stay zero. */
+/** Muon's momentum and parameters on the engine on the processor where gradients stay zero. */
 import { beforeAll, expect, it } from 'vitest';
 import { compileProgram, startBackend, Store, submit } from '../backend/index.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
@@ -49,5 +49,20 @@ it('becomes zero before its squares are denormal', async () => {
   for (const value of lastColumn(small)) expect(value).toBeCloseTo(0.9e-15, 20);
   // The other columns do not depend on it.
   expect(tiny.filter((value) => value !== 0)).toHaveLength(ROWS * (COLUMNS - 1));
+  for (const resource of [program, parameters, gradients, optimizer]) resource.dispose();
+});
+
+it('becomes zero with the parameters that only decay', async () => {
+  const spec = { name: matrix.name, shape: matrix.shape };
+  const parameters = new Store('parameters', [spec]);
+  const gradients = new Store('gradients', [spec]);
+  const training = trainingOf({ optimizer: 'muon', momentum: 0.9, weight_decay: 1 });
+  const optimizer = createOptimizer(training, [matrix]);
+  const program = await compileProgram('update', () => optimizer.update(parameters, gradients));
+  parameters.write('matrix', new Float32Array(ROWS * COLUMNS).fill(2 ** -110));
+  optimizer.prepare(0, 0.01);
+  submit([program]);
+  const values = (await parameters.read()).get('matrix');
+  expect(values).toEqual(new Float32Array(ROWS * COLUMNS));
   for (const resource of [program, parameters, gradients, optimizer]) resource.dispose();
 });

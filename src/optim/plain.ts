@@ -18,7 +18,14 @@ import { fillInPlace, hasOwnKernels, type Store } from '../backend/index.ts';
 import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
 import { chainOf, maxNorm, type OptimizedParameter, type ParameterTransform } from './describe.ts';
 import { muon } from './muon.ts';
-import { assign, flushMomentum, stateOf, type Update, type UpdateStores } from './stores.ts';
+import {
+  assign,
+  flushMomentum,
+  flushParameter,
+  stateOf,
+  type Update,
+  type UpdateStores,
+} from './stores.ts';
 
 /**
  * The norm of all gradients, a scalar. It does not use tfjs's addN, which binds all of its inputs in
@@ -47,6 +54,7 @@ export function updatePlainly(update: Update, norm: Tensor, inverse_scale: Tenso
       for (const transform of chainOf(chain, parameter))
         u = applyTransform(transform, u, { parameter, value, stores, select });
       assign(stores.parameters, parameter.name, select(value, sub(value, u)));
+      flushParameter(stores.parameters.get(parameter.name));
     });
 }
 

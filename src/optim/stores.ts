@@ -54,17 +54,25 @@ export function assign(store: Store, name: string, value: Tensor): void {
  */
 const LEAST_MOMENTUM = 2 ** -60;
 
+/** The smallest magnitude of a parameter, as in assembly/optimizer.ts. */
+const LEAST_PARAMETER = 2 ** -110;
+
 /** Keeps denormals out of what is computed from a momentum; on the processor, where they are slow. */
-export function flushMomentum(momentum: Tensor): void {
+export const flushMomentum = (momentum: Tensor): void => flush(momentum, LEAST_MOMENTUM);
+
+/** The same for a parameter that weight decay alone changes. */
+export const flushParameter = (parameter: Tensor): void => flush(parameter, LEAST_PARAMETER);
+
+function flush(values: Tensor, least: number): void {
   if (!onProcessor()) return;
   runOnProcessor({
     kernel: 'flush_in_place',
     writes: [],
-    updates: [momentum],
+    updates: [values],
     reads: [],
     params: [
-      ['i32', momentum.size],
-      ['f32', LEAST_MOMENTUM],
+      ['i32', values.size],
+      ['f32', least],
     ],
   });
 }

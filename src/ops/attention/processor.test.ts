@@ -84,3 +84,20 @@ it.each(Object.entries(SHAPES))('is right over %s', async (_name, { attrs, docum
   releaseAll(['dqkv'], gradients);
   expect(tensorCount()).toBe(before);
 });
+
+it.each([NaN, Infinity, -Infinity])('passes on a query that is %d', async (value) => {
+  const attrs = { B: 1, T: 9, n_head: 1, n_kv_head: 1, head_dim: 4, window: 0 };
+  const before = tensorCount();
+  const { qkv } = randomGradInputs(caseRandom(5), attrs);
+  // The first query sees its own key only, whose score is then the value or its negative.
+  qkv.data[0] = value;
+  const inputs = toTensors(['qkv'], { qkv });
+  const outputs = attentionOnProcessor(inputs.qkv, attrs);
+  const [y = [], lse = []] = await readback([outputs.y, outputs.lse]);
+  expect(y[0]).toBeNaN();
+  expect(lse[0]).toBeNaN();
+  expect(y[4 * attrs.T - 1]).not.toBeNaN();
+  releaseAll(['qkv'], inputs);
+  releaseAll(['y', 'lse'], outputs);
+  expect(tensorCount()).toBe(before);
+});

@@ -1,4 +1,7 @@
-/** Moments of the optimizers on the engine on the processor, when gradients stay zero or are tiny. */
+/**
+ * Moments and parameters of the optimizers on the engine on the processor, when gradients stay zero
+ * or are tiny.
+ */
 import { beforeAll, expect, it } from 'vitest';
 import { readback, startBackend, Store, tensorCount } from '../../backend/index.ts';
 import { useBuildsFromFiles } from '../../testing/node_engine.ts';
@@ -14,7 +17,7 @@ const LEAST_NORMAL = 2 ** -126;
 const N = 11;
 const STEPS = 2000;
 const attrs: UpdateAttrs = { max_norm: 0, weight_decay: 0, coupled: false, decayed: 0 };
-const adam = { ...attrs, beta1: 0.9, beta2: 0.95, epsilon: 1e-12 };
+const adam = { beta1: 0.9, beta2: 0.95, epsilon: 1e-12 };
 
 function makeStore(gradient: number): Store {
   const flat = ['parameter', 'gradient', 'exp_avg', 'exp_avg_sq', 'momentum_buffer'];
@@ -30,7 +33,7 @@ function makeStore(gradient: number): Store {
   return store;
 }
 
-function updateOnce(store: Store): void {
+function updateOnce(store: Store, decay = attrs): void {
   const parameter = store.get('parameter');
   const gradient = store.get('gradient');
   const norm = store.get('norm');
@@ -38,11 +41,11 @@ function updateOnce(store: Store): void {
   const scalars = store.get('scalars');
   const shared = { parameter, gradient, norm, inverse_scale, scalars };
   const moments = { exp_avg: store.get('exp_avg'), exp_avg_sq: store.get('exp_avg_sq') };
-  run(adamUpdate, { ...shared, ...moments }, adam);
+  run(adamUpdate, { ...shared, ...moments }, { ...decay, ...adam });
   run(
     sgdUpdate,
     { ...shared, momentum_buffer: store.get('momentum_buffer') },
-    { ...attrs, momentum: 0.9 },
+    { ...decay, momentum: 0.9 },
   );
 }
 
@@ -85,5 +88,22 @@ it.each([1e-18, 1e-22, 1e-38])('have no denormals when the gradient is %d', asyn
   }
   const [parameter = []] = await readback([store.get('parameter')]);
   expect([...parameter].every(Number.isFinite)).toBe(true);
+  store.dispose();
+});
+
+it('are not the only ones: parameters that only decay become zero as well', async () => {
+  const store = makeStore(0);
+  for (const name of ['exp_avg', 'exp_avg_sq', 'momentum_buffer'])
+    store.write(name, new Float32Array(N));
+  store.write('scalars', Float32Array.of(0.1, 0.1, 1, 1, 1));
+  let least = 1;
+  for (let step = 0; step < STEPS; step++) {
+    updateOnce(store, { ...attrs, weight_decay: 1, decayed: N - 1 });
+    const [parameter = []] = await readback([store.get('parameter')]);
+    for (const value of parameter) if (value !== 0) least = Math.min(least, Math.abs(value));
+  }
+  const [parameter = []] = await readback([store.get('parameter')]);
+  expect([...parameter]).toEqual([...new Array<number>(N - 1).fill(0), 1]);
+  expect(least).toBeGreaterThan(LEAST_NORMAL);
   store.dispose();
 });
