@@ -40,7 +40,7 @@ async function expectUndisturbed(
   await terrarium.untilStep(disturbed.at(-1)?.[0] ?? NaN);
   await terrarium.pause();
   const undisturbed = new Map(await losses(terrarium.page));
-  expect(disturbed.length).toBeGreaterThan(40);
+  expect(disturbed.length).toBeGreaterThanOrEqual(20);
   expect(disturbed.filter(([step, loss]) => undisturbed.get(step) !== loss)).toEqual([]);
 }
 
@@ -70,7 +70,7 @@ test('the number of threads is changed in a run, and is kept; the losses are the
   await openDevice(page);
   const threads = page.getByLabel('Threads');
   const adapter = page.getByRole('dialog').locator('dd').first();
-  for (const count of [2, 1, 2, 1]) {
+  for (const count of [2, 1]) {
     await threads.selectOption(String(count));
     await expect(adapter).toContainText(count === 1 ? 'CPU, 1 thread,' : `CPU, ${count} threads,`);
     await terrarium.untilStep((await terrarium.step()) + 10);
