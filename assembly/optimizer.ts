@@ -3,7 +3,7 @@
  *
  * Moments must not decay into denormals (below 2^-126), which cost up to threefold on some
  * processors: rows of an embedding whose token is rare get a zero gradient at most steps, and their
- * moments shrink by a constant factor each time. They become zero below `LEAST_MOMENT`. Beside an
+ * moments shrink by a constant factor each time. They become zero below `LEAST`. Beside an
  * epsilon, which is at least 1e-12 (src/config), the root of a second moment of 2^-120 is below
  * 1e-6 of it, and a first moment of 2^-110 moves a parameter by less than 1e-21 of the learning rate.
  * Parameters without a gradient shrink by weight decay in the same way, and are read more often.
