@@ -91,7 +91,7 @@ export default tseslint.config(
     files: [
       'src/protocol/**',
       'bench/**',
-      'src/processor/{helper,thread*,testing_leader,testing_training}.ts',
+      'src/processor/{helper,thread*,testing_leader,testing_operations,testing_training}.ts',
     ],
     rules: { 'no-restricted-syntax': ['error', noConditionalSpread] },
   },

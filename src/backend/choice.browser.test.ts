@@ -7,13 +7,25 @@ const events = { lost: () => undefined, error: () => undefined };
 
 afterEach(() => vi.restoreAllMocks());
 
-// The first one: once the engine has started, nothing is downloaded for it.
+// These two come first: an engine that has started is kept, and nothing is asked or downloaded again.
 it('an engine that cannot be downloaded is named, and no slower code replaces it', async () => {
   vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('The network is gone.'));
   const error = await tryBackends('wasm', events).catch((caught: unknown) => caught);
   if (!(error instanceof Error)) throw new Error('The engine started without its code.');
   expect(error.message).toBe('The code for the processor (WebAssembly) could not be downloaded.');
   expect(isMissingPart(error.cause)).toBe(true);
+});
+
+it('the processor computes by TensorFlow.js where the browser has no SIMD, and says so', async () => {
+  vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
+  const { backend, reason, adapter } = await tryBackends('wasm', events);
+  expect(backend).toBe('wasm');
+  expect(onProcessor()).toBe(false);
+  expect(adapter).toBe('CPU, TensorFlow.js by WebAssembly');
+  expect(reason).toBe(
+    "This browser's WebAssembly has no SIMD, which fast training on it needs. " +
+      'So TensorFlow.js computes on the processor (WebAssembly), more slowly.',
+  );
 });
 
 describe('the automatic choice', () => {
@@ -44,17 +56,5 @@ describe('the processor', () => {
       'The processor (WebAssembly) was asked for, and its gradient check passed.',
     );
     expect(onProcessor()).toBe(true);
-  });
-
-  it('computes by TensorFlow.js where the browser has no SIMD, and says so', async () => {
-    vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
-    const { backend, reason, adapter } = await tryBackends('wasm', events);
-    expect(backend).toBe('wasm');
-    expect(onProcessor()).toBe(false);
-    expect(adapter).toBe('CPU, TensorFlow.js by WebAssembly');
-    expect(reason).toBe(
-      "This browser's WebAssembly has no SIMD, which fast training on it needs. " +
-        'So TensorFlow.js computes on the processor (WebAssembly), more slowly.',
-    );
   });
 });
