@@ -1,6 +1,7 @@
 /**
- * Bytes by kind that training allocates on WebGPU and on the engine on the processor. Parameters, gradients and moments are float32 in
- * flat buffers; activations (float16 under mixed precision) share one arena.
+ * Bytes by kind that training allocates on WebGPU and on the engine on the processor. Parameters,
+ * gradients and moments are float32 in flat buffers; activations (float16 under mixed precision)
+ * share one arena.
  */
 import {
   logitsBytes,
