@@ -17,17 +17,24 @@ export class Arena {
 
   /**
    * Distinct buffers of at least these sizes, which must be given largest first. Allocates only
-   * where no free buffer is large enough.
+   * where no free buffer is large enough; if that fails, nothing is taken.
    */
   take(sizes: readonly number[]): DeviceBuffer[] {
     const free = [...this.#users.keys()].sort((a, b) => a.size - b.size);
-    return sizes.map((size) => {
-      const fitting = countWhile(free, (buffer) => buffer.size < size);
-      const [smallest] = free.splice(fitting, 1);
-      const buffer = smallest ?? this.#memory.createBuffer('scratch', size);
-      this.#users.set(buffer, (this.#users.get(buffer) ?? 0) + 1);
-      return buffer;
-    });
+    const taken: DeviceBuffer[] = [];
+    try {
+      for (const size of sizes) {
+        const fitting = countWhile(free, (buffer) => buffer.size < size);
+        const [smallest] = free.splice(fitting, 1);
+        const buffer = smallest ?? this.#memory.createBuffer('scratch', size);
+        this.#users.set(buffer, (this.#users.get(buffer) ?? 0) + 1);
+        taken.push(buffer);
+      }
+    } catch (error) {
+      this.release(taken);
+      throw error;
+    }
+    return taken;
   }
 
   /** Releases what a program took; destroys buffers that no other program uses. */

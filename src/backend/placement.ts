@@ -33,9 +33,26 @@ export interface Placement {
   scratchBytes: number;
 }
 
+/** Throws ProcessorMemoryFull if they do not fit; nothing is allocated then. */
 export function placeTensors(memory: TensorMemory, traced: PrunedTrace): Placement {
-  const { trace, boundaries, kept } = traced;
   const own: DeviceBuffer[] = [];
+  try {
+    return place(memory, traced, own);
+  } catch (error) {
+    for (const buffer of own) buffer.destroy();
+    throw error;
+  }
+}
+
+/** Gives back what a program holds. */
+export function releasePlacement(memory: TensorMemory, { own, scratch }: Placement): void {
+  for (const buffer of own) buffer.destroy();
+  arenaOf(memory).release(scratch);
+}
+
+/** Adds the buffers of this program alone to `own`. */
+function place(memory: TensorMemory, traced: PrunedTrace, own: DeviceBuffer[]): Placement {
+  const { trace, boundaries, kept } = traced;
   const createOwn = (label: string, size: number): DeviceBuffer => {
     const buffer = memory.createBuffer(`${trace.name}: ${label}`, size);
     own.push(buffer);
@@ -91,9 +108,6 @@ function placeTransients(
       const buffer = buffers[slotOf[i] ?? -1];
       if (buffer) ranges[index] = { buffer, offset: 0, size: bytes };
     });
-  const plan = planSlots(shared);
-  const scratch = arenaOf(memory).take(plan.slots);
-  assign(shared, plan.slotOf, scratch);
   const ownPlan = planSlots(crossing);
   const ownBuffers = ownPlan.slots.map((size) => createOwn('alive across a boundary', size));
   assign(crossing, ownPlan.slotOf, ownBuffers);
@@ -101,6 +115,10 @@ function placeTransients(
     const { name, bytes } = trace.transients[index] ?? { name: '', bytes: 0 };
     ranges[index] = { buffer: createOwn(`output of ${name}`, bytes), offset: 0, size: bytes };
   }
+  // Last, because it is given back in another way than the program's own buffers.
+  const plan = planSlots(shared);
+  const scratch = arenaOf(memory).take(plan.slots);
+  assign(shared, plan.slotOf, scratch);
   return { ranges, scratch, scratchBytes: plan.slots.reduce((sum, size) => sum + size, 0) };
 }
 

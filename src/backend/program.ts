@@ -4,11 +4,10 @@
  * be read from tensors of a Store.
  */
 import { dispose, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { arenaOf } from './arena.ts';
 import type { DeviceBuffer } from './buffer_range.ts';
 import { prune, type Ref } from './commands.ts';
 import { capturingTfjs, encoderOf, pipelinesOf, withMissingKernels } from './gpu_program.ts';
-import { type Placement, placeTensors, type PrunedTrace } from './placement.ts';
+import { type Placement, placeTensors, type PrunedTrace, releasePlacement } from './placement.ts';
 import type { Boundary, Outputs, Program } from './program_types.ts';
 import { onWebGpu, processorPrograms, state, tensorMemory, webgpu } from './state.ts';
 import { submit } from './submit.ts';
@@ -103,7 +102,12 @@ async function traceAndCompile<O extends Outputs>(name: string, fn: () => O): Pr
     const { compiled, placement } = await placeInOrder(compile(trace, kept));
     bindAll(tensors, placement.outputs);
     bindAll(boundaryTensors(trace), placement.boundaries);
-    return replayed(outputs, compiled, placement);
+    try {
+      return replayed(outputs, compiled, placement);
+    } catch (error) {
+      releasePlacement(tensorMemory(), placement);
+      throw error;
+    }
   } catch (error) {
     dispose([...tensors, ...boundaryTensors(trace)]);
     throw error;
@@ -199,8 +203,7 @@ function replayed<O extends Outputs>(
     run: () => submit([program]),
     dispose: () => {
       dispose([...Object.values(outputs), ...boundaries.map((boundary) => boundary.tensor)]);
-      for (const buffer of placement.own) buffer.destroy();
-      arenaOf(memory).release(placement.scratch);
+      releasePlacement(memory, placement);
     },
   };
   return program;

@@ -35,13 +35,25 @@ export class Store {
   readonly #flats = new Map<string, Tensor>();
   #places: ReadonlyMap<string, { chunk: number; offset: number }> = new Map();
 
-  /** All values are zero. */
+  /**
+   * All values are zero.
+   *
+   * @throws ProcessorMemoryFull; nothing is allocated then
+   */
   constructor(label: string, specs: readonly Spec[]) {
     this.label = label;
     this.specs = specs;
     this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
-    if (hasOwnKernels()) this.#allocate();
-    else for (const spec of specs) this.#tensors.set(spec.name, zeros(spec));
+    if (!hasOwnKernels()) {
+      for (const spec of specs) this.#tensors.set(spec.name, zeros(spec));
+      return;
+    }
+    try {
+      this.#allocate();
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   #allocate(): void {

@@ -59,7 +59,24 @@ export class CachedForward {
     this.model = model;
     this.rows = rows;
     this.#source = source;
-    this.prompt = new Store('prompt', [
+    const created: Store[] = [];
+    const create = (label: string, specs: readonly Spec[]): Store => {
+      try {
+        const store = new Store(label, specs);
+        created.push(store);
+        return store;
+      } catch (error) {
+        for (const store of created) store.dispose();
+        throw error;
+      }
+    };
+    // First, because it is by far the largest and may not fit.
+    const shape = [positions, 2 * model.n_kv_head * model.head_dim];
+    this.#caches = create(
+      'KV cache',
+      Array.from({ length: model.n_layer }, (_, layer) => ({ name: cacheName(layer), shape })),
+    );
+    this.prompt = create('prompt', [
       int32Spec('ids', positions),
       int32Spec('positions', positions),
       int32Spec('cache_positions', positions),
@@ -67,12 +84,7 @@ export class CachedForward {
       ...UNUSED_ORDERS,
     ]);
     const current = [int32Spec('ids', rows), int32Spec('positions', rows)];
-    this.token = new Store('token', [...current, ...UNUSED_ORDERS, ...state]);
-    const shape = [positions, 2 * model.n_kv_head * model.head_dim];
-    this.#caches = new Store(
-      'KV cache',
-      Array.from({ length: model.n_layer }, (_, layer) => ({ name: cacheName(layer), shape })),
-    );
+    this.token = create('token', [...current, ...UNUSED_ORDERS, ...state]);
     const indices = Int32Array.from({ length: positions }, (_, i) => i % model.block_size);
     this.prompt.write('positions', indices);
   }

@@ -78,23 +78,32 @@ export class DeviceDecoder implements Decoder {
       { name: 'history_probabilities', shape: [rows, MAX_CHUNK_STEPS, CHOICE_TOKENS] },
     ];
     const cached = new CachedForward({ ...source, rows, state });
-    // A store of its own: a dispatch may not write a buffer of which it reads another part.
-    const sampling = new Store('sampling', [
-      { name: 'options', shape: [OPTIONS] },
-      int32Spec('prefill', rows, CONTROL_COLUMNS),
-      int32Spec('decode', rows, CONTROL_COLUMNS),
-    ]);
-    const prefill = await compileProgram('prefill', () => {
-      const logits = cached.prefill();
-      sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('prefill') });
-      return { logits };
-    });
-    const next = await compileProgram('decode', (): Record<string, Tensor> => {
-      const logits = cached.decode();
-      sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('decode') });
-      return {};
-    });
-    return new DeviceDecoder({ cached, sampling, prefill }, next);
+    const held: { dispose(): void }[] = [cached];
+    try {
+      // A store of its own: a dispatch may not write a buffer of which it reads another part.
+      const sampling = new Store('sampling', [
+        { name: 'options', shape: [OPTIONS] },
+        int32Spec('prefill', rows, CONTROL_COLUMNS),
+        int32Spec('decode', rows, CONTROL_COLUMNS),
+      ]);
+      held.push(sampling);
+      const prefill = await compileProgram('prefill', () => {
+        const logits = cached.prefill();
+        sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('prefill') });
+        return { logits };
+      });
+      held.push(prefill);
+      const next = await compileProgram('decode', (): Record<string, Tensor> => {
+        const logits = cached.decode();
+        sampleAndRecord(cached.token, sampling, { logits, control: sampling.get('decode') });
+        return {};
+      });
+      return new DeviceDecoder({ cached, sampling, prefill }, next);
+    } catch (error) {
+      // The run goes on, and may ask for another generation.
+      for (const one of held) one.dispose();
+      throw error;
+    }
   }
 
   get rows(): number {
