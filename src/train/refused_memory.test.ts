@@ -4,9 +4,10 @@ import { ProcessorMemoryFull, startBackend, tensorCount } from '../backend/index
 import { processor } from '../backend/state.ts';
 import { defaultConfig } from '../config/index.ts';
 import { pretrain } from '../objectives/index.ts';
-import type { Heap } from '../processor/index.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
 import { Trainer } from './index.ts';
+
+type Heap = ReturnType<typeof processor>['engine']['heap'];
 
 const VOCAB = 17;
 
