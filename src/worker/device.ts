@@ -24,6 +24,9 @@ interface Opening {
   events: DeviceEvents;
 }
 
+/** When a page has loaded, on a slow computer. */
+const MEASURE_AGAIN_MS = 1500;
+
 export class Device {
   #info: DeviceInfo | null = null;
   #lostReason: string | null = null;
@@ -119,6 +122,20 @@ export class Device {
     this.#lostReason = null;
     this.#info = device;
     this.#listener.opened(device);
+    this.#measureThreadsAgain(device);
+  }
+
+  /**
+   * While the page loads it needs all cores, so that one thread may only have seemed to be fastest:
+   * measures again when it has loaded. The number may change in the middle of a run.
+   */
+  #measureThreadsAgain(device: DeviceInfo): void {
+    const { threads } = device;
+    if (!threads || threads.count > 1 || threads.most === 1) return;
+    setTimeout(() => {
+      const isUndecided = this.#threads.wanted === null && this.#info === device;
+      if (isUndecided && this.#lostReason === null) void this.setThreads(null);
+    }, MEASURE_AGAIN_MS);
   }
 
   /**
