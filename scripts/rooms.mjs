@@ -73,10 +73,22 @@ export const ROOMS = [
     tfjs: true,
   },
   {
+    name: 'rollout',
+    purpose: 'batches of answers to prompts, sampled at fixed shapes by replayed programs',
+    imports: ['backend', 'config', 'model', 'ops'],
+    tfjs: true,
+  },
+  {
     name: 'objectives',
     purpose: 'what is learned: batches, a traced loss, metrics, health',
-    imports: ['config', 'data', 'model', 'ops'],
+    imports: ['config', 'data', 'model', 'ops', 'rollout'],
     tfjs: true,
+  },
+  {
+    name: 'evaluation',
+    purpose: 'what is measured of answers and choices, with intervals; arithmetic only',
+    imports: ['config', 'data'],
+    tfjs: false,
   },
   {
     name: 'checkpoint',
@@ -87,7 +99,7 @@ export const ROOMS = [
   {
     name: 'train',
     purpose: 'the trainer, one step, the loop, evaluation',
-    imports: ['backend', 'config', 'data', 'model', 'objectives', 'optim', 'run'],
+    imports: ['backend', 'config', 'data', 'model', 'objectives', 'optim', 'rollout', 'run'],
     tfjs: true,
   },
   {
@@ -104,12 +116,14 @@ export const ROOMS = [
       'checkpoint',
       'config',
       'data',
+      'evaluation',
       'model',
       'objectives',
       'ops',
       'optim',
       'plan',
       'protocol',
+      'rollout',
       'run',
       'train',
     ],

@@ -12,6 +12,8 @@ export interface Batch {
   positions: Int32Array;
   /** Global index of the first row; dropout is a function of it. */
   row_offset: number;
+  /** Tokens that are not padding; all of them by default. */
+  tokens?: number;
   /** Values of the inputs that the objective adds, by the names of its `inputs`. */
   extra?: Readonly<Record<string, Float32Array | Int32Array>>;
 }

@@ -1,9 +1,10 @@
 /** Types and tables that several rooms share. Imports nothing of ours. */
 export * from './batch.ts';
+export * from './conversations.ts';
+export * from './inside_step.ts';
 export * from './metrics.ts';
 export * from './missing_part.ts';
 export * from './random_id.ts';
-export * from './missing_part.ts';
 export * from './run.ts';
 export * from './run_files.ts';
 export * from './samples.ts';

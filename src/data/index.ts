@@ -31,3 +31,5 @@ export { pieceText, tokenPieces, type Piece } from './tokenizer/pieces.ts';
 export { tokenizerFromJson } from './tokenizer/read.ts';
 export { TokenStream } from './tokenizer/utf8.ts';
 export type * from './types.ts';
+export type * from './stages/types.ts';
+export type * from './tasks/types.ts';

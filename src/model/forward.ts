@@ -23,7 +23,7 @@ export interface Forward {
   /** Whether dropout is on. */
   training: boolean;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */
-  attend?: Attend;
+  attend?: Attend | undefined;
 }
 
 /** From packed queries, keys and values to the attention's output [tokens, n_head head_dim]. */

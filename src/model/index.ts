@@ -5,7 +5,7 @@
 export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
-export type { Forward } from './forward.ts';
+export type { Attend, Forward } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
 export { head, scoreParameter, scores } from './heads.ts';
@@ -31,6 +31,8 @@ export {
   tokenLogps,
   type TracedLoss,
   trainingMicroStep,
+  type ValueContext,
+  valueProgram,
 } from './programs.ts';
 export { createStores, disposeStores, type ModelStores, type StoreOptions } from './stores.ts';
 export { type GradientSink, Tape } from './tape.ts';

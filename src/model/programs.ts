@@ -30,6 +30,15 @@ export interface LossContext {
   logits_chunk: number;
 }
 
+/** What values beside the loss are traced from: scores, values and log-probabilities. */
+export interface ValueContext {
+  forward: Forward;
+  /** The same pass over the frozen reference weights; null for an objective without a reference. */
+  reference: Forward | null;
+  /** See ModelStores. */
+  logits_chunk: number;
+}
+
 /** A loss as it is traced: values, their weights, and what the step adds up. */
 export interface TracedLoss {
   /** Values whose weighted sum is the loss [n]: one per token, row or pair. Backward starts here. */
@@ -98,6 +107,22 @@ export function tokenLogps(
   });
 }
 
+/** What `trace` returns of a batch, forward only and dropout off. */
+export function valueProgram(
+  stores: ModelStores,
+  { name, reference }: { name: string; reference: ParameterSource | null },
+  trace: (context: ValueContext) => Tensor,
+): Promise<Program<{ values: Tensor }>> {
+  return compileFor(stores, name, () => {
+    const tape = new Tape(noGradients, false);
+    const forward = forwardOf(stores, tape, { training: false });
+    const overReference =
+      reference && forwardOf(stores, tape, { training: false, weights: reference });
+    const { logits_chunk } = stores;
+    return { values: trace({ forward, reference: overReference, logits_chunk }) };
+  });
+}
+
 /** Logits of every position [tokens, vocab_size]: for checks against other implementations. */
 export function logitsProgram(stores: ModelStores): Promise<Program<{ logits: Tensor }>> {
   return compileFor(stores, 'logits', () => {
@@ -122,6 +147,7 @@ function forwardOf(stores: ModelStores, tape: Tape, choices: ForwardChoices): Fo
     batch_size: stores.batch_size,
     block_size: stores.block_size,
     training: choices.training,
+    attend: stores.attend,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The tensors that the programs of one run share, made in one place. */
 import { type Spec, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
+import type { Attend } from './forward.ts';
 import { Gradients } from './gradients.ts';
 import { rotaryTable, trainingInputs } from './inputs.ts';
 import { listParameters, type Parameter } from './parameters.ts';
@@ -28,6 +29,8 @@ export interface ModelStores {
    * more means all of them.
    */
   logits_chunk: number;
+  /** Attention of training and evaluation, if not the causal one over whole rows. */
+  attend?: Attend | undefined;
 }
 
 export interface StoreOptions {
@@ -47,6 +50,8 @@ export interface StoreOptions {
   sum_count?: number;
   /** Inputs beyond ids, targets, weights and positions. */
   extra_inputs?: readonly Spec[];
+  /** See ModelStores. */
+  attend?: Attend | undefined;
 }
 
 /** Allocates the stores of a run. Values are written by the caller; gradients and sums are zero. */
@@ -67,6 +72,7 @@ export function createStores(options: StoreOptions): ModelStores {
     activation_checkpointing: options.activation_checkpointing ?? false,
     loss_scale: options.loss_scale ?? null,
     logits_chunk: options.logits_chunk ?? model.vocab_size,
+    attend: options.attend,
   };
 }
 

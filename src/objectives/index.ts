@@ -10,10 +10,14 @@ export {
   type HealthReport,
   type Objective,
   type ObjectivePrograms,
+  type ObjectiveSetting,
   prefixed,
   type Source,
   type SourceContext,
+  type SourceState,
+  stageOf,
   type Sums,
+  type ValueFunction,
 } from './objective.ts';
 
 const OBJECTIVES: readonly Objective[] = [pretrain];

@@ -16,7 +16,7 @@ import {
 export const pretrain = defineObjective({
   name: 'pretrain',
   sums: ['loss', 'accuracy'],
-  loss: crossEntropyLoss,
+  loss: (context) => crossEntropyLoss(context),
   health,
   evaluationMetrics,
   source,

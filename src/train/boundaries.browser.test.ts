@@ -70,11 +70,11 @@ function cutObjective(forward: Collective, backward: Collective): Objective {
   const op = cutOp(forward, backward);
   return defineObjective({
     ...pretrain,
-    loss: (context) => {
+    loss: (context, setting) => {
       const { tape } = context.forward;
       const { y } = tape.apply(op, { x: context.hidden }, {});
       tape.release(context.hidden);
-      return pretrain.loss({ ...context, hidden: y });
+      return pretrain.loss({ ...context, hidden: y }, setting);
     },
   });
 }

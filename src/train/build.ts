@@ -8,6 +8,7 @@ import {
   evaluation,
   initialValues,
   listParameters,
+  type LossFunction,
   type ModelStores,
   type Parameter,
   parameterSize,
@@ -15,7 +16,7 @@ import {
   trainingMicroStep,
   Weights,
 } from '../model/index.ts';
-import type { Objective } from '../objectives/index.ts';
+import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import {
   createLossScale,
   createOptimizer,
@@ -23,6 +24,7 @@ import {
   type Optimizer,
 } from '../optim/index.ts';
 import type { Precision } from '../run/index.ts';
+import { type RunParameters, runParameters } from './parameters.ts';
 import { precisionHere } from './precision.ts';
 import type { StepPrograms } from './step.ts';
 import type { TrainerOptions, TrainerState } from './state.ts';
@@ -36,6 +38,7 @@ export interface TrainerPrograms extends StepPrograms {
 export interface TrainerParts {
   model: ResolvedModel;
   objective: Objective;
+  setting: ObjectiveSetting;
   precision: Precision;
   stores: ModelStores;
   optimizer: Optimizer;
@@ -60,13 +63,15 @@ export async function buildTrainer(options: TrainerOptions): Promise<TrainerPart
   const precision = options.precision ?? (await precisionHere(config));
   const model = resolveModel(config.model, options.vocab_size);
   const scaling = lossScaleOf(options, model, precision);
-  const stores = allocate(options, model, { precision, scaling });
-  const reference = objective.reference ? new Weights(listParameters(model), () => false) : null;
-  const optimizer = createOptimizer(
-    training,
-    stores.weights.parameters.filter((parameter) => objective.trains(parameter)),
-  );
-  const parts = { model, objective, precision, stores, optimizer, reference, scaling };
+  const { stage = null, data = null } = options;
+  const setting: ObjectiveSetting = { config, model, stage, data };
+  const listed = runParameters(objective, setting);
+  const stores = allocate({ objective, setting, listed, precision, scaling });
+  const reference = objective.reference(setting)
+    ? new Weights(listParameters(model), () => false)
+    : null;
+  const optimizer = createOptimizer(training, listed.parameters.filter(listed.trains));
+  const parts = { model, objective, setting, precision, stores, optimizer, reference, scaling };
   compiling(0);
   const compiled = compile(parts);
   // Prevents an unhandled rejection if loading throws; `await compiled` still sees the error.
@@ -93,23 +98,30 @@ function lossScaleOf(
   return createLossScale(tokens_per_step, from?.loss_scale);
 }
 
-function allocate(
-  { config, objective }: TrainerOptions,
-  model: ResolvedModel,
-  { precision, scaling }: Pick<TrainerParts, 'precision' | 'scaling'>,
-): ModelStores {
-  const { batch_size, activation_checkpointing } = config.training;
-  const computed = { ...config.training, mixed_precision: precision.mixed_precision };
+type Allocatable = Pick<TrainerParts, 'objective' | 'setting' | 'precision' | 'scaling'> & {
+  listed: RunParameters;
+};
+
+function allocate({ objective, setting, listed, precision, scaling }: Allocatable): ModelStores {
+  const { config, model } = setting;
+  const { batch_size, block_size } = objective.shape(setting);
+  const computed = {
+    ...config.training,
+    batch_size,
+    mixed_precision: precision.mixed_precision,
+  };
   return createStores({
     model,
     batch_size,
-    activation_checkpointing,
+    block_size,
+    activation_checkpointing: config.training.activation_checkpointing,
     loss_scale: scaling?.store ?? null,
-    logits_chunk: logitsChunk(model, computed, maxBindingSize()),
-    parameters: objective.parameters(model),
-    trains: (parameter) => objective.trains(parameter),
+    logits_chunk: logitsChunk({ ...model, block_size }, computed, maxBindingSize()),
+    parameters: listed.parameters,
+    trains: listed.trains,
     sum_count: objective.sums.length,
-    extra_inputs: objective.inputs({ batch_size, block_size: model.block_size }),
+    extra_inputs: objective.inputs({ batch_size, block_size }),
+    attend: objective.attend,
   });
 }
 
@@ -137,18 +149,19 @@ function load({ stores, optimizer, reference }: Loadable, from: TrainerState | n
 
 type Compilable = Pick<
   TrainerParts,
-  'stores' | 'optimizer' | 'reference' | 'scaling' | 'objective'
+  'stores' | 'optimizer' | 'reference' | 'scaling' | 'objective' | 'setting'
 >;
 
 /** All programs are traced before the first one waits for its kernels. */
 async function compile(parts: Compilable): Promise<TrainerPrograms> {
-  const { stores, optimizer, reference, scaling, objective } = parts;
+  const { stores, optimizer, reference, scaling, objective, setting } = parts;
+  const loss: LossFunction = (context) => objective.loss(context, setting);
   const { weights, gradients, sums } = stores;
   const finishStep = () => optimizer.finishStep(weights.trainable, gradients.store, sums, scaling);
   const [microStep, update, evaluate, referenceLogps] = await Promise.all([
-    trainingMicroStep(stores, objective.loss),
+    trainingMicroStep(stores, loss),
     compileProgram('update', finishStep),
-    evaluation(stores, objective.loss),
+    evaluation(stores, loss),
     reference ? tokenLogps(stores, reference) : undefined,
   ]);
   const programs: TrainerPrograms = { microStep, update, evaluation: evaluate };

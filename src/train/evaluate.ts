@@ -11,7 +11,7 @@ import { namedSums } from './sums.ts';
 export interface Evaluation {
   /** Metrics by name. */
   metrics: Partial<MetricRow>;
-  /** The metric that the best checkpoint is chosen by; lower is better. */
+  /** The metric that the best checkpoint is chosen by, negated if it is a reward: lower is better. */
   score: number;
 }
 
@@ -41,6 +41,11 @@ export async function evaluate(
     });
     await breathe();
   }
-  const metrics = objective.evaluationMetrics(namedSums(objective, totals), { batches, split });
-  return { metrics, score: metrics[objective.score] ?? NaN };
+  const measured = await source.measure?.();
+  const sums = namedSums(objective, totals);
+  // Without batches there is no loss: the sums would read 0.
+  const ofLoss = batches.length > 0 ? objective.evaluationMetrics(sums, { batches, split }) : {};
+  const metrics = { ...ofLoss, ...measured };
+  const value = metrics[objective.score] ?? NaN;
+  return { metrics, score: objective.score_is_reward ? -value : value };
 }

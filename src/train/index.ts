@@ -6,6 +6,7 @@ export { breathe, Control, type Wish } from './control.ts';
 export { type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';
 export { LossExploded } from './loss_exploded.ts';
 export { MetricBuffer } from './metrics.ts';
+export { type RunParameters, runParameters } from './parameters.ts';
 export type { Evaluation } from './evaluate.ts';
 export type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';
 export { type StepResult, Trainer } from './trainer.ts';

@@ -1,36 +1,51 @@
 /** The programs that an objective's source may call while it makes batches. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Program, readback, submit } from '../backend/index.ts';
+import { type Program, readback, submit, type Values } from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
-import { type Generator, type ModelStores, tokenLogps, writeBatch } from '../model/index.ts';
+import { type Generator, tokenLogps, valueProgram, writeBatch } from '../model/index.ts';
 import type { ObjectivePrograms } from '../objectives/index.ts';
-import type { TrainerPrograms } from './build.ts';
+import type { Rollout, RolloutRequest } from '../rollout/index.ts';
+import type { TrainerParts } from './build.ts';
 
-type LogpsProgram = Program<{ logps: Tensor }>;
+type ScoredParts = Pick<
+  TrainerParts,
+  'stores' | 'programs' | 'objective' | 'setting' | 'reference'
+>;
 
 export class ObjectiveScoring implements ObjectivePrograms {
-  readonly #stores: ModelStores;
-  readonly #reference: LogpsProgram | undefined;
+  readonly #parts: ScoredParts;
   readonly #generation: () => Promise<Generator>;
-  #current: Promise<LogpsProgram> | null = null;
+  #current: Promise<Program<{ logps: Tensor }>> | null = null;
+  /** The objective's programs, compiled when they are first called. */
+  readonly #named = new Map<string, Promise<Program<{ values: Tensor }>>>();
 
-  constructor(
-    parts: { stores: ModelStores; programs: TrainerPrograms },
-    generation: () => Promise<Generator>,
-  ) {
-    this.#stores = parts.stores;
-    this.#reference = parts.programs.referenceLogps;
+  constructor(parts: ScoredParts, generation: () => Promise<Generator>) {
+    this.#parts = parts;
     this.#generation = generation;
   }
 
   async logps(batch: Batch): Promise<Float32Array> {
-    this.#current ??= tokenLogps(this.#stores, this.#stores.weights);
-    return this.#run(await this.#current, batch);
+    const { stores } = this.#parts;
+    this.#current ??= tokenLogps(stores, stores.weights);
+    const program = await this.#current;
+    return this.#run(program, program.outputs.logps, batch);
   }
 
   async referenceLogps(batch: Batch): Promise<Float32Array> {
-    if (!this.#reference) throw new Error('This objective has no reference weights.');
-    return this.#run(this.#reference, batch);
+    const program = this.#parts.programs.referenceLogps;
+    if (!program) throw new Error('This objective has no reference weights.');
+    return this.#run(program, program.outputs.logps, batch);
+  }
+
+  async run(name: string, batch: Batch): Promise<Float32Array> {
+    const compiled = this.#named.get(name) ?? this.#compile(name);
+    this.#named.set(name, compiled);
+    const program = await compiled;
+    return this.#run(program, program.outputs.values, batch);
+  }
+
+  rollouts(_request: RolloutRequest): Promise<Rollout[]> {
+    return Promise.reject(new Error('Rollouts are not built yet.'));
   }
 
   generation(): Promise<Generator> {
@@ -38,16 +53,28 @@ export class ObjectiveScoring implements ObjectivePrograms {
   }
 
   dispose(): void {
-    // A failed compilation has been reported to the caller of `logps`.
-    this.#current?.then((program) => program.dispose()).catch(() => undefined);
+    for (const compiled of [this.#current, ...this.#named.values()]) {
+      // A failed compilation has been reported to the caller.
+      compiled?.then((program) => program.dispose()).catch(() => undefined);
+    }
+  }
+
+  #compile(name: string): Promise<Program<{ values: Tensor }>> {
+    const { stores, objective, setting, reference } = this.#parts;
+    const trace = objective.programs[name];
+    if (!trace) throw new Error(`The objective ${objective.name} has no program ${name}.`);
+    return valueProgram(stores, { name, reference }, (context) => trace(context, setting));
   }
 
   /** Uploads, submits and requests the result in one turn, so no other inputs come between. */
-  async #run(program: LogpsProgram, batch: Batch): Promise<Float32Array> {
-    const { inputs, model } = this.#stores;
+  async #run(program: Program, output: Tensor, batch: Batch): Promise<Float32Array> {
+    const { inputs, model } = this.#parts.stores;
     writeBatch(inputs, model, batch, { seed: 0, step: 0 });
     submit([program]);
-    const [logps] = await readback([program.outputs.logps]);
-    return logps instanceof Float32Array ? logps : Float32Array.from(logps ?? []);
+    const [values] = await readback([output]);
+    return floats(values);
   }
 }
+
+const floats = (values: Values | undefined): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values ?? []);

@@ -1,7 +1,8 @@
 /** What a trainer starts from and what a checkpoint keeps of it. */
 import type { LossScaleState } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import type { TokenSplit } from '../data/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
+import type { StageData, TokenSplit } from '../data/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { Precision } from '../run/index.ts';
 
@@ -15,7 +16,10 @@ export interface ObjectiveTensor {
 export interface TrainerState {
   /** The model's parameters by name. */
   parameters: ReadonlyMap<string, Float32Array>;
-  /** Parameters of the objective by name, and its reference weights as `reference.NAME`. */
+  /**
+   * Parameters of the objective by name, its reference weights as `reference.NAME`, and what its
+   * source keeps as `source.NAME`.
+   */
   objective_tensors?: ReadonlyMap<string, ObjectiveTensor>;
   optimizer: ReadonlyMap<string, Float32Array>;
   step: number;
@@ -30,6 +34,9 @@ export interface TrainerOptions {
   config: RunConfig;
   objective: Objective;
   split: TokenSplit;
+  /** Settings and data of a stage after pretraining. */
+  stage?: StageConfig | null;
+  data?: StageData | null;
   /** The model's vocabulary, which may be larger than the tokenizer's. */
   vocab_size: number;
   /** State to continue from, or null for randomly initialised weights at step 0. */

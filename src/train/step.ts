@@ -27,9 +27,17 @@ export interface StepPrograms {
   update: Program<{ results: Tensor }>;
 }
 
+/** What one step computes with. */
+export interface StepInput {
+  step: number;
+  inputs: readonly PreparedInputs[];
+  /** Tokens that are not padding. */
+  tokens: number;
+}
+
 /** Micro-batches of the next step, made while the device works on the current one. */
 export class StepInputs {
-  #prepared: { step: number; inputs: readonly PreparedInputs[] } | null = null;
+  #prepared: StepInput | null = null;
   /** Whether the source returns promises; then the next step's batches are not made ahead. */
   #asynchronous = false;
 
@@ -39,23 +47,27 @@ export class StepInputs {
   ) {}
 
   /** Inputs of all micro-batches of a step; a promise if the source returns one. */
-  take(step: number): readonly PreparedInputs[] | Promise<readonly PreparedInputs[]> {
-    if (this.#prepared?.step === step) return this.#prepared.inputs;
+  take(step: number): StepInput | Promise<StepInput> {
+    if (this.#prepared?.step === step) return this.#prepared;
     const batches = this.source.step(step);
-    if (!(batches instanceof Promise)) return this.#prepare(batches);
+    if (!(batches instanceof Promise)) return this.#prepare(step, batches);
     this.#asynchronous = true;
-    return batches.then((made) => this.#prepare(made));
+    return batches.then((made) => this.#prepare(step, made));
   }
 
   /** Makes the inputs of a step ahead. An asynchronous source may depend on the latest weights. */
   prefetch(step: number): void {
     if (this.#asynchronous) return;
-    const inputs = this.take(step);
-    if (!(inputs instanceof Promise)) this.#prepared = { step, inputs };
+    const input = this.take(step);
+    if (!(input instanceof Promise)) this.#prepared = input;
   }
 
-  #prepare(batches: readonly Batch[]): readonly PreparedInputs[] {
-    return batches.map((batch) => prepareInputs(this.model, batch));
+  #prepare(step: number, batches: readonly Batch[]): StepInput {
+    return {
+      step,
+      inputs: batches.map((batch) => prepareInputs(this.model, batch)),
+      tokens: batches.reduce((sum, batch) => sum + (batch.tokens ?? batch.ids.length), 0),
+    };
   }
 }
 

@@ -3,25 +3,21 @@
  * to step, `step.ts` submits a step, `evaluate.ts` evaluates; results come back late through a ring
  * (`in_flight.ts`). The trainer knows the objective by its interface only.
  */
-import { type Program, Ring, type Values } from '../backend/index.ts';
+import { type Program, Ring } from '../backend/index.ts';
+import type { InspectedStep, MetricRow, RolloutRecord } from '../common/index.ts';
 import type { ResolvedModel, RunConfig } from '../config/index.ts';
-import {
-  disposeStores,
-  type Generator,
-  type ModelStores,
-  parameterSize,
-  type PreparedInputs,
-} from '../model/index.ts';
+import { disposeStores, type Generator, type ModelStores, parameterSize } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
-import { learningRate, readLossScale } from '../optim/index.ts';
+import { learningRate } from '../optim/index.ts';
 import { buildTrainer, type TrainerParts } from './build.ts';
 import { evaluate, type Evaluation } from './evaluate.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import type { Precision } from '../run/index.ts';
 import { ObjectiveScoring } from './scoring.ts';
-import { StepInputs, submitStep } from './step.ts';
-import type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';
+import { type StepInput, StepInputs, submitStep } from './step.ts';
+import type { TrainerOptions, TrainerState } from './state.ts';
 import { namedSums } from './sums.ts';
+import { readTensors, sourceState } from './tensors.ts';
 
 export interface StepResult {
   /** Steps taken, this one included. */
@@ -52,6 +48,8 @@ export class Trainer {
   readonly #inputs: StepInputs;
   /** Learning rates of the steps in flight, by step. */
   readonly #rates = new Map<number, number>();
+  /** Metrics of the source, by the step that its batches were made for. */
+  readonly #sourceMetrics = new Map<number, Partial<MetricRow>>();
   #generator: Generator | null = null;
 
   private constructor(
@@ -62,9 +60,15 @@ export class Trainer {
     this.#ring = new Ring(parts.objective.sums.length + 1, IN_FLIGHT);
     this.#inFlight = new StepsInFlight(this.#ring);
     this.#scoring = new ObjectiveScoring(parts, () => this.generation());
-    const { config, split } = options;
+    const { split } = options;
     const { objective, model } = parts;
-    const source = objective.source({ config, model, split, programs: this.#scoring });
+    const { setting } = parts;
+    const source = objective.source({
+      ...setting,
+      split,
+      programs: this.#scoring,
+      restored: sourceState(options.from),
+    });
     this.#inputs = new StepInputs(source, model);
     this.step = options.from?.step ?? 0;
     this.tokens = options.from?.tokens ?? 0;
@@ -102,8 +106,8 @@ export class Trainer {
     return this.stores.weights.parameters.reduce((sum, one) => sum + parameterSize(one), 0);
   }
   get tokensPerStep(): number {
-    const { batch_size, gradient_accumulation_steps } = this.config.training;
-    return batch_size * gradient_accumulation_steps * this.model.block_size;
+    const { batch_size, block_size } = this.stores;
+    return batch_size * block_size * this.config.training.gradient_accumulation_steps;
   }
   /** Dispatches of one optimizer step, or null where nothing is replayed. */
   get dispatchesPerStep(): number | null {
@@ -143,9 +147,9 @@ export class Trainer {
    * the objective's source does, or if a program has boundaries.
    */
   takeStep(): void | Promise<void> {
-    const inputs = this.#inputs.take(this.step);
-    if (inputs instanceof Promise) return inputs.then((ready) => this.#submit(ready));
-    return this.#submit(inputs);
+    const input = this.#inputs.take(this.step);
+    if (input instanceof Promise) return input.then((ready) => this.#submit(ready));
+    return this.#submit(input);
   }
 
   /**
@@ -192,29 +196,19 @@ export class Trainer {
    * optimizer's are left out.
    */
   async state({ moments = true } = {}): Promise<TrainerState> {
-    const { optimizer, scaling, keptLossScale, modelParameters, stores, reference } = this.#parts;
-    const weights = floats(await stores.weights.read());
-    const objective_tensors = new Map<string, ObjectiveTensor>();
-    for (const { name, shape } of stores.weights.parameters) {
-      const data = weights.get(name);
-      if (modelParameters.has(name) || !data) continue;
-      objective_tensors.set(name, { shape, data });
-      weights.delete(name);
-    }
-    const referenceValues = reference ? floats(await reference.read()) : null;
-    for (const { name, shape } of reference?.parameters ?? []) {
-      const data = referenceValues?.get(name);
-      if (data) objective_tensors.set(`reference.${name}`, { shape, data });
-    }
-    return {
-      parameters: weights,
-      objective_tensors,
-      optimizer: moments ? floats(await optimizer.state.read()) : new Map(),
-      step: this.step,
-      tokens: this.tokens,
-      lr_multiplier: this.lr_multiplier,
-      loss_scale: scaling ? await readLossScale(scaling) : keptLossScale,
-    };
+    const tensors = await readTensors(this.#parts, this.#inputs.source, moments);
+    const { step, tokens, lr_multiplier } = this;
+    return { ...tensors, step, tokens, lr_multiplier };
+  }
+
+  /** The latest batch, token by token; null if the objective does not say or no step was taken. */
+  async inspect(): Promise<InspectedStep | null> {
+    return (await this.#inputs.source.inspect?.()) ?? null;
+  }
+
+  /** Answers that were sampled for training since the last call. */
+  takeRollouts(): RolloutRecord[] {
+    return this.#inputs.source.takeRollouts?.() ?? [];
   }
 
   dispose(): void {
@@ -231,7 +225,7 @@ export class Trainer {
     reference?.dispose();
   }
 
-  #submit(inputs: readonly PreparedInputs[]): void | Promise<void> {
+  #submit({ inputs, tokens }: StepInput): void | Promise<void> {
     const { programs, stores, optimizer, keptLossScale } = this.#parts;
     this.#inFlight.begin();
     const rate = this.currentLearningRate;
@@ -241,13 +235,16 @@ export class Trainer {
     const { seed } = this.config.training;
     const submission = { programs, stores, ring: this.#ring, seed, step: this.step };
     const submitted = submitStep(inputs, submission);
-    if (submitted) return submitted.then(() => this.#stepSubmitted());
-    this.#stepSubmitted();
+    if (submitted) return submitted.then(() => this.#stepSubmitted(tokens));
+    this.#stepSubmitted(tokens);
   }
 
-  #stepSubmitted(): void {
+  #stepSubmitted(tokens: number): void {
+    const metrics = this.#inputs.source.stepMetrics?.();
     this.step++;
-    this.tokens += this.tokensPerStep;
+    this.tokens += tokens;
+    if (metrics) this.#sourceMetrics.set(this.step, metrics);
+    this.#sourceMetrics.delete(this.step - 2 * IN_FLIGHT);
     this.#inputs.prefetch(this.step);
   }
 
@@ -261,15 +258,7 @@ export class Trainer {
     const grad_norm = values[objective.sums.length] ?? NaN;
     const skipped = precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
     if (skipped) this.skipped_steps++;
-    const metrics = objective.stepMetrics(sums);
+    const metrics = { ...objective.stepMetrics(sums), ...this.#sourceMetrics.get(step) };
     return { step, loss: sums.loss ?? NaN, metrics, grad_norm, skipped, ms };
   }
-}
-
-function floats(values: ReadonlyMap<string, Values>): Map<string, Float32Array> {
-  const entries = [...values].map(([name, data]): [string, Float32Array] => [
-    name,
-    data instanceof Float32Array ? data : Float32Array.from(data),
-  ]);
-  return new Map(entries);
 }

@@ -3,6 +3,7 @@ import type { ReadState } from '../checkpoint/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import { describeOptimizer, momentsOf } from '../optim/index.ts';
 import type { Event } from '../protocol/index.ts';
+import { runParameters } from '../train/index.ts';
 
 /**
  * Returns the state without moments, and tells the page why, unless it has all moments of its
@@ -10,7 +11,7 @@ import type { Event } from '../protocol/index.ts';
  */
 export function withUsableMoments(
   saved: ReadState,
-  objective: Pick<Objective, 'parameters' | 'trains'>,
+  objective: Objective,
   emit: (event: Event) => void,
 ): ReadState {
   const problem = problemOf(saved, objective);
@@ -21,16 +22,16 @@ export function withUsableMoments(
 }
 
 function problemOf(
-  { optimizer, optimizer_problem, config, model, step, foreign }: ReadState,
-  objective: Pick<Objective, 'parameters' | 'trains'>,
+  { optimizer, optimizer_problem, config, model, stage = null, step, foreign }: ReadState,
+  objective: Objective,
 ): string | null {
   if (optimizer_problem !== undefined) return optimizer_problem;
   // Before the first step all moments are zero.
   if (optimizer.size === 0 && (foreign || step === 0)) return null;
   const chain = describeOptimizer(config.training);
-  const expected = objective
-    .parameters(model)
-    .filter((parameter) => objective.trains(parameter))
+  const { parameters, trains } = runParameters(objective, { config, model, stage, data: null });
+  const expected = parameters
+    .filter(trains)
     .flatMap((parameter) =>
       momentsOf(chain, parameter).map((moment) => `${moment}.${parameter.name}`),
     );

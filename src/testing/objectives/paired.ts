@@ -29,7 +29,7 @@ export const paired = defineObjective({
     },
   ],
   charts: [{ id: 'margin', title: 'Margin', unit: '', format: 'number' }],
-  parameters: (model) => [scoreParameter(model), ...listParameters(model)],
+  parameters: ({ model }) => [scoreParameter(model), ...listParameters(model)],
   inputs: ({ batch_size }) => [{ name: 'pair_weights', shape: [batch_size / 2] }],
   loss,
   source,

@@ -28,7 +28,7 @@ export const referenced = defineObjective({
     },
   ],
   charts: [{ id: 'gap', title: 'Gap to the reference', unit: 'nats per token', format: 'number' }],
-  reference: true,
+  reference: () => true,
   inputs: ({ batch_size, block_size }) => [{ name: 'ref_logps', shape: [batch_size * block_size] }],
   loss,
   source,

@@ -1,0 +1,2 @@
+/** What is measured of answers and choices. */
+export {};

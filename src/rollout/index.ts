@@ -1,0 +1,2 @@
+/** Batches of answers for reinforcement learning and evaluation. */
+export type * from './types.ts';
