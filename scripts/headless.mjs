@@ -19,6 +19,7 @@ const USAGE = `Usage: npm run headless -- [options]
   --steps N           the same as --set training.max_iters=N
   --backend NAME      webgpu, webgl, wasm or cpu; by default, the page chooses
   --text FILE         train on this text
+  --recipe FILE       train a chain of stages (src/config/stage/recipe.ts); exports the last one
   --json FILE         also write the records and the summary to this file
   --checkpoint DIR    unpack the trained model's folder into this directory
   --timeout SECONDS   time limit (3600)
@@ -39,6 +40,7 @@ function readOptions() {
         steps: { type: 'string' },
         backend: { type: 'string' },
         text: { type: 'string' },
+        recipe: { type: 'string' },
         json: { type: 'string' },
         checkpoint: { type: 'string' },
         timeout: { type: 'string', default: '3600' },
@@ -56,7 +58,8 @@ function readOptions() {
 
 /** The configuration as the query string of the page's address. The page checks it. */
 export function queryOf(options) {
-  const query = new URLSearchParams({ v: '1', headless: '1', autostart: '1' });
+  const query = new URLSearchParams({ v: '1', headless: '1' });
+  if (!options.recipe) query.set('autostart', '1');
   if (options.preset) query.set('preset', options.preset);
   // A list repeats its key: the first --set of a field replaces the value, the next ones add to it.
   const seen = new Set();
@@ -108,7 +111,10 @@ async function main() {
           ),
         { name: basename(options.text), base64: text.toString('base64') },
       );
-    const status = await waitForEnd(page, Number(options.timeout) * 1000);
+    const limit = Number(options.timeout) * 1000;
+    const status = options.recipe
+      ? await carryOut(page, JSON.parse(readFileSync(options.recipe, 'utf8')), { limit, print })
+      : await waitForEnd(page, limit);
     if (options.checkpoint) await saveCheckpoint(page, options.checkpoint);
     print({
       summary: {
@@ -146,6 +152,31 @@ async function openPage(browser, url, verbose, print) {
     window.terrarium.onRecord((record) => window.printRecord(record));
   });
   return page;
+}
+
+/**
+ * Carries out a recipe, and prints a record `{"stage": ...}` where a stage begins or ends. Resolves to
+ * the status after the last stage. Throws the sentence with which a stage failed.
+ */
+async function carryOut(page, recipe, { limit, print }) {
+  await page.evaluate((value) => window.terrarium.runRecipe(value), recipe);
+  const told = new Map();
+  for (const until = performance.now() + limit; performance.now() < until;) {
+    const status = await page.evaluate(() => window.terrarium.status());
+    for (const stage of status.recipe?.stages ?? []) {
+      if (told.get(stage.id) === stage.status || stage.status === 'waiting') continue;
+      told.set(stage.id, stage.status);
+      print({ stage });
+      log(`${stage.id}: ${stage.status}`);
+    }
+    if (status.recipe && !status.recipe.running) {
+      const failed = status.recipe.stages.find((stage) => stage.status === 'failed');
+      if (failed) throw new Error(`The stage ${failed.id} failed. ${failed.problem}`);
+      return status;
+    }
+    await new Promise((done) => setTimeout(done, 250));
+  }
+  throw new Error(`The recipe did not finish within ${limit / 1000} seconds.`);
 }
 
 /** The status of the finished run. Throws the page's error if there is one. */

@@ -16,7 +16,7 @@ import {
 } from './hf_config.ts';
 import { modelFromHfConfig } from './hf_import.ts';
 import { exportTensors, importTensors } from './hf_weights.ts';
-import { encodeJson, parseJson } from './json.ts';
+import { encodeJson, parseJson, parseRecord } from './json.ts';
 import { DEFAULT_LINEAGE, readLineage, writeLineage } from './lineage.ts';
 import { metricLines, parseMetricLines } from './metric_columns.ts';
 import { readMoments, trainableShapes, writeMoments } from './moments.ts';
@@ -73,6 +73,10 @@ export function writeCheckpoint(
     files.set(FILES.optimizer, writeMoments(trainableShapes(model, extra), state.optimizer));
   }
   if (extra.size > 0) files.set(FILES.objective, writeObjectiveTensors(extra));
+  if (state.stage) files.set(FILES.stage, encodeJson(state.stage));
+  if (state.chat_template) {
+    files.set(FILES.chatTemplate, new TextEncoder().encode(state.chat_template));
+  }
   if (state.metrics) files.set(FILES.metrics, new TextEncoder().encode(metricLines(state.metrics)));
   return files;
 }
@@ -159,6 +163,10 @@ export function readCheckpoint(all: Files): ReadState {
     foreign: training === null,
   };
   if (metrics) state.metrics = readMetrics(metrics);
+  const stage = files.get(FILES.stage);
+  if (stage) state.stage = parseRecord(stage, FILES.stage);
+  const template = files.get(FILES.chatTemplate);
+  if (template) state.chat_template = new TextDecoder().decode(template);
   return state;
 }
 

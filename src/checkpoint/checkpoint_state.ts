@@ -1,7 +1,7 @@
 /** What a checkpoint contains, before it is written and after it was read. */
 import type { Lineage, LossScaleState, MetricColumns } from '../common/index.ts';
 import type { ResolvedModel, RunConfig } from '../config/index.ts';
-import type { StageConfig } from '../config/stage/index.ts';
+import type { JsonRecord } from './json.ts';
 import type { TokenizerSource } from './tokenizer_files.ts';
 
 /** A tensor that belongs to the objective and not to the model, row-major. */
@@ -45,8 +45,8 @@ export interface CheckpointState {
   bos_token_id?: number | null;
   /** Default: pretraining from random weights on an unknown dataset. */
   lineage?: Lineage;
-  /** Settings of a stage after pretraining, in `stage.json`. Default: null. */
-  stage?: StageConfig | null;
+  /** Settings of a stage after pretraining: what `stage.json` has, not checked here. */
+  stage?: JsonRecord | null;
   /** The Jinja template of conversations, in `chat_template.jinja`. Default: null. */
   chat_template?: string | null;
   /** Default: none. */

@@ -18,6 +18,8 @@ export const FILES = {
   objective: 'objective.safetensors',
   state: 'training_state.json',
   lineage: 'lineage.json',
+  stage: 'stage.json',
+  chatTemplate: 'chat_template.jinja',
   metrics: 'metrics.jsonl',
 } as const;
 

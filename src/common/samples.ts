@@ -15,6 +15,8 @@ export interface Sample {
   tokens: TokenPiece[];
   /** Occurs word for word in the training text. */
   memorized: boolean;
+  /** Of an answer to a prompt of a stage: rewards that code checked, by name. */
+  rewards?: Readonly<Record<string, number>>;
   /** Why the prompt cannot be encoded, one sentence; there are no tokens then. */
   problem?: string;
 }

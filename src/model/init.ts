@@ -10,7 +10,7 @@ import { type Parameter, parameterSize } from './parameters.ts';
  * them pass the same memory for all parameters: new memory costs a quarter of the time of drawing.
  */
 export function initialValues(
-  parameter: Parameter,
+  parameter: Pick<Parameter, 'name' | 'shape' | 'init'>,
   seed: number,
   memory = new Float32Array(parameterSize(parameter)),
 ): Float32Array {

@@ -1,4 +1,4 @@
-/** What a run can learn. A new objective is a file in this folder and an entry in OBJECTIVES. */
+/** What a run can learn. A new objective is a file in this folder and a case of `findObjective`. */
 import type { Objective } from './objective.ts';
 import { pretrain } from './pretrain.ts';
 
@@ -20,12 +20,20 @@ export {
   type ValueFunction,
 } from './objective.ts';
 
-const OBJECTIVES: readonly Objective[] = [pretrain];
-
 /** The objective of a run that names none. */
 export const DEFAULT_OBJECTIVE: Objective = pretrain;
 
-/** The objective of this name, or undefined: a run of a newer version may name one. */
-export function findObjective(name: string): Objective | undefined {
-  return OBJECTIVES.find((objective) => objective.name === name);
+/**
+ * The objective of this name, or undefined: a run of a newer version may name one. All but
+ * pretraining are loaded when they are first needed.
+ */
+export async function findObjective(name: string): Promise<Objective | undefined> {
+  switch (name) {
+    case 'pretrain':
+      return pretrain;
+    case 'sft':
+      return (await import('./sft.ts')).sft;
+    default:
+      return undefined;
+  }
 }

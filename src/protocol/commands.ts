@@ -4,6 +4,7 @@
  */
 import type { OwnText, RunView, WeightsChoice } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import type { CompareMode, RunRecipe } from './types.ts';
 
 export interface ImportedFile {
@@ -12,7 +13,8 @@ export interface ImportedFile {
 }
 
 /** Where the initial weights of a new run come from: a saved run, or an imported folder. */
-export type ParentSource = { run: string } | { name: string; files: ImportedFile[] };
+export type ParentSource =
+  { run: string; weights?: WeightsChoice } | { name: string; files: ImportedFile[] };
 
 /** Text and tokenizer that the user opened, if the configuration names them. */
 export interface OpenedFiles {
@@ -30,8 +32,14 @@ export interface StartCommand extends OpenedFiles {
   text_of?: string | undefined;
   /** Name of an objective in `objectives/`; pretraining by default. */
   objective?: string | undefined;
-  /** Without one, weights are initialised randomly. */
+  /** Without one, weights are initialised randomly. A stage needs one. */
   parent?: ParentSource | undefined;
+  /** A stage after pretraining, whose objective replaces `objective`. */
+  stage?: StageConfig | undefined;
+  /** The saved run whose reward model scores the answers, and which the value model starts from. */
+  reward_model?: { run: string } | undefined;
+  /** Examples of a stage whose task is `own`, as JSON Lines. */
+  dataset?: OwnText | undefined;
   /** What the configuration was made from; kept with the run. */
   recipe?: RunRecipe | undefined;
 }

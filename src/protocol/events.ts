@@ -13,6 +13,7 @@ import type {
   TokenPiece,
 } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import type {
   ComparisonRow,
   Concern,
@@ -43,6 +44,8 @@ export interface StartedEvent {
   /** Scales the learning rate schedule. */
   lr_multiplier: number;
   lineage: Lineage;
+  /** Settings of a stage after pretraining; null for pretraining. */
+  stage?: StageConfig | null;
   /** What the objective logs in addition to METRICS, and the charts that draw it. */
   metrics: readonly Metric[];
   charts: readonly Chart[];

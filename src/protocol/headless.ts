@@ -33,8 +33,24 @@ export interface HeadlessStatus {
   notices: string[];
   /** Why the run ended; null before. */
   finished: FinishReason | null;
+  /** The stages of the recipe that is carried out, in order; null without one. */
+  recipe: RecipeProgress | null;
   /** The failure that the page shows, one before the run included (bad address, no backend). */
   error: PlainError | null;
+}
+
+/** How far a recipe is. */
+export interface RecipeProgress {
+  running: boolean;
+  /** Why it ended before its last stage, one sentence. */
+  ended: string;
+  stages: readonly {
+    id: string;
+    status: string;
+    run: string | null;
+    problem: string;
+    seconds: number | null;
+  }[];
 }
 
 export interface HeadlessHook {
@@ -49,6 +65,8 @@ export interface HeadlessHook {
   exportCheckpoint(): Promise<{ name: string; bytes: Uint8Array }>;
   /** Opens a text file as the user would: the corpus becomes 'own'. */
   openText(name: string, bytes: Uint8Array): Promise<void>;
+  /** Carries out a recipe (config/stage/recipe.ts). Rejects with a plain sentence as its message. */
+  runRecipe(recipe: unknown): Promise<void>;
   /** For tests only: loses the GPU device as a driver would. */
   loseDevice(): void;
 }

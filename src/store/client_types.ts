@@ -1,5 +1,7 @@
 /** What the client's methods take and give. */
+import type { OwnText } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import type { ParentSource, WeightsChoice } from '../protocol/index.ts';
 
 export interface TokenizedText {
@@ -22,6 +24,12 @@ export interface StartOptions {
   objective?: string;
   /** Where the initial weights come from. */
   parent?: ParentSource;
+  /** A stage after pretraining, which needs a parent. */
+  stage?: StageConfig;
+  /** PPO: the saved run whose reward model scores. */
+  reward_model?: { run: string };
+  /** Examples of a stage whose task is `own`. */
+  dataset?: OwnText;
 }
 
 export interface ResumeOptions {

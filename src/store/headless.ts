@@ -51,6 +51,13 @@ export function installHeadless(client: Client): void {
     openText: async (name, bytes) => {
       setText(client.stores.form, { name, bytes });
     },
+    runRecipe: async (recipe) => {
+      const [{ parseRecipe }, { RecipeRunner }] = await Promise.all([
+        import('../config/stage/index.ts'),
+        import('./recipe_runner.ts'),
+      ]);
+      new RecipeRunner(client).start(parseRecipe(recipe));
+    },
     loseDevice: () => client.loseDevice(),
   };
   window.terrarium = hook;
@@ -71,6 +78,7 @@ function recordsOf(columns: MetricColumns): MetricRecord[] {
 function statusOf({ stores }: Client): HeadlessStatus {
   const run = stores.run.getState();
   const sample = writtenSamples(stores.samples.getState().samples).at(-1);
+  const recipe = stores.recipe.getState();
   const config = run.config ?? stores.form.getState().config;
   return {
     phase: run.phase,
@@ -87,6 +95,7 @@ function statusOf({ stores }: Client): HeadlessStatus {
     sample: sample ? sample.prompt + sample.tokens.map((piece) => piece.text).join('') : null,
     notices: run.notices.map(({ message }) => message),
     finished: run.finished,
+    recipe: recipe.members.length > 0 ? { ...recipe, stages: recipe.members } : null,
     error: run.error,
   };
 }

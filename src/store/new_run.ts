@@ -28,6 +28,8 @@ export function startCommand(
 ): StartCommand {
   const form = { ...stores.form.getState(), config };
   const { preset, base, tokenizerJson } = form;
+  // A stage has examples instead of a text, and its parent's tokenizer.
+  const opened = options.stage ? {} : openedFiles(form, config);
   return {
     type: 'start',
     run: randomId(),
@@ -35,6 +37,6 @@ export function startCommand(
     config,
     recipe: { preset, base, tokenizer_name: tokenizerJson?.name ?? null },
     ...options,
-    ...openedFiles(form, config),
+    ...opened,
   };
 }

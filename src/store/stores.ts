@@ -7,6 +7,7 @@ import { createForm } from './form.ts';
 import { createLibrary } from './library.ts';
 import { createProfile } from './profile.ts';
 import { initialRun, type RunState } from './run.ts';
+import { createRecipeState, type RecipeStore } from './recipe_state.ts';
 import { createSweep, type SweepStore } from './sweep_state.ts';
 import { createView } from './view.ts';
 import { createWrite } from './write.ts';
@@ -26,6 +27,7 @@ export interface Stores {
   compare: ReturnType<typeof createCompare>;
   profile: ReturnType<typeof createProfile>;
   sweep: SweepStore;
+  recipe: RecipeStore;
   /** Metrics of the current run. Mutable; its `version` increases with every change. */
   table: MetricTable;
 }
@@ -40,5 +42,6 @@ export const createStores = (): Stores => ({
   compare: createCompare(),
   profile: createProfile(),
   sweep: createSweep(),
+  recipe: createRecipeState(),
   table: new MetricTable(),
 });

@@ -102,8 +102,10 @@ class Loop {
     this.#state = state;
     this.#clock = new Clock(state, (seconds) => state.hooks.slept(seconds));
     this.#firstStep = state.trainer.step;
-    // The first loss is shown before the first samples, whose programs still have to be compiled.
-    this.#sampled = this.#firstStep === 0 ? 0 : (state.sampled_step ?? -1);
+    // The first loss is shown before the first samples, whose programs still have to be compiled;
+    // a stage shows first what its parent answers.
+    const lossFirst = this.#firstStep === 0 && state.trainer.objective.data === 'text';
+    this.#sampled = lossFirst ? 0 : (state.sampled_step ?? -1);
     if (isStale(state)) state.stale_evaluations = 0;
     this.#autosaved = this.#firstStep;
     state.saved_step ??= this.#firstStep;

@@ -6,7 +6,7 @@ export interface RunParameters {
   /** The model's and the objective's own, matrices first. */
   parameters: readonly Parameter[];
   /** The others have neither gradients nor moments. */
-  trains(parameter: Parameter): boolean;
+  trains: (parameter: Parameter) => boolean;
 }
 
 export function runParameters(objective: Objective, setting: ObjectiveSetting): RunParameters {

@@ -111,7 +111,7 @@ export class ActiveRun {
 
   /** Tells the page that the run is ready. `history`: its metrics so far. */
   announce(history: MetricColumns | null): void {
-    const { id, name, settled, objective, lineage } = this.#parts;
+    const { id, name, settled, objective, lineage, text } = this.#parts;
     const { step, n_params, precision, lr_multiplier } = this.trainer;
     const usesFloat16 = precision.mixed_precision === 'fp16';
     this.#surroundings.emit({
@@ -126,6 +126,7 @@ export class ActiveRun {
       precision: { ...precision, subgroup_matrices: usesFloat16 && this.#subgroupMatrices },
       lr_multiplier,
       lineage,
+      stage: text.stage?.config ?? null,
       metrics: objective.metrics,
       charts: objective.charts,
       history,

@@ -20,6 +20,7 @@ import {
   type ParentState,
 } from './parent.ts';
 import { UnknownObjective } from './plain_errors.ts';
+import { allSettled, closingOnFailure, markDone } from './promises.ts';
 import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
 import {
   ifStorageAllows,
@@ -30,7 +31,7 @@ import {
   type ImportedFiles,
 } from './restored.ts';
 import { settleAndTell } from './settle_on_device.ts';
-import type { PreparedText, TextSources } from './text.ts';
+import type { PreparedText, StageSource, TextSources } from './text.ts';
 
 /** What a beginning needs of the session. */
 export interface BeginContext extends StorageContext {
@@ -47,9 +48,13 @@ export interface Beginning {
 
 /** A run at step 0, with randomly initialised weights or those of a parent. */
 export async function newRun(context: BeginContext, command: StartCommand): Promise<Beginning> {
+  if (command.stage) {
+    const { newStage } = await import('./stage.ts');
+    return newStage(context, { ...command, stage: command.stage });
+  }
   const { run: id, name, tokenizer_json, text_of, recipe } = command;
   const own = command.text ?? (text_of === undefined ? null : await storedText(context, text_of));
-  const objective = requireObjective(context, command.objective ?? DEFAULT_OBJECTIVE.name);
+  const objective = await requireObjective(context, command.objective ?? DEFAULT_OBJECTIVE.name);
   const parent = command.parent ? await loadParent(context, command.parent) : null;
   const config = parent ? configWithParent(command.config, parent) : command.config;
   const tokenizer = parent ? await importTokenizer(parent.state.tokenizer) : undefined;
@@ -109,10 +114,11 @@ export async function resumedRun(
     const config = withBackend(saved.config, backend);
     const own = await storage.loadText();
     const { lineage } = saved;
-    const objective = requireObjective(context, lineage.objective);
-    const ready = await prepareSaved(context, saved, config, own);
+    const objective = await requireObjective(context, lineage.objective);
+    const ready = await prepareSaved(context, { state: saved, objective, config, own });
     await storage.rewindMetrics(saved.step);
-    const from = startingPoint(withUsableMoments(saved, objective, context.emit));
+    const stage = ready.text.stage?.config ?? null;
+    const from = startingPoint(withUsableMoments(saved, { objective, stage }, context.emit));
     from.state.lr_multiplier = lr_multiplier ?? saved.lr_multiplier;
     const restored = await restoredRun(storage, { config, own, tokenizer: saved.tokenizer });
     const name = record?.name ?? 'Run';
@@ -130,7 +136,7 @@ export async function readImport(
 ): Promise<ImportedFiles> {
   const imported = readBroughtRun(broughtFiles(files));
   const { lineage, tokenizer } = imported.state;
-  requireObjective(context, lineage.objective);
+  await requireObjective(context, lineage.objective);
   await importTokenizer(tokenizer);
   return imported;
 }
@@ -147,8 +153,8 @@ export async function importedRun(
   const own = imported.run?.text ?? command.text ?? null;
   const notices = imported.notice === null ? state.notes : [...state.notes, imported.notice];
   for (const message of notices) context.emit({ type: 'notice', message });
-  const objective = requireObjective(context, state.lineage.objective);
-  const ready = await prepareSaved(context, state, config, own);
+  const objective = await requireObjective(context, state.lineage.objective);
+  const ready = await prepareSaved(context, { state, objective, config, own });
   const parent: ParentState = { parent: { kind: 'imported', name }, state };
   const lineage = state.foreign ? lineageOf(objective, ready.text, parent) : state.lineage;
   const store = await context.storage();
@@ -161,7 +167,8 @@ export async function importedRun(
     await saveImport(storage, imported);
     const { tokenizer } = state;
     const restored = await restoredRun(storage, { config, own: ready.text.text, tokenizer });
-    const from = startingPoint(withUsableMoments(state, objective, context.emit));
+    const stage = ready.text.stage?.config ?? null;
+    const from = startingPoint(withUsableMoments(state, { objective, stage }, context.emit));
     return {
       parts: { id, name, ...ready, objective, lineage, storage },
       start: { from, stored: false, paused: true, restored },
@@ -169,20 +176,31 @@ export async function importedRun(
   });
 }
 
+interface SavedParts {
+  state: ReadState;
+  objective: Objective;
+  config: RunConfig;
+  own: OwnText | null;
+}
+
 /** Opens the device and prepares the text for a checkpoint, with the checkpoint's tokenizer. */
 async function prepareSaved(
   context: BeginContext,
-  state: ReadState,
-  config: RunConfig,
-  own: OwnText | null,
+  { state, objective, config, own }: SavedParts,
 ): Promise<Pick<RunParts, 'adapter' | 'settled' | 'text'>> {
   const device = await context.device.open(config.runtime.backend);
   const tokenizer = await importTokenizer(state.tokenizer);
   const split_version = state.foreign ? SPLIT_VERSION : (state.lineage.split_version ?? 1);
-  const text = await context.prepareText(config, { text: own, tokenizer, split_version });
+  const stage = state.stage ? await savedStage(state, objective) : undefined;
+  const text = await context.prepareText(config, { text: own, tokenizer, split_version, stage });
   const { vocab_size } = state.model;
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   return { adapter: device.adapter, settled, text };
+}
+
+async function savedStage(state: ReadState, objective: Objective): Promise<StageSource> {
+  const { stageSource } = await import('./stage_source.ts');
+  return stageSource(state, objective);
 }
 
 /** The state of a checkpoint, as a run continues from it. */
@@ -198,13 +216,16 @@ export function startingPoint(saved: ReadState): StartingPoint {
 }
 
 /** Throws UnknownObjective for one that only a later version of this page has. */
-function requireObjective({ services }: BeginContext, name: string): Objective {
-  const objective = services.findObjective(name);
+export async function requireObjective(
+  { services }: BeginContext,
+  name: string,
+): Promise<Objective> {
+  const objective = await services.findObjective(name);
   if (!objective) throw new UnknownObjective(name);
   return objective;
 }
 
-const lineageOf = (
+export const lineageOf = (
   objective: Objective,
   text: PreparedText,
   parent: ParentState | null,
@@ -250,15 +271,6 @@ async function loadBest(storage: OpenRun): Promise<ReadState> {
   );
 }
 
-async function closingOnFailure<T>(storage: OpenRun, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    await storage.close();
-    throw error;
-  }
-}
-
 /** Throws BadParent if the parent's tokenizer lacks a character of the text. */
 async function encodable(
   text: Promise<PreparedText>,
@@ -270,18 +282,4 @@ async function encodable(
     if (!parent || !(error instanceof DataError && error.code === 'unknown_character')) throw error;
     throw unencodable(error, parent);
   }
-}
-
-async function markDone<T>(promise: Promise<T>, done: () => void): Promise<T> {
-  const value = await promise;
-  done();
-  return value;
-}
-
-/** Waits until all are settled, then throws the first failure in their order. */
-async function allSettled<A, B, C>(
-  promises: readonly [Promise<A>, Promise<B>, Promise<C>],
-): Promise<[A, B, C]> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }

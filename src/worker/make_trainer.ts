@@ -27,6 +27,8 @@ export async function makeTrainer(
     config,
     objective,
     split: text.tokens,
+    stage: text.stage?.config ?? null,
+    data: text.stage?.data ?? null,
     vocab_size: model.vocab_size,
     precision,
     from: from?.state ?? null,

@@ -7,13 +7,15 @@ import { withUsableMoments } from './moments.ts';
 
 const saved = readCheckpoint(writeCheckpoint(tinyState({})));
 
+const learned = { objective: pretrain, stage: null };
+
 /** The optimizer's state that is used, and the notices to the page. */
 function usable(change: Partial<ReadState>): { size: number; notices: string[] } {
   const notices: string[] = [];
   const emit = (event: Event): void => {
     if (event.type === 'notice') notices.push(event.message);
   };
-  const { optimizer } = withUsableMoments({ ...saved, ...change }, pretrain, emit);
+  const { optimizer } = withUsableMoments({ ...saved, ...change }, learned, emit);
   return { size: optimizer.size, notices };
 }
 

@@ -1,9 +1,17 @@
 /** Whether the moments of a checkpoint are those of its optimizer. */
 import type { ReadState } from '../checkpoint/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import { describeOptimizer, momentsOf } from '../optim/index.ts';
 import type { Event } from '../protocol/index.ts';
 import { runParameters } from '../train/index.ts';
+
+/** What decides which parameters train. */
+export interface LearnedBy {
+  objective: Objective;
+  /** Null for pretraining. */
+  stage: StageConfig | null;
+}
 
 /**
  * Returns the state without moments, and tells the page why, unless it has all moments of its
@@ -11,10 +19,10 @@ import { runParameters } from '../train/index.ts';
  */
 export function withUsableMoments(
   saved: ReadState,
-  objective: Objective,
+  learned: LearnedBy,
   emit: (event: Event) => void,
 ): ReadState {
-  const problem = problemOf(saved, objective);
+  const problem = problemOf(saved, learned);
   if (problem === null) return saved;
   const message = `${problem} The optimizer starts anew, so the loss may rise for some steps.`;
   emit({ type: 'notice', message });
@@ -22,8 +30,8 @@ export function withUsableMoments(
 }
 
 function problemOf(
-  { optimizer, optimizer_problem, config, model, stage = null, step, foreign }: ReadState,
-  objective: Objective,
+  { optimizer, optimizer_problem, config, model, step, foreign }: ReadState,
+  { objective, stage }: LearnedBy,
 ): string | null {
   if (optimizer_problem !== undefined) return optimizer_problem;
   // Before the first step all moments are zero.

@@ -32,15 +32,15 @@ export async function loadParent(
   const record = (await store.list()).find(({ run }) => run === source.run);
   const storage = await store.open(source.run);
   try {
-    const loaded = await storage.load();
-    if (!loaded) {
+    const state =
+      source.weights === 'best' ? await storage.loadBest() : (await storage.load())?.state;
+    if (!state) {
       throw new CheckpointError(
         'run_missing',
         'The run to start from has no checkpoint yet.',
         'Train it for a while, or choose another run.',
       );
     }
-    const { state } = loaded;
     const name = record?.name ?? 'Run';
     return { parent: { kind: 'run', run: source.run, name, step: state.step }, state };
   } finally {

@@ -37,7 +37,8 @@ export async function recoverRun(
   const detail = `${what} (${cause}); training continues from the last checkpoint.`;
   context.emit({ type: 'phase', phase: 'recovering', detail, progress: null });
   const loaded = await parts.storage.load();
-  const saved = loaded && withUsableMoments(loaded.state, parts.objective, context.emit);
+  const learned = { objective: parts.objective, stage: parts.text.stage?.config ?? null };
+  const saved = loaded && withUsableMoments(loaded.state, learned, context.emit);
   const from = saved ? startingPoint(saved) : origin;
   const reopened = await onDeviceAgain(context, parts);
   await parts.storage.rewindMetrics(from?.state.step ?? 0);

@@ -1,6 +1,7 @@
 /** Samples and generation: token ids from the model become text and probabilities for the page. */
 import type { SamplingConfig } from '../config/index.ts';
-import { DataError, pieceText, TokenStream } from '../data/index.ts';
+import type { PromptExample, Turns } from '../common/index.ts';
+import { DataError, pieceText, type StageData, TokenStream } from '../data/index.ts';
 import type { Choice, Generator } from '../model/index.ts';
 import type { Sample, TokenPiece } from '../protocol/index.ts';
 import { breathe } from '../train/index.ts';
@@ -74,12 +75,35 @@ function pieceOf({ tokenizer }: PreparedText, choice: Choice, text: string): Tok
 /** A prompt and what was generated after it so far. */
 interface Draft {
   prompt: string;
+  /** Of a stage: what checks the answer. */
+  example?: PromptExample;
   /** Null if the prompt cannot be encoded; `problem` is then one sentence. */
   ids: readonly number[] | null;
   problem?: string;
   tokens: TokenPiece[];
   complete: boolean;
+  /** It ended by itself. */
+  ended?: boolean;
 }
+
+/** Held-out prompts of a stage that are answered at every sampling. */
+const SHOWN_PROMPTS = 4;
+
+function draftsOf(text: PreparedText, prompts: readonly string[], seed: number): Draft[] {
+  const held_out = text.stage?.data.prompts.val.slice(0, SHOWN_PROMPTS) ?? [];
+  if (held_out.length === 0) return prompts.map((prompt) => draftOf(text, prompt, seed));
+  return held_out.map(({ ids, example }) => ({
+    prompt: shownPrompt(example.prompt),
+    example,
+    ids: [...ids],
+    tokens: [],
+    complete: false,
+  }));
+}
+
+/** The last message, which is what is asked. */
+const shownPrompt = (prompt: Turns): string =>
+  typeof prompt === 'string' ? prompt : (prompt.at(-1)?.content ?? '');
 
 function draftOf(text: PreparedText, prompt: string, seed: number): Draft {
   try {
@@ -107,15 +131,16 @@ export async function drawSamples(
   const { text } = source;
   // The seed depends on the step: with the same one, samples would differ only where the model does.
   const sample_seed = (sampling.sample_seed + step) % 2 ** 31;
-  const drafts = sampling.prompts.map((prompt) => draftOf(text, prompt, sample_seed));
+  const drafts = draftsOf(text, sampling.prompts, sample_seed);
   const rows = drafts.filter((draft) => draft.ids !== null);
+  const { max_new_tokens: max_tokens } = sampling;
   const shares: number[] = [];
   let told = 0;
   const tellComplete = (): void => {
     for (let draft = drafts[told]; draft?.complete; draft = drafts[told]) {
       const share = draft.ids ? novelShare(text, draft) : NaN;
       if (!Number.isNaN(share)) shares.push(share);
-      each(sampleOf(draft, step, share === 0));
+      each(sampleOf(draft, { step, memorized: share === 0, stage: text.stage?.data, max_tokens }));
       told++;
     }
   };
@@ -128,15 +153,33 @@ export async function drawSamples(
     if (!draft) continue;
     if (piece) draft.tokens.push(piece);
     if (isLast) draft.complete = true;
+    if (!piece) draft.ended = true;
     tellComplete();
   }
   if (shares.length === 0) return NaN;
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
 
-function sampleOf({ prompt, problem, tokens }: Draft, step: number, memorized: boolean): Sample {
+interface SampleFacts {
+  step: number;
+  memorized: boolean;
+  stage: StageData | undefined;
+  max_tokens: number;
+}
+
+function sampleOf(draft: Draft, { step, memorized, stage, max_tokens }: SampleFacts): Sample {
+  const { prompt, problem, tokens, example } = draft;
   const sample: Sample = { step, prompt, tokens, memorized };
   if (problem !== undefined) sample.problem = problem;
+  if (!stage || !example) return sample;
+  const answer = {
+    text: tokens.map((piece) => piece.text).join(''),
+    ended: draft.ended ?? false,
+    tokens: tokens.length,
+    max_tokens,
+  };
+  const scores = stage.rewards.map(({ name, score }) => [name, score(example, answer)] as const);
+  sample.rewards = Object.fromEntries(scores);
   return sample;
 }
 
@@ -145,6 +188,8 @@ function sampleOf({ prompt, problem, tokens }: Draft, step: number, memorized: b
  * piece. NaN for an empty sample.
  */
 function novelShare(text: PreparedText, { prompt, tokens }: Draft): number {
+  // The examples of a stage are no text to copy from.
+  if (text.stage) return NaN;
   const generated = tokens.map((piece) => piece.text).join('');
   const whole = prompt + generated;
   if (whole.trim() === '') return NaN;

@@ -87,6 +87,9 @@ export class RunSaver {
       tokenizer: text.tokenizer,
       best_val_loss: this.#progress.best_val_loss,
       lineage,
+      stage: text.stage?.config ?? null,
+      chat_template: text.stage?.data.chat.chat_template ?? null,
+      pad_token_id: text.stage?.data.chat.pad_token_id ?? null,
     };
   }
 

@@ -87,7 +87,7 @@ describe('start', () => {
   it("tells the page an objective's metrics and charts", async () => {
     const objective = defineObjective({ ...pretrain, name: 'margin', metrics: [METRIC] });
     session = new SessionHarness({
-      findObjective: (name) => (name === 'margin' ? objective : undefined),
+      findObjective: async (name) => (name === 'margin' ? objective : undefined),
     });
     session.send(startCommand({ objective: 'margin' }));
     const started = await session.next('started');

@@ -24,8 +24,9 @@ export async function settleOnDevice(
   const float16_unsupported = wantsFloat16 ? await services.float16UnsupportedReason() : undefined;
   const textFacts = {
     vocab_size: text.tokenizer.vocab_size,
-    train_tokens: text.tokens.train.length,
-    val_tokens: text.tokens.val.length,
+    // The examples of a stage are no running text: rules about its length do not apply.
+    train_tokens: text.stage ? undefined : text.tokens.train.length,
+    val_tokens: text.stage ? undefined : text.tokens.val.length,
     duplicates_removed: text.summary.duplicates_removed,
     model_vocab_size: vocab_size,
   };

@@ -2,8 +2,9 @@
  * Prepares the text of a configuration, or the user's own: tokenizer, tokens and the summary that
  * the data panel shows.
  */
-import type { SplitVersion, TableFacts } from '../common/index.ts';
+import type { SplitVersion, TableFacts, Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import {
   type CorpusSplit,
   loadCorpus,
@@ -12,10 +13,12 @@ import {
   makeTokenSplitInSlices,
   type MemorizationIndex,
   memorizationIndex,
+  type StageData,
   summarize,
   type Tokenizer,
   type TokenSplit,
 } from '../data/index.ts';
+import type { Objective } from '../objectives/index.ts';
 import type { DataSummary, OwnText } from '../protocol/index.ts';
 
 export interface PreparedText {
@@ -28,8 +31,10 @@ export interface PreparedText {
   /** The end-of-text token occurs in the training text, or an imported model may know it. */
   knows_end_of_text: boolean;
   memorized: MemorizationIndex;
-  /** The user's own text, as it was read. */
+  /** The user's own text (of a stage: their examples), as it was read. */
   text: OwnText | null;
+  /** Of a stage after pretraining; `tokens` is empty then. */
+  stage?: { config: StageConfig; data: StageData } | null;
 }
 
 /** What the configuration does not say: what the user supplied, or what a checkpoint has. */
@@ -41,6 +46,18 @@ export interface TextSources {
   tokenizer?: Tokenizer | undefined;
   /** Of a saved run; the newest by default. */
   split_version?: SplitVersion | undefined;
+  /** A stage after pretraining: its examples are prepared instead of the corpus. */
+  stage?: StageSource | undefined;
+}
+
+/** What the examples of a stage are made from, beside the tokenizer. */
+export interface StageSource {
+  config: StageConfig;
+  needs: Objective['data'];
+  /** Of the parent; null for a model without one. */
+  chat_template: string | null;
+  block_size: number;
+  votes: readonly Vote[];
 }
 
 export interface PrepareOptions extends TextSources {
@@ -55,6 +72,10 @@ export async function prepareText(
   options: PrepareOptions,
 ): Promise<PreparedText> {
   const { progress, signal } = options;
+  if (options.stage) {
+    const { prepareStageText } = await import('./stage_text.ts');
+    return prepareStageText(options.stage, options);
+  }
   progress('Reading the text.', null);
   const text = options.text ?? null;
   const { split_version: version } = options;

@@ -1,3 +1,4 @@
 /** Settings of the stages after pretraining. Not part of `config/index.ts`: loaded with the stages. */
 export * from './schema.ts';
 export * from './parse.ts';
+export * from './recipe.ts';

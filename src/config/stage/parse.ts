@@ -19,7 +19,7 @@ export function parseStage(value: unknown): StageConfig {
   const path = v.getDotPath(issue) ?? 'the top level';
   throw new ConfigError(
     'bad_value',
-    `The stage has a wrong value at ${path}: ${issue.received}, where ${issue.expected ?? 'another value'} is expected.`,
+    `The stage has a wrong value at ${path}: ${issue.received}, not ${issue.expected ?? 'a valid one'}.`,
     'Leave it out to use its default.',
     path,
   );

@@ -1,0 +1,102 @@
+/**
+ * A recipe: a chain of stages as JSON, each trained from an earlier one. It comes from a preset, a
+ * file (`npm run headless -- --recipe FILE`) or an address (`?recipe=`).
+ */
+import * as v from 'valibot';
+import { ConfigError } from '../errors.ts';
+import { parseConfig } from '../parse.ts';
+import { PRESETS } from '../presets.ts';
+import type { RunConfig } from '../schema.ts';
+import { parseStage } from './parse.ts';
+import type { StageConfig } from './schema.ts';
+
+/** Stages that a recipe may have. */
+const MAX_STAGES = 16;
+
+const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(80));
+const Fields = v.record(v.string(), v.unknown());
+
+const StageSchema = v.strictObject({
+  /** By which later stages name it. */
+  id: v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,32}$/u)),
+  name: Name,
+  /** A preset of pretraining that `config` changes. */
+  preset: v.optional(v.string()),
+  /** Fields of the RunConfig by section. Model and tokenizer of a stage are its parent's. */
+  config: v.optional(v.record(v.string(), Fields), {}),
+  /** Absent for pretraining. */
+  stage: v.optional(Fields),
+  /** The stage whose weights it starts from. */
+  parent: v.optional(v.string()),
+  /** Start from the parent's best weights instead of the last ones. */
+  weights: v.optional(v.picklist(['last', 'best']), 'last'),
+  /** PPO: the stage whose reward model scores. */
+  reward_model: v.optional(v.string()),
+});
+
+const RecipeSchema = v.strictObject({
+  name: Name,
+  stages: v.pipe(v.array(StageSchema), v.minLength(1), v.maxLength(MAX_STAGES)),
+});
+
+export interface RecipeStage {
+  id: string;
+  name: string;
+  config: RunConfig;
+  /** Null for pretraining. */
+  stage: StageConfig | null;
+  parent: string | null;
+  weights: 'last' | 'best';
+  reward_model: string | null;
+}
+
+export interface Recipe {
+  name: string;
+  stages: readonly RecipeStage[];
+}
+
+/**
+ * Reads a recipe from a value that JSON made.
+ *
+ * @throws ConfigError
+ */
+export function parseRecipe(value: unknown): Recipe {
+  const result = v.safeParse(RecipeSchema, value);
+  if (!result.success) {
+    const [issue] = result.issues;
+    const path = v.getDotPath(issue) ?? 'the top level';
+    throw bad(`it has ${issue.received} at ${path}, not ${issue.expected ?? 'a valid value'}`);
+  }
+  const earlier = new Set<string>();
+  const stages = result.output.stages.map((input): RecipeStage => {
+    const { id, name, weights, parent = null, reward_model = null } = input;
+    for (const other of [parent, reward_model]) {
+      if (other !== null && !earlier.has(other)) {
+        throw bad(`its stage ${id} needs ${other}, which does not come before it`);
+      }
+    }
+    if (earlier.has(id)) throw bad(`it has two stages ${id}`);
+    earlier.add(id);
+    if (input.stage && parent === null) throw bad(`its stage ${id} has no parent`);
+    const stage = input.stage ? parseStage(input.stage) : null;
+    return { id, name, config: configOf(input), stage, parent, weights, reward_model };
+  });
+  return { name: result.output.name, stages };
+}
+
+function configOf({ preset, config }: v.InferOutput<typeof StageSchema>): RunConfig {
+  const base = PRESETS.find(({ id }) => id === preset);
+  if (preset !== undefined && !base) throw bad(`there is no preset ${preset}`);
+  const sections: Record<string, unknown> = { ...base?.config };
+  for (const [section, fields] of Object.entries(config)) {
+    sections[section] = { ...(sections[section] ?? {}), ...fields };
+  }
+  return parseConfig(sections);
+}
+
+const bad = (what: string): ConfigError =>
+  new ConfigError(
+    'not_a_config',
+    `This is not a recipe: ${what}.`,
+    'Compare it with a recipe that the page exports.',
+  );

@@ -1,0 +1,49 @@
+/** More rows of the vocabulary, for tokens that a stage adds. */
+import type { ResolvedModel } from '../config/index.ts';
+import { initialValues } from './init.ts';
+import { embeddingName, headName } from './layout.ts';
+
+/**
+ * Parameters of a model whose vocabulary grew to `vocab_size`: the new rows of the embedding, and of
+ * an untied head, are the mean of the old ones plus normal noise (transformers'
+ * `resize_token_embeddings` draws from the distribution of the old rows). The others stay as they
+ * are.
+ */
+export function withVocabulary(
+  parameters: ReadonlyMap<string, Float32Array>,
+  model: ResolvedModel,
+  { vocab_size, seed }: { vocab_size: number; seed: number },
+): Map<string, Float32Array> {
+  const grown = new Map(parameters);
+  if (vocab_size <= model.vocab_size) return grown;
+  for (const name of new Set([embeddingName(model), headName(model)])) {
+    const rows = parameters.get(name);
+    if (rows) grown.set(name, withRows(rows, model.n_embd, vocab_size, seed));
+  }
+  return grown;
+}
+
+/** Standard deviation of the noise: that of initial weights. */
+const STD = 0.02;
+
+function withRows(
+  old: Float32Array,
+  width: number,
+  vocab_size: number,
+  seed: number,
+): Float32Array {
+  const count = old.length / width;
+  const mean = new Float64Array(width);
+  old.forEach((value, i) => {
+    mean[i % width] = (mean[i % width] ?? 0) + value / count;
+  });
+  const all = new Float32Array(vocab_size * width);
+  all.set(old);
+  const shape = [vocab_size - count, width];
+  const init = { kind: 'normal', std: STD } as const;
+  const added = initialValues({ name: 'added rows', shape, init }, seed);
+  added.forEach((noise, i) => {
+    all[old.length + i] = noise + (mean[i % width] ?? 0);
+  });
+  return all;
+}

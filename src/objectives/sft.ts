@@ -1,0 +1,53 @@
+/**
+ * Supervised fine-tuning (Ouyang et al. 2022, section 3.1; TRL's SFTTrainer): cross-entropy of the
+ * assistant's tokens and of the end token, or of every token, divided by the number of tokens that
+ * count over the whole step.
+ */
+import type { Batch, MetricRow } from '../common/index.ts';
+import { evaluationBatches, exampleBatches } from '../data/stages/batches.ts';
+import { crossEntropyLoss } from '../model/index.ts';
+import { ANSWER_CHARTS, ANSWER_METRICS, answerMetrics, answerPrompts } from './answers.ts';
+import { defineObjective, type Source, type SourceContext, stageOf } from './objective.ts';
+
+export const sft = defineObjective({
+  name: 'sft',
+  data: 'examples',
+  sums: ['loss', 'accuracy'],
+  metrics: ANSWER_METRICS,
+  charts: ANSWER_CHARTS,
+  loss: (context) => crossEntropyLoss(context),
+  shape: (setting) => ({
+    batch_size: setting.config.training.batch_size,
+    block_size: stageOf(setting).data.row_length,
+  }),
+  source,
+});
+
+/** Held-out prompts that an evaluation answers: enough to see 10 points. */
+const ANSWERED_PROMPTS = 100;
+
+function source(context: SourceContext): Source {
+  const { data } = stageOf(context);
+  const { batch_size, gradient_accumulation_steps: accumulation, seed } = context.config.training;
+  const { eval_iters } = context.config.training;
+  const { pad_token_id } = data.chat;
+  const rows = { batch_size, block_size: data.row_length, pad_token_id };
+  const { train, val } = data.examples;
+  const held_out = val.slice(0, eval_iters * batch_size);
+  let evaluation: readonly Batch[] | null = null;
+  return {
+    step: (step) => exampleBatches({ ...rows, examples: train, accumulation, seed, step }),
+    evaluation: () => (evaluation ??= evaluationBatches({ ...rows, examples: held_out })),
+    measure: () => measure(context),
+  };
+}
+
+async function measure(context: SourceContext): Promise<Partial<MetricRow>> {
+  const { data } = stageOf(context);
+  const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
+  if (prompts.length === 0 || data.rewards.length === 0) return {};
+  const { max_new_tokens, sample_seed: seed } = context.config.sampling;
+  const { programs } = context;
+  const options = { prompts, programs, data, max_new_tokens, temperature: 0, seed };
+  return answerMetrics(await answerPrompts(options));
+}

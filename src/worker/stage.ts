@@ -1,0 +1,152 @@
+/** How a stage after pretraining begins: from the weights and the tokenizer of its parent. */
+import type { ReadState } from '../checkpoint/index.ts';
+import type { RunConfig } from '../config/index.ts';
+import { parseStage, type StageConfig } from '../config/stage/index.ts';
+import { importTokenizer } from '../data/index.ts';
+import { listParameters, withVocabulary } from '../model/index.ts';
+import type { Objective } from '../objectives/index.ts';
+import type { StartCommand } from '../protocol/index.ts';
+import type { ObjectiveTensor } from '../train/index.ts';
+import { type BeginContext, type Beginning, lineageOf, requireObjective } from './begin.ts';
+import { loadParent, type ParentState } from './parent.ts';
+import { BadParent } from './plain_errors.ts';
+import { allSettled, closingOnFailure, markDone } from './promises.ts';
+import { ifStorageAllows } from './restored.ts';
+import type { StartingPoint } from './run_parts.ts';
+import { settleAndTell } from './settle_on_device.ts';
+import type { StageSource } from './text.ts';
+
+type StageCommand = StartCommand & { stage: StageConfig };
+
+/** A stage at step 0. Throws BadParent, DataError, ConfigError and what `loadParent` throws. */
+export async function newStage(context: BeginContext, command: StageCommand): Promise<Beginning> {
+  const { run: id, name, recipe } = command;
+  const stage = parseStage(command.stage);
+  const objective = await requireObjective(context, stage.objective);
+  const parent = await loadParent(context, command.parent ?? noParent());
+  const reward = command.reward_model
+    ? await loadRewardModel(context, command.reward_model, parent)
+    : null;
+  if (needsRewardModel(stage) && !reward) throw noRewardModel();
+  const config = stageConfig(command.config, parent.state);
+  const tokenizer = await importTokenizer(parent.state.tokenizer);
+  const source: StageSource = {
+    config: stage,
+    needs: objective.data,
+    chat_template: parent.state.chat_template ?? null,
+    block_size: parent.state.model.block_size,
+    votes: [],
+  };
+  const own = command.dataset ?? null;
+  const [device, text, store] = await allSettled([
+    markDone(context.device.open(config.runtime.backend), () => context.mark('device')),
+    markDone(context.prepareText(config, { text: own, tokenizer, stage: source }), () =>
+      context.mark('prepared'),
+    ),
+    context.storage(),
+  ]);
+  const vocab_size = Math.max(parent.state.model.vocab_size, text.tokenizer.vocab_size);
+  const settled = await settleAndTell(config, { text, vocab_size, device }, context);
+  const lineage = lineageOf(objective, text, parent);
+  const { n_params } = settled.plan;
+  const storage = await store.create({ id, name, config, n_params, lineage });
+  return closingOnFailure(storage, async () => {
+    if (text.text) await storage.saveText(text.text);
+    if (recipe) await ifStorageAllows(() => storage.saveRecipe(recipe));
+    context.mark('stored');
+    const start = startOf(parent, reward, { objective, vocab_size, seed: config.training.seed });
+    return {
+      parts: { id, name, adapter: device.adapter, settled, objective, lineage, text, storage },
+      start: { from: start, stored: false, paused: command.paused ?? false },
+    };
+  });
+}
+
+/** The requested configuration with the parent's model and tokenizer; dropout may differ. */
+function stageConfig(requested: RunConfig, { config }: ReadState): RunConfig {
+  const { dropout } = requested.model;
+  return { ...requested, model: { ...config.model, dropout }, tokenizer: config.tokenizer };
+}
+
+interface StartFacts {
+  objective: Objective;
+  vocab_size: number;
+  seed: number;
+}
+
+/** The parent's weights at step 0, with rows for the tokens that the stage adds. */
+function startOf(
+  { state }: ParentState,
+  reward: ReadState | null,
+  { vocab_size, seed }: StartFacts,
+): StartingPoint {
+  const parameters = withVocabulary(state.parameters, state.model, { vocab_size, seed });
+  const objective_tensors = reward ? rewardTensors(reward) : new Map<string, ObjectiveTensor>();
+  return {
+    state: { parameters, objective_tensors, optimizer: new Map(), step: 0, tokens: 0 },
+    elapsed_seconds: 0,
+    best_val_loss: null,
+  };
+}
+
+/** The reward model, frozen under `reward.`, and the value model that starts as a copy of it. */
+function rewardTensors({ model, parameters, objective_tensors }: ReadState) {
+  const tensors = new Map<string, ObjectiveTensor>();
+  const add = (name: string, tensor: ObjectiveTensor): void => {
+    tensors.set(`reward.${name}`, tensor);
+    tensors.set(`value.${name}`, tensor);
+  };
+  for (const { name, shape } of listParameters(model)) {
+    const data = parameters.get(name);
+    if (data) add(name, { shape, data });
+  }
+  const score = objective_tensors.get('score.weight');
+  if (score) add('score.weight', score);
+  return tensors;
+}
+
+/** Reads the reward model of a PPO run. Throws BadParent unless it fits the policy. */
+async function loadRewardModel(
+  context: BeginContext,
+  source: { run: string },
+  policy: ParentState,
+): Promise<ReadState> {
+  const { state, parent } = await loadParent(context, source);
+  if (!state.objective_tensors.has('score.weight')) {
+    throw new BadParent(
+      'reward_model',
+      `“${parent.name}” is no reward model.`,
+      'Choose a model that was trained on pairs with the objective reward.',
+    );
+  }
+  if (!sameBytes(state.tokenizer, policy.state.tokenizer)) {
+    throw new BadParent(
+      'reward_model',
+      `The reward model “${parent.name}” has another tokenizer than “${policy.parent.name}”.`,
+      'Train a reward model from the same parent, or choose another one.',
+    );
+  }
+  return state;
+}
+
+const needsRewardModel = ({ objective, ppo }: StageConfig): boolean =>
+  objective === 'ppo' && ppo.score === 'reward_model';
+
+const noRewardModel = (): BadParent =>
+  new BadParent(
+    'reward_model',
+    'PPO has no reward model to score the answers.',
+    'Choose a reward model, or let code score the answers (ppo.score: task).',
+  );
+
+function noParent(): never {
+  throw new BadParent(
+    'parent',
+    'A stage needs a model to start from.',
+    'Choose a saved run or open a model folder.',
+  );
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
