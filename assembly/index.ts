@@ -16,6 +16,7 @@ export * from './elementwise';
 export * from './embedding';
 export * from './glu';
 export * from './gradient_check';
+export * from './low_rank';
 export * from './norm_gradients';
 export * from './norms';
 export * from './optimizer';

@@ -3,6 +3,7 @@ import { dispose, square, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { convert, readback, startBackend, storageOf, tensorCount } from '../backend/index.ts';
 import { checkFloat16, roundToFloat16 } from '../testing/check_float16.ts';
+import './alignment.ts';
 import { allOps } from './index.ts';
 
 const gpuErrors: string[] = [];
