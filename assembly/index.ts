@@ -4,6 +4,7 @@
  * kernels: they call them.
  */
 export { fail, failure, published, run, scratchBytes, serve, setThread, stop } from './threads';
+export * from './activate';
 export * from './add';
 export * from './attention';
 export * from './attention_decode';

@@ -1,4 +1,5 @@
 /** Operations that only objectives beyond pretraining use: loaded with them, not with the page. */
+export { activate } from './activation/activate.ts';
 export * from './attention/attention_documents.ts';
 export * from './attention/attention_documents_dropout.ts';
 export * from './attention/documents.ts';
