@@ -31,16 +31,29 @@ function gatedBranch(forward: Forward, names: BlockNames, x: Tensor, end: Branch
 /** GPT-2: two projections with the activation between them. */
 function gpt2Branch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
   const normed = norm(forward, names.mlpNorm, x);
+  if (forward.weights.adapters?.has(`${names.mlp}.c_fc`)) {
+    return adaptedBranch(forward, names, normed, end);
+  }
   if (end.residual && !dropoutIsOn(forward)) {
     return feedForward(forward, names.mlp, normed, end.residual);
   }
   return dropBranch(forward, feedForward(forward, names.mlp, normed), end);
 }
 
+/** GPT-2's block layer by layer, because something is added between matmul and activation. */
+function adaptedBranch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
+  const before = project(forward, `${names.mlp}.c_fc`, x);
+  const after = forward.weights.adapters?.activate(forward, before, mlpAttrs(forward)) ?? before;
+  return projectBranch(forward, `${names.mlp}.c_proj`, after, end);
+}
+
+function mlpAttrs({ model }: Forward): MlpAttrs {
+  return { activation: model.activation_function === 'relu2' ? 'relu2' : 'gelu' };
+}
+
 function feedForward(forward: Forward, name: string, x: Tensor, residual?: Tensor): Tensor {
   const { tape, model, weights } = forward;
-  const activation = model.activation_function === 'relu2' ? 'relu2' : 'gelu';
-  const attrs: MlpAttrs = { activation };
+  const attrs = mlpAttrs(forward);
   const fc_weight = weights.get(`${name}.c_fc.weight`);
   const proj_weight = weights.get(`${name}.c_proj.weight`);
   const matrices = { x, fc_weight, proj_weight };

@@ -5,6 +5,7 @@
 export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
+export { isAdapterTensor, loraParameters } from './adapter_parameters.ts';
 export type { Attend, Forward } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, noGradients } from './gradients.ts';
@@ -37,4 +38,4 @@ export {
 } from './programs.ts';
 export { createStores, disposeStores, type ModelStores, type StoreOptions } from './stores.ts';
 export { type GradientSink, Tape } from './tape.ts';
-export { type ParameterSource, Weights } from './weights.ts';
+export { type Adapters, type ParameterSource, Weights, withoutAdapters } from './weights.ts';

@@ -2,7 +2,7 @@
  * Initial weights: a function of the seed and the parameter's name only, so that every backend
  * starts from the same model.
  */
-import { fillNormal } from './normal.ts';
+import { fillNormal, fillUniform } from './normal.ts';
 import { type Parameter, parameterSize } from './parameters.ts';
 
 /**
@@ -21,6 +21,8 @@ export function initialValues(
       return values.fill(init.value);
     case 'normal':
       return fillNormal(values, init.std, hash(parameter.name, seed));
+    case 'uniform':
+      return fillUniform(values, init.bound, hash(parameter.name, seed));
     default:
       return init satisfies never;
   }

@@ -69,6 +69,16 @@ export function fillNormal(values: Float32Array, std: number, seed: number): Flo
   return values;
 }
 
+/** Fills `values` with uniform numbers in [-bound, bound), a function of the seed alone. */
+export function fillUniform(values: Float32Array, bound: number, seed: number): Float32Array {
+  let state = seed | 0;
+  for (let i = 0; i < values.length; i++) {
+    state = (state + INCREMENT) | 0;
+    values[i] = bound * ((mix(state) >>> 0) * 2 ** -31 - 1);
+  }
+  return values;
+}
+
 /**
  * Fills the block of pairs that begins at value `start`, and lists the pairs that are uncertain;
  * returns how many they are. The loop has no branch that is rarely taken, because browsers go back to

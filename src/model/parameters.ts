@@ -21,8 +21,11 @@ export interface ParameterPart {
 export interface Parameter {
   name: string;
   shape: readonly number[];
-  /** Normal with this standard deviation, or a constant. */
-  init: { kind: 'normal'; std: number } | { kind: 'constant'; value: number };
+  /** Normal with this standard deviation, uniform in [-bound, bound), or a constant. */
+  init:
+    | { kind: 'normal'; std: number }
+    | { kind: 'uniform'; bound: number }
+    | { kind: 'constant'; value: number };
   /** Whether weight decay and Muon apply: matrices only (two dimensions or more). */
   decay: boolean;
   /** Under Muon, embeddings and the head stay with AdamW. */

@@ -12,6 +12,7 @@ import {
 import { type BranchEnd, dropBranch, dropoutIsOn } from './dropout.ts';
 import type { Forward } from './forward.ts';
 import { hasBias, isGpt2 } from './layout.ts';
+import type { LayerValues } from './weights.ts';
 
 /** RMS norm in Llama, layer norm in GPT-2: [tokens, n_embd]. */
 export function norm(forward: Forward, name: string, x: Tensor): Tensor {
@@ -23,8 +24,12 @@ export function norm(forward: Forward, name: string, x: Tensor): Tensor {
   return tape.apply(layerNorm, { x, weight, bias: weights.get(`${name}.bias`) }, { eps }).y;
 }
 
-/** x W, plus a bias if the model has biases. */
-export function project({ tape, model, weights }: Forward, name: string, x: Tensor): Tensor {
+/** x W, plus a bias if the model has biases, and the update of an adapter if there is one. */
+export function project(forward: Forward, name: string, x: Tensor): Tensor {
+  return adapted(forward, { layer: name, x, base: unadapted(forward, name, x) });
+}
+
+function unadapted({ tape, model, weights }: Forward, name: string, x: Tensor): Tensor {
   const weight = weights.get(`${name}.weight`);
   if (!hasBias(model)) return tape.apply(linear, { x, weight }, {}).y;
   return tape.apply(linearBias, { x, weight, bias: weights.get(`${name}.bias`) }, {}).y;
@@ -39,9 +44,18 @@ export function projectBranch(forward: Forward, name: string, x: Tensor, end: Br
   if (!residual || dropoutIsOn(forward)) {
     return dropBranch(forward, project(forward, name, x), end);
   }
+  return adapted(forward, { layer: name, x, base: projectAdd(forward, name, x, residual) });
+}
+
+function projectAdd(forward: Forward, name: string, x: Tensor, residual: Tensor): Tensor {
   const { tape, model, weights } = forward;
   const weight = weights.get(`${name}.weight`);
   if (!hasBias(model)) return tape.apply(linearAdd, { x, weight, residual }, {}).y;
   const bias = weights.get(`${name}.bias`);
   return tape.apply(linearBiasAdd, { x, weight, bias, residual }, {}).y;
+}
+
+function adapted(forward: Forward, values: LayerValues): Tensor {
+  const { adapters } = forward.weights;
+  return adapters?.has(values.layer) ? adapters.add(forward, values) : values.base;
 }

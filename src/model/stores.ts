@@ -5,7 +5,7 @@ import type { Attend } from './forward.ts';
 import { Gradients } from './gradients.ts';
 import { rotaryTable, trainingInputs } from './inputs.ts';
 import { listParameters, type Parameter } from './parameters.ts';
-import { Weights } from './weights.ts';
+import { type Adapters, Weights } from './weights.ts';
 
 export interface ModelStores {
   model: ResolvedModel;
@@ -46,6 +46,8 @@ export interface StoreOptions {
   parameters?: readonly Parameter[];
   /** Defaults to all of them. */
   trains?: (parameter: Parameter) => boolean;
+  /** Updates of linear layers, whose parameters are among the others. Default: none. */
+  adapters?: Adapters | null;
   /** How many numbers a step adds up on the device; defaults to loss and accuracy. */
   sum_count?: number;
   /** Inputs beyond ids, targets, weights and positions. */
@@ -58,7 +60,8 @@ export interface StoreOptions {
 export function createStores(options: StoreOptions): ModelStores {
   const { model, batch_size, block_size = model.block_size } = options;
   const parameters = options.parameters ?? listParameters(model);
-  const weights = new Weights(parameters, options.trains ?? (() => true));
+  const trains = options.trains ?? (() => true);
+  const weights = new Weights(parameters, trains, options.adapters);
   const gradients = new Store('gradients', weights.trainable.specs);
   return {
     model,

@@ -5,11 +5,47 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { Store, type Values } from '../backend/index.ts';
+import type { MlpAttrs } from '../ops/index.ts';
 import type { Parameter } from './parameters.ts';
+import type { Tape } from './tape.ts';
 
 /** What a forward pass reads its parameters from: a Store is one, Weights are another. */
 export interface ParameterSource {
   get(name: string): Tensor;
+  /** Updates of linear layers that belong to these weights; none is the model as it is. */
+  readonly adapters?: Adapters | null;
+}
+
+/** The part of a forward pass that adapters read. */
+export interface AdaptedPass {
+  tape: Tape;
+  weights: ParameterSource;
+  inputs: Store;
+  block_size: number;
+  training: boolean;
+}
+
+/** A linear layer by its name, with its input and output in a forward pass. */
+export interface LayerValues {
+  layer: string;
+  /** [tokens, in_features] */
+  x: Tensor;
+  /** x W, plus bias and residual if the layer adds them [tokens, out_features]. */
+  base: Tensor;
+}
+
+/** Updates of linear layers (LoRA, `adapters.ts`), which only some runs have and load. */
+export interface Adapters {
+  has(layer: string): boolean;
+  /** The layer's output with its update [tokens, out_features]. */
+  add(pass: AdaptedPass, values: LayerValues): Tensor;
+  /** The activation of a feed-forward block whose layers have adapters. */
+  activate(pass: AdaptedPass, x: Tensor, attrs: MlpAttrs): Tensor;
+}
+
+/** The same weights without their adapters. */
+export function withoutAdapters(weights: ParameterSource): ParameterSource {
+  return { get: (name) => weights.get(name) };
 }
 
 export class Weights implements ParameterSource {
@@ -21,6 +57,7 @@ export class Weights implements ParameterSource {
   constructor(
     readonly parameters: readonly Parameter[],
     trains: (parameter: Parameter) => boolean,
+    readonly adapters: Adapters | null = null,
   ) {
     const frozen = parameters.filter((parameter) => !trains(parameter));
     this.#frozenNames = new Set(frozen.map((parameter) => parameter.name));

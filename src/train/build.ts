@@ -4,6 +4,7 @@ import { compileProgram, maxBindingSize, type Program } from '../backend/index.t
 import type { LossScaleState } from '../common/index.ts';
 import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
 import {
+  type Adapters,
   createStores,
   evaluation,
   initialValues,
@@ -12,9 +13,11 @@ import {
   type ModelStores,
   type Parameter,
   parameterSize,
+  type ParameterSource,
   tokenLogps,
   trainingMicroStep,
   Weights,
+  withoutAdapters,
 } from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import {
@@ -43,8 +46,12 @@ export interface TrainerParts {
   stores: ModelStores;
   optimizer: Optimizer;
   programs: TrainerPrograms;
-  /** Frozen copy of the starting weights, if the objective asks for one. */
-  reference: Weights | null;
+  /**
+   * The starting weights, which do not change, if the objective asks for them: `referenceCopy`, or
+   * with LoRA the run's own weights without their adapters.
+   */
+  reference: ParameterSource | null;
+  referenceCopy: Weights | null;
   /** Null in single precision. */
   scaling: LossScale | null;
   /**
@@ -66,12 +73,12 @@ export async function buildTrainer(options: TrainerOptions): Promise<TrainerPart
   const { stage = null, data = null } = options;
   const setting: ObjectiveSetting = { config, model, stage, data };
   const listed = runParameters(objective, setting);
-  const stores = allocate({ objective, setting, listed, precision, scaling });
-  const reference = objective.reference(setting)
-    ? new Weights(listParameters(model), () => false)
-    : null;
+  const adapters = await adaptersOf(setting);
+  const stores = allocate({ objective, setting, listed, adapters, precision, scaling });
+  const { reference, referenceCopy } = referenceOf(objective, setting, stores);
   const optimizer = createOptimizer(training, listed.parameters.filter(listed.trains));
-  const parts = { model, objective, setting, precision, stores, optimizer, reference, scaling };
+  const made = { model, objective, setting, precision, stores, optimizer, scaling };
+  const parts = { ...made, reference, referenceCopy };
   compiling(0);
   const compiled = compile(parts);
   // Prevents an unhandled rejection if loading throws; `await compiled` still sees the error.
@@ -98,11 +105,27 @@ function lossScaleOf(
   return createLossScale(tokens_per_step, from?.loss_scale);
 }
 
+/** The adapters of a run with LoRA, whose code other runs do not load. */
+async function adaptersOf({ model, stage }: ObjectiveSetting): Promise<Adapters | null> {
+  if (stage?.peft.peft_type !== 'lora') return null;
+  const { LoraAdapters } = await import('../model/adapters.ts');
+  return new LoraAdapters(model, stage.peft);
+}
+
+function referenceOf(objective: Objective, setting: ObjectiveSetting, { weights }: ModelStores) {
+  if (!objective.reference(setting)) return { reference: null, referenceCopy: null };
+  if (weights.adapters) return { reference: withoutAdapters(weights), referenceCopy: null };
+  const referenceCopy = new Weights(listParameters(setting.model), () => false);
+  return { reference: referenceCopy, referenceCopy };
+}
+
 type Allocatable = Pick<TrainerParts, 'objective' | 'setting' | 'precision' | 'scaling'> & {
   listed: RunParameters;
+  adapters: Adapters | null;
 };
 
-function allocate({ objective, setting, listed, precision, scaling }: Allocatable): ModelStores {
+function allocate(options: Allocatable): ModelStores {
+  const { objective, setting, listed, adapters, precision, scaling } = options;
   const { config, model } = setting;
   const { batch_size, block_size } = objective.shape(setting);
   const computed = {
@@ -119,27 +142,32 @@ function allocate({ objective, setting, listed, precision, scaling }: Allocatabl
     logits_chunk: logitsChunk({ ...model, block_size }, computed, maxBindingSize()),
     parameters: listed.parameters,
     trains: listed.trains,
+    adapters,
     sum_count: objective.sums.length,
     extra_inputs: objective.inputs({ batch_size, block_size }),
     attend: objective.attend,
   });
 }
 
-type Loadable = Pick<TrainerParts, 'stores' | 'optimizer' | 'reference'>;
+type Loadable = Pick<TrainerParts, 'stores' | 'optimizer' | 'referenceCopy'>;
 
 /** Writes the values to start from: saved ones, else initial ones. */
-function load({ stores, optimizer, reference }: Loadable, from: TrainerState | null, seed: number) {
+function load(
+  { stores, optimizer, referenceCopy }: Loadable,
+  from: TrainerState | null,
+  seed: number,
+) {
   const { parameters } = stores.weights;
-  const sizes = [...parameters, ...(reference?.parameters ?? [])].map(parameterSize);
+  const sizes = [...parameters, ...(referenceCopy?.parameters ?? [])].map(parameterSize);
   const memory = from ? undefined : new Float32Array(Math.max(...sizes));
   const saved = (parameter: Parameter): Float32Array | undefined =>
     from?.parameters.get(parameter.name) ?? from?.objective_tensors?.get(parameter.name)?.data;
   const start = (parameter: Parameter): Float32Array =>
     saved(parameter) ?? initialValues(parameter, seed, memory);
   for (const parameter of parameters) stores.weights.write(parameter.name, start(parameter));
-  for (const parameter of reference?.parameters ?? []) {
+  for (const parameter of referenceCopy?.parameters ?? []) {
     const kept = from?.objective_tensors?.get(`reference.${parameter.name}`)?.data;
-    reference?.write(parameter.name, kept ?? start(parameter));
+    referenceCopy?.write(parameter.name, kept ?? start(parameter));
   }
   const moments = new Set(optimizer.state.names);
   for (const [name, values] of from?.optimizer ?? []) {

@@ -13,7 +13,7 @@ export async function readTensors(
   source: Source,
   moments: boolean,
 ): Promise<Pick<TrainerState, 'parameters' | 'objective_tensors' | 'optimizer' | 'loss_scale'>> {
-  const { optimizer, scaling, keptLossScale, modelParameters, stores, reference } = parts;
+  const { optimizer, scaling, keptLossScale, modelParameters, stores, referenceCopy } = parts;
   const weights = floats(await stores.weights.read());
   const objective_tensors = new Map<string, ObjectiveTensor>();
   for (const { name, shape } of stores.weights.parameters) {
@@ -22,8 +22,8 @@ export async function readTensors(
     objective_tensors.set(name, { shape, data });
     weights.delete(name);
   }
-  const referenceValues = reference ? floats(await reference.read()) : null;
-  for (const { name, shape } of reference?.parameters ?? []) {
+  const referenceValues = referenceCopy ? floats(await referenceCopy.read()) : null;
+  for (const { name, shape } of referenceCopy?.parameters ?? []) {
     const data = referenceValues?.get(name);
     if (data) objective_tensors.set(`reference.${name}`, { shape, data });
   }

@@ -214,7 +214,7 @@ export class Trainer {
   dispose(): void {
     this.#generator?.dispose();
     this.#scoring.dispose();
-    const { programs, optimizer, stores, reference } = this.#parts;
+    const { programs, optimizer, stores, referenceCopy } = this.#parts;
     programs.microStep.dispose();
     programs.update.dispose();
     programs.evaluation.dispose();
@@ -222,7 +222,7 @@ export class Trainer {
     this.#ring.dispose();
     optimizer.dispose();
     disposeStores(stores);
-    reference?.dispose();
+    referenceCopy?.dispose();
   }
 
   #submit({ inputs, tokens }: StepInput): void | Promise<void> {
