@@ -2,7 +2,15 @@
 export * from './attention/attention_documents.ts';
 export * from './attention/attention_documents_dropout.ts';
 export * from './attention/documents.ts';
-export { pairLoss, pairLossGrad } from './pair_loss/pair_loss.ts';
+export {
+  PAIR_STATISTICS,
+  pairLoss,
+  pairLossGrad,
+  type PairLossAttrs,
+} from './pair_loss/pair_loss.ts';
+export { PREFERENCE_LOSSES, type PreferenceLossAttrs } from './preference_loss/losses.ts';
+export * from './preference_loss/preference_loss.ts';
 export * from './sequence_logps/sequence_logps.ts';
 export * from './take_rows/take_rows.ts';
+export * from './weighted_row_sums/weighted_row_sums.ts';
 export * from './weighted_sum/weighted_sum.ts';
