@@ -6,6 +6,15 @@ export * from './attention/documents.ts';
 export * from './low_rank/low_rank.ts';
 export { pairLoss, pairLossGrad } from './pair_loss/pair_loss.ts';
 export * from './scale/scale.ts';
+export {
+  PAIR_STATISTICS,
+  pairLoss,
+  pairLossGrad,
+  type PairLossAttrs,
+} from './pair_loss/pair_loss.ts';
+export { PREFERENCE_LOSSES, type PreferenceLossAttrs } from './preference_loss/losses.ts';
+export * from './preference_loss/preference_loss.ts';
 export * from './sequence_logps/sequence_logps.ts';
 export * from './take_rows/take_rows.ts';
+export * from './weighted_row_sums/weighted_row_sums.ts';
 export * from './weighted_sum/weighted_sum.ts';

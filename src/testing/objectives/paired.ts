@@ -2,7 +2,7 @@
  * A reward model in miniature: a scalar head over paired rows. Row 2p is a crop of the text, row
  * 2p + 1 has its first token throughout; the score of a row is that of its last token.
  */
-import { step as positive, tensor1d } from '@tensorflow/tfjs-core';
+import { reshape, slice, step as positive, tensor1d } from '@tensorflow/tfjs-core';
 import type { Batch } from '../../common/index.ts';
 import { evalBatches, trainBatch } from '../../data/index.ts';
 import {
@@ -30,7 +30,10 @@ export const paired = defineObjective({
   ],
   charts: [{ id: 'margin', title: 'Margin', unit: '', format: 'number' }],
   parameters: ({ model }) => [scoreParameter(model), ...listParameters(model)],
-  inputs: ({ batch_size }) => [{ name: 'pair_weights', shape: [batch_size / 2] }],
+  inputs: ({ batch_size }) => [
+    { name: 'pair_weights', shape: [batch_size / 2] },
+    { name: 'margins', shape: [batch_size / 2] },
+  ],
   loss,
   source,
 });
@@ -44,14 +47,19 @@ function loss({ forward, hidden }: LossContext): TracedLoss {
     { x: scores(forward, hidden), rows },
     { N: batch_size * block_size },
   );
-  const { loss: values, margin } = tape.apply(pairLoss, { scores: y }, {});
+  const { loss: values, statistics } = tape.apply(
+    pairLoss,
+    { scores: y, margins: forward.inputs.get('margins') },
+    { center_rewards_coefficient: 0 },
+  );
   const weights = forward.inputs.get('pair_weights');
+  const margin = reshape(slice(statistics, [2, 0], [1, weights.size]), [weights.size]);
   const sums = weightedSums([
     { weights, values },
     { weights, values: margin },
     { weights, values: positive(margin) },
   ]);
-  return { loss: values, weights, sums, statistics: [margin] };
+  return { loss: values, weights, sums, statistics: [statistics, margin] };
 }
 
 function source({ config, model, split }: SourceContext) {
@@ -67,7 +75,10 @@ function source({ config, model, split }: SourceContext) {
     }
     const positions = ids.map((_, i) => i % block_size);
     const weights = new Float32Array(ids.length);
-    const extra = { pair_weights: new Float32Array(half).fill(weight) };
+    const extra = {
+      pair_weights: new Float32Array(half).fill(weight),
+      margins: new Float32Array(half),
+    };
     return { ...crops, batch_size, ids, positions, weights, targets: ids, extra };
   };
   const crop = { split, batch_size: half, block_size, accumulation: 1, seed, micro: 0 };
