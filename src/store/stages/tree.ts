@@ -33,8 +33,8 @@ export function modelTrees(runs: readonly RunRecord[]): ModelNode[] {
   };
   const roots = runs.filter(isRoot).map(nodeOf);
   // A lineage that leads back to itself, which only a damaged file can say, hides no run.
-  const rest = runs.filter(({ run }) => !seen.has(run)).map(nodeOf);
-  return [...roots, ...rest].sort((a, b) => lastChange(b) - lastChange(a));
+  for (const record of runs) if (!seen.has(record.run)) roots.push(nodeOf(record));
+  return roots.sort((a, b) => lastChange(b) - lastChange(a));
 }
 
 const lastChange = ({ record, children }: ModelNode): number =>
