@@ -82,7 +82,12 @@ function readRange(entry: Entry): FieldRange {
   }
 }
 
-function readNumberRange(schema: NumberSchema): { integer: boolean; min: number; max: number } {
+/** Limits of a number, read from the checks of its schema. */
+export function readNumberRange(schema: Pick<NumberSchema, 'pipe'>): {
+  integer: boolean;
+  min: number;
+  max: number;
+} {
   const range = { integer: false, min: -Infinity, max: Infinity };
   for (const action of schema.pipe) {
     if (action.type === 'min_value') range.min = action.requirement;

@@ -1,6 +1,7 @@
 /** What commands and events carry. All of it is plain data that structured clone can copy. */
 import type { BestCheckpoint, Lineage, OwnText, RunView, Sample } from '../common/index.ts';
 import type { BackendName, RunConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 
 export type {
   BestCheckpoint,
@@ -97,6 +98,10 @@ export interface RunRecord {
   lineage: Lineage;
   /** The best checkpoint, if it is kept apart from the last one. */
   best?: BestCheckpoint | null;
+  /** Settings of a stage after pretraining; null or absent for pretraining. */
+  stage?: StageConfig | null;
+  /** Votes on answers of this model; absent means none. */
+  votes?: number;
 }
 
 /** The recipe of a run as the form had it. */

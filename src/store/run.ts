@@ -102,6 +102,7 @@ function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunS
     charts: [...CHARTS, ...event.charts],
     firstStep: step,
     best: event.best ?? null,
+    stage: event.stage ?? null,
     finished: null,
     error: null,
     rate: NaN,

@@ -5,6 +5,7 @@
  */
 import { CHARTS, METRICS, type Chart, type Metric } from '../common/index.ts';
 import type { BackendName, RunConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import type {
   BestCheckpoint,
   Concern,
@@ -71,6 +72,8 @@ export interface RunState {
   /** As the run was started; the form may have changed since. */
   config: RunConfig | null;
   lineage: Lineage | null;
+  /** Settings of a stage after pretraining; null for pretraining. */
+  stage: StageConfig | null;
   /** The form's recipe that the run belongs to: a form that differs is a recipe of another run. */
   recipe: RecipeOfRun | null;
   /** Metrics and charts of the run: those of every run, then the objective's own. */
@@ -122,6 +125,7 @@ export const initialRun: RunState = {
   name: '',
   config: null,
   lineage: null,
+  stage: null,
   recipe: null,
   metrics: METRICS,
   charts: CHARTS,

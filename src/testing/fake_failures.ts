@@ -12,6 +12,7 @@ export const SCENARIOS = [
   'shader',
   'memory',
   'nogpu',
+  'stages',
 ] as const;
 
 export type Scenario = (typeof SCENARIOS)[number];

@@ -6,7 +6,6 @@ import type {
   LibraryCommand,
   RunRecord,
 } from '../protocol/index.ts';
-import { savedRuns } from './fake_data.ts';
 import type { FakeOutbox } from './fake_outbox.ts';
 
 /** The end record of an empty zip archive. */
@@ -20,10 +19,10 @@ export class FakeLibrary {
   #budget: number | null = null;
   #job = 0;
 
-  constructor(outbox: FakeOutbox, { empty, available }: { empty: boolean; available: boolean }) {
+  constructor(outbox: FakeOutbox, { runs, available }: { runs: RunRecord[]; available: boolean }) {
     this.#outbox = outbox;
     this.#available = available;
-    this.runs = empty ? [] : savedRuns();
+    this.runs = runs;
   }
 
   list(id?: number): void {

@@ -12,7 +12,7 @@ const scenario = SCENARIOS.find((one) => one === query.get('fake')) ?? 'run';
 const speed = Number(query.get('speed') ?? '1');
 query.delete('fake');
 query.delete('speed');
-history.replaceState(null, '', `${location.pathname}?${query.toString()}`);
+history.replaceState(null, '', `${location.pathname}?${query.toString()}${location.hash}`);
 
 const root = document.getElementById('root');
 if (root) mount(root, new Client(createStores(), () => fakePort({ scenario, speed })));

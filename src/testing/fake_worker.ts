@@ -6,10 +6,11 @@
 import type { Parent } from '../common/index.ts';
 import type { Command, PagePort, ParentSource, RunRecord } from '../protocol/index.ts';
 import { skillAt } from './fake_curves.ts';
-import { comparison, DATA, DEVICE, NO_GPU, PROFILE } from './fake_data.ts';
+import { comparison, DATA, DEVICE, NO_GPU, PROFILE, savedRuns } from './fake_data.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
 import { EMPTY_ZIP, FakeLibrary } from './fake_library.ts';
 import { FakeOutbox } from './fake_outbox.ts';
+import { savedStages, withStageMetrics } from './fake_stages.ts';
 import { fakePieces, idOf } from './fake_text.ts';
 import { CHECKPOINT_STEP, type FakeOptions, FakeTraining } from './fake_training.ts';
 
@@ -40,7 +41,7 @@ class ScriptedWorker {
     this.#scenario = options.scenario;
     this.outbox = new FakeOutbox(options.speed);
     this.#library = new FakeLibrary(this.outbox, {
-      empty: options.scenario === 'first',
+      runs: savedRunsOf(options.scenario),
       available: options.scenario !== 'storage',
     });
     this.#training = new FakeTraining(this.outbox, options, () => this.#library.list());
@@ -101,7 +102,7 @@ class ScriptedWorker {
           type: 'history',
           id: command.id,
           run: command.run,
-          columns: this.#training.columns(0, 500),
+          columns: withStageMetrics(this.#training.columns(0, 500), command.run),
         });
       case 'profile':
         return this.outbox.afterScaled(600, () =>
@@ -202,6 +203,11 @@ class ScriptedWorker {
     const row = comparison(config, mode, steps);
     this.outbox.afterScaled(1500, () => this.outbox.emit({ type: 'comparison', id, row }));
   }
+}
+
+function savedRunsOf(scenario: Scenario): RunRecord[] {
+  if (scenario === 'first') return [];
+  return scenario === 'stages' ? savedStages() : savedRuns();
 }
 
 function parentOf(source: ParentSource | undefined, runs: readonly RunRecord[]): Parent | null {

@@ -9,7 +9,8 @@ import { lazyPart, Part } from './states/Part.tsx';
 import { Workspace } from './Workspace.tsx';
 import { Welcome } from './welcome/Welcome.tsx';
 import { useLesson } from './lesson/useLesson.ts';
-import { goTo, usePlace, type Dialog } from './place.ts';
+import { goTo, usePlace, type At, type Dialog, type ModelPlace } from './place.ts';
+import { PlaceTabs } from './PlaceTabs.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 
 /** The dialogs, each with the subject of the sentence that says that it could not be shown. */
@@ -22,6 +23,17 @@ const DIALOGS: Record<
   profile: { title: 'The profile', ...lazyPart(() => import('./library/Profile.tsx')) },
   share: { title: 'The links', ...lazyPart(() => import('./lesson/Share.tsx')) },
   shortcuts: { title: 'The shortcuts', ...lazyPart(() => import('./library/Shortcuts.tsx')) },
+};
+
+/** The places about models. */
+const MODEL_PLACES: Record<
+  ModelPlace,
+  { title: string; Lazy: ReturnType<typeof lazyPart<object>>['Lazy'] }
+> = {
+  stages: { title: 'The models', ...lazyPart(() => import('./stages/Stages.tsx')) },
+  new_stage: { title: 'The form', ...lazyPart(() => import('./stages/NewStage.tsx')) },
+  chat: { title: 'The chat', ...lazyPart(() => import('./chat/Chat.tsx')) },
+  votes: { title: 'The votes', ...lazyPart(() => import('./votes/Votes.tsx')) },
 };
 
 export function App() {
@@ -39,15 +51,25 @@ export function App() {
         <Part title="The messages">
           <Messages />
         </Part>
-        <Part title={at === 'welcome' ? 'The start screen' : 'The workspace'} key={at}>
-          {at === 'welcome' ? <Welcome /> : <Workspace />}
-        </Part>
+        {lesson ? null : <PlaceTabs />}
+        <CurrentPlace at={at} />
         <Announcer />
         <DropZone />
         <OpenDialog />
       </div>
     </>
   );
+}
+
+function CurrentPlace({ at }: { at: At }) {
+  if (at === 'welcome' || at === 'workspace')
+    return (
+      <Part title={at === 'welcome' ? 'The start screen' : 'The workspace'} key={at}>
+        {at === 'welcome' ? <Welcome /> : <Workspace />}
+      </Part>
+    );
+  const { title, Lazy } = MODEL_PLACES[at];
+  return <Lazy key={at} title={title} props={{}} />;
 }
 
 function OpenDialog() {

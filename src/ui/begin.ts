@@ -4,6 +4,7 @@ import { installHeadless, isActive, takeConfig, type Client } from '../store/ind
 import { addressNotices } from './address_notices.ts';
 import { preloadCharts } from './charts/LazyCharts.tsx';
 import { goTo } from './place.ts';
+import { followAddress } from './place_address.ts';
 import { watchForUpdates } from './states/update.ts';
 
 export function begin(client: Client, search = location.search): void {
@@ -12,6 +13,7 @@ export function begin(client: Client, search = location.search): void {
   if (headless) installHeadless(client);
   const valid = applyAddress(client, search, headless);
   const autostart = valid && query.has('autostart');
+  followAddress();
   saveWhenHidden(client);
   // Waits two frames, because the first paint does not need the worker.
   requestAnimationFrame(() =>

@@ -5,9 +5,17 @@ import { create } from 'zustand';
 export type Tab = 'recipe' | 'charts' | 'samples';
 export type Dialog = 'library' | 'compare' | 'profile' | 'share' | 'shortcuts' | null;
 
+/**
+ * The preset cards, the workspace with recipe, charts and samples, or a place about the saved models,
+ * which is loaded when it is first shown.
+ */
+export type At = 'welcome' | 'workspace' | ModelPlace;
+export type ModelPlace = 'stages' | 'new_stage' | 'chat' | 'votes';
+
 interface Place {
-  /** The preset cards, or the workspace with recipe, charts and samples. */
-  at: 'welcome' | 'workspace';
+  at: At;
+  /** What a place about models is about, such as the id of a run; null where nothing is chosen. */
+  subject: string | null;
   tab: Tab;
   /** Whether the recipe is open beside a run, which otherwise shows a summary of it. */
   recipeOpen: boolean;
@@ -18,6 +26,7 @@ interface Place {
 
 export const usePlace = create<Place>(() => ({
   at: 'welcome',
+  subject: null,
   tab: 'charts',
   recipeOpen: false,
   dialog: null,
@@ -29,3 +38,7 @@ export const goTo = (change: Partial<Place>): void =>
   usePlace.setState(
     change.tab === undefined ? change : { recipeOpen: change.tab === 'recipe', ...change },
   );
+
+/** Opens a place about models; `subject` is usually the id of a run. */
+export const goToModels = (at: ModelPlace, subject: string | null = null): void =>
+  goTo({ at, subject, dialog: null });

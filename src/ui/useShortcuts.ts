@@ -31,6 +31,11 @@ const handlesSpace = (target: EventTarget | null): boolean =>
 const hasModifier = (event: KeyboardEvent): boolean =>
   event.ctrlKey || event.metaKey || event.altKey;
 
+/** Keys about the charts and samples, which the places about models use for other things. */
+const WORKSPACE_KEYS: ReadonlySet<string> = new Set(['0', '1', '2', '3', 'l']);
+
+const isAtRun = (): boolean => ['welcome', 'workspace'].includes(usePlace.getState().at);
+
 export function useShortcuts(): void {
   const client = useClient();
   const actions = useRunActions();
@@ -39,8 +44,9 @@ export function useShortcuts(): void {
     const onKeyDown = (event: KeyboardEvent): void => {
       if (hasModifier(event) || isTyping(event.target) || usePlace.getState().dialog) return;
       if (event.key === ' ' && handlesSpace(event.target)) return;
-      const action = shortcuts[event.key.toLowerCase()];
-      if (!action) return;
+      const key = event.key.toLowerCase();
+      const action = shortcuts[key];
+      if (!action || (WORKSPACE_KEYS.has(key) && !isAtRun())) return;
       event.preventDefault();
       action();
     };

@@ -10,6 +10,8 @@ import {
   type StoredRun,
 } from '../checkpoint/index.ts';
 import { randomId } from '../common/index.ts';
+import { ConfigError } from '../config/index.ts';
+import { parseStage, type StageConfig } from '../config/stage/index.ts';
 import type { BackupCommand, Event, LibraryCommand } from '../protocol/index.ts';
 import { prunedSentences, sizeText } from './pruned.ts';
 
@@ -22,11 +24,23 @@ export async function listRuns(store: RunStore, notes: string[] = []): Promise<R
     (await worthListing(store)).map(async (run) => ({
       ...run,
       bytes: sizes.get(run.run) ?? 0,
+      stage: checkedStage(run),
       last_val_loss: await store.space.lastValidationLoss(run.run),
     })),
   );
   const deleted = await store.trash.list();
   return { type: 'runs', runs, deleted, storage: await store.storage(), notes };
+}
+
+/** Null for pretraining, and for settings that only a later version understands. */
+function checkedStage({ stage }: StoredRun): StageConfig | null {
+  if (!stage) return null;
+  try {
+    return parseStage(stage);
+  } catch (error) {
+    if (error instanceof ConfigError) return null;
+    throw error;
+  }
 }
 
 /** A run that took no step before its tab was closed has nothing to come back to: it is left out. */

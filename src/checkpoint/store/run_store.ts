@@ -5,6 +5,7 @@
 import type { BestCheckpoint, Lineage, MetricColumns, StorageUse } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
 import { CheckpointError } from '../error.ts';
+import type { JsonRecord } from '../json.ts';
 import { DEFAULT_LINEAGE } from '../lineage.ts';
 import { copyBest, readBest } from './best.ts';
 import { dropPrevious } from './drop_previous.ts';
@@ -18,6 +19,7 @@ import { countParameters, RunIndex, type IndexEntry } from './run_index.ts';
 import { RunRecord, type RecordedFacts } from './run_record.ts';
 import { removeSlots } from './slots.ts';
 import { Space } from './space.ts';
+import { loadStage } from './stage_file.ts';
 import { RunTransfer } from './transfer.ts';
 import { Trash } from './trash.ts';
 
@@ -26,6 +28,8 @@ export interface StoredRun extends IndexEntry {
   lineage: Lineage;
   /** The best checkpoint, if one is kept. */
   best: BestCheckpoint | null;
+  /** Settings of a stage, not checked here; null for pretraining. */
+  stage: JsonRecord | null;
   max_iters: number;
   /** True if this or another tab has the run open. */
   locked: boolean;
@@ -81,6 +85,7 @@ export class RunStore {
         ...entry,
         lineage: await loadLineage(this.#fs, folderOf(entry.run)),
         best: await readBest(this.#fs, folderOf(entry.run)),
+        stage: await loadStage(this.#fs, folderOf(entry.run)),
         max_iters: entry.config.training.max_iters,
         locked: held.has(lockName(entry.run)),
       })),

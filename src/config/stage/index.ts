@@ -2,3 +2,7 @@
 export * from './schema.ts';
 export * from './parse.ts';
 export * from './recipe.ts';
+export * from './check.ts';
+export * from './defaults.ts';
+export * from './fields.ts';
+export * from './labels.ts';

@@ -10,6 +10,7 @@ import {
   IconScale,
   IconSchool,
   IconShare,
+  IconSitemap,
   IconStopwatch,
   IconTable,
   IconUpload,
@@ -19,7 +20,7 @@ import { count, hasOtherBest } from '../../store/index.ts';
 import { useClient, useRun } from '../context.tsx';
 import { copyLessonLink, copyLink } from '../lesson/links.ts';
 import { leaveLesson, useLesson } from '../lesson/useLesson.ts';
-import { goTo } from '../place.ts';
+import { goTo, goToModels } from '../place.ts';
 import { printReport } from '../print/Print.tsx';
 import { Popup, PopupItem, PopupLine } from '../popup/Popup.tsx';
 import { downloadMetrics, exportCheckpoint, importModel } from '../transfer.ts';
@@ -141,6 +142,9 @@ function DialogItems() {
     <>
       <PopupItem icon={<IconBooks size={16} />} onClick={() => goTo({ dialog: 'library' })}>
         Runs
+      </PopupItem>
+      <PopupItem icon={<IconSitemap size={16} />} onClick={() => goToModels('stages')}>
+        Stages
       </PopupItem>
       <PopupItem icon={<IconScale size={16} />} onClick={() => goTo({ dialog: 'compare' })}>
         Compare backends

@@ -64,7 +64,8 @@ export function RunRows({ table, onDelete }: RunRowsProps) {
   );
 }
 
-function Rename({ record, onDone }: { record: RunRecord; onDone: () => void }) {
+/** The name of a run as a field; Enter or leaving it renames the run. */
+export function Rename({ record, onDone }: { record: RunRecord; onDone: () => void }) {
   const client = useClient();
   const [name, setName] = useState(record.name);
   const commit = (): void => {

@@ -1,0 +1,168 @@
+/** The form of a new stage: its parent, what it learns, and how; and the run that it starts. */
+import { createStore } from 'zustand/vanilla';
+import { withField, type FieldPath, type FieldValue, type RunConfig } from '../../config/index.ts';
+import {
+  checkStage,
+  defaultStage,
+  isStageValue,
+  objectiveLabel,
+  stageDefaults,
+  withStageField,
+  type StageConfig,
+  type StageFieldPath,
+  type StageFieldValue,
+  type StageObjective,
+  type StageProblem,
+} from '../../config/stage/index.ts';
+import type { OwnText, RunRecord } from '../../protocol/index.ts';
+import { rewardModelsFor } from './tree.ts';
+
+export interface NewStageState {
+  /** Id of the run whose weights it starts from; null while none is chosen. */
+  parent: string | null;
+  stage: StageConfig;
+  /** What changes are measured against: the defaults for this parent and objective. */
+  base: StageConfig;
+  /** The run's configuration: the parent's with the training settings of the stage. */
+  config: RunConfig | null;
+  baseConfig: RunConfig | null;
+  /** Id of the run that scores answers (PPO). */
+  rewardModel: string | null;
+  /** The .jsonl file that the user opened. */
+  file: OwnText | null;
+  /** What the user typed; '' takes a name made from parent and objective. */
+  name: string;
+}
+
+export const createNewStage = () =>
+  createStore<NewStageState>(() => ({
+    parent: null,
+    stage: defaultStage(),
+    base: defaultStage(),
+    config: null,
+    baseConfig: null,
+    rewardModel: null,
+    file: null,
+    name: '',
+  }));
+export type NewStageStore = ReturnType<typeof createNewStage>;
+
+/** The form of this page. */
+export const newStage = createNewStage();
+
+/** What comes after each objective, as a first suggestion. */
+const NEXT: Readonly<Record<string, StageObjective>> = {
+  pretrain: 'sft',
+  sft: 'dpo',
+  dpo: 'grpo',
+  reward: 'sft',
+  ppo: 'grpo',
+  grpo: 'grpo',
+};
+
+/** Fills the form for a parent; what the user had chosen for another parent is dropped. */
+export function beginStage(
+  form: NewStageStore,
+  parent: RunRecord,
+  objective: StageObjective = NEXT[parent.lineage.objective] ?? 'sft',
+): void {
+  const stage = stageFrom(parent, objective);
+  form.setState({ parent: parent.run, stage, base: stage, rewardModel: null, name: '' });
+  takeTraining(form, parent.config);
+}
+
+/** Leaves the data set as it is chosen, and takes the training defaults of the objective. */
+export function chooseObjective(
+  form: NewStageStore,
+  parent: RunRecord,
+  objective: StageObjective,
+): void {
+  const { stage, base } = form.getState();
+  form.setState({ stage: { ...stage, objective }, base: { ...base, objective } });
+  takeTraining(form, parent.config);
+}
+
+/** The defaults of a stage, about the task that the parent has learned. */
+function stageFrom({ config, stage }: RunRecord, objective: StageObjective): StageConfig {
+  const fresh = { ...defaultStage(), objective };
+  const { dataset } = fresh;
+  if (stage) {
+    const { task, seed, format, digits, preference } = stage.dataset;
+    return { ...fresh, dataset: { ...dataset, task, seed, format, digits, preference } };
+  }
+  const isArithmetic = config.data.corpus === 'arithmetic';
+  return { ...fresh, dataset: { ...dataset, task: isArithmetic ? 'arithmetic' : 'tales' } };
+}
+
+function takeTraining(form: NewStageStore, parent: RunConfig): void {
+  const { stage } = form.getState();
+  const changes = stageDefaults(stage.objective, parent, stage.peft.peft_type);
+  const training = { ...parent.training, ...changes };
+  const sampling = { ...parent.sampling, sample_interval: training.eval_interval };
+  const config = { ...parent, training, sampling };
+  form.setState({ config, baseConfig: config });
+}
+
+/** Sets one field of the stage. Returns false, and changes nothing, if the schema refuses it. */
+export function setStageField(
+  form: NewStageStore,
+  path: StageFieldPath,
+  value: StageFieldValue,
+): boolean {
+  if (!isStageValue(path, value)) return false;
+  const stage = withStageField(form.getState().stage, path, value);
+  form.setState({ stage });
+  // The method decides the learning rate.
+  if (path === 'peft.peft_type') followMethod(form);
+  return true;
+}
+
+/** Another method takes its own learning rates, unless the user has set one. */
+function followMethod(form: NewStageStore): void {
+  const { stage, config, baseConfig } = form.getState();
+  if (!config || !baseConfig) return;
+  const defaults = stageDefaults(stage.objective, config, stage.peft.peft_type);
+  const { learning_rate = 0, min_lr = 0 } = defaults;
+  const isUntouched = config.training.learning_rate === baseConfig.training.learning_rate;
+  const rates = { learning_rate, min_lr };
+  const base = { ...baseConfig, training: { ...baseConfig.training, ...rates } };
+  const next = isUntouched ? { ...config, training: { ...config.training, ...rates } } : config;
+  form.setState({ config: next, baseConfig: base });
+}
+
+export function setTrainingField(form: NewStageStore, path: FieldPath, value: FieldValue): boolean {
+  const { config } = form.getState();
+  if (!config) return false;
+  form.setState({ config: withField(config, path, value) });
+  return true;
+}
+
+/** The reward model, and the preference that it was trained on, which is what can be measured. */
+export function chooseRewardModel(form: NewStageStore, model: RunRecord | null): void {
+  const { stage } = form.getState();
+  const learned = model?.stage?.dataset;
+  form.setState({ rewardModel: model?.run ?? null });
+  if (!learned) return;
+  const { task, seed, format, digits, preference } = learned;
+  const dataset = { ...stage.dataset, task, seed, format, digits, preference };
+  form.setState({ stage: { ...stage, dataset } });
+}
+
+export function problemsOf(
+  state: NewStageState,
+  runs: readonly RunRecord[],
+): readonly StageProblem[] {
+  const parent = runs.find(({ run }) => run === state.parent);
+  const scorers = parent ? rewardModelsFor(runs, parent) : [];
+  return checkStage(state.stage, {
+    parent: parent?.config ?? null,
+    parent_objective: parent?.lineage.objective,
+    has_reward_model: scorers.some(({ run }) => run === state.rewardModel),
+    has_file: state.file !== null,
+    votes: parent?.votes ?? 0,
+  });
+}
+
+/** "Tales, GRPO": the name that the stage gets if the user types none. */
+export const defaultStageName = (parent: RunRecord, { objective, peft }: StageConfig): string =>
+  `${parent.name}, ${objectiveLabel(objective).badge}${peft.peft_type === 'lora' ? ' LoRA' : ''}`;

@@ -1,0 +1,4 @@
+/** Ready-made chains of stages. */
+export function Chains() {
+  return null;
+}

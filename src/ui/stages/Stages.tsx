@@ -1,0 +1,64 @@
+/** The saved models as a tree: what each was trained from, and what can be done with it. */
+import { Button } from '@mantine/core';
+import { useMemo, useState } from 'react';
+import { modelTrees } from '../../store/stages/tree.ts';
+import { useClient, useLibrary } from '../context.tsx';
+import { UndoNotice } from '../library/DeletedRuns.tsx';
+import { LibraryMessages } from '../library/LibraryMessages.tsx';
+import { useFreshRuns } from '../library/useFreshRuns.ts';
+import { goTo } from '../place.ts';
+import { Chains } from './Chains.tsx';
+import { ModelTree } from './ModelTree.tsx';
+import { useMetrics } from './useMetrics.ts';
+import '../styles/runs.css';
+import '../styles/stages.css';
+
+export default function Stages() {
+  useFreshRuns();
+  useMetrics();
+  return (
+    <main className="models">
+      <header>
+        <h1>Stages</h1>
+        <p className="muted">
+          A base model continues text. Further stages teach it to answer, to prefer better answers,
+          and to improve by trying. Each stage starts from the weights of the one above it.
+        </p>
+      </header>
+      <Models />
+      <Chains />
+    </main>
+  );
+}
+
+function Models() {
+  const client = useClient();
+  const runs = useLibrary((state) => state.runs);
+  const loaded = useLibrary((state) => state.loaded);
+  const [deleted, setDeleted] = useState<readonly string[]>([]);
+  const trees = useMemo(() => modelTrees(runs), [runs]);
+  const remove = (run: string): void => {
+    client.library.delete([run]);
+    setDeleted([run]);
+  };
+  return (
+    <>
+      <LibraryMessages />
+      <UndoNotice runs={deleted} onDone={() => setDeleted([])} />
+      {trees.length > 0 ? <ModelTree nodes={trees} onDelete={remove} /> : null}
+      {trees.length === 0 && loaded ? <NoModels /> : null}
+      {loaded ? null : <p className="empty">Loading…</p>}
+    </>
+  );
+}
+
+function NoModels() {
+  return (
+    <div className="empty">
+      <p>No models yet. A stage starts from a trained model, so train a base model first.</p>
+      <Button mt="sm" variant="light" onClick={() => goTo({ at: 'welcome', subject: null })}>
+        Choose a base model
+      </Button>
+    </div>
+  );
+}
