@@ -4,7 +4,6 @@ export * from './attention/attention_documents.ts';
 export * from './attention/attention_documents_dropout.ts';
 export * from './attention/documents.ts';
 export * from './low_rank/low_rank.ts';
-export { pairLoss, pairLossGrad } from './pair_loss/pair_loss.ts';
 export * from './scale/scale.ts';
 export {
   PAIR_STATISTICS,
