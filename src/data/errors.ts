@@ -14,6 +14,7 @@ export type DataErrorCode =
   | 'tokenizer_malformed'
   | 'tokenizer_unsupported'
   | 'tokenizer_missing'
+  | 'no_such_preference'
   | 'cancelled';
 
 /**

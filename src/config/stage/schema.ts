@@ -18,6 +18,7 @@ const choice = <const T extends readonly [string, ...string[]]>(options: T, fall
 export const STAGE_OBJECTIVES = ['sft', 'reward', 'dpo', 'ppo', 'grpo'] as const;
 export const TASKS = ['tales', 'arithmetic', 'strings', 'definitions', 'own'] as const;
 export const ARITHMETIC_FORMATS = ['plain', 'reversed', 'scratchpad'] as const;
+export const ASKED = ['all', 'questions', 'stories'] as const;
 export const PREFERENCES = ['constraint', 'correct', 'polite', 'short'] as const;
 export const VOTES = ['none', 'beside', 'only'] as const;
 export const MALFORMED = ['refuse', 'skip'] as const;
@@ -39,6 +40,8 @@ export const DatasetSchema = v.strictObject({
   size: int(1, 1_000_000, 2000),
   /** Held-out examples. */
   eval_size: int(1, 100_000, 200),
+  /** What the prompts ask for (task tales): questions about a story, stories, or both. */
+  ask: choice(ASKED, 'all'),
   /** How sums are written (task arithmetic). */
   format: choice(ARITHMETIC_FORMATS, 'reversed'),
   /** Digits of the operands (task arithmetic). */

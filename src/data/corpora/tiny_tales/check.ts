@@ -40,7 +40,7 @@ const names = [...GIRLS, ...BOYS];
 const amounts = FOODS.flatMap((food) => NUMBERS.map((_, count) => amount(count, food)));
 
 /** Possible values of each slot. */
-const VALUES: Readonly<Record<string, readonly string[]>> = {
+export const VALUES: Readonly<Record<string, readonly string[]>> = {
   hero: names,
   friend: names,
   he: ['he', 'she'],

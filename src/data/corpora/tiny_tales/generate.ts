@@ -36,7 +36,7 @@ function pickOther<T>(random: Random, items: readonly T[], excluded: T): T {
  * Draws a value for every slot, whether the plot uses it or not. Values that must agree are drawn
  * together.
  */
-function drawFacts(random: Random): Facts {
+export function drawFacts(random: Random): Facts {
   const names = [...GIRLS, ...BOYS];
   const hero = random.pick(names);
   const place = random.pick(PLACES);
@@ -78,7 +78,7 @@ function drawFacts(random: Random): Facts {
  *
  * @throws RangeError for a slot without a value.
  */
-function fillSlots(sentence: string, facts: Facts): string {
+export function fillSlots(sentence: string, facts: Facts): string {
   return sentence.replace(/\{(\w+)\}/g, (_, slot: string) => {
     const value = facts.get(slot) ?? facts.get(slot.toLowerCase());
     if (value === undefined) throw new RangeError(`The slot {${slot}} has no value.`);

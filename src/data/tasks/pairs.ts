@@ -1,0 +1,59 @@
+/** Preferences from better and worse answers, with label noise. */
+import type { Turns } from '../../common/index.ts';
+import type { PreferenceName } from '../../config/stage/index.ts';
+import { DataError } from '../errors.ts';
+import type { PreferenceExample, PromptExample, Sides } from '../stages/types.ts';
+import { randomOf } from './draw.ts';
+import type { DatasetConfig } from './types.ts';
+
+/** A preference whose truth is known. */
+export interface Judged {
+  example: PromptExample;
+  better: string;
+  worse: string;
+}
+
+export type KnownPair = PreferenceExample & { example: PromptExample };
+
+/** Answers of the kind of their prompt: text after text, an assistant's message after messages. */
+export function answerTurns(prompt: Turns, content: string): Turns {
+  return typeof prompt === 'string' ? content : [{ role: 'assistant', content }];
+}
+
+function pairOf({ example, better, worse }: Judged, swapped: boolean): KnownPair {
+  const { prompt } = example;
+  const [chosen, rejected] = swapped ? [worse, better] : [better, worse];
+  return {
+    prompt,
+    chosen: answerTurns(prompt, chosen),
+    rejected: answerTurns(prompt, rejected),
+    example,
+  };
+}
+
+/** Swaps the answers of the share `label_noise` of the training pairs, and of no held-out pair. */
+export function noisyPairs(
+  { train, val }: Sides<Judged>,
+  { seed, label_noise }: DatasetConfig,
+): Sides<KnownPair> {
+  const order = randomOf(seed, 'noise').shuffle(train.map((_, index) => index));
+  const swapped = new Set(order.slice(0, Math.round(label_noise * train.length)));
+  return {
+    train: train.map((judged, index) => pairOf(judged, swapped.has(index))),
+    val: val.map((judged) => pairOf(judged, false)),
+  };
+}
+
+/** @throws DataError if the task does not make this preference. */
+export function requirePreference(
+  title: string,
+  preferences: readonly PreferenceName[],
+  preference: PreferenceName,
+): void {
+  if (preferences.includes(preference)) return;
+  throw new DataError(
+    'no_such_preference',
+    `The task "${title}" has no preference "${preference}".`,
+    `Choose ${preferences.map((name) => `"${name}"`).join(' or ')}.`,
+  );
+}
