@@ -132,13 +132,13 @@ export const ROOMS = [
   {
     name: 'store',
     purpose: 'the page’s state: protocol client, metric columns, form, library',
-    imports: ['config', 'protocol', 'run'],
+    imports: ['config', 'evaluation', 'protocol', 'run'],
     tfjs: false,
   },
   {
     name: 'ui',
     purpose: 'React components and charts',
-    imports: ['config', 'plan', 'run', 'store'],
+    imports: ['config', 'evaluation', 'plan', 'run', 'store'],
     tfjs: false,
   },
   {

@@ -1,6 +1,7 @@
 /** Types and tables that several rooms share. Imports nothing of ours. */
 export * from './batch.ts';
 export * from './conversations.ts';
+export * from './evaluation.ts';
 export * from './inside_step.ts';
 export * from './metrics.ts';
 export * from './missing_part.ts';
