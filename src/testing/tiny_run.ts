@@ -5,12 +5,16 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, type Program, readback, submit, type Values } from '../backend/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
+import type { PeftConfig } from '../config/stage/index.ts';
+import { LoraAdapters } from '../model/adapters.ts';
 import {
   type BatchLike,
   createStores,
   crossEntropyLoss,
   disposeStores,
+  isAdapterTensor,
   listParameters,
+  loraParameters,
   logitsProgram,
   type ModelStores,
   parameterSize,
@@ -37,6 +41,8 @@ export interface TinyRunOptions {
   references?: boolean;
   /** See ModelStores; defaults to the whole vocabulary. */
   logits_chunk?: number;
+  /** Trains adapters over frozen weights. */
+  peft?: PeftConfig;
 }
 
 export interface TinyStep {
@@ -62,16 +68,22 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRun> {
   const { model, training, batch_size, initial, references = false, logits_chunk } = options;
   const tokensPerStep = batch_size * training.gradient_accumulation_steps * model.block_size;
   const scaling = training.mixed_precision === 'fp16' ? createLossScale(tokensPerStep) : null;
-  const parameters = listParameters(model);
+  const { peft } = options;
+  const own = listParameters(model);
+  const parameters = peft ? [...loraParameters(model, peft), ...own] : own;
+  const trains = ({ name }: { name: string }): boolean => !peft || isAdapterTensor(name);
   const stores = createStores({
     model,
     batch_size,
     activation_checkpointing: training.activation_checkpointing,
     loss_scale: scaling?.store ?? null,
     logits_chunk: logits_chunk ?? model.vocab_size,
+    parameters,
+    trains,
+    adapters: peft ? new LoraAdapters(model, peft) : null,
   });
   for (const { name } of parameters) stores.weights.write(name, initial(name));
-  const optimizer = createOptimizer(training, parameters);
+  const optimizer = createOptimizer(training, parameters.filter(trains));
   const { weights, gradients, sums } = stores;
   const finishStep = () => optimizer.finishStep(weights.trainable, gradients.store, sums, scaling);
   // `compileProgram` traces before its first await, so inside `withReferences`.
@@ -113,7 +125,7 @@ export class TinyRun {
     const loss = await this.#accumulate(batches, step);
     const { weights, gradients } = this.stores;
     const values = await this.#unscaled(await gradients.store.read());
-    for (const parameter of weights.parameters) {
+    for (const parameter of weights.trainable.specs) {
       gradients.store.write(parameter.name, new Float32Array(parameterSize(parameter)));
     }
     return { loss, gradients: values };
