@@ -109,7 +109,7 @@ export function tableToCsv({ columns }: EvaluationTable, rows: readonly TableRow
   ];
   const data = rows.map(({ model, objective, cells }) => [
     ...[model.name, model.run ?? '', model.weights, model.step, objective],
-    ...columns.flatMap(({ key }) => {
+    ...columns.flatMap(({ key }): (string | number)[] => {
       const cell = cells.get(key);
       return cell ? [cell.value, cell.low, cell.high, cell.n] : ['', '', '', ''];
     }),

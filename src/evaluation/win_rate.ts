@@ -38,7 +38,7 @@ export function winRate<T>(
   judge: (first: T, second: T) => Verdict,
   draw: (index: number) => number,
 ): WinRate {
-  const wins = pairs.map(({ child, parent }, i) => {
+  const wins = pairs.map(({ child, parent }, i): number => {
     const isFirst = childIsFirst(draw(i));
     const verdict = isFirst ? judge(child, parent) : judge(parent, child);
     if (verdict === 'tie') return 0.5;
