@@ -14,6 +14,10 @@ export type DataErrorCode =
   | 'tokenizer_malformed'
   | 'tokenizer_unsupported'
   | 'tokenizer_missing'
+  | 'template_failed'
+  | 'bad_example'
+  | 'no_examples'
+  | 'other_run'
   | 'cancelled';
 
 /**
