@@ -113,7 +113,6 @@ describe.each(TOKENIZERS)('conversations with a %s tokenizer', (_, make) => {
 test('plain prompts and completions have no roles, and the completion gets the end token', () => {
   const chat = chatFormat(byteTokenizer());
   const { eos_token_id, tokenizer } = chat;
-    chatFormat(byteTokenizer());
   const example = { prompt: '1+1=', completion: '2' };
   const encoded = chat.encode(example, true);
   expect([...encoded.ids]).toEqual([...tokenizer.encode('1+1=2'), eos_token_id]);
