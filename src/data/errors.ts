@@ -15,6 +15,10 @@ export type DataErrorCode =
   | 'tokenizer_unsupported'
   | 'tokenizer_missing'
   | 'no_such_preference'
+  | 'template_failed'
+  | 'bad_example'
+  | 'no_examples'
+  | 'other_run'
   | 'cancelled';
 
 /**

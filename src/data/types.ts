@@ -40,6 +40,8 @@ export interface Tokenizer {
   readonly vocab_size: number;
   /** Id that ends a document; null if there is none, in which case the separator ends it. */
   readonly eos_token_id: number | null;
+  /** Ids of the special tokens by their text, which stands for them in a rendered chat template. */
+  readonly special_tokens: ReadonlyMap<string, number>;
   /** @throws DataError unknown_character, from a character tokenizer only. */
   encode(text: string): Int32Array;
   /**

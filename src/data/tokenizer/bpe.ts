@@ -1,7 +1,7 @@
 /** Byte-level BPE with GPT-2's pre-tokenizer: the encoder and its tokenizer. */
 import type { Tokenizer } from '../types.ts';
 import { byteLevelEncoder } from './bpe_encoder.ts';
-import { bytesToEntry, NO_BYTES, singleBytes } from './byte_level.ts';
+import { bytesToEntry, END_OF_TEXT, NO_BYTES, singleBytes } from './byte_level.ts';
 import { trainBpe, type BpeTrainOptions, type Merges } from './bpe_trainer.ts';
 import { PairMap } from './pair_map.ts';
 import { TokenBytesBuilder, type TokenBytes } from './token_bytes.ts';
@@ -53,6 +53,7 @@ export function bpeTokenizer(model: ByteLevelModel, kind: 'bpe' | 'imported' = '
     kind,
     vocab_size: tokens.size,
     eos_token_id,
+    special_tokens: new Map(eos_token_id === null ? [] : [[END_OF_TEXT, eos_token_id]]),
     encode: byteLevelEncoder({ rank, merged }, idsOfBytes(tokens), eos_token_id),
     decode: (ids) => tokens.decode(ids),
     tokenBytes: (id) => tokens.of(id),

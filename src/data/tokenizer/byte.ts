@@ -1,6 +1,12 @@
 /** Tokenizer of UTF-8 bytes: ids 0 to 255 are the bytes, 256 ends a document. Encodes any text. */
 import type { Tokenizer } from '../types.ts';
-import { bytesToEntry, NO_BYTES, singleBytes, splitAtEndOfText } from './byte_level.ts';
+import {
+  bytesToEntry,
+  END_OF_TEXT,
+  NO_BYTES,
+  singleBytes,
+  splitAtEndOfText,
+} from './byte_level.ts';
 import { TokenBytes } from './token_bytes.ts';
 import { byteLevelJson } from './tokenizer_json.ts';
 import { utf8 } from './utf8.ts';
@@ -13,6 +19,7 @@ export function byteTokenizer(): Tokenizer {
     kind: 'byte',
     vocab_size: EOS + 1,
     eos_token_id: EOS,
+    special_tokens: new Map([[END_OF_TEXT, EOS]]),
     encode(text) {
       const pieces = splitAtEndOfText(text).map(utf8);
       // One end-of-text token between every two pieces.

@@ -62,6 +62,7 @@ export function charTokenizer(vocabulary: readonly string[]): Tokenizer {
     kind: 'char',
     vocab_size: vocabulary.length,
     eos_token_id: null,
+    special_tokens: new Map(),
     encode(text) {
       const ids = new Int32Array(text.length);
       let length = 0;

@@ -116,6 +116,7 @@ function wrap(library: BoundedLibrary, spell: Spelling): Omit<Tokenizer, 'toToke
     kind: 'imported',
     vocab_size: tokens.size,
     eos_token_id: endOfText ?? null,
+    special_tokens: new Map([...idOfContent].filter(([, id]) => special.get(id)?.special)),
     encode: (text) => encode(library, text),
     decode: (ids) => decode(library, tokens, ids),
     tokenBytes: (id) => tokens.of(id),

@@ -106,24 +106,42 @@ const isGpt2PreTokenizer = (preTokenizer: unknown): boolean =>
   ownProperty(preTokenizer, 'add_prefix_space') === false &&
   ownProperty(preTokenizer, 'use_regex') !== false;
 
+/** Special tokens that a file adds to its model. */
+export interface AddedSpecials {
+  /** Id of the end-of-text token, or null. */
+  eos: number | null;
+  /** The others by id, which are appended to the vocabulary. */
+  others: ReadonlyMap<number, string>;
+}
+
 /**
- * Id of the end-of-text token, or null if the file adds no tokens.
- *
- * @throws DataError tokenizer_unsupported for any other added token.
+ * @throws DataError tokenizer_unsupported for an added token that is not special, or that takes the
+ * spaces around it.
  */
-export function addedEndOfText({ file }: Outline): number | null {
+export function addedSpecials({ file }: Outline): AddedSpecials {
   const added = file.get('added_tokens') ?? [];
   if (!Array.isArray(added)) throw malformed('its added tokens are not a list');
-  if (added.length === 0) return null;
-  const token: unknown = added[0];
+  let eos: number | null = null;
+  const others = new Map<number, string>();
+  for (const token of added as unknown[]) {
+    const { id, content } = specialToken(token);
+    if (content === END_OF_TEXT && eos === null) eos = id;
+    else if (others.has(id)) throw malformed('two added tokens have the same id');
+    else others.set(id, content);
+  }
+  return { eos, others };
+}
+
+function specialToken(token: unknown): { id: number; content: string } {
+  const content = ownProperty(token, 'content');
   const isPlain = ['single_word', 'lstrip', 'rstrip'].every((setting) =>
     isUnset(ownProperty(token, setting)),
   );
-  const isEndOfText =
-    ownProperty(token, 'content') === END_OF_TEXT && ownProperty(token, 'special') === true;
-  if (added.length > 1 || !isEndOfText || !isPlain) throw unsupported('it adds special tokens');
+  const isSpecial = ownProperty(token, 'special') === true;
+  if (typeof content !== 'string' || content === '' || !isSpecial || !isPlain)
+    throw unsupported('it adds tokens of its own');
   const id = ownProperty(token, 'id');
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
     throw malformed('an added token has no id');
-  return id;
+  return { id, content };
 }

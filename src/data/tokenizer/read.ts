@@ -4,9 +4,10 @@ import { bpeTokenizer, idsOfBytes, type ByteLevelModel } from './bpe.ts';
 import { byteTokenizer } from './byte.ts';
 import { charTokenizer } from './char.ts';
 import { malformed, unsupported } from './file_errors.ts';
-import { addedEndOfText, kindOf, readOutline } from './outline.ts';
+import { addedSpecials, kindOf, readOutline, type Outline } from './outline.ts';
 import { countElements, readMerges } from './read_merges.ts';
 import { readByteLevelVocab, readCharacters } from './read_vocab.ts';
+import { withSpecialTokens } from './special.ts';
 import { utf8 } from './utf8.ts';
 
 export const MAX_TOKENIZER_BYTES = 1 << 25;
@@ -50,7 +51,30 @@ function jsonText(json: unknown): string {
 export function readTokenizer(bytes: Uint8Array, kind: 'bpe' | 'imported'): Tokenizer {
   const outline = readOutline(bytes);
   const tokenizerKind = kindOf(outline);
-  const eos = addedEndOfText(outline);
+  const { eos, others } = addedSpecials(outline);
+  const base = readBase(bytes, { outline, tokenizerKind, eos, kind });
+  const special = Array.from(others.keys(), (_, index) => {
+    const content = others.get(base.vocab_size + index);
+    return content ?? throwUnsupported();
+  });
+  return withSpecialTokens(base, special);
+}
+
+const throwUnsupported = (): never => {
+  // Another reader may know what to do with ids in another order.
+  throw unsupported('its special tokens do not follow its vocabulary');
+};
+
+interface BaseOptions {
+  outline: Outline;
+  tokenizerKind: 'char' | 'byte_level';
+  eos: number | null;
+  kind: 'bpe' | 'imported';
+}
+
+/** The tokenizer without the special tokens that were appended. */
+function readBase(bytes: Uint8Array, options: BaseOptions): Tokenizer {
+  const { outline, tokenizerKind, eos, kind } = options;
   if (tokenizerKind === 'char') {
     if (eos !== null || countElements(bytes, outline.mergesOffset) > 0)
       throw unsupported('its characters have merges');

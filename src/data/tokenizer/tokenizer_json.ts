@@ -19,7 +19,7 @@ function tokenizerJson(
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: eos === null ? [] : [endOfTextToken(eos)],
+    added_tokens: eos === null ? [] : [specialToken(END_OF_TEXT, eos)],
     normalizer: null,
     pre_tokenizer,
     post_processor: null,
@@ -40,9 +40,10 @@ function tokenizerJson(
   };
 }
 
-const endOfTextToken = (id: number) => ({
+/** An entry of `added_tokens`. */
+export const specialToken = (content: string, id: number) => ({
   id,
-  content: END_OF_TEXT,
+  content,
   single_word: false,
   lstrip: false,
   rstrip: false,

@@ -1,0 +1,105 @@
+/** The user's own .jsonl file as the data of a stage, with a part that is held out. */
+import type { PreferenceExample, PromptExample, SftExample, Turns } from '../../common/index.ts';
+import type { StageConfig } from '../../config/stage/index.ts';
+import { DataError } from '../errors.ts';
+import { seededRandom } from '../random.ts';
+import { preferenceExample, promptExample, sftExample } from './columns.ts';
+import { readExamples, type Located, type OwnFile } from './json_lines.ts';
+import { ownRewards } from './own_rewards.ts';
+import type { RawData, Needs } from './raw_data.ts';
+import { NO_RAW_DATA } from './raw_data.ts';
+import type { Sides } from './types.ts';
+
+/** Share of the examples that is held out, unless `eval_size` is smaller. */
+const HELD_OUT = 0.1;
+
+/** @throws DataError */
+export function ownData(file: OwnFile, needs: Needs, dataset: StageConfig['dataset']): RawData {
+  switch (needs) {
+    case 'examples': {
+      const { sides, notes } = readSides(file, sftExample, dataset);
+      const prompts = { train: [], val: sides.val.flatMap(promptOf) };
+      return { ...NO_RAW_DATA, examples: sides, prompts, rewards: ownRewards(prompts), notes };
+    }
+    case 'pairs': {
+      const { sides, notes } = readSides(file, preferenceExample, dataset);
+      const prompts = { train: [], val: sides.val.flatMap(promptOfPair) };
+      return { ...NO_RAW_DATA, pairs: sides, prompts, notes };
+    }
+    case 'prompts': {
+      const { sides, notes } = readSides(file, promptExample, dataset);
+      return { ...NO_RAW_DATA, prompts: sides, rewards: ownRewards(sides), notes };
+    }
+    default:
+      return needs satisfies never;
+  }
+}
+
+function readSides<T extends object>(
+  file: OwnFile,
+  read: Parameters<typeof readExamples<T>>[1],
+  dataset: StageConfig['dataset'],
+): { sides: Sides<Located<T>>; notes: string[] } {
+  const { items, skipped } = readExamples(file, read, dataset);
+  if (items.length === 0) throw noExamples(file.name);
+  const notes = skipped > 0 ? [`${skipped} malformed ${plural(skipped, 'line')} skipped.`] : [];
+  return { sides: heldOut(items, dataset), notes };
+}
+
+const plural = (count: number, noun: string): string =>
+  count === 1 ? `${noun} was` : `${noun}s were`;
+
+const noExamples = (name: string): DataError =>
+  new DataError(
+    'no_examples',
+    `"${name}" has no example.`,
+    'Choose a .jsonl file with one example per line.',
+  );
+
+/** Draws what is held out. Examples with the same prompt stay together. */
+function heldOut<T extends object>(
+  items: readonly Located<T>[],
+  { eval_size, seed }: StageConfig['dataset'],
+): Sides<Located<T>> {
+  const groups = new Map<string, Located<T>[]>();
+  for (const item of items) {
+    const key = promptKey(item.value);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  const wanted = Math.min(eval_size, Math.floor(items.length * HELD_OUT));
+  const val: Located<T>[] = [];
+  const train: Located<T>[] = [];
+  for (const group of seededRandom(seed).shuffle([...groups.values()])) {
+    const isHeldOut = val.length + group.length <= wanted;
+    (isHeldOut ? val : train).push(...group);
+  }
+  return { train, val };
+}
+
+function promptKey(value: object): string {
+  return JSON.stringify('prompt' in value ? value.prompt : value);
+}
+
+const textOf = (turns: Turns): string =>
+  typeof turns === 'string' ? turns : (turns.at(-1)?.content ?? '');
+
+function promptOf({ value, line }: Located<SftExample>): Located<PromptExample>[] {
+  if ('text' in value) return [];
+  if ('prompt' in value)
+    return [{ line, value: ownPrompt(value.prompt, textOf(value.completion)) }];
+  const last = value.messages.findLastIndex(({ role }) => role === 'assistant');
+  const prompt = value.messages.slice(0, last);
+  if (prompt.length === 0) return [];
+  return [{ line, value: ownPrompt(prompt, value.messages[last]?.content ?? '') }];
+}
+
+function promptOfPair({ value, line }: Located<PreferenceExample>): Located<PromptExample>[] {
+  return value.prompt.length === 0 ? [] : [{ line, value: ownPrompt(value.prompt, null) }];
+}
+
+const ownPrompt = (prompt: Turns, answer: string | null): PromptExample => ({
+  prompt,
+  kind: 'own',
+  answer,
+  facts: {},
+});
