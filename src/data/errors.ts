@@ -14,7 +14,6 @@ export type DataErrorCode =
   | 'tokenizer_malformed'
   | 'tokenizer_unsupported'
   | 'tokenizer_missing'
-  | 'no_such_preference'
   | 'cancelled';
 
 /**
