@@ -50,6 +50,17 @@ export const DATASET_LABELS: StageLabels['dataset'] = {
     does: 'Examples that only measure progress. With 200, a share is known to about 7 points.',
     source: TERRARIUM,
   },
+  ask: {
+    name: 'Asked for',
+    names: { all: 'Questions and stories', questions: 'Questions', stories: 'Stories' },
+    does: 'What the prompts of the tales ask for.',
+    source: TERRARIUM,
+    options: {
+      all: 'Three questions for each story',
+      questions: 'Who, where, what and why about a short story',
+      stories: 'A story with a given person, object, place and ending',
+    },
+  },
   format: {
     name: 'Order of digits',
     names: { plain: 'Plain', reversed: 'Reversed', scratchpad: 'With a scratchpad' },

@@ -1,5 +1,6 @@
 /** Generated tasks, each with a checker in code. */
 import { arithmeticTask } from './arithmetic.ts';
+import { stringsTask } from './strings.ts';
 import { talesTask } from './tales/index.ts';
 import type { GeneratedTask, Task } from './types.ts';
 
@@ -13,6 +14,7 @@ export async function findTask(name: GeneratedTask): Promise<Task> {
     case 'arithmetic':
       return arithmeticTask;
     case 'strings':
+      return stringsTask;
     case 'definitions':
       throw new RangeError(`The task "${name}" is not written yet.`);
     default:

@@ -1,7 +1,6 @@
 /** Preferences from better and worse answers, with label noise. */
 import type { Turns } from '../../common/index.ts';
 import type { PreferenceName } from '../../config/stage/index.ts';
-import { DataError } from '../errors.ts';
 import type { PreferenceExample, PromptExample, Sides } from '../stages/types.ts';
 import { randomOf } from './draw.ts';
 import type { DatasetConfig } from './types.ts';
@@ -44,16 +43,12 @@ export function noisyPairs(
   };
 }
 
-/** @throws DataError if the task does not make this preference. */
+/** @throws RangeError if the task does not make this preference. */
 export function requirePreference(
   title: string,
   preferences: readonly PreferenceName[],
   preference: PreferenceName,
 ): void {
   if (preferences.includes(preference)) return;
-  throw new DataError(
-    'no_such_preference',
-    `The task "${title}" has no preference "${preference}".`,
-    `Choose ${preferences.map((name) => `"${name}"`).join(' or ')}.`,
-  );
+  throw new RangeError(`The task "${title}" has no preference "${preference}".`);
 }

@@ -7,11 +7,12 @@ import type { Answer, PromptExample, SftExample } from '../stages/types.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { promptText } from './draw.ts';
 import { rewardNamed, wordsOf } from './rewards.ts';
+import { stringsTask } from './strings.ts';
 import { talesTask } from './tales/index.ts';
 import { CONSTRAINTS, ENDINGS, keptConstraints } from './tales/stories.ts';
 import type { DatasetConfig, Task } from './types.ts';
 
-const TASKS: readonly Task[] = [talesTask, arithmeticTask];
+const TASKS: readonly Task[] = [talesTask, arithmeticTask, stringsTask];
 /** Each generated preference of each task. */
 const PREFERENCES = TASKS.flatMap((task) =>
   task.preferences.map((preference) => [task.name, preference, task] as const),
@@ -224,6 +225,37 @@ describe('tales', () => {
     const stories = talesTask.prompts(dataset({ ask: 'stories' })).val;
     for (const ending of ENDINGS)
       expect(stories.filter(({ facts }) => facts.ending === ending).length).toBeGreaterThan(250);
+  });
+});
+
+describe('strings', () => {
+  const { train } = stringsTask.examples(dataset());
+  const prompts = stringsTask.prompts(dataset()).train;
+
+  it('reverses, sorts and counts letters', () => {
+    prompts.forEach(({ kind, facts: { word = '' } }, index) => {
+      const text = completionOf(train[index]);
+      const letters = [...word];
+      if (kind === 'reverse') expect(text).toBe(letters.toReversed().join(' '));
+      else if (kind === 'sort') expect(text).toBe(letters.toSorted().join(' '));
+      else expect(text).toMatch(/^(one|two|three|four)$/);
+    });
+  });
+  it('has every count about as often, as words', () => {
+    const counts = prompts.filter(({ kind }) => kind === 'count');
+    expect(majority(counts.map(({ answer: count }) => count))).toBeLessThan(0.3);
+    for (const example of counts) {
+      const [, letter = '', word = ''] = /^Count (.) in (.*)$/.exec(promptText(example)) ?? [];
+      const numbers = ['no', 'one', 'two', 'three', 'four'];
+      expect(example.answer).toBe(numbers[word.split(' ').filter((one) => one === letter).length]);
+      expect(new Set(stringsTask.choices(example)).size).toBe(4);
+      expect(stringsTask.choices(example)[0]).toBe(example.answer);
+    }
+  });
+  it('uses only characters of the tiny tales', () => {
+    const characters = new Set(tinyTales(1).documents.join('\n'));
+    for (const example of prompts)
+      for (const character of promptText(example)) expect(characters).toContain(character);
   });
 });
 
