@@ -20,6 +20,8 @@ export interface PreferenceExample {
   chosen: Turns;
   rejected: Turns;
   margin?: number;
+  /** What code checks an answer by, if the pair was generated. */
+  example?: PromptExample;
 }
 
 /** A prompt whose answers code can check, with what the checker needs. */

@@ -5,6 +5,7 @@ export * from './evaluation.ts';
 export * from './inside_step.ts';
 export * from './metrics.ts';
 export * from './missing_part.ts';
+export * from './own_metrics.ts';
 export * from './random_id.ts';
 export * from './run.ts';
 export * from './run_files.ts';

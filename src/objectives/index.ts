@@ -33,6 +33,10 @@ export async function findObjective(name: string): Promise<Objective | undefined
       return pretrain;
     case 'sft':
       return (await import('./sft.ts')).sft;
+    case 'reward':
+      return (await import('./reward.ts')).reward;
+    case 'dpo':
+      return (await import('./dpo.ts')).dpo;
     default:
       return undefined;
   }

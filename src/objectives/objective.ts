@@ -126,6 +126,8 @@ export interface Objective {
   readonly programs: Readonly<Record<string, ValueFunction>>;
   /** Attention other than the causal one over whole rows, such as one inside documents. */
   readonly attend?: Attend;
+  /** Whether the model's dropout is on in training; it is off elsewhere. */
+  dropout(setting: ObjectiveSetting): boolean;
   /** Whether a frozen reference is needed, for `referenceLogps`. */
   reference(setting: ObjectiveSetting): boolean;
   /** Metric that the best checkpoint is chosen by. */
@@ -163,6 +165,7 @@ export function defineObjective(objective: Required & Partial<Objective>): Objec
     charts: [],
     sums: ['loss'],
     programs: {},
+    dropout: () => true,
     reference: () => false,
     score: 'val/loss',
     score_is_reward: false,

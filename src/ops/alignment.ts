@@ -13,6 +13,7 @@ export {
 } from './pair_loss/pair_loss.ts';
 export { PREFERENCE_LOSSES, type PreferenceLossAttrs } from './preference_loss/losses.ts';
 export * from './preference_loss/preference_loss.ts';
+export * from './preference_loss/preference_loss_grad.ts';
 export * from './sequence_logps/sequence_logps.ts';
 export * from './take_rows/take_rows.ts';
 export * from './weighted_row_sums/weighted_row_sums.ts';

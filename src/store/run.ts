@@ -1,5 +1,5 @@
 /** How the worker's events change what the page knows about the current run. */
-import { CHARTS, METRICS } from '../common/index.ts';
+import { chartsWith, metricsWith } from '../common/index.ts';
 import type { DeviceInfo, Event, MetricColumns, PlainError, RunPhase } from '../protocol/index.ts';
 import { withNotice, withoutTroubles } from './run_changes.ts';
 import { isActive, isMoving, type Generation, type RunState } from './run_state.ts';
@@ -98,8 +98,8 @@ function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunS
   return {
     ...{ run, name, config, lineage, lr_multiplier, step },
     ...{ n_params, planned_bytes, precision },
-    metrics: [...METRICS, ...event.metrics],
-    charts: [...CHARTS, ...event.charts],
+    metrics: metricsWith(event.metrics),
+    charts: chartsWith(event.charts),
     firstStep: step,
     best: event.best ?? null,
     stage: event.stage ?? null,

@@ -68,10 +68,11 @@ export async function buildTrainer(options: TrainerOptions): Promise<TrainerPart
   const { config, objective, from = null, compiling = () => undefined } = options;
   const { training } = config;
   const precision = options.precision ?? (await precisionHere(config));
-  const model = resolveModel(config.model, options.vocab_size);
-  const scaling = lossScaleOf(options, model, precision);
   const { stage = null, data = null } = options;
+  const model = resolveModel(config.model, options.vocab_size);
   const setting: ObjectiveSetting = { config, model, stage, data };
+  if (!objective.dropout(setting)) model.dropout = 0;
+  const scaling = lossScaleOf(options, model, precision);
   const listed = runParameters(objective, setting);
   const adapters = await adaptersOf(setting);
   const stores = allocate({ objective, setting, listed, adapters, precision, scaling });

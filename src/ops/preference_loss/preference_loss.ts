@@ -9,8 +9,6 @@ import {
   maximum,
   mul,
   neg,
-  onesLike,
-  sigmoid,
   softplus,
   square,
   stack,
@@ -18,27 +16,24 @@ import {
   sub,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import { dispatch, grid, output, type Param, runOnProcessor } from '../../backend/index.ts';
-import {
-  type CaseRandom,
-  defineOp,
-  type Hosts,
-  type OpDefinition,
-  run,
-  type Tensors,
-} from '../define.ts';
+import { dispatch, grid, output, runOnProcessor } from '../../backend/index.ts';
+import { defineOp, type Hosts, type OpDefinition, run, type Tensors } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, zeros } from '../host.ts';
-import { inPairs, interleaved } from '../pair_loss/pair_loss.ts';
-import {
-  averagesTokens,
-  PREFERENCE_LOSSES,
-  type PreferenceLossAttrs,
-  preferenceLossOf,
-  preferenceSlopeOf,
-} from './losses.ts';
+import { inPairs } from '../pair_loss/pair_loss.ts';
+import { type PreferenceLossAttrs, preferenceLossOf } from './losses.ts';
 import code from './preference_loss.wgsl?raw';
-import gradCode from './preference_loss_grad.wgsl?raw';
+import { preferenceLossGrad } from './preference_loss_grad.ts';
+import {
+  CASES,
+  type In,
+  inputsOf,
+  nameOf,
+  parametersOf,
+  ratiosOf,
+  ratioTensors,
+  THREADS,
+} from './shared.ts';
 import shared from './shared.wgsl?raw';
 
 /** Rows of `statistics`, by TRL's names. Rewards are beta times the log-ratio to the reference. */
@@ -52,20 +47,8 @@ export const PREFERENCE_STATISTICS = [
   'logps/rejected',
 ] as const;
 
-type In = 'nlls' | 'ref_logps' | 'counts' | 'sft_weights';
 type Out = 'loss' | 'statistics';
 type Attrs = PreferenceLossAttrs;
-
-const THREADS = 64;
-
-/** Log-ratios of both answers of pair `i` to the reference, and what each is divided by. */
-function ratiosOf({ nlls, ref_logps, counts }: Hosts<In>, attrs: Attrs, i: number) {
-  const answer = (row: number) => ({
-    ratio: -at(nlls, row) - at(ref_logps, row),
-    tokens: averagesTokens(attrs) ? Math.max(at(counts, row), 1) : 1,
-  });
-  return { chosen: answer(2 * i), rejected: answer(2 * i + 1) };
-}
 
 function oracle(inputs: Hosts<In>, attrs: Attrs): Hosts<Out> {
   const { nlls, sft_weights } = inputs;
@@ -108,35 +91,6 @@ function lossOf(d: Tensor, { loss_type, beta, label_smoothing: epsilon }: Attrs)
   }
 }
 
-/** Its derivative. */
-function slopeOf(d: Tensor, { loss_type, beta, label_smoothing: epsilon }: Attrs): Tensor {
-  const x = mul(beta, d);
-  switch (loss_type) {
-    case 'sigmoid':
-    case 'sigmoid_norm':
-      return mul(-beta, sigmoid(neg(x)));
-    case 'hinge':
-      return mul(-beta, step(sub(1, x)));
-    case 'ipo':
-      return mul(2, sub(d, 1 / (2 * beta)));
-    case 'robust': {
-      const both = add(mul(1 - epsilon, sigmoid(neg(x))), mul(epsilon, sigmoid(x)));
-      return mul(-beta / (1 - 2 * epsilon), both);
-    }
-    default:
-      return loss_type satisfies never;
-  }
-}
-
-/** Log-ratios [pairs] of both answers, and what they are divided by. */
-function ratioTensors({ nlls, ref_logps, counts }: Tensors<In>, attrs: Attrs) {
-  const [chosen, rejected] = inPairs(sub(neg(nlls), ref_logps));
-  const tokens = averagesTokens(attrs) ? maximum(counts, 1) : onesLike(counts);
-  const [chosenTokens, rejectedTokens] = inPairs(tokens);
-  const d = sub(div(chosen, chosenTokens), div(rejected, rejectedTokens));
-  return { chosen, rejected, chosenTokens, rejectedTokens, d };
-}
-
 function reference(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
   const { nlls, sft_weights } = inputs;
   const { chosen, rejected, d } = ratioTensors(inputs, attrs);
@@ -147,13 +101,6 @@ function reference(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
   const logps = [neg(chosenNll), neg(rejectedNll)];
   return { loss, statistics: stack([loss, ...rewards, step(gap), ...logps]) };
 }
-
-const parametersOf = (integer: 'u32' | 'i32', pairs: number, attrs: Attrs): Param[] => [
-  [integer, pairs],
-  [integer, PREFERENCE_LOSSES.indexOf(attrs.loss_type)],
-  ['f32', attrs.beta],
-  ['f32', attrs.label_smoothing],
-];
 
 function kernel(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
   const { nlls, ref_logps, counts, sft_weights } = inputs;
@@ -183,31 +130,6 @@ function onProcessor(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
     params: parametersOf('i32', pairs, attrs),
   });
   return { loss, statistics };
-}
-
-const CASES: readonly (Attrs & { pairs: number })[] = [
-  ...PREFERENCE_LOSSES.map((loss_type) => ({
-    loss_type,
-    beta: loss_type === 'sigmoid_norm' ? 2 : 0.3,
-    label_smoothing: 0.1,
-    pairs: 9,
-  })),
-  { loss_type: 'sigmoid', beta: 0.1, label_smoothing: 0, pairs: 70 },
-];
-
-const nameOf = ({ loss_type, pairs }: Attrs & { pairs: number }): string =>
-  `${loss_type}, ${pairs} pairs`;
-
-function inputsOf(random: CaseRandom, pairs: number): Hosts<In> {
-  const rows = [2 * pairs];
-  // The first answer is empty, as in the padding of an evaluation.
-  const counts = Array.from({ length: 2 * pairs }, (_, i) => (5 * i) % 7);
-  return {
-    nlls: random.normal(rows, 4, 20),
-    ref_logps: random.normal(rows, 4, -20),
-    counts: random.values(rows, counts),
-    sft_weights: random.normal([pairs], 0.05, 0.1),
-  };
 }
 
 /**
@@ -246,71 +168,5 @@ export const preferenceLoss: OpDefinition<In, Attrs, Out, 'nlls'> = defineOp({
     name: nameOf(one),
     attrs: one,
     inputs: (random) => inputsOf(random, one.pairs),
-  })),
-});
-
-/** Gradient of `preference_loss`: dy [pairs] -> dnlls [2 pairs]. */
-export const preferenceLossGrad: OpDefinition<In | 'dy', Attrs, 'dnlls', never> = defineOp({
-  name: 'preference_loss_grad',
-  inputs: ['nlls', 'ref_logps', 'counts', 'sft_weights', 'dy'],
-  outputs: ['dnlls'],
-  oracle: ({ dy, ...inputs }, attrs: Attrs) => {
-    const pairs = dy.data.length;
-    const dnlls = zeros([2 * pairs]);
-    for (let i = 0; i < pairs; i++) {
-      const { chosen, rejected } = ratiosOf(inputs, attrs, i);
-      const d = chosen.ratio / chosen.tokens - rejected.ratio / rejected.tokens;
-      const slope = preferenceSlopeOf(d, attrs);
-      const sft = at(inputs.sft_weights, i);
-      dnlls.data[2 * i] = at(dy, i) * (sft - slope / chosen.tokens);
-      dnlls.data[2 * i + 1] = (at(dy, i) * slope) / rejected.tokens;
-    }
-    return { dnlls };
-  },
-  reference: ({ dy, ...inputs }, attrs) => {
-    const { chosenTokens, rejectedTokens, d } = ratioTensors(inputs, attrs);
-    const slope = slopeOf(d, attrs);
-    const chosen = mul(dy, sub(inputs.sft_weights, div(slope, chosenTokens)));
-    return { dnlls: interleaved(chosen, div(mul(dy, slope), rejectedTokens)) };
-  },
-  kernel: ({ nlls, ref_logps, counts, sft_weights, dy }, attrs) => {
-    const dnlls = output([2 * dy.size]);
-    dispatch({
-      name: 'preference_loss_grad',
-      code: shared + gradCode,
-      writes: [dnlls],
-      reads: [nlls, ref_logps, counts, sft_weights, dy],
-      params: parametersOf('u32', dy.size, attrs),
-      workgroups: grid(Math.ceil(dy.size / THREADS)),
-    });
-    return { dnlls };
-  },
-  processor: ({ nlls, ref_logps, counts, sft_weights, dy }, attrs) => {
-    const dnlls = output([2 * dy.size]);
-    runOnProcessor({
-      kernel: 'preference_loss_gradient',
-      writes: [dnlls],
-      reads: [nlls, ref_logps, counts, sft_weights, dy],
-      params: parametersOf('i32', dy.size, attrs),
-    });
-    return { dnlls };
-  },
-  gradient: null,
-  bench: ({ B }, inputs) => [
-    {
-      attrs: { loss_type: 'sigmoid', beta: 0.1, label_smoothing: 0 },
-      inputs: {
-        nlls: inputs.normal(2 * B),
-        ref_logps: inputs.normal(2 * B),
-        counts: inputs.full(8, 2 * B),
-        sft_weights: inputs.full(0, B),
-        dy: inputs.normal(B),
-      },
-    },
-  ],
-  cases: CASES.map((one) => ({
-    name: nameOf(one),
-    attrs: one,
-    inputs: (random) => ({ ...inputsOf(random, one.pairs), dy: random.normal([one.pairs]) }),
   })),
 });
