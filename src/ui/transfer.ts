@@ -14,7 +14,8 @@ import { goTo } from './place.ts';
 /** Time for the browser to read a blob: some read it only after `click` has returned. */
 const REVOKE_DELAY_MS = 30_000;
 
-function saveFile(name: string, content: BlobPart, type: string): void {
+/** Offers content as a download. */
+export function saveFile(name: string, content: BlobPart, type: string): void {
   const url = URL.createObjectURL(new Blob([content], { type }));
   const anchor = document.createElement('a');
   anchor.href = url;
@@ -23,7 +24,8 @@ function saveFile(name: string, content: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), REVOKE_DELAY_MS);
 }
 
-const fileName = (title: string): string =>
+/** A title as part of a file name. */
+export const fileName = (title: string): string =>
   title
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '-')

@@ -2,6 +2,7 @@
 import { createStore } from 'zustand/vanilla';
 import { withField, type FieldPath, type FieldValue, type RunConfig } from '../../config/index.ts';
 import {
+  answerLength,
   checkStage,
   defaultStage,
   isStageValue,
@@ -98,9 +99,23 @@ function takeTraining(form: NewStageStore, parent: RunConfig): void {
   const { stage } = form.getState();
   const changes = stageDefaults(stage.objective, parent, stage.peft.peft_type);
   const training = { ...parent.training, ...changes };
-  const sampling = { ...parent.sampling, sample_interval: training.eval_interval };
+  const sampling = {
+    ...parent.sampling,
+    sample_interval: training.eval_interval,
+    max_new_tokens: shownAnswer(stage, parent),
+    // The likeliest answer: what changes from sample to sample is then the model alone.
+    temperature: 0,
+  };
   const config = { ...parent, training, sampling };
   form.setState({ config, baseConfig: config });
+}
+
+/** Tokens of the answers that are shown while a stage trains, where it samples none of its own. */
+const SHOWN_ANSWER = 48;
+
+function shownAnswer(stage: StageConfig, { model }: RunConfig): number {
+  const length = answerLength(stage) ?? SHOWN_ANSWER;
+  return Math.max(1, Math.min(length, Math.floor(model.block_size / 2)));
 }
 
 /** Sets one field of the stage. Returns false, and changes nothing, if the schema refuses it. */

@@ -58,7 +58,7 @@ interface FlagProps extends InputProps {
   onChange: (value: boolean) => boolean;
 }
 
-function FlagInput({ id, describedBy, disabled, value, onChange }: FlagProps) {
+export function FlagInput({ id, describedBy, disabled, value, onChange }: FlagProps) {
   return (
     <Switch
       id={id}
@@ -81,7 +81,7 @@ interface ChoiceProps extends InputProps {
 }
 
 /** A native select, which opens in the place that the platform's users expect. */
-function ChoiceInput(props: ChoiceProps) {
+export function ChoiceInput(props: ChoiceProps) {
   const { id, describedBy, disabled, options, titles, unavailable, value, onChange } = props;
   return (
     <select

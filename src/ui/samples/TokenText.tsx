@@ -4,16 +4,9 @@
  * The text is one tab stop: arrow keys move from token to token. Hover or keyboard selection shows
  * the alternatives of a token.
  */
-import {
-  memo,
-  useEffect,
-  useId,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type PointerEvent,
-} from 'react';
+import { memo, useId } from 'react';
 import { percent, type TokenPiece } from '../../store/index.ts';
+import { useTokenSelection, type TokenSelection } from './useTokenSelection.ts';
 
 /** Bits of surprisal per tint. */
 const BITS_PER_TINT = 1.3;
@@ -30,28 +23,12 @@ interface TokenTextProps {
   prompt?: string;
 }
 
+/** Size that the panel of alternatives needs. */
+const PANEL = { width: 190, height: 120 };
+
 export const TokenText = memo(function TokenText({ pieces, label, prompt = '' }: TokenTextProps) {
-  const box = useRef<HTMLDivElement>(null);
   const id = useId();
-  const [selection, setSelection] = useState<Selection | null>(null);
-  useEffect(() => {
-    if (!selection) return undefined;
-    const hide = (): void => setSelection(null);
-    window.addEventListener('scroll', hide, { capture: true, passive: true });
-    return () => window.removeEventListener('scroll', hide, { capture: true });
-  }, [selection]);
-  const select = (index: number): void => setSelection(locate(box.current, index) ?? selection);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') setSelection(null);
-    const next = nextIndex(event.key, selection?.index, pieces.length);
-    if (next === undefined) return;
-    event.preventDefault();
-    select(next);
-  };
-  const onPointerOver = ({ target }: PointerEvent): void => {
-    if (target instanceof HTMLElement && target.dataset.index !== undefined)
-      select(Number(target.dataset.index));
-  };
+  const { box, selection, handlers } = useTokenSelection(pieces.length, PANEL);
   const piece = selection ? pieces[selection.index] : undefined;
   return (
     <div
@@ -61,10 +38,7 @@ export const TokenText = memo(function TokenText({ pieces, label, prompt = '' }:
       role="group"
       aria-label={label}
       aria-describedby={piece ? id : undefined}
-      onKeyDown={onKeyDown}
-      onBlur={() => setSelection(null)}
-      onPointerLeave={() => setSelection(null)}
-      onPointerOver={onPointerOver}
+      {...handlers}
     >
       {prompt ? <span className="prompt">{prompt}</span> : null}
       {pieces.map((one, index) => (
@@ -82,41 +56,8 @@ export const TokenText = memo(function TokenText({ pieces, label, prompt = '' }:
   );
 });
 
-/** A selected token, and where to show its alternatives: CSS pixels within the window. */
-interface Selection {
-  index: number;
-  left: number;
-  top: number;
-}
-
-/** Size that the panel of alternatives needs, and its distance from the token. */
-const PANEL_WIDTH = 190;
-const PANEL_HEIGHT = 120;
-const PANEL_GAP = 4;
-
-/** Below the token, or above it at the end of the window. */
-function locate(box: HTMLElement | null, index: number): Selection | null {
-  const token = box?.querySelector<HTMLElement>(`[data-index="${index}"]`);
-  if (!token) return null;
-  const { left, top, bottom } = token.getBoundingClientRect();
-  const fitsBelow = bottom + PANEL_HEIGHT < window.innerHeight;
-  return {
-    index,
-    left: Math.max(0, Math.min(left, document.documentElement.clientWidth - PANEL_WIDTH)),
-    top: fitsBelow ? bottom + PANEL_GAP : top - PANEL_HEIGHT,
-  };
-}
-
-/** The token that an arrow key selects, or undefined for other keys. */
-function nextIndex(key: string, current: number | undefined, length: number): number | undefined {
-  const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
-  if (move === undefined) return undefined;
-  const start = move > 0 ? -1 : length;
-  return Math.min(length - 1, Math.max(0, (current ?? start) + move));
-}
-
 /** Shows line breaks as a symbol and keeps them. */
-const withLineBreaks = (text: string): string => text.replaceAll('\n', '↵\n');
+export const withLineBreaks = (text: string): string => text.replaceAll('\n', '↵\n');
 
 /** Text with visible white space. */
 export const quoted = (text: string): string =>
@@ -125,7 +66,7 @@ export const quoted = (text: string): string =>
 interface AlternativesProps {
   id: string;
   piece: TokenPiece;
-  at: Selection;
+  at: TokenSelection;
 }
 
 /** The generated token and the most likely others, with their probabilities. */

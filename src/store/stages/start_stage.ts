@@ -1,0 +1,33 @@
+/** Starts the run of a new stage. */
+import type { StageConfig } from '../../config/stage/index.ts';
+import type { RunConfig } from '../../config/index.ts';
+import type { RunRecord } from '../../protocol/index.ts';
+import type { StartOptions } from '../client_types.ts';
+import { uniqueName } from '../default_name.ts';
+import type { LibraryStore } from '../library.ts';
+import { defaultStageName, type NewStageState } from './new_stage.ts';
+
+/** What starting needs of the client. */
+interface Starter {
+  stores: { library: LibraryStore };
+  start(config: RunConfig, options: StartOptions): string;
+}
+
+/** Returns the id of the run, or null if the form has no configuration yet. */
+export function startStage(client: Starter, form: NewStageState, parent: RunRecord): string | null {
+  const { config, stage, name } = form;
+  if (!config) return null;
+  const taken = client.stores.library.getState().runs.map((record) => record.name);
+  const options: StartOptions = {
+    name: uniqueName(name.trim() || defaultStageName(parent, stage), taken),
+    stage,
+    parent: { run: parent.run },
+  };
+  if (usesRewardModel(stage) && form.rewardModel !== null)
+    options.reward_model = { run: form.rewardModel };
+  if (stage.dataset.task === 'own' && form.file) options.dataset = form.file;
+  return client.start(config, options);
+}
+
+const usesRewardModel = ({ objective, ppo }: StageConfig): boolean =>
+  objective === 'ppo' && ppo.score === 'reward_model';
