@@ -23,17 +23,6 @@ export const DATASET_LABELS: StageLabels['dataset'] = {
       own: 'Conversations, pairs or prompts in the columns of TRL',
     },
   },
-  ask: {
-    name: 'Asked for',
-    names: { questions: 'Questions', stories: 'Stories', all: 'Both' },
-    does: 'What the prompts of the tales ask for.',
-    source: TERRARIUM,
-    options: {
-      questions: 'Who, where, what and why, about a short story',
-      stories: 'A story with a given person, place and ending',
-      all: 'Three questions for each story',
-    },
-  },
   seed: {
     name: 'Data seed',
     does: 'Seed of the generated examples: the same seed gives the same examples.',
