@@ -32,7 +32,7 @@ import { defaultConfig, type RunConfig } from './schema.ts';
 import { isTrackingKey } from './tracking.ts';
 
 /** Keys of the address that say how the page starts, and are not part of the configuration. */
-const PAGE_KEYS: readonly string[] = ['headless', 'autostart'];
+const PAGE_KEYS: readonly string[] = ['headless', 'autostart', 'recipe'];
 
 /** `sampling.prompts.none=1` is an empty list, since a list without any key has its default. */
 export const EMPTY_LIST = '.none';

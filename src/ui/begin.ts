@@ -3,7 +3,7 @@ import { changedFields, defaultConfig, PRESETS, readAddress } from '../config/in
 import { installHeadless, isActive, takeConfig, type Client } from '../store/index.ts';
 import { addressNotices } from './address_notices.ts';
 import { preloadCharts } from './charts/LazyCharts.tsx';
-import { goTo } from './place.ts';
+import { goTo, goToModels } from './place.ts';
 import { followAddress } from './place_address.ts';
 import { watchForUpdates } from './states/update.ts';
 
@@ -14,6 +14,7 @@ export function begin(client: Client, search = location.search): void {
   const valid = applyAddress(client, search, headless);
   const autostart = valid && query.has('autostart');
   followAddress();
+  if (query.has('recipe')) goToModels('stages');
   saveWhenHidden(client);
   // Waits two frames, because the first paint does not need the worker.
   requestAnimationFrame(() =>

@@ -6,3 +6,4 @@ export * from './check.ts';
 export * from './defaults.ts';
 export * from './fields.ts';
 export * from './labels.ts';
+export * from './chains.ts';

@@ -1,4 +1,199 @@
-/** Ready-made chains of stages. */
+/** Chains of stages: ready-made ones, one from a file or the address, and how far one is. */
+import { Badge, Button, FileButton, Group, Progress } from '@mantine/core';
+import { IconDownload, IconPlayerPlay, IconPlayerStop, IconUpload } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useStore } from 'zustand';
+import { CHAINS, parseRecipe } from '../../config/stage/index.ts';
+import { recipeInAddress } from '../../store/recipe_files.ts';
+import type { RecipeMember } from '../../store/recipe_state.ts';
+import { RecipeRunner } from '../../store/recipe_runner.ts';
+import type { Client } from '../../store/index.ts';
+import { useClient } from '../context.tsx';
+import { goTo } from '../place.ts';
+import { fileName, saveFile } from '../transfer.ts';
+
 export function Chains() {
-  return null;
+  const client = useClient();
+  const { running, members } = useStore(client.stores.recipe);
+  const [problem, setProblem] = useState('');
+  const start = (source: unknown): void => {
+    try {
+      runnerOf(client).start(parseRecipe(source));
+      setProblem('');
+    } catch (error) {
+      setProblem(sentenceOf(error));
+    }
+  };
+  const open = async (file: File | null): Promise<void> => {
+    if (!file) return;
+    try {
+      start(JSON.parse(await file.text()));
+    } catch {
+      setProblem(`${file.name} is not JSON; choose a recipe that the page exported.`);
+    }
+  };
+  return (
+    <section aria-labelledby="chains-title" className="chains">
+      <h2 id="chains-title">Whole chains</h2>
+      <p className="muted">Each trains several stages, one after the other, from one click.</p>
+      {members.length > 0 ? <RunningChain onCancel={() => runnerOf(client).cancel()} /> : null}
+      {problem ? (
+        <p role="alert" className="field-problem">
+          {problem}
+        </p>
+      ) : null}
+      <ul className="chain-cards">
+        <LinkedChain disabled={running} onStart={start} />
+        {CHAINS.map(({ id, does, source }) => (
+          <ChainCard key={id} {...{ does, source }} disabled={running} onStart={start} />
+        ))}
+      </ul>
+      <FileButton accept="application/json,.json" onChange={(file) => void open(file)}>
+        {(props) => (
+          <Button
+            {...props}
+            variant="subtle"
+            size="xs"
+            disabled={running}
+            leftSection={<IconUpload size={16} />}
+          >
+            Open a recipe file
+          </Button>
+        )}
+      </FileButton>
+    </section>
+  );
+}
+
+interface CardProps {
+  does: string;
+  source: unknown;
+  disabled: boolean;
+  onStart: (source: unknown) => void;
+}
+
+function ChainCard({ does, source, disabled, onStart }: CardProps) {
+  const { name, stages } = parseRecipe(source);
+  const download = (): void =>
+    saveFile(`${fileName(name)}.json`, JSON.stringify(source, null, 2), 'application/json');
+  return (
+    <li className="chain-card">
+      <h3>{name}</h3>
+      <p>{does}</p>
+      <p className="muted">{stages.map((stage) => stage.stage?.objective ?? 'base').join(' → ')}</p>
+      <Group gap="xs">
+        <Button
+          size="xs"
+          disabled={disabled}
+          leftSection={<IconPlayerPlay size={16} />}
+          onClick={() => onStart(source)}
+        >
+          Train all {stages.length} stages
+        </Button>
+        <Button
+          size="xs"
+          variant="subtle"
+          leftSection={<IconDownload size={16} />}
+          onClick={download}
+        >
+          Recipe
+        </Button>
+      </Group>
+    </li>
+  );
+}
+
+/** The recipe that the address of the page brings, if any. */
+function LinkedChain({ disabled, onStart }: Pick<CardProps, 'disabled' | 'onStart'>) {
+  try {
+    const source = recipeInAddress(location.search);
+    if (source === null) return null;
+    const does = 'The recipe of the link that you opened.';
+    return <ChainCard {...{ does, source, disabled, onStart }} />;
+  } catch (error) {
+    return (
+      <li role="alert" className="field-problem">
+        {sentenceOf(error)}
+      </li>
+    );
+  }
+}
+
+function RunningChain({ onCancel }: { onCancel: () => void }) {
+  const client = useClient();
+  const { name, members, running, ended } = useStore(client.stores.recipe);
+  const step = useStore(client.stores.run, (run) => run.step);
+  const total = useStore(client.stores.run, (run) => run.config?.training.max_iters ?? 0);
+  return (
+    <div className="chain-progress" aria-live="polite">
+      <Group justify="space-between">
+        <h3>{name}</h3>
+        {running ? (
+          <Group gap="xs">
+            <Button size="xs" variant="light" onClick={() => goTo({ at: 'workspace' })}>
+              Watch
+            </Button>
+            <Button
+              size="xs"
+              variant="subtle"
+              leftSection={<IconPlayerStop size={16} />}
+              onClick={onCancel}
+            >
+              Stop the chain
+            </Button>
+          </Group>
+        ) : null}
+      </Group>
+      <ol>
+        {members.map((member) => (
+          <li key={member.id}>
+            <Group gap="xs">
+              <span>{member.name}</span>
+              <Badge size="sm" variant="light" color={COLOURS[member.status]}>
+                {WORDS[member.status]}
+              </Badge>
+              {member.seconds === null ? null : (
+                <span className="muted">{Math.round(member.seconds)} s</span>
+              )}
+            </Group>
+            {member.status === 'training' && total > 0 ? (
+              <Progress value={(100 * step) / total} aria-label={`Steps of ${member.name}`} />
+            ) : null}
+            {member.problem ? <p className="field-problem">{member.problem}</p> : null}
+          </li>
+        ))}
+      </ol>
+      {ended ? <p>{ended}</p> : null}
+    </div>
+  );
+}
+
+const COLOURS: Record<RecipeMember['status'], string> = {
+  waiting: 'gray',
+  training: 'blue',
+  done: 'green',
+  failed: 'red',
+  stopped: 'yellow',
+};
+const WORDS: Record<RecipeMember['status'], string> = {
+  waiting: 'waits',
+  training: 'trains',
+  done: 'done',
+  failed: 'failed',
+  stopped: 'stopped',
+};
+
+const sentenceOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const hint = 'hint' in error && typeof error.hint === 'string' ? ` ${error.hint}` : '';
+  return error.message + hint;
+};
+
+/** One runner per page: a chain goes on while its cards are not shown. */
+const runners = new WeakMap<Client, RecipeRunner>();
+
+function runnerOf(client: Client): RecipeRunner {
+  const known = runners.get(client) ?? new RecipeRunner(client);
+  runners.set(client, known);
+  return known;
 }
