@@ -22,6 +22,33 @@ export function fill_in_place(args: usize): void {
   }
 }
 
+/** y [n] = factor x [n], or y += factor x if `add`; n, factor, add. */
+export function scale(args: usize): void {
+  const y = pointerAt(args, 0);
+  const x = pointerAt(args, 1);
+  const n = intAt(args, 2);
+  const factor = floatAt(args, 3);
+  const add = intAt(args, 4) != 0;
+  const four = splat(factor);
+  const chunks = chunksOf(n, CHUNK);
+  for (let chunk = claim(); chunk < chunks; chunk = claim()) {
+    const end = min(n, (chunk + 1) * CHUNK);
+    let i = chunk * CHUNK;
+    for (; i + 4 <= end; i += 4) {
+      const at = (<usize>i) << 2;
+      let value = f32x4.mul(four, v128.load(x + at));
+      if (add) value = f32x4.add(value, v128.load(y + at));
+      v128.store(y + at, value);
+    }
+    for (; i < end; i++) {
+      const at = (<usize>i) << 2;
+      let value = factor * load<f32>(x + at);
+      if (add) value += load<f32>(y + at);
+      store<f32>(y + at, value);
+    }
+  }
+}
+
 /** target [n] += source [n]; n. */
 export function add_in_place(args: usize): void {
   const target = pointerAt(args, 0);
