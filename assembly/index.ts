@@ -27,6 +27,7 @@ export * from './products';
 export * from './products_columns';
 export * from './qk_norm';
 export * from './record_token';
+export * from './rollout_token';
 export * from './rope';
 export * from './sampling';
 export * from './sequence_logps';

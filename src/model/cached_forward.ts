@@ -1,7 +1,7 @@
 /**
- * The model over a KV cache at fixed shapes, for B sequences at once: prefill reads block_size
+ * The model over a KV cache at fixed shapes, for B sequences at once: prefill reads `prompt_length`
  * positions of each sequence, decode reads one. The keys and values of a layer are one cache
- * [B block_size, 2 n_kv_head head_dim].
+ * [B context, 2 n_kv_head head_dim]. Both lengths are block_size unless the caller needs less.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { copyInPlace, hasOwnKernels, type Spec, Store } from '../backend/index.ts';
@@ -28,6 +28,10 @@ export interface CachedForwardOptions extends GenerationModel {
   rows: number;
   /** Further tensors in the store of the current tokens. */
   state?: readonly Spec[];
+  /** Longest prompt; defaults to block_size. */
+  prompt_length?: number;
+  /** Positions of a sequence; defaults to block_size, and is at most that. */
+  context?: number;
 }
 
 export function int32Spec(name: string, ...shape: number[]): Spec {
@@ -43,8 +47,10 @@ export class CachedForward {
   readonly model: ResolvedModel;
   /** Sequences at once. */
   readonly rows: number;
+  readonly prompt_length: number;
+  readonly context: number;
   /**
-   * ids, positions and cache_positions [B block_size]; rows [B], the index of each prompt's last
+   * ids, positions and cache_positions [B prompt_length]; rows [B], the index of each prompt's last
    * token.
    */
   readonly prompt: Store;
@@ -53,9 +59,12 @@ export class CachedForward {
   readonly #source: GenerationModel;
   readonly #caches: Store;
 
-  constructor({ rows, state = [], ...source }: CachedForwardOptions) {
+  constructor(options: CachedForwardOptions) {
+    const { rows, state = [], prompt_length, context, ...source } = options;
     const { model } = source;
-    const positions = rows * model.block_size;
+    this.prompt_length = prompt_length ?? model.block_size;
+    this.context = context ?? model.block_size;
+    const positions = rows * this.prompt_length;
     this.model = model;
     this.rows = rows;
     this.#source = source;
@@ -71,7 +80,7 @@ export class CachedForward {
       }
     };
     // First, because it is by far the largest and may not fit.
-    const shape = [positions, 2 * model.n_kv_head * model.head_dim];
+    const shape = [rows * this.context, 2 * model.n_kv_head * model.head_dim];
     this.#caches = create(
       'KV cache',
       Array.from({ length: model.n_layer }, (_, layer) => ({ name: cacheName(layer), shape })),
@@ -85,7 +94,7 @@ export class CachedForward {
     ]);
     const current = [int32Spec('ids', rows), int32Spec('positions', rows)];
     this.token = create('token', [...current, ...UNUSED_ORDERS, ...state]);
-    const indices = Int32Array.from({ length: positions }, (_, i) => i % model.block_size);
+    const indices = Int32Array.from({ length: positions }, (_, i) => i % this.prompt_length);
     this.prompt.write('positions', indices);
   }
 
@@ -95,8 +104,7 @@ export class CachedForward {
 
   /** Reads the prompts into the caches; returns the logits [B, vocab_size] after each. */
   prefill(): Tensor {
-    const { model, prompt, rows } = this;
-    const T = model.block_size;
+    const { model, prompt, rows, prompt_length: T } = this;
     const attrs = { B: rows, T, ...headShape(model), window: model.sliding_window };
     const forward = this.#forward(prompt, T, ({ tape }, layer, qkv) => {
       this.#writePromptCache(layer, qkv);
@@ -111,7 +119,7 @@ export class CachedForward {
   decode(): Tensor {
     const { model, token, rows } = this;
     const positions = token.get('positions');
-    const sizes = { B: rows, T_max: model.block_size, ...headShape(model) };
+    const sizes = { B: rows, T_max: this.context, ...headShape(model) };
     const forward = this.#forward(token, 1, (_, layer, qkv) => {
       // Not through the tape, which would free the cache with the activations.
       const inputs = { qkv, cache: this.#cache(layer), positions };
@@ -123,15 +131,14 @@ export class CachedForward {
   }
 
   /**
-   * Uploads prompts by row, at most block_size ids each. The next prefill leaves the caches of all
+   * Uploads prompts by row, at most `prompt_length` ids each. The next prefill leaves the caches of all
    * other rows unchanged, and with `cached` false those of these rows too.
    */
   writePrompts(prompts: ReadonlyMap<number, readonly number[]>, cached = true): void {
-    const { rows, prompt } = this;
-    const T = this.model.block_size;
+    const { rows, prompt, prompt_length: T } = this;
     const ids = new Int32Array(rows * T);
-    // A position of block_size is outside the cache and is not written.
-    const cachePositions = new Int32Array(rows * T).fill(T);
+    // A position outside the cache is not written.
+    const cachePositions = new Int32Array(rows * T).fill(this.context);
     const lastTokens = new Int32Array(rows);
     for (const [row, tokens] of prompts) {
       ids.set(tokens, row * T);
@@ -165,7 +172,7 @@ export class CachedForward {
   #writePromptCache(layer: number, qkv: Tensor): void {
     const positions = this.prompt.get('cache_positions');
     const inputs = { cache: this.#cache(layer), qkv, positions };
-    const sizes = { B: this.rows, T_max: this.model.block_size };
+    const sizes = { B: this.rows, T_max: this.context };
     const { cache } = run(cacheWrite, inputs, { ...headShape(this.model), ...sizes });
     this.#keepCache(layer, cache);
   }

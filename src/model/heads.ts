@@ -1,7 +1,14 @@
 /** What follows the last hidden states: the language head with its loss, and the scalar head. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ResolvedModel } from '../config/index.ts';
-import { crossEntropy, headCrossEntropy, linear, matmul, type Tensors } from '../ops/index.ts';
+import {
+  crossEntropy,
+  headCrossEntropy,
+  linear,
+  matmul,
+  scale,
+  type Tensors,
+} from '../ops/index.ts';
 import type { Forward } from './forward.ts';
 import { finalNormName, headName } from './layout.ts';
 import type { Parameter } from './parameters.ts';
@@ -12,10 +19,20 @@ function finalNorm(forward: Forward, hidden: Tensor): Tensor {
   return norm(forward, finalNormName(forward.model), hidden);
 }
 
-/** Final norm and language head: logits [tokens, vocab_size]. */
-export function head(forward: Forward, hidden: Tensor): Tensor {
+/**
+ * The normed hidden states over the temperature, so that the head gives logits over the temperature:
+ * for log-probabilities at the temperature that a policy samples at.
+ */
+function atTemperature(forward: Forward, hidden: Tensor, temperature: number): Tensor {
+  const x = finalNorm(forward, hidden);
+  if (temperature === 1) return x;
+  return forward.tape.apply(scale, { x }, { factor: 1 / temperature }).y;
+}
+
+/** Final norm and language head: logits [tokens, vocab_size], over the temperature if not 1. */
+export function head(forward: Forward, hidden: Tensor, temperature = 1): Tensor {
   const { tape, model, weights } = forward;
-  const a = finalNorm(forward, hidden);
+  const a = atTemperature(forward, hidden, temperature);
   const b = weights.get(headName(model));
   return tape.apply(matmul, { a, b }, { transpose_a: false, transpose_b: true }).c;
 }
@@ -23,14 +40,22 @@ export function head(forward: Forward, hidden: Tensor): Tensor {
 export type TokenLosses = Tensors<'loss' | 'lse' | 'probability' | 'correct'>;
 
 /**
- * Final norm, language head and cross-entropy with the targets, [tokens] each. Logits exist for
- * `chunk` entries of the vocabulary at a time. `hidden` is released.
+ * Final norm, language head and cross-entropy with the targets, [tokens] each; of the logits over
+ * `temperature` if it is not 1. Logits exist for `chunk` entries of the vocabulary at a time.
+ * `hidden` is released.
  */
-export function tokenLosses(forward: Forward, hidden: Tensor, chunk: number): TokenLosses {
+export function tokenLosses(
+  forward: Forward,
+  hidden: Tensor,
+  chunk: number,
+  temperature = 1,
+): TokenLosses {
   const { tape, model, weights, inputs } = forward;
   const targets = inputs.get('targets');
   const whole = chunk >= model.vocab_size;
-  const y = tape.segment(() => (whole ? head(forward, hidden) : finalNorm(forward, hidden)));
+  const y = tape.segment(() =>
+    whole ? head(forward, hidden, temperature) : atTemperature(forward, hidden, temperature),
+  );
   tape.release(hidden);
   const losses = whole
     ? tape.apply(crossEntropy, { logits: y, targets }, {})

@@ -34,6 +34,7 @@ export * from './mlp/mlp.ts';
 export * from './qk_norm/qk_norm.ts';
 export * from './rms_norm/rms_norm.ts';
 export * from './rope/rope.ts';
+export * from './scale/scale.ts';
 export * from './step_sums/scaled_weights.ts';
 export * from './step_sums/step_sums.ts';
 export * from './optimizer_update/adam_update.ts';

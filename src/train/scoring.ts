@@ -6,6 +6,7 @@ import { type Generator, tokenLogps, valueProgram, writeBatch } from '../model/i
 import type { ObjectivePrograms } from '../objectives/index.ts';
 import type { Rollout, RolloutRequest } from '../rollout/index.ts';
 import type { TrainerParts } from './build.ts';
+import { RolloutPool } from './rollout_pool.ts';
 
 type ScoredParts = Pick<
   TrainerParts,
@@ -15,6 +16,7 @@ type ScoredParts = Pick<
 export class ObjectiveScoring implements ObjectivePrograms {
   readonly #parts: ScoredParts;
   readonly #generation: () => Promise<Generator>;
+  readonly #rollouts: RolloutPool;
   #current: Promise<Program<{ logps: Tensor }>> | null = null;
   /** The objective's programs, compiled when they are first called. */
   readonly #named = new Map<string, Promise<Program<{ values: Tensor }>>>();
@@ -22,6 +24,7 @@ export class ObjectiveScoring implements ObjectivePrograms {
   constructor(parts: ScoredParts, generation: () => Promise<Generator>) {
     this.#parts = parts;
     this.#generation = generation;
+    this.#rollouts = new RolloutPool(parts.stores, parts.setting.data);
   }
 
   async logps(batch: Batch): Promise<Float32Array> {
@@ -44,8 +47,8 @@ export class ObjectiveScoring implements ObjectivePrograms {
     return this.#run(program, program.outputs.values, batch);
   }
 
-  rollouts(_request: RolloutRequest): Promise<Rollout[]> {
-    return Promise.reject(new Error('Rollouts are not built yet.'));
+  rollouts(request: RolloutRequest): Promise<Rollout[]> {
+    return this.#rollouts.generate(request);
   }
 
   generation(): Promise<Generator> {
@@ -53,6 +56,7 @@ export class ObjectiveScoring implements ObjectivePrograms {
   }
 
   dispose(): void {
+    this.#rollouts.dispose();
     for (const compiled of [this.#current, ...this.#named.values()]) {
       // A failed compilation has been reported to the caller.
       compiled?.then((program) => program.dispose()).catch(() => undefined);
