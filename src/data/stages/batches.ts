@@ -6,6 +6,7 @@
  */
 import type { Batch } from '../../common/index.ts';
 import { seededRandom } from '../random.ts';
+import { documentStarts, type PackedExample } from './packing.ts';
 import type { EncodedExample, EncodedPair } from './types.ts';
 
 /** Rows of a micro-batch, which examples shorter than a row fill up with `pad_token_id`. */
@@ -35,6 +36,38 @@ export function evaluationBatches(
   options: RowShape & { examples: readonly EncodedExample[] },
 ): Batch[] {
   return normalized(inGroups(options.examples, options.batch_size, options));
+}
+
+/**
+ * Batches of packed rows: positions start again with each example, and `extra` has
+ * `document_starts` [batch_size x block_size].
+ */
+export function packedBatches(options: StepOptions<PackedExample>): Batch[] {
+  const { batch_size, accumulation } = options;
+  const rows = drawn(options, batch_size * accumulation);
+  return asDocuments(normalized(inGroups(rows, batch_size, options)), rows);
+}
+
+/** All micro-batches of an evaluation of packed rows. */
+export function packedEvaluationBatches(
+  options: RowShape & { examples: readonly PackedExample[] },
+): Batch[] {
+  const { examples, batch_size } = options;
+  return asDocuments(normalized(inGroups(examples, batch_size, options)), examples);
+}
+
+/** The same batches, in which the examples of a row are documents. */
+function asDocuments(batches: readonly Batch[], rows: readonly PackedExample[]): Batch[] {
+  return batches.map((batch) => {
+    const { batch_size, block_size, row_offset } = batch;
+    const document_starts = new Int32Array(batch_size * block_size);
+    for (let row = 0; row < batch_size; row++) {
+      const documents = rows[row_offset + row]?.documents ?? [];
+      document_starts.set(documentStarts(documents, block_size), row * block_size);
+    }
+    const positions = document_starts.map((start, i) => (i % block_size) - start);
+    return { ...batch, positions, extra: { document_starts } };
+  });
 }
 
 /**

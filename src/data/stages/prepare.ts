@@ -100,10 +100,11 @@ interface Encoded {
   prompts: Sides<EncodedPrompt>;
 }
 
-/** Tokens of the longest row, with the answer that follows a prompt. */
+/** Tokens of the longest row, with the answer that follows a prompt. Packing fills the context. */
 function longestRow({ examples, pairs, prompts }: Encoded, stage: StageConfig, needs: Needs) {
   switch (needs) {
     case 'examples':
+      if (stage.sft.packing) return Infinity;
       return longest(examples, ({ ids }) => ids.length);
     case 'pairs':
       return longest(pairs, ({ chosen, rejected }) =>

@@ -1,6 +1,5 @@
 /** The data of a stage from a generated task. */
 import type { StageConfig } from '../../config/stage/index.ts';
-import { DataError } from '../errors.ts';
 import { findTask, type GeneratedTask, type Task } from '../tasks/index.ts';
 import type { Located } from './json_lines.ts';
 import { NO_RAW_DATA, type Needs, type RawData } from './raw_data.ts';
@@ -26,7 +25,6 @@ export function dataOfTask(task: Task, needs: Needs, dataset: StageConfig['datas
       return { ...NO_RAW_DATA, examples, prompts: held_out, rewards };
     }
     case 'pairs': {
-      if (!task.preferences.includes(dataset.preference)) throw noPreference(task, dataset);
       const pairs = generated(task.pairs(dataset));
       const true_reward = task.trueReward(dataset.preference);
       return { ...NO_RAW_DATA, pairs, prompts: held_out, rewards, true_reward };
@@ -45,10 +43,3 @@ function generated<T>({ train, val }: Sides<T>): Sides<Located<T>> {
   const locate = (value: T): Located<T> => ({ value, line: null });
   return { train: train.map(locate), val: val.map(locate) };
 }
-
-const noPreference = (task: Task, { preference }: StageConfig['dataset']): DataError =>
-  new DataError(
-    'no_examples',
-    `The task "${task.title}" has no pairs for the preference "${preference}".`,
-    `Choose ${task.preferences.map((name) => `"${name}"`).join(' or ') || 'another task'}.`,
-  );
