@@ -26,6 +26,10 @@ export interface LoraLayer {
 
 export type LoraShape = Pick<PeftConfig, 'r' | 'target_modules'>;
 
+/** The factor of the update (PEFT's `scaling`). */
+export const loraScale = ({ lora_alpha, r }: Pick<PeftConfig, 'lora_alpha' | 'r'>): number =>
+  lora_alpha / r;
+
 /** The adapted layers in forward order: linear layers of the blocks, without embeddings and head. */
 export function loraLayers(model: ResolvedModel, { r, target_modules }: LoraShape): LoraLayer[] {
   const linear = listParameters(model).filter(({ kind }) => kind === 'matrix');

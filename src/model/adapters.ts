@@ -10,15 +10,11 @@ import type { ResolvedModel } from '../config/index.ts';
 import type { PeftConfig } from '../config/stage/index.ts';
 import { activate, lowRankAdd } from '../ops/alignment.ts';
 import { dropout, linear, type MlpAttrs } from '../ops/index.ts';
-import { type LoraLayer, loraLayers } from './adapter_parameters.ts';
+import { type LoraLayer, loraLayers, loraScale } from './adapter_parameters.ts';
 import type { AdaptedPass, Adapters, LayerValues } from './weights.ts';
 
 /** Dropout sites of adapters begin here, far beyond those of the blocks. */
 const FIRST_SITE = 1_000_000;
-
-/** The factor of the update (PEFT's `scaling`). */
-export const loraScale = ({ lora_alpha, r }: Pick<PeftConfig, 'lora_alpha' | 'r'>): number =>
-  lora_alpha / r;
 
 export class LoraAdapters implements Adapters {
   readonly #layers: ReadonlyMap<string, LoraLayer>;

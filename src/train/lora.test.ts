@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { deviceMemory, startBackend } from '../backend/index.ts';
 import { defaultConfig, type ModelConfig, resolveModel, type RunConfig } from '../config/index.ts';
 import { type PeftConfig, parseStage, type StageConfig } from '../config/stage/index.ts';
-import { loraScale } from '../model/adapters.ts';
+import { loraScale } from '../model/adapter_parameters.ts';
 import { isAdapterTensor, listParameters } from '../model/index.ts';
 import { mergeAdapters } from '../model/merge.ts';
 import { pretrain, type SourceContext } from '../objectives/index.ts';
@@ -53,8 +53,12 @@ function trainerOf({ model, ...options }: Changes = {}): Promise<Trainer> {
 }
 
 async function take(trainer: Trainer, steps: number): Promise<number[]> {
-  for (let step = 0; step < steps; step++) await trainer.takeStep();
-  return (await trainer.drain()).map(({ loss }) => loss);
+  const losses: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    await trainer.takeStep();
+    losses.push(...(await trainer.drain()).map(({ loss }) => loss));
+  }
+  return losses;
 }
 
 async function generated(trainer: Trainer, parameters?: TrainerState['parameters']) {

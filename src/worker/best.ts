@@ -89,7 +89,9 @@ export class BestKeeper {
   async generation(): Promise<BestGenerator> {
     const best = this.#best;
     if (this.#generator) return this.#generator;
-    const { parameters } = await this.state();
+    const state = await this.state();
+    // Only stages have adapters.
+    const { parameters } = state.stage ? (await import('./merged.ts')).mergedState(state) : state;
     const generator = await this.#trainer.generationOf(parameters);
     if (this.#best !== best) this.#dropGenerator();
     this.#generator = generator;

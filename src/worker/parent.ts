@@ -18,7 +18,10 @@ export interface ParentState {
   state: ReadState;
 }
 
-/** Reads the parent's last checkpoint, or the imported files. Throws CheckpointError. */
+/**
+ * Reads the parent's last checkpoint, or the imported files; adapters are merged into the weights.
+ * Throws CheckpointError.
+ */
 export async function loadParent(
   context: StorageContext,
   source: ParentSource,
@@ -26,7 +29,7 @@ export async function loadParent(
   if ('files' in source) {
     const state = readCheckpoint(broughtFiles(source.files));
     for (const message of state.notes) context.emit({ type: 'notice', message });
-    return { parent: { kind: 'imported', name: source.name }, state };
+    return { parent: { kind: 'imported', name: source.name }, state: await merged(state) };
   }
   const store = await context.storage();
   const record = (await store.list()).find(({ run }) => run === source.run);
@@ -42,10 +45,18 @@ export async function loadParent(
       );
     }
     const name = record?.name ?? 'Run';
-    return { parent: { kind: 'run', run: source.run, name, step: state.step }, state };
+    const parent = { kind: 'run', run: source.run, name, step: state.step } as const;
+    return { parent, state: await merged(state) };
   } finally {
     await storage.close();
   }
+}
+
+/** Only stages have adapters, so other parents do not load the code that merges them. */
+async function merged(state: ReadState): Promise<ReadState> {
+  if (!state.stage) return state;
+  const { mergedState } = await import('./merged.ts');
+  return mergedState(state);
 }
 
 /**

@@ -5,10 +5,9 @@ import { parseStage, type StageConfig } from '../config/stage/index.ts';
 import { importTokenizer } from '../data/index.ts';
 import { listParameters, withVocabulary } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
-import type { ParentSource, StartCommand } from '../protocol/index.ts';
+import type { StartCommand } from '../protocol/index.ts';
 import type { ObjectiveTensor } from '../train/index.ts';
 import { type BeginContext, type Beginning, lineageOf, requireObjective } from './begin.ts';
-import { mergedState } from './merged.ts';
 import { loadParent, type ParentState } from './parent.ts';
 import { BadParent } from './plain_errors.ts';
 import { allSettled, closingOnFailure, markDone } from './promises.ts';
@@ -24,7 +23,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
   const { run: id, name, recipe } = command;
   const stage = parseStage(command.stage);
   const objective = await requireObjective(context, stage.objective);
-  const parent = await mergedParent(context, command.parent ?? noParent());
+  const parent = await loadParent(context, command.parent ?? noParent());
   const reward = command.reward_model
     ? await loadRewardModel(context, command.reward_model, parent)
     : null;
@@ -61,12 +60,6 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
       start: { from: start, stored: false, paused: command.paused ?? false },
     };
   });
-}
-
-/** The parent with its adapters merged. Throws what `loadParent` throws. */
-async function mergedParent(context: BeginContext, source: ParentSource): Promise<ParentState> {
-  const loaded = await loadParent(context, source);
-  return { ...loaded, state: mergedState(loaded.state) };
 }
 
 /** The requested configuration with the parent's model and tokenizer; dropout may differ. */
@@ -118,7 +111,7 @@ async function loadRewardModel(
   source: { run: string },
   policy: ParentState,
 ): Promise<ReadState> {
-  const { state, parent } = await mergedParent(context, source);
+  const { state, parent } = await loadParent(context, source);
   if (!state.objective_tensors.has('score.weight')) {
     throw new BadParent(
       'reward_model',
