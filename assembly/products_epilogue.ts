@@ -36,13 +36,15 @@ export function activateTile(c: usize, height: i32, width: i32): void {
 function activateRows(c: usize, height: i32, shift: usize): void {
   if (activation == 0) activateEight(0, c, height, shift);
   else if (activation == 1) activateEight(1, c, height, shift);
-  else activateEight(2, c, height, shift);
+  else if (activation == 2) activateEight(2, c, height, shift);
+  else activateEight(3, c, height, shift);
 }
 
 function deriveRows(c: usize, height: i32, shift: usize): void {
   if (activation == 0) deriveEight(0, c, height, shift);
   else if (activation == 1) deriveEight(1, c, height, shift);
-  else deriveEight(2, c, height, shift);
+  else if (activation == 2) deriveEight(2, c, height, shift);
+  else deriveEight(3, c, height, shift);
 }
 
 /** `activateTile` for tiles that are narrower than eight columns, and for rows of any width. */

@@ -49,6 +49,9 @@ SMALL = dict(
     qk_norm=False,
     sliding_window=0,
     rope_theta=10000.0,
+    rope_factor=1.0,
+    head_dim=0,
+    qkv_bias=False,
     norm_eps=1e-5,
 )
 
@@ -91,7 +94,35 @@ CASES = {
         rope_theta=500.0,
         norm_eps=1e-6,
     ),
+    "gpt2_exact_gelu": dict(
+        SMALL,
+        layout="gpt2",
+        n_layer=1,
+        n_head=2,
+        n_kv_head=2,
+        tie_word_embeddings=True,
+        activation_function="gelu",
+    ),
+    # What Qwen2 (biases), Qwen3 (heads of their own width) and Llama 3.2 (scaled RoPE) have.
+    "llama_heads_biases_scaled": dict(
+        SMALL,
+        layout="llama",
+        n_layer=1,
+        n_head=2,
+        n_kv_head=1,
+        n_embd=12,
+        head_dim=10,
+        qkv_bias=True,
+        tie_word_embeddings=True,
+        activation_function="silu",
+        rope_theta=500000.0,
+        rope_factor=8.0,
+    ),
 }
+
+
+def head_width(m):
+    return m["head_dim"] or m["n_embd"] // m["n_head"]
 
 
 # Names and shapes of the parameters, in the order of src/model/parameters.ts.
@@ -99,7 +130,7 @@ CASES = {
 
 def list_parameters(m):
     d, f, out = m["n_embd"], m["n_inner"], []
-    kv = m["n_kv_head"] * (d // m["n_head"])
+    q, kv = (m[n] * head_width(m) for n in ("n_head", "n_kv_head"))
     if m["layout"] == "gpt2":
 
         def norm(name):
@@ -131,12 +162,14 @@ def list_parameters(m):
             h = f"model.layers.{i}"
             out += [
                 (f"{h}.input_layernorm.weight", [d]),
-                (f"{h}.self_attn.qkv_proj.weight", [d, d + 2 * kv]),
+                (f"{h}.self_attn.qkv_proj.weight", [d, q + 2 * kv]),
             ]
+            if m["qkv_bias"]:
+                out.append((f"{h}.self_attn.qkv_proj.bias", [q + 2 * kv]))
             if m["qk_norm"]:
-                out += [(f"{h}.self_attn.{part}_norm.weight", [d // m["n_head"]]) for part in "qk"]
+                out += [(f"{h}.self_attn.{part}_norm.weight", [head_width(m)]) for part in "qk"]
             out += [
-                (f"{h}.self_attn.o_proj.weight", [d, d]),
+                (f"{h}.self_attn.o_proj.weight", [q, d]),
                 (f"{h}.post_attention_layernorm.weight", [d]),
                 (f"{h}.mlp.gate_up_proj.weight", [d, 2 * f]),
                 (f"{h}.mlp.down_proj.weight", [f, d]),
@@ -184,10 +217,20 @@ def rms_norm(x, weight, eps):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
 
 
-def rotate(x, theta):
+def llama3_scaled(frequency, factor):
+    """`rope_type: llama3` with the settings of Llama 3.1 and 3.2."""
+    wavelength = 2 * math.pi / frequency
+    smooth = (8192 / wavelength - 1) / (4 - 1)
+    between = (1 - smooth) * frequency / factor + smooth * frequency
+    scaled = torch.where(wavelength > 8192, frequency / factor, between)
+    return torch.where(wavelength < 8192 / 4, frequency, scaled)
+
+
+def rotate(x, m):
     """RoPE on [B, heads, T, head_dim]; pairs are (i, i + head_dim / 2)."""
     half = x.shape[-1] // 2
-    frequency = theta ** (-torch.arange(half, dtype=x.dtype) / half)
+    frequency = m["rope_theta"] ** (-torch.arange(half, dtype=x.dtype) / half)
+    frequency = llama3_scaled(frequency, m["rope_factor"])
     angle = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * frequency
     one, two = x[..., :half], x[..., half:]
     return torch.cat(
@@ -197,7 +240,7 @@ def rotate(x, theta):
 
 def attend(m, qkv, q_norm=None, k_norm=None):
     batch, length, _ = qkv.shape
-    d = m["n_embd"] // m["n_head"]
+    d = head_width(m)
     heads = (m["n_head"], m["n_kv_head"], m["n_kv_head"])
     q, k, v = [
         part.reshape(batch, length, n, d).transpose(1, 2)
@@ -206,7 +249,7 @@ def attend(m, qkv, q_norm=None, k_norm=None):
     if q_norm is not None:
         q, k = rms_norm(q, q_norm, m["norm_eps"]), rms_norm(k, k_norm, m["norm_eps"])
     if m["layout"] == "llama":
-        q, k = rotate(q, m["rope_theta"]), rotate(k, m["rope_theta"])
+        q, k = rotate(q, m), rotate(k, m)
     group = m["n_head"] // m["n_kv_head"]
     k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
     back = torch.arange(length)[:, None] - torch.arange(length)[None, :]
@@ -221,6 +264,7 @@ ACTIVATIONS = {
     "gelu_new": lambda x: 0.5
     * x
     * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))),
     "relu2": lambda x: x.clamp(min=0).square(),
     "silu": lambda x: x * torch.sigmoid(x),
 }
@@ -248,6 +292,7 @@ def llama(m, p, ids):
     for i in range(m["n_layer"]):
         h = f"model.layers.{i}"
         qkv = norm(f"{h}.input_layernorm", x) @ p[f"{h}.self_attn.qkv_proj.weight"]
+        qkv = qkv + p.get(f"{h}.self_attn.qkv_proj.bias", 0.0)
         y = attend(
             m, qkv, p.get(f"{h}.self_attn.q_norm.weight"), p.get(f"{h}.self_attn.k_norm.weight")
         )
@@ -358,7 +403,17 @@ def transformers_model(m, p):
         if m["tie_word_embeddings"]:
             state["lm_head.weight"] = p["transformer.wte.weight"]
     else:
-        d, common = m["n_embd"] // m["n_head"], dict(
+        rope = dict(rope_type="default", rope_theta=m["rope_theta"])
+        if m["rope_factor"] != 1:
+            rope = dict(
+                rope_type="llama3",
+                rope_theta=m["rope_theta"],
+                factor=m["rope_factor"],
+                low_freq_factor=1.0,
+                high_freq_factor=4.0,
+                original_max_position_embeddings=8192,
+            )
+        d, common = head_width(m), dict(
             vocab_size=m["vocab_size"],
             hidden_size=m["n_embd"],
             intermediate_size=m["n_inner"],
@@ -370,7 +425,7 @@ def transformers_model(m, p):
             tie_word_embeddings=m["tie_word_embeddings"],
             attn_implementation="eager",
             **(
-                dict(rope_parameters=dict(rope_type="default", rope_theta=m["rope_theta"]))
+                dict(rope_parameters=rope)
                 if int(hf.__version__.split(".")[0]) >= 5
                 else dict(rope_theta=m["rope_theta"])
             ),
@@ -386,13 +441,15 @@ def transformers_model(m, p):
             model = (
                 hf.Qwen3ForCausalLM(hf.Qwen3Config(head_dim=d, **common, **window)).double().eval()
             )
+        elif m["qkv_bias"]:
+            model = hf.Qwen2ForCausalLM(hf.Qwen2Config(head_dim=d, **common)).double().eval()
         else:
-            model = hf.LlamaForCausalLM(hf.LlamaConfig(**common)).double().eval()
-        kv, state = m["n_kv_head"] * d, {}
+            model = hf.LlamaForCausalLM(hf.LlamaConfig(head_dim=d, **common)).double().eval()
+        q, kv, state = m["n_head"] * d, m["n_kv_head"] * d, {}
         for name, value in p.items():
             if "qkv_proj" in name:
-                for part, columns in zip("qkv", value.split([m["n_embd"], kv, kv], 1)):
-                    state[name.replace("qkv", part)] = columns.T
+                for part, columns in zip("qkv", value.split([q, kv, kv], -1)):
+                    state[name.replace("qkv", part)] = columns.T if value.dim() > 1 else columns
             elif "gate_up_proj" in name:
                 for part, columns in zip(["gate", "up"], value.chunk(2, 1)):
                     state[name.replace("gate_up", part)] = columns.T

@@ -4,7 +4,7 @@
  * Sigmoids below 2^-58 are cut to zero: they change no float32 sum, and their products with
  * gradients would be denormal numbers, which slow processors down.
  */
-import { power4 } from './exponentials';
+import { power4, softmaxTerm4 } from './exponentials';
 import { fma, splat } from './simd';
 
 /** 1 / (1 + 2^t), zero where it is below 2^-58. A NaN stays one. */
@@ -36,6 +36,41 @@ export function geluDerivative4(u: v128): v128 {
   const slope = fma(f32x4.mul(u, u), splat(0.21406444881780076), splat(1.5957691216057308));
   const width = f32x4.mul(f32x4.mul(u, s), f32x4.sub(splat(1), s));
   return fma(width, slope, s);
+}
+
+/**
+ * 1 - Phi(|u|) = erfc(|u| / sqrt(2)) / 2, with a relative error of about 1e-6 (`erfcc` of Numerical
+ * Recipes). Zero below e^-40, which changes no float32 sum.
+ */
+export function normalTail4(u: v128): v128 {
+  const z = f32x4.mul(f32x4.abs(u), splat(0.7071067811865476));
+  const t = f32x4.div(splat(1), fma(z, splat(0.5), splat(1)));
+  let p = splat(0.17087277);
+  p = fma(p, t, splat(-0.82215223));
+  p = fma(p, t, splat(1.48851587));
+  p = fma(p, t, splat(-1.13520398));
+  p = fma(p, t, splat(0.27886807));
+  p = fma(p, t, splat(-0.18628806));
+  p = fma(p, t, splat(0.09678418));
+  p = fma(p, t, splat(0.37409196));
+  p = fma(p, t, splat(1.00002368));
+  p = fma(p, t, splat(-1.26551223));
+  const exponent = f32x4.sub(p, f32x4.mul(z, z));
+  return f32x4.mul(f32x4.mul(t, splat(0.5)), softmaxTerm4(exponent));
+}
+
+/** GELU with the error function (code 3): max(u, 0) - |u| (1 - Phi(|u|)). */
+export function exactGelu4(u: v128): v128 {
+  const positive = f32x4.pmax(u, splat(0));
+  return f32x4.sub(positive, f32x4.mul(f32x4.abs(u), normalTail4(u)));
+}
+
+/** Phi(u) + u exp(-u^2 / 2) / sqrt(2 pi). */
+export function exactGeluDerivative4(u: v128): v128 {
+  const tail = normalTail4(u);
+  const phi = v128.bitselect(tail, f32x4.sub(splat(1), tail), f32x4.lt(u, splat(0)));
+  const density = softmaxTerm4(f32x4.mul(f32x4.mul(u, u), splat(-0.5)));
+  return fma(f32x4.mul(u, splat(0.3989422804014327)), density, phi);
 }
 
 /** Squared ReLU: max(u, 0)^2 (code 1). A NaN stays one. */

@@ -4,6 +4,8 @@
  */
 import { strideOfC } from '../products_layout';
 import {
+  exactGelu4,
+  exactGeluDerivative4,
   gelu4,
   geluDerivative4,
   relu2DerivativeOf4,
@@ -15,12 +17,14 @@ import {
 export function activate4(code: i32, u: v128): v128 {
   if (code == 0) return gelu4(u);
   if (code == 1) return relu2Of4(u);
+  if (code == 3) return exactGelu4(u);
   return silu4(u);
 }
 
 export function derivative4(code: i32, u: v128): v128 {
   if (code == 0) return geluDerivative4(u);
   if (code == 1) return relu2DerivativeOf4(u);
+  if (code == 3) return exactGeluDerivative4(u);
   return siluDerivative4(u);
 }
 

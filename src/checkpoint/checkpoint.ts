@@ -3,7 +3,12 @@
  * `writeCheckpoint`; resuming and importing are `readCheckpoint`.
  */
 import type { MetricColumns } from '../common/index.ts';
-import { defaultConfig, type ResolvedModel, type RunConfig } from '../config/index.ts';
+import {
+  defaultConfig,
+  modelConfigOf,
+  type ResolvedModel,
+  type RunConfig,
+} from '../config/index.ts';
 import type { CheckpointState, ReadState, WriteOptions } from './checkpoint_state.ts';
 import { CheckpointError } from './error.ts';
 import { FILES, findFolder, requireFile, weightTensors, type Files } from './folder.ts';
@@ -204,13 +209,10 @@ function initialProgress(model: ResolvedModel) {
   };
 }
 
-function foreignConfig({
-  vocab_size: _vocab_size,
-  head_dim: _head_dim,
-  ...model
-}: ResolvedModel): RunConfig {
+function foreignConfig(model: ResolvedModel): RunConfig {
   const config = defaultConfig();
-  return { ...config, model, tokenizer: { ...config.tokenizer, kind: 'imported' } };
+  const tokenizer = { ...config.tokenizer, kind: 'imported' } as const;
+  return { ...config, model: modelConfigOf(model), tokenizer };
 }
 
 function trainedTensors(model: ResolvedModel, files: Files) {

@@ -4,6 +4,8 @@ import { modelFromHfConfig } from './hf_import.ts';
 import { codeOf, LAYOUTS, SPECIAL, tinyModel } from './testing_states.ts';
 
 const architecture = (name: string) => hfArchitecture(tinyModel(LAYOUTS[name] ?? {}).model);
+/** Layouts that transformers has. */
+const EXPORTED = Object.keys(LAYOUTS).filter((name) => !/gpt2 with (qk_norm|a window)/.test(name));
 const llama = {
   model_type: 'llama',
   vocab_size: 32,
@@ -24,7 +26,7 @@ const gpt2 = {
 
 describe('export', () => {
   it('selects the class that computes the model', () => {
-    expect(Object.keys(LAYOUTS).slice(0, 8).map(architecture)).toEqual([
+    expect(EXPORTED.map(architecture)).toEqual([
       'GPT2LMHeadModel',
       'GPT2LMHeadModel',
       'GPT2LMHeadModel',
@@ -33,6 +35,10 @@ describe('export', () => {
       'Qwen3ForCausalLM',
       'Qwen3ForCausalLM',
       'MistralForCausalLM',
+      'GPT2LMHeadModel',
+      'Qwen3ForCausalLM',
+      'LlamaForCausalLM',
+      'Qwen2ForCausalLM',
     ]);
   });
   it.each(['gpt2 with qk_norm', 'gpt2 with a window'])('refuses %s', (name) =>
@@ -73,7 +79,8 @@ describe('export', () => {
 });
 
 describe('round trip through config.json', () => {
-  it.each(Object.entries(LAYOUTS).slice(0, 8))('preserves %s', (_name, change) => {
+  it.each(EXPORTED)('preserves %s', (name) => {
+    const change = LAYOUTS[name];
     const { model } = tinyModel({ dropout: 0.25, norm_eps: 3e-6, ...change });
     const back = modelFromHfConfig(
       JSON.parse(JSON.stringify(hfConfig(model, { bos_token_id: null, eos_token_id: null }))),
@@ -128,6 +135,21 @@ describe('configurations of other programs', () => {
       }),
     ).toMatchObject({ model: { rope_theta: 500 }, eos_token_id: 7 });
   });
+  it('may have heads of their own width, biases as in Qwen2, and Llama 3 scaling', () => {
+    expect(modelFromHfConfig({ ...llama, head_dim: 8 }).model.head_dim).toBe(8);
+    const qwen3 = { ...llama, model_type: 'qwen3', num_key_value_heads: 4 };
+    expect(modelFromHfConfig(qwen3).model).toMatchObject({ head_dim: 128, qk_norm: true });
+    const qwen2 = { ...llama, model_type: 'qwen2', num_key_value_heads: 2 };
+    expect(modelFromHfConfig(qwen2).model).toMatchObject({ qkv_bias: true, head_dim: 4 });
+    const rope = { rope_type: 'llama3', factor: 32, low_freq_factor: 1, high_freq_factor: 4 };
+    for (const key of ['rope_parameters', 'rope_scaling']) {
+      const { model } = modelFromHfConfig({ ...llama, [key]: rope });
+      expect(model).toMatchObject({ rope_factor: 32, rope_theta: 10000 });
+    }
+    expect(modelFromHfConfig({ ...gpt2, activation_function: 'gelu' }).model).toMatchObject({
+      activation_function: 'gelu',
+    });
+  });
   it('have a long context cut, with a note', () => {
     const { model, notes } = modelFromHfConfig({ ...llama, max_position_embeddings: 131072 });
     expect(model.block_size).toBe(4096);
@@ -136,19 +158,25 @@ describe('configurations of other programs', () => {
   it.each([
     ['a BERT', { model_type: 'bert' }],
     ['no type', {}],
-    ['exact GELU', { ...gpt2, activation_function: 'gelu' }],
     ['a method as activation', { ...gpt2, activation_function: 'constructor' }],
     ['scaled attention', { ...gpt2, scale_attn_by_inverse_layer_idx: true }],
     ['cross-attention', { ...gpt2, add_cross_attention: true }],
     ['a quantized model', { ...llama, quantization_config: {} }],
     ['attention biases', { ...llama, attention_bias: true }],
-    ['scaled rotary positions', { ...llama, rope_scaling: { rope_type: 'llama3', factor: 8 } }],
-    ['partial rotary positions', { ...llama, partial_rotary_factor: 0.5 }],
-    ['heads of another width', { ...llama, head_dim: 8 }],
+    ['scaled rotary positions', { ...llama, rope_scaling: { rope_type: 'yarn', factor: 8 } }],
     [
-      'the head width that Qwen3 has by default',
-      { ...llama, model_type: 'qwen3', num_key_value_heads: 4 },
+      'rotary positions scaled for another context',
+      {
+        ...llama,
+        rope_parameters: {
+          rope_type: 'llama3',
+          factor: 8,
+          original_max_position_embeddings: 4096,
+        },
+      },
     ],
+    ['partial rotary positions', { ...llama, partial_rotary_factor: 0.5 }],
+    ['heads of an odd width', { ...llama, head_dim: 7 }],
     [
       'mixed layers',
       {

@@ -5,6 +5,7 @@
  * |-------------------------------|--------------------|
  * | gpt2 layout                   | GPT2LMHeadModel    |
  * | llama layout                  | LlamaForCausalLM   |
+ * | llama + qkv_bias              | Qwen2ForCausalLM   |
  * | llama + qk_norm               | Qwen3ForCausalLM   |
  * | llama + sliding_window        | MistralForCausalLM |
  *
@@ -13,10 +14,15 @@
  * of computing something else.
  */
 import type { ResolvedModel } from '../config/index.ts';
+import { LLAMA3_ROPE } from '../model/rotary.ts';
 import { CheckpointError } from './error.ts';
 
 export type HfArchitecture =
-  'GPT2LMHeadModel' | 'LlamaForCausalLM' | 'Qwen3ForCausalLM' | 'MistralForCausalLM';
+  | 'GPT2LMHeadModel'
+  | 'LlamaForCausalLM'
+  | 'Qwen2ForCausalLM'
+  | 'Qwen3ForCausalLM'
+  | 'MistralForCausalLM';
 
 /** Model type of folders that only Terrarium reads. */
 export const OWN_MODEL_TYPE = 'terrarium';
@@ -61,10 +67,18 @@ function gpt2Architecture(model: ResolvedModel): HfArchitecture {
 }
 
 function llamaArchitecture(model: ResolvedModel): HfArchitecture {
-  if (model.activation_function === 'gelu_new') {
+  const { activation_function: gate } = model;
+  if (gate === 'gelu_new' || gate === 'gelu') {
     throw noEquivalent(
       'the Llama layout with a GELU gate as trained here',
       'SiLU and relu squared can be exported.',
+    );
+  }
+  if (model.qkv_bias) {
+    if (!model.qk_norm) return 'Qwen2ForCausalLM';
+    throw noEquivalent(
+      'biases of queries, keys and values together with QK-norm',
+      'Either of them alone can be exported (as Qwen2 or Qwen3).',
     );
   }
   if (model.qk_norm) return 'Qwen3ForCausalLM';
@@ -108,8 +122,10 @@ function architectureFields(architecture: HfArchitecture, model: ResolvedModel):
       const { sliding_window } = model;
       return { model_type: 'mistral', ...llamaFields(model), sliding_window };
     }
+    case 'Qwen2ForCausalLM':
+      return { model_type: 'qwen2', ...llamaFields(model), ...windowByLayer(model) };
     case 'Qwen3ForCausalLM':
-      return { model_type: 'qwen3', ...llamaFields(model), ...qwen3Window(model) };
+      return { model_type: 'qwen3', ...llamaFields(model), ...windowByLayer(model) };
     default:
       return architecture satisfies never;
   }
@@ -153,7 +169,6 @@ function gpt2Fields(model: ResolvedModel): JsonFields {
   };
 }
 
-/** Version 4 of transformers reads `rope_theta`, version 5 `rope_parameters`. */
 function llamaFields(model: ResolvedModel): JsonFields {
   return {
     hidden_size: model.n_embd,
@@ -166,15 +181,22 @@ function llamaFields(model: ResolvedModel): JsonFields {
     max_position_embeddings: model.block_size,
     rms_norm_eps: model.norm_eps,
     rope_theta: model.rope_theta,
-    rope_parameters: { rope_type: 'default', rope_theta: model.rope_theta },
+    ...rotaryFields(model),
     attention_bias: false,
     attention_dropout: model.dropout,
     pad_token_id: null,
   };
 }
 
-/** Qwen3 windows the layers from `max_window_layers` on. Here that is all of them, or none. */
-function qwen3Window(model: ResolvedModel): JsonFields {
+/** Version 4 reads `rope_scaling` beside `rope_theta`, version 5 `rope_parameters`. */
+function rotaryFields({ rope_theta, rope_factor: factor }: ResolvedModel): JsonFields {
+  if (factor === 1) return { rope_parameters: { rope_type: 'default', rope_theta } };
+  const scaling = { rope_type: 'llama3', factor, ...LLAMA3_ROPE };
+  return { rope_parameters: { ...scaling, rope_theta }, rope_scaling: scaling };
+}
+
+/** Qwen2 and Qwen3 window the layers from `max_window_layers` on. Here that is all of them, or none. */
+function windowByLayer(model: ResolvedModel): JsonFields {
   const windowed = model.sliding_window > 0;
   const type = windowed ? 'sliding_attention' : 'full_attention';
   return {

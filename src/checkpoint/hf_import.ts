@@ -11,6 +11,7 @@ import {
   LlamaSchema,
   MISTRAL_DEFAULTS,
   parseFields,
+  QWEN2_DEFAULTS,
   QWEN3_DEFAULTS,
   unsupported,
 } from './hf_schema.ts';
@@ -41,10 +42,14 @@ function draftOf(json: JsonRecord): ModelDraft {
     case 'gpt2':
       return gpt2Draft(parseFields(Gpt2Schema, json));
     case 'llama':
-      return llamaDraft(parseFields(LlamaSchema, json), { qk_norm: false, window: 'none' });
+      return llamaDraft(parseFields(LlamaSchema, json), { window: 'none' });
     case 'mistral': {
       const fields = parseFields(LlamaSchema, { ...MISTRAL_DEFAULTS, ...json });
-      return llamaDraft(fields, { qk_norm: false, window: 'all' });
+      return llamaDraft(fields, { window: 'all' });
+    }
+    case 'qwen2': {
+      const fields = parseFields(LlamaSchema, { ...QWEN2_DEFAULTS, ...json });
+      return llamaDraft(fields, { qkv_bias: true, window: 'by_layer' });
     }
     case 'qwen3': {
       const fields = parseFields(LlamaSchema, { ...QWEN3_DEFAULTS, ...json });
@@ -72,7 +77,7 @@ function ownDraft(json: JsonRecord): ModelDraft {
 /** Checks the sizes against each other. */
 function resolved({ config, vocab_size }: ModelDraft): ResolvedModel {
   const { n_embd, n_head } = config;
-  if (n_embd % n_head !== 0) {
+  if (config.head_dim === 0 && n_embd % n_head !== 0) {
     throw unsupported(`has a width of ${n_embd}, which is not divisible by its ${n_head} heads`);
   }
   const model = resolveModel(config, vocab_size);

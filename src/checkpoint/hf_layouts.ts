@@ -4,8 +4,9 @@
  */
 import * as v from 'valibot';
 import { ModelSchema, type ModelConfig } from '../config/index.ts';
+import { LLAMA3_ROPE } from '../model/rotary.ts';
 import { shorten } from './error.ts';
-import { unsupported, type Gpt2Json, type LlamaJson } from './hf_schema.ts';
+import { unsupported, type Gpt2Json, type LlamaJson, type RopeJson } from './hf_schema.ts';
 import { isRecord } from './json.ts';
 
 /** Longest context of a RunConfig, in tokens. */
@@ -15,6 +16,7 @@ type Activations = Readonly<Record<string, ModelConfig['activation_function']>>;
 const GPT2_ACTIVATIONS: Activations = {
   gelu_new: 'gelu_new',
   gelu_pytorch_tanh: 'gelu_new',
+  gelu: 'gelu',
   relu2: 'relu2',
 };
 const LLAMA_ACTIVATIONS: Activations = { silu: 'silu', swish: 'silu', relu2: 'relu2' };
@@ -52,20 +54,19 @@ export function gpt2Draft(json: Gpt2Json): ModelDraft {
 }
 
 export interface LlamaVariant {
-  qk_norm: boolean;
+  qk_norm?: boolean;
+  /** Biases of queries, keys and values, which Qwen2 has whatever its config.json says. */
+  qkv_bias?: boolean;
   /** Which layers `sliding_window` applies to: none, all, or those that config.json says. */
   window: 'none' | 'all' | 'by_layer';
 }
 
 /** Throws `unsupported_model`. */
-export function llamaDraft(json: LlamaJson, { qk_norm, window }: LlamaVariant): ModelDraft {
+export function llamaDraft(json: LlamaJson, variant: LlamaVariant): ModelDraft {
+  const { qk_norm = false, qkv_bias = false, window } = variant;
   if (json.quantization_config != null) throw unsupported('is quantized');
   if (json.attention_bias || json.mlp_bias) throw unsupported('has biases in a Llama layout');
-  if (json.head_dim !== null && json.head_dim * json.num_attention_heads !== json.hidden_size) {
-    throw unsupported(
-      `has heads of width ${json.head_dim}, which do not add up to its width of ${json.hidden_size}`,
-    );
-  }
+  const { theta, factor } = rotary(json);
   const config = checkedModel({
     layout: 'llama',
     n_layer: json.num_hidden_layers,
@@ -78,8 +79,11 @@ export function llamaDraft(json: LlamaJson, { qk_norm, window }: LlamaVariant): 
     tie_word_embeddings: json.tie_word_embeddings,
     dropout: json.attention_dropout,
     norm_eps: json.rms_norm_eps,
-    rope_theta: ropeTheta(json),
+    head_dim: ownHeadWidth(json),
+    rope_theta: theta,
+    rope_factor: factor,
     qk_norm,
+    qkv_bias,
     sliding_window: slidingWindow(json, window),
     activation_function: activation(json.hidden_act, LLAMA_ACTIVATIONS),
   });
@@ -95,21 +99,51 @@ function activation(name: string, known: Activations): ModelConfig['activation_f
   return found;
 }
 
-function ropeTheta(json: LlamaJson): number {
-  for (const rope of [json.rope_parameters, json.rope_scaling]) {
-    const type = rope?.rope_type ?? rope?.type ?? 'default';
-    if (type !== 'default') {
-      throw unsupported(`scales its rotary positions (${shorten(type, 40)})`);
-    }
-    if ((rope?.partial_rotary_factor ?? 1) !== 1 || json.partial_rotary_factor !== 1) {
-      throw unsupported('rotates only a part of each head');
-    }
-    if (rope && Object.values(rope).some(isRecord)) {
+/** The width of a head if it is not the width of the model shared among them, else 0. */
+function ownHeadWidth({ head_dim, hidden_size, num_attention_heads }: LlamaJson): number {
+  return head_dim === null || head_dim * num_attention_heads === hidden_size ? 0 : head_dim;
+}
+
+interface Rotary {
+  theta: number;
+  /** Of `rope_type: llama3`; 1 without it. */
+  factor: number;
+}
+
+function rotary(json: LlamaJson): Rotary {
+  const all = [json.rope_parameters, json.rope_scaling].filter((rope) => rope !== null);
+  for (const rope of all) {
+    if (rope.partial_rotary_factor !== 1) throw unsupported('rotates only a part of each head');
+    if (Object.values(rope).some(isRecord)) {
       throw unsupported('has several kinds of rotary positions');
     }
   }
-  return json.rope_parameters?.rope_theta ?? json.rope_theta;
+  if (json.partial_rotary_factor !== 1) throw unsupported('rotates only a part of each head');
+  const factors = all.map(ropeFactor);
+  return {
+    theta: json.rope_parameters?.rope_theta ?? json.rope_theta,
+    factor: Math.max(1, ...factors),
+  };
 }
+
+/** The factor of Llama 3's scaling. Throws `unsupported_model` for other kinds. */
+function ropeFactor(rope: RopeJson): number {
+  const type = rope.rope_type ?? rope.type ?? 'default';
+  if (type === 'default') return 1;
+  if (type !== 'llama3') throw unsupported(`scales its rotary positions (${shorten(type, 40)})`);
+  const differs = LLAMA3_FIELDS.find(
+    (name) => (rope[name] ?? LLAMA3_ROPE[name]) !== LLAMA3_ROPE[name],
+  );
+  if (differs)
+    throw unsupported(`scales its rotary positions with another ${differs} than Llama 3`);
+  return rope.factor ?? 1;
+}
+
+const LLAMA3_FIELDS = [
+  'low_freq_factor',
+  'high_freq_factor',
+  'original_max_position_embeddings',
+] as const satisfies readonly (keyof typeof LLAMA3_ROPE)[];
 
 /**
  * Number of latest tokens that every layer attends to, or 0 for all. A window that is longer than any

@@ -36,16 +36,20 @@ export const Gpt2Schema = v.looseObject({
 });
 export type Gpt2Json = v.InferOutput<typeof Gpt2Schema>;
 
-const rope = orNull(
-  v.looseObject({
-    rope_type: v.optional(v.string()),
-    type: v.optional(v.string()),
-    rope_theta: v.optional(v.number()),
-    partial_rotary_factor: v.optional(v.number(), 1),
-  }),
-);
+const RopeSchema = v.looseObject({
+  rope_type: v.optional(v.string()),
+  type: v.optional(v.string()),
+  rope_theta: v.optional(v.number()),
+  partial_rotary_factor: v.optional(v.number(), 1),
+  factor: v.optional(v.number()),
+  low_freq_factor: v.optional(v.number()),
+  high_freq_factor: v.optional(v.number()),
+  original_max_position_embeddings: v.optional(v.number()),
+});
+export type RopeJson = v.InferOutput<typeof RopeSchema>;
+const rope = orNull(RopeSchema);
 
-/** Llama, and with the defaults below Mistral and Qwen3. */
+/** Llama, and with the defaults below Mistral, Qwen2 and Qwen3. */
 export const LlamaSchema = v.looseObject({
   ...common,
   vocab_size: v.optional(count, 32000),
@@ -81,6 +85,15 @@ export const MISTRAL_DEFAULTS = {
   sliding_window: 4096,
 } as const;
 
+/** Defaults of Qwen2Config that differ from LlamaConfig's. */
+export const QWEN2_DEFAULTS = {
+  vocab_size: 151936,
+  intermediate_size: 22016,
+  num_key_value_heads: 32,
+  max_position_embeddings: 32768,
+  sliding_window: 4096,
+} as const;
+
 /** Defaults of Qwen3Config that differ from LlamaConfig's. */
 export const QWEN3_DEFAULTS = {
   vocab_size: 151936,
@@ -110,5 +123,5 @@ export const unsupported = (what: string): CheckpointError =>
   new CheckpointError(
     'unsupported_model',
     `The model in this folder ${what}, which Terrarium cannot compute.`,
-    'Bring a standard GPT-2, Llama, Mistral or Qwen3 of small size.',
+    'Bring a standard GPT-2, Llama, Mistral, Qwen2 or Qwen3 of small size.',
   );

@@ -69,7 +69,9 @@ function layers(model: ResolvedModel, weights: Weights) {
   const gpt2 = model.layout === 'gpt2';
   const weight = (name: string) => requireWeight(weights, `${name}.weight`);
   const bias = (name: string) =>
-    gpt2 && model.bias ? requireWeight(weights, `${name}.bias`) : null;
+    (gpt2 && model.bias) || (model.qkv_bias && name.endsWith('.qkv_proj'))
+      ? requireWeight(weights, `${name}.bias`)
+      : null;
   return {
     linear: (name: string, rows: Matrix): Matrix =>
       rows.map((row) => product(row, weight(name), bias(name))),
@@ -149,6 +151,8 @@ function activation(model: ResolvedModel, x: number): number {
   switch (model.activation_function) {
     case 'gelu_new':
       return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+    case 'gelu':
+      return x * normalDistribution(x);
     case 'relu2':
       return Math.max(0, x) ** 2;
     case 'silu':
@@ -166,7 +170,7 @@ function attention(model: ResolvedModel, qkv: Matrix, scales: HeadScales): Matri
   const head = (t: number, start: number, scale?: Float32Array) => {
     const raw: Float64Array = (qkv[t] ?? new Float64Array()).slice(start, start + width);
     const x = scale ? rmsNorm(raw, scale, model.norm_eps) : raw;
-    return model.layout === 'llama' ? rotate(x, t, model.rope_theta) : x;
+    return model.layout === 'llama' ? rotate(model, x, t) : x;
   };
   return qkv.map((_, t) => {
     const out = new Float64Array(model.n_head * width);
@@ -198,11 +202,31 @@ function softmax(scores: readonly number[]): number[] {
 }
 
 /** Rotary positions: dimension i of the first half is paired with dimension i of the second. */
-function rotate(x: Float64Array, position: number, theta: number): Float64Array {
+function rotate(model: ResolvedModel, x: Float64Array, position: number): Float64Array {
   const half = x.length / 2;
   return x.map((value, i) => {
-    const angle = position * theta ** (-(i % half) / half);
+    const angle = position * llama3(model, model.rope_theta ** (-(i % half) / half));
     const other = x[(i + half) % x.length] ?? NaN;
     return value * Math.cos(angle) + (i < half ? -other : other) * Math.sin(angle);
   });
+}
+
+/** Frequencies of Llama 3.1 (`apply_scaling` in its reference code) for a context of 8192 tokens. */
+function llama3({ rope_factor }: ResolvedModel, frequency: number): number {
+  const wavelength = (2 * Math.PI) / frequency;
+  if (wavelength < 8192 / 4) return frequency;
+  if (wavelength > 8192) return frequency / rope_factor;
+  const smooth = (8192 / wavelength - 1) / 3;
+  return (1 - smooth) * (frequency / rope_factor) + smooth * frequency;
+}
+
+/** Of the standard normal distribution, by its Taylor series: for |x| below 5. */
+function normalDistribution(x: number): number {
+  let term = x / Math.sqrt(2 * Math.PI);
+  let sum = 0.5;
+  for (let n = 0; n < 100; n++) {
+    sum += term / (2 * n + 1);
+    term *= (-x * x) / (2 * (n + 1));
+  }
+  return sum;
 }

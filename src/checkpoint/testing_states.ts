@@ -84,6 +84,16 @@ export const LAYOUTS: Record<string, Partial<ModelConfig>> = {
     sliding_window: 4,
   },
   mistral: { layout: 'llama', activation_function: 'silu', n_kv_head: 1, sliding_window: 5 },
+  'gpt2 with exact gelu': { layout: 'gpt2', activation_function: 'gelu' },
+  'qwen3 with wide heads': {
+    layout: 'llama',
+    activation_function: 'silu',
+    n_kv_head: 2,
+    head_dim: 6,
+    qk_norm: true,
+  },
+  'llama 3': { layout: 'llama', activation_function: 'silu', n_kv_head: 2, rope_factor: 32 },
+  qwen2: { layout: 'llama', activation_function: 'silu', n_kv_head: 2, qkv_bias: true },
   'gpt2 with qk_norm': { layout: 'gpt2', qk_norm: true },
   'gpt2 with a window': { layout: 'gpt2', sliding_window: 4, bias: false },
 };

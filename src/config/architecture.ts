@@ -7,6 +7,7 @@ const SHARED = [
   'n_head',
   'n_kv_head',
   'n_embd',
+  'head_dim',
   'n_inner',
   'block_size',
   'tie_word_embeddings',
@@ -16,10 +17,16 @@ const SHARED = [
   'norm_eps',
 ] as const satisfies readonly (keyof ModelConfig)[];
 
+const LLAMA_ONLY = [
+  'qkv_bias',
+  'rope_theta',
+  'rope_factor',
+] as const satisfies readonly (keyof ModelConfig)[];
+
 /**
  * Fields that two models of this layout must agree on for one to take the other's weights. `bias` of
  * GPT-2 is left to the caller, because a Hugging Face config.json cannot express it.
  */
 export function architectureFields(layout: ModelConfig['layout']) {
-  return layout === 'llama' ? ([...SHARED, 'rope_theta'] as const) : SHARED;
+  return layout === 'llama' ? ([...SHARED, ...LLAMA_ONLY] as const) : SHARED;
 }

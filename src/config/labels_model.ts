@@ -42,6 +42,12 @@ export const MODEL_LABELS: Labels['model'] = {
     does: 'Width of the model: the size of the vector that represents a token.',
     source: `${NANOGPT}; hidden_size in transformers`,
   },
+  head_dim: {
+    name: 'Head width',
+    does: 'Width of each head, if not n_embd / n_head (Llama layout).',
+    source: 'Qwen3, 2025',
+    zero: 'n_embd / n_head',
+  },
   n_inner: {
     name: 'Feed-forward width',
     does: 'Width of the hidden layer in the feed-forward network.',
@@ -59,6 +65,11 @@ export const MODEL_LABELS: Labels['model'] = {
     name: 'Biases',
     does: 'Biases in linear layers and LayerNorm (GPT-2 layout). Without them, training is slightly faster.',
     source: NANOGPT,
+  },
+  qkv_bias: {
+    name: 'Query/key/value biases',
+    does: 'Biases of queries, keys and values (Llama layout).',
+    source: 'Qwen2, 2024',
   },
   tie_word_embeddings: {
     name: 'Shared input and output embedding',
@@ -78,11 +89,17 @@ export const MODEL_LABELS: Labels['model'] = {
   },
   activation_function: {
     name: 'Activation',
-    names: { gelu_new: 'GELU (gelu_new)', relu2: 'ReLU² (relu2)', silu: 'SiLU (silu)' },
+    names: {
+      gelu_new: 'GELU (gelu_new)',
+      gelu: 'Exact GELU (gelu)',
+      relu2: 'ReLU² (relu2)',
+      silu: 'SiLU (silu)',
+    },
     does: 'Nonlinearity in the feed-forward network.',
     source: 'Hendrycks and Gimpel 2016; So et al. 2021; Shazeer 2020',
     options: {
       gelu_new: 'GELU, tanh approximation (GPT-2)',
+      gelu: 'GELU with the error function',
       relu2: 'ReLU squared (either layout)',
       silu: 'SiLU; with the gate, SwiGLU (Llama)',
     },
@@ -103,6 +120,11 @@ export const MODEL_LABELS: Labels['model'] = {
     name: 'RoPE base',
     does: 'Base period of rotary position embeddings; larger values suit longer contexts (Llama layout).',
     source: 'Su et al. 2021 (RoPE)',
+  },
+  rope_factor: {
+    name: 'RoPE scaling',
+    does: 'Slows low frequencies of RoPE by this factor (Llama layout); 1 is none.',
+    source: 'Llama 3.1, 2024',
   },
   norm_eps: {
     name: 'Normalization epsilon',

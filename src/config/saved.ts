@@ -8,6 +8,9 @@ import type { RunConfig } from './schema.ts';
 
 /** Fields that the first version with saved runs did not have. */
 const ADDED_FIELDS: readonly FieldPath[] = [
+  'model.head_dim',
+  'model.qkv_bias',
+  'model.rope_factor',
   'training.early_stopping_patience',
   'training.early_stopping_threshold',
 ];

@@ -30,7 +30,7 @@ export const CORPORA = [
 ] as const;
 export const TOKENIZERS = ['char', 'byte', 'bpe', 'imported'] as const;
 export const LAYOUTS = ['gpt2', 'llama'] as const;
-export const ACTIVATIONS = ['gelu_new', 'relu2', 'silu'] as const;
+export const ACTIVATIONS = ['gelu_new', 'gelu', 'relu2', 'silu'] as const;
 export const OPTIMIZERS = ['adamw', 'adam', 'sgd', 'muon'] as const;
 export const SCHEDULES = ['constant', 'linear', 'cosine', 'wsd'] as const;
 export const MIXED_PRECISION = ['no', 'fp16'] as const;
@@ -57,6 +57,8 @@ export const ModelSchema = v.strictObject({
   /** Key/value heads (grouped-query attention, Llama layout); 0 means as many as n_head. */
   n_kv_head: int(0, 64, 0),
   n_embd: int(4, 4096, 128),
+  /** Width of a head (Llama layout); 0 means n_embd / n_head. */
+  head_dim: int(0, 256, 0),
   /**
    * Feed-forward width; 0 means 4 x n_embd (GPT-2) or 8/3 x n_embd rounded up to a multiple of 32
    * (Llama).
@@ -65,14 +67,18 @@ export const ModelSchema = v.strictObject({
   /** Context length in tokens. */
   block_size: int(4, 4096, 64),
   bias: flag(true),
+  /** Biases of queries, keys and values alone (Qwen2, Llama layout). */
+  qkv_bias: flag(false),
   tie_word_embeddings: flag(true),
   dropout: num(0, 0.9, 0),
-  /** gelu_new or relu2 (GPT-2); silu or relu2 as the gate of the Llama feed-forward. */
+  /** gelu_new, gelu or relu2 (GPT-2); silu or relu2 as the gate of the Llama feed-forward. */
   activation_function: choice(ACTIVATIONS, 'gelu_new'),
   qk_norm: flag(false),
   /** Each token attends to this many most recent tokens, itself included; 0 means all. */
   sliding_window: int(0, 4096, 0),
   rope_theta: num(100, 1e7, 10000),
+  /** Llama 3's scaling of RoPE (`rope_type: llama3`) by this factor; 1 means none. */
+  rope_factor: num(1, 128, 1),
   norm_eps: num(1e-8, 1e-2, 1e-5),
 });
 
@@ -166,20 +172,27 @@ export const defaultConfig = (): RunConfig => v.parse(RunConfigSchema, {});
 /** A ModelConfig whose zeros ("the layout's default") are replaced by the values they stand for. */
 export interface ResolvedModel extends ModelConfig {
   vocab_size: number;
-  /** A fraction if n_head does not divide n_embd, which `checkConfig` reports. */
+  /** Never 0. A fraction if n_head does not divide n_embd, which `checkConfig` reports. */
   head_dim: number;
 }
 
 /** Replaces the zeros of a model by what they stand for. Never throws. */
 export function resolveModel(model: ModelConfig, vocab_size: number): ResolvedModel {
-  const sharesHeads = model.layout === 'llama' && model.n_kv_head > 0;
+  const isLlama = model.layout === 'llama';
+  const sharesHeads = isLlama && model.n_kv_head > 0;
   return {
     ...model,
     n_kv_head: sharesHeads ? model.n_kv_head : model.n_head,
     n_inner: model.n_inner > 0 ? model.n_inner : defaultInner(model),
     vocab_size,
-    head_dim: model.n_embd / model.n_head,
+    head_dim: isLlama && model.head_dim > 0 ? model.head_dim : model.n_embd / model.n_head,
   };
+}
+
+/** The configuration of a resolved model; the width of a head is stated only if it is its own. */
+export function modelConfigOf({ vocab_size: _, ...model }: ResolvedModel): ModelConfig {
+  const isDerived = model.head_dim * model.n_head === model.n_embd;
+  return { ...model, head_dim: isDerived ? 0 : model.head_dim };
 }
 
 /**

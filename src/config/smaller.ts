@@ -22,6 +22,7 @@ const HEADS = 4;
 const MOST_OF_WIDE: typeof MOST = [
   ['model.n_embd', WIDTH],
   ['model.n_inner', 0],
+  ['model.head_dim', 0],
   ['model.dropout', 0],
 ];
 

@@ -48,7 +48,14 @@ function adaptedBranch(forward: Forward, names: BlockNames, x: Tensor, end: Bran
 }
 
 function mlpAttrs({ model }: Forward): MlpAttrs {
-  return { activation: model.activation_function === 'relu2' ? 'relu2' : 'gelu' };
+  switch (model.activation_function) {
+    case 'relu2':
+      return { activation: 'relu2' };
+    case 'gelu':
+      return { activation: 'exact_gelu' };
+    default:
+      return { activation: 'gelu' };
+  }
 }
 
 function feedForward(forward: Forward, name: string, x: Tensor, residual?: Tensor): Tensor {

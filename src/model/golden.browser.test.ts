@@ -11,8 +11,10 @@ import { closeness, expectClose } from '../testing/expect_close.ts';
 import { startOnce } from '../testing/start_once.ts';
 import { type TinyRun, tinyRun } from '../testing/tiny_run.ts';
 import gpt2 from './golden/gpt2.json';
+import gpt2ExactGelu from './golden/gpt2_exact_gelu.json';
 import gpt2UntiedRelu2 from './golden/gpt2_untied_relu2.json';
 import llama from './golden/llama.json';
+import llamaHeadsBiasesScaled from './golden/llama_heads_biases_scaled.json';
 import llamaQkNormWindow from './golden/llama_qk_norm_window.json';
 import type { BatchLike } from './index.ts';
 
@@ -20,8 +22,10 @@ type Golden = typeof gpt2;
 const CASES: Record<string, Golden> = {
   gpt2,
   gpt2_untied_relu2: gpt2UntiedRelu2,
+  gpt2_exact_gelu: gpt2ExactGelu,
   llama,
   llama_qk_norm_window: llamaQkNormWindow,
+  llama_heads_biases_scaled: llamaHeadsBiasesScaled,
 };
 
 function floats(base64: string): Float32Array {

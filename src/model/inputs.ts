@@ -3,6 +3,7 @@ import { type Spec, Store } from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { ropeTable, sortSegments } from '../ops/index.ts';
+import { ropeFrequencies } from './rotary.ts';
 
 /** What the model's programs read of a batch. */
 export type BatchLike = Pick<
@@ -90,9 +91,8 @@ export function writeBatch(
 /** Cosines and sines of the rotary embedding, or null for a layout without it. */
 export function rotaryTable(model: ResolvedModel): Store | null {
   if (model.layout !== 'llama') return null;
-  const store = new Store('rotary table', [
-    { name: 'table', shape: [model.block_size, model.head_dim] },
-  ]);
-  store.write('table', ropeTable(model.block_size, model.head_dim, model.rope_theta));
+  const { block_size, head_dim } = model;
+  const store = new Store('rotary table', [{ name: 'table', shape: [block_size, head_dim] }]);
+  store.write('table', ropeTable(block_size, ropeFrequencies(model)));
   return store;
 }

@@ -5,9 +5,9 @@ export function isGpt2(model: ResolvedModel): boolean {
   return model.layout === 'gpt2';
 }
 
-/** Whether linear layers have biases; Llama's have none. */
-export function hasBias(model: ResolvedModel): boolean {
-  return isGpt2(model) && model.bias;
+/** Whether a linear layer has a bias: all or none in GPT-2; in Llama only q, k and v may (Qwen2). */
+export function hasBias(model: ResolvedModel, layer: string): boolean {
+  return isGpt2(model) ? model.bias : model.qkv_bias && layer.endsWith('.qkv_proj');
 }
 
 /** Modules of one transformer block. */

@@ -84,7 +84,10 @@ function gpt2Parameters(model: ResolvedModel): Parameter[] {
   ];
 }
 
-/** Llama: all matrices have the same standard deviation, and linear layers have no biases. */
+/**
+ * Llama: all matrices have the same standard deviation. Linear layers have no biases, except those
+ * of queries, keys and values in Qwen2.
+ */
 function llamaParameters(model: ResolvedModel): Parameter[] {
   const { n_embd, n_inner, vocab_size, head_dim } = model;
   const q = model.n_head * head_dim;
@@ -93,14 +96,16 @@ function llamaParameters(model: ResolvedModel): Parameter[] {
   const block = (layer: number): Parameter[] => {
     const names = blockNames(model, layer);
     const attention = `model.layers.${layer}.self_attn`;
+    const qkv = [
+      [`${attention}.q_proj`, q],
+      [`${attention}.k_proj`, kv],
+      [`${attention}.v_proj`, kv],
+    ] as const;
     const queryKeyNorms = [norm(names.qNorm, head_dim), norm(names.kNorm, head_dim)];
     return [
       norm(names.attentionNorm, n_embd),
-      packed(names.qkv, n_embd, [
-        [`${attention}.q_proj`, q],
-        [`${attention}.k_proj`, kv],
-        [`${attention}.v_proj`, kv],
-      ]),
+      packed(names.qkv, n_embd, qkv),
+      ...(model.qkv_bias ? [packedBias(names.qkv, qkv)] : []),
       ...(model.qk_norm ? queryKeyNorms : []),
       packed(names.attentionOutput, q, [[names.attentionOutput, n_embd]]),
       norm(names.mlpNorm, n_embd),
@@ -162,17 +167,34 @@ function matrix(name: string, shape: [number, number], options: MatrixOptions): 
   };
 }
 
-/** Linear weights [in, out] of Llama side by side, each by its name and output features. */
-function packed(
-  name: string,
-  in_features: number,
-  columns: readonly (readonly [name: string, out_features: number])[],
-): Parameter {
+/** Linear layers that are packed side by side: the name and the output features of each. */
+type Columns = readonly (readonly [name: string, out_features: number])[];
+
+/** Linear weights [in, out] of Llama side by side. */
+function packed(name: string, in_features: number, columns: Columns): Parameter {
+  const parts = sideBySide(columns).map((part): ParameterPart => ({
+    ...part,
+    name: `${part.name}.weight`,
+    transpose: true,
+  }));
+  return matrix(`${name}.weight`, [in_features, parts.at(-1)?.end ?? 0], { parts });
+}
+
+/** Their biases side by side. */
+function packedBias(name: string, columns: Columns): Parameter {
+  const parts = sideBySide(columns).map((part): ParameterPart => ({
+    ...part,
+    name: `${part.name}.bias`,
+    transpose: false,
+  }));
+  return { ...vector(`${name}.bias`, parts.at(-1)?.end ?? 0, 'bias'), parts };
+}
+
+function sideBySide(columns: Columns): Omit<ParameterPart, 'transpose'>[] {
   let end = 0;
-  const parts = columns.map(([part, out_features]): ParameterPart => {
+  return columns.map(([name, out_features]) => {
     const start = end;
     end += out_features;
-    return { name: `${part}.weight`, start, end, transpose: true };
+    return { name, start, end };
   });
-  return matrix(`${name}.weight`, [in_features, end], { parts });
 }

@@ -31,7 +31,7 @@ export function project(forward: Forward, name: string, x: Tensor): Tensor {
 
 function unadapted({ tape, model, weights }: Forward, name: string, x: Tensor): Tensor {
   const weight = weights.get(`${name}.weight`);
-  if (!hasBias(model)) return tape.apply(linear, { x, weight }, {}).y;
+  if (!hasBias(model, name)) return tape.apply(linear, { x, weight }, {}).y;
   return tape.apply(linearBias, { x, weight, bias: weights.get(`${name}.bias`) }, {}).y;
 }
 
@@ -50,7 +50,7 @@ export function projectBranch(forward: Forward, name: string, x: Tensor, end: Br
 function projectAdd(forward: Forward, name: string, x: Tensor, residual: Tensor): Tensor {
   const { tape, model, weights } = forward;
   const weight = weights.get(`${name}.weight`);
-  if (!hasBias(model)) return tape.apply(linearAdd, { x, weight, residual }, {}).y;
+  if (!hasBias(model, name)) return tape.apply(linearAdd, { x, weight, residual }, {}).y;
   const bias = weights.get(`${name}.bias`);
   return tape.apply(linearBiasAdd, { x, weight, bias, residual }, {}).y;
 }

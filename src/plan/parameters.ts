@@ -25,7 +25,8 @@ export function countParameters(model: ResolvedModel): ParameterCount {
   const qkNorm = !isGpt2 && model.qk_norm ? n_layer * 2 * model.head_dim : 0;
   const biases = isGpt2 && model.bias ? 1 : 0;
   const embedding = vocab_size * d + (isGpt2 ? model.block_size * d : 0);
-  const attention = n_layer * attentionParameters(model, biases);
+  const qkvBiases = !isGpt2 && model.qkv_bias ? qkvWidth(model) : 0;
+  const attention = n_layer * (attentionParameters(model, biases) + qkvBiases);
   const feed_forward = n_layer * feedForwardParameters(model, biases);
   const norm = (2 * n_layer + 1) * d * (1 + biases) + qkNorm;
   const head = model.tie_word_embeddings ? 0 : vocab_size * d;
@@ -37,9 +38,12 @@ export function countParameters(model: ResolvedModel): ParameterCount {
 function attentionParameters(model: ResolvedModel, biases: number): number {
   const d = model.n_embd;
   const q = model.n_head * model.head_dim;
-  const qkv = q + 2 * model.n_kv_head * model.head_dim;
+  const qkv = qkvWidth(model);
   return d * qkv + q * d + biases * (qkv + d);
 }
+
+const qkvWidth = ({ n_head, n_kv_head, head_dim }: ResolvedModel): number =>
+  (n_head + 2 * n_kv_head) * head_dim;
 
 function feedForwardParameters(model: ResolvedModel, biases: number): number {
   const { n_embd: d, n_inner: f } = model;

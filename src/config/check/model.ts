@@ -4,9 +4,11 @@ import type { ModelConfig } from '../schema.ts';
 import type { Problem } from './problem.ts';
 
 export function checkHeads(model: ModelConfig): Problem[] {
-  const { layout, n_embd, n_head, n_kv_head } = model;
+  const { layout, n_embd, n_head, n_kv_head, head_dim } = model;
   const problems: Problem[] = [];
-  if (n_embd % n_head !== 0) {
+  if (layout === 'llama' && head_dim > 0) {
+    if (head_dim % 2 !== 0) problems.push(oddHead(head_dim, 'model.head_dim', head_dim + 1));
+  } else if (n_embd % n_head !== 0) {
     problems.push({
       field: 'model.n_embd',
       code: 'width_not_divisible_by_heads',
@@ -17,15 +19,8 @@ export function checkHeads(model: ModelConfig): Problem[] {
       fix: { field: 'model.n_embd', value: nearestMultiple(n_embd, n_head) },
     });
   } else if (layout === 'llama' && (n_embd / n_head) % 2 !== 0) {
-    problems.push({
-      field: 'model.n_head',
-      code: 'odd_head_dim',
-      message:
-        `Each head is ${n_embd / n_head} wide, ` +
-        'and RoPE rotates pairs of dimensions, so it needs an even width.',
-      hint: `Set n_embd to ${nearestMultiple(n_embd, 2 * n_head)}.`,
-      fix: { field: 'model.n_embd', value: nearestMultiple(n_embd, 2 * n_head) },
-    });
+    const wider = nearestMultiple(n_embd, 2 * n_head);
+    problems.push(oddHead(n_embd / n_head, 'model.n_head', wider));
   }
   if (layout === 'llama' && n_kv_head > 0 && n_head % n_kv_head !== 0) {
     problems.push({
@@ -37,6 +32,20 @@ export function checkHeads(model: ModelConfig): Problem[] {
     });
   }
   return problems;
+}
+
+/** `even` is the value of head_dim, or of n_embd, that makes the width of a head even. */
+function oddHead(width: number, field: 'model.head_dim' | 'model.n_head', even: number): Problem {
+  const changed = field === 'model.head_dim' ? field : 'model.n_embd';
+  return {
+    field,
+    code: 'odd_head_dim',
+    message:
+      `Each head is ${width} wide, ` +
+      'and RoPE rotates pairs of dimensions, so it needs an even width.',
+    hint: `Set ${changed.slice('model.'.length)} to ${even}.`,
+    fix: { field: changed, value: even },
+  };
 }
 
 export function checkLayout(model: ModelConfig): Problem[] {
@@ -62,6 +71,10 @@ function checkGpt2(model: ModelConfig): Problem[] {
     problems.push(needsLlama('model.n_kv_head', 'separate number of key/value heads'));
   if (model.qk_norm) problems.push(needsLlama('model.qk_norm', 'norm on queries and keys'));
   if (model.sliding_window > 0) problems.push(needsLlama('model.sliding_window', 'sliding window'));
+  if (model.head_dim !== 0 && model.head_dim * model.n_head !== model.n_embd)
+    problems.push(needsLlama('model.head_dim', 'head width of its own'));
+  if (model.qkv_bias) problems.push(needsLlama('model.qkv_bias', 'switch for these biases alone'));
+  if (model.rope_factor !== 1) problems.push(needsLlama('model.rope_factor', 'RoPE'));
   return problems;
 }
 

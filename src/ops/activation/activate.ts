@@ -21,6 +21,7 @@ import { activationCode } from './kernels.ts';
 const CASES: readonly { name: string; attrs: MlpAttrs; shape: readonly number[] }[] = [
   { name: 'gelu, odd size', attrs: { activation: 'gelu' }, shape: [5, 7] },
   { name: 'relu2, rows of four', attrs: { activation: 'relu2' }, shape: [3, 8] },
+  { name: 'exact gelu', attrs: { activation: 'exact_gelu' }, shape: [5, 8] },
 ];
 
 /** x [N, f], dy [N, f] -> dx [N, f] = dy f'(x). */

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readback, startBackend, viewOf } from '../../backend/index.ts';
 import { expectClose } from '../../testing/expect_close.ts';
 import { useBuildsFromFiles } from '../../testing/node_engine.ts';
-import { type Activation, gelu, relu2, silu } from '../activation/functions.ts';
+import { type Activation, exactGelu, gelu, relu2, silu } from '../activation/functions.ts';
 import { columnSumsProcessor, matmulProcessor, type ProcessorMatmulOptions } from './processor.ts';
 
 beforeAll(async () => {
@@ -159,7 +159,7 @@ describe.each(ALL)('$form, $what ($size)', ({ form, size }) => {
 });
 
 function activationFor(n: number): Activation {
-  const functions = [gelu, relu2, silu];
+  const functions = [gelu, relu2, silu, exactGelu];
   return functions[n % functions.length] ?? gelu;
 }
 

@@ -6,7 +6,7 @@
  */
 import { add, matMul, mul, type Tensor } from '@tensorflow/tfjs-core';
 import { activation } from '../../backend/index.ts';
-import { type Activation, gelu, relu2 } from '../activation/functions.ts';
+import { type Activation, exactGelu, gelu, relu2 } from '../activation/functions.ts';
 import {
   defineOp,
   type GradientContext,
@@ -25,15 +25,21 @@ import { referenceMatmul, runMatmul } from '../matmul/matmul.ts';
 import type { ProcessorMatmulOptions } from '../matmul/processor.ts';
 
 export interface MlpAttrs {
-  activation: 'gelu' | 'relu2';
+  /** `gelu` is the tanh approximation, `exact_gelu` has the error function. */
+  activation: 'gelu' | 'exact_gelu' | 'relu2';
 }
-export const functions: Record<MlpAttrs['activation'], Activation> = { gelu, relu2 };
+export const functions: Record<MlpAttrs['activation'], Activation> = {
+  gelu,
+  exact_gelu: exactGelu,
+  relu2,
+};
 
-/** Sizes of the cases: both activations, with odd widths and with multiples of four. */
+/** Sizes of the cases: all activations, with odd widths and with multiples of four. */
 export function mlpCases(): { name: string; attrs: MlpAttrs; n: number; d: number; f: number }[] {
   return [
     { name: 'gelu, odd sizes', attrs: { activation: 'gelu' }, n: 5, d: 3, f: 7 },
     { name: 'relu2, rows of four', attrs: { activation: 'relu2' }, n: 9, d: 8, f: 12 },
+    { name: 'exact gelu', attrs: { activation: 'exact_gelu' }, n: 4, d: 4, f: 8 },
   ];
 }
 

@@ -30,16 +30,18 @@ type In = 'qkv' | 'positions' | 'table';
 
 /**
  * The table [length, head_dim]: per position, head_dim/2 cosines and then head_dim/2 sines of
- * position x theta^(-2i/head_dim).
+ * position x frequency.
+ *
+ * @param frequencies head_dim/2, in radians per position
  */
-export function ropeTable(length: number, head_dim: number, theta: number): Float32Array {
-  const half = head_dim / 2;
-  const table = new Float32Array(length * head_dim);
+export function ropeTable(length: number, frequencies: ArrayLike<number>): Float32Array {
+  const half = frequencies.length;
+  const table = new Float32Array(length * 2 * half);
   for (let i = 0; i < half; i++) {
-    const frequency = theta ** (-i / half);
+    const frequency = frequencies[i] ?? NaN;
     for (let position = 0; position < length; position++) {
-      table[position * head_dim + i] = Math.cos(position * frequency);
-      table[position * head_dim + half + i] = Math.sin(position * frequency);
+      table[position * 2 * half + i] = Math.cos(position * frequency);
+      table[position * 2 * half + half + i] = Math.sin(position * frequency);
     }
   }
   return table;
@@ -135,6 +137,9 @@ const shapes: readonly Shape[] = [
   },
 ];
 
+const frequencies = ({ head_dim }: RopeAttrs, theta: number): number[] =>
+  Array.from({ length: head_dim / 2 }, (_, i) => theta ** ((-2 * i) / head_dim));
+
 /**
  * qkv packed (heads/layout.ts) [N, (n_head + 2 n_kv_head) head_dim], positions int32 [N] below the
  * table's length, table from `ropeTable` [length, head_dim] -> y, laid out as qkv.
@@ -172,7 +177,7 @@ export const rope: OpDefinition<In, RopeAttrs, 'y', 'qkv'> = defineOp({
     inputs: (random) => ({
       qkv: random.normal([n, columns(attrs).width]),
       positions: random.ints([n], 32),
-      table: random.values([32, attrs.head_dim], [...ropeTable(32, attrs.head_dim, theta)]),
+      table: random.values([32, attrs.head_dim], [...ropeTable(32, frequencies(attrs, theta))]),
     }),
   })),
 });

@@ -17,6 +17,7 @@ import {
   headName,
   isGpt2,
 } from '../../model/layout.ts';
+import { ropeFrequencies } from '../../model/rotary.ts';
 
 export interface Gpt {
   model: ResolvedModel;
@@ -100,7 +101,7 @@ function norm(gpt: Gpt, name: string, x: tf.Tensor): tf.Tensor {
   const { mean, variance } = tf.moments(x, -1, true);
   const normed = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, gpt.model.norm_eps)));
   const scaled = tf.mul(normed, weight(gpt, `${name}.weight`));
-  return hasBias(gpt.model) ? tf.add(scaled, weight(gpt, `${name}.bias`)) : scaled;
+  return gpt.model.bias ? tf.add(scaled, weight(gpt, `${name}.bias`)) : scaled;
 }
 
 function rmsNorm(gpt: Gpt, name: string, x: tf.Tensor): tf.Tensor {
@@ -112,7 +113,7 @@ function rmsNorm(gpt: Gpt, name: string, x: tf.Tensor): tf.Tensor {
 /** x W + b; Llama has no biases. */
 function linear(gpt: Gpt, name: string, x: tf.Tensor): tf.Tensor {
   const product = tf.matMul(x, weight(gpt, `${name}.weight`));
-  return hasBias(gpt.model) ? tf.add(product, weight(gpt, `${name}.bias`)) : product;
+  return hasBias(gpt.model, name) ? tf.add(product, weight(gpt, `${name}.bias`)) : product;
 }
 
 /**
@@ -179,6 +180,9 @@ function feedForward(gpt: Gpt, { mlp }: BlockNames, x: tf.Tensor): tf.Tensor {
 function activate({ model }: Gpt, x: tf.Tensor): tf.Tensor {
   if (model.activation_function === 'relu2') return tf.square(tf.relu(x));
   if (!isGpt2(model)) return tf.mul(x, tf.sigmoid(x));
+  if (model.activation_function === 'gelu') {
+    return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+  }
   const inner = tf.add(x, tf.mul(tf.mul(x, tf.square(x)), 0.044715));
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(inner, Math.sqrt(2 / Math.PI))), 1));
 }
@@ -199,11 +203,13 @@ function causalMask(T: number, window: number): tf.Tensor {
 }
 
 /** Cosines and sines of position x theta^(-2 i / D), in float64 until they are stored. */
-function rotaryTables({ block_size: T, head_dim: D, rope_theta }: ResolvedModel) {
-  const half = D / 2;
+function rotaryTables(model: ResolvedModel) {
+  const { block_size: T } = model;
+  const frequencies = ropeFrequencies(model);
+  const half = frequencies.length;
   const angles = Array.from({ length: T * half }, (_, index) => {
     const position = Math.floor(index / half);
-    return position * rope_theta ** (-(index % half) / half);
+    return position * (frequencies[index % half] ?? NaN);
   });
   return {
     cos: tf.tensor2d(angles.map(Math.cos), [T, half]),
