@@ -202,13 +202,13 @@ export class OpenRun {
   }
 
   /**
-   * Invalidates metrics and samples after `step`, because the run continues from a checkpoint of that
-   * step. If storage refuses, for example because it is full, that stays pending like what follows,
-   * so that the run can still be opened.
+   * Drops metrics, samples and rollouts after `step`, from which the run continues. If storage refuses,
+   * that stays pending like what follows, so that the run can still be opened.
    */
   async rewindMetrics(step: number): Promise<void> {
     this.metrics.rewind(step);
     this.samples.rewind(step);
+    this.record.rollouts.rewind(step);
     try {
       await this.metrics.flush();
       await this.samples.flush();

@@ -31,7 +31,9 @@ const lineagePath = (folder: string) => `${folder}/${FILES.lineage}`;
 
 /** Files of a run beside its checkpoints that a copy of the run needs as well. */
 export const isSharedFile = (name: string): boolean =>
-  /^(metrics\.jsonl|samples\.jsonl|text\.|lineage\.json|view\.json|recipe\.json)/.test(name);
+  /^((metrics|samples|votes|rollouts|evaluations)\.jsonl|text\.|(lineage|view|recipe)\.json)/.test(
+    name,
+  );
 
 export const saveLineage = (fs: FileSystem, folder: string, lineage: Lineage): Promise<void> =>
   writeSlots(fs, lineagePath(folder), limited(lineage));

@@ -3,9 +3,11 @@
  * memory: storage may be full when the run is created, and the files may disappear while it trains,
  * because the user clears the data of the site.
  */
-import type { Lineage, OwnText, RunView } from '../../common/index.ts';
+import type { Lineage, OwnText, RolloutRecord, RunView } from '../../common/index.ts';
+import { ROLLOUTS } from '../record_lines.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath } from './generations.ts';
+import { inTurn, RecordFile } from './record_file.ts';
 import { folderOf, saveLineage, saveName } from './run_folder.ts';
 import type { IndexEntry, RunIndex } from './run_index.ts';
 import { saveRecipe, saveView, type StoredRecipe } from './run_notes.ts';
@@ -25,6 +27,8 @@ export class RunRecord {
   view: RunView | null = null;
   /** Whether storage has had all of this. */
   wasStored = true;
+  /** Answers that were sampled for training. */
+  readonly rollouts: RecordFile<RolloutRecord>;
   readonly #fs: FileSystem;
   readonly #index: RunIndex;
   readonly #lineage: Lineage;
@@ -35,6 +39,7 @@ export class RunRecord {
     this.#index = index;
     this.#entry = entry;
     this.#lineage = lineage;
+    this.rollouts = new RecordFile(fs, folderOf(entry.run), ROLLOUTS, inTurn());
   }
 
   get folder(): string {

@@ -17,6 +17,7 @@ import { OpenRun, type SaveSummary } from './open_run.ts';
 import { checkId, folderOf, isSharedFile, loadLineage, saveName } from './run_folder.ts';
 import { countParameters, RunIndex, type IndexEntry } from './run_index.ts';
 import { RunRecord, type RecordedFacts } from './run_record.ts';
+import { RunRecords } from './run_records.ts';
 import { removeSlots } from './slots.ts';
 import { Space } from './space.ts';
 import { loadStage } from './stage_file.ts';
@@ -55,6 +56,8 @@ export class RunStore {
   readonly trash: Trash;
   readonly space: Space;
   readonly transfer: RunTransfer;
+  /** Votes, rollouts and evaluations. */
+  readonly records: RunRecords;
   readonly #fs: FileSystem;
   readonly #locks: Locks;
   readonly #index: RunIndex;
@@ -70,6 +73,7 @@ export class RunStore {
     this.#locks = locks;
     this.#index = new RunIndex(fs, locks);
     this.space = new Space(fs);
+    this.records = new RunRecords(fs, locks, this.#index);
     const exclusively = (id: string, action: () => Promise<void>): Promise<void> =>
       this.#exclusively(id, action);
     this.trash = new Trash(fs, this.#index, exclusively);
@@ -230,9 +234,7 @@ export class RunStore {
     return { ...(await this.#fs.usage()), available: this.refused === null, budget };
   }
 
-  /**
-   * Removes the checkpoint before the last one, and returns the bytes freed. Throws `run_locked`.
-   */
+  /** Removes the checkpoint before the last one; returns the bytes freed. Throws `run_locked`. */
   async dropPrevious(id: string): Promise<number> {
     let freed = 0;
     await this.#exclusively(checkId(id), async () => {
