@@ -1,10 +1,12 @@
 /** The run of the scripted worker: steps on a timer, samples, checkpoints, and one failure. */
 import type { MetricColumns, Parent } from '../common/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import { fakeColumns, skillAt } from './fake_curves.ts';
 import { DATA } from './fake_data.ts';
 import { type Failure, FAILURES, type Scenario } from './fake_failures.ts';
 import type { FakeOutbox } from './fake_outbox.ts';
+import { STAGE_CHARTS, STAGE_METRICS, stageColumns, stageSamples } from './fake_stage_run.ts';
 import { fakePieces, seeded } from './fake_text.ts';
 
 export interface FakeOptions {
@@ -26,6 +28,7 @@ export class FakeTraining {
   run = '';
   lrMultiplier = 1;
   parent: Parent | null = null;
+  stage: StageConfig | null = null;
   readonly random: () => number;
   readonly #outbox: FakeOutbox;
   readonly #scenario: Scenario;
@@ -50,7 +53,9 @@ export class FakeTraining {
 
   columns(from: number, to: number): MetricColumns {
     const columns = fakeColumns(this.config, from, to, this.random);
-    return { ...columns, lr: (columns.lr ?? columns.step).map((lr) => this.lrMultiplier * lr) };
+    const scaled = (columns.lr ?? columns.step).map((lr) => this.lrMultiplier * lr);
+    const own = this.stage ? stageColumns(columns, this.config.training.max_iters) : columns;
+    return { ...own, lr: scaled };
   }
 
   begin(from: number, name: string, paused: boolean): void {
@@ -79,13 +84,19 @@ export class FakeTraining {
           reason: null,
         },
         lr_multiplier: this.lrMultiplier,
-        lineage: { objective: 'pretrain', parent: this.parent, dataset: DATA.name },
-        metrics: [],
-        charts: [],
+        lineage: {
+          objective: this.stage?.objective ?? 'pretrain',
+          parent: this.parent,
+          dataset: DATA.name,
+        },
+        stage: this.stage,
+        metrics: this.stage ? STAGE_METRICS : [],
+        charts: this.stage ? STAGE_CHARTS : [],
         history: from > 0 ? this.columns(0, from) : null,
       });
       const interval = this.config.sampling.sample_interval || 50;
       for (let step = 0; step < from; step += interval) this.#sample(step);
+      if (this.stage && from === 0) this.#sample(0);
       if (paused) this.#outbox.phase('paused');
       else this.#train();
     });
@@ -181,6 +192,11 @@ export class FakeTraining {
   }
 
   #sample(step: number): void {
+    if (this.stage) {
+      for (const sample of stageSamples(step, step / this.config.training.max_iters))
+        this.#outbox.emit({ type: 'sample', sample });
+      return;
+    }
     const { prompts, max_new_tokens } = this.config.sampling;
     for (const prompt of prompts) {
       const tokens = fakePieces(this.random, skillAt(this.config, step), max_new_tokens);

@@ -156,6 +156,7 @@ class ScriptedWorker {
         this.#training.config = command.config;
         this.#training.lrMultiplier = 1;
         this.#training.parent = parentOf(command.parent, this.#library.runs);
+        this.#training.stage = command.stage ?? null;
         return this.#training.begin(0, command.name, command.paused ?? false);
       case 'import':
         return this.#training.begin(300, command.name, true);
@@ -164,6 +165,7 @@ class ScriptedWorker {
         this.#training.config = record?.config ?? this.#training.config;
         this.#training.lrMultiplier = command.lr_multiplier ?? 1;
         this.#training.parent = record?.lineage.parent ?? null;
+        this.#training.stage = record?.stage ?? null;
         const { step = CHECKPOINT_STEP, name = 'Run' } = record ?? {};
         return this.#training.begin(step, name, command.paused ?? false);
       }

@@ -11,7 +11,7 @@ import { Preview } from './train/Preview.tsx';
 import { Train } from './train/Train.tsx';
 import { useRun } from './context.tsx';
 import { goTo, usePlace } from './place.ts';
-import { Part } from './states/Part.tsx';
+import { lazyPart, Part } from './states/Part.tsx';
 import { useNarrow } from './useNarrow.ts';
 
 type Column = 'recipe' | 'training';
@@ -41,9 +41,11 @@ export function Workspace() {
           tabIndex={-1}
         >
           <Part title="The recipe">
-            {lesson ? <LessonRecipe /> : null}
-            {!lesson && summarized ? <RecipeSummary /> : null}
-            {lesson || summarized ? null : <FullRecipe closable={hasRun && !narrow} />}
+            {lesson ? (
+              <LessonRecipe />
+            ) : (
+              <RecipePart summarized={summarized} closable={hasRun && !narrow} />
+            )}
           </Part>
         </section>
         <section
@@ -56,6 +58,21 @@ export function Workspace() {
       </main>
     </>
   );
+}
+
+const { Lazy: StageSummary } = lazyPart(() => import('./stages/train/StageSummary.tsx'));
+
+interface RecipePartProps {
+  summarized: boolean;
+  closable: boolean;
+}
+
+/** The recipe, or a summary of it. A stage has settings of its own, and no recipe of a base model. */
+function RecipePart({ summarized, closable }: RecipePartProps) {
+  const isStage = useRun((state) => state.stage !== null && state.run !== null);
+  const narrow = useNarrow();
+  if (isStage && (summarized || narrow)) return <StageSummary title="The stage" props={{}} />;
+  return summarized ? <RecipeSummary /> : <FullRecipe closable={closable} />;
 }
 
 function recipeWidth(hasRun: boolean, summarized: boolean): 'room' | 'summary' | 'open' {

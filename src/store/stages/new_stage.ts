@@ -72,6 +72,19 @@ export function beginStage(
   takeTraining(form, parent.config);
 }
 
+/** Fills the form with the settings of a stage that was trained before, to be changed. */
+export function repeatStage(
+  form: NewStageStore,
+  parent: RunRecord,
+  { stage, config }: { stage: StageConfig; config: RunConfig },
+): void {
+  beginStage(form, parent, stage.objective);
+  const { config: defaults } = form.getState();
+  if (!defaults) return;
+  const { training, sampling } = config;
+  form.setState({ stage, config: { ...defaults, training, sampling } });
+}
+
 /** Leaves the data set as it is chosen, and takes the training defaults of the objective. */
 export function chooseObjective(
   form: NewStageStore,
@@ -88,8 +101,8 @@ function stageFrom({ config, stage }: RunRecord, objective: StageObjective): Sta
   const fresh = { ...defaultStage(), objective };
   const { dataset } = fresh;
   if (stage) {
-    const { task, seed, format, digits, preference } = stage.dataset;
-    return { ...fresh, dataset: { ...dataset, task, seed, format, digits, preference } };
+    const { task, seed, ask, format, digits, preference } = stage.dataset;
+    return { ...fresh, dataset: { ...dataset, task, seed, ask, format, digits, preference } };
   }
   const isArithmetic = config.data.corpus === 'arithmetic';
   return { ...fresh, dataset: { ...dataset, task: isArithmetic ? 'arithmetic' : 'tales' } };
@@ -159,7 +172,9 @@ export function chooseRewardModel(form: NewStageStore, model: RunRecord | null):
   form.setState({ rewardModel: model?.run ?? null });
   if (!learned) return;
   const { task, seed, format, digits, preference } = learned;
-  const dataset = { ...stage.dataset, task, seed, format, digits, preference };
+  // Only stories have constraints to keep.
+  const ask = preference === 'constraint' ? 'stories' : stage.dataset.ask;
+  const dataset = { ...stage.dataset, task, seed, ask, format, digits, preference };
   form.setState({ stage: { ...stage, dataset } });
 }
 

@@ -4,6 +4,7 @@
  */
 import { Button } from '@mantine/core';
 import {
+  IconMessage,
   IconPlayerPauseFilled,
   IconPlayerPlayFilled,
   IconPlayerSkipForwardFilled,
@@ -20,6 +21,8 @@ import {
   type Availability,
   type RunActions,
 } from '../actions.ts';
+import { useLesson } from '../lesson/useLesson.ts';
+import { goToModels } from '../place.ts';
 import '../styles/controls.css';
 
 export function Controls() {
@@ -28,6 +31,7 @@ export function Controls() {
   return (
     <div className="controls" role="group" aria-label="Training">
       <NewRun actions={actions} />
+      <FirstStage />
       <MainButton actions={actions} />
       <Button
         title="One step ( . )"
@@ -60,7 +64,9 @@ export function useRecipeChanged(): boolean {
   const waits = useRun((state) => state.phase === 'paused' || canTrainFurther(state));
   const recipe = useRun((state) => state.recipe);
   const changed = useForm((state) => differsFromRun(state, recipe));
-  return waits && changed;
+  // The form is that of a base model, not of a stage.
+  const isStage = useRun((state) => state.stage !== null);
+  return waits && changed && !isStage;
 }
 
 /** Beside a run that can be continued: a new one, and whether it would be another. */
@@ -68,7 +74,8 @@ function NewRun({ actions }: { actions: RunActions }) {
   const waits = useRun((state) => state.phase === 'paused' || canTrainFurther(state));
   const changed = useRecipeChanged();
   const startable = useStartable();
-  if (!waits) return null;
+  const isStage = useRun((state) => state.stage !== null);
+  if (!waits || isStage) return null;
   return (
     <>
       {changed ? (
@@ -99,6 +106,36 @@ function NewRun({ actions }: { actions: RunActions }) {
 }
 
 const NEW_RUN_HELP = 'Start a new run with the recipe as it is now; the current run stays saved';
+
+/** After a base model has been trained: the stage that usually comes next. */
+function FirstStage() {
+  const lesson = useLesson().active;
+  const run = useRun((state) => (state.phase === 'done' && state.step > 0 ? state.run : null));
+  const isStage = useRun((state) => state.stage !== null);
+  if (run === null || isStage || lesson) return null;
+  return (
+    <Button
+      size="sm"
+      variant="light"
+      title="Trains it further on questions and answers"
+      leftSection={<IconMessage size={15} />}
+      onClick={() => goToModels('new_stage', run)}
+      aria-label="Teach it to answer"
+      className="new-run"
+    >
+      Teach it to answer
+    </Button>
+  );
+}
+
+/** After a stage: what can be trained from it. A reward model has no further stage of its own. */
+function NextStage() {
+  const run = useRun((state) => state.run);
+  const objective = useRun((state) => state.lineage?.objective);
+  const next = (): void =>
+    objective === 'reward' ? goToModels('stages') : goToModels('new_stage', run);
+  return <TrainButton label={objective === 'reward' ? 'Stages' : 'Next stage'} onClick={next} />;
+}
 
 /** Train, Resume, Pause or Cancel, whichever applies. */
 function MainButton({ actions }: { actions: RunActions }) {
@@ -141,6 +178,7 @@ function GoButton({ actions }: { actions: RunActions }) {
   const paused = useRun((state) => state.phase === 'paused');
   const further = useRun(canTrainFurther);
   const ended = useRun((state) => state.run !== null);
+  const isStage = useRun((state) => state.stage !== null);
   const changed = useRecipeChanged();
   const startable = useStartable();
   if (paused) {
@@ -148,6 +186,7 @@ function GoButton({ actions }: { actions: RunActions }) {
     return <TrainButton label="Resume" title={title} onClick={actions.resume} />;
   }
   if (further) return <TrainButton label="Train further" onClick={actions.resume} />;
+  if (ended && isStage) return <NextStage />;
   const label = ended ? 'Start new run' : 'Train';
   return <TrainButton label={label} availability={startable} onClick={actions.startNew} />;
 }

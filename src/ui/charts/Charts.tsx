@@ -4,7 +4,7 @@ import { useRun } from '../context.tsx';
 import { ChartBar } from './ChartBar.tsx';
 import { ChartCard } from './ChartCard.tsx';
 import { OtherCharts } from './OtherCharts.tsx';
-import { chartSpecs } from './catalogue.ts';
+import { chartSpecs, mainFirst } from './catalogue.ts';
 import '../styles/charts.css';
 
 export interface ChartsProps {
@@ -15,7 +15,11 @@ export interface ChartsProps {
 export default function Charts({ part }: ChartsProps) {
   const metrics = useRun((state) => state.metrics);
   const charts = useRun((state) => state.charts);
-  const [first, ...others] = useMemo(() => chartSpecs(metrics, charts), [metrics, charts]);
+  const objective = useRun((state) => state.lineage?.objective);
+  const [first, ...others] = useMemo(
+    () => mainFirst(chartSpecs(metrics, charts), objective),
+    [metrics, charts, objective],
+  );
   if (part === 'others') return <OtherCharts specs={others} />;
   return first ? <ChartCard key={first.id} spec={first} controls={<ChartBar />} /> : null;
 }

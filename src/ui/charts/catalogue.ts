@@ -49,6 +49,19 @@ export function chartSpecs(
     .filter((specification) => specification.series.length > 0);
 }
 
+/** Objectives whose loss says how good the model is. */
+const JUDGED_BY_LOSS: ReadonlySet<string> = new Set(['pretrain', 'sft']);
+
+/**
+ * The charts with the most telling one first: the loss, or the first chart that the objective brings
+ * where its loss tells little, such as the reward of GRPO.
+ */
+export function mainFirst(specs: ChartSpec[], objective = 'pretrain'): ChartSpec[] {
+  if (JUDGED_BY_LOSS.has(objective)) return specs;
+  const main = specs.find(({ id }) => !CHARTS.some((chart) => chart.id === id));
+  return main ? [main, ...specs.filter((spec) => spec !== main)] : specs;
+}
+
 function specOf(chart: Chart, metrics: readonly Metric[]): ChartSpec {
   const { id, title, help: chartHelp, unit, references, elsewhere, floor } = chart;
   const series = metrics.flatMap((metric) => {

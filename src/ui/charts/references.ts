@@ -32,9 +32,12 @@ export function useReferences({ references }: ChartSpec): Reference[] {
   const uniform = useRun((state) => state.data?.uniform_loss ?? null);
   const bigram = useRun((state) => state.data?.bigram_loss ?? null);
   const planned = useRun((state) => state.planned_bytes);
+  const isStage = useRun((state) => state.stage !== null);
   return useMemo(() => {
     switch (references) {
       case 'baselines':
+        // They are of a text, which a stage does not have.
+        if (isStage) return [];
         return [...referenceAt(uniform, RANDOM), ...referenceAt(bigram, BIGRAM)];
       case 'plan':
         return planned > 0 ? referenceAt(planned, PLANNED) : [];
@@ -43,5 +46,5 @@ export function useReferences({ references }: ChartSpec): Reference[] {
       default:
         return references satisfies never;
     }
-  }, [references, uniform, bigram, planned]);
+  }, [references, uniform, bigram, planned, isStage]);
 }

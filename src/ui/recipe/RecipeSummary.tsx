@@ -92,7 +92,8 @@ function Change({ path, value, initial }: ChangeProps) {
   );
 }
 
-function Cost() {
+/** Size, memory and length of the current run. */
+export function Cost() {
   const parameters = useRun((state) => state.n_params);
   const planned = useRun((state) => state.planned_bytes);
   const steps = useRun((state) => state.config?.training.max_iters ?? 0);

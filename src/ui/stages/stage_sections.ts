@@ -11,6 +11,7 @@ import type { FieldPath } from '../../config/index.ts';
 const FIRST: Readonly<Record<StageSection, readonly StageFieldPath[]>> = {
   dataset: [
     'dataset.task',
+    'dataset.ask',
     'dataset.size',
     'dataset.format',
     'dataset.digits',
@@ -42,6 +43,7 @@ const CONDITIONS: Partial<Record<StageFieldPath, Condition>> = {
   'dataset.seed': isGenerated,
   'dataset.size': isGenerated,
   'dataset.eval_size': isGenerated,
+  'dataset.ask': (stage) => stage.dataset.task === 'tales' && !usesPairs(stage),
   'dataset.format': isArithmetic,
   'dataset.digits': isArithmetic,
   'dataset.preference': (stage) =>

@@ -3,13 +3,18 @@ import { objectiveLabel, type StageConfig } from '../../../config/stage/index.ts
 import { explanationOf } from './explanations.ts';
 import { Formula } from './Formula.tsx';
 
+/** Between formulas that stand on lines of their own. */
+const BREAK = ',\\qquad ';
+
 export function AboutStage({ stage }: { stage: StageConfig }) {
   const { name, does } = objectiveLabel(stage.objective);
   const { loss, symbols, look, wrong } = explanationOf(stage);
   return (
     <section className="about-stage" aria-label={`About ${name}`}>
       <p>{does}</p>
-      <Formula tex={loss} display />
+      {loss.split(BREAK).map((tex) => (
+        <Formula key={tex} tex={tex} display />
+      ))}
       <dl className="symbols">
         {symbols.map(([tex, words]) => (
           <div key={tex}>

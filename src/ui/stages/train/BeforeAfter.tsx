@@ -1,7 +1,7 @@
 /** The same held-out prompts, answered by the parent (step 0) and by the stage as it trains. */
 import type { ReactNode } from 'react';
 import { compare, type Comparison, type MeanReward } from '../../../store/stages/before_after.ts';
-import { count, measure, type Sample } from '../../../store/index.ts';
+import { count, type Sample } from '../../../store/index.ts';
 import { useRun, useSamples } from '../../context.tsx';
 import { TokenText } from '../../samples/TokenText.tsx';
 import { useShownSamples } from '../../samples/shown.ts';
@@ -46,7 +46,7 @@ function Means({ means }: { means: readonly MeanReward[] }) {
     <ul className="mean-rewards small" aria-label="Mean rewards, before and after">
       {means.map(({ name, before, after }) => (
         <li key={name}>
-          <span className="muted">{name}</span> {measure(before)} → <b>{measure(after)}</b>
+          <span className="muted">{name}</span> {rewardText(before)} → <b>{rewardText(after)}</b>
         </li>
       ))}
     </ul>
@@ -102,7 +102,11 @@ function Answer({ sample, title, children }: AnswerProps) {
 export function Rewards({ rewards = {} }: { rewards?: Sample['rewards'] }) {
   return Object.entries(rewards).map(([name, value]) => (
     <span key={name} className="reward" data-sign={Math.sign(value)}>
-      {name} {measure(value)}
+      {name} {rewardText(value)}
     </span>
   ));
 }
+
+/** 1, 0.25, −0.5: rewards are often whole numbers. */
+const rewardText = (value: number): string =>
+  String(Number(value.toPrecision(3))).replace('-', '−');
