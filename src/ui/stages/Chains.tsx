@@ -105,17 +105,27 @@ function ChainCard({ does, source, disabled, onStart }: CardProps) {
 
 /** The recipe that the address of the page brings, if any. */
 function LinkedChain({ disabled, onStart }: Pick<CardProps, 'disabled' | 'onStart'>) {
-  try {
-    const source = recipeInAddress(location.search);
-    if (source === null) return null;
-    const does = 'The recipe of the link that you opened.';
-    return <ChainCard {...{ does, source, disabled, onStart }} />;
-  } catch (error) {
+  const { source, problem } = linkedRecipe();
+  if (problem) {
     return (
       <li role="alert" className="field-problem">
-        {sentenceOf(error)}
+        {problem}
       </li>
     );
+  }
+  if (source === null) return null;
+  const does = 'The recipe of the link that you opened.';
+  return <ChainCard {...{ does, source, disabled, onStart }} />;
+}
+
+/** A recipe that `parseRecipe` accepts, or why there is none. */
+function linkedRecipe(): { source: unknown; problem: string } {
+  try {
+    const source = recipeInAddress(location.search);
+    if (source !== null) parseRecipe(source);
+    return { source, problem: '' };
+  } catch (error) {
+    return { source: null, problem: sentenceOf(error) };
   }
 }
 
