@@ -24,8 +24,6 @@ export interface AskedPlot {
   questions: readonly Question[];
 }
 
-const LIVED: Beat = ['{hero} lived near the {home}.', '{hero} was a {trait} {kind}.'];
-
 const asksHero = (ask: string): Question => ({
   kind: 'who',
   ask,
@@ -47,6 +45,13 @@ const asksPlace = (ask: string, answer: string): Question => ({
   slot: 'place',
   rival: 'home',
 });
+const asksHome = (ask: string, answer: string): Question => ({
+  kind: 'where',
+  ask,
+  answer,
+  slot: 'home',
+  rival: 'place',
+});
 const what = (ask: string, answer: string, slot: string, rival?: string): Question => ({
   kind: 'what',
   ask,
@@ -62,25 +67,22 @@ const why = (ask: string, answer: string, slot: string, rival?: string): Questio
   rival,
 });
 
+/** Every story has two people and two places, so that an answer needs more than the first match. */
 export const ASKED_PLOTS: readonly AskedPlot[] = [
   {
     object: 'toy',
     beats: [
-      LIVED,
+      ['One {time}, {hero} went to the {place} and lost the {color} {toy}.'],
       [
-        'One {time}, {hero} went to the {place} and lost the {color} {toy}.',
-        'One {time}, {he} went to the {place} and lost the {color} {toy}.',
-      ],
-      [
-        'Then {friend} found the {color} {toy} {spot}.',
-        '{friend} the {friend_kind} found it {spot}.',
+        'Then {friend} found it near the {home}.',
+        '{friend} the {friend_kind} found it near the {home}.',
       ],
     ],
     questions: [
       asksHero('Who lost the {toy}?'),
       asksFriend('Who found the {toy}?'),
       asksPlace('Where did {hero} go?', 'To the {place}.'),
-      { kind: 'where', ask: 'Where was the {toy}?', answer: 'It was {spot}.', slot: 'spot' },
+      asksHome('Where was the {toy}?', 'Near the {home}.'),
       what('What did {hero} lose?', 'The {color} {toy}.', 'toy'),
       what('What did {friend} find?', 'The {color} {toy}.', 'color'),
       why('Why was {hero} sad?', 'Because the {toy} was gone.', 'toy'),
@@ -89,63 +91,56 @@ export const ASKED_PLOTS: readonly AskedPlot[] = [
   {
     object: 'given_food',
     beats: [
-      LIVED,
       [
         'One {time}, {hero} took {all_food} to the {place}.',
-        'One {time}, {he} went to the {place} with {all_food}.',
+        'One {time}, {hero} went to the {place} with {all_food}.',
       ],
       [
-        'There {he} gave {given_food} to {friend} the {friend_kind}.',
-        '{friend} the {friend_kind} was hungry, so {he} gave {given_food} to {friend}.',
+        'There {he} gave {given_food} to {friend}, who lived near the {home}.',
+        '{hero} gave {given_food} to {friend}, who lived near the {home}.',
       ],
     ],
     questions: [
       asksHero('Who had {all_food}?'),
       asksFriend('Who ate {given_food}?'),
       asksPlace('Where did {hero} go?', 'To the {place}.'),
+      asksHome('Where did {friend} live?', 'Near the {home}.'),
       what('What did {hero} have?', 'It was {all_food}.', 'all_food', 'given_food'),
-      what('What did {hero} give to {friend}?', 'It was {given_food}.', 'given_food', 'all_food'),
+      what('What did {friend} eat?', 'It was {given_food}.', 'given_food', 'all_food'),
       why('Why was {friend} happy?', 'Because {hero} gave {given_food}.', 'given_food', 'all_food'),
     ],
   },
   {
     object: 'remedy',
     beats: [
-      [
-        'One {time}, {hero} wanted to {activity} at the {place}.',
-        'One {time}, {hero} set out for the {place} to {activity}.',
-      ],
-      ['But {weather}.', 'That {time}, {weather}.'],
-      [
-        'So {hero} took {remedy}, but {friend} did not.',
-        '{hero} took {remedy}, but {friend} did not listen.',
-      ],
+      ['One {time}, {hero} went to the {place} to {activity}.'],
+      ['But {weather}, so {he} took {remedy}.', 'But {weather}, so {hero} took {remedy}.'],
+      ['{friend} stayed at the {home}.', '{friend} the {friend_kind} stayed at the {home}.'],
     ],
     questions: [
       asksHero('Who took {remedy}?'),
-      asksFriend('Who did not take {remedy}?'),
+      asksFriend('Who stayed at the {home}?'),
       asksPlace('Where did {hero} go?', 'To the {place}.'),
+      asksHome('Where was {friend}?', 'At the {home}.'),
       what('What did {hero} take?', 'It was {remedy}.', 'remedy'),
-      what('What did {hero} want?', 'To {activity}.', 'activity'),
+      why('Why did {hero} go to the {place}?', 'To {activity}.', 'activity'),
       why('Why did {hero} take {remedy}?', 'Because {weather}.', 'weather'),
     ],
   },
   {
     object: 'made',
     beats: [
-      [
-        'One {time}, {hero} wanted to make a {made} for {his} {grown_up}.',
-        '{hero} wanted to make a {made} for {his} {grown_up}.',
-      ],
-      ['{He} found {first} at the {place}.', '{hero} got {first} at the {place}.'],
-      ['{friend} the {friend_kind} gave {him} {second}.', 'Then {friend} gave {hero} {second}.'],
+      ['One {time}, {hero} wanted to make a {made}.'],
+      ['{He} got {first} at the {place}.', 'First {he} found {first} at the {place}.'],
+      ['Then {friend} found {second} at the {home}.', '{friend} found {second} at the {home}.'],
     ],
     questions: [
-      asksHero('Who made a {made}?'),
-      asksFriend('Who gave {second}?'),
+      asksHero('Who wanted a {made}?'),
+      asksFriend('Who found {second}?'),
       asksPlace('Where was {first}?', 'At the {place}.'),
+      asksHome('Where was {second}?', 'At the {home}.'),
       what('What did {hero} make?', 'It was a {made}.', 'made'),
-      what('What did {friend} give?', 'It was {second}.', 'second', 'first'),
+      what('What did {friend} find?', 'It was {second}.', 'second', 'first'),
       why('Why did {hero} need {first}?', 'To make a {made}.', 'made'),
     ],
   },
