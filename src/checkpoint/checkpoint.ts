@@ -9,7 +9,14 @@ import {
   type ResolvedModel,
   type RunConfig,
 } from '../config/index.ts';
-import type { CheckpointState, ReadState, WriteOptions } from './checkpoint_state.ts';
+import { withForeignAdapter } from './adapter_import.ts';
+import { fromPeftTensors, toPeftTensors } from './adapter_tensors.ts';
+import type {
+  CheckpointState,
+  ObjectiveTensor,
+  ReadState,
+  WriteOptions,
+} from './checkpoint_state.ts';
 import { CheckpointError } from './error.ts';
 import { FILES, findFolder, requireFile, weightTensors, type Files } from './folder.ts';
 import {
@@ -32,6 +39,16 @@ import {
 } from './objective_tensors.ts';
 import { savedModel } from './saved_model.ts';
 import { writeSafetensors } from './safetensors.ts';
+import {
+  describesScores,
+  isScored,
+  SCORE,
+  scoredConfig,
+  scoredTensors,
+  splitScore,
+  takeLanguageHead,
+  withLanguageHead,
+} from './score_head.ts';
 import {
   checkVocabulary,
   generationConfig,
@@ -60,24 +77,30 @@ export function writeCheckpoint(
   options: WriteOptions = {},
 ): Map<string, Uint8Array> {
   const { model } = state;
+  const scored = isScored(state);
+  const extra = state.objective_tensors ?? NO_TENSORS;
   const tokenizer = tokenizerBytes(state.tokenizer);
   const facts = tokenizerFacts(tokenizer);
   const special = specialTokens(state);
   checkVocabulary(facts, model.vocab_size);
+  const config = configJson(model, special, options.plain ?? false);
+  const tensors = exportTensors(model, state.parameters);
   const files = new Map<string, Uint8Array>([
-    [FILES.config, encodeJson(configJson(model, special, options.plain ?? false))],
+    [FILES.config, encodeJson(scored ? scoredConfig(config, state.pad_token_id ?? null) : config)],
     [FILES.generation, encodeJson(generationConfig(state.config.sampling, special))],
-    [FILES.weights, writeSafetensors(exportTensors(model, state.parameters))],
+    [FILES.weights, writeSafetensors(scored ? scoredTensors(tensors, extra) : tensors)],
     [FILES.tokenizer, tokenizer],
     [FILES.tokenizerConfig, encodeJson(tokenizerConfig(facts, special, model.block_size))],
     [FILES.state, writeTrainingState(trainingState(state))],
     [FILES.lineage, writeLineage(state.lineage ?? DEFAULT_LINEAGE)],
   ]);
-  const extra = state.objective_tensors ?? NO_TENSORS;
   if (state.optimizer.size > 0) {
     files.set(FILES.optimizer, writeMoments(trainableShapes(model, extra), state.optimizer));
   }
-  if (extra.size > 0) files.set(FILES.objective, writeObjectiveTensors(extra));
+  if (extra.size > 0) {
+    const kept = toPeftTensors(model, scored ? withLanguageHead(state, extra) : extra);
+    files.set(FILES.objective, writeObjectiveTensors(kept));
+  }
   if (state.stage) files.set(FILES.stage, encodeJson(state.stage));
   if (state.chat_template) {
     files.set(FILES.chatTemplate, new TextEncoder().encode(state.chat_template));
@@ -145,19 +168,26 @@ function trainingState(state: CheckpointState): TrainingState {
  */
 export function readCheckpoint(all: Files): ReadState {
   const files = findFolder(all);
-  const imported = modelFromHfConfig(parseJson(requireFile(files, FILES.config), FILES.config));
+  const json = parseJson(requireFile(files, FILES.config), FILES.config);
+  const imported = modelFromHfConfig(json);
   const tokenizer = requireFile(files, FILES.tokenizer);
   const saved = files.get(FILES.state);
   const training = saved ? readTrainingState(saved) : null;
-  const model = training ? savedModel(training.config.model, imported) : imported.model;
+  const scored = describesScores(json);
+  // A foreign reward model has no language head of its own.
+  const foreign = scored ? { ...imported.model, tie_word_embeddings: true } : imported.model;
+  const model = training ? savedModel(training.config.model, imported) : foreign;
   checkVocabulary(tokenizerFacts(tokenizer), model.vocab_size);
-  const parameters = importTensors(model, weightTensors(files));
+  const trained = trainedTensors(model, training ? files : NO_FILES);
+  const parameters = scored
+    ? importScored(model, files, trained.objective_tensors)
+    : importTensors(model, weightTensors(files));
   const progress = training ? progressOf(training) : initialProgress(model);
   const lineage = files.get(FILES.lineage);
   const metrics = files.get(FILES.metrics);
   const state: ReadState = {
     ...progress,
-    ...trainedTensors(model, training ? files : NO_FILES),
+    ...trained,
     model,
     parameters,
     tokenizer,
@@ -172,7 +202,20 @@ export function readCheckpoint(all: Files): ReadState {
   if (stage) state.stage = parseRecord(stage, FILES.stage);
   const template = files.get(FILES.chatTemplate);
   if (template) state.chat_template = new TextDecoder().decode(template);
-  return state;
+  return state.foreign ? withForeignAdapter(state, all) : state;
+}
+
+/** The parameters of a reward model; its score is added to the objective's tensors. */
+function importScored(
+  model: ResolvedModel,
+  files: Files,
+  extra: Map<string, ObjectiveTensor>,
+): Map<string, Float32Array> {
+  const { backbone, score } = splitScore(weightTensors(files), model);
+  const parameters = importTensors({ ...model, tie_word_embeddings: true }, backbone);
+  takeLanguageHead(model, parameters, extra);
+  extra.set(SCORE, score);
+  return parameters;
 }
 
 /** Largest metrics.jsonl that is read, in bytes: that of millions of steps. */
@@ -217,7 +260,10 @@ function foreignConfig(model: ResolvedModel): RunConfig {
 
 function trainedTensors(model: ResolvedModel, files: Files) {
   const objective = files.get(FILES.objective);
-  const objective_tensors = objective ? readObjectiveTensors(objective) : NO_TENSORS;
+  const objective_tensors = fromPeftTensors(
+    model,
+    objective ? readObjectiveTensors(objective) : NO_TENSORS,
+  );
   return { objective_tensors, ...optimizerState(model, objective_tensors, files) };
 }
 

@@ -26,7 +26,7 @@ const columnsOf = ({ shape }: Parameter) => shape.at(-1) ?? 0;
 const isWhole = ({ parts }: Parameter) => parts.length === 1 && parts[0]?.transpose === false;
 
 /** Shape of a part in transformers. */
-function partShape(parameter: Parameter, part: ParameterPart): number[] {
+export function partShape(parameter: Parameter, part: ParameterPart): number[] {
   const width = part.end - part.start;
   if (parameter.shape.length === 1) return [width];
   const rows = rowsOf(parameter);
@@ -34,7 +34,7 @@ function partShape(parameter: Parameter, part: ParameterPart): number[] {
 }
 
 /** Calls `visit(index in the parameter, index in the part)` for all values of a part. */
-function forEachValue(
+export function forEachValue(
   parameter: Parameter,
   part: ParameterPart,
   visit: (ours: number, theirs: number) => void,

@@ -23,9 +23,12 @@ export function writeObjectiveTensors(tensors: ObjectiveTensors): Uint8Array {
  * Throws what `readSafetensors` throws, `bad_dtype` for tensors that are not F32, F16 or BF16, and
  * `not_finite`.
  */
-export function readObjectiveTensors(bytes: Uint8Array): Map<string, ObjectiveTensor> {
+export function readObjectiveTensors(
+  bytes: Uint8Array,
+  file: string = FILES.objective,
+): Map<string, ObjectiveTensor> {
   const tensors = new Map<string, ObjectiveTensor>();
-  for (const [name, view] of readSafetensors(bytes, FILES.objective).tensors) {
+  for (const [name, view] of readSafetensors(bytes, file).tensors) {
     const data = readTensor(view);
     if (!allFinite(data)) throw notFinite(name);
     tensors.set(name, { shape: view.shape, data });

@@ -34,7 +34,11 @@ export async function exportRun(
     text: await storage.loadText(),
     best: bestFiles(state, best),
   });
-  const bytes = zipFolder(new Map([...files, ...extras]));
+  // Only stages have adapters.
+  const adapter = state.stage
+    ? (await import('../checkpoint/adapter_export.ts')).adapterFiles(state)
+    : new Map<string, Uint8Array>();
+  const bytes = zipFolder(new Map([...files, ...adapter, ...extras]));
   return { name: `${fileName(name)}${last ? '' : '-best'}.zip`, bytes };
 }
 
