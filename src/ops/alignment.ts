@@ -3,6 +3,8 @@ export { activate } from './activation/activate.ts';
 export * from './attention/attention_documents.ts';
 export * from './attention/attention_documents_dropout.ts';
 export * from './attention/documents.ts';
+export * from './clipped_ratio/clipped_ratio.ts';
+export * from './clipped_value/clipped_value.ts';
 export * from './low_rank/low_rank.ts';
 export * from './scale/scale.ts';
 export {
@@ -18,3 +20,4 @@ export * from './sequence_logps/sequence_logps.ts';
 export * from './take_rows/take_rows.ts';
 export * from './weighted_row_sums/weighted_row_sums.ts';
 export * from './weighted_sum/weighted_sum.ts';
+export * from './weighted_columns/weighted_columns.ts';

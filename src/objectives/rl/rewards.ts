@@ -1,0 +1,54 @@
+/** What answers score: the rewards that code checks, by their weights in the stage. */
+import type { StageConfig } from '../../config/stage/index.ts';
+import type { Answer, EncodedPrompt, StageData } from '../../data/index.ts';
+import type { Rollout } from '../../rollout/index.ts';
+
+/** A sampled answer as checkers read it. */
+export function answerOf(data: StageData, { ids, ended }: Rollout, max_tokens: number): Answer {
+  const { text } = data.chat.answerOf(ids);
+  return { text, ended, tokens: ids.length, max_tokens };
+}
+
+/**
+ * Every reward of an answer by name, and `reward`, their weighted sum (TRL: `reward_weights`).
+ *
+ * @throws RangeError if a reward is not a number
+ */
+export function rewardsOf(
+  { data, stage }: { data: StageData; stage: StageConfig },
+  prompt: EncodedPrompt,
+  answer: Answer,
+): Record<string, number> {
+  const rewards: Record<string, number> = {};
+  let reward = 0;
+  for (const { name, score } of data.rewards) {
+    const value = score(prompt.example, answer);
+    if (!Number.isFinite(value)) {
+      throw new RangeError(
+        `The reward “${name}” of the answer “${answer.text}” is not a number: take it out of the ` +
+          'rewards of this stage, or correct the task.',
+      );
+    }
+    rewards[name] = value;
+    reward += weightOf(stage, name) * value;
+  }
+  return { ...rewards, reward };
+}
+
+/**
+ * Checks before training that some reward counts.
+ *
+ * @throws RangeError in a sentence for the user if none does
+ */
+export function requireRewards({ data, stage }: { data: StageData; stage: StageConfig }): void {
+  const known = data.rewards.map(({ name }) => name);
+  if (known.some((name) => weightOf(stage, name) !== 0)) return;
+  const names = known.length > 0 ? `: ${known.join(', ')}` : '; these data have none';
+  throw new RangeError(
+    `No reward has a weight, so there is nothing to learn from. Give one a weight other than 0${names}.`,
+  );
+}
+
+function weightOf({ rewards }: StageConfig, name: string): number {
+  return Object.entries(rewards).find(([key]) => key === name)?.[1] ?? 0;
+}
