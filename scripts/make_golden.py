@@ -115,8 +115,9 @@ CASES = {
         qkv_bias=True,
         tie_word_embeddings=True,
         activation_function="silu",
-        rope_theta=500000.0,
-        rope_factor=8.0,
+        # Waves of 2,167 and 15,212 tokens: one between Llama 3's limits, one above them.
+        rope_theta=17000.0,
+        rope_factor=2.0,
     ),
 }
 
