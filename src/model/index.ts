@@ -36,6 +36,12 @@ export {
   type ValueContext,
   valueProgram,
 } from './programs.ts';
-export { createStores, disposeStores, type ModelStores, type StoreOptions } from './stores.ts';
+export {
+  createStores,
+  disposeStores,
+  type ForwardStores,
+  type ModelStores,
+  type StoreOptions,
+} from './stores.ts';
 export { type GradientSink, Tape } from './tape.ts';
 export { type Adapters, type ParameterSource, Weights, withoutAdapters } from './weights.ts';

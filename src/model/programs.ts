@@ -17,7 +17,7 @@ import type { Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
 import { head, tokenLosses } from './heads.ts';
 import { hiddenStates } from './hidden_states.ts';
-import type { ModelStores } from './stores.ts';
+import type { ForwardStores, ModelStores } from './stores.ts';
 import { Tape } from './tape.ts';
 import type { ParameterSource } from './weights.ts';
 
@@ -96,7 +96,7 @@ export function evaluation(
  * models, old policies and scoring need.
  */
 export function tokenLogps(
-  stores: ModelStores,
+  stores: ForwardStores,
   weights: ParameterSource,
 ): Promise<Program<{ logps: Tensor }>> {
   return compileFor(stores, 'token log-probabilities', () => {
@@ -109,7 +109,7 @@ export function tokenLogps(
 
 /** What `trace` returns of a batch, forward only and dropout off. */
 export function valueProgram(
-  stores: ModelStores,
+  stores: ForwardStores,
   { name, reference }: { name: string; reference: ParameterSource | null },
   trace: (context: ValueContext) => Tensor,
 ): Promise<Program<{ values: Tensor }>> {
@@ -137,7 +137,7 @@ interface ForwardChoices {
   weights?: ParameterSource;
 }
 
-function forwardOf(stores: ModelStores, tape: Tape, choices: ForwardChoices): Forward {
+function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardChoices): Forward {
   return {
     tape,
     model: stores.model,
@@ -153,7 +153,7 @@ function forwardOf(stores: ModelStores, tape: Tape, choices: ForwardChoices): Fo
 
 /** Compiles `fn` in the precision of the run. */
 function compileFor<O extends Outputs>(
-  stores: ModelStores,
+  stores: ForwardStores,
   name: string,
   fn: () => O,
 ): Promise<Program<O>> {

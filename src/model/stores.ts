@@ -33,6 +33,9 @@ export interface ModelStores {
   attend?: Attend | undefined;
 }
 
+/** What programs without a backward pass need: no gradients, no moments, no sums. */
+export type ForwardStores = Omit<ModelStores, 'gradients' | 'sums' | 'activation_checkpointing'>;
+
 export interface StoreOptions {
   model: ResolvedModel;
   /** Rows of a micro-batch. */

@@ -5,6 +5,7 @@
 import type { OwnText, RunView, WeightsChoice } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
+import type { ModelCommand } from './models.ts';
 import type { CompareMode, RunRecipe } from './types.ts';
 
 export interface ImportedFile {
@@ -158,5 +159,7 @@ export type Command =
   | CompareCommand
   /** Measures one training step, which leaves the run as it was: answered by `profile`. */
   | { type: 'profile'; id: number }
+  /** Models that are open beside the run, and what a run gathers. */
+  | ModelCommand
   /** For tests only: loses the GPU device as a driver would. */
   | { type: 'lose_device' };

@@ -14,6 +14,7 @@ import type {
 } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
+import type { ModelEvent } from './models.ts';
 import type {
   ComparisonRow,
   Concern,
@@ -105,6 +106,7 @@ export type Event =
   | { type: 'comparison'; id: number; row: ComparisonRow }
   /** `profile` is null if there is nothing to measure yet; `why` is then one sentence. */
   | { type: 'profile'; id: number; profile: StepProfile | null; why: string }
+  | ModelEvent
   | { type: 'notice'; message: string }
   /**
    * With an id: that command failed, and nothing else did. With `concerns`: the run trains on

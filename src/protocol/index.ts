@@ -1,5 +1,6 @@
 export * from './commands.ts';
 export * from './events.ts';
+export * from './models.ts';
 export * from './types.ts';
 export * from './port.ts';
 export * from './headless.ts';

@@ -6,8 +6,9 @@
  * The worker's side answers `ping` by itself.
  */
 import type { MetricColumns } from '../common/index.ts';
-import type { Command, ImportedFile } from './commands.ts';
+import type { Command, ImportedFile, ParentSource } from './commands.ts';
 import type { Event } from './events.ts';
+import { isModelEvent, MODEL_COMMANDS, MODEL_EVENTS } from './models.ts';
 
 const COMMANDS: Record<Command['type'], true> = {
   open: true,
@@ -45,6 +46,7 @@ const COMMANDS: Record<Command['type'], true> = {
   compare: true,
   profile: true,
   lose_device: true,
+  ...MODEL_COMMANDS,
 };
 const EVENTS: Record<Event['type'], true> = {
   device: true,
@@ -75,6 +77,7 @@ const EVENTS: Record<Event['type'], true> = {
   error: true,
   resolved: true,
   finished: true,
+  ...MODEL_EVENTS,
 };
 
 function hasKnownType(value: unknown, known: object): boolean {
@@ -110,15 +113,19 @@ export function commandTransfers(command: Command): Transferable[] {
 
 function importedFiles(command: Command): readonly ImportedFile[] {
   if (command.type === 'import') return command.files;
-  const parent = command.type === 'start' ? command.parent : undefined;
-  return parent && 'files' in parent ? parent.files : [];
+  if (command.type === 'open_model') return filesOf(command.source);
+  return command.type === 'start' ? filesOf(command.parent) : [];
 }
+
+const filesOf = (source: ParentSource | undefined): readonly ImportedFile[] =>
+  source && 'files' in source ? source.files : [];
 
 /**
  * What is transferred, not copied, when the worker emits an event: metric columns and exported
  * bytes.
  */
 export function eventTransfers(event: Event): Transferable[] {
+  if (isModelEvent(event)) return [];
   switch (event.type) {
     case 'metrics':
     case 'history':

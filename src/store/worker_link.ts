@@ -23,6 +23,17 @@ const ANSWERS = {
   set_budget: 'runs',
   back_up: 'backup',
   restore_backup: 'backup_restored',
+  open_model: 'model_opened',
+  close_model: 'model_closed',
+  chat: 'chat_done',
+  evaluate: 'evaluated',
+  score: 'scores',
+  vote: 'votes',
+  undo_vote: 'votes',
+  read_votes: 'votes',
+  read_rollouts: 'rollouts',
+  read_evaluations: 'evaluations',
+  inspect: 'inspected',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 
 type RequestType = keyof typeof ANSWERS;

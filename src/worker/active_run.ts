@@ -8,7 +8,8 @@ import type {
   WeightsChoice,
 } from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
-import type { RestoredRun, StepProfile } from '../protocol/index.ts';
+import type { Tokenizer } from '../data/index.ts';
+import type { RestoredRun } from '../protocol/index.ts';
 import { Control, LossExploded, MetricBuffer, trainLoop } from '../train/index.ts';
 import { BestKeeper } from './best.ts';
 import { exportRun } from './export.ts';
@@ -94,9 +95,11 @@ export class ActiveRun {
   get name(): string {
     return this.#parts.name;
   }
-
   get config(): RunConfig {
     return this.trainer.config;
+  }
+  get tokenizer(): Tokenizer {
+    return this.#parts.text.tokenizer;
   }
 
   /** Step of the newest checkpoint of this run in storage; null if there is none. */
@@ -206,12 +209,9 @@ export class ActiveRun {
     this.#generations.stop(id);
   }
 
-  /** Measures a step between two steps. Rejects with one plain sentence if it cannot. */
-  profile(): Promise<StepProfile> {
-    return this.#jobs.add(async () => {
-      const { profileStep } = await import('./profile.ts');
-      return profileStep(this.trainer, this.config.training.gradient_accumulation_steps);
-    });
+  /** Runs `work` between two steps. Rejects with what it throws, or if the run ends before. */
+  between<T>(work: (trainer: RunTrainer) => Promise<T>): Promise<T> {
+    return this.#jobs.add(() => work(this.trainer));
   }
 
   /** Saves between two steps. Rejects with a CheckpointError if storage refuses. */

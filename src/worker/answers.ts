@@ -80,7 +80,12 @@ async function profile({ run }: AnswerContext, id: number): Promise<Event> {
     return { type: 'profile', id, profile: null, why };
   }
   try {
-    return { type: 'profile', id, profile: await run.profile(), why: '' };
+    const { gradient_accumulation_steps } = run.config.training;
+    const profile = await run.between(async (trainer) => {
+      const { profileStep } = await import('./profile.ts');
+      return profileStep(trainer, gradient_accumulation_steps);
+    });
+    return { type: 'profile', id, profile, why: '' };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return { type: 'profile', id, profile: null, why };

@@ -70,7 +70,7 @@ export class Generations {
 }
 
 /** Collects tokens for GROUP_MS, so that the page draws many at once. */
-class TokenGroups {
+export class TokenGroups {
   #waiting: TokenPiece[] = [];
   readonly #send: (pieces: TokenPiece[]) => void;
 

@@ -6,6 +6,7 @@ import type { Problem } from '../config/index.ts';
 import { DataError } from '../data/index.ts';
 import type { PlainError } from '../protocol/index.ts';
 import { LossExploded } from '../train/index.ts';
+import { ModelRefusal } from './models/model_refusal.ts';
 
 /** The GPU device, or a thread of our engine on the processor, was lost while a run used it. */
 export class DeviceLost extends Error {
@@ -99,6 +100,10 @@ export function plainError(error: unknown, saved = true): PlainError {
   if (error instanceof NoModel) {
     const hint = 'Train one, resume a saved run, or import a checkpoint.';
     return { code: 'no_model', message: error.message, hint };
+  }
+  if (error instanceof ModelRefusal) {
+    const { code, message, hint } = error;
+    return { code, message, hint };
   }
   if (error instanceof UnknownObjective) {
     const hint = 'Open the run with the version of the page that saved it, or with a newer one.';

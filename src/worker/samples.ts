@@ -60,7 +60,11 @@ async function* rowPieces(
   }
 }
 
-function pieceOf({ tokenizer }: PreparedText, choice: Choice, text: string): TokenPiece {
+export function pieceOf(
+  { tokenizer }: Pick<PreparedText, 'tokenizer'>,
+  choice: Choice,
+  text: string,
+): TokenPiece {
   return {
     id: choice.id,
     text,

@@ -116,9 +116,11 @@ export class RunSaver {
     return { step: state.step, bytes };
   }
 
-  /** Adds rows to the metrics, which are written when they are due. */
+  /** Adds rows, and answers that were sampled meanwhile; both are written when they are due. */
   addMetrics(columns: MetricColumns): void {
-    this.#parts.storage.metrics.add(columns);
+    const { metrics, record } = this.#parts.storage;
+    metrics.add(columns);
+    record.rollouts.add(this.#trainer.takeRollouts());
   }
 
   get metricsAreDue(): boolean {
@@ -132,9 +134,10 @@ export class RunSaver {
   /** Rejects if storage refuses; rows and samples are then written the next time. */
   async writeMetrics(): Promise<void> {
     this.#metricsWrittenAt = performance.now();
-    const { metrics, samples } = this.#parts.storage;
+    const { metrics, samples, record, refusal } = this.#parts.storage;
     await metrics.flush();
     await samples.flush();
+    if (!refusal) await record.rollouts.flush();
   }
 
   /** All metrics of the run so far. */
@@ -143,7 +146,9 @@ export class RunSaver {
   }
 
   /** Writes the metrics, as far as storage allows, and gives the run back. */
-  close(): Promise<void> {
-    return this.#parts.storage.close();
+  async close(): Promise<void> {
+    const { storage } = this.#parts;
+    if (!storage.refusal) await storage.record.rollouts.flush().catch(() => undefined);
+    await storage.close();
   }
 }

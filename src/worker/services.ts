@@ -18,7 +18,10 @@ import { setTunedProducts, tuneInPause } from './tuned.ts';
 /** What a run needs of a Trainer. */
 export type RunTrainer = LoopTrainer &
   ProfiledTrainer &
-  Pick<Trainer, 'n_params' | 'precision' | 'lr_multiplier' | 'state' | 'dispose'> & {
+  Pick<
+    Trainer,
+    'n_params' | 'precision' | 'lr_multiplier' | 'state' | 'inspect' | 'takeRollouts' | 'dispose'
+  > & {
     generation(): Promise<Pick<Generator, 'generateRows'>>;
     generationOf(parameters: ReadonlyMap<string, Float32Array>): Promise<OtherGenerator>;
   };

@@ -1,4 +1,5 @@
 /** A trainer without a model, for tests of the session. */
+import type { InspectedStep, RolloutRecord } from '../common/index.ts';
 import { resolveModel, type ResolvedModel, type RunConfig } from '../config/index.ts';
 import { listParameters, parameterSize } from '../model/index.ts';
 import type { RowChoice } from '../model/index.ts';
@@ -102,6 +103,18 @@ export class FakeTrainer implements RunTrainer {
       },
       dispose: () => undefined,
     };
+  }
+
+  /** What `inspect` resolves to, and what `takeRollouts` returns next. */
+  inspected: InspectedStep | null = null;
+  rollouts: RolloutRecord[] = [];
+
+  async inspect(): Promise<InspectedStep | null> {
+    return this.inspected;
+  }
+
+  takeRollouts(): RolloutRecord[] {
+    return this.rollouts.splice(0);
   }
 
   async state(): Promise<TrainerState> {

@@ -1,8 +1,14 @@
 /** Reads all files of a run for a copy outside the storage. */
+import type { WeightsChoice } from '../../common/index.ts';
+import { readCheckpoint } from '../checkpoint.ts';
+import type { ReadState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
+import { FILES } from '../folder.ts';
+import { writeLineage } from '../lineage.ts';
+import { readBestFiles } from './best.ts';
 import type { FileSystem } from './file_system.ts';
 import { pointerPath, readGeneration, readPointer, type Generation } from './generations.ts';
-import { folderOf } from './run_folder.ts';
+import { folderOf, loadLineage } from './run_folder.ts';
 import { slotFile } from './slots.ts';
 import { isMarker } from './trash.ts';
 
@@ -42,17 +48,50 @@ export async function readOpenRun(fs: FileSystem, id: string, take: TakeFile): P
   await take(`${pointerPath('').slice(1)}.1`, pointer);
 }
 
+/** A checkpoint of a run that another tab may be writing to. Throws `run_missing` without one. */
+export async function readState(
+  fs: FileSystem,
+  id: string,
+  weights: WeightsChoice,
+): Promise<ReadState> {
+  const folder = folderOf(id);
+  const files =
+    weights === 'best' ? await bestFiles(fs, folder) : (await lastCheckpoint(fs, folder)).files;
+  if (!files.has(FILES.lineage)) {
+    files.set(FILES.lineage, writeLineage(await loadLineage(fs, folder)));
+  }
+  return readCheckpoint(files);
+}
+
+async function bestFiles(fs: FileSystem, folder: string): Promise<Map<string, Uint8Array>> {
+  const files = await again(() => readBestFiles(fs, folder));
+  if (files) return files;
+  throw new CheckpointError(
+    'run_missing',
+    'This run has no best checkpoint yet.',
+    'Train until the next evaluation, or choose the last checkpoint.',
+  );
+}
+
 async function lastCheckpoint(
   fs: FileSystem,
   folder: string,
 ): Promise<{ generation: Generation; files: Map<string, Uint8Array> }> {
-  for (let tries = 1; ; tries++) {
+  return again(async () => {
     const [generation] = await readPointer(fs, folder);
     if (!generation) throw noCheckpoint();
+    return { generation, files: await readGeneration(fs, folder, generation) };
+  });
+}
+
+/** Reads again if another tab replaced the checkpoint meanwhile. */
+async function again<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
     try {
-      return { generation, files: await readGeneration(fs, folder, generation) };
+      return await read();
     } catch (error) {
-      if (!(error instanceof CheckpointError) || tries === TRIES) throw error;
+      const isFinal = !(error instanceof CheckpointError) || error.code === 'run_missing';
+      if (isFinal || tries === TRIES) throw error;
     }
   }
 }

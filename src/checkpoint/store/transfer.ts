@@ -1,8 +1,11 @@
-/** Copies of whole runs to and from other places than the storage. */
+/** Runs that are read without being opened: copies to and from other places, and models to look at. */
+import type { OwnText, WeightsChoice } from '../../common/index.ts';
+import type { ReadState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
 import { adopt, type ForeignRun, type RunStorage } from './adopt.ts';
-import { RUNS } from './run_folder.ts';
-import { readOpenRun, readRun, type TakeFile } from './snapshot.ts';
+import { folderOf, RUNS } from './run_folder.ts';
+import { loadText } from './run_text.ts';
+import { readOpenRun, readRun, readState, type TakeFile } from './snapshot.ts';
 import type { Exclusively } from './trash.ts';
 
 export class RunTransfer {
@@ -31,6 +34,23 @@ export class RunTransfer {
       if (!(error instanceof CheckpointError && error.code === 'run_locked')) throw error;
       await readOpenRun(fs, run, take);
     }
+  }
+
+  /**
+   * A checkpoint of a run, which any tab may have open. Throws `run_missing` if the run or the
+   * checkpoint does not exist, and what reading it throws.
+   */
+  async state(id: string, weights: WeightsChoice): Promise<ReadState> {
+    const { fs, index } = this.#storage;
+    const { run } = await index.entry(id);
+    return readState(fs, run, weights);
+  }
+
+  /** The user's own text of a run; null if it has none. Throws `run_missing`. */
+  async text(id: string): Promise<OwnText | null> {
+    const { fs, index } = this.#storage;
+    const { run } = await index.entry(id);
+    return loadText(fs, folderOf(run));
   }
 
   /** Adds a run from outside under an unused id. Throws what reading it would throw. */
