@@ -42,6 +42,13 @@ const after = (...events: Event[]): RunState =>
 const training: Event = { type: 'phase', phase: 'training', detail: '', progress: null };
 
 describe('sentence', () => {
+  it('draws what the objective brings in place of the general chart with the same id', () => {
+    const chart = { id: 'loss', title: 'Loss of pairs', unit: 'nats', format: 'loss' } as const;
+    const own = { id: 'margin', title: 'Margin', unit: '', format: 'number' } as const;
+    const { charts } = after({ ...started, charts: [chart, own] });
+    expect(charts.filter(({ id }) => id === 'loss')).toEqual([chart]);
+    expect([charts[0], charts.at(-1)]).toEqual([chart, own]);
+  });
   it('says step, loss, where it came from, and how long it takes', () => {
     const state = after(
       started,

@@ -49,16 +49,18 @@ export function chartSpecs(
     .filter((specification) => specification.series.length > 0);
 }
 
-/** Objectives whose loss says how good the model is. */
-const JUDGED_BY_LOSS: ReadonlySet<string> = new Set(['pretrain', 'sft']);
+/** Charts that tell more than the loss, by objective. */
+const MAIN: Readonly<Record<string, readonly string[]>> = {
+  reward: ['accuracy'],
+  dpo: ['rewards_accuracies'],
+  ppo: ['scores', 'reward', 'objective'],
+  grpo: ['reward', 'rewards'],
+};
 
-/**
- * The charts with the most telling one first: the loss, or the first chart that the objective brings
- * where its loss tells little, such as the reward of GRPO.
- */
+/** The charts with the most telling one first: the loss, unless the objective has a better one. */
 export function mainFirst(specs: ChartSpec[], objective = 'pretrain'): ChartSpec[] {
-  if (JUDGED_BY_LOSS.has(objective)) return specs;
-  const main = specs.find(({ id }) => !CHARTS.some((chart) => chart.id === id));
+  const ids = MAIN[objective] ?? [];
+  const main = specs.find(({ id }) => ids.includes(id));
   return main ? [main, ...specs.filter((spec) => spec !== main)] : specs;
 }
 
