@@ -8,14 +8,14 @@ type MeasuredTrainer = Pick<Trainer, 'skipped_steps' | 'tokensPerStep' | 'learni
 export function rowOf(trainer: MeasuredTrainer, seconds: number, result: StepResult): MetricRow {
   const { step, skipped, metrics, grad_norm } = result;
   const measured = skipped ? { skipped_steps: trainer.skipped_steps } : { ...metrics, grad_norm };
-  const tokens = step * trainer.tokensPerStep;
+  const tokens = result.total_tokens ?? step * trainer.tokensPerStep;
   return { step, tokens, seconds, ...measured, lr: trainer.learningRateAt(step - 1) };
 }
 
 /** How fast a step was. */
 export function speedOf(
   { tokensPerStep }: Pick<Trainer, 'tokensPerStep'>,
-  { step, ms }: StepResult,
+  { step, ms, step_tokens = tokensPerStep }: StepResult,
 ): MetricRow {
-  return { step, step_ms: ms, 'train/tok_per_sec': (1000 * tokensPerStep) / ms };
+  return { step, step_ms: ms, 'train/tok_per_sec': (1000 * step_tokens) / ms };
 }

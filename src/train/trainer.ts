@@ -31,6 +31,15 @@ export interface StepResult {
   skipped: boolean;
   /** Device time of the step, or the average over the steps that were read together. */
   ms: number;
+  /** Tokens of all steps so far that were not padding, and of this one. */
+  total_tokens?: number;
+  step_tokens?: number;
+}
+
+interface TakenStep {
+  metrics: Partial<MetricRow> | undefined;
+  total_tokens: number;
+  step_tokens: number;
 }
 
 export class Trainer {
@@ -48,8 +57,8 @@ export class Trainer {
   readonly #inputs: StepInputs;
   /** Learning rates of the steps in flight, by step. */
   readonly #rates = new Map<number, number>();
-  /** Metrics of the source, by the step that its batches were made for. */
-  readonly #sourceMetrics = new Map<number, Partial<MetricRow>>();
+  /** Tokens of the steps in flight and metrics of their source, by the number of steps taken. */
+  readonly #taken = new Map<number, TakenStep>();
   #generator: Generator | null = null;
 
   private constructor(
@@ -243,8 +252,8 @@ export class Trainer {
     const metrics = this.#inputs.source.stepMetrics?.();
     this.step++;
     this.tokens += tokens;
-    if (metrics) this.#sourceMetrics.set(this.step, metrics);
-    this.#sourceMetrics.delete(this.step - 2 * IN_FLIGHT);
+    this.#taken.set(this.step, { metrics, total_tokens: this.tokens, step_tokens: tokens });
+    this.#taken.delete(this.step - 2 * IN_FLIGHT);
     this.#inputs.prefetch(this.step);
   }
 
@@ -258,7 +267,8 @@ export class Trainer {
     const grad_norm = values[objective.sums.length] ?? NaN;
     const skipped = precision.mixed_precision === 'fp16' && !Number.isFinite(grad_norm);
     if (skipped) this.skipped_steps++;
-    const metrics = { ...objective.stepMetrics(sums), ...this.#sourceMetrics.get(step) };
-    return { step, loss: sums.loss ?? NaN, metrics, grad_norm, skipped, ms };
+    const { metrics: ofSource, ...tokens } = this.#taken.get(step) ?? {};
+    const metrics = { ...objective.stepMetrics(sums), ...ofSource };
+    return { step, loss: sums.loss ?? NaN, metrics, grad_norm, skipped, ms, ...tokens };
   }
 }
