@@ -34,6 +34,7 @@ export default tseslint.config(
     ignores: [
       'dist',
       'dist-bench',
+      'dist-pilot',
       'node_modules',
       '.vite-cache',
       'playwright-report',

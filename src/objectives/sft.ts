@@ -23,8 +23,8 @@ export const sft = defineObjective({
   source,
 });
 
-/** Held-out prompts that an evaluation answers: enough to see 10 points. */
-const ANSWERED_PROMPTS = 100;
+/** Held-out prompts that an evaluation answers at most. */
+const ANSWERED_PROMPTS = 1000;
 
 function source(context: SourceContext): Source {
   const { data } = stageOf(context);

@@ -83,7 +83,7 @@ export interface LabStage {
   /** Training, sampling and dropout; model and tokenizer are the parent's. */
   changes?: LabChanges;
   /** PPO: the model whose reward scores, and which the value model starts from. */
-  reward?: LabModel;
+  reward?: LabModel | undefined;
   /** Called with each evaluation's row as it is measured. */
   onRow?: (row: Partial<MetricRow>) => void;
 }

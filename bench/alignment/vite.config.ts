@@ -1,0 +1,22 @@
+/** Bundles the pilot for Node into dist-pilot/pilot.js: one file, without the page's texts. */
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+import { assembly } from '../../vite/assembly.ts';
+import { sotuAlias } from '../../vite/sotu.ts';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('../..', import.meta.url)),
+  publicDir: false,
+  cacheDir: '.vite-cache/pilot',
+  plugins: [assembly()],
+  resolve: { alias: [sotuAlias()] },
+  ssr: { noExternal: true },
+  build: {
+    target: 'es2022',
+    ssr: 'bench/alignment/pilot.ts',
+    outDir: 'dist-pilot',
+    emptyOutDir: true,
+    minify: false,
+    rolldownOptions: { output: { codeSplitting: false, entryFileNames: 'pilot.js' } },
+  },
+});
