@@ -17,6 +17,7 @@ import type {
   ReadState,
   WriteOptions,
 } from './checkpoint_state.ts';
+import { readChatFiles } from './chat_files.ts';
 import { CheckpointError } from './error.ts';
 import { FILES, findFolder, requireFile, weightTensors, type Files } from './folder.ts';
 import {
@@ -128,6 +129,7 @@ function specialTokens(state: CheckpointState): SpecialTokens {
   return {
     eos_token_id: eos,
     bos_token_id: state.bos_token_id === undefined ? eos : state.bos_token_id,
+    pad_token_id: state.pad_token_id ?? null,
   };
 }
 
@@ -177,7 +179,9 @@ export function readCheckpoint(all: Files): ReadState {
   // A foreign reward model has no language head of its own.
   const foreign = scored ? { ...imported.model, tie_word_embeddings: true } : imported.model;
   const model = training ? savedModel(training.config.model, imported) : foreign;
-  checkVocabulary(tokenizerFacts(tokenizer), model.vocab_size);
+  const facts = tokenizerFacts(tokenizer);
+  checkVocabulary(facts, model.vocab_size);
+  const chat = readChatFiles(files, facts, imported);
   const trained = trainedTensors(model, training ? files : NO_FILES);
   const parameters = scored
     ? importScored(model, files, trained.objective_tensors)
@@ -191,17 +195,17 @@ export function readCheckpoint(all: Files): ReadState {
     model,
     parameters,
     tokenizer,
-    eos_token_id: imported.eos_token_id,
-    bos_token_id: imported.bos_token_id,
+    eos_token_id: chat.eos_token_id,
+    bos_token_id: chat.bos_token_id,
     lineage: lineage ? readLineage(lineage) : DEFAULT_LINEAGE,
-    notes: imported.notes,
+    notes: [...imported.notes, ...chat.notes],
     foreign: training === null,
   };
   if (metrics) state.metrics = readMetrics(metrics);
   const stage = files.get(FILES.stage);
   if (stage) state.stage = parseRecord(stage, FILES.stage);
-  const template = files.get(FILES.chatTemplate);
-  if (template) state.chat_template = new TextDecoder().decode(template);
+  if (chat.chat_template !== null) state.chat_template = chat.chat_template;
+  if (chat.pad_token_id !== null) state.pad_token_id = chat.pad_token_id;
   return state.foreign ? withForeignAdapter(state, all) : state;
 }
 

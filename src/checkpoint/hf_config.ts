@@ -31,6 +31,8 @@ export const OWN_MODEL_TYPE = 'terrarium';
 export interface SpecialTokens {
   bos_token_id: number | null;
   eos_token_id: number | null;
+  /** Fills rows. Left out of the files if there is none. */
+  pad_token_id?: number | null;
 }
 
 type JsonFields = Record<string, unknown>;
@@ -95,7 +97,7 @@ const noEquivalent = (what: string, hint: string) =>
 /** config.json for `AutoModelForCausalLM`. Throws `no_equivalent`. */
 export function hfConfig(
   model: ResolvedModel,
-  { bos_token_id, eos_token_id }: SpecialTokens,
+  { bos_token_id, eos_token_id, pad_token_id }: SpecialTokens,
 ): JsonFields {
   const architecture = hfArchitecture(model);
   const common = {
@@ -109,7 +111,9 @@ export function hfConfig(
     torch_dtype: 'float32',
     dtype: 'float32',
   };
-  return { ...common, ...architectureFields(architecture, model) };
+  const fields: JsonFields = { ...common, ...architectureFields(architecture, model) };
+  if (typeof pad_token_id === 'number') fields.pad_token_id = pad_token_id;
+  return fields;
 }
 
 function architectureFields(architecture: HfArchitecture, model: ResolvedModel): JsonFields {
@@ -143,12 +147,13 @@ export function exportNotes(model: ResolvedModel): string[] {
 /** config.json of a folder that only Terrarium reads. */
 export const ownConfig = (
   model: ResolvedModel,
-  { bos_token_id, eos_token_id }: SpecialTokens,
+  { bos_token_id, eos_token_id, pad_token_id }: SpecialTokens,
 ): JsonFields => ({
   model_type: OWN_MODEL_TYPE,
   architectures: ['TerrariumForCausalLM'],
   bos_token_id,
   eos_token_id,
+  pad_token_id: pad_token_id ?? undefined,
   ...model,
 });
 

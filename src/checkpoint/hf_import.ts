@@ -32,9 +32,15 @@ export interface ImportedModel extends SpecialTokens {
 export function modelFromHfConfig(json: unknown): ImportedModel {
   if (!isRecord(json)) throw damaged('bad_json', 'config.json', 'it does not contain an object');
   const draft = draftOf(json);
-  const { bos_token_id, eos_token_id } = parseFields(CommonSchema, json);
+  const { bos_token_id, eos_token_id, pad_token_id } = parseFields(CommonSchema, json);
   const eos = Array.isArray(eos_token_id) ? (eos_token_id[0] ?? null) : eos_token_id;
-  return { model: resolved(draft), bos_token_id, eos_token_id: eos, notes: draft.notes };
+  return {
+    model: resolved(draft),
+    bos_token_id,
+    eos_token_id: eos,
+    pad_token_id: pad_token_id ?? undefined,
+    notes: draft.notes,
+  };
 }
 
 function draftOf(json: JsonRecord): ModelDraft {

@@ -14,6 +14,8 @@ const orNull = <T extends v.GenericSchema>(schema: T) => v.nullish(schema, null)
 const common = {
   bos_token_id: orNull(token),
   eos_token_id: orNull(v.union([token, v.array(token)])),
+  // Some folders have -1 for none.
+  pad_token_id: v.optional(v.fallback(orNull(token), null), null),
   quantization_config: v.optional(v.unknown()),
 };
 export const CommonSchema = v.looseObject(common);

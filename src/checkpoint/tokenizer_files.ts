@@ -116,7 +116,7 @@ export function checkVocabulary({ vocab_size }: TokenizerFacts, rows: number): v
  */
 export function tokenizerConfig(
   { added }: TokenizerFacts,
-  { bos_token_id, eos_token_id }: SpecialTokens,
+  { bos_token_id, eos_token_id, pad_token_id }: SpecialTokens,
   block_size: number,
 ): Record<string, unknown> {
   return {
@@ -125,18 +125,20 @@ export function tokenizerConfig(
     model_max_length: block_size,
     bos_token: added.get(bos_token_id ?? -1),
     eos_token: added.get(eos_token_id ?? -1),
+    pad_token: added.get(pad_token_id ?? -1),
   };
 }
 
 /** generation_config.json: the defaults of `model.generate`. A temperature of 0 is greedy decoding. */
 export function generationConfig(
   sampling: SamplingConfig,
-  { bos_token_id, eos_token_id }: SpecialTokens,
+  { bos_token_id, eos_token_id, pad_token_id }: SpecialTokens,
 ): Record<string, unknown> {
   const { temperature, top_k, top_p, min_p, max_new_tokens } = sampling;
   const config: Record<string, unknown> = {
     bos_token_id: bos_token_id ?? undefined,
     eos_token_id: eos_token_id ?? undefined,
+    pad_token_id: pad_token_id ?? undefined,
     max_new_tokens,
     do_sample: temperature > 0,
   };

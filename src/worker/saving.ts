@@ -90,6 +90,7 @@ export class RunSaver {
       stage: text.stage?.config ?? null,
       chat_template: text.stage?.data.chat.chat_template ?? null,
       pad_token_id: text.stage?.data.chat.pad_token_id ?? null,
+      bos_token_id: text.stage?.data.chat.bos_token_id,
     };
   }
 

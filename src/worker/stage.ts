@@ -14,6 +14,7 @@ import { allSettled, closingOnFailure, markDone } from './promises.ts';
 import { ifStorageAllows } from './restored.ts';
 import type { StartingPoint } from './run_parts.ts';
 import { settleAndTell } from './settle_on_device.ts';
+import { specialTokens } from './stage_source.ts';
 import type { StageSource } from './text.ts';
 
 type StageCommand = StartCommand & { stage: StageConfig };
@@ -34,6 +35,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     config: stage,
     needs: objective.data,
     chat_template: parent.state.chat_template ?? null,
+    special: specialTokens(parent.state),
     block_size: parent.state.model.block_size,
     votes: [],
   };

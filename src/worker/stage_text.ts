@@ -6,7 +6,7 @@ import type { PreparedText, PrepareOptions, StageSource } from './text.ts';
 
 /** @throws DataError */
 export async function prepareStageText(
-  { config, needs, chat_template, block_size, votes }: StageSource,
+  { config, needs, chat_template, special, block_size, votes }: StageSource,
   { progress, text, tokenizer }: PrepareOptions,
 ): Promise<PreparedText> {
   if (!tokenizer || needs === 'text') throw new Error('A stage needs the tokenizer of its parent.');
@@ -17,6 +17,7 @@ export async function prepareStageText(
     needs,
     tokenizer,
     chat_template,
+    tokens: special,
     block_size,
     own,
     votes,

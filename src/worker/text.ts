@@ -5,6 +5,7 @@
 import type { SplitVersion, TableFacts, Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
+import type { ChatTokens } from '../data/conversations/index.ts';
 import {
   type CorpusSplit,
   loadCorpus,
@@ -56,6 +57,8 @@ export interface StageSource {
   needs: Objective['data'];
   /** Of the parent; null for a model without one. */
   chat_template: string | null;
+  /** Special tokens of the parent's files. */
+  special: ChatTokens;
   block_size: number;
   votes: readonly Vote[];
 }

@@ -34,30 +34,37 @@ export function chatFormat(
     const own = chatTokenizer(tokenizer);
     return formatOf(own, {
       conversation: ownConversation(own),
+      bos_token_id: tokens.bos_token_id ?? null,
       pad_token_id: idOf(own, PAD),
       chat_template: OWN_TEMPLATE,
     });
   }
   const conversation = broughtConversation(tokenizer, template, tokens);
   const padded = withPadding(tokenizer, conversation.eos_token_id, tokens.pad_token_id ?? null);
-  const { pad_token_id } = padded;
-  return formatOf(padded.tokenizer, { conversation, pad_token_id, chat_template: template });
+  return formatOf(padded.tokenizer, {
+    conversation,
+    pad_token_id: padded.pad_token_id,
+    bos_token_id: tokens.bos_token_id ?? null,
+    chat_template: template,
+  });
 }
 
 interface FormatParts {
   conversation: Conversation;
+  bos_token_id: number | null;
   pad_token_id: number;
   chat_template: string;
 }
 
 function formatOf(tokenizer: Tokenizer, parts: FormatParts): ChatFormat {
-  const { conversation, pad_token_id, chat_template } = parts;
+  const { conversation, pad_token_id, bos_token_id, chat_template } = parts;
   const { eos_token_id } = conversation;
   const plain = plainTokenizer(tokenizer, eos_token_id);
   const encoder = new ExampleEncoder(plain, conversation);
   return {
     tokenizer: plain,
     pad_token_id,
+    bos_token_id,
     eos_token_id,
     chat_template,
     encode: (example, completion_only) => encoder.example(example, completion_only),

@@ -65,6 +65,8 @@ export interface ChatFormat {
   tokenizer: Tokenizer;
   /** Fills rows; another token than the end, so that the end is learned. */
   pad_token_id: number;
+  /** Begins a text in the parent's template or files; null or undefined if nothing does. */
+  bos_token_id?: number | null;
   /** Ends an assistant's turn or a completion, and is learned. */
   eos_token_id: number;
   /** The Jinja template, as `chat_template.jinja` has it. */
