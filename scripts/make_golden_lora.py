@@ -3,8 +3,7 @@
     python3 scripts/make_golden_lora.py DIR
 
 DIR (src/model/golden in the repository) has the fixtures of make_golden.py, whose models, batches and
-initial weights are the frozen base. Writes `lora_CASE.json` beside each: the settings of PEFT's
-LoraConfig; the initial adapters by PEFT's names (lora_B is not zero, so that every gradient is above
+initial weights are the frozen base. Writes `lora/CASE.json` for some: the settings of PEFT's LoraConfig; the initial adapters by PEFT's names (lora_B is not zero, so that every gradient is above
 rounding errors); logits, loss and gradients of the first batch; then ten steps of torch.optim.AdamW as
 in make_golden.py: losses, gradient norms, final adapters, and the logits of the merged model
 (`merge_and_unload`) after them.
@@ -116,13 +115,14 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
     torch.set_num_threads(1)
+    (folder / "lora").mkdir(exist_ok=True)
     for seed, (name, settings) in enumerate(CASES.items()):
         golden = json.loads((folder / f"{name}.json").read_text())
         case = make_case(name, golden, settings, seed + 1)
-        path = folder / f"lora_{name}.json"
+        path = folder / "lora" / f"{name}.json"
         path.write_text(json.dumps(case, separators=(",", ":")) + "\n")
         print(
-            f"{path.name}: {path.stat().st_size} bytes, {len(case['adapters'])} tensors, "
+            f"lora/{path.name}: {path.stat().st_size} bytes, {len(case['adapters'])} tensors, "
             f"losses {case['losses'][0]:.6f} to {case['losses'][-1]:.6f}"
         )
 
