@@ -3,10 +3,10 @@
     python3 scripts/make_golden_lora.py DIR
 
 DIR (src/model/golden in the repository) has the fixtures of make_golden.py, whose models, batches and
-initial weights are the frozen base. Writes `lora_CASE.json` beside each: the settings of PEFT's
+initial weights are the frozen base. Writes `lora/CASE.json` for some of them: the settings of PEFT's
 LoraConfig; the initial adapters by PEFT's names (lora_B is not zero, so that every gradient is above
-rounding errors); logits, loss and gradients of the first batch; then ten steps of torch.optim.AdamW as
-in make_golden.py: losses, gradient norms, final adapters, and the logits of the merged model
+rounding errors); logits, loss and gradients of the first batch; then ten steps of torch.optim.AdamW
+as in make_golden.py: losses, gradient norms, final adapters, and the logits of the merged model
 (`merge_and_unload`) after them.
 
 Needs transformers and peft.
@@ -22,7 +22,7 @@ import peft
 import torch
 import torch.nn.functional as F
 
-from make_golden import TRAINING, packed, transformers_model
+from make_golden import SMALL, TRAINING, packed, transformers_model
 
 CASES = {
     "gpt2": dict(r=2, lora_alpha=3, target_modules=["c_attn", "c_proj", "c_fc"]),
@@ -57,7 +57,7 @@ def make_case(name, golden, settings, seed):
     config = peft.LoraConfig(
         task_type="CAUSAL_LM", fan_in_fan_out=name.startswith("gpt2"), bias="none", **settings
     )
-    model = peft.get_peft_model(transformers_model(golden["model"], base), config).eval()
+    model = peft.get_peft_model(transformers_model(SMALL | golden["model"], base), config).eval()
     random = np.random.default_rng(seed)
     adapters = {k: v for k, v in model.named_parameters() if v.requires_grad}
     for key, value in adapters.items():
@@ -116,13 +116,14 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
     torch.set_num_threads(1)
+    (folder / "lora").mkdir(exist_ok=True)
     for seed, (name, settings) in enumerate(CASES.items()):
         golden = json.loads((folder / f"{name}.json").read_text())
         case = make_case(name, golden, settings, seed + 1)
-        path = folder / f"lora_{name}.json"
+        path = folder / "lora" / f"{name}.json"
         path.write_text(json.dumps(case, separators=(",", ":")) + "\n")
         print(
-            f"{path.name}: {path.stat().st_size} bytes, {len(case['adapters'])} tensors, "
+            f"lora/{path.name}: {path.stat().st_size} bytes, {len(case['adapters'])} tensors, "
             f"losses {case['losses'][0]:.6f} to {case['losses'][-1]:.6f}"
         )
 

@@ -5,8 +5,8 @@ import { PeftSchema } from '../config/stage/index.ts';
 import { type TinyRun, tinyRun } from '../testing/tiny_run.ts';
 import gpt2 from './golden/gpt2.json';
 import llama from './golden/llama_qk_norm_window.json';
-import loraGpt2 from './golden/lora_gpt2.json';
-import loraLlama from './golden/lora_llama_qk_norm_window.json';
+import loraGpt2 from './golden/lora/gpt2.json';
+import loraLlama from './golden/lora/llama_qk_norm_window.json';
 import { type BatchLike, loraParameters, type Parameter, type ParameterPart } from './index.ts';
 
 interface LoraCase {
