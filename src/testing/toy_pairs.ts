@@ -88,13 +88,21 @@ export interface ToyRun {
   stage: StageInput;
   data: StageData;
   training?: Partial<RunConfig['training']>;
+  model?: Partial<RunConfig['model']>;
   from?: TrainerState | null;
 }
 
-export function toyTrainer({ objective, stage, data, training, from }: ToyRun): Promise<Trainer> {
+export function toyTrainer({
+  objective,
+  stage,
+  data,
+  training,
+  model,
+  from,
+}: ToyRun): Promise<Trainer> {
   const config = defaultConfig();
   const shape = { n_layer: 2, n_head: 4, n_embd: 32, block_size: 16, dropout: 0.1 };
-  Object.assign(config.model, shape);
+  Object.assign(config.model, shape, model);
   Object.assign(
     config.training,
     { batch_size: 32, learning_rate: 3e-3, lr_schedule: 'constant', warmup_iters: 10 },
