@@ -18,7 +18,7 @@ or unpack an export of the page and add two files:
                                      "shape": [batch, time, vocab_size]}}
     expected_logits.f32  little-endian float32, row-major
 
-`make` writes tiny random GPT-2, Llama, Qwen3 and Mistral folders as transformers saves them
+`make` writes tiny random GPT-2, Llama, Qwen2, Qwen3 and Mistral folders as transformers saves them
 (sharded or not; float32, float16, bfloat16), with the same two files. expected.json also has the
 shape, sum and last value of every tensor. They are the fixtures in src/checkpoint/fixtures (unpack
 the tar file there). The reference logits are computed in float32 from the reopened folder, whose
@@ -269,6 +269,47 @@ def cases(vocab_size, eos):
             hf.MistralConfig(num_key_value_heads=2, sliding_window=5, **llama),
             torch.float16,
             "8KB",
+        ),
+        (
+            "gpt2_exact_gelu_f16",
+            hf.GPT2LMHeadModel,
+            hf.GPT2Config(activation_function="gelu", **gpt2),
+            torch.float16,
+            None,
+        ),
+        (
+            "qwen3_wide_heads_bf16",
+            hf.Qwen3ForCausalLM,
+            hf.Qwen3Config(num_key_value_heads=2, head_dim=6, tie_word_embeddings=True, **llama),
+            torch.bfloat16,
+            None,
+        ),
+        (
+            "qwen2_bf16",
+            hf.Qwen2ForCausalLM,
+            hf.Qwen2Config(num_key_value_heads=2, tie_word_embeddings=True, **llama),
+            torch.bfloat16,
+            None,
+        ),
+        (
+            "llama3_bf16",
+            hf.LlamaForCausalLM,
+            hf.LlamaConfig(
+                num_key_value_heads=2,
+                head_dim=10,
+                tie_word_embeddings=True,
+                rope_parameters=dict(
+                    rope_type="llama3",
+                    rope_theta=17000.0,
+                    factor=2.0,
+                    low_freq_factor=1.0,
+                    high_freq_factor=4.0,
+                    original_max_position_embeddings=8192,
+                ),
+                **llama,
+            ),
+            torch.bfloat16,
+            None,
         ),
     ]
 

@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 
 const cases: [string, Kind, Partial<ModelConfig>, number][] = Object.entries(LAYOUTS)
-  .slice(0, 8)
+  .filter(([name]) => !/^gpt2 with (qk_norm|a window)$/.test(name))
   .map(([name, change], i) => [
     name.replaceAll(' ', '_'),
     (['char', 'byte', 'bpe'] as const)[i % 3] ?? 'char',

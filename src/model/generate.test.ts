@@ -13,9 +13,10 @@ import {
   options,
   prompts,
   type TestedModel,
+  wideHeads,
 } from './testing_generation.ts';
 
-const MODELS = { gpt2: {}, llama } as const;
+const MODELS = { gpt2: {}, llama, 'heads of their own width': wideHeads } as const;
 
 /** Every option of the sampler at once, and each that changes the order of tokens. */
 const SAMPLING: Record<string, Partial<DecodeOptions>> = {

@@ -42,6 +42,12 @@ export function makeModel(config: Partial<ModelConfig> = {}): TestedModel {
     const values = initialValues(parameter, 7);
     const isNorm = parameter.name.includes('norm') || parameter.name.includes('ln_');
     weights.write(parameter.name, isNorm ? values : values.map((value) => 10 * value));
+    if (parameter.name.endsWith('qkv_proj.bias')) {
+      weights.write(
+        parameter.name,
+        values.map((_, i) => Math.sin(i)),
+      );
+    }
   }
   const dispose = (): void => {
     weights.dispose();
@@ -82,4 +88,15 @@ export const llama = {
   activation_function: 'silu',
   qk_norm: true,
   sliding_window: 5,
+} as const satisfies Partial<ModelConfig>;
+
+/** What Qwen2, Qwen3 and Llama 3.2 have besides. */
+export const wideHeads = {
+  layout: 'llama',
+  n_kv_head: 1,
+  head_dim: 12,
+  activation_function: 'silu',
+  qkv_bias: true,
+  rope_theta: 17000,
+  rope_factor: 2,
 } as const satisfies Partial<ModelConfig>;
