@@ -6,13 +6,16 @@ import type { Rollout, RolloutRequest, Rollouts, RolloutSizes } from '../rollout
 /** More answers than this are made one batch after the other. */
 const MAX_ROWS = 256;
 
+/** What answers are sampled from. */
+type PooledModel = Pick<ModelStores, 'model' | 'weights' | 'rotary'>;
+
 export class RolloutPool {
-  readonly #stores: ModelStores;
+  readonly #stores: PooledModel;
   /** Longest prompt of the data, so that the programs fit every request. */
   readonly #prompt_length: number;
   #current: Rollouts | null = null;
 
-  constructor(stores: ModelStores, data: StageData | null) {
+  constructor(stores: PooledModel, data: StageData | null) {
     this.#stores = stores;
     const prompts = [...(data?.prompts.train ?? []), ...(data?.prompts.val ?? [])];
     this.#prompt_length = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 1);

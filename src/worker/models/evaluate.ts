@@ -29,11 +29,11 @@ export interface Measuring extends EvaluatedModels {
   true_reward: CheckedReward;
   notes: string[];
   /** Answers that are sampled once for all measurements, by model and temperature. */
-  sampled(model: OpenModel, temperature: number): Promise<readonly SampledAnswer[]>;
+  sampled: (model: OpenModel, temperature: number) => Promise<readonly SampledAnswer[]>;
   /** Tells the page, and throws if the evaluation was cancelled. */
-  progress(of: string, done: number, total: number): void;
+  progress: (of: string, done: number, total: number) => void;
   /** The same before a batch of rows. */
-  before(of: string, total: number): (done: number) => Promise<void>;
+  before: (of: string, total: number) => (done: number) => Promise<void>;
 }
 
 export class Evaluation {

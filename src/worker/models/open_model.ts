@@ -15,6 +15,7 @@ import {
   Weights,
 } from '../../model/index.ts';
 import type { OpenedModel, ParentSource } from '../../protocol/index.ts';
+import { RolloutPool } from '../../train/rollout_pool.ts';
 import { mergedState } from '../merged.ts';
 import type { StorageContext } from '../run_parts.ts';
 import { type AskFormat, chatAskFormat } from './ask_format.ts';
@@ -53,6 +54,7 @@ export class OpenModel {
   /** Equal for models that give tokens the same ids. */
   readonly vocabulary: string;
   readonly scorer: Scorer;
+  readonly rollouts: RolloutPool;
   /** Of running text, as the base model was trained on it. */
   readonly tokenizer: Tokenizer;
   /** Null for a model without a chat template. */
@@ -82,7 +84,9 @@ export class OpenModel {
     this.#weights = loadedWeights(state, this.isReward);
     this.#rotary = rotaryTable(state.model);
     const { model } = this;
-    this.scorer = new Scorer({ model, weights: this.#weights, rotary: this.#rotary });
+    const parts = { model, weights: this.#weights, rotary: this.#rotary };
+    this.scorer = new Scorer(parts);
+    this.rollouts = new RolloutPool(parts, null);
   }
 
   /** Copies the weights to the device, which is open. Throws DataError for its tokenizer. */
@@ -144,6 +148,7 @@ export class OpenModel {
   dispose(): void {
     this.#generator?.dispose();
     this.scorer.dispose();
+    this.rollouts.dispose();
     this.#weights.dispose();
     this.#rotary?.dispose();
   }

@@ -5,10 +5,10 @@ import { breathe } from '../../train/index.ts';
 import { writesNothing } from './chat.ts';
 import type { OpenModel } from './open_model.ts';
 
-/** Prompts that are answered at once; a batch with fewer is filled up, so that its shape is kept. */
-const ROWS = 16;
-/** The worker answers its messages this often. */
-const BREATHE_MS = 8;
+/** Prompts that are answered at once: between two batches the worker answers its messages. */
+const ROWS = 64;
+/** No token ends an answer. */
+const NO_STOP = -1;
 
 export interface SampledAnswer extends Answer {
   ids: Int32Array;
@@ -30,18 +30,23 @@ export async function sampleAnswers(
   if (model.isReward) throw writesNothing(model);
   const answers = prompts.map((): SampledAnswer => emptyAnswer(options.max_new_tokens));
   const readable = prompts.flatMap((ids, index) => (ids ? [{ ids, index }] : []));
+  const { temperature, seed, max_new_tokens } = options;
   for (let first = 0; first < readable.length; first += ROWS) {
     progress(first);
+    await breathe();
     const batch = readable.slice(first, first + ROWS);
-    const room = Math.min(...batch.map(({ ids }) => model.model.block_size - ids.length));
-    const max_new_tokens = Math.min(options.max_new_tokens, room);
-    const seed = (options.seed + first) % 2 ** 31;
-    const rows = await answerBatch(model, batch, { ...options, max_new_tokens, seed });
-    rows.forEach((ids, row) => {
-      const index = batch[row]?.index ?? -1;
-      const { text, ended } = model.format.answerOf(ids);
-      const { max_new_tokens: max_tokens } = options;
-      answers[index] = { text, ended, tokens: ids.length, max_tokens, ids };
+    const rollouts = await model.rollouts.generate({
+      prompts: batch.map(({ ids }) => [...ids]),
+      seed: (seed + first) % 2 ** 31,
+      temperature,
+      max_new_tokens,
+      stop_id: model.format.eos_token_id ?? NO_STOP,
+      vocab_limit: model.vocabLimit,
+    });
+    rollouts.forEach(({ ids, ended }, row) => {
+      const { text } = model.format.answerOf(ids);
+      const answer = { text, ended, tokens: ids.length, max_tokens: max_new_tokens, ids };
+      answers[batch[row]?.index ?? -1] = answer;
     });
   }
   progress(readable.length);
@@ -55,31 +60,3 @@ const emptyAnswer = (max_tokens: number): SampledAnswer => ({
   max_tokens,
   ids: new Int32Array(),
 });
-
-async function answerBatch(
-  model: OpenModel,
-  batch: readonly { ids: Int32Array }[],
-  { temperature, seed, max_new_tokens }: Omit<SamplingRequest, 'prompts' | 'progress'>,
-): Promise<Int32Array[]> {
-  const filled = Array.from({ length: ROWS }, (_, row) => [...(batch[row] ?? batch[0])!.ids]);
-  const generator = await model.generator();
-  const rows = filled.map((): number[] => []);
-  let breathed = performance.now();
-  const options = {
-    temperature,
-    top_k: 0,
-    top_p: 1,
-    min_p: 0,
-    sample_seed: seed,
-    max_new_tokens,
-    stop_id: model.format.eos_token_id,
-    vocab_limit: model.vocabLimit,
-  };
-  for await (const { row, choice } of generator.generateRows(filled, options)) {
-    rows[row]?.push(choice.id);
-    if (performance.now() - breathed < BREATHE_MS) continue;
-    await breathe();
-    breathed = performance.now();
-  }
-  return rows.slice(0, batch.length).map((ids) => Int32Array.from(ids));
-}

@@ -1,0 +1,254 @@
+/** Open models on the engine in Node: chat, evaluation and scores of small trained models. */
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { tensorCount } from '../../backend/index.ts';
+import type { EvaluationRecord } from '../../common/index.ts';
+import { defaultConfig } from '../../config/index.ts';
+import { defaultStage, type StageInput } from '../../config/stage/index.ts';
+import type { EvaluateCommand, Measurement } from '../../protocol/index.ts';
+import { useBuildsFromFiles } from '../../testing/node_engine.ts';
+import { labBase, labConfig, type LabModel, labStage } from '../../testing/stage_lab.ts';
+import { startTested } from '../../testing/start_once.ts';
+import { ModelsHarness } from './testing_models.ts';
+
+const STAGE: StageInput = {
+  objective: 'sft',
+  dataset: { task: 'arithmetic', format: 'reversed', digits: 1, size: 500, eval_size: 24 },
+};
+const SETTINGS = { temperature: 1, max_new_tokens: 8, k: 2, samples: 4, seed: 1 };
+const dataset = { ...defaultStage().dataset, ...STAGE.dataset };
+
+let base: LabModel;
+let sft: LabModel;
+let harness: ModelsHarness;
+
+beforeAll(async () => {
+  await useBuildsFromFiles();
+  await startTested('processor');
+  const config = labConfig({
+    data: { corpus: 'arithmetic' },
+    tokenizer: { kind: 'char' },
+    model: { n_layer: 1, n_head: 2, n_embd: 32, block_size: 32, dropout: 0 },
+    training: {
+      batch_size: 16,
+      max_iters: 20,
+      eval_interval: 20,
+      warmup_iters: 0,
+      learning_rate: 3e-3,
+    },
+  });
+  base = await labBase(config);
+  const changes = { training: { max_iters: 250, eval_interval: 250 } };
+  sft = await labStage({ parent: base, stage: STAGE, changes });
+});
+
+const parentRun = { kind: 'run', run: 'base', name: 'Base', step: 20 } as const;
+
+beforeEach(async () => {
+  harness = new ModelsHarness();
+  await harness.save(base, { id: 'base', lineage: { dataset: 'arithmetic' } });
+  const lineage = { objective: 'sft', parent: parentRun };
+  await harness.save(sft, { id: 'sft', lineage, stage: STAGE });
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+async function evaluated(
+  measure: readonly Measurement[],
+  more: Partial<EvaluateCommand> = {},
+): Promise<EvaluationRecord[]> {
+  const id = harness.nextId();
+  const command = {
+    type: 'evaluate',
+    id,
+    model: 'sft',
+    measure,
+    dataset,
+    settings: SETTINGS,
+  } as const;
+  const event = await harness.models.answer({ ...command, ...more });
+  if (event.type !== 'evaluated') throw new Error(`The answer was ${event.type}.`);
+  return event.records;
+}
+
+const valueOf = (records: readonly EvaluationRecord[], metric: string) =>
+  records.flatMap(({ values }) => values).find((value) => value.metric === metric);
+
+const sampling = { ...defaultConfig().sampling, max_new_tokens: 8, temperature: 0 };
+
+describe('open models', () => {
+  it('have weights alone, several at once, and give their memory back', async () => {
+    const before = tensorCount();
+    const opened = await harness.open('sft');
+    await harness.open('base');
+    expect(opened.opened).toMatchObject({
+      model: 'sft',
+      checkpoint: { run: 'sft', name: 'Model sft', weights: 'last', step: 250 },
+      chats: true,
+      is_reward: false,
+      block_size: 32,
+    });
+    // Four bytes a parameter, with room for alignment.
+    expect(opened.opened.bytes).toBeGreaterThanOrEqual(4 * opened.opened.n_params);
+    expect(opened.opened.bytes).toBeLessThan(4 * opened.opened.n_params + 32 * 256);
+    for (const model of ['sft', 'base']) {
+      await harness.models.answer({ type: 'close_model', id: harness.nextId(), model });
+    }
+    expect(tensorCount()).toBe(before);
+  });
+
+  it('refuses a model whose checkpoint is gone', async () => {
+    await harness.store.discard('sft');
+    await expect(harness.open('sft')).rejects.toMatchObject({ code: 'run_missing' });
+  });
+
+  it('opens a run that another tab trains', async () => {
+    const held = await harness.store.open('sft');
+    await expect(harness.open('sft')).resolves.toMatchObject({ type: 'model_opened' });
+    await held.close();
+  });
+
+  it('refuses a model that was closed', async () => {
+    const score = { type: 'score', id: 1, model: 'none', prompt: 'a', answers: ['b'] } as const;
+    await expect(harness.models.answer(score)).rejects.toMatchObject({ code: 'model_closed' });
+  });
+});
+
+describe('chat', () => {
+  it('streams an answer with probabilities, and says how much context is left', async () => {
+    await harness.open('sft');
+    const prompt = '3+4=';
+    const id = harness.nextId();
+    const done = await harness.models.answer({ type: 'chat', id, model: 'sft', prompt, sampling });
+    if (done.type !== 'chat_done') throw new Error(done.type);
+    const pieces = harness.all('token').flatMap((event) => event.pieces);
+    expect(pieces.map(({ text }) => text).join('')).toBe(done.text);
+    expect(pieces.every(({ probability, rivals }) => probability > 0 && rivals.length > 0)).toBe(
+      true,
+    );
+    expect(done.reason).toBe('stop');
+    expect(done.context_left).toBe(32 - done.prompt_tokens - done.tokens);
+  });
+
+  it('refuses a conversation that fills the context, and says how long it is', async () => {
+    await harness.open('sft');
+    const prompt = '1+1='.repeat(8);
+    const chat = { type: 'chat', id: harness.nextId(), model: 'sft', prompt, sampling } as const;
+    await expect(harness.models.answer(chat)).rejects.toMatchObject({
+      code: 'context_full',
+      message: expect.stringContaining('has 32 tokens') as string,
+    });
+  });
+
+  it('is stopped by its id', async () => {
+    await harness.open('base');
+    const id = harness.nextId();
+    harness.models.stop(id);
+    const long = { ...sampling, max_new_tokens: 20 };
+    const done = await harness.models.answer({
+      type: 'chat',
+      id,
+      model: 'base',
+      prompt: '1+',
+      sampling: long,
+    });
+    expect(done).toMatchObject({ reason: 'cancelled', tokens: 0 });
+  });
+});
+
+describe('evaluation', () => {
+  it('counts exact matches of greedy answers, and keeps the record with the run', async () => {
+    await harness.open('sft');
+    const records = await evaluated(['answers']);
+    const match = valueOf(records, 'exact_match');
+    expect(match).toMatchObject({ n: 24, interval: 'wilson' });
+    expect(match?.value).toBeGreaterThan(0.3);
+    // The same prompts, one after the other, in the chat.
+    const { talesFree } = await answersByChat();
+    expect(match?.items).toEqual(talesFree);
+    expect(valueOf(records, 'ends')?.value).toBeGreaterThan(0.9);
+    const kept = await (await harness.store.records.evaluations('sft')).read();
+    expect(kept.records).toEqual(records);
+    expect(harness.all('evaluation_progress').at(-1)).toMatchObject({ done: 24, total: 24 });
+  });
+
+  async function answersByChat(): Promise<{ talesFree: number[] }> {
+    const { findTask } = await import('../../data/tasks/index.ts');
+    const task = await findTask('arithmetic');
+    const correct = task.rewards.find(({ name }) => name === 'correct');
+    const talesFree: number[] = [];
+    for (const example of task.prompts(dataset).val) {
+      const id = harness.nextId();
+      const { prompt } = example;
+      const done = await harness.models.answer({
+        type: 'chat',
+        id,
+        model: 'sft',
+        prompt,
+        sampling,
+      });
+      if (done.type !== 'chat_done') throw new Error(done.type);
+      const { text, tokens } = done;
+      const answer = { text, ended: done.reason === 'stop', tokens, max_tokens: 8 };
+      talesFree.push(correct?.score(example, answer) ?? NaN);
+    }
+    return { talesFree };
+  }
+
+  it('has pass@1 below pass@k, both over prompts', async () => {
+    await harness.open('sft');
+    const records = await evaluated(['pass_at_k']);
+    const [one, k] = [valueOf(records, 'pass_at_1'), valueOf(records, 'pass_at_k')];
+    expect(one?.n).toBe(96);
+    expect(k?.n).toBe(24);
+    expect(k?.value ?? 0).toBeGreaterThanOrEqual(one?.value ?? 1);
+  });
+
+  it('has a KL of 0 and a win rate of one half against itself', async () => {
+    await harness.open('sft');
+    await harness.open('sft', 'twin');
+    const records = await evaluated(['win_rate', 'kl', 'rewards'], { parent: 'twin' });
+    expect(valueOf(records, 'kl')?.value).toBeCloseTo(0, 5);
+    expect(valueOf(records, 'win_rate')).toMatchObject({ value: 0.5, n: 24 });
+    expect(valueOf(records, 'length')?.value).toBe(valueOf(records, 'parent_length')?.value);
+  });
+
+  it('refuses KL from a parent of another vocabulary, and a reward model that is none', async () => {
+    await harness.open('sft');
+    await harness.open('base');
+    await expect(evaluated(['kl'], { parent: 'base' })).rejects.toMatchObject({
+      code: 'other_vocabulary',
+    });
+    await expect(evaluated(['kl'])).rejects.toMatchObject({ code: 'no_parent' });
+    await expect(evaluated(['rewards'], { reward_model: 'base' })).rejects.toMatchObject({
+      code: 'no_reward_model',
+    });
+  });
+
+  it('measures bits per byte on the text of the base model, with any tokenizer', async () => {
+    await harness.open('sft');
+    await harness.open('base');
+    const ofSft = await evaluated(['bits_per_byte']);
+    const ofBase = await evaluated(['bits_per_byte'], { model: 'base' });
+    const [before, after] = [valueOf(ofBase, 'bits_per_byte'), valueOf(ofSft, 'bits_per_byte')];
+    expect(before?.n).toBe(24);
+    expect(before?.value).toBeGreaterThan(0.5);
+    expect(before?.value).toBeLessThan(8);
+    expect(after?.n).toBe(24);
+    expect(ofSft[0]?.settings.task).toBe(ofBase[0]?.settings.task);
+  });
+
+  it('says that the text is gone if the run of the base model was deleted', async () => {
+    await harness.store.discard('base');
+    await harness.open('sft');
+    await expect(evaluated(['bits_per_byte'])).rejects.toMatchObject({ code: 'no_items' });
+    const records = await evaluated(['answers', 'bits_per_byte']);
+    expect(records).toHaveLength(1);
+  });
+
+  it('is cancelled by its id', async () => {
+    await harness.open('sft');
+    const id = harness.nextId();
+    harness.models.stop(id);
+    await expect(evaluated(['answers'], { id })).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
