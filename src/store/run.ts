@@ -114,12 +114,6 @@ function reduceStarted(event: Extract<Event, { type: 'started' }>): Partial<RunS
   };
 }
 
-/** Those of every run, some of them replaced by the objective's own, then its further ones. */
-function withOwn<T>(general: readonly T[], own: readonly T[], keyOf: (item: T) => string): T[] {
-  const merged = new Map([...general, ...own].map((item) => [keyOf(item), item]));
-  return [...merged.values()];
-}
-
 /** A save that succeeds outdates the error of one that storage refused. It writes the metrics too. */
 function reduceSaved(state: RunState, savedStep: number): Partial<RunState> {
   const saved = { savedStep, ...withoutTroubles(state, 'save', 'metrics') };
