@@ -210,6 +210,11 @@ describe('a folder made elsewhere', () => {
     expect(codeOf(() => readCheckpoint(incomplete))).toBe('missing_file');
   });
 
+  it('is refused if it has an adapter alone', () => {
+    const alone = [...foreign('lora_llama').files].filter(([path]) => path.startsWith('adapter/'));
+    expect(() => readCheckpoint(new Map(alone))).toThrow('without the model that it belongs to');
+  });
+
   it('is refused if it sorts texts into several classes', () => {
     const { files } = foreign('reward_gpt2');
     const json = parseRecord(files.get('config.json') ?? new Uint8Array(), 'config.json');
