@@ -1,13 +1,19 @@
 /**
  * The configurations of all comparisons: GPT-2 layout, biases, tied head, tanh-GELU, no dropout,
- * gradients clipped to a norm of 1, AdamW.
+ * gradients clipped to a norm of 1, AdamW. SmolLM2 and Qwen3 have the shapes of pretrained models.
  */
-import { type BackendName, defaultConfig, type RunConfig } from '../src/config/index.ts';
+import {
+  type BackendName,
+  defaultConfig,
+  type ModelConfig,
+  type RunConfig,
+} from '../src/config/index.ts';
 import type { TokenSplit } from '../src/data/index.ts';
 
 /**
  * `V` is M with the vocabulary of GPT-2, whose logits are computed in chunks. `tiny` is for testing
  * the bench itself: software adapters run it in seconds. `N` has the sizes of the preset *Names*.
+ * `SmolLM2` is SmolLM2-135M and `Qwen3` is Qwen3-0.6B, over 4 rows of 256 tokens.
  */
 export const CONFIGS = {
   N: {
@@ -55,6 +61,24 @@ export const CONFIGS = {
     block_size: 256,
     batch_size: 32,
   },
+  SmolLM2: {
+    vocab_size: 49152,
+    n_embd: 576,
+    n_head: 9,
+    n_inner: 1536,
+    n_layer: 30,
+    block_size: 256,
+    batch_size: 4,
+  },
+  Qwen3: {
+    vocab_size: 151936,
+    n_embd: 1024,
+    n_head: 16,
+    n_inner: 3072,
+    n_layer: 28,
+    block_size: 256,
+    batch_size: 4,
+  },
   tiny: {
     vocab_size: 30,
     n_embd: 16,
@@ -66,6 +90,15 @@ export const CONFIGS = {
   },
 } as const;
 export type ConfigName = keyof typeof CONFIGS;
+export const CONFIG_NAMES = ['N', 'T', 'S', 'M', 'V', 'SmolLM2', 'Qwen3', 'tiny'] as const;
+
+/** What configurations have that are not of the GPT-2 layout. */
+const LLAMAS: Partial<Record<ConfigName, Partial<ModelConfig>>> = {
+  SmolLM2: { n_kv_head: 3 },
+  Qwen3: { n_kv_head: 8, head_dim: 128, qk_norm: true, rope_theta: 1e6, norm_eps: 1e-6 },
+};
+const LLAMA = { layout: 'llama', bias: false, activation_function: 'silu' } as const;
+
 export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 
 /**
@@ -90,6 +123,8 @@ export interface BenchOptions {
   profile: boolean;
   /** Recompute the activations of each block in the backward pass. */
   checkpointing: boolean;
+  /** Rank of LoRA adapters over all linear layers of a frozen base; 0 trains all parameters. */
+  lora: number;
   /**
    * Milliseconds to tune matmuls before the programs are compiled, which delays the first loss; 0
    * for the default plans.
@@ -119,6 +154,8 @@ export function runConfig(
     dropout: 0,
     activation_function: 'gelu_new',
   });
+  const llama = LLAMAS[name];
+  if (llama) Object.assign(config.model, LLAMA, llama);
   Object.assign(config.training, {
     optimizer: 'adamw',
     learning_rate: 3e-4,

@@ -1,11 +1,10 @@
 /** The jobs that the address of the bench page names. */
 import { BACKENDS, type BackendName, MIXED_PRECISION } from '../src/config/index.ts';
 import type { Job } from './bench_worker.ts';
-import { type ConfigName, type Mode, MODES, type Precision } from './configs.ts';
+import { CONFIG_NAMES, type ConfigName, type Mode, MODES, type Precision } from './configs.ts';
 import type { MatmulSet } from './matmuls.ts';
 import type { MeasuredSet } from './matmuls_vs_tfjs.ts';
 
-const CONFIG_NAMES: readonly ConfigName[] = ['N', 'T', 'S', 'M', 'V', 'tiny'];
 const BACKEND_NAMES = BACKENDS.filter((name): name is BackendName => name !== 'auto');
 
 /** Values of a query. All methods throw an Error that names the parameter if a value is invalid. */
@@ -149,6 +148,7 @@ function stepJobs(query: Query): Job[] {
     tune: query.number('tune', 0),
     threads: query.number('threads', 0),
     checkpointing: query.flag('checkpointing'),
+    lora: query.number('lora', 0),
   };
   const backends = query.backends(ladder ? ['webgpu', 'webgl', 'wasm'] : BACKEND_NAMES);
   const modes = query.list('mode', MODES, ladder ? MODES : ['replay']);

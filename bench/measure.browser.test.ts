@@ -31,6 +31,7 @@ const options: BenchOptions = {
   tune: 0,
   threads: 1,
   checkpointing: false,
+  lora: 0,
   precision: 'no',
 };
 const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> =>

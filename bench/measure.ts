@@ -8,6 +8,7 @@ import {
   setProgramMode,
   timeOnWall,
 } from '../src/backend/index.ts';
+import { parseStage } from '../src/config/stage/index.ts';
 import { pretrain } from '../src/objectives/index.ts';
 import { type Choices, prepareMatmuls, seenMatmuls } from '../src/ops/index.ts';
 import { tuneMatmuls } from '../src/ops/matmul/tuner.ts';
@@ -72,11 +73,13 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
 }
 
 function trainerFactory(options: BenchOptions): () => Promise<Trainer> {
-  const { config: name, seed, checkpointing, precision } = options;
+  const { config: name, seed, checkpointing, precision, lora } = options;
   const config = runConfig(name, seed, checkpointing, precision);
   const split = randomTokens(name, seed);
   const { vocab_size } = CONFIGS[name];
-  return () => Trainer.create({ config, objective: pretrain, split, vocab_size });
+  const peft = { peft_type: 'lora', r: lora, lora_alpha: 2 * lora } as const;
+  const stage = lora > 0 ? parseStage({ peft }) : null;
+  return () => Trainer.create({ config, objective: pretrain, split, vocab_size, stage });
 }
 
 /** Tunes matmuls if requested. Returns whether subgroup matrices are in use. */

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 export const USAGE = `Usage: npm run bench -- [options]        (npm run bench:ops -- [options] for single operations)
-  --config N|T|S|M     or a list, T,S,M; tiny tests the bench itself (default: all three; operations: S,M)
+  --config N|T|S|M     SmolLM2, Qwen3, or a list, T,S,M; tiny tests the bench (default: T,S,M; operations: S,M)
   --backend NAME       webgpu, webgl, wasm, cpu or a list (default: all that start)
   --mode MODE          replay, op_by_op, reference or a list; WebGPU and wasm only (default: replay)
   --threads N          of the processor, on wasm (default: as many as are fastest)
@@ -11,6 +11,7 @@ export const USAGE = `Usage: npm run bench -- [options]        (npm run bench:op
   --peak N             largest matmul of the peak measurement (4096; 0 skips it)
   --precision P        no, fp16 (activations stored as float16) or a list; WebGPU only (no)
   --checkpointing      recompute activations in the backward pass
+  --lora R             adapters of rank R over a frozen base, for example with --config SmolLM2,Qwen3 (0: none)
   --tune MS            milliseconds to tune matmuls first (0)
   --profile            GPU time by kernel, if the browser has timestamp queries
   --generate           generation instead of training: --batch N (1,64 rows), --tokens N (1024 per row),
@@ -36,6 +37,7 @@ const NUMBERS = [
   'seed',
   'peak',
   'tune',
+  'lora',
   'threads',
   'vocab_size',
   'repeats',

@@ -41,6 +41,8 @@ export interface BenchRow {
   gpuGrowthBytes: number | null;
   /** Activations are recomputed in the backward pass. */
   checkpointing: boolean;
+  /** Rank of adapters; 0 if all parameters train. `gflops` then counts gradients of all weights. */
+  lora: number;
   /** The precision in use: `no` also where fp16 was requested but is not supported. */
   precision: Precision;
   /** Whether float16 matmuls used subgroup matrices. */
@@ -104,6 +106,7 @@ export function rowOf(options: BenchOptions, measured: Measured): BenchRow {
     gpuPeakBytes: memory?.peak ?? null,
     gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null,
     checkpointing: options.checkpointing,
+    lora: options.lora,
     precision,
     subgroupMatrices: precision === 'fp16' && measured.subgroupMatrices,
     plannedActivationBytes: plannedBytes(options, measured),

@@ -9,6 +9,7 @@ export function precisionOf(row) {
 
 function modeOf(row) {
   const words = [(row.peer ? `${row.peer} ${row.mode}` : row.mode) + precisionOf(row)];
+  if (row.lora) words.push(`LoRA ${row.lora}`);
   if (row.checkpointing) words.push('checkpointing');
   if (row.unfinished) words.push('unfinished');
   return words.join(', ');
@@ -35,6 +36,7 @@ export function stepTable(rows) {
     ['host ms', (r) => number(r.hostMs, 3)],
     ['programs ms', (r) => number(r.programsMs, 3)],
     ['GPU MB', (r) => megabytes(r.gpuBytes)],
+    ['peak MB', (r) => megabytes(r.gpuPeakBytes)],
     ['GFLOP/s', (r) => short(r.gflops)],
     ['of peak', (r) => (typeof r.peakShare === 'number' ? percent(r.peakShare) : '-')],
     ['peak TFLOP/s', (r) => (r.peakTflops ? `${short(r.peakTflops)} at ${r.peakSize}` : '-')],
@@ -62,7 +64,7 @@ const WAYS = [
  */
 export function ladderTable(rows) {
   const plain = rows.filter(
-    (r) => r.peer === undefined && r.precision !== 'fp16' && !r.checkpointing,
+    (r) => r.peer === undefined && r.precision !== 'fp16' && !r.checkpointing && !r.lora,
   );
   const configs = [...new Set(plain.filter((r) => r.error === undefined).map((r) => r.config))];
   const columns = WAYS.flatMap(([backend, mode, title]) => {

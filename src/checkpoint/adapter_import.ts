@@ -5,12 +5,11 @@ import { mergeAdapters } from '../model/merge.ts';
 import { fromPeftTensors, type Tensors } from './adapter_tensors.ts';
 import type { ReadState } from './checkpoint_state.ts';
 import { CheckpointError, damaged } from './error.ts';
-import type { Files } from './folder.ts';
+import { ADAPTER_CONFIG, type Files, isAdapterConfig } from './folder.ts';
 import { parseRecord } from './json.ts';
 import { readObjectiveTensors } from './objective_tensors.ts';
 import { SCORE } from './score_head.ts';
 
-export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 /** PEFT's name of the scalar head that was trained beside the adapters. */
 export const SAVED_SCORE = `base_model.model.${SCORE}`;
@@ -33,7 +32,7 @@ const AdapterSchema = v.looseObject({
  */
 export function withForeignAdapter(state: ReadState, files: Files): ReadState {
   const [path] = [...files.keys()]
-    .filter((name) => name === ADAPTER_CONFIG || name.endsWith(`/${ADAPTER_CONFIG}`))
+    .filter(isAdapterConfig)
     .sort((a, b) => a.split('/').length - b.split('/').length);
   if (path === undefined) return state;
   const weights = files.get(path.slice(0, -ADAPTER_CONFIG.length) + ADAPTER_WEIGHTS);

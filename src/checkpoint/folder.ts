@@ -46,7 +46,7 @@ export function findFolder(files: Files): Files {
     for (const [path, bytes] of files) {
       if (hasPickleName(path) || looksLikePickle(bytes)) throw pickleError(path);
     }
-    throw missingFile(FILES.config);
+    throw [...files.keys()].some(isAdapterConfig) ? adapterAlone() : missingFile(FILES.config);
   }
   const base = config.slice(0, -FILES.config.length);
   const found = new Map<string, Uint8Array>();
@@ -55,6 +55,18 @@ export function findFolder(files: Files): Files {
   }
   return found;
 }
+
+/** The settings of an adapter that PEFT or Terrarium wrote. */
+export const ADAPTER_CONFIG = 'adapter_config.json';
+export const isAdapterConfig = (path: string): boolean =>
+  path === ADAPTER_CONFIG || path.endsWith(`/${ADAPTER_CONFIG}`);
+
+const adapterAlone = () =>
+  new CheckpointError(
+    'missing_file',
+    'This folder has an adapter (LoRA) without the model that it belongs to.',
+    'Bring the folders of the model and of the adapter together.',
+  );
 
 /** Returns the file at `path`. Throws `missing_file`. */
 export function requireFile(files: Files, path: string): Uint8Array {
