@@ -11,8 +11,11 @@ import { namedSums } from './sums.ts';
 export interface Evaluation {
   /** Metrics by name. */
   metrics: Partial<MetricRow>;
-  /** The metric that the best checkpoint is chosen by, negated if it is a reward: lower is better. */
-  score: number;
+  /**
+   * The metric that the best checkpoint is chosen by, negated if it is a reward: lower is better.
+   * Null if it was not measured, because nothing is held out.
+   */
+  score: number | null;
 }
 
 export interface EvaluationParts {
@@ -46,6 +49,7 @@ export async function evaluate(
   // Without batches there is no loss: the sums would read 0.
   const ofLoss = batches.length > 0 ? objective.evaluationMetrics(sums, { batches, split }) : {};
   const metrics = { ...ofLoss, ...measured };
-  const value = metrics[objective.score] ?? NaN;
+  const value = metrics[objective.score];
+  if (value === undefined) return { metrics, score: null };
   return { metrics, score: objective.score_is_reward ? -value : value };
 }

@@ -6,6 +6,7 @@ import { pretrain } from '../objectives/index.ts';
 import { Control } from './control.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import { type LoopPhase, type LoopState, type LoopTrainer, trainLoop } from './loop.ts';
+import type { Evaluation } from './evaluate.ts';
 import { LossExploded } from './loss_exploded.ts';
 import { MetricBuffer } from './metrics.ts';
 import type { StepResult } from './trainer.ts';
@@ -110,9 +111,18 @@ interface FakeOptions {
   ms: number;
   training?: Partial<ReturnType<typeof defaultConfig>['training']>;
   lossAt?: (step: number) => number;
+  objective?: LoopTrainer['objective'];
+  evaluation?: Evaluation;
 }
 
-function fakeTrainer({ ms, training, lossAt = (step) => 3 - step / 1000 }: FakeOptions) {
+const EVALUATION: Evaluation = {
+  metrics: { 'val/loss': 2.5, 'val/accuracy': 0, 'val/bpb': 1 },
+  score: 2.5,
+};
+
+function fakeTrainer(options: FakeOptions) {
+  const { ms, training, lossAt = (step) => 3 - step / 1000 } = options;
+  const { objective = pretrain, evaluation = EVALUATION } = options;
   const config = defaultConfig();
   Object.assign(config.training, { max_iters: 160, eval_interval: 1000 }, training);
   config.sampling.sample_interval = 0;
@@ -127,7 +137,7 @@ function fakeTrainer({ ms, training, lossAt = (step) => 3 - step / 1000 }: FakeO
   const trainer = {
     config,
     model: resolveModel(config.model, 28),
-    objective: pretrain,
+    objective,
     step: 0,
     tokens: 0,
     skipped_steps: 0,
@@ -145,7 +155,7 @@ function fakeTrainer({ ms, training, lossAt = (step) => 3 - step / 1000 }: FakeO
     async evaluate() {
       evaluatedAt.push(device.done);
       expect(device.inFlight).toBe(0);
-      return { metrics: { 'val/loss': 2.5, 'val/accuracy': 0, 'val/bpb': 1 }, score: 2.5 };
+      return evaluation;
     },
   } satisfies LoopTrainer;
   return { trainer, device, ring, evaluatedAt, inFlightAfter };
@@ -203,7 +213,7 @@ function startLoop(trainer: LoopTrainer, onPhase: OnPhase = () => undefined) {
     await vi.runAllTimersAsync();
     return ended;
   };
-  return { control, steps, stepMs, flushedAt, savedAt, storage, end };
+  return { state, control, steps, stepMs, flushedAt, savedAt, storage, end };
 }
 
 function upTo(count: number): number[] {
@@ -322,6 +332,24 @@ describe('the loop over a slow device', () => {
     expect(String(error)).toMatch(/^Error: The loss fell to 0 at once/u);
     const learned = fakeTrainer({ ms: 1, lossAt: (step) => Math.max(0, 3 - step / 40) });
     expect(await startLoop(learned.trainer).end()).toBe('max_iters');
+  });
+
+  it('takes an evaluation of 0 as lost weights only where text is learned', async () => {
+    const evaluation = { metrics: { 'val/loss': 0 }, score: 0 };
+    const training = { eval_interval: 20 };
+    const text = fakeTrainer({ ms: 1, training, evaluation });
+    expect(await startLoop(text.trainer).end()).toBeInstanceOf(LossExploded);
+    const objective = { ...pretrain, data: 'pairs' } as const;
+    const pairs = fakeTrainer({ ms: 1, training, evaluation, objective });
+    expect(await startLoop(pairs.trainer).end()).toBe('max_iters');
+  });
+
+  it('continues without a score if nothing is held out', async () => {
+    const evaluation = { metrics: {}, score: null };
+    const { trainer } = fakeTrainer({ ms: 1, training: { eval_interval: 20 }, evaluation });
+    const loop = startLoop(trainer);
+    expect(await loop.end()).toBe('max_iters');
+    expect(loop.state.best_val_loss).toBeNull();
   });
 
   it('notices an exploded loss while later steps are in flight', async () => {

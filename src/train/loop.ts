@@ -6,7 +6,7 @@ import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
 import { LossExploded } from './loss_exploded.ts';
-import { countEvaluation, isStale, limitReached } from './stopping.ts';
+import { countEvaluation, isLostScore, isStale, limitReached } from './stopping.ts';
 import type { MetricBuffer } from './metrics.ts';
 import { rowOf, speedOf } from './step_rows.ts';
 import type { StepResult, Trainer } from './trainer.ts';
@@ -30,9 +30,6 @@ export interface LoopHooks {
 
 /** Milliseconds between two flushes of metrics. */
 const FLUSH_MS = 100;
-
-/** A training loss from which no evaluation falls to exactly 0, in nats. */
-const LEARNED_LOSS = 0.1;
 
 /** Each skipped step halves the loss scale. After this many in a row, the scale is not the cause. */
 const MOST_SKIPPED = 32;
@@ -202,19 +199,14 @@ class Loop {
     this.#evaluated = trainer.step;
     await this.#during('evaluating', async () => {
       const { metrics, score } = await trainer.evaluate(breathe);
-      if (this.#isLost(score)) throw new LossExploded(trainer.step, score);
-      const isBest = countEvaluation(state, score, trainer.step > this.#firstStep);
+      if (isLostScore(state, score)) throw new LossExploded(trainer.step, score ?? NaN);
       const { step, tokens } = trainer;
       state.buffer.add({ step, tokens, seconds: state.seconds, ...metrics });
       state.hooks.metrics(state.buffer);
+      if (score === null) return;
+      const isBest = countEvaluation(state, score, trainer.step > this.#firstStep);
       if (isBest) await state.hooks.best?.(score);
     });
-  }
-
-  /** Whether no trained weights can have this score: it is not finite, or it is 0 all at once. */
-  #isLost(score: number): boolean {
-    const { last_loss = 0 } = this.#state;
-    return !Number.isFinite(score) || (score === 0 && last_loss > LEARNED_LOSS);
   }
 
   async #sample(): Promise<void> {

@@ -1,6 +1,7 @@
 /** When a run stops by itself: at a limit, or because no evaluation has been better for a while. */
 import type { FinishReason } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
+import type { Objective } from '../objectives/index.ts';
 
 export interface Evaluated {
   trainer: { config: RunConfig };
@@ -21,6 +22,26 @@ export function countEvaluation(state: Evaluated, score: number, isNew: boolean)
   else if (isNew) state.stale_evaluations = (state.stale_evaluations ?? 0) + 1;
   state.best_val_loss = Math.min(before, score);
   return score < before;
+}
+
+/** A training loss of running text from which no evaluation falls to exactly 0, in nats. */
+const LEARNED_LOSS = 0.1;
+
+/**
+ * Whether no trained weights can have this score of an evaluation: it is not finite or, for the loss
+ * of running text, 0 all at once. A hinge loss or a reward may be 0.
+ */
+export function isLostScore(
+  { trainer, last_loss = 0 }: { trainer: ScoredTrainer; last_loss?: number | undefined },
+  score: number | null,
+): boolean {
+  if (score === null) return false;
+  const isText = trainer.objective.data === 'text';
+  return !Number.isFinite(score) || (isText && score === 0 && last_loss > LEARNED_LOSS);
+}
+
+interface ScoredTrainer {
+  objective: Pick<Objective, 'data'>;
 }
 
 /** As many evaluations in a row as the patience allows were no better. */
