@@ -37,6 +37,10 @@ export async function findObjective(name: string): Promise<Objective | undefined
       return (await import('./reward.ts')).reward;
     case 'dpo':
       return (await import('./dpo.ts')).dpo;
+    case 'grpo':
+      return (await import('./grpo.ts')).grpo;
+    case 'ppo':
+      return (await import('./ppo.ts')).ppo;
     default:
       return undefined;
   }

@@ -162,7 +162,9 @@ function load(
   const sizes = [...parameters, ...(referenceCopy?.parameters ?? [])].map(parameterSize);
   const memory = from ? undefined : new Float32Array(Math.max(...sizes));
   const saved = (parameter: Parameter): Float32Array | undefined =>
-    from?.parameters.get(parameter.name) ?? from?.objective_tensors?.get(parameter.name)?.data;
+    from?.parameters.get(parameter.name) ??
+    from?.objective_tensors?.get(parameter.name)?.data ??
+    from?.parameters.get(withoutPrefix(parameter.name));
   const start = (parameter: Parameter): Float32Array =>
     saved(parameter) ?? initialValues(parameter, seed, memory);
   for (const parameter of parameters) stores.weights.write(parameter.name, start(parameter));
@@ -175,6 +177,9 @@ function load(
     if (moments.has(name)) optimizer.state.write(name, values);
   }
 }
+
+/** PPO's value model starts from the policy where no tensors are given for it. */
+const withoutPrefix = (name: string): string => name.replace(/^value\./, '');
 
 type Compilable = Pick<
   TrainerParts,

@@ -104,7 +104,10 @@ function groupsOfPairs(pairs: readonly EncodedPair[], shape: RowShape): PairBatc
 }
 
 /** `count` examples of a step: each epoch is a permutation of all of them, drawn from the seed. */
-function drawn<T>({ examples, seed, step }: StepOptions<T>, count: number): T[] {
+export function drawn<T>(
+  { examples, seed, step }: Pick<StepOptions<T>, 'examples' | 'seed' | 'step'>,
+  count: number,
+): T[] {
   const rows: T[] = [];
   const first = step * count;
   let epoch = -1;
@@ -116,7 +119,7 @@ function drawn<T>({ examples, seed, step }: StepOptions<T>, count: number): T[] 
       order = orderOf(examples.length, seed, epoch);
     }
     const example = examples[order[index % examples.length] ?? 0];
-    if (example) rows.push(example);
+    if (example !== undefined) rows.push(example);
   }
   return rows;
 }

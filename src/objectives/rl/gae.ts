@@ -27,7 +27,8 @@ export function generalizedAdvantages(
   let next = 0;
   for (let t = length - 1; t >= 0; t--) {
     const value = values[t] ?? NaN;
-    const delta = (rewards[t] ?? NaN) + gamma * (t + 1 < length ? (values[t + 1] ?? NaN) : 0) - value;
+    const delta =
+      (rewards[t] ?? NaN) + gamma * (t + 1 < length ? (values[t + 1] ?? NaN) : 0) - value;
     next = delta + gamma * lam * next;
     advantages[t] = next;
     returns[t] = next + value;

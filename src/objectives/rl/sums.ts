@@ -1,9 +1,8 @@
-/** Sums of a step, one dispatch for each, on devices with kernels of ours. */
-import type { Tensor } from '@tensorflow/tfjs-core';
-import { type TracedLoss } from '../../model/index.ts';
+/** Sums of a step that have weights of their own, one dispatch for each part. */
+import { add, type Tensor } from '@tensorflow/tfjs-core';
+import type { TracedLoss } from '../../model/index.ts';
 import { weightedColumns, weightedSum } from '../../ops/alignment.ts';
 import { kernelsInUse, run } from '../../ops/index.ts';
-import { add } from '@tensorflow/tfjs-core';
 
 /** Weights [n], and values [n] or columns of values [n, columns]. */
 export interface SumPart {
@@ -16,24 +15,22 @@ export function partSums(parts: readonly SumPart[], size: number): TracedLoss['s
   return (into) => {
     let sums = into;
     let index = 0;
-    for (const { weights, values } of parts) {
-      sums = addPart({ weights, values }, { size, index }, sums);
-      index += values.size / weights.size;
+    for (const part of parts) {
+      sums = withPart(sums, part, { size, index });
+      index += part.values.size / part.weights.size;
     }
     if (!sums) throw new Error('There are no sums.');
     return sums;
   };
 }
 
-function addPart(
+function withPart(
+  sums: Tensor | undefined,
   { weights, values: x }: SumPart,
   attrs: { size: number; index: number },
-  sums: Tensor | undefined,
 ): Tensor {
-  const inPlace = kernelsInUse() && sums ? { sums } : {};
-  const added =
-    x.rank === 1
-      ? run(weightedSum, { weights, x }, attrs, inPlace).sums
-      : run(weightedColumns, { weights, x }, attrs, inPlace).sums;
-  return sums && added !== sums ? add(sums, added) : added;
+  const into = sums && kernelsInUse() ? { sums } : {};
+  const op = x.rank === 1 ? weightedSum : weightedColumns;
+  const added = run(op, { weights, x }, attrs, into).sums;
+  return sums && !into.sums ? add(sums, added) : added;
 }
