@@ -7,7 +7,7 @@ import { isAdapterTensor, type LoraLayer, loraLayers } from '../model/adapter_pa
 import type { Parameter, ParameterPart } from '../model/parameters.ts';
 import type { ObjectiveTensor } from './checkpoint_state.ts';
 import { CheckpointError, shorten } from './error.ts';
-import { forEachValue, partShape } from './hf_weights.ts';
+import { copyPart, partShape } from './hf_weights.ts';
 
 export type Tensors = ReadonlyMap<string, ObjectiveTensor>;
 
@@ -75,9 +75,7 @@ function adapterParameters(
 function partOf(parameter: Parameter, part: ParameterPart, values: Float32Array): ObjectiveTensor {
   const shape = partShape(parameter, part);
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  forEachValue(parameter, part, (ours, theirs) => {
-    data[theirs] = values[ours] ?? 0;
-  });
+  copyPart(values, data, { parameter, part, into: 'theirs' });
   return { shape, data };
 }
 
@@ -86,9 +84,7 @@ function packed(parameter: Parameter, tensors: Tensors): ObjectiveTensor {
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
   for (const part of parts) {
     const tensor = requireShape(tensors, part.name, partShape(parameter, part));
-    forEachValue(parameter, part, (ours, theirs) => {
-      data[ours] = tensor.data[theirs] ?? 0;
-    });
+    copyPart(tensor.data, data, { parameter, part, into: 'ours' });
   }
   return { shape, data };
 }

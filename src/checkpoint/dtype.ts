@@ -44,25 +44,57 @@ export function toFloat32({ dtype, bytes, name, file }: EncodedTensor): Float32A
     new Uint8Array(values.buffer).set(bytes);
     return values;
   }
-  if (dtype !== 'F16' && dtype !== 'BF16') {
-    const what = `the weights ${name} are ${dtype}, and only F32, F16 and BF16 can be read`;
-    throw damaged('bad_dtype', file, what);
-  }
+  if (!isWeightDtype(dtype)) throw badDtype(dtype, name, file);
   const values = new Float32Array(bytes.length / 2);
   const bits = new Uint32Array(values.buffer);
-  const table = dtype === 'F16' ? float16Table() : null;
-  for (let i = 0; i < bits.length; i++) {
-    const word = (bytes[2 * i] ?? 0) | ((bytes[2 * i + 1] ?? 0) << 8);
-    bits[i] = table ? (table[word] ?? 0) : word << 16;
+  const words = wordsOf(bytes);
+  if (dtype === 'BF16') {
+    for (let i = 0; i < bits.length; i++) bits[i] = (words[i] ?? 0) << 16;
+    return values;
   }
+  const table = float16Table();
+  for (let i = 0; i < bits.length; i++) bits[i] = table[words[i] ?? 0] ?? 0;
   return values;
 }
 
-/** Whether no value is NaN or infinite. */
-export function allFinite(values: Float32Array): boolean {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+/** A view of 16-bit numbers, or a copy where the bytes are not aligned. */
+function wordsOf(bytes: Uint8Array): Uint16Array {
+  const { buffer, byteOffset, length } = byteOffsetIsEven(bytes) ? bytes : bytes.slice();
+  return new Uint16Array(buffer, byteOffset, length / 2);
+}
+
+const byteOffsetIsEven = ({ byteOffset }: Uint8Array): boolean => byteOffset % 2 === 0;
+
+/**
+ * Bits of the exponent in the upper half of a number. If all of them are set, it is infinite or not a
+ * number.
+ */
+const EXPONENT = { F32: 0x7f80, BF16: 0x7f80, F16: 0x7c00 } as const;
+
+/**
+ * Whether no value is NaN or infinite, without decoding them. Throws `bad_dtype` unless it is F32,
+ * F16 or BF16.
+ */
+export function allFinite({ dtype, bytes, name, file }: EncodedTensor): boolean {
+  if (!isWeightDtype(dtype)) throw badDtype(dtype, name, file);
+  const words = wordsOf(bytes);
+  const exponent = EXPONENT[dtype];
+  const step = dtype === 'F32' ? 2 : 1;
+  for (let i = step - 1; i < words.length; i += step) {
+    if (((words[i] ?? 0) & exponent) === exponent) return false;
+  }
   return true;
 }
+
+const isWeightDtype = (dtype: Dtype): dtype is keyof typeof EXPONENT =>
+  Object.hasOwn(EXPONENT, dtype);
+
+const badDtype = (dtype: Dtype, name: string, file: string) =>
+  damaged(
+    'bad_dtype',
+    file,
+    `the weights ${name} are ${dtype}, and only F32, F16 and BF16 can be read`,
+  );
 
 let float16Bits: Uint32Array | undefined;
 

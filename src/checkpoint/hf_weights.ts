@@ -2,7 +2,9 @@
  * Maps weights between our parameters and the tensors of a Hugging Face checkpoint. Ours store linear
  * weights as [in, out] and pack q/k/v and gate/up side by side (model/parameters.ts).
  */
+import { LazyMap } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
+import { embeddingName } from '../model/layout.ts';
 import { listParameters, type Parameter, type ParameterPart } from '../model/parameters.ts';
 import { allFinite } from './dtype.ts';
 import { CheckpointError, shorten } from './error.ts';
@@ -33,19 +35,49 @@ export function partShape(parameter: Parameter, part: ParameterPart): number[] {
   return part.transpose ? [width, rows] : [rows, width];
 }
 
-/** Calls `visit(index in the parameter, index in the part)` for all values of a part. */
-export function forEachValue(
-  parameter: Parameter,
-  part: ParameterPart,
-  visit: (ours: number, theirs: number) => void,
-): void {
+/** Rows and columns that are copied together, so that a transposition stays in the cache. */
+const BLOCK = 32;
+
+export interface PartCopy {
+  parameter: Parameter;
+  part: ParameterPart;
+  /** Whether a part of transformers is copied into our parameter, or the other way around. */
+  into: 'ours' | 'theirs';
+}
+
+/** Copies the values of a part between the two layouts. */
+export function copyPart(source: Float32Array, target: Float32Array, copy: PartCopy): void {
+  const { parameter, part } = copy;
   const rows = rowsOf(parameter);
+  const width = part.end - part.start;
+  for (let row = 0; row < rows; row += BLOCK) {
+    for (let column = 0; column < width; column += BLOCK) {
+      const rowEnd = Math.min(rows, row + BLOCK);
+      const columnEnd = Math.min(width, column + BLOCK);
+      copyBlock(source, target, { ...copy, row, column, rowEnd, columnEnd });
+    }
+  }
+}
+
+interface BlockCopy extends PartCopy {
+  row: number;
+  column: number;
+  rowEnd: number;
+  columnEnd: number;
+}
+
+function copyBlock(source: Float32Array, target: Float32Array, block: BlockCopy): void {
+  const { parameter, part, into, row: firstRow, column: firstColumn, rowEnd, columnEnd } = block;
   const columns = columnsOf(parameter);
   const width = part.end - part.start;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < width; column++) {
-      const theirs = part.transpose ? column * rows + row : row * width + column;
-      visit(row * columns + part.start + column, theirs);
+  const rowStride = part.transpose ? 1 : width;
+  const columnStride = part.transpose ? rowsOf(parameter) : 1;
+  for (let row = firstRow; row < rowEnd; row++) {
+    for (let column = firstColumn; column < columnEnd; column++) {
+      const ours = row * columns + part.start + column;
+      const theirs = row * rowStride + column * columnStride;
+      if (into === 'ours') target[ours] = source[theirs] ?? 0;
+      else target[theirs] = source[ours] ?? 0;
     }
   }
 }
@@ -88,9 +120,7 @@ function writePart(
     out.set(data);
     return;
   }
-  forEachValue(parameter, part, (ours, theirs) => {
-    out[theirs] = data[ours] ?? 0;
-  });
+  copyPart(data, out, { parameter, part, into: 'theirs' });
 }
 
 /** Biases that GPT-2 has in transformers but not in this model. */
@@ -102,28 +132,37 @@ function zeroBiases(model: ResolvedModel): Parameter[] {
 
 /**
  * Returns our parameters from the tensors of a checkpoint, whose names may have or lack the prefix
- * `transformer.` or `model.`. Checks all shapes before it allocates anything. Throws
- * `missing_tensor`, `unexpected_tensor`, `shape_mismatch`, `duplicate_name`, `config_mismatch`,
- * `bad_dtype` or `not_finite`.
+ * `transformer.` or `model.`. In a model of more than `most_bytes`, each is decoded when it is read, so
+ * that the whole is never in memory twice. All checks are made before. Throws `missing_tensor`, `unexpected_tensor`,
+ * `shape_mismatch`, `duplicate_name`, `config_mismatch`, `bad_dtype` or `not_finite`.
  */
 export function importTensors(
   model: ResolvedModel,
   tensors: Iterable<TensorView>,
-): Map<string, Float32Array> {
+  most_bytes = MOST_BYTES,
+): Weights {
   const named = withoutPrefixes(tensors);
-  const parameters = listParameters(model);
-  for (const parameter of parameters) checkShapes(parameter, named);
-  const weights = new Map<string, Float32Array>();
-  for (const parameter of parameters) {
-    const values = importParameter(parameter, named);
-    if (!allFinite(values)) throw notFinite(parameter.name);
-    weights.set(parameter.name, values);
+  const parameters = new Map(listParameters(model).map((one) => [one.name, one]));
+  for (const parameter of parameters.values()) checkShapes(parameter, named);
+  for (const { name, parts } of parameters.values()) {
+    for (const part of parts) {
+      if (!allFinite(requireTensor(named, part.name))) throw notFinite(name);
+    }
   }
   checkZeroBiases(model, named);
-  checkTiedHead(model, named, weights);
+  checkTiedHead(model, named);
   checkAllUsed(model, named);
-  return weights;
+  const lazy = new LazyMap(parameters.keys(), (name) => {
+    const parameter = parameters.get(name);
+    if (!parameter) throw missing(name);
+    return importParameter(parameter, named);
+  });
+  const bytes = [...named.values()].reduce((sum, view) => sum + view.bytes.length, 0);
+  return bytes > most_bytes ? lazy : new Map(lazy);
 }
+
+/** Models of more bytes than this are decoded tensor by tensor. */
+const MOST_BYTES = 2 ** 26;
 
 function withoutPrefixes(tensors: Iterable<TensorView>): Map<string, TensorView> {
   const named = new Map<string, TensorView>();
@@ -164,9 +203,7 @@ function importParameter(parameter: Parameter, named: NamedTensors): Float32Arra
   const weights = new Float32Array(sizeOf(parameter.shape));
   for (const part of parameter.parts) {
     const data = readTensor(requireTensor(named, part.name));
-    forEachValue(parameter, part, (ours, theirs) => {
-      weights[ours] = data[theirs] ?? 0;
-    });
+    copyPart(data, weights, { parameter, part, into: 'ours' });
   }
   return weights;
 }
@@ -186,21 +223,25 @@ function checkZeroBiases(model: ResolvedModel, named: NamedTensors): void {
 }
 
 /** Some writers store the tied head a second time; it must then equal the embedding. */
-function checkTiedHead(model: ResolvedModel, named: NamedTensors, weights: Weights): void {
+function checkTiedHead(model: ResolvedModel, named: NamedTensors): void {
   const head = named.get(HEAD);
   if (!model.tie_word_embeddings || !head) return;
-  const embedding = weights.get(
-    model.layout === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight',
-  );
-  const values = readTensor(head);
-  const equal =
-    embedding?.length === values.length && values.every((x, i) => Object.is(x, embedding[i]));
-  if (equal) return;
+  if (sameTensor(head, requireTensor(named, embeddingName(model)))) return;
   throw new CheckpointError(
     'config_mismatch',
     'config.json says that the head is tied to the embedding, but the two differ.',
     'Set tie_word_embeddings to false in config.json.',
   );
+}
+
+/** Whether two tensors have the same values, bit for bit. */
+function sameTensor(a: TensorView, b: TensorView): boolean {
+  if (a.dtype === b.dtype) {
+    return a.bytes.length === b.bytes.length && a.bytes.every((byte, i) => byte === b.bytes[i]);
+  }
+  const others = readTensor(b);
+  const values = readTensor(a);
+  return values.length === others.length && values.every((x, i) => Object.is(x, others[i]));
 }
 
 function checkAllUsed(model: ResolvedModel, named: NamedTensors): void {

@@ -49,7 +49,7 @@ export function readMoments(shapes: Shapes, bytes: Uint8Array): Map<string, Floa
       throw damaged('shape_mismatch', FILES.optimizer, what);
     }
     const values = readTensor(view);
-    if (!isMoment(name, values)) {
+    if (!allFinite(view) || isNegative(name, values)) {
       const what = `${shorten(name)} has values that no optimizer makes`;
       throw damaged('not_finite', FILES.optimizer, what);
     }
@@ -58,9 +58,9 @@ export function readMoments(shapes: Shapes, bytes: Uint8Array): Map<string, Floa
   return moments;
 }
 
-/** Moments are finite, and averages of squares are not negative. */
-const isMoment = (name: string, values: Float32Array): boolean =>
-  allFinite(values) && !(name.startsWith('exp_avg_sq.') && values.some((value) => value < 0));
+/** Averages of squares are not negative. */
+const isNegative = (name: string, values: Float32Array): boolean =>
+  name.startsWith('exp_avg_sq.') && values.some((value) => value < 0);
 
 /** The shape of the parameter that a moment `MOMENT.NAME` belongs to. */
 function momentShape(shapes: Shapes, key: string): readonly number[] {

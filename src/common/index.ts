@@ -1,8 +1,9 @@
-/** Types and tables that several rooms share. Imports nothing of ours. */
+/** Types, tables and one collection that several rooms share. Imports nothing of ours. */
 export * from './batch.ts';
 export * from './conversations.ts';
 export * from './evaluation.ts';
 export * from './inside_step.ts';
+export * from './lazy_map.ts';
 export * from './metrics.ts';
 export * from './missing_part.ts';
 export * from './own_metrics.ts';

@@ -1,4 +1,5 @@
 /** More rows of the vocabulary, for tokens that a stage adds. */
+import { LazyMap } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { initialValues } from './init.ts';
 import { embeddingName, headName } from './layout.ts';
@@ -13,14 +14,13 @@ export function withVocabulary(
   parameters: ReadonlyMap<string, Float32Array>,
   model: ResolvedModel,
   { vocab_size, seed }: { vocab_size: number; seed: number },
-): Map<string, Float32Array> {
-  const grown = new Map(parameters);
-  if (vocab_size <= model.vocab_size) return grown;
-  for (const name of new Set([embeddingName(model), headName(model)])) {
-    const rows = parameters.get(name);
-    if (rows) grown.set(name, withRows(rows, model.n_embd, vocab_size, seed));
-  }
-  return grown;
+): ReadonlyMap<string, Float32Array> {
+  if (vocab_size <= model.vocab_size) return parameters;
+  const growing = new Set([embeddingName(model), headName(model)]);
+  return new LazyMap(parameters.keys(), (name) => {
+    const values = parameters.get(name) ?? new Float32Array();
+    return growing.has(name) ? withRows(values, model.n_embd, vocab_size, seed) : values;
+  });
 }
 
 /** Standard deviation of the noise: that of initial weights. */
