@@ -5,6 +5,7 @@
 import { Client, createStores } from '../store/index.ts';
 import { mount } from '../ui/mount.tsx';
 import { SCENARIOS } from './fake_failures.ts';
+import { fakeChatModels } from './fake_models.ts';
 import { inspectedStep, rolloutRecords } from './fake_stage_run.ts';
 import { fakePort } from './fake_worker.ts';
 
@@ -17,6 +18,8 @@ history.replaceState(null, '', `${location.pathname}?${query.toString()}${locati
 
 /** Answers what the scripted worker does not know yet. */
 class ScriptedClient extends Client {
+  readonly chatModels = fakeChatModels;
+
   async inspect() {
     const { stage, step } = this.stores.run.getState();
     return stage && step > 0 ? inspectedStep(stage, step) : null;

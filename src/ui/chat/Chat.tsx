@@ -1,3 +1,74 @@
+/** A conversation with any saved model, or with two of them on the same questions. */
+import { useMemo } from 'react';
+import type { RunRecord } from '../../store/index.ts';
+import { canBeParent, listed, modelTrees } from '../../store/stages/tree.ts';
+import { useLibrary } from '../context.tsx';
+import { useFreshRuns } from '../library/useFreshRuns.ts';
+import { goTo, goToModels, usePlace } from '../place.ts';
+import { ChatBar } from './ChatBar.tsx';
+import { Composer } from './Composer.tsx';
+import { Exchanges } from './Exchanges.tsx';
+import { useConversation } from './conversation.ts';
+import '../styles/samples.css';
+import '../styles/stages.css';
+import '../styles/chat.css';
+
+/** Between the ids of two models in the address. */
+const AND = '+';
+
 export default function Chat() {
-  return null;
+  useFreshRuns();
+  const runs = useLibrary((state) => state.runs);
+  const loaded = useLibrary((state) => state.loaded);
+  const models = useMemo(
+    () => listed(modelTrees(runs)).filter(({ record }) => canBeParent(record)),
+    [runs],
+  );
+  const chosen = useChosen(models.map(({ record }) => record));
+  const conversation = useConversation();
+  const choose = (index: number, run: string): void => {
+    const ids = chosen.map((record) => record.run);
+    if (run === '') ids.splice(index, 1);
+    else ids[index] = run;
+    goToModels('chat', ids.join(AND));
+  };
+  return (
+    <main className="models chat-place">
+      <header>
+        <h1>Chat</h1>
+      </header>
+      {models.length > 0 ? (
+        <>
+          <ChatBar models={models} chosen={chosen} onChoose={choose} conversation={conversation} />
+          <Exchanges models={chosen} conversation={conversation} />
+          <Composer models={chosen} conversation={conversation} />
+        </>
+      ) : (
+        <p className="empty">
+          {loaded ? (
+            <>
+              No model has been saved yet.{' '}
+              <button type="button" className="link" onClick={() => goTo({ at: 'welcome' })}>
+                Train one first
+              </button>
+            </>
+          ) : (
+            'Loading…'
+          )}
+        </p>
+      )}
+    </main>
+  );
+}
+
+/** The models that the address names; without any, the one that changed last. */
+function useChosen(models: readonly RunRecord[]): readonly RunRecord[] {
+  const subject = usePlace((place) => place.subject);
+  const named = (subject ?? '')
+    .split(AND)
+    .flatMap((id) => models.filter(({ run }) => run === id))
+    .slice(0, 2);
+  if (named.length > 0) return named;
+  const [newest] = [...models].sort((a, b) => b.updated - a.updated);
+  return newest ? [newest] : [];
 }

@@ -1,3 +1,89 @@
+/** Two answers of one model side by side: the user says which is better, and a stage learns from it. */
+import { useEffect, useMemo } from 'react';
+import type { RunRecord } from '../../store/index.ts';
+import { canBeParent, listed, modelTrees } from '../../store/stages/tree.ts';
+import { ModelSelect } from '../chat/ChatBar.tsx';
+import { useLibrary } from '../context.tsx';
+import { useFreshRuns } from '../library/useFreshRuns.ts';
+import { goTo, goToModels, usePlace } from '../place.ts';
+import { AnswerPairView } from './AnswerPair.tsx';
+import { OwnQuestion } from './OwnQuestion.tsx';
+import { useVoteKeys } from './useVoteKeys.ts';
+import { VoteCount } from './VoteCount.tsx';
+import { useVoting } from './voting.ts';
+import '../styles/samples.css';
+import '../styles/stages.css';
+import '../styles/votes.css';
+
 export default function Votes() {
-  return null;
+  useFreshRuns();
+  const runs = useLibrary((state) => state.runs);
+  const loaded = useLibrary((state) => state.loaded);
+  const models = useMemo(
+    () => listed(modelTrees(runs)).filter(({ record }) => canBeParent(record)),
+    [runs],
+  );
+  const model = useModel(models.map(({ record }) => record));
+  return (
+    <main className="models votes-place">
+      <header>
+        <h1>Votes</h1>
+        <p className="muted">
+          Which answer is better? A reward model or DPO can learn from your choices.
+        </p>
+      </header>
+      {model ? (
+        <>
+          <div className="votes-model">
+            <ModelSelect
+              label="Model"
+              models={models}
+              value={model.run}
+              onChange={(run) => goToModels('votes', run)}
+            />
+          </div>
+          <Booth model={model} />
+        </>
+      ) : (
+        <p className="empty">
+          {loaded ? (
+            <>
+              No model has been saved yet.{' '}
+              <button type="button" className="link" onClick={() => goTo({ at: 'welcome' })}>
+                Train one first
+              </button>
+            </>
+          ) : (
+            'Loading…'
+          )}
+        </p>
+      )}
+    </main>
+  );
+}
+
+/** The model of the address, or the stage that changed last: a base model has no answers. */
+function useModel(models: readonly RunRecord[]): RunRecord | null {
+  const subject = usePlace((place) => place.subject);
+  const named = models.find(({ run }) => run === subject);
+  const newest = [...models].sort((a, b) => b.updated - a.updated);
+  return named ?? newest.find(({ stage }) => stage != null) ?? newest[0] ?? null;
+}
+
+function Booth({ model }: { model: RunRecord }) {
+  const voting = useVoting();
+  const { run, step } = model;
+  useVoteKeys(voting);
+  useEffect(() => {
+    void voting?.begin(run, step);
+  }, [voting, run, step]);
+  if (!voting)
+    return <p className="empty">This page has no worker for models, so there are no answers.</p>;
+  return (
+    <>
+      <AnswerPairView voting={voting} />
+      <OwnQuestion voting={voting} />
+      <VoteCount model={model} voting={voting} />
+    </>
+  );
 }

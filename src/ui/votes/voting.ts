@@ -1,0 +1,23 @@
+/** The voting of this page, which stays while other places are shown. */
+import { useStore } from 'zustand';
+import { createVotes, Voting, type VoteModels, type VoteState } from '../../store/stages/votes.ts';
+import { useClient } from '../context.tsx';
+
+const votes = createVotes();
+let current: { models: VoteModels; voting: Voting } | null = null;
+
+interface MayVote {
+  stores: unknown;
+  chatModels?: VoteModels;
+}
+
+/** Null where the page has no models to ask. */
+export function useVoting(): Voting | null {
+  const client: MayVote = useClient();
+  const models = client.chatModels;
+  if (!models) return null;
+  if (current?.models !== models) current = { models, voting: new Voting(models, votes) };
+  return current.voting;
+}
+
+export const useVotes = <T>(select: (state: VoteState) => T): T => useStore(votes, select);
