@@ -173,6 +173,7 @@ def ppo_loss(rows, stage):
             estimates.append(advantage)
         advantages.append(torch.stack(estimates[::-1]))
         returns.append(advantages[-1] + values)
+    estimates = advantages
     advantages = whiten(advantages)
     column = lambda name: torch.cat([row[name] for row in rows])
     advantage, target = torch.cat(advantages), torch.cat(returns)
@@ -201,6 +202,8 @@ def ppo_loss(rows, stage):
     }
     parts = dict(
         token_rewards=[r.tolist() for r in rewards],
+        old_values=[row["old_values"].tolist() for row in rows],
+        estimates=[a.tolist() for a in estimates],
         advantages=[a.tolist() for a in advantages],
         returns=[r.tolist() for r in returns],
     )
@@ -272,7 +275,7 @@ def make_case(m, name, seed):
             for row in rows
         ],
         loss=loss.item(),
-        metrics={k: float(v) for k, v in metrics.items()},
+        metrics={k: torch.as_tensor(v).item() for k, v in metrics.items()},
         parts=parts,
         gradients={k: packed(v.grad) for k, v in p.items() if v.grad is not None},
     )
