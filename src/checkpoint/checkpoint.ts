@@ -216,7 +216,7 @@ function importScored(
   extra: Map<string, ObjectiveTensor>,
 ): Map<string, Float32Array> {
   const { backbone, score } = splitScore(weightTensors(files), model);
-  const parameters = importTensors({ ...model, tie_word_embeddings: true }, backbone);
+  const parameters = new Map(importTensors({ ...model, tie_word_embeddings: true }, backbone));
   takeLanguageHead(model, parameters, extra);
   extra.set(SCORE, score);
   return parameters;

@@ -28,12 +28,8 @@ export function readObjectiveTensors(
   file: string = FILES.objective,
 ): Map<string, ObjectiveTensor> {
   const tensors = new Map<string, ObjectiveTensor>();
-<<<<<<< HEAD
   for (const [name, view] of readSafetensors(bytes, file).tensors) {
-=======
-  for (const [name, view] of readSafetensors(bytes, FILES.objective).tensors) {
     if (!allFinite(view)) throw notFinite(name);
->>>>>>> 9ff4418 (Checkpoints: weights of large models are decoded tensor by tensor)
     const data = readTensor(view);
     tensors.set(name, { shape: view.shape, data });
   }
