@@ -108,6 +108,12 @@ export interface Source {
   takeRollouts?(): RolloutRecord[];
 }
 
+/** A replacement of causal attention, with the inputs that it reads of a batch's `extra`. */
+export interface RowAttention {
+  attend: Attend;
+  inputs(size: { batch_size: number; block_size: number }): readonly InputSpec[];
+}
+
 /** A traced function of the forward pass, whose values a source reads: one per token or row. */
 export type ValueFunction = (context: ValueContext, setting: ObjectiveSetting) => Tensor;
 
@@ -125,7 +131,7 @@ export interface Objective {
   /** Programs beyond step and evaluation, by name: forward only, dropout off. */
   readonly programs: Readonly<Record<string, ValueFunction>>;
   /** Attention other than the causal one over whole rows, such as one inside documents. */
-  readonly attend?: Attend;
+  attention?(setting: ObjectiveSetting): RowAttention | undefined;
   /** Whether the model's dropout is on in training; it is off elsewhere. */
   dropout(setting: ObjectiveSetting): boolean;
   /** Whether a frozen reference is needed, for `referenceLogps`. */

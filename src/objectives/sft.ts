@@ -4,8 +4,15 @@
  * count over the whole step.
  */
 import type { Batch, MetricRow } from '../common/index.ts';
-import { evaluationBatches, exampleBatches } from '../data/stages/batches.ts';
+import {
+  evaluationBatches,
+  exampleBatches,
+  packedBatches,
+  packedEvaluationBatches,
+} from '../data/stages/batches.ts';
+import { packExamples } from '../data/stages/packing.ts';
 import { crossEntropyLoss } from '../model/index.ts';
+import { attendInsideDocuments, documentInputs } from '../model/packed_attention.ts';
 import { ANSWER_CHARTS, ANSWER_METRICS, answerMetrics, answerPrompts } from './answers.ts';
 import { defineObjective, type Source, type SourceContext, stageOf } from './objective.ts';
 
@@ -20,6 +27,10 @@ export const sft = defineObjective({
     batch_size: setting.config.training.batch_size,
     block_size: stageOf(setting).data.row_length,
   }),
+  attention: (setting) =>
+    stageOf(setting).stage.sft.packing
+      ? { attend: attendInsideDocuments, inputs: documentInputs }
+      : undefined,
   source,
 });
 
@@ -27,7 +38,7 @@ export const sft = defineObjective({
 const ANSWERED_PROMPTS = 1000;
 
 function source(context: SourceContext): Source {
-  const { data } = stageOf(context);
+  const { data, stage } = stageOf(context);
   const { batch_size, gradient_accumulation_steps: accumulation, seed } = context.config.training;
   const { eval_iters } = context.config.training;
   const { pad_token_id } = data.chat;
@@ -35,8 +46,18 @@ function source(context: SourceContext): Source {
   const { train, val } = data.examples;
   const held_out = val.slice(0, eval_iters * batch_size);
   let evaluation: readonly Batch[] | null = null;
+  const taking = { ...rows, accumulation, seed };
+  if (stage.sft.packing) {
+    const packed = packExamples(train, data.row_length);
+    const evaluated = packExamples(held_out, data.row_length);
+    return {
+      step: (step) => packedBatches({ ...taking, examples: packed, step }),
+      evaluation: () => (evaluation ??= packedEvaluationBatches({ ...rows, examples: evaluated })),
+      measure: () => measure(context),
+    };
+  }
   return {
-    step: (step) => exampleBatches({ ...rows, examples: train, accumulation, seed, step }),
+    step: (step) => exampleBatches({ ...taking, examples: train, step }),
     evaluation: () => (evaluation ??= evaluationBatches({ ...rows, examples: held_out })),
     measure: () => measure(context),
   };

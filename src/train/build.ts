@@ -128,7 +128,9 @@ type Allocatable = Pick<TrainerParts, 'objective' | 'setting' | 'precision' | 's
 function allocate(options: Allocatable): ModelStores {
   const { objective, setting, listed, adapters, precision, scaling } = options;
   const { config, model } = setting;
-  const { batch_size, block_size } = objective.shape(setting);
+  const size = objective.shape(setting);
+  const { batch_size, block_size } = size;
+  const attention = objective.attention?.(setting);
   const computed = {
     ...config.training,
     batch_size,
@@ -145,8 +147,8 @@ function allocate(options: Allocatable): ModelStores {
     trains: listed.trains,
     adapters,
     sum_count: objective.sums.length,
-    extra_inputs: objective.inputs({ batch_size, block_size }),
-    attend: objective.attend,
+    extra_inputs: [...objective.inputs(size), ...(attention?.inputs(size) ?? [])],
+    attend: attention?.attend,
   });
 }
 

@@ -1,6 +1,8 @@
 /** What a generated text starts from, for texts and tokenizers of every kind. */
 import { describe, expect, it } from 'vitest';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
+import { parseStage } from '../config/stage/index.ts';
+import { byteTokenizer } from '../data/index.ts';
 import { promptIds } from './prompt_ids.ts';
 import { prepareText, type PreparedText } from './text.ts';
 
@@ -60,4 +62,47 @@ describe('an empty prompt', () => {
 it('replaces half of a surrogate pair in a prompt', async () => {
   const text = await prepared(RUNNING, 'byte');
   expect(start(text, 'The \ud83d')).toBe('The \ufffd');
+});
+
+describe('a prompt of a stage', () => {
+  const staged = (rows: readonly object[]): Promise<PreparedText> => {
+    const content = rows.map((row) => JSON.stringify(row)).join('\n');
+    return prepareText(defaultConfig(), {
+      text: { name: 'a.jsonl', bytes: new TextEncoder().encode(content) },
+      tokenizer: byteTokenizer(),
+      signal: new AbortController().signal,
+      progress: () => undefined,
+      stage: {
+        config: parseStage({ dataset: { task: 'own' } }),
+        needs: 'examples',
+        chat_template: null,
+        special: {},
+        block_size: 64,
+        votes: [],
+      },
+    });
+  };
+  const rows = Array.from({ length: 20 }, (_, i) => ({ prompt: `${i}+1=`, completion: 'x' }));
+
+  it('is text where its examples are text, with nothing before it', async () => {
+    const text = await staged(rows);
+    expect(promptIds(text, '1+1=', 0)).toEqual([...text.tokenizer.encode('1+1=')]);
+    expect(promptIds(text, '', 0)).toHaveLength(1);
+  });
+
+  it('is what a user says where its examples are conversations', async () => {
+    const text = await staged(
+      rows.map(({ prompt, completion }) => ({
+        prompt: [{ role: 'user', content: prompt }],
+        completion: [{ role: 'assistant', content: completion }],
+      })),
+    );
+    const special = text.tokenizer.special_tokens;
+    expect(promptIds(text, 'a', 0)).toEqual([
+      special.get('<|user|>'),
+      97,
+      special.get('<|end|>'),
+      special.get('<|assistant|>'),
+    ]);
+  });
 });

@@ -1,5 +1,5 @@
 /** Token ids that a generated text starts from. */
-import { DataError, hashUnit, wellFormed, type Tokenizer } from '../data/index.ts';
+import { DataError, hashUnit, type StageData, type Tokenizer, wellFormed } from '../data/index.ts';
 import type { PreparedText } from './text.ts';
 
 /** Separates the draw of a first token from other uses of the seed. */
@@ -7,7 +7,7 @@ const START = 0x7374_6172;
 
 type Start = Pick<
   PreparedText,
-  'tokenizer' | 'tokens' | 'separator' | 'by_document' | 'knows_end_of_text'
+  'tokenizer' | 'tokens' | 'separator' | 'by_document' | 'knows_end_of_text' | 'stage'
 >;
 
 /**
@@ -18,9 +18,18 @@ type Start = Pick<
  * @throws DataError unknown_character
  */
 export function promptIds(text: Start, prompt: string, seed: number): number[] {
+  if (text.stage) return askedIds(text.stage.data, wellFormed(prompt).text);
   const ids = [...text.tokenizer.encode(wellFormed(prompt).text)];
   if (!text.by_document && ids.length > 0) return ids;
   return [...startIds(text, seed), ...ids];
+}
+
+/** Ids of a prompt as the stage's own are written: text, or what a user says. */
+function askedIds({ chat, prompts }: StageData, prompt: string): number[] {
+  const [shown] = prompts.val;
+  const isText = shown === undefined || typeof shown.example.prompt === 'string';
+  const ids = chat.encodePrompt(isText ? prompt : [{ role: 'user', content: prompt }]);
+  return ids.length > 0 ? [...ids] : [chat.eos_token_id];
 }
 
 /**

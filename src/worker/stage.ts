@@ -38,6 +38,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     special: specialTokens(parent.state),
     block_size: parent.state.model.block_size,
     votes: [],
+    parent_run: parent.parent.kind === 'run' ? parent.parent.run : null,
   };
   const own = command.dataset ?? null;
   const [device, text, store] = await allSettled([

@@ -6,9 +6,10 @@ import type { PreparedText, PrepareOptions, StageSource } from './text.ts';
 
 /** @throws DataError */
 export async function prepareStageText(
-  { config, needs, chat_template, special, block_size, votes }: StageSource,
+  source: StageSource,
   { progress, text, tokenizer }: PrepareOptions,
 ): Promise<PreparedText> {
+  const { config, needs, chat_template, special, block_size, votes, parent_run } = source;
   if (!tokenizer || needs === 'text') throw new Error('A stage needs the tokenizer of its parent.');
   progress('Preparing the examples.', null);
   const own = text ? { name: text.name, bytes: text.bytes } : undefined;
@@ -21,6 +22,7 @@ export async function prepareStageText(
     block_size,
     own,
     votes,
+    parent_run,
   });
   const name = own?.name ?? config.dataset.task;
   return {

@@ -61,6 +61,8 @@ export interface StageSource {
   special: ChatTokens;
   block_size: number;
   votes: readonly Vote[];
+  /** The run whose answers a file of votes must be about; null or undefined for any. */
+  parent_run?: string | null;
 }
 
 export interface PrepareOptions extends TextSources {

@@ -25,6 +25,7 @@ const PAD_NAMES: readonly string[] = [
   '<pad>',
   '[PAD]',
   '<|end_of_text|>',
+  '<unk>',
 ];
 
 /** The tokenizer of a conversation: user text never encodes to special tokens. */

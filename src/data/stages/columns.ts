@@ -109,7 +109,8 @@ function sharedLength<T>(
   return length;
 }
 
-function readTurns(value: unknown, column: string): Turns {
+/** @throws BadLine */
+export function readTurns(value: unknown, column: string): Turns {
   return typeof value === 'string' ? cleanText(value) : readMessages(value, column);
 }
 

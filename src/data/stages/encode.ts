@@ -33,8 +33,8 @@ export function encodeExamples(
     if (!kept.mask.includes(1, 1)) masked++;
     return kept.mask.includes(1, 1) ? [kept] : [];
   });
-  note(encoding, cut, `longer than the context of ${block_size} and cut at the end`);
-  note(encoding, masked, 'left out because nothing in it is learned');
+  note(encoding, cut, `Examples longer than the context of ${block_size} tokens, cut at their end`);
+  note(encoding, masked, 'Examples in which nothing is learned, left out');
   return encoded;
 }
 
@@ -54,7 +54,7 @@ export function encodePairs(
     }
     return [{ chosen, rejected, margin: example.margin ?? 0, example }];
   });
-  note(encoding, dropped, `left out because it is longer than the context of ${block_size}`);
+  note(encoding, dropped, `Pairs longer than the context of ${block_size} tokens, left out`);
   return encoded;
 }
 
@@ -72,8 +72,8 @@ export function encodePrompts(
   const { block_size, chat } = encoding;
   return eachSide(sides, encoding, (example): EncodedPrompt[] => {
     const ids = chat.encodePrompt(example.prompt);
-    if (ids.length < block_size) return [{ ids, example }];
-    if (learned) throw promptTooLong(ids.length, block_size);
+    if (ids.length > 0 && ids.length < block_size) return [{ ids, example }];
+    if (learned && ids.length > 0) throw promptTooLong(ids.length, block_size);
     return [];
   });
 }
@@ -99,8 +99,7 @@ function withLine<T>(line: number | null, { name }: Encoding, run: () => T): T {
 }
 
 function note({ notes }: Encoding, count: number, what: string): void {
-  if (count === 0) return;
-  notes.push(count === 1 ? `1 example is ${what}.` : `${count} examples are ${what}.`);
+  if (count > 0) notes.push(`${what}: ${count}.`);
 }
 
 const promptTooLong = (tokens: number, block_size: number): DataError =>

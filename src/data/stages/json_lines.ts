@@ -25,11 +25,14 @@ export interface ReadOptions {
   malformed: 'refuse' | 'skip';
 }
 
+/** Longest file that is read, in bytes; more would not fit the memory of a tab. */
+const MAX_BYTES = 128 * 2 ** 20;
+
 /**
  * Reads one example per line. `read` throws BadLine for an object that is no example.
  *
  * @throws DataError malformed_line for the first bad line, unless those are to be skipped;
- * text_not_utf8.
+ * text_not_utf8, text_too_large, and what `read` throws besides.
  */
 export function readExamples<T>(
   file: OwnFile,
@@ -77,6 +80,13 @@ function columnsOf(text: string): Columns {
 
 /** The lines, without a byte order mark. Lone surrogates can only come from escapes. */
 function* linesOf({ name, bytes }: OwnFile): Generator<string> {
+  if (bytes.length > MAX_BYTES) {
+    throw new DataError(
+      'text_too_large',
+      `"${name}" has ${Math.ceil(bytes.length / 2 ** 20)} MB, more than a page can hold.`,
+      `Choose a file of at most ${MAX_BYTES / 2 ** 20} MB.`,
+    );
+  }
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -4,17 +4,24 @@ import type { StageConfig } from '../../config/stage/index.ts';
 import { DataError } from '../errors.ts';
 import { seededRandom } from '../random.ts';
 import { preferenceExample, promptExample, sftExample } from './columns.ts';
-import { readExamples, type Located, type OwnFile } from './json_lines.ts';
+import { type Columns, readExamples, type Located, type OwnFile } from './json_lines.ts';
 import { ownRewards } from './own_rewards.ts';
 import type { RawData, Needs } from './raw_data.ts';
 import { NO_RAW_DATA } from './raw_data.ts';
 import type { Sides } from './types.ts';
+import { isVote, votedPair } from './votes.ts';
 
 /** Share of the examples that is held out, unless `eval_size` is smaller. */
 const HELD_OUT = 0.1;
 
+interface OwnOptions {
+  dataset: StageConfig['dataset'];
+  /** The run that the stage starts from, whose answers may be voted on; null for any. */
+  parent_run: string | null;
+}
+
 /** @throws DataError */
-export function ownData(file: OwnFile, needs: Needs, dataset: StageConfig['dataset']): RawData {
+export function ownData(file: OwnFile, needs: Needs, { dataset, parent_run }: OwnOptions): RawData {
   switch (needs) {
     case 'examples': {
       const { sides, notes } = readSides(file, sftExample, dataset);
@@ -22,7 +29,9 @@ export function ownData(file: OwnFile, needs: Needs, dataset: StageConfig['datas
       return { ...NO_RAW_DATA, examples: sides, prompts, rewards: ownRewards(prompts), notes };
     }
     case 'pairs': {
-      const { sides, notes } = readSides(file, preferenceExample, dataset);
+      const read = (columns: Columns): PreferenceExample | null =>
+        isVote(columns) ? votedPair(columns, parent_run) : preferenceExample(columns);
+      const { sides, notes } = readSides(file, read, dataset);
       const prompts = { train: [], val: sides.val.flatMap(promptOfPair) };
       return { ...NO_RAW_DATA, pairs: sides, prompts, notes };
     }
@@ -37,17 +46,18 @@ export function ownData(file: OwnFile, needs: Needs, dataset: StageConfig['datas
 
 function readSides<T extends object>(
   file: OwnFile,
-  read: Parameters<typeof readExamples<T>>[1],
+  read: (columns: Columns) => T | null,
   dataset: StageConfig['dataset'],
 ): { sides: Sides<Located<T>>; notes: string[] } {
-  const { items, skipped } = readExamples(file, read, dataset);
+  const { items: all, skipped } = readExamples(file, read, dataset);
+  const items = all.flatMap(({ value, line }) => (value === null ? [] : [{ value, line }]));
   if (items.length === 0) throw noExamples(file.name);
-  const notes = skipped > 0 ? [`${skipped} malformed ${plural(skipped, 'line')} skipped.`] : [];
+  const notes: string[] = [];
+  if (skipped > 0) notes.push(`Malformed lines that were skipped: ${skipped}.`);
+  const unused = all.length - items.length;
+  if (unused > 0) notes.push(`Votes for neither answer that were left out: ${unused}.`);
   return { sides: heldOut(items, dataset), notes };
 }
-
-const plural = (count: number, noun: string): string =>
-  count === 1 ? `${noun} was` : `${noun}s were`;
 
 const noExamples = (name: string): DataError =>
   new DataError(

@@ -79,7 +79,9 @@ describe('data of a stage from a .jsonl file', () => {
     );
     const data = await prepare(OWN, { own, block_size: 16 });
     expect(data.examples.train.map(({ ids }) => ids.length)).toEqual([16, 3]);
-    expect(data.notes).toEqual(['1 example is longer than the context of 16 and cut at the end.']);
+    expect(data.notes).toEqual([
+      'Examples longer than the context of 16 tokens, cut at their end: 1.',
+    ]);
     expect(data.row_length).toBe(16);
   });
 
@@ -93,9 +95,7 @@ describe('data of a stage from a .jsonl file', () => {
     const own = jsonl(short, { ...short, rejected: 'c'.repeat(20) });
     const data = await prepare(OWN, { own, needs: 'pairs', block_size: 16 });
     expect(data.pairs.train).toHaveLength(1);
-    expect(data.notes).toEqual([
-      '1 example is left out because it is longer than the context of 16.',
-    ]);
+    expect(data.notes).toEqual(['Pairs longer than the context of 16 tokens, left out: 1.']);
   });
 
   test('a prompt that is longer than the context is an error that names its line', async () => {
@@ -122,7 +122,7 @@ describe('votes', () => {
     );
     expect(only.pairs.train.map(({ example }) => example.chosen)).toEqual(['c']);
     expect(only.pairs.val).toHaveLength(10);
-    expect(only.notes).toEqual(['1 of 2 votes prefer neither answer and are left out.']);
+    expect(only.notes).toEqual(['Votes for neither answer that were left out: 1 of 2.']);
     const beside = await prepare(
       { dataset: { ...dataset, votes: 'beside' } },
       { needs: 'pairs', votes },

@@ -26,6 +26,8 @@ export interface PrepareStageOptions {
   /** A .jsonl file, for the task `own`. */
   own?: OwnFile;
   votes?: readonly Vote[];
+  /** The run that the stage starts from, whose answers a file of votes must be about. */
+  parent_run?: string | null;
 }
 
 /** Rows are as long as a multiple of this, which the kernels' tiles divide. */
@@ -51,11 +53,12 @@ export async function prepareStage(options: PrepareStageOptions): Promise<StageD
   return { chat, examples, pairs, prompts, rewards, true_reward, row_length, notes };
 }
 
-function rawData({ stage, needs, own, votes = [] }: PrepareStageOptions): Promise<RawData> {
+function rawData(options: PrepareStageOptions): Promise<RawData> {
+  const { stage, needs, own, votes = [], parent_run = null } = options;
   const { dataset } = stage;
   const { task } = dataset;
   if (task !== 'own') return taskData(task, needs, dataset);
-  if (own) return Promise.resolve(ownData(own, needs, dataset));
+  if (own) return Promise.resolve(ownData(own, needs, { dataset, parent_run }));
   const votesSuffice = needs === 'pairs' && dataset.votes === 'only' && votes.length > 0;
   return votesSuffice ? Promise.resolve(NO_RAW_DATA) : Promise.reject(noFile());
 }
@@ -76,7 +79,7 @@ function withVotes(raw: RawData, { stage, needs, votes = [] }: PrepareStageOptio
   const { val } = raw.pairs;
   const train = use === 'only' ? voted : [...raw.pairs.train, ...voted];
   const unused = votes.length - voted.length;
-  const note = `${unused} of ${votes.length} votes prefer neither answer and are left out.`;
+  const note = `Votes for neither answer that were left out: ${unused} of ${votes.length}.`;
   const notes = unused > 0 ? [...raw.notes, note] : raw.notes;
   return { ...raw, pairs: { train, val }, notes };
 }
