@@ -4,7 +4,7 @@ import { mlp, mlpAdd, type MlpAttrs, mlpBias, mlpBiasAdd, relu2Glu, swiglu } fro
 import { type BranchEnd, dropBranch, dropoutIsOn, dropoutSite } from './dropout.ts';
 import type { Forward } from './forward.ts';
 import { type BlockNames, blockNames, isGpt2 } from './layout.ts';
-import { norm, project, projectBranch } from './projections.ts';
+import { adapts, norm, project, projectBranch } from './projections.ts';
 
 /**
  * mlp(norm(x)) [tokens, n_embd], plus the residual if there is one. Without one it returns the bare
@@ -24,14 +24,17 @@ function gatedBranch(forward: Forward, names: BlockNames, x: Tensor, end: Branch
   const normed = norm(forward, names.mlpNorm, x);
   const gate_up = project(forward, `${names.mlp}.gate_up_proj`, normed);
   const activation = model.activation_function === 'relu2' ? relu2Glu : swiglu;
-  const { y } = tape.apply(activation, { gate_up }, {});
+  // An adapter needs its input for its gradient, which is the largest activation of a block.
+  const { y } = adapts(forward, `${names.mlp}.down_proj`)
+    ? tape.recomputed(activation, { gate_up }, {})
+    : tape.apply(activation, { gate_up }, {});
   return projectBranch(forward, `${names.mlp}.down_proj`, y, end);
 }
 
 /** GPT-2: two projections with the activation between them. */
 function gpt2Branch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
   const normed = norm(forward, names.mlpNorm, x);
-  if (forward.weights.adapters?.has(`${names.mlp}.c_fc`)) {
+  if (adapts(forward, `${names.mlp}.c_fc`)) {
     return adaptedBranch(forward, names, normed, end);
   }
   if (end.residual && !dropoutIsOn(forward)) {

@@ -14,12 +14,24 @@ import type { Forward } from './forward.ts';
 import { hasBias, isGpt2 } from './layout.ts';
 import type { LayerValues } from './weights.ts';
 
-/** RMS norm in Llama, layer norm in GPT-2: [tokens, n_embd]. */
+/** Whether a linear layer has an adapter. */
+export function adapts({ weights }: Forward, layer: string): boolean {
+  return weights.adapters?.has(layer) ?? false;
+}
+
+/**
+ * RMS norm in Llama, layer norm in GPT-2: [tokens, n_embd]. Over frozen weights nothing but adapters
+ * reads the result again, so it is not kept.
+ */
 export function norm(forward: Forward, name: string, x: Tensor): Tensor {
   const { tape, model, weights } = forward;
   const weight = weights.get(`${name}.weight`);
   const eps = model.norm_eps;
-  if (!isGpt2(model)) return tape.apply(rmsNorm, { x, weight }, { eps }).y;
+  if (!isGpt2(model)) {
+    return weights.adapters
+      ? tape.recomputed(rmsNorm, { x, weight }, { eps }).y
+      : tape.apply(rmsNorm, { x, weight }, { eps }).y;
+  }
   if (!model.bias) return tape.apply(layerNormNoBias, { x, weight }, { eps }).y;
   return tape.apply(layerNorm, { x, weight, bias: weights.get(`${name}.bias`) }, { eps }).y;
 }

@@ -26,6 +26,12 @@ interface Node {
   back(gradients: PendingGradients): void;
 }
 
+/** Computes a tensor once more from tensors that are kept. */
+interface Recipe {
+  from: readonly Tensor[];
+  make: () => Tensor;
+}
+
 /** An operation that has run, with the inputs whose gradients are needed. */
 interface Application<I extends string, A, O extends string, D extends I> {
   op: OpDefinition<I, A, O, D>;
@@ -43,6 +49,8 @@ export class Tape {
   readonly #needing = new Set<number>();
   /** How many nodes still need a tensor, and whether forward has released it. */
   readonly #holds = new Map<Tensor, { count: number; released: boolean }>();
+  /** How to compute tensors that are not kept, and from what. */
+  readonly #recipes = new WeakMap<Tensor, Recipe>();
   /** Tensors of the current segment that forward may still read. */
   #loose = new Set<Tensor>();
 
@@ -68,11 +76,32 @@ export class Tape {
     if (wanted.length === 0) return outputs;
     for (const name of gradient.from) this.#needing.add(outputs[name].id);
     const saved = [
-      ...gradient.saves.inputs.map((name) => inputs[name]),
+      ...gradient.saves.inputs.flatMap(
+        (name) => this.#recipes.get(inputs[name])?.from ?? [inputs[name]],
+      ),
       ...gradient.saves.outputs.map((name) => outputs[name]),
     ];
     const application = { op, inputs, attrs, outputs, wanted };
     this.#record({ saved, back: (gradients) => this.#backThrough(application, gradients) });
+    return outputs;
+  }
+
+  /**
+   * `apply` for a cheap operation with large outputs: gradients of what reads them compute them once
+   * more, to the same bits, instead of keeping them (selective recomputation, Korthikanti et al.
+   * 2022). The inputs are kept.
+   */
+  recomputed<I extends string, A, O extends string, D extends I>(
+    op: OpDefinition<I, A, O, D>,
+    inputs: Tensors<I>,
+    attrs: A,
+  ): Tensors<O> {
+    const outputs = this.apply(op, inputs, attrs);
+    if (!this.#recording) return outputs;
+    const from = op.inputs.map((name) => inputs[name]);
+    for (const name of op.outputs) {
+      this.#recipes.set(outputs[name], { from, make: () => run(op, inputs, attrs)[name] });
+    }
     return outputs;
   }
 
@@ -162,7 +191,15 @@ export class Tape {
     const into = this.#targets(application, gradients);
     const asked: Partial<Record<I, true>> = {};
     for (const name of wanted) asked[name] = true;
-    const context: GradientContext<I, A, O> = { inputs, outputs, attrs, dy, into, wanted: asked };
+    const ready = this.#recomputing(op.inputs, inputs);
+    const context: GradientContext<I, A, O> = {
+      inputs: ready,
+      outputs,
+      attrs,
+      dy,
+      into,
+      wanted: asked,
+    };
     const results = tidy(() =>
       wanted.map((name) => {
         const result = gradient.to[name](context);
@@ -175,6 +212,18 @@ export class Tape {
       if (result && result !== into[name]) this.#deliver(inputs[name], result, gradients);
     });
     for (const part of arrived) part.dispose();
+  }
+
+  /** The inputs, of which those with a recipe are computed when a gradient function reads them. */
+  #recomputing<I extends string>(names: readonly I[], inputs: Tensors<I>): Tensors<I> {
+    const ready = { ...inputs };
+    for (const name of names) {
+      const recipe = this.#recipes.get(inputs[name]);
+      if (!recipe) continue;
+      let made: Tensor | undefined;
+      Object.defineProperty(ready, name, { get: () => (made ??= recipe.make()) });
+    }
+    return ready;
   }
 
   /** Tensors that a kernel may add the wanted gradients to, by input. */

@@ -20,6 +20,7 @@ export {
   headCrossEntropy,
   type HeadCrossEntropyAttrs,
   headCrossEntropyGrad,
+  headCrossEntropyGradX,
 } from './head_cross_entropy/head_cross_entropy.ts';
 export * from './heads/layout.ts';
 export * from './layer_norm/layer_norm.ts';

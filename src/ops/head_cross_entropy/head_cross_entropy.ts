@@ -34,10 +34,14 @@ import {
 } from '@tensorflow/tfjs-core';
 import { crossEntropy, crossEntropyGrad, referenceGrad } from '../cross_entropy/cross_entropy.ts';
 import {
+  type BenchInputs,
+  type BenchSizes,
   defineOp,
   type GradientContext,
   type Hosts,
   type HostTensor,
+  type OpBench,
+  type OpCase,
   type OpDefinition,
   perNode,
   run,
@@ -53,6 +57,7 @@ import {
   gpuKernels,
   headCrossEntropyBy,
   headCrossEntropyGradBy,
+  headCrossEntropyGradXBy,
   type HeadGradInputs,
 } from './kernels.ts';
 
@@ -104,10 +109,12 @@ function reference({ x, weight, targets }: Tensors<Inputs>, chunk: number): Tens
   };
 }
 
+/** The gradients of x and, `withWeight`, of the weight's rows by chunk. */
 function gradReference(
   { x, weight, targets, lse, dloss }: Tensors<HeadGradInputs>,
   chunk: number,
-): Tensors<'dx' | 'weight'> {
+  withWeight = true,
+): { dx: Tensor; parts: Tensor[] } {
   const parts: Tensor[] = [];
   let dx: Tensor | undefined;
   for (const tokens of chunksOf(dims2(weight.shape)[0], chunk)) {
@@ -119,18 +126,43 @@ function gradReference(
       const part = referenceMatmul(dlogits, rows, NN);
       return {
         dx: before ? add(before, part) : part,
-        dweight: referenceMatmul(dlogits, x, TN),
+        dweight: withWeight ? [referenceMatmul(dlogits, x, TN)] : [],
       };
     });
     before?.dispose();
     dx = next.dx;
-    parts.push(next.dweight);
+    parts.push(...next.dweight);
   }
-  return { dx: required(dx), weight: concat(parts, 0) };
+  return { dx: required(dx), parts };
 }
 
 /** Half of the vocabulary, in a whole number of 64 tokens. */
 const benchChunk = (V: number): number => 64 * Math.ceil(V / 128);
+
+const GRAD_CASES = CASES.map((c): OpCase<HeadGradInputs, HeadCrossEntropyAttrs> => ({
+  name: c.name,
+  attrs: c.attrs,
+  inputs: (random) => {
+    const { x, weight, targets } = c.inputs(random);
+    const { lse } = crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {});
+    return { x, weight, targets, lse, dloss: random.normal(targets.shape) };
+  },
+}));
+
+function gradBench(
+  { N, D, V }: BenchSizes,
+  inputs: BenchInputs,
+  flops: number,
+): OpBench<HeadGradInputs, HeadCrossEntropyAttrs>[] {
+  const values = {
+    x: inputs.normal(N, D),
+    weight: inputs.normal(V, D),
+    targets: inputs.tokens(N, V),
+    lse: inputs.full(10, N),
+    dloss: inputs.full(1 / N, N),
+  };
+  return [{ attrs: { chunk: benchChunk(V) }, inputs: values, flops: flops * N * V * D }];
+}
 
 /**
  * x [N, D], weight [V, D], targets [N] int32, lse [N], dloss [N] -> the gradients dx [N, D] and
@@ -150,34 +182,35 @@ export const headCrossEntropyGrad = defineOp({
       weight: oracleMatmul(dlogits, x, TN),
     };
   },
-  reference: (inputs, { chunk }) => gradReference(inputs, chunk),
+  reference: (inputs, { chunk }) => {
+    const { dx, parts } = gradReference(inputs, chunk);
+    return { dx, weight: concat(parts, 0) };
+  },
   kernel: (inputs, { chunk }, into) =>
     headCrossEntropyGradBy(gpuKernels, inputs, chunk, into.weight),
   accumulates: ['weight'],
   float16: { inputs: ['x'] },
   gradient: null,
-  bench: ({ N, D, V }, inputs) => [
-    {
-      attrs: { chunk: benchChunk(V) },
-      inputs: {
-        x: inputs.normal(N, D),
-        weight: inputs.normal(V, D),
-        targets: inputs.tokens(N, V),
-        lse: inputs.full(10, N),
-        dloss: inputs.full(1 / N, N),
-      },
-      flops: 6 * N * V * D,
-    },
-  ],
-  cases: CASES.map((c) => ({
-    name: c.name,
-    attrs: c.attrs,
-    inputs: (random) => {
-      const { x, weight, targets } = c.inputs(random);
-      const { lse } = crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {});
-      return { x, weight, targets, lse, dloss: random.normal(targets.shape) };
-    },
-  })),
+  bench: (sizes, inputs) => gradBench(sizes, inputs, 6),
+  cases: GRAD_CASES,
+});
+
+/** The gradient of x alone, for a frozen weight: the inputs of `head_cross_entropy_grad` -> dx [N, D]. */
+export const headCrossEntropyGradX = defineOp({
+  name: 'head_cross_entropy_grad_x',
+  inputs: ['x', 'weight', 'targets', 'lse', 'dloss'],
+  outputs: ['dx'],
+  oracle: ({ x, weight, targets, lse, dloss }, _: HeadCrossEntropyAttrs) => {
+    const logits = oracleLogits({ x, weight });
+    const { dlogits } = crossEntropyGrad.oracle({ logits, targets, lse, dloss }, {});
+    return { dx: oracleMatmul(dlogits, weight, NN) };
+  },
+  reference: (inputs, { chunk }) => ({ dx: gradReference(inputs, chunk, false).dx }),
+  kernel: (inputs, { chunk }) => headCrossEntropyGradXBy(gpuKernels, inputs, chunk),
+  float16: { inputs: ['x'] },
+  gradient: null,
+  bench: (sizes, inputs) => gradBench(sizes, inputs, 4),
+  cases: GRAD_CASES,
 });
 
 type Context = GradientContext<Inputs, HeadCrossEntropyAttrs, Outputs>;
@@ -188,6 +221,11 @@ const gradients = perNode(
       weight: into.weight,
     }),
 );
+
+/** The gradient of x alone, if the weight is frozen. */
+const gradientOfX = ({ inputs, outputs: { lse }, dy, attrs, into }: Context): Tensor =>
+  run(headCrossEntropyGradX, { ...inputs, lse, dloss: required(dy.loss) }, attrs, { dx: into.x })
+    .dx;
 
 /**
  * `cross_entropy` of x weight^T: x [N, D], weight [V, D], targets [N] int32 -> loss [N], lse [N],
@@ -211,7 +249,8 @@ export const headCrossEntropy: OpDefinition<
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },
     from: ['loss'],
     to: {
-      x: (context: Context) => gradients(context).dx,
+      x: (context: Context) =>
+        context.wanted.weight ? gradients(context).dx : gradientOfX(context),
       weight: (context: Context) => gradients(context).weight,
     },
   },

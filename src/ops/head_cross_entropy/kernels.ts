@@ -94,18 +94,43 @@ export function headCrossEntropyBy(
 
 export type HeadGradInputs = 'x' | 'weight' | 'targets' | 'lse' | 'dloss';
 
-/**
- * The gradients of x and of the weight, the latter added to `into` if it is given. dx is summed over
- * the chunks in float32; the last chunk stores it as an activation.
- */
+/** The gradient of the weight [V, D], which is overwritten or added to. */
+interface WeightGradient {
+  tensor: Tensor;
+  add: boolean;
+}
+
+/** The gradients of x and of the weight, the latter added to `into` if it is given. */
 export function headCrossEntropyGradBy(
   kernels: HeadKernels,
-  { x, weight, targets, lse, dloss }: Tensors<HeadGradInputs>,
+  inputs: Tensors<HeadGradInputs>,
   chunk: number,
   into?: Tensor,
 ): Tensors<'dx' | 'weight'> {
+  const weight = into ?? output(inputs.weight.shape);
+  const dx = headGradients(kernels, inputs, chunk, { tensor: weight, add: into !== undefined });
+  return { dx, weight };
+}
+
+/** The gradient of x alone. */
+export function headCrossEntropyGradXBy(
+  kernels: HeadKernels,
+  inputs: Tensors<HeadGradInputs>,
+  chunk: number,
+): Tensors<'dx'> {
+  return { dx: headGradients(kernels, inputs, chunk, null) };
+}
+
+/**
+ * Returns dx, which is summed over the chunks in float32; the last chunk stores it as an activation.
+ */
+function headGradients(
+  kernels: HeadKernels,
+  { x, weight, targets, lse, dloss }: Tensors<HeadGradInputs>,
+  chunk: number,
+  dweight: WeightGradient | null,
+): Tensor {
   const [v] = dims2(weight.shape);
-  const dweight = into ?? output(weight.shape);
   let sum: Tensor | undefined;
   let dx: Tensor | undefined;
   eachChunk(kernels, { x, weight }, chunk, (logits, rows, { first, end }) => {
@@ -113,12 +138,13 @@ export function headCrossEntropyGradBy(
     if (end === v) dx = kernels.matmul(dlogits, rows, { residual: sum });
     else if (sum) kernels.matmul(dlogits, rows, { into: sum });
     else sum = kernels.matmul(dlogits, rows, { to: output(x.shape) });
-    const part = rowsOf(dweight, first, end);
-    const target = into ? { into: part } : { to: part };
+    if (!dweight) return;
+    const part = rowsOf(dweight.tensor, first, end);
+    const target = dweight.add ? { into: part } : { to: part };
     kernels.matmul(dlogits, x, { transpose_a: true, ...target });
     part.dispose();
   });
   sum?.dispose();
   if (!dx) throw new Error('head_cross_entropy: the vocabulary is empty.');
-  return { dx, weight: dweight };
+  return dx;
 }

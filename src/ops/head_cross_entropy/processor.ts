@@ -6,8 +6,17 @@ import {
 } from '../cross_entropy/processor.ts';
 import { implement } from '../define.ts';
 import { matmulProcessor } from '../matmul/processor.ts';
-import { headCrossEntropy, headCrossEntropyGrad } from './head_cross_entropy.ts';
-import { headCrossEntropyBy, headCrossEntropyGradBy, type HeadKernels } from './kernels.ts';
+import {
+  headCrossEntropy,
+  headCrossEntropyGrad,
+  headCrossEntropyGradX,
+} from './head_cross_entropy.ts';
+import {
+  headCrossEntropyBy,
+  headCrossEntropyGradBy,
+  headCrossEntropyGradXBy,
+  type HeadKernels,
+} from './kernels.ts';
 
 const kernels: HeadKernels = {
   matmul: matmulProcessor,
@@ -19,4 +28,7 @@ const kernels: HeadKernels = {
 implement(headCrossEntropy, (inputs, { chunk }) => headCrossEntropyBy(kernels, inputs, chunk));
 implement(headCrossEntropyGrad, (inputs, { chunk }, into) =>
   headCrossEntropyGradBy(kernels, inputs, chunk, into.weight),
+);
+implement(headCrossEntropyGradX, (inputs, { chunk }) =>
+  headCrossEntropyGradXBy(kernels, inputs, chunk),
 );
