@@ -3,10 +3,10 @@
  * assistant's tokens and of the end token, or of every token, divided by the number of tokens that
  * count over the whole step.
  */
-import type { Batch, MetricRow } from '../common/index.ts';
+import type { Batch } from '../common/index.ts';
 import { evaluationBatches, exampleBatches } from '../data/stages/batches.ts';
 import { crossEntropyLoss } from '../model/index.ts';
-import { ANSWER_CHARTS, ANSWER_METRICS, answerMetrics, answerPrompts } from './answers.ts';
+import { ANSWER_CHARTS, ANSWER_METRICS, measureAnswers } from './answers.ts';
 import { defineObjective, type Source, type SourceContext, stageOf } from './objective.ts';
 
 export const sft = defineObjective({
@@ -23,9 +23,6 @@ export const sft = defineObjective({
   source,
 });
 
-/** Held-out prompts that an evaluation answers at most. */
-const ANSWERED_PROMPTS = 1000;
-
 function source(context: SourceContext): Source {
   const { data } = stageOf(context);
   const { batch_size, gradient_accumulation_steps: accumulation, seed } = context.config.training;
@@ -38,16 +35,6 @@ function source(context: SourceContext): Source {
   return {
     step: (step) => exampleBatches({ ...rows, examples: train, accumulation, seed, step }),
     evaluation: () => (evaluation ??= evaluationBatches({ ...rows, examples: held_out })),
-    measure: () => measure(context),
+    measure: () => measureAnswers(context),
   };
-}
-
-async function measure(context: SourceContext): Promise<Partial<MetricRow>> {
-  const { data } = stageOf(context);
-  const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
-  if (prompts.length === 0 || data.rewards.length === 0) return {};
-  const { max_new_tokens, sample_seed: seed } = context.config.sampling;
-  const { programs } = context;
-  const options = { prompts, programs, data, max_new_tokens, temperature: 0, seed };
-  return answerMetrics(await answerPrompts(options));
 }
