@@ -32,6 +32,9 @@ runMain(async () => {
       const recipe = changedRecipe(JSON.parse(readFileSync(file, 'utf8')), changes);
       const page = await browser.newPage();
       page.on('pageerror', (error) => console.error(error.message));
+      page.on('console', (message) => {
+        if (message.type() === 'error') console.error(message.text());
+      });
       await carryOut(page, { url: server.url, recipe, argument, ends });
       await page.close();
     }
@@ -52,7 +55,7 @@ async function carryOut(page, { url, recipe, argument, ends }) {
     last = record;
     print({ stage: current, ...record });
   });
-  await page.goto(`${url}?v=1&headless=1`);
+  await page.goto(`${url}index.html?v=1&headless=1`);
   await page.waitForFunction(() => window.terrarium !== undefined);
   await page.evaluate(async (value) => {
     window.terrarium.onRecord((record) => window.printRecord(record));

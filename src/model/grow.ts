@@ -6,9 +6,10 @@ import { embeddingName, headName } from './layout.ts';
 
 /**
  * Parameters of a model whose vocabulary grew to `vocab_size`: the new rows of the embedding, and of
- * an untied head, are the mean of the old ones plus normal noise (transformers'
- * `resize_token_embeddings` draws from the distribution of the old rows). The others stay as they
- * are.
+ * an untied head, are drawn from a normal distribution with the mean and the standard deviation of
+ * each column of the old rows, much as transformers' `resize_token_embeddings` does. Rows close to
+ * the mean would not do: an adapter, which does not change them, could not tell them apart. The
+ * others stay as they are.
  */
 export function withVocabulary(
   parameters: ReadonlyMap<string, Float32Array>,
@@ -23,9 +24,6 @@ export function withVocabulary(
   });
 }
 
-/** Standard deviation of the noise: that of initial weights. */
-const STD = 0.02;
-
 function withRows(
   old: Float32Array,
   width: number,
@@ -34,16 +32,22 @@ function withRows(
 ): Float32Array {
   const count = old.length / width;
   const mean = new Float64Array(width);
+  const variance = new Float64Array(width);
   old.forEach((value, i) => {
     mean[i % width] = (mean[i % width] ?? 0) + value / count;
+  });
+  old.forEach((value, i) => {
+    const column = i % width;
+    variance[column] = (variance[column] ?? 0) + (value - (mean[column] ?? 0)) ** 2 / count;
   });
   const all = new Float32Array(vocab_size * width);
   all.set(old);
   const shape = [vocab_size - count, width];
-  const init = { kind: 'normal', std: STD } as const;
+  const init = { kind: 'normal', std: 1 } as const;
   const added = initialValues({ name: 'added rows', shape, init }, seed);
   added.forEach((noise, i) => {
-    all[old.length + i] = noise + (mean[i % width] ?? 0);
+    const column = i % width;
+    all[old.length + i] = (mean[column] ?? 0) + noise * Math.sqrt(variance[column] ?? 0);
   });
   return all;
 }

@@ -1,7 +1,7 @@
 /** Answers of the current weights to held-out prompts: what an evaluation of a stage measures. */
 import type { Metric, Chart, MetricRow } from '../common/index.ts';
 import type { Answer, EncodedPrompt, StageData } from '../data/index.ts';
-import type { ObjectivePrograms } from './objective.ts';
+import { type ObjectivePrograms, type SourceContext, stageOf } from './objective.ts';
 
 /** Metrics and chart of held-out answers, for every objective whose data has prompts. */
 export const ANSWER_METRICS: readonly Metric[] = [
@@ -39,6 +39,29 @@ export const ANSWER_METRICS: readonly Metric[] = [
     help: 'Share of answers to held-out prompts that have the form of the task, right or wrong.',
   },
 ];
+
+/** Beside ANSWER_METRICS, for objectives that learn a preference whose truth is known. */
+export const TRUE_REWARD_METRIC: Metric = {
+  name: 'val/true_reward',
+  unit: '',
+  series: {
+    chart: 'true_reward',
+    label: 'true reward',
+    colour: 'val',
+    kind: 'points',
+    smooth: false,
+  },
+  reduction: 'last',
+  help: 'Mean true reward of answers to held-out prompts, as code computes it.',
+};
+
+export const TRUE_REWARD_CHART: Chart = {
+  id: 'true_reward',
+  title: 'True reward',
+  help: 'Code knows what the generated preference prefers, and scores the model’s own answers by it.',
+  unit: 'of held-out answers',
+  format: 'number',
+};
 
 export const ANSWER_CHARTS: readonly Chart[] = [
   {
@@ -86,7 +109,7 @@ export async function answerPrompts(options: AnswerOptions): Promise<CheckedAnsw
     if (!prompt) throw new Error('There is an answer without a prompt.');
     const { text } = chat.answerOf(ids);
     const answer = { text, ended, tokens: ids.length, max_tokens: max_new_tokens };
-    const scores = rewards.map(({ name, score }) => [name, score(prompt.example, answer)] as const);
+    const scores = rewards.map((one) => [one.name, one.score(prompt.example, answer)] as const);
     return { prompt, answer, rewards: Object.fromEntries(scores), ids };
   });
 }
@@ -107,4 +130,31 @@ export function answerMetrics(answers: readonly CheckedAnswer[]): Partial<Metric
     if (Number.isFinite(mean)) row[metric] = mean;
   }
   return row;
+}
+
+/** Held-out prompts that an evaluation answers at most. */
+const ANSWERED_PROMPTS = 1000;
+
+/**
+ * Metrics of the likeliest answers to held-out prompts, and their true reward where code knows it;
+ * none without prompts or without code that checks the answers.
+ */
+export async function measureAnswers(context: SourceContext): Promise<Partial<MetricRow>> {
+  const { data } = stageOf(context);
+  const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
+  if (prompts.length === 0 || data.rewards.length === 0) return {};
+  const { max_new_tokens, sample_seed: seed } = context.config.sampling;
+  const { programs } = context;
+  const options = { prompts, programs, data, max_new_tokens, temperature: 0, seed };
+  const answers = await answerPrompts(options);
+  return { ...answerMetrics(answers), ...trueReward(answers, data) };
+}
+
+function trueReward(
+  answers: readonly CheckedAnswer[],
+  { true_reward }: StageData,
+): Partial<MetricRow> {
+  if (!true_reward) return {};
+  const rewards = answers.map(({ prompt, answer }) => true_reward.score(prompt.example, answer));
+  return { 'val/true_reward': rewards.reduce((sum, one) => sum + one, 0) / rewards.length };
 }

@@ -12,6 +12,7 @@ import type { EncodedPair } from '../data/index.ts';
 import type { PairBatch } from '../data/stages/batches.ts';
 import { type LossContext, tokenLosses, type TracedLoss } from '../model/index.ts';
 import { PREFERENCE_STATISTICS, preferenceLoss, sequenceLogps } from '../ops/alignment.ts';
+import { measureAnswers } from './answers.ts';
 import { DPO_CHARTS, DPO_METRICS } from './dpo_metrics.ts';
 import {
   defineObjective,
@@ -104,6 +105,7 @@ function source(context: SourceContext): Source {
       return batchesOf(groups);
     },
     evaluation: () => batchesOf(rows.evaluation),
+    measure: () => measureAnswers(context),
     inspect,
   };
 }

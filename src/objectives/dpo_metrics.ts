@@ -1,5 +1,6 @@
 /** Metrics and charts of direct preference optimization, by TRL's names. */
 import type { Chart, Metric } from '../common/index.ts';
+import { ANSWER_CHARTS, ANSWER_METRICS, TRUE_REWARD_CHART, TRUE_REWARD_METRIC } from './answers.ts';
 import { evaluationPoints, PAIR_LOSS_METRICS, stepLine } from './reward_metrics.ts';
 
 export const DPO_METRICS: readonly Metric[] = [
@@ -64,6 +65,8 @@ export const DPO_METRICS: readonly Metric[] = [
     { chart: 'logps', label: 'rejected, validation', colour: 'lr' },
     'Log-probability of the rejected answers of held-out pairs.',
   ),
+  TRUE_REWARD_METRIC,
+  ...ANSWER_METRICS,
 ];
 
 export const DPO_CHARTS: readonly Chart[] = [
@@ -102,4 +105,6 @@ export const DPO_CHARTS: readonly Chart[] = [
     unit: 'nats per answer',
     format: 'number',
   },
+  TRUE_REWARD_CHART,
+  ...ANSWER_CHARTS,
 ];

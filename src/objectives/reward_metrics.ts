@@ -95,7 +95,7 @@ export const REWARD_METRICS: readonly Metric[] = [
   ...BIN_METRICS,
   evaluationPoints(
     'val/true_reward_correlation',
-    { chart: 'true_reward', label: 'correlation', colour: 'val' },
+    { chart: 'true_reward_correlation', label: 'correlation', colour: 'val' },
     'Correlation of the score with the true reward, over the answers of held-out pairs.',
   ),
 ];
@@ -135,7 +135,7 @@ export const REWARD_CHARTS: readonly Chart[] = [
     format: 'percent',
   },
   {
-    id: 'true_reward',
+    id: 'true_reward_correlation',
     title: 'Score and true reward',
     help: 'Code knows the true reward of generated pairs. 1 means that the score follows it exactly.',
     unit: 'correlation',

@@ -3,7 +3,7 @@
  * assistant's tokens and of the end token, or of every token, divided by the number of tokens that
  * count over the whole step.
  */
-import type { Batch, MetricRow } from '../common/index.ts';
+import type { Batch } from '../common/index.ts';
 import {
   evaluationBatches,
   exampleBatches,
@@ -13,7 +13,7 @@ import {
 import { packExamples } from '../data/stages/packing.ts';
 import { crossEntropyLoss } from '../model/index.ts';
 import { attendInsideDocuments, documentInputs } from '../model/packed_attention.ts';
-import { ANSWER_CHARTS, ANSWER_METRICS, answerMetrics, answerPrompts } from './answers.ts';
+import { ANSWER_CHARTS, ANSWER_METRICS, measureAnswers } from './answers.ts';
 import { defineObjective, type Source, type SourceContext, stageOf } from './objective.ts';
 
 export const sft = defineObjective({
@@ -34,9 +34,6 @@ export const sft = defineObjective({
   source,
 });
 
-/** Held-out prompts that an evaluation answers at most. */
-const ANSWERED_PROMPTS = 1000;
-
 function source(context: SourceContext): Source {
   const { data, stage } = stageOf(context);
   const { batch_size, gradient_accumulation_steps: accumulation, seed } = context.config.training;
@@ -53,22 +50,12 @@ function source(context: SourceContext): Source {
     return {
       step: (step) => packedBatches({ ...taking, examples: packed, step }),
       evaluation: () => (evaluation ??= packedEvaluationBatches({ ...rows, examples: evaluated })),
-      measure: () => measure(context),
+      measure: () => measureAnswers(context),
     };
   }
   return {
     step: (step) => exampleBatches({ ...taking, examples: train, step }),
     evaluation: () => (evaluation ??= evaluationBatches({ ...rows, examples: held_out })),
-    measure: () => measure(context),
+    measure: () => measureAnswers(context),
   };
-}
-
-async function measure(context: SourceContext): Promise<Partial<MetricRow>> {
-  const { data } = stageOf(context);
-  const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
-  if (prompts.length === 0 || data.rewards.length === 0) return {};
-  const { max_new_tokens, sample_seed: seed } = context.config.sampling;
-  const { programs } = context;
-  const options = { prompts, programs, data, max_new_tokens, temperature: 0, seed };
-  return answerMetrics(await answerPrompts(options));
 }
