@@ -86,7 +86,7 @@ export async function answerPrompts(options: AnswerOptions): Promise<CheckedAnsw
     if (!prompt) throw new Error('There is an answer without a prompt.');
     const { text } = chat.answerOf(ids);
     const answer = { text, ended, tokens: ids.length, max_tokens: max_new_tokens };
-    const scores = rewards.map(({ name, score }) => [name, score(prompt.example, answer)] as const);
+    const scores = rewards.map((one) => [one.name, one.score(prompt.example, answer)] as const);
     return { prompt, answer, rewards: Object.fromEntries(scores), ids };
   });
 }
