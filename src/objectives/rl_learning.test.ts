@@ -138,7 +138,7 @@ describe('GRPO', () => {
     trainer.dispose();
     const long: StageInput = { objective: 'grpo', grpo: { ...grpo, max_completion_length: 14 } };
     await expect(toyRlTrainer({ stage: long, data, training })).rejects.toThrow(
-      'The longest prompt has 3 tokens and an answer may have 14',
+      'The shortest prompt has 3 tokens and an answer may have 14',
     );
   });
 });
