@@ -3,6 +3,7 @@ import { measureAttentionTiles } from './attention_tiles.ts';
 import type { BenchOptions, ConfigName } from './configs.ts';
 import { type EncodeOptions, type EncodeRow, measureEncoding } from './encode.ts';
 import { type GenerateOptions, type GenerateRow, measureGeneration } from './generate.ts';
+import { type GrpoOptions, type GrpoRow, measureGrpo } from './grpo.ts';
 import { type LossesOptions, type LossesRow, measureLosses } from './losses.ts';
 import { type MatmulRow, type MatmulsOptions, measureMatmuls } from './matmuls_vs_tfjs.ts';
 import { measure } from './measure.ts';
@@ -14,13 +15,15 @@ import type { BenchRow } from './step_row.ts';
 export type Job =
   | ({ kind: 'step' } & BenchOptions)
   | ({ kind: 'generate' } & GenerateOptions)
+  | ({ kind: 'grpo' } & GrpoOptions)
   | ({ kind: 'encode' } & EncodeOptions)
   | ({ kind: 'losses' } & LossesOptions)
   | { kind: 'ops'; config: ConfigName; only: string | null }
   | { kind: 'attention'; config: ConfigName }
   | ({ kind: 'matmuls' } & MatmulsOptions)
   | ({ kind: 'search' } & SearchOptions);
-export type AnyRow = BenchRow | EncodeRow | GenerateRow | LossesRow | MatmulRow | OpRow | SearchRow;
+export type AnyRow =
+  BenchRow | EncodeRow | GenerateRow | GrpoRow | LossesRow | MatmulRow | OpRow | SearchRow;
 /** `partial` has all rows of the job so far. */
 export type Reply =
   | { kind: 'log'; line: string }
@@ -37,6 +40,8 @@ async function work(job: Job): Promise<AnyRow[]> {
       return [await measure(job, log)];
     case 'generate':
       return [await measureGeneration(job, log)];
+    case 'grpo':
+      return [await measureGrpo(job, log)];
     case 'encode':
       return measureEncoding(job, log);
     case 'losses':

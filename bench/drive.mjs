@@ -79,7 +79,7 @@ export async function drive(options) {
   }
 }
 
-const KINDS = ['ops', 'search', 'generate', 'encode', 'matmuls', 'attention', 'reference'];
+const KINDS = ['ops', 'search', 'generate', 'grpo', 'encode', 'matmuls', 'attention', 'reference'];
 
 function failedRow(query, error) {
   const asked = new URLSearchParams(query);

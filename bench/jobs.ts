@@ -68,6 +68,7 @@ const KINDS: Record<string, (query: Query) => Job[]> = {
   ops: (query) =>
     query.configs(['S', 'M']).map((config) => ({ kind: 'ops', config, only: query.text('only') })),
   generate: generateJobs,
+  grpo: grpoJobs,
 };
 
 /** Throws an Error of one sentence if the query is invalid. */
@@ -126,6 +127,34 @@ function generateJobs(query: Query): Job[] {
         .flatMap((backend) =>
           batches.map((batch): Job => ({ kind: 'generate', config, backend, batch, ...shared })),
         ),
+    );
+}
+
+/** The step of README's table by default. */
+function grpoJobs(query: Query): Job[] {
+  const shared = {
+    prompts: query.number('prompts', 16),
+    answers: query.number('answers', 8),
+    prompt_tokens: query.number('prompt_tokens', 32),
+    answer_tokens: query.number('answer_tokens', 32),
+    steps: query.number('steps', 100),
+    seed: query.number('seed', 1),
+    threads: query.number('threads', 0),
+  };
+  const precisions = query.list('precision', MIXED_PRECISION, ['no']);
+  const backends = query.backends(['webgpu']);
+  return query
+    .configs(['T'])
+    .flatMap((config) =>
+      backends.flatMap((backend) =>
+        precisions.map((precision): Job => ({
+          kind: 'grpo',
+          config,
+          backend,
+          precision,
+          ...shared,
+        })),
+      ),
     );
 }
 

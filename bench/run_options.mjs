@@ -14,6 +14,7 @@ export const USAGE = `Usage: npm run bench -- [options]        (npm run bench:op
   --lora R             adapters of rank R over a frozen base, for example with --config SmolLM2,Qwen3 (0: none)
   --tune MS            milliseconds to tune matmuls first (0)
   --profile            GPU time by kernel, if the browser has timestamp queries
+  --grpo               a step of GRPO: --prompts 16, --answers 8, --prompt_tokens 32, --answer_tokens 32
   --generate           generation instead of training: --batch N (1,64 rows), --tokens N (1024 per row),
                        --temperature, --top_k, --top_p
   --encode             encoding of text in a worker: --vocab_size N (10000), --repeats N (5)
@@ -45,12 +46,16 @@ const NUMBERS = [
   'temperature',
   'top_k',
   'top_p',
+  'prompts',
+  'answers',
+  'prompt_tokens',
+  'answer_tokens',
 ];
 const TEXTS = ['only', 'tile'];
 const LISTS = ['config', 'backend', 'mode', 'precision', 'batch'];
 const FLAGS = ['profile', 'checkpointing', 'ladder'];
 /** What is measured; training steps by default. At most one of them. */
-const KINDS = ['ops', 'generate', 'encode', 'reference', 'search', 'matmuls'];
+const KINDS = ['ops', 'generate', 'grpo', 'encode', 'reference', 'search', 'matmuls'];
 
 /** The options of this process. Throws an Error of one sentence if they are invalid. */
 export function readOptions() {
@@ -100,6 +105,8 @@ function listsOf(kind, options) {
       return lists({ config: 'M,S,T,squares' });
     case 'ops':
       return lists({ config: 'S,M' });
+    case 'grpo':
+      return lists({ config: 'T', backend: 'webgpu', precision: 'no' });
     case 'generate':
       return lists({ config: 'S', backend: 'webgpu', batch: '1,64' });
     default: {

@@ -162,6 +162,23 @@ export function generateTable(rows) {
   return textTable(rows, columns, 2);
 }
 
+/** One line per configuration, backend and precision. */
+export function grpoTable(rows) {
+  const columns = [
+    ['config', (r) => r.config],
+    ['backend', (r) => r.backend],
+    ['prompts x answers x tokens', (r) => r.sizes],
+    ['ms per step', (r) => number(r.ms, 2)],
+    ['mean', (r) => number(r.meanMs, 2)],
+    ['rollout ms', (r) => number(r.rolloutMs, 2)],
+    ['rest ms', (r) => number(r.restMs, 2)],
+    ['encode ms', (r) => number(r.encodeMs, 2)],
+    ['dispatches', (r) => number(r.dispatches, 0)],
+    ['tokens/s', (r) => number(r.tokensPerSec, 0)],
+  ];
+  return textTable(rows, columns, 3);
+}
+
 /** One line per entry of an operation. */
 export function opsTable(rows) {
   const columns = [
@@ -238,6 +255,7 @@ const KINDS = [
   { of: (r) => r.op !== undefined || r.mode === 'ops' || r.mode === 'attention', table: opsTable },
   { of: (r) => r.mode === 'losses', table: lossesTable },
   { of: (r) => r.mode === 'generate', table: generateTable },
+  { of: (r) => r.mode === 'grpo', table: grpoTable },
   { of: (r) => r.mode === 'encode', table: encodeTable },
   { of: (r) => r.mode === 'search', table: searchTable },
   { of: (r) => r.mode === 'matmuls', table: matmulTable },

@@ -83,6 +83,25 @@ describe('GRPO', () => {
     expect(afterResume).toEqual(atOnce);
   });
 
+  it('trains adapters alone, whose rollouts have the ratio 1', async () => {
+    const stage: StageInput = {
+      objective: 'grpo',
+      grpo: { ...grpo, beta: 0.05, temperature: 0.8 },
+      peft: { peft_type: 'lora', r: 4 },
+    };
+    const from = startOf(await sft());
+    const lora = { batch_size: 8, learning_rate: 1e-2, warmup_iters: 0 };
+    const trainer = await toyRlTrainer({ stage, data: reversalData(), training: lora, from });
+    const steps = await takeSteps(trainer, 6);
+    for (const row of steps) expect(Math.abs((row['val/ratio'] ?? NaN) - 1)).toBeLessThan(1e-3);
+    // The reference is the model without the adapters, which start at 0.
+    expect(steps[0]?.kl).toBeCloseTo(0, 5);
+    expect(steps.at(-1)?.kl).toBeGreaterThan(1e-5);
+    const { parameters } = await trainer.state();
+    expect(parameters).toEqual(from.parameters);
+    trainer.dispose();
+  });
+
   it('shows the latest answers token by token, and hands over what was sampled', async () => {
     const stage: StageInput = { objective: 'grpo', grpo };
     const from = startOf(await sft());
@@ -119,7 +138,7 @@ describe('GRPO', () => {
     trainer.dispose();
     const long: StageInput = { objective: 'grpo', grpo: { ...grpo, max_completion_length: 14 } };
     await expect(toyRlTrainer({ stage: long, data, training })).rejects.toThrow(
-      'The longest prompt has 3 tokens and an answer may have 14',
+      'The shortest prompt has 3 tokens and an answer may have 14',
     );
   });
 });

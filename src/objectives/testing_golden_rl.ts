@@ -23,9 +23,27 @@ import type { Objective, ObjectivePrograms, ObjectiveSetting } from './objective
 import { ppo } from './ppo.ts';
 import { floats } from './testing_golden.ts';
 
-type File = typeof golden;
-export type RlCase = File['cases'][number];
-type Answer = RlCase['answers'][number];
+type File = Omit<typeof golden, 'cases'>;
+type Numbers = Readonly<Record<string, number | undefined>>;
+type Answer = (typeof golden)['cases'][number]['answers'][number];
+interface Packed {
+  name: string;
+  /** float32 in base64. */
+  values: string;
+}
+
+export interface RlCase {
+  name: string;
+  stage: { objective: string; grpo?: { loss_type: string } | undefined };
+  parameters: readonly Packed[];
+  reference: readonly Packed[];
+  prompts: readonly (readonly number[])[];
+  answers: readonly Answer[];
+  loss: number;
+  metrics: Numbers;
+  /** By parameter, float32 in base64. */
+  gradients: Readonly<Record<string, string | undefined>>;
+}
 
 /** How the answers are laid out; no choice changes what the step computes. */
 export interface RlLayout {

@@ -66,7 +66,8 @@ async function learnedScores(
     const batch = answerBatch(group, { ...shape, row_offset: 0 });
     const values = await context.programs.run('scores', batch);
     group.forEach((row, index) => {
-      const last = firstTarget(row) + row.ids.length;
+      // The last token of an answer that the context cuts off is not read.
+      const last = Math.min(block_size - 1, firstTarget(row) + row.ids.length);
       scores.push(values[index * block_size + last] ?? NaN);
     });
   }

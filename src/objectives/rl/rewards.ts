@@ -21,8 +21,9 @@ export function rewardsOf(
 ): Record<string, number> {
   const rewards: Record<string, number> = {};
   let reward = 0;
-  for (const { name, score } of data.rewards) {
-    const value = score(prompt.example, answer);
+  for (const checked of data.rewards) {
+    const { name } = checked;
+    const value = checked.score(prompt.example, answer);
     if (!Number.isFinite(value)) {
       throw new RangeError(
         `The reward “${name}” of the answer “${answer.text}” is not a number: take it out of the ` +

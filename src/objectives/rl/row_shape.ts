@@ -5,22 +5,24 @@ import { type ObjectiveSetting, stageOf } from '../objective.ts';
 const MULTIPLE = 8;
 
 /**
- * Tokens of a row: the longest training or held-out prompt and the longest answer.
+ * Tokens of a row: the longest training or held-out prompt and the longest answer, but at most the
+ * model's context, which cuts off the answers to long prompts.
  *
- * @throws RangeError if they do not fit in the model's context
+ * @throws RangeError if not even the shortest prompt leaves room for the longest answer
  */
 export function answerRowLength(setting: ObjectiveSetting, longest_answer: number): number {
   const { data } = stageOf(setting);
   const { block_size } = setting.model;
-  const prompts = [...data.prompts.train, ...data.prompts.val];
-  const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const needed = longest + longest_answer;
-  if (needed > block_size) {
+  const lengths = [...data.prompts.train, ...data.prompts.val].map(({ ids }) => ids.length);
+  const shortest = lengths.reduce((least, length) => Math.min(least, length), Infinity);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  if (shortest + longest_answer > block_size) {
     throw new RangeError(
-      `The longest prompt has ${longest} tokens and an answer may have ${longest_answer}, but the ` +
+      `The shortest prompt has ${shortest} tokens and an answer may have ${longest_answer}, but the ` +
         `model’s context holds ${block_size}: allow shorter answers, or choose a model with a longer ` +
         'context.',
     );
   }
+  const needed = longest + longest_answer;
   return Math.min(block_size, Math.ceil(needed / MULTIPLE) * MULTIPLE);
 }
