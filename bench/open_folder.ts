@@ -2,8 +2,8 @@
  * Opens a model folder with random weights of a published model's shape, and reads every parameter
  * once, as a run does. Prints the time and the memory beside that of the file.
  *
- *     npx rolldown bench/open_folder.ts --platform node --file /tmp/open_folder.mjs
- *     node /tmp/open_folder.mjs smollm2-135m F32
+ *     npx vite build --ssr bench/open_folder.ts --outDir OUT
+ *     node OUT/open_folder.js smollm2-135m F32
  */
 import { readCheckpoint } from '../src/checkpoint/checkpoint.ts';
 import { resolveModel } from '../src/config/index.ts';
@@ -13,7 +13,7 @@ import { hfConfig } from '../src/checkpoint/hf_config.ts';
 import { SHAPES } from './shapes.ts';
 
 const [name = 'smollm2-135m', dtype = 'BF16'] = process.argv.slice(2);
-const shape = SHAPES[name];
+const shape = Object.entries(SHAPES).find(([known]) => known === name)?.[1];
 if (!shape) throw new Error(`There is no shape ${name}: ${Object.keys(SHAPES).join(', ')}.`);
 
 const model = resolveModel(shape.model, shape.vocab_size);

@@ -18,7 +18,7 @@ const shape = (vocab_size: number, change: Partial<ModelConfig>): PublishedShape
   },
 });
 
-export const SHAPES: Readonly<Record<string, PublishedShape>> = {
+export const SHAPES = {
   'smollm2-135m': shape(49152, {
     n_layer: 30,
     n_head: 9,
@@ -38,4 +38,5 @@ export const SHAPES: Readonly<Record<string, PublishedShape>> = {
     rope_theta: 1_000_000,
     norm_eps: 1e-6,
   }),
-};
+} satisfies Record<string, PublishedShape>;
+export type ShapeName = keyof typeof SHAPES;

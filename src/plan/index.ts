@@ -15,4 +15,4 @@ export {
   GPT2_SMALL_PARAMETERS,
   type ParameterCount,
 } from './parameters.ts';
-export { guessVocab, type PlanFacts, planRun, type RunPlan } from './plan.ts';
+export { guessVocab, type PlanFacts, type Planner, planRun, type RunPlan } from './plan.ts';

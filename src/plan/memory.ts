@@ -120,7 +120,8 @@ function tensorBytes({ shape }: PlannedParameter): number {
   return Math.ceil((FLOAT * values) / ALIGNMENT) * ALIGNMENT;
 }
 
-function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
+/** Activations that the forward pass keeps for the backward pass. */
+export function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
   const block = bytesOf(keptByBlock(model), precision);

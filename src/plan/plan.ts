@@ -33,6 +33,9 @@ export interface PlanFacts extends MemoryFacts {
   vocab_size: number;
 }
 
+/** `planRun`, or that of a stage (`stage.ts`). */
+export type Planner = (config: RunConfig, facts: PlanFacts) => RunPlan;
+
 /** Plans a run. The largest binding of the device decides how many logits exist at a time. */
 export function planRun(config: RunConfig, facts: PlanFacts): RunPlan {
   const { training } = config;

@@ -10,7 +10,7 @@ import {
   type ResolvedModel,
   type RunConfig,
 } from '../config/index.ts';
-import { guessVocab, planRun, type RunPlan } from '../plan/index.ts';
+import { guessVocab, type Planner, planRun, type RunPlan } from '../plan/index.ts';
 import { settlePrecision, type Precision, type PrecisionSupport } from './precision.ts';
 
 /** What is known about the prepared text. A `DataSummary` is one. */
@@ -57,18 +57,20 @@ export interface SettledRun {
  * about the text are not checked.
  * @param device Null until a backend has started. Precision is then the requested one, and limits
  * are not checked.
+ * @param planner `stagePlanner` of plan/stage.ts for a stage after pretraining.
  */
 export function settleRun(
   requested: RunConfig,
   text: TextFacts | null,
   device: DeviceFacts | null,
+  planner: Planner = planRun,
 ): SettledRun {
   const adjustments = adjustmentsOf(requested, textFacts(text));
   const config = withAdjustments(requested, adjustments);
   const precision = settlePrecision(config.training.mixed_precision, device ?? {});
   const computed = withPrecision(config, precision);
   const vocab_size = text?.model_vocab_size ?? text?.vocab_size ?? guessVocab(config);
-  const plan = planRun(computed, {
+  const plan = planner(computed, {
     vocab_size,
     max_binding_size: device?.limits?.max_binding_size,
   });

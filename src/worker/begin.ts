@@ -30,7 +30,7 @@ import {
   saveImport,
   type ImportedFiles,
 } from './restored.ts';
-import { settleAndTell } from './settle_on_device.ts';
+import { fittingConfig, settleAndTell } from './settle_on_device.ts';
 import type { PreparedText, StageSource, TextSources } from './text.ts';
 
 /** What a beginning needs of the session. */
@@ -149,12 +149,13 @@ export async function importedRun(
 ): Promise<Beginning> {
   const { run: id, name } = command;
   const { state } = imported;
-  const config = importedConfig(imported, command.config);
+  const requested = importedConfig(imported, command.config);
   const own = imported.run?.text ?? command.text ?? null;
   const notices = imported.notice === null ? state.notes : [...state.notes, imported.notice];
   for (const message of notices) context.emit({ type: 'notice', message });
   const objective = await requireObjective(context, state.lineage.objective);
-  const ready = await prepareSaved(context, { state, objective, config, own });
+  const ready = await prepareSaved(context, { state, objective, config: requested, own });
+  const { config } = ready.settled;
   const parent: ParentState = { parent: { kind: 'imported', name }, state };
   const lineage = state.foreign ? lineageOf(objective, ready.text, parent) : state.lineage;
   const store = await context.storage();
@@ -186,14 +187,17 @@ interface SavedParts {
 /** Opens the device and prepares the text for a checkpoint, with the checkpoint's tokenizer. */
 async function prepareSaved(
   context: BeginContext,
-  { state, objective, config, own }: SavedParts,
+  { state, objective, config: requested, own }: SavedParts,
 ): Promise<Pick<RunParts, 'adapter' | 'settled' | 'text'>> {
-  const device = await context.device.open(config.runtime.backend);
+  const device = await context.device.open(requested.runtime.backend);
+  const { vocab_size } = state.model;
+  const config = state.foreign
+    ? await fittingConfig(requested, { vocab_size, device, emit: context.emit })
+    : requested;
   const tokenizer = await importTokenizer(state.tokenizer);
   const split_version = state.foreign ? SPLIT_VERSION : (state.lineage.split_version ?? 1);
   const stage = state.stage ? await savedStage(state, objective) : undefined;
   const text = await context.prepareText(config, { text: own, tokenizer, split_version, stage });
-  const { vocab_size } = state.model;
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   return { adapter: device.adapter, settled, text };
 }

@@ -1,5 +1,6 @@
 /** Settles a run for its text and the open device, before anything is allocated for it. */
 import type { RunConfig } from '../config/index.ts';
+import type { Planner } from '../plan/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
 import { settleRun, type SettledRun } from '../run/index.ts';
 import { BadConfig } from './plain_errors.ts';
@@ -30,10 +31,47 @@ export async function settleOnDevice(
     duplicates_removed: text.summary.duplicates_removed,
     model_vocab_size: vocab_size,
   };
-  const settled = settleRun(config, textFacts, { ...device, float16_unsupported });
+  const planner = text.stage ? await plannerOf(text.stage) : undefined;
+  const settled = settleRun(config, textFacts, { ...device, float16_unsupported }, planner);
   const [problem] = settled.problems;
   if (problem) throw new BadConfig(problem);
   return settled;
+}
+
+/** Memory that is assumed where the device does not say: a small graphics card. */
+const UNKNOWN_MEMORY = 4 * 2 ** 30;
+
+interface ImportFacts extends Pick<RunSurroundings, 'emit'> {
+  vocab_size: number;
+  device: DeviceInfo;
+}
+
+/**
+ * The configuration of a model that was made elsewhere, with a batch and a context that fit this
+ * device. Tells the page what was changed.
+ */
+export async function fittingConfig(
+  requested: RunConfig,
+  { vocab_size, device, emit }: ImportFacts,
+): Promise<RunConfig> {
+  const { proposeRun } = await import('../plan/stage.ts');
+  const { config, changes } = proposeRun(requested, {
+    vocab_size,
+    max_binding_size: device.limits?.max_binding_size,
+    memory_bytes: device.memory_bytes || UNKNOWN_MEMORY,
+  });
+  if (changes.length > 0) {
+    const values = changes.map(([path, value]) => `${path.split('.')[1]} is ${String(value)}`);
+    const message = `Training this model takes much memory, so ${values.join(', ')}.`;
+    emit({ type: 'notice', message });
+  }
+  return config;
+}
+
+/** Only stages load the code that plans them. */
+async function plannerOf({ config, data }: NonNullable<PreparedText['stage']>): Promise<Planner> {
+  const { stagePlanner } = await import('../plan/stage.ts');
+  return stagePlanner(config, data.row_length);
 }
 
 /** The same, and tells the page what was adjusted in the configuration. */
