@@ -49,12 +49,12 @@ type Votes = Awaited<
 
 /** The run's votes after a change. They name the run whose folder they are in, also in a copy of it. */
 async function votes(
-  { storage }: RecordsContext,
+  context: RecordsContext,
   id: number,
   run: string,
   change: (file: Votes) => void,
 ): Promise<Event> {
-  const file = await (await storage()).records.votes(run);
+  const file = await (await context.storage()).records.votes(run);
   change(file);
   await file.flush();
   const { records } = await file.read();
@@ -62,8 +62,8 @@ async function votes(
 }
 
 /** Oldest first. A run that was deleted meanwhile has none. */
-async function evaluations({ storage }: RecordsContext, runs: readonly string[]) {
-  const store = await storage();
+async function evaluations(context: RecordsContext, runs: readonly string[]) {
+  const store = await context.storage();
   const names = new Map((await store.list()).map(({ run, name }) => [run, name]));
   const all = [];
   for (const run of runs) {
