@@ -5,6 +5,7 @@ import type { StageConfig } from '../../config/stage/index.ts';
 import type { TableOrder } from '../../evaluation/index.ts';
 import type { EvaluateCommand, Measurement, OpenedModel } from '../../protocol/index.ts';
 
+export type { Measurement };
 export type EvaluationRequest = Omit<EvaluateCommand, 'type' | 'id'>;
 
 export interface EvaluationStep {
@@ -66,13 +67,14 @@ export type EvaluationsStore = ReturnType<typeof createEvaluations>;
 
 /** At most one plan at a time. */
 export class Evaluations {
-  readonly store = createEvaluations();
+  readonly store: EvaluationsStore;
   readonly #models: EvaluationModels;
   #cancelled = false;
   #current: RunningEvaluation | null = null;
 
-  constructor(models: EvaluationModels) {
+  constructor(models: EvaluationModels, store = createEvaluations()) {
     this.#models = models;
+    this.store = store;
   }
 
   /** Reads what the runs have kept. */
