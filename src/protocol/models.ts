@@ -16,7 +16,7 @@ import type {
 } from '../common/index.ts';
 import type { RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
-import type { ParentSource } from './commands.ts';
+import type { ParentSource } from './types.ts';
 
 /**
  * Opens a checkpoint for reading: weights only, without gradients and moments, adapters merged.
