@@ -6,15 +6,13 @@ import {
   type ChatModels,
   type ChatState,
 } from '../../store/stages/chat.ts';
-import { useChatModels } from './models.ts';
+import { useClient } from '../context.tsx';
 
 const chat = createChat();
 let current: { models: ChatModels; conversation: Conversation } | null = null;
 
-/** Null where the page has no models to talk to. */
-export function useConversation(): Conversation | null {
-  const models = useChatModels();
-  if (!models) return null;
+export function useConversation(): Conversation {
+  const { models } = useClient();
   if (current?.models !== models)
     current = { models, conversation: new Conversation(models, chat) };
   return current.conversation;

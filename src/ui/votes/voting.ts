@@ -6,16 +6,8 @@ import { useClient } from '../context.tsx';
 const votes = createVotes();
 let current: { models: VoteModels; voting: Voting } | null = null;
 
-interface MayVote {
-  stores: unknown;
-  chatModels?: VoteModels;
-}
-
-/** Null where the page has no models to ask. */
-export function useVoting(): Voting | null {
-  const client: MayVote = useClient();
-  const models = client.chatModels;
-  if (!models) return null;
+export function useVoting(): Voting {
+  const { models } = useClient();
   if (current?.models !== models) current = { models, voting: new Voting(models, votes) };
   return current.voting;
 }
