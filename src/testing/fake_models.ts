@@ -1,6 +1,12 @@
 /** Saved models of the scripted worker: they answer at once, word by word, and keep votes. */
 import type { Vote } from '../common/index.ts';
-import type { ChatCommand, ModelCommand, OpenedModel, RunRecord } from '../protocol/index.ts';
+import type {
+  ChatCommand,
+  Event,
+  ModelCommand,
+  OpenedModel,
+  RunRecord,
+} from '../protocol/index.ts';
 import type { FakeOutbox } from './fake_outbox.ts';
 import { inspectedStep, rolloutRecords, stageSamples } from './fake_stage_run.ts';
 import type { FakeTraining } from './fake_training.ts';
@@ -26,8 +32,7 @@ export class FakeModels {
   }
 
   handle(command: ModelCommand): void {
-    const { emit } = this.#outbox;
-    const send = emit.bind(this.#outbox);
+    const send = (event: Event): void => this.#outbox.emit(event);
     switch (command.type) {
       case 'open_model':
         return this.#outbox.after(300, () =>
@@ -78,7 +83,7 @@ export class FakeModels {
     const { name = model, step = 0 } = record ?? {};
     return {
       model,
-      checkpoint: { run: model, name, step },
+      checkpoint: { run: model, name, step, weights: 'last' },
       lineage: record?.lineage ?? { objective, parent: null, dataset: '' },
       n_params: record?.n_params ?? 0,
       bytes: 2_000_000,

@@ -9,13 +9,18 @@ import {
 import { useClient } from '../context.tsx';
 
 const chat = createChat();
-let current: { models: ChatModels; conversation: Conversation } | null = null;
 
 export function useConversation(): Conversation {
   const { models } = useClient();
-  if (current?.models !== models)
-    current = { models, conversation: new Conversation(models, chat) };
-  return current.conversation;
+  return conversationOf(models);
+}
+
+const known = new WeakMap<ChatModels, Conversation>();
+
+function conversationOf(models: ChatModels): Conversation {
+  const found = known.get(models) ?? new Conversation(models, chat);
+  known.set(models, found);
+  return found;
 }
 
 export const useChat = <T>(select: (state: ChatState) => T): T => useStore(chat, select);

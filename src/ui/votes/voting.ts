@@ -4,12 +4,18 @@ import { createVotes, Voting, type VoteModels, type VoteState } from '../../stor
 import { useClient } from '../context.tsx';
 
 const votes = createVotes();
-let current: { models: VoteModels; voting: Voting } | null = null;
 
 export function useVoting(): Voting {
   const { models } = useClient();
-  if (current?.models !== models) current = { models, voting: new Voting(models, votes) };
-  return current.voting;
+  return votingOf(models);
+}
+
+const known = new WeakMap<VoteModels, Voting>();
+
+function votingOf(models: VoteModels): Voting {
+  const found = known.get(models) ?? new Voting(models, votes);
+  known.set(models, found);
+  return found;
 }
 
 export const useVotes = <T>(select: (state: VoteState) => T): T => useStore(votes, select);
