@@ -1,6 +1,6 @@
 /** Votes, rollouts and evaluations of runs, and the latest batch of the one that trains here. */
-import type { InspectedStep, ShownStep } from '../../common/index.ts';
-import { pieceText, type Tokenizer } from '../../data/index.ts';
+import type { InspectedStep, ShownStep, Turns } from '../../common/index.ts';
+import { type DatasetConfig, pieceText, type Tokenizer } from '../../data/index.ts';
 import type { Event, RecordRequest } from '../../protocol/index.ts';
 import type { ActiveRun } from '../active_run.ts';
 import { NoModel } from '../plain_errors.ts';
@@ -32,6 +32,8 @@ export async function answerRecords(
     }
     case 'read_evaluations':
       return { type: 'evaluations', id, evaluations: await evaluations(context, request.runs) };
+    case 'draw_prompts':
+      return { type: 'prompts', id, prompts: await drawnPrompts(request.dataset) };
     case 'inspect': {
       const { run } = context;
       if (!run) throw new NoModel();
@@ -41,6 +43,14 @@ export async function answerRecords(
     default:
       return request satisfies never;
   }
+}
+
+/** Prompts of the training side. None for examples of the user's own. */
+async function drawnPrompts(dataset: DatasetConfig): Promise<Turns[]> {
+  if (dataset.task === 'own') return [];
+  const { findTask } = await import('../../data/tasks/index.ts');
+  const { train } = (await findTask(dataset.task)).prompts(dataset);
+  return train.map(({ prompt }) => prompt);
 }
 
 type Votes = Awaited<
