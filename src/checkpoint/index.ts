@@ -20,6 +20,6 @@ export { unzipFolder } from './unzip.ts';
 export type { Files } from './folder.ts';
 export { extraFiles, splitExport, type BroughtRun, type RunExtras } from './run_extras.ts';
 export { broughtFiles, type BroughtFile } from './brought.ts';
-export { EVALUATIONS, readRecords, recordLines, ROLLOUTS, VOTES } from './record_lines.ts';
+export { readRecords, recordLines, TRAINING_VOTES, VOTES } from './record_lines.ts';
 export type { KeptRecords, RecordFile } from './store/record_file.ts';
 export type { RunRecords } from './store/run_records.ts';

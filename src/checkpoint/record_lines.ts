@@ -96,6 +96,9 @@ export const VOTES: RecordKind<Vote> = {
   max_bytes: 16 * MEGABYTE,
 };
 
+/** Votes on the answers of its parent that a stage trains on: as they were when it began. */
+export const TRAINING_VOTES: RecordKind<Vote> = { ...VOTES, file: 'training_votes.jsonl' };
+
 export const ROLLOUTS: RecordKind<RolloutRecord> = {
   file: 'rollouts.jsonl',
   parse: (value) => parsed(RolloutLine, value),

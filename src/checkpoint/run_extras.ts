@@ -8,6 +8,7 @@ import { savedConfig } from '../config/index.ts';
 import { CheckpointError } from './error.ts';
 import { findFolder, type Files } from './folder.ts';
 import { encodeJson, parseJson } from './json.ts';
+import { EVALUATIONS, ROLLOUTS, TRAINING_VOTES, VOTES } from './record_lines.ts';
 import { MAX_SAMPLES_FILE, parseSamples, readSampleLines } from './sample_lines.ts';
 import { parseText, textInfo } from './saved_text.ts';
 import { parseRecipe, parseView, type StoredRecipe } from './store/run_notes.ts';
@@ -20,6 +21,10 @@ const EXTRAS = {
   textInfo: 'text.json',
 } as const;
 const BEST = 'best/';
+/** Records, whose files are read when the run has a place in storage. */
+const RECORDS: readonly string[] = [VOTES, TRAINING_VOTES, ROLLOUTS, EVALUATIONS].map(
+  ({ file }) => file,
+);
 
 /** What is written. */
 export interface RunExtras {
@@ -30,6 +35,8 @@ export interface RunExtras {
   text: OwnText | null;
   /** Files of the best checkpoint, unless it is the exported one. */
   best: Files | null;
+  /** votes.jsonl and the like, by name. */
+  records: Files;
 }
 
 /** What was read. */
@@ -39,12 +46,13 @@ export interface BroughtRun {
   recipe: StoredRecipe | null;
   text: OwnText | null;
   best: Files | null;
+  records: Files;
 }
 
 /** The files beside those of `writeCheckpoint`. */
 export function extraFiles(extras: RunExtras): Map<string, Uint8Array> {
   const { samples, view, recipe, text, best } = extras;
-  const files = new Map<string, Uint8Array>();
+  const files = new Map<string, Uint8Array>(extras.records);
   if (samples !== '') files.set(EXTRAS.samples, new TextEncoder().encode(samples));
   if (view) files.set(EXTRAS.view, encodeJson(view));
   if (recipe) {
@@ -68,19 +76,22 @@ export function splitExport(all: Files): { checkpoint: Files; run: BroughtRun | 
   const checkpoint = new Map<string, Uint8Array>();
   const best = new Map<string, Uint8Array>();
   const extra = new Map<string, Uint8Array>();
+  const records = new Map<string, Uint8Array>();
   const names: readonly string[] = Object.values(EXTRAS);
   for (const [path, bytes] of files) {
     if (path.startsWith(BEST)) best.set(path.slice(BEST.length), bytes);
+    else if (RECORDS.includes(path)) records.set(path, bytes);
     else if (names.includes(path)) extra.set(path, bytes);
     else checkpoint.set(path, bytes);
   }
-  if (best.size + extra.size === 0) return { checkpoint, run: null };
+  if (best.size + extra.size + records.size === 0) return { checkpoint, run: null };
   const run = {
     samples: readSamples(extra),
     view: parseView(readJson(extra, EXTRAS.view)),
     recipe: parseRecipe(readJson(extra, EXTRAS.recipe)),
     text: readText(extra),
     best: best.size > 0 ? best : null,
+    records,
   };
   return { checkpoint, run };
 }

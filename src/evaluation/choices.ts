@@ -2,7 +2,7 @@
 
 /** The choices of one question. */
 export interface ScoredChoices {
-  /** Summed log-probability of the tokens of each choice, nats. */
+  /** Summed log-probability of the tokens of each choice, nats; -Infinity for an unreadable one. */
   logps: readonly number[];
   /** Characters (code points) of each choice. */
   characters: readonly number[];
@@ -27,6 +27,8 @@ export const chance = (questions: readonly ScoredChoices[]): number =>
 /** lm-eval takes the first of equal choices; ours are listed with the right one first. */
 function bestShare(scores: readonly number[], answer: number): number {
   const best = Math.max(...scores);
+  // No choice could be read.
+  if (best === -Infinity) return 0;
   const tied = scores.filter((score) => score === best).length;
   return scores[answer] === best ? 1 / tied : 0;
 }

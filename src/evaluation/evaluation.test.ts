@@ -121,6 +121,11 @@ describe('multiple choice', () => {
     expect(acc(tied)).toBeCloseTo(1 / 3, 12);
     expect(chance([tied, question])).toBeCloseTo((1 / 3 + 1 / 2) / 2, 12);
   });
+
+  it('counts a question that the model cannot read as wrong', () => {
+    const unread = { logps: [-Infinity, -Infinity], characters: [1, 1], answer: 0 };
+    expect([acc(unread), accNorm(unread)]).toEqual([0, 0]);
+  });
 });
 
 describe('win rate', () => {

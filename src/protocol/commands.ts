@@ -6,16 +6,7 @@ import type { OwnText, RunView, WeightsChoice } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 import type { ModelCommand } from './models.ts';
-import type { CompareMode, RunRecipe } from './types.ts';
-
-export interface ImportedFile {
-  path: string;
-  bytes: Uint8Array;
-}
-
-/** Where the initial weights of a new run come from: a saved run, or an imported folder. */
-export type ParentSource =
-  { run: string; weights?: WeightsChoice } | { name: string; files: ImportedFile[] };
+import type { CompareMode, ImportedFile, ParentSource, RunRecipe } from './types.ts';
 
 /** Text and tokenizer that the user opened, if the configuration names them. */
 export interface OpenedFiles {

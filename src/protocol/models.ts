@@ -16,7 +16,7 @@ import type {
 } from '../common/index.ts';
 import type { RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
-import type { ParentSource } from './commands.ts';
+import type { ParentSource } from './types.ts';
 
 /**
  * Opens a checkpoint for reading: weights only, without gradients and moments, adapters merged.
@@ -102,6 +102,8 @@ export type RecordRequest =
   | { type: 'read_rollouts'; id: number; run: string }
   /** Of these runs: answered by `evaluations`. */
   | { type: 'read_evaluations'; id: number; runs: readonly string[] }
+  /** Prompts of a generated task, as training draws them: answered by `prompts`. */
+  | { type: 'draw_prompts'; id: number; dataset: StageConfig['dataset'] }
   /** The latest batch of the run that trains in this worker: answered by `inspected`. */
   | { type: 'inspect'; id: number };
 
@@ -160,6 +162,7 @@ export type ModelEvent =
   /** `dropped`: how many older ones the run no longer has. */
   | { type: 'rollouts'; id: number; run: string; rollouts: RolloutRecord[]; dropped: number }
   | { type: 'evaluations'; id: number; evaluations: EvaluationRecord[] }
+  | { type: 'prompts'; id: number; prompts: Turns[] }
   /** `step` is null before the first step, or if the objective does not say. */
   | { type: 'inspected'; id: number; step: ShownStep | null };
 
@@ -174,6 +177,7 @@ export const MODEL_COMMANDS: Record<ModelCommand['type'], true> = {
   read_votes: true,
   read_rollouts: true,
   read_evaluations: true,
+  draw_prompts: true,
   inspect: true,
   cancel_evaluation: true,
 };
@@ -189,6 +193,7 @@ export const MODEL_EVENTS: Record<ModelEvent['type'], true> = {
   votes: true,
   rollouts: true,
   evaluations: true,
+  prompts: true,
   inspected: true,
 };
 

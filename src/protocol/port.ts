@@ -6,9 +6,10 @@
  * The worker's side answers `ping` by itself.
  */
 import type { MetricColumns } from '../common/index.ts';
-import type { Command, ImportedFile, ParentSource } from './commands.ts';
+import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
 import { isModelEvent, MODEL_COMMANDS, MODEL_EVENTS } from './models.ts';
+import type { ImportedFile, ParentSource } from './types.ts';
 
 const COMMANDS: Record<Command['type'], true> = {
   open: true,

@@ -1,5 +1,12 @@
 /** What commands and events carry. All of it is plain data that structured clone can copy. */
-import type { BestCheckpoint, Lineage, OwnText, RunView, Sample } from '../common/index.ts';
+import type {
+  BestCheckpoint,
+  Lineage,
+  OwnText,
+  RunView,
+  Sample,
+  WeightsChoice,
+} from '../common/index.ts';
 import type { BackendName, RunConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 
@@ -182,3 +189,12 @@ export interface StepProfile {
   /** The highest rate measured on this device, and the size of the square matrices multiplied. */
   peak: { flops_per_second: number; size: number } | null;
 }
+
+export interface ImportedFile {
+  path: string;
+  bytes: Uint8Array;
+}
+
+/** Where the initial weights of a new run come from: a saved run, or an imported folder. */
+export type ParentSource =
+  { run: string; weights?: WeightsChoice } | { name: string; files: ImportedFile[] };

@@ -6,7 +6,7 @@
  * kernels. If the worker dies, the page says so; saved checkpoints are kept, and resuming starts a
  * new worker. The worker itself recovers from a lost GPU device (`recovering`).
  */
-import { encodeConfig, type RunConfig, type SamplingConfig } from '../config/index.ts';
+import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import type {
   Event,
   ImportedFile,
@@ -20,6 +20,7 @@ import type { Contender } from './compare.ts';
 import { Comparison, spawnEither } from './comparison.ts';
 import { LibraryClient } from './library_client.ts';
 import { dataKey, openedFiles, takeConfig } from './form.ts';
+import { ModelsClient } from './models_client.ts';
 import { startCommand } from './new_run.ts';
 import {
   isActive,
@@ -45,6 +46,7 @@ export class Client {
   readonly stores: Stores;
   readonly library: LibraryClient;
   readonly sweep: Sweep;
+  readonly models: ModelsClient;
   readonly #comparison: Comparison;
   readonly #worker: RunWorker;
   readonly #link: WorkerLink;
@@ -64,6 +66,7 @@ export class Client {
         this.#link.send({ type: 'set_view', run, view });
     });
     this.library = new LibraryClient(stores, this.#link);
+    this.models = new ModelsClient(stores, this.#link, spawn);
     this.sweep = new Sweep(this);
     this.#turn = new RunTurn(stores, this.#worker, this.#updates);
   }
@@ -260,6 +263,7 @@ export class Client {
   /** Ends the worker for good. */
   stop(): void {
     this.#comparison.stop();
+    this.models.stop();
     this.#worker.close();
   }
 
@@ -282,11 +286,6 @@ export class Client {
   }
   dismissError(): void {
     this.stores.run.setState(withoutError);
-  }
-
-  /** The URL of a page with this configuration. */
-  shareUrl(config: RunConfig): string {
-    return `${location.origin}${location.pathname}${encodeConfig(config)}`;
   }
 
   #apply(event: Event): void {

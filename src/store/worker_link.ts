@@ -33,6 +33,7 @@ const ANSWERS = {
   read_votes: 'votes',
   read_rollouts: 'rollouts',
   read_evaluations: 'evaluations',
+  draw_prompts: 'prompts',
   inspect: 'inspected',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 

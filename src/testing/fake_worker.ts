@@ -10,6 +10,7 @@ import { skillAt } from './fake_curves.ts';
 import { comparison, DATA, DEVICE, NO_GPU, PROFILE, savedRuns } from './fake_data.ts';
 import { FAILURES, type Scenario } from './fake_failures.ts';
 import { EMPTY_ZIP, FakeLibrary } from './fake_library.ts';
+import { FakeModels } from './fake_models.ts';
 import { FakeOutbox } from './fake_outbox.ts';
 import { savedStages, withStageMetrics } from './fake_stages.ts';
 import { fakePieces, idOf } from './fake_text.ts';
@@ -37,6 +38,7 @@ class ScriptedWorker {
   readonly #training: FakeTraining;
   readonly #scenario: Scenario;
   readonly #library: FakeLibrary;
+  readonly #models: FakeModels;
 
   constructor(options: FakeOptions) {
     this.#scenario = options.scenario;
@@ -46,6 +48,7 @@ class ScriptedWorker {
       available: options.scenario !== 'storage',
     });
     this.#training = new FakeTraining(this.outbox, options, () => this.#library.list());
+    this.#models = new FakeModels(this.outbox, this.#training, () => this.#library.runs);
   }
 
   close(): void {
@@ -54,7 +57,7 @@ class ScriptedWorker {
   }
 
   handle(command: Command): void {
-    if (isModelCommand(command)) return;
+    if (isModelCommand(command)) return this.#models.handle(command);
     switch (command.type) {
       case 'open':
         return this.#open(command);
@@ -81,6 +84,7 @@ class ScriptedWorker {
       case 'generate':
         return this.#generate(command);
       case 'stop_generation':
+        this.#models.stop(command.id);
         return this.outbox.emit({ type: 'generation_done', id: command.id, reason: 'cancelled' });
       case 'tokenize':
         return this.#tokenize(command);

@@ -34,6 +34,7 @@ const MODEL_PLACES: Record<
   new_stage: { title: 'The form', ...lazyPart(() => import('./stages/NewStage.tsx')) },
   chat: { title: 'The chat', ...lazyPart(() => import('./chat/Chat.tsx')) },
   votes: { title: 'The votes', ...lazyPart(() => import('./votes/Votes.tsx')) },
+  evaluate: { title: 'The evaluation', ...lazyPart(() => import('./evaluate/Evaluate.tsx')) },
 };
 
 export function App() {

@@ -1,5 +1,14 @@
-/** The row of places under the bar, or at the bottom of a narrow window: training, stages, chat, votes. */
-import { IconMessage, IconSitemap, IconThumbUp, IconTrendingDown } from '@tabler/icons-react';
+/**
+ * The row of places under the bar, or at the bottom of a narrow window: training, stages, chat,
+ * votes, evaluation.
+ */
+import {
+  IconChecklist,
+  IconMessage,
+  IconSitemap,
+  IconThumbUp,
+  IconTrendingDown,
+} from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useLibrary } from './context.tsx';
 import { goTo, usePlace, type At } from './place.ts';
@@ -18,6 +27,7 @@ const TABS: readonly Tab[] = [
   { at: 'stages', title: 'Stages', icon: <IconSitemap size={18} />, also: 'new_stage' },
   { at: 'chat', title: 'Chat', icon: <IconMessage size={18} /> },
   { at: 'votes', title: 'Votes', icon: <IconThumbUp size={18} /> },
+  { at: 'evaluate', title: 'Evaluate', icon: <IconChecklist size={18} /> },
 ];
 
 /** On the preset cards, only someone who has trained a model gets them. */

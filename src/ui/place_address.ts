@@ -9,6 +9,7 @@ const MODEL_PLACES: Readonly<Record<ModelPlace, true>> = {
   new_stage: true,
   chat: true,
   votes: true,
+  evaluate: true,
 };
 
 const isModelPlace = (name: string): name is ModelPlace => Object.hasOwn(MODEL_PLACES, name);

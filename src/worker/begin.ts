@@ -5,7 +5,7 @@ import {
   type OpenRun,
   type ReadState,
 } from '../checkpoint/index.ts';
-import type { Lineage, OwnText } from '../common/index.ts';
+import type { Lineage, OwnText, Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { DataError, importTokenizer, SPLIT_VERSION } from '../data/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../objectives/index.ts';
@@ -23,6 +23,7 @@ import { UnknownObjective } from './plain_errors.ts';
 import { allSettled, closingOnFailure, markDone } from './promises.ts';
 import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
 import {
+  broughtVotes,
   ifStorageAllows,
   importedConfig,
   readBroughtRun,
@@ -115,7 +116,8 @@ export async function resumedRun(
     const own = await storage.loadText();
     const { lineage } = saved;
     const objective = await requireObjective(context, lineage.objective);
-    const ready = await prepareSaved(context, { state: saved, objective, config, own });
+    const votes = saved.stage ? await trainingVotes(storage) : [];
+    const ready = await prepareSaved(context, { state: saved, objective, config, own, votes });
     await storage.rewindMetrics(saved.step);
     const stage = ready.text.stage?.config ?? null;
     const from = startingPoint(withUsableMoments(saved, { objective, stage }, context.emit));
@@ -154,7 +156,8 @@ export async function importedRun(
   const notices = imported.notice === null ? state.notes : [...state.notes, imported.notice];
   for (const message of notices) context.emit({ type: 'notice', message });
   const objective = await requireObjective(context, state.lineage.objective);
-  const ready = await prepareSaved(context, { state, objective, config: requested, own });
+  const votes = broughtVotes(imported);
+  const ready = await prepareSaved(context, { state, objective, config: requested, own, votes });
   const { config } = ready.settled;
   const parent: ParentState = { parent: { kind: 'imported', name }, state };
   const lineage = state.foreign ? lineageOf(objective, ready.text, parent) : state.lineage;
@@ -182,12 +185,14 @@ interface SavedParts {
   objective: Objective;
   config: RunConfig;
   own: OwnText | null;
+  /** Of a stage. */
+  votes: readonly Vote[];
 }
 
 /** Opens the device and prepares the text for a checkpoint, with the checkpoint's tokenizer. */
 async function prepareSaved(
   context: BeginContext,
-  { state, objective, config: requested, own }: SavedParts,
+  { state, objective, config: requested, own, votes }: SavedParts,
 ): Promise<Pick<RunParts, 'adapter' | 'settled' | 'text'>> {
   const device = await context.device.open(requested.runtime.backend);
   const { vocab_size } = state.model;
@@ -196,15 +201,23 @@ async function prepareSaved(
     : requested;
   const tokenizer = await importTokenizer(state.tokenizer);
   const split_version = state.foreign ? SPLIT_VERSION : (state.lineage.split_version ?? 1);
-  const stage = state.stage ? await savedStage(state, objective) : undefined;
+  const stage = state.stage ? await savedStage(state, objective, votes) : undefined;
   const text = await context.prepareText(config, { text: own, tokenizer, split_version, stage });
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   return { adapter: device.adapter, settled, text };
 }
 
-async function savedStage(state: ReadState, objective: Objective): Promise<StageSource> {
+async function savedStage(
+  state: ReadState,
+  objective: Objective,
+  votes: readonly Vote[],
+): Promise<StageSource> {
   const { stageSource } = await import('./stage_source.ts');
-  return stageSource(state, objective);
+  return stageSource(state, objective, votes);
+}
+
+async function trainingVotes({ id, record }: OpenRun): Promise<readonly Vote[]> {
+  return (await (await record.records.trainingVotes(id)).read()).records;
 }
 
 /** The state of a checkpoint, as a run continues from it. */

@@ -33,6 +33,7 @@ export async function exportRun(
     recipe: await storage.loadRecipe(),
     text: await storage.loadText(),
     best: bestFiles(state, best),
+    records: await storage.record.records.files(storage.id),
   });
   // Only stages have adapters.
   const adapter = state.stage

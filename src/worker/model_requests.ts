@@ -56,6 +56,7 @@ export class ModelRequests {
       case 'read_votes':
       case 'read_rollouts':
       case 'read_evaluations':
+      case 'draw_prompts':
       case 'inspect': {
         const { answerRecords } = await import('./models/records.ts');
         return answerRecords(this.#context, request);

@@ -2,13 +2,15 @@
 import {
   CheckpointError,
   readCheckpoint,
+  readRecords,
   splitExport,
+  TRAINING_VOTES,
   type BroughtRun,
   type Files,
   type OpenRun,
   type ReadState,
 } from '../checkpoint/index.ts';
-import type { OwnText } from '../common/index.ts';
+import type { OwnText, Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { RestoredRun } from '../protocol/index.ts';
 
@@ -80,6 +82,12 @@ export async function ifStorageAllows(save: () => Promise<void>): Promise<void> 
   }
 }
 
+/** The votes that an imported stage trains on. */
+export function broughtVotes({ run }: ImportedFiles): Vote[] {
+  const bytes = run?.records.get(TRAINING_VOTES.file);
+  return bytes ? readRecords(new TextDecoder().decode(bytes), TRAINING_VOTES) : [];
+}
+
 /** Keeps with the new run what came with the import, as far as storage allows. */
 export function saveImport(storage: OpenRun, imported: ImportedFiles): Promise<void> {
   const { run, best, state } = imported;
@@ -89,6 +97,7 @@ export function saveImport(storage: OpenRun, imported: ImportedFiles): Promise<v
   return ifStorageAllows(async () => {
     if (run?.view) await storage.saveView(run.view);
     if (run?.recipe) await storage.saveRecipe(run.recipe);
+    if (run) await storage.record.records.addFiles(storage.id, run.records);
     await storage.samples.flush();
     if (best && typeof best.best_val_loss === 'number') {
       await storage.saveBest({ step: best.step, score: best.best_val_loss }, best);

@@ -1,5 +1,6 @@
 /** How a stage after pretraining begins: from the weights and the tokenizer of its parent. */
-import type { ReadState } from '../checkpoint/index.ts';
+import type { OpenRun, ReadState } from '../checkpoint/index.ts';
+import type { Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { parseStage, type StageConfig } from '../config/stage/index.ts';
 import { importTokenizer } from '../data/index.ts';
@@ -29,6 +30,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     ? await loadRewardModel(context, command.reward_model, parent)
     : null;
   if (needsRewardModel(stage) && !reward) throw noRewardModel();
+  const votes = stage.dataset.votes === 'none' ? [] : await votesOf(context, command.parent);
   const config = stageConfig(command.config, parent.state);
   const tokenizer = await importTokenizer(parent.state.tokenizer);
   const source: StageSource = {
@@ -37,7 +39,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     chat_template: parent.state.chat_template ?? null,
     special: specialTokens(parent.state),
     block_size: parent.state.model.block_size,
-    votes: [],
+    votes,
     parent_run: parent.parent.kind === 'run' ? parent.parent.run : null,
   };
   const own = command.dataset ?? null;
@@ -56,6 +58,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
   return closingOnFailure(storage, async () => {
     if (text.text) await storage.saveText(text.text);
     if (recipe) await ifStorageAllows(() => storage.saveRecipe(recipe));
+    await ifStorageAllows(() => keepVotes(storage, votes));
     context.mark('stored');
     const start = startOf(parent, reward, { objective, vocab_size, seed: config.training.seed });
     return {
@@ -63,6 +66,23 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
       start: { from: start, stored: false, paused: command.paused ?? false },
     };
   });
+}
+
+/** What the user thinks of the parent's answers. Files have no votes. */
+async function votesOf(
+  context: BeginContext,
+  parent: StartCommand['parent'],
+): Promise<readonly Vote[]> {
+  if (!parent || 'files' in parent) return [];
+  const file = await (await context.storage()).records.votes(parent.run);
+  return (await file.read()).records;
+}
+
+/** The parent may get more votes, and the stage resumes with those that it began with. */
+async function keepVotes({ id, record }: OpenRun, votes: readonly Vote[]): Promise<void> {
+  const file = await record.records.trainingVotes(id);
+  file.add(votes);
+  await file.flush();
 }
 
 /** The requested configuration with the parent's model and tokenizer; dropout may differ. */

@@ -31,7 +31,7 @@ const lineagePath = (folder: string) => `${folder}/${FILES.lineage}`;
 
 /** Files of a run beside its checkpoints that a copy of the run needs as well. */
 export const isSharedFile = (name: string): boolean =>
-  /^((metrics|samples|votes|rollouts|evaluations)\.jsonl|text\.|(lineage|view|recipe)\.json)/.test(
+  /^((metrics|samples|(training_)?votes|rollouts|evaluations)\.jsonl|text\.|(lineage|view|recipe)\.json)/.test(
     name,
   );
 

@@ -10,6 +10,7 @@ import { pointerPath } from './generations.ts';
 import { inTurn, RecordFile } from './record_file.ts';
 import { folderOf, saveLineage, saveName } from './run_folder.ts';
 import type { IndexEntry, RunIndex } from './run_index.ts';
+import type { RunRecords } from './run_records.ts';
 import { saveRecipe, saveView, type StoredRecipe } from './run_notes.ts';
 import { saveText } from './run_text.ts';
 import { readSlots } from './slots.ts';
@@ -29,16 +30,24 @@ export class RunRecord {
   wasStored = true;
   /** Answers that were sampled for training. */
   readonly rollouts: RecordFile<RolloutRecord>;
+  /** Records that any tab may add to. */
+  readonly records: RunRecords;
   readonly #fs: FileSystem;
   readonly #index: RunIndex;
   readonly #lineage: Lineage;
   #entry: IndexEntry;
 
-  constructor(fs: FileSystem, index: RunIndex, { entry, lineage }: RecordedFacts) {
+  constructor(
+    fs: FileSystem,
+    index: RunIndex,
+    records: RunRecords,
+    { entry, lineage }: RecordedFacts,
+  ) {
     this.#fs = fs;
     this.#index = index;
     this.#entry = entry;
     this.#lineage = lineage;
+    this.records = records;
     this.rollouts = new RecordFile(fs, folderOf(entry.run), ROLLOUTS, inTurn());
   }
 

@@ -1,6 +1,14 @@
 /** Votes, rollouts and evaluations of runs. Any tab may add to them, whoever has the run open. */
 import type { EvaluationRecord, RolloutRecord, Vote } from '../../common/index.ts';
-import { EVALUATIONS, type RecordKind, recordLines, ROLLOUTS, VOTES } from '../record_lines.ts';
+import {
+  EVALUATIONS,
+  readRecords,
+  type RecordKind,
+  recordLines,
+  ROLLOUTS,
+  TRAINING_VOTES,
+  VOTES,
+} from '../record_lines.ts';
 import type { FileSystem } from './file_system.ts';
 import type { Locks } from './locks.ts';
 import { RecordFile } from './record_file.ts';
@@ -25,6 +33,11 @@ export class RunRecords {
     return this.#file(run, VOTES);
   }
 
+  /** Those that the run, a stage, trains on. */
+  async trainingVotes(run: string): Promise<RecordFile<Vote>> {
+    return this.#file(run, TRAINING_VOTES);
+  }
+
   async evaluations(run: string): Promise<RecordFile<EvaluationRecord>> {
     return this.#file(run, EVALUATIONS);
   }
@@ -41,9 +54,25 @@ export class RunRecords {
       if (records.length > 0) files.set(kind.file, encode(recordLines(records)));
     };
     await add(VOTES);
+    await add(TRAINING_VOTES);
     await add(ROLLOUTS);
     await add(EVALUATIONS);
     return files;
+  }
+
+  /** Adds what an export has; lines that cannot be read are left out. */
+  async addFiles(run: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    const add = async <T>(kind: RecordKind<T>): Promise<void> => {
+      const bytes = files.get(kind.file);
+      if (!bytes || bytes.length > 2 * kind.max_bytes) return;
+      const file = this.#open(run, kind);
+      file.add(readRecords(new TextDecoder().decode(bytes), kind));
+      await file.flush();
+    };
+    await add(VOTES);
+    await add(TRAINING_VOTES);
+    await add(ROLLOUTS);
+    await add(EVALUATIONS);
   }
 
   async #file<T>(run: string, kind: RecordKind<T>): Promise<RecordFile<T>> {

@@ -250,7 +250,7 @@ export class RunStore {
     const run = new OpenRun({
       id,
       fs: this.#fs,
-      record: new RunRecord(this.#fs, this.#index, facts),
+      record: new RunRecord(this.#fs, this.#index, this.records, facts),
       saved: (summary) => this.#noteSave(id, summary),
       release: () => {
         this.#opened.delete(id);

@@ -174,7 +174,8 @@ export class Conversation {
       if (!last) return {};
       const answers = last.answers.map((answer) => {
         if (answer.run !== run) return answer;
-        return { ...answer, ...(typeof change === 'function' ? change(answer) : change) };
+        const changed = typeof change === 'function' ? change(answer) : change;
+        return { ...answer, ...changed };
       });
       return { exchanges: [...exchanges.slice(0, -1), { ...last, answers }] };
     });

@@ -40,7 +40,7 @@ export default function Chat() {
       {models.length > 0 ? (
         <>
           <ChatBar models={models} chosen={chosen} onChoose={choose} conversation={conversation} />
-          <Exchanges models={chosen} conversation={conversation} />
+          <Exchanges models={chosen} />
           <Composer models={chosen} conversation={conversation} />
         </>
       ) : (

@@ -5,6 +5,7 @@ import type { RunRecord } from '../../store/index.ts';
 import { conversationLines, messagesOf, type Conversation } from '../../store/stages/chat.ts';
 import type { ListedModel } from '../../store/stages/tree.ts';
 import { useClient } from '../context.tsx';
+import { copyText } from '../lesson/links.ts';
 import { fileName, saveFile } from '../transfer.ts';
 import { setSystem, useChat } from './conversation.ts';
 
@@ -13,7 +14,7 @@ interface BarProps {
   chosen: readonly RunRecord[];
   /** '' removes the model. */
   onChoose: (index: number, run: string) => void;
-  conversation: Conversation | null;
+  conversation: Conversation;
 }
 
 export function ChatBar({ models, chosen, onChoose, conversation }: BarProps) {
@@ -105,7 +106,7 @@ function System() {
 function ConversationActions({ chosen, conversation }: Pick<BarProps, 'chosen' | 'conversation'>) {
   const client = useClient();
   const state = useChat((whole) => whole);
-  if (state.exchanges.length === 0 || !conversation) return null;
+  if (state.exchanges.length === 0) return null;
   const runs = chosen.map(({ run }) => run);
   const copy = async (): Promise<void> => {
     const text = chosen
@@ -116,12 +117,11 @@ function ConversationActions({ chosen, conversation }: Pick<BarProps, 'chosen' |
         return [`# ${record.name}`, ...lines].join('\n\n');
       })
       .join('\n\n');
-    try {
-      await navigator.clipboard.writeText(text);
-      client.notify('The conversation was copied.');
-    } catch {
-      client.notify('The browser did not allow copying. Save the conversation instead.');
-    }
+    client.notify(
+      (await copyText(text))
+        ? 'The conversation was copied.'
+        : 'The browser did not allow copying. Save the conversation instead.',
+    );
   };
   const [first] = chosen;
   return (

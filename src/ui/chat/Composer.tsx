@@ -16,7 +16,7 @@ import { useChat } from './conversation.ts';
 
 interface ComposerProps {
   models: readonly RunRecord[];
-  conversation: Conversation | null;
+  conversation: Conversation;
 }
 
 /** Likely answers, and long enough for a short story. */
@@ -36,13 +36,13 @@ export function Composer({ models, conversation }: ComposerProps) {
     ),
   );
   const ask = (): void => {
-    if (answering || !conversation || question.trim() === '') return;
+    if (answering || question.trim() === '') return;
     const runs = models.map(({ run }) => run);
     void conversation.ask(question, runs, sampling);
     setQuestion('');
   };
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape' && answering) conversation?.stop();
+    if (event.key === 'Escape' && answering) conversation.stop();
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     ask();
@@ -78,14 +78,14 @@ export function Composer({ models, conversation }: ComposerProps) {
           <Button
             variant="light"
             leftSection={<IconPlayerStopFilled size={14} />}
-            onClick={() => conversation?.stop()}
+            onClick={() => conversation.stop()}
           >
             Stop
           </Button>
         ) : (
           <Button
             leftSection={<IconSend size={15} />}
-            disabled={!conversation || question.trim() === ''}
+            disabled={question.trim() === ''}
             onClick={ask}
           >
             Send

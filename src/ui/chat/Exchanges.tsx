@@ -1,17 +1,16 @@
 /** The questions and the answers of each model, token by token as they are written. */
 import { useEffect, useRef } from 'react';
 import { count, type RunRecord } from '../../store/index.ts';
-import type { ChatAnswer, Conversation, Exchange } from '../../store/stages/chat.ts';
+import type { ChatAnswer, Exchange } from '../../store/stages/chat.ts';
 import { useLibrary } from '../context.tsx';
 import { TokenText } from '../samples/TokenText.tsx';
 import { useChat } from './conversation.ts';
 
 interface ExchangesProps {
   models: readonly RunRecord[];
-  conversation: Conversation | null;
 }
 
-export function Exchanges({ models, conversation }: ExchangesProps) {
+export function Exchanges({ models }: ExchangesProps) {
   const exchanges = useChat((state) => state.exchanges);
   const list = useRef<HTMLOListElement>(null);
   const last = exchanges.length;
@@ -19,8 +18,6 @@ export function Exchanges({ models, conversation }: ExchangesProps) {
   useEffect(() => {
     if (last > 1) list.current?.lastElementChild?.scrollIntoView({ block: 'start' });
   }, [last]);
-  if (!conversation)
-    return <p className="empty">This page has no worker for models, so there is nobody to ask.</p>;
   if (last === 0) return <Beginning models={models} />;
   return (
     <ol ref={list} className="exchanges" data-testid="exchanges" aria-label="Conversation">

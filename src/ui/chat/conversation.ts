@@ -6,18 +6,21 @@ import {
   type ChatModels,
   type ChatState,
 } from '../../store/stages/chat.ts';
-import { useChatModels } from './models.ts';
+import { useClient } from '../context.tsx';
 
 const chat = createChat();
-let current: { models: ChatModels; conversation: Conversation } | null = null;
 
-/** Null where the page has no models to talk to. */
-export function useConversation(): Conversation | null {
-  const models = useChatModels();
-  if (!models) return null;
-  if (current?.models !== models)
-    current = { models, conversation: new Conversation(models, chat) };
-  return current.conversation;
+export function useConversation(): Conversation {
+  const { models } = useClient();
+  return conversationOf(models);
+}
+
+const known = new WeakMap<ChatModels, Conversation>();
+
+function conversationOf(models: ChatModels): Conversation {
+  const found = known.get(models) ?? new Conversation(models, chat);
+  known.set(models, found);
+  return found;
 }
 
 export const useChat = <T>(select: (state: ChatState) => T): T => useStore(chat, select);

@@ -1,11 +1,11 @@
 /** Links to the recipe, also as a lesson. */
-import { PRESETS, encodeLesson, type FieldPath } from '../../config/index.ts';
+import { PRESETS, encodeConfig, encodeLesson, type FieldPath } from '../../config/index.ts';
 import type { Client } from '../../store/index.ts';
 import { goTo } from '../place.ts';
 
 /** The link to the recipe of the form. It contains the configuration, not the text. */
 export const recipeLink = (client: Client): string =>
-  client.shareUrl(client.stores.form.getState().config);
+  `${location.origin}${location.pathname}${encodeConfig(client.stores.form.getState().config)}`;
 
 /** The link to a lesson in which students may change the fields in `open`. */
 export function lessonLink(client: Client, open: readonly FieldPath[]): string {

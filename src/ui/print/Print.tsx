@@ -3,6 +3,7 @@ import { useEffect, useState, type ComponentType } from 'react';
 import { flushSync } from 'react-dom';
 import { isMoving, type Client } from '../../store/index.ts';
 import { useRun } from '../context.tsx';
+import { usePlace } from '../place.ts';
 import '../styles/print.css';
 
 let Report: ComponentType | null = null;
@@ -28,7 +29,9 @@ export function Print() {
       window.removeEventListener('afterprint', after);
     };
   }, []);
-  return printing && hasRun && Report ? <Report /> : null;
+  // There, the report card of a chain is printed instead.
+  const isCard = usePlace((place) => place.at === 'evaluate');
+  return printing && hasRun && !isCard && Report ? <Report /> : null;
 }
 
 /** Opens the browser's print dialog with the report of the current run. */

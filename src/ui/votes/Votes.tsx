@@ -75,10 +75,8 @@ function Booth({ model }: { model: RunRecord }) {
   const { run, step } = model;
   useVoteKeys(voting);
   useEffect(() => {
-    void voting?.begin(run, step);
+    void voting.begin(run, step);
   }, [voting, run, step]);
-  if (!voting)
-    return <p className="empty">This page has no worker for models, so there are no answers.</p>;
   return (
     <>
       <AnswerPairView voting={voting} />

@@ -7,9 +7,8 @@ const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName));
 
-export function useVoteKeys(voting: Voting | null): void {
+export function useVoteKeys(voting: Voting): void {
   useEffect(() => {
-    if (!voting) return undefined;
     const actions: Readonly<Record<string, () => Promise<void>>> = {
       1: () => voting.choose(0),
       2: () => voting.choose(1),

@@ -4,20 +4,18 @@ import { createVotes, Voting, type VoteModels, type VoteState } from '../../stor
 import { useClient } from '../context.tsx';
 
 const votes = createVotes();
-let current: { models: VoteModels; voting: Voting } | null = null;
 
-interface MayVote {
-  stores: unknown;
-  chatModels?: VoteModels;
+export function useVoting(): Voting {
+  const { models } = useClient();
+  return votingOf(models);
 }
 
-/** Null where the page has no models to ask. */
-export function useVoting(): Voting | null {
-  const client: MayVote = useClient();
-  const models = client.chatModels;
-  if (!models) return null;
-  if (current?.models !== models) current = { models, voting: new Voting(models, votes) };
-  return current.voting;
+const known = new WeakMap<VoteModels, Voting>();
+
+function votingOf(models: VoteModels): Voting {
+  const found = known.get(models) ?? new Voting(models, votes);
+  known.set(models, found);
+  return found;
 }
 
 export const useVotes = <T>(select: (state: VoteState) => T): T => useStore(votes, select);

@@ -1,40 +1,17 @@
 /** An evaluation of an open model: held-out items of a task, and the validation text of its base. */
 import { CheckpointError } from '../../checkpoint/index.ts';
 import type { EvaluationRecord, EvaluationSettings, MeasuredValue } from '../../common/index.ts';
-import type { CheckedReward, PromptExample } from '../../data/index.ts';
+import type { PromptExample } from '../../data/index.ts';
 import type { EvaluateCommand, Event, Measurement } from '../../protocol/index.ts';
 import { breathe } from '../../train/index.ts';
-import type { StorageContext } from '../run_parts.ts';
 import { answersOf, choicesOf, passesOf } from './measure_answers.ts';
 import { klFrom, rewardsOf, winsOver } from './measure_rewards.ts';
+import type { EvaluatedModels, Measuring } from './measuring.ts';
 import { ModelRefusal } from './model_refusal.ts';
 import type { OpenModel } from './open_model.ts';
 import { type SampledAnswer, sampleAnswers } from './sampling.ts';
-import { type Items, taskItems } from './task_items.ts';
+import { taskItems } from './task_items.ts';
 import { textBitsPerByte } from './validation_text.ts';
-
-export interface EvaluatedModels {
-  model: OpenModel;
-  parent: OpenModel | null;
-  reward_model: OpenModel | null;
-  context: Pick<StorageContext, 'storage' | 'emit'>;
-  /** The page has cancelled the evaluation. */
-  stopped: () => boolean;
-}
-
-/** What the measurements have in common. */
-export interface Measuring extends EvaluatedModels {
-  items: Items;
-  settings: EvaluationSettings;
-  true_reward: CheckedReward;
-  notes: string[];
-  /** Answers that are sampled once for all measurements, by model and temperature. */
-  sampled: (model: OpenModel, temperature: number) => Promise<readonly SampledAnswer[]>;
-  /** Tells the page, and throws if the evaluation was cancelled. */
-  progress: (of: string, done: number, total: number) => void;
-  /** The same before a batch of rows. */
-  before: (of: string, total: number) => (done: number) => Promise<void>;
-}
 
 export class Evaluation {
   readonly #command: EvaluateCommand;

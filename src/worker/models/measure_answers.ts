@@ -12,7 +12,7 @@ import {
   wilson,
   withinShares,
 } from '../../evaluation/index.ts';
-import type { Measuring } from './evaluate.ts';
+import type { Measuring } from './measuring.ts';
 import { ModelRefusal } from './model_refusal.ts';
 import type { OpenModel } from './open_model.ts';
 import { sampleAnswers } from './sampling.ts';

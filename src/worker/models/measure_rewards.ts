@@ -10,7 +10,7 @@ import {
   tokenKl,
   winRate,
 } from '../../evaluation/index.ts';
-import type { Measuring } from './evaluate.ts';
+import type { Measuring } from './measuring.ts';
 import type { OpenModel } from './open_model.ts';
 import type { SampledAnswer } from './sampling.ts';
 

@@ -8,11 +8,13 @@ import type { EvaluateCommand, Measurement } from '../../protocol/index.ts';
 import { useBuildsFromFiles } from '../../testing/node_engine.ts';
 import { labBase, labConfig, type LabModel, labStage } from '../../testing/stage_lab.ts';
 import { startTested } from '../../testing/start_once.ts';
+import { OpenModel, readModel } from './open_model.ts';
 import { ModelsHarness } from './testing_models.ts';
 
+const ITEMS = 24;
 const STAGE: StageInput = {
   objective: 'sft',
-  dataset: { task: 'arithmetic', format: 'reversed', digits: 1, size: 500, eval_size: 24 },
+  dataset: { task: 'arithmetic', format: 'reversed', digits: 2, size: 2000, eval_size: ITEMS },
 };
 const SETTINGS = { temperature: 1, max_new_tokens: 8, k: 2, samples: 4, seed: 1 };
 const dataset = { ...defaultStage().dataset, ...STAGE.dataset };
@@ -26,8 +28,8 @@ beforeAll(async () => {
   await startTested('processor');
   const config = labConfig({
     data: { corpus: 'arithmetic' },
-    tokenizer: { kind: 'char' },
-    model: { n_layer: 1, n_head: 2, n_embd: 32, block_size: 32, dropout: 0 },
+    tokenizer: { kind: 'byte' },
+    model: { n_layer: 1, n_head: 2, n_embd: 32, block_size: 64, dropout: 0 },
     training: {
       batch_size: 16,
       max_iters: 20,
@@ -37,7 +39,7 @@ beforeAll(async () => {
     },
   });
   base = await labBase(config);
-  const changes = { training: { max_iters: 250, eval_interval: 250 } };
+  const changes = { training: { max_iters: 500, eval_interval: 500, batch_size: 32 } };
   sft = await labStage({ parent: base, stage: STAGE, changes });
 });
 
@@ -82,10 +84,10 @@ describe('open models', () => {
     await harness.open('base');
     expect(opened.opened).toMatchObject({
       model: 'sft',
-      checkpoint: { run: 'sft', name: 'Model sft', weights: 'last', step: 250 },
+      checkpoint: { run: 'sft', name: 'Model sft', weights: 'last', step: 500 },
       chats: true,
       is_reward: false,
-      block_size: 32,
+      block_size: 64,
     });
     // Four bytes a parameter, with room for alignment.
     expect(opened.opened.bytes).toBeGreaterThanOrEqual(4 * opened.opened.n_params);
@@ -113,6 +115,93 @@ describe('open models', () => {
   });
 });
 
+describe('log-probabilities and scores', () => {
+  /** By a forward pass over each prefix, through the cache of generation. */
+  async function logpsByPrefixes(model: OpenModel, ids: Int32Array): Promise<number[]> {
+    const generator = await model.generator();
+    const logps: number[] = [];
+    for (let end = 1; end < ids.length; end++) {
+      const logits = [...(await generator.readPrompt([...ids.subarray(0, end)]))];
+      const top = Math.max(...logits);
+      const sum = logits.reduce((total, logit) => total + Math.exp(logit - top), 0);
+      logps.push((logits[ids[end] ?? -1] ?? NaN) - top - Math.log(sum));
+    }
+    return logps;
+  }
+
+  const storage = { storage: async () => harness.store };
+
+  it('are those of generation, in rows of any length', async () => {
+    const model = await OpenModel.create(await readModel(storage, { run: 'sft' }));
+    const rows = ['1+1=', '12', '9+9=81 3+4=7 5+5=01 and so on, up to the end of the row'].map(
+      (text) => model.format.encodePrompt(text),
+    );
+    const logps = await model.scorer.logps(rows, async () => undefined);
+    for (const [row, ids] of rows.entries()) {
+      const expected = await logpsByPrefixes(model, ids);
+      expect(logps[row]).toHaveLength(expected.length);
+      const errors = expected.map((logp, i) => Math.abs(logp - (logps[row]?.[i] ?? NaN)));
+      expect(Math.max(...errors)).toBeLessThan(1e-4);
+    }
+    model.dispose();
+  });
+
+  it('make the choice whose tokens are likeliest', async () => {
+    await harness.open('sft');
+    const strings = { ...dataset, task: 'strings' as const, size: 50, eval_size: 6 };
+    const records = await evaluated(['choices'], { dataset: strings });
+    const { findTask } = await import('../../data/tasks/index.ts');
+    const task = await findTask('strings');
+    const model = await OpenModel.create(await readModel(storage, { run: 'sft' }));
+    const expected: number[] = [];
+    for (const example of task.prompts(strings).val) {
+      const sums: number[] = [];
+      for (const choice of task.choices(example)) {
+        const { ids, prompt_length } = model.format.encodeChoice(example.prompt, choice);
+        expect(model.format.tokenizer.decode(ids.subarray(prompt_length))).toBe(choice);
+        const logps = await logpsByPrefixes(model, ids);
+        sums.push(logps.slice(prompt_length - 1).reduce((total, logp) => total + logp, 0));
+      }
+      if (sums.length > 1) expected.push(sums[0] === Math.max(...sums) ? 1 : 0);
+    }
+    model.dispose();
+    expect(expected.length).toBeGreaterThan(0);
+    expect(valueOf(records, 'acc')?.items).toEqual(expected);
+    expect(records[0]?.notes.join(' ')).toContain('Guessing gets');
+  });
+
+  it('score answers with a reward model, and refuse to score with another model', async () => {
+    const id = harness.nextId();
+    const reward = await labStage({
+      parent: sft,
+      stage: { objective: 'reward', dataset: { ...STAGE.dataset, preference: 'correct' } },
+      changes: { training: { max_iters: 20, eval_interval: 20 } },
+    });
+    const lineage = { objective: 'reward' };
+    await harness.save(reward, { id: 'reward', lineage, stage: { ...STAGE, objective: 'reward' } });
+    const { opened } = await harness.open('reward');
+    expect(opened.is_reward).toBe(true);
+    const answers = ['64', '99'];
+    const score = { type: 'score', id, model: 'reward', prompt: '12+34=', answers } as const;
+    const event = await harness.models.answer(score);
+    if (event.type !== 'scores') throw new Error(event.type);
+    const [first = NaN, second = NaN] = event.scores;
+    expect(first).not.toBe(second);
+    // A row does not depend on the others.
+    const alone = await harness.models.answer({ ...score, answers: ['99'] });
+    if (alone.type !== 'scores') throw new Error(alone.type);
+    expect(alone.scores[0]).toBeCloseTo(second, 6);
+    await harness.open('sft');
+    await expect(harness.models.answer({ ...score, model: 'sft' })).rejects.toMatchObject({
+      code: 'no_reward_model',
+    });
+    const records = await evaluated(['rewards'], { reward_model: 'reward' });
+    expect(valueOf(records, 'learned_reward')?.n).toBe(ITEMS);
+    const chat = { type: 'chat', id, model: 'reward', prompt: '1', sampling } as const;
+    await expect(harness.models.answer(chat)).rejects.toMatchObject({ code: 'reward_model' });
+  });
+});
+
 describe('chat', () => {
   it('streams an answer with probabilities, and says how much context is left', async () => {
     await harness.open('sft');
@@ -126,16 +215,16 @@ describe('chat', () => {
       true,
     );
     expect(done.reason).toBe('stop');
-    expect(done.context_left).toBe(32 - done.prompt_tokens - done.tokens);
+    expect(done.context_left).toBe(64 - done.prompt_tokens - done.tokens);
   });
 
   it('refuses a conversation that fills the context, and says how long it is', async () => {
     await harness.open('sft');
-    const prompt = '1+1='.repeat(8);
+    const prompt = '1+1='.repeat(16);
     const chat = { type: 'chat', id: harness.nextId(), model: 'sft', prompt, sampling } as const;
     await expect(harness.models.answer(chat)).rejects.toMatchObject({
       code: 'context_full',
-      message: expect.stringContaining('has 32 tokens') as string,
+      message: expect.stringContaining('has 64 tokens') as string,
     });
   });
 
@@ -160,22 +249,22 @@ describe('evaluation', () => {
     await harness.open('sft');
     const records = await evaluated(['answers']);
     const match = valueOf(records, 'exact_match');
-    expect(match).toMatchObject({ n: 24, interval: 'wilson' });
-    expect(match?.value).toBeGreaterThan(0.3);
+    expect(match).toMatchObject({ n: ITEMS, interval: 'wilson' });
+    expect(match?.value).toBeGreaterThan(0);
+    expect(match?.value).toBeLessThan(1);
     // The same prompts, one after the other, in the chat.
-    const { talesFree } = await answersByChat();
-    expect(match?.items).toEqual(talesFree);
+    expect(match?.items).toEqual(await scoresByChat());
     expect(valueOf(records, 'ends')?.value).toBeGreaterThan(0.9);
     const kept = await (await harness.store.records.evaluations('sft')).read();
     expect(kept.records).toEqual(records);
-    expect(harness.all('evaluation_progress').at(-1)).toMatchObject({ done: 24, total: 24 });
+    expect(harness.all('evaluation_progress').at(-1)).toMatchObject({ done: ITEMS, total: ITEMS });
   });
 
-  async function answersByChat(): Promise<{ talesFree: number[] }> {
+  async function scoresByChat(): Promise<number[]> {
     const { findTask } = await import('../../data/tasks/index.ts');
     const task = await findTask('arithmetic');
     const correct = task.rewards.find(({ name }) => name === 'correct');
-    const talesFree: number[] = [];
+    const scores: number[] = [];
     for (const example of task.prompts(dataset).val) {
       const id = harness.nextId();
       const { prompt } = example;
@@ -189,17 +278,17 @@ describe('evaluation', () => {
       if (done.type !== 'chat_done') throw new Error(done.type);
       const { text, tokens } = done;
       const answer = { text, ended: done.reason === 'stop', tokens, max_tokens: 8 };
-      talesFree.push(correct?.score(example, answer) ?? NaN);
+      scores.push(correct?.score(example, answer) ?? NaN);
     }
-    return { talesFree };
+    return scores;
   }
 
   it('has pass@1 below pass@k, both over prompts', async () => {
     await harness.open('sft');
     const records = await evaluated(['pass_at_k']);
     const [one, k] = [valueOf(records, 'pass_at_1'), valueOf(records, 'pass_at_k')];
-    expect(one?.n).toBe(96);
-    expect(k?.n).toBe(24);
+    expect(one?.n).toBe(4 * ITEMS);
+    expect(k?.n).toBe(ITEMS);
     expect(k?.value ?? 0).toBeGreaterThanOrEqual(one?.value ?? 1);
   });
 
@@ -208,7 +297,7 @@ describe('evaluation', () => {
     await harness.open('sft', 'twin');
     const records = await evaluated(['win_rate', 'kl', 'rewards'], { parent: 'twin' });
     expect(valueOf(records, 'kl')?.value).toBeCloseTo(0, 5);
-    expect(valueOf(records, 'win_rate')).toMatchObject({ value: 0.5, n: 24 });
+    expect(valueOf(records, 'win_rate')).toMatchObject({ value: 0.5, n: ITEMS });
     expect(valueOf(records, 'length')?.value).toBe(valueOf(records, 'parent_length')?.value);
   });
 
@@ -230,10 +319,10 @@ describe('evaluation', () => {
     const ofSft = await evaluated(['bits_per_byte']);
     const ofBase = await evaluated(['bits_per_byte'], { model: 'base' });
     const [before, after] = [valueOf(ofBase, 'bits_per_byte'), valueOf(ofSft, 'bits_per_byte')];
-    expect(before?.n).toBe(24);
+    expect(before?.n).toBe(ITEMS);
     expect(before?.value).toBeGreaterThan(0.5);
     expect(before?.value).toBeLessThan(8);
-    expect(after?.n).toBe(24);
+    expect(after?.n).toBe(ITEMS);
     expect(ofSft[0]?.settings.task).toBe(ofBase[0]?.settings.task);
   });
 

@@ -18,6 +18,7 @@ import type { OpenedModel, ParentSource } from '../../protocol/index.ts';
 import { RolloutPool } from '../../train/rollout_pool.ts';
 import { mergedState } from '../merged.ts';
 import type { StorageContext } from '../run_parts.ts';
+import { specialTokens } from '../stage_source.ts';
 import { type AskFormat, chatAskFormat } from './ask_format.ts';
 import { plainFormat } from './plain_format.ts';
 import { Scorer } from './scorer.ts';
@@ -30,7 +31,7 @@ export interface ModelFiles {
 
 /** Reads a run, which any tab may have open, or files that the user opened. */
 export async function readModel(
-  { storage }: Pick<StorageContext, 'storage'>,
+  context: Pick<StorageContext, 'storage'>,
   source: ParentSource,
 ): Promise<ModelFiles> {
   if ('files' in source) {
@@ -39,7 +40,7 @@ export async function readModel(
     return { state: mergedState(state), checkpoint };
   }
   const { run, weights = 'last' } = source;
-  const store = await storage();
+  const store = await context.storage();
   const state = await store.transfer.state(run, weights);
   const name = (await store.list()).find((record) => record.run === run)?.name ?? 'Run';
   return { state: mergedState(state), checkpoint: { run, name, weights, step: state.step } };
@@ -158,8 +159,7 @@ async function chatOf(tokenizer: Tokenizer, state: ReadState): Promise<ChatForma
   const { chat_template = null } = state;
   if (chat_template === null) return null;
   const { chatFormat } = await import('../../data/conversations/index.ts');
-  const { bos_token_id = null, eos_token_id = null, pad_token_id = null } = state;
-  return chatFormat(tokenizer, chat_template, { bos_token_id, eos_token_id, pad_token_id });
+  return chatFormat(tokenizer, chat_template, specialTokens(state));
 }
 
 function loadedWeights({ model, parameters, objective_tensors }: ReadState, scores: boolean) {

@@ -1,6 +1,6 @@
 /** Votes, rollouts and evaluations of runs, and the latest batch of the one that trains here. */
-import type { InspectedStep, ShownStep } from '../../common/index.ts';
-import { pieceText, type Tokenizer } from '../../data/index.ts';
+import type { InspectedStep, ShownStep, Turns } from '../../common/index.ts';
+import { type DatasetConfig, pieceText, type Tokenizer } from '../../data/index.ts';
 import type { Event, RecordRequest } from '../../protocol/index.ts';
 import type { ActiveRun } from '../active_run.ts';
 import { NoModel } from '../plain_errors.ts';
@@ -32,6 +32,8 @@ export async function answerRecords(
     }
     case 'read_evaluations':
       return { type: 'evaluations', id, evaluations: await evaluations(context, request.runs) };
+    case 'draw_prompts':
+      return { type: 'prompts', id, prompts: await drawnPrompts(request.dataset) };
     case 'inspect': {
       const { run } = context;
       if (!run) throw new NoModel();
@@ -43,18 +45,26 @@ export async function answerRecords(
   }
 }
 
+/** Prompts of the training side. None for examples of the user's own. */
+async function drawnPrompts(dataset: DatasetConfig): Promise<Turns[]> {
+  if (dataset.task === 'own') return [];
+  const { findTask } = await import('../../data/tasks/index.ts');
+  const { train } = (await findTask(dataset.task)).prompts(dataset);
+  return train.map(({ prompt }) => prompt);
+}
+
 type Votes = Awaited<
   ReturnType<Awaited<ReturnType<StorageContext['storage']>>['records']['votes']>
 >;
 
 /** The run's votes after a change. They name the run whose folder they are in, also in a copy of it. */
 async function votes(
-  { storage }: RecordsContext,
+  context: RecordsContext,
   id: number,
   run: string,
   change: (file: Votes) => void,
 ): Promise<Event> {
-  const file = await (await storage()).records.votes(run);
+  const file = await (await context.storage()).records.votes(run);
   change(file);
   await file.flush();
   const { records } = await file.read();
@@ -62,8 +72,8 @@ async function votes(
 }
 
 /** Oldest first. A run that was deleted meanwhile has none. */
-async function evaluations({ storage }: RecordsContext, runs: readonly string[]) {
-  const store = await storage();
+async function evaluations(context: RecordsContext, runs: readonly string[]) {
+  const store = await context.storage();
   const names = new Map((await store.list()).map(({ run, name }) => [run, name]));
   const all = [];
   for (const run of runs) {

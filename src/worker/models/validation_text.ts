@@ -37,13 +37,13 @@ interface BaseText {
 /** One sentence instead if there is no such text. */
 export async function textBitsPerByte(
   model: OpenModel,
-  { storage }: Pick<StorageContext, 'storage'>,
+  context: Pick<StorageContext, 'storage'>,
   { windows, before }: TextOptions,
 ): Promise<TextResult | string> {
   const { run } = model.checkpoint;
   if (run === null)
     return 'A model from files has no validation text, so bits per byte is left out.';
-  const base = await baseText(await storage(), run);
+  const base = await baseText(await context.storage(), run);
   if (typeof base === 'string') return base;
   try {
     const { val, name } = await validationTokens(base, model.tokenizer);

@@ -27,7 +27,8 @@ const SFT: Explanation = {
     'Answers that end by themselves: the end token is learned like any other.',
   ],
   wrong: [
-    'The training loss keeps falling while the validation loss rises: more examples help, more steps do not.',
+    'The training loss keeps falling while the validation loss rises: more examples help, ' +
+      'more steps do not.',
     'A model that never stops has not learned its end token; check that the loss counts it.',
   ],
 };
@@ -44,7 +45,8 @@ const REWARD: Explanation = {
     'The gap between the mean scores of better and worse answers.',
   ],
   wrong: [
-    'With a few dozen pairs it stays near chance on held-out pairs: it memorizes the training pairs.',
+    'With a few dozen pairs it stays near chance on held-out pairs: it memorizes the ' +
+      'training pairs.',
     'It may score something that only goes along with the better answers, such as their length.',
   ],
 };
@@ -60,7 +62,8 @@ const DPO_LOSSES: Readonly<Record<StageConfig['dpo']['loss_type'], string>> = {
   hinge: `${RATIO}\\mathcal{L} = \\max\\big(0,\\; 1 - \\beta(\\ell_c - \\ell_r)\\big)`,
   robust:
     '\\mathcal{L} = \\frac{-(1-\\varepsilon)\\log\\sigma(\\beta\\Delta) + ' +
-    '\\varepsilon\\log\\sigma(-\\beta\\Delta)}{1 - 2\\varepsilon},\\qquad \\Delta = \\ell_c - \\ell_r',
+    '\\varepsilon\\log\\sigma(-\\beta\\Delta)}{1 - 2\\varepsilon},\\qquad \\Delta = ' +
+    '\\ell_c - \\ell_r',
   sigmoid_norm:
     '\\bar\\ell_y = \\frac{\\ell_y}{|y|},\\qquad ' +
     '\\mathcal{L} = -\\log \\sigma\\big(\\beta(\\bar\\ell_c - \\bar\\ell_r)\\big)',
@@ -79,7 +82,8 @@ const dpo = ({ dpo: { loss_type } }: StageConfig): Explanation => ({
     'Both log-probabilities: the loss only asks for a gap between them.',
   ],
   wrong: [
-    'The better answer becomes less likely too, as long as the worse one falls faster. An SFT term (sft_weight) holds it up.',
+    'The better answer becomes less likely too, as long as the worse one falls faster. An ' +
+      'SFT term (sft_weight) holds it up.',
     'The margin grows on training pairs alone: fewer steps, or a larger beta.',
   ],
 });
@@ -97,11 +101,14 @@ const PPO: Explanation = {
     ['\\beta', 'kl_coef: the price of moving away'],
   ],
   look: [
-    'The score should rise while the KL stays small. A ratio near 1 and few clipped tokens mean small steps.',
+    'The score should rise while the KL stays small. A ratio near 1 and few clipped ' +
+      'tokens mean small steps.',
     'The true reward, where it is known, beside the learned one.',
   ],
   wrong: [
-    'Over-optimization: the learned reward keeps rising while the true reward falls and the KL grows. The model has found what fools the judge. A larger kl_coef or fewer steps help.',
+    'Over-optimization: the learned reward keeps rising while the true reward falls and ' +
+      'the KL grows. The model has found what fools the judge. A larger kl_coef or fewer ' +
+      'steps help.',
     'With kl_coef 0, all answers soon become the same few words.',
   ],
 };
@@ -130,11 +137,14 @@ const grpo = ({ grpo: { loss_type, scale_rewards, beta } }: StageConfig): Explan
     ['\\rho', 'probability of a token now, over what it was when it was sampled'],
   ],
   look: [
-    'The reward, not the loss. The loss reads near 0 all the time: the advantages of a group add up to 0, and the ratio is 1 on fresh answers. Its gradient is not 0.',
-    'The share of groups without signal (frac_reward_zero_std): if all answers are right, or all wrong, there is nothing to compare.',
+    'The reward, not the loss. The loss reads near 0 all the time: the advantages of a ' +
+      'group add up to 0, and the ratio is 1 on fresh answers. Its gradient is not 0.',
+    'The share of groups without signal (frac_reward_zero_std): if all answers are right, ' +
+      'or all wrong, there is nothing to compare.',
   ],
   wrong: [
-    'A prompt that is never answered right teaches nothing. SFT first, until a third or so of the answers are right.',
+    'A prompt that is never answered right teaches nothing. SFT first, until a third or ' +
+      'so of the answers are right.',
     'Too much SFT before makes all answers alike; a higher temperature helps.',
     'The model finds the cheapest way to the reward, which may not be the one that was meant.',
   ],

@@ -1,18 +1,9 @@
 /** Asks the worker for the latest batch and the rollouts of the current run. */
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
-import type { RolloutRecord, ShownStep } from '../../../common/index.ts';
-import type { RunStateStore } from '../../../store/index.ts';
+import type { ShownStep } from '../../../common/index.ts';
+import type { Client } from '../../../store/index.ts';
 import { fileName, saveFile } from '../../transfer.ts';
-
-/** What this needs of the client. */
-export interface Inspector {
-  stores: { run: RunStateStore };
-  /** The latest batch; null before the first step. */
-  inspect?(): Promise<ShownStep | null>;
-  /** All answers that the run has sampled. */
-  rollouts?(): Promise<readonly RolloutRecord[]>;
-}
 
 interface Inside {
   /** The run that it belongs to. */
@@ -32,13 +23,13 @@ const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
 /** Takes the latest batch; the one before stays until then, unless it is of another run. */
-export async function inspectStep(client: Inspector): Promise<void> {
+export async function inspectStep(client: Client): Promise<void> {
   const { run } = client.stores.run.getState();
   if (inside.getState().run !== run) inside.setState({ ...NOTHING, run });
   if (run === null || inside.getState().loading) return;
   inside.setState({ loading: true, problem: '' });
   try {
-    const shown = (await client.inspect?.()) ?? null;
+    const shown = await client.models.inspect();
     if (inside.getState().run === run) inside.setState({ shown });
   } catch (error) {
     if (inside.getState().run === run) inside.setState({ problem: messageOf(error) });
@@ -48,10 +39,11 @@ export async function inspectStep(client: Inspector): Promise<void> {
 }
 
 /** One answer a line, as TRL's completions table has them. */
-export async function downloadRollouts(client: Inspector): Promise<void> {
-  const { name } = client.stores.run.getState();
+export async function downloadRollouts(client: Client): Promise<void> {
+  const { name, run } = client.stores.run.getState();
+  if (run === null) return;
   try {
-    const rollouts = (await client.rollouts?.()) ?? [];
+    const rollouts = await client.models.rollouts(run);
     const lines = rollouts.map((record) => `${JSON.stringify(record)}\n`).join('');
     saveFile(`${fileName(name)}-rollouts.jsonl`, lines, 'application/jsonl');
   } catch (error) {

@@ -1,0 +1,135 @@
+/**
+ * Saved models beside the run: they are opened, asked and voted on in a worker of their own, which is
+ * started with the first of them, so that a run that trains is not disturbed.
+ */
+import type { RolloutRecord, ShownStep, TokenPiece, Turns, Vote } from '../common/index.ts';
+import type { Event, OpenedModel, PagePort } from '../protocol/index.ts';
+import type { RunningAnswer } from './stages/chat.ts';
+import type { VoteModels } from './stages/votes.ts';
+import type { Stores } from './stores.ts';
+import { WorkerLink } from './worker_link.ts';
+
+/** Models that are open at once; the one that was used least recently gives way. */
+const MAX_OPEN = 3;
+
+interface OpenEntry {
+  /** When the run had last changed; a run that trained on is opened again. */
+  updated: number;
+  opened: Promise<OpenedModel>;
+}
+
+type OnPieces = (pieces: readonly TokenPiece[]) => void;
+
+export class ModelsClient implements VoteModels {
+  readonly #stores: Pick<Stores, 'library' | 'run'>;
+  /** To the worker of the current run. */
+  readonly #runLink: WorkerLink;
+  /** To the worker of the models. */
+  readonly #link: WorkerLink;
+  /** By the id of the run, the one that was used last at the end. */
+  readonly #open = new Map<string, OpenEntry>();
+  readonly #writing = new Map<number, OnPieces>();
+
+  constructor(stores: Pick<Stores, 'library' | 'run'>, runLink: WorkerLink, spawn: () => PagePort) {
+    this.#stores = stores;
+    this.#runLink = runLink;
+    this.#link = new WorkerLink(spawn, {
+      event: (event) => this.#hear(event),
+      started: () => undefined,
+      silent: () => undefined,
+      died: () => this.#open.clear(),
+    });
+  }
+
+  /** Opens the last checkpoint of a run, unless it is open. */
+  async open(run: string): Promise<OpenedModel> {
+    const updated = this.#record(run)?.updated ?? 0;
+    const entry = this.#open.get(run);
+    this.#open.delete(run);
+    if (entry?.updated === updated) {
+      this.#open.set(run, entry);
+      return entry.opened;
+    }
+    this.#closeOldest();
+    const backend = this.#stores.run.getState().device?.backend ?? 'auto';
+    const opened = this.#link
+      .request((id) => ({ type: 'open_model', id, model: run, source: { run }, backend }))
+      .then((answer) => answer.opened);
+    opened.catch(() => this.#open.delete(run));
+    this.#open.set(run, { updated, opened });
+    return opened;
+  }
+
+  answer(
+    run: string,
+    { prompt, sampling }: Parameters<VoteModels['answer']>[1],
+    onPieces: OnPieces,
+  ): RunningAnswer {
+    let chat = 0;
+    const asked = this.#link.request((id) => {
+      chat = id;
+      this.#writing.set(id, onPieces);
+      return { type: 'chat', id, model: run, prompt, sampling };
+    });
+    return {
+      done: asked.finally(() => this.#writing.delete(chat)),
+      stop: () => this.#link.send({ type: 'stop_generation', id: chat }),
+    };
+  }
+
+  async drawPrompts(run: string, count: number, seed: number): Promise<readonly Turns[]> {
+    const dataset = this.#record(run)?.stage?.dataset;
+    if (!dataset || dataset.task === 'own') return [];
+    const drawn = { ...dataset, size: count, eval_size: 1, seed };
+    const { prompts } = await this.#runLink.request((id) => ({
+      type: 'draw_prompts',
+      id,
+      dataset: drawn,
+    }));
+    return prompts;
+  }
+
+  async votes(run: string): Promise<readonly Vote[]> {
+    return (await this.#runLink.request((id) => ({ type: 'read_votes', id, run }))).votes;
+  }
+  async vote(vote: Vote): Promise<readonly Vote[]> {
+    return (await this.#runLink.request((id) => ({ type: 'vote', id, vote }))).votes;
+  }
+  async undoVote(run: string): Promise<readonly Vote[]> {
+    return (await this.#runLink.request((id) => ({ type: 'undo_vote', id, run }))).votes;
+  }
+
+  /** The latest batch of the current run, token by token; null before its first step. */
+  async inspect(): Promise<ShownStep | null> {
+    return (await this.#runLink.request((id) => ({ type: 'inspect', id }))).step;
+  }
+
+  /** The answers that a run has sampled, as far as it keeps them. */
+  async rollouts(run: string): Promise<readonly RolloutRecord[]> {
+    return (await this.#runLink.request((id) => ({ type: 'read_rollouts', id, run }))).rollouts;
+  }
+
+  /** Ends the worker of the models. */
+  stop(): void {
+    this.#link.close();
+    this.#open.clear();
+  }
+
+  #record(run: string) {
+    return this.#stores.library.getState().runs.find((record) => record.run === run);
+  }
+
+  #closeOldest(): void {
+    const [oldest] = this.#open.keys();
+    if (this.#open.size < MAX_OPEN || oldest === undefined) return;
+    this.#open.delete(oldest);
+    const closing = this.#link.request((id) => ({ type: 'close_model', id, model: oldest }));
+    // Its memory is gone with the worker, too.
+    closing.catch(() => undefined);
+  }
+
+  #hear(event: Event): void {
+    if (event.type === 'token') this.#writing.get(event.id)?.(event.pieces);
+    if (event.type === 'models_lost') for (const model of event.models) this.#open.delete(model);
+  }
+}
