@@ -11,9 +11,9 @@ const SMALL = 50e6;
  * thousand parameters need 10 to 100 times as much, in all published runs at that size.
  */
 const LEARNING_RATES: Readonly<Record<StageObjective, readonly [number, number, number]>> = {
-  sft: [1e-3, 1e-4, 2e-5],
-  reward: [5e-4, 1e-4, 1e-4],
-  dpo: [5e-5, 1e-5, 1e-6],
+  sft: [2e-3, 1e-4, 2e-5],
+  reward: [1e-3, 1e-4, 1e-4],
+  dpo: [3e-4, 1e-5, 1e-6],
   ppo: [1e-4, 1e-5, 3e-6],
   grpo: [1e-4, 1e-5, 1e-6],
 };
@@ -23,9 +23,9 @@ const LORA_FACTORS = [4, 10, 10] as const;
 
 /** Steps, and examples, pairs or prompts of a batch. */
 const SIZES: Readonly<Record<StageObjective, { max_iters: number; batch_size: number }>> = {
-  sft: { max_iters: 400, batch_size: 32 },
-  reward: { max_iters: 300, batch_size: 16 },
-  dpo: { max_iters: 200, batch_size: 16 },
+  sft: { max_iters: 600, batch_size: 32 },
+  reward: { max_iters: 250, batch_size: 16 },
+  dpo: { max_iters: 250, batch_size: 16 },
   ppo: { max_iters: 100, batch_size: 32 },
   grpo: { max_iters: 200, batch_size: 16 },
 };

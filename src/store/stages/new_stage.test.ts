@@ -53,6 +53,16 @@ describe('the form of a new stage', () => {
     setStageField(form, 'peft.peft_type', 'none');
     expect(rate()).toBe(0.123);
   });
+  it('allows answers of half the context, so that a short context is no problem', () => {
+    const sft = record('sft');
+    const short = {
+      ...sft,
+      config: { ...sft.config, model: { ...sft.config.model, block_size: 32 } },
+    };
+    beginStage(form, short, 'grpo');
+    expect(form.getState().stage.grpo.max_completion_length).toBe(16);
+    expect(problemsOf(form.getState(), [short])).toEqual([]);
+  });
   it('refuses values that the schema refuses', () => {
     expect(setStageField(form, 'dpo.beta', -1)).toBe(false);
     expect(form.getState().stage.dpo.beta).toBe(0.1);

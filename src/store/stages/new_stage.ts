@@ -98,7 +98,7 @@ export function chooseObjective(
 
 /** The defaults of a stage, about the task that the parent has learned. */
 function stageFrom({ config, stage }: RunRecord, objective: StageObjective): StageConfig {
-  const fresh = { ...defaultStage(), objective };
+  const fresh = fittingContext({ ...defaultStage(), objective }, config);
   const { dataset } = fresh;
   if (stage) {
     const { task, seed, ask, format, digits, preference } = stage.dataset;
@@ -106,6 +106,17 @@ function stageFrom({ config, stage }: RunRecord, objective: StageObjective): Sta
   }
   const isArithmetic = config.data.corpus === 'arithmetic';
   return { ...fresh, dataset: { ...dataset, task: isArithmetic ? 'arithmetic' : 'tales' } };
+}
+
+/** Answers of at most half the context, so that prompts have room. */
+function fittingContext(stage: StageConfig, { model }: RunConfig): StageConfig {
+  const most = Math.max(1, Math.floor(model.block_size / 2));
+  const { ppo, grpo } = stage;
+  return {
+    ...stage,
+    ppo: { ...ppo, response_length: Math.min(ppo.response_length, most) },
+    grpo: { ...grpo, max_completion_length: Math.min(grpo.max_completion_length, most) },
+  };
 }
 
 function takeTraining(form: NewStageStore, parent: RunConfig): void {
