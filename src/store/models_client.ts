@@ -2,9 +2,22 @@
  * Saved models beside the run: they are opened, asked and voted on in a worker of their own, which is
  * started with the first of them, so that a run that trains is not disturbed.
  */
-import type { RolloutRecord, ShownStep, TokenPiece, Turns, Vote } from '../common/index.ts';
+import type {
+  EvaluationRecord,
+  RolloutRecord,
+  ShownStep,
+  TokenPiece,
+  Turns,
+  Vote,
+} from '../common/index.ts';
 import type { Event, OpenedModel, PagePort } from '../protocol/index.ts';
 import type { RunningAnswer } from './stages/chat.ts';
+import type {
+  EvaluationModels,
+  EvaluationRequest,
+  EvaluationStep,
+  RunningEvaluation,
+} from './stages/evaluations.ts';
 import type { VoteModels } from './stages/votes.ts';
 import type { Stores } from './stores.ts';
 import { WorkerLink } from './worker_link.ts';
@@ -20,7 +33,7 @@ interface OpenEntry {
 
 type OnPieces = (pieces: readonly TokenPiece[]) => void;
 
-export class ModelsClient implements VoteModels {
+export class ModelsClient implements VoteModels, EvaluationModels {
   readonly #stores: Pick<Stores, 'library' | 'run'>;
   /** To the worker of the current run. */
   readonly #runLink: WorkerLink;
@@ -29,6 +42,7 @@ export class ModelsClient implements VoteModels {
   /** By the id of the run, the one that was used last at the end. */
   readonly #open = new Map<string, OpenEntry>();
   readonly #writing = new Map<number, OnPieces>();
+  readonly #measuring = new Map<number, (step: EvaluationStep) => void>();
 
   constructor(stores: Pick<Stores, 'library' | 'run'>, runLink: WorkerLink, spawn: () => PagePort) {
     this.#stores = stores;
@@ -75,6 +89,29 @@ export class ModelsClient implements VoteModels {
       done: asked.finally(() => this.#writing.delete(chat)),
       stop: () => this.#link.send({ type: 'stop_generation', id: chat }),
     };
+  }
+
+  /** Measures open models; its answers are kept with the run. */
+  evaluate(
+    request: EvaluationRequest,
+    onProgress: (step: EvaluationStep) => void,
+  ): RunningEvaluation {
+    let job = 0;
+    const asked = this.#link.request((id) => {
+      job = id;
+      this.#measuring.set(id, onProgress);
+      return { type: 'evaluate', id, ...request };
+    });
+    return {
+      done: asked.then(({ records }) => records).finally(() => this.#measuring.delete(job)),
+      cancel: () => this.#link.send({ type: 'cancel_evaluation', job }),
+    };
+  }
+
+  /** What runs have kept. */
+  async evaluations(runs: readonly string[]): Promise<readonly EvaluationRecord[]> {
+    return (await this.#runLink.request((id) => ({ type: 'read_evaluations', id, runs })))
+      .evaluations;
   }
 
   async drawPrompts(run: string, count: number, seed: number): Promise<readonly Turns[]> {
@@ -130,6 +167,7 @@ export class ModelsClient implements VoteModels {
 
   #hear(event: Event): void {
     if (event.type === 'token') this.#writing.get(event.id)?.(event.pieces);
+    if (event.type === 'evaluation_progress') this.#measuring.get(event.job)?.(event);
     if (event.type === 'models_lost') for (const model of event.models) this.#open.delete(model);
   }
 }
