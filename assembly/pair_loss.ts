@@ -15,7 +15,7 @@ function sigmoid(x: f32): f32 {
 }
 
 /**
- * loss [pairs], statistics [6, pairs] (loss, accuracy, margin, mean, least and greatest score);
+ * loss [pairs], statistics [pairs, 6] (loss, accuracy, margin, mean, least and greatest score);
  * scores [2 pairs], chosen and rejected in turn, margins [pairs]; pairs, centring coefficient.
  */
 export function pair_loss(args: usize): void {
@@ -41,12 +41,13 @@ export function pair_loss(args: usize): void {
     const wanted = load<f32>(addressOf(margins, pair));
     const loss = softplus(wanted - gap) + centring * total * total;
     store<f32>(addressOf(losses, pair), loss);
-    store<f32>(addressOf(statistics, pair), loss);
-    store<f32>(addressOf(statistics, pairs + pair), gap > 0 ? 1 : 0);
-    store<f32>(addressOf(statistics, 2 * pairs + pair), gap);
-    store<f32>(addressOf(statistics, 3 * pairs + pair), 0.5 * total);
-    store<f32>(addressOf(statistics, 4 * pairs + pair), least);
-    store<f32>(addressOf(statistics, 5 * pairs + pair), greatest);
+    const columns = addressOf(statistics, 6 * pair);
+    store<f32>(columns, loss);
+    store<f32>(columns, gap > 0 ? 1 : 0, 4);
+    store<f32>(columns, gap, 8);
+    store<f32>(columns, 0.5 * total, 12);
+    store<f32>(columns, least, 16);
+    store<f32>(columns, greatest, 20);
   }
 }
 
@@ -112,7 +113,7 @@ function slopeOf(kind: i32, difference: f32, beta: f32, smoothing: f32): f32 {
 }
 
 /**
- * loss [pairs], statistics [7, pairs] (loss, reward of chosen and rejected, their margin, accuracy,
+ * loss [pairs], statistics [pairs, 7] (loss, reward of chosen and rejected, their margin, accuracy,
  * log-probability of chosen and rejected); nlls, ref_logps, counts [2 pairs], sft_weights [pairs];
  * pairs, kind of loss, beta, label smoothing.
  */
@@ -139,13 +140,14 @@ export function preference_loss(args: usize): void {
     const sft = load<f32>(addressOf(sftWeights, pair)) * chosenLogp;
     const loss = lossOf(kind, difference, beta, smoothing) - sft;
     store<f32>(addressOf(losses, pair), loss);
-    store<f32>(addressOf(statistics, pair), loss);
-    store<f32>(addressOf(statistics, pairs + pair), beta * chosen);
-    store<f32>(addressOf(statistics, 2 * pairs + pair), beta * rejected);
-    store<f32>(addressOf(statistics, 3 * pairs + pair), beta * (chosen - rejected));
-    store<f32>(addressOf(statistics, 4 * pairs + pair), chosen > rejected ? 1 : 0);
-    store<f32>(addressOf(statistics, 5 * pairs + pair), chosenLogp);
-    store<f32>(addressOf(statistics, 6 * pairs + pair), rejectedLogp);
+    const columns = addressOf(statistics, 7 * pair);
+    store<f32>(columns, loss);
+    store<f32>(columns, beta * chosen, 4);
+    store<f32>(columns, beta * rejected, 8);
+    store<f32>(columns, beta * (chosen - rejected), 12);
+    store<f32>(columns, chosen > rejected ? 1 : 0, 16);
+    store<f32>(columns, chosenLogp, 20);
+    store<f32>(columns, rejectedLogp, 24);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Sums over the tokens of a batch. They are short, so one thread takes each, in float64. */
-import { addressOf, intAt, pointerAt } from './inlined/args';
+import { intAt, pointerAt } from './inlined/args';
 import { claim } from './threads';
 
 /** sums [2] (+)= weights * loss and weights * correct; weights, loss, correct [n]; n, adds. */
@@ -28,21 +28,6 @@ export function weighted_sum(args: usize): void {
   if (!add) memory.fill(sums, 0, (<usize>intAt(args, 4)) << 2);
   const total = <f32>weighted(weights, pointerAt(args, 2), intAt(args, 3));
   store<f32>(sum, load<f32>(sum) + total);
-}
-
-/** sums [rows] (+)= the sums of weights * row; weights [n], x [rows, n]; n, rows, adds. */
-export function weighted_row_sums(args: usize): void {
-  const sums = pointerAt(args, 0);
-  const weights = pointerAt(args, 1);
-  const x = pointerAt(args, 2);
-  const n = intAt(args, 3);
-  const rows = intAt(args, 4);
-  const add = intAt(args, 5) != 0;
-  for (let row = claim(); row < rows; row = claim()) {
-    const sum = addressOf(sums, row);
-    const before: f32 = add ? load<f32>(sum) : 0;
-    store<f32>(sum, before + <f32>weighted(weights, addressOf(x, row * n), n));
-  }
 }
 
 function weighted(weights: usize, values: usize, n: i32): f64 {

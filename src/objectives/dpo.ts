@@ -31,9 +31,9 @@ import {
   pairShape,
   perPair,
   perRow,
-  statisticsSums,
   withExtra,
 } from './pairs.ts';
+import { partSums } from './rl/sums.ts';
 
 export const dpo = defineObjective({
   name: 'dpo',
@@ -67,7 +67,7 @@ function loss(context: LossContext, setting: ObjectiveSetting): TracedLoss {
     { loss_type, beta, label_smoothing },
   );
   const weights = inputs.get('pair_weights');
-  const sums = statisticsSums(weights, statistics);
+  const sums = partSums([{ weights, values: statistics }], PREFERENCE_STATISTICS.length);
   const inner = [nll, nlls, counts, ...Object.values(unread)];
   return { loss: values, weights, sums, statistics: [statistics, ...inner] };
 }

@@ -1,11 +1,8 @@
 /** What objectives over preference pairs share: batches with their extra inputs, sums, inspection. */
-import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Batch, InspectedRow, InspectedToken } from '../common/index.ts';
 import type { EncodedPair } from '../data/index.ts';
 import { type PairBatch, pairBatches, pairEvaluationBatches } from '../data/stages/batches.ts';
-import type { InputSpec, TracedLoss } from '../model/index.ts';
-import { weightedRowSums } from '../ops/alignment.ts';
-import { run } from '../ops/index.ts';
+import type { InputSpec } from '../model/index.ts';
 import {
   type Health,
   type HealthReport,
@@ -74,11 +71,6 @@ export function lastRows({ batch, pairs }: PairBatch): Int32Array {
     const length = Math.min(lengths[row] ?? block_size, block_size);
     return row * block_size + length - 1;
   });
-}
-
-/** Sums of a loss whose operation stacks one row of values per metric. */
-export function statisticsSums(weights: Tensor, statistics: Tensor): TracedLoss['sums'] {
-  return (into) => run(weightedRowSums, { weights, x: statistics }, {}, { sums: into }).sums;
 }
 
 /** Losses of pairs have no common scale: diverging is twice the first loss plus one. */

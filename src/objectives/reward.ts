@@ -33,10 +33,10 @@ import {
   pairRows,
   pairShape,
   perPair,
-  statisticsSums,
   withExtra,
 } from './pairs.ts';
 import { REWARD_CHARTS, REWARD_METRICS } from './reward_metrics.ts';
+import { partSums } from './rl/sums.ts';
 
 export const reward = defineObjective({
   name: 'reward',
@@ -71,7 +71,7 @@ function loss({ forward, hidden }: LossContext, setting: ObjectiveSetting): Trac
   );
   tape.release(rewards);
   const weights = inputs.get('pair_weights');
-  const sums = statisticsSums(weights, statistics);
+  const sums = partSums([{ weights, values: statistics }], PAIR_STATISTICS.length);
   return { loss: values, weights, sums, statistics: [statistics] };
 }
 

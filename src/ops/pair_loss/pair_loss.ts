@@ -40,7 +40,7 @@ export interface PairLossAttrs {
   center_rewards_coefficient: number;
 }
 
-/** Rows of `statistics`; the last two have the extremes of all scores at every pair. */
+/** Columns of `statistics`; the last two have the extremes of all scores at every pair. */
 export const PAIR_STATISTICS = [
   'loss',
   'accuracy',
@@ -71,7 +71,7 @@ export function inPairs(values: Tensor): [chosen: Tensor, rejected: Tensor] {
 function oracle({ scores, margins }: Hosts<In>, attrs: PairLossAttrs): Hosts<Out> {
   const pairs = margins.data.length;
   const loss = zeros([pairs]);
-  const statistics = zeros([PAIR_STATISTICS.length, pairs]);
+  const statistics = zeros([pairs, PAIR_STATISTICS.length]);
   const least = Math.min(...scores.data);
   const greatest = Math.max(...scores.data);
   for (let i = 0; i < pairs; i++) {
@@ -83,8 +83,8 @@ function oracle({ scores, margins }: Hosts<In>, attrs: PairLossAttrs): Hosts<Out
       attrs.center_rewards_coefficient * total ** 2;
     loss.data[i] = value;
     const accuracy = chosen > rejected ? 1 : 0;
-    [value, accuracy, chosen - rejected, total / 2, least, greatest].forEach((one, row) => {
-      statistics.data[row * pairs + i] = one;
+    [value, accuracy, chosen - rejected, total / 2, least, greatest].forEach((one, column) => {
+      statistics.data[i * PAIR_STATISTICS.length + column] = one;
     });
   }
   return { loss, statistics };
@@ -98,8 +98,14 @@ function reference({ scores, margins }: Tensors<In>, attrs: PairLossAttrs): Tens
   const penalty = mul(attrs.center_rewards_coefficient, square(total));
   const loss = add(softplus(sub(margins, gap)), penalty);
   const everywhere = (value: Tensor): Tensor => mul(value, fill([pairs], 1));
-  const rows = [loss, step(gap), gap, mul(0.5, total), min(scores), max(scores)];
-  return { loss, statistics: stack(rows.map((row) => (row.rank === 0 ? everywhere(row) : row))) };
+  const columns = [loss, step(gap), gap, mul(0.5, total), min(scores), max(scores)];
+  return {
+    loss,
+    statistics: stack(
+      columns.map((one) => (one.rank === 0 ? everywhere(one) : one)),
+      1,
+    ),
+  };
 }
 
 const parametersOf = (count: 'u32' | 'i32', pairs: number, attrs: PairLossAttrs): Param[] => [
@@ -110,7 +116,7 @@ const parametersOf = (count: 'u32' | 'i32', pairs: number, attrs: PairLossAttrs)
 function kernel({ scores, margins }: Tensors<In>, attrs: PairLossAttrs): Tensors<Out> {
   const pairs = margins.size;
   const loss = output([pairs]);
-  const statistics = output([PAIR_STATISTICS.length, pairs]);
+  const statistics = output([pairs, PAIR_STATISTICS.length]);
   dispatch({
     name: 'pair_loss',
     code,
@@ -125,7 +131,7 @@ function kernel({ scores, margins }: Tensors<In>, attrs: PairLossAttrs): Tensors
 function onProcessor({ scores, margins }: Tensors<In>, attrs: PairLossAttrs): Tensors<Out> {
   const pairs = margins.size;
   const loss = output([pairs]);
-  const statistics = output([PAIR_STATISTICS.length, pairs]);
+  const statistics = output([pairs, PAIR_STATISTICS.length]);
   runOnProcessor({
     kernel: 'pair_loss',
     writes: [loss, statistics],
@@ -143,7 +149,7 @@ const CASES = [
 
 /**
  * scores, 2 pairs of them in any shape, and margins [pairs] -> loss [pairs], nats, and statistics
- * [6, pairs] without a gradient (PAIR_STATISTICS).
+ * [pairs, 6] without a gradient (PAIR_STATISTICS).
  */
 export const pairLoss: OpDefinition<In, PairLossAttrs, Out, 'scores'> = defineOp({
   name: 'pair_loss',

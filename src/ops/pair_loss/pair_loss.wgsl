@@ -28,11 +28,12 @@ fn main(
     // log(1 + exp(x)) without overflow.
     let value = max(x, 0.0) + log(1.0 + exp(-abs(x))) + p.centring * total * total;
     loss[i] = value;
-    statistics[i] = value;
-    statistics[p.pairs + i] = select(0.0, 1.0, gap > 0.0);
-    statistics[2u * p.pairs + i] = gap;
-    statistics[3u * p.pairs + i] = 0.5 * total;
-    statistics[4u * p.pairs + i] = least;
-    statistics[5u * p.pairs + i] = greatest;
+    let at = 6u * i;
+    statistics[at] = value;
+    statistics[at + 1u] = select(0.0, 1.0, gap > 0.0);
+    statistics[at + 2u] = gap;
+    statistics[at + 3u] = 0.5 * total;
+    statistics[at + 4u] = least;
+    statistics[at + 5u] = greatest;
   }
 }

@@ -36,7 +36,7 @@ import {
 } from './shared.ts';
 import shared from './shared.wgsl?raw';
 
-/** Rows of `statistics`, by TRL's names. Rewards are beta times the log-ratio to the reference. */
+/** Columns of `statistics`, by TRL's names. Rewards are beta times the log-ratio to the reference. */
 export const PREFERENCE_STATISTICS = [
   'loss',
   'rewards/chosen',
@@ -54,7 +54,7 @@ function oracle(inputs: Hosts<In>, attrs: Attrs): Hosts<Out> {
   const { nlls, sft_weights } = inputs;
   const pairs = sft_weights.data.length;
   const loss = zeros([pairs]);
-  const statistics = zeros([PREFERENCE_STATISTICS.length, pairs]);
+  const statistics = zeros([pairs, PREFERENCE_STATISTICS.length]);
   for (let i = 0; i < pairs; i++) {
     const { chosen, rejected } = ratiosOf(inputs, attrs, i);
     const d = chosen.ratio / chosen.tokens - rejected.ratio / rejected.tokens;
@@ -64,8 +64,8 @@ function oracle(inputs: Hosts<In>, attrs: Attrs): Hosts<Out> {
     const margin = attrs.beta * (chosen.ratio - rejected.ratio);
     const accuracy = chosen.ratio > rejected.ratio ? 1 : 0;
     const logps = [-at(nlls, 2 * i), -at(nlls, 2 * i + 1)];
-    [value, ...rewards, margin, accuracy, ...logps].forEach((one, row) => {
-      statistics.data[row * pairs + i] = one;
+    [value, ...rewards, margin, accuracy, ...logps].forEach((one, column) => {
+      statistics.data[i * PREFERENCE_STATISTICS.length + column] = one;
     });
   }
   return { loss, statistics };
@@ -99,14 +99,14 @@ function reference(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
   const gap = sub(chosen, rejected);
   const rewards = [chosen, rejected, gap].map((ratio) => mul(attrs.beta, ratio));
   const logps = [neg(chosenNll), neg(rejectedNll)];
-  return { loss, statistics: stack([loss, ...rewards, step(gap), ...logps]) };
+  return { loss, statistics: stack([loss, ...rewards, step(gap), ...logps], 1) };
 }
 
 function kernel(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
   const { nlls, ref_logps, counts, sft_weights } = inputs;
   const pairs = sft_weights.size;
   const loss = output([pairs]);
-  const statistics = output([PREFERENCE_STATISTICS.length, pairs]);
+  const statistics = output([pairs, PREFERENCE_STATISTICS.length]);
   dispatch({
     name: 'preference_loss',
     code: shared + code,
@@ -122,7 +122,7 @@ function onProcessor(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
   const { nlls, ref_logps, counts, sft_weights } = inputs;
   const pairs = sft_weights.size;
   const loss = output([pairs]);
-  const statistics = output([PREFERENCE_STATISTICS.length, pairs]);
+  const statistics = output([pairs, PREFERENCE_STATISTICS.length]);
   runOnProcessor({
     kernel: 'preference_loss',
     writes: [loss, statistics],
@@ -135,7 +135,7 @@ function onProcessor(inputs: Tensors<In>, attrs: Attrs): Tensors<Out> {
 /**
  * nlls (sums over an answer's tokens of -log p), ref_logps (sums of log p under the reference) and
  * counts (tokens) [2 pairs], sft_weights [pairs] (weight of the chosen answer's nll) -> loss [pairs]
- * and statistics [7, pairs] without a gradient (PREFERENCE_STATISTICS).
+ * and statistics [pairs, 7] without a gradient (PREFERENCE_STATISTICS).
  */
 export const preferenceLoss: OpDefinition<In, Attrs, Out, 'nlls'> = defineOp({
   name: 'preference_loss',

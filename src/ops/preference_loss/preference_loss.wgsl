@@ -36,12 +36,13 @@ fn main(
     let d = chosen / divisor(p.kind, counts[c]) - rejected / divisor(p.kind, counts[r]);
     let value = loss_of(d) + sft_weights[i] * nlls[c];
     loss[i] = value;
-    statistics[i] = value;
-    statistics[p.pairs + i] = p.beta * chosen;
-    statistics[2u * p.pairs + i] = p.beta * rejected;
-    statistics[3u * p.pairs + i] = p.beta * (chosen - rejected);
-    statistics[4u * p.pairs + i] = select(0.0, 1.0, chosen > rejected);
-    statistics[5u * p.pairs + i] = -nlls[c];
-    statistics[6u * p.pairs + i] = -nlls[r];
+    let at = 7u * i;
+    statistics[at] = value;
+    statistics[at + 1u] = p.beta * chosen;
+    statistics[at + 2u] = p.beta * rejected;
+    statistics[at + 3u] = p.beta * (chosen - rejected);
+    statistics[at + 4u] = select(0.0, 1.0, chosen > rejected);
+    statistics[at + 5u] = -nlls[c];
+    statistics[at + 6u] = -nlls[r];
   }
 }

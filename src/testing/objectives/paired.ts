@@ -53,7 +53,7 @@ function loss({ forward, hidden }: LossContext): TracedLoss {
     { center_rewards_coefficient: 0 },
   );
   const weights = forward.inputs.get('pair_weights');
-  const margin = reshape(slice(statistics, [2, 0], [1, weights.size]), [weights.size]);
+  const margin = reshape(slice(statistics, [0, 2], [weights.size, 1]), [weights.size]);
   const sums = weightedSums([
     { weights, values },
     { weights, values: margin },
