@@ -4,13 +4,14 @@ import { assembly } from './vite/assembly.ts';
 import { ISOLATION } from './vite/isolation.ts';
 import { CHUNKS, INITIAL_IN_ONE, TREESHAKE, offline, policyInBuildOnly } from './vite/page.ts';
 import { sotuAlias } from './vite/sotu.ts';
+import { wordnetAlias } from './vite/wordnet.ts';
 import { withoutChecks } from './vite/without_checks.ts';
 
 export default defineConfig({
   base: './',
   cacheDir: '.vite-cache',
   plugins: [assembly(), react(), policyInBuildOnly(), offline()],
-  resolve: { alias: [sotuAlias()] },
+  resolve: { alias: [sotuAlias(), wordnetAlias()] },
   worker: {
     format: 'es',
     plugins: () => [withoutChecks()],

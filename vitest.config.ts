@@ -5,13 +5,14 @@ import { launchOptions } from './scripts/flags.mjs';
 import { assembly } from './vite/assembly.ts';
 import { ISOLATION } from './vite/isolation.ts';
 import { sotuAlias } from './vite/sotu.ts';
+import { wordnetAlias } from './vite/wordnet.ts';
 
 const executablePath = process.env.BROWSER_PATH ?? findInstalled()?.path;
 
 export default defineConfig({
   cacheDir: '.vite-cache',
   plugins: [assembly()],
-  resolve: { alias: [sotuAlias()] },
+  resolve: { alias: [sotuAlias(), wordnetAlias()] },
   test: {
     projects: [
       {

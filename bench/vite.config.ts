@@ -9,7 +9,7 @@ function withoutTexts(): PluginOption {
     name: 'without-texts',
     enforce: 'pre',
     resolveId: (id) =>
-      /^virtual:sotu\.txt|^@stdlib\/datasets|^kjv|\.(txt|json)\?url$/u.test(id)
+      /^virtual:(sotu|wordnet)\.txt|^@stdlib\/datasets|^kjv|\.(txt|json)\?url$/u.test(id)
         ? '\0no-text'
         : null,
     load: (id) => (id === '\0no-text' ? 'export default "";' : null),

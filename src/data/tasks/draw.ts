@@ -16,11 +16,11 @@ export interface Item {
 
 export type Side = 'train' | 'val';
 
-/** FNV-1a, 32 bits. */
-function hashText(text: string): number {
+/** FNV-1a: a 32-bit unsigned integer. */
+export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash;
+  return hash >>> 0;
 }
 
 /**

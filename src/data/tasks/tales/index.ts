@@ -34,10 +34,14 @@ const isCorrect = (example: PromptExample, text: string): boolean =>
     ? isStory(text) && shareKept(example, text) === 1
     : text.trim() === example.answer;
 
-/** Two stories with the same friend, one of which breaks one constraint. */
+/** Broken constraints of the worse story, at most: every number is as frequent. */
+const MAX_BROKEN = 3;
+
+/** Two stories with the same friend, one of which breaks constraints. */
 function judgedStory(random: Random, side: Side): Judged {
   const { example, wish } = drawStoryItem(random, side);
-  const broken = breakWish(random, wish, random.pick(CONSTRAINTS));
+  const constraints = random.shuffle([...CONSTRAINTS]).slice(0, 1 + random.below(MAX_BROKEN));
+  const broken = breakWish(random, wish, constraints);
   const friend = otherName(random, wish.person, broken.person);
   return {
     example,

@@ -103,12 +103,14 @@ export function drawStoryItem(random: Random, side: Side): StoryItem {
   return { example, wish, completion: writeStory(random, wish, otherName(random, person)) };
 }
 
-/** The same wish with one constraint changed. */
-export function breakWish(random: Random, wish: Wish, constraint: Constraint): Wish {
-  return drawUntil(
-    () => ({ ...wish, [constraint]: drawWish(random)[constraint] }),
-    (changed) => changed[constraint] !== wish[constraint],
+/** The same wish with other values of these constraints. */
+export function breakWish(random: Random, wish: Wish, constraints: readonly Constraint[]): Wish {
+  const other = drawUntil(
+    () => drawWish(random),
+    (drawn) => constraints.every((constraint) => drawn[constraint] !== wish[constraint]),
   );
+  const changes = constraints.map((constraint) => [constraint, other[constraint]] as const);
+  return { ...wish, ...Object.fromEntries(changes) };
 }
 
 /** Sentences, each with its mark at the end; what follows the last mark is one, too. */
