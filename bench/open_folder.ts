@@ -2,8 +2,8 @@
  * Opens a model folder with random weights of a published model's shape, and reads every parameter
  * once, as a run does. Prints the time and the memory beside that of the file.
  *
- *     npx vite build --ssr bench/open_folder.ts --outDir OUT
- *     node OUT/open_folder.js smollm2-135m F32
+ *     npx vite build --ssr bench/open_folder.ts --outDir node_modules/.open_folder
+ *     node node_modules/.open_folder/assets/page/open_folder-*.js smollm2-135m F32
  */
 import { readCheckpoint } from '../src/checkpoint/checkpoint.ts';
 import { resolveModel } from '../src/config/index.ts';
@@ -18,7 +18,6 @@ if (!shape) throw new Error(`There is no shape ${name}: ${Object.keys(SHAPES).jo
 
 const model = resolveModel(shape.model, shape.vocab_size);
 const file = randomFile(dtype === 'F32' ? 4 : 2);
-const text = (json: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
 const files = new Map([
   ['config.json', text(hfConfig(model, { bos_token_id: null, eos_token_id: null }))],
   ['tokenizer.json', text(tokenizer())],
@@ -71,6 +70,10 @@ function randomFile(bytes: 2 | 4): Uint8Array {
     words[i] = 0x3c00 + ((i * 40503) & 0xff);
   }
   return data;
+}
+
+function text(json: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(json));
 }
 
 function tokenizer(): unknown {

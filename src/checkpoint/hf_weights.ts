@@ -36,7 +36,7 @@ export function partShape(parameter: Parameter, part: ParameterPart): number[] {
 }
 
 /** Rows and columns that are copied together, so that a transposition stays in the cache. */
-const BLOCK = 32;
+const BLOCK = 64;
 
 export interface PartCopy {
   parameter: Parameter;
