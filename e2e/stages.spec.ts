@@ -13,7 +13,7 @@ const BASE = {
 const axe = async (page: Page): Promise<string[]> => {
   const tags = ['wcag2a', 'wcag2aa', 'wcag21aa'];
   const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
-  return violations.map(({ id }) => id);
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
 };
 
 test('a base model becomes one that answers, is talked to and voted on', async ({ page }) => {
@@ -32,9 +32,6 @@ test('a base model becomes one that answers, is talked to and voted on', async (
     await page.getByRole('button', { name: 'Train this stage' }).click();
     await terrarium.done();
     await expect(page.getByTestId('before-after').getByRole('listitem')).not.toHaveCount(0);
-    await page.getByText('Inside a step').click();
-    await expect(page.getByTestId('inside-step')).toBeVisible();
-    await page.getByText('How it works').click();
     await expect(page.locator('math').first()).toBeVisible();
     expect(await axe(page)).toEqual([]);
   });

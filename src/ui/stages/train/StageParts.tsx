@@ -17,10 +17,14 @@ export default function StageParts() {
   const stage = useRun((state) => state.stage);
   const [view, setView] = useState<View>('about');
   if (!stage) return null;
+  // A step of SFT does the same to every token that counts.
+  const hasInside = stage.objective !== 'sft';
   return (
     <section className="stage-parts" aria-label="The stage">
-      <Segmented label="Part of the stage" options={VIEWS} value={view} onChange={setView} />
-      {view === 'about' ? <AboutStage stage={stage} /> : <InsideStep />}
+      {hasInside ? (
+        <Segmented label="Part of the stage" options={VIEWS} value={view} onChange={setView} />
+      ) : null}
+      {hasInside && view === 'inside' ? <InsideStep /> : <AboutStage stage={stage} />}
     </section>
   );
 }
