@@ -143,19 +143,17 @@ function grpoJobs(query: Query): Job[] {
   };
   const precisions = query.list('precision', MIXED_PRECISION, ['no']);
   const backends = query.backends(['webgpu']);
-  return query
-    .configs(['T'])
-    .flatMap((config) =>
-      backends.flatMap((backend) =>
-        precisions.map((precision): Job => ({
-          kind: 'grpo',
-          config,
-          backend,
-          precision,
-          ...shared,
-        })),
-      ),
-    );
+  return query.configs(['T']).flatMap((config) =>
+    backends.flatMap((backend) =>
+      precisions.map((precision): Job => ({
+        kind: 'grpo',
+        config,
+        backend,
+        precision,
+        ...shared,
+      })),
+    ),
+  );
 }
 
 interface Way {

@@ -32,7 +32,7 @@ import { lengthMetrics, sampledEntropy } from './rl/lengths.ts';
 import { measureGreedy } from './rl/measure.ts';
 import { answerWeights } from './rl/normalizers.ts';
 import { logpsAt, sampleAnswers, valuesOfAnswers } from './rl/policy.ts';
-import { answerOf, requireRewards, rewardsOf } from './rl/rewards.ts';
+import { answerOf, ConstantRewards, requireRewards, rewardsOf } from './rl/rewards.ts';
 import { answerRowLength } from './rl/row_shape.ts';
 import { partSums } from './rl/sums.ts';
 
@@ -131,6 +131,7 @@ function source(context: SourceContext): Source {
   requireRewards({ stage, data });
   const { num_iterations } = stage.grpo;
   const records = new RolloutRecords();
+  const constant = new ConstantRewards();
   const restored = restoredRows(context.restored, data.prompts.train);
   const restoredIndex = keptNumber(context.restored, 'phase');
   let phase: Phase | null =
@@ -144,6 +145,7 @@ function source(context: SourceContext): Source {
     latest = index;
     if (phase?.index !== wanted) {
       phase = await rollOut(context, wanted);
+      constant.add(phase.metrics.frac_reward_zero_std ?? NaN);
       const found = phase.rows;
       records.add(
         found.map((row) =>
@@ -165,6 +167,7 @@ function source(context: SourceContext): Source {
       return keptRows({ rows: phase.rows, numbers: { phase: phase.index, step: latest } });
     },
     inspect: () => inspect(context, latest >= 0 ? (phase?.rows ?? []) : [], latest),
+    takeNotice: () => constant.takeNotice(),
     takeRollouts: () => records.take(),
   };
 }

@@ -102,6 +102,8 @@ export interface Source {
   stepMetrics?(): Partial<MetricRow>;
   /** What a checkpoint has to keep so that the next step is the same after a resume. */
   state?(): SourceState;
+  /** A sentence for the user on what training meets, once; null if there is none. */
+  takeNotice?(): string | null;
   /** The latest batch, token by token; null before the first step. */
   inspect?(): Promise<InspectedStep | null>;
   /** Answers that were sampled since the last call. */

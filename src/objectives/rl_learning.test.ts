@@ -125,12 +125,24 @@ describe('GRPO', () => {
     trainer.dispose();
   });
 
-  it('says in a sentence that no reward counts, and which one is not a number', async () => {
+  it('says in a sentence that no reward counts, that all are equal, or that one is no number', async () => {
     const data = reversalData();
     const none: StageInput = { objective: 'grpo', grpo, rewards: { correct: 0 } };
     await expect(toyRlTrainer({ stage: none, data, training })).rejects.toThrow(
       'No reward has a weight',
     );
+    const same = { name: 'correct', help: '', score: () => 1 };
+    const learnsNothing = await toyRlTrainer({
+      stage: { objective: 'grpo', grpo },
+      data: { ...data, rewards: [same] },
+      training,
+    });
+    await takeSteps(learnsNothing, 9);
+    expect(learnsNothing.takeNotice()).toBeNull();
+    await takeSteps(learnsNothing, 1);
+    expect(learnsNothing.takeNotice()).toMatch(/^All answers to each prompt have had the same/);
+    expect(learnsNothing.takeNotice()).toBeNull();
+    learnsNothing.dispose();
     const broken = { name: 'correct', help: '', score: () => NaN };
     const stage: StageInput = { objective: 'grpo', grpo };
     const trainer = await toyRlTrainer({ stage, data: { ...data, rewards: [broken] }, training });

@@ -215,6 +215,11 @@ export class Trainer {
     return (await this.#inputs.source.inspect?.()) ?? null;
   }
 
+  /** A sentence for the user on what training meets, once; null if there is none. */
+  takeNotice(): string | null {
+    return this.#inputs.source.takeNotice?.() ?? null;
+  }
+
   /** Answers that were sampled for training since the last call. */
   takeRollouts(): RolloutRecord[] {
     return this.#inputs.source.takeRollouts?.() ?? [];

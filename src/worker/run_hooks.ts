@@ -53,6 +53,8 @@ export class RunHooks implements LoopHooks {
     const { saver } = this.#run;
     const columns = buffer.flush();
     this.#noticeOverflow(columns);
+    const message = this.#run.trainer.takeNotice();
+    if (message) this.#emit({ type: 'notice', message });
     saver.addMetrics(columns);
     this.#emit({ type: 'metrics', columns });
     if (saver.metricsAreDue) void this.#writeMetrics();

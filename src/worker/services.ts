@@ -20,7 +20,14 @@ export type RunTrainer = LoopTrainer &
   ProfiledTrainer &
   Pick<
     Trainer,
-    'n_params' | 'precision' | 'lr_multiplier' | 'state' | 'inspect' | 'takeRollouts' | 'dispose'
+    | 'n_params'
+    | 'precision'
+    | 'lr_multiplier'
+    | 'state'
+    | 'inspect'
+    | 'takeNotice'
+    | 'takeRollouts'
+    | 'dispose'
   > & {
     generation(): Promise<Pick<Generator, 'generateRows'>>;
     generationOf(parameters: ReadonlyMap<string, Float32Array>): Promise<OtherGenerator>;

@@ -113,6 +113,15 @@ export class FakeTrainer implements RunTrainer {
     return this.inspected;
   }
 
+  /** What `takeNotice` returns next. */
+  notice: string | null = null;
+
+  takeNotice(): string | null {
+    const { notice } = this;
+    this.notice = null;
+    return notice;
+  }
+
   takeRollouts(): RolloutRecord[] {
     return this.rollouts.splice(0);
   }

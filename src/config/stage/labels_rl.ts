@@ -12,7 +12,7 @@ export const PPO_LABELS: StageLabels['ppo'] = {
   },
   num_mini_batches: {
     name: 'Mini-batches',
-    does: 'Parts into which a batch of answers is cut; each part gives one update.',
+    does: 'Updates in a pass over the answers; the batch size counts the answers of one.',
     source: TRL,
   },
   response_length: {
@@ -111,7 +111,7 @@ export const GRPO_LABELS: StageLabels['grpo'] = {
   num_generations: {
     name: 'Answers per prompt',
     help: 'An answer is judged against the others of its group, so no value model is needed.',
-    does: 'Size of a group: answers to the same prompt.',
+    does: 'Size of a group: answers to the same prompt. The batch size counts prompts.',
     source: 'Shao et al. 2024',
   },
   max_completion_length: {

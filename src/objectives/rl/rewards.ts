@@ -53,3 +53,27 @@ export function requireRewards({ data, stage }: { data: StageData; stage: StageC
 function weightOf({ rewards }: StageConfig, name: string): number {
   return Object.entries(rewards).find(([key]) => key === name)?.[1] ?? 0;
 }
+
+/** Rollouts in a row without any signal after which the user is told. */
+const PATIENCE = 10;
+
+/** Notices that all answers of every group have had the same reward for some time. */
+export class ConstantRewards {
+  #inARow = 0;
+  #notice: string | null = null;
+
+  /** Share of the groups of a rollout whose rewards are all equal. */
+  add(share: number): void {
+    this.#inARow = share === 1 ? this.#inARow + 1 : 0;
+    if (this.#inARow !== PATIENCE) return;
+    this.#notice =
+      `All answers to each prompt have had the same reward ${PATIENCE} times in a row, so the model ` +
+      'learns nothing: choose an easier or harder task, a higher temperature, or another reward.';
+  }
+
+  takeNotice(): string | null {
+    const notice = this.#notice;
+    this.#notice = null;
+    return notice;
+  }
+}
