@@ -2,11 +2,13 @@
 import type { Vote } from '../common/index.ts';
 import type {
   ChatCommand,
+  EvaluateCommand,
   Event,
   ModelCommand,
   OpenedModel,
   RunRecord,
 } from '../protocol/index.ts';
+import { fakeEvaluation } from './fake_evaluation.ts';
 import type { FakeOutbox } from './fake_outbox.ts';
 import { inspectedStep, rolloutRecords, stageSamples } from './fake_stage_run.ts';
 import type { FakeTraining } from './fake_training.ts';
@@ -66,11 +68,24 @@ export class FakeModels {
       case 'score':
         return send({ type: 'scores', id: command.id, scores: command.answers.map(() => 0) });
       case 'evaluate':
+        return this.#evaluate(command);
       case 'cancel_evaluation':
         return;
       default:
         command satisfies never;
     }
+  }
+
+  #evaluate(command: EvaluateCommand): void {
+    const { id, model, dataset } = command;
+    const { eval_size: total } = dataset;
+    const progress = { type: 'evaluation_progress', job: id, of: 'Answers', total } as const;
+    this.#outbox.emit({ ...progress, done: Math.floor(total / 3) });
+    this.#outbox.after(900, () => {
+      const { checkpoint, lineage } = this.#opened(model);
+      const records = [fakeEvaluation(command, checkpoint, lineage.objective)];
+      this.#outbox.emit({ type: 'evaluated', id, records });
+    });
   }
 
   #tellVotes(id: number, run: string): void {
