@@ -9,6 +9,9 @@ import { EvaluationProgress } from './EvaluationProgress.tsx';
 import { EvaluationTableView } from './EvaluationTable.tsx';
 import { useEvaluating, useEvaluations } from './evaluating.ts';
 import { ReportCardView } from './ReportCard.tsx';
+import '@mantine/core/styles/Checkbox.layer.css';
+import '@mantine/core/styles/NumberInput.layer.css';
+import '@mantine/core/styles/Progress.layer.css';
 import '../styles/stages.css';
 import '../styles/evaluate.css';
 
@@ -37,7 +40,10 @@ export default function Evaluate() {
       </header>
       {models.length > 0 && evaluating ? (
         <>
-          {isRunning ? null : <EvaluateForm models={models} evaluating={evaluating} />}
+          {/* It keeps its choices while an evaluation runs. */}
+          <div hidden={isRunning}>
+            <EvaluateForm models={models} evaluating={evaluating} />
+          </div>
           <EvaluationProgress evaluating={evaluating} />
           <EvaluationTableView evaluating={evaluating} />
           <ReportCardView models={models} />
