@@ -37,6 +37,9 @@ const ANSWERS = {
   inspect: 'inspected',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 
+/** Events with the id of a command that do not answer it. */
+const BEFORE_ANSWER: ReadonlySet<Event['type']> = new Set(['pong', 'token']);
+
 type RequestType = keyof typeof ANSWERS;
 type Request = Extract<Command, { type: RequestType }>;
 type AnswerTo<T extends RequestType> = Extract<Event, { type: (typeof ANSWERS)[T] }>;
@@ -146,7 +149,7 @@ export class WorkerLink {
   #receive(event: Event): void {
     this.#watch.heard();
     const id = 'id' in event ? event.id : undefined;
-    const pending = id === undefined || event.type === 'pong' ? undefined : this.#take(id);
+    const pending = id === undefined || BEFORE_ANSWER.has(event.type) ? undefined : this.#take(id);
     if (pending && event.type === 'error') {
       pending.reject(new RequestError(event.error));
       return;

@@ -7,6 +7,7 @@ import { startStage } from '../../store/stages/start_stage.ts';
 import { defaultStageName, newStage } from '../../store/stages/new_stage.ts';
 import { useClient, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { StageCost } from './StageCost.tsx';
 import { useNewStage } from './useNewStage.ts';
 
 interface StartProps {
@@ -37,6 +38,7 @@ export function StartStage({ parent, problems }: StartProps) {
         onChange={(event) => newStage.setState({ name: event.currentTarget.value })}
       />
       <Facts parent={parent} />
+      <StageCost />
       {reason ? (
         <p className={problem ? 'field-problem' : 'small muted'} role="status">
           {reason}
