@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { defaultConfig } from '../config/index.ts';
 import type { Command, Event, PagePort } from '../protocol/index.ts';
 import { PATIENCE_MS } from './watch.ts';
 import { RequestError, WorkerLink } from './worker_link.ts';
@@ -66,6 +67,15 @@ const exported = (id: number): Event => ({
 });
 
 describe('WorkerLink', () => {
+  it('passes the tokens of a chat on, and resolves with what ends it', async () => {
+    const { sampling } = defaultConfig();
+    const asked = link.request((id) => ({ type: 'chat', id, model: 'm', prompt: 'Q', sampling }));
+    worker().emit({ type: 'token', id: 1, pieces: [] });
+    const end = { text: '', prompt_tokens: 1, tokens: 1, context_left: 5 };
+    worker().emit({ type: 'chat_done', id: 1, reason: 'stop', ...end });
+    expect((await asked).context_left).toBe(5);
+    expect(heard).toContain('token');
+  });
   it('starts a worker with the first command, and only one', () => {
     expect(link.isOpen).toBe(false);
     link.send({ type: 'train' });
