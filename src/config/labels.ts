@@ -166,8 +166,9 @@ export const LABELS: Labels = {
   },
 };
 
-const LABELS_BY_PATH: ReadonlyMap<string, Label> = new Map(
-  Object.entries(LABELS).flatMap(([section, fields]) =>
+// Marked as pure, so that the worker, which needs no labels, is built without them.
+const LABELS_BY_PATH: ReadonlyMap<string, Label> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ Object.entries(LABELS).flatMap(([section, fields]) =>
     Object.entries(fields).map(
       ([field, text]: [string, LabelText & Pick<Label, 'names' | 'options'>]) =>
         [`${section}.${field}`, { ...text, field }] as const,

@@ -18,7 +18,7 @@ const preset = (id: string, title: string, learns: string, config: unknown): Pre
 });
 
 export const PRESETS: readonly Preset[] = [
-  preset('names', 'Names', 'Studies 4,940 first names and invents new ones.', {
+  /* @__PURE__ */ preset('names', 'Names', 'Studies 4,940 first names and invents new ones.', {
     data: { corpus: 'names' },
     tokenizer: { kind: 'char' },
     model: { layout: 'gpt2', n_layer: 2, n_head: 4, n_embd: 64, block_size: 16 },
@@ -39,7 +39,7 @@ export const PRESETS: readonly Preset[] = [
     runtime: { autosave_interval: 200 },
   }),
   // Hyperparameters of nanoGPT's config/train_shakespeare_char.py, on another text.
-  preset(
+  /* @__PURE__ */ preset(
     'novel_char',
     'A novel, by character',
     'Learns spelling, then words, then the style of a whaling novel, one character at a time.',
@@ -75,7 +75,7 @@ export const PRESETS: readonly Preset[] = [
       sampling: { sample_interval: 250, max_new_tokens: 200, prompts: ['The whale '] },
     },
   ),
-  preset(
+  /* @__PURE__ */ preset(
     'classic',
     'The classic',
     'Learns the sentences of a novel from word pieces, with the small transformer that many courses build.',
@@ -98,7 +98,7 @@ export const PRESETS: readonly Preset[] = [
       sampling: { max_new_tokens: 64, prompts: ['The whale'] },
     },
   ),
-  preset(
+  /* @__PURE__ */ preset(
     'tiny_tales',
     'Tiny tales',
     'Learns from generated short stories to tell one with consistent people, places and goals.',
@@ -110,7 +110,7 @@ export const PRESETS: readonly Preset[] = [
       sampling: { max_new_tokens: 96, prompts: ['', 'Once'] },
     },
   ),
-  preset(
+  /* @__PURE__ */ preset(
     'arithmetic',
     'Arithmetic',
     'Learns to add, subtract, multiply and divide numbers below a hundred from worked examples.',
@@ -122,7 +122,7 @@ export const PRESETS: readonly Preset[] = [
       sampling: { max_new_tokens: 16, temperature: 0, prompts: ['12+34=', '58+67='] },
     },
   ),
-  preset(
+  /* @__PURE__ */ preset(
     'small_llama',
     'Small Llama',
     'Learns the language of Bible verses with the building blocks of large models: the Llama architecture.',

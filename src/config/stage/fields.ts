@@ -50,7 +50,7 @@ export const STAGE_SECTIONS: readonly StageSection[] = [
   'rewards',
 ];
 
-const ranges: ReadonlyMap<string, StageFieldRange> = readRanges();
+const ranges: ReadonlyMap<string, StageFieldRange> = /* @__PURE__ */ readRanges();
 
 function readRanges(): Map<string, StageFieldRange> {
   const found = new Map<string, StageFieldRange>();

@@ -27,8 +27,9 @@ const LABELS: StageLabels = {
   rewards: REWARDS_LABELS,
 };
 
-const LABELS_BY_PATH: ReadonlyMap<string, StageLabel> = new Map(
-  Object.entries(LABELS).flatMap(([section, fields]) =>
+// Marked as pure, so that the worker, which needs no labels, is built without them.
+const LABELS_BY_PATH: ReadonlyMap<string, StageLabel> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ Object.entries(LABELS).flatMap(([section, fields]) =>
     Object.entries(fields).map(
       ([field, text]: [string, Omit<StageLabel, 'field'>]) =>
         [`${section}.${field}`, { ...text, field }] as const,
