@@ -16,6 +16,9 @@ if (!out || !(Number(seconds) > 0) || recipes.length === 0) {
   process.exit(2);
 }
 
+/** Metrics that only an evaluation has. */
+const EVALUATED = ['val/loss', 'val/exact_match', 'val/reward', 'val/true_reward'];
+
 const folder = process.env.DIST ?? join(dirname(dirname(dirname(module.filename))), 'dist');
 
 runMain(async () => {
@@ -51,7 +54,8 @@ async function carryOut(page, { url, recipe, argument, ends }) {
   let current = '';
   let last = {};
   await page.exposeFunction('printRecord', (record) => {
-    if (!Object.keys(record).some((name) => name.startsWith('val/'))) return;
+    // Policies log val/ratio at every step, TRL's name; the others come from evaluations.
+    if (!EVALUATED.some((name) => name in record)) return;
     last = record;
     print({ stage: current, ...record });
   });

@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { assembly } from '../../vite/assembly.ts';
 import { sotuAlias } from '../../vite/sotu.ts';
+import { wordnetAlias } from '../../vite/wordnet.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   publicDir: false,
   cacheDir: '.vite-cache/pilot',
   plugins: [assembly()],
-  resolve: { alias: [sotuAlias()] },
+  resolve: { alias: [sotuAlias(), wordnetAlias()] },
   ssr: { noExternal: true },
   build: {
     target: 'es2022',

@@ -136,16 +136,19 @@ export function answerMetrics(answers: readonly CheckedAnswer[]): Partial<Metric
 const ANSWERED_PROMPTS = 1000;
 
 /**
- * Metrics of the likeliest answers to held-out prompts, and their true reward where code knows it;
+ * Metrics of answers to held-out prompts (the likeliest by default), and their true reward where code knows it;
  * none without prompts or without code that checks the answers.
  */
-export async function measureAnswers(context: SourceContext): Promise<Partial<MetricRow>> {
+export async function measureAnswers(
+  context: SourceContext,
+  temperature = 0,
+): Promise<Partial<MetricRow>> {
   const { data } = stageOf(context);
   const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
   if (prompts.length === 0 || data.rewards.length === 0) return {};
   const { max_new_tokens, sample_seed: seed } = context.config.sampling;
   const { programs } = context;
-  const options = { prompts, programs, data, max_new_tokens, temperature: 0, seed };
+  const options = { prompts, programs, data, max_new_tokens, temperature, seed };
   const answers = await answerPrompts(options);
   return { ...answerMetrics(answers), ...trueReward(answers, data) };
 }

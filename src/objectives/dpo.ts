@@ -105,7 +105,7 @@ function source(context: SourceContext): Source {
       return batchesOf(groups);
     },
     evaluation: () => batchesOf(rows.evaluation),
-    measure: () => measureAnswers(context),
+    measure: () => measureAnswers(context, context.config.sampling.temperature),
     inspect,
   };
 }

@@ -50,6 +50,12 @@ export const DATASET_LABELS: StageLabels['dataset'] = {
       stories: 'A story with a given person, object, place and ending',
     },
   },
+  broken_share: {
+    name: 'Careless stories',
+    help: 'A model of careless examples has much to gain from DPO and PPO.',
+    does: 'Share of the example stories that break a part of what was asked.',
+    source: TERRARIUM,
+  },
   format: {
     name: 'Order of digits',
     names: { plain: 'Plain', reversed: 'Reversed', scratchpad: 'With a scratchpad' },

@@ -42,6 +42,11 @@ export const DatasetSchema = v.strictObject({
   eval_size: int(1, 100_000, 200),
   /** What the prompts ask for (task tales): questions about a story, stories, or both. */
   ask: choice(ASKED, 'all'),
+  /**
+   * Share of the stories that SFT learns from which break a part of what was asked (task tales): a
+   * model of careless examples, which later stages can improve.
+   */
+  broken_share: num(0, 1, 0),
   /** How sums are written (task arithmetic). */
   format: choice(ARITHMETIC_FORMATS, 'reversed'),
   /** Digits of the operands (task arithmetic). */

@@ -15,19 +15,30 @@ import {
   isStory,
   otherName,
   shareKept,
+  type StoryItem,
   writeStory,
 } from './stories.ts';
 
 /** Share of stories where both questions and stories are asked for. */
 const STORIES = 0.25;
 
-function drawItem(random: Random, side: Side, ask: DatasetConfig['ask']): Item {
+function drawItem(random: Random, side: Side, { ask, broken_share }: DatasetConfig): Item {
   const story = ask === 'all' ? random.unit() < STORIES : ask === 'stories';
-  return story ? drawStoryItem(random, side) : drawQuestionItem(random, side);
+  if (!story) return drawQuestionItem(random, side);
+  const item = drawStoryItem(random, side);
+  const careless = side === 'train' && broken_share > 0 && random.unit() < broken_share;
+  return careless ? { ...item, completion: brokenStory(random, item) } : item;
+}
+
+/** A story that breaks one to three of the constraints. */
+function brokenStory(random: Random, { wish }: StoryItem): string {
+  const count = 1 + random.below(CONSTRAINTS.length - 1);
+  const broken = breakWish(random, wish, random.shuffle([...CONSTRAINTS]).slice(0, count));
+  return writeStory(random, broken, otherName(random, broken.person));
 }
 
 const itemsOf = (dataset: DatasetConfig): Sides<Item> =>
-  drawItems(dataset, (random, side) => drawItem(random, side, dataset.ask));
+  drawItems(dataset, (random, side) => drawItem(random, side, dataset));
 
 const isCorrect = (example: PromptExample, text: string): boolean =>
   example.kind === 'story'
