@@ -16,6 +16,7 @@ const nodeGlobals = [
   'performance',
   'atob',
   'btoa',
+  'structuredClone',
   'window',
 ];
 

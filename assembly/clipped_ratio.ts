@@ -72,7 +72,7 @@ function ratioTokenGradient(args: usize, at: usize): void {
   const ratio = exp1(logp - load<f32>(pointerAt(args, 2) + at));
   const gain = ratio * advantage;
   const clipped = min<f32>(max<f32>(ratio, floatAt(args, 8)), floatAt(args, 9)) * advantage;
-  let slope: f32 = gain <= clipped ? gain : 0;
+  let slope: f32 = gain > clipped ? 0 : gain;
   if (beta != 0) slope -= beta * (1 - exp1(load<f32>(pointerAt(args, 3) + at) - logp));
   store<f32>(dnll, load<f32>(pointerAt(args, 6) + at) * slope);
 }

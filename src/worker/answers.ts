@@ -3,11 +3,11 @@ import { CheckpointError } from '../checkpoint/index.ts';
 import { tokenPieces } from '../data/index.ts';
 import type { Command, CompareCommand, Event, LibraryCommand } from '../protocol/index.ts';
 import type { ActiveRun } from './active_run.ts';
-import type { BeginContext } from './begin.ts';
+import type { BeginContext } from './beginning.ts';
 import { manageRuns, type Backups } from './library.ts';
 import { NoModel } from './plain_errors.ts';
 import { settleOnDevice } from './settle_on_device.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 
 /** Commands with an id, except `ping` and `stop_generation`. */
 export type Request = Extract<

@@ -5,12 +5,12 @@ import {
   type OpenRun,
   type ReadState,
 } from '../checkpoint/index.ts';
-import type { Lineage, OwnText, Vote } from '../common/index.ts';
+import type { OwnText, Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { DataError, importTokenizer, SPLIT_VERSION } from '../data/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../objectives/index.ts';
 import type { ImportCommand, ResumeCommand, StartCommand } from '../protocol/index.ts';
-import type { Device } from './device.ts';
+import { type BeginContext, type Beginning, lineageOf, requireObjective } from './beginning.ts';
 import { withUsableMoments } from './moments.ts';
 import {
   configWithParent,
@@ -19,9 +19,8 @@ import {
   unencodable,
   type ParentState,
 } from './parent.ts';
-import { UnknownObjective } from './plain_errors.ts';
 import { allSettled, closingOnFailure, markDone } from './promises.ts';
-import type { RunParts, RunStart, StartingPoint, StorageContext } from './run_parts.ts';
+import type { RunParts, StartingPoint } from './run_parts.ts';
 import {
   broughtVotes,
   ifStorageAllows,
@@ -32,20 +31,7 @@ import {
   type ImportedFiles,
 } from './restored.ts';
 import { fittingConfig, settleAndTell } from './settle_on_device.ts';
-import type { PreparedText, StageSource, TextSources } from './text.ts';
-
-/** What a beginning needs of the session. */
-export interface BeginContext extends StorageContext {
-  readonly device: Device;
-  /** Reads, splits and encodes the text, and reports it to the page. */
-  prepareText(config: RunConfig, sources: TextSources): Promise<PreparedText>;
-}
-
-/** All that is needed to create the run. Its storage is open. */
-export interface Beginning {
-  parts: RunParts;
-  start: RunStart;
-}
+import type { PreparedText, StageSource } from './prepared_text.ts';
 
 /** A run at step 0, with randomly initialised weights or those of a parent. */
 export async function newRun(context: BeginContext, command: StartCommand): Promise<Beginning> {
@@ -231,27 +217,6 @@ export function startingPoint(saved: ReadState): StartingPoint {
     stale_evaluations: saved.schedule?.stale_evaluations ?? 0,
   };
 }
-
-/** Throws UnknownObjective for one that only a later version of this page has. */
-export async function requireObjective(
-  { services }: BeginContext,
-  name: string,
-): Promise<Objective> {
-  const objective = await services.findObjective(name);
-  if (!objective) throw new UnknownObjective(name);
-  return objective;
-}
-
-export const lineageOf = (
-  objective: Objective,
-  text: PreparedText,
-  parent: ParentState | null,
-): Lineage => ({
-  objective: objective.name,
-  parent: parent?.parent ?? null,
-  dataset: text.summary.name,
-  split_version: SPLIT_VERSION,
-});
 
 function withBackend(
   config: RunConfig,

@@ -16,7 +16,7 @@ import { DEFAULT_OBJECTIVE } from '../objectives/index.ts';
 import { withReferences } from '../ops/index.ts';
 import type { CompareMode, ComparisonRow, DeviceInfo } from '../protocol/index.ts';
 import { breathe, type StepResult, Trainer } from '../train/index.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 import { setTunedProducts } from './tuned.ts';
 
 /** How often the worker answers its messages, as in a run. */

@@ -3,7 +3,7 @@ import { CheckpointError } from '../checkpoint/index.ts';
 import type { ReleasedRun } from '../protocol/index.ts';
 import type { Wish } from '../train/index.ts';
 import { ActiveRun } from './active_run.ts';
-import type { Beginning } from './begin.ts';
+import type { Beginning } from './beginning.ts';
 import { DeviceLost, RunNotSaved } from './plain_errors.ts';
 import { createRun, recoverRun, type LostRun, type RecoveryContext } from './recover.ts';
 import type { RunParts } from './run_parts.ts';

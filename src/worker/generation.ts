@@ -5,7 +5,7 @@ import type { Event, TokenPiece } from '../protocol/index.ts';
 import type { BestKeeper } from './best.ts';
 import { generatePieces } from './samples.ts';
 import type { RunTrainer } from './services.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 
 /** Tokens are sent to the page in groups of this many milliseconds. */
 const GROUP_MS = 16;

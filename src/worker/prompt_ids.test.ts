@@ -4,7 +4,8 @@ import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { parseStage } from '../config/stage/index.ts';
 import { byteTokenizer } from '../data/index.ts';
 import { promptIds } from './prompt_ids.ts';
-import { prepareText, type PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
+import { prepareText } from './text.ts';
 
 function prepared(
   content: string,

@@ -1,6 +1,6 @@
 /** Token ids that a generated text starts from. */
 import { DataError, hashUnit, type StageData, type Tokenizer, wellFormed } from '../data/index.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 
 /** Separates the draw of a first token from other uses of the seed. */
 const START = 0x7374_6172;

@@ -6,7 +6,7 @@ import type { Event, RestoredRun, StartMark } from '../protocol/index.ts';
 import type { SettledRun } from '../run/index.ts';
 import type { TrainerState } from '../train/index.ts';
 import type { SessionServices } from './services.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 
 /** The state that a run starts from. */
 export interface StartingPoint {

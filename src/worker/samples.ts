@@ -6,7 +6,7 @@ import type { Choice, Generator } from '../model/index.ts';
 import type { Sample, TokenPiece } from '../protocol/index.ts';
 import { breathe } from '../train/index.ts';
 import { promptIds } from './prompt_ids.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 
 /** What generates, for which text, and until when. */
 export interface Source {
@@ -182,7 +182,9 @@ function sampleOf(draft: Draft, { step, memorized, stage, max_tokens }: SampleFa
     tokens: tokens.length,
     max_tokens,
   };
-  const scores = stage.rewards.map(({ name, score }) => [name, score(example, answer)] as const);
+  const scores = stage.rewards.map(
+    (reward) => [reward.name, reward.score(example, answer)] as const,
+  );
   sample.rewards = Object.fromEntries(scores);
   return sample;
 }

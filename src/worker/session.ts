@@ -21,7 +21,8 @@ import { DeviceLost, plainError } from './plain_errors.ts';
 import type { ImportedFiles } from './restored.ts';
 import type { CommandOf, Queued } from './queued.ts';
 import { SERVICES, type SessionServices } from './services.ts';
-import { TextCache, type PreparedText, type TextSources } from './text.ts';
+import type { PreparedText, TextSources } from './prepared_text.ts';
+import { TextCache } from './text.ts';
 
 export class Session implements AnswerContext {
   readonly services: SessionServices;

@@ -6,7 +6,7 @@ import { settleRun, type SettledRun } from '../run/index.ts';
 import { BadConfig } from './plain_errors.ts';
 import type { RunSurroundings } from './run_parts.ts';
 import type { SessionServices } from './services.ts';
-import type { PreparedText } from './text.ts';
+import type { PreparedText } from './prepared_text.ts';
 
 export interface RunFacts {
   text: PreparedText;

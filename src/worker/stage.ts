@@ -8,7 +8,7 @@ import { listParameters, withVocabulary } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { StartCommand } from '../protocol/index.ts';
 import type { ObjectiveTensor } from '../train/index.ts';
-import { type BeginContext, type Beginning, lineageOf, requireObjective } from './begin.ts';
+import { type BeginContext, type Beginning, lineageOf, requireObjective } from './beginning.ts';
 import { loadParent, type ParentState } from './parent.ts';
 import { BadParent } from './plain_errors.ts';
 import { allSettled, closingOnFailure, markDone } from './promises.ts';
@@ -16,7 +16,7 @@ import { ifStorageAllows } from './restored.ts';
 import type { StartingPoint } from './run_parts.ts';
 import { settleAndTell } from './settle_on_device.ts';
 import { specialTokens } from './stage_source.ts';
-import type { StageSource } from './text.ts';
+import type { StageSource } from './prepared_text.ts';
 
 type StageCommand = StartCommand & { stage: StageConfig };
 

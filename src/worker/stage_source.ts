@@ -4,7 +4,7 @@ import type { Vote } from '../common/index.ts';
 import { parseStage } from '../config/stage/index.ts';
 import type { ChatTokens } from '../data/conversations/index.ts';
 import type { Objective } from '../objectives/index.ts';
-import type { StageSource } from './text.ts';
+import type { StageSource } from './prepared_text.ts';
 
 /** Throws ConfigError for a `stage.json` that this version cannot read. */
 export function stageSource(

@@ -2,7 +2,7 @@
 import type { DataSummary } from '../common/index.ts';
 import { bytesPerToken, memorizationIndex, type StageData } from '../data/index.ts';
 import { prepareStage } from '../data/stages/prepare.ts';
-import type { PreparedText, PrepareOptions, StageSource } from './text.ts';
+import type { PreparedText, PrepareOptions, StageSource } from './prepared_text.ts';
 
 /** @throws DataError */
 export async function prepareStageText(

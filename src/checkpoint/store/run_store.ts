@@ -29,8 +29,8 @@ export interface StoredRun extends IndexEntry {
   lineage: Lineage;
   /** The best checkpoint, if one is kept. */
   best: BestCheckpoint | null;
-  /** Settings of a stage, not checked here; null for pretraining. */
-  stage: JsonRecord | null;
+  /** Settings of a stage, not checked here; undefined for pretraining. */
+  stage: JsonRecord | undefined;
   max_iters: number;
   /** True if this or another tab has the run open. */
   locked: boolean;

@@ -4,8 +4,8 @@ import { parseRecord, type JsonRecord } from '../json.ts';
 import type { FileSystem } from './file_system.ts';
 import { readGenerationFile, readPointer } from './generations.ts';
 
-/** `stage.json` of the newest checkpoint that has a readable one; null for pretraining. */
-export async function loadStage(fs: FileSystem, folder: string): Promise<JsonRecord | null> {
+/** `stage.json` of the newest checkpoint that has a readable one; undefined for pretraining. */
+export async function loadStage(fs: FileSystem, folder: string): Promise<JsonRecord | undefined> {
   for (const generation of await readPointer(fs, folder)) {
     const bytes = await readGenerationFile(fs, folder, generation, FILES.stage);
     if (!bytes) continue;
@@ -15,5 +15,5 @@ export async function loadStage(fs: FileSystem, folder: string): Promise<JsonRec
       // An older checkpoint may have one that can be read.
     }
   }
-  return null;
+  return undefined;
 }

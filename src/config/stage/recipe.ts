@@ -89,7 +89,7 @@ function configOf({ preset, config }: v.InferOutput<typeof StageSchema>): RunCon
   if (preset !== undefined && !base) throw bad(`there is no preset ${preset}`);
   const sections: Record<string, unknown> = { ...base?.config };
   for (const [section, fields] of Object.entries(config)) {
-    sections[section] = { ...(sections[section] ?? {}), ...fields };
+    sections[section] = Object.assign({}, sections[section], fields);
   }
   return parseConfig(sections);
 }

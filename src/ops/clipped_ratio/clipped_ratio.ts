@@ -9,7 +9,6 @@ import {
   exp,
   greater,
   less,
-  lessEqual,
   logicalAnd,
   maximum,
   mul,
@@ -71,7 +70,7 @@ function oracle(inputs: Hosts<In>, { epsilon, epsilon_high, beta }: ClippedRatio
     const ratio = Math.exp(difference);
     const clipped = Math.min(Math.max(ratio, 1 - epsilon), 1 + epsilon_high);
     const toReference = at(inputs.ref_logps, i) - logp;
-    const kl = Math.exp(toReference) - 1 - toReference;
+    const kl = beta === 0 ? 0 : Math.exp(toReference) - 1 - toReference;
     loss.data[i] = -Math.min(ratio * advantage, clipped * advantage) + beta * kl;
     const low = ratio < 1 - epsilon && advantage < 0 ? 1 : 0;
     const high = ratio > 1 + epsilon_high && advantage > 0 ? 1 : 0;
@@ -91,7 +90,7 @@ function reference(inputs: Tensors<In>, attrs: ClippedRatioAttrs): Tensors<Out> 
   const clipped = clipByValue(ratio, 1 - epsilon, 1 + epsilon_high);
   const policy = maximum(neg(mul(ratio, advantages)), neg(mul(clipped, advantages)));
   const toReference = sub(ref_logps, logp);
-  const kl = sub(sub(exp(toReference), 1), toReference);
+  const kl = beta === 0 ? none : sub(sub(exp(toReference), 1), toReference);
   const low = logicalAnd(less(ratio, 1 - epsilon), less(advantages, 0));
   const high = logicalAnd(greater(ratio, 1 + epsilon_high), greater(advantages, 0));
   const share = (is: Tensor): Tensor => counted(where(is, onesLike(nll), none));
@@ -159,7 +158,8 @@ const maskOf = (random: CaseRandom, n: number): HostTensor =>
  * nll (negative log-probabilities of the policy, as `cross_entropy` gives them), old_logps,
  * ref_logps, advantages and weights [n] -> loss [n] = -min(ratio A, clip(ratio) A) + beta k3, where
  * ratio = e^(logp - old) and k3 = e^(ref - logp) - 1 - (ref - logp), and statistics [n, 4] without
- * a gradient. A token of weight 0 gives zeros, whatever its values.
+ * a gradient. A token of weight 0 gives zeros, whatever its values. With a beta of 0 there is no
+ * reference, and ref_logps are not read.
  */
 export const clippedRatio: OpDefinition<In, ClippedRatioAttrs, Out, 'nll'> = defineOp({
   name: 'clipped_ratio',
@@ -229,8 +229,9 @@ export const clippedRatioGrad: OpDefinition<In | 'dy', ClippedRatioAttrs, 'dnll'
         const advantage = at(inputs.advantages, i);
         const ratio = Math.exp(logp - at(inputs.old_logps, i));
         const clipped = Math.min(Math.max(ratio, 1 - epsilon), 1 + epsilon_high);
-        const policy = ratio * advantage <= clipped * advantage ? ratio * advantage : 0;
-        const kl = 1 - Math.exp(at(inputs.ref_logps, i) - logp);
+        // Written so that a NaN stays one.
+        const policy = ratio * advantage > clipped * advantage ? 0 : ratio * advantage;
+        const kl = beta === 0 ? 0 : 1 - Math.exp(at(inputs.ref_logps, i) - logp);
         dnll.data[i] = dy * (policy - beta * kl);
       }
       return { dnll };
@@ -241,8 +242,8 @@ export const clippedRatioGrad: OpDefinition<In | 'dy', ClippedRatioAttrs, 'dnll'
       const ratio = exp(sub(logp, old_logps));
       const clipped = clipByValue(ratio, 1 - epsilon, 1 + epsilon_high);
       const gain = mul(ratio, advantages);
-      const policy = where(lessEqual(gain, mul(clipped, advantages)), gain, zerosLike(nll));
-      const kl = sub(1, exp(sub(ref_logps, logp)));
+      const policy = where(greater(gain, mul(clipped, advantages)), zerosLike(nll), gain);
+      const kl = beta === 0 ? zerosLike(nll) : sub(1, exp(sub(ref_logps, logp)));
       const dnll = mul(dy, sub(policy, mul(beta, kl)));
       return { dnll: where(equal(weights, 0), zerosLike(nll), dnll) };
     },

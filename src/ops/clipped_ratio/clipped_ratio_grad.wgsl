@@ -23,7 +23,7 @@ fn main(
   let advantage = advantages[i];
   let ratio = exp(logp - old_logps[i]);
   let gain = ratio * advantage;
-  let policy = select(0.0, gain, gain <= clamp(ratio, p.low, p.high) * advantage);
+  let policy = select(gain, 0.0, gain > clamp(ratio, p.low, p.high) * advantage);
   var kl = 0.0;
   if (p.beta != 0.0) { kl = p.beta * (1.0 - exp(ref_logps[i] - logp)); }
   dnll[i] = dy[i] * (policy - kl);

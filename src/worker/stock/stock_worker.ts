@@ -12,7 +12,8 @@ import {
   type PlainError,
 } from '../../protocol/index.ts';
 import { settleRun } from '../../run/index.ts';
-import { type PreparedText, prepareText } from '../text.ts';
+import type { PreparedText } from '../prepared_text.ts';
+import { prepareText } from '../text.ts';
 import { stockRow } from './compare.ts';
 import { startStock } from './start.ts';
 
