@@ -43,6 +43,12 @@ describe('the form of a new stage', () => {
     chooseObjective(form, record('sft'), 'reward');
     expect(form.getState().stage).toMatchObject({ objective: 'reward', dataset: { size: 555 } });
   });
+  it('prefers answers in a way that the task has pairs for', () => {
+    beginStage(form, record('sft'), 'dpo');
+    setStageField(form, 'dataset.task', 'arithmetic');
+    expect(form.getState().stage.dataset.preference).toBe('correct');
+    expect(problemsOf(form.getState(), RUNS)).toEqual([]);
+  });
   it('raises the learning rate for an adapter, unless it was set by hand', () => {
     const rate = () => form.getState().config?.training.learning_rate ?? NaN;
     beginStage(form, record('base'), 'sft');

@@ -7,6 +7,7 @@ import {
   defaultStage,
   isStageValue,
   objectiveLabel,
+  preferencesOf,
   stageDefaults,
   withStageField,
   type StageConfig,
@@ -102,10 +103,20 @@ function stageFrom({ config, stage }: RunRecord, objective: StageObjective): Sta
   const { dataset } = fresh;
   if (stage) {
     const { task, seed, ask, format, digits, preference } = stage.dataset;
-    return { ...fresh, dataset: { ...dataset, task, seed, ask, format, digits, preference } };
+    const learned = { ...dataset, task, seed, ask, format, digits, preference };
+    return { ...fresh, dataset: withItsPreference(learned) };
   }
   const isArithmetic = config.data.corpus === 'arithmetic';
-  return { ...fresh, dataset: { ...dataset, task: isArithmetic ? 'arithmetic' : 'tales' } };
+  const task = isArithmetic ? 'arithmetic' : 'tales';
+  return { ...fresh, dataset: withItsPreference({ ...dataset, task }) };
+}
+
+/** A preference that the task has pairs for: the chosen one, or the task's first. */
+function withItsPreference(dataset: StageConfig['dataset']): StageConfig['dataset'] {
+  const possible = preferencesOf(dataset.task);
+  const [first] = possible;
+  if (!first || possible.includes(dataset.preference)) return dataset;
+  return { ...dataset, preference: first };
 }
 
 /** Answers of at most half the context, so that prompts have room. */
@@ -149,8 +160,11 @@ export function setStageField(
   value: StageFieldValue,
 ): boolean {
   if (!isStageValue(path, value)) return false;
-  const stage = withStageField(form.getState().stage, path, value);
-  form.setState({ stage });
+  const changed = withStageField(form.getState().stage, path, value);
+  const isTask = path === 'dataset.task';
+  form.setState({
+    stage: isTask ? { ...changed, dataset: withItsPreference(changed.dataset) } : changed,
+  });
   // The method decides the learning rate.
   if (path === 'peft.peft_type') followMethod(form);
   return true;

@@ -3,7 +3,7 @@ import { Badge, Button, FileButton, Group, Progress } from '@mantine/core';
 import { IconDownload, IconPlayerPlay, IconPlayerStop, IconUpload } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useStore } from 'zustand';
-import { CHAINS, parseRecipe } from '../../config/stage/index.ts';
+import { CHAINS, objectiveLabel, parseRecipe } from '../../config/stage/index.ts';
 import { recipeInAddress } from '../../store/recipe_files.ts';
 import type { RecipeMember } from '../../store/recipe_state.ts';
 import { RecipeRunner } from '../../store/recipe_runner.ts';
@@ -80,7 +80,11 @@ function ChainCard({ does, source, disabled, onStart }: CardProps) {
     <li className="chain-card">
       <h3>{name}</h3>
       <p>{does}</p>
-      <p className="muted">{stages.map((stage) => stage.stage?.objective ?? 'base').join(' → ')}</p>
+      <p className="muted">
+        {stages
+          .map(({ stage }) => objectiveLabel(stage?.objective ?? 'pretrain').badge)
+          .join(' → ')}
+      </p>
       <Group gap="xs">
         <Button
           size="xs"
