@@ -129,7 +129,8 @@ interface Phase {
 function source(context: SourceContext): Source {
   const { stage, data } = stageOf(context);
   requireRewards({ stage, data });
-  const { num_iterations } = stage.grpo;
+  const { num_iterations, max_completion_length: max_new_tokens, temperature } = stage.grpo;
+  const sampling = { max_new_tokens, temperature };
   const records = new RolloutRecords();
   const constant = new ConstantRewards();
   const restored = restoredRows(context.restored, data.prompts.train);
@@ -159,7 +160,7 @@ function source(context: SourceContext): Source {
   return {
     step,
     evaluation: () => [],
-    measure: () => measureGreedy(context, stage.grpo.max_completion_length),
+    measure: () => measureGreedy(context, sampling),
     stepMetrics: () => (latest % num_iterations === 0 ? (phase?.metrics ?? {}) : {}),
     state: () => {
       const isDone = (latest + 1) % num_iterations === 0;

@@ -45,6 +45,13 @@ export const GRPO_METRICS: readonly Metric[] = [
     'Share of groups whose answers all have the same reward, so that they teach nothing.',
   ),
   ...REWARD_FUNCTIONS,
+  {
+    name: 'val/pass@1',
+    unit: 'share',
+    series: { chart: 'answers', label: 'sampled', colour: 'train', kind: 'points', smooth: false },
+    reduction: 'last',
+    help: 'Share of right answers to held-out prompts, one sampled to each as in training.',
+  },
   stepLine(
     'kl',
     { chart: 'kl', label: 'per token', colour: 'train' },

@@ -8,18 +8,24 @@ import { rewardsOf } from './rewards.ts';
 /** Held-out prompts that an evaluation answers: enough to see 5 points. */
 export const ANSWERED_PROMPTS = 200;
 
-/** Likeliest answers: shares of right ones, mean reward, and the true reward where it is known. */
+/**
+ * Likeliest answers: shares of right ones, mean reward, and the true reward where it is known; and
+ * the share of right ones among answers that are sampled as in training (pass@1).
+ */
 export async function measureGreedy(
   context: SourceContext,
-  max_new_tokens: number,
+  sampling: { max_new_tokens: number; temperature: number },
 ): Promise<Partial<MetricRow>> {
   const { data, stage } = stageOf(context);
+  const { max_new_tokens } = sampling;
   const answers = await heldOutAnswers(context, { max_new_tokens, temperature: 0 });
   if (answers.length === 0) return {};
   const rewards = answers.map(
     ({ prompt, answer }) => rewardsOf({ data, stage }, prompt, answer).reward ?? NaN,
   );
+  const sampled = answerMetrics(await heldOutAnswers(context, sampling));
   return {
+    'val/pass@1': sampled['val/exact_match'] ?? NaN,
     ...answerMetrics(answers),
     ...trueReward(context, answers),
     'val/reward': mean(rewards),
