@@ -6,7 +6,6 @@ export * from './attention/documents.ts';
 export * from './clipped_ratio/clipped_ratio.ts';
 export * from './clipped_value/clipped_value.ts';
 export * from './low_rank/low_rank.ts';
-export * from './scale/scale.ts';
 export {
   PAIR_STATISTICS,
   pairLoss,

@@ -15,7 +15,8 @@ import {
   type Tokenizer,
 } from '../data/index.ts';
 import { prepareStage } from '../data/stages/prepare.ts';
-import { listParameters, withVocabulary } from '../model/index.ts';
+import { withVocabulary } from '../model/grow.ts';
+import { listParameters } from '../model/index.ts';
 import { findObjective, type Objective, pretrain } from '../objectives/index.ts';
 import { type ObjectiveTensor, Trainer, type TrainerState } from '../train/index.ts';
 

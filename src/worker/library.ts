@@ -11,7 +11,7 @@ import {
 } from '../checkpoint/index.ts';
 import { randomId } from '../common/index.ts';
 import { ConfigError } from '../config/index.ts';
-import { parseStage, type StageConfig } from '../config/stage/index.ts';
+import type { StageConfig } from '../config/stage/index.ts';
 import type { BackupCommand, Event, LibraryCommand } from '../protocol/index.ts';
 import { prunedSentences, sizeText } from './pruned.ts';
 
@@ -24,7 +24,7 @@ export async function listRuns(store: RunStore, notes: string[] = []): Promise<R
     (await worthListing(store)).map(async (run) => ({
       ...run,
       bytes: sizes.get(run.run) ?? 0,
-      stage: checkedStage(run),
+      stage: await checkedStage(run),
       last_val_loss: await store.space.lastValidationLoss(run.run),
     })),
   );
@@ -33,8 +33,9 @@ export async function listRuns(store: RunStore, notes: string[] = []): Promise<R
 }
 
 /** Null for pretraining, and for settings that only a later version understands. */
-function checkedStage({ stage }: StoredRun): StageConfig | null {
+async function checkedStage({ stage }: StoredRun): Promise<StageConfig | null> {
   if (!stage) return null;
+  const { parseStage } = await import('../config/stage/index.ts');
   try {
     return parseStage(stage);
   } catch (error) {
