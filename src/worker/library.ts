@@ -2,8 +2,6 @@
 import {
   CheckpointError,
   prune,
-  restoreBackup,
-  writeBackup,
   type JobOptions,
   type Pruned,
   type RunStore,
@@ -162,8 +160,10 @@ export class Backups {
     };
     try {
       if (command.type === 'back_up') {
+        const { writeBackup } = await import('../checkpoint/store/backup.ts');
         return { type: 'backup', id, ...(await writeBackup(store, command.runs, options)) };
       }
+      const { restoreBackup } = await import('../checkpoint/store/restore_backup.ts');
       const restored = await restoreBackup(store, command.file, options);
       return { type: 'backup_restored', id, ...restored };
     } finally {
