@@ -78,6 +78,7 @@ export class RecipeRunner {
       return;
     }
     this.#wasSeen = false;
+    this.#driver.stores.run.setState({ notices: [] });
     this.#before = this.#driver.stores.run.getState();
     this.#startedAt = performance.now();
     // The status is set first: `start` changes the run's state, which `#follow` hears.

@@ -136,7 +136,8 @@ function takeTraining(form: NewStageStore, parent: RunConfig): void {
   const training = { ...parent.training, ...changes };
   const sampling = {
     ...parent.sampling,
-    sample_interval: training.eval_interval,
+    // A reward model scores answers and writes none.
+    sample_interval: stage.objective === 'reward' ? 0 : training.eval_interval,
     max_new_tokens: shownAnswer(stage, parent),
     // The likeliest answer: what changes from sample to sample is then the model alone.
     temperature: 0,

@@ -5,11 +5,12 @@ import type { RunRecord } from '../../protocol/index.ts';
 import type { StartOptions } from '../client_types.ts';
 import { uniqueName } from '../default_name.ts';
 import type { LibraryStore } from '../library.ts';
+import type { RunStateStore } from '../stores.ts';
 import { defaultStageName, type NewStageState } from './new_stage.ts';
 
 /** What starting needs of the client. */
 interface Starter {
-  stores: { library: LibraryStore };
+  stores: { library: LibraryStore; run: RunStateStore };
   start(config: RunConfig, options: StartOptions): string;
 }
 
@@ -26,6 +27,8 @@ export function startStage(client: Starter, form: NewStageState, parent: RunReco
   if (usesRewardModel(stage) && form.rewardModel !== null)
     options.reward_model = { run: form.rewardModel };
   if (stage.dataset.task === 'own' && form.file) options.dataset = form.file;
+  // Notices about the run before do not concern the stage.
+  client.stores.run.setState({ notices: [] });
   return client.start(config, options);
 }
 

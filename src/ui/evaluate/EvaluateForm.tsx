@@ -1,7 +1,13 @@
 /** Which models are evaluated, on what, and how. */
 import { Button, Checkbox, NativeSelect, NumberInput } from '@mantine/core';
 import { useState } from 'react';
-import { defaultStage, type StageConfig, TASKS, type TaskName } from '../../config/stage/index.ts';
+import {
+  defaultStage,
+  stageLabel,
+  type StageConfig,
+  TASKS,
+  type TaskName,
+} from '../../config/stage/index.ts';
 import type { RunRecord } from '../../store/index.ts';
 import type { Evaluations, Measurement } from '../../store/stages/evaluations.ts';
 import { type ListedModel, parentRun } from '../../store/stages/tree.ts';
@@ -13,6 +19,7 @@ interface FormProps {
   evaluating: Evaluations;
 }
 
+const TASK_NAMES = stageLabel('dataset.task').names;
 const SHOWN_TASKS: readonly TaskName[] = TASKS.filter((task) => task !== 'own');
 
 /** The form keeps what was chosen while the page is open. */
@@ -55,7 +62,7 @@ export function EvaluateForm({ models, evaluating }: FormProps) {
         value={[...choices.runs]}
         onChange={(runs) => change({ runs })}
       >
-        <div className="evaluate-choices">
+        <div className="evaluate-choices" data-tree>
           {answering.map(({ record, depth }) => (
             <Checkbox
               key={record.run}
@@ -111,7 +118,7 @@ function Numbers({
       <NativeSelect
         size="xs"
         label="Task"
-        data={[...SHOWN_TASKS]}
+        data={SHOWN_TASKS.map((value) => ({ value, label: TASK_NAMES?.[value] ?? value }))}
         value={choices.task}
         onChange={({ currentTarget: { value } }) => {
           const task = SHOWN_TASKS.find((name) => name === value);

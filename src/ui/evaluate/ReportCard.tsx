@@ -69,6 +69,8 @@ function latestOf(
   return latest?.model ?? { run, name, weights: 'last', step };
 }
 
+type Change = NonNullable<CardCell['change']>;
+
 function CardTable({ card }: { card: ReportCard }) {
   return (
     <div
@@ -104,6 +106,11 @@ function CardTable({ card }: { card: ReportCard }) {
   );
 }
 
+function changeText({ value, verdict }: Change, unit: TableColumn['metric']['unit']): string {
+  if (value === 0) return 'no change';
+  return `${value > 0 ? '+' : ''}${formatValue(value, unit)} ${verdict}`;
+}
+
 function CardCellView({ cell, column }: { cell: CardCell | null; column: TableColumn }) {
   if (!cell) return <td className="muted">–</td>;
   const { unit } = column.metric;
@@ -116,7 +123,7 @@ function CardCellView({ cell, column }: { cell: CardCell | null; column: TableCo
       </span>
       {cell.change ? (
         <span className="evaluate-change" data-verdict={cell.change.verdict}>
-          {`${cell.change.value > 0 ? '+' : ''}${formatValue(cell.change.value, unit)} ${cell.change.verdict}`}
+          {changeText(cell.change, unit)}
         </span>
       ) : null}
     </td>

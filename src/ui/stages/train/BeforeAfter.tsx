@@ -13,7 +13,9 @@ export default function BeforeAfter() {
   const all = useSamples();
   const { step, samples } = useShownSamples();
   const parent = useRun((state) => state.lineage?.parent?.name ?? 'the parent');
+  const writes = useRun((state) => state.stage?.objective !== 'reward');
   const { pairs, means } = compare(all, samples);
+  if (!writes) return <NoAnswers />;
   return (
     <div className="words before-after">
       <header>
@@ -35,6 +37,21 @@ export default function BeforeAfter() {
           ))}
         </ol>
       )}
+    </div>
+  );
+}
+
+/** A reward model scores what others write. */
+function NoAnswers() {
+  return (
+    <div className="words before-after">
+      <header>
+        <h2>Answers</h2>
+      </header>
+      <p className="empty">
+        A reward model writes no answers. It scores those of others: “Inside a step” shows pairs of
+        answers and what it thinks of them.
+      </p>
     </div>
   );
 }
