@@ -51,7 +51,7 @@ function readSides<T extends object>(
 ): { sides: Sides<Located<T>>; notes: string[] } {
   const { items: all, skipped } = readExamples(file, read, dataset);
   const items = all.flatMap(({ value, line }) => (value === null ? [] : [{ value, line }]));
-  if (items.length === 0) throw noExamples(file.name);
+  if (items.length === 0) throw noExamples(file.name, skipped);
   const notes: string[] = [];
   if (skipped > 0) notes.push(`Malformed lines that were skipped: ${skipped}.`);
   const unused = all.length - items.length;
@@ -59,11 +59,13 @@ function readSides<T extends object>(
   return { sides: heldOut(items, dataset), notes };
 }
 
-const noExamples = (name: string): DataError =>
+const noExamples = (name: string, skipped: number): DataError =>
   new DataError(
     'no_examples',
     `"${name}" has no example.`,
-    'Choose a .jsonl file with one example per line.',
+    skipped > 0
+      ? `Malformed lines that were skipped: ${skipped}. Refuse them to be told what is wrong.`
+      : 'Choose a .jsonl file with one example per line.',
   );
 
 /** Draws what is held out. Examples with the same prompt stay together. */

@@ -16,7 +16,7 @@ import {
   type StageObjective,
   type StageProblem,
 } from '../../config/stage/index.ts';
-import type { OwnText, RunRecord } from '../../protocol/index.ts';
+import type { OwnText, PlainError, RunRecord } from '../../protocol/index.ts';
 import { rewardModelsFor } from './tree.ts';
 
 export interface NewStageState {
@@ -34,10 +34,12 @@ export interface NewStageState {
   file: OwnText | null;
   /** What the user typed; '' takes a name made from parent and objective. */
   name: string;
+  /** Why the stage could not begin when it was last started; null once the form has changed. */
+  failure: PlainError | null;
 }
 
-export const createNewStage = () =>
-  createStore<NewStageState>(() => ({
+export function createNewStage() {
+  const form = createStore<NewStageState>(() => ({
     parent: null,
     stage: defaultStage(),
     base: defaultStage(),
@@ -46,7 +48,13 @@ export const createNewStage = () =>
     rewardModel: null,
     file: null,
     name: '',
+    failure: null,
   }));
+  form.subscribe((now, before) => {
+    if (now.failure && now.failure === before.failure) form.setState({ failure: null });
+  });
+  return form;
+}
 export type NewStageStore = ReturnType<typeof createNewStage>;
 
 /** The form of this page. */

@@ -1,7 +1,7 @@
 /** Starts the run of a new stage. */
 import type { StageConfig } from '../../config/stage/index.ts';
 import type { RunConfig } from '../../config/index.ts';
-import type { RunRecord } from '../../protocol/index.ts';
+import type { PlainError, RunRecord } from '../../protocol/index.ts';
 import type { StartOptions } from '../client_types.ts';
 import { uniqueName } from '../default_name.ts';
 import type { LibraryStore } from '../library.ts';
@@ -30,6 +30,29 @@ export function startStage(client: Starter, form: NewStageState, parent: RunReco
   // Notices about the run before do not concern the stage.
   client.stores.run.setState({ notices: [] });
   return client.start(config, options);
+}
+
+/**
+ * Calls `onFailure` if the run is refused before it has begun, such as for a line of its file. Gives
+ * up once a run has begun or the start was cancelled.
+ */
+export function watchStart(
+  { stores: { run } }: Pick<Starter, 'stores'>,
+  id: string,
+  onFailure: (error: PlainError) => void,
+): void {
+  const before = run.getState().run;
+  const stop = run.subscribe((state) => {
+    if (state.run !== null && state.run !== before) {
+      stop();
+    } else if (state.error !== null && !state.opening) {
+      stop();
+      onFailure(state.error);
+    } else if (state.phase === 'idle' && !state.opening) {
+      stop();
+    }
+  });
+  if (run.getState().run === id) stop();
 }
 
 const usesRewardModel = ({ objective, ppo }: StageConfig): boolean =>

@@ -8,13 +8,15 @@ import { recipeInAddress } from '../../store/recipe_files.ts';
 import type { RecipeMember } from '../../store/recipe_state.ts';
 import { RecipeRunner } from '../../store/recipe_runner.ts';
 import type { Client } from '../../store/index.ts';
-import { useClient } from '../context.tsx';
+import { useClient, useLibrary } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { fileName, saveFile } from '../transfer.ts';
 
 export function Chains() {
   const client = useClient();
   const { running, members } = useStore(client.stores.recipe);
+  // Names are made unlike those of the saved models.
+  const disabled = useLibrary((state) => !state.loaded) || running;
   const [problem, setProblem] = useState('');
   const start = (source: unknown): void => {
     try {
@@ -43,9 +45,9 @@ export function Chains() {
         </p>
       ) : null}
       <ul className="chain-cards">
-        <LinkedChain disabled={running} onStart={start} />
+        <LinkedChain disabled={disabled} onStart={start} />
         {CHAINS.map(({ id, does, source }) => (
-          <ChainCard key={id} {...{ does, source }} disabled={running} onStart={start} />
+          <ChainCard key={id} {...{ does, source }} disabled={disabled} onStart={start} />
         ))}
       </ul>
       <FileButton accept="application/json,.json" onChange={(file) => void open(file)}>
@@ -54,7 +56,7 @@ export function Chains() {
             {...props}
             variant="subtle"
             size="xs"
-            disabled={running}
+            disabled={disabled}
             leftSection={<IconUpload size={16} />}
           >
             Open a recipe file

@@ -16,6 +16,15 @@ const COLUMNS: Readonly<Record<StageObjective, string>> = {
   grpo: '{"prompt": …, "answer": …}',
 };
 
+/** Codes of errors that reading the file can end with. */
+const FILE_ERRORS: ReadonlySet<string> = new Set([
+  'bad_example',
+  'malformed_line',
+  'no_examples',
+  'text_not_utf8',
+  'text_too_large',
+]);
+
 const MAX_BYTES = 64 * 2 ** 20;
 
 export function DataFile({ problems }: { problems: readonly StageProblem[] }) {
@@ -23,7 +32,9 @@ export function DataFile({ problems }: { problems: readonly StageProblem[] }) {
   const [failure, setFailure] = useState('');
   const file = useNewStage((state) => state.file);
   const objective = useNewStage((state) => state.stage.objective);
-  const problem = problems.find(({ field }) => field === 'file');
+  const refused = useNewStage((state) => state.failure);
+  const ofFile = refused && FILE_ERRORS.has(refused.code) ? refused : undefined;
+  const problem = problems.find(({ field }) => field === 'file') ?? ofFile;
   const open = async (chosen: File): Promise<void> => {
     setFailure(await openFile(chosen));
   };

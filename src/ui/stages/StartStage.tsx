@@ -3,10 +3,10 @@ import { Button, TextInput } from '@mantine/core';
 import { IconPlayerPlayFilled } from '@tabler/icons-react';
 import { objectiveLabel, type StageProblem } from '../../config/stage/index.ts';
 import { count, isMoving, type RunRecord } from '../../store/index.ts';
-import { startStage } from '../../store/stages/start_stage.ts';
+import { startStage, watchStart } from '../../store/stages/start_stage.ts';
 import { defaultStageName, newStage } from '../../store/stages/new_stage.ts';
 import { useClient, useRun } from '../context.tsx';
-import { goTo } from '../place.ts';
+import { goTo, goToModels } from '../place.ts';
 import { StageCost } from './StageCost.tsx';
 import { useNewStage } from './useNewStage.ts';
 
@@ -20,11 +20,19 @@ export function StartStage({ parent, problems }: StartProps) {
   const moving = useRun((state) => isMoving(state.phase) || state.opening);
   const stage = useNewStage((state) => state.stage);
   const name = useNewStage((state) => state.name);
+  const failure = useNewStage((state) => state.failure);
   const [problem] = problems;
   const start = (): void => {
     if (problem || moving) return;
     goTo({ at: 'workspace', tab: 'charts', subject: null });
-    startStage(client, newStage.getState(), parent);
+    newStage.setState({ failure: null });
+    const id = startStage(client, newStage.getState(), parent);
+    if (id === null) return;
+    watchStart(client, id, (failure) => {
+      client.dismissError();
+      newStage.setState({ failure });
+      goToModels('new_stage', parent.run);
+    });
   };
   const reason = whyNot(problem, moving);
   return (
@@ -42,6 +50,11 @@ export function StartStage({ parent, problems }: StartProps) {
       {reason ? (
         <p className={problem ? 'field-problem' : 'small muted'} role="status">
           {reason}
+        </p>
+      ) : null}
+      {failure && !reason ? (
+        <p className="field-problem" role="alert">
+          It could not begin. {failure.message} {failure.hint}
         </p>
       ) : null}
       <Button

@@ -55,12 +55,25 @@ export default function StageSummary() {
           <dd>{batch_size}</dd>
         </div>
       </dl>
+      <DataNotes />
       <Cost />
       {hasActiveRun ? <Steering /> : null}
       <RepeatButton stage={stage} />
     </div>
   );
 }
+
+/** What was left out of the data, such as lines that were skipped. */
+function DataNotes() {
+  const notes = useRun((state) => state.data?.notes ?? NO_NOTES);
+  return notes.map((note) => (
+    <p key={note} className="small muted">
+      {note}
+    </p>
+  ));
+}
+
+const NO_NOTES: readonly string[] = [];
 
 /** The task, and what differs from the defaults among the options that have an effect. */
 function listedFields(stage: StageConfig): StageFieldPath[] {
