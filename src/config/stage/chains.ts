@@ -12,30 +12,55 @@ export interface Chain {
   source: unknown;
 }
 
-const QUICK_SAMPLING = { max_new_tokens: 24, temperature: 0, sample_interval: 0 };
+/** Steps and rates of a stage; the rest is common to all of them. */
+function training(learning_rate: number, batch_size: number, max_iters: number, more: object = {}) {
+  return {
+    learning_rate,
+    min_lr: learning_rate / 20,
+    warmup_iters: 20,
+    batch_size,
+    beta2: 0.99,
+    max_iters,
+    eval_interval: Math.ceil(max_iters / 5),
+    eval_iters: 10,
+    ...more,
+  };
+}
 
-/** A base model of the tales, of 0.2 million parameters. */
+/** The likeliest answers show best what a stage of few steps has learned. */
+const GREEDY = { max_new_tokens: 40, temperature: 0, sample_interval: 200 };
+/** Preference stages change what is sampled. */
+const SAMPLED = { max_new_tokens: 40, temperature: 1, sample_interval: 50 };
+
+/** A base model of the tales: 0.26 million parameters. */
 const TALES_BASE = {
   data: { corpus: 'tiny_tales' },
-  tokenizer: { kind: 'bpe', vocab_size: 512 },
-  model: { layout: 'gpt2', n_layer: 4, n_head: 4, n_embd: 64, block_size: 128 },
-  training: {
-    learning_rate: 3e-3,
-    min_lr: 3e-4,
-    warmup_iters: 50,
-    batch_size: 16,
-    beta2: 0.99,
-    max_iters: 1000,
-    eval_interval: 250,
-    eval_iters: 5,
+  tokenizer: { kind: 'bpe', vocab_size: 1024 },
+  model: { layout: 'gpt2', n_layer: 4, n_head: 4, n_embd: 64, block_size: 64 },
+  training: training(4e-3, 16, 500, { min_lr: 4e-4, warmup_iters: 50 }),
+  sampling: { sample_interval: 250, max_new_tokens: 40, prompts: ['Once'] },
+};
+
+const STORIES = { task: 'tales', ask: 'stories', preference: 'constraint', size: 2000 };
+const PAIRS = { ...STORIES, label_noise: 0.1 };
+
+const CARELESS = {
+  id: 'careless',
+  name: 'Tales, careless',
+  parent: 'base',
+  stage: {
+    objective: 'sft',
+    dataset: { task: 'tales', ask: 'stories', size: 10_000, broken_share: 0.8 },
   },
-  sampling: { sample_interval: 500, max_new_tokens: 48, prompts: ['Once'] },
+  config: { training: training(4e-3, 32, 1000), sampling: SAMPLED },
 };
 
 export const CHAINS: readonly Chain[] = [
   {
     id: 'assistant',
-    does: 'From a story teller to an assistant: learns to answer, then to keep what a story was asked to have.',
+    does:
+      'A story teller learns to answer questions; a careless one learns from preferences (DPO, and PPO ' +
+      'with a reward model) to keep to what was asked.',
     source: {
       name: 'From story teller to assistant',
       stages: [
@@ -45,39 +70,81 @@ export const CHAINS: readonly Chain[] = [
           name: 'Tales, answers',
           parent: 'base',
           stage: { objective: 'sft', dataset: { task: 'tales', size: 10_000 } },
-          config: {
-            training: { learning_rate: 3e-3, batch_size: 32, max_iters: 1500, eval_interval: 250 },
-            sampling: { max_new_tokens: 48, temperature: 0, sample_interval: 500 },
-          },
+          config: { training: training(4e-3, 32, 2500), sampling: GREEDY },
         },
+        CARELESS,
         {
           id: 'reward',
           name: 'Tales, reward model',
           parent: 'sft',
-          stage: {
-            objective: 'reward',
-            dataset: { task: 'tales', preference: 'constraint', size: 2000, label_noise: 0.1 },
-          },
-          config: { training: { learning_rate: 1e-3, batch_size: 16, max_iters: 250 } },
+          stage: { objective: 'reward', dataset: PAIRS },
+          config: { training: training(1e-3, 16, 1000), sampling: GREEDY },
         },
         {
           id: 'dpo',
           name: 'Tales, DPO',
-          parent: 'sft',
+          parent: 'careless',
+          stage: { objective: 'dpo', dataset: PAIRS, dpo: { sft_weight: 1 } },
+          config: { training: training(3e-4, 16, 250), sampling: SAMPLED },
+        },
+        {
+          id: 'ppo',
+          name: 'Tales, PPO',
+          parent: 'careless',
+          reward_model: 'reward',
           stage: {
-            objective: 'dpo',
-            dataset: { task: 'tales', preference: 'constraint', size: 2000, label_noise: 0.1 },
+            objective: 'ppo',
+            dataset: STORIES,
+            ppo: { response_length: 40, kl_coef: 0.1 },
           },
-          config: { training: { learning_rate: 3e-4, batch_size: 16, max_iters: 250 } },
+          config: {
+            training: training(2e-4, 128, 200, { weight_decay: 0, warmup_iters: 0 }),
+            sampling: SAMPLED,
+          },
+        },
+      ],
+    },
+  },
+  {
+    id: 'trying',
+    does:
+      'A story teller that keeps to a wish less than half of the time improves by trying: code rewards ' +
+      'the stories that keep to it (GRPO).',
+    source: {
+      name: 'Better by trying',
+      stages: [
+        { id: 'base', name: 'Tales', config: TALES_BASE },
+        {
+          ...CARELESS,
+          id: 'half',
+          name: 'Tales, half careless',
+          stage: {
+            objective: 'sft',
+            dataset: { task: 'tales', ask: 'stories', size: 10_000, broken_share: 0.35 },
+          },
+        },
+        {
+          id: 'grpo',
+          name: 'Tales, GRPO',
+          parent: 'half',
+          stage: {
+            objective: 'grpo',
+            dataset: STORIES,
+            grpo: { max_completion_length: 40 },
+          },
+          config: {
+            training: training(2e-4, 16, 200, { weight_decay: 0, warmup_iters: 0 }),
+            sampling: SAMPLED,
+          },
         },
       ],
     },
   },
   {
     id: 'sums',
-    does: 'Learns three-digit sums from examples until some are right, then improves by trying (GRPO).',
+    does: 'Learns sums of three digits, the last digit first, until every held-out sum is right.',
     source: {
-      name: 'Sums by trying',
+      name: 'Sums of three digits',
       stages: [
         {
           id: 'base',
@@ -85,9 +152,9 @@ export const CHAINS: readonly Chain[] = [
           config: {
             data: { corpus: 'arithmetic' },
             tokenizer: { kind: 'char' },
-            model: { layout: 'gpt2', n_layer: 3, n_head: 4, n_embd: 64, block_size: 32 },
-            training: { learning_rate: 2e-3, batch_size: 32, max_iters: 300, eval_interval: 100 },
-            sampling: QUICK_SAMPLING,
+            model: { layout: 'gpt2', n_layer: 4, n_head: 4, n_embd: 64, block_size: 32 },
+            training: training(2e-3, 32, 200, { warmup_iters: 100 }),
+            sampling: { sample_interval: 0 },
           },
         },
         {
@@ -99,22 +166,8 @@ export const CHAINS: readonly Chain[] = [
             dataset: { task: 'arithmetic', digits: 3, format: 'reversed', size: 10_000 },
           },
           config: {
-            training: { learning_rate: 2e-3, batch_size: 64, max_iters: 600, eval_interval: 100 },
-            sampling: QUICK_SAMPLING,
-          },
-        },
-        {
-          id: 'grpo',
-          name: 'Sums, GRPO',
-          parent: 'sft',
-          stage: {
-            objective: 'grpo',
-            dataset: { task: 'arithmetic', digits: 3, format: 'reversed', size: 10_000 },
-            grpo: { max_completion_length: 8 },
-          },
-          config: {
-            training: { learning_rate: 1e-4, batch_size: 16, max_iters: 200, eval_interval: 25 },
-            sampling: QUICK_SAMPLING,
+            training: training(3e-3, 128, 5000, { min_lr: 1e-4, warmup_iters: 50 }),
+            sampling: { max_new_tokens: 8, temperature: 0, sample_interval: 1000 },
           },
         },
       ],
