@@ -20,9 +20,12 @@ const axe = async (page: Page): Promise<string[]> => {
 const goTo = (page: Page, name: string): Promise<void> =>
   page.getByRole('navigation', { name: 'Places' }).getByRole('button', { name }).click();
 
-/** How much wider than the window the page is, in pixels. */
+/** How much wider than the room beside the scrollbar the page is, in pixels. */
 const overflow = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  page.evaluate(() => {
+    const { documentElement, body } = document;
+    return documentElement.scrollWidth - body.getBoundingClientRect().width;
+  });
 
 interface Small {
   steps: number;
@@ -116,7 +119,7 @@ test('a base model becomes one that answers, is voted on and learns from the vot
     await start(page);
     await ended(terrarium, 12);
     await page.getByText('Inside a step').click();
-    await expect(page.getByRole('region', { name: 'The stage' })).toContainText('pair');
+    await expect(page.getByRole('region', { name: 'The stage' })).toContainText('rejected');
     expect(await axe(page)).toEqual([]);
   });
 

@@ -49,8 +49,8 @@ function NoAnswers() {
         <h2>Answers</h2>
       </header>
       <p className="empty">
-        A reward model writes no answers. It scores those of others: “Inside a step” shows pairs of
-        answers and what it thinks of them.
+        A reward model writes no answers. It scores those of others: below, “Inside a step” shows
+        pairs of answers and what it thinks of them.
       </p>
     </div>
   );

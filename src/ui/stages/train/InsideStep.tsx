@@ -101,7 +101,7 @@ function ShownBatch({ step }: { step: ShownStep }) {
       </ol>
       {groups.length > FIRST_GROUPS ? (
         <button type="button" className="link" onClick={() => setAll(!all)}>
-          {all ? 'Show fewer' : `Show all ${groups.length} groups`}
+          {all ? 'Show fewer' : `Show all ${groups.length} prompts`}
         </button>
       ) : null}
     </>
@@ -109,8 +109,8 @@ function ShownBatch({ step }: { step: ShownStep }) {
 }
 
 function summaryOf(step: ShownStep, groups: number, silent: number): string {
-  const what = `Step ${count(step.step)}: ${count(step.rows.length)} rows`;
+  const what = `Step ${count(step.step)}: ${count(step.rows.length)} answers`;
   if (groups === step.rows.length) return `${what}.`;
-  const grouped = `${what} in ${count(groups)} groups`;
+  const grouped = `${what} to ${count(groups)} prompts`;
   return silent === 0 ? `${grouped}.` : `${grouped}, ${count(silent)} without signal.`;
 }
