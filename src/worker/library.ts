@@ -23,11 +23,18 @@ export async function listRuns(store: RunStore, notes: string[] = []): Promise<R
       ...run,
       bytes: sizes.get(run.run) ?? 0,
       stage: await checkedStage(run),
+      votes: await votesOf(store, run.run),
       last_val_loss: await store.space.lastValidationLoss(run.run),
     })),
   );
   const deleted = await store.trash.list();
   return { type: 'runs', runs, deleted, storage: await store.storage(), notes };
+}
+
+/** How many votes on answers of this run are kept. */
+async function votesOf(store: RunStore, run: string): Promise<number> {
+  const file = await store.records.votes(run);
+  return (await file.read()).records.length;
 }
 
 /** Null for pretraining, and for settings that only a later version understands. */
