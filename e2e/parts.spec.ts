@@ -39,6 +39,9 @@ test('without charts and dialogs the run trains on, and Retry shows them', async
   const sheet = page.getByRole('dialog', { name: /profile/i });
   await expect(sheet).toBeVisible();
   await expect(broken).toHaveCount(0);
+  // The save below waits for the measurement.
+  const sentence = sheet.getByTestId('profile-sentence');
+  await expect(sentence).toContainText('A step takes', { timeout: 60_000 });
   await page.keyboard.press('Escape');
   // The reload offered for a part that stays away saves first.
   host.missing = /\/Library-[^/]*\.(js|css)$/;
