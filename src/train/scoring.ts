@@ -31,20 +31,20 @@ export class ObjectiveScoring implements ObjectivePrograms {
     const { stores } = this.#parts;
     this.#current ??= tokenLogps(stores, stores.weights);
     const program = await this.#current;
-    return this.#run(program, program.outputs.logps, batch);
+    return this.#run(program, () => program.outputs.logps, batch);
   }
 
   async referenceLogps(batch: Batch): Promise<Float32Array> {
     const program = this.#parts.programs.referenceLogps;
     if (!program) throw new Error('This objective has no reference weights.');
-    return this.#run(program, program.outputs.logps, batch);
+    return this.#run(program, () => program.outputs.logps, batch);
   }
 
   async run(name: string, batch: Batch): Promise<Float32Array> {
     const compiled = this.#named.get(name) ?? this.#compile(name);
     this.#named.set(name, compiled);
     const program = await compiled;
-    return this.#run(program, program.outputs.values, batch);
+    return this.#run(program, () => program.outputs.values, batch);
   }
 
   rollouts(request: RolloutRequest): Promise<Rollout[]> {
@@ -70,12 +70,15 @@ export class ObjectiveScoring implements ObjectivePrograms {
     return valueProgram(stores, { name, reference }, (context) => trace(context, setting));
   }
 
-  /** Uploads, submits and requests the result in one turn, so no other inputs come between. */
-  async #run(program: Program, output: Tensor, batch: Batch): Promise<Float32Array> {
+  /**
+   * Uploads, submits and requests the result in one turn, so no other inputs come between. Without
+   * replay, outputs exist only after the run.
+   */
+  async #run(program: Program, output: () => Tensor, batch: Batch): Promise<Float32Array> {
     const { inputs, model } = this.#parts.stores;
     writeBatch(inputs, model, batch, { seed: 0, step: 0 });
     submit([program]);
-    const [values] = await readback([output]);
+    const [values] = await readback([output()]);
     return floats(values);
   }
 }

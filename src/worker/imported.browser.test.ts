@@ -34,7 +34,7 @@ async function filesOf(paths: readonly string[]): Promise<Map<string, Uint8Array
 }
 
 describe.each(['wasm', 'processor', 'webgpu'] as const)('imported folders on %s', (backend) => {
-  it('are there', () => expect(folders.size).toBe(7));
+  it('are there', () => expect(folders.size).toBe(11));
 
   it.each([...folders])('%s', async (_, paths) => {
     await startTested(backend);
