@@ -20,10 +20,13 @@ import {
 } from '../define.ts';
 import { dims2 } from '../host.ts';
 import { threadsForRow } from '../wgsl/index.ts';
-import code from './rollout_token.wgsl?raw';
+import draw from '../sample_token/draw.wgsl?raw';
+import main from './rollout_token.wgsl?raw';
 import { policyToken, rowSeed } from './sampler.ts';
 
 export { policyToken, rowSeed } from './sampler.ts';
+
+const code = [draw, main].join('\n');
 
 export interface RolloutTokenAttrs {
   /** Tokens that a row's history holds: as many as a row may generate. */

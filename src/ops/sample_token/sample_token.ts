@@ -18,16 +18,17 @@ import {
   type OpDefinition,
 } from '../define.ts';
 import { dims2 } from '../host.ts';
+import draw from './draw.wgsl?raw';
 import main from './sample_token.wgsl?raw';
 import { RIVALS, sampleToken, type SamplingOptions, uniformAt } from './sampler.ts';
 import state from './sampling_state.wgsl?raw';
 import search from './token_search.wgsl?raw';
 
 /**
- * One WGSL module in three files: bindings, workgroup state and arithmetic; the searches for top-k,
- * top-p and the drawn token; the likeliest tokens and the entry point.
+ * One WGSL module in four files: bindings, workgroup state and arithmetic; random bits; the searches
+ * for top-k, top-p and the drawn token; the likeliest tokens and the entry point.
  */
-const code = [state, search, main].join('\n');
+const code = [state, draw, search, main].join('\n');
 
 export type SampleTokenAttrs = Record<string, never>;
 type Input = 'logits' | 'control' | 'progress' | 'options';

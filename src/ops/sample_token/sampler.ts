@@ -119,7 +119,7 @@ export const uniformAt = (seed: number, position: number): number =>
   uniformBits(seed, position) / 2 ** 32;
 
 /**
- * The 32 bits of `uniformAt`. `sampling_state.wgsl` and `assembly/inlined/random.ts` implement the
+ * The 32 bits of `uniformAt`. `draw.wgsl` and `assembly/inlined/random.ts` implement the
  * same arithmetic; change all three.
  */
 export function uniformBits(seed: number, position: number): number {
