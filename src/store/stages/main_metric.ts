@@ -20,10 +20,7 @@ const share = (value: number): string => percent(value, 1);
 
 /** In the order of preference: the first that a run has is shown. */
 const CANDIDATES: Readonly<Record<string, readonly Candidate[]>> = {
-  sft: [
-    { name: 'val/exact_match', label: 'exact answers', format: share },
-    { name: 'val/correct', label: 'right answers', format: share },
-  ],
+  sft: [{ name: 'val/exact_match', label: 'exact answers', format: share }],
   reward: [{ name: 'val/accuracy', label: 'held-out pairs right', format: share }],
   dpo: [
     { name: 'val/rewards/accuracies', label: 'held-out pairs right', format: share },
@@ -35,6 +32,8 @@ const CANDIDATES: Readonly<Record<string, readonly Candidate[]>> = {
     { name: 'objective/scores', label: 'score', format: measure },
   ],
   grpo: [
+    // It learns from what it samples; its likeliest answers may have been right before.
+    { name: 'val/pass@1', label: 'sampled answers right', format: share },
     { name: 'val/exact_match', label: 'exact answers', format: share },
     { name: 'val/reward', label: 'held-out reward', format: measure },
     { name: 'reward', label: 'reward', format: measure },

@@ -1,4 +1,7 @@
 /** Chains of stages: ready-made ones, one from a file or the address, and how far one is. */
+import '@mantine/core/styles/Badge.layer.css';
+import '@mantine/core/styles/Group.layer.css';
+import '@mantine/core/styles/Progress.layer.css';
 import { Badge, Button, FileButton, Group, Progress } from '@mantine/core';
 import { IconDownload, IconPlayerPlay, IconPlayerStop, IconUpload } from '@tabler/icons-react';
 import { useState } from 'react';

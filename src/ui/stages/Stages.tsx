@@ -2,7 +2,8 @@
 import { Button } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { modelTrees } from '../../store/stages/tree.ts';
-import { useClient, useLibrary } from '../context.tsx';
+import { isActive } from '../../store/index.ts';
+import { useClient, useLibrary, useRun } from '../context.tsx';
 import { UndoNotice } from '../library/DeletedRuns.tsx';
 import { LibraryMessages } from '../library/LibraryMessages.tsx';
 import { useFreshRuns } from '../library/useFreshRuns.ts';
@@ -35,6 +36,7 @@ function Models() {
   const client = useClient();
   const runs = useLibrary((state) => state.runs);
   const loaded = useLibrary((state) => state.loaded);
+  const training = useRun((state) => isActive(state.phase));
   const [deleted, setDeleted] = useState<readonly string[]>([]);
   const trees = useMemo(() => modelTrees(runs), [runs]);
   const remove = (run: string): void => {
@@ -46,13 +48,16 @@ function Models() {
       <LibraryMessages />
       <UndoNotice runs={deleted} onDone={() => setDeleted([])} />
       {trees.length > 0 ? <ModelTree nodes={trees} onDelete={remove} /> : null}
-      {trees.length === 0 && loaded ? <NoModels /> : null}
+      {trees.length === 0 && loaded ? <NoModels training={training} /> : null}
       {loaded ? null : <p className="empty">Loading…</p>}
     </>
   );
 }
 
-function NoModels() {
+function NoModels({ training }: { training: boolean }) {
+  if (training) {
+    return <p className="empty">The first model is training; it stands here once it is saved.</p>;
+  }
   return (
     <div className="empty">
       <p>No models yet. A stage starts from a trained model, so train a base model first.</p>
