@@ -168,7 +168,7 @@ function RunningChain({ onCancel }: { onCancel: () => void }) {
           <li key={member.id}>
             <Group gap="xs">
               <span>{member.name}</span>
-              <Badge size="sm" variant="light" color={COLOURS[member.status]}>
+              <Badge size="sm" variant="default">
                 {WORDS[member.status]}
               </Badge>
               {member.seconds === null ? null : (
@@ -187,13 +187,6 @@ function RunningChain({ onCancel }: { onCancel: () => void }) {
   );
 }
 
-const COLOURS: Record<RecipeMember['status'], string> = {
-  waiting: 'gray',
-  training: 'blue',
-  done: 'green',
-  failed: 'red',
-  stopped: 'yellow',
-};
 const WORDS: Record<RecipeMember['status'], string> = {
   waiting: 'waits',
   training: 'trains',
