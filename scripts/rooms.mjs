@@ -103,6 +103,24 @@ export const ROOMS = [
     tfjs: true,
   },
   {
+    name: 'parallel',
+    purpose:
+      'one run on several ranks: mesh, collectives, ZeRO, tensor and pipeline parallelism, the pool',
+    imports: [
+      'backend',
+      'config',
+      'data',
+      'model',
+      'objectives',
+      'ops',
+      'optim',
+      'plan',
+      'run',
+      'train',
+    ],
+    tfjs: true,
+  },
+  {
     name: 'protocol',
     purpose: 'messages between page and worker; how programs drive the page',
     imports: ['config'],
@@ -126,6 +144,7 @@ export const ROOMS = [
       'rollout',
       'run',
       'train',
+      'parallel',
     ],
     tfjs: true,
   },

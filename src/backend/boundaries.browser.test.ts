@@ -121,7 +121,7 @@ async function tinyTraining(cut: Cut | null) {
   const microStep = await trainingMicroStep(stores, crossEntropyLoss);
   const update = await compileProgram('update', () => {
     if (cut) for (const { tensor } of buffers.chunks) boundary(tensor, cut.beforeUpdate);
-    return optimizer.finishStep(weights.trainable, buffers, sums, null);
+    return optimizer.finishStep(weights.trainable, buffers, sums);
   });
   return { stores, optimizer, microStep, update };
 }

@@ -10,6 +10,7 @@ import { readback, writeTensor } from './readback.ts';
 import { hasOwnKernels, tensorMemory } from './state.ts';
 import { bytesOf, layoutOf, sizeOf, type Spec } from './store_layout.ts';
 import type { Values } from './values.ts';
+import { viewOf } from './views.ts';
 
 export type { Spec } from './store_layout.ts';
 
@@ -20,6 +21,12 @@ export interface Chunk {
   /** In values, padding included. */
   length: number;
 }
+
+/** What an update reads of a Store: a Store, or parts of one (`PartStore`). */
+export type TensorStore = Pick<
+  Store,
+  'label' | 'names' | 'chunks' | 'get' | 'replace' | 'flat' | 'offsetOf'
+>;
 
 export class Store {
   readonly label: string;
@@ -114,6 +121,19 @@ export class Store {
     const memory = tensorMemory();
     const view = keep(memory.placeholder([size / 4], 'float32'));
     memory.bind(view, { buffer: from.buffer, offset: from.offset, size });
+    this.#flats.set(key, view);
+    return view;
+  }
+
+  /**
+   * `length` values of a tensor from index `start` on, a multiple of 64, as a flat view. Owned by the
+   * store. Own kernels only.
+   */
+  part(name: string, start: number, length: number): Tensor {
+    const key = JSON.stringify([name, start, length]);
+    const known = this.#flats.get(key);
+    if (known) return known;
+    const view = keep(viewOf(this.get(name), [length], start));
     this.#flats.set(key, view);
     return view;
   }

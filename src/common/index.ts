@@ -11,3 +11,4 @@ export * from './random_id.ts';
 export * from './run.ts';
 export * from './run_files.ts';
 export * from './samples.ts';
+export * from './mesh.ts';

@@ -3,7 +3,7 @@
  * has no kernel, such as Muon's matrices, are left to plain.ts.
  */
 import { add, concat, sqrt, square, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import type { Store } from '../backend/index.ts';
+import type { TensorStore } from '../backend/index.ts';
 import type { Moment } from '../common/index.ts';
 import {
   adamUpdate,
@@ -16,12 +16,11 @@ import {
   type UpdateAttrs,
 } from '../ops/index.ts';
 import { betasOf, maxNorm, type OptimizedParameter } from './describe.ts';
-import type { LossScale } from './loss_scale.ts';
 import { type Range, rangesOf, ruleOf } from './ranges.ts';
-import { stateOf, type Update } from './stores.ts';
+import { stateOf, type StepEnd, type Update } from './stores.ts';
 
 /** The norm of all gradients, a scalar. Takes two dispatches per chunk. */
-export function flatNorm(gradients: Store): Tensor {
+export function flatNorm(gradients: TensorStore): Tensor {
   const norms = gradients.chunks.map(({ tensor }) => run(gradNorm, { x: tensor }, {}).norm);
   const [only] = norms;
   if (norms.length === 1 && only) return only;
@@ -45,13 +44,9 @@ export interface StepResults {
 export function flatResults(
   { chain, stores }: Update,
   sums: Tensor,
-  lossScale: LossScale | null,
+  { lossScale = null, squares }: StepEnd,
 ): StepResults {
-  const partsOfChunks = stores.gradients.chunks.map(
-    ({ tensor }) => run(sumOfSquares, { x: tensor }, {}).parts,
-  );
-  const [only] = partsOfChunks;
-  const parts = partsOfChunks.length === 1 && only ? only : concat(partsOfChunks);
+  const parts = squares ?? squaresOf(stores.gradients);
   if (!lossScale) return { ...run(stepResults, { parts, sums }, {}), inverse_scale: null };
   const scale = lossScale.store.get('scale');
   const counts = lossScale.store.get('counts');
@@ -73,6 +68,15 @@ export function updateFused(
   for (const range of rangesOf(chain, parameters, stores))
     updateRange(update, range, { norm, inverse_scale });
   return parameters.filter((parameter) => !ruleOf(chain, parameter));
+}
+
+/** Partial sums of squares of all gradients [n]. */
+function squaresOf(gradients: TensorStore): Tensor {
+  const partsOfChunks = gradients.chunks.map(
+    ({ tensor }) => run(sumOfSquares, { x: tensor }, {}).parts,
+  );
+  const [only] = partsOfChunks;
+  return partsOfChunks.length === 1 && only ? only : concat(partsOfChunks);
 }
 
 function updateRange(

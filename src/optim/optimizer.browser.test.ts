@@ -238,7 +238,7 @@ async function actualScaledUpdates(
   const sums = new Store('sums', [{ name: 'sums', shape: [2] }]);
   const optimizer = createOptimizer(training, PARAMETERS);
   const scaling = createLossScale(64);
-  const update = () => optimizer.finishStep(parameters, gradients, sums, scaling);
+  const update = () => optimizer.finishStep(parameters, gradients, sums, { lossScale: scaling });
   const program = await compileProgram('update', () => inMode(mode, update));
   const norms: number[] = [];
   for (let step = 0; step < STEPS; step++) {

@@ -1,6 +1,6 @@
 /** An optimizer: its chain, the moments that it keeps, and one update as a function over Stores. */
 import { concat, reshape, scalar, square, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
-import { fillInPlace, Store, type Values } from '../backend/index.ts';
+import { fillInPlace, Store, type TensorStore, type Values } from '../backend/index.ts';
 import { type Moment, MOMENTS } from '../common/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 import { kernelsInUse, run, scaledStepResults } from '../ops/index.ts';
@@ -15,7 +15,7 @@ import { flatNorm, flatResults, type StepResults, updateFused } from './fused.ts
 import type { LossScale } from './loss_scale.ts';
 import { globalNorm, updatePlainly, zeroGradients } from './plain.ts';
 import { scalarStore, writeScalars } from './scalars.ts';
-import { assign, type Update } from './stores.ts';
+import { assign, type StepEnd, type Update } from './stores.ts';
 
 /**
  * The moments of an optimizer, read and written as if they were one Store: `exp_avg.NAME` is the
@@ -45,7 +45,7 @@ export interface Optimizer {
    * that train; `parameters` may hold frozen ones as well, which are not touched. Returns the norm of
    * all gradients before clipping, a scalar.
    */
-  update(parameters: Store, gradients: Store): { grad_norm: Tensor };
+  update(parameters: TensorStore, gradients: TensorStore): { grad_norm: Tensor };
   /**
    * One update at the end of a step, inside a program. `sums` has a tensor `sums` [n] that the
    * micro-batches added to. Returns results [n + 1]: the sums, then the norm of all gradients. The
@@ -53,10 +53,10 @@ export interface Optimizer {
    * not finite, the update is skipped and only the loss scale changes.
    */
   finishStep(
-    parameters: Store,
-    gradients: Store,
+    parameters: TensorStore,
+    gradients: TensorStore,
     sums: Store,
-    lossScale?: LossScale | null,
+    end?: StepEnd,
   ): { results: Tensor };
   dispose(): void;
 }
@@ -75,7 +75,7 @@ export function createOptimizer(
   const scalars = scalarStore();
   const state = momentStores(chain, parameters);
   const stateStores = MOMENTS.flatMap((moment) => state[moment] ?? []);
-  const updateOf = (weights: Store, gradients: Store): Update => ({
+  const updateOf = (weights: TensorStore, gradients: TensorStore): Update => ({
     chain,
     parameters,
     stores: { parameters: weights, gradients, state, scalars },
@@ -85,8 +85,8 @@ export function createOptimizer(
     state: joinStores(stateStores),
     prepare: (step, learning_rate) => writeScalars(scalars, training, { step, learning_rate }),
     update: (weights, gradients) => ({ grad_norm: runUpdate(updateOf(weights, gradients)) }),
-    finishStep: (weights, gradients, sums, lossScale = null) => ({
-      results: runFinishStep(updateOf(weights, gradients), sums, lossScale),
+    finishStep: (weights, gradients, sums, end = {}) => ({
+      results: runFinishStep(updateOf(weights, gradients), sums, end),
     }),
     dispose: () => {
       for (const store of [...stateStores, scalars]) store.dispose();
@@ -135,9 +135,9 @@ function runUpdate(update: Update): Tensor {
 }
 
 /** Returns the results of the step. */
-function runFinishStep(update: Update, sums: Store, lossScale: LossScale | null): Tensor {
-  if (!kernelsInUse()) return finishStepPlainly(update, sums, lossScale);
-  const { norm, inverse_scale, results } = flatResults(update, sums.get('sums'), lossScale);
+function runFinishStep(update: Update, sums: Store, end: StepEnd): Tensor {
+  if (!kernelsInUse()) return finishStepPlainly(update, sums, end.lossScale ?? null);
+  const { norm, inverse_scale, results } = flatResults(update, sums.get('sums'), end);
   applyGradients(update, norm, inverse_scale);
   return results;
 }

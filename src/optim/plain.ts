@@ -14,7 +14,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { Moment } from '../common/index.ts';
-import { fillInPlace, hasOwnKernels, type Store } from '../backend/index.ts';
+import { fillInPlace, hasOwnKernels, type TensorStore } from '../backend/index.ts';
 import { adamStep, clipFactor, keptWhere, scalarAt } from '../ops/index.ts';
 import { chainOf, maxNorm, type OptimizedParameter, type ParameterTransform } from './describe.ts';
 import { muon } from './muon.ts';
@@ -31,7 +31,10 @@ import {
  * The norm of all gradients, a scalar. It does not use tfjs's addN, which binds all of its inputs in
  * one dispatch on WebGPU.
  */
-export const globalNorm = (parameters: readonly OptimizedParameter[], gradients: Store): Tensor =>
+export const globalNorm = (
+  parameters: readonly OptimizedParameter[],
+  gradients: TensorStore,
+): Tensor =>
   tidy(() => {
     const squares = parameters.map(({ name }) => sum(square(gradients.get(name))));
     return sqrt(squares.reduce((a, b) => add(a, b)));
@@ -112,7 +115,7 @@ function applyTransform(
 }
 
 /** Resets all gradients, so that the micro-batches of the next step can add to them. */
-export function zeroGradients(gradients: Store): void {
+export function zeroGradients(gradients: TensorStore): void {
   if (hasOwnKernels()) {
     for (const { tensor } of gradients.chunks) fillInPlace(tensor, 0);
     return;

@@ -5,20 +5,33 @@ import {
   onProcessor,
   runOnProcessor,
   type Store,
+  type TensorStore,
 } from '../backend/index.ts';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Moment } from '../common/index.ts';
 import type { OptimizedParameter, Transform } from './describe.ts';
+import type { LossScale } from './loss_scale.ts';
 
 export interface UpdateStores {
   /** Holds at least the parameters that train; frozen ones in it are not touched. */
-  parameters: Store;
+  parameters: TensorStore;
   /** Gradients of the parameters that train, under the same names. */
-  gradients: Store;
+  gradients: TensorStore;
   /** One Store per moment. `exp_avg.NAME` is the first moment of the parameter NAME, and so on. */
   state: Partial<Record<Moment, Store>>;
   /** What changes from step to step (scalars.ts). */
   scalars: Store;
+}
+
+/** What the end of a step knows beside its gradients. */
+export interface StepEnd {
+  /** Of mixed precision. */
+  lossScale?: LossScale | null;
+  /**
+   * Partial sums of squares of all gradients [n], where another place has added them up, such as
+   * ranks that each hold a part. By default, they are those of the gradients here.
+   */
+  squares?: Tensor;
 }
 
 /** An update: the chain, the parameters that it moves, and the Stores that hold their values. */
@@ -41,7 +54,7 @@ export function stateOf(stores: UpdateStores, moment: Moment): Store {
 }
 
 /** Gives a tensor of the store new values: in place where stores are flat, by replacing it elsewhere. */
-export function assign(store: Store, name: string, value: Tensor): void {
+export function assign(store: TensorStore, name: string, value: Tensor): void {
   if (hasOwnKernels()) copyInPlace(store.get(name), value);
   else store.replace(name, value);
 }

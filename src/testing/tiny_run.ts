@@ -85,7 +85,8 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRun> {
   for (const { name } of parameters) stores.weights.write(name, initial(name));
   const optimizer = createOptimizer(training, parameters.filter(trains));
   const { weights, gradients, sums } = stores;
-  const finishStep = () => optimizer.finishStep(weights.trainable, gradients.store, sums, scaling);
+  const finishStep = () =>
+    optimizer.finishStep(weights.trainable, gradients.store, sums, { lossScale: scaling });
   // `compileProgram` traces before its first await, so inside `withReferences`.
   const compile = <T>(make: () => Promise<T>): Promise<T> =>
     references ? withReferences(make) : make();

@@ -193,7 +193,8 @@ async function compile(parts: Compilable): Promise<TrainerPrograms> {
   const { stores, optimizer, reference, scaling, objective, setting } = parts;
   const loss: LossFunction = (context) => objective.loss(context, setting);
   const { weights, gradients, sums } = stores;
-  const finishStep = () => optimizer.finishStep(weights.trainable, gradients.store, sums, scaling);
+  const finishStep = () =>
+    optimizer.finishStep(weights.trainable, gradients.store, sums, { lossScale: scaling });
   const [microStep, update, evaluate, referenceLogps] = await Promise.all([
     trainingMicroStep(stores, loss),
     compileProgram('update', finishStep),

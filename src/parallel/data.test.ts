@@ -1,0 +1,37 @@
+/** Data parallelism and ZeRO against one rank, on the engine in Node. */
+import { beforeAll, describe, test } from 'vitest';
+import { startBackend } from '../backend/index.ts';
+import type { Mesh } from '../common/index.ts';
+import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { expectSameBits, expectWithin, smallConfig, trainRanks } from './testing_ranks.ts';
+
+beforeAll(async () => {
+  await useBuildsFromFiles();
+  await startBackend('wasm');
+});
+
+const STEPS = 50;
+
+describe('with AdamW', () => {
+  const config = smallConfig({ training: { grad_clip: 0.5 } });
+  const train = (mesh: Partial<Mesh>) => trainRanks({ config, steps: STEPS, mesh });
+
+  test('two and four ranks are one rank within 1e-5', async () => {
+    const one = await train({});
+    for (const dp of [2, 4]) {
+      expectWithin(1e-5, one, await train({ dp }), `dp ${dp}`);
+    }
+  });
+
+  test('ZeRO-1 is data parallelism bit for bit', async () => {
+    expectSameBits(await train({ dp: 4 }), await train({ dp: 4, zero_stage: 1 }));
+  });
+});
+
+test('ZeRO-1 with Muon is data parallelism bit for bit', async () => {
+  const config = smallConfig({ training: { optimizer: 'muon' } });
+  const mesh = { dp: 2 };
+  const plain = await trainRanks({ config, steps: 5, mesh });
+  const sharded = await trainRanks({ config, steps: 5, mesh: { ...mesh, zero_stage: 1 } });
+  expectSameBits(plain, sharded);
+});

@@ -1,0 +1,163 @@
+/**
+ * Data parallelism: every rank computes the gradients of its own rows, which are then added up
+ * (Li et al. 2020, PyTorch Distributed). What a rank keeps is a matter of ZeRO's stage
+ * (Rajbhandari et al. 2020): 0, every rank updates all parameters; 1, each updates those that it owns
+ * (`shards.ts`), has moments of those alone, and sends their new values to the others.
+ *
+ * Stages 2 and 3 reduce gradients inside the backward pass instead (`zero.ts`).
+ */
+import { readback, Store, type TensorStore, writeTensor } from '../backend/index.ts';
+import type { Group } from './collectives.ts';
+import type { LocalParameter } from './local_parameters.ts';
+import type { SquaredNorms } from './norm.ts';
+import type { ShardRange, Shards } from './shards.ts';
+
+/** Gradients that are reduced together: names of trainable parameters. */
+export type Bucket = readonly string[];
+
+export interface ReducedParts {
+  group: Group;
+  /** Trainable parameters of this rank, in the order of their stores. */
+  parameters: readonly LocalParameter[];
+  shards: Shards;
+  /** Gradients of this rank's rows [whole parameters]. */
+  gradients: Store;
+  /** Index of this rank among those of tensor parallelism. */
+  tp: number;
+}
+
+/** Adds up the gradients of all ranks, bucket by bucket. */
+export class GradientReducer {
+  readonly #parts: ReducedParts;
+  readonly #byName: ReadonlyMap<string, LocalParameter>;
+
+  constructor(parts: ReducedParts) {
+    this.#parts = parts;
+    this.#byName = new Map(parts.parameters.map((one) => [one.parameter.name, one]));
+  }
+
+  /**
+   * The sums over all ranks of what this rank owns, by name; their squares are added to `norms`.
+   * Waits for the device and for the other ranks.
+   */
+  async reduce(bucket: Bucket, norms: SquaredNorms): Promise<Map<string, Float32Array>> {
+    const { group, shards, gradients } = this.#parts;
+    const values = await gradients.read(bucket);
+    const slices = group.ranks.map((_, rank) =>
+      joined(bucket.map((name) => cut(values.get(name), shards.get(name)?.[rank]))),
+    );
+    const sum = await group.reduceScatter(slices, tagOf(bucket));
+    const owned = split(sum, bucket, shards, group.index);
+    for (const [name, own] of owned) this.count(name, own, norms);
+    return owned;
+  }
+
+  /** Adds the squares of a reduced gradient that this rank owns. */
+  count(name: string, own: Float32Array, norms: SquaredNorms): void {
+    const { tp, group } = this.#parts;
+    const local = this.#byName.get(name);
+    if (!local || (local.replicated && tp > 0)) return;
+    norms.add({ parameter: local.index, tp, dp: group.index }, own);
+  }
+
+  /** Writes reduced gradients that this rank owns over its own. */
+  keep(owned: ReadonlyMap<string, Float32Array>): void {
+    const { shards, gradients, group } = this.#parts;
+    for (const [name, values] of owned) {
+      const start = shards.get(name)?.[group.index]?.start ?? 0;
+      writePart(gradients, name, start, values);
+    }
+  }
+
+  /** Sends every rank the reduced gradients of the bucket and writes them into the gradients. */
+  async spread(bucket: Bucket, owned: ReadonlyMap<string, Float32Array>): Promise<void> {
+    const { group, shards, gradients } = this.#parts;
+    await exchange({ group, shards, bucket, owned }, (name, start, values) =>
+      writePart(gradients, name, start, values),
+    );
+  }
+}
+
+interface Exchange {
+  group: Group;
+  shards: Shards;
+  bucket: Bucket;
+  /** What this rank owns, by name. */
+  owned: ReadonlyMap<string, Float32Array>;
+}
+
+/** Gives `write` every part of every tensor of the bucket, from the ranks that own them. */
+async function exchange(
+  { group, shards, bucket, owned }: Exchange,
+  write: (name: string, start: number, values: Float32Array) => void,
+): Promise<void> {
+  const mine = joined(bucket.map((name) => owned.get(name) ?? new Float32Array()));
+  const parts = await group.allGather(mine, tagOf(bucket));
+  parts.forEach((part, rank) => {
+    if (!(part instanceof Float32Array)) throw new TypeError('Values of tensors are float32.');
+    for (const [name, values] of split(part, bucket, shards, rank)) {
+      const start = shards.get(name)?.[rank]?.start ?? 0;
+      write(name, start, values);
+    }
+  });
+}
+
+/** After the update of ZeRO-1 and 2: every rank gets the new values of all parameters. */
+export async function gatherWeights(
+  weights: Store,
+  own: TensorStore,
+  { group, shards, bucket }: Omit<Exchange, 'owned'>,
+): Promise<void> {
+  const values = await readback(own.names.map((name) => own.get(name)));
+  const owned = new Map(own.names.map((name, i) => [name, floats(values[i])]));
+  await exchange({ group, shards, bucket, owned }, (name, start, part) =>
+    writePart(weights, name, start, part),
+  );
+}
+
+/** Writes consecutive values of a tensor, from index `start` on. */
+export function writePart(store: Store, name: string, start: number, values: Float32Array): void {
+  const view = store.part(name, start, values.length);
+  writeTensor(view, values);
+}
+
+function cut(values: ArrayLike<number> | undefined, range: ShardRange | undefined): Float32Array {
+  if (!(values instanceof Float32Array) || !range) return new Float32Array();
+  return values.subarray(range.start, range.end);
+}
+
+/** One array after the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const all = new Float32Array(length);
+  let end = 0;
+  for (const part of parts) {
+    all.set(part, end);
+    end += part.length;
+  }
+  return all;
+}
+
+/** The inverse of `joined` for what one rank owns of a bucket, by name; empty parts are left out. */
+function split(
+  values: Float32Array,
+  bucket: Bucket,
+  shards: Shards,
+  rank: number,
+): Map<string, Float32Array> {
+  const parts = new Map<string, Float32Array>();
+  let end = 0;
+  for (const name of bucket) {
+    const range = shards.get(name)?.[rank];
+    const length = range ? range.end - range.start : 0;
+    if (length > 0) parts.set(name, values.subarray(end, end + length));
+    end += length;
+  }
+  return parts;
+}
+
+const floats = (values: ArrayLike<number> | undefined): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values ?? []);
+
+/** Buckets are named after their first tensor, so that all ranks call them the same. */
+const tagOf = (bucket: Bucket): string => bucket[0] ?? '';

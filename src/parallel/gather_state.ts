@@ -1,0 +1,83 @@
+/** The state of a parallel run as that of one rank, so that checkpoints know no mesh. */
+import type { Values } from '../backend/index.ts';
+import { listParameters, parameterSize } from '../model/index.ts';
+import type { ObjectiveTensor, TrainerState } from '../train/index.ts';
+import type { LocalParameter } from './local_parameters.ts';
+import type { RankParts } from './rank_build.ts';
+import type { ShardRange } from './shards.ts';
+
+type Tensors = Pick<TrainerState, 'parameters' | 'objective_tensors' | 'optimizer'>;
+
+/**
+ * Whole weights and moments on rank 0; null on the others, which send what they hold. Each value is
+ * sent by one rank alone, so that adding up what arrives puts it together.
+ */
+export async function gatherState(parts: RankParts): Promise<Tensors | null> {
+  const { stores, optimizer, mesh, place } = parts;
+  const read = await stores.weights.read();
+  const weights = await gatherAll(parts, '', (local) =>
+    isSender(parts, local) && place.dp === 0 ? read.get(local.parameter.name) : undefined,
+  );
+  const kept = await optimizer.state.read();
+  const moments = new Map<string, Float32Array>();
+  for (const moment of parts.moments) {
+    const gathered = await gatherAll(parts, `${moment}.`, (local) => {
+      const values = kept.get(`${moment}.${local.parameter.name}`);
+      if (!values || !isSender(parts, local)) return undefined;
+      if (mesh.zero_stage === 0) return place.dp === 0 ? values : undefined;
+      return inWhole(local, parts.shards.get(local.parameter.name)?.[place.dp], values);
+    });
+    for (const [name, values] of gathered ?? []) moments.set(name, values);
+  }
+  return weights && { ...splitByModel(parts, weights), optimizer: moments };
+}
+
+/** Whether this rank, among those that hold the same values of a parameter, is the one that sends. */
+function isSender({ place }: RankParts, { replicated }: LocalParameter): boolean {
+  return !replicated || place.tp === 0;
+}
+
+/** A run of a local parameter's values among zeros. */
+function inWhole(
+  { parameter }: LocalParameter,
+  range: ShardRange | undefined,
+  values: Values,
+): Float32Array {
+  const whole = new Float32Array(parameterSize(parameter));
+  whole.set(values, range?.start ?? 0);
+  return whole;
+}
+
+/** One tensor of the whole model after the other; those that no rank has are left out. */
+async function gatherAll(
+  parts: RankParts,
+  prefix: string,
+  valuesOf: (local: LocalParameter) => Values | undefined,
+): Promise<Map<string, Float32Array> | null> {
+  const { groups, wholes } = parts;
+  const byName = new Map(parts.locals.map((local) => [local.whole.name, local]));
+  const gathered = new Map<string, Float32Array>();
+  for (const whole of wholes) {
+    const local = byName.get(whole.name);
+    const values = local && valuesOf(local);
+    const mine = new Float32Array(values ? parameterSize(whole) : 0);
+    if (local && values) local.put(mine, Float32Array.from(values));
+    const sum = await groups.world.gatherSum(mine, 0, `state ${prefix}${whole.name}`);
+    if (sum && sum.length > 0) gathered.set(prefix + whole.name, sum);
+  }
+  return groups.world.index === 0 ? gathered : null;
+}
+
+/** The model's own parameters, and those of the objective with their shapes. */
+function splitByModel({ model, wholes }: RankParts, weights: ReadonlyMap<string, Float32Array>) {
+  const ofModel = new Set(listParameters(model).map(({ name }) => name));
+  const parameters = new Map<string, Float32Array>();
+  const objective_tensors = new Map<string, ObjectiveTensor>();
+  for (const { name, shape } of wholes) {
+    const data = weights.get(name);
+    if (!data) continue;
+    if (ofModel.has(name)) parameters.set(name, data);
+    else objective_tensors.set(name, { shape, data });
+  }
+  return { parameters, objective_tensors };
+}

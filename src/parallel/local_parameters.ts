@@ -1,0 +1,47 @@
+/** The parameters that one rank holds, and how they lie in those of the whole model. */
+import type { Mesh } from '../common/index.ts';
+import { type Parameter, parameterSize } from '../model/index.ts';
+
+/** A parameter as a rank holds it: all of it, or under tensor parallelism a slice. */
+export interface LocalParameter {
+  /** As it is here. */
+  parameter: Parameter;
+  /** As it is in the whole model. */
+  whole: Parameter;
+  /** Index of `whole` among the parameters of the whole model. */
+  index: number;
+  /** The values that this rank holds, out of those of the whole parameter. */
+  take(whole: Float32Array): Float32Array;
+  /** Writes what this rank holds into the values of the whole parameter. */
+  put(into: Float32Array, values: Float32Array): void;
+  /**
+   * Whether all ranks of tensor parallelism hold the same values; then one of them alone counts them
+   * in the norm of the gradients.
+   */
+  replicated: boolean;
+}
+
+/** A parameter that every rank of tensor parallelism holds whole. */
+export function wholeParameter(whole: Parameter, index: number): LocalParameter {
+  return {
+    parameter: whole,
+    whole,
+    index,
+    take: (values) => values,
+    put: (into, values) => into.set(values),
+    replicated: true,
+  };
+}
+
+/** The parameters of a rank without tensor or pipeline parallelism: all of them. */
+export function wholeParameters(parameters: readonly Parameter[]): LocalParameter[] {
+  return parameters.map(wholeParameter);
+}
+
+/** Number of entries of the table of squared norms: one for each piece of each parameter. */
+export function pieceCount(parameters: number, { dp, tp }: Mesh): number {
+  return parameters * dp * tp;
+}
+
+/** Values of the parameter that this rank holds. */
+export const localSize = ({ parameter }: LocalParameter): number => parameterSize(parameter);

@@ -1,0 +1,93 @@
+/** How a rank runs the micro-batches of a step and of an evaluation. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type Program, readback, submitWithBoundaries } from '../backend/index.ts';
+import type { Batch } from '../common/index.ts';
+import {
+  evaluation,
+  type LossFunction,
+  type ModelStores,
+  prepareInputs,
+  type RandomState,
+  trainingMicroStep,
+  writeBatch,
+  writeInputs,
+} from '../model/index.ts';
+import type { Recorder } from './traffic.ts';
+import { now } from './transport/link.ts';
+
+/** The part of a rank that a pipeline replaces. */
+export interface MicroBatches {
+  /** Forward and backward of all micro-batches: gradients and sums are added up in the stores. */
+  train(batches: readonly Batch[], random: RandomState): Promise<void>;
+  /** Sums of one batch, forward only; zeros on a rank without the loss. */
+  evaluate(batch: Batch, random: RandomState): Promise<Float32Array>;
+  /** Bytes of its programs: outputs, constants, and tensors that are alive across boundaries. */
+  readonly ownBytes: number;
+  /** Bytes of shared scratch that its largest program needs. */
+  readonly scratchBytes: number;
+  dispose(): void;
+}
+
+/** All layers on this rank: one micro-batch after the other. */
+export class SequentialMicroBatches implements MicroBatches {
+  readonly #stores: ModelStores;
+  readonly #recorder: Recorder;
+  readonly #step: Program;
+  readonly #evaluation: Program<{ sums: Tensor }>;
+
+  private constructor(
+    stores: ModelStores,
+    recorder: Recorder,
+    programs: { step: Program; evaluation: Program<{ sums: Tensor; losses: Tensor }> },
+  ) {
+    this.#stores = stores;
+    this.#recorder = recorder;
+    this.#step = programs.step;
+    this.#evaluation = programs.evaluation;
+  }
+
+  /** @throws ShaderError or BindingTooLarge */
+  static async create(
+    stores: ModelStores,
+    loss: LossFunction,
+    recorder: Recorder,
+  ): Promise<SequentialMicroBatches> {
+    const [step, evaluate] = await Promise.all([
+      trainingMicroStep(stores, loss),
+      evaluation(stores, loss),
+    ]);
+    return new SequentialMicroBatches(stores, recorder, { step, evaluation: evaluate });
+  }
+
+  get ownBytes(): number {
+    return this.#step.ownBytes + this.#evaluation.ownBytes;
+  }
+  get scratchBytes(): number {
+    return Math.max(this.#step.scratchBytes, this.#evaluation.scratchBytes);
+  }
+
+  async train(batches: readonly Batch[], random: RandomState): Promise<void> {
+    const { inputs, model } = this.#stores;
+    for (const [index, batch] of batches.entries()) {
+      const prepared = prepareInputs(model, batch);
+      writeInputs(inputs, prepared, random);
+      const start = now();
+      await submitWithBoundaries([this.#step]);
+      const what = `micro-batch ${index}`;
+      this.#recorder.span({ kind: 'compute', what, start, end: now() });
+    }
+  }
+
+  async evaluate(batch: Batch, random: RandomState): Promise<Float32Array> {
+    const { inputs, model } = this.#stores;
+    writeBatch(inputs, model, batch, random);
+    await submitWithBoundaries([this.#evaluation]);
+    const [sums] = await readback([this.#evaluation.outputs.sums]);
+    return Float32Array.from(sums ?? []);
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#evaluation.dispose();
+  }
+}

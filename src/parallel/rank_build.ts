@@ -1,0 +1,256 @@
+/** Everything that a rank holds: its part of the model, of the optimizer, and its programs. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import {
+  compileProgram,
+  fillInPlace,
+  maxBindingSize,
+  PartStore,
+  type Program,
+  Store,
+  type TensorStore,
+} from '../backend/index.ts';
+import { groupOf, type Mesh, type MeshPlace, placeOf } from '../common/index.ts';
+import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
+import { createStores, initialValues, type ModelStores, type Parameter } from '../model/index.ts';
+import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
+import {
+  createOptimizer,
+  momentsOf,
+  type Optimizer,
+  type OptimizedParameter,
+} from '../optim/index.ts';
+import { runParameters, type TrainerOptions, type TrainerState } from '../train/index.ts';
+import { Group } from './collectives.ts';
+import { type LocalParameter, wholeParameters } from './local_parameters.ts';
+import { type MicroBatches, SequentialMicroBatches } from './micro_batches.ts';
+import { shardOfRank, type Shards, shardsOf } from './shards.ts';
+import { Recorder } from './traffic.ts';
+import type { Link } from './transport/link.ts';
+
+export interface RankOptions extends TrainerOptions {
+  mesh: Mesh;
+  link: Link;
+}
+
+/** The groups that a rank is in. */
+export interface RankGroups {
+  world: Group;
+  dp: Group;
+  tp: Group;
+  pp: Group;
+}
+
+export interface RankParts {
+  mesh: Mesh;
+  place: MeshPlace;
+  groups: RankGroups;
+  recorder: Recorder;
+  /** The whole model. */
+  model: ResolvedModel;
+  objective: Objective;
+  /** Of the whole run: its source makes the batches of all ranks. */
+  setting: ObjectiveSetting;
+  /** The parameters here, in the order of their stores. */
+  locals: readonly LocalParameter[];
+  trains: (parameter: Parameter) => boolean;
+  /** Those of the whole model and objective. */
+  wholes: readonly Parameter[];
+  stores: ModelStores;
+  optimizer: Optimizer;
+  /** Kinds of moments that the optimizer keeps. */
+  moments: readonly string[];
+  /** Who owns which values of the trainable parameters. */
+  shards: Shards;
+  /** What the update writes: weights and gradients, or the parts of them that this rank owns. */
+  owned: { weights: TensorStore; gradients: TensorStore };
+  /** `squares` [1]: sum of squares of all gradients of all ranks, written before the update. */
+  squares: Store;
+  microBatches: MicroBatches;
+  update: Program<{ results: Tensor }>;
+}
+
+/** @throws ShaderError, BindingTooLarge or DataError */
+export async function buildRank(options: RankOptions): Promise<RankParts> {
+  const { config, objective, mesh, link } = options;
+  const recorder = new Recorder();
+  const place = placeOf(mesh, link.rank);
+  const groups = groupsOf(mesh, link, recorder);
+  const model = resolveModel(config.model, options.vocab_size);
+  const setting: ObjectiveSetting = {
+    config,
+    model,
+    stage: options.stage ?? null,
+    data: options.data ?? null,
+  };
+  if (!objective.dropout(setting)) model.dropout = 0;
+  const listed = runParameters(objective, setting);
+  const locals = wholeParameters(listed.parameters);
+  const stores = allocate({ setting, objective, mesh, locals, trains: listed.trains });
+  const trainable = locals.filter(({ whole }) => listed.trains(whole));
+  const shards = shardsOf(
+    trainable.map(({ parameter }) => parameter),
+    mesh.dp,
+    (parameter) => config.training.optimizer === 'muon' && parameter.kind === 'matrix',
+  );
+  const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
+  const optimizer = createOptimizer(
+    config.training,
+    ownedParameters(mesh, trainable, shardOfRank(shards, place.dp)),
+  );
+  const squares = new Store('squared norm', [{ name: 'squares', shape: [1] }]);
+  const local = localSetting(setting, mesh);
+  const [microBatches, update] = await Promise.all([
+    SequentialMicroBatches.create(stores, (context) => objective.loss(context, local), recorder),
+    compileProgram('update', () => updateOf({ mesh, stores, owned, optimizer, squares })),
+  ]);
+  const parts: RankParts = {
+    mesh,
+    place,
+    groups,
+    recorder,
+    model,
+    objective,
+    setting,
+    locals,
+    trains: listed.trains,
+    wholes: listed.parameters,
+    moments: momentNames(optimizer, trainable),
+    stores,
+    optimizer,
+    shards,
+    owned,
+    squares,
+    microBatches,
+    update,
+  };
+  load(parts, options.from ?? null);
+  return parts;
+}
+
+/** Of all ranks: this one may own no parameter that has some of them. */
+function momentNames({ chain }: Optimizer, trainable: readonly LocalParameter[]): string[] {
+  return [...new Set(trainable.flatMap(({ whole }) => momentsOf(chain, whole)))].sort();
+}
+
+function groupsOf(mesh: Mesh, link: Link, recorder: Recorder): RankGroups {
+  const group = (ranks: readonly number[]): Group => new Group(ranks, link, recorder);
+  return {
+    world: group(Array.from({ length: link.size }, (_, rank) => rank)),
+    dp: group(groupOf(mesh, link.rank, 'dp')),
+    tp: group(groupOf(mesh, link.rank, 'tp')),
+    pp: group(groupOf(mesh, link.rank, 'pp')),
+  };
+}
+
+/** The setting of what a rank computes: its share of the rows of each micro-batch. */
+function localSetting(setting: ObjectiveSetting, { dp }: Mesh): ObjectiveSetting {
+  const { config } = setting;
+  const training = { ...config.training, batch_size: config.training.batch_size / dp };
+  return { ...setting, config: { ...config, training } };
+}
+
+interface Allocatable {
+  setting: ObjectiveSetting;
+  objective: Objective;
+  mesh: Mesh;
+  locals: readonly LocalParameter[];
+  trains: (parameter: Parameter) => boolean;
+}
+
+function allocate({ setting, objective, mesh, locals, trains }: Allocatable): ModelStores {
+  const local = localSetting(setting, mesh);
+  const { config, model } = local;
+  const size = objective.shape(local);
+  const attention = objective.attention?.(local);
+  const training = { ...config.training, batch_size: size.batch_size };
+  return createStores({
+    model,
+    batch_size: size.batch_size,
+    block_size: size.block_size,
+    activation_checkpointing: config.training.activation_checkpointing,
+    logits_chunk: logitsChunk(
+      { ...model, block_size: size.block_size },
+      training,
+      maxBindingSize(),
+    ),
+    parameters: locals.map(({ parameter }) => parameter),
+    trains,
+    sum_count: objective.sums.length,
+    extra_inputs: [...objective.inputs(size), ...(attention?.inputs(size) ?? [])],
+    attend: attention?.attend,
+  });
+}
+
+type OwnShard = ReturnType<typeof shardOfRank>;
+
+/** Without ZeRO every rank updates everything; with it, the parts that it owns. */
+function ownedStores(mesh: Mesh, { weights, gradients }: ModelStores, shard: OwnShard) {
+  if (mesh.zero_stage === 0) return { weights: weights.trainable, gradients: gradients.store };
+  const parts = [...shard].map(([name, range]) => ({ name, ...range }));
+  return {
+    weights: new PartStore(weights.trainable, parts),
+    gradients: new PartStore(gradients.store, parts),
+  };
+}
+
+/** What the optimizer keeps moments of: whole parameters, or flat parts of them. */
+function ownedParameters(
+  mesh: Mesh,
+  trainable: readonly LocalParameter[],
+  shard: OwnShard,
+): OptimizedParameter[] {
+  if (mesh.zero_stage === 0) return trainable.map(({ parameter }) => parameter);
+  return trainable.flatMap(({ parameter }) => {
+    const range = shard.get(parameter.name);
+    if (!range) return [];
+    const size = parameter.shape.reduce((product, n) => product * n, 1);
+    const length = range.end - range.start;
+    return [length === size ? parameter : { ...parameter, shape: [length] }];
+  });
+}
+
+type Updatable = Pick<RankParts, 'mesh' | 'stores' | 'owned' | 'optimizer' | 'squares'>;
+
+function updateOf({ mesh, stores, owned, optimizer, squares }: Updatable) {
+  const { weights, gradients } = owned;
+  const end = { squares: squares.get('squares') };
+  const finished = optimizer.finishStep(weights, gradients, stores.sums, end);
+  // The update zeroes what it owns; the rest of the gradients are this rank's alone.
+  if (mesh.zero_stage > 0) {
+    for (const { tensor } of stores.gradients.store.chunks) fillInPlace(tensor, 0);
+  }
+  return finished;
+}
+
+/** Writes the values to start from: saved ones, else initial ones. */
+function load(parts: RankParts, from: TrainerState | null): void {
+  const { locals, stores, setting, optimizer } = parts;
+  const { seed } = setting.config.training;
+  for (const local of locals) {
+    const { name } = local.whole;
+    const saved = from?.parameters.get(name) ?? from?.objective_tensors?.get(name)?.data;
+    const whole = saved ?? initialValues(local.whole, seed);
+    stores.weights.write(local.parameter.name, local.take(whole));
+  }
+  if (!from) return;
+  const moments = new Set(optimizer.state.names);
+  for (const [name, whole] of from.optimizer) {
+    const values = ownedMoment(parts, name, whole);
+    if (values && moments.has(name)) optimizer.state.write(name, values);
+  }
+}
+
+/** The part of a moment of the whole model that this rank keeps. */
+function ownedMoment(
+  { locals, shards, place, mesh }: RankParts,
+  name: string,
+  whole: Float32Array,
+): Float32Array | null {
+  const parameter = name.slice(name.indexOf('.') + 1);
+  const local = locals.find((one) => one.parameter.name === parameter);
+  if (!local) return null;
+  const values = local.take(whole);
+  if (mesh.zero_stage === 0) return values;
+  const range = shards.get(parameter)?.[place.dp];
+  return range ? values.slice(range.start, range.end) : null;
+}

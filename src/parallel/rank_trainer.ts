@@ -1,0 +1,191 @@
+/**
+ * One rank of a run: a trainer that computes its part of every step together with the others. All
+ * ranks call the same methods in the same order, and get the same results.
+ */
+import { readback, submitWithBoundaries } from '../backend/index.ts';
+import type { Batch, MetricRow } from '../common/index.ts';
+import type { ObjectivePrograms, Source, Sums } from '../objectives/index.ts';
+import { disposeStores } from '../model/index.ts';
+import { learningRate } from '../optim/index.ts';
+import type { StepResult, TrainerState } from '../train/index.ts';
+import { gatherWeights, GradientReducer } from './data.ts';
+import { gatherState } from './gather_state.ts';
+import { SquaredNorms } from './norm.ts';
+import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
+import { rowsOfRank } from './rows.ts';
+import type { Recorder } from './traffic.ts';
+import { now } from './transport/link.ts';
+
+export class RankTrainer {
+  step = 0;
+  tokens = 0;
+  readonly #parts: RankParts;
+  readonly #source: Source;
+  readonly #reducer: GradientReducer;
+
+  private constructor(
+    readonly options: RankOptions,
+    parts: RankParts,
+  ) {
+    const { groups, locals, trains, shards, stores, place } = parts;
+    this.#parts = parts;
+    this.step = options.from?.step ?? 0;
+    this.tokens = options.from?.tokens ?? 0;
+    this.#reducer = new GradientReducer({
+      group: groups.dp,
+      parameters: locals.filter(({ whole }) => trains(whole)),
+      shards,
+      gradients: stores.gradients.store,
+      tp: place.tp,
+    });
+    this.#source = parts.objective.source({
+      ...parts.setting,
+      split: options.split,
+      programs: noPrograms,
+    });
+  }
+
+  /** @throws ShaderError, BindingTooLarge or DataError */
+  static async create(options: RankOptions): Promise<RankTrainer> {
+    return new RankTrainer(options, await buildRank(options));
+  }
+
+  get recorder(): Recorder {
+    return this.#parts.recorder;
+  }
+
+  /** One optimizer step of all ranks; the result is the same on each of them. */
+  async takeStep(): Promise<StepResult> {
+    const began = now();
+    const { microBatches, setting, stores } = this.#parts;
+    const { seed } = setting.config.training;
+    const batches = await this.#source.step(this.step);
+    await microBatches.train(this.#own(batches), { seed, step: this.step });
+    const norms = await this.#reduceGradients();
+    const sums = await this.#reduceSums();
+    const squares = await norms.total(this.#parts.groups.world);
+    this.#parts.squares.write('squares', Float32Array.of(squares));
+    stores.sums.write('sums', sums);
+    const results = await this.#update();
+    this.step++;
+    const step_tokens = batches.reduce((sum, batch) => sum + tokensOf(batch), 0);
+    this.tokens += step_tokens;
+    return this.#resultOf(results, { ms: now() - began, step_tokens });
+  }
+
+  /** The objective's evaluation, by all ranks together. */
+  async evaluate(): Promise<Partial<MetricRow>> {
+    const { microBatches, objective, setting } = this.#parts;
+    const batches = await this.#source.evaluation();
+    if (batches.length === 0) return {};
+    const totals = objective.sums.map(() => 0);
+    const random = { seed: setting.config.training.seed, step: this.step };
+    for (const batch of this.#own(batches)) {
+      const sums = await this.#sumOverRanks(await microBatches.evaluate(batch, random));
+      sums.forEach((value, i) => (totals[i] = (totals[i] ?? 0) + value));
+    }
+    const data = { batches, split: this.options.split };
+    return objective.evaluationMetrics(this.#named(totals), data);
+  }
+
+  /** What a checkpoint keeps, gathered on rank 0; null on the others. */
+  async state(): Promise<TrainerState | null> {
+    const tensors = await gatherState(this.#parts);
+    return tensors && { ...tensors, step: this.step, tokens: this.tokens };
+  }
+
+  dispose(): void {
+    const { microBatches, update, optimizer, squares, stores } = this.#parts;
+    microBatches.dispose();
+    update.dispose();
+    optimizer.dispose();
+    squares.dispose();
+    disposeStores(stores);
+  }
+
+  #own(batches: readonly Batch[]): Batch[] {
+    const { mesh, place } = this.#parts;
+    return batches.map((batch) => rowsOfRank(batch, place.dp, mesh.dp));
+  }
+
+  /** Adds up the gradients of the ranks that compute other rows; returns the squares of them. */
+  async #reduceGradients(): Promise<SquaredNorms> {
+    const { mesh, stores, wholes } = this.#parts;
+    const norms = new SquaredNorms(wholes.length, mesh);
+    const bucket = stores.gradients.store.names;
+    const owned = await this.#reducer.reduce(bucket, norms);
+    if (mesh.zero_stage === 0) await this.#reducer.spread(bucket, owned);
+    else this.#reducer.keep(owned);
+    return norms;
+  }
+
+  async #reduceSums(): Promise<Float32Array<ArrayBuffer>> {
+    const [sums] = await readback([this.#parts.stores.sums.get('sums')]);
+    return this.#sumOverRanks(Float32Array.from(sums ?? []));
+  }
+
+  /** Sums over the ranks with other rows; those of tensor parallelism have the same ones. */
+  #sumOverRanks(sums: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+    const { groups, place } = this.#parts;
+    return groups.world.sum(place.tp === 0 ? sums : sums.map(() => 0), 'sums');
+  }
+
+  async #update(): Promise<Float32Array> {
+    const { mesh, groups, shards, optimizer, update, stores, owned, recorder } = this.#parts;
+    const start = now();
+    const { training } = this.#parts.setting.config;
+    optimizer.prepare(this.step, learningRate(training, this.step));
+    await submitWithBoundaries([update]);
+    const [results] = await readback([update.outputs.results]);
+    recorder.span({ kind: 'update', what: 'update', start, end: now() });
+    if (mesh.zero_stage > 0) {
+      const bucket = stores.gradients.store.names;
+      await gatherWeights(stores.weights.trainable, owned.weights, {
+        group: groups.dp,
+        shards,
+        bucket,
+      });
+    }
+    return Float32Array.from(results ?? []);
+  }
+
+  #named(values: ArrayLike<number>): Sums {
+    const { objective } = this.#parts;
+    return Object.fromEntries(objective.sums.map((name, i) => [name, values[i] ?? NaN]));
+  }
+
+  #resultOf(
+    results: Float32Array,
+    { ms, step_tokens }: { ms: number; step_tokens: number },
+  ): StepResult {
+    const { objective } = this.#parts;
+    const sums = this.#named(results);
+    return {
+      step: this.step,
+      loss: sums.loss ?? NaN,
+      metrics: { ...objective.stepMetrics(sums), ...this.#source.stepMetrics?.() },
+      grad_norm: results[objective.sums.length] ?? NaN,
+      skipped: false,
+      ms,
+      total_tokens: this.tokens,
+      step_tokens,
+    };
+  }
+}
+
+/** Programs that sample and score need all weights on one rank. */
+const noPrograms: ObjectivePrograms = {
+  logps: refuse,
+  referenceLogps: refuse,
+  run: refuse,
+  rollouts: refuse,
+  generation: refuse,
+};
+
+function refuse(): Promise<never> {
+  return Promise.reject(
+    new Error('This objective samples or scores while it trains, which ranks cannot do yet.'),
+  );
+}
+
+const tokensOf = (batch: Batch): number => batch.tokens ?? batch.ids.length;
