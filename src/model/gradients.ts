@@ -6,7 +6,17 @@ import { add, type Tensor } from '@tensorflow/tfjs-core';
 import { addInPlace, hasOwnKernels, type Store } from '../backend/index.ts';
 import type { GradientSink } from './tape.ts';
 
-export class Gradients implements GradientSink {
+/** Gradients of a run, as its programs know them. */
+export interface ModelGradients extends GradientSink {
+  /** Those of the trainable parameters; under ZeRO-2 and 3, this rank's part of them. */
+  readonly store: Store;
+  /** Must be called before each forward, because some backends replace the weights' tensors. */
+  refresh(): void;
+  /** The backward pass of a micro-batch has added all of its gradients. */
+  flush?(): void;
+}
+
+export class Gradients implements ModelGradients {
   /** Name of each trainable parameter by the id of its current tensor. */
   readonly #names = new Map<number, string>();
   readonly #inPlace = hasOwnKernels();

@@ -6,6 +6,7 @@ import { drop, EMBEDDING_SITE } from './dropout.ts';
 import { mlpBranch } from './feed_forward.ts';
 import type { Forward } from './forward.ts';
 import { embeddingName, isGpt2 } from './layout.ts';
+import type { Tape } from './tape.ts';
 
 /**
  * The last hidden states, before the final norm [tokens, n_embd]. With `checkpointing`, blocks run
@@ -16,7 +17,7 @@ export function hiddenStates(forward: Forward, checkpointing = false): Tensor {
   let x = tape.segment(() => embedTokens(forward));
   for (let layer = 0; layer < model.n_layer; layer++) {
     const y = checkpointing
-      ? tape.checkpoint(x, (inner, input) => block({ ...forward, tape: inner }, layer, input))
+      ? tape.checkpoint(x, (inner, input) => block(onTape(forward, inner), layer, input))
       : block(forward, layer, x);
     tape.release(x);
     x = y;
@@ -44,6 +45,12 @@ function embedTokens(forward: Forward): Tensor {
   };
   const { y } = tape.apply(positionEmbedding, { ...tokens, ...positions }, {});
   return drop(forward, y, EMBEDDING_SITE);
+}
+
+/** The same pass, recorded by another tape. */
+function onTape(forward: Forward, tape: Tape): Forward {
+  const { weights } = forward;
+  return { ...forward, tape, weights: weights.onTape?.(tape) ?? weights };
 }
 
 /** One transformer block: x + attention(norm(x)), then x + mlp(norm(x)). */

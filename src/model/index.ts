@@ -8,7 +8,7 @@ export type { DecodeOptions, RowChoice } from './decoder.ts';
 export { isAdapterTensor, loraParameters } from './adapter_parameters.ts';
 export type { Attend, Forward } from './forward.ts';
 export type { Generator } from './generate.ts';
-export { Gradients, noGradients } from './gradients.ts';
+export { Gradients, type ModelGradients, noGradients } from './gradients.ts';
 export { head, scoreParameter, scores, tokenLosses } from './heads.ts';
 export { hiddenStates } from './hidden_states.ts';
 export { initialValues } from './init.ts';
@@ -39,8 +39,15 @@ export {
   createStores,
   disposeStores,
   type ForwardStores,
+  type KeptElsewhere,
   type ModelStores,
   type StoreOptions,
 } from './stores.ts';
 export { type GradientSink, Tape } from './tape.ts';
-export { type Adapters, type ParameterSource, Weights, withoutAdapters } from './weights.ts';
+export {
+  type Adapters,
+  type ModelWeights,
+  type ParameterSource,
+  Weights,
+  withoutAdapters,
+} from './weights.ts';

@@ -70,6 +70,7 @@ export function trainingMicroStep(stores: ModelStores, loss: LossFunction): Prom
     addToSums(stores.sums, traced);
     for (const tensor of traced.statistics ?? []) tape.release(tensor);
     tape.backward(traced.loss, scaledByLoss(stores, traced.weights));
+    stores.gradients.flush?.();
     tape.release(traced.loss);
     return {};
   });
@@ -138,10 +139,11 @@ interface ForwardChoices {
 }
 
 function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardChoices): Forward {
+  const weights = choices.weights ?? stores.weights;
   return {
     tape,
     model: stores.model,
-    weights: choices.weights ?? stores.weights,
+    weights: weights.onTape?.(tape) ?? weights,
     inputs: stores.inputs,
     rotary: stores.rotary,
     batch_size: stores.batch_size,

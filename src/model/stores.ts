@@ -2,15 +2,15 @@
 import { type Spec, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import type { Attend } from './forward.ts';
-import { Gradients } from './gradients.ts';
+import { Gradients, type ModelGradients } from './gradients.ts';
 import { rotaryTable, trainingInputs } from './inputs.ts';
 import { listParameters, type Parameter } from './parameters.ts';
-import { type Adapters, Weights } from './weights.ts';
+import { type Adapters, type ModelWeights, Weights } from './weights.ts';
 
 export interface ModelStores {
   model: ResolvedModel;
-  weights: Weights;
-  gradients: Gradients;
+  weights: ModelWeights;
+  gradients: ModelGradients;
   /** ids, targets, weights, positions and what the objective adds, [batch_size x block_size] each. */
   inputs: Store;
   rotary: Store | null;
@@ -57,6 +57,13 @@ export interface StoreOptions {
   extra_inputs?: readonly Spec[];
   /** See ModelStores. */
   attend?: Attend | undefined;
+  /** Weights and gradients that are kept in another way, such as in parts. Default: whole ones. */
+  kept?: KeptElsewhere | undefined;
+}
+
+export interface KeptElsewhere {
+  weights: ModelWeights;
+  gradients: ModelGradients;
 }
 
 /** Allocates the stores of a run. Values are written by the caller; gradients and sums are zero. */
@@ -64,12 +71,11 @@ export function createStores(options: StoreOptions): ModelStores {
   const { model, batch_size, block_size = model.block_size } = options;
   const parameters = options.parameters ?? listParameters(model);
   const trains = options.trains ?? (() => true);
-  const weights = new Weights(parameters, trains, options.adapters);
-  const gradients = new Store('gradients', weights.trainable.specs);
+  const { weights, gradients } = options.kept ?? wholeStores(parameters, trains, options.adapters);
   return {
     model,
     weights,
-    gradients: new Gradients(gradients, weights.trainable),
+    gradients,
     inputs: trainingInputs(model, batch_size, block_size, options.extra_inputs),
     rotary: rotaryTable(model),
     sums: new Store('sums', [{ name: 'sums', shape: [options.sum_count ?? 2] }]),
@@ -80,6 +86,16 @@ export function createStores(options: StoreOptions): ModelStores {
     logits_chunk: options.logits_chunk ?? model.vocab_size,
     attend: options.attend,
   };
+}
+
+function wholeStores(
+  parameters: readonly Parameter[],
+  trains: (parameter: Parameter) => boolean,
+  adapters: Adapters | null | undefined,
+): KeptElsewhere {
+  const weights = new Weights(parameters, trains, adapters);
+  const gradients = new Store('gradients', weights.trainable.specs);
+  return { weights, gradients: new Gradients(gradients, weights.trainable) };
 }
 
 export function disposeStores(stores: ModelStores): void {

@@ -19,6 +19,8 @@ export interface GradientSink {
   buffer(parameter: string): Tensor | undefined;
   /** Adds a gradient that is a tensor of its own. */
   add(parameter: string, gradient: Tensor): void;
+  /** An operation has added its gradient of the parameter; others that read it may follow. */
+  added?(parameter: string): void;
 }
 
 interface Node {
@@ -120,6 +122,15 @@ export class Tape {
   }
 
   /**
+   * Takes over a tensor that no operation has made, such as weights that were gathered for one use:
+   * it is freed with its segment, and gradients that read it `make` it again.
+   */
+  adopt(tensor: Tensor, make: () => Tensor): void {
+    this.#loose.add(tensor);
+    if (this.#recording) this.#recipes.set(tensor, { from: [], make });
+  }
+
+  /**
    * A segment that keeps only its input and runs again in the backward pass (Chen et al. 2016,
    * Training Deep Nets with Sublinear Memory Cost). `fn` must be a function of its input, the
    * parameters and the step's random numbers.
@@ -210,6 +221,8 @@ export class Tape {
     wanted.forEach((name, i) => {
       const result = results[i];
       if (result && result !== into[name]) this.#deliver(inputs[name], result, gradients);
+      const parameter = this.#sink.parameterOf(inputs[name]);
+      if (parameter !== undefined) this.#sink.added?.(parameter);
     });
     for (const part of arrived) part.dispose();
   }

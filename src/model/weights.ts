@@ -14,6 +14,21 @@ export interface ParameterSource {
   get(name: string): Tensor;
   /** Updates of linear layers that belong to these weights; none is the model as it is. */
   readonly adapters?: Adapters | null;
+  /** The same parameters for a pass that this tape records, where they are made for each use. */
+  onTape?(tape: Tape): ParameterSource;
+}
+
+/** The weights of a run, as its programs and its checkpoints know them. */
+export interface ModelWeights extends ParameterSource {
+  readonly parameters: readonly Parameter[];
+  /** Those that train; under ZeRO-3, this rank's part of them. */
+  readonly trainable: Store;
+  readonly frozen: Store | null;
+  /** Replaces the values of one parameter, row-major. */
+  write(name: string, values: Values): void;
+  /** All values here by name, as they are after all submitted programs. */
+  read(): Promise<Map<string, Values>>;
+  dispose(): void;
 }
 
 /** The part of a forward pass that adapters read. */
@@ -48,7 +63,7 @@ export function withoutAdapters(weights: ParameterSource): ParameterSource {
   return { get: (name) => weights.get(name) };
 }
 
-export class Weights implements ParameterSource {
+export class Weights implements ModelWeights {
   readonly trainable: Store;
   /** Null where every parameter trains. */
   readonly frozen: Store | null;

@@ -23,8 +23,8 @@ describe('with AdamW', () => {
     }
   });
 
-  test('ZeRO-1 is data parallelism bit for bit', async () => {
-    expectSameBits(await train({ dp: 4 }), await train({ dp: 4, zero_stage: 1 }));
+  test.each([1, 2, 3] as const)('ZeRO-%i is data parallelism bit for bit', async (zero_stage) => {
+    expectSameBits(await train({ dp: 4 }), await train({ dp: 4, zero_stage }));
   });
 });
 

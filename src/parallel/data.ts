@@ -7,6 +7,7 @@
  * Stages 2 and 3 reduce gradients inside the backward pass instead (`zero.ts`).
  */
 import { readback, Store, type TensorStore, writeTensor } from '../backend/index.ts';
+import type { Parameter } from '../model/index.ts';
 import type { Group } from './collectives.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
@@ -31,25 +32,28 @@ export class GradientReducer {
   readonly #parts: ReducedParts;
   readonly #byName: ReadonlyMap<string, LocalParameter>;
 
+  /** The parameters whose gradients are reduced, as they are here. */
+  get trainable(): Parameter[] {
+    return this.#parts.parameters.map(({ parameter }) => parameter);
+  }
+
   constructor(parts: ReducedParts) {
     this.#parts = parts;
     this.#byName = new Map(parts.parameters.map((one) => [one.parameter.name, one]));
   }
 
   /**
-   * The sums over all ranks of what this rank owns, by name; their squares are added to `norms`.
-   * Waits for the device and for the other ranks.
+   * The sums over all ranks of what this rank owns, by name. The gradients are copied before this
+   * function waits, for the device and then for the other ranks.
    */
-  async reduce(bucket: Bucket, norms: SquaredNorms): Promise<Map<string, Float32Array>> {
+  async reduce(bucket: Bucket): Promise<Map<string, Float32Array>> {
     const { group, shards, gradients } = this.#parts;
     const values = await gradients.read(bucket);
     const slices = group.ranks.map((_, rank) =>
       joined(bucket.map((name) => cut(values.get(name), shards.get(name)?.[rank]))),
     );
     const sum = await group.reduceScatter(slices, tagOf(bucket));
-    const owned = split(sum, bucket, shards, group.index);
-    for (const [name, own] of owned) this.count(name, own, norms);
-    return owned;
+    return split(sum, bucket, shards, group.index);
   }
 
   /** Adds the squares of a reduced gradient that this rank owns. */

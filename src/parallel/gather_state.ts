@@ -15,9 +15,13 @@ type Tensors = Pick<TrainerState, 'parameters' | 'objective_tensors' | 'optimize
 export async function gatherState(parts: RankParts): Promise<Tensors | null> {
   const { stores, optimizer, mesh, place } = parts;
   const read = await stores.weights.read();
-  const weights = await gatherAll(parts, '', (local) =>
-    isSender(parts, local) && place.dp === 0 ? read.get(local.parameter.name) : undefined,
-  );
+  const weights = await gatherAll(parts, '', (local) => {
+    const values = read.get(local.parameter.name);
+    if (!values || !isSender(parts, local)) return undefined;
+    const isSharded = mesh.zero_stage === 3 && parts.trains(local.whole);
+    if (!isSharded) return place.dp === 0 ? values : undefined;
+    return inWhole(local, parts.shards.get(local.parameter.name)?.[place.dp], values);
+  });
   const kept = await optimizer.state.read();
   const moments = new Map<string, Float32Array>();
   for (const moment of parts.moments) {

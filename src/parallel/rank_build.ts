@@ -11,7 +11,15 @@ import {
 } from '../backend/index.ts';
 import { groupOf, type Mesh, type MeshPlace, placeOf } from '../common/index.ts';
 import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
-import { createStores, initialValues, type ModelStores, type Parameter } from '../model/index.ts';
+import {
+  createStores,
+  initialValues,
+  type KeptElsewhere,
+  type ModelGradients,
+  type ModelStores,
+  type Parameter,
+  Weights,
+} from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import {
   createOptimizer,
@@ -21,11 +29,15 @@ import {
 } from '../optim/index.ts';
 import { runParameters, type TrainerOptions, type TrainerState } from '../train/index.ts';
 import { Group } from './collectives.ts';
+import { GradientReducer } from './data.ts';
 import { type LocalParameter, wholeParameters } from './local_parameters.ts';
 import { type MicroBatches, SequentialMicroBatches } from './micro_batches.ts';
+import { OverlappedGradients } from './overlapped_gradients.ts';
+import type { Reduction } from './reduction.ts';
 import { shardOfRank, type Shards, shardsOf } from './shards.ts';
 import { Recorder } from './traffic.ts';
 import type { Link } from './transport/link.ts';
+import { namesIn, ShardedGradients, ShardedWeights, type Sharding } from './zero.ts';
 
 export interface RankOptions extends TrainerOptions {
   mesh: Mesh;
@@ -65,6 +77,8 @@ export interface RankParts {
   owned: { weights: TensorStore; gradients: TensorStore };
   /** `squares` [1]: sum of squares of all gradients of all ranks, written before the update. */
   squares: Store;
+  /** How gradients of the ranks with other rows are added up. */
+  reduction: Reduction;
   microBatches: MicroBatches;
   update: Program<{ results: Tensor }>;
 }
@@ -85,13 +99,15 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   if (!objective.dropout(setting)) model.dropout = 0;
   const listed = runParameters(objective, setting);
   const locals = wholeParameters(listed.parameters);
-  const stores = allocate({ setting, objective, mesh, locals, trains: listed.trains });
   const trainable = locals.filter(({ whole }) => listed.trains(whole));
   const shards = shardsOf(
     trainable.map(({ parameter }) => parameter),
     mesh.dp,
     (parameter) => config.training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
+  const sharding = { group: groups.dp, parameters: trainable, shards, tp: place.tp };
+  const kept = keptStores(mesh, sharding, locals);
+  const stores = allocate({ setting, objective, mesh, locals, trains: listed.trains, kept });
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
     config.training,
@@ -120,6 +136,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     shards,
     owned,
     squares,
+    reduction: kept.gradients,
     microBatches,
     update,
   };
@@ -155,9 +172,10 @@ interface Allocatable {
   mesh: Mesh;
   locals: readonly LocalParameter[];
   trains: (parameter: Parameter) => boolean;
+  kept: KeptElsewhere;
 }
 
-function allocate({ setting, objective, mesh, locals, trains }: Allocatable): ModelStores {
+function allocate({ setting, objective, mesh, locals, trains, kept }: Allocatable): ModelStores {
   const local = localSetting(setting, mesh);
   const { config, model } = local;
   const size = objective.shape(local);
@@ -178,19 +196,52 @@ function allocate({ setting, objective, mesh, locals, trains }: Allocatable): Mo
     sum_count: objective.sums.length,
     extra_inputs: [...objective.inputs(size), ...(attention?.inputs(size) ?? [])],
     attend: attention?.attend,
+    kept,
   });
 }
 
 type OwnShard = ReturnType<typeof shardOfRank>;
 
 /** Without ZeRO every rank updates everything; with it, the parts that it owns. */
-function ownedStores(mesh: Mesh, { weights, gradients }: ModelStores, shard: OwnShard) {
-  if (mesh.zero_stage === 0) return { weights: weights.trainable, gradients: gradients.store };
+function ownedStores(
+  { zero_stage }: Mesh,
+  { weights, gradients }: ModelStores,
+  shard: OwnShard,
+): { weights: TensorStore; gradients: TensorStore } {
   const parts = [...shard].map(([name, range]) => ({ name, ...range }));
+  const partOf = (store: Store): TensorStore => new PartStore(store, parts);
+  const { trainable } = weights;
+  const weightsAreWhole = zero_stage === 1 || zero_stage === 2;
   return {
-    weights: new PartStore(weights.trainable, parts),
-    gradients: new PartStore(gradients.store, parts),
+    weights: weightsAreWhole ? partOf(trainable) : trainable,
+    gradients: zero_stage === 1 ? partOf(gradients.store) : gradients.store,
   };
+}
+
+/** The stores of weights and gradients as the stage of ZeRO has them. */
+function keptStores(
+  { zero_stage }: Mesh,
+  sharding: Sharding,
+  locals: readonly LocalParameter[],
+): KeptElsewhere & { gradients: ModelGradients & Reduction } {
+  const parameters = locals.map(({ parameter }) => parameter);
+  if (zero_stage === 3) {
+    const weights = new ShardedWeights(sharding, parameters);
+    return { weights, gradients: new ShardedGradients(sharding, weights) };
+  }
+  const names = new Set(sharding.parameters.map(({ parameter }) => parameter.name));
+  const weights = new Weights(parameters, ({ name }) => names.has(name));
+  if (zero_stage === 2) {
+    return { weights, gradients: new ShardedGradients(sharding, namesIn(weights.trainable)) };
+  }
+  const gradients = new Store('gradients', weights.trainable.specs);
+  const reducer = new GradientReducer({ ...sharding, gradients });
+  const overlapped = new OverlappedGradients(gradients, weights.trainable, {
+    reducer,
+    settle: (bucket, owned) =>
+      zero_stage === 0 ? reducer.spread(bucket, owned) : reducer.keep(owned),
+  });
+  return { weights, gradients: overlapped };
 }
 
 /** What the optimizer keeps moments of: whole parameters, or flat parts of them. */
@@ -216,7 +267,7 @@ function updateOf({ mesh, stores, owned, optimizer, squares }: Updatable) {
   const end = { squares: squares.get('squares') };
   const finished = optimizer.finishStep(weights, gradients, stores.sums, end);
   // The update zeroes what it owns; the rest of the gradients are this rank's alone.
-  if (mesh.zero_stage > 0) {
+  if (mesh.zero_stage === 1) {
     for (const { tensor } of stores.gradients.store.chunks) fillInPlace(tensor, 0);
   }
   return finished;

@@ -8,36 +8,28 @@ import type { ObjectivePrograms, Source, Sums } from '../objectives/index.ts';
 import { disposeStores } from '../model/index.ts';
 import { learningRate } from '../optim/index.ts';
 import type { StepResult, TrainerState } from '../train/index.ts';
-import { gatherWeights, GradientReducer } from './data.ts';
+import { gatherWeights } from './data.ts';
 import { gatherState } from './gather_state.ts';
 import { SquaredNorms } from './norm.ts';
 import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
 import { rowsOfRank } from './rows.ts';
 import type { Recorder } from './traffic.ts';
 import { now } from './transport/link.ts';
+import { ShardedWeights } from './zero.ts';
 
 export class RankTrainer {
   step = 0;
   tokens = 0;
   readonly #parts: RankParts;
   readonly #source: Source;
-  readonly #reducer: GradientReducer;
 
   private constructor(
     readonly options: RankOptions,
     parts: RankParts,
   ) {
-    const { groups, locals, trains, shards, stores, place } = parts;
     this.#parts = parts;
     this.step = options.from?.step ?? 0;
     this.tokens = options.from?.tokens ?? 0;
-    this.#reducer = new GradientReducer({
-      group: groups.dp,
-      parameters: locals.filter(({ whole }) => trains(whole)),
-      shards,
-      gradients: stores.gradients.store,
-      tp: place.tp,
-    });
     this.#source = parts.objective.source({
       ...parts.setting,
       split: options.split,
@@ -57,11 +49,12 @@ export class RankTrainer {
   /** One optimizer step of all ranks; the result is the same on each of them. */
   async takeStep(): Promise<StepResult> {
     const began = now();
-    const { microBatches, setting, stores } = this.#parts;
+    const { microBatches, reduction, setting, stores, wholes, mesh } = this.#parts;
     const { seed } = setting.config.training;
     const batches = await this.#source.step(this.step);
     await microBatches.train(this.#own(batches), { seed, step: this.step });
-    const norms = await this.#reduceGradients();
+    const norms = new SquaredNorms(wholes.length, mesh);
+    await reduction.finish(norms);
     const sums = await this.#reduceSums();
     const squares = await norms.total(this.#parts.groups.world);
     this.#parts.squares.write('squares', Float32Array.of(squares));
@@ -108,17 +101,6 @@ export class RankTrainer {
     return batches.map((batch) => rowsOfRank(batch, place.dp, mesh.dp));
   }
 
-  /** Adds up the gradients of the ranks that compute other rows; returns the squares of them. */
-  async #reduceGradients(): Promise<SquaredNorms> {
-    const { mesh, stores, wholes } = this.#parts;
-    const norms = new SquaredNorms(wholes.length, mesh);
-    const bucket = stores.gradients.store.names;
-    const owned = await this.#reducer.reduce(bucket, norms);
-    if (mesh.zero_stage === 0) await this.#reducer.spread(bucket, owned);
-    else this.#reducer.keep(owned);
-    return norms;
-  }
-
   async #reduceSums(): Promise<Float32Array<ArrayBuffer>> {
     const [sums] = await readback([this.#parts.stores.sums.get('sums')]);
     return this.#sumOverRanks(Float32Array.from(sums ?? []));
@@ -138,8 +120,9 @@ export class RankTrainer {
     await submitWithBoundaries([update]);
     const [results] = await readback([update.outputs.results]);
     recorder.span({ kind: 'update', what: 'update', start, end: now() });
-    if (mesh.zero_stage > 0) {
-      const bucket = stores.gradients.store.names;
+    if (stores.weights instanceof ShardedWeights) await stores.weights.updated();
+    if (mesh.zero_stage === 1 || mesh.zero_stage === 2) {
+      const bucket = stores.weights.trainable.names;
       await gatherWeights(stores.weights.trainable, owned.weights, {
         group: groups.dp,
         shards,

@@ -1,0 +1,258 @@
+/**
+ * ZeRO-2 and ZeRO-3 (Rajbhandari et al. 2020). A rank keeps the gradients (2), and the weights too
+ * (3), of what it owns. Gradients of its rows are whole for a moment of the backward pass only: each
+ * is sent to its owners as soon as it is complete. Under ZeRO-3, weights are gathered for each use,
+ * in the forward pass and again in the backward pass.
+ */
+import { clone, type Tensor } from '@tensorflow/tfjs-core';
+import {
+  addInPlace,
+  boundary,
+  output,
+  readback,
+  Store,
+  type Values,
+  writeTensor,
+} from '../backend/index.ts';
+import {
+  type ModelGradients,
+  type ModelWeights,
+  type Parameter,
+  type ParameterSource,
+  type Tape,
+} from '../model/index.ts';
+import type { Group } from './collectives.ts';
+import { joined } from './data.ts';
+import type { LocalParameter } from './local_parameters.ts';
+import type { SquaredNorms } from './norm.ts';
+import type { Reduction } from './reduction.ts';
+import { shardOfRank, type Shards } from './shards.ts';
+
+/** The trainable parameters of a rank, and who owns which of their values. */
+export interface Sharding {
+  group: Group;
+  parameters: readonly LocalParameter[];
+  shards: Shards;
+  /** Index of this rank among those of tensor parallelism. */
+  tp: number;
+}
+
+/** Which parameter a tensor is, while a program is traced. */
+export interface Naming {
+  refresh(): void;
+  nameOf(tensor: Tensor): string | undefined;
+}
+
+/** Names of the tensors of a store, which do not change. */
+export function namesIn(store: Store): Naming {
+  const names = new Map(store.names.map((name) => [store.get(name).id, name]));
+  return { refresh: () => undefined, nameOf: ({ id }) => names.get(id) };
+}
+
+/** A store for what this rank owns of each parameter: flat values, or whole matrices. */
+function shardStore(label: string, { group, parameters, shards }: Sharding): Store {
+  const own = shardOfRank(shards, group.index);
+  const specs = parameters.flatMap(({ parameter }) => {
+    const range = own.get(parameter.name);
+    if (!range) return [];
+    const size = parameter.shape.reduce((product, n) => product * n, 1);
+    const length = range.end - range.start;
+    return [{ name: parameter.name, shape: length === size ? parameter.shape : [length] }];
+  });
+  return new Store(label, specs);
+}
+
+/** Gradients of which this rank keeps what it owns. */
+export class ShardedGradients implements ModelGradients, Reduction {
+  readonly store: Store;
+  readonly #sharding: Sharding;
+  readonly #naming: Naming;
+  readonly #locals: ReadonlyMap<string, LocalParameter>;
+  /** Gradients of embeddings, of which more may follow in this program. */
+  readonly #waiting = new Map<string, Tensor>();
+  /** What this rank owns, added up over the micro-batches. */
+  readonly #sums = new Map<string, Float32Array>();
+  #underWay: Promise<void>[] = [];
+
+  constructor(sharding: Sharding, naming: Naming) {
+    this.#sharding = sharding;
+    this.#naming = naming;
+    this.store = shardStore('gradients', sharding);
+    this.#locals = new Map(sharding.parameters.map((local) => [local.parameter.name, local]));
+  }
+
+  refresh(): void {
+    this.#naming.refresh();
+  }
+  parameterOf(tensor: Tensor): string | undefined {
+    return this.#naming.nameOf(tensor);
+  }
+  /** What already waits: kernels add to it as they do to whole buffers, with the same bits. */
+  buffer(name: string): Tensor | undefined {
+    return this.#waiting.get(name);
+  }
+
+  /** Sends a gradient to its owners at this place of the program. */
+  add(name: string, gradient: Tensor): void {
+    const local = this.#locals.get(name);
+    if (local?.parameter.kind !== 'embedding') {
+      this.#send(name, gradient);
+      return;
+    }
+    // The head's part of a tied embedding comes first; the sum is sent, as without ZeRO.
+    const before = this.#waiting.get(name);
+    if (before) addInPlace(before, gradient);
+    else this.#waiting.set(name, clone(gradient));
+  }
+
+  flush(): void {
+    for (const [name, gradient] of this.#waiting) {
+      this.#send(name, gradient);
+      gradient.dispose();
+    }
+    this.#waiting.clear();
+  }
+
+  async finish(norms: SquaredNorms): Promise<void> {
+    await Promise.all(this.#underWay);
+    this.#underWay = [];
+    const { tp, group } = this.#sharding;
+    for (const [name, values] of this.#sums) {
+      const local = this.#locals.get(name);
+      if (local && !(local.replicated && tp > 0)) {
+        norms.add({ parameter: local.index, tp, dp: group.index }, values);
+      }
+      this.store.write(name, values);
+    }
+    this.#sums.clear();
+  }
+
+  #send(name: string, gradient: Tensor): void {
+    boundary(gradient, {
+      name: 'reduce_scatter',
+      run: (tensor) => {
+        const sent = this.#reduce(name, tensor);
+        // Whoever awaits it in `finish` sees the error.
+        sent.catch(() => undefined);
+        this.#underWay.push(sent);
+      },
+    });
+  }
+
+  /** The values are copied before this function waits, so the program may go on meanwhile. */
+  async #reduce(name: string, tensor: Tensor): Promise<void> {
+    const { group, shards } = this.#sharding;
+    const ranges = shards.get(name) ?? [];
+    const [values] = await readback([tensor]);
+    const whole = Float32Array.from(values ?? []);
+    const slices = ranges.map(({ start, end }) => whole.subarray(start, end));
+    const sum = await group.reduceScatter(slices, name);
+    if (sum.length === 0) return;
+    const before = this.#sums.get(name);
+    if (!before) {
+      this.#sums.set(name, sum);
+      return;
+    }
+    sum.forEach((value, i) => (before[i] = (before[i] ?? 0) + value));
+  }
+}
+
+/** Weights of which this rank keeps what it owns, gathered for each use. */
+export class ShardedWeights implements ModelWeights, Naming {
+  readonly trainable: Store;
+  /** Frozen parameters are whole on every rank. */
+  readonly frozen: Store | null;
+  readonly #sharding: Sharding;
+  readonly #locals: ReadonlyMap<string, LocalParameter>;
+  /** What this rank owns, as the others get it. */
+  readonly #own = new Map<string, Float32Array<ArrayBuffer>>();
+  readonly #names = new Map<number, string>();
+
+  constructor(
+    sharding: Sharding,
+    readonly parameters: readonly Parameter[],
+  ) {
+    this.#sharding = sharding;
+    this.trainable = shardStore('weights', sharding);
+    this.#locals = new Map(sharding.parameters.map((local) => [local.parameter.name, local]));
+    const frozen = parameters.filter(({ name }) => !this.#locals.has(name));
+    this.frozen = frozen.length > 0 ? new Store('frozen weights', frozen) : null;
+  }
+
+  /** Gathers a parameter, for programs without a tape of their own. */
+  get(name: string): Tensor {
+    return this.#locals.has(name) ? this.#gathered(name) : this.#frozen(name);
+  }
+
+  onTape(tape: Tape): ParameterSource {
+    return {
+      onTape: (other) => this.onTape(other),
+      get: (name) => {
+        if (!this.#locals.has(name)) return this.#frozen(name);
+        const tensor = this.#gathered(name);
+        tape.adopt(tensor, () => this.#gathered(name));
+        return tensor;
+      },
+    };
+  }
+
+  refresh(): void {
+    this.#names.clear();
+  }
+  nameOf(tensor: Tensor): string | undefined {
+    return this.#names.get(tensor.id);
+  }
+
+  write(name: string, values: Values): void {
+    const range = this.#sharding.shards.get(name)?.[this.#sharding.group.index];
+    if (!range) {
+      this.frozen?.write(name, values);
+      return;
+    }
+    const own = Float32Array.from(values.subarray(range.start, range.end));
+    this.#own.set(name, own);
+    if (own.length > 0) this.trainable.write(name, own);
+  }
+
+  async read(): Promise<Map<string, Values>> {
+    const [own, frozen] = await Promise.all([
+      this.trainable.read(),
+      this.frozen?.read() ?? new Map<string, Values>(),
+    ]);
+    return new Map([...own, ...frozen]);
+  }
+
+  /** After an update: what the others get from now on. */
+  async updated(): Promise<void> {
+    for (const [name, values] of await this.trainable.read()) {
+      this.#own.set(name, Float32Array.from(values));
+    }
+  }
+
+  dispose(): void {
+    this.trainable.dispose();
+    this.frozen?.dispose();
+  }
+
+  #gathered(name: string): Tensor {
+    const parameter = this.#locals.get(name)?.parameter;
+    if (!parameter) throw new Error(`The sharded weights have no ${name}.`);
+    const tensor = output(parameter.shape);
+    this.#names.set(tensor.id, name);
+    return boundary(tensor, {
+      name: 'all_gather',
+      run: (target) => this.#gather(name, target),
+    });
+  }
+
+  async #gather(name: string, target: Tensor): Promise<void> {
+    const own = this.#own.get(name) ?? new Float32Array();
+    const parts = await this.#sharding.group.allGather(own.slice(), `weights ${name}`);
+    writeTensor(target, joined(parts.map((part) => Float32Array.from(part))));
+  }
+
+  #frozen(name: string): Tensor {
+    if (!this.frozen) throw new Error(`The sharded weights have no ${name}.`);
+    return this.frozen.get(name);
+  }
+}
