@@ -1,7 +1,8 @@
 /**
  * A recipe with some values changed: `seed=2` for training and data of all stages, or
  * `STAGE.SECTION.FIELD=VALUE`, where STAGE may be `*`. Sections of the RunConfig are in the stage's
- * `config`, all others in its `stage`.
+ * `config`, all others in its `stage`. `STAGE.FIELD=VALUE` changes the entry of the recipe itself, such
+ * as `reward.parent=careless`.
  */
 const RUN_SECTIONS = ['data', 'tokenizer', 'model', 'training', 'sampling', 'runtime'];
 
@@ -39,7 +40,8 @@ function setField(stages, [id, ...path], value) {
   const part = RUN_SECTIONS.includes(path[0]) ? 'config' : 'stage';
   for (const stage of stages) {
     if (stage.id !== id && id !== '*') continue;
-    if (part === 'config' || stage.stage) setAt(stage, [part, ...path], value);
+    if (path.length === 1) stage[path[0]] = value;
+    else if (part === 'config' || stage.stage) setAt(stage, [part, ...path], value);
   }
 }
 
