@@ -35,4 +35,5 @@ export * from './sequence_logps';
 export * from './step_results';
 export * from './sums';
 export * from './take_rows';
+export * from './token_entropy';
 export * from './weighted_columns';

@@ -23,6 +23,9 @@ SMALL = dict(
     n_kv_head=2,
     n_embd=8,
     n_inner=16,
+    head_dim=0,
+    qkv_bias=False,
+    rope_factor=1.0,
     block_size=12,
     vocab_size=11,
     dropout=0.0,
@@ -77,13 +80,24 @@ def last_score(m, p, answer):
     return model(m, {**p, "lm_head.weight": p["score.weight"].T}, ids)[0, -1, 0]
 
 
+def all_logps(m, p, answer):
+    """Log-probabilities of the whole vocabulary before each of the answer's own tokens."""
+    model = gpt2 if m["layout"] == "gpt2" else llama
+    logps = model(m, p, torch.tensor([answer["ids"]]))[0, :-1].log_softmax(-1)
+    return logps[torch.tensor(answer["mask"][1:], dtype=torch.bool)]
+
+
 def answer_logps(m, p, answer):
     """Log-probabilities of the answer's own tokens."""
-    model = gpt2 if m["layout"] == "gpt2" else llama
-    ids = torch.tensor([answer["ids"]])
-    logps = model(m, p, ids)[0, :-1].log_softmax(-1)
-    token_logps = logps.gather(-1, ids[0, 1:, None])[:, 0]
-    return token_logps[torch.tensor(answer["mask"][1:], dtype=torch.bool)]
+    ids = torch.tensor(answer["ids"][1:])[torch.tensor(answer["mask"][1:], dtype=torch.bool)]
+    return all_logps(m, p, answer).gather(-1, ids[:, None])[:, 0]
+
+
+def sum_of_entropies(m, p, pairs):
+    """Of the distributions over all tokens of all answers; TRL divides it by their number."""
+    answers = [pair[name] for pair in pairs for name in ["chosen", "rejected"]]
+    logps = torch.cat([all_logps(m, p, answer) for answer in answers]).detach()
+    return -(logps.exp() * logps).sum(), float(len(logps))
 
 
 def reward_loss(m, p, pairs, center_rewards_coefficient):
@@ -132,6 +146,7 @@ def dpo_loss(m, p, reference, pairs, stage):
         tokens += len(answers[0])
     loss = torch.stack(losses).mean() + stage["sft_weight"] * nll / tokens
     rewards, logps = beta * torch.tensor(ratios), torch.tensor(logps)
+    entropy, answer_tokens = sum_of_entropies(m, p, pairs)
     return loss, {
         "rewards/chosen": rewards[:, 0].mean(),
         "rewards/rejected": rewards[:, 1].mean(),
@@ -139,6 +154,8 @@ def dpo_loss(m, p, reference, pairs, stage):
         "rewards/accuracies": (rewards[:, 0] > rewards[:, 1]).double().mean(),
         "logps/chosen": logps[:, 0].mean(),
         "logps/rejected": logps[:, 1].mean(),
+        "entropy": entropy,
+        "tokens": torch.tensor(answer_tokens),
     }
 
 

@@ -94,6 +94,12 @@ def answer_logps(m, p, prompt, ids):
     return logps.gather(-1, torch.tensor(ids)[:, None])[:, 0]
 
 
+def answer_entropies(m, p, prompt, ids):
+    """Of the whole distribution before each token of the answer."""
+    logps = (hidden_logits(m, p, prompt, ids) / TEMPERATURE).log_softmax(-1)
+    return -(logps.exp() * logps).sum(-1)
+
+
 def answer_values(m, p, prompt, ids):
     """Values of the states before each token."""
     body = {k.removeprefix("value."): v for k, v in p.items() if k.startswith("value.")}
@@ -191,6 +197,7 @@ def ppo_loss(rows, stage):
         "loss/policy_avg": policy,
         "loss/value_avg": value,
         "policy/clipfrac_avg": (bound > free).double().mean(),
+        "policy/entropy_avg": column("entropies").mean(),
         "policy/approxkl_avg": 0.5 * (difference**2).mean(),
         "val/clipfrac_avg": ((near - target) ** 2 > (values - target) ** 2).double().mean(),
         "val/ratio": ratio.mean(),
@@ -224,6 +231,7 @@ def add_quantities(m, p, reference, prompts, row):
         row["ref_logps"] = answer_logps(m, reference, prompt, ids)
     if "value.score.weight" not in p:
         return
+    row["entropies"] = answer_entropies(m, p, prompt, ids).detach()
     row["values"] = answer_values(m, p, prompt, ids)
     noise = [value_noise(token, len(prompt) - 1 + t) for t, token in enumerate(ids)]
     row["old_values"] = row["values"].detach() + torch.tensor(noise, dtype=torch.float64)
@@ -285,7 +293,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
-    m = dict(MODELS["gpt2"], head_dim=0)
+    m = MODELS["gpt2"]
     cases = [make_case(m, name, 11 + i) for i, name in enumerate(STAGES)]
     path = folder / "rl_gpt2.json"
     path.write_text(json.dumps(dict(model=m, cases=cases), separators=(",", ":")) + "\n")

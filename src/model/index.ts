@@ -9,7 +9,7 @@ export { isAdapterTensor, loraParameters } from './adapter_parameters.ts';
 export type { Attend, Forward } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, type ModelGradients, noGradients } from './gradients.ts';
-export { head, scoreParameter, scores, tokenLosses } from './heads.ts';
+export { head, scoreParameter, scores, type TokenLosses, tokenLosses } from './heads.ts';
 export { hiddenStates } from './hidden_states.ts';
 export { initialValues } from './init.ts';
 export {

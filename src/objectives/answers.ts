@@ -90,6 +90,8 @@ export interface CheckedAnswer {
   /** By the name of the reward. */
   rewards: Readonly<Record<string, number>>;
   ids: Int32Array;
+  /** Log-probability of each token at the temperature that it was sampled at. */
+  logps: Float32Array;
 }
 
 /** Answers the prompts, all at once, and checks the answers. */
@@ -104,13 +106,13 @@ export async function answerPrompts(options: AnswerOptions): Promise<CheckedAnsw
     stop_id: chat.eos_token_id,
     vocab_limit: chat.tokenizer.vocab_size,
   });
-  return rollouts.map(({ ids, ended }, i): CheckedAnswer => {
+  return rollouts.map(({ ids, ended, logps }, i): CheckedAnswer => {
     const prompt = prompts[i];
     if (!prompt) throw new Error('There is an answer without a prompt.');
     const { text } = chat.answerOf(ids);
     const answer = { text, ended, tokens: ids.length, max_tokens: max_new_tokens };
     const scores = rewards.map((one) => [one.name, one.score(prompt.example, answer)] as const);
-    return { prompt, answer, rewards: Object.fromEntries(scores), ids };
+    return { prompt, answer, rewards: Object.fromEntries(scores), ids, logps };
   });
 }
 
@@ -135,21 +137,35 @@ export function answerMetrics(answers: readonly CheckedAnswer[]): Partial<Metric
 /** Held-out prompts that an evaluation answers at most. */
 const ANSWERED_PROMPTS = 1000;
 
+/** Answers to held-out prompts with the sampling settings of the run. */
+export function heldOutAnswers(
+  context: SourceContext,
+  temperature: number,
+): Promise<CheckedAnswer[]> {
+  const { data } = stageOf(context);
+  const { programs } = context;
+  const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
+  if (prompts.length === 0) return Promise.resolve([]);
+  const { max_new_tokens, sample_seed: seed } = context.config.sampling;
+  return answerPrompts({ prompts, programs, data, max_new_tokens, temperature, seed });
+}
+
 /**
- * Metrics of answers to held-out prompts (the likeliest by default), and their true reward where code knows it;
+ * Metrics of the likeliest answers to held-out prompts, and their true reward where code knows it;
  * none without prompts or without code that checks the answers.
  */
-export async function measureAnswers(
-  context: SourceContext,
-  temperature = 0,
-): Promise<Partial<MetricRow>> {
+export async function measureAnswers(context: SourceContext): Promise<Partial<MetricRow>> {
   const { data } = stageOf(context);
-  const prompts = data.prompts.val.slice(0, ANSWERED_PROMPTS);
-  if (prompts.length === 0 || data.rewards.length === 0) return {};
-  const { max_new_tokens, sample_seed: seed } = context.config.sampling;
-  const { programs } = context;
-  const options = { prompts, programs, data, max_new_tokens, temperature, seed };
-  const answers = await answerPrompts(options);
+  if (data.rewards.length === 0) return {};
+  return checkedMetrics(await heldOutAnswers(context, 0), data);
+}
+
+/** Metrics of answers as code checks them; none without answers. */
+export function checkedMetrics(
+  answers: readonly CheckedAnswer[],
+  data: StageData,
+): Partial<MetricRow> {
+  if (answers.length === 0) return {};
   return { ...answerMetrics(answers), ...trueReward(answers, data) };
 }
 

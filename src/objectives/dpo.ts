@@ -10,17 +10,20 @@ import type { Batch, InspectedStep } from '../common/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 import type { EncodedPair } from '../data/index.ts';
 import type { PairBatch } from '../data/stages/batches.ts';
-import { type LossContext, tokenLosses, type TracedLoss } from '../model/index.ts';
+import type { LossContext, TracedLoss } from '../model/index.ts';
 import { PREFERENCE_STATISTICS, preferenceLoss, sequenceLogps } from '../ops/alignment.ts';
-import { measureAnswers } from './answers.ts';
+import { measureDpo } from './dpo_measure.ts';
 import { DPO_CHARTS, DPO_METRICS } from './dpo_metrics.ts';
+import { lossesAndEntropy, measuredEntropy } from './entropy.ts';
 import {
   defineObjective,
   type ObjectivePrograms,
   type ObjectiveSetting,
+  prefixed,
   type Source,
   type SourceContext,
   stageOf,
+  type Sums,
 } from './objective.ts';
 import {
   countPairs,
@@ -33,17 +36,25 @@ import {
   perRow,
   withExtra,
 } from './pairs.ts';
+import { logpsAt } from './rl/policy.ts';
 import { partSums } from './rl/sums.ts';
+
+/** The entropy is summed over the answers' tokens, which are counted beside it. */
+const SUMS = [...PREFERENCE_STATISTICS, 'entropy', 'tokens'] as const;
 
 export const dpo = defineObjective({
   name: 'dpo',
   data: 'pairs',
-  sums: PREFERENCE_STATISTICS,
+  sums: SUMS,
   metrics: DPO_METRICS,
   charts: DPO_CHARTS,
   loss,
   dropout: (setting) => !stageOf(setting).stage.dpo.disable_dropout,
   reference: () => true,
+  programs: {
+    ref_logps: ({ reference, logits_chunk }, { config }) =>
+      logpsAt(reference, { logits_chunk, temperature: config.sampling.temperature }),
+  },
   shape: pairShape,
   inputs: ({ batch_size }) => [
     perRow('ref_logps', batch_size),
@@ -51,6 +62,8 @@ export const dpo = defineObjective({
     perPair('pair_weights', batch_size),
   ],
   health: pairHealth,
+  stepMetrics: (sums) => prefixed('train', perToken(sums)),
+  evaluationMetrics: (sums) => prefixed('val', perToken(sums)),
   source,
 });
 
@@ -58,7 +71,7 @@ function loss(context: LossContext, setting: ObjectiveSetting): TracedLoss {
   const { forward, hidden, logits_chunk } = context;
   const { tape, inputs, batch_size: B, block_size: T } = forward;
   const { beta, loss_type, label_smoothing } = stageOf(setting).stage.dpo;
-  const { loss: nll, ...unread } = tokenLosses(forward, hidden, logits_chunk);
+  const { loss: nll, entropy, ...unread } = lossesAndEntropy(forward, hidden, logits_chunk);
   const mask = inputs.get('weights');
   const { sums: nlls, counts } = tape.apply(sequenceLogps, { logps: nll, weights: mask }, { B, T });
   const { loss: values, statistics } = tape.apply(
@@ -67,9 +80,24 @@ function loss(context: LossContext, setting: ObjectiveSetting): TracedLoss {
     { loss_type, beta, label_smoothing },
   );
   const weights = inputs.get('pair_weights');
-  const sums = partSums([{ weights, values: statistics }], PREFERENCE_STATISTICS.length);
-  const inner = [nll, nlls, counts, ...Object.values(unread)];
-  return { loss: values, weights, sums, statistics: [statistics, ...inner] };
+  const parts = [
+    { weights, values: statistics },
+    { weights: mask, values: entropy },
+    // The mask is 0 or 1, so this counts the tokens.
+    { weights: mask, values: mask },
+  ];
+  const inner = [nll, nlls, counts, entropy, ...Object.values(unread)];
+  return {
+    loss: values,
+    weights,
+    sums: partSums(parts, SUMS.length),
+    statistics: [statistics, ...inner],
+  };
+}
+
+/** The mean entropy of the answers' tokens instead of its sum. */
+function perToken({ entropy = NaN, tokens = NaN, ...sums }: Sums): Sums {
+  return measuredEntropy({ ...sums, entropy: entropy / tokens });
 }
 
 function source(context: SourceContext): Source {
@@ -105,7 +133,7 @@ function source(context: SourceContext): Source {
       return batchesOf(groups);
     },
     evaluation: () => batchesOf(rows.evaluation),
-    measure: () => measureAnswers(context, context.config.sampling.temperature),
+    measure: () => measureDpo(context),
     inspect,
   };
 }

@@ -1,7 +1,9 @@
 /** Metrics and charts of direct preference optimization, by TRL's names. */
 import type { Chart, Metric } from '../common/index.ts';
 import { ANSWER_CHARTS, ANSWER_METRICS, TRUE_REWARD_CHART, TRUE_REWARD_METRIC } from './answers.ts';
+import { ENTROPY_CHART, ENTROPY_METRICS } from './entropy.ts';
 import { evaluationPoints, PAIR_LOSS_METRICS, stepLine } from './reward_metrics.ts';
+import { KL_CHART } from './rl/metrics.ts';
 
 export const DPO_METRICS: readonly Metric[] = [
   ...PAIR_LOSS_METRICS,
@@ -66,6 +68,13 @@ export const DPO_METRICS: readonly Metric[] = [
     'Log-probability of the rejected answers of held-out pairs.',
   ),
   TRUE_REWARD_METRIC,
+  evaluationPoints(
+    'val/kl',
+    { chart: 'kl', label: 'held out, per answer', colour: 'val' },
+    'Mean over sampled answers to held-out prompts of log policy minus log reference, nats. An ' +
+      'answer counts up to the length of the longest pair.',
+  ),
+  ...ENTROPY_METRICS,
   ...ANSWER_METRICS,
 ];
 
@@ -106,5 +115,7 @@ export const DPO_CHARTS: readonly Chart[] = [
     format: 'number',
   },
   TRUE_REWARD_CHART,
+  KL_CHART,
+  ENTROPY_CHART,
   ...ANSWER_CHARTS,
 ];

@@ -17,16 +17,11 @@
  */
 import type { Batch, MetricRow } from '../common/index.ts';
 import { drawn } from '../data/stages/batches.ts';
-import {
-  hiddenStates,
-  type LossContext,
-  scores,
-  tokenLosses,
-  type TracedLoss,
-} from '../model/index.ts';
+import { hiddenStates, type LossContext, scores, type TracedLoss } from '../model/index.ts';
 import { clippedRatio, clippedValue, RATIO_STATISTICS } from '../ops/alignment.ts';
 import { add, scale } from '../ops/index.ts';
 import { rowSeed } from '../ops/rollout_token/sampler.ts';
+import { lossesAndEntropy, measuredEntropy } from './entropy.ts';
 import {
   defineObjective,
   type ObjectiveSetting,
@@ -49,7 +44,7 @@ import { partSums } from './rl/sums.ts';
 import { modelOf, ppoParameters, REWARD, VALUE } from './rl/value_model.ts';
 import { whiten } from './rl/whiten.ts';
 
-const SUMS = ['loss', 'policy', 'value', 'value_clipped', ...RATIO_STATISTICS] as const;
+const SUMS = ['loss', 'policy', 'value', 'value_clipped', ...RATIO_STATISTICS, 'entropy'] as const;
 
 /** Inputs of a token, beside `shares`. */
 const TOKEN_INPUTS = ['old_logps', 'advantages', 'old_values', 'returns'] as const;
@@ -102,7 +97,8 @@ function loss(
   const { cliprange, cliprange_value, vf_coef, temperature } = ppoOf(setting);
   const weights = inputs.get('weights');
   const old_logps = inputs.get('old_logps');
-  const { loss: nll, ...unread } = tokenLosses(forward, hidden, logits_chunk, temperature);
+  const losses = lossesAndEntropy(forward, hidden, logits_chunk, temperature);
+  const { loss: nll, entropy, ...unread } = losses;
   const policy = tape.apply(
     clippedRatio,
     { nll, old_logps, ref_logps: old_logps, advantages: inputs.get('advantages'), weights },
@@ -116,7 +112,7 @@ function loss(
   );
   const scaled = tape.apply(scale, { x: value.loss }, { factor: vf_coef }).y;
   const total = tape.apply(add, { a: policy.loss, b: scaled }, {}).sum;
-  const parts = [total, policy.loss, value.loss, value.clipped, policy.statistics];
+  const parts = [total, policy.loss, value.loss, value.clipped, policy.statistics, entropy];
   for (const tensor of [nll, values, scaled]) tape.release(tensor);
   return {
     loss: total,
@@ -125,13 +121,20 @@ function loss(
       parts.map((tensor) => ({ weights, values: tensor })),
       SUMS.length,
     ),
-    statistics: [policy.loss, policy.statistics, ...Object.values(value), ...Object.values(unread)],
+    statistics: [
+      policy.loss,
+      policy.statistics,
+      entropy,
+      ...Object.values(value),
+      ...Object.values(unread),
+    ],
   };
 }
 
 function stepMetrics(sums: Sums): Partial<MetricRow> {
   const { low = NaN, high = NaN } = sums;
-  return {
+  const { entropy } = measuredEntropy(sums);
+  const metrics: Partial<MetricRow> = {
     'train/loss': sums.loss ?? NaN,
     'loss/policy_avg': sums.policy ?? NaN,
     'loss/value_avg': sums.value ?? NaN,
@@ -140,6 +143,8 @@ function stepMetrics(sums: Sums): Partial<MetricRow> {
     'val/clipfrac_avg': sums.value_clipped ?? NaN,
     'val/ratio': sums.ratio ?? NaN,
   };
+  if (entropy !== undefined) metrics['policy/entropy_avg'] = entropy;
+  return metrics;
 }
 
 /** The answers of a phase, and the coefficient that they were rewarded with. */

@@ -1,5 +1,6 @@
 /** Metrics and charts of PPO, by TRL's names. */
 import type { Chart, Metric } from '../common/index.ts';
+import { WITHOUT_ENTROPY } from './entropy.ts';
 import { evaluationPoints, stepLine } from './reward_metrics.ts';
 import { RL_CHARTS, RL_METRICS, rlLoss } from './rl/metrics.ts';
 
@@ -39,6 +40,12 @@ export const PPO_METRICS: readonly Metric[] = [
     'objective/entropy',
     { chart: 'entropy', label: 'per answer', colour: 'train' },
     'Mean over sampled answers of minus their log-probability, nats.',
+  ),
+  stepLine(
+    'policy/entropy_avg',
+    { chart: 'policy_entropy', label: 'per token', colour: 'train' },
+    'Mean entropy of the policy’s next-token distributions at the sampling temperature, over the ' +
+      `tokens of this minibatch. ${WITHOUT_ENTROPY}`,
   ),
   stepLine(
     'loss/policy_avg',
@@ -82,6 +89,14 @@ export const PPO_CHARTS: readonly Chart[] = [
   ...RL_CHARTS,
   { id: 'penalty', title: 'KL penalty', unit: '', format: 'number' },
   { id: 'kl_coef', title: 'KL coefficient', unit: '', format: 'number', floor: 0 },
+  {
+    id: 'policy_entropy',
+    title: 'Entropy of the policy',
+    help: 'How unsure the policy is about the next token. Near 0, it always answers the same.',
+    unit: 'nats per token',
+    format: 'number',
+    floor: 0,
+  },
   { id: 'losses', title: 'Policy and value loss', unit: '', format: 'number' },
   { id: 'approx_kl', title: 'Movement in a phase', unit: 'nats', format: 'number', floor: 0 },
   { id: 'ended', title: 'Answers that ended', unit: 'answers', format: 'number', floor: 0 },

@@ -11,18 +11,30 @@ import {
   packedEvaluationBatches,
 } from '../data/stages/batches.ts';
 import { packExamples } from '../data/stages/packing.ts';
-import { crossEntropyLoss } from '../model/index.ts';
+import type { LossContext, TracedLoss } from '../model/index.ts';
 import { attendInsideDocuments, documentInputs } from '../model/packed_attention.ts';
 import { ANSWER_CHARTS, ANSWER_METRICS, measureAnswers } from './answers.ts';
-import { defineObjective, type Source, type SourceContext, stageOf } from './objective.ts';
+import { ENTROPY_CHART, ENTROPY_METRICS, lossesAndEntropy, measuredEntropy } from './entropy.ts';
+import {
+  defineObjective,
+  prefixed,
+  type Source,
+  type SourceContext,
+  stageOf,
+} from './objective.ts';
+import { partSums } from './rl/sums.ts';
+
+const SUMS = ['loss', 'accuracy', 'entropy'] as const;
 
 export const sft = defineObjective({
   name: 'sft',
   data: 'examples',
-  sums: ['loss', 'accuracy'],
-  metrics: ANSWER_METRICS,
-  charts: ANSWER_CHARTS,
-  loss: (context) => crossEntropyLoss(context),
+  sums: SUMS,
+  metrics: [...ENTROPY_METRICS, ...ANSWER_METRICS],
+  charts: [...ANSWER_CHARTS, ENTROPY_CHART],
+  loss,
+  stepMetrics: (sums) => prefixed('train', measuredEntropy(sums)),
+  evaluationMetrics: (sums) => prefixed('val', measuredEntropy(sums)),
   shape: (setting) => ({
     batch_size: setting.config.training.batch_size,
     block_size: stageOf(setting).data.row_length,
@@ -33,6 +45,23 @@ export const sft = defineObjective({
       : undefined,
   source,
 });
+
+function loss({ forward, hidden, logits_chunk }: LossContext): TracedLoss {
+  const weights = forward.inputs.get('weights');
+  const {
+    loss: values,
+    correct,
+    entropy,
+    ...unread
+  } = lossesAndEntropy(forward, hidden, logits_chunk);
+  const parts = [values, correct, entropy].map((tensor) => ({ weights, values: tensor }));
+  return {
+    loss: values,
+    weights,
+    sums: partSums(parts, SUMS.length),
+    statistics: [correct, entropy, ...Object.values(unread)],
+  };
+}
 
 function source(context: SourceContext): Source {
   const { data, stage } = stageOf(context);

@@ -17,5 +17,6 @@ export * from './preference_loss/preference_loss.ts';
 export * from './preference_loss/preference_loss_grad.ts';
 export * from './sequence_logps/sequence_logps.ts';
 export * from './take_rows/take_rows.ts';
+export * from './token_entropy/token_entropy.ts';
 export * from './weighted_sum/weighted_sum.ts';
 export * from './weighted_columns/weighted_columns.ts';

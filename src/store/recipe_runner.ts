@@ -9,7 +9,7 @@ import { uniqueName } from './default_name.ts';
 import type { LibraryStore } from './library.ts';
 import type { LibraryClient } from './library_client.ts';
 import type { RecipeMember, RecipeStore } from './recipe_state.ts';
-import type { RunState } from './run_state.ts';
+import { type RunEnd, RunFollower, withoutWaiting } from './run_follower.ts';
 import type { RunStateStore } from './stores.ts';
 
 /** What a recipe needs of the client. */
@@ -26,20 +26,17 @@ export class RecipeRunner {
   readonly store: RecipeStore;
   readonly #driver: RecipeDriver;
   #stages: readonly RecipeStage[] = [];
-  #stopListening: () => void = () => undefined;
+  readonly #follower: RunFollower;
   #startedAt = 0;
-  /** The run of the stage that trains was seen in the worker. */
-  #wasSeen = false;
-  /** The run before it, which may still have to be saved. */
-  #before: Pick<RunState, 'run' | 'error'> = { run: null, error: null };
 
   constructor(driver: RecipeDriver) {
     this.store = driver.stores.recipe;
     this.#driver = driver;
+    this.#follower = new RunFollower(driver, (end) => this.#ended(end));
   }
 
   start({ name, stages }: Recipe): void {
-    this.#stopListening();
+    this.#follower.leave();
     this.#stages = stages;
     const taken = this.#driver.stores.library.getState().runs.map((run) => run.name);
     const members = stages.map((stage): RecipeMember => {
@@ -49,17 +46,14 @@ export class RecipeRunner {
       return { id, name: unique, status: 'waiting', run: null, problem: '', seconds: null };
     });
     this.store.setState({ name, members, running: true, ended: '' });
-    this.#stopListening = this.#driver.stores.run.subscribe((state) => this.#follow(state));
     this.#startNext();
   }
 
   /** Stops the stage that trains, which is saved, and starts no further one. */
   cancel(): void {
     if (!this.store.getState().running) return;
-    const { phase, run } = this.#driver.stores.run.getState();
     this.#end('The recipe was cancelled.');
-    if (this.#wasSeen && run) this.#driver.stopRun();
-    else if (phase === 'preparing' || phase === 'compiling') this.#driver.cancel();
+    this.#follower.stop();
   }
 
   get #current(): RecipeMember | undefined {
@@ -77,14 +71,31 @@ export class RecipeRunner {
       this.#end('');
       return;
     }
-    this.#wasSeen = false;
+    const missing = this.#deletedSource(stage);
+    if (missing) {
+      const problem = `“${missing.name}”, which it starts from, was deleted.`;
+      this.#change(next.id, { status: 'failed', problem });
+      this.#end(`The recipe ended because “${missing.name}” was deleted.`);
+      return;
+    }
     this.#driver.stores.run.setState({ notices: [] });
-    this.#before = this.#driver.stores.run.getState();
     this.#startedAt = performance.now();
-    // The status is set first: `start` changes the run's state, which `#follow` hears.
     this.#change(next.id, { status: 'training' });
-    const run = this.#driver.start(stage.config, this.#options(stage, next.name));
+    const options = this.#options(stage, next.name);
+    const run = this.#follower.follow(() => this.#driver.start(stage.config, options));
     this.#change(next.id, { run });
+  }
+
+  /** The stage whose weights or scores this one needs, if its run was deleted meanwhile. */
+  #deletedSource({ parent, reward_model }: RecipeStage): RecipeMember | undefined {
+    const deleted = new Set(
+      this.#driver.stores.library.getState().deleted.map((record) => record.run),
+    );
+    return this.store
+      .getState()
+      .members.find(
+        ({ id, run }) => (id === parent || id === reward_model) && run !== null && deleted.has(run),
+      );
   }
 
   #options({ stage, parent, weights, reward_model }: RecipeStage, name: string): StartOptions {
@@ -97,50 +108,28 @@ export class RecipeRunner {
     return options;
   }
 
-  #follow({ run, phase, finished, error, opening }: RunState): void {
+  /** A later stage needs the earlier ones, so a recipe ends with a stage that fails. */
+  #ended({ status, problem, obstacle }: RunEnd): void {
     const member = this.#current;
-    if (!member?.run) return;
-    if (run !== null && run === this.#before.run) {
-      if (error === null || error === this.#before.error) return;
-      this.#change(member.id, { status: 'failed', problem: error.message });
-      this.#end('The recipe ended because the run before could not be saved.');
-      return;
-    }
-    if (run !== null && run !== member.run) {
-      this.#change(member.id, { status: 'stopped' });
-      this.#end('The recipe ended because another run was opened.');
-      return;
-    }
-    this.#wasSeen ||= run === member.run;
-    if (phase === 'failed') {
-      this.#change(member.id, { status: 'failed', problem: error?.message ?? 'The run failed.' });
-      this.#end(`The recipe ended because “${member.name}” failed.`);
-    } else if (this.#wasSeen && phase === 'done') {
-      this.#done(member, finished === 'stopped');
-    } else if (phase === 'idle' && !opening) {
-      this.#change(member.id, { status: 'stopped' });
-      this.#end('The recipe ended because its run was cancelled.');
-    }
+    if (!member) return;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const isOver = status !== 'failed' && obstacle === null;
+    this.#change(member.id, { status, problem, seconds: isOver ? seconds : null });
+    if (isOver) this.#later(() => this.#startNext());
+    else this.#end(`The recipe ended because ${obstacle ?? `“${member.name}” failed`}.`);
   }
 
-  /** The next stage starts later: the client is still applying the event that ended this one. */
-  #done(member: RecipeMember, stopped: boolean): void {
-    const seconds = (performance.now() - this.#startedAt) / 1000;
-    this.#change(member.id, { status: stopped ? 'stopped' : 'done', seconds });
+  /** The client is still applying the event that ended the run. */
+  #later(next: () => void): void {
     setTimeout(() => {
       if (!this.store.getState().running) return;
       this.#driver.library.list();
-      this.#startNext();
+      next();
     });
   }
 
   #end(ended: string): void {
-    this.#stopListening();
-    this.#stopListening = () => undefined;
-    const members = this.store.getState().members.map((member): RecipeMember => {
-      const isOver = member.status !== 'waiting' && member.status !== 'training';
-      return isOver ? member : { ...member, status: 'stopped' };
-    });
+    const members = withoutWaiting(this.store.getState().members);
     this.store.setState({ running: false, ended, members });
     this.#driver.library.list();
   }

@@ -7,9 +7,9 @@ import type { StartOptions } from './client_types.ts';
 import type { LibraryStore } from './library.ts';
 import type { LibraryClient } from './library_client.ts';
 import { describeField, uniqueName } from './default_name.ts';
-import type { RunState } from './run_state.ts';
+import { type RunEnd, RunFollower, withoutWaiting } from './run_follower.ts';
 import type { RunStateStore } from './stores.ts';
-import type { MemberStatus, SweepMember, SweepStore } from './sweep_state.ts';
+import type { SweepMember, SweepStore } from './sweep_state.ts';
 
 /** "Names, lr 0.01" */
 export const memberName = (base: string, config: RunConfig, path: FieldPath): string =>
@@ -36,20 +36,17 @@ export interface SweepPlan {
 export class Sweep {
   readonly store: SweepStore;
   readonly #driver: SweepDriver;
-  #stopListening: () => void = () => undefined;
+  readonly #follower: RunFollower;
   #config: RunConfig | null = null;
-  /** The run of the member that trains was seen in the worker. */
-  #wasSeen = false;
-  /** The state that the present member was started from: the run before it may be saved first. */
-  #before: Pick<RunState, 'run' | 'error'> = { run: null, error: null };
 
   constructor(driver: SweepDriver) {
     this.store = driver.stores.sweep;
     this.#driver = driver;
+    this.#follower = new RunFollower(driver, (end) => this.#ended(end));
   }
 
   start({ config, name, path, values }: SweepPlan): void {
-    this.#stopListening();
+    this.#follower.leave();
     const taken = this.#driver.stores.library.getState().runs.map((run) => run.name);
     const members = values.map((value): SweepMember => {
       const member = memberName(name, withField(config, path, value), path);
@@ -58,17 +55,14 @@ export class Sweep {
     });
     this.#config = config;
     this.store.setState({ path, members, running: true, ended: '' });
-    this.#stopListening = this.#driver.stores.run.subscribe((state) => this.#follow(state));
     this.#startNext();
   }
 
   /** Stops the run that trains, which is saved, and starts no further one. */
   cancel(): void {
     if (!this.store.getState().running) return;
-    const { phase, run } = this.#driver.stores.run.getState();
     this.#end('The sweep was cancelled.');
-    if (this.#wasSeen && run) this.#driver.stopRun();
-    else if (phase === 'preparing' || phase === 'compiling') this.#driver.cancel();
+    this.#follower.stop();
   }
 
   get #current(): SweepMember | undefined {
@@ -82,43 +76,21 @@ export class Sweep {
       this.#end('');
       return;
     }
-    this.#wasSeen = false;
-    this.#before = this.#driver.stores.run.getState();
-    // The status is set first: `start` changes the run's state, which `#follow` hears.
     this.#change(next, { status: 'training' });
     const config = withField(this.#config, path, next.value);
-    const run = this.#driver.start(config, { name: next.name });
-    const training = this.#current;
-    if (training) this.#change(training, { run });
-  }
-
-  #follow({ run, phase, finished, error, opening }: RunState): void {
-    const member = this.#current;
-    if (!member?.run) return;
-    if (run !== null && run === this.#before.run) {
-      if (error === null || error === this.#before.error) return;
-      this.#change(member, { status: 'failed', problem: error.message });
-      this.#end('The sweep ended because the run before could not be saved.');
-      return;
-    }
-    if (run !== null && run !== member.run) {
-      this.#change(member, { status: 'stopped' });
-      this.#end('The sweep ended because another run was opened.');
-      return;
-    }
-    this.#wasSeen ||= run === member.run;
-    if (phase === 'failed') this.#ended(member, 'failed', error?.message ?? 'The run failed.');
-    else if (this.#wasSeen && phase === 'done') {
-      this.#ended(member, finished === 'stopped' ? 'stopped' : 'done', '');
-    } else if (phase === 'idle' && !opening) {
-      this.#change(member, { status: 'stopped' });
-      this.#end('The sweep ended because its run was cancelled.');
-    }
+    const run = this.#follower.follow(() => this.#driver.start(config, { name: next.name }));
+    this.#change(next, { run });
   }
 
   /** The next member starts later: the client is still applying the event that ended this one. */
-  #ended(member: SweepMember, status: MemberStatus, problem: string): void {
+  #ended({ status, problem, obstacle }: RunEnd): void {
+    const member = this.#current;
+    if (!member) return;
     this.#change(member, { status, problem });
+    if (obstacle !== null) {
+      this.#end(`The sweep ended because ${obstacle}.`);
+      return;
+    }
     setTimeout(() => {
       if (!this.store.getState().running) return;
       if (member.run && status !== 'failed') void this.#driver.library.loadHistories([member.run]);
@@ -128,12 +100,7 @@ export class Sweep {
   }
 
   #end(ended: string): void {
-    this.#stopListening();
-    this.#stopListening = () => undefined;
-    const members = this.store.getState().members.map((member): SweepMember => {
-      const isOver = member.status !== 'waiting' && member.status !== 'training';
-      return isOver ? member : { ...member, status: 'stopped' };
-    });
+    const members = withoutWaiting(this.store.getState().members);
     this.store.setState({ running: false, ended, members });
     this.#driver.library.list();
   }

@@ -19,7 +19,10 @@ export interface AnswerBatchOptions extends RowShape {
   names: readonly string[];
   /** Loss weight of a row's tokens, one per row. */
   weights: readonly number[];
-  /** Weight of a row's tokens in metrics that are means over tokens; the input `shares`. */
+  /**
+   * Weight of a row's tokens in metrics that are means over tokens: the input `shares`, which is
+   * left out without any.
+   */
   shares: readonly number[];
   row_offset: number;
 }
@@ -39,7 +42,8 @@ export function answerBatch(rows: readonly AnswerRow[], options: AnswerBatchOpti
   const targets = new Int32Array(size).fill(pad_token_id);
   const weights = new Float32Array(size);
   const positions = Int32Array.from({ length: size }, (_, i) => i % block_size);
-  const extra: Record<string, Float32Array> = { shares: new Float32Array(size) };
+  const extra: Record<string, Float32Array> = {};
+  if (options.shares.length > 0) extra.shares = new Float32Array(size);
   for (const name of names) extra[name] = new Float32Array(size);
   let tokens = 0;
   rows.forEach((row, index) => {

@@ -51,6 +51,15 @@ export const RL_METRICS: readonly Metric[] = [
   ),
 ];
 
+export const KL_CHART: Chart = {
+  id: 'kl',
+  title: 'KL from the reference',
+  help: 'How far the model has moved from where it started.',
+  unit: 'nats',
+  format: 'number',
+  floor: 0,
+};
+
 export const RL_CHARTS: readonly Chart[] = [
   {
     id: 'reward',
@@ -69,14 +78,7 @@ export const RL_CHARTS: readonly Chart[] = [
     unit: '',
     format: 'number',
   },
-  {
-    id: 'kl',
-    title: 'KL from the reference',
-    help: 'How far the model has moved from where it started.',
-    unit: 'nats',
-    format: 'number',
-    floor: 0,
-  },
+  KL_CHART,
   {
     id: 'entropy',
     title: 'Entropy',
