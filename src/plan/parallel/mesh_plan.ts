@@ -2,6 +2,7 @@
 import type { ResolvedModel } from '../../config/index.ts';
 import type { Mesh } from './mesh.ts';
 import { rankMemory, type RankMemory } from './rank_memory.ts';
+import { distinctRanks } from './rank_parameters.ts';
 import { bubbleFraction, rankFlops, type Speeds, type StepTime, stepTime } from './step_time.ts';
 import { bytesSent, rankTraffic, type Traffic } from './traffic.ts';
 import type { ParallelTraining } from './training.ts';
@@ -56,3 +57,9 @@ export function planMesh({ model, training }: Job, mesh: Mesh, speeds: Speeds): 
     time: stepTime(model, training, mesh, speeds),
   };
 }
+
+/** Bytes of the rank that needs most; less work than the whole plan. */
+export const peakBytes = ({ model, training }: Job, mesh: Mesh): number =>
+  Math.max(
+    ...distinctRanks(mesh).map((pp_rank) => rankMemory(model, training, { mesh, pp_rank }).total),
+  );

@@ -35,6 +35,11 @@ export const stageShare = (
   has_head: pp_rank === pp - 1,
 });
 
+/** Ranks of the pipeline that differ in kind: the first, one that is neither, the last. */
+export const distinctRanks = ({ pp }: Pick<Mesh, 'pp'>): number[] => [
+  ...new Set([0, Math.min(1, pp - 1), pp - 1]),
+];
+
 /** Blocks in one chunk of a rank. */
 export const layersOfChunk = ({ n_layer }: ResolvedModel, mesh: Mesh): number =>
   n_layer / (mesh.pp * chunksOf(mesh));

@@ -1,8 +1,8 @@
 /** Finds the smallest arrangement of ranks that fits a fleet, and says why others lose. */
 import { divisors, tensorSizes } from './check.ts';
 import { type Mesh, meshSize, type ZeroStage } from './mesh.ts';
-import { type Job, type MeshPlan, planMesh } from './mesh_plan.ts';
-import type { Speeds } from './step_time.ts';
+import { type Job, type MeshPlan, peakBytes, planMesh } from './mesh_plan.ts';
+import { type Speeds, stepTime } from './step_time.ts';
 import { RECOMPUTE_GRANULARITIES, type RecomputeGranularity } from './training.ts';
 
 export interface FleetLimits {
@@ -38,23 +38,37 @@ export interface Found {
 /** Other candidates that are listed: as many ranks, more ranks, and fewer that do not fit. */
 const LISTED = { alike: 2, more: 2, fewer: 2 };
 
+/** What decides between arrangements. */
+interface Tried {
+  mesh: Mesh;
+  recompute_granularity: RecomputeGranularity;
+  peak_bytes: number;
+  /** Of a step; not computed of what does not fit. */
+  seconds: number;
+}
+
 /** Searches all meshes of at most `ranks` ranks whose sizes divide the model and the batch. */
-export function searchMeshes(
-  job: Job,
-  { bytes_per_rank, ranks }: FleetLimits,
-  speeds: Speeds,
-): Found {
-  const best = new Map<string, Candidate>();
+export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Found {
+  const best = new Map<string, Tried>();
   let tried = 0;
-  for (const mesh of meshesOf(job, ranks)) {
+  for (const mesh of meshesOf(job, fleet.ranks)) {
     for (const recompute_granularity of granularitiesOf(job)) {
+      const { model } = job;
       const training = { ...job.training, recompute_granularity };
-      const plan = planMesh({ ...job, training }, mesh, speeds);
+      const peak_bytes = peakBytes({ model, training }, mesh);
+      const fits = peak_bytes <= fleet.bytes_per_rank;
+      const seconds = fits ? stepTime(model, training, mesh, speeds).total : Infinity;
+      keepBetter(best, { mesh, recompute_granularity, peak_bytes, seconds });
       tried++;
-      keepBetter(best, { plan, recompute_granularity }, bytes_per_rank);
     }
   }
-  return { ...ranked([...best.values()], bytes_per_rank), tried };
+  const chosen = ranked([...best.values()]);
+  const planned = (one: Tried): Candidate => {
+    const { mesh, recompute_granularity } = one;
+    const training = { ...job.training, recompute_granularity };
+    return { plan: planMesh({ ...job, training }, mesh, speeds), recompute_granularity };
+  };
+  return { ...compared(chosen, planned, fleet.bytes_per_rank), tried };
 }
 
 /** The kernels of this page never keep attention scores, so `selective` is `none` there. */
@@ -87,52 +101,75 @@ function* schedulesOf(
 }
 
 /** Of the arrangements with the same sizes and ZeRO stage, the best: one that fits, then the fastest. */
-function keepBetter(best: Map<string, Candidate>, candidate: Candidate, limit: number): void {
-  const { dp, tp, pp, zero_stage } = candidate.plan.mesh;
+function keepBetter(best: Map<string, Tried>, one: Tried): void {
+  const { dp, tp, pp, zero_stage } = one.mesh;
   const key = [dp, tp, pp, zero_stage].join(' ');
   const known = best.get(key);
-  if (!known || isBetter(candidate.plan, known.plan, limit)) best.set(key, candidate);
+  if (!known || isBetter(one, known)) best.set(key, one);
 }
 
-function isBetter(plan: MeshPlan, known: MeshPlan, limit: number): boolean {
-  const fits = plan.peak_bytes <= limit;
-  if (fits !== known.peak_bytes <= limit) return fits;
-  if (!fits) return plan.peak_bytes < known.peak_bytes;
-  return plan.time.total < known.time.total;
+/** What does not fit takes infinitely long. */
+const isBetter = (one: Tried, known: Tried): boolean =>
+  one.seconds < known.seconds ||
+  (one.seconds === known.seconds && one.peak_bytes < known.peak_bytes);
+
+interface Chosen {
+  best: Tried | null;
+  /** As many ranks. */
+  alike: Tried[];
+  /** More ranks. */
+  larger: Tried[];
+  /** No more ranks, but too little memory. */
+  tooLarge: Tried[];
 }
 
-function ranked(candidates: readonly Candidate[], limit: number): Omit<Found, 'tried'> {
-  const fitting = candidates.filter(({ plan }) => plan.peak_bytes <= limit).sort(byRanksThenTime);
-  const [best] = fitting;
-  const tooLarge = candidates
-    .filter(({ plan }) => plan.peak_bytes > limit && (!best || sizeOf(plan) <= sizeOf(best.plan)))
-    .sort((a, b) => a.plan.peak_bytes - b.plan.peak_bytes)
-    .slice(0, LISTED.fewer)
-    .map((candidate) => ({ candidate, loss: tooLargeLoss(candidate, limit) }));
-  if (!best) return { best: null, others: tooLarge };
-  const others = fitting.filter((candidate) => candidate !== best);
-  const alike = others
-    .filter(({ plan }) => sizeOf(plan) === sizeOf(best.plan))
-    .slice(0, LISTED.alike)
-    .map((candidate) => ({ candidate, loss: slowerLoss(candidate, best) }));
-  return { best, others: [...alike, ...largerOnes(others, best), ...tooLarge] };
+function ranked(all: readonly Tried[]): Chosen {
+  const fitting = all.filter(({ seconds }) => seconds < Infinity).sort(byRanksThenTime);
+  const [best = null, ...others] = fitting;
+  const ranks = best ? meshSize(best.mesh) : Infinity;
+  const alike = others.filter(({ mesh }) => meshSize(mesh) === ranks);
+  const larger = others.slice(alike.length);
+  const tooLarge = all
+    .filter(({ mesh, seconds }) => seconds === Infinity && meshSize(mesh) <= ranks)
+    .sort((a, b) => a.peak_bytes - b.peak_bytes);
+  return {
+    best,
+    alike: alike.slice(0, LISTED.alike),
+    larger: nextAndFastest(larger).slice(0, LISTED.more),
+    tooLarge: tooLarge.slice(0, LISTED.fewer),
+  };
+}
+
+const byRanksThenTime = (a: Tried, b: Tried): number =>
+  meshSize(a.mesh) - meshSize(b.mesh) || a.seconds - b.seconds;
+
+/** The next larger size, and the fastest of all. */
+function nextAndFastest(larger: readonly Tried[]): Tried[] {
+  const [next] = larger;
+  const [fastest] = [...larger].sort((a, b) => a.seconds - b.seconds);
+  return [...new Set([next, fastest])].filter((one) => one !== undefined);
+}
+
+function compared(
+  chosen: Chosen,
+  planned: (one: Tried) => Candidate,
+  limit: number,
+): Omit<Found, 'tried'> {
+  const tooLarge = chosen.tooLarge.map(planned).map((candidate) => {
+    return { candidate, loss: tooLargeLoss(candidate, limit) };
+  });
+  if (!chosen.best) return { best: null, others: tooLarge };
+  const best = planned(chosen.best);
+  const alike = chosen.alike.map(planned).map((candidate) => {
+    return { candidate, loss: slowerLoss(candidate, best) };
+  });
+  const larger = chosen.larger.map(planned).map((candidate) => {
+    return { candidate, loss: moreRanksLoss(candidate, best) };
+  });
+  return { best, others: [...alike, ...larger, ...tooLarge] };
 }
 
 const sizeOf = ({ mesh }: MeshPlan): number => meshSize(mesh);
-
-const byRanksThenTime = (a: Candidate, b: Candidate): number =>
-  sizeOf(a.plan) - sizeOf(b.plan) || a.plan.time.total - b.plan.time.total;
-
-/** The next larger size, and the fastest of all. */
-function largerOnes(others: readonly Candidate[], best: Candidate): Found['others'] {
-  const larger = others.filter(({ plan }) => sizeOf(plan) > sizeOf(best.plan));
-  const [next] = larger;
-  const fastest = [...larger].sort((a, b) => a.plan.time.total - b.plan.time.total)[0];
-  return [...new Set([next, fastest])]
-    .filter((candidate) => candidate !== undefined)
-    .slice(0, LISTED.more)
-    .map((candidate) => ({ candidate, loss: moreRanksLoss(candidate, best) }));
-}
 
 function moreRanksLoss({ plan }: Candidate, best: Candidate): Loss {
   const times_faster = best.plan.time.total / plan.time.total;

@@ -4,7 +4,7 @@ import { type DeviceSpeed } from '../duration.ts';
 import { flopsPerToken } from '../flops.ts';
 import { chunksOf, type Mesh } from './mesh.ts';
 import type { Placement } from './rank_activations.ts';
-import { stageShare } from './rank_parameters.ts';
+import { distinctRanks, stageShare } from './rank_parameters.ts';
 import { rankTraffic, type Traffic } from './traffic.ts';
 import type { ParallelTraining } from './training.ts';
 
@@ -77,7 +77,7 @@ export function stepTime(
   mesh: Mesh,
   { device, link }: Speeds,
 ): StepTime {
-  const ranks = Array.from({ length: mesh.pp }, (_, pp_rank) => ({ mesh, pp_rank }));
+  const ranks = distinctRanks(mesh).map((pp_rank) => ({ mesh, pp_rank }));
   const traffic = ranks.map((rank) => rankTraffic(model, training, rank));
   const slowest = (seconds: readonly number[]): number => Math.max(...seconds);
   const overhead = overheadSeconds(model, mesh, device);
