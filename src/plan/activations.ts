@@ -13,6 +13,11 @@ export interface Activation {
    * per-row statistics (length 1) stay float32.
    */
   row: number;
+  /**
+   * Tensor parallelism splits it among the ranks, because it lies between a column-parallel and a
+   * row-parallel matmul. All others are whole on every rank.
+   */
+  split?: true;
 }
 
 /** What one block keeps from the forward to the backward pass. */
@@ -21,21 +26,23 @@ export function keptByBlock(model: ResolvedModel): Activation[] {
   const q = n_head * head_dim;
   const qkv = q + 2 * n_kv_head * head_dim;
   const isGpt2 = model.layout === 'gpt2';
-  const common = [
+  const common: Activation[] = [
     { name: 'residual stream before each norm', values: 2 * d, row: d },
     { name: 'norm outputs', values: 2 * d, row: d },
     { name: 'norm statistics', values: isGpt2 ? 4 : 2, row: 1 },
-    { name: 'queries, keys, values', values: qkv, row: qkv },
-    { name: 'attention output', values: q, row: q },
-    { name: 'log-sum-exp of attention', values: n_head, row: 1 },
+    { name: 'queries, keys, values', values: qkv, row: qkv, split: true },
+    { name: 'attention output', values: q, row: q, split: true },
+    { name: 'log-sum-exp of attention', values: n_head, row: 1, split: true },
   ];
   if (isGpt2) {
     const hidden = 'feed-forward before and after the activation';
-    return [...common, { name: hidden, values: 2 * f, row: f }];
+    return [...common, { name: hidden, values: 2 * f, row: f, split: true }];
   }
-  const gated = [...common, { name: 'gate, up and their product', values: 3 * f, row: f }];
+  const gate = 'gate, up and their product';
+  const gated: Activation[] = [...common, { name: gate, values: 3 * f, row: f, split: true }];
   // RoPE writes a new tensor and frees its input; the gradient of QK-norm needs its own input.
-  const qkNormInput = { name: 'queries, keys, values before QK-norm', values: qkv, row: qkv };
+  const beforeNorm = 'queries, keys, values before QK-norm';
+  const qkNormInput: Activation = { name: beforeNorm, values: qkv, row: qkv, split: true };
   return model.qk_norm ? [...gated, qkNormInput] : gated;
 }
 

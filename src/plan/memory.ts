@@ -172,7 +172,11 @@ export function momentsPerParameter(model: ResolvedModel, training: TrainingConf
   return ofOthers - (ofOthers - ofMatrices) * matrixShare;
 }
 
-function momentsOfKind(kind: PlannedParameter['kind'], training: TrainingConfig): number {
+/** Moments of a parameter of this kind. */
+export function momentsOfKind(
+  kind: PlannedParameter['kind'],
+  training: Pick<TrainingConfig, 'optimizer' | 'momentum'>,
+): number {
   switch (training.optimizer) {
     case 'adamw':
     case 'adam':

@@ -35,6 +35,7 @@ const MODEL_PLACES: Record<
   chat: { title: 'The chat', ...lazyPart(() => import('./chat/Chat.tsx')) },
   votes: { title: 'The votes', ...lazyPart(() => import('./votes/Votes.tsx')) },
   evaluate: { title: 'The evaluation', ...lazyPart(() => import('./evaluate/Evaluate.tsx')) },
+  plan: { title: 'The plan', ...lazyPart(() => import('./plan/Plan.tsx')) },
 };
 
 export function App() {

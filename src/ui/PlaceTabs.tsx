@@ -1,10 +1,11 @@
 /**
  * The row of places under the bar, or at the bottom of a narrow window: training, stages, chat,
- * votes, evaluation.
+ * votes, evaluation, plan.
  */
 import {
   IconChecklist,
   IconMessage,
+  IconScale,
   IconSitemap,
   IconThumbUp,
   IconTrendingDown,
@@ -28,6 +29,7 @@ const TABS: readonly Tab[] = [
   { at: 'chat', title: 'Chat', icon: <IconMessage size={18} /> },
   { at: 'votes', title: 'Votes', icon: <IconThumbUp size={18} /> },
   { at: 'evaluate', title: 'Evaluate', icon: <IconChecklist size={18} /> },
+  { at: 'plan', title: 'Plan', icon: <IconScale size={18} /> },
 ];
 
 /** On the preset cards, only someone who has trained a model gets them. */

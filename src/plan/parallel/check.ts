@@ -1,0 +1,151 @@
+/** What makes an arrangement of ranks impossible for a model and a batch, in one sentence each. */
+import type { ResolvedModel, TrainingConfig } from '../../config/index.ts';
+import { chunksOf, type Mesh, meshSize } from './mesh.ts';
+
+export interface MeshProblem {
+  /** The field to mark. */
+  field: keyof Mesh;
+  /** What is wrong and which values would do, in one sentence. */
+  message: string;
+  /** The nearest values of `field` that would do: the next smaller one, then the next larger one. */
+  nearest: readonly number[];
+}
+
+/** The batch of a whole step. `RunConfig['training']` is one. */
+export type StepBatch = Pick<TrainingConfig, 'batch_size' | 'gradient_accumulation_steps'>;
+
+/** Ranks of the largest arrangement that is planned. */
+export const MAX_RANKS = 65_536;
+
+/** All problems of a mesh, the most basic first; empty if it can train the model with this batch. */
+export function meshProblems(mesh: Mesh, model: ResolvedModel, training: StepBatch): MeshProblem[] {
+  const sizes = sizeProblems(mesh);
+  if (sizes.length > 0) return sizes;
+  return [
+    ...tensorProblems(mesh, model),
+    ...pipelineProblems(mesh, model),
+    ...batchProblems(mesh, training),
+  ];
+}
+
+const SIZES = ['dp', 'tp', 'pp', 'microbatches', 'virtual_chunks'] as const;
+
+function sizeProblems(mesh: Mesh): MeshProblem[] {
+  const problems = SIZES.filter((field) => !isCount(mesh[field])).map((field) => ({
+    field,
+    message: `${field} must be a whole number of at least 1, not ${mesh[field]}.`,
+    nearest: [1],
+  }));
+  if (problems.length > 0 || meshSize(mesh) <= MAX_RANKS) return problems;
+  return [
+    {
+      field: 'dp',
+      message: `This mesh has ${meshSize(mesh)} ranks, and at most ${MAX_RANKS} are planned.`,
+      nearest: [Math.max(1, Math.floor(MAX_RANKS / (mesh.tp * mesh.pp)))],
+    },
+  ];
+}
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
+
+/** Values of `tp` that split the heads, the feed-forward and the vocabulary evenly. */
+export function tensorSizes(model: ResolvedModel): number[] {
+  const { n_head, n_kv_head, n_inner, vocab_size } = model;
+  return divisors(n_kv_head).filter((tp) =>
+    [n_head, n_inner, vocab_size].every((size) => size % tp === 0),
+  );
+}
+
+function tensorProblems({ tp }: Mesh, model: ResolvedModel): MeshProblem[] {
+  const parts = [
+    ['heads', model.n_head],
+    ['key/value heads', model.n_kv_head],
+    ['feed-forward columns', model.n_inner],
+    ['tokens of the vocabulary', model.vocab_size],
+  ] as const;
+  const nearest = nearestOf(tensorSizes(model), tp);
+  return parts
+    .filter(([name, size]) => size % tp !== 0 && !isRepeated(name, model))
+    .map(([name, size]) => ({
+      field: 'tp',
+      message: `${size} ${name} cannot be split evenly among ${tp} ranks; ${setTo('tp', nearest)}.`,
+      nearest,
+    }));
+}
+
+/** A model without grouped-query attention has as many key/value heads as heads. */
+const isRepeated = (name: string, { n_head, n_kv_head }: ResolvedModel): boolean =>
+  name === 'key/value heads' && n_kv_head === n_head;
+
+function pipelineProblems(mesh: Mesh, model: ResolvedModel): MeshProblem[] {
+  const { pp, schedule, virtual_chunks, microbatches } = mesh;
+  const { n_layer } = model;
+  if (n_layer % pp !== 0) {
+    const nearest = nearestOf(divisors(n_layer), pp);
+    const message =
+      `${n_layer} layers cannot be split evenly among ${pp} pipeline stages; ` +
+      `${setTo('pp', nearest)}.`;
+    return [{ field: 'pp', message, nearest }];
+  }
+  if (schedule !== 'interleaved' || pp === 1) return [];
+  const layers = n_layer / pp;
+  if (layers % chunksOf(mesh) !== 0) {
+    const nearest = nearestOf(divisors(layers), virtual_chunks);
+    const message =
+      `The ${layers} layers of a stage cannot be cut into ${virtual_chunks} equal chunks; ` +
+      `${setTo('virtual_chunks', nearest)}.`;
+    return [{ field: 'virtual_chunks', message, nearest }];
+  }
+  if (microbatches % pp === 0) return [];
+  const nearest = nearestMultiples(microbatches, pp);
+  const message =
+    `The interleaved schedule needs a multiple of ${pp} micro-batches, one for each stage, ` +
+    `not ${microbatches}; ${setTo('microbatches', nearest)}.`;
+  return [{ field: 'microbatches', message, nearest }];
+}
+
+function batchProblems({ dp, microbatches }: Mesh, training: StepBatch): MeshProblem[] {
+  const rows = training.batch_size * training.gradient_accumulation_steps;
+  if (rows % dp !== 0) {
+    const nearest = nearestOf(divisors(rows), dp);
+    const message =
+      `A batch of ${rows} sequences cannot be split evenly among ${dp} data-parallel ranks; ` +
+      `${setTo('dp', nearest)}.`;
+    return [{ field: 'dp', message, nearest }];
+  }
+  const ofRank = rows / dp;
+  if (ofRank % microbatches === 0) return [];
+  const nearest = nearestOf(divisors(ofRank), microbatches);
+  const message =
+    `The ${ofRank} sequences of a rank cannot be split evenly into ${microbatches} micro-batches; ` +
+    `${setTo('microbatches', nearest)}.`;
+  return [{ field: 'microbatches', message, nearest }];
+}
+
+/** The divisors of a whole number, ascending. */
+export function divisors(value: number): number[] {
+  const small: number[] = [];
+  const large: number[] = [];
+  for (let candidate = 1; candidate * candidate <= value; candidate++) {
+    if (value % candidate !== 0) continue;
+    small.push(candidate);
+    if (candidate * candidate < value) large.unshift(value / candidate);
+  }
+  return [...small, ...large];
+}
+
+/** The next smaller and the next larger of ascending values, as far as there are any. */
+function nearestOf(values: readonly number[], wanted: number): number[] {
+  const smaller = values.findLast((value) => value < wanted);
+  const larger = values.find((value) => value > wanted);
+  return [smaller, larger].filter((value) => value !== undefined);
+}
+
+function nearestMultiples(value: number, factor: number): number[] {
+  const smaller = Math.floor(value / factor) * factor;
+  return [smaller, smaller + factor].filter((multiple) => multiple > 0);
+}
+
+/** "set tp to 3 or 6" */
+const setTo = (field: keyof Mesh, values: readonly number[]): string =>
+  `set ${field} to ${values.join(' or ')}`;

@@ -1,0 +1,165 @@
+/**
+ * Activations, temporaries and logits of a rank, in bytes.
+ *
+ * Under `fp32` and `autocast` they are those of this page's kernels (`../activations.ts`). Under
+ * `mixed` they are those of Megatron-LM without sequence parallelism: sbh(10 + 24/t + 5as/ht) bytes
+ * for a layer of the GPT architecture with dropout (Korthikanti et al. 2022, equation 2). The same
+ * list of tensors is counted for other architectures.
+ */
+import { logitsBytes, type ResolvedModel } from '../../config/index.ts';
+import {
+  type Activation,
+  bytesPerValue,
+  keptByBlock,
+  keptByModel,
+  transientOfBlock,
+} from '../activations.ts';
+import { chunksOf, type Mesh } from './mesh.ts';
+import { layersOfChunk, stageShare } from './rank_parameters.ts';
+import { microBatchSize, type ParallelTraining, type Precision } from './training.ts';
+
+export interface RankActivations {
+  /** Kept from the forward to the backward pass, of all micro-batches in flight. */
+  activations: number;
+  logits: number;
+  /** Gradients of activations at the peak of one block's backward pass. */
+  transient: number;
+}
+
+export interface Placement {
+  mesh: Mesh;
+  pp_rank: number;
+}
+
+/** Bytes per token that a block keeps under `mixed`. */
+interface MixedActivations {
+  /** Whole on every rank: inputs of norms and of column-parallel matmuls, dropout masks. */
+  whole: number;
+  /** Split by tensor parallelism. */
+  split: number;
+  /** Softmax of attention, its dropout mask and what dropout leaves; split as well. */
+  scores: number;
+}
+
+/** Activations of a block per token, of each tensor 2 bytes a value and 1 of a dropout mask. */
+export function mixedActivations(model: ResolvedModel): MixedActivations {
+  const { n_embd: d, n_inner: f, n_head, n_kv_head, head_dim, block_size, dropout } = model;
+  const q = n_head * head_dim;
+  const hasDropout = dropout > 0;
+  const feedForward = model.layout === 'gpt2' ? 2 * f : 3 * f;
+  const scores = n_head * block_size;
+  return {
+    whole: 2 * 4 * d + (hasDropout ? 2 * d : 0),
+    split: 2 * (q + 2 * n_kv_head * head_dim) + 2 * q + 2 * feedForward,
+    scores: scores * (hasDropout ? 5 : 2),
+  };
+}
+
+/**
+ * Micro-batches whose activations a rank holds at its peak, in chunks of its layers.
+ *
+ * GPipe keeps all of them (Huang et al. 2019), 1F1B as many as there are stages from this one on
+ * (Narayanan et al. 2019), and the interleaved schedule the chunks of its warm-up and one more
+ * (Narayanan et al. 2021).
+ */
+export function chunksInFlight(mesh: Mesh, pp_rank: number): number {
+  const { pp, microbatches, schedule } = mesh;
+  if (pp === 1) return chunksOf(mesh);
+  switch (schedule) {
+    case 'gpipe':
+      return microbatches;
+    case '1f1b':
+      return Math.min(microbatches, pp - pp_rank);
+    case 'interleaved': {
+      const chunks = chunksOf(mesh);
+      const warmUp = 2 * (pp - pp_rank - 1) + (chunks - 1) * pp;
+      return Math.min(microbatches * chunks, warmUp + 1);
+    }
+    default:
+      return schedule satisfies never;
+  }
+}
+
+/** Micro-batches that have passed the head and wait for their backward pass, at the peak. */
+const logitsInFlight = ({ pp, schedule, microbatches }: Mesh): number =>
+  pp > 1 && schedule === 'gpipe' ? microbatches : 1;
+
+/** Activations of a rank at the peak of a step. */
+export function rankActivations(
+  model: ResolvedModel,
+  training: ParallelTraining,
+  { mesh, pp_rank }: Placement,
+): RankActivations {
+  const { precision, recompute_granularity: recompute } = training;
+  const rows = microBatchSize(training, mesh);
+  const tokens = rows * model.block_size;
+  const { layers, has_head } = stageShare(model, mesh, pp_rank);
+  const layersInFlight = chunksInFlight(mesh, pp_rank) * layersOfChunk(model, mesh);
+  const block = blockBytes(model, training, mesh.tp);
+  const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
+  // With full recomputation one block at a time keeps everything.
+  const ofBlocks =
+    recompute === 'full'
+      ? layersInFlight * blockInput + Math.min(1, layers) * block
+      : layersInFlight * block;
+  const passes = has_head ? logitsInFlight(mesh) : 0;
+  const afterBlocks = passes * afterBlocksBytes(model, precision);
+  return {
+    activations: tokens * (ofBlocks + afterBlocks),
+    logits: passes * rankLogits(model, training, mesh),
+    transient: tokens * bytesOfRank(transientOfBlock(model), precision, 1),
+  };
+}
+
+/** Per token of one block that keeps everything. */
+function blockBytes(
+  model: ResolvedModel,
+  { precision, recompute_granularity }: ParallelTraining,
+  tp: number,
+): number {
+  if (precision !== 'mixed') return bytesOfRank(keptByBlock(model), precision, tp);
+  const { whole, split, scores } = mixedActivations(model);
+  const keptScores = recompute_granularity === 'selective' ? 0 : scores;
+  return whole + (split + keptScores) / tp;
+}
+
+/** Per token of the final norm and the loss. */
+function afterBlocksBytes(model: ResolvedModel, precision: Precision): number {
+  if (precision === 'mixed') return 4 * model.n_embd;
+  return bytesOfRank(keptByModel(model), precision, 1);
+}
+
+/** Logits of one micro-batch. `mixed`: all of them, in float32 (Korthikanti et al. 2022). */
+function rankLogits(model: ResolvedModel, training: ParallelTraining, mesh: Mesh): number {
+  const { precision } = training;
+  const batch_size = microBatchSize(training, mesh);
+  const vocab_size = model.vocab_size / mesh.tp;
+  if (precision === 'mixed') return 4 * batch_size * model.block_size * vocab_size;
+  const mixed_precision = precision === 'autocast' ? 'fp16' : 'no';
+  return logitsBytes({ ...model, vocab_size }, { batch_size, mixed_precision });
+}
+
+const bytesOfRank = (
+  activations: readonly Activation[],
+  precision: Precision,
+  tp: number,
+): number =>
+  activations.reduce((sum, { values, row, split }) => {
+    const ranks = split ? tp : 1;
+    // A statistic of each head is a row of one value, which is not split further.
+    const length = row === 1 ? 1 : row / ranks;
+    return sum + (values / ranks) * valueBytes(length, precision);
+  }, 0);
+
+function valueBytes(row: number, precision: Precision): number {
+  switch (precision) {
+    case 'fp32':
+      return bytesPerValue(row, 'no');
+    case 'autocast':
+      return bytesPerValue(row, 'fp16');
+    case 'mixed':
+      return 2;
+    default:
+      return precision satisfies never;
+  }
+}

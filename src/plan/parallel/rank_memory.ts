@@ -1,0 +1,125 @@
+/** Bytes of one rank by kind, under data, tensor and pipeline parallelism and ZeRO. */
+import type { ResolvedModel } from '../../config/index.ts';
+import { inputValues } from '../activations.ts';
+import { momentsOfKind } from '../memory.ts';
+import type { Mesh } from './mesh.ts';
+import { rankActivations, type Placement } from './rank_activations.ts';
+import { type RankParameter, rankParameters, unitValues } from './rank_parameters.ts';
+import {
+  type BytesPerParameter,
+  bytesPerParameter,
+  microBatchSize,
+  type ParallelTraining,
+} from './training.ts';
+
+/** In the order in which the page stacks them. */
+export const MEMORY_KINDS = [
+  'weights',
+  'gradients',
+  'optimizer',
+  'activations',
+  'logits',
+  'temporaries',
+  'inputs',
+  'fragmentation',
+] as const;
+export type MemoryKind = (typeof MEMORY_KINDS)[number];
+
+/**
+ * Bytes by kind. `optimizer` includes float32 master weights. `temporaries` are gradients of
+ * activations at the peak of the backward pass, as far as they exceed the logits, whose memory they
+ * share, and under ZeRO the gathered weights and whole gradients of the units in use.
+ */
+export type RankMemory = Record<MemoryKind, number> & { total: number };
+
+/** Tensors in a flat buffer start at multiples of this. */
+const ALIGNMENT = 256;
+
+/**
+ * Units whose gathered weights exist at a time under ZeRO-3: the one that computes and the one that
+ * is gathered meanwhile.
+ */
+const GATHERED_UNITS = 2;
+
+/** Peak memory of a rank. The mesh must have no problems (`check.ts`). */
+export function rankMemory(
+  model: ResolvedModel,
+  training: ParallelTraining,
+  placement: Placement,
+): RankMemory {
+  const { mesh, pp_rank } = placement;
+  const parameters = rankParameters(model, mesh, pp_rank);
+  const stores = storeBytes(parameters, training, mesh);
+  const peak = rankActivations(model, training, placement);
+  const tokens = microBatchSize(training, mesh) * model.block_size;
+  const transient = Math.max(0, peak.transient - peak.logits);
+  const temporaries = transient + unitBytes(parameters, training, mesh);
+  const lost = training.precision === 'mixed' ? training.fragmentation : 0;
+  const memory = {
+    weights: stores.weights,
+    gradients: stores.gradients,
+    optimizer: stores.optimizer,
+    activations: peak.activations,
+    logits: peak.logits,
+    temporaries,
+    inputs: 4 * inputValues(model, tokens),
+    fragmentation: stores.alignment + lost * (peak.activations + temporaries),
+  };
+  return { ...memory, total: Object.values(memory).reduce((a, b) => a + b, 0) };
+}
+
+interface StoreBytes {
+  weights: number;
+  gradients: number;
+  optimizer: number;
+  /** What aligning tensors in flat buffers adds to all of these. */
+  alignment: number;
+}
+
+/**
+ * ZeRO-1 shards the optimizer's state among the data-parallel ranks, ZeRO-2 gradients too, ZeRO-3
+ * weights too: of the 16 bytes of mixed AdamW, 4 + 12/N, 2 + 14/N and 16/N.
+ */
+function storeBytes(
+  parameters: readonly RankParameter[],
+  training: ParallelTraining,
+  { dp, zero_stage }: Mesh,
+): StoreBytes {
+  const perParameter = bytesPerParameter(training.precision);
+  const bytes = { weights: 0, gradients: 0, optimizer: 0, alignment: 0 };
+  for (const { kind, values, copies } of parameters) {
+    const moments = momentsOfKind(kind, training);
+    const { weight, gradient, master, moment } = perParameter;
+    const add = (
+      store: 'weights' | 'gradients' | 'optimizer',
+      size: number,
+      from: number,
+    ): void => {
+      const shard = (values * size) / (zero_stage >= from ? dp : 1);
+      bytes[store] += copies * shard;
+      bytes.alignment += copies * (Math.ceil(shard / ALIGNMENT) * ALIGNMENT - shard);
+    };
+    add('weights', weight, 3);
+    add('gradients', gradient, 2);
+    if (master > 0) add('optimizer', master, 1);
+    for (let index = 0; index < moments; index++) add('optimizer', moment, 1);
+  }
+  return bytes;
+}
+
+/** Gathered weights of ZeRO-3, and whole gradients of one unit before they are reduced and sharded. */
+function unitBytes(
+  parameters: readonly RankParameter[],
+  training: ParallelTraining,
+  { dp, zero_stage }: Mesh,
+): number {
+  if (dp === 1 || zero_stage < 2) return 0;
+  const { weight, gradient }: BytesPerParameter = bytesPerParameter(training.precision);
+  const { block, embedding, head } = unitValues(parameters);
+  const blocks = parameters.find(({ unit }) => unit === 'block')?.copies ?? 0;
+  const units = [embedding, head, ...Array<number>(Math.min(blocks, GATHERED_UNITS)).fill(block)];
+  const largest = units.sort((a, b) => b - a).slice(0, GATHERED_UNITS);
+  const wholeGradients = gradient * (largest[0] ?? 0);
+  if (zero_stage < 3) return wholeGradients;
+  return wholeGradients + weight * largest.reduce((a, b) => a + b, 0);
+}

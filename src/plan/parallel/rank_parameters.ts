@@ -1,0 +1,102 @@
+/** The parameters that a rank holds under tensor and pipeline parallelism, before ZeRO shards them. */
+import type { ResolvedModel } from '../../config/index.ts';
+import type { PlannedParameter } from '../memory.ts';
+import { chunksOf, type Mesh } from './mesh.ts';
+
+/** What is gathered and freed together under ZeRO-3 (a unit of FSDP). */
+export type Unit = 'embedding' | 'block' | 'head';
+
+export interface RankParameter {
+  kind: PlannedParameter['kind'];
+  /** Values on this rank. */
+  values: number;
+  unit: Unit;
+  /** How many of these tensors the rank holds: one of each of its blocks. */
+  copies: number;
+}
+
+/** The part of the model on a rank of the pipeline. */
+export interface StageShare {
+  /** Blocks on this rank, in all chunks. */
+  layers: number;
+  has_embedding: boolean;
+  /** The final norm and the head. */
+  has_head: boolean;
+}
+
+/** The stage of rank `pp_rank` of the pipeline. The first holds the embedding, the last the head. */
+export const stageShare = (
+  { n_layer }: ResolvedModel,
+  { pp }: Mesh,
+  pp_rank: number,
+): StageShare => ({
+  layers: n_layer / pp,
+  has_embedding: pp_rank === 0,
+  has_head: pp_rank === pp - 1,
+});
+
+/** Ranks of the pipeline that differ in kind: the first, one that is neither, the last. */
+export const distinctRanks = ({ pp }: Pick<Mesh, 'pp'>): number[] => [
+  ...new Set([0, Math.min(1, pp - 1), pp - 1]),
+];
+
+/** Blocks in one chunk of a rank. */
+export const layersOfChunk = ({ n_layer }: ResolvedModel, mesh: Mesh): number =>
+  n_layer / (mesh.pp * chunksOf(mesh));
+
+/**
+ * Parameters of a rank. Column-parallel matrices and their biases, row-parallel matrices, the
+ * embedding and the head are split by `tp`; norms, positions and biases after a row-parallel matmul
+ * are whole on every rank (Shoeybi et al. 2019). A tied head on another rank than the embedding is a
+ * copy of it.
+ */
+export function rankParameters(model: ResolvedModel, mesh: Mesh, pp_rank: number): RankParameter[] {
+  const share = stageShare(model, mesh, pp_rank);
+  const list = blockParameters(model, mesh.tp, share.layers);
+  const { n_embd: d, vocab_size, block_size } = model;
+  const table = (vocab_size * d) / mesh.tp;
+  const isGpt2 = model.layout === 'gpt2';
+  if (share.has_embedding) {
+    list.push({ kind: 'embedding', values: table, unit: 'embedding', copies: 1 });
+    if (isGpt2)
+      list.push({ kind: 'embedding', values: block_size * d, unit: 'embedding', copies: 1 });
+  }
+  if (!share.has_head) return list;
+  const tied = model.tie_word_embeddings;
+  if (tied && !share.has_embedding)
+    list.push({ kind: 'embedding', values: table, unit: 'head', copies: 1 });
+  if (!tied) list.push({ kind: 'head', values: table, unit: 'head', copies: 1 });
+  list.push({ kind: 'norm', values: d, unit: 'head', copies: 1 });
+  if (isGpt2 && model.bias) list.push({ kind: 'bias', values: d, unit: 'head', copies: 1 });
+  return list;
+}
+
+function blockParameters(model: ResolvedModel, tp: number, copies: number): RankParameter[] {
+  const { n_embd: d, n_inner: f, n_head, n_kv_head, head_dim } = model;
+  const q = (n_head * head_dim) / tp;
+  const qkv = q + (2 * n_kv_head * head_dim) / tp;
+  const inner = f / tp;
+  const isGpt2 = model.layout === 'gpt2';
+  const of = (kind: RankParameter['kind'], sizes: readonly number[]): RankParameter[] =>
+    sizes.map((values) => ({ kind, values, unit: 'block', copies }));
+  const firstOfFeedForward = d * inner * (isGpt2 ? 1 : 2);
+  const list = [
+    ...of('matrix', [d * qkv, q * d, firstOfFeedForward, inner * d]),
+    ...of('norm', [d, d]),
+  ];
+  if (isGpt2) return model.bias ? [...list, ...of('bias', [qkv, d, inner, d, d, d])] : list;
+  if (model.qkv_bias) list.push(...of('bias', [qkv]));
+  if (model.qk_norm) list.push(...of('norm', [head_dim, head_dim]));
+  return list;
+}
+
+/** Values of all parameters of a rank. */
+export const countRankParameters = (parameters: readonly RankParameter[]): number =>
+  parameters.reduce((sum, { values, copies }) => sum + values * copies, 0);
+
+/** Values of each unit: one block, the embedding, the head with the final norm. */
+export function unitValues(parameters: readonly RankParameter[]): Record<Unit, number> {
+  const values = { embedding: 0, block: 0, head: 0 };
+  for (const parameter of parameters) values[parameter.unit] += parameter.values;
+  return values;
+}

@@ -1,0 +1,191 @@
+/** Finds the smallest arrangement of ranks that fits a fleet, and says why others lose. */
+import { divisors, tensorSizes } from './check.ts';
+import { type Mesh, meshSize, type ZeroStage } from './mesh.ts';
+import { type Job, type MeshPlan, peakBytes, planMesh } from './mesh_plan.ts';
+import { type Speeds, stepTime } from './step_time.ts';
+import { RECOMPUTE_GRANULARITIES, type RecomputeGranularity } from './training.ts';
+
+export interface FleetLimits {
+  /** Memory of each rank that training can use. */
+  bytes_per_rank: number;
+  /** Ranks that there are. */
+  ranks: number;
+}
+
+export interface Candidate {
+  plan: MeshPlan;
+  recompute_granularity: RecomputeGranularity;
+}
+
+/** Why a candidate is not the best one. */
+export type Loss =
+  | { kind: 'more_ranks'; ranks: number; than: number; times_faster: number }
+  | { kind: 'slower'; times: number; most: SlowPart }
+  | { kind: 'too_large'; bytes: number; over: number };
+
+/** What a slower candidate spends more time on than the best one. */
+export type SlowPart = 'compute' | 'bubble' | 'tensor' | 'pipeline' | 'data';
+
+export interface Found {
+  /** The fastest of the fewest ranks; null if nothing fits. */
+  best: Candidate | null;
+  /** The next best ones, the best first. */
+  others: { candidate: Candidate; loss: Loss }[];
+  /** Arrangements that were planned. */
+  tried: number;
+}
+
+/** Other candidates that are listed: as many ranks, more ranks, and fewer that do not fit. */
+const LISTED = { alike: 2, more: 2, fewer: 2 };
+
+/** What decides between arrangements. */
+interface Tried {
+  mesh: Mesh;
+  recompute_granularity: RecomputeGranularity;
+  peak_bytes: number;
+  /** Of a step; not computed of what does not fit. */
+  seconds: number;
+}
+
+/** Searches all meshes of at most `ranks` ranks whose sizes divide the model and the batch. */
+export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Found {
+  const best = new Map<string, Tried>();
+  let tried = 0;
+  for (const mesh of meshesOf(job, fleet.ranks)) {
+    for (const recompute_granularity of granularitiesOf(job)) {
+      const { model } = job;
+      const training = { ...job.training, recompute_granularity };
+      const peak_bytes = peakBytes({ model, training }, mesh);
+      const fits = peak_bytes <= fleet.bytes_per_rank;
+      const seconds = fits ? stepTime(model, training, mesh, speeds).total : Infinity;
+      keepBetter(best, { mesh, recompute_granularity, peak_bytes, seconds });
+      tried++;
+    }
+  }
+  const chosen = ranked([...best.values()]);
+  const planned = (one: Tried): Candidate => {
+    const { mesh, recompute_granularity } = one;
+    const training = { ...job.training, recompute_granularity };
+    return { plan: planMesh({ ...job, training }, mesh, speeds), recompute_granularity };
+  };
+  return { ...compared(chosen, planned, fleet.bytes_per_rank), tried };
+}
+
+/** The kernels of this page never keep attention scores, so `selective` is `none` there. */
+const granularitiesOf = ({ training }: Job): readonly RecomputeGranularity[] =>
+  training.precision === 'mixed'
+    ? RECOMPUTE_GRANULARITIES
+    : RECOMPUTE_GRANULARITIES.filter((one) => one !== 'selective');
+
+/** 1F1B holds no more than GPipe at the same bubble, so GPipe is left out. */
+function* meshesOf({ model, training }: Job, ranks: number): Generator<Mesh> {
+  for (const tp of tensorSizes(model).filter((size) => size <= ranks))
+    for (const pp of divisors(model.n_layer).filter((size) => tp * size <= ranks))
+      for (const dp of divisors(training.global_batch_size).filter((n) => tp * pp * n <= ranks))
+        for (const microbatches of divisors(training.global_batch_size / dp))
+          for (const zero_stage of zeroStages(dp))
+            yield* schedulesOf({ dp, tp, pp, microbatches, zero_stage }, model.n_layer);
+}
+
+const zeroStages = (dp: number): readonly ZeroStage[] => (dp === 1 ? [0] : [0, 1, 2, 3]);
+
+function* schedulesOf(
+  mesh: Omit<Mesh, 'schedule' | 'virtual_chunks'>,
+  n_layer: number,
+): Generator<Mesh> {
+  const { pp, microbatches } = mesh;
+  yield { ...mesh, schedule: '1f1b', virtual_chunks: 1 };
+  const layers = n_layer / pp;
+  if (pp > 1 && layers % 2 === 0 && microbatches % pp === 0)
+    yield { ...mesh, schedule: 'interleaved', virtual_chunks: 2 };
+}
+
+/** Of the arrangements with the same sizes and ZeRO stage, the best: one that fits, then the fastest. */
+function keepBetter(best: Map<string, Tried>, one: Tried): void {
+  const { dp, tp, pp, zero_stage } = one.mesh;
+  const key = [dp, tp, pp, zero_stage].join(' ');
+  const known = best.get(key);
+  if (!known || isBetter(one, known)) best.set(key, one);
+}
+
+/** What does not fit takes infinitely long. */
+const isBetter = (one: Tried, known: Tried): boolean =>
+  one.seconds < known.seconds ||
+  (one.seconds === known.seconds && one.peak_bytes < known.peak_bytes);
+
+interface Chosen {
+  best: Tried | null;
+  /** As many ranks. */
+  alike: Tried[];
+  /** More ranks. */
+  larger: Tried[];
+  /** No more ranks, but too little memory. */
+  tooLarge: Tried[];
+}
+
+function ranked(all: readonly Tried[]): Chosen {
+  const fitting = all.filter(({ seconds }) => seconds < Infinity).sort(byRanksThenTime);
+  const [best = null, ...others] = fitting;
+  const ranks = best ? meshSize(best.mesh) : Infinity;
+  const alike = others.filter(({ mesh }) => meshSize(mesh) === ranks);
+  const larger = others.slice(alike.length);
+  const tooLarge = all
+    .filter(({ mesh, seconds }) => seconds === Infinity && meshSize(mesh) <= ranks)
+    .sort((a, b) => a.peak_bytes - b.peak_bytes);
+  return {
+    best,
+    alike: alike.slice(0, LISTED.alike),
+    larger: nextAndFastest(larger).slice(0, LISTED.more),
+    tooLarge: tooLarge.slice(0, LISTED.fewer),
+  };
+}
+
+const byRanksThenTime = (a: Tried, b: Tried): number =>
+  meshSize(a.mesh) - meshSize(b.mesh) || a.seconds - b.seconds;
+
+/** The next larger size, and the fastest of all. */
+function nextAndFastest(larger: readonly Tried[]): Tried[] {
+  const [next] = larger;
+  const [fastest] = [...larger].sort((a, b) => a.seconds - b.seconds);
+  return [...new Set([next, fastest])].filter((one) => one !== undefined);
+}
+
+function compared(
+  chosen: Chosen,
+  planned: (one: Tried) => Candidate,
+  limit: number,
+): Omit<Found, 'tried'> {
+  const tooLarge = chosen.tooLarge.map(planned).map((candidate) => {
+    return { candidate, loss: tooLargeLoss(candidate, limit) };
+  });
+  if (!chosen.best) return { best: null, others: tooLarge };
+  const best = planned(chosen.best);
+  const alike = chosen.alike.map(planned).map((candidate) => {
+    return { candidate, loss: slowerLoss(candidate, best) };
+  });
+  const larger = chosen.larger.map(planned).map((candidate) => {
+    return { candidate, loss: moreRanksLoss(candidate, best) };
+  });
+  return { best, others: [...alike, ...larger, ...tooLarge] };
+}
+
+const sizeOf = ({ mesh }: MeshPlan): number => meshSize(mesh);
+
+function moreRanksLoss({ plan }: Candidate, best: Candidate): Loss {
+  const times_faster = best.plan.time.total / plan.time.total;
+  return { kind: 'more_ranks', ranks: sizeOf(plan), than: sizeOf(best.plan), times_faster };
+}
+
+const tooLargeLoss = ({ plan }: Candidate, limit: number): Loss => ({
+  kind: 'too_large',
+  bytes: plan.peak_bytes,
+  over: plan.peak_bytes - limit,
+});
+
+const SLOW_PARTS = ['compute', 'bubble', 'tensor', 'pipeline', 'data'] as const;
+
+function slowerLoss({ plan }: Candidate, best: Candidate): Loss {
+  const more = (part: SlowPart): number => plan.time[part] - best.plan.time[part];
+  const most = SLOW_PARTS.reduce((a, b) => (more(b) > more(a) ? b : a));
+  return { kind: 'slower', times: plan.time.total / best.plan.time.total, most };
+}

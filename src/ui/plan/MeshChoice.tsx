@@ -1,0 +1,100 @@
+/** The arrangement of ranks, with what is wrong beside the field that it concerns. */
+import {
+  type Mesh,
+  type MeshProblem,
+  meshSize,
+  PIPELINE_SCHEDULES,
+  ZERO_STAGES,
+} from '../../plan/parallel/index.ts';
+import { Choice, NumberField } from './fields.tsx';
+import type { Planned } from './planned.ts';
+import { changeMesh, usePlanning } from './planning.ts';
+import { ranks, rowsOf } from './words.ts';
+
+const ZERO_LABELS = [
+  'nothing (DP)',
+  'optimizer state (ZeRO-1)',
+  'and gradients (ZeRO-2)',
+  'and weights (ZeRO-3, FSDP)',
+] as const;
+const SCHEDULE_LABELS = {
+  gpipe: 'GPipe',
+  '1f1b': '1F1B',
+  interleaved: 'interleaved 1F1B',
+} as const;
+
+const SIZES = [
+  ['dp', 'Data parallel'],
+  ['tp', 'Tensor parallel'],
+  ['pp', 'Pipeline stages'],
+  ['microbatches', 'Micro-batches'],
+] as const;
+
+const MOST_RANKS = 4096;
+
+export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Planned }) {
+  const mesh = usePlanning((state) => state.mesh);
+  const size = meshSize(mesh);
+  return (
+    <section className="form-section" aria-label="Mesh">
+      <h2>Mesh: {ranks(size)}</h2>
+      <div className="plan-fields">
+        {SIZES.map(([field, label]) => (
+          <NumberField
+            key={field}
+            label={label}
+            value={mesh[field]}
+            range={[1, MOST_RANKS]}
+            problem={problemOf(problems, field)}
+            onChange={(value) => changeMesh({ [field]: value })}
+          />
+        ))}
+        <Choice
+          label="Data-parallel ranks share"
+          options={ZERO_STAGES.map((stage) => [String(stage), ZERO_LABELS[stage]] as const)}
+          value={String(mesh.zero_stage)}
+          onChange={(value) => {
+            const zero_stage = ZERO_STAGES.find((stage) => String(stage) === value);
+            if (zero_stage !== undefined) changeMesh({ zero_stage });
+          }}
+        />
+        <Choice
+          label="Schedule"
+          options={PIPELINE_SCHEDULES.map((name) => [name, SCHEDULE_LABELS[name]] as const)}
+          value={mesh.schedule}
+          onChange={(schedule) => changeMesh({ schedule, virtual_chunks: firstChunks(schedule) })}
+        />
+        {mesh.schedule === 'interleaved' ? (
+          <NumberField
+            label="Chunks of a stage"
+            value={mesh.virtual_chunks}
+            range={[1, 128]}
+            problem={problemOf(problems, 'virtual_chunks')}
+            onChange={(virtual_chunks) => changeMesh({ virtual_chunks })}
+          />
+        ) : null}
+      </div>
+      {problems.length === 0 ? (
+        <p className="small muted">
+          Micro-batches of {rowsOf(job.training.global_batch_size, mesh)}{' '}
+          {rowsOf(job.training.global_batch_size, mesh) === 1 ? 'sequence' : 'sequences'} on each
+          rank.
+        </p>
+      ) : null}
+      {size > fleet.ranks ? (
+        <p className="field-problem" role="alert">
+          {ranks(size)} need as many devices, and the fleet has {fleet.ranks}.
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+const firstChunks = (schedule: Mesh['schedule']): number => (schedule === 'interleaved' ? 2 : 1);
+
+/** The sentences about a field. */
+const problemOf = (problems: readonly MeshProblem[], field: keyof Mesh): string | undefined =>
+  problems
+    .filter((problem) => problem.field === field)
+    .map(({ message }) => message)
+    .join(' ') || undefined;

@@ -1,0 +1,82 @@
+/** What is planned: the choices of the panel, kept while the page is open. */
+import { create } from 'zustand';
+import type { ResolvedModel } from '../../config/index.ts';
+import {
+  type Found,
+  type Mesh,
+  oneRank,
+  type ParallelTraining,
+} from '../../plan/parallel/index.ts';
+
+/** The fleet of devices like the one that shows the page. */
+export const HERE = 'here';
+
+/** A model: the recipe of the form, a preset, a saved run, a published model or an opened file. */
+export type SourceKind = 'recipe' | 'preset' | 'run' | 'published' | 'file';
+export interface Source {
+  kind: SourceKind;
+  /** Of a preset, run or published model; else ''. */
+  id: string;
+}
+
+export interface OpenedModel {
+  name: string;
+  model: ResolvedModel;
+}
+
+/** What the user has changed of the model's own training; absent fields are the model's. */
+export type TrainingChanges = Partial<ParallelTraining> & { seq_length?: number };
+
+/** Numbers that were typed in place of those of the chosen fleet and link. */
+export interface EditedRates {
+  bytes?: number;
+  flops_per_second?: number;
+  bytes_per_second?: number;
+}
+
+export interface Planning {
+  source: Source;
+  file: OpenedModel | null;
+  /** Why the last file could not be read; '' if it could. */
+  failure: string;
+  changes: TrainingChanges;
+  mesh: Mesh;
+  /** Id of FLEETS, or HERE. */
+  fleet: string;
+  /** Devices of the fleet. */
+  devices: number;
+  link: string;
+  edited: EditedRates;
+  /** The result of the last search, until what it was about changes. */
+  found: Found | null;
+}
+
+export const usePlanning = create<Planning>(() => ({
+  source: { kind: 'recipe', id: '' },
+  file: null,
+  failure: '',
+  changes: {},
+  mesh: oneRank(),
+  fleet: HERE,
+  devices: 8,
+  link: 'wifi',
+  edited: {},
+  found: null,
+}));
+
+/** Changes a choice. The result of a search is about the choices before. */
+export const choose = (change: Partial<Planning>): void =>
+  usePlanning.setState({ found: null, ...change });
+
+/** Another model starts with its own training, on one rank. */
+export const chooseSource = (source: Source): void =>
+  choose({ source, changes: {}, failure: '', mesh: oneRank() });
+
+export const changeMesh = (change: Partial<Mesh>): void =>
+  usePlanning.setState(({ mesh }) => ({ mesh: { ...mesh, ...change } }));
+
+export const changeTraining = (change: TrainingChanges): void =>
+  choose({ changes: { ...usePlanning.getState().changes, ...change } });
+
+export const editRates = (change: EditedRates): void =>
+  choose({ edited: { ...usePlanning.getState().edited, ...change } });
