@@ -36,6 +36,7 @@ export default tseslint.config(
       'dist',
       'dist-bench',
       'dist-pilot',
+      'dist-pool',
       'node_modules',
       '.vite-cache',
       'playwright-report',

@@ -1,3 +1,9 @@
+/** One of `count` equal parts of the training text, counted from 0. */
+export interface Shard {
+  index: number;
+  count: number;
+}
+
 /**
  * One micro-batch, row-major [batch_size, block_size]. `weights` are loss weights already divided
  * by the total weight of the whole step (all micro-batches, all ranks), so the loss of a step is

@@ -3,6 +3,7 @@
  * global row), so a batch of 8 and two micro-batches of 4 draw the same rows, and a resumed run
  * needs no loader position.
  */
+import type { Shard } from '../common/index.ts';
 import { DataError } from './errors.ts';
 import { hashUnit } from './random.ts';
 import type { Batch, TokenSplit } from './types.ts';
@@ -40,6 +41,17 @@ export function trainBatch(options: TrainBatchOptions): Batch {
     fillRow(batch, row, split.train.subarray(start, start + block_size + 1));
   }
   return batch;
+}
+
+/**
+ * The tokens of one shard: a contiguous part of the text. Where a part would be shorter than `least`
+ * tokens, it reaches into the next one (the last part: into the one before).
+ */
+export function shardOf(tokens: Int32Array, { index, count }: Shard, least: number): Int32Array {
+  const length = Math.min(tokens.length, Math.max(least, Math.ceil(tokens.length / count)));
+  const begin = Math.floor((tokens.length * index) / count);
+  const start = Math.max(0, Math.min(begin, tokens.length - length));
+  return tokens.subarray(start, start + length);
 }
 
 export interface EvalBatchOptions {

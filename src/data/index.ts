@@ -2,6 +2,7 @@
 export { bigramLoss } from './baselines.ts';
 export {
   evalBatches,
+  shardOf,
   targetSize,
   trainBatch,
   type EvalBatchOptions,

@@ -14,6 +14,7 @@ import type {
   Metric,
   MetricRow,
   RolloutRecord,
+  Shard,
 } from '../common/index.ts';
 import type { ResolvedModel, RunConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
@@ -96,6 +97,8 @@ export interface Source {
   step(step: number): readonly Batch[] | Promise<readonly Batch[]>;
   /** The same batches each time; weights add up over all of them. Empty: the loss is not evaluated. */
   evaluation(): readonly Batch[] | Promise<readonly Batch[]>;
+  /** Draws the batches of later steps from this part of the text only; the whole text by default. */
+  setShard?(shard: Shard): void;
   /** Metrics of an evaluation beyond those of the loss, such as rewards of held-out prompts. */
   measure?(): Promise<Partial<MetricRow>>;
   /** Metrics that making the batches of the latest step gave, such as rewards and KL. */

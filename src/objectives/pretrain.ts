@@ -1,6 +1,6 @@
 /** Pretraining: cross-entropy of the next token over random crops of a text (nanoGPT's `train.py`). */
 import type { Batch } from '../common/index.ts';
-import { evalBatches, targetSize, trainBatch } from '../data/index.ts';
+import { evalBatches, shardOf, targetSize, trainBatch } from '../data/index.ts';
 import { crossEntropyLoss } from '../model/index.ts';
 import {
   defineObjective,
@@ -50,9 +50,10 @@ function evaluationMetrics(sums: Sums, { batches, split }: EvaluationData) {
 function source({ config, model, split }: SourceContext): Source {
   const { batch_size, gradient_accumulation_steps, seed, eval_iters } = config.training;
   const { block_size } = model;
+  let drawn = split;
   const microBatch = (step: number, micro: number): Batch =>
     trainBatch({
-      split,
+      split: drawn,
       batch_size,
       block_size,
       accumulation: gradient_accumulation_steps,
@@ -63,6 +64,9 @@ function source({ config, model, split }: SourceContext): Source {
   return {
     step: (step) =>
       Array.from({ length: gradient_accumulation_steps }, (_, micro) => microBatch(step, micro)),
+    setShard(shard) {
+      drawn = { ...split, train: shardOf(split.train, shard, block_size + 1) };
+    },
     evaluation: () => evalBatches({ split, batch_size, block_size, eval_iters }),
   };
 }

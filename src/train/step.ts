@@ -11,7 +11,7 @@ import {
   submit,
   submitWithBoundaries,
 } from '../backend/index.ts';
-import type { Batch } from '../common/index.ts';
+import type { Batch, Shard } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import {
   type ModelStores,
@@ -60,6 +60,12 @@ export class StepInputs {
     if (this.#asynchronous) return;
     const input = this.take(step);
     if (!(input instanceof Promise)) this.#prepared = input;
+  }
+
+  /** Later steps draw from this part of the text; the batches made ahead are dropped. */
+  setShard(shard: Shard): void {
+    this.#prepared = null;
+    this.source.setShard?.(shard);
   }
 
   #prepare(step: number, batches: readonly Batch[]): StepInput {

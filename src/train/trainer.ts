@@ -4,13 +4,14 @@
  * (`in_flight.ts`). The trainer knows the objective by its interface only.
  */
 import { type Program, Ring } from '../backend/index.ts';
-import type { InspectedStep, MetricRow, RolloutRecord } from '../common/index.ts';
+import type { InspectedStep, MetricRow, RolloutRecord, Shard } from '../common/index.ts';
 import type { ResolvedModel, RunConfig } from '../config/index.ts';
 import { disposeStores, type Generator, type ModelStores, parameterSize } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import { learningRate } from '../optim/index.ts';
 import { buildTrainer, type TrainerParts } from './build.ts';
 import { evaluate, type Evaluation } from './evaluate.ts';
+import { readFlat, writeFlat } from './flat.ts';
 import { IN_FLIGHT, StepsInFlight, type TimedEntry } from './in_flight.ts';
 import type { Precision } from '../run/index.ts';
 import { ObjectiveScoring } from './scoring.ts';
@@ -60,6 +61,7 @@ export class Trainer {
   /** Tokens of the steps in flight and metrics of their source, by the number of steps taken. */
   readonly #taken = new Map<number, TakenStep>();
   #generator: Generator | null = null;
+  #stepsLeftOut = 0;
 
   private constructor(
     readonly options: TrainerOptions,
@@ -210,6 +212,25 @@ export class Trainer {
     return { ...tensors, step, tokens, lr_multiplier };
   }
 
+  /** Values of the parameters that train, in the order of their store. */
+  readParameters(): Promise<Float32Array> {
+    return readFlat(this.stores.weights.trainable);
+  }
+  /** Replaces them. Throws RangeError unless there are as many values. */
+  writeParameters(values: Float32Array): void {
+    writeFlat(this.stores.weights.trainable, values);
+  }
+
+  /**
+   * Goes on at `step` if that is later, with a part of the text. The steps that were left out stay
+   * excluded from Adam's bias correction.
+   */
+  moveTo(step: number, shard: Shard): void {
+    this.#inputs.setShard(shard);
+    this.#stepsLeftOut += Math.max(0, step - this.step);
+    this.step = Math.max(step, this.step);
+  }
+
   /** The latest batch, token by token; null if the objective does not say or no step was taken. */
   async inspect(): Promise<InspectedStep | null> {
     return (await this.#inputs.source.inspect?.()) ?? null;
@@ -243,7 +264,8 @@ export class Trainer {
     const { programs, stores, optimizer, keptLossScale } = this.#parts;
     this.#inFlight.begin();
     const rate = this.currentLearningRate;
-    optimizer.prepare(this.step - (keptLossScale?.skipped_updates ?? 0), rate);
+    const skipped = this.#stepsLeftOut + (keptLossScale?.skipped_updates ?? 0);
+    optimizer.prepare(this.step - skipped, rate);
     this.#rates.set(this.step, rate);
     this.#rates.delete(this.step - 2 * IN_FLIGHT);
     const { seed } = this.config.training;
