@@ -91,7 +91,16 @@ export interface LabStage {
 
 /** Trains a stage from its parent, as worker/stage.ts does. */
 export async function labStage(options: LabStage): Promise<LabRun> {
-  const { parent, changes = {}, reward, onRow } = options;
+  const prepared = await stageOptions(options);
+  const trained = await run(prepared, options.onRow);
+  const { config, vocab_size, data } = prepared;
+  const { tokenizer, chat_template } = data.chat;
+  return { ...trained, config, tokenizer, vocab_size, chat_template, data };
+}
+
+/** What the trainer of a stage is created with. */
+export async function stageOptions(options: Omit<LabStage, 'onRow'>) {
+  const { parent, changes = {}, reward } = options;
   const stage = parseStage(options.stage);
   const objective = await findObjective(stage.objective);
   if (!objective || objective.data === 'text') throw new Error(`No stage ${stage.objective}.`);
@@ -112,15 +121,7 @@ export async function labStage(options: LabStage): Promise<LabRun> {
   const from = { parameters, objective_tensors, optimizer: new Map(), step: 0, tokens: 0 };
   const empty = new Int32Array(0);
   const split = { train: empty, val: empty, bytes_per_token: bytesPerToken(tokenizer) };
-  const trained = await run({ config, objective, split, vocab_size, stage, data, from }, onRow);
-  return {
-    ...trained,
-    config,
-    tokenizer,
-    vocab_size,
-    chat_template: data.chat.chat_template,
-    data,
-  };
+  return { config, objective, split, vocab_size, stage, data, from };
 }
 
 type RunOptions = Parameters<typeof Trainer.create>[0] & { objective: Objective };

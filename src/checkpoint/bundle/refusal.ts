@@ -1,0 +1,40 @@
+/** Runs that train.py cannot continue as they are: each is refused in a sentence. */
+import { parseStage } from '../../config/stage/index.ts';
+import { describeExport } from '../checkpoint.ts';
+import type { CheckpointState } from '../checkpoint_state.ts';
+import { CheckpointError } from '../error.ts';
+
+export const BUNDLE_OBJECTIVES = ['pretrain', 'sft', 'dpo'] as const;
+export type BundleObjective = (typeof BUNDLE_OBJECTIVES)[number];
+
+const isBundleObjective = (name: string): name is BundleObjective =>
+  BUNDLE_OBJECTIVES.some((known) => known === name);
+
+/** What the run learns. Throws `no_equivalent` if train.py cannot go on with the run. */
+export function bundleObjective(state: CheckpointState): BundleObjective {
+  const objective = state.lineage?.objective ?? 'pretrain';
+  const { plain, notes } = describeExport(state.model);
+  if (!plain) throw refused(notes.join(' '));
+  if (!isBundleObjective(objective)) {
+    throw refused(
+      `train.py continues pretraining, SFT and DPO, and this run learns by ${objective.toUpperCase()}.`,
+      'Take the model that it started from, or go on in the page.',
+    );
+  }
+  if (state.config.training.optimizer === 'muon') {
+    throw refused(
+      'train.py has no Muon, so the state of this optimizer cannot go on in it.',
+      'Train with AdamW, or go on in the page.',
+    );
+  }
+  if (state.stage && parseStage(state.stage).peft.peft_type !== 'none') {
+    throw refused(
+      'train.py trains all weights, and this stage trains adapters (LoRA) over frozen ones.',
+      'Start the stage without LoRA, or export the model: its folder adapter/ opens in PEFT.',
+    );
+  }
+  return objective;
+}
+
+const refused = (message: string, hint = 'Change the model, or go on in the page.') =>
+  new CheckpointError('no_equivalent', message, hint);
