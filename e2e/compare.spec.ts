@@ -2,8 +2,8 @@
  * The comparison of backends: modes on WebGPU, another backend and stock TensorFlow.js, which this
  * page's code has no part in, have the same losses. The results are a table and bars.
  */
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Locator, type Page, test } from '@playwright/test';
+import { axeOf } from './axe.ts';
 import { TINY, Terrarium } from './terrarium.ts';
 
 const STOCK = /stock_worker/;
@@ -81,7 +81,7 @@ test('compares ways to train on WebGPU with the processor and stock TensorFlow.j
   for (const line of [plain, stock, ...onProcessor])
     expect(Number(cell(line, 'Loss drift'))).toBeLessThan(1e-4);
   await expectBars(dialog, 8);
-  const axe = new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']);
+  const axe = axeOf(page, ['wcag2a', 'wcag2aa', 'wcag21aa']);
   const { violations } = await axe.analyze();
   expect(violations.map(({ id }) => id)).toEqual([]);
   await page.screenshot({ path: 'test-results/screens/compare.png' });

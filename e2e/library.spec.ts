@@ -1,6 +1,6 @@
 /** The library: a sweep, its comparison, deletion with undo, and a backup out and in. */
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
+import { axeOf } from './axe.ts';
 import { TINY, Terrarium, column } from './terrarium.ts';
 
 const STEPS = 8;
@@ -8,8 +8,7 @@ const CONFIG = { ...TINY, 'runtime.backend': 'cpu', 'training.max_iters': STEPS 
 /** Enough that a run can be paused before its end. */
 const LONG = 60;
 
-const axe = (page: Page) =>
-  new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+const axe = (page: Page) => axeOf(page, ['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
 
 test('a sweep is trained, compared, deleted, restored, and equal to the bit after a backup', async ({
   page,

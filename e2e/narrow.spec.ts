@@ -2,8 +2,8 @@
  * Narrow windows and zoomed pages (WCAG 1.4.10): a page of 1280 pixels has 640 at 200 % and 320 at
  * 400 %. Nothing overflows to the side, and no text of the bar, the cards or the recipe is cut.
  */
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
+import { axeOf } from './axe.ts';
 import { Terrarium } from './terrarium.ts';
 
 const LONG_NAME = 'A long name for the third attempt at a novel by character, lr 0.0001, Muon';
@@ -44,9 +44,7 @@ async function cutText(page: Page): Promise<string[]> {
 }
 
 async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
-    .analyze();
+  const { violations } = await axeOf(page, ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze();
   expect(
     violations.map(
       ({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,

@@ -2,8 +2,8 @@
  * The profile of a step: time by kind of kernel if the device can time kernels, else the time of the
  * whole step. Accessible at both widths and in both colour schemes.
  */
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
+import { axeOf } from './axe.ts';
 import { TINY, Terrarium } from './terrarium.ts';
 
 const sentence = (page: Page) => page.getByTestId('profile-sentence');
@@ -51,9 +51,12 @@ test('reports what takes longest, and training continues afterwards', async ({ p
     for (const width of [1440, 390]) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
-      const { violations } = await new AxeBuilder({ page })
-        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
-        .analyze();
+      const { violations } = await axeOf(page, [
+        'wcag2a',
+        'wcag2aa',
+        'wcag21a',
+        'wcag21aa',
+      ]).analyze();
       expect(
         violations.map(
           ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`,

@@ -1,6 +1,6 @@
 /** A base model is taught to answer, seen in the tree, talked to, voted on, rewarded and evaluated. */
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
+import { axeOf } from './axe.ts';
 import { TINY, Terrarium } from './terrarium.ts';
 
 const BASE = {
@@ -12,7 +12,7 @@ const BASE = {
 
 const axe = async (page: Page): Promise<string[]> => {
   const tags = ['wcag2a', 'wcag2aa', 'wcag21aa'];
-  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+  const { violations } = await axeOf(page, tags).analyze();
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
 };
 

@@ -4,8 +4,8 @@
  * what one of 1280 pixels has at 400 % (WCAG 1.4.10). `SCREENS=folder` keeps pictures of all of them.
  */
 import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
+import { axeOf } from './axe.ts';
 import { LASTING, TINY, Terrarium } from './terrarium.ts';
 
 const WIDTHS = { light: [1440, 720, 390, 320], dark: [1440, 390] } as const;
@@ -13,7 +13,7 @@ const HEIGHT = 900;
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 async function violations(page: Page): Promise<string[]> {
-  const result = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  const result = await axeOf(page, TAGS).analyze();
   return result.violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`,
   );

@@ -20,7 +20,7 @@ const EXPORTED = [
 ];
 
 /** Enough that a run can be paused before its end on a fast machine. */
-const STEPS = 150;
+const STEPS = 100;
 
 /** Files of the exported folder, without the best checkpoint, which it has if it is not the last. */
 const pathsOf = (zip: Uint8Array): string[] =>

@@ -5,7 +5,14 @@
  *     node scripts/build_assembly.mjs
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
@@ -62,16 +69,20 @@ function hashOfSources() {
 }
 
 async function compile(name, features) {
+  const target = join(TARGET, `${name}.wasm`);
+  const unfinished = `${target}.${process.pid}`;
   const shared = features.includes('threads') ? ['--sharedMemory'] : [];
   const { error, stderr } = await asc.main([
     'assembly/index.ts',
     ...['--baseDir', ROOT],
-    ...['-o', relative(ROOT, join(TARGET, `${name}.wasm`))],
+    ...['-o', relative(ROOT, unfinished)],
     ...['--enable', ['simd', ...features].join(',')],
     ...shared,
     ...OPTIONS,
   ]);
   if (error) throw new Error(`assembly/ does not compile:\n${stderr.toString()}`);
+  // Another process may be reading the file, or compiling it as well.
+  renameSync(unfinished, target);
 }
 
 /** Compiles all builds, unless they are those of the present sources. */

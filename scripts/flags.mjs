@@ -10,6 +10,8 @@ const ANGLE_ON_VULKAN = [
  * Flags of the test browser: the full browser in its new headless mode (the headless shell has no
  * WebGPU), with both GPU APIs in software. With BROWSER_GPU=1 it uses the GPU.
  *
+ * `--disable-gpu-compositing`: SwiftShader takes twice as long as the processor to draw the page.
+ *
  * `disable_workgroup_init`: SwiftShader unrolls the zeroing of workgroup memory, which is nearly all
  * of the compilation time of a kernel with shared memory. No kernel may rely on those zeros.
  */
@@ -30,6 +32,7 @@ export const browserFlags = [
         '--use-gl=angle',
         '--use-angle=swiftshader',
         '--enable-unsafe-swiftshader',
+        '--disable-gpu-compositing',
       ]),
 ];
 
