@@ -20,7 +20,6 @@ const AND = '+';
 export default function Chat() {
   useFreshRuns();
   const runs = useLibrary((state) => state.runs);
-  const loaded = useLibrary((state) => state.loaded);
   const models = useMemo(
     () => listed(modelTrees(runs)).filter(({ record }) => canBeParent(record)),
     [runs],
@@ -66,20 +65,22 @@ export default function Chat() {
           ) : null}
         </>
       ) : (
-        <p className="empty">
-          {loaded ? (
-            <>
-              No model has been saved yet.{' '}
-              <button type="button" className="link" onClick={() => goTo({ at: 'welcome' })}>
-                Train one first
-              </button>
-            </>
-          ) : (
-            'Loading…'
-          )}
-        </p>
+        <NoModels />
       )}
     </main>
+  );
+}
+
+function NoModels() {
+  const loaded = useLibrary((state) => state.loaded);
+  if (!loaded) return <p className="empty">Loading…</p>;
+  return (
+    <p className="empty">
+      No model has been saved yet.{' '}
+      <button type="button" className="link" onClick={() => goTo({ at: 'welcome' })}>
+        Train one first
+      </button>
+    </p>
   );
 }
 
