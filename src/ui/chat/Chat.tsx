@@ -5,9 +5,10 @@ import { canBeParent, listed, modelTrees } from '../../store/stages/tree.ts';
 import { useLibrary } from '../context.tsx';
 import { useFreshRuns } from '../library/useFreshRuns.ts';
 import { goTo, goToModels, usePlace } from '../place.ts';
-import { ChatBar } from './ChatBar.tsx';
+import { ChatBar, ModelSelect } from './ChatBar.tsx';
 import { Composer } from './Composer.tsx';
 import { Exchanges } from './Exchanges.tsx';
+import { MissingModels } from './MissingModels.tsx';
 import { useConversation } from './conversation.ts';
 import '../styles/samples.css';
 import '../styles/stages.css';
@@ -19,12 +20,11 @@ const AND = '+';
 export default function Chat() {
   useFreshRuns();
   const runs = useLibrary((state) => state.runs);
-  const loaded = useLibrary((state) => state.loaded);
   const models = useMemo(
     () => listed(modelTrees(runs)).filter(({ record }) => canBeParent(record)),
     [runs],
   );
-  const chosen = useChosen(models.map(({ record }) => record));
+  const { chosen, missing } = useChosen(models.map(({ record }) => record));
   const conversation = useConversation();
   const choose = (index: number, run: string): void => {
     const ids = chosen.map((record) => record.run);
@@ -39,36 +39,67 @@ export default function Chat() {
       </header>
       {models.length > 0 ? (
         <>
-          <ChatBar models={models} chosen={chosen} onChoose={choose} conversation={conversation} />
-          <Exchanges models={chosen} />
-          <Composer models={chosen} conversation={conversation} />
+          <div>
+            <MissingModels ids={missing} />
+            {chosen.length > 0 ? (
+              <ChatBar
+                models={models}
+                chosen={chosen}
+                onChoose={choose}
+                conversation={conversation}
+              />
+            ) : (
+              <ModelSelect
+                label="Model"
+                models={models}
+                value=""
+                onChange={(run) => choose(0, run)}
+              />
+            )}
+          </div>
+          {chosen.length > 0 ? (
+            <>
+              <Exchanges models={chosen} />
+              <Composer models={chosen} conversation={conversation} />
+            </>
+          ) : null}
         </>
       ) : (
-        <p className="empty">
-          {loaded ? (
-            <>
-              No model has been saved yet.{' '}
-              <button type="button" className="link" onClick={() => goTo({ at: 'welcome' })}>
-                Train one first
-              </button>
-            </>
-          ) : (
-            'Loading…'
-          )}
-        </p>
+        <NoModels />
       )}
     </main>
   );
 }
 
-/** The models that the address names; without any, the one that changed last. */
-function useChosen(models: readonly RunRecord[]): readonly RunRecord[] {
+function NoModels() {
+  const loaded = useLibrary((state) => state.loaded);
+  if (!loaded) return <p className="empty">Loading…</p>;
+  return (
+    <p className="empty">
+      No model has been saved yet.{' '}
+      <button type="button" className="link" onClick={() => goTo({ at: 'welcome' })}>
+        Train one first
+      </button>
+    </p>
+  );
+}
+
+interface Chosen {
+  chosen: readonly RunRecord[];
+  /** Ids of the address that are no model here. */
+  missing: readonly string[];
+}
+
+/** The models that the address names; if it names none, the one that changed last. */
+function useChosen(models: readonly RunRecord[]): Chosen {
   const subject = usePlace((place) => place.subject);
-  const named = (subject ?? '')
-    .split(AND)
-    .flatMap((id) => models.filter(({ run }) => run === id))
-    .slice(0, 2);
-  if (named.length > 0) return named;
-  const [newest] = [...models].sort((a, b) => b.updated - a.updated);
-  return newest ? [newest] : [];
+  if (subject === null) {
+    const [newest] = [...models].sort((a, b) => b.updated - a.updated);
+    return { chosen: newest ? [newest] : [], missing: [] };
+  }
+  const ids = [...new Set(subject.split(AND))].slice(0, 2);
+  return {
+    chosen: ids.flatMap((id) => models.filter(({ run }) => run === id)),
+    missing: ids.filter((id) => !models.some(({ run }) => run === id)),
+  };
 }

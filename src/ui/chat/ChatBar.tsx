@@ -64,6 +64,7 @@ export function ChatBar({ models, chosen, onChoose, conversation }: BarProps) {
 interface SelectProps {
   label: string;
   models: readonly ListedModel[];
+  /** '' if none is chosen. */
   value: string;
   onChange: (run: string) => void;
 }
@@ -76,6 +77,7 @@ export function ModelSelect({ label, models, value, onChange }: SelectProps) {
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
     >
+      {value === '' ? <option value="">Choose a model</option> : null}
       {models.map(({ record, depth }) => (
         <option key={record.run} value={record.run}>
           {`${'\u2003'.repeat(depth)}${record.name}`}

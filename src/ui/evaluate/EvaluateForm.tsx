@@ -11,6 +11,7 @@ import {
 import type { RunRecord } from '../../store/index.ts';
 import type { Evaluations, Measurement } from '../../store/stages/evaluations.ts';
 import { type ListedModel, parentRun } from '../../store/stages/tree.ts';
+import { MissingModels } from '../chat/MissingModels.tsx';
 import { usePlace } from '../place.ts';
 import { MEASUREMENT_LABELS } from './measurements.ts';
 
@@ -57,6 +58,7 @@ export function EvaluateForm({ models, evaluating }: FormProps) {
         start();
       }}
     >
+      {isHere(answering, subject) ? null : <MissingModels ids={[subject ?? '']} />}
       <Checkbox.Group
         label="Models"
         value={[...choices.runs]}
@@ -199,10 +201,14 @@ function Field({ label, value, range: [min, max], decimals = 0, onChange }: Fiel
 
 const isReward = ({ lineage }: RunRecord): boolean => lineage.objective === 'reward';
 
+/** Whether the model of the address is in the list; also if the address names none. */
+const isHere = (models: readonly ListedModel[], subject: string | null): boolean =>
+  subject === null || models.some(({ record }) => record.run === subject);
+
 function firstChoices(models: readonly ListedModel[], subject: string | null): Choices {
   const named = models.find(({ record }) => record.run === subject)?.record;
   const stages = models.filter(({ record }) => record.stage != null);
-  const first = named ?? stages.at(-1)?.record;
+  const first = isHere(models, subject) ? (named ?? stages.at(-1)?.record) : undefined;
   const dataset = first?.stage?.dataset;
   return {
     runs: first ? [first.run] : [],

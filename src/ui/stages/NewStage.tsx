@@ -9,6 +9,7 @@ import {
 import type { RunRecord } from '../../store/index.ts';
 import { beginStage, newStage, problemsOf } from '../../store/stages/new_stage.ts';
 import { canBeParent, listed, modelTrees } from '../../store/stages/tree.ts';
+import { MissingModels } from '../chat/MissingModels.tsx';
 import { useLibrary } from '../context.tsx';
 import { goToModels, usePlace } from '../place.ts';
 import { useFreshRuns } from '../library/useFreshRuns.ts';
@@ -78,11 +79,7 @@ function ParentChoice({ runs, parent }: ParentProps) {
           </option>
         ))}
       </select>
-      {isGone ? (
-        <p className="field-problem" role="alert">
-          The model of this address is not here any more, or cannot write text. Choose another one.
-        </p>
-      ) : null}
+      {isGone ? <MissingModels ids={[subject]} /> : null}
       {models.length === 0 ? (
         <p className="small muted">No model has been saved yet. Train a base model first.</p>
       ) : null}

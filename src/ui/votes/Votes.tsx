@@ -3,6 +3,7 @@ import { useEffect, useMemo } from 'react';
 import type { RunRecord } from '../../store/index.ts';
 import { canBeParent, listed, modelTrees } from '../../store/stages/tree.ts';
 import { ModelSelect } from '../chat/ChatBar.tsx';
+import { MissingModels } from '../chat/MissingModels.tsx';
 import { useLibrary } from '../context.tsx';
 import { useFreshRuns } from '../library/useFreshRuns.ts';
 import { goTo, goToModels, usePlace } from '../place.ts';
@@ -23,7 +24,11 @@ export default function Votes() {
     () => listed(modelTrees(runs)).filter(({ record }) => canBeParent(record)),
     [runs],
   );
-  const model = useModel(models.map(({ record }) => record));
+  const subject = usePlace((place) => place.subject);
+  const model = chosenModel(
+    models.map(({ record }) => record),
+    subject,
+  );
   return (
     <main className="models votes-place">
       <header>
@@ -32,17 +37,18 @@ export default function Votes() {
           Which answer is better? A reward model or DPO can learn from your choices.
         </p>
       </header>
-      {model ? (
+      {models.length > 0 ? (
         <>
           <div className="votes-model">
+            {model || subject === null ? null : <MissingModels ids={[subject]} />}
             <ModelSelect
               label="Model"
               models={models}
-              value={model.run}
+              value={model?.run ?? ''}
               onChange={(run) => goToModels('votes', run)}
             />
           </div>
-          <Booth model={model} />
+          {model ? <Booth model={model} /> : null}
         </>
       ) : (
         <p className="empty">
@@ -62,12 +68,14 @@ export default function Votes() {
   );
 }
 
-/** The model of the address, or the stage that changed last: a base model has no answers. */
-function useModel(models: readonly RunRecord[]): RunRecord | null {
-  const subject = usePlace((place) => place.subject);
-  const named = models.find(({ run }) => run === subject);
+/**
+ * The model of the address; if it names none, the stage that changed last: a base model has no
+ * answers. Null if the named one is not here.
+ */
+function chosenModel(models: readonly RunRecord[], subject: string | null): RunRecord | null {
+  if (subject !== null) return models.find(({ run }) => run === subject) ?? null;
   const newest = [...models].sort((a, b) => b.updated - a.updated);
-  return named ?? newest.find(({ stage }) => stage != null) ?? newest[0] ?? null;
+  return newest.find(({ stage }) => stage != null) ?? newest[0] ?? null;
 }
 
 function Booth({ model }: { model: RunRecord }) {

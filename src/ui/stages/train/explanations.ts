@@ -103,7 +103,8 @@ const PPO: Explanation = {
   look: [
     'The score should rise while the KL stays small. A ratio near 1 and few clipped ' +
       'tokens mean small steps.',
-    'The true reward, where it is known, beside the learned one.',
+    'The true reward, where it is known, beside the learned one: “Reward and truth” shows both ' +
+      'against the KL.',
   ],
   wrong: [
     'Over-optimization: the learned reward keeps rising while the true reward falls and ' +
@@ -146,7 +147,8 @@ const grpo = ({ grpo: { loss_type, scale_rewards, beta } }: StageConfig): Explan
     'A prompt that is never answered right teaches nothing. SFT first, until a third or ' +
       'so of the answers are right.',
     'Too much SFT before makes all answers alike; a higher temperature helps.',
-    'The model finds the cheapest way to the reward, which may not be the one that was meant.',
+    'The model finds the cheapest way to the reward, which may not be the one that was meant: ' +
+      '“Reward and truth” shows both.',
   ],
 });
 
