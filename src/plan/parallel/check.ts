@@ -1,18 +1,18 @@
 /** What makes an arrangement of ranks impossible for a model and a batch, in one sentence each. */
-import type { ResolvedModel, TrainingConfig } from '../../config/index.ts';
-import { chunksOf, type Mesh, meshSize } from './mesh.ts';
+import type { ResolvedModel } from '../../config/index.ts';
+import { chunksOf, type Mesh, worldSize } from './mesh.ts';
+import type { StepBatch } from './training.ts';
 
 export interface MeshProblem {
   /** The field to mark. */
-  field: keyof Mesh;
+  field: MeshField;
   /** What is wrong and which values would do, in one sentence. */
   message: string;
   /** The nearest values of `field` that would do: the next smaller one, then the next larger one. */
   nearest: readonly number[];
 }
 
-/** The batch of a whole step. `RunConfig['training']` is one. */
-export type StepBatch = Pick<TrainingConfig, 'batch_size' | 'gradient_accumulation_steps'>;
+export type MeshField = keyof Mesh | 'batch_size' | 'gradient_accumulation_steps';
 
 /** Ranks of the largest arrangement that is planned. */
 export const MAX_RANKS = 65_536;
@@ -23,12 +23,12 @@ export function meshProblems(mesh: Mesh, model: ResolvedModel, training: StepBat
   if (sizes.length > 0) return sizes;
   return [
     ...tensorProblems(mesh, model),
-    ...pipelineProblems(mesh, model),
+    ...pipelineProblems(mesh, model, training),
     ...batchProblems(mesh, training),
   ];
 }
 
-const SIZES = ['dp', 'tp', 'pp', 'microbatches', 'virtual_chunks'] as const;
+const SIZES = ['dp', 'tp', 'pp', 'virtual_chunks'] as const;
 
 function sizeProblems(mesh: Mesh): MeshProblem[] {
   const problems = SIZES.filter((field) => !isCount(mesh[field])).map((field) => ({
@@ -36,11 +36,11 @@ function sizeProblems(mesh: Mesh): MeshProblem[] {
     message: `${field} must be a whole number of at least 1, not ${mesh[field]}.`,
     nearest: [1],
   }));
-  if (problems.length > 0 || meshSize(mesh) <= MAX_RANKS) return problems;
+  if (problems.length > 0 || worldSize(mesh) <= MAX_RANKS) return problems;
   return [
     {
       field: 'dp',
-      message: `This mesh has ${meshSize(mesh)} ranks, and at most ${MAX_RANKS} are planned.`,
+      message: `This mesh has ${worldSize(mesh)} ranks, and at most ${MAX_RANKS} are planned.`,
       nearest: [Math.max(1, Math.floor(MAX_RANKS / (mesh.tp * mesh.pp)))],
     },
   ];
@@ -77,8 +77,12 @@ function tensorProblems({ tp }: Mesh, model: ResolvedModel): MeshProblem[] {
 const isRepeated = (name: string, { n_head, n_kv_head }: ResolvedModel): boolean =>
   name === 'key/value heads' && n_kv_head === n_head;
 
-function pipelineProblems(mesh: Mesh, model: ResolvedModel): MeshProblem[] {
-  const { pp, schedule, virtual_chunks, microbatches } = mesh;
+function pipelineProblems(
+  mesh: Mesh,
+  model: ResolvedModel,
+  { gradient_accumulation_steps: microbatches }: StepBatch,
+): MeshProblem[] {
+  const { pp, schedule, virtual_chunks } = mesh;
   const { n_layer } = model;
   if (n_layer % pp !== 0) {
     const nearest = nearestOf(divisors(n_layer), pp);
@@ -100,26 +104,29 @@ function pipelineProblems(mesh: Mesh, model: ResolvedModel): MeshProblem[] {
   const nearest = nearestMultiples(microbatches, pp);
   const message =
     `The interleaved schedule needs a multiple of ${pp} micro-batches, one for each stage, ` +
-    `not ${microbatches}; ${setTo('microbatches', nearest)}.`;
-  return [{ field: 'microbatches', message, nearest }];
+    `not ${microbatches}; ${setTo('gradient_accumulation_steps', nearest)}.`;
+  return [{ field: 'gradient_accumulation_steps', message, nearest }];
 }
 
-function batchProblems({ dp, microbatches }: Mesh, training: StepBatch): MeshProblem[] {
-  const rows = training.batch_size * training.gradient_accumulation_steps;
-  if (rows % dp !== 0) {
-    const nearest = nearestOf(divisors(rows), dp);
-    const message =
-      `A batch of ${rows} sequences cannot be split evenly among ${dp} data-parallel ranks; ` +
-      `${setTo('dp', nearest)}.`;
-    return [{ field: 'dp', message, nearest }];
-  }
-  const ofRank = rows / dp;
-  if (ofRank % microbatches === 0) return [];
-  const nearest = nearestOf(divisors(ofRank), microbatches);
+function batchProblems({ dp }: Mesh, { batch_size }: StepBatch): MeshProblem[] {
+  if (batch_size % dp === 0) return [];
+  const nearest = nearestOf(divisors(batch_size), dp);
   const message =
-    `The ${ofRank} sequences of a rank cannot be split evenly into ${microbatches} micro-batches; ` +
-    `${setTo('microbatches', nearest)}.`;
-  return [{ field: 'microbatches', message, nearest }];
+    `A micro-batch of ${batch_size} ${batch_size === 1 ? 'sequence' : 'sequences'} cannot be ` +
+    `split evenly among ${dp} data-parallel ranks; ${setTo('dp', nearest)}, or make ` +
+    `micro-batches of ${nearestMultiples(batch_size, dp).join(' or ')}.`;
+  return [{ field: 'dp', message, nearest }];
+}
+
+/** The problem of a batch that micro-batches do not divide; null if they do. */
+export function microBatchProblem(global_batch_size: number, steps: number): MeshProblem | null {
+  if (global_batch_size % steps === 0) return null;
+  const field = 'gradient_accumulation_steps';
+  const nearest = nearestOf(divisors(global_batch_size), steps);
+  const message =
+    `${global_batch_size} sequences cannot be split evenly into ${steps} micro-batches; ` +
+    `${setTo(field, nearest)}.`;
+  return { field, message, nearest };
 }
 
 /** The divisors of a whole number, ascending. */
@@ -147,5 +154,5 @@ function nearestMultiples(value: number, factor: number): number[] {
 }
 
 /** "set tp to 3 or 6" */
-const setTo = (field: keyof Mesh, values: readonly number[]): string =>
+const setTo = (field: MeshField, values: readonly number[]): string =>
   `set ${field} to ${values.join(' or ')}`;

@@ -1,43 +1,20 @@
-/** The arrangement of ranks: data, tensor and pipeline parallelism, and what ZeRO shards. */
+/** Names and values of meshes for the planner. The type is that of the parallel lab. */
+import type { Mesh, PipelineSchedule, ZeroStage } from '../../common/index.ts';
 
-/** What the ranks of a data-parallel group shard (Rajbhandari et al. 2020); 0: nothing. */
-export const ZERO_STAGES = [0, 1, 2, 3] as const;
-export type ZeroStage = (typeof ZERO_STAGES)[number];
+export {
+  type Mesh,
+  ONE_RANK,
+  type PipelineSchedule,
+  worldSize,
+  type ZeroStage,
+} from '../../common/index.ts';
 
-export const PIPELINE_SCHEDULES = ['gpipe', '1f1b', 'interleaved'] as const;
-export type PipelineSchedule = (typeof PIPELINE_SCHEDULES)[number];
-
-export interface Mesh {
-  /** `data_parallel_size` of Megatron-LM. */
-  dp: number;
-  /** `tensor_model_parallel_size`. */
-  tp: number;
-  /** `pipeline_model_parallel_size`. */
-  pp: number;
-  zero_stage: ZeroStage;
-  schedule: PipelineSchedule;
-  /** Chunks of layers that a rank holds under the interleaved schedule; otherwise 1. */
-  virtual_chunks: number;
-  /** Micro-batches of a step on each data-parallel rank. */
-  microbatches: number;
-}
-
-/** One rank that trains alone. */
-export const oneRank = (): Mesh => ({
-  dp: 1,
-  tp: 1,
-  pp: 1,
-  zero_stage: 0,
-  schedule: '1f1b',
-  virtual_chunks: 1,
-  microbatches: 1,
-});
-
-export const meshSize = ({ dp, tp, pp }: Pick<Mesh, 'dp' | 'tp' | 'pp'>): number => dp * tp * pp;
+export const ZERO_STAGES: readonly ZeroStage[] = [0, 1, 2, 3];
+export const PIPELINE_SCHEDULES: readonly PipelineSchedule[] = ['gpipe', '1f1b', 'interleaved'];
 
 /** Chunks of consecutive layers on each rank. */
-export const chunksOf = ({ schedule, virtual_chunks }: Mesh): number =>
-  schedule === 'interleaved' ? virtual_chunks : 1;
+export const chunksOf = ({ pp, schedule, virtual_chunks }: Mesh): number =>
+  pp > 1 && schedule === 'interleaved' ? virtual_chunks : 1;
 
 /** "DP 4 x TP 2, ZeRO-1"; "one rank" for a mesh of one. */
 export function meshName(mesh: Mesh): string {

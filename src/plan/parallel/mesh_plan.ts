@@ -53,7 +53,7 @@ export function planMesh({ model, training }: Job, mesh: Mesh, speeds: Speeds): 
     ranks,
     peak_bytes: Math.max(...ranks.map(({ memory }) => memory.total)),
     bytes_sent: Math.max(...ranks.map(({ bytes_sent }) => bytes_sent)),
-    bubble: bubbleFraction(mesh),
+    bubble: bubbleFraction(mesh, training.gradient_accumulation_steps),
     time: stepTime(model, training, mesh, speeds),
   };
 }

@@ -62,8 +62,8 @@ export function mixedActivations(model: ResolvedModel): MixedActivations {
  * (Narayanan et al. 2019), and the interleaved schedule the chunks of its warm-up and one more
  * (Narayanan et al. 2021).
  */
-export function chunksInFlight(mesh: Mesh, pp_rank: number): number {
-  const { pp, microbatches, schedule } = mesh;
+export function chunksInFlight(mesh: Mesh, microbatches: number, pp_rank: number): number {
+  const { pp, schedule } = mesh;
   if (pp === 1) return chunksOf(mesh);
   switch (schedule) {
     case 'gpipe':
@@ -81,7 +81,7 @@ export function chunksInFlight(mesh: Mesh, pp_rank: number): number {
 }
 
 /** Micro-batches that have passed the head and wait for their backward pass, at the peak. */
-const logitsInFlight = ({ pp, schedule, microbatches }: Mesh): number =>
+const logitsInFlight = ({ pp, schedule }: Mesh, microbatches: number): number =>
   pp > 1 && schedule === 'gpipe' ? microbatches : 1;
 
 /** Activations of a rank at the peak of a step. */
@@ -94,7 +94,8 @@ export function rankActivations(
   const rows = microBatchSize(training, mesh);
   const tokens = rows * model.block_size;
   const { layers, has_head } = stageShare(model, mesh, pp_rank);
-  const layersInFlight = chunksInFlight(mesh, pp_rank) * layersOfChunk(model, mesh);
+  const microbatches = training.gradient_accumulation_steps;
+  const layersInFlight = chunksInFlight(mesh, microbatches, pp_rank) * layersOfChunk(model, mesh);
   const block = blockBytes(model, training, mesh.tp);
   const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
   // With full recomputation one block at a time keeps everything.
@@ -102,7 +103,7 @@ export function rankActivations(
     recompute === 'full'
       ? layersInFlight * blockInput + Math.min(1, layers) * block
       : layersInFlight * block;
-  const passes = has_head ? logitsInFlight(mesh) : 0;
+  const passes = has_head ? logitsInFlight(mesh, microbatches) : 0;
   const afterBlocks = passes * afterBlocksBytes(model, precision);
   return {
     activations: tokens * (ofBlocks + afterBlocks),

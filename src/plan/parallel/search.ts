@@ -1,9 +1,15 @@
 /** Finds the smallest arrangement of ranks that fits a fleet, and says why others lose. */
 import { divisors, tensorSizes } from './check.ts';
-import { type Mesh, meshSize, type ZeroStage } from './mesh.ts';
+import { type Mesh, worldSize, type ZeroStage } from './mesh.ts';
 import { type Job, type MeshPlan, peakBytes, planMesh } from './mesh_plan.ts';
 import { type Speeds, stepTime } from './step_time.ts';
-import { RECOMPUTE_GRANULARITIES, type RecomputeGranularity } from './training.ts';
+import {
+  globalBatchSize,
+  type ParallelTraining,
+  RECOMPUTE_GRANULARITIES,
+  type RecomputeGranularity,
+  type StepBatch,
+} from './training.ts';
 
 export interface FleetLimits {
   /** Memory of each rank that training can use. */
@@ -12,9 +18,16 @@ export interface FleetLimits {
   ranks: number;
 }
 
+/** What a search varies of the training; the sequences of a step stay the same. */
+export interface TrainingOfCandidate {
+  batch_size: number;
+  gradient_accumulation_steps: number;
+  recompute_granularity: RecomputeGranularity;
+}
+
 export interface Candidate {
   plan: MeshPlan;
-  recompute_granularity: RecomputeGranularity;
+  varied: TrainingOfCandidate;
 }
 
 /** Why a candidate is not the best one. */
@@ -41,7 +54,7 @@ const LISTED = { alike: 2, more: 2, fewer: 2 };
 /** What decides between arrangements. */
 interface Tried {
   mesh: Mesh;
-  recompute_granularity: RecomputeGranularity;
+  varied: TrainingOfCandidate;
   peak_bytes: number;
   /** Of a step; not computed of what does not fit. */
   seconds: number;
@@ -51,22 +64,22 @@ interface Tried {
 export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Found {
   const best = new Map<string, Tried>();
   let tried = 0;
-  for (const mesh of meshesOf(job, fleet.ranks)) {
+  for (const { mesh, batch } of meshesOf(job, fleet.ranks)) {
     for (const recompute_granularity of granularitiesOf(job)) {
       const { model } = job;
-      const training = { ...job.training, recompute_granularity };
+      const varied = { ...batch, recompute_granularity };
+      const training = { ...job.training, ...varied };
       const peak_bytes = peakBytes({ model, training }, mesh);
       const fits = peak_bytes <= fleet.bytes_per_rank;
       const seconds = fits ? stepTime(model, training, mesh, speeds).total : Infinity;
-      keepBetter(best, { mesh, recompute_granularity, peak_bytes, seconds });
+      keepBetter(best, { mesh, varied, peak_bytes, seconds });
       tried++;
     }
   }
   const chosen = ranked([...best.values()]);
-  const planned = (one: Tried): Candidate => {
-    const { mesh, recompute_granularity } = one;
-    const training = { ...job.training, recompute_granularity };
-    return { plan: planMesh({ ...job, training }, mesh, speeds), recompute_granularity };
+  const planned = ({ mesh, varied }: Tried): Candidate => {
+    const training = { ...job.training, ...varied };
+    return { plan: planMesh({ ...job, training }, mesh, speeds), varied };
   };
   return { ...compared(chosen, planned, fleet.bytes_per_rank), tried };
 }
@@ -77,27 +90,42 @@ const granularitiesOf = ({ training }: Job): readonly RecomputeGranularity[] =>
     ? RECOMPUTE_GRANULARITIES
     : RECOMPUTE_GRANULARITIES.filter((one) => one !== 'selective');
 
+interface Arrangement {
+  mesh: Mesh;
+  batch: StepBatch;
+}
+
 /** 1F1B holds no more than GPipe at the same bubble, so GPipe is left out. */
-function* meshesOf({ model, training }: Job, ranks: number): Generator<Mesh> {
+function* meshesOf({ model, training }: Job, ranks: number): Generator<Arrangement> {
+  const batches = batchesOf(training);
   for (const tp of tensorSizes(model).filter((size) => size <= ranks))
     for (const pp of divisors(model.n_layer).filter((size) => tp * size <= ranks))
-      for (const dp of divisors(training.global_batch_size).filter((n) => tp * pp * n <= ranks))
-        for (const microbatches of divisors(training.global_batch_size / dp))
+      for (const batch of batches)
+        for (const dp of divisors(batch.batch_size).filter((size) => tp * pp * size <= ranks))
           for (const zero_stage of zeroStages(dp))
-            yield* schedulesOf({ dp, tp, pp, microbatches, zero_stage }, model.n_layer);
+            for (const schedule of schedulesOf(pp, model.n_layer, batch))
+              yield { mesh: { dp, tp, pp, zero_stage, ...schedule }, batch };
+}
+
+/** All ways to cut the sequences of a step into micro-batches. */
+function batchesOf(training: ParallelTraining): StepBatch[] {
+  const sequences = globalBatchSize(training);
+  return divisors(sequences).map((gradient_accumulation_steps) => ({
+    gradient_accumulation_steps,
+    batch_size: sequences / gradient_accumulation_steps,
+  }));
 }
 
 const zeroStages = (dp: number): readonly ZeroStage[] => (dp === 1 ? [0] : [0, 1, 2, 3]);
 
-function* schedulesOf(
-  mesh: Omit<Mesh, 'schedule' | 'virtual_chunks'>,
-  n_layer: number,
-): Generator<Mesh> {
-  const { pp, microbatches } = mesh;
-  yield { ...mesh, schedule: '1f1b', virtual_chunks: 1 };
-  const layers = n_layer / pp;
-  if (pp > 1 && layers % 2 === 0 && microbatches % pp === 0)
-    yield { ...mesh, schedule: 'interleaved', virtual_chunks: 2 };
+type Scheduled = Pick<Mesh, 'schedule' | 'virtual_chunks'>;
+
+function schedulesOf(pp: number, n_layer: number, batch: StepBatch): Scheduled[] {
+  const schedules: Scheduled[] = [{ schedule: '1f1b', virtual_chunks: 1 }];
+  const canInterleave = pp > 1 && (n_layer / pp) % 2 === 0;
+  if (canInterleave && batch.gradient_accumulation_steps % pp === 0)
+    schedules.push({ schedule: 'interleaved', virtual_chunks: 2 });
+  return schedules;
 }
 
 /** Of the arrangements with the same sizes and ZeRO stage, the best: one that fits, then the fastest. */
@@ -126,11 +154,11 @@ interface Chosen {
 function ranked(all: readonly Tried[]): Chosen {
   const fitting = all.filter(({ seconds }) => seconds < Infinity).sort(byRanksThenTime);
   const [best = null, ...others] = fitting;
-  const ranks = best ? meshSize(best.mesh) : Infinity;
-  const alike = others.filter(({ mesh }) => meshSize(mesh) === ranks);
+  const ranks = best ? worldSize(best.mesh) : Infinity;
+  const alike = others.filter(({ mesh }) => worldSize(mesh) === ranks);
   const larger = others.slice(alike.length);
   const tooLarge = all
-    .filter(({ mesh, seconds }) => seconds === Infinity && meshSize(mesh) <= ranks)
+    .filter(({ mesh, seconds }) => seconds === Infinity && worldSize(mesh) <= ranks)
     .sort((a, b) => a.peak_bytes - b.peak_bytes);
   return {
     best,
@@ -141,7 +169,7 @@ function ranked(all: readonly Tried[]): Chosen {
 }
 
 const byRanksThenTime = (a: Tried, b: Tried): number =>
-  meshSize(a.mesh) - meshSize(b.mesh) || a.seconds - b.seconds;
+  worldSize(a.mesh) - worldSize(b.mesh) || a.seconds - b.seconds;
 
 /** The next larger size, and the fastest of all. */
 function nextAndFastest(larger: readonly Tried[]): Tried[] {
@@ -169,7 +197,7 @@ function compared(
   return { best, others: [...alike, ...larger, ...tooLarge] };
 }
 
-const sizeOf = ({ mesh }: MeshPlan): number => meshSize(mesh);
+const sizeOf = ({ mesh }: MeshPlan): number => worldSize(mesh);
 
 function moreRanksLoss({ plan }: Candidate, best: Candidate): Loss {
   const times_faster = best.plan.time.total / plan.time.total;

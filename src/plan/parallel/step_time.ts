@@ -1,12 +1,12 @@
 /** How long a step takes under a mesh, from the speed of a rank and of the link between ranks. */
 import type { ResolvedModel } from '../../config/index.ts';
-import { type DeviceSpeed } from '../duration.ts';
+import type { DeviceSpeed } from '../duration.ts';
 import { flopsPerToken } from '../flops.ts';
 import { chunksOf, type Mesh } from './mesh.ts';
 import type { Placement } from './rank_activations.ts';
 import { distinctRanks, stageShare } from './rank_parameters.ts';
 import { rankTraffic, type Traffic } from './traffic.ts';
-import type { ParallelTraining } from './training.ts';
+import { globalBatchSize, type ParallelTraining } from './training.ts';
 
 /** A connection between any two ranks. */
 export interface Link {
@@ -34,12 +34,12 @@ export interface StepTime {
  * Share of a step that ranks of a pipeline wait, relative to the time they compute:
  * (p-1)/(v m) (Narayanan et al. 2021).
  */
-export const bubbleOverCompute = (mesh: Mesh): number =>
-  (mesh.pp - 1) / (chunksOf(mesh) * mesh.microbatches);
+export const bubbleOverCompute = (mesh: Mesh, microbatches: number): number =>
+  (mesh.pp - 1) / (chunksOf(mesh) * microbatches);
 
 /** Share of the whole step that is bubble: (p-1)/(m+p-1), or with v chunks (p-1)/(v m + p-1). */
-export const bubbleFraction = (mesh: Mesh): number =>
-  (mesh.pp - 1) / (chunksOf(mesh) * mesh.microbatches + mesh.pp - 1);
+export const bubbleFraction = (mesh: Mesh, microbatches: number): number =>
+  (mesh.pp - 1) / (chunksOf(mesh) * microbatches + mesh.pp - 1);
 
 /** The backward pass takes two thirds of a step without recomputation. */
 const BACKWARD = 2 / 3;
@@ -58,7 +58,7 @@ export function rankFlops(
   const blocks = (flopsPerToken(model) - head) * recomputation(training);
   const { has_head } = stageShare(model, mesh, pp_rank);
   const perToken = (blocks / mesh.pp + (has_head ? head : 0)) / mesh.tp;
-  return (perToken * training.global_batch_size * model.block_size) / mesh.dp;
+  return (perToken * globalBatchSize(training) * model.block_size) / mesh.dp;
 }
 
 export interface Speeds {
@@ -77,19 +77,22 @@ export function stepTime(
   mesh: Mesh,
   { device, link }: Speeds,
 ): StepTime {
+  const microbatches = training.gradient_accumulation_steps;
   const ranks = distinctRanks(mesh).map((pp_rank) => ({ mesh, pp_rank }));
   const traffic = ranks.map((rank) => rankTraffic(model, training, rank));
   const slowest = (seconds: readonly number[]): number => Math.max(...seconds);
-  const overhead = overheadSeconds(model, mesh, device);
+  const overhead = microbatches * overheadSeconds(model, mesh, device);
   const compute = slowest(
     ranks.map((rank) => rankFlops(model, training, rank) / device.flops_per_second + overhead),
   );
   const tensor = slowest(traffic.map((list) => linkSeconds(groupOf(list, 'tp'), link)));
   const pipeline = slowest(traffic.map((list) => linkSeconds(groupOf(list, 'pp'), link)));
   const data = slowest(
-    traffic.map((list) => exposedSeconds(groupOf(list, 'dp'), link, { compute, mesh })),
+    traffic.map((list) =>
+      exposedSeconds(groupOf(list, 'dp'), link, { compute, mesh, microbatches }),
+    ),
   );
-  const bubble = bubbleOverCompute(mesh) * (compute + tensor);
+  const bubble = bubbleOverCompute(mesh, microbatches) * (compute + tensor);
   return {
     compute,
     bubble,
@@ -100,14 +103,14 @@ export function stepTime(
   };
 }
 
-/** Fixed costs of all micro-batches on a rank; `step_overhead_ms` was measured with two layers. */
+/** Fixed costs of a micro-batch on a rank; `step_overhead_ms` was measured with two layers. */
 function overheadSeconds(
   model: ResolvedModel,
   mesh: Mesh,
   { step_overhead_ms }: DeviceSpeed,
 ): number {
   const layers = model.n_layer / mesh.pp + 1;
-  return (mesh.microbatches * (step_overhead_ms / 1000) * layers) / 3;
+  return ((step_overhead_ms / 1000) * layers) / 3;
 }
 
 const groupOf = (traffic: readonly Traffic[], group: Traffic['group']): Traffic[] =>
@@ -127,9 +130,9 @@ export const linkSeconds = (
 function exposedSeconds(
   traffic: readonly Traffic[],
   link: Link,
-  { compute, mesh }: { compute: number; mesh: Mesh },
+  { compute, mesh, microbatches }: { compute: number; mesh: Mesh; microbatches: number },
 ): number {
-  const { zero_stage, microbatches } = mesh;
+  const { zero_stage } = mesh;
   // ZeRO-3 gathers parameters in both passes of every micro-batch.
   if (zero_stage === 3) return Math.max(0, linkSeconds(traffic, link) - compute);
   const gathers = traffic.filter(({ kind }) => kind === 'all_gather');

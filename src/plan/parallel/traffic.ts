@@ -46,7 +46,8 @@ interface Context extends Placement {
  * gathers the parameters for the forward and for the backward pass of each micro-batch.
  */
 function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
-  const { dp, zero_stage, microbatches } = mesh;
+  const { dp, zero_stage } = mesh;
+  const microbatches = training.gradient_accumulation_steps;
   if (dp === 1) return [];
   const values = countRankParameters(rankParameters(model, mesh, pp_rank));
   const { weight, gradient } = bytesPerParameter(training.precision);
@@ -104,7 +105,8 @@ const REDUCES_OF_RECOMPUTATION = 2;
  */
 function tensorTraffic(context: Context): Traffic[] {
   const { model, training, mesh, pp_rank } = context;
-  const { tp, microbatches } = mesh;
+  const { tp } = mesh;
+  const microbatches = training.gradient_accumulation_steps;
   if (tp === 1) return [];
   const { layers, has_embedding, has_head } = stageShare(model, mesh, pp_rank);
   const recomputed = training.recompute_granularity === 'full' ? REDUCES_OF_RECOMPUTATION : 0;
@@ -138,7 +140,8 @@ function tensorTraffic(context: Context): Traffic[] {
  */
 function pipelineTraffic(context: Context): Traffic[] {
   const { model, training, mesh, pp_rank } = context;
-  const { pp, tp, microbatches } = mesh;
+  const { pp, tp } = mesh;
+  const microbatches = training.gradient_accumulation_steps;
   if (pp === 1) return [];
   const chunks = chunksOf(mesh);
   const isLast = pp_rank === pp - 1;

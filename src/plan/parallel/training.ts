@@ -28,8 +28,10 @@ export interface ParallelTraining {
   /** Of SGD and Muon. */
   momentum: number;
   recompute_granularity: RecomputeGranularity;
-  /** Sequences of a step, over all ranks and micro-batches. */
-  global_batch_size: number;
+  /** Sequences of a micro-batch, over all data-parallel ranks. */
+  batch_size: number;
+  /** Micro-batches of a step; under pipeline parallelism, m. */
+  gradient_accumulation_steps: number;
   /**
    * Memory that the allocator loses between blocks, as a share of activations and temporaries, under
    * `mixed`. The arena of this page is planned, so it loses nothing but alignment.
@@ -47,16 +49,21 @@ export function trainingOf({ training }: RunConfig): ParallelTraining {
     optimizer: training.optimizer,
     momentum: training.momentum,
     recompute_granularity: training.activation_checkpointing ? 'full' : 'none',
-    global_batch_size: training.batch_size * training.gradient_accumulation_steps,
+    batch_size: training.batch_size,
+    gradient_accumulation_steps: training.gradient_accumulation_steps,
     fragmentation: DEFAULT_FRAGMENTATION,
   };
 }
 
+/** The batch of a step, as it is cut into micro-batches. `RunConfig['training']` is one. */
+export type StepBatch = Pick<TrainingConfig, 'batch_size' | 'gradient_accumulation_steps'>;
+
 /** `micro_batch_size` of Megatron-LM: sequences of a micro-batch on one data-parallel rank. */
-export const microBatchSize = (
-  { global_batch_size }: Pick<ParallelTraining, 'global_batch_size'>,
-  { dp, microbatches }: Pick<Mesh, 'dp' | 'microbatches'>,
-): number => global_batch_size / (dp * microbatches);
+export const microBatchSize = ({ batch_size }: StepBatch, { dp }: Mesh): number => batch_size / dp;
+
+/** `global_batch_size` of Megatron-LM: sequences of a step. */
+export const globalBatchSize = (batch: StepBatch): number =>
+  batch.batch_size * batch.gradient_accumulation_steps;
 
 /** Bytes of a parameter by what they are for. */
 export interface BytesPerParameter {

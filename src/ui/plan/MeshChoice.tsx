@@ -1,15 +1,17 @@
 /** The arrangement of ranks, with what is wrong beside the field that it concerns. */
 import {
   type Mesh,
+  type MeshField,
   type MeshProblem,
-  meshSize,
+  microBatchSize,
   PIPELINE_SCHEDULES,
+  worldSize,
   ZERO_STAGES,
 } from '../../plan/parallel/index.ts';
 import { Choice, NumberField } from './fields.tsx';
 import type { Planned } from './planned.ts';
-import { changeMesh, usePlanning } from './planning.ts';
-import { ranks, rowsOf } from './words.ts';
+import { changeMesh, changeTraining, usePlanning } from './planning.ts';
+import { ranks } from './words.ts';
 
 const ZERO_LABELS = [
   'nothing (DP)',
@@ -27,14 +29,15 @@ const SIZES = [
   ['dp', 'Data parallel'],
   ['tp', 'Tensor parallel'],
   ['pp', 'Pipeline stages'],
-  ['microbatches', 'Micro-batches'],
 ] as const;
 
 const MOST_RANKS = 4096;
+const MOST_MICRO_BATCHES = 65_536;
 
 export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Planned }) {
   const mesh = usePlanning((state) => state.mesh);
-  const size = meshSize(mesh);
+  const size = worldSize(mesh);
+  const rows = microBatchSize(job.training, mesh);
   return (
     <section className="form-section" aria-label="Mesh">
       <h2>Mesh: {ranks(size)}</h2>
@@ -49,6 +52,15 @@ export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Pla
             onChange={(value) => changeMesh({ [field]: value })}
           />
         ))}
+        <NumberField
+          label="Micro-batches"
+          value={job.training.gradient_accumulation_steps}
+          range={[1, MOST_MICRO_BATCHES]}
+          problem={problemOf(problems, 'gradient_accumulation_steps')}
+          onChange={(gradient_accumulation_steps) =>
+            changeTraining({ gradient_accumulation_steps })
+          }
+        />
         <Choice
           label="Data-parallel ranks share"
           options={ZERO_STAGES.map((stage) => [String(stage), ZERO_LABELS[stage]] as const)}
@@ -76,9 +88,7 @@ export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Pla
       </div>
       {problems.length === 0 ? (
         <p className="small muted">
-          Micro-batches of {rowsOf(job.training.global_batch_size, mesh)}{' '}
-          {rowsOf(job.training.global_batch_size, mesh) === 1 ? 'sequence' : 'sequences'} on each
-          rank.
+          Micro-batches of {rows} {rows === 1 ? 'sequence' : 'sequences'} on each rank.
         </p>
       ) : null}
       {size > fleet.ranks ? (
@@ -93,7 +103,7 @@ export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Pla
 const firstChunks = (schedule: Mesh['schedule']): number => (schedule === 'interleaved' ? 2 : 1);
 
 /** The sentences about a field. */
-const problemOf = (problems: readonly MeshProblem[], field: keyof Mesh): string | undefined =>
+const problemOf = (problems: readonly MeshProblem[], field: MeshField): string | undefined =>
   problems
     .filter((problem) => problem.field === field)
     .map(({ message }) => message)

@@ -1,12 +1,13 @@
 /** What a step of the mesh costs: time by what it is spent on, and bytes by collective. */
 import {
   countRankParameters,
+  globalBatchSize,
   linkSeconds,
-  meshSize,
   type MeshPlan,
   type RankPlan,
   rankParameters,
   type StepTime,
+  worldSize,
 } from '../../plan/parallel/index.ts';
 import { bytes, compact, count, measure, percent } from '../../store/index.ts';
 import type { Planned } from './planned.ts';
@@ -28,7 +29,7 @@ interface CostProps {
 export function MeshCosts({ planned, plan }: CostProps) {
   const { model, training } = planned.job;
   const { time, mesh } = plan;
-  const tokens = training.global_batch_size * model.block_size;
+  const tokens = globalBatchSize(training) * model.block_size;
   const flops = plan.ranks.reduce((sum, rank) => sum + rank.flops, 0) * mesh.dp * mesh.tp;
   const [first] = plan.ranks;
   const ofRank = countRankParameters(rankParameters(model, mesh, first?.pp_rank ?? 0));
@@ -46,7 +47,7 @@ export function MeshCosts({ planned, plan }: CostProps) {
       </dl>
       <TimeBar time={time} />
       <TrafficTable rank={busiest(plan)} planned={planned} isOneOfMany={mesh.pp > 1} />
-      {meshSize(mesh) === 1 ? (
+      {worldSize(mesh) === 1 ? (
         <p className="small muted">One rank sends nothing. Add ranks to the mesh to see more.</p>
       ) : null}
     </section>

@@ -4,6 +4,7 @@ import { IconFileText } from '@tabler/icons-react';
 import { useRef } from 'react';
 import { OPTIMIZERS, PRESETS } from '../../config/index.ts';
 import {
+  globalBatchSize,
   ModelJsonError,
   modelFromJson,
   type ParallelTraining,
@@ -178,7 +179,7 @@ function TrainingFields({
       />
       <NumberField
         label="Global batch, sequences"
-        value={training.global_batch_size}
+        value={globalBatchSize(training)}
         range={[1, MOST.global_batch_size]}
         onChange={(global_batch_size) => changeTraining({ global_batch_size })}
       />

@@ -3,7 +3,7 @@ import { countParameters } from '../../plan/index.ts';
 import {
   bytesPerParameter,
   type Job,
-  oneRank,
+  ONE_RANK,
   rankMemory,
   type RankMemory,
   RECOMPUTE_GRANULARITIES,
@@ -57,9 +57,8 @@ export function OneDevice({ job, isSevenB }: OneDeviceProps) {
 
 /** One rank with micro-batches of one sequence. */
 function memoryOfOne({ model, training }: Job, recompute: RecomputeGranularity): RankMemory {
-  const mesh = { ...oneRank(), microbatches: training.global_batch_size };
-  const changed = { ...training, recompute_granularity: recompute };
-  return rankMemory(model, changed, { mesh, pp_rank: 0 });
+  const changed = { ...training, batch_size: 1, recompute_granularity: recompute };
+  return rankMemory(model, changed, { mesh: ONE_RANK, pp_rank: 0 });
 }
 
 function SevenB() {

@@ -1,6 +1,6 @@
 /** The search for the smallest arrangement that fits the fleet, and why others lose. */
 import { Button } from '@mantine/core';
-import { type Candidate, meshName, meshSize } from '../../plan/parallel/index.ts';
+import { type Candidate, meshName, worldSize } from '../../plan/parallel/index.ts';
 import { bytes, count } from '../../store/index.ts';
 import type { Planned } from './planned.ts';
 import { usePlanning } from './planning.ts';
@@ -65,7 +65,7 @@ function verdict(best: Candidate | null, { fleet }: Planned): string {
       'Add devices, or make the sequence shorter.'
     );
   const { plan } = best;
-  const size = meshSize(plan.mesh);
+  const size = worldSize(plan.mesh);
   return (
     `${ranks(size)} of ${each} ${size === 1 ? 'is' : 'are'} enough: ${meshName(plan.mesh)}, ` +
     `${candidateDetails(best)}, ${seconds(plan.time.total)} a step.`
@@ -88,7 +88,7 @@ function Row({ candidate, why, isBest }: RowProps) {
         </button>
         <span className="small muted">{candidateDetails(candidate)}</span>
       </th>
-      <td>{count(meshSize(plan.mesh))}</td>
+      <td>{count(worldSize(plan.mesh))}</td>
       <td>{bytes(plan.peak_bytes)}</td>
       <td>{seconds(plan.time.total)}</td>
       <td className="plan-why">{why}</td>

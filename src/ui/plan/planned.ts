@@ -4,12 +4,15 @@ import { type DeviceSpeed, guessVocab } from '../../plan/index.ts';
 import {
   DEFAULT_FRAGMENTATION,
   type FleetLimits,
+  divisors,
   FLEETS,
   type Job,
   LINKS,
   type MeshPlan,
   type MeshProblem,
+  globalBatchSize,
   meshProblems,
+  microBatchProblem,
   type ParallelTraining,
   planMesh,
   PUBLISHED_MODELS,
@@ -50,7 +53,8 @@ const publishedTraining = (): ParallelTraining => ({
   optimizer: 'adamw',
   momentum: 0.9,
   recompute_granularity: 'none',
-  global_batch_size: BATCH_OF_PUBLISHED,
+  batch_size: 1,
+  gradient_accumulation_steps: BATCH_OF_PUBLISHED,
   fragmentation: DEFAULT_FRAGMENTATION,
 });
 
@@ -123,16 +127,41 @@ function ratesOf(planning: Planning, around: Surroundings): { bytes: number; spe
   };
 }
 
+/**
+ * Micro-batches unless a number was typed: those of the model's recipe, or fewer, so that each has a
+ * sequence for every data-parallel rank.
+ */
+function fittingMicroBatches(sequences: number, dp: number, wanted: number): number {
+  if (sequences % dp !== 0) return wanted;
+  return divisors(sequences / dp).findLast((steps) => steps <= wanted) ?? 1;
+}
+
+/** The job with what was changed in the panel. */
+function changedJob({ model, training }: Job, { changes, mesh }: Planning): Job {
+  const { seq_length, global_batch_size, ...others } = changes;
+  const sequences = global_batch_size ?? globalBatchSize(training);
+  const gradient_accumulation_steps =
+    changes.gradient_accumulation_steps ??
+    fittingMicroBatches(sequences, mesh.dp, training.gradient_accumulation_steps);
+  const batch_size = sequences / gradient_accumulation_steps;
+  return {
+    model: { ...model, block_size: seq_length ?? model.block_size },
+    training: { ...training, ...others, batch_size, gradient_accumulation_steps },
+  };
+}
+
 /** Plans the choices. */
 export function planOf(planning: Planning, around: Surroundings): Planned {
   const own = jobOfSource(planning, around);
-  const { seq_length = own.model.block_size, ...changes } = planning.changes;
-  const training = { ...own.training, ...changes };
-  const job = { model: { ...own.model, block_size: seq_length }, training };
+  const job = changedJob(own, planning);
+  const { model, training } = job;
   const { bytes, speeds } = ratesOf(planning, around);
   const { mesh, devices } = planning;
-  const batch = { batch_size: training.global_batch_size, gradient_accumulation_steps: 1 };
-  const problems = meshProblems(mesh, job.model, batch);
+  const ofBatch = microBatchProblem(
+    Math.round(globalBatchSize(training)),
+    training.gradient_accumulation_steps,
+  );
+  const problems = ofBatch ? [ofBatch] : meshProblems(mesh, model, training);
   return {
     job,
     own,

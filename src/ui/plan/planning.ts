@@ -4,7 +4,7 @@ import type { ResolvedModel } from '../../config/index.ts';
 import {
   type Found,
   type Mesh,
-  oneRank,
+  ONE_RANK,
   type ParallelTraining,
 } from '../../plan/parallel/index.ts';
 
@@ -25,7 +25,11 @@ export interface OpenedModel {
 }
 
 /** What the user has changed of the model's own training; absent fields are the model's. */
-export type TrainingChanges = Partial<ParallelTraining> & { seq_length?: number };
+export interface TrainingChanges extends Partial<Omit<ParallelTraining, 'batch_size'>> {
+  /** Sequences of a step. */
+  global_batch_size?: number;
+  seq_length?: number;
+}
 
 /** Numbers that were typed in place of those of the chosen fleet and link. */
 export interface EditedRates {
@@ -56,7 +60,7 @@ export const usePlanning = create<Planning>(() => ({
   file: null,
   failure: '',
   changes: {},
-  mesh: oneRank(),
+  mesh: ONE_RANK,
   fleet: HERE,
   devices: 8,
   link: 'wifi',
@@ -70,7 +74,7 @@ export const choose = (change: Partial<Planning>): void =>
 
 /** Another model starts with its own training, on one rank. */
 export const chooseSource = (source: Source): void =>
-  choose({ source, changes: {}, failure: '', mesh: oneRank() });
+  choose({ source, changes: {}, failure: '', mesh: ONE_RANK });
 
 export const changeMesh = (change: Partial<Mesh>): void =>
   usePlanning.setState(({ mesh }) => ({ mesh: { ...mesh, ...change } }));

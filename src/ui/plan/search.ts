@@ -10,10 +10,14 @@ export function searchAndTake({ job, fleet, speeds }: Planned): void {
   if (found.best) takeCandidate(found.best);
 }
 
-/** Plans a mesh that was found, with its recomputation. The result of the search stays. */
-export function takeCandidate({ plan, recompute_granularity }: Candidate): void {
+/** Plans a mesh that was found, with its micro-batches and its recomputation. The result of the search stays. */
+export function takeCandidate({ plan, varied }: Candidate): void {
   usePlanning.setState(({ changes }) => ({
     mesh: plan.mesh,
-    changes: { ...changes, recompute_granularity },
+    changes: {
+      ...changes,
+      recompute_granularity: varied.recompute_granularity,
+      gradient_accumulation_steps: varied.gradient_accumulation_steps,
+    },
   }));
 }

@@ -4,7 +4,6 @@ import {
   type CollectiveKind,
   type Loss,
   type MemoryKind,
-  type Mesh,
   type Precision,
   type RecomputeGranularity,
   type SlowPart,
@@ -101,12 +100,8 @@ function speedWords(times: number): string {
 }
 
 /** "64 micro-batches, recomputes every block" */
-export function candidateDetails({ plan, recompute_granularity }: Candidate): string {
-  const { microbatches } = plan.mesh;
+export function candidateDetails({ varied }: Candidate): string {
+  const { gradient_accumulation_steps: microbatches, recompute_granularity } = varied;
   const batches = microbatches === 1 ? 'one micro-batch' : `${count(microbatches)} micro-batches`;
   return `${batches}, recomputes ${RECOMPUTE_LABELS[recompute_granularity]}`;
 }
-
-/** Global rows of a micro-batch on a rank. */
-export const rowsOf = (global_batch_size: number, { dp, microbatches }: Mesh): number =>
-  global_batch_size / (dp * microbatches);
