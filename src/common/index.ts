@@ -12,3 +12,4 @@ export * from './run.ts';
 export * from './run_files.ts';
 export * from './samples.ts';
 export * from './mesh.ts';
+export * from './ranks.ts';

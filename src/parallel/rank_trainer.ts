@@ -3,9 +3,17 @@
  * ranks call the same methods in the same order, and get the same results.
  */
 import { readback, submitWithBoundaries } from '../backend/index.ts';
-import type { Batch, MetricRow } from '../common/index.ts';
+import {
+  type Batch,
+  type Mesh,
+  type MetricRow,
+  type RankMemory,
+  worldSize,
+} from '../common/index.ts';
+import { Group } from './collectives.ts';
 import type { ObjectivePrograms, Source, Sums } from '../objectives/index.ts';
-import { disposeStores } from '../model/index.ts';
+import type { ResolvedModel } from '../config/index.ts';
+import { disposeStores, parameterSize } from '../model/index.ts';
 import { learningRate } from '../optim/index.ts';
 import type { StepResult, TrainerState } from '../train/index.ts';
 import { gatherWeights } from './data.ts';
@@ -13,13 +21,19 @@ import { gatherState } from './gather_state.ts';
 import { SquaredNorms } from './norm.ts';
 import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
 import { rowsOfRank } from './rows.ts';
-import type { Recorder } from './traffic.ts';
-import { now } from './transport/link.ts';
+import { Recorder } from './traffic.ts';
+import { type Link, now } from './transport/link.ts';
 import { ShardedWeights } from './zero.ts';
 
 export class RankTrainer {
   step = 0;
   tokens = 0;
+  /** Set by any rank: all of them stop after the step in which it is seen. */
+  pauseRequested = false;
+  /** Whether some rank had asked for a pause in the latest step. */
+  paused = false;
+  /** Computes as if this device were so many times slower. */
+  slowness = 1;
   readonly #parts: RankParts;
   readonly #source: Source;
 
@@ -37,9 +51,37 @@ export class RankTrainer {
     });
   }
 
+  /** All ranks, for what they share before they have a trainer. */
+  static worldOf(mesh: Mesh, link: Link): Group {
+    const ranks = Array.from({ length: worldSize(mesh) }, (_, rank) => rank);
+    return new Group(ranks, link, new Recorder());
+  }
+
   /** @throws ShaderError, BindingTooLarge or DataError */
   static async create(options: RankOptions): Promise<RankTrainer> {
     return new RankTrainer(options, await buildRank(options));
+  }
+
+  /** Bytes that this rank holds between two steps; `allocated` by the whole device is not known here. */
+  get memory(): Omit<RankMemory, 'allocated'> {
+    const { stores, optimizer, microBatches, update } = this.#parts;
+    const { weights, gradients } = stores;
+    return {
+      weights: weights.trainable.bytes + (weights.frozen?.bytes ?? 0),
+      gradients: gradients.store.bytes,
+      optimizer: optimizer.state.bytes,
+      programs: microBatches.ownBytes + update.ownBytes,
+      scratch: Math.max(microBatches.scratchBytes, update.scratchBytes),
+    };
+  }
+
+  /** Parameters of the whole model. */
+  get n_params(): number {
+    return this.#parts.wholes.reduce((sum, one) => sum + parameterSize(one), 0);
+  }
+
+  get model(): ResolvedModel {
+    return this.#parts.model;
   }
 
   get recorder(): Recorder {
@@ -53,6 +95,7 @@ export class RankTrainer {
     const { seed } = setting.config.training;
     const batches = await this.#source.step(this.step);
     await microBatches.train(this.#own(batches), { seed, step: this.step });
+    await this.#beSlow(began);
     const norms = new SquaredNorms(wholes.length, mesh);
     await reduction.finish(norms);
     const sums = await this.#reduceSums();
@@ -101,9 +144,22 @@ export class RankTrainer {
     return batches.map((batch) => rowsOfRank(batch, place.dp, mesh.dp));
   }
 
+  /** Waits as long as a slower device would still compute. */
+  async #beSlow(began: number): Promise<void> {
+    if (this.slowness <= 1) return;
+    const start = now();
+    const missing = (this.slowness - 1) * (start - began);
+    await new Promise((resolve) => setTimeout(resolve, missing));
+    this.recorder.span({ kind: 'compute', what: 'slower device', start, end: now() });
+  }
+
   async #reduceSums(): Promise<Float32Array<ArrayBuffer>> {
-    const [sums] = await readback([this.#parts.stores.sums.get('sums')]);
-    return this.#sumOverRanks(Float32Array.from(sums ?? []));
+    const [own] = await readback([this.#parts.stores.sums.get('sums')]);
+    const wish = this.pauseRequested ? 1 : 0;
+    const wishes = this.#parts.groups.world.sum(Float32Array.of(wish), 'wishes to pause');
+    const sums = await this.#sumOverRanks(Float32Array.from(own ?? []));
+    this.paused = ((await wishes)[0] ?? 0) > 0;
+    return sums;
   }
 
   /** Sums over the ranks with other rows; those of tensor parallelism have the same ones. */

@@ -6,6 +6,7 @@ import type { OwnText, RunView, WeightsChoice } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 import type { ModelCommand } from './models.ts';
+import type { RankCommand } from './ranks.ts';
 import type { CompareMode, ImportedFile, ParentSource, RunRecipe } from './types.ts';
 
 /** Text and tokenizer that the user opened, if the configuration names them. */
@@ -152,5 +153,6 @@ export type Command =
   | { type: 'profile'; id: number }
   /** Models that are open beside the run, and what a run gathers. */
   | ModelCommand
+  | RankCommand
   /** For tests only: loses the GPU device as a driver would. */
   | { type: 'lose_device' };

@@ -15,6 +15,7 @@ import type {
 import type { RunConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 import type { ModelEvent } from './models.ts';
+import type { RankEvent } from './ranks.ts';
 import type {
   ComparisonRow,
   Concern,
@@ -107,6 +108,7 @@ export type Event =
   /** `profile` is null if there is nothing to measure yet; `why` is then one sentence. */
   | { type: 'profile'; id: number; profile: StepProfile | null; why: string }
   | ModelEvent
+  | RankEvent
   | { type: 'notice'; message: string }
   /**
    * With an id: that command failed, and nothing else did. With `concerns`: the run trains on

@@ -3,4 +3,6 @@ export * from './events.ts';
 export * from './models.ts';
 export * from './types.ts';
 export * from './port.ts';
+export * from './rank_port.ts';
+export * from './ranks.ts';
 export * from './headless.ts';

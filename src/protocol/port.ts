@@ -9,6 +9,7 @@ import type { MetricColumns } from '../common/index.ts';
 import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
 import { isModelEvent, MODEL_COMMANDS, MODEL_EVENTS } from './models.ts';
+import { isRankEvent, RANK_COMMANDS, RANK_EVENTS } from './ranks.ts';
 import type { ImportedFile, ParentSource } from './types.ts';
 
 const COMMANDS: Record<Command['type'], true> = {
@@ -48,6 +49,7 @@ const COMMANDS: Record<Command['type'], true> = {
   profile: true,
   lose_device: true,
   ...MODEL_COMMANDS,
+  ...RANK_COMMANDS,
 };
 const EVENTS: Record<Event['type'], true> = {
   device: true,
@@ -79,6 +81,7 @@ const EVENTS: Record<Event['type'], true> = {
   resolved: true,
   finished: true,
   ...MODEL_EVENTS,
+  ...RANK_EVENTS,
 };
 
 function hasKnownType(value: unknown, known: object): boolean {
@@ -106,8 +109,12 @@ function transferable(view: Float64Array | Uint8Array): Transferable[] {
   return buffer instanceof ArrayBuffer && view.byteLength === buffer.byteLength ? [buffer] : [];
 }
 
-/** What is transferred, not copied, when the page sends a command: the bytes of imported files. */
+/**
+ * What is transferred, not copied, when the page sends a command: the bytes of imported files, and
+ * ports to other ranks.
+ */
 export function commandTransfers(command: Command): Transferable[] {
+  if (command.type === 'open_rank') return command.ports.map(({ port }) => port);
   const buffers = importedFiles(command).flatMap((file) => transferable(file.bytes));
   return [...new Set(buffers)];
 }
@@ -126,7 +133,7 @@ const filesOf = (source: ParentSource | undefined): readonly ImportedFile[] =>
  * bytes.
  */
 export function eventTransfers(event: Event): Transferable[] {
-  if (isModelEvent(event)) return [];
+  if (isModelEvent(event) || isRankEvent(event)) return [];
   switch (event.type) {
     case 'metrics':
     case 'history':

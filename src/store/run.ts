@@ -1,6 +1,6 @@
 /** How the worker's events change what the page knows about the current run. */
 import { chartsWith, metricsWith } from '../common/index.ts';
-import { isModelEvent } from '../protocol/index.ts';
+import { isModelEvent, isRankEvent } from '../protocol/index.ts';
 import type { DeviceInfo, Event, MetricColumns, PlainError, RunPhase } from '../protocol/index.ts';
 import { withNotice, withoutTroubles } from './run_changes.ts';
 import { isActive, isMoving, type Generation, type RunState } from './run_state.ts';
@@ -10,7 +10,7 @@ export * from './run_state.ts';
 
 /** The change that an event makes; empty for events that concern other stores. */
 export function reduceRun(state: RunState, event: Event): Partial<RunState> {
-  if (isModelEvent(event)) return {};
+  if (isModelEvent(event) || isRankEvent(event)) return {};
   switch (event.type) {
     case 'device':
       return reduceDevice(state, event.device);

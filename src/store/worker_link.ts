@@ -35,6 +35,10 @@ const ANSWERS = {
   read_evaluations: 'evaluations',
   draw_prompts: 'prompts',
   inspect: 'inspected',
+  open_rank: 'rank_opened',
+  train_rank: 'rank_trained',
+  evaluate_rank: 'rank_evaluated',
+  save_rank: 'rank_saved',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 
 /** Events with the id of a command that do not answer it. */

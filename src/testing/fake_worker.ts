@@ -4,7 +4,7 @@
  * use it.
  */
 import type { Parent } from '../common/index.ts';
-import { isModelCommand } from '../protocol/index.ts';
+import { isModelCommand, isRankCommand } from '../protocol/index.ts';
 import type { Command, PagePort, ParentSource, RunRecord } from '../protocol/index.ts';
 import { skillAt } from './fake_curves.ts';
 import { comparison, DATA, DEVICE, NO_GPU, PROFILE, savedRuns } from './fake_data.ts';
@@ -58,6 +58,7 @@ class ScriptedWorker {
 
   handle(command: Command): void {
     if (isModelCommand(command)) return this.#models.handle(command);
+    if (isRankCommand(command)) return;
     switch (command.type) {
       case 'open':
         return this.#open(command);

@@ -4,7 +4,6 @@
  */
 import type { RunStore } from '../checkpoint/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import { isModelCommand } from '../protocol/index.ts';
 import type { Command, Event, ReleasedRun } from '../protocol/index.ts';
 import type { RunPhase, StartMark, WorkerPort } from '../protocol/index.ts';
 import type { ActiveRun } from './active_run.ts';
@@ -16,10 +15,10 @@ import { speedHere } from './fastest.ts';
 import { IdleTuner } from './idle_tuner.ts';
 import { Backups, listRuns } from './library.ts';
 import { BudgetKeeper } from './budget_keeper.ts';
-import { ModelRequests } from './model_requests.ts';
 import { DeviceLost, plainError } from './plain_errors.ts';
 import type { ImportedFiles } from './restored.ts';
 import type { CommandOf, Queued } from './queued.ts';
+import { SideCommands } from './side_commands.ts';
 import { SERVICES, type SessionServices } from './services.ts';
 import type { PreparedText, TextSources } from './prepared_text.ts';
 import { TextCache } from './text.ts';
@@ -32,7 +31,7 @@ export class Session implements AnswerContext {
   readonly backups: Backups;
   readonly #current: CurrentRun;
   readonly #tuner: IdleTuner;
-  readonly #models = new ModelRequests(this);
+  readonly #side = new SideCommands(this);
   readonly #texts = new TextCache();
   #text: PreparedText | null = null;
   #store: Promise<RunStore> | null = null;
@@ -103,7 +102,7 @@ export class Session implements AnswerContext {
   #route(command: Command): void {
     const { run } = this;
     if (command.type !== 'ping') this.#tuner.interrupt();
-    if (isModelCommand(command)) return this.#models.route(command);
+    if (this.#side.takes(command)) return;
     switch (command.type) {
       case 'train':
         return this.#current.steer('run');
@@ -127,7 +126,7 @@ export class Session implements AnswerContext {
         if (run?.id === command.run) void run.keepView(command.view);
         return;
       case 'stop_generation':
-        this.#models.stop(command.id);
+        this.#side.stop(command.id);
         return run?.stopGeneration(command.id);
       case 'save':
       case 'generate':

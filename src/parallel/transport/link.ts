@@ -35,7 +35,7 @@ export class RankLost extends Error {
     readonly lost: number,
     why: string,
   ) {
-    super(`Rank ${lost} ${why}, so this run has ended: its last checkpoint is complete.`);
+    super(`Rank ${lost} ${why}, so the run has ended.`);
     this.name = 'RankLost';
   }
 }

@@ -1,8 +1,10 @@
 /** Messages that have arrived and receivers that wait, by sender and tag. */
-import type { Message } from './link.ts';
-import { RankLost } from './link.ts';
+import { type Message, now, type RankLost } from './link.ts';
 
 interface Waiting {
+  from: number;
+  /** Milliseconds of `now()`. */
+  since: number;
   resolve: (message: Message) => void;
   reject: (error: Error) => void;
 }
@@ -35,9 +37,14 @@ export class Mailbox {
     if (lost) return Promise.reject(lost);
     return new Promise((resolve, reject) => {
       const queue = this.#waiting.get(key) ?? [];
-      queue.push({ resolve, reject });
+      queue.push({ from, since: now(), resolve, reject });
       this.#waiting.set(key, queue);
     });
+  }
+
+  /** Who is waited for, and since when. */
+  waits(): { from: number; since: number }[] {
+    return [...this.#waiting.values()].flat();
   }
 
   /** No more messages come from this rank: those that wait for it, now or later, are rejected. */

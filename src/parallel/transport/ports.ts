@@ -1,0 +1,74 @@
+/** Ranks in workers, joined by message ports. */
+import { type Link, now, type Payload, RankLost } from './link.ts';
+import { Mailbox } from './mailbox.ts';
+
+/** One end of a channel to another rank, as `protocol/rank_port.ts` makes it. */
+export interface PortLike {
+  send(message: { tag: string; data: Payload; sent: number }): void;
+  onMessage(listener: (message: { tag: string; data: Payload; sent: number }) => void): void;
+  onClose(listener: () => void): void;
+  close(): void;
+}
+
+export interface PortLinkOptions {
+  rank: number;
+  ports: ReadonlyMap<number, PortLike>;
+  /** How long a rank may be waited for, milliseconds. Read at each check. */
+  patience(): number;
+}
+
+/** Waits are checked this often, milliseconds. */
+const CHECK_MS = 250;
+
+/** A Link over message ports, which notices ranks that are gone or no longer answer. */
+export class PortLink implements Link {
+  readonly rank: number;
+  readonly size: number;
+  readonly #ports: ReadonlyMap<number, PortLike>;
+  readonly #mailbox = new Mailbox();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #checked = now();
+
+  constructor({ rank, ports, patience }: PortLinkOptions) {
+    this.rank = rank;
+    this.size = ports.size + 1;
+    this.#ports = ports;
+    for (const [from, port] of ports) {
+      port.onMessage(({ tag, data, sent }) => this.#mailbox.deliver(from, tag, { data, sent }));
+      port.onClose(() => this.lose(from, 'is gone'));
+    }
+    this.#timer = setInterval(() => this.#check(patience()), CHECK_MS);
+  }
+
+  send(to: number, tag: string, data: Payload): void {
+    this.#ports.get(to)?.send({ tag, data, sent: now() });
+  }
+
+  receive(from: number, tag: string): ReturnType<Link['receive']> {
+    return this.#mailbox.receive(from, tag);
+  }
+
+  /** Nothing more comes from this rank: what waits for it is rejected. */
+  lose(rank: number, why: string): void {
+    this.#mailbox.lose(new RankLost(rank, why));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const port of this.#ports.values()) port.close();
+  }
+
+  /**
+   * A check that comes late itself says nothing: this thread was busy, and messages wait in its
+   * queue.
+   */
+  #check(patience: number): void {
+    const late = now() - this.#checked > 3 * CHECK_MS;
+    this.#checked = now();
+    if (late) return;
+    for (const { from, since } of this.#mailbox.waits()) {
+      if (now() - since < patience) continue;
+      this.lose(from, `has not answered for ${(patience / 1000).toFixed(1)} seconds`);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Commands for a rank of a parallel run. Each rank is a worker with a device of its own; the page
+ * starts them, joins each two by a message port, and hears from each of them.
+ */
+import type { Mesh, RankMemory, RankStep } from '../common/index.ts';
+import type { RunConfig, RuntimeConfig } from '../config/index.ts';
+import type { OpenedFiles } from './commands.ts';
+
+/**
+ * Opens the device, prepares the text and builds this rank's part of the model, together with the
+ * other ranks. Answered by `rank_opened`.
+ */
+export interface OpenRankCommand extends OpenedFiles {
+  type: 'open_rank';
+  id: number;
+  rank: number;
+  mesh: Mesh;
+  config: RunConfig;
+  backend: RuntimeConfig['backend'];
+  /** To each other rank, by its number. */
+  ports: { rank: number; port: MessagePort }[];
+  /** A saved run whose last checkpoint is continued; null for new weights. */
+  resume: string | null;
+}
+
+export type RankRequest =
+  | OpenRankCommand
+  /** Trains this many steps together with the others: `rank_step` after each; answered by `rank_trained`. */
+  | { type: 'train_rank'; id: number; steps: number }
+  /** The loss on the validation text, by all ranks: answered by `rank_evaluated`. */
+  | { type: 'evaluate_rank'; id: number }
+  /** All ranks at once; rank 0 keeps the whole as a checkpoint of this run: answered by `rank_saved`. */
+  | { type: 'save_rank'; id: number; run: string; name: string };
+
+export type RankCommand =
+  | RankRequest
+  /** This rank computes as if its device were this many times slower; 1 is as fast as it can. */
+  | { type: 'slow_rank'; factor: number }
+  /** Ends after the step that is under way. */
+  | { type: 'pause_rank' }
+  /** Another rank is gone: what waits for it fails in a sentence. */
+  | { type: 'rank_gone'; rank: number };
+
+export type RankEvent =
+  | {
+      type: 'rank_opened';
+      id: number;
+      rank: number;
+      memory: RankMemory;
+      backend: string;
+      n_params: number;
+    }
+  | { type: 'rank_step'; step: RankStep; memory: RankMemory }
+  | { type: 'rank_trained'; id: number; rank: number; step: number }
+  /** The same on every rank. */
+  | { type: 'rank_evaluated'; id: number; rank: number; loss: number | null }
+  /** `bytes` is null on ranks other than 0. */
+  | {
+      type: 'rank_saved';
+      id: number;
+      rank: number;
+      run: string;
+      step: number;
+      bytes: number | null;
+    };
+
+export const RANK_COMMANDS: Record<RankCommand['type'], true> = {
+  open_rank: true,
+  train_rank: true,
+  evaluate_rank: true,
+  save_rank: true,
+  slow_rank: true,
+  pause_rank: true,
+  rank_gone: true,
+};
+
+export const RANK_EVENTS: Record<RankEvent['type'], true> = {
+  rank_opened: true,
+  rank_step: true,
+  rank_trained: true,
+  rank_evaluated: true,
+  rank_saved: true,
+};
+
+export const isRankCommand = <C extends { type: string }>(
+  command: C | RankCommand,
+): command is RankCommand => Object.hasOwn(RANK_COMMANDS, command.type);
+
+export const isRankEvent = <E extends { type: string }>(event: E | RankEvent): event is RankEvent =>
+  Object.hasOwn(RANK_EVENTS, event.type);

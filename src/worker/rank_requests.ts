@@ -1,0 +1,48 @@
+/** Routes commands for a rank of a parallel run; what executes them is loaded with the first one. */
+import type { PlainError, RankCommand } from '../protocol/index.ts';
+import { plainError } from './plain_errors.ts';
+import type { RankSession, RankSessionContext } from './ranks/rank_session.ts';
+
+export class RankRequests {
+  readonly #context: RankSessionContext;
+  #session: Promise<RankSession> | null = null;
+
+  constructor(context: RankSessionContext) {
+    this.#context = context;
+  }
+
+  route(command: RankCommand): void {
+    void this.#execute(command);
+  }
+
+  /** Never rejects. */
+  async #execute(command: RankCommand): Promise<void> {
+    const { emit } = this.#context;
+    try {
+      this.#session ??= import('./ranks/rank_session.ts').then(
+        ({ RankSession }) => new RankSession(this.#context),
+      );
+      await (await this.#session).execute(command);
+    } catch (error) {
+      console.error(error);
+      const answered = 'id' in command ? { id: command.id } : {};
+      emit({ type: 'error', ...answered, error: await rankError(error) });
+    }
+  }
+}
+
+async function rankError(error: unknown): Promise<PlainError> {
+  const [{ RankLost }, { CannotOpenRank }] = await Promise.all([
+    import('../parallel/index.ts'),
+    import('./ranks/cannot_open_rank.ts'),
+  ]);
+  if (error instanceof RankLost) {
+    const hint = 'Start the ranks again; what was saved is complete.';
+    return { code: 'rank_lost', message: error.message, hint };
+  }
+  if (error instanceof CannotOpenRank) {
+    const { message, hint } = error;
+    return { code: 'rank_refused', message, hint };
+  }
+  return plainError(error);
+}
