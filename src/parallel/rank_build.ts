@@ -28,11 +28,13 @@ import {
   type OptimizedParameter,
 } from '../optim/index.ts';
 import { runParameters, type TrainerOptions, type TrainerState } from '../train/index.ts';
+import { buildMicroBatches } from './build_micro_batches.ts';
 import { Group } from './collectives.ts';
 import { GradientReducer } from './data.ts';
 import { type LocalParameter, wholeParameters } from './local_parameters.ts';
-import { type MicroBatches, SequentialMicroBatches } from './micro_batches.ts';
+import type { MicroBatches } from './micro_batches.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
+import { parametersOfStages, stagesOf } from './pipeline_stages.ts';
 import type { Reduction } from './reduction.ts';
 import { shardOfRank, type Shards, shardsOf } from './shards.ts';
 import { Recorder } from './traffic.ts';
@@ -98,7 +100,8 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   };
   if (!objective.dropout(setting)) model.dropout = 0;
   const listed = runParameters(objective, setting);
-  const locals = wholeParameters(listed.parameters);
+  const all = wholeParameters(listed.parameters);
+  const locals = mesh.pp > 1 ? parametersOfStages(all, stagesOf(mesh, place, model), model) : all;
   const trainable = locals.filter(({ whole }) => listed.trains(whole));
   const shards = shardsOf(
     trainable.map(({ parameter }) => parameter),
@@ -116,7 +119,15 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   const squares = new Store('squared norm', [{ name: 'squares', shape: [1] }]);
   const local = localSetting(setting, mesh);
   const [microBatches, update] = await Promise.all([
-    SequentialMicroBatches.create(stores, (context) => objective.loss(context, local), recorder),
+    buildMicroBatches({
+      mesh,
+      place,
+      group: groups.pp,
+      recorder,
+      stores,
+      loss: (context) => objective.loss(context, local),
+      micro_batches: config.training.gradient_accumulation_steps,
+    }),
     compileProgram('update', () => updateOf({ mesh, stores, owned, optimizer, squares })),
   ]);
   const parts: RankParts = {
@@ -130,7 +141,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     locals,
     trains: listed.trains,
     wholes: listed.parameters,
-    moments: momentNames(optimizer, trainable),
+    moments: momentNames(optimizer, listed.parameters.filter(listed.trains)),
     stores,
     optimizer,
     shards,
@@ -145,8 +156,8 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */
-function momentNames({ chain }: Optimizer, trainable: readonly LocalParameter[]): string[] {
-  return [...new Set(trainable.flatMap(({ whole }) => momentsOf(chain, whole)))].sort();
+function momentNames({ chain }: Optimizer, trainable: readonly Parameter[]): string[] {
+  return [...new Set(trainable.flatMap((parameter) => momentsOf(chain, parameter)))].sort();
 }
 
 function groupsOf(mesh: Mesh, link: Link, recorder: Recorder): RankGroups {
