@@ -13,7 +13,6 @@ import { groupOf, type Mesh, type MeshPlace, placeOf } from '../common/index.ts'
 import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
 import {
   createStores,
-  initialValues,
   type KeptElsewhere,
   type ModelGradients,
   type ModelStores,
@@ -27,7 +26,7 @@ import {
   type Optimizer,
   type OptimizedParameter,
 } from '../optim/index.ts';
-import { runParameters, type TrainerOptions, type TrainerState } from '../train/index.ts';
+import { runParameters, type TrainerOptions } from '../train/index.ts';
 import { buildMicroBatches } from './build_micro_batches.ts';
 import { Group } from './collectives.ts';
 import { GradientReducer } from './data.ts';
@@ -130,7 +129,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     }),
     compileProgram('update', () => updateOf({ mesh, stores, owned, optimizer, squares })),
   ]);
-  const parts: RankParts = {
+  return {
     mesh,
     place,
     groups,
@@ -151,8 +150,6 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     microBatches,
     update,
   };
-  load(parts, options.from ?? null);
-  return parts;
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */
@@ -282,37 +279,4 @@ function updateOf({ mesh, stores, owned, optimizer, squares }: Updatable) {
     for (const { tensor } of stores.gradients.store.chunks) fillInPlace(tensor, 0);
   }
   return finished;
-}
-
-/** Writes the values to start from: saved ones, else initial ones. */
-function load(parts: RankParts, from: TrainerState | null): void {
-  const { locals, stores, setting, optimizer } = parts;
-  const { seed } = setting.config.training;
-  for (const local of locals) {
-    const { name } = local.whole;
-    const saved = from?.parameters.get(name) ?? from?.objective_tensors?.get(name)?.data;
-    const whole = saved ?? initialValues(local.whole, seed);
-    stores.weights.write(local.parameter.name, local.take(whole));
-  }
-  if (!from) return;
-  const moments = new Set(optimizer.state.names);
-  for (const [name, whole] of from.optimizer) {
-    const values = ownedMoment(parts, name, whole);
-    if (values && moments.has(name)) optimizer.state.write(name, values);
-  }
-}
-
-/** The part of a moment of the whole model that this rank keeps. */
-function ownedMoment(
-  { locals, shards, place, mesh }: RankParts,
-  name: string,
-  whole: Float32Array,
-): Float32Array | null {
-  const parameter = name.slice(name.indexOf('.') + 1);
-  const local = locals.find((one) => one.parameter.name === parameter);
-  if (!local) return null;
-  const values = local.take(whole);
-  if (mesh.zero_stage === 0) return values;
-  const range = shards.get(parameter)?.[place.dp];
-  return range ? values.slice(range.start, range.end) : null;
 }
