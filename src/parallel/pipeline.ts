@@ -22,6 +22,7 @@ import {
   type PipelineAction,
   pipelineActions,
 } from '../plan/parallel/pipeline_schedule.ts';
+import type { ObjectiveSetting } from '../objectives/index.ts';
 import { Group } from './collectives.ts';
 import type { MicroBatches } from './micro_batches.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
@@ -32,13 +33,13 @@ import { now, type Payload } from './transport/link.ts';
 export interface PipelineParts {
   mesh: Mesh;
   place: MeshPlace;
-  /** The ranks of the pipeline. */
-  group: Group;
+  /** `pp`: the ranks of the pipeline. */
+  groups: { pp: Group };
   recorder: Recorder;
+  /** A step has as many micro-batches as `gradient_accumulation_steps`. */
+  setting: Pick<ObjectiveSetting, 'config'>;
   stores: ModelStores;
   loss: LossFunction;
-  /** Micro-batches of a step. */
-  micro_batches: number;
 }
 
 /** A chunk of consecutive layers on this rank. */
@@ -93,11 +94,10 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 
   async train(batches: readonly Batch[], random: RandomState): Promise<void> {
-    const { micro_batches, stores } = this.#parts;
-    if (batches.length !== micro_batches)
-      throw new Error(
-        `A pipeline of ${micro_batches} micro-batches cannot run a step of ${batches.length}.`,
-      );
+    const { setting, stores } = this.#parts;
+    const count = setting.config.training.gradient_accumulation_steps;
+    if (batches.length !== count)
+      throw new Error(`A pipeline of ${count} micro-batches cannot run ${batches.length}.`);
     const prepared = batches.map((batch) => prepareInputs(stores.model, batch));
     for (const action of this.#actions) {
       const inputs = prepared[action.micro_batch];
@@ -179,16 +179,16 @@ export class PipelineMicroBatches implements MicroBatches {
 
   /** Index of the rank that holds the next virtual stage (1) or the one before (-1). */
   #neighbour(direction: 1 | -1): number {
-    const { index, size } = this.#parts.group;
+    const { index, size } = this.#parts.groups.pp;
     return (index + direction + size) % size;
   }
 
   #send(values: Activation, direction: 1 | -1, tag: string): void {
-    this.#parts.group.send(values, this.#neighbour(direction), tag);
+    this.#parts.groups.pp.send(values, this.#neighbour(direction), tag);
   }
 
   async #receive(direction: 1 | -1, tag: string): Promise<Activation> {
-    return activationOf(await this.#parts.group.receive(this.#neighbour(direction), tag));
+    return activationOf(await this.#parts.groups.pp.receive(this.#neighbour(direction), tag));
   }
 
   get #programs(): { ownBytes: number; scratchBytes: number }[] {
@@ -196,7 +196,8 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 }
 
-function actionsOf({ mesh, place, micro_batches }: PipelineParts): PipelineAction[] {
+function actionsOf({ mesh, place, setting }: PipelineParts): PipelineAction[] {
+  const { gradient_accumulation_steps: micro_batches } = setting.config.training;
   const { schedule, pp } = mesh;
   const virtual_chunks = chunkCount(mesh);
   return pipelineActions({ schedule, stages: pp, micro_batches, virtual_chunks })[place.pp] ?? [];
@@ -232,7 +233,8 @@ function activationOf(values: Payload): Activation {
   throw new TypeError('Activations and their gradients are float32.');
 }
 
-function tiedGroup({ group, stores }: PipelineParts): { group: Group; name: string } | null {
+function tiedGroup({ groups, stores }: PipelineParts): { group: Group; name: string } | null {
+  const { pp: group } = groups;
   const name = tiedEmbedding(stores.model);
   const ends = [group.ranks.at(0), group.ranks.at(-1)].filter((rank) => rank !== undefined);
   if (!name || !ends.includes(group.link.rank)) return null;

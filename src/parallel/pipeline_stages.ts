@@ -1,10 +1,11 @@
 /**
  * How a pipeline cuts a model: which layers each rank holds, and with them which parameters. Layers
- * are divided evenly, as Megatron-LM does, which refuses other numbers of layers (`check.ts`).
+ * are divided evenly, as Megatron-LM does, which refuses other numbers of layers (`plan/parallel/lab_check.ts`).
  */
 import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { blockOf, embeddingName, type ModelStage } from '../model/index.ts';
+import { labProblems, type LabRun } from '../plan/parallel/lab_check.ts';
 import type { LocalParameter } from './local_parameters.ts';
 
 /** Chunks of layers on a rank. */
@@ -28,15 +29,25 @@ export function stagesOf(mesh: Mesh, place: MeshPlace, { n_layer }: ResolvedMode
   });
 }
 
+export interface StagedRun extends LabRun {
+  mesh: Mesh;
+  place: MeshPlace;
+}
+
 /**
  * The parameters of a rank's stages out of those of all. A token embedding that is also the head is
  * on the first and on the last stage, where it is a copy.
+ *
+ * @throws RangeError with a sentence for the user if the mesh cannot train this run
  */
 export function parametersOfStages(
   all: readonly LocalParameter[],
-  stages: readonly ModelStage[],
-  model: ResolvedModel,
+  { mesh, place, ...run }: StagedRun,
 ): LocalParameter[] {
+  const { model } = run;
+  const [problem] = labProblems(mesh, run);
+  if (problem) throw new RangeError(problem.message);
+  const stages = stagesOf(mesh, place, model);
   const isFirst = stages.some((stage) => stage.isFirst);
   const isLast = stages.some((stage) => stage.isLast);
   return all.flatMap((local) => {

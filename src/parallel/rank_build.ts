@@ -14,6 +14,7 @@ import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.t
 import {
   createStores,
   type KeptElsewhere,
+  type LossFunction,
   type ModelGradients,
   type ModelStores,
   type Parameter,
@@ -33,7 +34,7 @@ import { GradientReducer } from './data.ts';
 import { type LocalParameter, wholeParameters } from './local_parameters.ts';
 import type { MicroBatches } from './micro_batches.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
-import { parametersOfStages, stagesOf } from './pipeline_stages.ts';
+import { parametersOfStages } from './pipeline_stages.ts';
 import type { Reduction } from './reduction.ts';
 import { shardOfRank, type Shards, shardsOf } from './shards.ts';
 import { Recorder } from './traffic.ts';
@@ -84,8 +85,22 @@ export interface RankParts {
   update: Program<{ results: Tensor }>;
 }
 
-/** @throws ShaderError, BindingTooLarge or DataError */
-export async function buildRank(options: RankOptions): Promise<RankParts> {
+/** What a rank is before anything is allocated. */
+type RankOutline = Pick<
+  RankParts,
+  | 'mesh'
+  | 'place'
+  | 'groups'
+  | 'recorder'
+  | 'model'
+  | 'objective'
+  | 'setting'
+  | 'locals'
+  | 'trains'
+  | 'wholes'
+>;
+
+function outlineOf(options: RankOptions): RankOutline {
   const { config, objective, mesh, link } = options;
   const recorder = new Recorder();
   const place = placeOf(mesh, link.rank);
@@ -98,49 +113,48 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     data: options.data ?? null,
   };
   if (!objective.dropout(setting)) model.dropout = 0;
-  const listed = runParameters(objective, setting);
-  const all = wholeParameters(listed.parameters);
-  const locals = mesh.pp > 1 ? parametersOfStages(all, stagesOf(mesh, place, model), model) : all;
-  const trainable = locals.filter(({ whole }) => listed.trains(whole));
+  const { parameters, trains } = runParameters(objective, setting);
+  const all = wholeParameters(parameters);
+  const { training } = config;
+  const run = { mesh, place, model, training, objective: objective.name };
+  const locals = mesh.pp > 1 ? parametersOfStages(all, run) : all;
+  return {
+    ...{ mesh, place, groups, recorder, model, objective, setting },
+    locals,
+    trains,
+    wholes: parameters,
+  };
+}
+
+/** @throws ShaderError, BindingTooLarge, DataError, or RangeError for an impossible mesh */
+export async function buildRank(options: RankOptions): Promise<RankParts> {
+  const outline = outlineOf(options);
+  const { mesh, place, groups, objective, setting, locals, trains, wholes } = outline;
+  const { training } = setting.config;
+  const trainable = locals.filter(({ whole }) => trains(whole));
   const shards = shardsOf(
     trainable.map(({ parameter }) => parameter),
     mesh.dp,
-    (parameter) => config.training.optimizer === 'muon' && parameter.kind === 'matrix',
+    (parameter) => training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
   const sharding = { group: groups.dp, parameters: trainable, shards, tp: place.tp };
   const kept = keptStores(mesh, sharding, locals);
-  const stores = allocate({ setting, objective, mesh, locals, trains: listed.trains, kept });
+  const stores = allocate({ setting, objective, mesh, locals, trains, kept });
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
-    config.training,
+    training,
     ownedParameters(mesh, trainable, shardOfRank(shards, place.dp)),
   );
   const squares = new Store('squared norm', [{ name: 'squares', shape: [1] }]);
   const local = localSetting(setting, mesh);
+  const loss: LossFunction = (context) => objective.loss(context, local);
   const [microBatches, update] = await Promise.all([
-    buildMicroBatches({
-      mesh,
-      place,
-      group: groups.pp,
-      recorder,
-      stores,
-      loss: (context) => objective.loss(context, local),
-      micro_batches: config.training.gradient_accumulation_steps,
-    }),
+    buildMicroBatches({ ...outline, stores, loss }),
     compileProgram('update', () => updateOf({ mesh, stores, owned, optimizer, squares })),
   ]);
   return {
-    mesh,
-    place,
-    groups,
-    recorder,
-    model,
-    objective,
-    setting,
-    locals,
-    trains: listed.trains,
-    wholes: listed.parameters,
-    moments: momentNames(optimizer, listed.parameters.filter(listed.trains)),
+    ...outline,
+    moments: momentNames(optimizer, wholes.filter(trains)),
     stores,
     optimizer,
     shards,
