@@ -32,6 +32,9 @@ export interface Span {
   kind: SpanKind;
   /** Such as `reduce_scatter gradients` or `micro-batch 2`. */
   what: string;
+  /** Of a pass through a stage of a pipeline. */
+  micro_batch?: number;
+  chunk?: number;
   /** Milliseconds since 1970, comparable between the workers of one machine. */
   start: number;
   end: number;

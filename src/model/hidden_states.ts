@@ -13,20 +13,42 @@ import type { Tape } from './tape.ts';
  * again in the backward pass instead of keeping their activations.
  */
 export function hiddenStates(forward: Forward, checkpointing = false): Tensor {
-  const { tape, model } = forward;
-  let x = tape.segment(() => embedTokens(forward));
-  for (let layer = 0; layer < model.n_layer; layer++) {
-    const y = checkpointing
-      ? tape.checkpoint(x, (inner, input) => block(onTape(forward, inner), layer, input))
-      : block(forward, layer, x);
-    tape.release(x);
-    x = y;
-  }
-  return x;
+  const layers = { start: 0, end: forward.model.n_layer, checkpointing };
+  return runBlocks(forward, embedTokens(forward), layers);
 }
 
-/** Token (and, in GPT-2, position) embedding with dropout: [tokens, n_embd]. */
-function embedTokens(forward: Forward): Tensor {
+/** Blocks from `start` up to, but not including, `end`. */
+export interface BlockRange {
+  start: number;
+  end: number;
+  /** Whether blocks run again in the backward pass instead of keeping their activations. */
+  checkpointing: boolean;
+}
+
+/** The blocks of a range, one after the other: [tokens, n_embd]. Releases `x`, their input. */
+export function runBlocks(
+  forward: Forward,
+  x: Tensor,
+  { start, end, checkpointing }: BlockRange,
+): Tensor {
+  const { tape } = forward;
+  let hidden = x;
+  for (let layer = start; layer < end; layer++) {
+    const y = checkpointing
+      ? tape.checkpoint(hidden, (inner, input) => block(onTape(forward, inner), layer, input))
+      : block(forward, layer, hidden);
+    tape.release(hidden);
+    hidden = y;
+  }
+  return hidden;
+}
+
+/** Token (and, in GPT-2, position) embedding with dropout, a segment: [tokens, n_embd]. */
+export function embedTokens(forward: Forward): Tensor {
+  return forward.tape.segment(() => embeddings(forward));
+}
+
+function embeddings(forward: Forward): Tensor {
   const { tape, inputs, weights, model } = forward;
   const tokens = {
     weight: weights.get(embeddingName(model)),

@@ -22,6 +22,7 @@ export {
   writeBatch,
   writeInputs,
 } from './inputs.ts';
+export { blockOf, embeddingName } from './layout.ts';
 export { crossEntropyLoss, weightedSums } from './losses.ts';
 export { listParameters, type Parameter, type ParameterPart, parameterSize } from './parameters.ts';
 export {
@@ -35,6 +36,12 @@ export {
   type ValueContext,
   valueProgram,
 } from './programs.ts';
+export {
+  type ModelStage,
+  type StageCollectives,
+  stageEvaluation,
+  stageMicroStep,
+} from './stage_programs.ts';
 export {
   createStores,
   disposeStores,

@@ -10,6 +10,12 @@ export function hasBias(model: ResolvedModel, layer: string): boolean {
   return isGpt2(model) ? model.bias : model.qkv_bias && layer.endsWith('.qkv_proj');
 }
 
+/** Index of the block that a parameter is in; null for the embeddings, the final norm and heads. */
+export function blockOf(parameter: string): number | null {
+  const index = /\.(?:h|layers)\.(\d+)\./.exec(parameter)?.[1];
+  return index === undefined ? null : Number(index);
+}
+
 /** Modules of one transformer block. */
 export interface BlockNames {
   attentionNorm: string;

@@ -132,13 +132,14 @@ export function logitsProgram(stores: ModelStores): Promise<Program<{ logits: Te
   });
 }
 
-interface ForwardChoices {
+export interface ForwardChoices {
   training: boolean;
   /** Defaults to the weights of the run. */
   weights?: ParameterSource;
 }
 
-function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardChoices): Forward {
+/** What the segments of a program over these stores read. */
+export function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardChoices): Forward {
   const weights = choices.weights ?? stores.weights;
   return {
     tape,
@@ -154,7 +155,7 @@ function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardChoices): 
 }
 
 /** Compiles `fn` in the precision of the run. */
-function compileFor<O extends Outputs>(
+export function compileFor<O extends Outputs>(
   stores: ForwardStores,
   name: string,
   fn: () => O,
@@ -164,12 +165,13 @@ function compileFor<O extends Outputs>(
 }
 
 /** The gradient that backward starts from: the weights, times the loss scale if there is one. */
-function scaledByLoss(stores: ModelStores, weights: Tensor): Tensor {
+export function scaledByLoss(stores: ModelStores, weights: Tensor): Tensor {
   if (!stores.loss_scale) return weights;
   return run(scaledWeights, { weights, scale: stores.loss_scale.get('scale') }, {}).scaled;
 }
 
-function addToSums(store: Store, traced: TracedLoss): void {
+/** Adds the contribution of a micro-batch to the sums of the step. */
+export function addToSums(store: Store, traced: TracedLoss): void {
   const sums = store.get('sums');
   if (hasOwnKernels()) traced.sums(sums);
   else store.replace('sums', add(sums, traced.sums(undefined)));

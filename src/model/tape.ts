@@ -173,6 +173,22 @@ export class Tape {
     this.#walk(from, clone(seed));
   }
 
+  /**
+   * Marks a tensor that this tape has not made, such as the activation that another rank sends, as
+   * one whose gradient is needed (TensorFlow's `GradientTape.watch`).
+   */
+  watch(tensor: Tensor): void {
+    this.#needing.add(tensor.id);
+  }
+
+  /**
+   * `backward` that takes over `seed` and returns the gradient of a watched tensor, undefined if
+   * `from` does not depend on it.
+   */
+  gradientOf(watched: Tensor, from: Tensor, seed: Tensor): Tensor | undefined {
+    return this.#walk(from, seed).take(watched.id);
+  }
+
   #walk(from: Tensor, seed: Tensor): PendingGradients {
     const gradients = new PendingGradients();
     gradients.give(from.id, seed);

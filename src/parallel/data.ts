@@ -60,7 +60,7 @@ export class GradientReducer {
   count(name: string, own: Float32Array, norms: SquaredNorms): void {
     const { tp, group } = this.#parts;
     const local = this.#byName.get(name);
-    if (!local || (local.replicated && tp > 0)) return;
+    if (!local || local.copy || (local.replicated && tp > 0)) return;
     norms.add({ parameter: local.index, tp, dp: group.index }, own);
   }
 

@@ -37,8 +37,8 @@ export async function gatherState(parts: RankParts): Promise<Tensors | null> {
 }
 
 /** Whether this rank, among those that hold the same values of a parameter, is the one that sends. */
-function isSender({ place }: RankParts, { replicated }: LocalParameter): boolean {
-  return !replicated || place.tp === 0;
+function isSender({ place }: RankParts, { replicated, copy }: LocalParameter): boolean {
+  return !copy && (!replicated || place.tp === 0);
 }
 
 /** A run of a local parameter's values among zeros. */

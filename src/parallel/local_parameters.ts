@@ -19,6 +19,11 @@ export interface LocalParameter {
    * in the norm of the gradients.
    */
   replicated: boolean;
+  /**
+   * Whether an earlier stage of the pipeline holds the same values; then that one counts them in the
+   * norm and sends them to checkpoints. So it is with a tied embedding on the last stage.
+   */
+  copy: boolean;
 }
 
 /** A parameter that every rank of tensor parallelism holds whole. */
@@ -30,6 +35,7 @@ export function wholeParameter(whole: Parameter, index: number): LocalParameter 
     take: (values) => values,
     put: (into, values) => into.set(values),
     replicated: true,
+    copy: false,
   };
 }
 

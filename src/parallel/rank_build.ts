@@ -13,8 +13,8 @@ import { groupOf, type Mesh, type MeshPlace, placeOf } from '../common/index.ts'
 import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
 import {
   createStores,
-  initialValues,
   type KeptElsewhere,
+  type LossFunction,
   type ModelGradients,
   type ModelStores,
   type Parameter,
@@ -27,12 +27,14 @@ import {
   type Optimizer,
   type OptimizedParameter,
 } from '../optim/index.ts';
-import { runParameters, type TrainerOptions, type TrainerState } from '../train/index.ts';
+import { runParameters, type TrainerOptions } from '../train/index.ts';
+import { buildMicroBatches } from './build_micro_batches.ts';
 import { Group } from './collectives.ts';
 import { GradientReducer } from './data.ts';
 import { type LocalParameter, wholeParameters } from './local_parameters.ts';
-import { type MicroBatches, SequentialMicroBatches } from './micro_batches.ts';
+import type { MicroBatches } from './micro_batches.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
+import { parametersOfStages } from './pipeline_stages.ts';
 import type { Reduction } from './reduction.ts';
 import { shardOfRank, type Shards, shardsOf } from './shards.ts';
 import { Recorder } from './traffic.ts';
@@ -83,8 +85,22 @@ export interface RankParts {
   update: Program<{ results: Tensor }>;
 }
 
-/** @throws ShaderError, BindingTooLarge or DataError */
-export async function buildRank(options: RankOptions): Promise<RankParts> {
+/** What a rank is before anything is allocated. */
+type RankOutline = Pick<
+  RankParts,
+  | 'mesh'
+  | 'place'
+  | 'groups'
+  | 'recorder'
+  | 'model'
+  | 'objective'
+  | 'setting'
+  | 'locals'
+  | 'trains'
+  | 'wholes'
+>;
+
+function outlineOf(options: RankOptions): RankOutline {
   const { config, objective, mesh, link } = options;
   const recorder = new Recorder();
   const place = placeOf(mesh, link.rank);
@@ -97,40 +113,48 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     data: options.data ?? null,
   };
   if (!objective.dropout(setting)) model.dropout = 0;
-  const listed = runParameters(objective, setting);
-  const locals = wholeParameters(listed.parameters);
-  const trainable = locals.filter(({ whole }) => listed.trains(whole));
+  const { parameters, trains } = runParameters(objective, setting);
+  const all = wholeParameters(parameters);
+  const { training } = config;
+  const run = { mesh, place, model, training, objective: objective.name };
+  const locals = mesh.pp > 1 ? parametersOfStages(all, run) : all;
+  return {
+    ...{ mesh, place, groups, recorder, model, objective, setting },
+    locals,
+    trains,
+    wholes: parameters,
+  };
+}
+
+/** @throws ShaderError, BindingTooLarge, DataError, or RangeError for an impossible mesh */
+export async function buildRank(options: RankOptions): Promise<RankParts> {
+  const outline = outlineOf(options);
+  const { mesh, place, groups, objective, setting, locals, trains, wholes } = outline;
+  const { training } = setting.config;
+  const trainable = locals.filter(({ whole }) => trains(whole));
   const shards = shardsOf(
     trainable.map(({ parameter }) => parameter),
     mesh.dp,
-    (parameter) => config.training.optimizer === 'muon' && parameter.kind === 'matrix',
+    (parameter) => training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
   const sharding = { group: groups.dp, parameters: trainable, shards, tp: place.tp };
   const kept = keptStores(mesh, sharding, locals);
-  const stores = allocate({ setting, objective, mesh, locals, trains: listed.trains, kept });
+  const stores = allocate({ setting, objective, mesh, locals, trains, kept });
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
-    config.training,
+    training,
     ownedParameters(mesh, trainable, shardOfRank(shards, place.dp)),
   );
   const squares = new Store('squared norm', [{ name: 'squares', shape: [1] }]);
   const local = localSetting(setting, mesh);
+  const loss: LossFunction = (context) => objective.loss(context, local);
   const [microBatches, update] = await Promise.all([
-    SequentialMicroBatches.create(stores, (context) => objective.loss(context, local), recorder),
+    buildMicroBatches({ ...outline, stores, loss }),
     compileProgram('update', () => updateOf({ mesh, stores, owned, optimizer, squares })),
   ]);
-  const parts: RankParts = {
-    mesh,
-    place,
-    groups,
-    recorder,
-    model,
-    objective,
-    setting,
-    locals,
-    trains: listed.trains,
-    wholes: listed.parameters,
-    moments: momentNames(optimizer, trainable),
+  return {
+    ...outline,
+    moments: momentNames(optimizer, wholes.filter(trains)),
     stores,
     optimizer,
     shards,
@@ -140,13 +164,11 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     microBatches,
     update,
   };
-  load(parts, options.from ?? null);
-  return parts;
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */
-function momentNames({ chain }: Optimizer, trainable: readonly LocalParameter[]): string[] {
-  return [...new Set(trainable.flatMap(({ whole }) => momentsOf(chain, whole)))].sort();
+function momentNames({ chain }: Optimizer, trainable: readonly Parameter[]): string[] {
+  return [...new Set(trainable.flatMap((parameter) => momentsOf(chain, parameter)))].sort();
 }
 
 function groupsOf(mesh: Mesh, link: Link, recorder: Recorder): RankGroups {
@@ -271,37 +293,4 @@ function updateOf({ mesh, stores, owned, optimizer, squares }: Updatable) {
     for (const { tensor } of stores.gradients.store.chunks) fillInPlace(tensor, 0);
   }
   return finished;
-}
-
-/** Writes the values to start from: saved ones, else initial ones. */
-function load(parts: RankParts, from: TrainerState | null): void {
-  const { locals, stores, setting, optimizer } = parts;
-  const { seed } = setting.config.training;
-  for (const local of locals) {
-    const { name } = local.whole;
-    const saved = from?.parameters.get(name) ?? from?.objective_tensors?.get(name)?.data;
-    const whole = saved ?? initialValues(local.whole, seed);
-    stores.weights.write(local.parameter.name, local.take(whole));
-  }
-  if (!from) return;
-  const moments = new Set(optimizer.state.names);
-  for (const [name, whole] of from.optimizer) {
-    const values = ownedMoment(parts, name, whole);
-    if (values && moments.has(name)) optimizer.state.write(name, values);
-  }
-}
-
-/** The part of a moment of the whole model that this rank keeps. */
-function ownedMoment(
-  { locals, shards, place, mesh }: RankParts,
-  name: string,
-  whole: Float32Array,
-): Float32Array | null {
-  const parameter = name.slice(name.indexOf('.') + 1);
-  const local = locals.find((one) => one.parameter.name === parameter);
-  if (!local) return null;
-  const values = local.take(whole);
-  if (mesh.zero_stage === 0) return values;
-  const range = shards.get(parameter)?.[place.dp];
-  return range ? values.slice(range.start, range.end) : null;
 }

@@ -18,6 +18,7 @@ import { learningRate } from '../optim/index.ts';
 import type { StepResult, TrainerState } from '../train/index.ts';
 import { gatherWeights } from './data.ts';
 import { gatherState } from './gather_state.ts';
+import { loadState } from './load_state.ts';
 import { SquaredNorms } from './norm.ts';
 import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
 import { rowsOfRank } from './rows.ts';
@@ -59,7 +60,9 @@ export class RankTrainer {
 
   /** @throws ShaderError, BindingTooLarge or DataError */
   static async create(options: RankOptions): Promise<RankTrainer> {
-    return new RankTrainer(options, await buildRank(options));
+    const parts = await buildRank(options);
+    loadState(parts, options.from ?? null);
+    return new RankTrainer(options, parts);
   }
 
   /** Bytes that this rank holds between two steps; `allocated` by the whole device is not known here. */

@@ -119,7 +119,7 @@ export class ShardedGradients implements ModelGradients, Reduction {
     const { tp, group } = this.#sharding;
     for (const [name, values] of this.#sums) {
       const local = this.#locals.get(name);
-      if (local && !(local.replicated && tp > 0)) {
+      if (local && !local.copy && !(local.replicated && tp > 0)) {
         norms.add({ parameter: local.index, tp, dp: group.index }, values);
       }
       this.store.write(name, values);

@@ -1,9 +1,11 @@
 /** Training on many ranks, by arithmetic alone: memory, traffic, time, and a search over meshes. */
 export * from './check.ts';
 export * from './fleets.ts';
+export * from './lab_check.ts';
 export * from './mesh.ts';
 export * from './mesh_plan.ts';
 export * from './model_json.ts';
+export * from './pipeline_schedule.ts';
 export * from './published.ts';
 export * from './rank_activations.ts';
 export * from './rank_memory.ts';

@@ -1,0 +1,37 @@
+/** The inverse of `gather_state.ts`: a rank takes its part of a state of the whole model. */
+import { initialValues } from '../model/index.ts';
+import type { TrainerState } from '../train/index.ts';
+import type { RankParts } from './rank_build.ts';
+
+/** Writes the values to start from: saved ones, else initial ones. */
+export function loadState(parts: RankParts, from: TrainerState | null): void {
+  const { locals, stores, setting, optimizer } = parts;
+  const { seed } = setting.config.training;
+  for (const local of locals) {
+    const { name } = local.whole;
+    const saved = from?.parameters.get(name) ?? from?.objective_tensors?.get(name)?.data;
+    const whole = saved ?? initialValues(local.whole, seed);
+    stores.weights.write(local.parameter.name, local.take(whole));
+  }
+  if (!from) return;
+  const moments = new Set(optimizer.state.names);
+  for (const [name, whole] of from.optimizer) {
+    const values = ownedMoment(parts, name, whole);
+    if (values && moments.has(name)) optimizer.state.write(name, values);
+  }
+}
+
+/** The part of a moment of the whole model that this rank keeps. */
+function ownedMoment(
+  { locals, shards, place, mesh }: RankParts,
+  name: string,
+  whole: Float32Array,
+): Float32Array | null {
+  const parameter = name.slice(name.indexOf('.') + 1);
+  const local = locals.find((one) => one.parameter.name === parameter);
+  if (!local) return null;
+  const values = local.take(whole);
+  if (mesh.zero_stage === 0) return values;
+  const range = shards.get(parameter)?.[place.dp];
+  return range ? values.slice(range.start, range.end) : null;
+}

@@ -1,0 +1,154 @@
+/** Pipelines against one rank, on the engine in Node. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startBackend } from '../backend/index.ts';
+import { type Mesh, ONE_RANK, type PipelineSchedule, worldSize } from '../common/index.ts';
+import { parseStage } from '../config/stage/index.ts';
+import { pretrain } from '../objectives/index.ts';
+import { reward } from '../objectives/reward.ts';
+import { sft } from '../objectives/sft.ts';
+import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { pairsData, TOY_ROW_LENGTH, TOY_VOCAB, toyPairs } from '../testing/toy_pairs.ts';
+import { buildRank } from './rank_build.ts';
+import {
+  type Changes,
+  expectSameBits,
+  expectWithin,
+  patternSplit,
+  type RanksRun,
+  smallConfig,
+  trainRanks,
+  VOCAB,
+} from './testing_ranks.ts';
+import { connectRanks } from './transport/local.ts';
+
+beforeAll(async () => {
+  await useBuildsFromFiles();
+  await startBackend('wasm');
+});
+
+const STEPS = 20;
+
+/** Four layers with dropout and four micro-batches of two rows. */
+function configOf(model: Changes['model'], training: Changes['training'] = {}) {
+  return smallConfig({
+    model: { n_layer: 4, tie_word_embeddings: false, ...model },
+    training: { batch_size: 2, gradient_accumulation_steps: 4, grad_clip: 0.5, ...training },
+  });
+}
+
+describe('an untied GPT-2', () => {
+  const config = configOf({});
+  const train = (mesh: Partial<Mesh>) => trainRanks({ config, steps: STEPS, mesh });
+  let one: RanksRun;
+  beforeAll(async () => {
+    one = await train({});
+  });
+
+  test.each([
+    { pp: 2, schedule: '1f1b' },
+    { pp: 4, schedule: '1f1b' },
+    { pp: 2, schedule: 'gpipe' },
+    { pp: 2, schedule: 'interleaved', virtual_chunks: 2 },
+  ] as const)('is one rank bit for bit on $pp stages with $schedule', async (mesh) => {
+    expect(one.losses.at(-1)).toBeLessThan((one.losses[0] ?? 0) - 0.3);
+    expectSameBits(one, await train(mesh));
+  });
+
+  test('two pipelines are two ranks of data parallelism bit for bit, also with ZeRO-1', async () => {
+    const two = await train({ dp: 2 });
+    expectSameBits(two, await train({ dp: 2, pp: 2 }));
+    expectSameBits(two, await train({ dp: 2, pp: 2, zero_stage: 1 }));
+  });
+
+  test('continues on one rank what a pipeline has saved, and the other way', async () => {
+    const half = { config, steps: STEPS / 2 };
+    const first = await trainRanks({ ...half, mesh: { pp: 4 } });
+    const alone = await trainRanks({ ...half, from: first.state });
+    expect([...first.losses, ...alone.losses]).toEqual(one.losses);
+    const begun = await trainRanks(half);
+    const staged = await trainRanks({ ...half, from: begun.state, mesh: { pp: 2 } });
+    expect(staged.state.parameters).toEqual(one.state.parameters);
+    expect(staged.state.optimizer).toEqual(one.state.optimizer);
+  });
+});
+
+test('a Llama whose activations are recomputed is one rank bit for bit', async () => {
+  const config = configOf(
+    { layout: 'llama', activation_function: 'silu', n_kv_head: 2, qk_norm: true },
+    { activation_checkpointing: true, optimizer: 'muon' },
+  );
+  const run = { config, steps: STEPS, evaluate: true };
+  const one = await trainRanks(run);
+  const two = await trainRanks({ ...run, mesh: { pp: 2 } });
+  expectSameBits(one, two);
+  expect(two.evaluation).toEqual(one.evaluation);
+  expect(one.evaluation['val/loss']).toBeGreaterThan(0);
+});
+
+test('the ends of a pipeline keep a tied embedding equal to that of one rank', async () => {
+  const config = configOf({ tie_word_embeddings: true });
+  const one = await trainRanks({ config, steps: STEPS });
+  expectWithin(1e-5, one, await trainRanks({ config, steps: STEPS, mesh: { pp: 2 } }), 'tied');
+  const mesh = { dp: 2, pp: 2, zero_stage: 1 } as const;
+  expectWithin(1e-5, one, await trainRanks({ config, steps: STEPS, mesh }), 'tied, ZeRO-1');
+});
+
+test('1F1B holds as many micro-batches as stages follow, GPipe all of them', async () => {
+  const bytes = (schedule: PipelineSchedule, micro_batches: number) =>
+    ownBytes({ ...ONE_RANK, pp: 4, schedule }, micro_batches);
+  const single = await bytes('gpipe', 1);
+  const double = await bytes('gpipe', 2);
+  const gpipe = await bytes('gpipe', 8);
+  const alternating = await bytes('1f1b', 8);
+  for (let rank = 0; rank < 4; rank++) {
+    const ofOne = at(double, rank) - at(single, rank);
+    expect(ofOne).toBeGreaterThan(1000);
+    expect(at(gpipe, rank) - at(single, rank)).toBe(7 * ofOne);
+    expect(at(alternating, rank) - at(single, rank)).toBe((3 - rank) * ofOne);
+  }
+});
+
+const at = (values: readonly number[], index: number): number => values[index] ?? NaN;
+
+/** Bytes that the programs of each rank hold alone. */
+async function ownBytes(mesh: Mesh, micro_batches: number): Promise<number[]> {
+  const config = configOf({}, { gradient_accumulation_steps: micro_batches });
+  const options = { objective: pretrain, split: patternSplit(), vocab_size: VOCAB, config, mesh };
+  const ranks = await Promise.all(
+    connectRanks(worldSize(mesh)).map((link) => buildRank({ ...options, link })),
+  );
+  return ranks.map(({ microBatches }) => {
+    const bytes = microBatches.ownBytes;
+    microBatches.dispose();
+    return bytes;
+  });
+}
+
+test('refuses what a pipeline cannot run in a sentence that says what to set', async () => {
+  const refusal = (mesh: Partial<Mesh>) => trainRanks({ config: configOf({}), steps: 1, mesh });
+  await expect(refusal({ pp: 3 })).rejects.toThrow('set pp to 2 or 4');
+  await expect(refusal({ dp: 2, pp: 2, zero_stage: 3 })).rejects.toThrow('set zero_stage to 1');
+});
+
+describe('after pretraining', () => {
+  const pairs = toyPairs(300, 1);
+  const data = pairsData(pairs.slice(50), pairs.slice(0, 50), TOY_ROW_LENGTH);
+  const chosen = (of: readonly (typeof pairs)[number][]) => of.map((pair) => pair.chosen);
+  const examples = { train: chosen(data.pairs.train), val: chosen(data.pairs.val) };
+
+  test.each([
+    { objective: reward, stage: { objective: 'reward' } },
+    { objective: sft, stage: { objective: 'sft', sft: { packing: true } } },
+  ] as const)('$objective.name is one rank bit for bit', async ({ objective, stage }) => {
+    const run = {
+      ...{ objective, stage: parseStage(stage), data: { ...data, examples } },
+      ...{ config: configOf({ block_size: 16 }), vocab_size: TOY_VOCAB, steps: 5, evaluate: true },
+    };
+    const one = await trainRanks(run);
+    const two = await trainRanks({ ...run, mesh: { pp: 2 } });
+    expectSameBits(one, two);
+    expect(two.state.objective_tensors).toEqual(one.state.objective_tensors);
+    expect(two.evaluation).toEqual(one.evaluation);
+    expect(one.evaluation['val/loss']).toBeGreaterThan(0);
+  });
+});

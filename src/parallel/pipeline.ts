@@ -1,0 +1,243 @@
+/**
+ * A stage of a pipeline (Huang et al. 2019, GPipe; Narayanan et al. 2019, PipeDream; Narayanan et al.
+ * 2021, Megatron-LM): a rank that holds some of the layers, receives activations from the rank before
+ * and gradients from the rank after, in the order that a schedule gives.
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type Program, Store, submitWithBoundaries, writeTensor } from '../backend/index.ts';
+import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
+import {
+  type LossFunction,
+  type ModelStage,
+  type ModelStores,
+  type PreparedInputs,
+  prepareInputs,
+  type RandomState,
+  stageEvaluation,
+  writeBatch,
+  writeInputs,
+} from '../model/index.ts';
+import {
+  mostInFlight,
+  type PipelineAction,
+  pipelineActions,
+} from '../plan/parallel/pipeline_schedule.ts';
+import type { ObjectiveSetting } from '../objectives/index.ts';
+import { Group } from './collectives.ts';
+import type { MicroBatches } from './micro_batches.ts';
+import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
+import { type Activation, readActivation, StageRun } from './stage_run.ts';
+import type { Recorder } from './traffic.ts';
+import { now, type Payload } from './transport/link.ts';
+
+export interface PipelineParts {
+  mesh: Mesh;
+  place: MeshPlace;
+  /** `pp`: the ranks of the pipeline. */
+  groups: { pp: Group };
+  recorder: Recorder;
+  /** A step has as many micro-batches as `gradient_accumulation_steps`. */
+  setting: Pick<ObjectiveSetting, 'config'>;
+  stores: ModelStores;
+  loss: LossFunction;
+}
+
+/** A chunk of consecutive layers on this rank. */
+interface Chunk {
+  stage: ModelStage;
+  /** Index among all virtual stages of the pipeline. */
+  virtual: number;
+  /** As many as wait for their backward passes at most; micro-batches take them in turns. */
+  runs: readonly StageRun[];
+  evaluation: Program;
+  /** What the evaluation begins with. */
+  evaluated: { input: Activation | null };
+}
+
+export class PipelineMicroBatches implements MicroBatches {
+  readonly #parts: PipelineParts;
+  readonly #chunks: readonly Chunk[];
+  readonly #actions: readonly PipelineAction[];
+  /** First and last stage, if both hold the token embedding and this rank is one of them. */
+  readonly #tied: { group: Group; name: string } | null;
+
+  private constructor(
+    parts: PipelineParts,
+    chunks: readonly Chunk[],
+    actions: readonly PipelineAction[],
+  ) {
+    this.#parts = parts;
+    this.#chunks = chunks;
+    this.#actions = actions;
+    this.#tied = tiedGroup(parts);
+  }
+
+  /** @throws ShaderError, BindingTooLarge, or RangeError for an impossible schedule */
+  static async create(parts: PipelineParts): Promise<PipelineMicroBatches> {
+    const { mesh, place, stores } = parts;
+    const actions = actionsOf(parts);
+    const stages = stagesOf(mesh, place, stores.model);
+    const chunks = await Promise.all(
+      stages.map((stage, chunk) => {
+        const virtual = chunk * mesh.pp + place.pp;
+        return createChunk(parts, { stage, virtual, inFlight: mostInFlight(actions, chunk) });
+      }),
+    );
+    return new PipelineMicroBatches(parts, chunks, actions);
+  }
+
+  get ownBytes(): number {
+    return this.#programs.reduce((sum, { ownBytes }) => sum + ownBytes, 0);
+  }
+  get scratchBytes(): number {
+    return Math.max(...this.#programs.map(({ scratchBytes }) => scratchBytes));
+  }
+
+  async train(batches: readonly Batch[], random: RandomState): Promise<void> {
+    const { setting, stores } = this.#parts;
+    const count = setting.config.training.gradient_accumulation_steps;
+    if (batches.length !== count)
+      throw new Error(`A pipeline of ${count} micro-batches cannot run ${batches.length}.`);
+    const prepared = batches.map((batch) => prepareInputs(stores.model, batch));
+    for (const action of this.#actions) {
+      const inputs = prepared[action.micro_batch];
+      if (action.kind === 'backward') await this.#backward(action);
+      else if (inputs) await this.#forward(action, inputs, random);
+    }
+    await this.#addTiedGradients();
+  }
+
+  async evaluate(batch: Batch, random: RandomState): Promise<Float32Array> {
+    const { stores } = this.#parts;
+    writeBatch(stores.inputs, stores.model, batch, random);
+    let sums: Float32Array = new Float32Array(stores.sums.get('sums').size);
+    for (const { stage, virtual, evaluation, evaluated } of this.#chunks) {
+      const tag = `evaluation of stage ${virtual}`;
+      evaluated.input = stage.isFirst ? null : await this.#receive(-1, tag);
+      await submitWithBoundaries([evaluation]);
+      const hidden = await readActivation(evaluation.outputs.hidden);
+      if (hidden) this.#send(hidden, 1, `evaluation of stage ${virtual + 1}`);
+      sums = (await readActivation(evaluation.outputs.sums)) ?? sums;
+    }
+    return sums;
+  }
+
+  dispose(): void {
+    for (const { runs, evaluation } of this.#chunks) {
+      for (const run of runs) run.dispose();
+      evaluation.dispose();
+    }
+  }
+
+  async #forward(
+    action: PipelineAction,
+    inputs: PreparedInputs,
+    random: RandomState,
+  ): Promise<void> {
+    const { micro_batch } = action;
+    const { stage, virtual, run } = this.#runOf(action);
+    const tag = `forward ${micro_batch} of stage`;
+    const input = stage.isFirst ? null : await this.#receive(-1, `${tag} ${virtual}`);
+    const start = now();
+    writeInputs(run.inputs, inputs, random);
+    const hidden = await run.forward(input);
+    this.#span(action, start);
+    if (hidden) this.#send(hidden, 1, `${tag} ${virtual + 1}`);
+  }
+
+  async #backward(action: PipelineAction): Promise<void> {
+    const { micro_batch } = action;
+    const { stage, virtual, run } = this.#runOf(action);
+    const tag = `backward ${micro_batch} of stage`;
+    const gradient = stage.isLast ? null : await this.#receive(1, `${tag} ${virtual}`);
+    const start = now();
+    const inputGradient = await run.backward(gradient);
+    this.#span(action, start);
+    if (inputGradient) this.#send(inputGradient, -1, `${tag} ${virtual - 1}`);
+  }
+
+  /** The sum of the gradients that the first and the last stage have of one embedding, on both. */
+  async #addTiedGradients(): Promise<void> {
+    if (!this.#tied) return;
+    const { group, name } = this.#tied;
+    const { store } = this.#parts.stores.gradients;
+    const gradient = await readActivation(store.get(name));
+    if (gradient) writeTensor(store.get(name), await group.allReduce(gradient, `tied ${name}`));
+  }
+
+  #runOf({ chunk, micro_batch }: PipelineAction): Chunk & { run: StageRun } {
+    const found = this.#chunks[chunk];
+    const run = found?.runs[micro_batch % found.runs.length];
+    if (!found || !run) throw new RangeError(`This rank has no chunk ${chunk}.`);
+    return { ...found, run };
+  }
+
+  #span({ kind, micro_batch, chunk }: PipelineAction, start: number): void {
+    const what = `micro-batch ${micro_batch}`;
+    this.#parts.recorder.span({ kind, what, micro_batch, chunk, start, end: now() });
+  }
+
+  /** Index of the rank that holds the next virtual stage (1) or the one before (-1). */
+  #neighbour(direction: 1 | -1): number {
+    const { index, size } = this.#parts.groups.pp;
+    return (index + direction + size) % size;
+  }
+
+  #send(values: Activation, direction: 1 | -1, tag: string): void {
+    this.#parts.groups.pp.send(values, this.#neighbour(direction), tag);
+  }
+
+  async #receive(direction: 1 | -1, tag: string): Promise<Activation> {
+    return activationOf(await this.#parts.groups.pp.receive(this.#neighbour(direction), tag));
+  }
+
+  get #programs(): { ownBytes: number; scratchBytes: number }[] {
+    return this.#chunks.flatMap(({ runs, evaluation }) => [...runs, evaluation]);
+  }
+}
+
+function actionsOf({ mesh, place, setting }: PipelineParts): PipelineAction[] {
+  const { gradient_accumulation_steps: micro_batches } = setting.config.training;
+  const { schedule, pp } = mesh;
+  const virtual_chunks = chunkCount(mesh);
+  return pipelineActions({ schedule, stages: pp, micro_batches, virtual_chunks })[place.pp] ?? [];
+}
+
+interface ChunkPlan {
+  stage: ModelStage;
+  virtual: number;
+  inFlight: number;
+}
+
+async function createChunk(
+  { stores, loss }: PipelineParts,
+  { stage, virtual, inFlight }: ChunkPlan,
+): Promise<Chunk> {
+  const evaluated: Chunk['evaluated'] = { input: null };
+  const write = (tensor: Tensor): void => {
+    if (evaluated.input) writeTensor(tensor, evaluated.input);
+  };
+  const [evaluation, ...runs] = await Promise.all([
+    stageEvaluation(stores, stage, loss, { name: 'stage input', run: write }),
+    ...Array.from({ length: inFlight }, () => {
+      const inputs = new Store('inputs', stores.inputs.specs);
+      return StageRun.create(stores, stage, loss, inputs);
+    }),
+  ]);
+  return { stage, virtual, runs, evaluation, evaluated };
+}
+
+/** Messages of activations are float32. */
+function activationOf(values: Payload): Activation {
+  if (values instanceof Float32Array) return values;
+  throw new TypeError('Activations and their gradients are float32.');
+}
+
+function tiedGroup({ groups, stores }: PipelineParts): { group: Group; name: string } | null {
+  const { pp: group } = groups;
+  const name = tiedEmbedding(stores.model);
+  const ends = [group.ranks.at(0), group.ranks.at(-1)].filter((rank) => rank !== undefined);
+  if (!name || !ends.includes(group.link.rank)) return null;
+  if (!stores.gradients.store.names.includes(name)) return null;
+  return { group: new Group(ends, group.link, group.recorder), name };
+}

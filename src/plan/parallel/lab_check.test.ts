@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { type Mesh, ONE_RANK } from '../../common/index.ts';
+import { defaultConfig, resolveModel } from '../../config/index.ts';
+import { labProblems } from './lab_check.ts';
+
+const { model: config, training } = defaultConfig();
+const model = resolveModel({ ...config, n_layer: 6, n_head: 4, n_embd: 32 }, 48);
+
+function messages(mesh: Partial<Mesh>, steps = 6, objective = 'pretrain'): string[] {
+  const batch = { ...training, batch_size: 8, gradient_accumulation_steps: steps };
+  const run = { model, training: batch, objective };
+  return labProblems({ ...ONE_RANK, ...mesh }, run).map(({ message }) => message);
+}
+
+test('layers, rows, heads and micro-batches that divide are no problem', () => {
+  expect(messages({})).toEqual([]);
+  expect(messages({ dp: 4, pp: 2, zero_stage: 1 }, 5)).toEqual([]);
+  expect(messages({ tp: 2, pp: 3, schedule: 'gpipe' }, 1, 'reward')).toEqual([]);
+  expect(messages({ pp: 2, schedule: 'interleaved', virtual_chunks: 3 }, 4, 'sft')).toEqual([]);
+  expect(messages({ dp: 4, zero_stage: 3 }, 1, 'dpo')).toEqual([]);
+});
+
+test('every problem says what to set', () => {
+  expect(messages({ pp: 4 })).toEqual([
+    '6 layers cannot be split evenly among 4 pipeline stages; set pp to 3 or 6.',
+  ]);
+  expect(messages({ pp: 2, schedule: 'interleaved', virtual_chunks: 2 })).toEqual([
+    'The 3 layers of a stage cannot be cut into 2 equal chunks; set virtual_chunks to 1 or 3.',
+  ]);
+  expect(messages({ pp: 3, schedule: 'interleaved', virtual_chunks: 2 }, 4)).toEqual([
+    'The interleaved schedule needs a multiple of 3 micro-batches, one for each stage, not 4; ' +
+      'set gradient_accumulation_steps to 3 or 6.',
+  ]);
+  expect(messages({ dp: 3 })).toEqual([
+    'The 8 rows of a micro-batch cannot be split evenly among 3 data-parallel ranks; ' +
+      'set dp to 2, or the batch size to a multiple of 3.',
+  ]);
+  expect(messages({ dp: 2, pp: 2, zero_stage: 2 })).toEqual([
+    expect.stringContaining('ZeRO-2 sends gradients once for every micro-batch'),
+  ]);
+  expect(messages({ pp: 2 }, 4, 'grpo')).toEqual([
+    expect.stringContaining('The objective grpo samples or scores with the whole model'),
+  ]);
+});
