@@ -27,7 +27,8 @@ export function hiddenStates(forward: Forward, checkpointing = false): Tensor {
 
 /** Token (and, in GPT-2, position) embedding with dropout: [tokens, n_embd]. */
 function embedTokens(forward: Forward): Tensor {
-  const { tape, inputs, weights, model } = forward;
+  const { tape, inputs, weights, model, tensor_parallel } = forward;
+  if (tensor_parallel) return drop(forward, tensor_parallel.embed(forward), EMBEDDING_SITE);
   const tokens = {
     weight: weights.get(embeddingName(model)),
     ids: inputs.get('ids'),

@@ -6,11 +6,12 @@ export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
 export { isAdapterTensor, loraParameters } from './adapter_parameters.ts';
-export type { Attend, Forward } from './forward.ts';
+export type { Attend, Forward, TensorParallel } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, type ModelGradients, noGradients } from './gradients.ts';
 export { head, scoreParameter, scores, type TokenLosses, tokenLosses } from './heads.ts';
 export { hiddenStates } from './hidden_states.ts';
+export { embeddingName } from './layout.ts';
 export { initialValues } from './init.ts';
 export {
   type BatchLike,

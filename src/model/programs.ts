@@ -150,6 +150,7 @@ function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardChoices): 
     block_size: stores.block_size,
     training: choices.training,
     attend: stores.attend,
+    tensor_parallel: stores.tensor_parallel,
   };
 }
 

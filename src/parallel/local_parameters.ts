@@ -19,6 +19,8 @@ export interface LocalParameter {
    * in the norm of the gradients.
    */
   replicated: boolean;
+  /** Whether each rank of tensor parallelism computes a part of the gradient of all values. */
+  partial_gradient: boolean;
 }
 
 /** A parameter that every rank of tensor parallelism holds whole. */
@@ -30,6 +32,7 @@ export function wholeParameter(whole: Parameter, index: number): LocalParameter 
     take: (values) => values,
     put: (into, values) => into.set(values),
     replicated: true,
+    partial_gradient: false,
   };
 }
 

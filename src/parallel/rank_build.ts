@@ -18,6 +18,7 @@ import {
   type ModelGradients,
   type ModelStores,
   type Parameter,
+  type TensorParallel,
   Weights,
 } from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
@@ -35,6 +36,9 @@ import { type MicroBatches, SequentialMicroBatches } from './micro_batches.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
 import type { Reduction } from './reduction.ts';
 import { shardOfRank, type Shards, shardsOf } from './shards.ts';
+import { localModel, type TensorPart, tensorProblem } from './tensor_model.ts';
+import { tensorParallelParameters } from './tensor_parameters.ts';
+import { TensorParallelRegion } from './tensor_region.ts';
 import { Recorder } from './traffic.ts';
 import type { Link } from './transport/link.ts';
 import { namesIn, ShardedGradients, ShardedWeights, type Sharding } from './zero.ts';
@@ -98,16 +102,28 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   };
   if (!objective.dropout(setting)) model.dropout = 0;
   const listed = runParameters(objective, setting);
-  const locals = wholeParameters(listed.parameters);
+  const part = tensorPart(setting, mesh, place);
+  const locals = part
+    ? tensorParallelParameters(listed.parameters, part)
+    : wholeParameters(listed.parameters);
+  const tensor_parallel = part ? new TensorParallelRegion(groups.tp, part) : undefined;
   const trainable = locals.filter(({ whole }) => listed.trains(whole));
   const shards = shardsOf(
     trainable.map(({ parameter }) => parameter),
     mesh.dp,
     (parameter) => config.training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
-  const sharding = { group: groups.dp, parameters: trainable, shards, tp: place.tp };
+  const sharding = { group: groups.dp, parameters: trainable, shards, tp: groups.tp };
   const kept = keptStores(mesh, sharding, locals);
-  const stores = allocate({ setting, objective, mesh, locals, trains: listed.trains, kept });
+  const stores = allocate({
+    setting: part ? { ...setting, model: localModel(part) } : setting,
+    objective,
+    mesh,
+    locals,
+    trains: listed.trains,
+    kept,
+    tensor_parallel,
+  });
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
     config.training,
@@ -159,6 +175,17 @@ function groupsOf(mesh: Mesh, link: Link, recorder: Recorder): RankGroups {
   };
 }
 
+/** @throws Error if the layers cannot be shared out */
+function tensorPart(
+  { model, config }: ObjectiveSetting,
+  { tp }: Mesh,
+  place: MeshPlace,
+): TensorPart | null {
+  const problem = tensorProblem(model, tp, config.training.optimizer);
+  if (problem) throw new Error(problem);
+  return tp > 1 ? { model, index: place.tp, tp } : null;
+}
+
 /** The setting of what a rank computes: its share of the rows of each micro-batch. */
 function localSetting(setting: ObjectiveSetting, { dp }: Mesh): ObjectiveSetting {
   const { config } = setting;
@@ -173,9 +200,18 @@ interface Allocatable {
   locals: readonly LocalParameter[];
   trains: (parameter: Parameter) => boolean;
   kept: KeptElsewhere;
+  tensor_parallel: TensorParallel | undefined;
 }
 
-function allocate({ setting, objective, mesh, locals, trains, kept }: Allocatable): ModelStores {
+function allocate({
+  setting,
+  objective,
+  mesh,
+  locals,
+  trains,
+  kept,
+  tensor_parallel,
+}: Allocatable): ModelStores {
   const local = localSetting(setting, mesh);
   const { config, model } = local;
   const size = objective.shape(local);
@@ -197,6 +233,7 @@ function allocate({ setting, objective, mesh, locals, trains, kept }: Allocatabl
     extra_inputs: [...objective.inputs(size), ...(attention?.inputs(size) ?? [])],
     attend: attention?.attend,
     kept,
+    tensor_parallel,
   });
 }
 
