@@ -1,6 +1,6 @@
 /** Runs on several ranks of this thread, for tests. */
 import { expect } from 'vitest';
-import { type Mesh, ONE_RANK, worldSize } from '../common/index.ts';
+import { type Mesh, type MetricRow, ONE_RANK, worldSize } from '../common/index.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import type { TokenSplit } from '../data/index.ts';
 import { pretrain } from '../objectives/index.ts';
@@ -44,6 +44,8 @@ export interface RanksRun {
   losses: number[];
   norms: number[];
   state: TrainerState;
+  /** Metrics of the evaluation after the last step, if it was asked for. */
+  evaluation: Partial<MetricRow>;
   trainers: RankTrainer[];
 }
 
@@ -51,6 +53,7 @@ export interface RanksOptions extends Partial<TrainerOptions> {
   mesh?: Partial<Mesh>;
   config: RunConfig;
   steps: number;
+  evaluate?: boolean;
 }
 
 /** Trains on all ranks of a mesh and returns what rank 0 saw; the trainers are disposed of. */
@@ -72,10 +75,13 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
     losses.push(first?.loss ?? NaN);
     norms.push(first?.grad_norm ?? NaN);
   }
+  const [evaluation = {}] = options.evaluate
+    ? await Promise.all(trainers.map((one) => one.evaluate()))
+    : [];
   const [state] = await Promise.all(trainers.map((one) => one.state()));
   for (const one of trainers) one.dispose();
   if (!state) throw new Error('Rank 0 gathers the state.');
-  return { losses, norms, state, trainers };
+  return { losses, norms, state, evaluation, trainers };
 }
 
 /**
