@@ -24,6 +24,8 @@ export interface LocalParameter {
    * norm and sends them to checkpoints. So it is with a tied embedding on the last stage.
    */
   copy: boolean;
+  /** Whether each rank of tensor parallelism computes a part of the gradient of all values. */
+  partial_gradient: boolean;
 }
 
 /** A parameter that every rank of tensor parallelism holds whole. */
@@ -36,6 +38,7 @@ export function wholeParameter(whole: Parameter, index: number): LocalParameter 
     put: (into, values) => into.set(values),
     replicated: true,
     copy: false,
+    partial_gradient: false,
   };
 }
 

@@ -18,6 +18,7 @@ import {
   type ModelGradients,
   type ModelStores,
   type Parameter,
+  type TensorParallel,
   Weights,
 } from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
@@ -37,6 +38,9 @@ import { OverlappedGradients } from './overlapped_gradients.ts';
 import { parametersOfStages } from './pipeline_stages.ts';
 import type { Reduction } from './reduction.ts';
 import { shardOfRank, type Shards, shardsOf } from './shards.ts';
+import { localModel, type TensorPart, tensorProblem } from './tensor_model.ts';
+import { tensorParallelParameters } from './tensor_parameters.ts';
+import { TensorParallelRegion } from './tensor_region.ts';
 import { Recorder } from './traffic.ts';
 import type { Link } from './transport/link.ts';
 import { namesIn, ShardedGradients, ShardedWeights, type Sharding } from './zero.ts';
@@ -69,6 +73,8 @@ export interface RankParts {
   trains: (parameter: Parameter) => boolean;
   /** Those of the whole model and objective. */
   wholes: readonly Parameter[];
+  /** The slice of each layer under tensor parallelism; null without it. */
+  part: TensorPart | null;
   stores: ModelStores;
   optimizer: Optimizer;
   /** Kinds of moments that the optimizer keeps. */
@@ -98,6 +104,7 @@ type RankOutline = Pick<
   | 'locals'
   | 'trains'
   | 'wholes'
+  | 'part'
 >;
 
 function outlineOf(options: RankOptions): RankOutline {
@@ -114,7 +121,8 @@ function outlineOf(options: RankOptions): RankOutline {
   };
   if (!objective.dropout(setting)) model.dropout = 0;
   const { parameters, trains } = runParameters(objective, setting);
-  const all = wholeParameters(parameters);
+  const part = tensorPart(setting, mesh, place);
+  const all = part ? tensorParallelParameters(parameters, part) : wholeParameters(parameters);
   const { training } = config;
   const run = { mesh, place, model, training, objective: objective.name };
   const locals = mesh.pp > 1 ? parametersOfStages(all, run) : all;
@@ -123,13 +131,15 @@ function outlineOf(options: RankOptions): RankOutline {
     locals,
     trains,
     wholes: parameters,
+    part,
   };
 }
 
 /** @throws ShaderError, BindingTooLarge, DataError, or RangeError for an impossible mesh */
 export async function buildRank(options: RankOptions): Promise<RankParts> {
   const outline = outlineOf(options);
-  const { mesh, place, groups, objective, setting, locals, trains, wholes } = outline;
+  const { mesh, place, groups, objective, setting, locals, trains, wholes, part } = outline;
+  const tensor_parallel = part ? new TensorParallelRegion(groups.tp, part) : undefined;
   const { training } = setting.config;
   const trainable = locals.filter(({ whole }) => trains(whole));
   const shards = shardsOf(
@@ -137,9 +147,17 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     mesh.dp,
     (parameter) => training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
-  const sharding = { group: groups.dp, parameters: trainable, shards, tp: place.tp };
+  const sharding = { group: groups.dp, parameters: trainable, shards, tp: groups.tp };
   const kept = keptStores(mesh, sharding, locals);
-  const stores = allocate({ setting, objective, mesh, locals, trains, kept });
+  const stores = allocate({
+    setting: part ? { ...setting, model: localModel(part) } : setting,
+    objective,
+    mesh,
+    locals,
+    trains,
+    kept,
+    tensor_parallel,
+  });
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
     training,
@@ -181,6 +199,17 @@ function groupsOf(mesh: Mesh, link: Link, recorder: Recorder): RankGroups {
   };
 }
 
+/** @throws Error if the layers cannot be shared out */
+function tensorPart(
+  { model, config }: ObjectiveSetting,
+  { tp }: Mesh,
+  place: MeshPlace,
+): TensorPart | null {
+  const problem = tensorProblem(model, tp, config.training.optimizer);
+  if (problem) throw new Error(problem);
+  return tp > 1 ? { model, index: place.tp, tp } : null;
+}
+
 /** The setting of what a rank computes: its share of the rows of each micro-batch. */
 function localSetting(setting: ObjectiveSetting, { dp }: Mesh): ObjectiveSetting {
   const { config } = setting;
@@ -195,9 +224,18 @@ interface Allocatable {
   locals: readonly LocalParameter[];
   trains: (parameter: Parameter) => boolean;
   kept: KeptElsewhere;
+  tensor_parallel: TensorParallel | undefined;
 }
 
-function allocate({ setting, objective, mesh, locals, trains, kept }: Allocatable): ModelStores {
+function allocate({
+  setting,
+  objective,
+  mesh,
+  locals,
+  trains,
+  kept,
+  tensor_parallel,
+}: Allocatable): ModelStores {
   const local = localSetting(setting, mesh);
   const { config, model } = local;
   const size = objective.shape(local);
@@ -219,6 +257,7 @@ function allocate({ setting, objective, mesh, locals, trains, kept }: Allocatabl
     extra_inputs: [...objective.inputs(size), ...(attention?.inputs(size) ?? [])],
     attend: attention?.attend,
     kept,
+    tensor_parallel,
   });
 }
 

@@ -20,6 +20,11 @@ export class Recorder {
     this.#bytes[kind] += bytes;
   }
 
+  /** Bytes since the last `take`. */
+  get bytes(): Readonly<BytesSent> {
+    return this.#bytes;
+  }
+
   span(span: Span): void {
     if (span.end > span.start) this.#spans.push(span);
   }

@@ -32,8 +32,8 @@ test('every problem says what to set', () => {
       'set gradient_accumulation_steps to 3 or 6.',
   ]);
   expect(messages({ dp: 3 })).toEqual([
-    'The 8 rows of a micro-batch cannot be split evenly among 3 data-parallel ranks; ' +
-      'set dp to 2, or the batch size to a multiple of 3.',
+    'A micro-batch of 8 sequences cannot be split evenly among 3 data-parallel ranks; ' +
+      'set dp to 2 or 4, or make micro-batches of 6 or 9.',
   ]);
   expect(messages({ dp: 2, pp: 2, zero_stage: 2 })).toEqual([
     expect.stringContaining('ZeRO-2 sends gradients once for every micro-batch'),
