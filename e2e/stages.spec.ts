@@ -237,6 +237,12 @@ test('what a stage cannot learn from is said beside the form, and solved there',
   const form = page.getByRole('main');
   const problem = (text: string) => form.locator('.field-problem').filter({ hasText: text });
 
+  const file = (text: string) => ({
+    name: 'sums.jsonl',
+    mimeType: 'application/jsonl',
+    buffer: Buffer.from(text),
+  });
+
   await test.step('PPO without a reward model offers to let code score', async () => {
     await objective(page, 'PPO');
     await expect(problem('PPO needs a reward model').first()).toBeVisible();
@@ -244,16 +250,25 @@ test('what a stage cannot learn from is said beside the form, and solved there',
     await expect(problem('PPO needs a reward model')).toHaveCount(0);
   });
 
+  await test.step('votes on answers of another run, and a prompt that is too long, are refused', async () => {
+    await objective(page, 'DPO');
+    await page.getByLabel('Task task').selectOption('own');
+    await expect(problem('No file is open.').first()).toBeVisible();
+    const vote = { run: '0123abcd', prompt: '1+1=', answers: ['2', '3'], choice: 0 };
+    await page.getByTestId('stage-file').setInputFiles(file(JSON.stringify(vote)));
+    await start(page);
+    await expect(problem('on answers of another run').first()).toBeVisible();
+    await objective(page, 'GRPO');
+    const asked = { prompt: '1+'.repeat(40), answer: '1' };
+    await page.getByTestId('stage-file').setInputFiles(file(JSON.stringify(asked)));
+    await start(page);
+    await expect(problem('leaves no room for an answer').first()).toBeVisible();
+  });
+
   await test.step('a line that is no JSON is named, and skipped with a count if that is chosen', async () => {
     await objective(page, 'SFT');
     await page.getByLabel('Task task').selectOption('own');
-    await expect(problem('No file is open.').first()).toBeVisible();
     const good = '{"prompt": "1+1=", "completion": "2"}\n'.repeat(12);
-    const file = (text: string) => ({
-      name: 'sums.jsonl',
-      mimeType: 'application/jsonl',
-      buffer: Buffer.from(text),
-    });
     await page.getByTestId('stage-file').setInputFiles(file(`${good}{"prompt": \n${good}`));
     await page.getByLabel('Training steps max_iters').fill('7');
     await page.getByLabel('Batch size batch_size').fill('4');

@@ -43,26 +43,34 @@ async function trained(layout: 'gpt2' | 'llama', packing: boolean) {
   const { vocab_size } = data.chat.tokenizer;
   const trainer = await Trainer.create({ config, objective: sft, split, vocab_size, stage, data });
   const losses: number[] = [];
+  const entropies: number[] = [];
   const evaluate = async () => {
     const { metrics } = await trainer.evaluate(() => Promise.resolve());
     losses.push(metrics['val/loss'] ?? NaN);
+    entropies.push(metrics['val/entropy'] ?? NaN);
   };
   await evaluate();
   for (let step = 0; step < 3; step++) await trainer.takeStep();
   const steps = await trainer.drain();
   await evaluate();
   trainer.dispose();
-  return { rows, losses: [...losses, ...steps.map(({ loss }) => loss)] };
+  entropies.push(...steps.map((step) => step.metrics['train/entropy'] ?? NaN));
+  return { rows, losses: [...losses, ...steps.map(({ loss }) => loss)], entropies };
 }
 
 it.each(['gpt2', 'llama'] as const)(
-  'packed rows give the losses of one example a row, and the same updates (%s)',
+  'packed rows give the losses and entropies of one example a row, and the same updates (%s)',
   async (layout) => {
     const alone = await trained(layout, false);
     const packed = await trained(layout, true);
     expect(packed.rows).toBeLessThan(alone.rows * 0.7);
     expect(alone.losses).toHaveLength(5);
     packed.losses.forEach((loss, i) => expect(loss).toBeCloseTo(alone.losses[i] ?? NaN, 4));
+    expect(alone.entropies).toHaveLength(5);
+    packed.entropies.forEach((one, i) => expect(one).toBeCloseTo(alone.entropies[i] ?? NaN, 4));
+    // Random weights: nearly uniform over the vocabulary of 256 bytes and special tokens.
+    expect(alone.entropies[0]).toBeGreaterThan(5.4);
+    expect(alone.entropies[0]).toBeLessThan(Math.log(264));
     expect(alone.losses[1]).toBeLessThan((alone.losses[0] ?? 0) - 0.01);
   },
 );

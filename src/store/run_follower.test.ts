@@ -29,7 +29,7 @@ const start = (id: string): string =>
 const failure = (message: string): RunState['error'] => ({
   code: 'text_malformed',
   message,
-  hint: '',
+  hint: 'Try another one.',
 });
 
 describe('a followed run', () => {
@@ -51,7 +51,7 @@ describe('a followed run', () => {
     start('a');
     become({ phase: 'failed', error: failure('The text cannot be read.') });
     expect(ends).toEqual([
-      { status: 'failed', problem: 'The text cannot be read.', obstacle: null },
+      { status: 'failed', problem: 'The text cannot be read. Try another one.', obstacle: null },
     ]);
   });
 
@@ -65,7 +65,7 @@ describe('a followed run', () => {
     expect(ends).toEqual([
       {
         status: 'failed',
-        problem: 'Storage is full.',
+        problem: 'Storage is full. Try another one.',
         obstacle: 'the run before could not be saved',
       },
     ]);

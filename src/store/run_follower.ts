@@ -2,6 +2,7 @@
  * Starts runs one after the other and follows each until it ends, as a user would: for sweeps and
  * recipes. The page may do anything meanwhile, such as opening another run.
  */
+import type { PlainError } from '../protocol/index.ts';
 import type { RunState } from './run_state.ts';
 import type { RunStateStore } from './stores.ts';
 import type { MemberStatus } from './sweep_state.ts';
@@ -16,7 +17,7 @@ export interface FollowedClient {
 /** How a run ended. */
 export interface RunEnd {
   status: Extract<MemberStatus, 'done' | 'stopped' | 'failed'>;
-  /** Why it failed, one sentence. */
+  /** Why it failed, and what to do. */
   problem: string;
   /** Why no further run can follow, as the end of a sentence; null if one can. */
   obstacle: string | null;
@@ -69,7 +70,7 @@ export class RunFollower {
     if (this.#run === null) return;
     if (run !== null && run === this.#before.run) {
       if (error === null || error === this.#before.error) return;
-      this.#end('failed', error.message, 'the run before could not be saved');
+      this.#end('failed', problemOf(error), 'the run before could not be saved');
       return;
     }
     if (run !== null && run !== this.#run) {
@@ -77,7 +78,7 @@ export class RunFollower {
       return;
     }
     this.#wasSeen ||= run === this.#run;
-    if (phase === 'failed') this.#end('failed', error?.message ?? 'The run failed.');
+    if (phase === 'failed') this.#end('failed', error ? problemOf(error) : 'The run failed.');
     else if (this.#wasSeen && phase === 'done') {
       this.#end(finished === 'stopped' ? 'stopped' : 'done', '');
     } else if (phase === 'idle' && !opening) this.#end('stopped', '', 'its run was cancelled');
@@ -88,6 +89,8 @@ export class RunFollower {
     this.#onEnd({ status, problem, obstacle });
   }
 }
+
+const problemOf = ({ message, hint }: PlainError): string => `${message} ${hint}`.trim();
 
 /** Members as they are once no further run is started. */
 export function withoutWaiting<M extends { status: MemberStatus }>(members: readonly M[]): M[] {

@@ -14,7 +14,7 @@ export function begin(client: Client, search = location.search): void {
   const valid = applyAddress(client, search, headless);
   const autostart = valid && query.has('autostart');
   followAddress();
-  if (query.has('recipe')) goToModels('stages');
+  if (query.has('recipe') && location.hash === '') goToModels('stages');
   saveWhenHidden(client);
   // Waits two frames, because the first paint does not need the worker.
   requestAnimationFrame(() =>

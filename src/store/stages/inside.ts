@@ -35,7 +35,7 @@ export const QUANTITIES: Readonly<
   },
   logp: {
     name: 'Log-probability',
-    help: 'The darker, the less the model expected the token.',
+    help: 'The stronger the colour, the less the model expected the token.',
     diverging: false,
   },
   value: {

@@ -168,7 +168,7 @@ function RunningChain({ onCancel }: { onCancel: () => void }) {
           <li key={member.id}>
             <Group gap="xs">
               <span>{member.name}</span>
-              <Badge size="sm" variant="default">
+              <Badge size="sm" variant="default" data-status={member.status}>
                 {WORDS[member.status]}
               </Badge>
               {member.seconds === null ? null : (

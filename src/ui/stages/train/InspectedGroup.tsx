@@ -57,7 +57,10 @@ function RowHead({ row: { label, rewards, advantage } }: { row: InspectedRow }) 
   );
 }
 
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${measure(Math.abs(value))}`;
+function signed(value: number): string {
+  if (value === 0) return '0';
+  return `${value < 0 ? '−' : '+'}${measure(Math.abs(value))}`;
+}
 
 /** Size that the panel of figures needs. */
 const PANEL = { width: 230, height: 190 };

@@ -12,6 +12,8 @@ export function Legend({ quantity, scale }: { quantity: Quantity; scale: number 
       </span>
     );
   const { diverging } = QUANTITIES[quantity];
+  // All values are equal: there is nothing to colour.
+  if (scale === 0) return null;
   const most = quantity === 'ratio' ? Math.exp(scale) : scale;
   const least = quantity === 'ratio' ? measure(1 / most) : `−${measure(scale)}`;
   const middle = quantity === 'ratio' ? '1' : '0';

@@ -77,7 +77,10 @@ function RewardPlot({ title, of, points, best }: PlotProps) {
   const xOf = ({ kl, step }: RewardPoint): number => (hasKl ? (kl ?? NaN) : step);
   const rows = points.map((point) => ({ x: xOf(point), y: point[of] }));
   const colour = of === 'truth' ? 'var(--c-val)' : 'var(--c-train)';
-  const x = domainOf(rows.map((row) => row.x));
+  const x = domainOf(
+    rows.map((row) => row.x),
+    0,
+  );
   const y = domainOf(rows.map((row) => row.y));
   return (
     <figure aria-label={`${title} ${hasKl ? 'against KL' : 'against steps'}`}>
@@ -121,8 +124,11 @@ function RewardPlot({ title, of, points, best }: PlotProps) {
   );
 }
 
-const domainOf = (values: readonly number[]): [number, number] =>
-  paddedDomain([Math.min(...values), Math.max(...values)], { references: [], log: false });
+function domainOf(values: readonly number[], floor?: number): [number, number] {
+  const options = { references: [], log: false };
+  const extent = [Math.min(...values), Math.max(...values)] as const;
+  return paddedDomain(extent, floor === undefined ? options : { ...options, floor });
+}
 
 const axis = (domain: [number, number]) =>
   ({
