@@ -35,6 +35,10 @@ const ANSWERS = {
   read_evaluations: 'evaluations',
   draw_prompts: 'prompts',
   inspect: 'inspected',
+  train_round: 'round_trained',
+  end_rounds: 'rounds_ended',
+  keep_pool: 'pool_kept',
+  read_pool: 'pool',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 
 /** Events with the id of a command that do not answer it. */
