@@ -12,6 +12,8 @@ export class Control {
   #wake: (() => void) | null = null;
   readonly #jobs: (() => Promise<void>)[] = [];
   #jobMs = 0;
+  /** How often `hold` was called. */
+  holds = 0;
   /** Steps that may be taken before the loop is held. */
   #allowed = Infinity;
   /** Resolves the last `allow`. */
@@ -44,6 +46,7 @@ export class Control {
 
   /** Takes no more steps until `allow`. */
   hold(): void {
+    this.holds++;
     this.#tellHeld?.();
     this.#tellHeld = null;
     this.#allowed = 0;

@@ -43,16 +43,19 @@ function requireRun({ run }: PoolContext): ActiveRun {
 
 async function trainRound(run: ActiveRun, command: TrainRoundCommand): Promise<PoolEvent> {
   const { id, parameters, step, shard } = command;
-  run.control.hold();
+  const { trainer, control, config } = run;
+  control.hold();
+  const { holds } = control;
   const val_loss = await run.between(async (trainer) => {
     if (parameters) trainer.writeParameters(parameters);
     const loss = command.evaluate ? (await trainer.evaluate(breathe)).score : null;
     if (command.steps > 0) trainer.moveTo(step, shard);
     return loss;
   });
-  const { trainer, control, config } = run;
   const left = Math.max(0, config.training.max_iters - trainer.step);
-  const steps = await control.allow(Math.min(command.steps, left));
+  // The round may have been ended before its first step.
+  const wanted = control.holds === holds ? Math.min(command.steps, left) : 0;
+  const steps = await control.allow(wanted);
   const read = await run.between((current) => current.readParameters());
   return { type: 'round_trained', id, parameters: read, steps, val_loss };
 }
