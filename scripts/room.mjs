@@ -66,8 +66,10 @@ export async function serveRoom({ cert, key, host, port }) {
     logLevel: 'error',
     preview: { host, port, strictPort: true, https, allowedHosts: true },
   });
-  // Only its WebSocket is used: pages choose their own ids. It is attached when the app is mounted.
-  ExpressPeerServer(server.httpServer, { path: SIGNALS }).emit('mount');
+  // Mounting attaches the WebSocket to the server. Pages choose their own ids and ask for nothing by
+  // HTTP, so the app around it is not reachable itself.
+  const app = ExpressPeerServer(server.httpServer);
+  app.use(SIGNALS, ExpressPeerServer(server.httpServer, { path: '/' }));
   return { close: () => server.close() };
 }
 

@@ -47,9 +47,13 @@ export class Control {
   /** Takes no more steps until `allow`. */
   hold(): void {
     this.holds++;
+    this.#tell();
+    this.#allowed = 0;
+  }
+
+  #tell(): void {
     this.#tellHeld?.();
     this.#tellHeld = null;
-    this.#allowed = 0;
   }
 
   /** Steps are taken as the wish says. */
@@ -91,13 +95,14 @@ export class Control {
     let pauseReported = false;
     let holdReported = false;
     for (;;) {
+      // No await between the last check for jobs and the wait: a job that arrives then would be missed.
+      while (this.hasJob) await this.#runJob();
       if (this.#tellHeld && this.#allowed === 0) {
         await onHold();
         holdReported = true;
-        this.hold();
+        if (this.#allowed === 0) this.#tell();
+        continue;
       }
-      // No await between the last check for jobs and the wait: a job that arrives then would be missed.
-      while (this.hasJob) await this.#runJob();
       switch (this.#wish) {
         case 'stop':
         case 'end':

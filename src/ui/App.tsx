@@ -35,6 +35,7 @@ const MODEL_PLACES: Record<
   chat: { title: 'The chat', ...lazyPart(() => import('./chat/Chat.tsx')) },
   votes: { title: 'The votes', ...lazyPart(() => import('./votes/Votes.tsx')) },
   evaluate: { title: 'The evaluation', ...lazyPart(() => import('./evaluate/Evaluate.tsx')) },
+  together: { title: 'The room', ...lazyPart(() => import('./pool/Together.tsx')) },
 };
 
 export function App() {

@@ -8,6 +8,7 @@ import {
   IconSitemap,
   IconThumbUp,
   IconTrendingDown,
+  IconUsersGroup,
 } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useLibrary } from './context.tsx';
@@ -28,6 +29,7 @@ const TABS: readonly Tab[] = [
   { at: 'chat', title: 'Chat', icon: <IconMessage size={18} /> },
   { at: 'votes', title: 'Votes', icon: <IconThumbUp size={18} /> },
   { at: 'evaluate', title: 'Evaluate', icon: <IconChecklist size={18} /> },
+  { at: 'together', title: 'Together', icon: <IconUsersGroup size={18} /> },
 ];
 
 /** On the preset cards, only someone who has trained a model gets them. */

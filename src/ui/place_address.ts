@@ -10,6 +10,7 @@ const MODEL_PLACES: Readonly<Record<ModelPlace, true>> = {
   chat: true,
   votes: true,
   evaluate: true,
+  together: true,
 };
 
 const isModelPlace = (name: string): name is ModelPlace => Object.hasOwn(MODEL_PLACES, name);

@@ -40,6 +40,17 @@ it('takes exactly the steps of a round, from the given weights, and holds', asyn
   expect(session.trainer.step).toBe(8);
 });
 
+it('answers when it only writes and evaluates, however often', async () => {
+  await held();
+  for (let i = 0; i < 5; i++) {
+    await round({ parameters: Float32Array.of(i), evaluate: true });
+    expect(await round({ steps: 2 })).toMatchObject({
+      steps: 2,
+      parameters: Float32Array.of(i + 2),
+    });
+  }
+});
+
 it('reports the losses of a round before it answers', async () => {
   await held();
   const { id: of } = await round({ steps: 3 });

@@ -200,7 +200,10 @@ export const SavedRoomSchema = v.strictObject({
   token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/u)),
   plan: PlanSchema,
   round,
-  memory: v.strictObject({ records: v.array(RecordSchema), evaluations: v.array(EvaluationSchema) }),
+  memory: v.strictObject({
+    records: v.array(RecordSchema),
+    evaluations: v.array(EvaluationSchema),
+  }),
 });
 
 /** What a host needs, besides weights, to go on after its page was closed. */
