@@ -189,6 +189,8 @@ export class Classroom {
 
   #close(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#showing);
+    this.#showing = undefined;
     this.#session?.close();
     this.#session = null;
     this.#member = null;

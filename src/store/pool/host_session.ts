@@ -61,7 +61,7 @@ export class HostSession {
       memory,
       now: () => performance.now(),
       changed,
-      applied: () => this.keep(),
+      applied: () => void this.keep(),
     });
   }
 

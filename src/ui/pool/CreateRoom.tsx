@@ -1,7 +1,7 @@
 /** Creates a room that trains the current recipe. */
 import { Button, NumberInput } from '@mantine/core';
 import { useState } from 'react';
-import { defaultOuter, type OuterConfig } from '../../parallel/pool/diloco.ts';
+import { defaultOuter, type OuterConfig } from '../../store/pool/index.ts';
 import { count } from '../../store/index.ts';
 import { useForm } from '../context.tsx';
 import { goTo } from '../place.ts';

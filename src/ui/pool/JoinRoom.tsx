@@ -1,7 +1,7 @@
 /** Joins a room by its six letters, or by a code of the host's. */
 import { Button, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { isRoomCode } from '../../parallel/pool/schema.ts';
+import { isRoomCode } from '../../store/pool/index.ts';
 import { usePlace } from '../place.ts';
 import { MemberName, useMemberName } from './MemberName.tsx';
 import { useClassroom, useRoom } from './useClassroom.ts';

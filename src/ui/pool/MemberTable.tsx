@@ -1,6 +1,6 @@
 /** Who is in the room: share of the text, speed, contributions, and what was refused. */
 import { Button } from '@mantine/core';
-import type { MemberPhase, MemberRow } from '../../parallel/pool/schema.ts';
+import type { MemberPhase, MemberRow } from '../../store/pool/index.ts';
 import { count } from '../../store/index.ts';
 import { useClassroom, useRoom } from './useClassroom.ts';
 

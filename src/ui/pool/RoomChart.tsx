@@ -1,5 +1,5 @@
 /** Losses of the global model by step, and the bytes of a round. */
-import { useRef } from 'react';
+import { useRef, type ReactElement } from 'react';
 import { CartesianGrid, Line, LineChart, XAxis, YAxis } from 'recharts';
 import { count, lossText } from '../../store/index.ts';
 import { niceTicks, paddedDomain } from '../charts/scale.ts';
@@ -21,11 +21,7 @@ export default function RoomChart() {
   const { width } = useSize(box);
   const memory = useRoom((state) => state.memory);
   const rows = rowsOf(memory);
-  const losses = rows.flatMap(({ train, val }) => [train ?? NaN, val ?? NaN]);
-  const finite = losses.filter(Number.isFinite);
-  const x: [number, number] = [0, Math.max(1, ...rows.map((row) => row.x))];
-  const extent = finite.length > 0 ? ([Math.min(...finite), Math.max(...finite)] as const) : null;
-  const y = paddedDomain(extent, { references: [], log: false });
+  const summary = summaryOf(memory);
   return (
     <figure className="together-chart">
       <figcaption>
@@ -35,8 +31,8 @@ export default function RoomChart() {
           dashed: validation, measured on the host’s page; solid: training, mean of the members
         </span>
       </figcaption>
-      <div ref={box} style={{ height: HEIGHT }} role="img" aria-label={summaryOf(memory)}>
-        {width > 0 && extent ? (
+      <div ref={box} style={{ height: HEIGHT }} role="img" aria-label={summary || 'No losses yet.'}>
+        {width > 0 && rows.length > 0 ? (
           <LineChart
             width={width}
             height={HEIGHT}
@@ -45,46 +41,72 @@ export default function RoomChart() {
             accessibilityLayer={false}
           >
             <CartesianGrid vertical={false} stroke="var(--line)" />
-            <XAxis
-              dataKey="x"
-              type="number"
-              domain={x}
-              height={22}
-              tick={TICK}
-              tickLine={false}
-              stroke="var(--line)"
-              ticks={niceTicks(x, { log: false, maxTicks: 8, integers: true })}
-              tickFormatter={count}
-            />
-            <YAxis
-              type="number"
-              domain={y}
-              width={54}
-              tick={TICK}
-              tickLine={false}
-              axisLine={false}
-              ticks={niceTicks(y, { log: false, maxTicks: 6 })}
-              tickFormatter={lossText}
-              interval={0}
-            />
-            <Line {...LINE} dataKey="train" stroke="var(--c-train)" strokeWidth={1.8} dot={false} />
-            <Line
-              {...LINE}
-              dataKey="val"
-              stroke="var(--c-val)"
-              strokeWidth={1.8}
-              strokeDasharray="5 3"
-              dot={{ r: 2.5, strokeWidth: 0, strokeDasharray: '0' }}
-            />
+            {axes(rows)}
+            {LINES}
           </LineChart>
         ) : (
           <p className="chart-empty">No losses yet</p>
         )}
       </div>
-      <p className="small muted">{summaryOf(memory)}</p>
+      <p className="small muted">{summary}</p>
     </figure>
   );
 }
+
+/** recharts inspects its children, so these are elements and not components. */
+function axes(rows: readonly Row[]): ReactElement[] {
+  const x: [number, number] = [0, Math.max(1, ...rows.map((row) => row.x))];
+  const losses = rows.flatMap(({ train = NaN, val = NaN }) => [train, val]);
+  const finite = losses.filter(Number.isFinite);
+  const extent = finite.length > 0 ? ([Math.min(...finite), Math.max(...finite)] as const) : null;
+  const y = paddedDomain(extent, { references: [], log: false });
+  return [
+    <XAxis
+      key="x"
+      dataKey="x"
+      type="number"
+      domain={x}
+      height={22}
+      tick={TICK}
+      tickLine={false}
+      stroke="var(--line)"
+      ticks={niceTicks(x, { log: false, maxTicks: 8, integers: true })}
+      tickFormatter={count}
+    />,
+    <YAxis
+      key="y"
+      type="number"
+      domain={y}
+      width={54}
+      tick={TICK}
+      tickLine={false}
+      axisLine={false}
+      ticks={niceTicks(y, { log: false, maxTicks: 6 })}
+      tickFormatter={lossText}
+      interval={0}
+    />,
+  ];
+}
+
+const LINES: readonly ReactElement[] = [
+  <Line
+    key="train"
+    {...LINE}
+    dataKey="train"
+    stroke="var(--c-train)"
+    strokeWidth={1.8}
+    dot={false}
+  />,
+  <Line
+    key="val"
+    {...LINE}
+    dataKey="val"
+    stroke="var(--c-val)"
+    strokeWidth={1.8}
+    strokeDasharray="5 3"
+    dot={{ r: 2.5, fill: 'var(--c-val)', strokeWidth: 0, strokeDasharray: '0' }}
+  />,
+];
 
 type Memory = Parameters<typeof rowsOf>[0];
 

@@ -1,6 +1,6 @@
 /** One sentence on how the room is doing, from the point of view of this page. */
 import { count } from '../../store/index.ts';
-import type { RoomState } from '../../store/pool/room_state.ts';
+import type { RoomState } from '../../store/pool/index.ts';
 
 export function roomSentence(state: RoomState): string {
   const { member, plan, rounds, phase } = state;

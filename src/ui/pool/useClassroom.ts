@@ -1,8 +1,7 @@
 /** The classroom of this page: made when the place is first shown, and kept when it is left. */
 import { useStore } from 'zustand';
 import type { Client } from '../../store/index.ts';
-import { Classroom } from '../../store/pool/classroom.ts';
-import type { RoomState } from '../../store/pool/room_state.ts';
+import { Classroom, type RoomState } from '../../store/pool/index.ts';
 import { useClient } from '../context.tsx';
 
 const classrooms = new WeakMap<Client, Classroom>();
