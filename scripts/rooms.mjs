@@ -151,7 +151,7 @@ export const ROOMS = [
   {
     name: 'store',
     purpose: 'the page’s state: protocol client, metric columns, form, library',
-    imports: ['config', 'evaluation', 'protocol', 'run'],
+    imports: ['config', 'evaluation', 'parallel', 'protocol', 'run'],
     tfjs: false,
   },
   {

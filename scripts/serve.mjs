@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { build, preview } from 'vite';
 import { freePort } from './port.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The folder of the project. */
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = [
   'assembly',
   'src',
@@ -28,17 +29,20 @@ function newest(path) {
 
 /** True if dist is missing or older than its sources. */
 const isStale = () =>
-  newest(join(root, 'dist', 'index.html')) <
-  Math.max(...SOURCES.map((name) => newest(join(root, name))));
+  newest(join(ROOT, 'dist', 'index.html')) <
+  Math.max(...SOURCES.map((name) => newest(join(ROOT, name))));
+
+export async function buildIfStale(log) {
+  if (!isStale()) return;
+  log('Building the page.');
+  await build({ root: ROOT, logLevel: 'error' });
+}
 
 /** Builds the page if dist is stale and serves it on a free port: `{ url, close }`. */
 export async function serve(log) {
-  if (isStale()) {
-    log('Building the page.');
-    await build({ root, logLevel: 'error' });
-  }
+  await buildIfStale(log);
   const server = await preview({
-    root,
+    root: ROOT,
     logLevel: 'error',
     preview: { host: '127.0.0.1', port: await freePort(), strictPort: true },
   });

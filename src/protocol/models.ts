@@ -16,6 +16,7 @@ import type {
 } from '../common/index.ts';
 import type { RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
+import type { PoolEvent, PoolRequest } from './pool.ts';
 import type { ParentSource } from './types.ts';
 
 /**
@@ -107,7 +108,7 @@ export type RecordRequest =
   /** The latest batch of the run that trains in this worker: answered by `inspected`. */
   | { type: 'inspect'; id: number };
 
-export type ModelRequest = OpenModelRequest | RecordRequest;
+export type ModelRequest = OpenModelRequest | RecordRequest | PoolRequest;
 
 export type ModelCommand =
   | ModelRequest
@@ -153,6 +154,7 @@ export type ModelEvent =
   /** The device was lost: these have to be opened again. */
   | { type: 'models_lost'; models: string[] }
   | ChatDoneEvent
+  | PoolEvent
   /** `job` is the id of the command; `of` says what is measured now, in a few words. */
   | { type: 'evaluation_progress'; job: number; of: string; done: number; total: number }
   /** One record for the task and one for the text, as far as they were asked for. */
@@ -180,6 +182,10 @@ export const MODEL_COMMANDS: Record<ModelCommand['type'], true> = {
   draw_prompts: true,
   inspect: true,
   cancel_evaluation: true,
+  train_round: true,
+  end_rounds: true,
+  keep_pool: true,
+  read_pool: true,
 };
 
 export const MODEL_EVENTS: Record<ModelEvent['type'], true> = {
@@ -195,6 +201,10 @@ export const MODEL_EVENTS: Record<ModelEvent['type'], true> = {
   evaluations: true,
   prompts: true,
   inspected: true,
+  round_trained: true,
+  rounds_ended: true,
+  pool_kept: true,
+  pool: true,
 };
 
 export const isModelCommand = <C extends { type: string }>(

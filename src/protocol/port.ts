@@ -104,7 +104,7 @@ const columnBuffers = (columns: MetricColumns | null): Transferable[] =>
   columns === null ? [] : Object.values(columns).flatMap((column) => transferable(column));
 
 /** A view of part of a buffer is copied: transferring would take the rest from its owner. */
-function transferable(view: Float64Array | Uint8Array): Transferable[] {
+function transferable(view: Float64Array | Float32Array | Uint8Array): Transferable[] {
   const { buffer } = view;
   return buffer instanceof ArrayBuffer && view.byteLength === buffer.byteLength ? [buffer] : [];
 }
@@ -133,6 +133,7 @@ const filesOf = (source: ParentSource | undefined): readonly ImportedFile[] =>
  * bytes.
  */
 export function eventTransfers(event: Event): Transferable[] {
+  if (event.type === 'round_trained') return transferable(event.parameters);
   if (isModelEvent(event) || isRankEvent(event)) return [];
   switch (event.type) {
     case 'metrics':

@@ -82,6 +82,7 @@ export class Client {
     };
   }
 
+  readonly request: WorkerLink['request'] = (make) => this.#link.request(make);
   /** Starts a worker, so that the device is known and the runs are listed. */
   open(backend: Backend = 'auto', calibrate = true): void {
     this.#worker.backend = backend;

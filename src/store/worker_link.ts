@@ -39,6 +39,10 @@ const ANSWERS = {
   train_rank: 'rank_trained',
   evaluate_rank: 'rank_evaluated',
   save_rank: 'rank_saved',
+  train_round: 'round_trained',
+  end_rounds: 'rounds_ended',
+  keep_pool: 'pool_kept',
+  read_pool: 'pool',
 } as const satisfies Partial<Record<Command['type'], Event['type']>>;
 
 /** Events with the id of a command that do not answer it. */

@@ -70,7 +70,12 @@ export class FakeModels {
       case 'evaluate':
         return this.#evaluate(command);
       case 'cancel_evaluation':
+      case 'train_round':
+      case 'end_rounds':
+      case 'keep_pool':
         return;
+      case 'read_pool':
+        return send({ type: 'pool', id: command.id, bytes: null });
       default:
         command satisfies never;
     }

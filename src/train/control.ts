@@ -12,6 +12,12 @@ export class Control {
   #wake: (() => void) | null = null;
   readonly #jobs: (() => Promise<void>)[] = [];
   #jobMs = 0;
+  /** How often `hold` was called. */
+  holds = 0;
+  /** Steps that may be taken before the loop is held. */
+  #allowed = Infinity;
+  /** Resolves the last `allow`. */
+  #tellHeld: (() => void) | null = null;
 
   constructor(start: Wish = 'run') {
     this.#wish = start;
@@ -20,6 +26,40 @@ export class Control {
   set(wish: Wish): void {
     if (this.#wish === 'end') return;
     this.#wish = wish;
+    // Whoever waits for a round is told that no more steps come.
+    if (this.#tellHeld && (wish === 'end' || wish === 'stop')) this.hold();
+    this.#wake?.();
+  }
+
+  /**
+   * Allows so many steps from now on; then no step is taken, whatever the wish, until the next call.
+   * Resolves to the number that was taken when the loop is held, which `hold` may bring about before.
+   */
+  allow(steps: number): Promise<number> {
+    this.hold();
+    this.#allowed = steps;
+    this.#wake?.();
+    return new Promise((resolve) => {
+      this.#tellHeld = () => resolve(steps - this.#allowed);
+    });
+  }
+
+  /** Takes no more steps until `allow`. */
+  hold(): void {
+    this.holds++;
+    this.#tell();
+    this.#allowed = 0;
+  }
+
+  #tell(): void {
+    this.#tellHeld?.();
+    this.#tellHeld = null;
+  }
+
+  /** Steps are taken as the wish says. */
+  unhold(): void {
+    this.hold();
+    this.#allowed = Infinity;
     this.#wake?.();
   }
 
@@ -46,19 +86,36 @@ export class Control {
 
   /**
    * Runs the waiting jobs and waits until the next step may run; false means that training ends.
-   * Calls `onPause` at each pause.
+   * Calls `onPause` at each pause, and `onHold` when the steps that were allowed have been taken.
    */
-  async gate(onPause: () => Promise<void>): Promise<boolean> {
+  async gate(
+    onPause: () => Promise<void>,
+    onHold: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<boolean> {
     let pauseReported = false;
+    let holdReported = false;
     for (;;) {
       // No await between the last check for jobs and the wait: a job that arrives then would be missed.
       while (this.hasJob) await this.#runJob();
+      if (this.#tellHeld && this.#allowed === 0) {
+        await onHold();
+        holdReported = true;
+        if (this.#allowed === 0) this.#tell();
+        continue;
+      }
       switch (this.#wish) {
         case 'stop':
         case 'end':
           return false;
         case 'run':
-          return true;
+          if (this.#allowed > 0) {
+            this.#allowed--;
+            return true;
+          }
+          if (holdReported) await this.#change();
+          else await onHold();
+          holdReported = true;
+          break;
         case 'step':
           this.#wish = 'pause';
           return true;

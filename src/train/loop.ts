@@ -125,7 +125,10 @@ class Loop {
       }
       // What a job saves or shows must be as far as the weights are.
       if (control.hasJob) await this.#collect();
-      const mayStep = await control.gate(() => this.#pause());
+      const mayStep = await control.gate(
+        () => this.#pause(),
+        () => this.#hold(),
+      );
       if (!mayStep) {
         await this.#collect();
         await this.#saveIfBehind();
@@ -190,6 +193,12 @@ class Loop {
     await this.#collect();
     await this.#saveIfBehind();
     this.#state.hooks.phase('paused');
+    this.#clock.pause();
+  }
+
+  /** Waiting for others is not training time. */
+  async #hold(): Promise<void> {
+    await this.#collect();
     this.#clock.pause();
   }
 

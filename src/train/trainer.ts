@@ -221,10 +221,7 @@ export class Trainer {
     writeFlat(this.stores.weights.trainable, values);
   }
 
-  /**
-   * Goes on at `step` if that is later, with a part of the text. The steps that were left out stay
-   * excluded from Adam's bias correction.
-   */
+  /** Goes on at a later step, with a part of the text. Adam's bias correction excludes steps left out. */
   moveTo(step: number, shard: Shard): void {
     this.#inputs.setShard(shard);
     this.#stepsLeftOut += Math.max(0, step - this.step);

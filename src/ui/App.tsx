@@ -36,6 +36,7 @@ const MODEL_PLACES: Record<
   votes: { title: 'The votes', ...lazyPart(() => import('./votes/Votes.tsx')) },
   evaluate: { title: 'The evaluation', ...lazyPart(() => import('./evaluate/Evaluate.tsx')) },
   plan: { title: 'The plan', ...lazyPart(() => import('./plan/Plan.tsx')) },
+  together: { title: 'The room', ...lazyPart(() => import('./pool/Together.tsx')) },
 };
 
 export function App() {

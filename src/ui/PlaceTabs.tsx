@@ -9,6 +9,7 @@ import {
   IconSitemap,
   IconThumbUp,
   IconTrendingDown,
+  IconUsersGroup,
 } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useLibrary } from './context.tsx';
@@ -30,6 +31,7 @@ const TABS: readonly Tab[] = [
   { at: 'votes', title: 'Votes', icon: <IconThumbUp size={18} /> },
   { at: 'evaluate', title: 'Evaluate', icon: <IconChecklist size={18} /> },
   { at: 'plan', title: 'Plan', icon: <IconScale size={18} /> },
+  { at: 'together', title: 'Together', icon: <IconUsersGroup size={18} /> },
 ];
 
 /** On the preset cards, only someone who has trained a model gets them. */

@@ -10,7 +10,8 @@ export type Dialog = 'library' | 'compare' | 'profile' | 'share' | 'shortcuts' |
  * which is loaded when it is first shown.
  */
 export type At = 'welcome' | 'workspace' | ModelPlace;
-export type ModelPlace = 'stages' | 'new_stage' | 'chat' | 'votes' | 'evaluate' | 'plan';
+export type ModelPlace =
+  'stages' | 'new_stage' | 'chat' | 'votes' | 'evaluate' | 'plan' | 'together';
 
 interface Place {
   at: At;

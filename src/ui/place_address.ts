@@ -11,6 +11,7 @@ const MODEL_PLACES: Readonly<Record<ModelPlace, true>> = {
   votes: true,
   evaluate: true,
   plan: true,
+  together: true,
 };
 
 const isModelPlace = (name: string): name is ModelPlace => Object.hasOwn(MODEL_PLACES, name);

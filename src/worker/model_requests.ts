@@ -61,6 +61,13 @@ export class ModelRequests {
         const { answerRecords } = await import('./models/records.ts');
         return answerRecords(this.#context, request);
       }
+      case 'train_round':
+      case 'end_rounds':
+      case 'keep_pool':
+      case 'read_pool': {
+        const { answerPool } = await import('./pool.ts');
+        return answerPool(this.#context, request);
+      }
       default:
         return request satisfies never;
     }

@@ -27,6 +27,9 @@ export type RunTrainer = LoopTrainer &
     | 'inspect'
     | 'takeNotice'
     | 'takeRollouts'
+    | 'readParameters'
+    | 'writeParameters'
+    | 'moveTo'
     | 'dispose'
   > & {
     generation(): Promise<Pick<Generator, 'generateRows'>>;

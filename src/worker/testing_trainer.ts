@@ -67,6 +67,18 @@ export class FakeTrainer implements RunTrainer {
     this.#results.push({ step: this.step, loss, metrics, grad_norm: 1, skipped: false, ms: 1 });
   }
 
+  /** One parameter: the first of the model. */
+  async readParameters(): Promise<Float32Array> {
+    const [first] = this.#parameters.values();
+    return Float32Array.of(first?.[0] ?? 0);
+  }
+  writeParameters(values: Float32Array): void {
+    for (const parameter of this.#parameters.values()) parameter[0] = values[0] ?? 0;
+  }
+  moveTo(step: number): void {
+    this.step = Math.max(step, this.step);
+  }
+
   async follow(): Promise<StepResult[]> {
     return this.drain();
   }

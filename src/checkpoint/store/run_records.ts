@@ -11,6 +11,7 @@ import {
 } from '../record_lines.ts';
 import type { FileSystem } from './file_system.ts';
 import type { Locks } from './locks.ts';
+import { PoolFile } from './pool_file.ts';
 import { RecordFile } from './record_file.ts';
 import { folderOf } from './run_folder.ts';
 import type { RunIndex } from './run_index.ts';
@@ -44,6 +45,12 @@ export class RunRecords {
 
   async rollouts(run: string): Promise<RecordFile<RolloutRecord>> {
     return this.#file(run, ROLLOUTS);
+  }
+
+  /** The state of the room that the run was trained in, at its host. */
+  async pool(run: string): Promise<PoolFile> {
+    await this.#index.entry(run);
+    return new PoolFile(this.#fs, folderOf(run));
   }
 
   /** The files of an export by name; a kind without records has none. */

@@ -11,6 +11,7 @@ export type PoolErrorCode =
   | 'offline'
   | 'blocked'
   | 'bad_code'
+  | 'taken'
   | 'failed';
 
 export class PoolError extends Error {

@@ -96,6 +96,9 @@ const RecordSchema = v.strictObject({
   bytes: finite(0, 1e15),
 });
 
+/** Validation loss of the global parameters after `round` rounds. */
+const EvaluationSchema = v.strictObject({ round, step: integer(0, MOST), val_loss: loss });
+
 const SCHEMAS = {
   /** A member asks to join, or comes back with the token that it had. */
   hello: v.strictObject({
@@ -154,10 +157,7 @@ const SCHEMAS = {
     type: v.literal('roster'),
     members: v.pipe(v.array(MemberSchema), v.maxLength(10 * MOST_MEMBERS)),
     records: v.pipe(v.array(RecordSchema), v.maxLength(100_000)),
-    evaluations: v.pipe(
-      v.array(v.strictObject({ round, step: integer(0, MOST), val_loss: loss })),
-      v.maxLength(100_000),
-    ),
+    evaluations: v.pipe(v.array(EvaluationSchema), v.maxLength(100_000)),
     phase: v.picklist(['open', 'training', 'paused', 'ended']),
   }),
   pause: v.strictObject({ type: v.literal('pause'), paused: v.boolean() }),
@@ -192,7 +192,19 @@ export type Plan = v.InferOutput<typeof PlanSchema>;
 export type SentText = v.InferOutput<typeof TextSchema>;
 export type MemberRow = v.InferOutput<typeof MemberSchema>;
 export type RoundRecord = v.InferOutput<typeof RecordSchema>;
-export type EvaluationRow = MessageOf<'roster'>['evaluations'][number];
+export type EvaluationRow = v.InferOutput<typeof EvaluationSchema>;
+
+/** What a host's run keeps of its room, besides weights. */
+export const SavedRoomSchema = v.strictObject({
+  code: v.pipe(v.string(), v.regex(/^[A-HJ-NP-Z]{6}$/u)),
+  token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/u)),
+  plan: PlanSchema,
+  round,
+  memory: v.strictObject({
+    records: v.array(RecordSchema),
+    evaluations: v.array(EvaluationSchema),
+  }),
+});
 
 /** What a host needs, besides weights, to go on after its page was closed. */
 export interface HostMemory {

@@ -1,0 +1,69 @@
+/** A room: pages train one model over WebRTC, by letters from the page's own server, or by codes. */
+import { type Browser, expect, type Page, test } from '@playwright/test';
+import { serveRoom } from '../scripts/room.mjs';
+import { freePort } from '../scripts/port.mjs';
+import { addressOf, TINY } from './terrarium.ts';
+
+let url: string;
+let server: Awaited<ReturnType<typeof serveRoom>>;
+
+test.beforeAll(async () => {
+  const port = await freePort();
+  server = await serveRoom({ host: '127.0.0.1', port });
+  url = `http://127.0.0.1:${port}/`;
+});
+test.afterAll(() => server.close());
+
+const RECIPE = { ...TINY, 'training.max_iters': 60 };
+
+/** A page of its own browser profile, and every address that it has asked for. */
+async function laptop(browser: Browser, address: string) {
+  const context = await browser.newContext({ baseURL: url });
+  const page = await context.newPage();
+  const hosts = new Set<string>();
+  page.on('request', (request) => hosts.add(new URL(request.url()).host));
+  page.on('websocket', (socket) => hosts.add(new URL(socket.url()).host));
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text());
+  });
+  await page.goto(address);
+  return { page, hosts, errors, close: () => context.close() };
+}
+
+async function create(page: Page): Promise<string> {
+  await page.getByLabel('Local steps (H)').fill('10');
+  await page.getByLabel('Your name in the room').first().fill('Teacher');
+  await page.getByRole('button', { name: 'Create the room' }).click();
+  const code = page.getByTestId('room-code');
+  await expect(code).toHaveText(/^[A-Z]{6}$/u, { timeout: 60_000 });
+  return (await code.textContent()) ?? '';
+}
+
+const rowOf = (page: Page, name: string) =>
+  page.getByTestId('members').getByRole('row').filter({ hasText: name });
+
+test('two pages train one model by letters, and both keep it', async ({ browser }) => {
+  const host = await laptop(browser, `${addressOf(RECIPE)}#together`);
+  const code = await create(host.page);
+  const guest = await laptop(browser, `./#together/${code}`);
+  await guest.page.getByLabel('Your name in the room').last().fill('Pupil');
+  await guest.page.getByRole('button', { name: 'Join', exact: true }).click();
+  await expect(rowOf(host.page, 'Pupil')).toContainText('ready', { timeout: 60_000 });
+  await host.page.getByRole('button', { name: 'Start training' }).click();
+  for (const { page } of [host, guest]) {
+    await expect(page.getByTestId('room-sentence')).toContainText('saved as a run', {
+      timeout: 90_000,
+    });
+    await expect(rowOf(page, 'Pupil')).toContainText(/2 of 2/u);
+  }
+  await expect(host.page.getByText(/Validation loss \d\.\d+ after 60 steps/u).last()).toBeVisible();
+  const { host: served } = new URL(url);
+  for (const { hosts, errors } of [host, guest]) {
+    expect([...hosts].filter((name) => name !== '' && name !== served)).toEqual([]);
+    expect(errors).toEqual([]);
+  }
+  await host.close();
+  await guest.close();
+});

@@ -1,0 +1,76 @@
+/** Joins a room by its six letters, or by a code of the host's. */
+import { Button, Textarea, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { isRoomCode } from '../../store/pool/index.ts';
+import { usePlace } from '../place.ts';
+import { MemberName, useMemberName } from './MemberName.tsx';
+import { useClassroom, useRoom } from './useClassroom.ts';
+
+export function JoinRoom() {
+  const classroom = useClassroom();
+  const opening = useRoom((state) => state.opening);
+  const linked = usePlace((place) => place.subject);
+  const [typed, setTyped] = useState<string | null>(null);
+  const [name, setName] = useMemberName();
+  const letters = (typed ?? linked ?? '').toUpperCase().trim();
+  const isCode = isRoomCode(letters);
+  const wrong = typed !== null && letters.length >= 6 && !isCode;
+  return (
+    <form
+      className="together-way"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (isCode) classroom.join(letters, name.trim() || 'Member');
+      }}
+    >
+      <h2>Join a room</h2>
+      <p className="small muted">
+        The host’s page shows its six letters. What you train until the end of the room is saved as
+        a run of yours.
+      </p>
+      <TextInput
+        size="xs"
+        label="Letters of the room"
+        className="together-letters"
+        value={letters}
+        maxLength={6}
+        autoComplete="off"
+        spellCheck={false}
+        error={wrong ? 'Six letters from A to Z, without I and O.' : undefined}
+        onChange={({ currentTarget }) => setTyped(currentTarget.value)}
+      />
+      <MemberName name={name} onChange={setName} />
+      <Button type="submit" disabled={!isCode || opening}>
+        Join
+      </Button>
+      <JoinByCode name={name} />
+    </form>
+  );
+}
+
+function JoinByCode({ name }: { name: string }) {
+  const classroom = useClassroom();
+  const [offer, setOffer] = useState('');
+  return (
+    <details className="small">
+      <summary>Join by a code, without a server</summary>
+      <div className="together-codes">
+        <Textarea
+          size="xs"
+          label="Code of the host"
+          rows={3}
+          value={offer}
+          onChange={({ currentTarget }) => setOffer(currentTarget.value)}
+        />
+        <Button
+          size="xs"
+          variant="default"
+          disabled={offer.trim() === ''}
+          onClick={() => void classroom.joinByCode(offer, name.trim() || 'Member')}
+        >
+          Make an answer
+        </Button>
+      </div>
+    </details>
+  );
+}
