@@ -63,11 +63,12 @@ function checkBundle(files: Files, base: string): void {
   if (!base.endsWith('checkpoint/')) return;
   const bundle = files.get(base.slice(0, -'checkpoint/'.length) + BUNDLE_FILE);
   if (!bundle) return;
-  const { bundle_version } = parseRecord(bundle, BUNDLE_FILE);
-  if (bundle_version === BUNDLE_VERSION) return;
+  const { bundle_version: version } = parseRecord(bundle, BUNDLE_FILE);
+  if (version === BUNDLE_VERSION) return;
+  const known = `this Terrarium reads version ${BUNDLE_VERSION}`;
   throw new CheckpointError(
     'unknown_version',
-    `This bundle for GPUs has version ${shorten(String(bundle_version), 20)}, and this Terrarium reads version ${BUNDLE_VERSION}.`,
+    `This bundle for GPUs has version ${shorten(String(version), 20)}, and ${known}.`,
     'Open it with the Terrarium that wrote it, or import its folder checkpoint/ alone.',
   );
 }
