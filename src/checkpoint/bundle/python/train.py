@@ -26,7 +26,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 import folder
 from data import micro_batches, open_data
@@ -78,15 +78,22 @@ class Run:
             checkpointing = self.training["activation_checkpointing"]
         if checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
-        if self.ranks > 1 and self.device.type == "cpu":
-            # accelerate turns FSDP on for accelerators only.
-            self.model = shard(model)
+        if self.ranks > 1 and not self.accelerator.is_fsdp2:
+            # Without fsdp2.yaml, and on processors, where accelerate has no FSDP.
+            self.model = shard(model.to(self.device))
             self.optimizer = make_optimizer(self.model, self.bundle, self.training)
         else:
+            self.sum_in_float32()
             optimizer = make_optimizer(model, self.bundle, self.training)
             self.model, prepared = self.accelerator.prepare(model, optimizer)
             self.optimizer = prepared.optimizer
         self.model.train()
+
+    def sum_in_float32(self):
+        """accelerate would sum the gradients of the ranks in bfloat16, too."""
+        if self.accelerator.is_fsdp2 and self.accelerator.mixed_precision == "bf16":
+            policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+            self.accelerator.state.fsdp_plugin.mixed_precision_policy = policy
 
     def make_loss(self):
         if self.bundle["objective"] != "dpo":
@@ -107,7 +114,8 @@ class Run:
         batches = list(self.data.all_pairs(self.args.micro_batch_size or self.training["batch_size"]))
         logps = torch.zeros((len(self.data.train) + len(self.data.val)) // 2, 2, device=self.device)
         for batch in self.own(batches):
-            found = answer_logps(model, batch, self.device)[0].view(-1, 2)
+            with self.accelerator.autocast():
+                found = answer_logps(model, batch, self.device)[0].view(-1, 2)
             counts = torch.from_numpy(batch.pair_weights > 0).to(self.device)
             logps[torch.from_numpy(batch.pairs).to(self.device)[counts]] = found[counts]
         return self.accelerator.reduce(logps, "sum").cpu()
