@@ -136,5 +136,6 @@ def write_progress(target, progress):
         state[key] = progress[key]
     state["config"]["training"]["max_iters"] = progress["max_iters"]
     path.write_text(json.dumps(state, indent=2), encoding="utf-8")
-    with open(target / "metrics.jsonl", "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in progress["rows"])
+    if progress["rows"]:
+        with open(target / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in progress["rows"])
