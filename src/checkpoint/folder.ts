@@ -1,4 +1,5 @@
 /** The files of a Hugging Face model folder. Weights are in one file or split into shards. */
+import { BUNDLE_FILE, BUNDLE_VERSION } from './bundle_version.ts';
 import { CheckpointError, damaged, shorten } from './error.ts';
 import { isRecord, parseRecord } from './json.ts';
 import { hasPickleName, looksLikePickle, pickleError } from './pickle.ts';
@@ -49,11 +50,27 @@ export function findFolder(files: Files): Files {
     throw [...files.keys()].some(isAdapterConfig) ? adapterAlone() : missingFile(FILES.config);
   }
   const base = config.slice(0, -FILES.config.length);
+  checkBundle(files, base);
   const found = new Map<string, Uint8Array>();
   for (const [path, bytes] of files) {
     if (path.startsWith(base)) found.set(path.slice(base.length), bytes);
   }
   return found;
+}
+
+/** Throws `unknown_version` for the checkpoint of a bundle that a later version of the page wrote. */
+function checkBundle(files: Files, base: string): void {
+  if (!base.endsWith('checkpoint/')) return;
+  const bundle = files.get(base.slice(0, -'checkpoint/'.length) + BUNDLE_FILE);
+  if (!bundle) return;
+  const { bundle_version: version } = parseRecord(bundle, BUNDLE_FILE);
+  if (version === BUNDLE_VERSION) return;
+  const known = `this Terrarium reads version ${BUNDLE_VERSION}`;
+  throw new CheckpointError(
+    'unknown_version',
+    `This bundle for GPUs has version ${shorten(String(version), 20)}, and ${known}.`,
+    'Open it with the Terrarium that wrote it, or import its folder checkpoint/ alone.',
+  );
 }
 
 /** The settings of an adapter that PEFT or Terrarium wrote. */

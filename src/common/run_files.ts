@@ -17,3 +17,6 @@ export interface BestCheckpoint {
 
 /** Which weights of a run to export, to generate with, or to continue from. */
 export type WeightsChoice = 'last' | 'best';
+
+/** What an export has: one of the checkpoints, or the last one in a bundle for GPUs. */
+export type ExportChoice = WeightsChoice | 'bundle';

@@ -2,7 +2,7 @@
  * What the page asks the worker for. A command with an `id` is answered by exactly one event with
  * that id: the one named below, or an `error`.
  */
-import type { OwnText, RunView, WeightsChoice } from '../common/index.ts';
+import type { ExportChoice, OwnText, RunView, WeightsChoice } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 import type { ModelCommand } from './models.ts';
@@ -141,7 +141,7 @@ export type Command =
   /** Answered by `tokens`. */
   | { type: 'tokenize'; id: number; text: string }
   /** Answered by `exported`. */
-  | { type: 'export'; id: number; weights?: WeightsChoice | undefined }
+  | { type: 'export'; id: number; what?: ExportChoice | undefined }
   /** The library of saved runs: each is answered by `runs`. */
   | { type: 'list_runs' }
   | LibraryCommand

@@ -27,6 +27,7 @@ export type {
   TableReading,
   TokenPiece,
   ViewValue,
+  ExportChoice,
   WeightsChoice,
 } from '../common/index.ts';
 

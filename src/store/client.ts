@@ -9,6 +9,7 @@
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import type {
   Event,
+  ExportChoice,
   ImportedFile,
   PagePort,
   PlainError,
@@ -216,8 +217,8 @@ export class Client {
   }
 
   /** A checkpoint as a zip. Rejects with an error whose message the page can show. */
-  async export(weights: WeightsChoice = 'last'): Promise<Exported> {
-    const { name, bytes } = await this.#link.request((id) => ({ type: 'export', id, weights }));
+  async export(what: ExportChoice = 'last'): Promise<Exported> {
+    const { name, bytes } = await this.#link.request((id) => ({ type: 'export', id, what }));
     return { name, bytes };
   }
 

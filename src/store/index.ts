@@ -54,5 +54,6 @@ export type {
   TableFormat,
   TableReading,
   TokenPiece,
+  ExportChoice,
   WeightsChoice,
 } from '../protocol/index.ts';

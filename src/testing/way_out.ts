@@ -15,7 +15,7 @@ import {
   type Tokenizer,
 } from '../data/index.ts';
 import { pretrain } from '../objectives/index.ts';
-import { Trainer, type TrainerOptions } from '../train/index.ts';
+import { Trainer, type TrainerOptions, type TrainerState } from '../train/index.ts';
 import { labBase, labConfig, stageOptions, type LabChanges } from './stage_lab.ts';
 
 export interface WayOutCase {
@@ -36,10 +36,12 @@ const TRAINING = {
   eval_interval: 100,
   eval_iters: 2,
 } as const;
+/** Fine-tuning: rates at which two orders of the same sums stay on one curve for hundreds of steps. */
+const FINE_TUNING = { ...TRAINING, batch_size: 16, learning_rate: 1e-4, min_lr: 1e-5 } as const;
 const BASE = {
   data: { corpus: 'arithmetic' },
   model: { layout: 'gpt2', ...SMALL },
-  training: { ...TRAINING, max_iters: 100 },
+  training: { ...TRAINING, max_iters: 200 },
   sampling: { sample_interval: 0 },
 } as const satisfies LabChanges;
 const LLAMA = {
@@ -67,7 +69,7 @@ export const WAY_OUT_CASES: readonly WayOutCase[] = [
     base: BASE,
     stage: {
       input: { objective: 'sft', dataset: { task: 'arithmetic', size: 600, eval_size: 50 } },
-      training: TRAINING,
+      training: FINE_TUNING,
     },
   },
   {
@@ -79,7 +81,7 @@ export const WAY_OUT_CASES: readonly WayOutCase[] = [
         dataset: { task: 'arithmetic', size: 600, eval_size: 50 },
         sft: { packing: true },
       },
-      training: TRAINING,
+      training: FINE_TUNING,
     },
   },
   {
@@ -90,7 +92,7 @@ export const WAY_OUT_CASES: readonly WayOutCase[] = [
         objective: 'dpo',
         dataset: { task: 'arithmetic', preference: 'correct', size: 600, eval_size: 50 },
       },
-      training: { ...TRAINING, learning_rate: 3e-4, min_lr: 3e-5 },
+      training: { ...FINE_TUNING, learning_rate: 3e-5, min_lr: 3e-6 },
     },
   },
 ];
@@ -102,13 +104,17 @@ export interface WayOutRun {
   tokenizer: Tokenizer;
 }
 
-/** The run of a case at its first step. */
-export async function beginCase({ base, stage }: WayOutCase): Promise<WayOutRun> {
+/** The run of a case at its first step; `base_steps` shortens the pretraining before a stage. */
+export async function beginCase(
+  { base, stage }: WayOutCase,
+  base_steps = base.training?.max_iters,
+): Promise<WayOutRun> {
   const config = labConfig(base);
   if (!stage) {
     const { tokenizer, ...options } = await textOptions(config);
     return { options, tokenizer, trainer: await Trainer.create(options) };
   }
+  config.training.max_iters = base_steps ?? config.training.max_iters;
   const parent = await labBase(config);
   const changes = { training: stage.training ?? {} };
   const options = await stageOptions({ parent, stage: stage.input, changes });
@@ -122,6 +128,23 @@ async function textOptions(config: RunConfig) {
   const tokenizer = await makeTokenizer(config.tokenizer, text);
   const split = makeTokenSplit(text, tokenizer);
   return { config, objective: pretrain, split, tokenizer, vocab_size: tokenizer.vocab_size };
+}
+
+/** The same run from a saved state; `micro_batches` cuts its steps another way. */
+export async function continued(
+  { options, tokenizer }: WayOutRun,
+  from: TrainerState,
+  micro_batches?: number,
+): Promise<WayOutRun> {
+  const config = structuredClone(options.config);
+  const { training } = config;
+  if (micro_batches !== undefined) {
+    const rows = training.batch_size * training.gradient_accumulation_steps;
+    training.batch_size = rows / micro_batches;
+    training.gradient_accumulation_steps = micro_batches;
+  }
+  const again = { ...options, config, from };
+  return { options: again, tokenizer, trainer: await Trainer.create(again) };
 }
 
 /** Trains on, and returns the loss of every step. */

@@ -21,6 +21,7 @@ const DIALOGS: Record<
   library: { title: 'The list of runs', ...lazyPart(() => import('./library/Library.tsx')) },
   compare: { title: 'The comparison', ...lazyPart(() => import('./library/Compare.tsx')) },
   profile: { title: 'The profile', ...lazyPart(() => import('./library/Profile.tsx')) },
+  gpus: { title: 'The bundle', ...lazyPart(() => import('./library/Gpus.tsx')) },
   share: { title: 'The links', ...lazyPart(() => import('./lesson/Share.tsx')) },
   shortcuts: { title: 'The shortcuts', ...lazyPart(() => import('./library/Shortcuts.tsx')) },
 };

@@ -3,7 +3,7 @@ import { create } from 'zustand';
 
 /** Parts of the workspace. In a narrow window, charts and samples share one tab. */
 export type Tab = 'recipe' | 'charts' | 'samples';
-export type Dialog = 'library' | 'compare' | 'profile' | 'share' | 'shortcuts' | null;
+export type Dialog = 'library' | 'compare' | 'profile' | 'gpus' | 'share' | 'shortcuts' | null;
 
 /**
  * The preset cards, the workspace with recipe, charts and samples, or a place about the saved models,

@@ -6,7 +6,7 @@ import {
   toJsonLines,
   type Client,
   type OwnText,
-  type WeightsChoice,
+  type ExportChoice,
 } from '../store/index.ts';
 import { classify } from './dropped.ts';
 import { goTo } from './place.ts';
@@ -34,12 +34,9 @@ export const fileName = (title: string): string =>
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-export async function exportCheckpoint(
-  client: Client,
-  weights: WeightsChoice = 'last',
-): Promise<void> {
+export async function exportCheckpoint(client: Client, what: ExportChoice = 'last'): Promise<void> {
   try {
-    const { name, bytes } = await client.export(weights);
+    const { name, bytes } = await client.export(what);
     saveFile(name, new Uint8Array(bytes), 'application/zip');
   } catch (error) {
     client.notify(`The model could not be exported. ${messageOf(error)}`);

@@ -1,11 +1,11 @@
 /** One run in this worker: it trains, and between its steps does what the user requests. */
 import { CheckpointError } from '../checkpoint/index.ts';
 import type {
+  ExportChoice,
   FinishReason,
   GenerationEnd,
   MetricColumns,
   RunView,
-  WeightsChoice,
 } from '../common/index.ts';
 import type { RunConfig, SamplingConfig } from '../config/index.ts';
 import type { Tokenizer } from '../data/index.ts';
@@ -255,11 +255,11 @@ export class ActiveRun {
   }
 
   /** A checkpoint as a zip, with what belongs to the run, made between two steps. */
-  export(weights: WeightsChoice = 'last'): Promise<{ name: string; bytes: Uint8Array }> {
+  export(what: ExportChoice = 'last'): Promise<{ name: string; bytes: Uint8Array }> {
     return this.#jobs.add(async () => {
-      const best = this.#best.best || weights === 'best' ? await this.#best.state() : null;
-      const last = weights === 'last' ? await this.#saver.checkpoint() : null;
-      return exportRun(this.#parts, { last, best });
+      const best = this.#best.best || what === 'best' ? await this.#best.state() : null;
+      const last = what === 'best' ? null : await this.#saver.checkpoint();
+      return exportRun(this.#parts, { last, best }, what);
     });
   }
 

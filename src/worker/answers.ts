@@ -45,7 +45,7 @@ export async function answer(context: AnswerContext, request: Request): Promise<
       return { type: 'tokens', id, pieces: tokenize(context.text, request.text) };
     case 'export': {
       const run = requireRun(context, 'There is no model to export yet.');
-      return { type: 'exported', id, ...(await run.export(request.weights)) };
+      return { type: 'exported', id, ...(await run.export(request.what)) };
     }
     case 'load_history': {
       const columns = await (await context.storage()).readMetrics(request.run);

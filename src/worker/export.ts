@@ -6,7 +6,7 @@ import {
   type CheckpointState,
   type Files,
 } from '../checkpoint/index.ts';
-import type { MetricColumns } from '../common/index.ts';
+import type { ExportChoice, MetricColumns } from '../common/index.ts';
 import type { RunParts } from './run_parts.ts';
 
 /** The checkpoints of the run. `last` is null if only the best one is exported. */
@@ -16,12 +16,13 @@ export interface ExportedStates {
 }
 
 /**
- * The last checkpoint with the best one in its folder `best/`, or the best one alone. Metrics and
- * samples reach to the step of the exported checkpoint.
+ * The last checkpoint with the best one in its folder `best/`, or the best one alone, as a zip; or the
+ * first as a part of a bundle for GPUs. Metrics and samples reach to the step of the exported checkpoint.
  */
 export async function exportRun(
-  { name, storage }: Pick<RunParts, 'name' | 'storage'>,
+  { name, storage, text }: Pick<RunParts, 'name' | 'storage' | 'text'>,
   { last, best }: ExportedStates,
+  what: ExportChoice,
 ): Promise<{ name: string; bytes: Uint8Array }> {
   const state = last ?? best;
   if (!state) throw new RangeError('There is no checkpoint to export.');
@@ -39,8 +40,14 @@ export async function exportRun(
   const adapter = state.stage
     ? (await import('../checkpoint/adapter_export.ts')).adapterFiles(state)
     : new Map<string, Uint8Array>();
-  const bytes = zipFolder(new Map([...files, ...adapter, ...extras]));
-  return { name: `${fileName(name)}${last ? '' : '-best'}.zip`, bytes };
+  const folder = new Map([...files, ...adapter, ...extras]);
+  if (what !== 'bundle') {
+    return { name: `${fileName(name)}${last ? '' : '-best'}.zip`, bytes: zipFolder(folder) };
+  }
+  const { bundleFiles } = await import('../checkpoint/bundle/bundle.ts');
+  const { tokens, stage = null } = text;
+  const bundle = bundleFiles({ state, checkpoint: folder, tokens, stage });
+  return { name: `${fileName(name)}-bundle.zip`, bytes: zipFolder(bundle) };
 }
 
 const fileName = (name: string): string =>

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readCheckpoint, RunStore, splitExport, unzipFolder } from '../checkpoint/index.ts';
 import { MemoryLocks } from '../checkpoint/store/locks.ts';
-import type { WeightsChoice } from '../common/index.ts';
+import type { ExportChoice, WeightsChoice } from '../common/index.ts';
 import { defaultConfig } from '../config/index.ts';
 import { SessionHarness, startCommand, TEXT, tinyConfig } from './testing_session.ts';
 import { FakeTrainer } from './testing_trainer.ts';
@@ -44,9 +44,9 @@ async function overfittedRun(): Promise<void> {
 }
 
 let ids = 900;
-async function exported(weights: WeightsChoice): Promise<ReadonlyMap<string, Uint8Array>> {
+async function exported(what: ExportChoice): Promise<ReadonlyMap<string, Uint8Array>> {
   const id = ids++;
-  session.send({ type: 'export', id, weights });
+  session.send({ type: 'export', id, what });
   return unzipFolder((await session.next('exported', (event) => event.id === id)).bytes);
 }
 
@@ -65,6 +65,21 @@ async function generated(weights: WeightsChoice): Promise<number[]> {
   const events = session.all('token').filter((event) => event.id === id);
   return events.flatMap(({ pieces }) => pieces.map((piece) => piece.id));
 }
+
+describe('a bundle for GPUs', () => {
+  it('has the tokens and the program, and comes back as the run that it was', async () => {
+    await overfittedRun();
+    const files = await exported('bundle');
+    expect([...files.keys()]).toEqual(
+      expect.arrayContaining(['train.py', 'fsdp2.yaml', 'data/val.bin', 'checkpoint/text.bin']),
+    );
+    expect(files.get('data/train.bin')?.length).toBeGreaterThan(0);
+    session.send({ type: 'import', id: 1, run: 'back', name: 'back', files: filesOf(files) });
+    const started = await session.next('started', ({ run }) => run === 'back');
+    expect(started.step).toBe(20);
+    expect(started.restored?.text).toEqual(TEXT);
+  });
+});
 
 describe('a run that is resumed', () => {
   it('brings back samples, view, recipe, text and the best evaluation', async () => {

@@ -182,6 +182,13 @@ function ExportItems() {
         </PopupItem>
       ) : null}
       <PopupItem
+        icon={<IconDownload size={16} />}
+        disabled={!hasRun}
+        onClick={() => goTo({ dialog: 'gpus' })}
+      >
+        Take it to GPUs…
+      </PopupItem>
+      <PopupItem
         icon={<IconTable size={16} />}
         disabled={!hasRun}
         onClick={() => downloadMetrics(client, 'csv')}

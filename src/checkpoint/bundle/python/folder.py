@@ -6,6 +6,7 @@ of transformers, and whether that is stored transposed."""
 
 import json
 import shutil
+import zipfile
 
 import torch
 import transformers
@@ -116,6 +117,15 @@ def write_folder(bundle, target, *, weights, moments, progress):
     if merged:
         save_file(merged, target / "optimizer.safetensors")
     write_progress(target, progress)
+    zip_folder(target)
+
+
+def zip_folder(folder):
+    """One file for the page to import, without compression."""
+    with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as file:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                file.write(path, path.relative_to(folder))
 
 
 def write_progress(target, progress):
@@ -126,5 +136,6 @@ def write_progress(target, progress):
         state[key] = progress[key]
     state["config"]["training"]["max_iters"] = progress["max_iters"]
     path.write_text(json.dumps(state, indent=2), encoding="utf-8")
-    with open(target / "metrics.jsonl", "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in progress["rows"])
+    if progress["rows"]:
+        with open(target / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in progress["rows"])

@@ -26,7 +26,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 import folder
 from data import micro_batches, open_data
@@ -39,14 +39,17 @@ FULL = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out")
+    parser.add_argument("--bundle", type=pathlib.Path, default=ROOT)
+    parser.add_argument("--out", type=pathlib.Path, help="default: BUNDLE/out")
     parser.add_argument("--steps", type=int, help="further steps (default: up to max_iters)")
     parser.add_argument("--max_iters", type=int, help="end of training, and of a decay that ends there")
     parser.add_argument("--micro_batch_size", type=int, help="rows (or pairs) of a rank at a time")
     parser.add_argument("--save_interval", type=int, default=250)
     parser.add_argument("--gradient_checkpointing", action=argparse.BooleanOptionalAction)
     parser.add_argument("--cpu", action="store_true", help="train on the processor (gloo)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.out = args.out or args.bundle / "out"
+    return args
 
 
 class Run:
@@ -57,13 +60,13 @@ class Run:
         self.accelerator = Accelerator(cpu=args.cpu)
         self.device = self.accelerator.device
         self.rank, self.ranks = self.accelerator.process_index, self.accelerator.num_processes
-        self.bundle = folder.open_bundle(ROOT)
+        self.bundle = folder.open_bundle(args.bundle)
         self.training = {**self.bundle["training"]}
         if args.max_iters is not None:
             self.training["max_iters"] = args.max_iters
         torch.manual_seed(self.training["seed"] + self.rank)
         self.data = open_data(self.bundle)
-        self.source = ROOT / "checkpoint"
+        self.source = args.bundle / "checkpoint"
         self.loss = self.make_loss()
         self.make_model()
         self.resume()
@@ -75,15 +78,22 @@ class Run:
             checkpointing = self.training["activation_checkpointing"]
         if checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
-        if self.ranks > 1 and self.device.type == "cpu":
-            # accelerate turns FSDP on for accelerators only.
-            self.model = shard(model)
+        if self.ranks > 1 and not self.accelerator.is_fsdp2:
+            # Without fsdp2.yaml, and on processors, where accelerate has no FSDP.
+            self.model = shard(model.to(self.device))
             self.optimizer = make_optimizer(self.model, self.bundle, self.training)
         else:
+            self.sum_in_float32()
             optimizer = make_optimizer(model, self.bundle, self.training)
             self.model, prepared = self.accelerator.prepare(model, optimizer)
             self.optimizer = prepared.optimizer
         self.model.train()
+
+    def sum_in_float32(self):
+        """accelerate would sum the gradients of the ranks in bfloat16, too."""
+        if self.accelerator.is_fsdp2 and self.accelerator.mixed_precision == "bf16":
+            policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+            self.accelerator.state.fsdp_plugin.mixed_precision_policy = policy
 
     def make_loss(self):
         if self.bundle["objective"] != "dpo":
@@ -104,7 +114,8 @@ class Run:
         batches = list(self.data.all_pairs(self.args.micro_batch_size or self.training["batch_size"]))
         logps = torch.zeros((len(self.data.train) + len(self.data.val)) // 2, 2, device=self.device)
         for batch in self.own(batches):
-            found = answer_logps(model, batch, self.device)[0].view(-1, 2)
+            with self.accelerator.autocast():
+                found = answer_logps(model, batch, self.device)[0].view(-1, 2)
             counts = torch.from_numpy(batch.pair_weights > 0).to(self.device)
             logps[torch.from_numpy(batch.pairs).to(self.device)[counts]] = found[counts]
         return self.accelerator.reduce(logps, "sum").cpu()
@@ -147,7 +158,7 @@ class Run:
         for values in moments.values():
             if "exp_avg" in values:
                 values["step"] = torch.tensor(float(updates))
-        groups = get_optimizer_state_dict(self.model, self.optimizer, options=FULL)["param_groups"]
+        groups = get_optimizer_state_dict(self.model, self.optimizer)["param_groups"]
         state = {"state": moments, "param_groups": groups} if self.rank == 0 else {}
         options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=self.ranks > 1)
         set_optimizer_state_dict(self.model, self.optimizer, state, options=options)
@@ -275,9 +286,9 @@ def main(argv=None, observe=lambda *_: None):
     run.save()
     run.export()
     observe("end", run, None)
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     main()
+    if dist.is_initialized():
+        dist.destroy_process_group()
