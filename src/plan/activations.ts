@@ -63,13 +63,12 @@ export const keptByModel = (model: ResolvedModel): Activation[] => [
 export function transientOfBlock(model: ResolvedModel): Activation[] {
   const { n_embd: d, n_inner: f, head_dim, n_head, n_kv_head } = model;
   const qkv = (n_head + 2 * n_kv_head) * head_dim;
-  // GPT-2 fuses the activation's gradient into the matmul, so only the gradient before it exists.
-  const feedForward = f * (model.layout === 'gpt2' ? 1 : 3) + d;
-  const attention = qkv + 2 * d;
-  return [
-    { name: 'gradient of the residual stream', values: d, row: d },
-    { name: 'gradients inside the branch', values: Math.max(feedForward, attention), row: d },
-  ];
+  // GPT-2 fuses the activation's gradient into the matmul, so only the gradient before it exists. In
+  // Llama, the product of gate and up is freed before the gradients of these two exist.
+  const feedForward = f * (model.layout === 'gpt2' ? 1 : 2) + d;
+  const attention = qkv + d;
+  const name = 'gradients inside a branch, and of its output';
+  return [{ name, values: Math.max(feedForward, attention), row: d }];
 }
 
 /**

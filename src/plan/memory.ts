@@ -120,23 +120,37 @@ function tensorBytes({ shape }: PlannedParameter): number {
   return Math.ceil((FLOAT * values) / ALIGNMENT) * ALIGNMENT;
 }
 
-/** Activations that the forward pass keeps for the backward pass. */
+/**
+ * Activations that are kept from the forward to the backward pass, at the time of the loss. With
+ * checkpointing each block keeps only its input, except the last one, whose backward pass comes next
+ * and which keeps everything.
+ */
 export function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
   const block = bytesOf(keptByBlock(model), precision);
-  // With checkpointing each block keeps only its input, and one block at a time keeps everything.
-  const blockInput = model.n_embd * bytesPerValue(model.n_embd, precision);
   const blocks = training.activation_checkpointing
-    ? model.n_layer * blockInput + block
+    ? Math.max(0, model.n_layer - 2) * blockInputBytes(model, training) + block
     : model.n_layer * block;
   return tokens * (blocks + bytesOf(keptByModel(model), precision));
 }
 
-function transientBytes(model: ResolvedModel, training: TrainingConfig): number {
+/**
+ * By how much the peak of a block's backward pass exceeds `keptBytes`: gradients inside the block and
+ * the gradient of its output exist. Without checkpointing it is the last block. With checkpointing it
+ * is an earlier one that is computed again, when the final norm and the loss are freed.
+ */
+export function transientBytes(model: ResolvedModel, training: TrainingConfig): number {
+  const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
-  return tokens * bytesOf(transientOfBlock(model), training.mixed_precision);
+  const gradients = bytesOf(transientOfBlock(model), precision);
+  const freed = training.activation_checkpointing ? bytesOf(keptByModel(model), precision) : 0;
+  return tokens * (gradients + blockInputBytes(model, training) - freed);
 }
+
+/** Per token. */
+const blockInputBytes = ({ n_embd }: ResolvedModel, training: TrainingConfig): number =>
+  n_embd * bytesPerValue(n_embd, training.mixed_precision);
 
 /**
  * Sequences in the caches of generation: one for the page's generator, and one for each prompt of

@@ -7,8 +7,8 @@ import {
   type TrainingConfig,
 } from '../config/index.ts';
 import type { PeftConfig, StageConfig } from '../config/stage/index.ts';
-import { bytesOf, inputValues, transientOfBlock } from './activations.ts';
-import { keptBytes, type MemoryPlan, momentsPerParameter } from './memory.ts';
+import { inputValues } from './activations.ts';
+import { keptBytes, type MemoryPlan, momentsPerParameter, transientBytes } from './memory.ts';
 import { countParameters } from './parameters.ts';
 
 /** What the plan needs to know beyond RunConfig and StageConfig. */
@@ -121,7 +121,7 @@ export function planStageMemory(
   // The policy and the value model go forth and back together.
   const passes = stage.objective === 'ppo' ? 2 : 1;
   const logits = logitsBytes(shaped, training, facts.max_binding_size);
-  const peak = rows * row_length * bytesOf(transientOfBlock(model), training.mixed_precision);
+  const peak = transientBytes(shaped, training);
   const kept = passes * keptBytes(shaped, training);
   const kinds = {
     base: FLOAT * counts.base,

@@ -22,7 +22,10 @@ export interface RankActivations {
   /** Kept from the forward to the backward pass, of all micro-batches in flight. */
   activations: number;
   logits: number;
-  /** Gradients of activations at the peak of one block's backward pass. */
+  /**
+   * By how much the peak of one block's backward pass exceeds `activations`: gradients exist then,
+   * and with full recomputation the activations of the block, but no longer those of the loss.
+   */
   transient: number;
 }
 
@@ -90,26 +93,43 @@ export function rankActivations(
   training: ParallelTraining,
   { mesh, pp_rank }: Placement,
 ): RankActivations {
-  const { precision, recompute_granularity: recompute } = training;
+  const { precision } = training;
   const rows = microBatchSize(training, mesh);
   const tokens = rows * model.block_size;
-  const { layers, has_head } = stageShare(model, mesh, pp_rank);
+  const { has_head } = stageShare(model, mesh, pp_rank);
   const microbatches = training.gradient_accumulation_steps;
   const layersInFlight = chunksInFlight(mesh, microbatches, pp_rank) * layersOfChunk(model, mesh);
   const block = blockBytes(model, training, mesh.tp);
   const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
-  // With full recomputation one block at a time keeps everything.
-  const ofBlocks =
-    recompute === 'full'
-      ? layersInFlight * blockInput + Math.min(1, layers) * block
-      : layersInFlight * block;
+  const isRecomputed = training.recompute_granularity === 'full';
+  const kept = { layersInFlight, block, blockInput };
+  const ofBlocks = isRecomputed ? recomputedBytes(precision, kept) : layersInFlight * block;
+  const gradients = bytesOfRank(transientOfBlock(model), precision, 1);
+  // Megatron-LM computes every block again; here the last one keeps everything (`../memory.ts`).
+  const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
+  const again = isRecomputed ? recomputed - afterBlocksBytes(model, precision) : blockInput;
   const passes = has_head ? logitsInFlight(mesh, microbatches) : 0;
   const afterBlocks = passes * afterBlocksBytes(model, precision);
   return {
     activations: tokens * (ofBlocks + afterBlocks),
     logits: passes * rankLogits(model, training, mesh),
-    transient: tokens * bytesOfRank(transientOfBlock(model), precision, 1),
+    transient: tokens * (gradients + again),
   };
+}
+
+interface KeptOfBlocks {
+  layersInFlight: number;
+  block: number;
+  blockInput: number;
+}
+
+/** Per token, with full recomputation: inputs of blocks and, on this page, all of the last block. */
+function recomputedBytes(
+  precision: Precision,
+  { layersInFlight, block, blockInput }: KeptOfBlocks,
+): number {
+  if (precision === 'mixed') return layersInFlight * blockInput;
+  return Math.max(0, layersInFlight - 2) * blockInput + block;
 }
 
 /** Per token of one block that keeps everything. */

@@ -26,9 +26,10 @@ export const MEMORY_KINDS = [
 export type MemoryKind = (typeof MEMORY_KINDS)[number];
 
 /**
- * Bytes by kind. `optimizer` includes float32 master weights. `temporaries` are gradients of
- * activations at the peak of the backward pass, as far as they exceed the logits, whose memory they
- * share, and under ZeRO the gathered weights and whole gradients of the units in use.
+ * Bytes by kind. `optimizer` includes float32 master weights. `temporaries` are what exists at the
+ * peak of the backward pass alone (gradients of activations, the block that is computed again), as
+ * far as it exceeds the logits, whose memory it takes, and under ZeRO the gathered weights and whole
+ * gradients of the units in use.
  */
 export type RankMemory = Record<MemoryKind, number> & { total: number };
 

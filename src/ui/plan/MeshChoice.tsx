@@ -61,30 +61,7 @@ export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Pla
             changeTraining({ gradient_accumulation_steps })
           }
         />
-        <Choice
-          label="Data-parallel ranks share"
-          options={ZERO_STAGES.map((stage) => [String(stage), ZERO_LABELS[stage]] as const)}
-          value={String(mesh.zero_stage)}
-          onChange={(value) => {
-            const zero_stage = ZERO_STAGES.find((stage) => String(stage) === value);
-            if (zero_stage !== undefined) changeMesh({ zero_stage });
-          }}
-        />
-        <Choice
-          label="Schedule"
-          options={PIPELINE_SCHEDULES.map((name) => [name, SCHEDULE_LABELS[name]] as const)}
-          value={mesh.schedule}
-          onChange={(schedule) => changeMesh({ schedule, virtual_chunks: firstChunks(schedule) })}
-        />
-        {mesh.schedule === 'interleaved' ? (
-          <NumberField
-            label="Chunks of a stage"
-            value={mesh.virtual_chunks}
-            range={[1, 128]}
-            problem={problemOf(problems, 'virtual_chunks')}
-            onChange={(virtual_chunks) => changeMesh({ virtual_chunks })}
-          />
-        ) : null}
+        <MeshOptions mesh={mesh} problems={problems} />
       </div>
       {problems.length === 0 ? (
         <p className="small muted">
@@ -97,6 +74,38 @@ export function MeshChoice({ planned: { job, problems, fleet } }: { planned: Pla
         </p>
       ) : null}
     </section>
+  );
+}
+
+/** What data-parallel ranks share, and the schedule of a pipeline. */
+function MeshOptions({ mesh, problems }: { mesh: Mesh; problems: readonly MeshProblem[] }) {
+  return (
+    <>
+      <Choice
+        label="Data-parallel ranks share"
+        options={ZERO_STAGES.map((stage) => [String(stage), ZERO_LABELS[stage]] as const)}
+        value={String(mesh.zero_stage)}
+        onChange={(value) => {
+          const zero_stage = ZERO_STAGES.find((stage) => String(stage) === value);
+          if (zero_stage !== undefined) changeMesh({ zero_stage });
+        }}
+      />
+      <Choice
+        label="Schedule"
+        options={PIPELINE_SCHEDULES.map((name) => [name, SCHEDULE_LABELS[name]] as const)}
+        value={mesh.schedule}
+        onChange={(schedule) => changeMesh({ schedule, virtual_chunks: firstChunks(schedule) })}
+      />
+      {mesh.schedule === 'interleaved' ? (
+        <NumberField
+          label="Chunks of a stage"
+          value={mesh.virtual_chunks}
+          range={[1, 128]}
+          problem={problemOf(problems, 'virtual_chunks')}
+          onChange={(virtual_chunks) => changeMesh({ virtual_chunks })}
+        />
+      ) : null}
+    </>
   );
 }
 

@@ -127,7 +127,8 @@ const KIND_HELP: Readonly<Record<MemoryKind, string>> = {
   optimizer: 'Moments, and float32 master weights under mixed precision',
   activations: 'Kept from the forward to the backward pass, of all micro-batches in flight',
   logits: 'A score for each token of the vocabulary, at each position',
-  temporaries: 'Gradients inside a block; under ZeRO gathered weights and whole gradients in use',
+  temporaries:
+    'Gradients inside a block, a recomputed block; under ZeRO gathered weights and gradients',
   inputs: 'Tokens, targets, weights and positions of a micro-batch',
   fragmentation: 'Lost to alignment and between blocks of the allocator',
 };
