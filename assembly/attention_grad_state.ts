@@ -32,7 +32,7 @@ export function readGradient(args: usize, gradientsAt: usize, partialsAt: usize)
   logSums = pointerAt(args, 2);
   outputGradients = pointerAt(args, 3);
   readShape(args + 24, pointerAt(args, 4), pointerAt(args, 5));
-  partKeys = intAt(args, 16);
+  partKeys = intAt(args, 18);
   parts = chunksOf(rowCount, partKeys);
   placeScratch();
 }

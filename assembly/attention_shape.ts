@@ -27,12 +27,16 @@ let rng: usize = 0;
 let site: i32 = 0;
 let threshold: i32 = 0;
 export let kept: f32 = 1;
+/** Query heads that dropout's rows are counted by, and which of them is the first one here. */
+let maskHeads: i32 = 0;
+let firstHead: i32 = 0;
 /** Address of the first row of each row's document, int32 [sequences, rowCount]; 0 without. */
 let documentStarts: usize = 0;
 
 /**
  * Reads the parameters: sequences, rows of each, query heads, key heads, head_dim, window, scale,
- * then site, threshold and factor of dropout.
+ * then site, threshold and factor of dropout, the query heads of the whole model and the first one
+ * here.
  */
 export function readShape(params: usize, rngAddress: usize, startsAddress: usize): void {
   sequences = intAt(params, 0);
@@ -46,6 +50,8 @@ export function readShape(params: usize, rngAddress: usize, startsAddress: usize
   site = intAt(params, 7);
   threshold = intAt(params, 8);
   kept = rng ? floatAt(params, 9) : 1;
+  maskHeads = intAt(params, 10);
+  firstHead = intAt(params, 11);
   documentStarts = startsAddress;
   headBytes = (<usize>headDim) << 2;
   packedBytes = headBytes * <usize>(queryHeads + 2 * keyHeads);
@@ -138,7 +144,8 @@ function maskKeys(at: usize, first: i32, from: i32, to: i32): void {
 
 function setDraws(sequence: i32, head: i32): void {
   const state = siteState(intAt(rng, 0), intAt(rng, 1), site);
-  const row = ((intAt(rng, 2) + sequence) * queryHeads + head) * rowCount;
+  const globalRow = (intAt(rng, 2) + sequence) * maskHeads + firstHead + head;
+  const row = globalRow * rowCount;
   draws0 = stir4(state, i32x4.add(i32x4.splat(row), queries0));
   draws1 = stir4(state, i32x4.add(i32x4.splat(row), queries1));
 }

@@ -150,7 +150,8 @@ export function cross_entropy(args: usize): void {
 
 /**
  * Adds a chunk of the vocabulary to the rows' states: states [n, 4]; logits [n, columns], targets
- * [n]; n, columns, the chunk's first token. The chunk of token 0 begins the states.
+ * [n]; n, columns, the chunk's first token. The chunk of token 0 begins the states; the target's
+ * logit is 0 until its chunk.
  */
 export function cross_entropy_chunk(args: usize): void {
   const states = pointerAt(args, 0);
@@ -176,6 +177,8 @@ export function cross_entropy_chunk(args: usize): void {
       const target = load<i32>(targets + ((<usize>row) << 2)) - first;
       if (target >= 0 && target < columns) {
         store<f32>(state, load<f32>(from + ((<usize>target) << 2)), 12);
+      } else if (first == 0) {
+        store<f32>(state, 0, 12);
       }
     }
   }

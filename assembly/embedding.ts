@@ -5,7 +5,7 @@ import { claim } from './threads';
 
 /**
  * y [n, d] = weight[ids] + position_weight[positions]; weight [v, d], ids [n], position_weight
- * [t, d] and positions [n] or both absent; n, d.
+ * [t, d] and positions [n] or both absent; n, d. Without positions, rows of negative ids are zeros.
  */
 export function embedding(args: usize): void {
   const y = pointerAt(args, 0);
@@ -23,9 +23,11 @@ export function embedding(args: usize): void {
     for (let row = chunk * rows; row < end; row++) {
       const word = (<usize>row) << 2;
       const to = y + <usize>row * width;
-      const from = weight + <usize>load<i32>(ids + word) * width;
+      const id = load<i32>(ids + word);
+      const from = weight + <usize>id * width;
       if (positionWeight == 0) {
-        copyRow(to, from, width);
+        if (id < 0) memory.fill(to, 0, width);
+        else copyRow(to, from, width);
       } else {
         const position = positionWeight + <usize>load<i32>(positions + word) * width;
         addRows(to, from, position, width);

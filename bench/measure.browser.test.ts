@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { setProgramMode } from '../src/backend/index.ts';
 import '../src/ops/alignment.ts';
+import '../src/ops/parallel.ts';
 import '../src/ops/generation.ts';
 import { allOps, recordOf } from '../src/ops/index.ts';
 import { defaultConfig } from '../src/config/index.ts';

@@ -4,6 +4,7 @@
  * GPU's cache are therefore faster here than in a step.
  */
 import '../src/ops/alignment.ts';
+import '../src/ops/parallel.ts';
 import '../src/ops/generation.ts';
 import { allOps, type OpBench, type OpDefinition, prepareMatmuls } from '../src/ops/index.ts';
 import type { ConfigName } from './configs.ts';

@@ -1,11 +1,11 @@
 /** The attention branch of a block. QK-norm as in Qwen3. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ResolvedModel } from '../config/index.ts';
-import { attention, attentionDropout, qkNorm, rope } from '../ops/index.ts';
+import { attention, attentionDropout, type Dropout, qkNorm, rope } from '../ops/index.ts';
 import { dropoutIsOn, dropoutSite } from './dropout.ts';
 import type { Forward } from './forward.ts';
 import { type BlockNames, blockNames } from './layout.ts';
-import { norm, project, projectBranch } from './projections.ts';
+import { branchNorm, project, projectBranch } from './projections.ts';
 
 /** The model's head counts, as attention operations take them. */
 export function headShape({ n_head, n_kv_head, head_dim }: ResolvedModel) {
@@ -33,7 +33,7 @@ export function attentionBranch(
 function queriesKeysValues(forward: Forward, names: BlockNames, x: Tensor): Tensor {
   const { tape, model, weights, rotary, inputs } = forward;
   const heads = headShape(model);
-  let qkv = project(forward, names.qkv, norm(forward, names.attentionNorm, x));
+  let qkv = project(forward, names.qkv, branchNorm(forward, names.attentionNorm, x));
   if (model.qk_norm) {
     const q_weight = weights.get(`${names.qNorm}.weight`);
     const k_weight = weights.get(`${names.kNorm}.weight`);
@@ -48,13 +48,19 @@ function queriesKeysValues(forward: Forward, names: BlockNames, x: Tensor): Tens
   return qkv;
 }
 
+/** Attributes of the dropout of attention weights. */
+export function weightDropout({ model, tensor_parallel }: Forward, layer: number): Dropout {
+  const site = dropoutSite(layer, 'attention');
+  return { site, rate: model.dropout, heads: tensor_parallel?.heads };
+}
+
 /** Causal attention over the current tokens. */
 function attend(forward: Forward, layer: number, qkv: Tensor): Tensor {
   const { tape, model, inputs, batch_size, block_size } = forward;
   const window = model.sliding_window;
   const attrs = { B: batch_size, T: block_size, ...headShape(model), window };
   if (!dropoutIsOn(forward)) return tape.apply(attention, { qkv }, attrs).y;
-  const dropoutAttrs = { site: dropoutSite(layer, 'attention'), rate: model.dropout };
+  const dropoutAttrs = weightDropout(forward, layer);
   const rng = inputs.get('rng');
   return tape.apply(attentionDropout, { qkv, rng }, { ...attrs, ...dropoutAttrs }).y;
 }

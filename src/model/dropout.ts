@@ -1,6 +1,6 @@
 /** Dropout inside segments. Each site draws its own mask, a function of seed, step and global row. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { dropout, dropoutAdd } from '../ops/index.ts';
+import { add, dropout, dropoutAdd } from '../ops/index.ts';
 import type { Forward } from './forward.ts';
 
 /** Site of the embedding's dropout; every layer has three more. */
@@ -29,9 +29,10 @@ export interface BranchEnd {
   residual: Tensor | undefined;
 }
 
-/** A branch with its dropout, plus the residual if dropout is on and there is one. */
+/** A branch with its dropout, plus the residual if there is one. */
 export function dropBranch(forward: Forward, x: Tensor, { site, residual }: BranchEnd): Tensor {
-  if (!residual || !dropoutIsOn(forward)) return drop(forward, x, site);
+  if (!residual) return drop(forward, x, site);
+  if (!dropoutIsOn(forward)) return forward.tape.apply(add, { a: residual, b: x }, {}).sum;
   const rng = forward.inputs.get('rng');
   return forward.tape.apply(dropoutAdd, { x, rng, residual }, attributes(forward, site)).y;
 }

@@ -4,7 +4,7 @@ import { mlp, mlpAdd, type MlpAttrs, mlpBias, mlpBiasAdd, relu2Glu, swiglu } fro
 import { type BranchEnd, dropBranch, dropoutIsOn, dropoutSite } from './dropout.ts';
 import type { Forward } from './forward.ts';
 import { type BlockNames, blockNames, isGpt2 } from './layout.ts';
-import { adapts, norm, project, projectBranch } from './projections.ts';
+import { adapts, branchNorm, project, projectBranch } from './projections.ts';
 
 /**
  * mlp(norm(x)) [tokens, n_embd], plus the residual if there is one. Without one it returns the bare
@@ -21,7 +21,7 @@ export function mlpBranch(forward: Forward, layer: number, x: Tensor, residual?:
 /** Llama: down(act(gate(x)) * up(x)), with gate and up packed side by side. */
 function gatedBranch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
   const { tape, model } = forward;
-  const normed = norm(forward, names.mlpNorm, x);
+  const normed = branchNorm(forward, names.mlpNorm, x);
   const gate_up = project(forward, `${names.mlp}.gate_up_proj`, normed);
   const activation = model.activation_function === 'relu2' ? relu2Glu : swiglu;
   // An adapter needs its input for its gradient, which is the largest activation of a block.
@@ -33,9 +33,9 @@ function gatedBranch(forward: Forward, names: BlockNames, x: Tensor, end: Branch
 
 /** GPT-2: two projections with the activation between them. */
 function gpt2Branch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
-  const normed = norm(forward, names.mlpNorm, x);
-  if (adapts(forward, `${names.mlp}.c_fc`)) {
-    return adaptedBranch(forward, names, normed, end);
+  const normed = branchNorm(forward, names.mlpNorm, x);
+  if (forward.tensor_parallel || adapts(forward, `${names.mlp}.c_fc`)) {
+    return unfusedBranch(forward, names, normed, end);
   }
   if (end.residual && !dropoutIsOn(forward)) {
     return feedForward(forward, names.mlp, normed, end.residual);
@@ -43,10 +43,11 @@ function gpt2Branch(forward: Forward, names: BlockNames, x: Tensor, end: BranchE
   return dropBranch(forward, feedForward(forward, names.mlp, normed), end);
 }
 
-/** GPT-2's block layer by layer, because something is added between matmul and activation. */
-function adaptedBranch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
+/** GPT-2's block layer by layer, because something is added to the result of a matmul. */
+function unfusedBranch(forward: Forward, names: BlockNames, x: Tensor, end: BranchEnd): Tensor {
   const before = project(forward, `${names.mlp}.c_fc`, x);
-  const after = forward.weights.adapters?.activate(forward, before, mlpAttrs(forward)) ?? before;
+  const layers = forward.tensor_parallel ?? forward.weights.adapters;
+  const after = layers?.activate(forward, before, mlpAttrs(forward)) ?? before;
   return projectBranch(forward, `${names.mlp}.c_proj`, after, end);
 }
 

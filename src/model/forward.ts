@@ -8,8 +8,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
+import type { HeadRange, MlpAttrs } from '../ops/index.ts';
+import type { BatchLike, PreparedInputs } from './inputs.ts';
 import type { Tape } from './tape.ts';
-import type { ParameterSource } from './weights.ts';
+import type { AdaptedPass, ParameterSource } from './weights.ts';
 
 export interface Forward {
   tape: Tape;
@@ -24,6 +26,41 @@ export interface Forward {
   training: boolean;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */
   attend?: Attend | undefined;
+  /** The other ranks that hold parts of each layer; `model` is then the part of this rank. */
+  tensor_parallel?: TensorParallel | undefined;
+}
+
+/**
+ * Tensor parallelism (Shoeybi et al. 2019, Megatron-LM), implemented by `src/parallel`. Ranks hold
+ * columns of the first projections of a branch, rows of its last one, and rows of the embedding and
+ * of the head.
+ */
+export interface TensorParallel {
+  /** Where the heads here are among those of the model, for the masks of attention dropout. */
+  readonly heads: HeadRange;
+  /**
+   * `x` before layers that are split by columns: its gradient is added up over the ranks, in place
+   * (Megatron-LM's copy_to_tensor_model_parallel_region).
+   */
+  copyToRegion(tape: Tape, x: Tensor): void;
+  /**
+   * `x` after a layer that is split by rows: its values are added up over the ranks, in place
+   * (Megatron-LM's reduce_from_tensor_model_parallel_region).
+   */
+  reduceFromRegion(x: Tensor): void;
+  /** Whether another rank adds the bias of a linear layer. */
+  omitsBias(layer: string): boolean;
+  /** The activation between the two projections of a feed-forward block of GPT-2. */
+  activate(pass: AdaptedPass, x: Tensor, attrs: MlpAttrs): Tensor;
+  /** Token (and, in GPT-2, position) embedding [tokens, n_embd]. */
+  embed(forward: Forward): Tensor;
+  /** Merges the row states of the cross-entropy over the vocabulary here with those of the ranks. */
+  readonly exchangeRows: (states: Tensor) => void;
+  /**
+   * A micro-batch for programs of this rank, in place of `prepareInputs`: ids and targets are
+   * relative to the first row here. Throws as `prepareInputs` does.
+   */
+  prepare(batch: BatchLike): PreparedInputs;
 }
 
 /** From packed queries, keys and values to the attention's output [tokens, n_head head_dim]. */

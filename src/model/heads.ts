@@ -50,19 +50,20 @@ export function tokenLosses(
   chunk: number,
   temperature = 1,
 ): TokenLosses {
-  const { tape, model, weights, inputs } = forward;
+  const { tape, model, weights, inputs, tensor_parallel } = forward;
   const targets = inputs.get('targets');
-  const whole = chunk >= model.vocab_size;
+  const whole = chunk >= model.vocab_size && !tensor_parallel;
   const y = tape.segment(() =>
     whole ? head(forward, hidden, temperature) : atTemperature(forward, hidden, temperature),
   );
   tape.release(hidden);
+  tensor_parallel?.copyToRegion(tape, y);
   const losses = whole
     ? tape.apply(crossEntropy, { logits: y, targets }, {})
     : tape.apply(
         headCrossEntropy,
         { x: y, weight: weights.get(headName(model)), targets },
-        { chunk },
+        { chunk, exchange: tensor_parallel?.exchangeRows },
       );
   tape.release(y);
   return losses;

@@ -49,7 +49,8 @@ export function embedTokens(forward: Forward): Tensor {
 }
 
 function embeddings(forward: Forward): Tensor {
-  const { tape, inputs, weights, model } = forward;
+  const { tape, inputs, weights, model, tensor_parallel } = forward;
+  if (tensor_parallel) return drop(forward, tensor_parallel.embed(forward), EMBEDDING_SITE);
   const tokens = {
     weight: weights.get(embeddingName(model)),
     ids: inputs.get('ids'),

@@ -3,8 +3,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Spec } from '../backend/index.ts';
 import { attentionDocuments } from '../ops/attention/attention_documents.ts';
 import { attentionDocumentsDropout } from '../ops/attention/attention_documents_dropout.ts';
-import { headShape } from './attention.ts';
-import { dropoutIsOn, dropoutSite } from './dropout.ts';
+import { headShape, weightDropout } from './attention.ts';
+import { dropoutIsOn } from './dropout.ts';
 import type { Forward } from './forward.ts';
 
 /** The input that attention inside documents reads: `documentStarts` of each row. */
@@ -20,7 +20,7 @@ export function attendInsideDocuments(forward: Forward, layer: number, qkv: Tens
   const document_starts = inputs.get('document_starts');
   if (!dropoutIsOn(forward))
     return tape.apply(attentionDocuments, { qkv, document_starts }, attrs).y;
-  const dropoutAttrs = { site: dropoutSite(layer, 'attention'), rate: model.dropout };
+  const dropoutAttrs = weightDropout(forward, layer);
   const rng = inputs.get('rng');
   const all = { qkv, document_starts, rng };
   return tape.apply(attentionDocumentsDropout, all, { ...attrs, ...dropoutAttrs }).y;

@@ -151,6 +151,7 @@ export function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardCho
     block_size: stores.block_size,
     training: choices.training,
     attend: stores.attend,
+    tensor_parallel: stores.tensor_parallel,
   };
 }
 

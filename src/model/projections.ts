@@ -36,25 +36,39 @@ export function norm(forward: Forward, name: string, x: Tensor): Tensor {
   return tape.apply(layerNorm, { x, weight, bias: weights.get(`${name}.bias`) }, { eps }).y;
 }
 
+/**
+ * The norm before the first projections of a branch, which tensor parallelism splits by columns.
+ */
+export function branchNorm(forward: Forward, name: string, x: Tensor): Tensor {
+  const y = norm(forward, name, x);
+  forward.tensor_parallel?.copyToRegion(forward.tape, y);
+  return y;
+}
+
 /** x W, plus a bias if the model has biases, and the update of an adapter if there is one. */
 export function project(forward: Forward, name: string, x: Tensor): Tensor {
   return adapted(forward, { layer: name, x, base: unadapted(forward, name, x) });
 }
 
-function unadapted({ tape, model, weights }: Forward, name: string, x: Tensor): Tensor {
+function unadapted(forward: Forward, name: string, x: Tensor): Tensor {
+  const { tape, model, weights, tensor_parallel } = forward;
   const weight = weights.get(`${name}.weight`);
-  if (!hasBias(model, name)) return tape.apply(linear, { x, weight }, {}).y;
+  if (!hasBias(model, name) || tensor_parallel?.omitsBias(name))
+    return tape.apply(linear, { x, weight }, {}).y;
   return tape.apply(linearBias, { x, weight, bias: weights.get(`${name}.bias`) }, {}).y;
 }
 
 /**
  * The last projection of a branch, its dropout, and the residual if there is one. Without dropout
- * the residual is added where the product is stored.
+ * the residual is added where the product is stored, unless other ranks have parts of it.
  */
 export function projectBranch(forward: Forward, name: string, x: Tensor, end: BranchEnd): Tensor {
   const { residual } = end;
-  if (!residual || dropoutIsOn(forward)) {
-    return dropBranch(forward, project(forward, name, x), end);
+  const { tensor_parallel } = forward;
+  if (!residual || dropoutIsOn(forward) || tensor_parallel) {
+    const y = project(forward, name, x);
+    tensor_parallel?.reduceFromRegion(y);
+    return dropBranch(forward, y, end);
   }
   return adapted(forward, { layer: name, x, base: projectAdd(forward, name, x, residual) });
 }

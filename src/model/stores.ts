@@ -1,7 +1,7 @@
 /** The tensors that the programs of one run share, made in one place. */
 import { type Spec, Store } from '../backend/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import type { Attend } from './forward.ts';
+import type { Attend, TensorParallel } from './forward.ts';
 import { Gradients, type ModelGradients } from './gradients.ts';
 import { rotaryTable, trainingInputs } from './inputs.ts';
 import { listParameters, type Parameter } from './parameters.ts';
@@ -31,6 +31,8 @@ export interface ModelStores {
   logits_chunk: number;
   /** Attention of training and evaluation, if not the causal one over whole rows. */
   attend?: Attend | undefined;
+  /** See Forward. */
+  tensor_parallel?: TensorParallel | undefined;
 }
 
 /** What programs without a backward pass need: no gradients, no moments, no sums. */
@@ -57,6 +59,7 @@ export interface StoreOptions {
   extra_inputs?: readonly Spec[];
   /** See ModelStores. */
   attend?: Attend | undefined;
+  tensor_parallel?: TensorParallel | undefined;
   /** Weights and gradients that are kept in another way, such as in parts. Default: whole ones. */
   kept?: KeptElsewhere | undefined;
 }
@@ -85,6 +88,7 @@ export function createStores(options: StoreOptions): ModelStores {
     loss_scale: options.loss_scale ?? null,
     logits_chunk: options.logits_chunk ?? model.vocab_size,
     attend: options.attend,
+    tensor_parallel: options.tensor_parallel,
   };
 }
 

@@ -108,6 +108,21 @@ export class Tape {
   }
 
   /**
+   * Calls `fn` with the gradient of `x` once it is complete; `fn` may change its values in place
+   * (PyTorch's `Tensor.register_hook`). To be called before anything reads `x`.
+   */
+  hook(x: Tensor, fn: (gradient: Tensor) => void): void {
+    if (!this.#recording || !this.#needs(x)) return;
+    const back = (gradients: PendingGradients): void => {
+      const gradient = gradients.take(x.id);
+      if (!gradient) return;
+      fn(gradient);
+      gradients.give(x.id, gradient);
+    };
+    this.#record({ saved: [], back });
+  }
+
+  /**
    * A stretch of forward whose inner tensors nothing outside reads: those that no gradient needs
    * are freed at its end.
    */

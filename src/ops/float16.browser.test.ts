@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { convert, readback, startBackend, storageOf, tensorCount } from '../backend/index.ts';
 import { checkFloat16, roundToFloat16 } from '../testing/check_float16.ts';
 import './alignment.ts';
+import './parallel.ts';
 import { allOps } from './index.ts';
 
 const gpuErrors: string[] = [];

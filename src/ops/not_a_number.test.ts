@@ -9,6 +9,7 @@ import { useBuildsFromFiles } from '../testing/node_engine.ts';
 import { caseRandom, seedOf } from '../testing/random.ts';
 import { startTested } from '../testing/start_once.ts';
 import './alignment.ts';
+import './parallel.ts';
 import './generation.ts';
 import { allOps, type Hosts, type OpCase, type OpDefinition, run } from './index.ts';
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkOp } from '../testing/check_op.ts';
 import { startTested } from '../testing/start_once.ts';
 import './alignment.ts';
+import './parallel.ts';
 import './generation.ts';
 import { allOps } from './index.ts';
 

@@ -23,8 +23,8 @@ export interface ReducedParts {
   shards: Shards;
   /** Gradients of this rank's rows [whole parameters]. */
   gradients: Store;
-  /** Index of this rank among those of tensor parallelism. */
-  tp: number;
+  /** The ranks of tensor parallelism. */
+  tp: Group;
 }
 
 /** Adds up the gradients of all ranks, bucket by bucket. */
@@ -47,8 +47,15 @@ export class GradientReducer {
    * function waits, for the device and then for the other ranks.
    */
   async reduce(bucket: Bucket): Promise<Map<string, Float32Array>> {
-    const { group, shards, gradients } = this.#parts;
+    const { group, shards, gradients, tp } = this.#parts;
     const values = await gradients.read(bucket);
+    await Promise.all(
+      bucket.map(async (name) => {
+        const local = this.#byName.get(name);
+        if (local?.partial_gradient)
+          values.set(name, await sumOfParts(local, values.get(name), tp));
+      }),
+    );
     const slices = group.ranks.map((_, rank) =>
       joined(bucket.map((name) => cut(values.get(name), shards.get(name)?.[rank]))),
     );
@@ -58,7 +65,8 @@ export class GradientReducer {
 
   /** Adds the squares of a reduced gradient that this rank owns. */
   count(name: string, own: Float32Array, norms: SquaredNorms): void {
-    const { tp, group } = this.#parts;
+    const { group } = this.#parts;
+    const tp = this.#parts.tp.index;
     const local = this.#byName.get(name);
     if (!local || local.copy || (local.replicated && tp > 0)) return;
     norms.add({ parameter: local.index, tp, dp: group.index }, own);
@@ -80,6 +88,15 @@ export class GradientReducer {
       writePart(gradients, name, start, values),
     );
   }
+}
+
+/** The gradient of which each rank of tensor parallelism has computed a part. */
+export function sumOfParts(
+  { parameter }: LocalParameter,
+  part: ArrayLike<number> | undefined,
+  tp: Group,
+): Promise<Float32Array> {
+  return tp.sum(floats(part), `parts of ${parameter.name}`);
 }
 
 interface Exchange {

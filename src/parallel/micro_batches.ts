@@ -6,12 +6,11 @@ import {
   evaluation,
   type LossFunction,
   type ModelStores,
-  prepareInputs,
   type RandomState,
   trainingMicroStep,
-  writeBatch,
   writeInputs,
 } from '../model/index.ts';
+import { prepareFor } from './prepare.ts';
 import type { Recorder } from './traffic.ts';
 import { now } from './transport/link.ts';
 
@@ -67,10 +66,9 @@ export class SequentialMicroBatches implements MicroBatches {
   }
 
   async train(batches: readonly Batch[], random: RandomState): Promise<void> {
-    const { inputs, model } = this.#stores;
+    const { inputs } = this.#stores;
     for (const [index, batch] of batches.entries()) {
-      const prepared = prepareInputs(model, batch);
-      writeInputs(inputs, prepared, random);
+      writeInputs(inputs, prepareFor(this.#stores, batch), random);
       const start = now();
       await submitWithBoundaries([this.#step]);
       const what = `micro-batch ${index}`;
@@ -79,8 +77,7 @@ export class SequentialMicroBatches implements MicroBatches {
   }
 
   async evaluate(batch: Batch, random: RandomState): Promise<Float32Array> {
-    const { inputs, model } = this.#stores;
-    writeBatch(inputs, model, batch, random);
+    writeInputs(this.#stores.inputs, prepareFor(this.#stores, batch), random);
     await submitWithBoundaries([this.#evaluation]);
     const [sums] = await readback([this.#evaluation.outputs.sums]);
     return Float32Array.from(sums ?? []);

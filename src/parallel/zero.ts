@@ -22,7 +22,7 @@ import {
   type Tape,
 } from '../model/index.ts';
 import type { Group } from './collectives.ts';
-import { joined } from './data.ts';
+import { joined, sumOfParts } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
@@ -33,8 +33,8 @@ export interface Sharding {
   group: Group;
   parameters: readonly LocalParameter[];
   shards: Shards;
-  /** Index of this rank among those of tensor parallelism. */
-  tp: number;
+  /** The ranks of tensor parallelism. */
+  tp: Group;
 }
 
 /** Which parameter a tensor is, while a program is traced. */
@@ -119,8 +119,8 @@ export class ShardedGradients implements ModelGradients, Reduction {
     const { tp, group } = this.#sharding;
     for (const [name, values] of this.#sums) {
       const local = this.#locals.get(name);
-      if (local && !local.copy && !(local.replicated && tp > 0)) {
-        norms.add({ parameter: local.index, tp, dp: group.index }, values);
+      if (local && !local.copy && !(local.replicated && tp.index > 0)) {
+        norms.add({ parameter: local.index, tp: tp.index, dp: group.index }, values);
       }
       this.store.write(name, values);
     }
@@ -141,10 +141,12 @@ export class ShardedGradients implements ModelGradients, Reduction {
 
   /** The values are copied before this function waits, so the program may go on meanwhile. */
   async #reduce(name: string, tensor: Tensor): Promise<void> {
-    const { group, shards } = this.#sharding;
+    const { group, shards, tp } = this.#sharding;
+    const local = this.#locals.get(name);
     const ranges = shards.get(name) ?? [];
     const [values] = await readback([tensor]);
-    const whole = Float32Array.from(values ?? []);
+    const own = Float32Array.from(values ?? []);
+    const whole = local?.partial_gradient ? await sumOfParts(local, own, tp) : own;
     const slices = ranges.map(({ start, end }) => whole.subarray(start, end));
     const sum = await group.reduceScatter(slices, name);
     if (sum.length === 0) return;

@@ -5,6 +5,7 @@
 import { benchInputs, benchSizes } from '../../bench/ops_list.ts';
 import { processor } from '../backend/state.ts';
 import '../ops/alignment.ts';
+import '../ops/parallel.ts';
 import '../ops/generation.ts';
 import { allOps, type OpDefinition, recordOf, run, type Tensors } from '../ops/index.ts';
 import { filled, read, releaseAll, toTensor, toTensors } from '../testing/check.ts';

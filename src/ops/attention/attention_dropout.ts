@@ -29,6 +29,14 @@ const shapes: readonly Shape[] = [
     rng: [2147483647, 99_999_999, 1_000_000, 0],
     attrs: { B: 1, T: 40, n_head: 1, n_kv_head: 1, head_dim: 4, window: 36, site: 12, rate: 0.2 },
   },
+  {
+    name: 'heads 2 and 3 of 6',
+    rng: [1337, 12, 6, 0],
+    attrs: {
+      ...{ B: 2, T: 5, n_head: 2, n_kv_head: 1, head_dim: 4, window: 0 },
+      ...{ site: 3, rate: 0.4, heads: { first: 2, count: 6 } },
+    },
+  },
 ];
 
 type In = 'qkv' | 'rng';

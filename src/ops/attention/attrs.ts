@@ -17,5 +17,16 @@ export interface AttentionAttrs extends Heads {
 export interface Dropout {
   site: number;
   rate: number;
+  /**
+   * Where the heads here are among those of the whole model (tensor parallelism), so that each head
+   * draws the mask that it draws there. By default they are all heads.
+   */
+  heads?: HeadRange | undefined;
+}
+
+/** Query heads `first`, `first` + 1, ... of `count` in the whole model. */
+export interface HeadRange {
+  first: number;
+  count: number;
 }
 export type AttentionDropoutAttrs = AttentionAttrs & Dropout;

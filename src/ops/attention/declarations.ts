@@ -28,7 +28,7 @@ const HD4 = ${Math.ceil(head_dim / 4)}u;
 const LOWEST = -3.0e38;
 struct Params {
   T: u32, n_head: u32, n_kv_head: u32, window: u32, scale: f32
-  ${dropout ? ', site: u32, threshold: u32, kept: f32' : ''}
+  ${dropout ? ', site: u32, threshold: u32, kept: f32, heads: u32, first_head: u32' : ''}
 }
 @group(0) @binding(${all.length}) var<uniform> p: Params;
 var<workgroup> A: array<array<vec4f, 9>, ${rowsOf(tile)}>;

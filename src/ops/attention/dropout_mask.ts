@@ -1,7 +1,7 @@
 /**
  * The mask of attention dropout, for oracles and references. The draw of a weight is a function of
  * rng (int32 [4]: seed, step, number of the first sequence, 0; see `dropout`), the site, the global
- * row of (sequence, head, query) and the key.
+ * row of (sequence, head, query) and the key. Heads are those of the whole model.
  */
 import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 import type { HostTensor } from '../define.ts';
@@ -11,18 +11,16 @@ import type { Keep } from './oracle.ts';
 
 function maskOf(
   rng: ArrayLike<number>,
-  { B, T, n_head, site, rate }: AttentionDropoutAttrs,
+  { B, T, n_head, site, rate, heads = { first: 0, count: n_head } }: AttentionDropoutAttrs,
 ): Float32Array {
   const [seed = 0, step = 0, offset = 0] = Array.from(rng);
-  return dropoutMask({
-    seed,
-    step,
-    site,
-    rate,
-    first_row: offset * n_head * T,
-    rows: B * n_head * T,
-    columns: T,
-  });
+  const mask = new Float32Array(B * n_head * T * T);
+  for (let b = 0; b < B; b++) {
+    const first_row = ((offset + b) * heads.count + heads.first) * T;
+    const draws = { seed, step, site, rate, first_row, rows: n_head * T, columns: T };
+    mask.set(dropoutMask(draws), b * n_head * T * T);
+  }
+  return mask;
 }
 
 /** The factor of each weight, for the oracles. */

@@ -3,7 +3,7 @@ import { random } from '../wgsl/index.ts';
 
 /**
  * `drop_row` hashes (sequence b, head h, query i), `kept` scales or drops the weight of a key.
- * `dropout` draws the same values for row ((offset + b) n_head + h) T + i, column j.
+ * `dropout` draws the same values for row ((offset + b) heads + first_head + h) T + i, column j.
  */
 export const DROPOUT = `
 ${random}
@@ -11,7 +11,7 @@ fn drop_site() -> u32 {
   return stir(stir(stir(0x7e11a21au, u32(rng[0])), u32(rng[1])), p.site);
 }
 fn drop_row(site: u32, b: u32, h: u32, i: u32) -> u32 {
-  return stir(site, ((u32(rng[2]) + b) * p.n_head + h) * p.T + i);
+  return stir(site, ((u32(rng[2]) + b) * p.heads + p.first_head + h) * p.T + i);
 }
 fn kept(row: u32, j: u32) -> f32 { return select(p.kept, 0.0, stir(row, j) < p.threshold); }
 fn kept4(rows: vec4u, j: u32) -> vec4f {

@@ -26,6 +26,8 @@ export function params(attrs: AttentionAttrs, drop?: Dropout): Param[] {
     ['u32', drop.site],
     ['u32', dropThreshold(drop.rate)],
     ['f32', 1 / (1 - drop.rate)],
+    ['u32', drop.heads?.count ?? attrs.n_head],
+    ['u32', drop.heads?.first ?? 0],
   ];
 }
 

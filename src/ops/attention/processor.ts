@@ -52,6 +52,8 @@ function shapeParams(attrs: AttentionAttrs, { drop }: AttentionOptions): Param[]
     ['u32', drop?.site ?? 0],
     ['u32', drop ? dropThreshold(drop.rate) : 0],
     ['f32', drop ? 1 / (1 - drop.rate) : 1],
+    ['i32', drop?.heads?.count ?? attrs.n_head],
+    ['i32', drop?.heads?.first ?? 0],
   ];
 }
 

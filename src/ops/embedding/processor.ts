@@ -8,9 +8,9 @@ import { positionEmbedding } from './position_embedding.ts';
 
 /**
  * y [N, d]: a row of the table for each id, plus a row of a second table for its position if there
- * is one.
+ * is one. Without it, rows of negative ids are zeros.
  */
-function embeddingProcessor(
+export function embeddingProcessor(
   weight: Tensor,
   ids: Tensor,
   learned?: { weight: Tensor; positions: Tensor },

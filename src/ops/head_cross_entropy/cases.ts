@@ -1,9 +1,16 @@
 /** What the checks of the head's cross-entropy run with. */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { CaseRandom, Hosts, OpCase } from '../define.ts';
 
 export interface HeadCrossEntropyAttrs {
   /** Tokens of the vocabulary whose logits exist at one time. */
   chunk: number;
+  /**
+   * Merges the row states [N, 4] of `cross_entropy_chunk` with those of the ranks that hold other
+   * parts of the vocabulary (`../../parallel`). Targets are relative to the first row of the weight,
+   * and outside its rows where another rank has them. Own kernels only.
+   */
+  exchange?: ((states: Tensor) => void) | undefined;
 }
 
 export type Inputs = 'x' | 'weight' | 'targets';

@@ -243,7 +243,7 @@ export const headCrossEntropy: OpDefinition<
   oracle: ({ x, weight, targets }, _attrs: HeadCrossEntropyAttrs) =>
     crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {}),
   reference: (inputs, { chunk }) => reference(inputs, chunk),
-  kernel: (inputs, { chunk }) => headCrossEntropyBy(gpuKernels, inputs, chunk),
+  kernel: (inputs, attrs) => headCrossEntropyBy(gpuKernels, inputs, attrs),
   float16: { inputs: ['x'] },
   gradient: {
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },

@@ -14,6 +14,7 @@ import {
 import type { Tensors } from '../define.ts';
 import { dims2 } from '../host.ts';
 import { matmulKernel } from '../matmul/kernel.ts';
+import type { HeadCrossEntropyAttrs } from './cases.ts';
 
 /** The kernels of one device that this file combines. */
 export interface HeadKernels {
@@ -80,13 +81,14 @@ function eachChunk(
 export function headCrossEntropyBy(
   kernels: HeadKernels,
   { x, weight, targets }: Tensors<'x' | 'weight' | 'targets'>,
-  chunk: number,
+  { chunk, exchange }: HeadCrossEntropyAttrs,
 ): Tensors<'loss' | 'lse' | 'probability' | 'correct'> {
   const [n] = dims2(x.shape);
   const states = newRowStates(n);
   eachChunk(kernels, { x, weight }, chunk, (logits, _rows, { first }) => {
     kernels.addChunk(logits, targets, states, first);
   });
+  exchange?.(states);
   const outputs = kernels.finish(states, targets);
   states.dispose();
   return outputs;

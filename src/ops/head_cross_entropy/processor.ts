@@ -25,7 +25,7 @@ const kernels: HeadKernels = {
   gradient: crossEntropyGradProcessor,
 };
 
-implement(headCrossEntropy, (inputs, { chunk }) => headCrossEntropyBy(kernels, inputs, chunk));
+implement(headCrossEntropy, (inputs, attrs) => headCrossEntropyBy(kernels, inputs, attrs));
 implement(headCrossEntropyGrad, (inputs, { chunk }, into) =>
   headCrossEntropyGradBy(kernels, inputs, chunk, into.weight),
 );
