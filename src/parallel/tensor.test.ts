@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import type { TrainerState } from '../train/index.ts';
 import {
   type Changes,
   expectWithin,
@@ -26,7 +27,7 @@ const LLAMA: ModelChanges = {
 };
 
 function configOf(model: ModelChanges, training: Changes['training'] = {}) {
-  return smallConfig({ model, training: { grad_clip: 0.5, ...training } });
+  return smallConfig({ model, training: { grad_clip: 0.5, seed: 1, ...training } });
 }
 
 function expectSameEvaluation(one: RanksRun, other: RanksRun): void {
@@ -78,5 +79,50 @@ describe('trains as one rank does, within 1e-5', () => {
     const run = { config: configOf({ ...GPT2, dropout: 0 }), steps: 10 };
     const two = await trainRanks({ ...run, mesh: { tp: 2 } });
     expectWithin(RTOL, await trainRanks(run), two, 'tp 2 without dropout');
+  });
+});
+
+test('one rank continues from a checkpoint of two, and four from one of one', async () => {
+  const run = { config: configOf(GPT2), steps: 10 };
+  const one = await trainRanks({ ...run, steps: 20 });
+  const half = await trainRanks(run);
+  const [begun, four] = [
+    await trainRanks({ ...run, mesh: { tp: 2 } }),
+    await trainRanks({ ...run, mesh: { tp: 4, dp: 2, zero_stage: 1 }, from: half.state }),
+  ];
+  const shapes = (state: TrainerState) =>
+    [...state.parameters, ...state.optimizer].map(([name, { length }]) => [name, length]).sort();
+  expect(shapes(begun.state)).toEqual(shapes(half.state));
+  const continued = await trainRanks({ ...run, from: begun.state });
+  for (const { losses, norms, state } of [continued, four]) {
+    const whole = { ...one, losses: one.losses.slice(10), norms: one.norms.slice(10) };
+    expectWithin(RTOL, whole, { ...whole, losses, norms, state }, 'continued');
+  }
+});
+
+describe('bytes that a rank sends in a step', () => {
+  test.each([
+    ['gpt2', GPT2, 0],
+    ['llama', LLAMA, 2],
+  ] as const)('follow from the shapes (%s)', async (_, changes, partial) => {
+    for (const activation_checkpointing of [false, true]) {
+      const config = configOf(changes, { activation_checkpointing });
+      const { trainers } = await trainRanks({ config, steps: 1, mesh: { tp: 2 } });
+      const { n_layer, n_embd, n_head, block_size } = config.model;
+      const tokens = config.training.batch_size * block_size;
+      // A branch of a layer: forward, backward, and forward again if activations are recomputed.
+      const inLayers = n_layer * 2 * (activation_checkpointing ? 3 : 2);
+      // Forward after the embedding, and backward before the head.
+      const allReduces = inLayers + 2;
+      const bytes = (values: number): number => 2 * ((2 - 1) / 2) * 4 * values;
+      const small = 2 + partial * n_layer * (n_embd / n_head);
+      for (const { recorder } of trainers) {
+        expect(recorder.bytes.all_reduce).toBe(allReduces * bytes(tokens * n_embd) + 4 * small);
+        // The states of the cross-entropy, four values a token, and the squared norms, in float64.
+        const parameters = recorder.bytes.all_gather - 4 * 4 * tokens;
+        expect(parameters % (8 * 2)).toBe(0);
+        expect(parameters).toBeLessThan(8 * 2 * 40);
+      }
+    }
   });
 });
