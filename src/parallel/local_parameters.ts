@@ -19,6 +19,8 @@ export interface LocalParameter {
    * in the norm of the gradients.
    */
   replicated: boolean;
+  /** Whether each rank of tensor parallelism computes a part of the gradient of all values. */
+  partial_gradient: boolean;
   /**
    * Whether an earlier stage of the pipeline holds the same values; then that one counts them in the
    * norm and sends them to checkpoints. So it is with a tied embedding on the last stage.
@@ -37,6 +39,7 @@ export function wholeParameter(whole: Parameter, index: number): LocalParameter 
     take: (values) => values,
     put: (into, values) => into.set(values),
     replicated: true,
+    partial_gradient: false,
     copy: false,
     partial_gradient: false,
   };
