@@ -77,8 +77,8 @@ export const CHAINS: readonly Chain[] = [
           id: 'reward',
           name: 'Tales, reward model',
           parent: 'careless',
-          stage: { objective: 'reward', dataset: PAIRS },
-          config: { training: training(1e-3, 4, 3000, { eval_iters: 50 }), sampling: GREEDY },
+          stage: { objective: 'reward', dataset: { ...PAIRS, size: 8000 } },
+          config: { training: training(1e-3, 16, 1200), sampling: GREEDY },
         },
         {
           id: 'dpo',

@@ -21,13 +21,10 @@ const LEARNING_RATES: Readonly<Record<StageObjective, readonly [number, number, 
 /** An adapter takes larger steps than the whole model: 10 times (TRL), 4 times where those are large. */
 const LORA_FACTORS = [4, 10, 10] as const;
 
-/**
- * Steps, and examples, pairs or prompts of a batch. A reward model learns wrong labels by heart when
- * it sees its pairs often: small batches take more steps in fewer passes.
- */
+/** Steps, and examples, pairs or prompts of a batch. */
 const SIZES: Readonly<Record<StageObjective, { max_iters: number; batch_size: number }>> = {
   sft: { max_iters: 600, batch_size: 32 },
-  reward: { max_iters: 500, batch_size: 8 },
+  reward: { max_iters: 250, batch_size: 16 },
   dpo: { max_iters: 250, batch_size: 16 },
   ppo: { max_iters: 100, batch_size: 32 },
   grpo: { max_iters: 200, batch_size: 16 },

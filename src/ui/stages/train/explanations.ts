@@ -48,7 +48,7 @@ const REWARD: Explanation = {
     'With a few dozen pairs it stays near chance on held-out pairs: it memorizes the ' +
       'training pairs.',
     'In many passes over the same pairs it learns their wrong labels, too: the accuracy on held-out ' +
-      'pairs falls. Smaller batches take as many steps in fewer passes.',
+      'pairs falls. More pairs help, or fewer steps.',
     'It may score something that only goes along with the better answers, such as their length.',
   ],
 };
