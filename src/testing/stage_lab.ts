@@ -2,9 +2,14 @@
  * Chains of stages without page, worker and storage, for tests of learning and for pilots: on the
  * engine in Node (`useBuildsFromFiles`), or on any backend that has been started.
  */
-import type { MetricRow } from '../common/index.ts';
-import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
-import { parseStage, type StageInput } from '../config/stage/index.ts';
+import type { MetricRow, RolloutRecord } from '../common/index.ts';
+import {
+  defaultConfig,
+  type ResolvedModel,
+  resolveModel,
+  type RunConfig,
+} from '../config/index.ts';
+import { parseStage, type StageConfig, type StageInput } from '../config/stage/index.ts';
 import {
   loadCorpus,
   makeSplit,
@@ -15,8 +20,10 @@ import {
   type Tokenizer,
 } from '../data/index.ts';
 import { prepareStage } from '../data/stages/prepare.ts';
+import { loraScale } from '../model/adapter_parameters.ts';
 import { withVocabulary } from '../model/grow.ts';
-import { listParameters } from '../model/index.ts';
+import { isAdapterTensor, listParameters } from '../model/index.ts';
+import { mergeAdapters } from '../model/merge.ts';
 import { findObjective, type Objective, pretrain } from '../objectives/index.ts';
 import { type ObjectiveTensor, Trainer, type TrainerState } from '../train/index.ts';
 
@@ -87,19 +94,22 @@ export interface LabStage {
   reward?: LabModel | undefined;
   /** Called with each evaluation's row as it is measured. */
   onRow?: (row: Partial<MetricRow>) => void;
+  /** Called before each evaluation with the answers that were sampled since the last one. */
+  onRollouts?: (records: readonly RolloutRecord[]) => void;
 }
 
 /** Trains a stage from its parent, as worker/stage.ts does. */
 export async function labStage(options: LabStage): Promise<LabRun> {
   const prepared = await stageOptions(options);
-  const trained = await run(prepared, options.onRow);
-  const { config, vocab_size, data } = prepared;
+  const trained = await run(prepared, options);
+  const { config, vocab_size, data, stage } = prepared;
   const { tokenizer, chat_template } = data.chat;
-  return { ...trained, config, tokenizer, vocab_size, chat_template, data };
+  const state = withoutAdapters(trained.state, resolveModel(config.model, vocab_size), stage);
+  return { ...trained, state, config, tokenizer, vocab_size, chat_template, data };
 }
 
 /** What the trainer of a stage is created with. */
-export async function stageOptions(options: Omit<LabStage, 'onRow'>) {
+export async function stageOptions(options: Omit<LabStage, 'onRow' | 'onRollouts'>) {
   const { parent, changes = {}, reward } = options;
   const stage = parseStage(options.stage);
   const objective = await findObjective(stage.objective);
@@ -126,9 +136,24 @@ export async function stageOptions(options: Omit<LabStage, 'onRow'>) {
 
 type RunOptions = Parameters<typeof Trainer.create>[0] & { objective: Objective };
 
+/** What children start from: adapters are merged into the weights. */
+function withoutAdapters(
+  state: TrainerState,
+  model: ResolvedModel,
+  { peft }: StageConfig,
+): TrainerState {
+  const tensors = state.objective_tensors;
+  if (peft.peft_type !== 'lora' || !tensors) return state;
+  return {
+    ...state,
+    parameters: mergeAdapters(model, state.parameters, tensors, loraScale(peft)),
+    objective_tensors: new Map([...tensors].filter(([name]) => !isAdapterTensor(name))),
+  };
+}
+
 async function run(
   options: RunOptions,
-  onRow: (row: Partial<MetricRow>) => void = () => undefined,
+  { onRow, onRollouts }: Pick<LabStage, 'onRow' | 'onRollouts'> = {},
 ) {
   const started = performance.now();
   const trainer = await Trainer.create(options);
@@ -139,9 +164,10 @@ async function run(
     steps.push(
       ...(await trainer.drain()).map(({ step, loss, metrics }) => ({ step, loss, ...metrics })),
     );
+    onRollouts?.(trainer.takeRollouts());
     const { metrics } = await trainer.evaluate(() => Promise.resolve());
     rows.push({ ...steps.at(-1), step: trainer.step, ...metrics });
-    onRow(rows.at(-1) ?? {});
+    onRow?.(rows.at(-1) ?? {});
   };
   try {
     while (trainer.step < max_iters) {

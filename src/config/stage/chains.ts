@@ -76,9 +76,9 @@ export const CHAINS: readonly Chain[] = [
         {
           id: 'reward',
           name: 'Tales, reward model',
-          parent: 'sft',
-          stage: { objective: 'reward', dataset: PAIRS },
-          config: { training: training(1e-3, 16, 1000), sampling: GREEDY },
+          parent: 'careless',
+          stage: { objective: 'reward', dataset: { ...PAIRS, size: 8000 } },
+          config: { training: training(1e-3, 16, 1200), sampling: GREEDY },
         },
         {
           id: 'dpo',
@@ -95,7 +95,7 @@ export const CHAINS: readonly Chain[] = [
           stage: {
             objective: 'ppo',
             dataset: STORIES,
-            ppo: { response_length: 40, kl_coef: 0.1 },
+            ppo: { response_length: 40, kl_coef: 0.15 },
           },
           config: {
             training: training(2e-4, 128, 200, { weight_decay: 0, warmup_iters: 0 }),

@@ -47,6 +47,8 @@ const REWARD: Explanation = {
   wrong: [
     'With a few dozen pairs it stays near chance on held-out pairs: it memorizes the ' +
       'training pairs.',
+    'In many passes over the same pairs it learns their wrong labels, too: the accuracy on held-out ' +
+      'pairs falls. More pairs help, or fewer steps.',
     'It may score something that only goes along with the better answers, such as their length.',
   ],
 };
