@@ -6,6 +6,7 @@ import { parseStage } from '../config/stage/index.ts';
 import { pretrain } from '../objectives/index.ts';
 import { reward } from '../objectives/reward.ts';
 import { sft } from '../objectives/sft.ts';
+import { pipelineActions } from '../plan/parallel/pipeline_schedule.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
 import { pairsData, TOY_ROW_LENGTH, TOY_VOCAB, toyPairs } from '../testing/toy_pairs.ts';
 import { buildRank } from './rank_build.ts';
@@ -58,6 +59,12 @@ describe('an untied GPT-2', () => {
     const two = await train({ dp: 2 });
     expectSameBits(two, await train({ dp: 2, pp: 2 }));
     expectSameBits(two, await train({ dp: 2, pp: 2, zero_stage: 1 }));
+  });
+
+  test('two stages of two slices are two slices bit for bit, and all kinds together agree', async () => {
+    const sliced = await train({ tp: 2 });
+    expectSameBits(sliced, await train({ tp: 2, pp: 2, schedule: 'gpipe' }));
+    expectWithin(1e-5, one, await train({ dp: 2, tp: 2, pp: 2 }), 'dp 2 x tp 2 x pp 2');
   });
 
   test('continues on one rank what a pipeline has saved, and the other way', async () => {
@@ -123,6 +130,30 @@ async function ownBytes(mesh: Mesh, micro_batches: number): Promise<number[]> {
     return bytes;
   });
 }
+
+test('records the passes of its schedule, and sends activations and gradients once', async () => {
+  const shape = {
+    schedule: 'interleaved',
+    stages: 2,
+    micro_batches: 4,
+    virtual_chunks: 2,
+  } as const;
+  const config = configOf({});
+  const mesh = { pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
+  const { trainers } = await trainRanks({ config, steps: 1, mesh });
+  const recorded = trainers.map(({ recorder }) => recorder.take());
+  const passes = recorded.map(({ spans }) =>
+    spans.flatMap(({ kind, micro_batch, chunk }) => {
+      const isPass = kind === 'forward' || kind === 'backward';
+      return isPass ? [{ kind, micro_batch, chunk }] : [];
+    }),
+  );
+  expect(passes).toEqual(pipelineActions(shape));
+  // Outputs of both chunks, and the gradient of the input of the second one.
+  const { batch_size } = config.training;
+  const activation = 4 * batch_size * config.model.block_size * config.model.n_embd;
+  expect(recorded[0]?.bytes.send_recv).toBe(3 * shape.micro_batches * activation);
+});
 
 test('refuses what a pipeline cannot run in a sentence that says what to set', async () => {
   const refusal = (mesh: Partial<Mesh>) => trainRanks({ config: configOf({}), steps: 1, mesh });
