@@ -26,8 +26,6 @@ export interface LocalParameter {
    * norm and sends them to checkpoints. So it is with a tied embedding on the last stage.
    */
   copy: boolean;
-  /** Whether each rank of tensor parallelism computes a part of the gradient of all values. */
-  partial_gradient: boolean;
 }
 
 /** A parameter that every rank of tensor parallelism holds whole. */
@@ -41,7 +39,6 @@ export function wholeParameter(whole: Parameter, index: number): LocalParameter 
     replicated: true,
     partial_gradient: false,
     copy: false,
-    partial_gradient: false,
   };
 }
 

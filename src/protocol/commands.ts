@@ -7,13 +7,7 @@ import type { RunConfig, RuntimeConfig, SamplingConfig } from '../config/index.t
 import type { StageConfig } from '../config/stage/index.ts';
 import type { ModelCommand } from './models.ts';
 import type { RankCommand } from './ranks.ts';
-import type { CompareMode, ImportedFile, ParentSource, RunRecipe } from './types.ts';
-
-/** Text and tokenizer that the user opened, if the configuration names them. */
-export interface OpenedFiles {
-  text?: OwnText | undefined;
-  tokenizer_json?: string | undefined;
-}
+import type { CompareMode, ImportedFile, ParentSource, RunRecipe, OpenedFiles } from './types.ts';
 
 export interface StartCommand extends OpenedFiles {
   type: 'start';

@@ -4,7 +4,7 @@
  */
 import type { Mesh, RankMemory, RankStep } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig } from '../config/index.ts';
-import type { OpenedFiles } from './commands.ts';
+import type { OpenedFiles } from './types.ts';
 
 /**
  * Opens the device, prepares the text and builds this rank's part of the model, together with the

@@ -199,3 +199,9 @@ export interface ImportedFile {
 /** Where the initial weights of a new run come from: a saved run, or an imported folder. */
 export type ParentSource =
   { run: string; weights?: WeightsChoice } | { name: string; files: ImportedFile[] };
+
+/** Text and tokenizer that the user opened, if the configuration names them. */
+export interface OpenedFiles {
+  text?: OwnText | undefined;
+  tokenizer_json?: string | undefined;
+}

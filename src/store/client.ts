@@ -294,7 +294,6 @@ export class Client {
     if (event.type === 'importing') this.#turn.showImport(event);
     this.#updates.apply(event);
     if (event.type === 'started') this.#view.settle();
-    // The list has the run as it was before its last save.
     if (event.type === 'finished') this.library.list();
     for (const listener of this.#listeners) listener(event);
   }
