@@ -32,6 +32,7 @@ function atTemperature(forward: Forward, hidden: Tensor, temperature: number): T
 /** Final norm and language head: logits [tokens, vocab_size], over the temperature if not 1. */
 export function head(forward: Forward, hidden: Tensor, temperature = 1): Tensor {
   const { tape, model, weights } = forward;
+  if (forward.tensor_parallel) throw new Error('No rank has all logits.');
   const a = atTemperature(forward, hidden, temperature);
   const b = weights.get(headName(model));
   return tape.apply(matmul, { a, b }, { transpose_a: false, transpose_b: true }).c;

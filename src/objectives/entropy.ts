@@ -11,7 +11,8 @@ import type { Sums } from './objective.ts';
 import { evaluationPoints, stepLine } from './reward_metrics.ts';
 
 export const WITHOUT_ENTROPY =
-  'Not measured where the vocabulary is so large that its logits are computed in chunks.';
+  'Not measured where the vocabulary is so large that its logits are computed in chunks, or where ' +
+  'ranks share it out.';
 
 export const ENTROPY_METRICS: readonly Metric[] = [
   stepLine(
@@ -38,7 +39,7 @@ export const ENTROPY_CHART: Chart = {
 };
 
 export interface LossesAndEntropy extends TokenLosses {
-  /** Nats [tokens]; negative where the logits are computed in chunks, so that it is not measured. */
+  /** Nats [tokens]; negative where no rank has all logits at a time, so that it is not measured. */
   entropy: Tensor;
 }
 
@@ -53,7 +54,7 @@ export function lossesAndEntropy(
   temperature = 1,
 ): LossesAndEntropy {
   const { tape, model, inputs } = forward;
-  if (logits_chunk < model.vocab_size) {
+  if (logits_chunk < model.vocab_size || forward.tensor_parallel) {
     const losses = tokenLosses(forward, hidden, logits_chunk, temperature);
     // Another pass over the head would cost as much as the forward pass of the head does.
     return { ...losses, entropy: run(scale, { x: losses.loss }, { factor: -1 }).y };

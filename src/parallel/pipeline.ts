@@ -11,10 +11,8 @@ import {
   type ModelStage,
   type ModelStores,
   type PreparedInputs,
-  prepareInputs,
   type RandomState,
   stageEvaluation,
-  writeBatch,
   writeInputs,
 } from '../model/index.ts';
 import {
@@ -26,6 +24,7 @@ import type { ObjectiveSetting } from '../objectives/index.ts';
 import { Group } from './collectives.ts';
 import type { MicroBatches } from './micro_batches.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
+import { prepareFor } from './prepare.ts';
 import { type Activation, readActivation, StageRun } from './stage_run.ts';
 import type { Recorder } from './traffic.ts';
 import { now, type Payload } from './transport/link.ts';
@@ -98,7 +97,7 @@ export class PipelineMicroBatches implements MicroBatches {
     const count = setting.config.training.gradient_accumulation_steps;
     if (batches.length !== count)
       throw new Error(`A pipeline of ${count} micro-batches cannot run ${batches.length}.`);
-    const prepared = batches.map((batch) => prepareInputs(stores.model, batch));
+    const prepared = batches.map((batch) => prepareFor(stores, batch));
     for (const action of this.#actions) {
       const inputs = prepared[action.micro_batch];
       if (action.kind === 'backward') await this.#backward(action);
@@ -109,7 +108,7 @@ export class PipelineMicroBatches implements MicroBatches {
 
   async evaluate(batch: Batch, random: RandomState): Promise<Float32Array> {
     const { stores } = this.#parts;
-    writeBatch(stores.inputs, stores.model, batch, random);
+    writeInputs(stores.inputs, prepareFor(stores, batch), random);
     let sums: Float32Array = new Float32Array(stores.sums.get('sums').size);
     for (const { stage, virtual, evaluation, evaluated } of this.#chunks) {
       const tag = `evaluation of stage ${virtual}`;

@@ -3,6 +3,7 @@
  * Megatron-LM): a share of the heads and of the feed-forward columns of every layer, and of the rows
  * of the vocabulary. Activations between branches have their whole width on every rank.
  */
+import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
 
 /** Values, rows or columns [start, end). */
@@ -19,6 +20,22 @@ export interface TensorPart {
   index: number;
   /** Number of these ranks (tensor_model_parallel_size). */
   tp: number;
+}
+
+/**
+ * The part of a rank; null where layers are not shared out.
+ *
+ * @throws RangeError with a sentence for the user if they cannot be
+ */
+export function tensorPart(
+  model: ResolvedModel,
+  { optimizer }: Pick<TrainingConfig, 'optimizer'>,
+  { tp }: Mesh,
+  place: MeshPlace,
+): TensorPart | null {
+  const problem = tensorProblem(model, tp, optimizer);
+  if (problem) throw new RangeError(problem);
+  return tp > 1 ? { model, index: place.tp, tp } : null;
 }
 
 /**

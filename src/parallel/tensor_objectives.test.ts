@@ -1,0 +1,53 @@
+/** Objectives after pretraining under tensor parallelism, on the engine in Node. Dropout is on. */
+import { beforeAll, expect, test } from 'vitest';
+import { startBackend } from '../backend/index.ts';
+import { parseStage } from '../config/stage/index.ts';
+import { byteTokenizer } from '../data/index.ts';
+import { prepareStage } from '../data/stages/prepare.ts';
+import { findObjective } from '../objectives/index.ts';
+import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { pairsData, TOY_ROW_LENGTH, TOY_VOCAB, toyPairs } from '../testing/toy_pairs.ts';
+import { expectWithin, smallConfig, trainRanks } from './testing_ranks.ts';
+
+beforeAll(async () => {
+  await useBuildsFromFiles();
+  await startBackend('wasm');
+});
+
+const CONTEXT = 48;
+const STEPS = 5;
+
+test('SFT on packed rows, whose dropout draws by head of the whole model', async () => {
+  const lines = Array.from({ length: 40 }, (_, i) =>
+    JSON.stringify({ prompt: `${i} and ${i % 7}=`, completion: `${i + (i % 7)}` }),
+  );
+  const own = { name: 'own.jsonl', bytes: new TextEncoder().encode(lines.join('\n')) };
+  const stage = parseStage({ dataset: { task: 'own' }, sft: { packing: true } });
+  const tokenizer = byteTokenizer();
+  const needs = 'examples' as const;
+  const data = await prepareStage({ stage, needs, tokenizer, own, block_size: CONTEXT });
+  const model = { n_embd: 16, block_size: CONTEXT };
+  const run = {
+    config: smallConfig({ model, training: { batch_size: 4 } }),
+    objective: await findObjective('sft'),
+    ...{ stage, data, steps: STEPS, vocab_size: data.chat.tokenizer.vocab_size, evaluate: true },
+  };
+  const one = await trainRanks(run);
+  const two = await trainRanks({ ...run, mesh: { tp: 2 } });
+  expectWithin(1e-5, one, two, 'sft');
+  expect(two.evaluation['val/loss']).toBeCloseTo(one.evaluation['val/loss'] ?? NaN, 5);
+});
+
+test('a reward model, whose scalar head every rank has', async () => {
+  const stage = parseStage({ reward: { disable_dropout: false } });
+  const data = pairsData(toyPairs(40, 1), toyPairs(8, 2), TOY_ROW_LENGTH);
+  const model = { n_embd: 16, block_size: TOY_ROW_LENGTH, tie_word_embeddings: false };
+  const run = {
+    config: smallConfig({ model, training: { batch_size: 4 } }),
+    objective: await findObjective('reward'),
+    ...{ stage, data, steps: STEPS, vocab_size: TOY_VOCAB },
+  };
+  const one = await trainRanks(run);
+  const two = await trainRanks({ ...run, mesh: { tp: 2 } });
+  expectWithin(1e-5, one, two, 'reward');
+});
