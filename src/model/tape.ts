@@ -10,38 +10,9 @@
 import { clone, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type GradientContext, type OpDefinition, run, type Tensors } from '../ops/index.ts';
 import { PendingGradients } from './pending_gradients.ts';
+import type { Application, GradientSink, Node, Recipe } from './tape_types.ts';
 
-/** Where the gradients of parameters go. */
-export interface GradientSink {
-  /** Name of the trainable parameter that this tensor is, if it is one. */
-  parameterOf(tensor: Tensor): string | undefined;
-  /** Buffer that kernels may add to in place, if the backend has such buffers. */
-  buffer(parameter: string): Tensor | undefined;
-  /** Adds a gradient that is a tensor of its own. */
-  add(parameter: string, gradient: Tensor): void;
-  /** An operation has added its gradient of the parameter; others that read it may follow. */
-  added?(parameter: string): void;
-}
-
-interface Node {
-  saved: readonly Tensor[];
-  back(gradients: PendingGradients): void;
-}
-
-/** Computes a tensor once more from tensors that are kept. */
-interface Recipe {
-  from: readonly Tensor[];
-  make: () => Tensor;
-}
-
-/** An operation that has run, with the inputs whose gradients are needed. */
-interface Application<I extends string, A, O extends string, D extends I> {
-  op: OpDefinition<I, A, O, D>;
-  inputs: Tensors<I>;
-  attrs: A;
-  outputs: Tensors<O>;
-  wanted: readonly (D & I)[];
-}
+export type { GradientSink } from './tape_types.ts';
 
 export class Tape {
   readonly #sink: GradientSink;

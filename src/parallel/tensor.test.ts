@@ -75,6 +75,13 @@ describe('trains as one rank does, within 1e-5', () => {
     expectSameEvaluation(one, four);
   });
 
+  test('each stage of a pipeline', async () => {
+    const config = configOf(GPT2, { batch_size: 4, gradient_accumulation_steps: 2 });
+    const run = { config, steps: 10 };
+    const mesh = { tp: 2, pp: 2, schedule: '1f1b' } as const;
+    expectWithin(RTOL, await trainRanks(run), await trainRanks({ ...run, mesh }), 'tp 2, pp 2');
+  });
+
   test('without dropout', async () => {
     const run = { config: configOf({ ...GPT2, dropout: 0 }), steps: 10 };
     const two = await trainRanks({ ...run, mesh: { tp: 2 } });
