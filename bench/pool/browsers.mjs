@@ -104,8 +104,8 @@ async function kill(index) {
 
 const ACCIDENTS = { reload, freeze, kill };
 for (let i = 0; i < Number(values.accidents); i++) {
-  if ((await sentenceOf(host)).includes('saved as a run')) break;
   await wait((1 + random(3)) * SECOND);
+  if ((await sentenceOf(host)).includes('saved as a run')) break;
   const kind = Object.keys(ACCIDENTS)[random(3)];
   const index = random(pages.length);
   print({ accident: i + 1, kind, member: index + 1, before: await sentenceOf(host) });

@@ -62,7 +62,7 @@ export class HostSession {
       memory,
       now: () => performance.now(),
       changed,
-      applied: () => void this.keep(),
+      applied: () => void this.keep((memory.records.at(-1)?.step ?? 0) >= plan.steps),
     });
   }
 
