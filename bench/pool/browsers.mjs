@@ -60,7 +60,8 @@ async function join(page, name) {
   await page.getByRole('button', { name: 'Join', exact: true }).click();
 }
 
-const sentenceOf = (page) => page.getByTestId('room-sentence').textContent({ timeout: 60 * SECOND });
+const sentenceOf = (page) =>
+  page.getByTestId('room-sentence').textContent({ timeout: 60 * SECOND });
 
 const host = await open(`?${query}#together`);
 await host.getByLabel('Your name in the room').first().fill('Member 1');
