@@ -14,7 +14,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => server.close());
 
-const RECIPE = { ...TINY, 'training.max_iters': 60 };
+const RECIPE = { ...TINY, 'training.max_iters': 20 };
 
 /** A page of its own browser profile, and every address that it has asked for. */
 async function laptop(browser: Browser, address: string) {
@@ -58,7 +58,7 @@ test('two pages train one model by letters, and both keep it', async ({ browser 
     });
     await expect(rowOf(page, 'Pupil')).toContainText(/2 of 2/u);
   }
-  await expect(host.page.getByText(/Validation loss \d\.\d+ after 60 steps/u).last()).toBeVisible();
+  await expect(host.page.getByText(/Validation loss \d\.\d+ after 20 steps/u).last()).toBeVisible();
   const { host: served } = new URL(url);
   for (const { hosts, errors } of [host, guest]) {
     expect([...hosts].filter((name) => name !== '' && name !== served)).toEqual([]);

@@ -141,6 +141,15 @@ describe('members that fail', () => {
   });
 });
 
+it('ends although the run of a member has no steps left', async () => {
+  const room = roomOf(2);
+  toyOf(room, 2).spoil = (result) => ({ ...result, steps: 0, loss: NaN });
+  await started(room);
+  await room.run(60, ended(room));
+  expect(room.host.round).toBe(10);
+  expect(room.host.memory.records.every(({ train_loss }) => train_loss < 10)).toBe(true);
+});
+
 describe('the host', () => {
   it('pauses everybody, and goes on', async () => {
     const room = roomOf(2);

@@ -141,7 +141,7 @@ export class Rounds {
     memory.records.push({
       round: round.round,
       step: round.end,
-      train_loss: counted.reduce((sum, { loss }) => sum + loss, 0) / counted.length,
+      train_loss: meanLoss(counted),
       contributors: counted.length,
       seconds: (now() - round.began) / 1000,
       bytes: this.#bytes.received + this.#bytes.sent,
@@ -194,3 +194,9 @@ export class Rounds {
 }
 
 const WRONG_SHAPE = 'It has another number of parameters.';
+
+/** Of the members that took a step. */
+function meanLoss(deliveries: readonly { loss: number; steps: number }[]): number {
+  const trained = deliveries.filter(({ steps }) => steps > 0);
+  return trained.reduce((sum, { loss }) => sum + loss, 0) / Math.max(1, trained.length);
+}

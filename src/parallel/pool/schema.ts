@@ -142,7 +142,8 @@ const SCHEMAS = {
   contribution: v.strictObject({
     type: v.literal('contribution'),
     round,
-    steps: integer(1, 1e6),
+    /** 0 if the member's run has no steps left, as after the host went back to an earlier round. */
+    steps: integer(0, 1e6),
     tokens: integer(0, MOST),
     seconds: finite(0, 1e9),
     loss,

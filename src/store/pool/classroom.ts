@@ -12,6 +12,8 @@ import { createRoomState, NO_ROOM, type RoomState, type RoomStore } from './room
 import { RunTrainer, type PoolClient } from './run_trainer.ts';
 
 const TICK_MS = 1000;
+/** Between two attempts to open a room under its letters, milliseconds. */
+const RETRY_MS = 3000;
 /** The page is drawn at most this often, milliseconds. */
 const SHOW_MS = 100;
 
@@ -73,12 +75,23 @@ export class Classroom {
     this.store.setState({ role: 'host', code, plan, left: null });
     const connect = (): Promise<PoolChannel> => Promise.resolve(session.ownChannel());
     this.#join({ code, name, token, connect, evaluates: true });
+    await this.#openToLetters(session);
+  }
+
+  /**
+   * Lets members in by letters. The signalling server may still hold the letters for a page that has
+   * just died, so a room that is taken is tried again.
+   */
+  async #openToLetters(session: HostSession): Promise<void> {
+    const { code } = session.room;
     try {
       await session.openToLetters(this.#page());
       this.store.setState({ link: `${this.#page().href}#together/${code}`, signals: null });
     } catch (error) {
       if (!(error instanceof PoolError)) throw error;
+      if (this.#session !== session) return;
       this.store.setState({ signals: error });
+      if (error.code === 'taken') setTimeout(() => void this.#openToLetters(session), RETRY_MS);
     }
   }
 

@@ -47,6 +47,7 @@ export class HostSession {
   #opened: OpenedRoom | null = null;
   #invitation: Invitation | null = null;
   #kept = -Infinity;
+  #closed = false;
   #keeping: Promise<void> = Promise.resolve();
 
   private constructor(room: Room, context: Context) {
@@ -61,7 +62,7 @@ export class HostSession {
       memory,
       now: () => performance.now(),
       changed,
-      applied: () => void this.keep(),
+      applied: () => void this.keep((memory.records.at(-1)?.step ?? 0) >= plan.steps),
     });
   }
 
@@ -112,7 +113,9 @@ export class HostSession {
   /** Lets members in by letters. Rejects with a PoolError where the page's server has no rooms. */
   async openToLetters(page: URL): Promise<void> {
     const { openRoom } = await import('../../parallel/pool/transport/peer_room.ts');
-    this.#opened = await openRoom(this.room.code, page, (channel) => this.host.accept(channel));
+    const opened = await openRoom(this.room.code, page, (channel) => this.host.accept(channel));
+    if (this.#closed) opened.close();
+    this.#opened = opened;
   }
 
   /** A code for one member. */
@@ -150,6 +153,7 @@ export class HostSession {
   }
 
   close(): void {
+    this.#closed = true;
     this.#opened?.close();
     this.#invitation?.close();
   }

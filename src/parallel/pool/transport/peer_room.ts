@@ -78,13 +78,17 @@ export async function openRoom(
       else peer.reconnect();
     }, RETRY_MS);
   });
-  await opened(peer, code);
-  return {
-    close: () => {
-      closed = true;
-      peer.destroy();
-    },
+  const close = (): void => {
+    closed = true;
+    peer.destroy();
   };
+  try {
+    await opened(peer, code);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { close };
 }
 
 /** Connects to a room. Rejects with a PoolError if there is none, or if it cannot be reached. */
