@@ -20,6 +20,8 @@ const USAGE = `Usage: npm run headless -- [options]
   --backend NAME      webgpu, webgl, wasm or cpu; by default, the page chooses
   --text FILE         train on this text
   --recipe FILE       train a chain of stages (src/config/stage/recipe.ts); exports the last one
+  --ranks N           train on N ranks, each a worker with a device of its own
+  --mesh AXES         how they are arranged, such as dp=2,tp=2 or dp=2,pp=2,zero_stage=1,schedule=gpipe
   --json FILE         also write the records and the summary to this file
   --checkpoint DIR    unpack the trained model's folder into this directory
   --timeout SECONDS   time limit (3600)
@@ -41,6 +43,8 @@ function readOptions() {
         backend: { type: 'string' },
         text: { type: 'string' },
         recipe: { type: 'string' },
+        ranks: { type: 'string' },
+        mesh: { type: 'string' },
         json: { type: 'string' },
         checkpoint: { type: 'string' },
         timeout: { type: 'string', default: '3600' },
@@ -59,7 +63,7 @@ function readOptions() {
 /** The configuration as the query string of the page's address. The page checks it. */
 export function queryOf(options) {
   const query = new URLSearchParams({ v: '1', headless: '1' });
-  if (!options.recipe) query.set('autostart', '1');
+  if (!options.recipe && !meshOf(options)) query.set('autostart', '1');
   if (options.preset) query.set('preset', options.preset);
   // A list repeats its key: the first --set of a field replaces the value, the next ones add to it.
   const seen = new Set();
@@ -76,6 +80,30 @@ export function queryOf(options) {
   if (options.steps) query.set('training.max_iters', options.steps);
   if (options.backend) query.set('runtime.backend', options.backend);
   return query.toString();
+}
+
+const MESH_FIELDS = ['dp', 'tp', 'pp', 'zero_stage', 'schedule', 'virtual_chunks'];
+
+/** The mesh of `--ranks` and `--mesh` (src/common/mesh.ts); null without either. */
+export function meshOf({ ranks, mesh }) {
+  if (ranks === undefined && mesh === undefined) return null;
+  const fields = (mesh ?? `dp=${ranks}`).split(',').map((part) => part.split('='));
+  for (const [field, value] of fields) {
+    const isKnown = MESH_FIELDS.includes(field) && value;
+    if (!isKnown || (field !== 'schedule' && !/^\d+$/.test(value)))
+      throw new UsageError(
+        `--mesh takes FIELD=NUMBER of ${MESH_FIELDS.join(', ')}, separated by commas, not ${field}=${value}.`,
+      );
+  }
+  const values = Object.fromEntries(
+    fields.map(([field, value]) => [field, field === 'schedule' ? value : Number(value)]),
+  );
+  const { dp = 1, tp = 1, pp = 1 } = values;
+  if (ranks !== undefined && Number(ranks) !== dp * tp * pp)
+    throw new UsageError(
+      `--ranks ${ranks} and --mesh ${mesh} differ: the mesh has ${dp * tp * pp}.`,
+    );
+  return values;
 }
 
 async function main() {
@@ -112,9 +140,7 @@ async function main() {
         { name: basename(options.text), base64: text.toString('base64') },
       );
     const limit = Number(options.timeout) * 1000;
-    const status = options.recipe
-      ? await carryOut(page, JSON.parse(readFileSync(options.recipe, 'utf8')), { limit, print })
-      : await waitForEnd(page, limit);
+    const status = await train(page, options, { limit, print });
     if (options.checkpoint) await saveCheckpoint(page, options.checkpoint);
     print({
       summary: {
@@ -127,6 +153,25 @@ async function main() {
     await browser.close();
     await server.close();
   }
+}
+
+/** Trains as the options say, and resolves to what the summary reports. */
+async function train(page, options, { limit, print }) {
+  const mesh = meshOf(options);
+  if (mesh) {
+    const done = await page.evaluate(
+      (value) =>
+        window.terrarium.runLab(value).then(
+          (result) => ({ result, failure: '' }),
+          (error) => ({ result: null, failure: error.message }),
+        ),
+      mesh,
+    );
+    if (done.failure) throw new Error(done.failure);
+    return done.result;
+  }
+  if (!options.recipe) return waitForEnd(page, limit);
+  return carryOut(page, JSON.parse(readFileSync(options.recipe, 'utf8')), { limit, print });
 }
 
 /** Opens the page and waits for its hook. Each record is passed to `print`. */

@@ -7,7 +7,7 @@
  * the corpus is 'own', it waits for `openText` first. A headless page asks no questions: it does
  * not offer to resume a saved run.
  */
-import type { FinishReason } from '../common/index.ts';
+import type { FinishReason, Mesh, RankMemory } from '../common/index.ts';
 import type { DeviceInfo, PlainError, RunPhase, StartMark } from './types.ts';
 
 /** What was measured at one step, by the name of the metric (common/metrics.ts). */
@@ -53,6 +53,16 @@ export interface RecipeProgress {
   }[];
 }
 
+/** A run of the parallel lab that took all its steps. */
+export interface LabResult {
+  mesh: Mesh;
+  backend: string;
+  n_params: number;
+  step: number;
+  /** Of each rank, after the last step. */
+  memory: RankMemory[];
+}
+
 export interface HeadlessHook {
   /**
    * Calls `listener` with every record in order, those included that came while nobody listened (the
@@ -67,6 +77,11 @@ export interface HeadlessHook {
   openText(name: string, bytes: Uint8Array): Promise<void>;
   /** Carries out a recipe (config/stage/recipe.ts). Rejects with a plain sentence as its message. */
   runRecipe(recipe: unknown): Promise<void>;
+  /**
+   * Trains the recipe on the ranks of a mesh, with a record after each step. Rejects with a plain
+   * sentence as its message.
+   */
+  runLab(mesh: Partial<Mesh>): Promise<LabResult>;
   /** For tests only: loses the GPU device as a driver would. */
   loseDevice(): void;
 }

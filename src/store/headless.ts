@@ -58,6 +58,10 @@ export function installHeadless(client: Client): void {
       ]);
       new RecipeRunner(client).start(parseRecipe(recipe));
     },
+    runLab: async (mesh) => {
+      const { runLab } = await import('./lab/headless_lab.ts');
+      return runLab(client, mesh, (record) => records.add(record));
+    },
     loseDevice: () => client.loseDevice(),
   };
   window.terrarium = hook;

@@ -44,7 +44,12 @@ export class ModelsClient implements VoteModels, EvaluationModels {
   readonly #writing = new Map<number, OnPieces>();
   readonly #measuring = new Map<number, (step: EvaluationStep) => void>();
 
-  constructor(stores: Pick<Stores, 'library' | 'run'>, runLink: WorkerLink, spawn: () => PagePort) {
+  /** @param spawn starts a worker; the parallel lab uses it too */
+  constructor(
+    stores: Pick<Stores, 'library' | 'run'>,
+    runLink: WorkerLink,
+    readonly spawn: () => PagePort,
+  ) {
     this.#stores = stores;
     this.#runLink = runLink;
     this.#link = new WorkerLink(spawn, {

@@ -38,6 +38,7 @@ const MODEL_PLACES: Record<
   evaluate: { title: 'The evaluation', ...lazyPart(() => import('./evaluate/Evaluate.tsx')) },
   plan: { title: 'The plan', ...lazyPart(() => import('./plan/Plan.tsx')) },
   together: { title: 'The room', ...lazyPart(() => import('./pool/Together.tsx')) },
+  ranks: { title: 'The lab', ...lazyPart(() => import('./lab/Lab.tsx')) },
 };
 
 export function App() {

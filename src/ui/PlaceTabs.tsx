@@ -1,11 +1,12 @@
 /**
  * The row of places under the bar, or at the bottom of a narrow window: training, stages, chat,
- * votes, evaluation, plan.
+ * votes, evaluation, plan, ranks.
  */
 import {
   IconChecklist,
   IconMessage,
   IconScale,
+  IconTopologyRing3,
   IconSitemap,
   IconThumbUp,
   IconTrendingDown,
@@ -32,6 +33,7 @@ const TABS: readonly Tab[] = [
   { at: 'evaluate', title: 'Evaluate', icon: <IconChecklist size={18} /> },
   { at: 'plan', title: 'Plan', icon: <IconScale size={18} /> },
   { at: 'together', title: 'Together', icon: <IconUsersGroup size={18} /> },
+  { at: 'ranks', title: 'Ranks', icon: <IconTopologyRing3 size={18} /> },
 ];
 
 /** On the preset cards, only someone who has trained a model gets them. */

@@ -11,7 +11,7 @@ export type Dialog = 'library' | 'compare' | 'profile' | 'gpus' | 'share' | 'sho
  */
 export type At = 'welcome' | 'workspace' | ModelPlace;
 export type ModelPlace =
-  'stages' | 'new_stage' | 'chat' | 'votes' | 'evaluate' | 'plan' | 'together';
+  'stages' | 'new_stage' | 'chat' | 'votes' | 'evaluate' | 'plan' | 'together' | 'ranks';
 
 interface Place {
   at: At;

@@ -12,6 +12,7 @@ const MODEL_PLACES: Readonly<Record<ModelPlace, true>> = {
   evaluate: true,
   plan: true,
   together: true,
+  ranks: true,
 };
 
 const isModelPlace = (name: string): name is ModelPlace => Object.hasOwn(MODEL_PLACES, name);

@@ -1,0 +1,28 @@
+/** The parallel lab: ranks in workers train one run, which is saved, and one of them dies. */
+import { expect, test } from '@playwright/test';
+import { axeOf } from './axe.ts';
+import { addressOf, TINY } from './terrarium.ts';
+
+const RECIPE = { ...TINY, 'training.max_iters': 12, 'training.eval_interval': 6 };
+
+test('four ranks train and save a run; after one dies, the page says so', async ({ page }) => {
+  await page.goto(`${addressOf(RECIPE)}#ranks`);
+  const mesh = page.getByRole('region', { name: 'Mesh', exact: true });
+  const sentence = page.getByTestId('lab-sentence');
+  await mesh.getByLabel('Tensor parallel', { exact: true }).fill('3');
+  await expect(mesh.getByRole('alert').first()).toContainText('cannot be split evenly among 3');
+  await expect(page.getByRole('button', { name: /^Start/u })).toBeDisabled();
+  await mesh.getByRole('button', { name: 'Take 2' }).click();
+  await page.getByRole('button', { name: 'Start 4 ranks' }).click();
+  await expect(sentence).toContainText(/^Done. Step 12 of 12/u, { timeout: 60_000 });
+  const rows = page.getByTestId('lab-traffic').getByRole('row');
+  await expect(rows.filter({ hasText: 'reduce-scatter' })).toContainText(/kB/u);
+  const { violations } = await axeOf(page, ['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+  expect(violations).toEqual([]);
+  await page.getByRole('button', { name: 'Save as a run' }).click();
+  await expect(page.getByText(/^Saved as .* at step 12/u)).toBeVisible();
+  await page.getByRole('button', { name: 'Rank 1 dies' }).click();
+  const failure = page.getByTestId('lab-failure');
+  await expect(failure).toContainText('Rank 1 is gone');
+  await expect(failure).toContainText('The checkpoint of step 12 is whole');
+});

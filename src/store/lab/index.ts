@@ -1,0 +1,13 @@
+/** The parallel lab, loaded when its place is first shown. */
+export * from './lab_client.ts';
+export * from './lab_state.ts';
+export {
+  type BytesSent,
+  COLLECTIVES,
+  type CollectiveKind,
+  type RankMemory,
+  type RankStep,
+  type Span,
+  SPAN_KINDS,
+  type SpanKind,
+} from '../../common/index.ts';

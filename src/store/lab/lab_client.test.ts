@@ -1,0 +1,231 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ONE_RANK, type RankMemory, type RankStep } from '../../common/index.ts';
+import { defaultConfig } from '../../config/index.ts';
+import type { Command, Event, PagePort } from '../../protocol/index.ts';
+import { LabClient } from './lab_client.ts';
+
+const MEMORY: RankMemory = {
+  weights: 4,
+  gradients: 4,
+  optimizer: 8,
+  programs: 1,
+  scratch: 2,
+  allocated: 20,
+};
+
+/** A worker that holds a rank: it answers at once, and trains when the test says so. */
+class FakeRank {
+  readonly sent: Command[] = [];
+  closed = false;
+  rank = -1;
+  step = 0;
+  emit: (event: Event) => void = () => undefined;
+  die: (reason: string) => void = () => undefined;
+  #training: { id: number; steps: number } | null = null;
+
+  handle(command: Command): void {
+    this.sent.push(command);
+    switch (command.type) {
+      case 'open_rank': {
+        const { id, rank, ports } = command;
+        this.rank = rank;
+        for (const { port } of ports) port.close();
+        return this.emit({
+          type: 'rank_opened',
+          id,
+          rank,
+          memory: MEMORY,
+          backend: 'wasm',
+          n_params: 9,
+        });
+      }
+      case 'train_rank':
+        this.#training = command;
+        return;
+      case 'evaluate_rank':
+        return this.emit({ type: 'rank_evaluated', id: command.id, rank: this.rank, loss: 2.5 });
+      case 'save_rank': {
+        const { id, run } = command;
+        const bytes = this.rank === 0 ? 123 : null;
+        const { rank, step } = this;
+        return this.emit({ type: 'rank_saved', id, rank, run, step, bytes });
+      }
+      default:
+    }
+  }
+
+  takeStep(): void {
+    this.step++;
+    const step: RankStep = {
+      rank: this.rank,
+      step: this.step,
+      loss: 3 - this.step / 10,
+      grad_norm: 1,
+      ms: 5,
+      bytes: { all_reduce: 10, reduce_scatter: 0, all_gather: 0, broadcast: 0, send_recv: 0 },
+      spans: [],
+    };
+    this.emit({ type: 'rank_step', step, memory: MEMORY });
+    const isPaused = this.sent.at(-1)?.type === 'pause_rank';
+    if (this.#training && (--this.#training.steps === 0 || isPaused)) {
+      const { id } = this.#training;
+      this.#training = null;
+      this.emit({ type: 'rank_trained', id, rank: this.rank, step: this.step });
+    }
+  }
+
+  refuse(message: string): void {
+    if (!this.#training) return;
+    const error = { code: 'internal', message, hint: 'Try again.' } as const;
+    this.emit({ type: 'error', id: this.#training.id, error });
+    this.#training = null;
+  }
+}
+
+let ranks: FakeRank[];
+let lab: LabClient;
+
+function spawn(): PagePort {
+  const rank = new FakeRank();
+  ranks.push(rank);
+  return {
+    send: (command) => rank.handle(command),
+    onEvent: (listener) => {
+      rank.emit = listener;
+    },
+    onDeath: (listener) => {
+      rank.die = listener;
+    },
+    close: () => {
+      rank.closed = true;
+    },
+  };
+}
+
+/** Lets promises settle. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const state = () => lab.store.getState();
+const commands = (rank: number, type: Command['type']) =>
+  ranks[rank]?.sent.filter((command) => command.type === type) ?? [];
+
+async function start(max_iters = 4): Promise<void> {
+  const { training, ...others } = defaultConfig();
+  const config = { ...others, training: { ...training, max_iters, eval_interval: 2 } };
+  void lab.start({
+    mesh: { ...ONE_RANK, dp: 3 },
+    config,
+    files: {},
+    backend: 'wasm',
+    name: 'three',
+    from: null,
+  });
+  await settle();
+}
+
+async function step(): Promise<void> {
+  for (const rank of ranks) rank.takeStep();
+  await settle();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  ranks = [];
+  lab = new LabClient({ spawn });
+});
+afterEach(() => {
+  lab.stop();
+  vi.useRealTimers();
+});
+
+test('every rank gets a port to each of the others', async () => {
+  await start();
+  const ports = ranks.map(({ sent }) =>
+    sent.flatMap((command) =>
+      command.type === 'open_rank' ? command.ports.map(({ rank }) => rank) : [],
+    ),
+  );
+  expect(ports).toEqual([
+    [1, 2],
+    [0, 2],
+    [0, 1],
+  ]);
+  expect(state()).toMatchObject({ phase: 'training', n_params: 9, backend: 'wasm' });
+});
+
+test('a step counts once all ranks have reported it', async () => {
+  await start();
+  ranks[1]?.takeStep();
+  ranks[0]?.takeStep();
+  await vi.advanceTimersByTimeAsync(300);
+  expect(state()).toMatchObject({ step: 0, recent: [] });
+  ranks[2]?.takeStep();
+  await vi.advanceTimersByTimeAsync(300);
+  expect(state().step).toBe(1);
+  expect(state().recent[0]?.map(({ rank }) => rank)).toEqual([0, 1, 2]);
+  expect(lab.table.get('train/loss')?.last).toBeCloseTo(2.9);
+});
+
+test('trains to the last step, evaluates in between, and saves the run', async () => {
+  await start();
+  for (let i = 0; i < 4; i++) await step();
+  expect(state()).toMatchObject({ phase: 'done', step: 4 });
+  expect([...(lab.table.get('val/loss')?.step ?? [])]).toEqual([2, 4]);
+  await lab.save();
+  expect(state().saved).toEqual({ step: 4, bytes: 123 });
+  expect(commands(2, 'save_rank')).toMatchObject([{ run: state().run, name: 'three' }]);
+});
+
+test('pauses after the step in flight, and continues', async () => {
+  await start(10);
+  lab.pause();
+  expect(state().phase).toBe('pausing');
+  await step();
+  expect(state()).toMatchObject({ phase: 'paused', step: 1 });
+  void lab.resume();
+  await settle();
+  expect(commands(0, 'train_rank').at(-1)).toMatchObject({ steps: 1 });
+  expect(state().phase).toBe('training');
+});
+
+test('a rank that dies ends the run in a sentence, and the others hear of it', async () => {
+  await start();
+  await step();
+  ranks[1]?.die('out of memory');
+  await settle();
+  expect(state()).toMatchObject({ phase: 'failed', step: 1 });
+  expect(state().failure).toBe(
+    'Rank 1 is gone (its worker stopped: out of memory), and no step is complete without it. Start again.',
+  );
+  expect(commands(0, 'rank_gone')).toEqual([{ type: 'rank_gone', rank: 1 }]);
+  ranks[0]?.refuse('Rank 1 is gone, so the run has ended.');
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(ranks.every(({ closed }) => closed)).toBe(true);
+  expect(state().ranks.map(({ status }) => status)).toEqual(['ready', 'gone', 'ready']);
+  expect(state().ranks[0]?.failure).toContain('Rank 1 is gone');
+});
+
+test('a rank that is ended after a save names the checkpoint', async () => {
+  await start(2);
+  await step();
+  await step();
+  await lab.save();
+  lab.kill(2);
+  await settle();
+  expect(state().failure).toContain('The checkpoint of step 2 is whole');
+});
+
+test('the error of a rank is shown and ends all of them', async () => {
+  await start();
+  ranks[2]?.refuse('The device was lost.');
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(state().failure).toBe('Rank 2 could not go on: The device was lost. Try again.');
+  expect(ranks.every(({ closed }) => closed)).toBe(true);
+});
+
+test('a slow rank is told how slow it is', async () => {
+  await start();
+  lab.slow(1, 4);
+  expect(commands(1, 'slow_rank')).toEqual([{ type: 'slow_rank', factor: 4 }]);
+  expect(commands(0, 'slow_rank')).toEqual([]);
+  expect(state().ranks[1]?.slowness).toBe(4);
+});

@@ -1,0 +1,104 @@
+/** The state of the parallel lab: the ranks of one run, what they report, and what went wrong. */
+import { createStore } from 'zustand/vanilla';
+import { type Mesh, ONE_RANK, type RankMemory, type RankStep } from '../../common/index.ts';
+import type { RunConfig } from '../../config/index.ts';
+
+export type LabPhase =
+  /** Nothing has been started. */
+  | 'empty'
+  /** The ranks open their devices and build their parts of the model. */
+  | 'opening'
+  | 'training'
+  | 'evaluating'
+  /** Training ends after the step that is in flight. */
+  | 'pausing'
+  | 'paused'
+  | 'saving'
+  /** All steps are taken; the ranks are still there, so the run can be saved. */
+  | 'done'
+  /** The ranks were ended by the user. */
+  | 'stopped'
+  | 'failed';
+
+export interface LabRank {
+  rank: number;
+  /** `gone`: its worker has ended, while those of the others may still wait for it. */
+  status: 'starting' | 'ready' | 'gone';
+  memory: RankMemory | null;
+  /** 1 is as fast as it can. */
+  slowness: number;
+  /** The error with which this rank ended; '' without one. */
+  failure: string;
+}
+
+export interface SavedLabRun {
+  step: number;
+  bytes: number;
+}
+
+export interface LabState {
+  phase: LabPhase;
+  /** Of the ranks that were started last. */
+  mesh: Mesh;
+  /** Of the ranks that were started last; null before. */
+  config: RunConfig | null;
+  /** Id under which the run is saved, and its name. */
+  run: string;
+  name: string;
+  backend: string;
+  n_params: number;
+  ranks: readonly LabRank[];
+  /** Steps that all ranks have taken. */
+  step: number;
+  /** The last steps of all ranks, oldest first; in each one, the ranks in order. */
+  recent: readonly (readonly RankStep[])[];
+  /** The last checkpoint of this run; null before. */
+  saved: SavedLabRun | null;
+  /** Why the run ended, in a sentence; it stays until the next start. */
+  failure: string;
+}
+
+/** Steps whose spans are kept. */
+export const RECENT_STEPS = 20;
+
+export const emptyLab: LabState = {
+  phase: 'empty',
+  mesh: ONE_RANK,
+  config: null,
+  run: '',
+  name: '',
+  backend: '',
+  n_params: 0,
+  ranks: [],
+  step: 0,
+  recent: [],
+  saved: null,
+  failure: '',
+};
+
+export const createLab = () => createStore<LabState>(() => emptyLab);
+export type LabStore = ReturnType<typeof createLab>;
+
+/** There are workers. */
+export function hasRanks({ phase }: Pick<LabState, 'phase'>): boolean {
+  switch (phase) {
+    case 'empty':
+    case 'stopped':
+    case 'failed':
+      return false;
+    case 'opening':
+    case 'training':
+    case 'evaluating':
+    case 'pausing':
+    case 'paused':
+    case 'saving':
+    case 'done':
+      return true;
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** The ranks wait for the user. */
+export const isIdle = ({ phase }: Pick<LabState, 'phase'>): boolean =>
+  phase === 'paused' || phase === 'done';

@@ -1,0 +1,106 @@
+/** The workers of all ranks: started together, joined by a message port for each two, asked together. */
+import type { Command, Event, PagePort } from '../../protocol/index.ts';
+import { WorkerLink } from '../worker_link.ts';
+
+export interface RankListener {
+  event(rank: number, event: Event): void;
+  /** The worker of a rank ended by itself. */
+  died(rank: number, reason: string): void;
+}
+
+/** A rank refused a request, or ended before it answered. */
+export class RankError extends Error {
+  constructor(
+    readonly rank: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export type RankPorts = readonly { rank: number; port: MessagePort }[];
+
+export class RankLinks {
+  readonly #links: readonly WorkerLink[];
+  /** What every rank was asked last. */
+  #asked: readonly Promise<unknown>[] = [];
+
+  constructor(size: number, spawn: () => PagePort, listener: RankListener) {
+    this.#links = Array.from(
+      { length: size },
+      (_, rank) =>
+        new WorkerLink(spawn, {
+          event: (event) => listener.event(rank, event),
+          started: () => undefined,
+          silent: () => undefined,
+          died: (reason) => listener.died(rank, reason),
+        }),
+    );
+  }
+
+  /** The ports of each rank to the others. */
+  static join(size: number): RankPorts[] {
+    const ports = Array.from({ length: size }, (): { rank: number; port: MessagePort }[] => []);
+    for (let rank = 0; rank < size; rank++) {
+      for (let other = rank + 1; other < size; other++) {
+        const { port1, port2 } = new MessageChannel();
+        ports[rank]?.push({ rank: other, port: port1 });
+        ports[other]?.push({ rank, port: port2 });
+      }
+    }
+    return ports;
+  }
+
+  get(rank: number): WorkerLink | undefined {
+    return this.#links[rank];
+  }
+
+  /**
+   * Asks every rank, and resolves to their answers in order once all have answered. Rejects with the
+   * first RankError.
+   */
+  async all<A>(ask: (link: WorkerLink, rank: number) => Promise<A>): Promise<A[]> {
+    const asked = this.#links.map(async (link, rank) => {
+      try {
+        return await ask(link, rank);
+      } catch (error) {
+        throw new RankError(rank, error instanceof Error ? error.message : String(error));
+      }
+    });
+    this.#asked = asked;
+    return Promise.all(asked);
+  }
+
+  /** Starts every worker with a command. */
+  start(command: Command): void {
+    for (const link of this.#links) link.send(command);
+  }
+
+  /** Sends a command to every rank that is there, or to all of them but one. */
+  send(command: Command, except?: number): void {
+    this.#links.forEach((link, rank) => {
+      if (rank !== except && link.isOpen) link.send(command);
+    });
+  }
+
+  /** The errors of the last request, once every rank has answered it or `limit_ms` have passed. */
+  async lastWords(limit_ms: number): Promise<RankError[]> {
+    const errors: RankError[] = [];
+    const all = this.#asked.map((answer) =>
+      answer.catch((error: unknown) => {
+        if (error instanceof RankError) errors.push(error);
+      }),
+    );
+    await Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, limit_ms))]);
+    return errors;
+  }
+
+  /** Ends the worker of one rank at once. */
+  end(rank: number, reason: string): void {
+    this.#links[rank]?.close(reason);
+  }
+
+  close(): void {
+    for (const link of this.#links) link.close();
+  }
+}

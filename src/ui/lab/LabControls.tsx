@@ -1,0 +1,174 @@
+/** Starts, pauses and ends the ranks, saves their run, and says how it goes. */
+import { Button } from '@mantine/core';
+import {
+  IconDeviceFloppy,
+  IconPlayerPause,
+  IconPlayerPlay,
+  IconPlayerStop,
+} from '@tabler/icons-react';
+import { bytes, count, lossText, newRunName, openedFiles, type Client } from '../../store/index.ts';
+import { hasRanks, isIdle, type LabClient, type LabState } from '../../store/lab/index.ts';
+import { meshName } from '../../plan/parallel/index.ts';
+import { useClient, useForm } from '../context.tsx';
+import { goTo } from '../place.ts';
+import { ranks } from '../plan/words.ts';
+import { useLab, useLabClient } from './lab.ts';
+import type { NextRun } from './useLabRun.ts';
+
+export function LabControls({ next }: { next: NextRun }) {
+  const state = useLab((lab) => lab);
+  return (
+    <section className="form-section lab-controls" aria-label="Ranks">
+      <p className="lab-sentence" role="status" data-testid="lab-sentence">
+        {sentenceOf(state)}
+      </p>
+      {state.failure ? (
+        <p className="field-problem" role="alert" data-testid="lab-failure">
+          {state.failure}
+        </p>
+      ) : null}
+      <Buttons next={next} state={state} />
+      {state.saved ? (
+        <p className="small muted">
+          Saved as {state.name} at step {count(state.saved.step)} ({bytes(state.saved.bytes)}), as
+          any run is.{' '}
+          <button type="button" className="link" onClick={() => goTo({ dialog: 'library' })}>
+            Open the list of runs
+          </button>
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+function Buttons({ next, state }: { next: NextRun; state: LabState }) {
+  const lab = useLabClient();
+  const { phase } = state;
+  return (
+    <div className="lab-buttons">
+      {hasRanks(state) ? null : <StartButton next={next} lab={lab} />}
+      {phase === 'training' || phase === 'evaluating' || phase === 'pausing' ? (
+        <Button
+          size="sm"
+          leftSection={<IconPlayerPause size={16} />}
+          loading={phase === 'pausing'}
+          onClick={() => lab.pause()}
+        >
+          Pause
+        </Button>
+      ) : null}
+      {phase === 'paused' ? (
+        <Button
+          size="sm"
+          leftSection={<IconPlayerPlay size={16} />}
+          onClick={() => void lab.resume()}
+        >
+          Continue
+        </Button>
+      ) : null}
+      {isIdle(state) || phase === 'saving' ? (
+        <Button
+          size="sm"
+          variant="default"
+          leftSection={<IconDeviceFloppy size={16} />}
+          loading={phase === 'saving'}
+          onClick={() => void lab.save()}
+        >
+          Save as a run
+        </Button>
+      ) : null}
+      {hasRanks(state) ? (
+        <Button
+          size="sm"
+          variant="default"
+          leftSection={<IconPlayerStop size={16} />}
+          onClick={() => lab.stop()}
+        >
+          End the ranks
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+function StartButton({ next, lab }: { next: NextRun; lab: LabClient }) {
+  const client = useClient();
+  const problem = useStartProblem(next);
+  return (
+    <>
+      <Button
+        size="sm"
+        leftSection={<IconPlayerPlay size={16} />}
+        disabled={problem !== ''}
+        aria-describedby={problem ? 'lab-start-problem' : undefined}
+        onClick={() => startRanks(client, lab, next)}
+      >
+        Start {ranks(next.mesh.dp * next.mesh.tp * next.mesh.pp)}
+      </Button>
+      {problem ? (
+        <p className="small muted" id="lab-start-problem">
+          {problem}
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+/** Why ranks cannot be started now, in a sentence; '' if they can. */
+function useStartProblem({ problems, from }: NextRun): string {
+  const isMissing = useForm(
+    ({ config, text, tokenizerJson }) =>
+      (config.data.corpus === 'own' && text === null) ||
+      (config.tokenizer.kind === 'imported' && tokenizerJson === null),
+  );
+  if (problems.length > 0) return 'First change what is marked above.';
+  if (!from && isMissing) return 'First open the text and the tokenizer of the recipe.';
+  return '';
+}
+
+function startRanks(client: Client, lab: LabClient, { mesh, config, from }: NextRun): void {
+  const { stores } = client;
+  const form = stores.form.getState();
+  const onGpu = stores.run.getState().device?.backend === 'webgpu';
+  void lab.start({
+    mesh,
+    config,
+    files: openedFiles(form, config),
+    backend: onGpu ? 'webgpu' : 'wasm',
+    name: `${from?.name ?? newRunName(form, stores)}, ${meshName(mesh)}`,
+    from: from ? { run: from.run, step: from.step } : null,
+  });
+}
+
+function sentenceOf(state: LabState): string {
+  const { phase, step, config, mesh } = state;
+  const steps = count(config?.training.max_iters ?? 0);
+  const loss = state.recent.at(-1)?.[0]?.loss;
+  const at =
+    `Step ${count(step)} of ${steps}` + (loss === undefined ? '.' : `. Loss ${lossText(loss)}.`);
+  const all = ranks(mesh.dp * mesh.tp * mesh.pp);
+  switch (phase) {
+    case 'empty':
+      return 'No ranks yet.';
+    case 'opening':
+      return `Starting ${all}: rank 0 prepares the text, and each builds its part of the model.`;
+    case 'training':
+      return at;
+    case 'evaluating':
+      return `${at} Measuring the validation loss.`;
+    case 'pausing':
+      return `${at} Pausing after this step.`;
+    case 'paused':
+      return `Paused. ${at}`;
+    case 'saving':
+      return `${at} Gathering the checkpoint on rank 0.`;
+    case 'done':
+      return `Done. ${at}`;
+    case 'stopped':
+      return `The ranks were ended. ${at}`;
+    case 'failed':
+      return `Failed. ${at}`;
+    default:
+      return phase satisfies never;
+  }
+}

@@ -1,0 +1,224 @@
+/** The arrangement of ranks, with what is wrong beside the field that it concerns. */
+import { setField } from '../../store/index.ts';
+import {
+  type Mesh,
+  PIPELINE_SCHEDULES,
+  worldSize,
+  ZERO_STAGES,
+} from '../../plan/parallel/index.ts';
+import { useClient } from '../context.tsx';
+import { FieldKey } from '../FieldKey.tsx';
+import { Hint } from '../Hint.tsx';
+import { Choice, NumberField } from '../plan/fields.tsx';
+import { ranks } from '../plan/words.ts';
+import { chooseMesh } from './choices.ts';
+import { type LabProblem, MOST_RANKS } from './problems.ts';
+import { type NextRun, useWarnings } from './useLabRun.ts';
+
+const SIZES = [
+  {
+    field: 'dp',
+    label: 'Data parallel',
+    megatron: 'data_parallel_size',
+    help: 'Ranks that hold the same part of the model and compute different sequences.',
+  },
+  {
+    field: 'tp',
+    label: 'Tensor parallel',
+    megatron: 'tensor_model_parallel_size',
+    help: 'Ranks that hold slices of every layer and compute the same sequences together.',
+  },
+  {
+    field: 'pp',
+    label: 'Pipeline stages',
+    megatron: 'pipeline_model_parallel_size',
+    help: 'Ranks that hold layers which follow one another, and hand activations on.',
+  },
+] as const;
+
+const ZERO_LABELS = [
+  'nothing (DP)',
+  'optimizer state (ZeRO-1)',
+  'and gradients (ZeRO-2)',
+  'and weights (ZeRO-3, FSDP)',
+] as const;
+const SCHEDULE_LABELS = {
+  gpipe: 'GPipe',
+  '1f1b': '1F1B',
+  interleaved: 'interleaved 1F1B',
+} as const;
+
+export function MeshForm({ next }: { next: NextRun }) {
+  const { mesh, problems } = next;
+  const warnings = useWarnings(next);
+  return (
+    <section className="form-section" aria-label="Mesh">
+      <h2>Mesh: {ranks(worldSize(mesh))}</h2>
+      <div className="lab-sliders">
+        {SIZES.map((size) => (
+          <SizeSlider key={size.field} size={size} mesh={mesh} problems={problems} />
+        ))}
+      </div>
+      <div className="plan-fields">
+        {mesh.dp > 1 ? <ZeroChoice mesh={mesh} problems={problems} /> : null}
+        {mesh.pp > 1 ? <ScheduleChoice mesh={mesh} problems={problems} /> : null}
+        <BatchFields next={next} />
+      </div>
+      <Problems of={problems.filter(({ field }) => field === null)} />
+      {warnings.map((warning) => (
+        <p key={warning} className="small lab-warning" role="status">
+          {warning}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+interface MeshProps {
+  mesh: Mesh;
+  problems: readonly LabProblem[];
+}
+
+function SizeSlider({ size, mesh, problems }: MeshProps & { size: (typeof SIZES)[number] }) {
+  const { field, label, megatron, help } = size;
+  const id = `lab-${field}`;
+  const own = problems.filter((problem) => problem.field === field);
+  return (
+    <div className="lab-slider">
+      <div>
+        <label htmlFor={id}>{label}</label>
+        <FieldKey name={field} />
+        <Hint about={label}>
+          <p>{help}</p>
+          <p>
+            <FieldKey name={megatron} /> in Megatron-LM.
+          </p>
+        </Hint>
+        <output htmlFor={id}>{mesh[field]}</output>
+      </div>
+      <input
+        id={id}
+        type="range"
+        min={1}
+        max={MOST_RANKS}
+        value={mesh[field]}
+        aria-invalid={own.length > 0}
+        aria-describedby={own.length > 0 ? `${id}-problem` : undefined}
+        onChange={({ currentTarget }) => chooseMesh({ [field]: Number(currentTarget.value) })}
+      />
+      <Problems of={own} id={`${id}-problem`} set={(value) => chooseMesh({ [field]: value })} />
+    </div>
+  );
+}
+
+interface ProblemsProps {
+  of: readonly LabProblem[];
+  id?: string;
+  /** Sets the field to one of the values that would do. */
+  set?: (value: number) => void;
+}
+
+function Problems({ of, id, set }: ProblemsProps) {
+  if (of.length === 0) return null;
+  const nearest = [...new Set(of.flatMap((problem) => problem.nearest))];
+  return (
+    <div className="field-problem" role="alert" id={id}>
+      {of.map(({ message }) => (
+        <p key={message}>{message}</p>
+      ))}
+      {set
+        ? nearest.map((value) => (
+            <button key={value} type="button" className="link" onClick={() => set(value)}>
+              Take {value}
+            </button>
+          ))
+        : null}
+    </div>
+  );
+}
+
+function ZeroChoice({ mesh, problems }: MeshProps) {
+  return (
+    <div>
+      <Choice
+        label="Data-parallel ranks share"
+        options={ZERO_STAGES.map((stage) => [String(stage), ZERO_LABELS[stage]] as const)}
+        value={String(mesh.zero_stage)}
+        onChange={(value) => {
+          const zero_stage = ZERO_STAGES.find((stage) => String(stage) === value);
+          if (zero_stage !== undefined) chooseMesh({ zero_stage });
+        }}
+      />
+      <Problems
+        of={problems.filter(({ field }) => field === 'zero_stage')}
+        set={(value) => {
+          const zero_stage = ZERO_STAGES.find((stage) => stage === value);
+          if (zero_stage !== undefined) chooseMesh({ zero_stage });
+        }}
+      />
+    </div>
+  );
+}
+
+function ScheduleChoice({ mesh, problems }: MeshProps) {
+  return (
+    <>
+      <div>
+        <Choice
+          label="Schedule"
+          options={PIPELINE_SCHEDULES.map((name) => [name, SCHEDULE_LABELS[name]] as const)}
+          value={mesh.schedule}
+          onChange={(schedule) =>
+            chooseMesh({ schedule, virtual_chunks: schedule === 'interleaved' ? 2 : 1 })
+          }
+        />
+        <Problems of={problems.filter(({ field }) => field === 'schedule')} />
+      </div>
+      {mesh.schedule === 'interleaved' ? (
+        <NumberField
+          label="Chunks of a stage"
+          value={mesh.virtual_chunks}
+          range={[1, 16]}
+          problem={sentences(problems, 'virtual_chunks')}
+          onChange={(virtual_chunks) => chooseMesh({ virtual_chunks })}
+        />
+      ) : null}
+    </>
+  );
+}
+
+/** The batch of the recipe. That of a run which is continued stays as it is. */
+function BatchFields({ next: { training, problems, from } }: { next: NextRun }) {
+  const { form } = useClient().stores;
+  if (from) {
+    const fields = ['batch_size', 'gradient_accumulation_steps'];
+    return <Problems of={problems.filter(({ field }) => field && fields.includes(field))} />;
+  }
+  return (
+    <>
+      <NumberField
+        label="Micro-batches"
+        value={training.gradient_accumulation_steps}
+        range={[1, 256]}
+        problem={sentences(problems, 'gradient_accumulation_steps')}
+        onChange={(value) => setField(form, 'training.gradient_accumulation_steps', value)}
+      />
+      <NumberField
+        label="Sequences of each"
+        value={training.batch_size}
+        range={[1, 512]}
+        problem={sentences(problems, 'batch_size')}
+        onChange={(value) => setField(form, 'training.batch_size', value)}
+      />
+    </>
+  );
+}
+
+const sentences = (
+  problems: readonly LabProblem[],
+  wanted: LabProblem['field'],
+): string | undefined =>
+  problems
+    .filter(({ field }) => field === wanted)
+    .map(({ message }) => message)
+    .join(' ') || undefined;

@@ -1,0 +1,32 @@
+/** What is chosen for the next ranks, kept while the page is open. */
+import { create } from 'zustand';
+import type { Mesh } from '../../plan/parallel/index.ts';
+
+export interface LabChoices {
+  mesh: Mesh;
+  /** Id of the saved run that is continued; '' for new weights. */
+  from: string;
+  /** How many times slower a slow rank is. */
+  slowness: number;
+}
+
+export const useChoices = create<LabChoices>(() => ({
+  mesh: { dp: 2, tp: 1, pp: 1, zero_stage: 0, schedule: '1f1b', virtual_chunks: 1 },
+  from: '',
+  slowness: 4,
+}));
+
+/** A mesh without choices that it has no use for. */
+export function plainMesh(mesh: Mesh): Mesh {
+  const { dp, pp, zero_stage, schedule, virtual_chunks } = mesh;
+  const isPipeline = pp > 1;
+  return {
+    ...mesh,
+    zero_stage: dp > 1 ? zero_stage : 0,
+    schedule: isPipeline ? schedule : '1f1b',
+    virtual_chunks: isPipeline ? virtual_chunks : 1,
+  };
+}
+
+export const chooseMesh = (change: Partial<Mesh>): void =>
+  useChoices.setState(({ mesh }) => ({ mesh: { ...mesh, ...change } }));

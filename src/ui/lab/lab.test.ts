@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { ONE_RANK, type RankStep, type Span } from '../../common/index.ts';
+import { defaultConfig, resolveModel } from '../../config/index.ts';
+import { plainMesh } from './choices.ts';
+import { holdingWords } from './holdings.ts';
+import { bubbleOf, overlapOf, plannedInStep } from './measured.ts';
+import { labWarnings, pageProblems } from './problems.ts';
+import { plannedTimeline } from './timeline.ts';
+
+const span = (kind: Span['kind'], start: number, end: number): Span => {
+  return { kind, what: '', start, end };
+};
+
+const report = (rank: number, spans: Span[]): RankStep => ({
+  rank,
+  step: 1,
+  loss: 1,
+  grad_norm: 1,
+  ms: 10,
+  bytes: { all_reduce: 0, reduce_scatter: 0, all_gather: 0, broadcast: 0, send_recv: 0 },
+  spans,
+});
+
+test('the bubble of a schedule that is measured as planned is the formula', () => {
+  const { ranks } = plannedTimeline({ ...ONE_RANK, pp: 4, schedule: 'gpipe' }, 8);
+  const reports = ranks.map(({ rank, lanes }) => report(rank, lanes[0]));
+  expect(bubbleOf(reports)).toBeCloseTo(3 / 11);
+  expect(bubbleOf([report(0, [span('compute', 0, 5)])])).toBeNull();
+});
+
+test('the overlap is the share of communication inside the passes', () => {
+  const spans = [span('compute', 0, 10), span('communicate', 8, 12), span('communicate', 20, 24)];
+  expect(overlapOf([report(0, spans)])).toBeCloseTo(0.25);
+  expect(overlapOf([report(0, [span('compute', 0, 1)])])).toBeNull();
+});
+
+test('an all-reduce of gradients is planned as its halves, that of tensor parallelism as one', () => {
+  const planned = plannedInStep([
+    { kind: 'all_reduce', group: 'dp', what: '', bytes: 100, messages: 1 },
+    { kind: 'all_reduce', group: 'tp', what: '', bytes: 30, messages: 1 },
+    { kind: 'send', group: 'pp', what: '', bytes: 7, messages: 1 },
+  ]);
+  expect(planned).toMatchObject({
+    all_reduce: 30,
+    reduce_scatter: 50,
+    all_gather: 50,
+    send_recv: 7,
+  });
+});
+
+test('interleaved stages hold every other chunk of layers', () => {
+  const mesh = { ...ONE_RANK, pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
+  expect(holdingWords(mesh, 4, 0)).toBe('Rank 0 holds embedding, layer 1, layer 3');
+  expect(holdingWords(mesh, 4, 1)).toBe('Rank 1 holds layer 2, layer 4, head');
+  expect(holdingWords({ ...ONE_RANK, dp: 2, tp: 2, zero_stage: 1 }, 1, 3)).toBe(
+    'Rank 3 holds slice 2 of 2 of embedding, layer 1, head; of the moments, part 2 of 2',
+  );
+});
+
+test('a mesh keeps no choice that it has no use for', () => {
+  const mesh = {
+    dp: 1,
+    tp: 1,
+    pp: 2,
+    zero_stage: 3,
+    schedule: 'gpipe',
+    virtual_chunks: 1,
+  } as const;
+  expect(plainMesh(mesh)).toEqual({ ...mesh, zero_stage: 0 });
+  expect(plainMesh({ ...mesh, dp: 2, pp: 1 })).toEqual({
+    ...ONE_RANK,
+    dp: 2,
+    zero_stage: 3,
+  });
+});
+
+test('more ranks than a page has are a problem, more than its cores a warning', () => {
+  const { model, training } = defaultConfig();
+  const run = { model: resolveModel(model, 64), training, objective: 'pretrain' };
+  expect(pageProblems({ ...ONE_RANK, dp: 4, tp: 4 }, run)[0]?.message).toContain('takes 16 ranks');
+  const limits = { ranks: 4, cores: 2, bytes_needed: 9e9, bytes_here: 1e9 };
+  expect(labWarnings(limits)).toHaveLength(2);
+  expect(labWarnings({ ...limits, cores: null, bytes_here: null })).toEqual([]);
+});

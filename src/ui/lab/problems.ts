@@ -1,0 +1,63 @@
+/** What the ranks of this device cannot do, and what they can but slowly, in sentences. */
+import {
+  labProblems,
+  type LabRun as ParallelRun,
+  type Mesh,
+  type MeshField,
+  meshName,
+  worldSize,
+} from '../../plan/parallel/index.ts';
+import { bytes } from '../../store/index.ts';
+
+/** Ranks of one page. */
+export const MOST_RANKS = 8;
+
+export interface LabProblem {
+  /** The field that the sentence stands beside; null for the mesh as a whole. */
+  field: MeshField | null;
+  message: string;
+  /** Values of the field that would do. */
+  nearest: readonly number[];
+}
+
+/** All problems of a mesh in a page; empty if its ranks can train the run. */
+export function pageProblems(mesh: Mesh, run: ParallelRun): LabProblem[] {
+  const size = worldSize(mesh);
+  if (size > MOST_RANKS) {
+    const message =
+      `${meshName(mesh)} takes ${size} ranks, and a page has at most ${MOST_RANKS}: each is a ` +
+      'worker with a device of its own. Make dp, tp or pp smaller.';
+    return [{ field: null, message, nearest: [] }];
+  }
+  return labProblems(mesh, run);
+}
+
+export interface DeviceLimits {
+  ranks: number;
+  /** Threads of the processor; null if the ranks are on the GPU or the browser does not tell. */
+  cores: number | null;
+  /** Of all ranks together, as planned. */
+  bytes_needed: number;
+  /** Null if unknown. */
+  bytes_here: number | null;
+}
+
+/** What will be slow or may fail, but may be tried. */
+export function labWarnings({ ranks, cores, bytes_needed, bytes_here }: DeviceLimits): string[] {
+  const warnings: string[] = [];
+  if (cores !== null && ranks > cores) {
+    const places = cores === 1 ? 'one processor core' : `${cores} processor cores`;
+    warnings.push(
+      `${ranks} ranks share the ${places} of this device, so they take turns: results are the ` +
+        'same, and times say little.',
+    );
+  }
+  if (bytes_here !== null && bytes_needed > bytes_here) {
+    warnings.push(
+      `All ranks together need ${bytes(bytes_needed)}, and this device has about ` +
+        `${bytes(bytes_here)}: a rank may fail. Share more (a higher ZeRO stage), or make the ` +
+        'model or the batch smaller.',
+    );
+  }
+  return warnings;
+}
