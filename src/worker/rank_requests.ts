@@ -40,6 +40,10 @@ async function rankError(error: unknown): Promise<PlainError> {
     const hint = 'Start the ranks again; what was saved is complete.';
     return { code: 'rank_lost', message: error.message, hint };
   }
+  // A mesh that the model or the batch cannot be divided by: the sentence says what to set.
+  if (error instanceof RangeError) {
+    return { code: 'mesh', message: error.message, hint: 'Then start the ranks again.' };
+  }
   if (error instanceof CannotOpenRank) {
     const { message, hint } = error;
     return { code: 'rank_refused', message, hint };

@@ -5,8 +5,6 @@ import type { Corpus } from '../types.ts';
 import { arithmetic } from './arithmetic.ts';
 import { fetchText, loadKjv, loadMobyDick, loadSotu, type FetchText } from './assets.ts';
 import { loadNames } from './names.ts';
-import { readOwnText } from './own_text.ts';
-import { tinyTales } from './tiny_tales/generate.ts';
 
 export interface LoadOptions {
   /** How built-in texts are read; by default with `fetch`. */
@@ -18,7 +16,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads the corpus that a configuration names.
+ * Loads the corpus that a configuration names; what only some corpora need is loaded with them.
  *
  * @throws DataError
  */
@@ -33,12 +31,16 @@ export async function loadCorpus(data: DataConfig, options: LoadOptions = {}): P
       return loadKjv(read);
     case 'sotu':
       return loadSotu(read);
-    case 'tiny_tales':
+    case 'tiny_tales': {
+      const { tinyTales } = await import('./tiny_tales/generate.ts');
       return tinyTales(data.corpus_seed);
+    }
     case 'arithmetic':
       return arithmetic(data.corpus_seed);
-    case 'own':
+    case 'own': {
+      const { readOwnText } = await import('./own_text.ts');
       return readOwnText(options.text ?? noText(), options.version);
+    }
     default:
       return data.corpus satisfies never;
   }

@@ -29,7 +29,8 @@ export class PortLink implements Link {
   readonly #timer: ReturnType<typeof setInterval>;
   #checked = now();
 
-  constructor({ rank, ports, patience }: PortLinkOptions) {
+  constructor(options: PortLinkOptions) {
+    const { rank, ports } = options;
     this.rank = rank;
     this.size = ports.size + 1;
     this.#ports = ports;
@@ -37,7 +38,7 @@ export class PortLink implements Link {
       port.onMessage(({ tag, data, sent }) => this.#mailbox.deliver(from, tag, { data, sent }));
       port.onClose(() => this.lose(from, 'is gone'));
     }
-    this.#timer = setInterval(() => this.#check(patience()), CHECK_MS);
+    this.#timer = setInterval(() => this.#check(options.patience()), CHECK_MS);
   }
 
   send(to: number, tag: string, data: Payload): void {

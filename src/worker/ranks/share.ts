@@ -78,6 +78,11 @@ async function shareHeader(
   const text = new TextEncoder().encode(JSON.stringify(header));
   const mine = state === undefined ? null : Int32Array.from(text);
   const shared = Uint8Array.from(await world.broadcast(mine, 0, 'state header'));
-  const parsed: StateHeader | null = JSON.parse(new TextDecoder().decode(shared));
-  return parsed;
+  const parsed: unknown = JSON.parse(new TextDecoder().decode(shared));
+  return isHeader(parsed) ? parsed : null;
+}
+
+/** Null stands for new weights. */
+function isHeader(value: unknown): value is StateHeader {
+  return typeof value === 'object' && value !== null && 'parameters' in value && 'step' in value;
 }
