@@ -3,6 +3,7 @@ import { type Mesh, ONE_RANK, type RankStep } from '../../common/index.ts';
 import type { LabResult, MetricRecord } from '../../protocol/index.ts';
 import type { Client } from '../client.ts';
 import { openedFiles } from '../form.ts';
+import { bubbleOf } from './bubble.ts';
 import { LabClient } from './lab_client.ts';
 
 /**
@@ -36,12 +37,17 @@ export async function runLab(
   return { mesh: whole, backend, n_params, step, memory };
 }
 
-/** Loss, milliseconds of the slowest rank, and bytes that all ranks have sent, in all and by kind. */
+/**
+ * Loss, milliseconds of the slowest rank, the bubble of a pipeline, and bytes that all ranks have sent,
+ * in all and by kind.
+ */
 function recordOf(reports: readonly RankStep[]): MetricRecord {
   const record: MetricRecord = { step: reports[0]?.step ?? 0 };
   record['train/loss'] = reports[0]?.loss ?? NaN;
   record.grad_norm = reports[0]?.grad_norm ?? NaN;
   record.ms = Math.max(...reports.map(({ ms }) => ms));
+  const bubble = bubbleOf(reports);
+  if (bubble !== null) record.bubble = bubble;
   record.bytes = 0;
   for (const { bytes } of reports) {
     for (const [kind, sent] of Object.entries(bytes)) {

@@ -11,3 +11,4 @@ export {
   SPAN_KINDS,
   type SpanKind,
 } from '../../common/index.ts';
+export { bubbleOf } from './bubble.ts';

@@ -6,6 +6,7 @@ import {
   type RankStep,
   type Span,
 } from '../../store/lab/index.ts';
+export { bubbleOf } from '../../store/lab/index.ts';
 import type { RankMemory as PlannedMemory, Traffic } from '../../plan/parallel/index.ts';
 
 /** Kinds of memory that are both planned and measured. */
@@ -76,21 +77,6 @@ export function plannedInStep(traffic: readonly Traffic[]): BytesByKind {
 
 export const allBytes = (sent: BytesByKind): number =>
   COLLECTIVES.reduce((sum, kind) => sum + sent[kind], 0);
-
-const isPass = ({ kind }: Span): boolean => kind === 'forward' || kind === 'backward';
-
-/**
- * Share of the ranks' time in which they neither run a forward nor a backward pass, from the first
- * pass of any rank to the last one's end; null if a step has no such passes.
- */
-export function bubbleOf(reports: readonly RankStep[]): number | null {
-  const passes = reports.flatMap(({ spans }) => spans.filter(isPass));
-  if (passes.length === 0) return null;
-  const start = Math.min(...passes.map((span) => span.start));
-  const end = Math.max(...passes.map((span) => span.end));
-  const busy = passes.reduce((sum, span) => sum + (span.end - span.start), 0);
-  return end > start ? 1 - busy / ((end - start) * reports.length) : null;
-}
 
 const PASSES: ReadonlySet<Span['kind']> = new Set(['compute', 'forward', 'backward']);
 
