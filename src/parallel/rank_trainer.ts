@@ -21,6 +21,7 @@ import { gatherState } from './gather_state.ts';
 import { loadState } from './load_state.ts';
 import { SquaredNorms } from './norm.ts';
 import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
+import { memoryOf } from './rank_memory.ts';
 import { rowsOfRank } from './rows.ts';
 import { Recorder } from './traffic.ts';
 import { type Link, now } from './transport/link.ts';
@@ -65,17 +66,9 @@ export class RankTrainer {
     return new RankTrainer(options, parts);
   }
 
-  /** Bytes that this rank holds between two steps; `allocated` by the whole device is not known here. */
+  /** See `memoryOf`. */
   get memory(): Omit<RankMemory, 'allocated'> {
-    const { stores, optimizer, microBatches, update } = this.#parts;
-    const { weights, gradients } = stores;
-    return {
-      weights: weights.trainable.bytes + (weights.frozen?.bytes ?? 0),
-      gradients: gradients.store.bytes,
-      optimizer: optimizer.state.bytes,
-      programs: microBatches.ownBytes + update.ownBytes,
-      scratch: Math.max(microBatches.scratchBytes, update.scratchBytes),
-    };
+    return memoryOf(this.#parts);
   }
 
   /** Parameters of the whole model. */

@@ -15,23 +15,28 @@ import {
   transientOfBlock,
 } from '../activations.ts';
 import { chunksOf, type Mesh } from './mesh.ts';
-import { layersOfChunk, stageShare } from './rank_parameters.ts';
+import { muonScratch, ownedMatrices } from './muon_memory.ts';
+import { layersOfChunk, rankParameters, stageShare } from './rank_parameters.ts';
 import { microBatchSize, type ParallelTraining, type Precision } from './training.ts';
+import { waitingTemporaries, waitsInside } from './waiting_memory.ts';
 
 export interface RankActivations {
   /** Kept from the forward to the backward pass, of all micro-batches in flight. */
   activations: number;
   logits: number;
   /**
-   * By how much the peak of one block's backward pass exceeds `activations`: gradients exist then,
-   * and with full recomputation the activations of the block, but no longer those of the loss.
+   * What comes on top of both. By how much the peak of one block's backward pass exceeds them:
+   * gradients exist then, and with full recomputation the activations of the block, but no longer
+   * those of the loss. Of programs that wait for other ranks, see `waiting_memory.ts`.
    */
-  transient: number;
+  temporaries: number;
 }
 
 export interface Placement {
   mesh: Mesh;
   pp_rank: number;
+  /** Ranks of data parallelism differ where Muon's matrices stay whole; by default, the fullest. */
+  dp_rank?: number;
 }
 
 /** Bytes per token that a block keeps under `mixed`. */
@@ -91,45 +96,78 @@ const logitsInFlight = ({ pp, schedule }: Mesh, microbatches: number): number =>
 export function rankActivations(
   model: ResolvedModel,
   training: ParallelTraining,
-  { mesh, pp_rank }: Placement,
+  placement: Placement,
 ): RankActivations {
+  const { mesh, pp_rank } = placement;
   const { precision } = training;
   const rows = microBatchSize(training, mesh);
   const tokens = rows * model.block_size;
-  const { has_head } = stageShare(model, mesh, pp_rank);
+  const share = stageShare(model, mesh, pp_rank);
   const microbatches = training.gradient_accumulation_steps;
-  const layersInFlight = chunksInFlight(mesh, microbatches, pp_rank) * layersOfChunk(model, mesh);
+  const runs = chunksInFlight(mesh, microbatches, pp_rank);
   const block = blockBytes(model, training, mesh.tp);
   const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
-  const isRecomputed = training.recompute_granularity === 'full';
-  const kept = { layersInFlight, block, blockInput };
-  const ofBlocks = isRecomputed ? recomputedBytes(precision, kept) : layersInFlight * block;
+  const recomputes = training.recompute_granularity === 'full';
+  const kept = { runs, layers: layersOfChunk(model, mesh), block, blockInput };
+  const ofBlocks = recomputes
+    ? recomputedBytes(precision, mesh, kept)
+    : kept.runs * kept.layers * block;
+  const passes = share.has_head ? logitsInFlight(mesh, microbatches) : 0;
+  // Where a block runs again in memory of its program, it takes the place of the loss.
+  const freed = recomputes && precision !== 'mixed' && mesh.pp > 1 && mesh.tp > 1;
+  const afterBlocks = freed ? 0 : passes * afterBlocksBytes(model, precision);
+  const activations = tokens * (ofBlocks + afterBlocks);
+  // Tensor parallelism on this page keeps none: the gradient computes them again.
+  const isChunked = precision !== 'mixed' && mesh.tp > 1;
+  const logits = (isChunked ? Math.min(1, passes) : passes) * rankLogits(model, training, mesh);
+  const update_scratch = updateScratch(model, training, placement);
+  if (precision !== 'mixed' && waitsInside(mesh)) {
+    const bytesOf = (values: number): number =>
+      tokens * values * valueBytes(model.n_embd, precision);
+    const ofRank = { ...share, model, mesh, runs, recomputes, update_scratch, bytesOf };
+    const ofLogits = share.has_head ? rankLogits(model, training, mesh) : 0;
+    const waiting = { ...ofRank, block: tokens * block, logits: ofLogits };
+    return { activations, logits, temporaries: waitingTemporaries(waiting) };
+  }
   const gradients = bytesOfRank(transientOfBlock(model), precision, 1);
   // Megatron-LM computes every block again; here the last one keeps everything (`../memory.ts`).
   const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
-  const again = isRecomputed ? recomputed - afterBlocksBytes(model, precision) : blockInput;
-  const passes = has_head ? logitsInFlight(mesh, microbatches) : 0;
-  const afterBlocks = passes * afterBlocksBytes(model, precision);
-  return {
-    activations: tokens * (ofBlocks + afterBlocks),
-    logits: passes * rankLogits(model, training, mesh),
-    transient: tokens * (gradients + again),
-  };
+  const again = recomputes ? recomputed - afterBlocksBytes(model, precision) : blockInput;
+  const peak = Math.max(activations + tokens * (gradients + again), update_scratch);
+  return { activations, logits, temporaries: Math.max(0, peak - activations - logits) };
+}
+
+/** Bytes of scratch of the update, which only Muon needs. */
+function updateScratch(
+  model: ResolvedModel,
+  { optimizer, precision }: ParallelTraining,
+  { mesh, pp_rank, dp_rank }: Placement,
+): number {
+  if (optimizer !== 'muon' || precision === 'mixed') return 0;
+  return muonScratch(ownedMatrices(rankParameters(model, mesh, pp_rank), mesh, dp_rank));
 }
 
 interface KeptOfBlocks {
-  layersInFlight: number;
+  /** Micro-batches in flight, of `layers` blocks each. */
+  runs: number;
+  layers: number;
   block: number;
   blockInput: number;
 }
 
-/** Per token, with full recomputation: inputs of blocks and, on this page, all of the last block. */
+/**
+ * Per token, with full recomputation: inputs of blocks and, on this page, all of the last block. In a
+ * pipeline it is computed again in scratch memory, or, where its sums over ranks wait inside, in that
+ * of each micro-batch.
+ */
 function recomputedBytes(
   precision: Precision,
-  { layersInFlight, block, blockInput }: KeptOfBlocks,
+  { tp, pp }: Mesh,
+  { runs, layers, block, blockInput }: KeptOfBlocks,
 ): number {
-  if (precision === 'mixed') return layersInFlight * blockInput;
-  return Math.max(0, layersInFlight - 2) * blockInput + block;
+  if (precision === 'mixed' || (pp > 1 && tp === 1)) return runs * layers * blockInput;
+  if (pp > 1) return runs * ((layers - 1) * blockInput + block);
+  return Math.max(0, layers - 2) * blockInput + block;
 }
 
 /** Per token of one block that keeps everything. */

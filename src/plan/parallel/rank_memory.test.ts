@@ -68,16 +68,18 @@ it('plans the moments of each optimizer', () => {
   expect(optimizerBytes({ optimizer: 'sgd', momentum: 0, precision: 'mixed' })).toBe(weights);
 });
 
-it('gathers two units of weights and one of gradients under ZeRO-3, of gradients alone under ZeRO-2', () => {
+// What this page gathers is measured (`parallel/rank_memory.test.ts`).
+it('gathers two units of weights and one of gradients under ZeRO-3 with mixed precision, as FSDP does', () => {
   const model = modelOf({ n_layer: 8, n_embd: 128, tie_word_embeddings: false });
   const block = 12 * 128 * 128 + 13 * 128;
   const temporaries = (zero_stage: ZeroStage): number => {
     const mesh = meshOf({ dp: 4, zero_stage });
-    return rankMemory(model, trainingWith(), { mesh, pp_rank: 0 }).temporaries;
+    const training = trainingWith({ precision: 'mixed' });
+    return rankMemory(model, training, { mesh, pp_rank: 0 }).temporaries;
   };
   expect(temporaries(1)).toBe(temporaries(0));
-  expect(temporaries(2) - temporaries(0)).toBe(4 * block);
-  expect(temporaries(3) - temporaries(0)).toBe(4 * block + 2 * 4 * block);
+  expect(temporaries(2) - temporaries(0)).toBe(2 * block);
+  expect(temporaries(3) - temporaries(0)).toBe(2 * block + 2 * 2 * block);
 });
 
 it('holds a quarter of weights, gradients and moments on each of 4 ranks under ZeRO-3', () => {

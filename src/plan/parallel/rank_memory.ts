@@ -3,8 +3,10 @@ import type { ResolvedModel } from '../../config/index.ts';
 import { inputValues } from '../activations.ts';
 import { momentsOfKind } from '../memory.ts';
 import type { Mesh } from './mesh.ts';
+import { ownedMatrices } from './muon_memory.ts';
 import { rankActivations, type Placement } from './rank_activations.ts';
 import { type RankParameter, rankParameters, unitValues } from './rank_parameters.ts';
+import { gatheredBytes } from './gathered_memory.ts';
 import {
   type BytesPerParameter,
   bytesPerParameter,
@@ -48,13 +50,13 @@ export function rankMemory(
   training: ParallelTraining,
   placement: Placement,
 ): RankMemory {
-  const { mesh, pp_rank } = placement;
+  const { mesh, pp_rank, dp_rank } = placement;
   const parameters = rankParameters(model, mesh, pp_rank);
-  const stores = storeBytes(parameters, training, mesh);
+  const stores = storeBytes(parameters, training, { mesh, dp_rank });
   const peak = rankActivations(model, training, placement);
   const tokens = microBatchSize(training, mesh) * model.block_size;
-  const transient = Math.max(0, peak.transient - peak.logits);
-  const temporaries = transient + unitBytes(parameters, training, mesh);
+  const temporaries =
+    peak.temporaries + unitBytes(model, parameters, { training, mesh, logits: peak.logits });
   const lost = training.precision === 'mixed' ? training.fragmentation : 0;
   const memory = {
     weights: stores.weights,
@@ -84,19 +86,24 @@ interface StoreBytes {
 function storeBytes(
   parameters: readonly RankParameter[],
   training: ParallelTraining,
-  { dp, zero_stage }: Mesh,
+  { mesh, dp_rank }: Pick<Placement, 'mesh' | 'dp_rank'>,
 ): StoreBytes {
+  const { dp, zero_stage } = mesh;
   const perParameter = bytesPerParameter(training.precision);
   const bytes = { weights: 0, gradients: 0, optimizer: 0, alignment: 0 };
+  const isMuon = training.optimizer === 'muon' && zero_stage > 0;
+  const { share } = ownedMatrices(parameters, mesh, dp_rank);
   for (const { kind, values, copies } of parameters) {
     const moments = momentsOfKind(kind, training);
+    const staysWhole = isMuon && kind === 'matrix';
+    const ofRank = staysWhole ? share : 1 / dp;
     const { weight, gradient, master, moment } = perParameter;
     const add = (
       store: 'weights' | 'gradients' | 'optimizer',
       size: number,
       from: number,
     ): void => {
-      const shard = (values * size) / (zero_stage >= from ? dp : 1);
+      const shard = values * size * (zero_stage >= from ? ofRank : 1);
       bytes[store] += copies * shard;
       bytes.alignment += copies * (Math.ceil(shard / ALIGNMENT) * ALIGNMENT - shard);
     };
@@ -108,14 +115,28 @@ function storeBytes(
   return bytes;
 }
 
-/** Gathered weights of ZeRO-3, and whole gradients of one unit before they are reduced and sharded. */
+interface Run {
+  training: ParallelTraining;
+  mesh: Mesh;
+  logits: number;
+}
+
+/**
+ * Gathered weights of ZeRO-3, and whole gradients before they are reduced and sharded. FSDP gathers
+ * and reduces units; this page, each parameter where it is used.
+ */
 function unitBytes(
+  model: ResolvedModel,
   parameters: readonly RankParameter[],
-  training: ParallelTraining,
-  { dp, zero_stage }: Mesh,
+  { training, mesh, logits }: Run,
 ): number {
+  const { dp, zero_stage } = mesh;
   if (dp === 1 || zero_stage < 2) return 0;
   const { weight, gradient }: BytesPerParameter = bytesPerParameter(training.precision);
+  if (training.precision !== 'mixed') {
+    const recomputes = training.recompute_granularity === 'full';
+    return gatheredBytes(parameters, { model, mesh, recomputes, logits });
+  }
   const { block, embedding, head } = unitValues(parameters);
   const blocks = parameters.find(({ unit }) => unit === 'block')?.copies ?? 0;
   const units = [embedding, head, ...Array<number>(Math.min(blocks, GATHERED_UNITS)).fill(block)];

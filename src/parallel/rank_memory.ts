@@ -1,0 +1,20 @@
+/** What a rank holds. */
+import type { RankMemory } from '../common/index.ts';
+import type { RankParts } from './rank_parts.ts';
+
+/** Bytes that a rank holds between two steps; `allocated` by the whole device is not known here. */
+export function memoryOf({
+  stores,
+  optimizer,
+  microBatches,
+  update,
+}: RankParts): Omit<RankMemory, 'allocated'> {
+  const { weights, gradients } = stores;
+  return {
+    weights: weights.trainable.bytes + (weights.frozen?.bytes ?? 0),
+    gradients: gradients.store.bytes,
+    optimizer: optimizer.state.bytes,
+    programs: microBatches.ownBytes + update.ownBytes,
+    scratch: Math.max(microBatches.scratchBytes, update.scratchBytes),
+  };
+}
