@@ -50,7 +50,7 @@ async function trainOn(browser, { url, mesh }) {
   page.on('pageerror', (error) => console.error(error.message));
   const records = [];
   await page.exposeFunction('printRecord', (record) => records.push(record));
-  await page.goto(`${url}?v=1&headless=1&${query}`);
+  await page.goto(`${url}index.html?v=1&headless=1&${query}`);
   await page.waitForFunction(() => window.terrarium !== undefined);
   const done = await page.evaluate((value) => {
     window.terrarium.onRecord((record) => window.printRecord(record));

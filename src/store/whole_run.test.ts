@@ -180,7 +180,7 @@ describe('the best weights', () => {
     void client.export('best').catch(() => undefined);
     client.generate('a', config.sampling, 'best');
     client.resume('saved', { weights: 'best' });
-    expect(commands('export')).toMatchObject([{ weights: 'best' }]);
+    expect(commands('export')).toMatchObject([{ what: 'best' }]);
     expect(commands('generate')).toMatchObject([{ weights: 'best' }]);
   });
 
