@@ -74,6 +74,7 @@ test('a sweep is trained, compared, deleted, restored, and equal to the bit afte
     await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
     await dialog.getByText('Deleted runs (4').click();
     await dialog.getByRole('button', { name: 'Remove all for good' }).click();
+    await expect(dialog.getByText(/Deleted runs \(/)).toBeHidden();
     await expect(dialog.getByText('No saved runs yet.')).toBeVisible();
   });
 

@@ -122,7 +122,8 @@ describe('bytes that a rank sends in a step', () => {
       // Forward after the embedding, and backward before the head.
       const allReduces = inLayers + 2;
       const bytes = (values: number): number => 2 * ((2 - 1) / 2) * 4 * values;
-      const small = 2 + partial * n_layer * (n_embd / n_head);
+      // Sums of the step, the wish to pause, and gradients that every rank has a part of.
+      const small = 2 + 1 + partial * n_layer * (n_embd / n_head);
       for (const { recorder } of trainers) {
         expect(recorder.bytes.all_reduce).toBe(allReduces * bytes(tokens * n_embd) + 4 * small);
         // The states of the cross-entropy, four values a token, and the squared norms, in float64.

@@ -27,7 +27,7 @@ export async function measurePeak(largest: number): Promise<Peak> {
     const ms = await productMs(size);
     const tflops = (2 * size ** 3) / ms / 1e9;
     if (tflops > best.tflops) best = { tflops, size };
-    if (ms > 50) break;
+    if (ms > 20) break;
   }
   return best;
 }
