@@ -3,7 +3,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 /**
- * An axe run that reports violations alone: selectors of the elements that pass take half of its time.
+ * An axe run that reports violations alone, without selectors of every element that passes.
  * The page has no frames of other origins, so it needs no page beside it to put results together.
  */
 export const axeOf = (page: Page, tags: readonly string[]): AxeBuilder =>
