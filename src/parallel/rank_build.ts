@@ -22,6 +22,8 @@ export type { RankGroups, RankOptions, RankParts } from './rank_parts.ts';
 
 function outlineOf(options: RankOptions): RankOutline {
   const { config, objective, mesh, link } = options;
+  if (options.stage?.peft.peft_type === 'lora')
+    throw new RangeError('Ranks do not train adapters yet: set peft_type to none.');
   const recorder = new Recorder();
   const place = placeOf(mesh, link.rank);
   const groups = groupsOf(mesh, link, recorder);
