@@ -113,18 +113,6 @@ export class Group {
     return addInOrder(parts.map(({ data }) => data).filter(({ length }) => length > 0));
   }
 
-  /** The largest value over all members, element by element. */
-  async allMax(values: Float32Array, tag: string): Promise<Float32Array<ArrayBuffer>> {
-    const parts = await this.allGather(copyOf(values), tag, 'all_reduce');
-    const result = copyOf(values);
-    for (const part of parts) {
-      for (let i = 0; i < result.length; i++) {
-        result[i] = Math.max(result[i] ?? -Infinity, part[i] ?? -Infinity);
-      }
-    }
-    return result;
-  }
-
   /** The values of the member with index `root`, who passes them; the others pass null. */
   async broadcast(values: Payload | null, root: number, tag: string): Promise<Payload> {
     const began = now();

@@ -1,5 +1,5 @@
 /** Data parallelism and ZeRO against one rank, on the engine in Node. */
-import { beforeAll, describe, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import type { Mesh } from '../common/index.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
@@ -34,4 +34,17 @@ test('ZeRO-1 with Muon is data parallelism bit for bit', async () => {
   const plain = await trainRanks({ config, steps: 5, mesh });
   const sharded = await trainRanks({ config, steps: 5, mesh: { ...mesh, zero_stage: 1 } });
   expectSameBits(plain, sharded);
+});
+
+test('a saved factor on the learning rate is used and saved again', async () => {
+  const config = smallConfig();
+  const { state } = await trainRanks({ config, steps: 2 });
+  const slower = { ...state, lr_multiplier: 0.1 };
+  const [asSaved, continued] = [
+    await trainRanks({ config, steps: 3, from: state, mesh: { dp: 2 } }),
+    await trainRanks({ config, steps: 3, from: slower, mesh: { dp: 2 } }),
+  ];
+  expect(continued.state.lr_multiplier).toBe(0.1);
+  expect(continued.losses[0]).toBe(asSaved.losses[0]);
+  expect(continued.losses[2]).not.toBe(asSaved.losses[2]);
 });

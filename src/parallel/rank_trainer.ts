@@ -38,6 +38,8 @@ export class RankTrainer {
   slowness = 1;
   readonly #parts: RankParts;
   readonly #source: Source;
+  /** Factor on the schedule of the run that is continued. */
+  readonly #lrMultiplier: number;
 
   private constructor(
     readonly options: RankOptions,
@@ -46,6 +48,7 @@ export class RankTrainer {
     this.#parts = parts;
     this.step = options.from?.step ?? 0;
     this.tokens = options.from?.tokens ?? 0;
+    this.#lrMultiplier = options.from?.lr_multiplier ?? 1;
     this.#source = parts.objective.source({
       ...parts.setting,
       split: options.split,
@@ -123,7 +126,8 @@ export class RankTrainer {
   /** What a checkpoint keeps, gathered on rank 0; null on the others. */
   async state(): Promise<TrainerState | null> {
     const tensors = await gatherState(this.#parts);
-    return tensors && { ...tensors, step: this.step, tokens: this.tokens };
+    const { step, tokens } = this;
+    return tensors && { ...tensors, step, tokens, lr_multiplier: this.#lrMultiplier };
   }
 
   dispose(): void {
@@ -168,7 +172,8 @@ export class RankTrainer {
     const { mesh, groups, shards, optimizer, update, stores, owned, recorder } = this.#parts;
     const start = now();
     const { training } = this.#parts.setting.config;
-    optimizer.prepare(this.step, learningRate(training, this.step));
+    const rate = learningRate(training, this.step) * this.#lrMultiplier;
+    optimizer.prepare(this.step, rate);
     await submitWithBoundaries([update]);
     const [results] = await readback([update.outputs.results]);
     recorder.span({ kind: 'update', what: 'update', start, end: now() });

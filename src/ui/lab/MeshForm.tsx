@@ -13,6 +13,7 @@ import { Choice, NumberField } from '../plan/fields.tsx';
 import { ranks } from '../plan/words.ts';
 import { chooseMesh } from './choices.ts';
 import { type LabProblem, MOST_RANKS } from './problems.ts';
+import { SCHEDULE_LABELS, ZERO_LABELS } from '../mesh_labels.ts';
 import { type NextRun, useWarnings } from './useLabRun.ts';
 
 const SIZES = [
@@ -35,18 +36,6 @@ const SIZES = [
     help: 'Ranks that hold layers which follow one another, and hand activations on.',
   },
 ] as const;
-
-const ZERO_LABELS = [
-  'nothing (DP)',
-  'optimizer state (ZeRO-1)',
-  'and gradients (ZeRO-2)',
-  'and weights (ZeRO-3, FSDP)',
-] as const;
-const SCHEDULE_LABELS = {
-  gpipe: 'GPipe',
-  '1f1b': '1F1B',
-  interleaved: 'interleaved 1F1B',
-} as const;
 
 export function MeshForm({ next }: { next: NextRun }) {
   const { mesh, problems } = next;

@@ -8,22 +8,11 @@ import {
   worldSize,
   ZERO_STAGES,
 } from '../../plan/parallel/index.ts';
+import { SCHEDULE_LABELS, ZERO_LABELS } from '../mesh_labels.ts';
 import { Choice, NumberField } from './fields.tsx';
 import type { Planned } from './planned.ts';
 import { changeMesh, changeTraining, usePlanning } from './planning.ts';
 import { ranks } from './words.ts';
-
-const ZERO_LABELS = [
-  'nothing (DP)',
-  'optimizer state (ZeRO-1)',
-  'and gradients (ZeRO-2)',
-  'and weights (ZeRO-3, FSDP)',
-] as const;
-const SCHEDULE_LABELS = {
-  gpipe: 'GPipe',
-  '1f1b': '1F1B',
-  interleaved: 'interleaved 1F1B',
-} as const;
 
 const SIZES = [
   ['dp', 'Data parallel'],
