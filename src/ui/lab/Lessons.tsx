@@ -22,11 +22,11 @@ const LESSONS: readonly Lesson[] = [
       'among all ranks, so each takes the same step as one rank with the whole batch would.',
     tex: '2\\,\\frac{N-1}{N}\\,G',
     symbols:
-      'Bytes that a rank sends in a step: N ranks, G bytes of gradients. They are sent in buckets ' +
-      'while the backward pass still goes on.',
+      'Bytes that a rank sends in a step: N ranks, G bytes of gradients. Each 1 MiB of them is sent ' +
+      'as a bucket while the backward pass still goes on; a smaller model sends all at the end.',
     look:
-      'Look for communication under the backward pass. Make one rank slow: all others wait for ' +
-      'it, in every step.',
+      'Make the model wide and look for communication during the pass. Make one rank slow: all ' +
+      'others wait for it, in every step.',
     source: 'Li et al. 2020, PyTorch Distributed; Patarasuk and Yuan 2009, ring all-reduce',
   },
   {

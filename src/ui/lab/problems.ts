@@ -33,6 +33,7 @@ export function pageProblems(mesh: Mesh, run: ParallelRun): LabProblem[] {
 }
 
 export interface DeviceLimits {
+  asks_for_float16: boolean;
   ranks: number;
   /** Threads of the processor; null if the ranks are on the GPU or the browser does not tell. */
   cores: number | null;
@@ -43,8 +44,12 @@ export interface DeviceLimits {
 }
 
 /** What will be slow or may fail, but may be tried. */
-export function labWarnings({ ranks, cores, bytes_needed, bytes_here }: DeviceLimits): string[] {
+export function labWarnings(limits: DeviceLimits): string[] {
+  const { ranks, cores, bytes_needed, bytes_here } = limits;
   const warnings: string[] = [];
+  if (limits.asks_for_float16) {
+    warnings.push('The recipe asks for float16 activations; ranks compute in float32 instead.');
+  }
   if (cores !== null && ranks > cores) {
     const places = cores === 1 ? 'one processor core' : `${cores} processor cores`;
     warnings.push(

@@ -99,11 +99,12 @@ const showsRanks = (state: LabState, chosen: Mesh): boolean =>
   (state.phase !== 'empty' && JSON.stringify(state.mesh) === JSON.stringify(chosen));
 
 /** Sentences about what this device makes slow, or may not hold. */
-export function useWarnings({ mesh, planned }: LabRun): string[] {
+export function useWarnings({ mesh, planned, config }: LabRun): string[] {
   const device = useRun((state) => state.device);
   const onGpu = device?.backend === 'webgpu';
   const cores = onGpu ? null : navigator.hardwareConcurrency || null;
   return labWarnings({
+    asks_for_float16: config.training.mixed_precision === 'fp16',
     ranks: worldSize(mesh),
     cores,
     bytes_needed: planned.reduce((sum, { memory }) => sum + memory.total, 0),
