@@ -5,8 +5,8 @@
  * browser, the host's among them; further ones are drawn:
  *
  *     kill        SIGKILL; the host comes back on its profile, a member is replaced by a new laptop
- *     freeze      SIGSTOP for 2 to 12 seconds
- *     disconnect  all WebRTC connections break, and new ones for 2 to 12 seconds
+ *     freeze      SIGSTOP for 2 to 10 seconds
+ *     disconnect  all WebRTC connections break, and new ones for 2 to 10 seconds
  *     reload      the page is loaded again
  *
  * Half-way through the room with accidents another laptop joins. At the end all pages of a room must
@@ -14,7 +14,7 @@
  * Prints JSON lines, also to `--out`, and exits with 1 if a room does not end as it should.
  *
  *     npx vite build
- *     node bench/pool/browsers.mjs [--members 4] [--steps 1200] [--local-steps 20] [--accidents 20]
+ *     node bench/pool/browsers.mjs [--members 4] [--steps 1600] [--local-steps 20] [--accidents 20]
  *         [--seed 1] [--out FILE] [--set model.n_embd=32]...
  */
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ import { bytesOfRounds, membersOf, savedWeights } from './outcome.mjs';
 const { values } = parseArgs({
   options: {
     members: { type: 'string', default: '4' },
-    steps: { type: 'string', default: '1200' },
+    steps: { type: 'string', default: '1600' },
     'local-steps': { type: 'string', default: '20' },
     accidents: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
@@ -118,8 +118,8 @@ const ACCIDENTS = {
     await room.laptops[0].open(`#together`);
     await room.laptops[0].reopen();
   },
-  freeze: (room, index) => room.laptops[index].freeze(2 + random(11)),
-  disconnect: (room, index) => room.laptops[index].disconnect(2 + random(11)),
+  freeze: (room, index) => room.laptops[index].freeze(2 + random(9)),
+  disconnect: (room, index) => room.laptops[index].disconnect(2 + random(9)),
   async reload(room, index) {
     await room.laptops[index].page.reload();
     if (index === 0) await room.laptops[0].reopen();
@@ -168,11 +168,7 @@ async function strike(room, accidents) {
 async function outcome({ laptops }, began) {
   const [host] = laptops;
   for (const laptop of laptops) await until(laptop.name, () => laptop.isOver(), LIMIT);
-  const evaluated = async () => {
-    const { plan, evaluations } = await host.wire();
-    return Object.values(evaluations).find(({ step }) => step === plan?.steps);
-  };
-  const { val_loss, step } = await until('The last evaluation', evaluated);
+  const val_loss = await host.lastLoss();
   const wires = await Promise.all(laptops.map((laptop) => laptop.wire()));
   const weights = await Promise.all(laptops.map(({ page }) => page.evaluate(savedWeights)));
   const { plan } = wires[0];
@@ -181,7 +177,7 @@ async function outcome({ laptops }, began) {
     seconds: Math.round((performance.now() - began) / 1000),
     n_params: plan.n_params,
     local_steps: plan.local_steps,
-    step,
+    steps: plan.steps,
     val_loss,
     equal_weights: new Set(weights).size === 1,
     weights: weights[0],

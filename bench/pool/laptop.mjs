@@ -104,14 +104,43 @@ export class Laptop {
   async create(outer = {}) {
     const { page } = this;
     for (const [label, value] of Object.entries(outer)) await page.getByLabel(label).fill(value);
-    await page.getByLabel('Your name in the room').first().fill(this.name);
+    await this.#fillName(page.getByLabel('Your name in the room').first());
     await page.getByRole('button', { name: 'Create the room' }).click();
     return page.getByTestId('room-code').textContent();
   }
 
+  /** A made-up name arrives a moment after the page. */
+  async #fillName(field) {
+    await until('A name', () => field.inputValue());
+    await field.fill(this.name);
+  }
+
   async join() {
-    await this.page.getByLabel('Your name in the room').last().fill(this.name);
+    await this.#fillName(this.page.getByLabel('Your name in the room').last());
     await this.page.getByRole('button', { name: 'Join', exact: true }).click();
+  }
+
+  /** Lets a laptop in by codes, which are carried between the two pages. */
+  async letIn(member) {
+    const { page } = this;
+    const details = page.getByText('Invite one member by a code, without a server');
+    const make = page.getByRole('button', { name: /^Make (a|another) code$/u });
+    if (!(await make.isVisible())) await details.click();
+    await make.click();
+    const code = page.getByLabel('Code for one member: take it to the other laptop');
+    await page.getByLabel('The member’s answer').fill(await member.answer(await code.inputValue()));
+    await page.getByRole('button', { name: 'Let the member in' }).click();
+    await code.waitFor({ state: 'detached' });
+  }
+
+  /** Joins by a code of the host. Returns the answer to it. */
+  async answer(code) {
+    const { page } = this;
+    await this.#fillName(page.getByLabel('Your name in the room').last());
+    await page.getByText('Join by a code, without a server').click();
+    await page.getByLabel('Code of the host').fill(code);
+    await page.getByRole('button', { name: 'Make an answer' }).click();
+    return page.getByLabel('Answer for the host').inputValue();
   }
 
   /** The host's page came back: opens its room again, and goes on. */
@@ -142,6 +171,14 @@ export class Laptop {
   async round() {
     const sentence = await this.sentence();
     return Number(/(?:Round|after) ([\d,]+) /u.exec(sentence)?.[1]?.replaceAll(',', '') ?? 0);
+  }
+
+  /** The validation loss of the room's last weights, once the host has sent it to the others. */
+  lastLoss() {
+    return until('The last evaluation', async () => {
+      const { plan, evaluations } = await this.wire();
+      return Object.values(evaluations).find(({ step }) => step === plan?.steps)?.val_loss;
+    });
   }
 
   /** What the page has sent to others since it was opened, by the type of the message. */

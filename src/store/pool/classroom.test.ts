@@ -29,6 +29,24 @@ vi.mock('../../parallel/pool/transport/peer_room.ts', () => ({
     return Promise.resolve(here);
   },
 }));
+vi.mock('../../parallel/pool/transport/codes.ts', () => {
+  const [here, there] = memoryChannels();
+  let answered: (channel: PoolChannel) => void = () => undefined;
+  const joined = new Promise<PoolChannel>((resolve) => {
+    answered = resolve;
+  });
+  const accept = (answer: string) => {
+    if (answer !== 'the answer') return Promise.reject(noRoom());
+    answered(here);
+    return Promise.resolve(there);
+  };
+  return {
+    invite: (room: string) =>
+      Promise.resolve({ code: `code of ${room}`, accept, close: () => undefined }),
+    answer: (offer: string) =>
+      Promise.resolve({ room: offer.slice(-6), code: 'the answer', channel: joined }),
+  };
+});
 const noServer = () => new PoolError('offline', 'No rooms.', 'Serve the page.');
 const noRoom = () => new PoolError('no_room', 'No such room.', 'Check the letters.');
 
@@ -114,6 +132,25 @@ describe('a room', () => {
     expect([again.state().member, pupil.state().member]).toEqual(['ended', 'ended']);
     expect(lastWeights(again)).toEqual(again.worker.weights);
     expect(lastWeights(pupil)).toEqual(again.worker.weights);
+  });
+  it('lets a member in by a code and its answer, each shown until the other page has it', async () => {
+    network.isBlocked = true;
+    const host = newTab();
+    void host.classroom.create({ name: 'Teacher', ...OUTER });
+    await pass(2);
+    await host.classroom.invite();
+    const { invitation, code } = host.state();
+    expect(invitation).toBe(`code of ${code}`);
+    const pupil = newTab();
+    await pupil.classroom.joinByCode(invitation ?? '', 'Pupil');
+    expect(pupil.state()).toMatchObject({ code, answer: 'the answer', member: 'connecting' });
+    await host.classroom.acceptAnswer('another answer');
+    expect(host.state()).toMatchObject({ invitation, problem: { message: 'No such room.' } });
+    await host.classroom.acceptAnswer('the answer');
+    expect(host.state()).toMatchObject({ invitation: null, problem: null });
+    await pass(2);
+    expect(rowOf(host, 'Pupil')?.phase).toBe('ready');
+    expect(pupil.state().member).toBe('waiting');
   });
   it('gives the run back to a page that leaves, and closes with its host', async () => {
     const { host, pupil } = await newRoom();
