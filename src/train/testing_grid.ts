@@ -13,7 +13,7 @@ import {
 import { pretrain } from '../objectives/index.ts';
 import { planRun } from '../plan/index.ts';
 import { ONE_RANK, rankMemory, trainingOf } from '../plan/parallel/index.ts';
-import { Trainer } from './index.ts';
+import { Trainer, type TrainerState } from './index.ts';
 
 /** Largest relative difference between planned and allocated bytes. */
 export const TOLERANCE = 0.1;
@@ -107,7 +107,10 @@ function pointOf(name: string, size: Size, { layout, training }: Choices): Point
 const allocated = (): number => deviceMemory()?.live ?? NaN;
 
 /** Bytes that a trainer holds. */
-async function allocatedBy({ config, vocab_size }: Point): Promise<number> {
+async function allocatedBy(
+  { config, vocab_size }: Point,
+  from: TrainerState | null,
+): Promise<number> {
   const tokens = new Int32Array(2 * config.model.block_size + 2);
   const bytes_per_token = new Uint16Array(vocab_size).fill(1);
   const before = allocated();
@@ -116,6 +119,7 @@ async function allocatedBy({ config, vocab_size }: Point): Promise<number> {
     objective: pretrain,
     split: { train: tokens, val: tokens, bytes_per_token },
     vocab_size,
+    from,
     precision: { mixed_precision: config.training.mixed_precision, reason: null },
   });
   const held = allocated() - before;
@@ -132,9 +136,10 @@ export interface Compared {
   rank_error: number;
 }
 
-export async function compare(point: Point): Promise<Compared> {
+/** Initial weights are drawn unless there is a state to start from. */
+export async function compare(point: Point, from: TrainerState | null = null): Promise<Compared> {
   const { config, vocab_size } = point;
-  const held = await allocatedBy(point);
+  const held = await allocatedBy(point, from);
   const { memory } = planRun(config, { vocab_size, max_binding_size: maxBindingSize() });
   const model = resolveModel(config.model, vocab_size);
   const rank = rankMemory(model, trainingOf(config), { mesh: ONE_RANK, pp_rank: 0 });
