@@ -184,7 +184,7 @@ export const TRAINING_LABELS: Labels['training'] = {
     source: 'Korthikanti et al. 2022; Megatron-LM',
     options: {
       full: 'Least memory, about a third more compute',
-      selective: 'Norms, RoPE and gates: up to half of the activations, a few per cent more time',
+      selective: 'Norms, QK-norm with RoPE and gates: up to 40 per cent less, for little time',
     },
   },
   mixed_precision: {
