@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  PRESETS,
-  defaultConfig,
-  parseConfig,
-  recomputeGranularity,
-  savedConfig,
-} from './index.ts';
+import { PRESETS, defaultConfig, parseConfig, recomputeGranularity, savedConfig } from './index.ts';
 import { configErrorOf } from './testing_configs.ts';
 
 describe('recompute_granularity', () => {

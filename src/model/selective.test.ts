@@ -77,7 +77,7 @@ async function gradientsOf({ model, peft }: Case, training: Partial<TrainingConf
       const values = initialValues(parameter, 7);
       return values.map((value, i) => value + (peft ? 0.01 * Math.sin(i) : 0));
     },
-    ...(peft ? { peft } : {}),
+    peft,
   });
   const result = await run.gradients([BATCH, BATCH], 3);
   const step = await trainingMicroStep(run.stores, crossEntropyLoss);

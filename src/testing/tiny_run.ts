@@ -46,7 +46,7 @@ export interface TinyRunOptions {
   /** See ModelStores; defaults to the whole vocabulary. */
   logits_chunk?: number;
   /** Trains adapters over frozen weights. */
-  peft?: PeftConfig;
+  peft?: PeftConfig | undefined;
 }
 
 export interface TinyStep {
