@@ -8,6 +8,7 @@ import {
 } from '../config/index.ts';
 import type { PeftConfig, StageConfig } from '../config/stage/index.ts';
 import { inputValues } from './activations.ts';
+import { float16Values } from './float16.ts';
 import { keptBytes, type MemoryPlan, momentsPerParameter, transientBytes } from './memory.ts';
 import { countParameters } from './parameters.ts';
 
@@ -123,11 +124,12 @@ export function planStageMemory(
   const logits = logitsBytes(shaped, training, facts.max_binding_size);
   const peak = transientBytes(shaped, training);
   const kept = passes * keptBytes(shaped, training);
+  const saved = savedByFloat16(model, stage);
   const kinds = {
-    base: FLOAT * counts.base,
+    base: FLOAT * counts.base - saved,
     adapters: FLOAT * counts.adapters,
     value_model: FLOAT * counts.value_model,
-    reward_model: FLOAT * counts.reward_model,
+    reward_model: Math.max(0, FLOAT * counts.reward_model - saved),
     reference: FLOAT * counts.reference,
     gradients: FLOAT * counts.trainable,
     optimizer: Math.round(FLOAT * counts.trainable * momentsPerParameter(model, training)),
@@ -137,6 +139,12 @@ export function planStageMemory(
     cache: cacheBytes(model, config, stage),
   };
   return { ...kinds, total: Object.values(kinds).reduce((a, b) => a + b, 0) };
+}
+
+/** Bytes that float16 saves of each frozen model of a stage with LoRA. */
+function savedByFloat16(model: ResolvedModel, { peft }: StageConfig): number {
+  const isFloat16 = peft.peft_type === 'lora' && peft.dtype === 'float16';
+  return isFloat16 ? (FLOAT / 2) * float16Values(model) : 0;
 }
 
 /** Answers that are sampled at once: rollouts, or held-out prompts. */

@@ -12,6 +12,7 @@ import {
   createStores,
   crossEntropyLoss,
   disposeStores,
+  type FrozenStorage,
   isAdapterTensor,
   listParameters,
   loraParameters,
@@ -43,6 +44,8 @@ export interface TinyRunOptions {
   logits_chunk?: number;
   /** Trains adapters over frozen weights. */
   peft?: PeftConfig;
+  /** See StoreOptions. */
+  frozen_storage?: FrozenStorage | undefined;
 }
 
 export interface TinyStep {
@@ -81,6 +84,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRun> {
     parameters,
     trains,
     adapters: peft ? new LoraAdapters(model, peft) : null,
+    frozen_storage: options.frozen_storage ?? null,
   });
   for (const { name } of parameters) stores.weights.write(name, initial(name));
   const optimizer = createOptimizer(training, parameters.filter(trains));

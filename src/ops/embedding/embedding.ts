@@ -91,7 +91,7 @@ export const embedding = defineOp({
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
   kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
-  float16: { inputs: [] },
+  float16: { inputs: ['weight'] },
   gradient: {
     saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
     from: ['y'],

@@ -19,12 +19,13 @@ export function embeddingKernel(
   const width = widthOf(d);
   const y = activation([ids.size, d]);
   const size = y.size / width;
+  const position_weight = learned?.weight ?? weight;
   dispatch({
     name: 'embedding',
-    code: unitCode(width, { y }) + code,
+    code: unitCode(width, { y, weight, position_weight }) + code,
     constants: { POSITIONS: learned ? 1 : 0 },
     writes: [y],
-    reads: [weight, ids, learned?.weight ?? weight, learned?.positions ?? ids],
+    reads: [weight, ids, position_weight, learned?.positions ?? ids],
     params: [
       ['u32', size],
       ['u32', d / width],

@@ -1,6 +1,6 @@
 /** Dispatches a matrix product on WebGPU. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { activation, dispatch, output, storageFor } from '../../backend/index.ts';
+import { activation, dispatch, output, storageFor, storageOf } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
 import { remembered } from '../wgsl/index.ts';
 import {
@@ -82,9 +82,9 @@ const formOf = ({ transpose_a, transpose_b, M, N, K }: Matmul): string =>
   `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K}`;
 
 /** Whether the kernel for few rows of A computes this matmul. */
-function hasFewRows({ a, b, M, N, transpose_a, options }: Matmul): boolean {
+function hasFewRows({ a, M, N, transpose_a, options }: Matmul): boolean {
   if (options.plan || options.columns || transpose_a || M > FEW_ROWS) return false;
-  const float16 = float16SlotsOf({ ...epilogueTensors(options, a), B: b });
+  const float16 = float16SlotsOf(epilogueTensors(options, a));
   return storageFor([M, N]) === 'float32' && float16.size === 0;
 }
 
@@ -92,7 +92,8 @@ function runFewRows(matmul: Matmul): Tensor {
   const { a, b, M, N, K, transpose_b, options } = matmul;
   const c = options.into ?? options.to ?? output([M, N]);
   const epilogue = epilogueOf(options);
-  const { shape, workgroups } = fewRowsPlan(matmul, transpose_b);
+  const float16_b = storageOf(b) === 'float16';
+  const { shape, workgroups } = fewRowsPlan(matmul, { transpose_b, float16_b });
   dispatch({
     name: `${formOf(matmul)} few rows`,
     code: fewRowsCode(shape, epilogue),
