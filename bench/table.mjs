@@ -10,6 +10,7 @@ export function precisionOf(row) {
 function modeOf(row) {
   const words = [(row.peer ? `${row.peer} ${row.mode}` : row.mode) + precisionOf(row)];
   if (row.lora) words.push(`LoRA ${row.lora}`);
+  if (row.lora && row.dtype === 'float16') words.push('base in float16');
   if (row.checkpointing) words.push('checkpointing');
   if (row.unfinished) words.push('unfinished');
   return words.join(', ');

@@ -125,10 +125,14 @@ function tensorBytes({ shape }: PlannedParameter): number {
  * checkpointing each block keeps only its input, except the last one, whose backward pass comes next
  * and which keeps everything.
  */
-export function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
+export function keptBytes(
+  model: ResolvedModel,
+  training: TrainingConfig,
+  keptOfBlock = keptByBlock(model),
+): number {
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
-  const block = bytesOf(keptByBlock(model), precision);
+  const block = bytesOf(keptOfBlock, precision);
   const blocks = training.activation_checkpointing
     ? Math.max(0, model.n_layer - 2) * blockInputBytes(model, training) + block
     : model.n_layer * block;

@@ -74,9 +74,16 @@ function settle(a: Tensor, b: Tensor, options: MatmulOptions): Matmul {
 const defaultPlan = ({ a, b, options, ...shape }: Matmul): Plan =>
   planMatmul(
     { ...shape, columns: options.columns !== undefined },
-    float16SlotsOf({ A: a, B: b }).size > 0,
+    storageOf(a) === 'float16' || (storageOf(b) === 'float16' && !isFloat16Weight(a, shape)),
     options.apply !== undefined || options.derivative !== undefined,
   );
+
+/**
+ * Whether only B can be stored as float16, as a frozen weight under float32 activations is. Such a
+ * matmul has the plans of a float32 one, so that tuned plans apply and subgroup matrices do not.
+ */
+const isFloat16Weight = (a: Tensor, { transpose_a }: Pick<Matmul, 'transpose_a'>): boolean =>
+  storageOf(a) === 'float32' && !transpose_a;
 
 const formOf = ({ transpose_a, transpose_b, M, N, K }: Matmul): string =>
   `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K}`;
