@@ -9,6 +9,7 @@ import {
   type RecomputeGranularity,
   type RunConfig,
 } from '../src/config/index.ts';
+import type { StageConfig } from '../src/config/stage/index.ts';
 import type { TokenSplit } from '../src/data/index.ts';
 
 /**
@@ -133,6 +134,8 @@ export interface BenchOptions {
   recompute: RecomputeGranularity;
   /** Rank of LoRA adapters over all linear layers of a frozen base; 0 trains all parameters. */
   lora: number;
+  /** How the frozen base under adapters is kept; float16 on WebGPU. */
+  dtype: StageConfig['peft']['dtype'];
   /**
    * Milliseconds to tune matmuls before the programs are compiled, which delays the first loss; 0
    * for the default plans.

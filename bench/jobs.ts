@@ -1,5 +1,6 @@
 /** The jobs that the address of the bench page names. */
 import { BACKENDS, type BackendName, MIXED_PRECISION } from '../src/config/index.ts';
+import { DTYPES } from '../src/config/stage/schema.ts';
 import type { Job } from './bench_worker.ts';
 import {
   CONFIG_NAMES,
@@ -190,10 +191,12 @@ function stepJobs(query: Query): Job[] {
   const ways = backends
     .flatMap((backend) => waysOf(backend, modes, precisions))
     .flatMap((way) => recomputes.map((recompute) => ({ ...way, recompute })));
+  const dtypes = query.list('dtype', DTYPES, ['float32']);
   return query.configs(['T', 'S', 'M']).flatMap((config) =>
-    ways.map((way): Job => {
+    ways.flatMap((way) => {
       const plain = !HAVE_KERNELS.includes(way.backend) || way.mode === 'reference';
-      return { kind: 'step', config, ...way, steps: plain ? plainSteps : steps, ...shared };
+      const job = { ...way, steps: plain ? plainSteps : steps, ...shared };
+      return dtypes.map((dtype): Job => ({ kind: 'step', config, ...job, dtype }));
     }),
   );
 }

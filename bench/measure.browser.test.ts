@@ -33,6 +33,7 @@ const options: BenchOptions = {
   threads: 1,
   recompute: 'none',
   lora: 0,
+  dtype: 'float32',
   precision: 'no',
 };
 const measured = (changes: Partial<BenchOptions>): Promise<BenchRow> =>

@@ -73,11 +73,11 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
 }
 
 function trainerFactory(options: BenchOptions): () => Promise<Trainer> {
-  const { config: name, seed, recompute, precision, lora } = options;
+  const { config: name, seed, recompute, precision, lora, dtype } = options;
   const config = runConfig(name, seed, recompute, precision);
   const split = randomTokens(name, seed);
   const { vocab_size } = CONFIGS[name];
-  const peft = { peft_type: 'lora', r: lora, lora_alpha: 2 * lora } as const;
+  const peft = { peft_type: 'lora', r: lora, lora_alpha: 2 * lora, dtype } as const;
   const stage = lora > 0 ? parseStage({ peft }) : null;
   return () => Trainer.create({ config, objective: pretrain, split, vocab_size, stage });
 }

@@ -12,6 +12,7 @@ export const USAGE = `Usage: npm run bench -- [options]        (npm run bench:op
   --precision P        no, fp16 (activations stored as float16) or a list; WebGPU only (no)
   --recompute G        what the backward pass computes again: none, selective, full or a list (none)
   --lora R             adapters of rank R over a frozen base, for example with --config SmolLM2,Qwen3 (0: none)
+  --dtype TYPE         the frozen base as float32, float16 or a list; WebGPU only (float32)
   --tune MS            milliseconds to tune matmuls first (0)
   --profile            GPU time by kernel, if the browser has timestamp queries
   --grpo               a step of GRPO: --prompts 16, --answers 8, --prompt_tokens 32, --answer_tokens 32
@@ -52,7 +53,7 @@ const NUMBERS = [
   'answer_tokens',
 ];
 const TEXTS = ['only', 'tile', 'recompute'];
-const LISTS = ['config', 'backend', 'mode', 'precision', 'batch'];
+const LISTS = ['config', 'backend', 'mode', 'precision', 'dtype', 'batch'];
 const FLAGS = ['profile', 'ladder'];
 /** What is measured; training steps by default. At most one of them. */
 const KINDS = ['ops', 'generate', 'grpo', 'encode', 'reference', 'search', 'matmuls'];

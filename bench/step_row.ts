@@ -43,6 +43,8 @@ export interface BenchRow {
   recompute: RecomputeGranularity;
   /** Rank of adapters; 0 if all parameters train. `gflops` then counts gradients of all weights. */
   lora: number;
+  /** How the frozen base is kept, if the device can. */
+  dtype: BenchOptions['dtype'];
   /** The precision in use: `no` also where fp16 was requested but is not supported. */
   precision: Precision;
   /** Whether float16 matmuls used subgroup matrices. */
@@ -107,6 +109,7 @@ export function rowOf(options: BenchOptions, measured: Measured): BenchRow {
     gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null,
     recompute: options.recompute,
     lora: options.lora,
+    dtype: options.dtype,
     precision,
     subgroupMatrices: precision === 'fp16' && measured.subgroupMatrices,
     plannedActivationBytes: plannedBytes(options, measured),

@@ -13,6 +13,7 @@ const recomputes = (row) => row.checkpointing || (row.recompute ?? 'none') !== '
 function modeOf(row) {
   const words = [(row.peer ? `${row.peer} ${row.mode}` : row.mode) + precisionOf(row)];
   if (row.lora) words.push(`LoRA ${row.lora}`);
+  if (row.lora && row.dtype === 'float16') words.push('base in float16');
   if (recomputes(row)) words.push(`${row.recompute ?? 'full'} recomputation`);
   if (row.unfinished) words.push('unfinished');
   return words.join(', ');

@@ -14,6 +14,18 @@ it('rounds to the nearest value, and ties to even', () => {
   expect([...decodeFloat16(encodeFloat16(values))]).toEqual(expected);
 });
 
+it('rounds random values to the nearer of their two neighbours', () => {
+  const bits = Uint32Array.from({ length: 20_000 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
+  const values = new Float32Array(bits.buffer).filter((value) => Math.abs(value) <= 65504);
+  const rounded = decodeFloat16(encodeFloat16(values));
+  const wrong = values.filter((value, i) => {
+    const spacing = 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value) || 1e-9))) - 10);
+    return !(Math.abs((rounded[i] ?? NaN) - value) <= spacing / 2);
+  });
+  expect([...wrong]).toEqual([]);
+  expect(values.length).toBeGreaterThan(5000);
+});
+
 it('encodes values out of range, infinities and NaN as NaN, as the kernels do', () => {
   const values = [65505, -1e6, Infinity, -Infinity, NaN];
   expect([...decodeFloat16(encodeFloat16(values))]).toEqual(values.map(() => NaN));

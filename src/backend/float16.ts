@@ -72,22 +72,36 @@ export function decodeFloat16(bits: Uint16Array): Float32Array {
   });
 }
 
-/** Encodes as the kernels do: to nearest, ties to even; out of range, infinite and NaN give NaN. */
+/** The bits of 65504, the largest float16 value, in float32. */
+const LARGEST = 0x477fe000;
+/** The bits of 2^-14, the smallest normal float16 value, in float32. */
+const SMALLEST_NORMAL = 0x38800000;
+
+/**
+ * Encodes float32 values as the kernels do: to nearest, ties to even; out of range, infinite and NaN
+ * give NaN.
+ */
 export function encodeFloat16(values: ArrayLike<number>): Uint16Array {
-  return Uint16Array.from(values, (value) => {
-    const magnitude = Math.abs(value);
-    if (!(magnitude <= 65504)) return 0x7fff;
-    const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-    // Subnormal values have the exponent of the smallest normal one.
-    const exponent = Math.max(-14, Math.floor(Math.log2(magnitude || 1e-9)));
-    const steps = roundToEven(magnitude / 2 ** (exponent - 10));
-    return sign | ((exponent + 14) * 1024 + steps);
-  });
+  const floats = values instanceof Float32Array ? values : Float32Array.from(values);
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  const halves = new Uint16Array(floats.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = halfOf(words[i] ?? 0);
+  return halves;
 }
 
-function roundToEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
-  return up ? below + 1 : below;
+/** Bits of the float16 value that is nearest to the float32 value with these bits. */
+function halfOf(word: number): number {
+  const magnitude = word & 0x7fffffff;
+  if (magnitude > LARGEST) return 0x7fff;
+  const sign = (word >>> 16) & 0x8000;
+  if (magnitude >= SMALLEST_NORMAL) return sign | roundedShift(magnitude - (112 << 23), 13);
+  // A value of 2^-24 units, from 24 bits of the float32 value.
+  const shift = 126 - (magnitude >>> 23);
+  return shift > 24 ? sign : sign | roundedShift((magnitude & 0x7fffff) | 0x800000, shift);
+}
+
+/** bits / 2^shift, to nearest, ties to even. */
+function roundedShift(bits: number, shift: number): number {
+  const isOdd = (bits >>> shift) & 1;
+  return (bits + (1 << (shift - 1)) - 1 + isOdd) >>> shift;
 }

@@ -6,8 +6,9 @@
  */
 import { dispose, engine, keep, tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
 import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
+import { storeAsFloat16 } from './float16.ts';
 import { readback, writeTensor } from './readback.ts';
-import { hasOwnKernels, tensorMemory } from './state.ts';
+import { hasOwnKernels, onWebGpu, tensorMemory } from './state.ts';
 import { bytesOf, layoutOf, sizeOf, type Spec } from './store_layout.ts';
 import type { Values } from './values.ts';
 import { viewOf } from './views.ts';
@@ -45,9 +46,11 @@ export class Store {
   /**
    * All values are zero.
    *
-   * @throws ProcessorMemoryFull; nothing is allocated then
+   * @throws ProcessorMemoryFull; nothing is allocated then. RangeError for a tensor that cannot be
+   * stored as float16
    */
   constructor(label: string, specs: readonly Spec[]) {
+    for (const spec of specs) checkStorage(spec);
     this.label = label;
     this.specs = specs;
     this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
@@ -76,6 +79,7 @@ export class Store {
     }
     for (const spec of this.specs) {
       const view = keep(memory.placeholder(spec.shape, spec.dtype ?? 'float32'));
+      if (spec.storage === 'float16') storeAsFloat16(view);
       memory.bind(view, this.#rangeOf(spec));
       this.#tensors.set(spec.name, view);
     }
@@ -192,6 +196,13 @@ export class Store {
     if (!found) throw new Error(`${this.label} has no ${name}.`);
     return found;
   }
+}
+
+function checkStorage({ name, shape, dtype, storage }: Spec): void {
+  if (storage !== 'float16') return;
+  const isInRowsOfFour = (shape.at(-1) ?? 0) % 4 === 0 && dtype !== 'int32';
+  if (onWebGpu() && isInRowsOfFour) return;
+  throw new RangeError(`${name} cannot be stored as float16 here.`);
 }
 
 function zeros(spec: Spec): Tensor {

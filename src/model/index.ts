@@ -53,6 +53,7 @@ export {
 export { type GradientSink, Tape } from './tape.ts';
 export {
   type Adapters,
+  type FrozenStorage,
   type ModelWeights,
   type ParameterSource,
   Weights,

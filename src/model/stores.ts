@@ -5,7 +5,7 @@ import type { Attend, TensorParallel } from './forward.ts';
 import { Gradients, type ModelGradients } from './gradients.ts';
 import { rotaryTable, trainingInputs } from './inputs.ts';
 import { listParameters, type Parameter } from './parameters.ts';
-import { type Adapters, type ModelWeights, Weights } from './weights.ts';
+import { type Adapters, type FrozenStorage, type ModelWeights, Weights } from './weights.ts';
 
 export interface ModelStores {
   model: ResolvedModel;
@@ -54,6 +54,8 @@ export interface StoreOptions {
   trains?: (parameter: Parameter) => boolean;
   /** Updates of linear layers, whose parameters are among the others. Default: none. */
   adapters?: Adapters | null;
+  /** How the device keeps the parameters that do not train. Default: as float32. */
+  frozen_storage?: FrozenStorage | null;
   /** How many numbers a step adds up on the device; defaults to loss and accuracy. */
   sum_count?: number;
   /** Inputs beyond ids, targets, weights and positions. */
@@ -75,7 +77,7 @@ export function createStores(options: StoreOptions): ModelStores {
   const { model, batch_size, block_size = model.block_size } = options;
   const parameters = options.parameters ?? listParameters(model);
   const trains = options.trains ?? (() => true);
-  const { weights, gradients } = options.kept ?? wholeStores(parameters, trains, options.adapters);
+  const { weights, gradients } = options.kept ?? wholeStores(parameters, trains, options);
   return {
     model,
     weights,
@@ -96,9 +98,9 @@ export function createStores(options: StoreOptions): ModelStores {
 function wholeStores(
   parameters: readonly Parameter[],
   trains: (parameter: Parameter) => boolean,
-  adapters: Adapters | null | undefined,
+  { adapters, frozen_storage }: Pick<StoreOptions, 'adapters' | 'frozen_storage'>,
 ): KeptElsewhere {
-  const weights = new Weights(parameters, trains, adapters);
+  const weights = new Weights(parameters, trains, adapters, frozen_storage);
   const gradients = new Store('gradients', weights.trainable.specs);
   return { weights, gradients: new Gradients(gradients, weights.trainable) };
 }

@@ -7,7 +7,13 @@ import gpt2 from './golden/gpt2.json';
 import llama from './golden/llama_qk_norm_window.json';
 import loraGpt2 from './golden/lora/gpt2.json';
 import loraLlama from './golden/lora/llama_qk_norm_window.json';
-import { type BatchLike, loraParameters, type Parameter, type ParameterPart } from './index.ts';
+import {
+  type BatchLike,
+  type FrozenStorage,
+  loraParameters,
+  type Parameter,
+  type ParameterPart,
+} from './index.ts';
 
 interface LoraCase {
   golden: typeof gpt2;
@@ -32,12 +38,21 @@ export function loraPeft({ lora: { r, lora_alpha } }: LoraCase) {
   return v.parse(PeftSchema, { peft_type: 'lora', r, lora_alpha });
 }
 
+interface LoraRunOptions {
+  frozen_storage?: FrozenStorage | undefined;
+  /** Applied to the values of each parameter of the base. */
+  rounded?: (values: Float32Array, name: string) => Float32Array;
+}
+
 /** The run of PEFT on the current backend, from the same weights and adapters. */
-export function loraRun(one: LoraCase): Promise<TinyRun> {
+export function loraRun(one: LoraCase, options: LoraRunOptions = {}): Promise<TinyRun> {
+  const { frozen_storage, rounded = (values: Float32Array) => values } = options;
   const { golden } = one;
   const model = loraModel(one);
   const peft = loraPeft(one);
-  const initial = new Map(golden.parameters.map(({ name, initial }) => [name, floats(initial)]));
+  const initial = new Map(
+    golden.parameters.map(({ name, initial }) => [name, rounded(floats(initial), name)]),
+  );
   for (const parameter of loraParameters(model, peft)) {
     initial.set(parameter.name, expectedOf(one, parameter, 'initial'));
   }
@@ -47,6 +62,7 @@ export function loraRun(one: LoraCase): Promise<TinyRun> {
     batch_size: golden.batch_size,
     initial: (name) => initial.get(name) ?? new Float32Array(),
     peft,
+    frozen_storage,
   });
 }
 

@@ -1,10 +1,10 @@
 /**
  * The weights of a run: parameters that train in one store, frozen ones in another. Only the first
  * has gradients, moments and a place in the optimizer's flat kernels, so a frozen parameter costs
- * four bytes a value and no update can touch it.
+ * four bytes a value, or two in float16, and no update can touch it.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { Store, type Values } from '../backend/index.ts';
+import { type Spec, Store, type Values } from '../backend/index.ts';
 import type { MlpAttrs } from '../ops/index.ts';
 import type { Parameter } from './parameters.ts';
 import type { Tape } from './tape.ts';
@@ -63,21 +63,34 @@ export function withoutAdapters(weights: ParameterSource): ParameterSource {
   return { get: (name) => weights.get(name) };
 }
 
+/** How the device keeps frozen weights, where it is not as float32 (`frozen_float16.ts`). */
+export interface FrozenStorage {
+  specOf(parameter: Parameter): Spec;
+  /** Is told all values that are written. */
+  keep(name: string, values: Values): void;
+  /** A copy of the values that were written; undefined if the device has them as they are. */
+  original(name: string): Values | undefined;
+}
+
 export class Weights implements ModelWeights {
   readonly trainable: Store;
   /** Null where every parameter trains. */
   readonly frozen: Store | null;
   readonly #frozenNames: ReadonlySet<string>;
+  readonly #storage: FrozenStorage | null;
 
   constructor(
     readonly parameters: readonly Parameter[],
     trains: (parameter: Parameter) => boolean,
     readonly adapters: Adapters | null = null,
+    storage: FrozenStorage | null = null,
   ) {
     const frozen = parameters.filter((parameter) => !trains(parameter));
     this.#frozenNames = new Set(frozen.map((parameter) => parameter.name));
+    this.#storage = storage;
+    const specs = frozen.map((parameter) => storage?.specOf(parameter) ?? parameter);
     this.trainable = new Store('weights', parameters.filter(trains));
-    this.frozen = frozen.length > 0 ? new Store('frozen weights', frozen) : null;
+    this.frozen = specs.length > 0 ? new Store('frozen weights', specs) : null;
   }
 
   get names(): readonly string[] {
@@ -91,20 +104,29 @@ export class Weights implements ModelWeights {
   /** Replaces the values of one parameter, row-major. */
   write(name: string, values: Values): void {
     this.#storeOf(name).write(name, values);
+    if (this.#frozenNames.has(name)) this.#storage?.keep(name, values);
   }
 
   /** All parameters by name, as they are after all submitted programs. */
   async read(): Promise<Map<string, Values>> {
-    const [trainable, frozen] = await Promise.all([
-      this.trainable.read(),
-      this.frozen?.read() ?? new Map<string, Values>(),
-    ]);
+    const [trainable, frozen] = await Promise.all([this.trainable.read(), this.#readFrozen()]);
     return new Map([...trainable, ...frozen]);
   }
 
   dispose(): void {
     this.trainable.dispose();
     this.frozen?.dispose();
+  }
+
+  async #readFrozen(): Promise<ReadonlyMap<string, Values>> {
+    const names = this.frozen?.names ?? [];
+    const originals = new Map<string, Values>();
+    for (const name of names) {
+      const values = this.#storage?.original(name);
+      if (values) originals.set(name, values);
+    }
+    const others = await this.frozen?.read(names.filter((name) => !originals.has(name)));
+    return new Map([...originals, ...(others ?? [])]);
   }
 
   #storeOf(name: string): Store {

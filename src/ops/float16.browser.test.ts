@@ -25,6 +25,23 @@ it.each(float16Ops.map((op) => [op.name, op] as const))('%s', async (_name, op) 
   expect(tensorCount()).toBe(before);
 });
 
+/** The other operations on weights have the same kernels, or are gradients of weights that train. */
+const WEIGHT_OPS = [
+  ...['linear', 'linear_bias_add', 'mlp', 'mlp_hidden_grad', 'matmul', 'embedding'],
+  ...['position_embedding', 'head_cross_entropy', 'head_cross_entropy_grad_x'],
+];
+const weightOps = float16Ops.filter(({ name }) => WEIGHT_OPS.includes(name));
+
+describe('weights stored as float16, and all else as float32', () => {
+  it.each(weightOps.map((op) => [op.name, op] as const))('%s', async (_name, op) => {
+    const before = tensorCount();
+    const tally = await checkFloat16(op, 'weights');
+    expect([...tally.failures, ...gpuErrors.splice(0)]).toEqual([]);
+    expect(tally.compared).toBeGreaterThan(0);
+    expect(tensorCount()).toBe(before);
+  });
+});
+
 describe('packing', () => {
   const values = [0, 1, -1, 1 / 3, -2 / 3, 65504, -65504, 2 ** -14, 1e-5, 3.14159, 1234.5678, 2049];
 

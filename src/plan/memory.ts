@@ -126,11 +126,15 @@ function tensorBytes({ shape }: PlannedParameter): number {
  * full recomputation each block keeps only its input, except the last one, whose backward pass comes next
  * and which keeps everything.
  */
-export function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
+export function keptBytes(
+  model: ResolvedModel,
+  training: TrainingConfig,
+  keptOfBlock = keptByBlock(model, recomputeGranularity(training)),
+): number {
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
   const granularity = recomputeGranularity(training);
-  const block = bytesOf(keptByBlock(model, granularity), precision);
+  const block = bytesOf(keptOfBlock, precision);
   const blocks =
     granularity === 'full'
       ? Math.max(0, model.n_layer - 2) * blockInputBytes(model, training) + block

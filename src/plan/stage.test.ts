@@ -6,8 +6,10 @@ import {
   type RunConfig,
 } from '../config/index.ts';
 import { parseStage, type StageInput } from '../config/stage/index.ts';
+import { fitsFloat16 } from '../model/frozen_float16.ts';
 import { listParameters, loraParameters, parameterSize } from '../model/index.ts';
 import { settleRun } from '../run/index.ts';
+import { float16Values } from './float16.ts';
 import { planRun } from './index.ts';
 import { planStage, proposeRun, proposeStage, stagePlanner, stageSeconds } from './stage.ts';
 import { adapterParameters } from './stage_memory.ts';
@@ -58,6 +60,39 @@ describe('the memory of a stage', () => {
     expect(adapted.n_trainable).toBeLessThan(0.02 * n);
     expect(adapted.kinds.total).toBeLessThan(0.6 * full.kinds.total);
     expect(adapted.kinds.total).toBeLessThan(2000 * MB);
+  });
+
+  it.each(['gpt2', 'llama'] as const)('counts what float16 holds of the layout %s', (layout) => {
+    for (const tie_word_embeddings of [true, false]) {
+      const asked = { ...smol().model, layout, n_kv_head: 0, head_dim: 0, tie_word_embeddings };
+      const model = resolveModel(asked, 50);
+      const listed = listParameters(model).filter(fitsFloat16);
+      const values = listed.reduce((sum, one) => sum + parameterSize(one), 0);
+      expect(float16Values(model)).toBe(values);
+    }
+  });
+
+  it('halves the frozen weights in float16, and nothing else', () => {
+    const whole = plan({ objective: 'ppo', peft: lora });
+    const halved = plan({ objective: 'ppo', peft: { ...lora, dtype: 'float16' } });
+    for (const model of ['base', 'reward_model'] as const) {
+      expect(halved.kinds[model] / whole.kinds[model], model).toBeGreaterThan(0.5);
+      expect(halved.kinds[model] / whole.kinds[model], model).toBeLessThan(0.501);
+    }
+    const { base, reward_model, total } = whole.kinds;
+    const { base: halvedBase, reward_model: halvedReward } = halved.kinds;
+    const saved = base - halvedBase + reward_model - halvedReward;
+    expect(halved.kinds).toEqual({
+      ...whole.kinds,
+      base: halvedBase,
+      reward_model: halvedReward,
+      total: total - saved,
+    });
+    expect(halved.disk_bytes).toBe(whole.disk_bytes);
+    // All weights train without LoRA, so none can be kept so.
+    expect(plan({ objective: 'sft', peft: { dtype: 'float16' } }).kinds).toEqual(
+      plan({ objective: 'sft' }).kinds,
+    );
   });
 
   it('has a reference for DPO, and none with LoRA', () => {

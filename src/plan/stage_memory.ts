@@ -1,13 +1,16 @@
 /** Bytes by kind that a stage after pretraining allocates, and the disk that its lineage takes. */
 import {
   logitsBytes,
+  type RecomputeGranularity,
+  recomputeGranularity,
   type ResolvedModel,
   resolveModel,
   type RunConfig,
   type TrainingConfig,
 } from '../config/index.ts';
 import type { PeftConfig, StageConfig } from '../config/stage/index.ts';
-import { inputValues } from './activations.ts';
+import { type Activation, inputValues, keptByBlock } from './activations.ts';
+import { float16Values } from './float16.ts';
 import { keptBytes, type MemoryPlan, momentsPerParameter, transientBytes } from './memory.ts';
 import { countParameters } from './parameters.ts';
 
@@ -122,12 +125,16 @@ export function planStageMemory(
   const passes = stage.objective === 'ppo' ? 2 : 1;
   const logits = logitsBytes(shaped, training, facts.max_binding_size);
   const peak = transientBytes(shaped, training);
-  const kept = passes * keptBytes(shaped, training);
+  const granularity = recomputeGranularity(training);
+  const adapted =
+    stage.peft.peft_type === 'lora' ? adaptedBlock(shaped, stage.peft, granularity) : undefined;
+  const kept = (passes - 1) * keptBytes(shaped, training) + keptBytes(shaped, training, adapted);
+  const saved = savedByFloat16(model, stage);
   const kinds = {
-    base: FLOAT * counts.base,
+    base: FLOAT * counts.base - saved,
     adapters: FLOAT * counts.adapters,
     value_model: FLOAT * counts.value_model,
-    reward_model: FLOAT * counts.reward_model,
+    reward_model: Math.max(0, FLOAT * counts.reward_model - saved),
     reference: FLOAT * counts.reference,
     gradients: FLOAT * counts.trainable,
     optimizer: Math.round(FLOAT * counts.trainable * momentsPerParameter(model, training)),
@@ -137,6 +144,42 @@ export function planStageMemory(
     cache: cacheBytes(model, config, stage),
   };
   return { ...kinds, total: Object.values(kinds).reduce((a, b) => a + b, 0) };
+}
+
+/**
+ * What one block with adapters keeps. Outputs of Llama's norms, and the activation before an adapted
+ * layer, are computed again in the backward pass; h = x A is kept.
+ */
+function adaptedBlock(
+  model: ResolvedModel,
+  { r, target_modules }: Pick<PeftConfig, 'r' | 'target_modules'>,
+  granularity: RecomputeGranularity,
+): Activation[] {
+  const { n_embd: d, n_inner: f } = model;
+  const isGpt2 = model.layout === 'gpt2';
+  // Selective recomputation has left these out already.
+  const keepsNorms = !isGpt2 && granularity !== 'selective';
+  const keepsActivation = isGpt2 || granularity !== 'selective';
+  const hasMlp = target_modules !== 'attention';
+  // q, k, v are packed side by side, and so are gate and up; each part has an h of its own.
+  const ofAttention = target_modules === 'mlp' ? 0 : (isGpt2 ? 1 : 3) + 1;
+  const ofMlp = hasMlp ? (isGpt2 ? 1 : 2) + 1 : 0;
+  return [
+    ...keptByBlock(model, granularity),
+    { name: 'norm outputs that are computed again', values: keepsNorms ? -2 * d : 0, row: d },
+    {
+      name: 'activation that is computed again',
+      values: hasMlp && keepsActivation ? -f : 0,
+      row: f,
+    },
+    { name: 'h of adapters', values: (ofAttention + ofMlp) * r, row: 1 },
+  ];
+}
+
+/** Bytes that float16 saves of each frozen model of a stage with LoRA. */
+function savedByFloat16(model: ResolvedModel, { peft }: StageConfig): number {
+  const isFloat16 = peft.peft_type === 'lora' && peft.dtype === 'float16';
+  return isFloat16 ? (FLOAT / 2) * float16Values(model) : 0;
 }
 
 /** Answers that are sampled at once: rollouts, or held-out prompts. */

@@ -31,7 +31,12 @@ export interface OpenModelCommand {
   source: ParentSource;
   /** Without effect while a run or another model is open. */
   backend: RuntimeConfig['backend'];
+  /** How the device keeps the weights, as far as it can; float32 by default. */
+  dtype?: WeightDtype;
 }
+
+/** transformers' `dtype`. Arithmetic is float32 either way. */
+export type WeightDtype = StageConfig['peft']['dtype'];
 
 /**
  * Answers a conversation, or continues a text. Answered by `token` events and one `chat_done`;

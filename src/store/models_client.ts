@@ -10,7 +10,7 @@ import type {
   Turns,
   Vote,
 } from '../common/index.ts';
-import type { Event, OpenedModel, PagePort } from '../protocol/index.ts';
+import type { Event, OpenedModel, PagePort, WeightDtype } from '../protocol/index.ts';
 import type { RunningAnswer } from './stages/chat.ts';
 import type {
   EvaluationModels,
@@ -28,6 +28,7 @@ const MAX_OPEN = 3;
 interface OpenEntry {
   /** When the run had last changed; a run that trained on is opened again. */
   updated: number;
+  dtype: WeightDtype;
   opened: Promise<OpenedModel>;
 }
 
@@ -60,22 +61,22 @@ export class ModelsClient implements VoteModels, EvaluationModels {
     });
   }
 
-  /** Opens the last checkpoint of a run, unless it is open. */
-  async open(run: string): Promise<OpenedModel> {
+  /** Opens the last checkpoint of a run, unless it is open with weights of this dtype. */
+  async open(run: string, dtype: WeightDtype = 'float32'): Promise<OpenedModel> {
     const updated = this.#record(run)?.updated ?? 0;
     const entry = this.#open.get(run);
     this.#open.delete(run);
-    if (entry?.updated === updated) {
+    if (entry?.updated === updated && entry.dtype === dtype) {
       this.#open.set(run, entry);
       return entry.opened;
     }
     this.#closeOldest();
     const backend = this.#stores.run.getState().device?.backend ?? 'auto';
     const opened = this.#link
-      .request((id) => ({ type: 'open_model', id, model: run, source: { run }, backend }))
+      .request((id) => ({ type: 'open_model', id, model: run, source: { run }, backend, dtype }))
       .then((answer) => answer.opened);
     opened.catch(() => this.#open.delete(run));
-    this.#open.set(run, { updated, opened });
+    this.#open.set(run, { updated, dtype, opened });
     return opened;
   }
 

@@ -1,7 +1,7 @@
 /**
- * Checks an operation with its activations stored as float16, on WebGPU: kernel and gradients
- * against the float64 oracle. Inputs are rounded to float16 first, so that the only errors are the
- * roundings of what the kernels store.
+ * Checks an operation with tensors stored as float16, on WebGPU: kernel and gradients against the
+ * float64 oracle. Inputs are rounded to float16 first, so that the only errors are the roundings of
+ * what the kernels store: activations, or nothing if only weights are stored as float16.
  */
 import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 import { convert, storageOf, withActivations } from '../backend/index.ts';
@@ -46,14 +46,20 @@ export function roundToFloat16(x: number): number {
   return step * (up ? below + 1 : below);
 }
 
+/** What is stored as float16: activations and weights, or only weights. */
+export type Stored = 'all' | 'weights';
+
 /** Cases in which nothing can be stored as float16 are not compared. */
-export async function checkFloat16(op: AnyOp): Promise<Tally> {
+export async function checkFloat16(op: AnyOp, what: Stored = 'all'): Promise<Tally> {
   const tally: Tally = { compared: 0, skipped: [], failures: [] };
   await op.visit(async (definition) => {
-    for (const one of definition.cases) await checkCase(definition, one, tally);
+    for (const one of definition.cases) await checkCase(definition, one, { tally, what });
   });
   return tally;
 }
+
+/** Whether an input may be a frozen weight, by its name. */
+const isWeight = (name: string): boolean => /(^|_)weight$|^b$/.test(name);
 
 interface Float16Check<I extends string, A, O extends string, D extends I> extends Check<
   I,
@@ -63,6 +69,7 @@ interface Float16Check<I extends string, A, O extends string, D extends I> exten
 > {
   /** Inputs that are stored as float16. */
   packed: readonly I[];
+  what: Stored;
 }
 
 function fits(host: HostTensor): boolean {
@@ -85,21 +92,25 @@ function packed(tensor: Tensor): Tensor {
   return converted;
 }
 
-function inFloat16<T>(fn: () => T): T {
-  return withActivations('float16', fn);
+function withStorage<T>(what: Stored, fn: () => T): T {
+  return withActivations(what === 'all' ? 'float16' : 'float32', fn);
 }
 
 /**
  * Compares with a tolerance for `roundings` roundings of the largest of the summed terms, and one of
- * the result itself.
+ * the result itself; for none if only weights are stored as float16.
  */
 function compareRounded(
-  report: CaseReport,
+  report: CaseReport & { what: Stored },
   what: string,
   values: { actual: ArrayLike<number>; expected: Float64Array },
   roundings: 1 | 2,
 ): void {
   const usual = roundings === 1 ? FORWARD : GRADIENT;
+  if (report.what === 'weights') {
+    compare(report, `float16 weights, ${what}`, { ...values, usual });
+    return;
+  }
   const largest = values.expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   compare(report, `float16, ${what}`, {
     ...values,
@@ -113,13 +124,16 @@ function compareRounded(
 async function checkCase<I extends string, A, O extends string, D extends I>(
   op: OpDefinition<I, A, O, D>,
   c: OpCase<I, A>,
-  tally: Tally,
+  { tally, what }: { tally: Tally; what: Stored },
 ): Promise<void> {
   const random = caseRandom(seedOf(`${op.name} ${c.name}`));
   // Rounded before other inputs (lse) are computed from them, so that all agree.
   const made = c.inputs({ ...random, normal: (...args) => rounded(random.normal(...args)) });
-  const float16Inputs = (op.float16?.inputs ?? []).filter((name) => fits(made[name]));
-  if (float16Inputs.length === 0 && op.float16?.inputs.length !== 0) return;
+  const float16Inputs = (op.float16?.inputs ?? []).filter(
+    (name) => fits(made[name]) && (what === 'all' || isWeight(name)),
+  );
+  const isNothing = float16Inputs.length === 0 && op.float16?.inputs.length !== 0;
+  if (isNothing && (what === 'weights' || !op.float16?.inputs.every(isWeight))) return;
   const hosts = recordOf(op.inputs, (name) =>
     float16Inputs.includes(name) ? rounded(made[name]) : made[name],
   );
@@ -130,6 +144,7 @@ async function checkCase<I extends string, A, O extends string, D extends I>(
     tally,
     hosts,
     packed: float16Inputs,
+    what,
     expected: op.oracle(hosts, c.attrs),
   };
   const stored = await checkForward(check);
@@ -167,7 +182,9 @@ async function compareForward<I extends string, A, O extends string, D extends I
 ): Promise<Record<O, boolean> | undefined> {
   const { op, c, expected } = check;
   const inputs = inputsOf(check);
-  const outputs = attempt(check, () => inFloat16(() => run(op, inputs, c.attrs, into)));
+  const outputs = attempt(check, () =>
+    withStorage(check.what, () => run(op, inputs, c.attrs, into)),
+  );
   if (!outputs) {
     releaseAll(op.inputs, inputs);
     return undefined;
@@ -204,10 +221,10 @@ async function checkGradients<I extends string, A, O extends string, D extends I
   const wanted: Partial<Record<I, true>> = {};
   for (const name of to) wanted[name] = true;
   const inputs = inputsOf(check);
-  const outputs = inFloat16(() => run(op, inputs, c.attrs));
+  const outputs = withStorage(check.what, () => run(op, inputs, c.attrs));
   const context = { inputs, outputs, attrs: c.attrs, dy, into: {}, wanted };
   const results = attempt(check, () =>
-    tidy(() => inFloat16(() => recordOf(to, (name) => gradient.to[name](context)))),
+    tidy(() => withStorage(check.what, () => recordOf(to, (name) => gradient.to[name](context)))),
   );
   if (results) {
     const values = await read(to, results);

@@ -4,11 +4,7 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, type Program, readback, submit, type Values } from '../backend/index.ts';
-import {
-  recomputeGranularity,
-  type ResolvedModel,
-  type TrainingConfig,
-} from '../config/index.ts';
+import { recomputeGranularity, type ResolvedModel, type TrainingConfig } from '../config/index.ts';
 import type { PeftConfig } from '../config/stage/index.ts';
 import { LoraAdapters } from '../model/adapters.ts';
 import {
@@ -16,6 +12,7 @@ import {
   createStores,
   crossEntropyLoss,
   disposeStores,
+  type FrozenStorage,
   isAdapterTensor,
   listParameters,
   loraParameters,
@@ -47,6 +44,8 @@ export interface TinyRunOptions {
   logits_chunk?: number;
   /** Trains adapters over frozen weights. */
   peft?: PeftConfig | undefined;
+  /** See StoreOptions. */
+  frozen_storage?: FrozenStorage | undefined;
 }
 
 export interface TinyStep {
@@ -85,6 +84,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRun> {
     parameters,
     trains,
     adapters: peft ? new LoraAdapters(model, peft) : null,
+    frozen_storage: options.frozen_storage ?? null,
   });
   for (const { name } of parameters) stores.weights.write(name, initial(name));
   const optimizer = createOptimizer(training, parameters.filter(trains));

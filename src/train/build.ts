@@ -12,6 +12,7 @@ import {
   type Adapters,
   createStores,
   evaluation,
+  type FrozenStorage,
   initialValues,
   listParameters,
   type LossFunction,
@@ -80,7 +81,9 @@ export async function buildTrainer(options: TrainerOptions): Promise<TrainerPart
   const scaling = lossScaleOf(options, model, precision);
   const listed = runParameters(objective, setting);
   const adapters = await adaptersOf(setting);
-  const stores = allocate({ objective, setting, listed, adapters, precision, scaling });
+  const frozen_storage = await frozenStorageOf(setting);
+  const kept = { adapters, frozen_storage };
+  const stores = allocate({ objective, setting, listed, ...kept, precision, scaling });
   const { reference, referenceCopy } = referenceOf(objective, setting, stores);
   const optimizer = createOptimizer(training, listed.parameters.filter(listed.trains));
   const made = { model, objective, setting, precision, stores, optimizer, scaling };
@@ -118,6 +121,13 @@ async function adaptersOf({ model, stage }: ObjectiveSetting): Promise<Adapters 
   return new LoraAdapters(model, stage.peft);
 }
 
+/** Null for float32, as runs without frozen weights in float16 do not load the code for them. */
+async function frozenStorageOf({ stage }: ObjectiveSetting): Promise<FrozenStorage | null> {
+  if (stage?.peft.peft_type !== 'lora' || stage.peft.dtype === 'float32') return null;
+  const { frozenStorageHere } = await import('./frozen_storage.ts');
+  return frozenStorageHere(stage);
+}
+
 function referenceOf(objective: Objective, setting: ObjectiveSetting, { weights }: ModelStores) {
   if (!objective.reference(setting)) return { reference: null, referenceCopy: null };
   if (weights.adapters) return { reference: withoutAdapters(weights), referenceCopy: null };
@@ -128,10 +138,11 @@ function referenceOf(objective: Objective, setting: ObjectiveSetting, { weights 
 type Allocatable = Pick<TrainerParts, 'objective' | 'setting' | 'precision' | 'scaling'> & {
   listed: RunParameters;
   adapters: Adapters | null;
+  frozen_storage: FrozenStorage | null;
 };
 
 function allocate(options: Allocatable): ModelStores {
-  const { objective, setting, listed, adapters, precision, scaling } = options;
+  const { objective, setting, listed, adapters, frozen_storage, precision, scaling } = options;
   const { config, model } = setting;
   const size = objective.shape(setting);
   const { batch_size, block_size } = size;
@@ -151,6 +162,7 @@ function allocate(options: Allocatable): ModelStores {
     parameters: listed.parameters,
     trains: listed.trains,
     adapters,
+    frozen_storage,
     sum_count: objective.sums.length,
     extra_inputs: [...objective.inputs(size), ...(attention?.inputs(size) ?? [])],
     attend: attention?.attend,

@@ -148,6 +148,14 @@ describe.each(Object.entries(LAYOUTS))('LoRA over %s', (_name, model) => {
   });
 });
 
+it('keeps the base in float32 where float16 is asked for, with the same bits', async () => {
+  const whole = await trainerOf();
+  const asked = await trainerOf({ stage: stageOf({ dtype: 'float16' }) });
+  expect(await take(asked, 3)).toEqual(await take(whole, 3));
+  expect(await asked.state()).toEqual(await whole.state());
+  for (const trainer of [whole, asked]) trainer.dispose();
+});
+
 const nothing = (): Promise<void> => Promise.resolve();
 
 it.each([

@@ -1,4 +1,5 @@
 /** Generation with weights that are not those being trained, such as those of the best checkpoint. */
+import { Float16Storage } from '../model/frozen_float16.ts';
 import { Generator } from '../model/generate.ts';
 import { listParameters, type ModelStores, Weights } from '../model/index.ts';
 
@@ -7,15 +8,20 @@ export interface OtherGenerator extends Pick<Generator, 'generateRows'> {
   dispose(): void;
 }
 
-/** Copies the parameters to the device. Throws RangeError if one is missing. */
+/**
+ * Copies the parameters to the device, in float16 if the run keeps its frozen ones so. Throws
+ * RangeError if one is missing.
+ */
 export async function generatorOf(
-  { model, rotary }: Pick<ModelStores, 'model' | 'rotary'>,
+  { model, rotary, weights: trained }: Pick<ModelStores, 'model' | 'rotary' | 'weights'>,
   parameters: ReadonlyMap<string, Float32Array>,
 ): Promise<OtherGenerator> {
   const listed = listParameters(model);
   const missing = listed.find(({ name }) => !parameters.has(name));
   if (missing) throw new RangeError(`The weights have no ${missing.name}.`);
-  const weights = new Weights(listed, () => false);
+  const isFloat16 = trained.frozen?.specs.some(({ storage }) => storage === 'float16') ?? false;
+  const storage = isFloat16 ? new Float16Storage({ keeps_originals: false }) : null;
+  const weights = new Weights(listed, () => false, null, storage);
   for (const { name } of listed) {
     const values = parameters.get(name);
     if (values) weights.write(name, values);

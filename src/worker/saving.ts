@@ -1,6 +1,7 @@
 /** What a run keeps in storage: checkpoints, metrics and samples. */
 import type { CheckpointState } from '../checkpoint/index.ts';
 import type { MetricColumns, Sample } from '../common/index.ts';
+import { savedStage } from '../config/stage/saved.ts';
 import { breathe } from '../train/index.ts';
 import type { BestKeeper } from './best.ts';
 import { checkWeights } from './check_weights.ts';
@@ -87,7 +88,7 @@ export class RunSaver {
       tokenizer: text.tokenizer,
       best_val_loss: this.#progress.best_val_loss,
       lineage,
-      stage: text.stage?.config ?? null,
+      stage: text.stage ? { ...savedStage(text.stage.config) } : null,
       chat_template: text.stage?.data.chat.chat_template ?? null,
       pad_token_id: text.stage?.data.chat.pad_token_id ?? null,
       bos_token_id: text.stage?.data.chat.bos_token_id,

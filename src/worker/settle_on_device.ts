@@ -15,11 +15,13 @@ export interface RunFacts {
   device: DeviceInfo;
 }
 
+type Services = Pick<SessionServices, 'float16UnsupportedReason'>;
+
 /** Throws BadConfig with the first problem. */
 export async function settleOnDevice(
   config: RunConfig,
   { text, vocab_size, device }: RunFacts,
-  services: Pick<SessionServices, 'float16UnsupportedReason'>,
+  services: Services,
 ): Promise<SettledRun> {
   const wantsFloat16 = config.training.mixed_precision !== 'no' && device.backend === 'webgpu';
   const float16_unsupported = wantsFloat16 ? await services.float16UnsupportedReason() : undefined;
@@ -31,7 +33,9 @@ export async function settleOnDevice(
     duplicates_removed: text.summary.duplicates_removed,
     model_vocab_size: vocab_size,
   };
-  const planner = text.stage ? await plannerOf(text.stage) : undefined;
+  const planner = text.stage
+    ? (await settledStage(text.stage, device, services)).planner
+    : undefined;
   const settled = settleRun(config, textFacts, { ...device, float16_unsupported }, planner);
   const [problem] = settled.problems;
   if (problem) throw new BadConfig(problem);
@@ -68,10 +72,25 @@ export async function fittingConfig(
   return config;
 }
 
+interface SettledStage {
+  planner: Planner;
+  /** Why frozen weights are not kept in float16 as the stage asks; null if they are. */
+  reason: string | null;
+}
+
 /** Only stages load the code that plans them. */
-async function plannerOf({ config, data }: NonNullable<PreparedText['stage']>): Promise<Planner> {
+async function settledStage(
+  { config, data }: NonNullable<PreparedText['stage']>,
+  { backend }: DeviceInfo,
+  services: Services,
+): Promise<SettledStage> {
   const { stagePlanner } = await import('../plan/stage.ts');
-  return stagePlanner(config, data.row_length);
+  const { asksForFloat16, settleFrozenDtype } = await import('../run/frozen_dtype.ts');
+  const isTested = asksForFloat16(config) && backend === 'webgpu';
+  const float16_unsupported = isTested ? await services.float16UnsupportedReason() : undefined;
+  const { dtype, reason } = settleFrozenDtype(config, { backend, float16_unsupported });
+  const stage = { ...config, peft: { ...config.peft, dtype } };
+  return { planner: stagePlanner(stage, data.row_length), reason };
 }
 
 /** The same, and tells the page what was adjusted in the configuration. */
@@ -82,5 +101,8 @@ export async function settleAndTell(
 ): Promise<SettledRun> {
   const settled = await settleOnDevice(config, facts, services);
   for (const { message } of settled.adjustments) emit({ type: 'notice', message });
+  const { text, device } = facts;
+  const reason = text.stage && (await settledStage(text.stage, device, services)).reason;
+  if (reason) emit({ type: 'notice', message: reason });
   return settled;
 }

@@ -4,10 +4,12 @@ import type { Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { parseStage, type StageConfig } from '../config/stage/index.ts';
 import { importTokenizer } from '../data/index.ts';
+import { beyondFloat16 } from '../model/frozen_float16.ts';
 import { withVocabulary } from '../model/grow.ts';
 import { listParameters } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { StartCommand } from '../protocol/index.ts';
+import { asksForFloat16 } from '../run/frozen_dtype.ts';
 import type { ObjectiveTensor } from '../train/index.ts';
 import { type BeginContext, type Beginning, lineageOf, requireObjective } from './beginning.ts';
 import { loadParent, type ParentState } from './parent.ts';
@@ -27,10 +29,12 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
   const stage = parseStage(command.stage);
   const objective = await requireObjective(context, stage.objective);
   const parent = await loadParent(context, command.parent ?? noParent());
-  const reward = command.reward_model
+  const scorer = command.reward_model
     ? await loadRewardModel(context, command.reward_model, parent)
     : null;
+  const reward = scorer?.state ?? null;
   if (needsRewardModel(stage) && !reward) throw noRewardModel();
+  if (asksForFloat16(stage)) [parent, ...(scorer ? [scorer] : [])].forEach(checkRange);
   const votes = stage.dataset.votes === 'none' ? [] : await votesOf(context, command.parent);
   const config = stageConfig(command.config, parent.state);
   const tokenizer = await importTokenizer(parent.state.tokenizer);
@@ -67,6 +71,17 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
       start: { from: start, stored: false, paused: command.paused ?? false },
     };
   });
+}
+
+/** Throws BadParent for weights that float16 cannot hold. */
+function checkRange({ parent: { name }, state }: ParentState): void {
+  const found = beyondFloat16(listParameters(state.model), (of) => state.parameters.get(of));
+  if (!found) return;
+  throw new BadParent(
+    'peft.dtype',
+    `“${name}” has a weight of ${found.value} in ${found.name}, and float16 ends at 65,504.`,
+    'Keep the frozen weights in float32 (peft.dtype).',
+  );
 }
 
 /** What the user thinks of the parent's answers. Files have no votes. */
@@ -134,7 +149,7 @@ async function loadRewardModel(
   context: BeginContext,
   source: { run: string },
   policy: ParentState,
-): Promise<ReadState> {
+): Promise<ParentState> {
   const { state, parent } = await loadParent(context, source);
   if (!state.objective_tensors.has('score.weight')) {
     throw new BadParent(
@@ -150,7 +165,7 @@ async function loadRewardModel(
       'Train a reward model from the same parent, or choose another one.',
     );
   }
-  return state;
+  return { state, parent };
 }
 
 const needsRewardModel = ({ objective, ppo }: StageConfig): boolean =>

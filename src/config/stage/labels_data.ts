@@ -163,4 +163,17 @@ export const PEFT_LABELS: StageLabels['peft'] = {
     },
     trl: 'c_attn, or q_proj and v_proj. All layers learn better at the same cost.',
   },
+  dtype: {
+    name: 'Frozen weights',
+    help:
+      'In float16 the frozen weights take half the memory of the device. The adapter, its gradients ' +
+      'and all arithmetic stay in float32, and checkpoints keep the weights as they were.',
+    names: { float32: 'float32', float16: 'float16' },
+    does: 'How the device keeps the weights that do not train. Float16 needs WebGPU.',
+    source: 'transformers’ dtype; PEFT 0.21 (autocast_adapter_dtype)',
+    options: {
+      float32: 'Four bytes a value, exact',
+      float16: 'Two bytes a value, rounded to 11 bits',
+    },
+  },
 };

@@ -23,6 +23,7 @@ export const PREFERENCES = ['constraint', 'correct', 'polite', 'short'] as const
 export const VOTES = ['none', 'beside', 'only'] as const;
 export const MALFORMED = ['refuse', 'skip'] as const;
 export const PEFT_TYPES = ['none', 'lora'] as const;
+export const DTYPES = ['float32', 'float16'] as const;
 export const TARGET_MODULES = ['all-linear', 'attention', 'mlp'] as const;
 export const DPO_LOSSES = ['sigmoid', 'ipo', 'hinge', 'robust', 'sigmoid_norm'] as const;
 export const KL_ESTIMATORS = ['k1', 'k3'] as const;
@@ -68,6 +69,11 @@ export const PeftSchema = v.strictObject({
   lora_alpha: num(0.001, 1024, 16),
   lora_dropout: num(0, 0.9, 0),
   target_modules: choice(TARGET_MODULES, 'all-linear'),
+  /**
+   * How the device keeps the frozen weights (transformers' `dtype`). Everything that trains, and all
+   * arithmetic, stays float32, as under PEFT's `autocast_adapter_dtype`.
+   */
+  dtype: choice(DTYPES, 'float32'),
 });
 
 export const SftSchema = v.strictObject({

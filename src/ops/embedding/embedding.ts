@@ -109,7 +109,7 @@ export const embedding = defineOp({
   },
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
   kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
-  float16: { inputs: [] },
+  float16: { inputs: ['weight'] },
   gradient: embeddingGradient,
   bench: ({ N, D, V }, inputs) => [
     { attrs: {}, inputs: { weight: inputs.normal(V, D), ...benchIds(inputs, N, V) } },

@@ -15,27 +15,33 @@ export function embeddingKernel(
   ids: Tensor,
   learned?: { weight: Tensor; positions: Tensor },
 ): Tensor {
+  const position_weight = learned?.weight ?? weight;
   return rowsKernel(weight, ids, {
     name: 'embedding',
     code,
     constants: { POSITIONS: learned ? 1 : 0 },
-    reads: [weight, ids, learned?.weight ?? weight, learned?.positions ?? ids],
+    reads: [weight, ids, position_weight, learned?.positions ?? ids],
+    stored: { weight, position_weight },
   });
 }
 
+type Dispatched = Parameters<typeof dispatch>[0];
+
+export interface RowsKernel extends Pick<Dispatched, 'name' | 'code' | 'constants' | 'reads'> {
+  /** Tensors whose values the code takes from their storage, by the names of `unitCode`. */
+  stored?: Readonly<Record<string, Tensor>>;
+}
+
 /** A kernel that writes a row of the table for each id, `widthOf(d)` values at a time. */
-export function rowsKernel(
-  weight: Tensor,
-  ids: Tensor,
-  kernel: Pick<Parameters<typeof dispatch>[0], 'name' | 'code' | 'constants' | 'reads'>,
-): Tensor {
+export function rowsKernel(weight: Tensor, ids: Tensor, kernel: RowsKernel): Tensor {
+  const { stored, ...rest } = kernel;
   const [, d] = dims2(weight.shape);
   const width = widthOf(d);
   const y = activation([ids.size, d]);
   const size = y.size / width;
   dispatch({
-    ...kernel,
-    code: unitCode(width, { y }) + kernel.code,
+    ...rest,
+    code: unitCode(width, { y, ...stored }) + kernel.code,
     writes: [y],
     params: [
       ['u32', size],

@@ -41,7 +41,7 @@ export const positionEmbedding = defineOp({
   reference: ({ weight, ids, position_weight, positions }) => ({
     y: add(gather(weight, ids), gather(position_weight, positions)),
   }),
-  float16: { inputs: [] },
+  float16: { inputs: ['weight', 'position_weight'] },
   kernel: ({ weight, ids, position_weight, positions }) => ({
     y: embeddingKernel(weight, ids, { weight: position_weight, positions }),
   }),

@@ -32,6 +32,7 @@ import {
   tidy,
   where,
 } from '@tensorflow/tfjs-core';
+import { storageOf } from '../../backend/index.ts';
 import { crossEntropy, crossEntropyGrad, referenceGrad } from '../cross_entropy/cross_entropy.ts';
 import {
   type BenchInputs,
@@ -136,6 +137,13 @@ function gradReference(
   return { dx: required(dx), parts };
 }
 
+/** Whether each chunk of the weight, as it is stored, begins at a multiple of 256 bytes. */
+const chunksCanBeViews = (
+  { weight }: Tensors<'weight'>,
+  { chunk }: HeadCrossEntropyAttrs,
+): boolean => storageOf(weight) === 'float32' || isAligned(chunk * dims2(weight.shape)[1]);
+const isAligned = (float16_values: number): boolean => (2 * float16_values) % 256 === 0;
+
 /** Half of the vocabulary, in a whole number of 64 tokens. */
 const benchChunk = (V: number): number => 64 * Math.ceil(V / 128);
 
@@ -189,7 +197,7 @@ export const headCrossEntropyGrad = defineOp({
   kernel: (inputs, { chunk }, into) =>
     headCrossEntropyGradBy(gpuKernels, inputs, chunk, into.weight),
   accumulates: ['weight'],
-  float16: { inputs: ['x'] },
+  float16: { inputs: ['x', 'weight'], when: chunksCanBeViews },
   gradient: null,
   bench: (sizes, inputs) => gradBench(sizes, inputs, 6),
   cases: GRAD_CASES,
@@ -207,7 +215,7 @@ export const headCrossEntropyGradX = defineOp({
   },
   reference: (inputs, { chunk }) => ({ dx: gradReference(inputs, chunk, false).dx }),
   kernel: (inputs, { chunk }) => headCrossEntropyGradXBy(gpuKernels, inputs, chunk),
-  float16: { inputs: ['x'] },
+  float16: { inputs: ['x', 'weight'], when: chunksCanBeViews },
   gradient: null,
   bench: (sizes, inputs) => gradBench(sizes, inputs, 4),
   cases: GRAD_CASES,
@@ -244,7 +252,7 @@ export const headCrossEntropy: OpDefinition<
     crossEntropy.oracle({ logits: oracleLogits({ x, weight }), targets }, {}),
   reference: (inputs, { chunk }) => reference(inputs, chunk),
   kernel: (inputs, attrs) => headCrossEntropyBy(gpuKernels, inputs, attrs),
-  float16: { inputs: ['x'] },
+  float16: { inputs: ['x', 'weight'], when: chunksCanBeViews },
   gradient: {
     saves: { inputs: ['x', 'weight', 'targets'], outputs: ['lse'] },
     from: ['loss'],

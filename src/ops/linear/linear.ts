@@ -79,7 +79,7 @@ export const linear: OpDefinition<'x' | 'weight', LinearAttrs, 'y', 'x' | 'weigh
   oracle: ({ x, weight }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight) }),
   reference: ({ x, weight }) => ({ y: matMul(x, weight) }),
   kernel: ({ x, weight }) => ({ y: matmulKernel(x, weight) }),
-  float16: { inputs: ['x'] },
+  float16: { inputs: ['x', 'weight'] },
   gradient: { saves, from: ['y'], to: gradientTo },
   bench: ({ N, D, F }, inputs) => [
     {
@@ -108,7 +108,7 @@ export const linearBias: OpDefinition<
   oracle: ({ x, weight, bias }, _attrs: LinearAttrs) => ({ y: linearOracle(x, weight, bias) }),
   reference: ({ x, weight, bias }) => ({ y: add(matMul(x, weight), bias) }),
   kernel: ({ x, weight, bias }) => ({ y: matmulKernel(x, weight, { bias }) }),
-  float16: { inputs: ['x'] },
+  float16: { inputs: ['x', 'weight'] },
   gradient: { saves, from: ['y'], to: biasGradientTo },
   bench: ({ N, D }, inputs) => [
     {
@@ -143,7 +143,7 @@ export const linearAdd: OpDefinition<
   }),
   reference: ({ x, weight, residual }) => ({ y: add(residual, matMul(x, weight)) }),
   kernel: ({ x, weight, residual }) => ({ y: matmulKernel(x, weight, { residual }) }),
-  float16: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'weight', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...gradientTo, residual: residualGradient } },
   bench: ({ N, D }, inputs) => [
     {
@@ -183,7 +183,7 @@ export const linearBiasAdd: OpDefinition<
     y: add(residual, add(matMul(x, weight), bias)),
   }),
   kernel: ({ x, weight, bias, residual }) => ({ y: matmulKernel(x, weight, { bias, residual }) }),
-  float16: { inputs: ['x', 'residual'] },
+  float16: { inputs: ['x', 'weight', 'residual'] },
   gradient: { saves, from: ['y'], to: { ...biasGradientTo, residual: residualGradient } },
   bench: ({ N, D, F }, inputs) => [
     {

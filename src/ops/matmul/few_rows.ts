@@ -2,13 +2,16 @@
  * Matmuls with few rows of A, as in generation (M sequences, one token each), for which a tile of
  * rows would be mostly empty: C [M, N] = A op(B). One thread reads each value of B once. K is
  * divided among the threads of a workgroup, which adds up the parts in order, so a second kernel is
- * not needed and results are deterministic. Float32 only: generation stores nothing as float16.
+ * not needed and results are deterministic. Only B, a weight, may be stored as float16: generation
+ * stores no activations so.
  */
 import {
   bindingsCode,
   type Epilogue,
   finishNow,
   finishCode,
+  type Float16Slots,
+  loaded,
   NO_FLOAT16,
   type SlotName,
   slotsOf,
@@ -34,12 +37,14 @@ export interface FewRows {
   vec_k: boolean;
   /** N is a multiple of four. Ignored if B is transposed. */
   vec_n: boolean;
+  /** B is stored as float16. */
+  float16_b: boolean;
 }
 
 /** How a matmul of few rows is divided among threads and workgroups. */
 export function fewRowsPlan(
   { M, N, K }: MatmulSize,
-  transpose_b: boolean,
+  { transpose_b, float16_b }: Pick<FewRows, 'transpose_b' | 'float16_b'>,
 ): { shape: FewRows; workgroups: [number, number, number] } {
   const rows = Math.min(8, powerOfTwo(M));
   const vec_k = K % 4 === 0;
@@ -56,7 +61,7 @@ export function fewRowsPlan(
   const x = Math.ceil(N / columns);
   const y = Math.ceil(x / 65535);
   return {
-    shape: { transpose_b, rows, lanes, threads, vec_k, vec_n },
+    shape: { transpose_b, rows, lanes, threads, vec_k, vec_n, float16_b },
     workgroups: [Math.ceil(x / y), y, Math.ceil(M / rows)],
   };
 }
@@ -71,12 +76,16 @@ export function fewRowsCode(shape: FewRows, epilogue: Epilogue): string {
     return name === 'B' && shape.transpose_b ? shape.vec_k : vec_c;
   };
   const slots = slotsOf(epilogue, ['A', 'B']);
+  const float16 = float16Of(shape);
   return `
 struct Params { M: u32, N: u32, K: u32 }
-${bindingsCode(slots, NO_FLOAT16, (name) => (isVec(name) ? 'vec4f' : 'f32'))}
-${finishCode(epilogue, vec_c, NO_FLOAT16)}
+${bindingsCode(slots, float16, (name) => (isVec(name) ? 'vec4f' : 'f32'))}
+${finishCode(epilogue, vec_c, float16)}
 ${shape.transpose_b ? transposedCode(shape, epilogue) : plainCode(shape, epilogue)}`;
 }
+
+const float16Of = ({ float16_b }: FewRows): Float16Slots => (float16_b ? FLOAT16_B : NO_FLOAT16);
+const FLOAT16_B: Float16Slots = new Set(['B']);
 
 const mainHead = ({ threads }: FewRows): string => `@compute @workgroup_size(${threads})
 fn main(
@@ -112,11 +121,12 @@ function plainCode(shape: FewRows, epilogue: Epilogue): string {
   const slices = threads / lanes;
   const multiply = (r: number): string =>
     `{ let a = A[a${r} + k]; c${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`;
+  const valueOfB = (index: string): string => loaded(float16Of(shape), 'B', index);
   const step = vec_k
     ? `let b = k * 4u * width + n;
-    ${words(4, (i) => `let b${i} = B[b + ${i}u * width];`)}
+    ${words(4, (i) => `let b${i} = ${valueOfB(`b + ${i}u * width`)};`)}
     ${words(rows, multiply)}`
-    : `let b = B[k * width + n];
+    : `let b = ${valueOfB('k * width + n')};
     ${words(rows, (r) => `c${r} += A[a${r} + k] * b;`)}`;
   const reduceGroup = (g: number): string => `
   ${words(group, (r) => `parts[${r}][tid] = c${g * group + r};`)}
@@ -161,7 +171,7 @@ ${mainHead(shape)}
   ${rowsOfA(shape)}
   ${words(rows, (r) => `var c${r} = 0.0;`)}
   for (var k = lane; k < units; k += ${lanes}u) {
-    let b = B[n * units + k];
+    let b = ${loaded(float16Of(shape), 'B', 'n * units + k')};
     ${words(rows, multiply)}
   }
   ${words(rows, (r) => `parts[${r}][tid] = c${r};`)}

@@ -1,6 +1,6 @@
 /** Dispatches a matrix product on WebGPU. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { activation, dispatch, output, storageFor } from '../../backend/index.ts';
+import { activation, dispatch, output, storageFor, storageOf } from '../../backend/index.ts';
 import { dims2 } from '../host.ts';
 import { remembered } from '../wgsl/index.ts';
 import {
@@ -74,17 +74,24 @@ function settle(a: Tensor, b: Tensor, options: MatmulOptions): Matmul {
 const defaultPlan = ({ a, b, options, ...shape }: Matmul): Plan =>
   planMatmul(
     { ...shape, columns: options.columns !== undefined },
-    float16SlotsOf({ A: a, B: b }).size > 0,
+    storageOf(a) === 'float16' || (storageOf(b) === 'float16' && !isFloat16Weight(a, shape)),
     options.apply !== undefined || options.derivative !== undefined,
   );
+
+/**
+ * Whether only B can be stored as float16, as a frozen weight under float32 activations is. Such a
+ * matmul has the plans of a float32 one, so that tuned plans apply and subgroup matrices do not.
+ */
+const isFloat16Weight = (a: Tensor, { transpose_a }: Pick<Matmul, 'transpose_a'>): boolean =>
+  storageOf(a) === 'float32' && !transpose_a;
 
 const formOf = ({ transpose_a, transpose_b, M, N, K }: Matmul): string =>
   `matmul ${transpose_a ? 't' : 'n'}${transpose_b ? 't' : 'n'} ${M}x${N}x${K}`;
 
 /** Whether the kernel for few rows of A computes this matmul. */
-function hasFewRows({ a, b, M, N, transpose_a, options }: Matmul): boolean {
+function hasFewRows({ a, M, N, transpose_a, options }: Matmul): boolean {
   if (options.plan || options.columns || transpose_a || M > FEW_ROWS) return false;
-  const float16 = float16SlotsOf({ ...epilogueTensors(options, a), B: b });
+  const float16 = float16SlotsOf(epilogueTensors(options, a));
   return storageFor([M, N]) === 'float32' && float16.size === 0;
 }
 
@@ -92,7 +99,8 @@ function runFewRows(matmul: Matmul): Tensor {
   const { a, b, M, N, K, transpose_b, options } = matmul;
   const c = options.into ?? options.to ?? output([M, N]);
   const epilogue = epilogueOf(options);
-  const { shape, workgroups } = fewRowsPlan(matmul, transpose_b);
+  const float16_b = storageOf(b) === 'float16';
+  const { shape, workgroups } = fewRowsPlan(matmul, { transpose_b, float16_b });
   dispatch({
     name: `${formOf(matmul)} few rows`,
     code: fewRowsCode(shape, epilogue),

@@ -123,7 +123,7 @@ export const mlpHiddenGrad = defineOp({
       derivative: { f: functions[activation], before },
     }),
   }),
-  float16: { inputs: ['dy', 'before'] },
+  float16: { inputs: ['dy', 'weight', 'before'] },
   gradient: null,
   bench: ({ N, D, F }, inputs) => [
     {

@@ -85,7 +85,7 @@ export const mlp: OpDefinition<MlpInputs, MlpAttrs, MlpOutputs, MlpInputs> = def
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  float16: { inputs: ['x'] },
+  float16: { inputs },
   gradient: { saves, from: ['y'], to: mlpGradients },
   bench: benches<MlpInputs>(benchMatrices),
   cases: [
@@ -114,7 +114,7 @@ export const mlpAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  float16: { inputs: ['x', 'residual'] },
+  float16: { inputs: [...inputs, 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpGradients, residual: residualGradient } },
   bench: benches<MlpInputs | 'residual'>((sizes, inputs) => ({
     ...benchMatrices(sizes, inputs),
@@ -138,7 +138,7 @@ export const mlpBias: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  float16: { inputs: ['x'] },
+  float16: { inputs },
   gradient: { saves, from: ['y'], to: mlpBiasGradients },
   bench: benches<MlpInputs | MlpBiases>((sizes, inputs) => ({
     ...benchMatrices(sizes, inputs),
@@ -162,7 +162,7 @@ export const mlpBiasAdd: OpDefinition<
   oracle: mlpOracle,
   reference: mlpReference,
   kernel: mlpKernel,
-  float16: { inputs: ['x', 'residual'] },
+  float16: { inputs: [...inputs, 'residual'] },
   gradient: { saves, from: ['y'], to: { ...mlpBiasGradients, residual: residualGradient } },
   bench: benches<MlpInputs | MlpBiases | 'residual'>((sizes, inputs) => ({
     ...benchMatrices(sizes, inputs),

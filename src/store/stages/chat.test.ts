@@ -45,6 +45,23 @@ function fakeModels() {
 }
 
 describe('a conversation', () => {
+  it('opens models with weights as they were chosen', async () => {
+    const { models } = fakeModels();
+    const asked: [string, string | undefined][] = [];
+    const open: ChatModels['open'] = (run, dtype) => {
+      asked.push([run, dtype]);
+      return models.open(run);
+    };
+    const chat = new Conversation({ ...models, open });
+    await chat.ask('one', ['a'], sampling);
+    chat.store.setState({ dtype: 'float16' });
+    await chat.ask('two', ['a'], sampling);
+    expect(asked).toEqual([
+      ['a', 'float32'],
+      ['a', 'float16'],
+    ]);
+  });
+
   it('gives a model its own answers so far, and the system prompt', async () => {
     const { models, prompts } = fakeModels();
     const chat = new Conversation(models);

@@ -2,6 +2,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { GenerationEnd, Message, TokenPiece, Turns } from '../../common/index.ts';
 import type { SamplingConfig } from '../../config/index.ts';
+import type { WeightDtype } from '../../protocol/index.ts';
 
 /** What is known of a model once it is open. */
 export interface OpenChatModel {
@@ -30,7 +31,7 @@ export interface RunningAnswer {
 /** Models that can be talked to, by the id of their run. */
 export interface ChatModels {
   /** Opens a model, or gives what is known of it if it is open. Rejects with a plain sentence. */
-  open(run: string): Promise<OpenChatModel>;
+  open(run: string, dtype?: WeightDtype): Promise<OpenChatModel>;
   answer(
     run: string,
     request: { prompt: Turns; sampling: SamplingConfig },
@@ -56,12 +57,14 @@ export interface Exchange {
 
 export interface ChatState {
   system: string;
+  /** How the device keeps the weights of the models. */
+  dtype: WeightDtype;
   exchanges: readonly Exchange[];
   /** Of each model that was opened. */
   opened: Readonly<Record<string, OpenChatModel>>;
 }
 
-const NOTHING: ChatState = { system: '', exchanges: [], opened: {} };
+const NOTHING: ChatState = { system: '', dtype: 'float32', exchanges: [], opened: {} };
 
 export const createChat = () => createStore<ChatState>(() => NOTHING);
 export type ChatStore = ReturnType<typeof createChat>;
@@ -145,7 +148,7 @@ export class Conversation {
   async #answer(run: string, sampling: SamplingConfig, turn: number): Promise<void> {
     let running: RunningAnswer | null = null;
     try {
-      const opened = await this.#models.open(run);
+      const opened = await this.#models.open(run, this.store.getState().dtype);
       this.store.setState((state) => ({ opened: { ...state.opened, [run]: opened } }));
       if (turn !== this.#turn) return;
       this.#change(run, { state: 'writing' });

@@ -1,13 +1,14 @@
 /** Which models answer, the system prompt, and what can be done with the conversation. */
 import { ActionIcon, Button, Textarea } from '@mantine/core';
 import { IconColumns2, IconCopy, IconDownload, IconTrash, IconX } from '@tabler/icons-react';
+import { DTYPES, stageLabel } from '../../config/stage/index.ts';
 import type { RunRecord } from '../../store/index.ts';
 import { conversationLines, messagesOf, type Conversation } from '../../store/stages/chat.ts';
 import type { ListedModel } from '../../store/stages/tree.ts';
-import { useClient } from '../context.tsx';
+import { useClient, useRun } from '../context.tsx';
 import { copyText } from '../lesson/links.ts';
 import { fileName, saveFile } from '../transfer.ts';
-import { setSystem, useChat } from './conversation.ts';
+import { setDtype, setSystem, useChat } from './conversation.ts';
 
 interface BarProps {
   models: readonly ListedModel[];
@@ -55,6 +56,8 @@ export function ChatBar({ models, chosen, onChoose, conversation }: BarProps) {
           </Button>
         )}
       </div>
+      <WeightsChoice />
+      <Notes runs={chosen.map(({ run }) => run)} />
       <System />
       <ConversationActions chosen={chosen} conversation={conversation} />
     </div>
@@ -85,6 +88,42 @@ export function ModelSelect({ label, models, value, onChange }: SelectProps) {
       ))}
     </select>
   );
+}
+
+/** Only WebGPU can keep weights in float16. */
+function WeightsChoice() {
+  const dtype = useChat((state) => state.dtype);
+  const isOnWebGpu = useRun((state) => state.device?.backend === 'webgpu');
+  if (!isOnWebGpu) return null;
+  const { name, names = {}, options = {} } = stageLabel('peft.dtype');
+  return (
+    <select
+      className="native-select"
+      aria-label={name}
+      title={options[dtype]}
+      value={dtype}
+      onChange={(event) =>
+        setDtype(event.currentTarget.value === 'float16' ? 'float16' : 'float32')
+      }
+    >
+      {DTYPES.map((option) => (
+        <option key={option} value={option}>
+          Weights in {names[option] ?? option}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** What opening the models has changed. */
+function Notes({ runs }: { runs: readonly string[] }) {
+  const opened = useChat((state) => state.opened);
+  const notes = new Set(runs.flatMap((run) => opened[run]?.notes ?? []));
+  return [...notes].map((note) => (
+    <p key={note} className="small muted" role="status">
+      {note}
+    </p>
+  ));
 }
 
 function System() {

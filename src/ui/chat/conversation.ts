@@ -25,4 +25,7 @@ function conversationOf(models: ChatModels): Conversation {
 
 export const useChat = <T>(select: (state: ChatState) => T): T => useStore(chat, select);
 
+/** Models are opened again with the next question. */
+export const setDtype = (dtype: ChatState['dtype']): void => chat.setState({ dtype });
+
 export const setSystem = (system: string): void => chat.setState({ system });

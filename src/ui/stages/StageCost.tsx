@@ -1,8 +1,12 @@
 /** What the stage takes on this device: time, memory by model, and storage. */
+import { Button } from '@mantine/core';
 import { useMemo } from 'react';
+import type { RunConfig } from '../../config/index.ts';
+import { type StageConfig, withStageField } from '../../config/stage/index.ts';
 import { guessVocab } from '../../plan/index.ts';
-import { planStage, stageSeconds, type StageMemory } from '../../plan/stage.ts';
+import { planStage, stageSeconds, type StageMemory, type StagePlan } from '../../plan/stage.ts';
 import { bytes, compact, timeHere } from '../../store/index.ts';
+import { newStage, setStageField } from '../../store/stages/new_stage.ts';
 import { useRun } from '../context.tsx';
 import { useNewStage } from './useNewStage.ts';
 
@@ -12,13 +16,29 @@ const ROLE_TOKENS = 5;
 export function StageCost() {
   const config = useNewStage((state) => state.config);
   const stage = useNewStage((state) => state.stage);
-  const calibration = useRun((state) => state.calibration);
   const available = useRun((state) => state.device?.memory_bytes ?? null);
   const plan = useMemo(() => {
     if (!config) return null;
-    return planStage(config, stage, { vocab_size: guessVocab(config) + ROLE_TOKENS });
+    return planStage(config, stage, factsOf(config));
   }, [config, stage]);
   if (!config || !plan) return null;
+  return (
+    <>
+      <CostFacts config={config} plan={plan} available={available} />
+      <Float16Offer config={config} stage={stage} plan={plan} available={available} />
+    </>
+  );
+}
+
+interface CostProps {
+  config: RunConfig;
+  plan: StagePlan;
+  /** Bytes that a run can use here; null if unknown. */
+  available: number | null;
+}
+
+function CostFacts({ config, plan, available }: CostProps) {
+  const calibration = useRun((state) => state.calibration);
   const seconds = calibration ? stageSeconds(config, plan, calibration) : null;
   return (
     <dl className="facts" data-testid="stage-cost">
@@ -46,6 +66,34 @@ export function StageCost() {
     </dl>
   );
 }
+
+/** Offers to keep the frozen weights in float16 where they are too large for this device otherwise. */
+function Float16Offer({ config, stage, plan, available }: CostProps & { stage: StageConfig }) {
+  const backend = useRun((state) => state.device?.backend);
+  const isPossible = stage.peft.peft_type === 'lora' && (backend ?? 'webgpu') === 'webgpu';
+  const isTooLarge = available !== null && available > 0 && plan.memory.total > available;
+  if (!isPossible || !isTooLarge || stage.peft.dtype === 'float16') return null;
+  const halved = withStageField(stage, 'peft.dtype', 'float16');
+  const { total } = planStage(config, halved, factsOf(config)).memory;
+  return (
+    <div className="field-note" role="note" data-testid="float16-offer">
+      <p>
+        This is more than the device has. With the frozen weights in float16 it takes {bytes(total)}
+        .
+      </p>
+      <Button
+        size="compact-xs"
+        variant="default"
+        mt={6}
+        onClick={() => setStageField(newStage, 'peft.dtype', 'float16')}
+      >
+        Set dtype to float16
+      </Button>
+    </div>
+  );
+}
+
+const factsOf = (config: RunConfig) => ({ vocab_size: guessVocab(config) + ROLE_TOKENS });
 
 const KINDS = [
   ['base', 'Model'],

@@ -7,7 +7,9 @@ import {
   type StageProblem,
   type StageSection,
 } from '../../config/stage/index.ts';
+import type { BackendName } from '../../config/index.ts';
 import { newStage, setStageField } from '../../store/stages/new_stage.ts';
+import { useRun } from '../context.tsx';
 import { StageField } from './StageField.tsx';
 import { shownFields } from './stage_sections.ts';
 import { useNewStage } from './useNewStage.ts';
@@ -52,6 +54,7 @@ export function StageFields({ section, problems }: SectionProps) {
 function OneField({ path, problems }: { path: StageFieldPath; problems: readonly StageProblem[] }) {
   const stage = useNewStage((state) => state.stage);
   const base = useNewStage((state) => state.base);
+  const backend = useRun((state) => state.device?.backend);
   const value = getStageField(stage, path);
   const initial = getStageField(base, path);
   return (
@@ -62,14 +65,27 @@ function OneField({ path, problems }: { path: StageFieldPath; problems: readonly
       problem={problems.find(({ field }) => field === path)}
       onChange={(next) => setStageField(newStage, path, next)}
       onFix={(fix) => setStageField(newStage, fix.field, fix.value)}
-      unavailable={(option) => whyNot(path, option, stage)}
+      unavailable={(option) => whyNot(path, option, { stage, backend })}
     />
   );
 }
 
-/** Why an option cannot be chosen with the other settings; null if it can. */
-function whyNot(path: StageFieldPath, option: string, { dataset }: StageConfig): string | null {
+interface Surroundings {
+  stage: StageConfig;
+  /** What computes; undefined before it has started. */
+  backend: BackendName | undefined;
+}
+
+/** Why an option cannot be chosen with the other settings or here; null if it can. */
+function whyNot(
+  path: StageFieldPath,
+  option: string,
+  { stage, backend = 'webgpu' }: Surroundings,
+): string | null {
+  if (path === 'peft.dtype') {
+    return option === 'float16' && backend !== 'webgpu' ? 'needs WebGPU' : null;
+  }
   if (path !== 'dataset.preference') return null;
-  const possible: readonly string[] = preferencesOf(dataset.task);
+  const possible: readonly string[] = preferencesOf(stage.dataset.task);
   return possible.length === 0 || possible.includes(option) ? null : 'not in this task';
 }

@@ -55,6 +55,7 @@ const CONDITIONS: Partial<Record<StageFieldPath, Condition>> = {
   'peft.lora_alpha': isLora,
   'peft.lora_dropout': isLora,
   'peft.target_modules': isLora,
+  'peft.dtype': isLora,
   'dpo.label_smoothing': ({ dpo }) => dpo.loss_type === 'robust',
   'ppo.target_kl': ({ ppo }) => ppo.adap_kl_ctrl,
 };

@@ -100,6 +100,13 @@ describe('open models', () => {
     expect(tensorCount()).toBe(before);
   });
 
+  it('say why their weights are not in float16, and answer in float32', async () => {
+    const { opened } = await harness.open('sft', 'sft', 'float16');
+    expect(opened.notes.at(-1)).toMatch(/^Weights in float16 need WebGPU, so .+ float32\.$/);
+    expect(opened.bytes).toBeGreaterThanOrEqual(4 * opened.n_params);
+    expect((await harness.open('sft')).opened.notes.join(' ')).not.toMatch(/float16/);
+  });
+
   it('refuses a model whose checkpoint is gone', async () => {
     await harness.store.discard('sft');
     await expect(harness.open('sft')).rejects.toMatchObject({ code: 'run_missing' });

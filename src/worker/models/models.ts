@@ -1,5 +1,10 @@
 /** The checkpoints that are open in this worker, and requests about them. */
-import type { Event, OpenModelRequest, ScoreCommand } from '../../protocol/index.ts';
+import type {
+  Event,
+  OpenModelCommand,
+  OpenModelRequest,
+  ScoreCommand,
+} from '../../protocol/index.ts';
 import type { Device } from '../device.ts';
 import type { StorageContext } from '../run_parts.ts';
 import { DeviceLost } from '../plain_errors.ts';
@@ -49,8 +54,8 @@ export class Models {
     const { id } = request;
     switch (request.type) {
       case 'open_model': {
-        const { model, source, backend } = request;
-        const opened = await this.#openModel(model, source, backend);
+        const { model } = request;
+        const opened = await this.#openModel(request);
         return { type: 'model_opened', id, opened: opened.opened(model) };
       }
       case 'close_model':
@@ -85,17 +90,13 @@ export class Models {
     }
   }
 
-  async #openModel(
-    name: string,
-    source: Parameters<typeof readModel>[1],
-    backend: Parameters<Device['open']>[0],
-  ): Promise<OpenModel> {
+  async #openModel({ model: name, source, backend, dtype }: OpenModelCommand): Promise<OpenModel> {
     const files = await readModel(this.#context, source);
     await this.#close(name);
     const { device, run } = this.#context;
     const isBusy = run !== null || this.#open.size > 0;
     await device.open(isBusy && device.info ? device.info.backend : backend);
-    const opened = await device.orLost(OpenModel.create(files));
+    const opened = await device.orLost(OpenModel.create(files, dtype));
     this.#open.set(name, opened);
     return opened;
   }

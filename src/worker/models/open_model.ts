@@ -6,6 +6,7 @@ import type { ResolvedModel, RunConfig } from '../../config/index.ts';
 import { type ChatFormat, DataError, importTokenizer, type Tokenizer } from '../../data/index.ts';
 import { Generator } from '../../model/generate.ts';
 import {
+  type FrozenStorage,
   listParameters,
   type ModelStores,
   type Parameter,
@@ -14,7 +15,7 @@ import {
   scoreParameter,
   Weights,
 } from '../../model/index.ts';
-import type { OpenedModel, ParentSource } from '../../protocol/index.ts';
+import type { OpenedModel, ParentSource, WeightDtype } from '../../protocol/index.ts';
 import { RolloutPool } from '../../train/rollout_pool.ts';
 import { mergedState } from '../merged.ts';
 import type { StorageContext } from '../run_parts.ts';
@@ -46,6 +47,12 @@ export async function readModel(
   return { state: mergedState(state), checkpoint: { run, name, weights, step: state.step } };
 }
 
+interface OpenedParts {
+  tokenizer: Tokenizer;
+  chat: ChatFormat | null;
+  kept: Kept;
+}
+
 export class OpenModel {
   readonly checkpoint: CheckpointName;
   readonly model: ResolvedModel;
@@ -68,21 +75,18 @@ export class OpenModel {
   /** Work that uses the model is done one after the other. */
   #busy: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    { state, checkpoint }: ModelFiles,
-    { tokenizer, chat }: { tokenizer: Tokenizer; chat: ChatFormat | null },
-  ) {
+  private constructor({ state, checkpoint }: ModelFiles, { tokenizer, chat, kept }: OpenedParts) {
     this.checkpoint = checkpoint;
     this.model = state.model;
     this.config = state.config;
     this.lineage = state.lineage;
-    this.notes = state.notes;
+    this.notes = kept.reason === null ? state.notes : [...state.notes, kept.reason];
     this.vocabulary = fingerprint(state.tokenizer);
     this.tokenizer = tokenizer;
     this.chat = chat;
     this.format = chat ? chatAskFormat(chat) : plainFormat(tokenizer);
     this.isReward = state.objective_tensors.has('score.weight');
-    this.#weights = loadedWeights(state, this.isReward);
+    this.#weights = loadedWeights(state, this.isReward, kept.storage);
     this.#rotary = rotaryTable(state.model);
     const { model } = this;
     const parts = { model, weights: this.#weights, rotary: this.#rotary };
@@ -91,10 +95,11 @@ export class OpenModel {
   }
 
   /** Copies the weights to the device, which is open. Throws DataError for its tokenizer. */
-  static async create(files: ModelFiles): Promise<OpenModel> {
+  static async create(files: ModelFiles, dtype: WeightDtype = 'float32'): Promise<OpenModel> {
     const { state } = files;
     const tokenizer = await importTokenizer(state.tokenizer);
-    return new OpenModel(files, { tokenizer, chat: await chatOf(tokenizer, state) });
+    const chat = await chatOf(tokenizer, state);
+    return new OpenModel(files, { tokenizer, chat, kept: await keptAs(dtype, state) });
   }
 
   /** What the page is told. */
@@ -162,7 +167,24 @@ async function chatOf(tokenizer: Tokenizer, state: ReadState): Promise<ChatForma
   return chatFormat(tokenizer, chat_template, specialTokens(state));
 }
 
-function loadedWeights({ model, parameters, objective_tensors }: ReadState, scores: boolean) {
+/** How the device keeps the weights. */
+interface Kept {
+  storage: FrozenStorage | null;
+  /** Why they are not in float16 although that was requested, in one sentence. */
+  reason: string | null;
+}
+
+async function keptAs(dtype: WeightDtype, { model, parameters }: ReadState): Promise<Kept> {
+  if (dtype === 'float32') return { storage: null, reason: null };
+  const { weightsInFloat16 } = await import('./float16_weights.ts');
+  return weightsInFloat16(listParameters(model), parameters);
+}
+
+function loadedWeights(
+  { model, parameters, objective_tensors }: ReadState,
+  scores: boolean,
+  storage: FrozenStorage | null,
+) {
   const values = (name: string): Float32Array | undefined =>
     parameters.get(name) ?? objective_tensors.get(name)?.data;
   const listed: readonly Parameter[] = scores
@@ -176,7 +198,7 @@ function loadedWeights({ model, parameters, objective_tensors }: ReadState, scor
       'Choose another checkpoint of the model.',
     );
   }
-  const weights = new Weights(listed, () => false);
+  const weights = new Weights(listed, () => false, null, storage);
   for (const { name } of listed) weights.write(name, values(name) ?? new Float32Array());
   return weights;
 }

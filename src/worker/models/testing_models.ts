@@ -5,7 +5,7 @@ import { MemoryLocks } from '../../checkpoint/store/locks.ts';
 import type { Lineage } from '../../common/index.ts';
 import { resolveModel } from '../../config/index.ts';
 import type { StageInput } from '../../config/stage/index.ts';
-import type { DeviceInfo, Event } from '../../protocol/index.ts';
+import type { DeviceInfo, Event, WeightDtype } from '../../protocol/index.ts';
 import { type LabModel } from '../../testing/stage_lab.ts';
 import { parseStage } from '../../config/stage/index.ts';
 import { Models } from './models.ts';
@@ -70,7 +70,11 @@ export class ModelsHarness {
     await run.close();
   }
 
-  async open(run: string, model = run): Promise<Extract<Event, { type: 'model_opened' }>> {
+  async open(
+    run: string,
+    model = run,
+    dtype: WeightDtype = 'float32',
+  ): Promise<Extract<Event, { type: 'model_opened' }>> {
     const id = this.nextId();
     const source = { run };
     const event = await this.models.answer({
@@ -79,6 +83,7 @@ export class ModelsHarness {
       model,
       source,
       backend: 'wasm',
+      dtype,
     });
     if (event.type !== 'model_opened') throw new Error(`The answer was ${event.type}.`);
     return event;
