@@ -144,8 +144,12 @@ export function transientBytes(model: ResolvedModel, training: TrainingConfig): 
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
   const gradients = bytesOf(transientOfBlock(model), precision);
-  const freed = training.activation_checkpointing ? bytesOf(keptByModel(model), precision) : 0;
-  return tokens * (gradients + blockInputBytes(model, training) - freed);
+  const input = blockInputBytes(model, training);
+  if (!training.activation_checkpointing) return tokens * (gradients + input);
+  // The branch that dropout reads, while it is computed again.
+  const dropped = model.dropout > 0 ? input : 0;
+  const freed = bytesOf(keptByModel(model), precision);
+  return tokens * (gradients + input + dropped - freed);
 }
 
 /** Per token. */
