@@ -7,7 +7,12 @@ import type { ResolvedModel } from '../../config/index.ts';
 import { bytesPerValue } from '../activations.ts';
 import { chunksOf } from './mesh.ts';
 import type { Placement } from './rank_activations.ts';
-import { countRankParameters, rankParameters, stageShare } from './rank_parameters.ts';
+import {
+  countRankParameters,
+  rankParameters,
+  stageShare,
+  vocabularyPart,
+} from './rank_parameters.ts';
 import { bytesPerParameter, microBatchSize, type ParallelTraining } from './training.ts';
 
 export type CollectiveKind = 'all_reduce' | 'reduce_scatter' | 'all_gather' | 'send';
@@ -42,11 +47,12 @@ interface Context extends Placement {
 }
 
 /**
- * ZeRO-2 reduces gradients after each micro-batch, because it has no place for whole ones. ZeRO-3
+ * ZeRO-2 reduces gradients after each micro-batch, because it has no place for whole ones; without it
+ * `sync_each_batch` does so. ZeRO-3
  * gathers the parameters for the forward and for the backward pass of each micro-batch.
  */
 function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
-  const { dp, zero_stage } = mesh;
+  const { dp, pp, zero_stage, sync_each_batch = false } = mesh;
   const microbatches = training.gradient_accumulation_steps;
   if (dp === 1) return [];
   const values = countRankParameters(rankParameters(model, mesh, pp_rank));
@@ -54,10 +60,11 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
   const units = stageShare(model, mesh, pp_rank).layers + 1;
   const once = (dp - 1) / dp;
   const group = 'dp';
-  const reductions = zero_stage >= 2 ? microbatches : 1;
+  const isSynced = zero_stage >= 2 || (sync_each_batch && pp === 1);
+  const reductions = isSynced ? microbatches : 1;
   const gathers = zero_stage === 3 ? 2 * microbatches : 1;
   const messages = (dp - 1) * units;
-  if (zero_stage === 0)
+  if (zero_stage === 0 && reductions === 1)
     return [
       {
         kind: 'all_reduce',
@@ -78,8 +85,8 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
     {
       kind: 'all_gather',
       group,
-      what: 'parameters',
-      bytes: gathers * once * values * weight,
+      what: zero_stage === 0 ? 'gradients' : 'parameters',
+      bytes: gathers * once * values * (zero_stage === 0 ? gradient : weight),
       messages: gathers * messages,
     },
   ];
@@ -140,7 +147,7 @@ function tensorTraffic(context: Context): Traffic[] {
  */
 function pipelineTraffic(context: Context): Traffic[] {
   const { model, training, mesh, pp_rank } = context;
-  const { pp, tp } = mesh;
+  const { pp } = mesh;
   const microbatches = training.gradient_accumulation_steps;
   if (pp === 1) return [];
   const chunks = chunksOf(mesh);
@@ -165,7 +172,7 @@ function pipelineTraffic(context: Context): Traffic[] {
     group: 'pp',
     what: 'gradient of the tied embedding',
     // Of two ranks, each sends the whole of it.
-    bytes: (gradient * model.vocab_size * model.n_embd) / tp,
+    bytes: gradient * vocabularyPart(model, mesh) * model.n_embd,
     messages: 2,
   });
   return traffic;

@@ -1,0 +1,65 @@
+/** Ranks that hang, and ranks whose workers end by themselves: the run ends, its checkpoint is whole. */
+import { expect, type Page, test, type Worker } from '@playwright/test';
+import { addressOf, TINY } from './terrarium.ts';
+
+const RECIPE = { ...TINY, 'training.max_iters': 1_000_000, 'training.eval_interval': 1_000_000 };
+
+const sentence = (page: Page) => page.getByTestId('lab-sentence');
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+/** Starts two ranks and waits for their first steps; resolves to the worker of one of them. */
+async function startTwoRanks(page: Page): Promise<Worker> {
+  const before = new Set(page.workers());
+  await button(page, 'Start 2 ranks').click();
+  await expect(sentence(page)).toContainText(/^Step [1-9]/u, { timeout: 60_000 });
+  const ranks = page
+    .workers()
+    .filter((worker) => !before.has(worker) && !worker.url().includes('thread'));
+  const rank = ranks.at(-1);
+  if (!rank) throw new Error('The ranks have no workers.');
+  return rank;
+}
+
+async function stepOf(page: Page): Promise<number> {
+  const shown = (await sentence(page).textContent()) ?? '';
+  return Number(/^Step (?<step>[\d,]+)/u.exec(shown)?.groups?.step?.replaceAll(',', ''));
+}
+
+/** Runs an expression in a worker; returns the page's failure and how long it took, in milliseconds. */
+async function failureAfter(page: Page, worker: Worker, expression: string) {
+  const failure = page.getByTestId('lab-failure');
+  const began = Date.now();
+  // A busy worker never answers.
+  void worker.evaluate(expression).catch(() => undefined);
+  await expect(failure).toBeVisible({ timeout: 20_000 });
+  const ms = Date.now() - began;
+  const text = (await failure.textContent()) ?? '';
+  console.log(`${expression}: after ${ms} ms: ${text}`);
+  return { ms, text };
+}
+
+test('ranks that hang or end by themselves end the run, which continues from its checkpoint', async ({
+  page,
+}) => {
+  await page.goto(`${addressOf(RECIPE)}#ranks`);
+  const rank = await startTwoRanks(page);
+  await button(page, 'Pause').click();
+  await button(page, 'Save as a run').click();
+  await expect(page.getByText(/^Saved as/u)).toBeVisible();
+  await button(page, 'Continue').click();
+  await expect(button(page, 'Pause')).toBeVisible();
+  const hung = await failureAfter(page, rank, 'for (;;);');
+  const { seconds } =
+    /has not answered for (?<seconds>[\d.]+) seconds/u.exec(hung.text)?.groups ?? {};
+  // Three of the longest steps, and the time between two checks.
+  expect(hung.ms).toBeLessThan(1000 * Number(seconds) + 2000);
+  const saved = Number(
+    /The checkpoint of step (?<step>\d+) is whole/u.exec(hung.text)?.groups?.step,
+  );
+
+  await page.getByLabel('Weights', { exact: true }).selectOption({ index: 1 });
+  const continued = await startTwoRanks(page);
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(saved);
+  const ended = await failureAfter(page, continued, 'self.close()');
+  expect(ended.ms).toBeLessThan(5000);
+});
