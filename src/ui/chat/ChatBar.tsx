@@ -55,8 +55,8 @@ export function ChatBar({ models, chosen, onChoose, conversation }: BarProps) {
             Compare with another model
           </Button>
         )}
+        <WeightsChoice />
       </div>
-      <WeightsChoice />
       <Notes runs={chosen.map(({ run }) => run)} />
       <System />
       <ConversationActions chosen={chosen} conversation={conversation} />
@@ -97,21 +97,23 @@ function WeightsChoice() {
   if (!isOnWebGpu) return null;
   const { name, names = {}, options = {} } = stageLabel('peft.dtype');
   return (
-    <select
-      className="native-select"
-      aria-label={name}
-      title={options[dtype]}
-      value={dtype}
-      onChange={(event) =>
-        setDtype(event.currentTarget.value === 'float16' ? 'float16' : 'float32')
-      }
-    >
-      {DTYPES.map((option) => (
-        <option key={option} value={option}>
-          Weights in {names[option] ?? option}
-        </option>
-      ))}
-    </select>
+    <div className="chat-model">
+      <select
+        className="native-select"
+        aria-label={name}
+        title={options[dtype]}
+        value={dtype}
+        onChange={(event) =>
+          setDtype(event.currentTarget.value === 'float16' ? 'float16' : 'float32')
+        }
+      >
+        {DTYPES.map((option) => (
+          <option key={option} value={option}>
+            Weights in {names[option] ?? option}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

@@ -67,19 +67,24 @@ function CostFacts({ config, plan, available }: CostProps) {
   );
 }
 
+/** Memory that is assumed where the device does not say, as in worker/settle_on_device.ts. */
+const UNKNOWN_MEMORY = 4 * 2 ** 30;
+
 /** Offers to keep the frozen weights in float16 where they are too large for this device otherwise. */
 function Float16Offer({ config, stage, plan, available }: CostProps & { stage: StageConfig }) {
   const backend = useRun((state) => state.device?.backend);
   const isPossible = stage.peft.peft_type === 'lora' && (backend ?? 'webgpu') === 'webgpu';
-  const isTooLarge = available !== null && available > 0 && plan.memory.total > available;
+  const isTooLarge = plan.memory.total > (available || UNKNOWN_MEMORY);
   if (!isPossible || !isTooLarge || stage.peft.dtype === 'float16') return null;
   const halved = withStageField(stage, 'peft.dtype', 'float16');
   const { total } = planStage(config, halved, factsOf(config)).memory;
   return (
     <div className="field-note" role="note" data-testid="float16-offer">
       <p>
-        This is more than the device has. With the frozen weights in float16 it takes {bytes(total)}
-        .
+        {available
+          ? 'This is more than this device has'
+          : 'A small graphics card has less than this'}
+        . With the frozen weights in float16 it takes {bytes(total)}.
       </p>
       <Button
         size="compact-xs"
