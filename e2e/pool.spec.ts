@@ -74,7 +74,7 @@ test('pages train one model, by letters and by a code, and all keep it', async (
     await expect(page.getByTestId('room-sentence')).toContainText('saved as a run', {
       timeout: 90_000,
     });
-    await expect(rowOf(page, 'Pupil')).toContainText(/2 of 2/u);
+    await expect(rowOf(page, 'Pupil')).toContainText(/2 of 3/u);
   }
   await expect(host.page.getByText(/Validation loss \d\.\d+ after 20 steps/u).last()).toBeVisible();
   const { host: served } = new URL(url);

@@ -105,7 +105,10 @@ async function train({ scheme, host: hosting, member: joining }) {
   const member = await open(joining, `${url}#together/${code}`);
   await click(member.page, 'Join');
   const ready = async () => (await textOf(host.page, 'members')).split('ready').length > 2;
-  await until('Two members', ready);
+  await until('Two members', ready).catch(async (error) => {
+    const shown = await member.page.evaluate(() => window.document.body.innerText);
+    throw new Error(`${error.message} The member’s page: ${shown}`);
+  });
   await click(host.page, 'Start training');
   for (const { page } of [host, member]) {
     await until('The end', async () => (await textOf(page, 'room-sentence')).includes('is over'));
