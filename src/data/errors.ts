@@ -18,6 +18,7 @@ export type DataErrorCode =
   | 'template_failed'
   | 'bad_example'
   | 'no_examples'
+  | 'no_reward'
   | 'other_run'
   | 'cancelled';
 

@@ -129,7 +129,7 @@ describe('GRPO', () => {
     const data = reversalData();
     const none: StageInput = { objective: 'grpo', grpo, rewards: { correct: 0 } };
     await expect(toyRlTrainer({ stage: none, data, training })).rejects.toThrow(
-      'No reward has a weight',
+      'No reward that these data can give has a weight',
     );
     const same = { name: 'correct', help: '', score: () => 1 };
     const learnsNothing = await toyRlTrainer({

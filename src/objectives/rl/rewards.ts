@@ -1,6 +1,6 @@
 /** What answers score: the rewards that code checks, by their weights in the stage. */
 import type { StageConfig } from '../../config/stage/index.ts';
-import type { Answer, EncodedPrompt, StageData } from '../../data/index.ts';
+import { type Answer, DataError, type EncodedPrompt, type StageData } from '../../data/index.ts';
 import type { Rollout } from '../../rollout/index.ts';
 
 /** A sampled answer as checkers read it. */
@@ -12,7 +12,7 @@ export function answerOf(data: StageData, { ids, ended }: Rollout, max_tokens: n
 /**
  * Every reward of an answer by name, and `reward`, their weighted sum (TRL: `reward_weights`).
  *
- * @throws RangeError if a reward is not a number
+ * @throws DataError no_reward if a reward is not a number
  */
 export function rewardsOf(
   { data, stage }: { data: StageData; stage: StageConfig },
@@ -25,9 +25,10 @@ export function rewardsOf(
     const { name } = checked;
     const value = checked.score(prompt.example, answer);
     if (!Number.isFinite(value)) {
-      throw new RangeError(
-        `The reward “${name}” of the answer “${answer.text}” is not a number: take it out of the ` +
-          'rewards of this stage, or correct the task.',
+      throw new DataError(
+        'no_reward',
+        `The reward “${name}” of the answer “${answer.text}” is not a number.`,
+        'Take it out of the rewards of this stage, or correct the task.',
       );
     }
     rewards[name] = value;
@@ -39,14 +40,17 @@ export function rewardsOf(
 /**
  * Checks before training that some reward counts.
  *
- * @throws RangeError in a sentence for the user if none does
+ * @throws DataError no_reward if none does
  */
 export function requireRewards({ data, stage }: { data: StageData; stage: StageConfig }): void {
   const known = data.rewards.map(({ name }) => name);
   if (known.some((name) => weightOf(stage, name) !== 0)) return;
-  const names = known.length > 0 ? `: ${known.join(', ')}` : '; these data have none';
-  throw new RangeError(
-    `No reward has a weight, so there is nothing to learn from. Give one a weight other than 0${names}.`,
+  throw new DataError(
+    'no_reward',
+    'No reward that these data can give has a weight, so there is nothing to learn from.',
+    known.length > 0
+      ? `Give one of them a weight other than 0: ${known.join(', ')}.`
+      : 'Use data with an "answer" to each prompt, which code can check.',
   );
 }
 

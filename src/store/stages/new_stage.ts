@@ -57,6 +57,17 @@ export function createNewStage() {
 }
 export type NewStageStore = ReturnType<typeof createNewStage>;
 
+const FILE_ERRORS: ReadonlySet<string> = new Set([
+  'bad_example',
+  'malformed_line',
+  'no_examples',
+  'text_not_utf8',
+  'text_too_large',
+]);
+
+/** Whether an error is one of the examples of a file, beside which it is then shown. */
+export const isOfFile = ({ code }: PlainError): boolean => FILE_ERRORS.has(code);
+
 /** The form of this page. */
 export const newStage = createNewStage();
 

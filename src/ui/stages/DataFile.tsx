@@ -4,7 +4,7 @@ import { IconFileText } from '@tabler/icons-react';
 import { useRef, useState } from 'react';
 import type { StageObjective, StageProblem } from '../../config/stage/index.ts';
 import { bytes } from '../../store/index.ts';
-import { newStage } from '../../store/stages/new_stage.ts';
+import { isOfFile, newStage } from '../../store/stages/new_stage.ts';
 import { useNewStage } from './useNewStage.ts';
 
 /** Columns of each objective, as TRL has them. */
@@ -16,15 +16,6 @@ const COLUMNS: Readonly<Record<StageObjective, string>> = {
   grpo: '{"prompt": …, "answer": …}',
 };
 
-/** Codes of errors that reading the file can end with. */
-const FILE_ERRORS: ReadonlySet<string> = new Set([
-  'bad_example',
-  'malformed_line',
-  'no_examples',
-  'text_not_utf8',
-  'text_too_large',
-]);
-
 const MAX_BYTES = 64 * 2 ** 20;
 
 export function DataFile({ problems }: { problems: readonly StageProblem[] }) {
@@ -33,7 +24,7 @@ export function DataFile({ problems }: { problems: readonly StageProblem[] }) {
   const file = useNewStage((state) => state.file);
   const objective = useNewStage((state) => state.stage.objective);
   const refused = useNewStage((state) => state.failure);
-  const ofFile = refused && FILE_ERRORS.has(refused.code) ? refused : undefined;
+  const ofFile = refused && isOfFile(refused) ? refused : undefined;
   const problem = problems.find(({ field }) => field === 'file') ?? ofFile;
   const open = async (chosen: File): Promise<void> => {
     setFailure(await openFile(chosen));

@@ -4,7 +4,7 @@ import { IconPlayerPlayFilled } from '@tabler/icons-react';
 import { objectiveLabel, type StageProblem } from '../../config/stage/index.ts';
 import { count, isMoving, type RunRecord } from '../../store/index.ts';
 import { startStage, watchStart } from '../../store/stages/start_stage.ts';
-import { defaultStageName, newStage } from '../../store/stages/new_stage.ts';
+import { defaultStageName, isOfFile, newStage } from '../../store/stages/new_stage.ts';
 import { useClient, useRun } from '../context.tsx';
 import { goTo, goToModels } from '../place.ts';
 import { StageCost } from './StageCost.tsx';
@@ -34,6 +34,7 @@ export function StartStage({ parent, problems }: StartProps) {
       goToModels('new_stage', parent.run);
     });
   };
+  const isBesideFile = stage.dataset.task === 'own' && failure !== null && isOfFile(failure);
   const reason = whyNot(problem, moving);
   return (
     <aside className="start-stage" aria-label="Start">
@@ -54,7 +55,8 @@ export function StartStage({ parent, problems }: StartProps) {
       ) : null}
       {failure && !reason ? (
         <p className="field-problem" role="alert">
-          It could not begin. {failure.message} {failure.hint}
+          It could not begin.{' '}
+          {isBesideFile ? 'The reason is above.' : `${failure.message} ${failure.hint}`}
         </p>
       ) : null}
       <Button
