@@ -149,6 +149,9 @@ export class PipelineMicroBatches implements MicroBatches {
     const { stage, virtual, run } = this.#runOf(action);
     const tag = `backward ${micro_batch} of stage`;
     const gradient = stage.isLast ? null : await this.#receive(1, `${tag} ${virtual}`);
+    const { setting, stores } = this.#parts;
+    const last = setting.config.training.gradient_accumulation_steps - 1;
+    stores.gradients.require_backward_grad_sync = micro_batch === last;
     const start = now();
     const inputGradient = await run.backward(gradient);
     this.#span(action, start);

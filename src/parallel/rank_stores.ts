@@ -11,6 +11,7 @@ import {
 } from '../model/index.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import type { OptimizedParameter } from '../optim/index.ts';
+import type { BucketReducer } from './bucket_reducer.ts';
 import { GradientReducer } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
@@ -77,11 +78,19 @@ export function ownedStores(
   };
 }
 
+/** How gradients are reduced without ZeRO and under ZeRO-1. */
+export interface Buckets {
+  reducer: BucketReducer;
+  /** Default: `BUCKET_BYTES`. */
+  bucket_bytes?: number;
+}
+
 /** The stores of weights and gradients as the stage of ZeRO has them. */
 export function keptStores(
   { zero_stage }: Mesh,
   sharding: Sharding,
   locals: readonly LocalParameter[],
+  { reducer: buckets, bucket_bytes }: Buckets,
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
   const parameters = locals.map(({ parameter }) => parameter);
   if (zero_stage === 3) {
@@ -94,12 +103,10 @@ export function keptStores(
     return { weights, gradients: new ShardedGradients(sharding, namesIn(weights.trainable)) };
   }
   const gradients = new Store('gradients', weights.trainable.specs);
-  const reducer = new GradientReducer({ ...sharding, gradients });
-  const overlapped = new OverlappedGradients(gradients, weights.trainable, {
-    reducer,
-    settle: (bucket, owned) =>
-      zero_stage === 0 ? reducer.spread(bucket, owned) : reducer.keep(owned),
-  });
+  const reducer = new GradientReducer({ ...sharding, gradients, reducer: buckets });
+  const gathers = zero_stage === 0;
+  const how = { reducer, gathers, bucket_bytes };
+  const overlapped = new OverlappedGradients(gradients, weights.trainable, how);
   return { weights, gradients: overlapped };
 }
 
