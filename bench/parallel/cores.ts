@@ -10,7 +10,9 @@ export function processors(): number[] {
   try {
     const status = readFileSync('/proc/self/status', 'utf8');
     const allowed = numbersOf(/^Cpus_allowed_list:\s*(\S+)/mu.exec(status)?.[1] ?? '');
-    const firsts = allowed.filter((cpu) => cpu === siblingsOf(cpu).find((s) => allowed.includes(s)));
+    const firsts = allowed.filter(
+      (cpu) => cpu === siblingsOf(cpu).find((s) => allowed.includes(s)),
+    );
     return [...firsts, ...allowed.filter((cpu) => !firsts.includes(cpu))];
   } catch {
     return [];

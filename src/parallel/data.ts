@@ -6,7 +6,14 @@
  *
  * Stages 2 and 3 reduce gradients inside the backward pass instead (`zero.ts`).
  */
-import { readback, readbackNow, Store, type TensorStore, type Values, writeTensor } from '../backend/index.ts';
+import {
+  readback,
+  readbackNow,
+  Store,
+  type TensorStore,
+  type Values,
+  writeTensor,
+} from '../backend/index.ts';
 import type { Parameter } from '../model/index.ts';
 import type { BucketReducer } from './bucket_reducer.ts';
 import type { Group } from './collectives.ts';
@@ -14,9 +21,6 @@ import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { ShardRange, Shards } from './shards.ts';
 import { now } from './transport/link.ts';
-
-/** The span that ends when the sums are where the update reads them. */
-export const WRITING_GRADIENTS = 'writing gradients';
 
 /** Gradients that are reduced together: names of trainable parameters. */
 export type Bucket = readonly string[];
@@ -68,7 +72,12 @@ export class GradientReducer {
     const slices = group.ranks.map((_, rank) =>
       joined(bucket.map((name, i) => cut(values[i], shards.get(name)?.[rank]))),
     );
-    const { parts, report } = await reducer.reduce({ slices, tag: tagOf(bucket), gathers });
+    // `ui/lab/schedule_measures.ts` knows the spans by this name.
+    const { parts, report } = await reducer.reduce({
+      slices,
+      tag: `bucket of ${tagOf(bucket)}`,
+      gathers,
+    });
     if (report) group.recorder.add(report);
     const own = group.index;
     const first = gathers ? 0 : own;
@@ -115,7 +124,7 @@ export class GradientReducer {
           writePart(gradients, name, shards.get(name)?.[rank]?.start ?? 0, values);
       });
     }
-    group.recorder.span({ kind: 'communicate', what: WRITING_GRADIENTS, start, end: now() });
+    group.recorder.span({ kind: 'communicate', what: 'write gradients', start, end: now() });
   }
 }
 
