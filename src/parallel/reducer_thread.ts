@@ -7,6 +7,7 @@ import { RankLost } from './transport/link.ts';
 export interface ReducerPortLike {
   send(message: ToReducer): void;
   onMessage(listener: (message: FromReducer) => void): void;
+  onDeath(listener: () => void): void;
   close(): void;
 }
 
@@ -20,17 +21,20 @@ export class ReducerThread implements BucketReducer {
   readonly #patience: () => number;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
+  #isDead = false;
 
   /** @param patience how long another rank may be waited for, milliseconds; read for each bucket */
   constructor(port: ReducerPortLike, patience: () => number) {
     this.#port = port;
     this.#patience = patience;
     port.onMessage((message) => this.#hear(message));
+    port.onDeath(() => this.#die());
   }
 
   /** @throws RankLost if another rank is gone or does not answer */
   reduce(request: ReduceRequest): Promise<ReducedBucket> {
     const id = this.#next++;
+    if (this.#isDead) return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#port.send({ type: 'reduce', id, patience: this.#patience(), ...request });
@@ -44,6 +48,12 @@ export class ReducerThread implements BucketReducer {
 
   close(): void {
     this.#port.close();
+  }
+
+  #die(): void {
+    this.#isDead = true;
+    for (const { reject } of this.#waiting.values()) reject(stopped());
+    this.#waiting.clear();
   }
 
   #hear(message: FromReducer): void {
@@ -61,3 +71,5 @@ export class ReducerThread implements BucketReducer {
     }
   }
 }
+
+const stopped = (): Error => new Error('The worker that adds up gradients has stopped.');

@@ -5,6 +5,8 @@ import type { FromReducer, OpenReducer, ToReducer } from '../common/index.ts';
 export interface ReducerPort {
   send(message: ToReducer): void;
   onMessage(listener: (message: FromReducer) => void): void;
+  /** The worker could not be loaded, or its program threw. */
+  onDeath(listener: () => void): void;
   close(): void;
 }
 
@@ -18,6 +20,7 @@ export interface ReducerScope {
 interface End {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<unknown>) => void): void;
+  addEventListener(type: 'error', listener: () => void): void;
 }
 
 type Opening = { type: 'open' } & OpenReducer;
@@ -54,6 +57,7 @@ export function connectReducer(end: End, open: OpenReducer, close: () => void): 
       end.addEventListener('message', ({ data }) => {
         if (isOneOf<FromReducer>(data, FROM_REDUCER)) listener(data);
       }),
+    onDeath: (listener) => end.addEventListener('error', listener),
     close,
   };
 }
