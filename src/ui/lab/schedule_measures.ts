@@ -19,19 +19,22 @@ export function laidOutBubble(
   micro_batches: number,
 ): number | null {
   const { schedule, pp: stages } = mesh;
+  if (stages === 1) return null;
   const shape = { schedule, stages, micro_batches, virtual_chunks: chunksOf(mesh) };
   const stageReports = reports.filter(({ rank }) => {
     const place = placeOf(mesh, rank);
     return place.dp === 0 && place.tp === 0;
   });
+  let isComplete = true;
   const { bubble } = layOut(shape, ({ rank, kind, micro_batch, chunk }) => {
     const spans = stageReports[rank]?.spans ?? [];
     const pass = spans.find(
       (span) => span.kind === kind && span.micro_batch === micro_batch && span.chunk === chunk,
     );
-    return pass ? length(pass) : NaN;
+    isComplete &&= pass !== undefined;
+    return pass ? length(pass) : 0;
   });
-  return Number.isNaN(bubble) ? null : bubble;
+  return isComplete ? bubble : null;
 }
 
 export interface Overlap {
