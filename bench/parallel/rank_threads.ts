@@ -1,6 +1,6 @@
 /** Trains on ranks in threads of Node, each bound to a core: what `node_ranks.ts` measures. */
 import { readFileSync } from 'node:fs';
-import { parentPort, threadId, Worker, workerData } from 'node:worker_threads';
+import { MessagePort as Port, parentPort, threadId, Worker, workerData } from 'node:worker_threads';
 import { startBackend } from '../../src/backend/index.ts';
 import { groupOf, type Mesh, type RankStep, worldSize } from '../../src/common/index.ts';
 import { defaultConfig, type RunConfig } from '../../src/config/index.ts';
@@ -77,11 +77,14 @@ function startReducer(port: MessagePort, core: number | undefined): void {
 }
 
 function startThread(role: Role, ports: readonly MessagePort[]): Worker {
-  const transferList = [...ports] as unknown as NonNullable<
-    ConstructorParameters<typeof Worker>[1]
-  >['transferList'];
-  return new Worker(new URL(import.meta.url), { workerData: role, transferList });
+  return new Worker(new URL(import.meta.url), {
+    workerData: role,
+    transferList: ports.filter(isPort),
+  });
 }
+
+/** The global class, by the name that Node's types know it by. */
+const isPort = (port: object): port is Port => port instanceof Port;
 
 /** A channel for each two ranks. */
 function join(size: number): Peer[][] {
@@ -122,7 +125,7 @@ async function runRank({ run, rank, peers, reducer }: Extract<Role, { type: 'ran
     vocab_size: VOCAB,
     mesh: run.mesh,
     link,
-    ...(thread && { reducer: thread }),
+    reducer: thread ?? undefined,
     bucket_bytes: run.bucket_bytes,
   });
   const core = run.cores[rank];

@@ -96,10 +96,10 @@ export class GradientReducer {
     const { gradients, tp } = this.#parts;
     const values = await gradients.read(bucket);
     return Promise.all(
-      bucket.map((name) => {
+      bucket.map(async (name) => {
         const own = floats(values.get(name));
         const local = this.#byName.get(name);
-        return local?.partial_gradient ? sumOfParts(local, own, tp) : own;
+        return local?.partial_gradient ? await sumOfParts(local, own, tp) : own;
       }),
     );
   }
