@@ -79,12 +79,12 @@ function startReducer(port: MessagePort, core: number | undefined): void {
 function startThread(role: Role, ports: readonly MessagePort[]): Worker {
   return new Worker(new URL(import.meta.url), {
     workerData: role,
-    transferList: ports.filter(isPort),
+    transferList: ports.flatMap(nodePort),
   });
 }
 
 /** The global class, by the name that Node's types know it by. */
-const isPort = (port: object): port is Port => port instanceof Port;
+const nodePort = (port: object): Port[] => (port instanceof Port ? [port] : []);
 
 /** A channel for each two ranks. */
 function join(size: number): Peer[][] {
