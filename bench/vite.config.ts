@@ -1,20 +1,8 @@
 /** Builds the bench page into dist-bench, apart from the page, so that visitors do not load it. */
 import { fileURLToPath } from 'node:url';
-import { defineConfig, type PluginOption } from 'vite';
+import { defineConfig } from 'vite';
 import { assembly } from '../vite/assembly.ts';
-
-/** Keeps the page's texts (tens of megabytes) out of the bench, which uses random tokens. */
-function withoutTexts(): PluginOption {
-  return {
-    name: 'without-texts',
-    enforce: 'pre',
-    resolveId: (id) =>
-      /^virtual:(sotu|wordnet)\.txt|^@stdlib\/datasets|^kjv|\.(txt|json)\?url$/u.test(id)
-        ? '\0no-text'
-        : null,
-    load: (id) => (id === '\0no-text' ? 'export default "";' : null),
-  };
-}
+import { withoutTexts } from './without_texts.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),

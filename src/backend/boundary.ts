@@ -77,11 +77,21 @@ export async function submitWithBoundaries(
   try {
     for (const { work, wait } of cutAtBoundaries(items)) {
       submitWork(work, parts);
-      if (wait) await wait();
+      const waiting = wait?.();
+      if (waiting) await waiting;
     }
   } finally {
     for (const one of held) running.delete(one);
   }
+}
+
+/** Collectives that are not immediate are waited for, even if they return nothing. */
+function waitOf(collective: Collective, tensor: Tensor): () => Promise<void> | void {
+  if (!collective.immediate) return async () => collective.run(tensor);
+  return () => {
+    const waiting = collective.run(tensor);
+    if (waiting) throw new Error(`The collective ${collective.name} is not immediate.`);
+  };
 }
 
 function cutAtBoundaries(items: readonly PartItem[]): Part[] {
@@ -104,7 +114,7 @@ function cutAtBoundaries(items: readonly PartItem[]): Part[] {
     let from = 0;
     for (const { command, tensor, collective } of item.boundaries) {
       if (command > from) current.work.push({ program: item, from, to: command });
-      cut(() => collective.run(tensor));
+      cut(waitOf(collective, tensor));
       from = command;
     }
     const end = item.dispatches ?? 0;

@@ -45,7 +45,7 @@ export { ShaderError } from './pipelines.ts';
 export { Ring, type RingEntry, type RingRead } from './ring.ts';
 export { PartStore, type TensorPart } from './part_store.ts';
 export { type Chunk, type Spec, Store, tensorCount, type TensorStore } from './store.ts';
-export { readback, writeTensor } from './readback.ts';
+export { readback, readbackNow, writeTensor } from './readback.ts';
 export type { Values } from './values.ts';
 export { rowsOf, viewOf } from './views.ts';
 export { deviceClass, isSoftware, subgroupMatricesOffered } from './device_class.ts';

@@ -114,7 +114,8 @@ function placeTransients(
   const outputs = new Set(kept.flatMap((ref) => (ref.kind === 'transient' ? [ref.index] : [])));
   const sizes = trace.transients.map((transient) => transient.bytes);
   const lives = lifetimesOf(sizes, commands, boundaries);
-  const cuts = boundaries.map((boundary) => boundary.command);
+  const waits = boundaries.filter(({ collective }) => !collective.immediate);
+  const cuts = waits.map(({ command }) => command);
   const shared: Scratch[] = [];
   const crossing: Scratch[] = [];
   lives.forEach((life, index) => {

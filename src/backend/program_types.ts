@@ -18,6 +18,11 @@ export interface Collective {
    */
   run(tensor: Tensor): Promise<void> | void;
   /**
+   * `run` returns nothing to wait for, and nothing else runs before the rest of the program: what is
+   * alive across the boundary may lie in shared scratch.
+   */
+  immediate?: boolean;
+  /**
    * The same operation as a synchronous function of the values, for programs on WebGL, wasm and
    * cpu, whose functions can't pause.
    */

@@ -47,6 +47,11 @@ export async function readback(tensors: readonly Tensor[]): Promise<Values[]> {
   }
 }
 
+/** `readback` without waiting, on the processor only; elsewhere null. */
+export function readbackNow(tensors: readonly Tensor[]): Values[] | null {
+  return onProcessor() ? tensors.map(readFromProcessor) : null;
+}
+
 /** A copy of the values, which are in memory or have not been written to it yet. */
 function readFromProcessor(tensor: Tensor): Values {
   return copyValues(tensor, processor().readSync(tensor.dataId));

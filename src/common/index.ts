@@ -13,3 +13,4 @@ export * from './run_files.ts';
 export * from './samples.ts';
 export * from './mesh.ts';
 export * from './ranks.ts';
+export type * from './reducer_messages.ts';

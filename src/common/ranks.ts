@@ -35,6 +35,8 @@ export interface Span {
   /** Of a pass through a stage of a pipeline. */
   micro_batch?: number;
   chunk?: number;
+  /** Of the values that a reduce-scatter or an all-gather moves, on this rank. */
+  bytes?: number;
   /** Milliseconds since 1970, comparable between the workers of one machine. */
   start: number;
   end: number;

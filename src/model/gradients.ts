@@ -10,6 +10,11 @@ import type { GradientSink } from './tape.ts';
 export interface ModelGradients extends GradientSink {
   /** Those of the trainable parameters; under ZeRO-2 and 3, this rank's part of them. */
   readonly store: Store;
+  /**
+   * Whether the backward pass that runs next is the last one of the step for its parameters, so that
+   * other ranks may get their gradients meanwhile (PyTorch's DistributedDataParallel).
+   */
+  require_backward_grad_sync?: boolean;
   /** Must be called before each forward, because some backends replace the weights' tensors. */
   refresh(): void;
   /** The backward pass of a micro-batch has added all of its gradients. */

@@ -47,7 +47,8 @@ export class Group {
       }),
     );
     const sum = addInOrder(parts.map(({ data }) => data));
-    this.#finish(`${kind} ${tag}`, began, parts);
+    const bytes = slices.reduce((all, { byteLength }) => all + byteLength, 0);
+    this.#finish(`${kind} ${tag}`, began, parts, bytes);
     return sum;
   }
 
@@ -65,7 +66,8 @@ export class Group {
         return this.link.receive(rank, tag);
       }),
     );
-    this.#finish(`${kind} ${tag}`, began, parts);
+    const bytes = parts.reduce((all, { data }) => all + data.byteLength, 0);
+    this.#finish(`${kind} ${tag}`, began, parts, bytes);
     return parts.map(({ data }) => data);
   }
 
@@ -158,12 +160,17 @@ export class Group {
   }
 
   /** The time until the last message was sent was spent waiting, and the rest communicating. */
-  #finish(what: string, began: number, messages: readonly { sent: number }[]): void {
+  #finish(
+    what: string,
+    began: number,
+    messages: readonly { sent: number }[],
+    bytes?: number,
+  ): void {
     const end = now();
     const lastSent = Math.max(began, ...messages.map(({ sent }) => sent));
     const waited = Math.min(end, lastSent);
     this.recorder.span({ kind: 'wait', what, start: began, end: waited });
-    this.recorder.span({ kind: 'communicate', what, start: waited, end });
+    this.recorder.span({ kind: 'communicate', what, bytes, start: waited, end });
   }
 }
 

@@ -6,12 +6,21 @@
  *
  * Stages 2 and 3 reduce gradients inside the backward pass instead (`zero.ts`).
  */
-import { readback, Store, type TensorStore, writeTensor } from '../backend/index.ts';
+import {
+  readback,
+  readbackNow,
+  Store,
+  type TensorStore,
+  type Values,
+  writeTensor,
+} from '../backend/index.ts';
 import type { Parameter } from '../model/index.ts';
+import type { BucketReducer } from './bucket_reducer.ts';
 import type { Group } from './collectives.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { ShardRange, Shards } from './shards.ts';
+import { now } from './transport/link.ts';
 
 /** Gradients that are reduced together: names of trainable parameters. */
 export type Bucket = readonly string[];
@@ -25,6 +34,16 @@ export interface ReducedParts {
   gradients: Store;
   /** The ranks of tensor parallelism. */
   tp: Group;
+  /** Adds up among the ranks of `group`. */
+  reducer: BucketReducer;
+}
+
+/** Sums over all ranks. */
+export interface ReducedGradients {
+  /** What this rank owns, by name. */
+  owned: ReadonlyMap<string, Float32Array>;
+  /** What each rank owns, in order, if all sums were asked for; else only what this one owns. */
+  parts: readonly ReadonlyMap<string, Float32Array>[];
 }
 
 /** Adds up the gradients of all ranks, bucket by bucket. */
@@ -43,24 +62,46 @@ export class GradientReducer {
   }
 
   /**
-   * The sums over all ranks of what this rank owns, by name. The gradients are copied before this
-   * function waits, for the device and then for the other ranks.
+   * Adds up the gradients of a bucket over all ranks: with `gathers` on every rank, else what each
+   * owns. The gradients are copied before this function waits, for the device and then for the
+   * other ranks. On the processor they are also sent before it waits.
    */
-  async reduce(bucket: Bucket): Promise<Map<string, Float32Array>> {
-    const { group, shards, gradients, tp } = this.#parts;
+  async reduce(bucket: Bucket, gathers: boolean): Promise<ReducedGradients> {
+    const { group, shards, reducer } = this.#parts;
+    const values = this.#readNow(bucket) ?? (await this.#read(bucket));
+    const slices = group.ranks.map((_, rank) =>
+      joined(bucket.map((name, i) => cut(values[i], shards.get(name)?.[rank]))),
+    );
+    // `ui/lab/schedule_measures.ts` knows the spans by this name.
+    const { parts, report } = await reducer.reduce({
+      slices,
+      tag: `bucket of ${tagOf(bucket)}`,
+      gathers,
+    });
+    if (report) group.recorder.add(report);
+    const own = group.index;
+    const first = gathers ? 0 : own;
+    const named = parts.map((part, i) => split(part, bucket, shards, first + i));
+    return { owned: named[own - first] ?? new Map(), parts: named };
+  }
+
+  /** Null if it takes the device or other ranks. */
+  #readNow(bucket: Bucket): Values[] | null {
+    const { gradients } = this.#parts;
+    if (bucket.some((name) => this.#byName.get(name)?.partial_gradient)) return null;
+    return readbackNow(bucket.map((name) => gradients.get(name)));
+  }
+
+  async #read(bucket: Bucket): Promise<Values[]> {
+    const { gradients, tp } = this.#parts;
     const values = await gradients.read(bucket);
-    await Promise.all(
+    return Promise.all(
       bucket.map(async (name) => {
+        const own = floats(values.get(name));
         const local = this.#byName.get(name);
-        if (local?.partial_gradient)
-          values.set(name, await sumOfParts(local, values.get(name), tp));
+        return local?.partial_gradient ? await sumOfParts(local, own, tp) : own;
       }),
     );
-    const slices = group.ranks.map((_, rank) =>
-      joined(bucket.map((name) => cut(values.get(name), shards.get(name)?.[rank]))),
-    );
-    const sum = await group.reduceScatter(slices, tagOf(bucket));
-    return split(sum, bucket, shards, group.index);
   }
 
   /** Adds the squares of a reduced gradient that this rank owns. */
@@ -72,16 +113,21 @@ export class GradientReducer {
     norms.add({ parameter: local.index, tp, dp: group.index }, own);
   }
 
-  /** Writes reduced gradients that this rank owns over its own. */
-  keep(owned: ReadonlyMap<string, Float32Array>): void {
+  /** Writes reduced gradients over this rank's own: all sums, or those that it owns. */
+  keep(buckets: readonly ReducedGradients[], gathers: boolean): void {
     const { shards, gradients, group } = this.#parts;
-    for (const [name, values] of owned) {
-      const start = shards.get(name)?.[group.index]?.start ?? 0;
-      writePart(gradients, name, start, values);
+    const start = now();
+    for (const { parts } of buckets) {
+      parts.forEach((part, i) => {
+        const rank = gathers ? i : group.index;
+        for (const [name, values] of part)
+          writePart(gradients, name, shards.get(name)?.[rank]?.start ?? 0, values);
+      });
     }
+    group.recorder.span({ kind: 'communicate', what: 'write gradients', start, end: now() });
   }
 
-  /** Sends every rank the reduced gradients of the bucket and writes them into the gradients. */
+  /** Sends every rank what this one owns of reduced gradients, and writes what the others own. */
   async spread(bucket: Bucket, owned: ReadonlyMap<string, Float32Array>): Promise<void> {
     const { group, shards, gradients } = this.#parts;
     await exchange({ group, shards, bucket, owned }, (name, start, values) =>

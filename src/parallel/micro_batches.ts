@@ -72,9 +72,10 @@ export class SequentialMicroBatches implements MicroBatches {
   }
 
   async train(batches: readonly Batch[], random: RandomState): Promise<void> {
-    const { inputs } = this.#stores;
+    const { inputs, gradients } = this.#stores;
     for (const [index, batch] of batches.entries()) {
       writeInputs(inputs, prepareFor(this.#stores, batch), random);
+      gradients.require_backward_grad_sync = index === batches.length - 1;
       const start = now();
       await submitWithBoundaries([this.#step]);
       const what = `micro-batch ${index}`;

@@ -5,7 +5,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { boundary, type Store } from '../backend/index.ts';
 import { Gradients, type ModelGradients, type Parameter, parameterSize } from '../model/index.ts';
-import type { Bucket, GradientReducer } from './data.ts';
+import type { Bucket, GradientReducer, ReducedGradients } from './data.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
 
@@ -14,20 +14,23 @@ export const BUCKET_BYTES = 2 ** 20;
 
 interface ReduceHow {
   reducer: GradientReducer;
-  /** Puts the sums of what this rank owns where the update reads them. */
-  settle: (bucket: Bucket, owned: Map<string, Float32Array>) => Promise<void> | void;
+  /** Whether every rank gets all sums, or each those of what it owns (ZeRO-1). */
+  gathers: boolean;
+  bucket_bytes?: number;
 }
 
 export class OverlappedGradients implements ModelGradients, Reduction {
-  /** Whether the program that is traced is the last micro-batch of a step, and so reduces. */
-  reducing = false;
+  /** Read when a program runs, so that all micro-batches are one program. */
+  require_backward_grad_sync = false;
   readonly #how: ReduceHow;
   readonly #gradients: Gradients;
   readonly #parameters: ReadonlyMap<string, Parameter>;
   /** Parameters whose gradients are complete and not in a bucket yet, in the order of completion. */
   #complete: string[] = [];
-  /** Buckets that are under way. */
-  #started: { bucket: Bucket; owned: Promise<Map<string, Float32Array>> }[] = [];
+  /** Parameters in the buckets of the program that is traced. */
+  readonly #closed = new Set<string>();
+  /** Buckets of this step. */
+  #started: { bucket: Bucket; reduced: Promise<ReducedGradients> }[] = [];
 
   constructor(
     readonly store: Store,
@@ -43,6 +46,7 @@ export class OverlappedGradients implements ModelGradients, Reduction {
 
   refresh(): void {
     this.#complete = [];
+    this.#closed.clear();
     this.#gradients.refresh();
   }
   parameterOf(tensor: Tensor): string | undefined {
@@ -59,34 +63,40 @@ export class OverlappedGradients implements ModelGradients, Reduction {
   added(name: string): void {
     const parameter = this.#parameters.get(name);
     // A tied embedding gets a gradient from the head first, and another one at the very end.
-    if (!this.reducing || !parameter || parameter.kind === 'embedding') return;
-    this.#complete.push(name);
+    if (!parameter || parameter.kind === 'embedding') return;
+    if (this.#closed.has(name))
+      throw new Error(`The gradient of ${name} was added to after its bucket was closed.`);
+    if (!this.#complete.includes(name)) this.#complete.push(name);
     const bytes = this.#complete.reduce((sum, one) => sum + this.#bytesOf(one), 0);
-    if (bytes < BUCKET_BYTES) return;
+    if (bytes < (this.#how.bucket_bytes ?? BUCKET_BYTES)) return;
     const bucket = this.#complete;
     this.#complete = [];
+    for (const one of bucket) this.#closed.add(one);
     const [first = name] = bucket;
-    boundary(this.store.get(first), { name: 'reduce', run: () => this.#start(bucket) });
+    const run = (): void => {
+      if (this.require_backward_grad_sync) this.#start(bucket);
+    };
+    boundary(this.store.get(first), { name: 'reduce', run, immediate: true });
   }
 
   async finish(norms: SquaredNorms): Promise<void> {
-    const { reducer, settle } = this.#how;
+    const { reducer, gathers } = this.#how;
     const sent = new Set(this.#started.flatMap(({ bucket }) => bucket));
     const rest = this.store.names.filter((name) => !sent.has(name));
     if (rest.length > 0) this.#start(rest);
-    for (const { bucket, owned } of this.#started) {
-      const sums = await owned;
-      for (const [name, values] of sums) reducer.count(name, values, norms);
-      await settle(bucket, sums);
-    }
+    const buckets = await Promise.all(this.#started.map(({ reduced }) => reduced));
     this.#started = [];
+    reducer.keep(buckets, gathers);
+    for (const { owned } of buckets) {
+      for (const [name, values] of owned) reducer.count(name, values, norms);
+    }
   }
 
   #start(bucket: Bucket): void {
-    const owned = this.#how.reducer.reduce(bucket);
-    // Whoever awaits `owned` in `finish` sees the error.
-    owned.catch(() => undefined);
-    this.#started.push({ bucket, owned });
+    const reduced = this.#how.reducer.reduce(bucket, this.#how.gathers);
+    // Whoever awaits it in `finish` sees the error.
+    reduced.catch(() => undefined);
+    this.#started.push({ bucket, reduced });
   }
 
   #bytesOf(name: string): number {

@@ -4,7 +4,13 @@
  * and gradients from the rank after, in the order that a schedule gives.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Program, Store, submitWithBoundaries, writeTensor } from '../backend/index.ts';
+import {
+  onProcessor,
+  type Program,
+  Store,
+  submitWithBoundaries,
+  writeTensor,
+} from '../backend/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
 import {
   type LossFunction,
@@ -25,7 +31,7 @@ import { Group } from './collectives.ts';
 import type { MicroBatches } from './micro_batches.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';
-import { type Activation, readActivation, StageRun } from './stage_run.ts';
+import { type Activation, type PassOutput, readActivation, StageRun } from './stage_run.ts';
 import type { Recorder } from './traffic.ts';
 import { now, type Payload } from './transport/link.ts';
 
@@ -53,12 +59,25 @@ interface Chunk {
   evaluated: { input: Activation | null };
 }
 
+/** What is known of a pass that hands its output on. */
+interface Handing {
+  action: PipelineAction;
+  /** When it was submitted. */
+  start: number;
+  direction: 1 | -1;
+  tag: string;
+}
+
 export class PipelineMicroBatches implements MicroBatches {
   readonly #parts: PipelineParts;
   readonly #chunks: readonly Chunk[];
   readonly #actions: readonly PipelineAction[];
   /** First and last stage, if both hold the token embedding and this rank is one of them. */
   readonly #tied: { group: Group; name: string } | null;
+  /** What passes of this step hand on and has not been read back yet. */
+  readonly #handing: Promise<void>[] = [];
+  /** When the latest pass ended. */
+  #passed = 0;
 
   private constructor(
     parts: PipelineParts,
@@ -103,6 +122,7 @@ export class PipelineMicroBatches implements MicroBatches {
       if (action.kind === 'backward') await this.#backward(action);
       else if (inputs) await this.#forward(action, inputs, random);
     }
+    await Promise.all(this.#handing.splice(0));
     await this.#addTiedGradients();
   }
 
@@ -139,9 +159,8 @@ export class PipelineMicroBatches implements MicroBatches {
     const input = stage.isFirst ? null : await this.#receive(-1, `${tag} ${virtual}`);
     const start = now();
     writeInputs(run.inputs, inputs, random);
-    const hidden = await run.forward(input);
-    this.#span(action, start);
-    if (hidden) this.#send(hidden, 1, `${tag} ${virtual + 1}`);
+    const output = await run.forward(input);
+    await this.#handOn(output, { action, start, direction: 1, tag: `${tag} ${virtual + 1}` });
   }
 
   async #backward(action: PipelineAction): Promise<void> {
@@ -149,10 +168,27 @@ export class PipelineMicroBatches implements MicroBatches {
     const { stage, virtual, run } = this.#runOf(action);
     const tag = `backward ${micro_batch} of stage`;
     const gradient = stage.isLast ? null : await this.#receive(1, `${tag} ${virtual}`);
+    const { setting, stores } = this.#parts;
+    const last = setting.config.training.gradient_accumulation_steps - 1;
+    stores.gradients.require_backward_grad_sync = micro_batch === last;
     const start = now();
-    const inputGradient = await run.backward(gradient);
-    this.#span(action, start);
-    if (inputGradient) this.#send(inputGradient, -1, `${tag} ${virtual - 1}`);
+    const output = await run.backward(gradient);
+    await this.#handOn(output, { action, start, direction: -1, tag: `${tag} ${virtual - 1}` });
+  }
+
+  /**
+   * Records a pass and sends what it hands on. The processor is done when the pass is submitted; on
+   * WebGPU the next pass is submitted while the values are read back.
+   */
+  async #handOn({ values }: PassOutput, { action, start, direction, tag }: Handing): Promise<void> {
+    const handing = values.then((sent) => {
+      this.#span(action, start);
+      if (sent) this.#send(sent, direction, tag);
+    });
+    if (onProcessor()) return handing;
+    // Whoever awaits it at the end of the step sees the error.
+    handing.catch(() => undefined);
+    this.#handing.push(handing);
   }
 
   /** The sum of the gradients that the first and the last stage have of one embedding, on both. */
@@ -171,9 +207,12 @@ export class PipelineMicroBatches implements MicroBatches {
     return { ...found, run };
   }
 
-  #span({ kind, micro_batch, chunk }: PipelineAction, start: number): void {
+  /** A pass that is submitted during another one begins when that one ends. */
+  #span({ kind, micro_batch, chunk }: PipelineAction, submitted: number): void {
     const what = `micro-batch ${micro_batch}`;
-    this.#parts.recorder.span({ kind, what, micro_batch, chunk, start, end: now() });
+    const start = Math.max(submitted, this.#passed);
+    this.#passed = now();
+    this.#parts.recorder.span({ kind, what, micro_batch, chunk, start, end: this.#passed });
   }
 
   /** Index of the rank that holds the next virtual stage (1) or the one before (-1). */

@@ -6,6 +6,7 @@ import type { LossFunction, Parameter } from '../model/index.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import { createOptimizer, momentsOf, type Optimizer } from '../optim/index.ts';
 import { runParameters } from '../train/index.ts';
+import { GroupReducer } from './bucket_reducer.ts';
 import { buildMicroBatches } from './build_micro_batches.ts';
 import { Group } from './collectives.ts';
 import { wholeParameters } from './local_parameters.ts';
@@ -61,7 +62,8 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     (parameter) => training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
   const sharding = { group: groups.dp, parameters: trainable, shards, tp: groups.tp };
-  const kept = keptStores(mesh, sharding, locals);
+  const { reducer = new GroupReducer(groups.dp), bucket_bytes } = options;
+  const kept = keptStores(mesh, sharding, locals, { reducer, bucket_bytes });
   const stores = allocate(outline, kept);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(

@@ -7,6 +7,7 @@ import type { ModelStores, Parameter } from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
+import type { BucketReducer } from './bucket_reducer.ts';
 import type { Group } from './collectives.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { MicroBatches } from './micro_batches.ts';
@@ -19,6 +20,10 @@ import type { Link } from './transport/link.ts';
 export interface RankOptions extends TrainerOptions {
   mesh: Mesh;
   link: Link;
+  /** Adds up gradients without ZeRO and under ZeRO-1. Default: this thread. */
+  reducer?: BucketReducer;
+  /** Default: `BUCKET_BYTES`. */
+  bucket_bytes?: number;
 }
 
 /** The groups that a rank is in. */

@@ -11,7 +11,8 @@ import {
 } from '../model/index.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import type { OptimizedParameter } from '../optim/index.ts';
-import { type Bucket, GradientReducer } from './data.ts';
+import type { BucketReducer } from './bucket_reducer.ts';
+import { GradientReducer } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
 import type { RankOutline } from './rank_parts.ts';
@@ -78,11 +79,19 @@ export function ownedStores(
   };
 }
 
+/** How gradients are reduced without ZeRO and under ZeRO-1. */
+export interface Buckets {
+  reducer: BucketReducer;
+  /** Default: `BUCKET_BYTES`. */
+  bucket_bytes?: number;
+}
+
 /** The stores of weights and gradients as the stage of ZeRO has them. */
 export function keptStores(
   { zero_stage, pp, sync_each_batch = false }: Mesh,
   sharding: Sharding,
   locals: readonly LocalParameter[],
+  { reducer: buckets, bucket_bytes }: Buckets,
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
   const parameters = locals.map(({ parameter }) => parameter);
   if (zero_stage === 3) {
@@ -95,11 +104,10 @@ export function keptStores(
     return { weights, gradients: new ShardedGradients(sharding, namesIn(weights.trainable)) };
   }
   const gradients = new Store('gradients', weights.trainable.specs);
-  const reducer = new GradientReducer({ ...sharding, gradients });
-  const settle = (bucket: Bucket, owned: Map<string, Float32Array>): Promise<void> | void =>
-    zero_stage === 0 ? reducer.spread(bucket, owned) : reducer.keep(owned);
+  const reducer = new GradientReducer({ ...sharding, gradients, reducer: buckets });
+  const how = { reducer, gathers: zero_stage === 0, bucket_bytes };
   const Reduced = sync_each_batch && pp === 1 ? SyncedGradients : OverlappedGradients;
-  return { weights, gradients: new Reduced(gradients, weights.trainable, { reducer, settle }) };
+  return { weights, gradients: new Reduced(gradients, weights.trainable, how) };
 }
 
 /** What the optimizer keeps moments of: whole parameters, or flat parts of them. */

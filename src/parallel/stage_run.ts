@@ -16,6 +16,11 @@ import {
 
 export type Activation = Float32Array<ArrayBuffer>;
 
+/** What a pass hands on. On the processor it is there when the pass is. */
+export interface PassOutput {
+  values: Promise<Activation | null>;
+}
+
 /**
  * A program that waits between forward and backward, with inputs of its own, because the backward
  * pass reads some of them again. Other micro-batches may run on the stage meanwhile, as runs of their
@@ -64,23 +69,25 @@ export class StageRun {
 
   /**
    * Runs the forward pass over `input`, the output of the stage before [tokens, n_embd], null on the
-   * first stage. Returns the stage's output, null on the last stage.
+   * first stage. Resolves when the pass is submitted; `values` to the stage's output, null on the
+   * last stage.
    */
-  async forward(input: Activation | null): Promise<Activation | null> {
+  async forward(input: Activation | null): Promise<PassOutput> {
     const reached = this.#turn.begin(input);
     this.#running = submitWithBoundaries([this.#program]);
     await Promise.race([reached, this.#running]);
-    return readActivation(this.#program.outputs.hidden);
+    return { values: readActivation(this.#program.outputs.hidden) };
   }
 
   /**
    * Runs the backward pass from `gradient`, that of the stage's output [tokens, n_embd], null on the
-   * last stage. Returns the gradient of the stage's input, null on the first stage.
+   * last stage. Resolves when the pass is submitted; `values` to the gradient of the stage's input,
+   * null on the first stage.
    */
-  async backward(gradient: Activation | null): Promise<Activation | null> {
+  async backward(gradient: Activation | null): Promise<PassOutput> {
     this.#turn.end(gradient);
     await this.#running;
-    return readActivation(this.#program.outputs.gradient);
+    return { values: readActivation(this.#program.outputs.gradient) };
   }
 
   dispose(): void {

@@ -6,14 +6,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import { Gradients, type ModelGradients } from '../model/index.ts';
-import type { Bucket, GradientReducer } from './data.ts';
+import type { GradientReducer } from './data.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
 
 interface SyncHow {
   reducer: GradientReducer;
-  /** Puts the sums of what this rank owns where the update reads them. */
-  settle: (bucket: Bucket, owned: Map<string, Float32Array>) => Promise<void> | void;
+  /** Whether every rank gets all sums, or each those of what it owns (ZeRO-1). */
+  gathers: boolean;
 }
 
 export class SyncedGradients implements ModelGradients, Reduction {
@@ -46,7 +46,7 @@ export class SyncedGradients implements ModelGradients, Reduction {
 
   /** Adds the reduced gradients of a micro-batch to the sums, and zeroes the buffers for the next one. */
   async finishMicroBatch(): Promise<void> {
-    const owned = await this.#how.reducer.reduce(this.store.names);
+    const { owned } = await this.#how.reducer.reduce(this.store.names, false);
     for (const [name, values] of owned) addTo(this.#sums, name, values);
     for (const { name, shape } of this.store.specs) {
       this.store.write(name, new Float32Array(shape.reduce((product, n) => product * n, 1)));
@@ -54,11 +54,12 @@ export class SyncedGradients implements ModelGradients, Reduction {
   }
 
   async finish(norms: SquaredNorms): Promise<void> {
-    const { reducer, settle } = this.#how;
+    const { reducer, gathers } = this.#how;
     const sums = this.#sums;
     this.#sums = new Map();
     for (const [name, values] of sums) reducer.count(name, values, norms);
-    await settle(this.store.names, sums);
+    if (gathers) await reducer.spread(this.store.names, sums);
+    else reducer.keep([{ owned: sums, parts: [sums] }], false);
   }
 }
 

@@ -52,6 +52,7 @@ export interface RanksRun {
 export interface RanksOptions extends Partial<TrainerOptions> {
   mesh?: Partial<Mesh>;
   config: RunConfig;
+  bucket_bytes?: number;
   steps: number;
   evaluate?: boolean;
 }

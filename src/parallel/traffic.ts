@@ -1,5 +1,5 @@
 /** Collects what a rank sends and what it spends its time on. */
-import type { BytesSent, CollectiveKind, Span } from '../common/index.ts';
+import { type BytesSent, type CollectiveKind, COLLECTIVES, type Span } from '../common/index.ts';
 
 export type { BytesSent, CollectiveKind, Span };
 
@@ -27,6 +27,12 @@ export class Recorder {
 
   span(span: Span): void {
     if (span.end > span.start) this.#spans.push(span);
+  }
+
+  /** What another thread of this rank has recorded. */
+  add({ bytes, spans }: { bytes: BytesSent; spans: readonly Span[] }): void {
+    for (const kind of COLLECTIVES) this.#bytes[kind] += bytes[kind];
+    this.#spans.push(...spans);
   }
 
   /** Bytes and spans since the last call; spans in the order in which they ended. */

@@ -5,5 +5,6 @@ export type * from './pool.ts';
 export * from './types.ts';
 export * from './port.ts';
 export * from './rank_port.ts';
+export * from './reducer_port.ts';
 export * from './ranks.ts';
 export * from './headless.ts';

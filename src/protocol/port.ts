@@ -114,7 +114,8 @@ function transferable(view: Float64Array | Float32Array | Uint8Array): Transfera
  * ports to other ranks.
  */
 export function commandTransfers(command: Command): Transferable[] {
-  if (command.type === 'open_rank') return command.ports.map(({ port }) => port);
+  if (command.type === 'open_rank')
+    return [...command.ports, ...command.reducer_ports].map(({ port }) => port);
   const buffers = importedFiles(command).flatMap((file) => transferable(file.bytes));
   return [...new Set(buffers)];
 }

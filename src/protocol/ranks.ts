@@ -19,6 +19,8 @@ export interface OpenRankCommand extends OpenedFiles {
   backend: RuntimeConfig['backend'];
   /** To each other rank, by its number. */
   ports: { rank: number; port: MessagePort }[];
+  /** The same between the workers that add up gradients for the ranks. */
+  reducer_ports: { rank: number; port: MessagePort }[];
   /** A saved run whose last checkpoint is continued; null for new weights. */
   resume: string | null;
 }

@@ -33,7 +33,7 @@ export interface Link {
 export class RankLost extends Error {
   constructor(
     readonly lost: number,
-    why: string,
+    readonly why: string,
   ) {
     super(`Rank ${lost} ${why}, so the run has ended.`);
     this.name = 'RankLost';

@@ -5,6 +5,7 @@ export * from './lab_check.ts';
 export * from './mesh.ts';
 export * from './mesh_plan.ts';
 export * from './model_json.ts';
+export * from './overlap.ts';
 export * from './pipeline_schedule.ts';
 export * from './published.ts';
 export * from './rank_activations.ts';

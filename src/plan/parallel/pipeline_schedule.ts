@@ -131,17 +131,23 @@ export interface PipelineTimeline {
   bubble: number;
 }
 
+/** How long a pass of one chunk takes. */
+export type PassDuration = (pass: PlacedAction) => number;
+
 /**
  * Lays a schedule out on time, as if messages took none: a pass begins when its rank is free and its
- * input has been computed. A backward pass takes twice as long as a forward pass by default.
+ * input has been computed. A backward pass takes twice as long as a forward pass by default; the
+ * passes may also take what was measured.
  *
  * @throws Error if ranks would wait for each other forever
  */
 export function layOut(
   shape: PipelineShape,
-  times: PassTimes = { forward: 1, backward: 2 },
+  times: PassTimes | PassDuration = { forward: 1, backward: 2 },
 ): PipelineTimeline {
   const { stages, virtual_chunks } = shape;
+  const durationOf: PassDuration =
+    typeof times === 'function' ? times : ({ kind }) => times[kind] / virtual_chunks;
   const waiting = pipelineActions(shape);
   const ranks = waiting.map((): TimedAction[] => []);
   const ends = new Map<string, number>();
@@ -154,7 +160,7 @@ export function layOut(
         const ready = readyAt(shape, { ...action, rank }, ends);
         if (ready === undefined) return;
         const start = Math.max(ready, done.at(-1)?.end ?? 0);
-        const end = start + times[action.kind] / virtual_chunks;
+        const end = start + durationOf({ ...action, rank });
         done.push({ ...action, start, end });
         ends.set(keyOf({ ...action, rank }), end);
       }
@@ -162,11 +168,12 @@ export function layOut(
     if (ends.size === before) throw new Error('The ranks of this schedule wait for each other.');
   }
   const duration = Math.max(0, ...ends.values());
-  const busy = (times.forward + times.backward) * shape.micro_batches * stages;
+  const busy = ranks.flat().reduce((sum, { start, end }) => sum + (end - start), 0);
   return { ranks, duration, bubble: duration > 0 ? 1 - busy / (duration * stages) : 0 };
 }
 
-type PlacedAction = PipelineAction & { rank: number };
+/** An action of a rank. */
+export type PlacedAction = PipelineAction & { rank: number };
 
 const keyOf = ({ kind, micro_batch, chunk, rank }: PlacedAction): string =>
   `${kind} ${micro_batch} ${chunk} ${rank}`;

@@ -27,9 +27,9 @@ class FakeRank {
     this.sent.push(command);
     switch (command.type) {
       case 'open_rank': {
-        const { id, rank, ports } = command;
+        const { id, rank, ports, reducer_ports } = command;
         this.rank = rank;
-        for (const { port } of ports) port.close();
+        for (const { port } of [...ports, ...reducer_ports]) port.close();
         return this.emit({
           type: 'rank_opened',
           id,

@@ -140,6 +140,7 @@ export class LabClient {
     // Ranks compare with each other only if none has more threads than another.
     links.start({ type: 'set_threads', threads: 1 });
     const ports = RankLinks.join(size);
+    const reducerPorts = RankLinks.join(size);
     const opened = await links.all((link, rank) =>
       link.request((id) => ({
         type: 'open_rank',
@@ -149,6 +150,7 @@ export class LabClient {
         config,
         backend,
         ports: [...(ports[rank] ?? [])],
+        reducer_ports: [...(reducerPorts[rank] ?? [])],
         resume: from?.run ?? null,
         ...files,
       })),

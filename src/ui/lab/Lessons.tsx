@@ -23,7 +23,8 @@ const LESSONS: readonly Lesson[] = [
     tex: '2\\,\\frac{N-1}{N}\\,G',
     symbols:
       'Bytes that a rank sends in a step: N ranks, G bytes of gradients. Each 1 MiB of them is sent ' +
-      'as a bucket while the backward pass still goes on; a smaller model sends all at the end.',
+      'as a bucket while the backward pass still goes on; a smaller model sends all at the end. Of ' +
+      'k equal buckets the pass can hide k − 1.',
     look:
       'Make the model wide and look for communication during the pass. Make one rank slow: all ' +
       'others wait for it, in every step.',

@@ -4,6 +4,7 @@ import { count, measure, percent } from '../../store/index.ts';
 import { type RankStep, SPAN_KINDS, type SpanKind } from '../../store/lab/index.ts';
 import { useLab } from './lab.ts';
 import { bubbleOf, meanOf, overlapOf, timeByKind } from './measured.ts';
+import { bucketOverlap, laidOutBubble } from './schedule_measures.ts';
 import { measuredTimeline, plannedTimeline } from './timeline.ts';
 import { TimelineLegend, TimelinePicture } from './TimelinePicture.tsx';
 import type { ShownRun } from './useLabRun.ts';
@@ -61,8 +62,6 @@ function Measured({ latest, recent, run: { mesh, training } }: MeasuredProps) {
   const kinds = SPAN_KINDS.filter((kind) =>
     latest.some(({ spans }) => spans.some((span) => span.kind === kind)),
   );
-  const bubble = meanOf(recent, bubbleOf);
-  const overlap = meanOf(recent, overlapOf);
   return (
     <>
       <TimelinePicture
@@ -71,25 +70,52 @@ function Measured({ latest, recent, run: { mesh, training } }: MeasuredProps) {
         label={`Timeline of ${latest.length} ranks, ${measure(timeline.duration)} ms; below in numbers`}
       />
       <TimelineLegend kinds={kinds} />
-      <dl className="facts" data-testid="lab-measured">
-        {mesh.pp > 1 && bubble !== null ? (
-          <div>
-            <dt>Bubble, mean of {recent.length} steps</dt>
-            <dd>
-              {percent(bubble, 1)}; {bubbleFormula(mesh)} ={' '}
-              {percent(bubbleFraction(mesh, training.gradient_accumulation_steps), 1)}
-            </dd>
-          </div>
-        ) : null}
-        {overlap === null ? null : (
-          <div>
-            <dt>Communication during the passes</dt>
-            <dd>{percent(overlap)}</dd>
-          </div>
-        )}
-      </dl>
+      <Facts recent={recent} mesh={mesh} micro_batches={training.gradient_accumulation_steps} />
       <TimeTable latest={latest} kinds={kinds} />
     </>
+  );
+}
+
+interface FactsProps {
+  recent: MeasuredProps['recent'];
+  mesh: ShownRun['mesh'];
+  micro_batches: number;
+}
+
+/** Bubble and overlap, means of the latest steps, each beside its formula. */
+function Facts({ recent, mesh, micro_batches }: FactsProps) {
+  const bubble = meanOf(recent, bubbleOf);
+  const laidOut = meanOf(recent, (step) => laidOutBubble(step, mesh, micro_batches));
+  const hidden = meanOf(recent, (step) => bucketOverlap(step)?.measured ?? null);
+  const hidable = meanOf(recent, (step) => bucketOverlap(step)?.formula ?? null);
+  const overlap = meanOf(recent, overlapOf);
+  return (
+    <dl className="facts" data-testid="lab-measured">
+      {mesh.pp > 1 && bubble !== null ? (
+        <div>
+          <dt>Bubble, mean of {recent.length} steps</dt>
+          <dd>
+            {percent(bubble, 1)}; {bubbleFormula(mesh)} ={' '}
+            {percent(bubbleFraction(mesh, micro_batches), 1)}
+            {laidOut === null ? '' : `; ${percent(laidOut, 1)} if messages took no time`}
+          </dd>
+        </div>
+      ) : null}
+      {hidden === null || hidable === null ? null : (
+        <div>
+          <dt>Reduction of gradients that the pass hides</dt>
+          <dd>
+            {percent(hidden)}; by bytes, all but the last bucket: {percent(hidable)}
+          </dd>
+        </div>
+      )}
+      {overlap === null ? null : (
+        <div>
+          <dt>All communication during the passes</dt>
+          <dd>{percent(overlap)}</dd>
+        </div>
+      )}
+    </dl>
   );
 }
 

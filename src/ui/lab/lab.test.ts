@@ -5,6 +5,7 @@ import { plainMesh } from './choices.ts';
 import { holdingWords } from './holdings.ts';
 import { bubbleOf, overlapOf, plannedInStep } from './measured.ts';
 import { labWarnings, pageProblems } from './problems.ts';
+import { bucketOverlap, laidOutBubble } from './schedule_measures.ts';
 import { plannedTimeline } from './timeline.ts';
 
 const span = (kind: Span['kind'], start: number, end: number): Span => {
@@ -26,6 +27,35 @@ test('the bubble of a schedule that is measured as planned is the formula', () =
   const reports = ranks.map(({ rank, lanes }) => report(rank, lanes[0]));
   expect(bubbleOf(reports)).toBeCloseTo(3 / 11);
   expect(bubbleOf([report(0, [span('compute', 0, 5)])])).toBeNull();
+});
+
+const pass = (kind: Span['kind'], start: number, end: number): Span => {
+  return { ...span(kind, start, end), micro_batch: 0, chunk: 0 };
+};
+
+test('the bubble without messages comes from the times that the passes took', () => {
+  const mesh = { ...ONE_RANK, pp: 2, schedule: '1f1b' } as const;
+  const first = report(0, [pass('forward', 0, 1), pass('backward', 9, 11)]);
+  const second = report(1, [pass('forward', 2, 4), pass('backward', 4, 8)]);
+  expect(bubbleOf([first, second])).toBeCloseTo(1 - 9 / 22);
+  expect(laidOutBubble([first, second], mesh, 1)).toBeCloseTo(1 - 9 / 18);
+  expect(laidOutBubble([first, second], mesh, 2)).toBeNull();
+  expect(laidOutBubble([report(0, [])], ONE_RANK, 1)).toBeNull();
+});
+
+test('the overlap of buckets is what of their reduction lies before the end of the last pass', () => {
+  const bucket = (bytes: number, start: number, end: number): Span => {
+    return { ...span('communicate', start, end), what: `reduce_scatter bucket of ${end}`, bytes };
+  };
+  const fast = report(0, [span('compute', 0, 29), bucket(30, 15, 18), bucket(10, 30, 31)]);
+  const slow = report(1, [span('compute', 0, 30), bucket(30, 15, 18), bucket(10, 30, 31)]);
+  expect(bucketOverlap([fast, slow])).toEqual({
+    exposed_ms: 1,
+    communication_ms: 4,
+    measured: 0.75,
+    formula: 0.75,
+  });
+  expect(bucketOverlap([report(0, [span('compute', 0, 1)])])).toBeNull();
 });
 
 test('the overlap is the share of communication inside the passes', () => {

@@ -1,7 +1,7 @@
 /** One rank of a parallel run in a worker: executes the page's commands together with the others. */
 import { deviceMemory } from '../../backend/index.ts';
 import type { RankMemory } from '../../common/index.ts';
-import { type PortLike, PortLink, RankTrainer } from '../../parallel/index.ts';
+import { type PortLike, PortLink, RankTrainer, type ReducerThread } from '../../parallel/index.ts';
 import { DEFAULT_OBJECTIVE } from '../../objectives/index.ts';
 import { connectRank } from '../../protocol/index.ts';
 import type { OpenRankCommand, RankCommand, RankEvent, RankRequest } from '../../protocol/index.ts';
@@ -13,6 +13,7 @@ import type { RunConfig } from '../../config/index.ts';
 import { CannotOpenRank } from './cannot_open_rank.ts';
 import { loadRun, saveRun } from './rank_storage.ts';
 import { shareState, shareText } from './share.ts';
+import { startReducer } from './start_reducer.ts';
 
 export interface RankSessionContext extends StorageContext {
   readonly device: Device;
@@ -38,6 +39,7 @@ export class RankSession {
   readonly #context: RankSessionContext;
   #open: OpenRank | null = null;
   #link: PortLink | null = null;
+  #reducer: ReducerThread | undefined;
   #longestStep = 0;
 
   constructor(context: RankSessionContext) {
@@ -55,6 +57,7 @@ export class RankSession {
         return;
       case 'rank_gone':
         this.#link?.lose(command.rank, 'is gone');
+        this.#reducer?.lose(command.rank, 'is gone');
         return;
       default:
         this.#emit(await this.#answer(command));
@@ -106,7 +109,11 @@ export class RankSession {
     const saved = rank === 0 && resume !== null ? await loadRun(this.#context, resume) : null;
     const from = await shareState(world, rank === 0 ? saved : undefined);
     const objective = DEFAULT_OBJECTIVE;
-    const trainer = await RankTrainer.create({ config, objective, mesh, link, from, ...shared });
+    if (device.backend === 'wasm') this.#reducer = startReducer(command, () => this.#patience());
+    const trainer = await RankTrainer.create({
+      ...{ config, objective, mesh, link, from, ...shared },
+      reducer: this.#reducer,
+    });
     this.#open = { command, link, trainer, text };
     const { n_params } = trainer;
     const memory = this.#memory(trainer);

@@ -1,0 +1,185 @@
+/** Trains on ranks in threads of Node, each bound to a core: what `node_ranks.ts` measures. */
+import { readFileSync } from 'node:fs';
+import { MessagePort as Port, parentPort, threadId, Worker, workerData } from 'node:worker_threads';
+import { startBackend } from '../../src/backend/index.ts';
+import { groupOf, type Mesh, type RankStep, worldSize } from '../../src/common/index.ts';
+import { defaultConfig, type RunConfig } from '../../src/config/index.ts';
+import { pretrain } from '../../src/objectives/index.ts';
+import { connectRank, connectRankOfReducer, connectReducer } from '../../src/protocol/index.ts';
+import { PortLink, RankTrainer, ReducerThread, serveReducer } from '../../src/parallel/index.ts';
+import { setBuildLoader } from '../../src/processor/index.ts';
+import { bindThread } from './cores.ts';
+
+export interface RankRun {
+  mesh: Mesh;
+  micro_batches: number;
+  model: Partial<RunConfig['model']>;
+  /** Rows of a micro-batch, of all ranks together. */
+  rows: number;
+  warm_up: number;
+  steps: number;
+  /** Infinity reduces all gradients when the backward pass is over. */
+  bucket_bytes?: number;
+  /** Whether gradients are added up by a thread beside the rank's. */
+  reducer: boolean;
+  /** The processor of each thread, ranks first, then their reducers; empty binds none. */
+  cores: readonly number[];
+}
+
+interface Peer {
+  rank: number;
+  port: MessagePort;
+}
+
+type Role =
+  | { type: 'rank'; run: RankRun; rank: number; peers: Peer[]; reducer: Reducer | null }
+  | { type: 'reducer'; port: MessagePort; core: number | undefined };
+
+interface Reducer {
+  port: MessagePort;
+  peers: Peer[];
+}
+
+const VOCAB = 48;
+
+/** All ranks' reports of each step after the warm-up, and whether the threads are bound. */
+export async function trainInThreads(
+  run: RankRun,
+): Promise<{ steps: RankStep[][]; bound: boolean }> {
+  const size = worldSize(run.mesh);
+  const peers = join(size);
+  const reducerPeers = join(size);
+  const reports: RankStep[][] = [];
+  let bound = true;
+  const ended = peers.map((own, rank) => {
+    const channel = run.reducer ? new MessageChannel() : null;
+    const reducer = channel && { port: channel.port1, peers: reducerPeers[rank] ?? [] };
+    if (channel) startReducer(channel.port2, run.cores[size + rank]);
+    const role: Role = { type: 'rank', run, rank, peers: own, reducer };
+    const ports = [...own, ...(reducer?.peers ?? [])].map(({ port }) => port);
+    const worker = startThread(role, reducer ? [...ports, reducer.port] : ports);
+    return new Promise<void>((resolve, reject) => {
+      worker.on('message', (message: RankStep | { bound: boolean }) => {
+        if ('bound' in message) bound &&= message.bound;
+        else (reports[message.step - 1] ??= []).push(message);
+      });
+      worker.on('error', reject);
+      worker.on('exit', () => resolve());
+    });
+  });
+  await Promise.all(ended);
+  const steps = reports.slice(run.warm_up).map((step) => step.sort((a, b) => a.rank - b.rank));
+  return { steps, bound };
+}
+
+function startReducer(port: MessagePort, core: number | undefined): void {
+  startThread({ type: 'reducer', port, core }, [port]);
+}
+
+function startThread(role: Role, ports: readonly MessagePort[]): Worker {
+  return new Worker(new URL(import.meta.url), {
+    workerData: role,
+    transferList: ports.flatMap(nodePort),
+  });
+}
+
+/** The global class, by the name that Node's types know it by. */
+const nodePort = (port: object): Port[] => (port instanceof Port ? [port] : []);
+
+/** A channel for each two ranks. */
+function join(size: number): Peer[][] {
+  const peers = Array.from({ length: size }, (): Peer[] => []);
+  for (let rank = 0; rank < size; rank++) {
+    for (let other = rank + 1; other < size; other++) {
+      const { port1, port2 } = new MessageChannel();
+      peers[rank]?.push({ rank: other, port: port1 });
+      peers[other]?.push({ rank, port: port2 });
+    }
+  }
+  return peers;
+}
+
+/** The program of a thread. */
+export async function runThread(): Promise<void> {
+  const role = workerData as Role;
+  if (role.type === 'rank') return runRank(role);
+  if (role.core !== undefined) bindThread(role.core);
+  role.port.start();
+  connectRankOfReducer(role.port, (scope, { rank, ranks, ports }) => {
+    const connected = ports.map((peer) => ({ rank: peer.rank, port: connectRank(peer.port) }));
+    serveReducer(scope, { rank, ranks, ports: connected });
+  });
+  role.port.addEventListener('close', () => process.exit());
+}
+
+async function runRank({ run, rank, peers, reducer }: Extract<Role, { type: 'rank' }>) {
+  await startEngine();
+  const patience = (): number => 60_000;
+  const ports = new Map(peers.map((peer) => [peer.rank, connectRank(peer.port)]));
+  const link = new PortLink({ rank, ports, patience });
+  const thread = reducer && reducerThread(run, rank, reducer);
+  const trainer = await RankTrainer.create({
+    config: configOf(run),
+    objective: pretrain,
+    split: patternSplit(),
+    vocab_size: VOCAB,
+    mesh: run.mesh,
+    link,
+    reducer: thread ?? undefined,
+    bucket_bytes: run.bucket_bytes,
+  });
+  const core = run.cores[rank];
+  parentPort?.postMessage({ bound: core !== undefined && bindThread(core) });
+  for (let i = 0; i < run.warm_up + run.steps; i++) {
+    const { step, loss, grad_norm, ms } = await trainer.takeStep();
+    const report: RankStep = { rank, step, loss, grad_norm, ms, ...trainer.recorder.take() };
+    parentPort?.postMessage(report);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  link.close();
+  thread?.close();
+}
+
+function reducerThread(run: RankRun, rank: number, { port, peers }: Reducer): ReducerThread {
+  port.start();
+  const ranks = groupOf(run.mesh, rank, 'dp');
+  const open = { rank, ranks, ports: peers };
+  return new ReducerThread(
+    connectReducer(port, open, () => port.close()),
+    () => 60_000,
+  );
+}
+
+async function startEngine(): Promise<void> {
+  setBuildLoader(async (name) =>
+    WebAssembly.compile(readFileSync(new URL(`./${name}.wasm`, import.meta.url))),
+  );
+  await startBackend('wasm', undefined, {
+    kernels: 'few',
+    software: 'allowed',
+    wasm: 'engine',
+    threads: { wanted: 1 },
+  });
+}
+
+function configOf({ model, rows, micro_batches }: RankRun): RunConfig {
+  const config = defaultConfig();
+  Object.assign(config.model, { dropout: 0, tie_word_embeddings: false }, model);
+  Object.assign(config.training, {
+    batch_size: rows,
+    gradient_accumulation_steps: micro_batches,
+    max_iters: 1000,
+  });
+  return config;
+}
+
+function patternSplit() {
+  const tokens = Int32Array.from({ length: 50_000 }, (_, i) => (i * i + 3 * (i % 7)) % VOCAB);
+  return {
+    train: tokens.subarray(0, 40_000),
+    val: tokens.subarray(40_000),
+    bytes_per_token: new Uint16Array(VOCAB).fill(1),
+  };
+}
+
+export const isThread = threadId !== 0;

@@ -1,0 +1,109 @@
+/** Buckets of gradients that are reduced while the backward pass goes on, here or by other threads. */
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { startBackend } from '../backend/index.ts';
+import { type Mesh, ONE_RANK } from '../common/index.ts';
+import { pretrain } from '../objectives/index.ts';
+import { connectRank } from '../protocol/rank_port.ts';
+import { connectRankOfReducer, connectReducer } from '../protocol/reducer_port.ts';
+import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { RankTrainer } from './rank_trainer.ts';
+import { serveReducer } from './reducer_server.ts';
+import { ReducerThread } from './reducer_thread.ts';
+import { expectSameBits, patternSplit, smallConfig, trainRanks, VOCAB } from './testing_ranks.ts';
+import { connectRanks } from './transport/local.ts';
+import type { RankLost } from './transport/link.ts';
+
+beforeAll(async () => {
+  await useBuildsFromFiles();
+  await startBackend('wasm');
+});
+
+const threads: ReducerThread[] = [];
+afterEach(() => {
+  for (const thread of threads.splice(0)) thread.close();
+});
+
+/** So small that each layer is several buckets. */
+const BUCKETS = 4096;
+
+const config = smallConfig({ training: { gradient_accumulation_steps: 2, batch_size: 4 } });
+
+test.each<[string, Partial<Mesh>]>([
+  ['data parallelism', { dp: 2 }],
+  ['ZeRO-1', { dp: 2, zero_stage: 1 }],
+  ['a pipeline', { dp: 2, pp: 2 }],
+  ['tensor parallelism', { dp: 2, tp: 2 }],
+])('small buckets are one large one bit for bit, with %s', async (_name, mesh) => {
+  const run = { config, steps: 5, mesh };
+  const whole = await trainRanks({ ...run, bucket_bytes: Infinity });
+  expectSameBits(whole, await trainRanks({ ...run, bucket_bytes: BUCKETS }));
+});
+
+/** Two ranks, each with a reducer behind a message port. */
+function twoThreads(): ReducerThread[] {
+  const between = new MessageChannel();
+  return [between.port1, between.port2].map((peer, rank) => {
+    const { port1, port2 } = new MessageChannel();
+    for (const port of [port1, port2]) port.start();
+    connectRankOfReducer(port2, (scope, { ranks, ports }) => {
+      const connected = ports.map((one) => ({ rank: one.rank, port: connectRank(one.port) }));
+      serveReducer(scope, { rank, ranks, ports: connected });
+    });
+    const open = { rank, ranks: [0, 1], ports: [{ rank: 1 - rank, port: peer }] };
+    const thread = new ReducerThread(
+      connectReducer(port1, open, () => port1.close()),
+      () => 20_000,
+    );
+    threads.push(thread);
+    return thread;
+  });
+}
+
+const create = (reducers: readonly ReducerThread[] = []) =>
+  Promise.all(
+    connectRanks(2).map((link, rank) =>
+      RankTrainer.create({
+        ...{ config, link, objective: pretrain, split: patternSplit(), vocab_size: VOCAB },
+        mesh: { ...ONE_RANK, dp: 2 },
+        reducer: reducers[rank],
+        bucket_bytes: BUCKETS,
+      }),
+    ),
+  );
+
+test('buckets are handed over while the pass of the last micro-batch goes on', async () => {
+  const trainers = await create();
+  await Promise.all(trainers.map((one) => one.takeStep()));
+  const spans = trainers[0]?.recorder.take().spans ?? [];
+  const [first, last] = spans.filter(({ kind }) => kind === 'compute');
+  const began = spans.filter(({ what }) => what.startsWith('reduce_scatter bucket of '));
+  const inLast = began.filter(({ start }) => start < (last?.end ?? 0));
+  expect(inLast.length).toBeGreaterThan(5);
+  expect(Math.min(...began.map(({ start }) => start))).toBeGreaterThan(first?.end ?? Infinity);
+  for (const one of trainers) one.dispose();
+});
+
+test('threads beside the ranks add up the same bits, and their bytes are counted', async () => {
+  const { losses, norms } = await trainRanks({ config, steps: 3, mesh: { dp: 2 } });
+  const trainers = await create(twoThreads());
+  for (const [i, loss] of losses.entries()) {
+    const [first] = await Promise.all(trainers.map((one) => one.takeStep()));
+    expect([first?.loss, first?.grad_norm]).toEqual([loss, norms[i]]);
+    const taken = trainers.map((one) => one.recorder.take().bytes);
+    const gradients = taken.reduce((sum, { reduce_scatter }) => sum + reduce_scatter, 0);
+    expect(gradients).toBe(4 * (trainers[0]?.n_params ?? NaN));
+  }
+  for (const one of trainers) one.dispose();
+});
+
+test('a rank that is gone is told by the thread that waits for it', async () => {
+  const [thread] = twoThreads();
+  const waiting = thread?.reduce({
+    slices: [Float32Array.of(1), Float32Array.of(2)],
+    tag: 'x',
+    gathers: true,
+  });
+  thread?.lose(1, 'is gone');
+  const lost = await waiting?.catch((error: RankLost) => error);
+  expect(lost).toMatchObject({ message: 'Rank 1 is gone, so the run has ended.', lost: 1 });
+});

@@ -1,0 +1,102 @@
+/** Bubble and overlap of a measured step, beside what the formulas say of it. Pure functions. */
+import { type Mesh, placeOf, type RankStep, type Span } from '../../common/index.ts';
+import { chunksOf, layOut, overlapFraction } from '../../plan/parallel/index.ts';
+
+const PASSES: ReadonlySet<Span['kind']> = new Set(['compute', 'forward', 'backward']);
+const isPass = ({ kind }: Span): boolean => PASSES.has(kind);
+const length = ({ start, end }: Span): number => end - start;
+const sumOf = (spans: readonly Span[]): number =>
+  spans.reduce((sum, span) => sum + length(span), 0);
+
+/**
+ * The bubble that the schedule has if its passes take as long as they did, and messages no time:
+ * what it exceeds the formula by, the passes' unequal times do; what the measured bubble has more,
+ * the ranks waited for messages. Null if a pass was not measured.
+ */
+export function laidOutBubble(
+  reports: readonly RankStep[],
+  mesh: Mesh,
+  micro_batches: number,
+): number | null {
+  const { schedule, pp: stages } = mesh;
+  if (stages === 1) return null;
+  const shape = { schedule, stages, micro_batches, virtual_chunks: chunksOf(mesh) };
+  const stageReports = reports.filter(({ rank }) => {
+    const place = placeOf(mesh, rank);
+    return place.dp === 0 && place.tp === 0;
+  });
+  let isComplete = true;
+  const { bubble } = layOut(shape, ({ rank, kind, micro_batch, chunk }) => {
+    const spans = stageReports[rank]?.spans ?? [];
+    const pass = spans.find(
+      (span) => span.kind === kind && span.micro_batch === micro_batch && span.chunk === chunk,
+    );
+    isComplete &&= pass !== undefined;
+    return pass ? length(pass) : 0;
+  });
+  return isComplete ? bubble : null;
+}
+
+export interface Overlap {
+  /** Milliseconds from the end of the last pass of any rank until all sums have arrived. */
+  exposed_ms: number;
+  /** Milliseconds of a rank's reduction, the mean of the ranks. */
+  communication_ms: number;
+  /** Share of the reduction that the passes hide. */
+  measured: number;
+  /** See `overlapFraction`. */
+  formula: number;
+}
+
+/**
+ * The overlap of the reduction of gradients in buckets; null if a step has none. Copies between the
+ * device and the host are none of it.
+ */
+export function bucketOverlap(reports: readonly RankStep[]): Overlap | null {
+  const passes = reports.flatMap(({ spans }) => spans.filter(isPass));
+  const buckets = reports.flatMap(({ spans }) => spans.filter(isOfBucket));
+  const [first] = reports;
+  if (!first || passes.length === 0 || buckets.length === 0) return null;
+  const passed = Math.max(...passes.map(({ end }) => end));
+  const reduced = Math.max(...buckets.map(({ end }) => end));
+  const exposed_ms = Math.max(0, reduced - passed);
+  const moving = buckets.filter(({ kind }) => kind === 'communicate');
+  const communication_ms = sumOf(moving) / reports.length;
+  const bytes = bucketBytes(first);
+  const backward = BACKWARD * longestPass(first);
+  return {
+    exposed_ms,
+    communication_ms,
+    measured: Math.max(0, 1 - exposed_ms / communication_ms),
+    formula: overlapFraction({ bytes, communication: communication_ms, backward }),
+  };
+}
+
+/**
+ * Milliseconds from when all ranks have handed over their first bucket until all sums have arrived:
+ * how long the reduction takes if it begins when the passes are over.
+ */
+export function reductionMs(reports: readonly RankStep[]): number {
+  const buckets = reports.map(({ spans }) => spans.filter(isOfBucket));
+  const starts = buckets.map((spans) => Math.min(...spans.map(({ start }) => start)));
+  return Math.max(...buckets.flat().map(({ end }) => end)) - Math.max(...starts);
+}
+
+/** Bytes of a rank's buckets of gradients, in their order. */
+export function bucketBytes({ spans }: RankStep): number[] {
+  const buckets = spans.filter(
+    (span) =>
+      isOfBucket(span) && span.kind === 'communicate' && span.what.startsWith('reduce_scatter '),
+  );
+  return buckets.sort((a, b) => a.end - b.end).map(({ bytes = 0 }) => bytes);
+}
+
+/** The backward pass takes two thirds of a pass through both. */
+const BACKWARD = 2 / 3;
+
+/** Milliseconds of the last pass of a step, during which gradients are reduced. */
+const longestPass = ({ spans }: RankStep): number =>
+  Math.max(0, ...spans.filter(isPass).map(length));
+
+/** `parallel/data.ts` names the spans. */
+const isOfBucket = ({ what }: Span): boolean => what.includes(' bucket of ');
