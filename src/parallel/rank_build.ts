@@ -2,7 +2,7 @@
 import { compileProgram, fillInPlace, Store } from '../backend/index.ts';
 import { groupOf, type Mesh, placeOf } from '../common/index.ts';
 import { resolveModel } from '../config/index.ts';
-import type { LossFunction, Parameter } from '../model/index.ts';
+import { listParameters, type LossFunction, type Parameter, Weights } from '../model/index.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import { createOptimizer, momentsOf, type Optimizer } from '../optim/index.ts';
 import { runParameters } from '../train/index.ts';
@@ -63,6 +63,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   const sharding = { group: groups.dp, parameters: trainable, shards, tp: groups.tp };
   const kept = keptStores(mesh, sharding, locals);
   const stores = allocate(outline, kept);
+  const reference = referenceOf(outline);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
     training,
@@ -79,6 +80,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     ...outline,
     moments: momentNames(optimizer, wholes.filter(trains)),
     stores,
+    reference,
     optimizer,
     shards,
     owned,
@@ -87,6 +89,17 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     microBatches,
     update,
   };
+}
+
+/** A frozen copy of what this rank holds of the model, whole under every stage of ZeRO. */
+function referenceOf({ objective, setting, model, locals }: RankOutline): Weights | null {
+  if (!objective.reference(setting)) return null;
+  const ofModel = new Set(listParameters(model).map(({ name }) => name));
+  const frozen = locals.filter(({ whole }) => ofModel.has(whole.name));
+  return new Weights(
+    frozen.map(({ parameter }) => parameter),
+    () => false,
+  );
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */

@@ -4,7 +4,7 @@ import { type Mesh, type MetricRow, ONE_RANK, worldSize } from '../common/index.
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import type { TokenSplit } from '../data/index.ts';
 import { pretrain } from '../objectives/index.ts';
-import type { TrainerOptions, TrainerState } from '../train/index.ts';
+import type { StepResult, TrainerOptions, TrainerState } from '../train/index.ts';
 import { RankTrainer } from './rank_trainer.ts';
 import { connectRanks } from './transport/local.ts';
 
@@ -43,6 +43,8 @@ export function patternSplit(): TokenSplit {
 export interface RanksRun {
   losses: number[];
   norms: number[];
+  /** Metrics of the objective in each step. */
+  metrics: StepResult['metrics'][];
   state: TrainerState;
   /** Metrics of the evaluation after the last step, if it was asked for. */
   evaluation: Partial<MetricRow>;
@@ -70,10 +72,12 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
   );
   const losses: number[] = [];
   const norms: number[] = [];
+  const metrics: StepResult['metrics'][] = [];
   for (let step = 0; step < options.steps; step++) {
     const [first] = await Promise.all(trainers.map((one) => one.takeStep()));
     losses.push(first?.loss ?? NaN);
     norms.push(first?.grad_norm ?? NaN);
+    metrics.push(first?.metrics ?? {});
   }
   const [evaluation = {}] = options.evaluate
     ? await Promise.all(trainers.map((one) => one.evaluate()))
@@ -81,7 +85,7 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
   const [state] = await Promise.all(trainers.map((one) => one.state()));
   for (const one of trainers) one.dispose();
   if (!state) throw new Error('Rank 0 gathers the state.');
-  return { losses, norms, state, evaluation, trainers };
+  return { losses, norms, metrics, state, evaluation, trainers };
 }
 
 /**
@@ -90,21 +94,33 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
  * so where the gradient is nothing but rounding (the bias of keys) its direction is, too.
  */
 export function expectWithin(rtol: number, a: RanksRun, b: RanksRun, what: string): void {
+  const weights = weightsOf(a);
+  const others = weightsOf(b);
   const differences = {
     losses: relativeDifference([a.losses], [b.losses]),
     norms: relativeDifference([a.norms], [b.norms]),
     weights: relativeDifference(
-      [...a.state.parameters.values()],
-      [...a.state.parameters.keys()].map((name) => b.state.parameters.get(name) ?? []),
+      [...weights.values()],
+      [...weights.keys()].map((name) => others.get(name) ?? []),
     ),
   };
   console.log(`${what}: rtol ${rtol}, relative differences ${JSON.stringify(differences)}`);
   for (const difference of Object.values(differences)) expect(difference).toBeLessThan(rtol);
 }
 
+/** Those of the model and of the objective; what its source keeps is not among them. */
+function weightsOf({ state }: RanksRun): Map<string, Float32Array> {
+  const own = [...(state.objective_tensors ?? [])].filter(([name]) => !name.startsWith('source.'));
+  return new Map([
+    ...state.parameters,
+    ...own.map(([name, { data }]): [string, Float32Array] => [name, data]),
+  ]);
+}
+
 export function expectSameBits(a: RanksRun, b: RanksRun): void {
   expect(b.losses).toEqual(a.losses);
   expect(b.norms).toEqual(a.norms);
+  expect(b.state.objective_tensors).toEqual(a.state.objective_tensors);
   for (const kind of ['parameters', 'optimizer'] as const) {
     expect([...b.state[kind].keys()].sort()).toEqual([...a.state[kind].keys()].sort());
     for (const [name, values] of a.state[kind]) expect(b.state[kind].get(name)).toEqual(values);
