@@ -1,7 +1,7 @@
 /** What the ranks of the lab cannot do, in one sentence each, before anything is built. */
 import type { Mesh } from '../../common/index.ts';
 import type { ResolvedModel } from '../../config/index.ts';
-import { type MeshProblem, meshProblems } from './check.ts';
+import { type MeshField, type MeshProblem, meshProblems } from './check.ts';
 import type { StepBatch } from './training.ts';
 
 export interface LabRun {
@@ -10,21 +10,54 @@ export interface LabRun {
   training: StepBatch;
   /** Name of the objective. */
   objective: string;
+  /** Whether adapters train instead of the model's weights. */
+  lora?: boolean;
 }
 
-/** Objectives whose batches need no model, so that the layers may be on several ranks. */
-const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward'];
+export interface LabProblem extends Omit<MeshProblem, 'field'> {
+  /** What the sentence stands beside: a field of the mesh, of the run, or null for the whole mesh. */
+  field: MeshField | 'objective' | 'peft_type' | null;
+}
+
+/** Objectives that several ranks train. */
+const RANK_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
+
+/** Those of them whose batches need no more of the model than log-probabilities. */
+const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
 
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
-export function labProblems(mesh: Mesh, { model, training, objective }: LabRun): MeshProblem[] {
+export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
-    ...meshProblems(mesh, model, training),
-    ...(mesh.pp > 1 ? pipelineProblems(mesh, objective) : []),
+    ...objectiveProblems(run),
+    ...meshProblems(mesh, cutModel(run), run.training),
+    ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
   ];
 }
 
-function pipelineProblems({ zero_stage }: Mesh, objective: string): MeshProblem[] {
-  const problems: MeshProblem[] = [];
+/**
+ * Nobody chooses the vocabulary of a stage, which is the parent's and the tokens that it adds. Ranks
+ * of tensor parallelism may hold unequal parts of it, so it is no problem there: 0 is divided by all.
+ */
+const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
+  objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
+
+function objectiveProblems({ objective, lora }: LabRun): LabProblem[] {
+  const problems: LabProblem[] = [];
+  if (!RANK_OBJECTIVES.includes(objective)) {
+    const message =
+      `The objective ${objective} samples answers while it trains, which ranks cannot do yet; ` +
+      'train it on one rank, as a stage.';
+    problems.push({ field: 'objective', message, nearest: [] });
+  }
+  if (lora) {
+    const message = 'Ranks do not train adapters yet; set peft_type to none.';
+    problems.push({ field: 'peft_type', message, nearest: [] });
+  }
+  return problems;
+}
+
+function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProblem[] {
+  const problems: LabProblem[] = [];
   if (zero_stage > 1) {
     const message =
       `ZeRO-${zero_stage} sends gradients once for every micro-batch, which a pipeline is full of, ` +
@@ -33,8 +66,8 @@ function pipelineProblems({ zero_stage }: Mesh, objective: string): MeshProblem[
   }
   if (!PIPELINE_OBJECTIVES.includes(objective)) {
     const message =
-      `The objective ${objective} samples or scores with the whole model while it trains, and a ` +
-      'pipeline has its layers on several ranks; set pp to 1.';
+      `The objective ${objective} samples with the whole model while it trains, and a pipeline has ` +
+      'its layers on several ranks; set pp to 1.';
     problems.push({ field: 'pp', message, nearest: [1] });
   }
   return problems;
