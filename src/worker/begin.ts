@@ -202,7 +202,7 @@ async function savedStage(
   return stageSource(state, objective, votes);
 }
 
-export async function trainingVotes({ id, record }: OpenRun): Promise<readonly Vote[]> {
+async function trainingVotes({ id, record }: OpenRun): Promise<readonly Vote[]> {
   return (await (await record.records.trainingVotes(id)).read()).records;
 }
 

@@ -1,18 +1,16 @@
 /** What the ranks of a run begin from, as rank 0 reads it from storage. */
-import type { OpenRun, ReadState } from '../../checkpoint/index.ts';
 import type { Lineage, OwnText, SplitVersion, Vote } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../../objectives/index.ts';
 import type { ChildRun, OpenRankCommand } from '../../protocol/index.ts';
 import type { TrainerState } from '../../train/index.ts';
-import { startingPoint, trainingVotes } from '../begin.ts';
+import { startingPoint } from '../begin.ts';
 import { type BeginContext, lineageOf, requireObjective } from '../beginning.ts';
 import { withUsableMoments } from '../moments.ts';
-import { configWithParent, loadParent, startingWeights } from '../parent.ts';
+import { configWithParent, loadParent, loadSaved, startingWeights } from '../parent.ts';
 import type { PreparedText, StageSource } from '../prepared_text.ts';
 import { readStageOrigin, stageStart, vocabularyOf } from '../stage.ts';
 import { stageSource } from '../stage_source.ts';
-import { CannotOpenRank } from './cannot_open_rank.ts';
 
 /** How a run begins once its text is prepared. */
 export interface RankBeginning {
@@ -107,28 +105,19 @@ async function savedRun(
   command: OpenRankCommand,
   run: string,
 ): Promise<RankOrigin> {
-  const storage = await (await context.storage()).open(run);
-  try {
-    const saved = await lastCheckpoint(storage);
-    const { lineage, config, tokenizer } = saved;
-    const objective = await requireObjective(context, lineage.objective);
-    const votes = saved.stage ? await trainingVotes(storage) : [];
-    const stage = saved.stage ? stageSource(saved, objective, votes) : null;
-    const learned = { objective, stage: stage?.config ?? null };
-    const { state } = startingPoint(withUsableMoments(saved, learned, context.emit));
-    return {
-      ...{ config, objective, tokenizer, stage, votes },
-      own: (await storage.loadText()) ?? command.text ?? null,
-      split_version: lineage.split_version ?? 1,
-      begin: () => ({ from: state, vocab_size: saved.model.vocab_size, lineage }),
-    };
-  } finally {
-    await storage.close();
-  }
-}
-
-async function lastCheckpoint(storage: OpenRun): Promise<ReadState> {
-  const loaded = await storage.load();
-  if (loaded) return loaded.state;
-  throw new CannotOpenRank('This run has no checkpoint yet.', 'Save it once, or start anew.');
+  const store = await context.storage();
+  const { state: saved } = await loadSaved(context, run);
+  const { lineage, config, tokenizer } = saved;
+  const objective = await requireObjective(context, lineage.objective);
+  const file = saved.stage ? await store.records.trainingVotes(run) : null;
+  const votes = (await file?.read())?.records ?? [];
+  const stage = saved.stage ? stageSource(saved, objective, votes) : null;
+  const learned = { objective, stage: stage?.config ?? null };
+  const { state } = startingPoint(withUsableMoments(saved, learned, context.emit));
+  return {
+    ...{ config, objective, tokenizer, stage, votes },
+    own: (await store.transfer.text(run)) ?? command.text ?? null,
+    split_version: lineage.split_version ?? 1,
+    begin: () => ({ from: state, vocab_size: saved.model.vocab_size, lineage }),
+  };
 }
