@@ -30,3 +30,28 @@ test('a reward model, whose rows name their last tokens, under DP and ZeRO', asy
   for (const zero_stage of [1, 2, 3] as const)
     expectSameBits(dp, await trainRanks({ ...run, mesh: { dp: 2, zero_stage } }));
 });
+
+test.each(['gpt2', 'llama'] as const)(
+  'adapters of %s under DP, ZeRO, TP and PP',
+  async (layout) => {
+    const stage = parseStage({ peft: { peft_type: 'lora', r: 4 } });
+    const model = { layout, n_embd: 16, block_size: TOY_ROW_LENGTH };
+    const training = { batch_size: 4, gradient_accumulation_steps: 2 };
+    const run = {
+      config: smallConfig({ model, training }),
+      objective: await findObjective('sft'),
+      data: examplesData(),
+      ...{ stage, steps: STEPS, vocab_size: TOY_VOCAB, evaluate: true },
+    };
+    const one = await trainRanks(run);
+    for (const mesh of [{ dp: 2 }, { tp: 2 }, { pp: 2 }, { dp: 2, zero_stage: 3 }] as const)
+      expectWithin(1e-5, one, await trainRanks({ ...run, mesh }), JSON.stringify(mesh));
+  },
+);
+
+/** The chosen answers of toy pairs. */
+function examplesData() {
+  const data = pairsData([], [], TOY_ROW_LENGTH);
+  const of = (count: number, seed: number) => toyPairs(count, seed).map(({ chosen }) => chosen);
+  return { ...data, examples: { train: of(40, 1), val: of(8, 2) } };
+}

@@ -40,3 +40,12 @@ test('the vocabulary of a stage, which nobody chooses, may be cut into unequal p
   expect(labProblems(mesh, { ...odd, objective: 'pretrain' })).toHaveLength(1);
   expect(labProblems(mesh, { ...odd, objective: 'sft' })).toEqual([]);
 });
+
+test('adapters with a dropout of their own are not cut by tensor parallelism', () => {
+  const run = { model, training, objective: 'sft' };
+  const mesh = { ...ONE_RANK, tp: 2 };
+  const withDropout = { ...run, peft: { peft_type: 'lora', lora_dropout: 0.1 } as const };
+  expect(labProblems(mesh, withDropout)[0]?.message).toContain('lora_dropout to 0');
+  expect(labProblems(ONE_RANK, withDropout)).toEqual([]);
+  expect(labProblems(mesh, { ...run, peft: { peft_type: 'lora', lora_dropout: 0 } })).toEqual([]);
+});

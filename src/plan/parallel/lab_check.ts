@@ -1,6 +1,7 @@
 /** What the ranks of the lab cannot do, in one sentence each, before anything is built. */
 import type { Mesh } from '../../common/index.ts';
 import type { ResolvedModel } from '../../config/index.ts';
+import type { PeftConfig } from '../../config/stage/index.ts';
 import { type MeshField, type MeshProblem, meshProblems } from './check.ts';
 import type { StepBatch } from './training.ts';
 
@@ -10,13 +11,13 @@ export interface LabRun {
   training: StepBatch;
   /** Name of the objective. */
   objective: string;
-  /** Whether adapters train instead of the model's weights. */
-  lora?: boolean;
+  /** Of a stage: whether adapters train instead of the model's weights. */
+  peft?: Pick<PeftConfig, 'peft_type' | 'lora_dropout'> | null;
 }
 
 export interface LabProblem extends Omit<MeshProblem, 'field'> {
-  /** What the sentence stands beside: a field of the mesh, of the run, or null for the whole mesh. */
-  field: MeshField | 'objective' | 'peft_type' | null;
+  /** What the sentence stands beside: a field of the mesh, the objective, or null for the whole mesh. */
+  field: MeshField | 'objective' | null;
 }
 
 /** Objectives that several ranks train. */
@@ -30,6 +31,7 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
     ...objectiveProblems(run),
     ...meshProblems(mesh, cutModel(run), run.training),
+    ...(mesh.tp > 1 ? adapterProblems(run) : []),
     ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
   ];
 }
@@ -41,19 +43,20 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
 const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
   objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
 
-function objectiveProblems({ objective, lora }: LabRun): LabProblem[] {
-  const problems: LabProblem[] = [];
-  if (!RANK_OBJECTIVES.includes(objective)) {
-    const message =
-      `The objective ${objective} samples answers while it trains, which ranks cannot do yet; ` +
-      'train it on one rank, as a stage.';
-    problems.push({ field: 'objective', message, nearest: [] });
-  }
-  if (lora) {
-    const message = 'Ranks do not train adapters yet; set peft_type to none.';
-    problems.push({ field: 'peft_type', message, nearest: [] });
-  }
-  return problems;
+function objectiveProblems({ objective }: LabRun): LabProblem[] {
+  if (RANK_OBJECTIVES.includes(objective)) return [];
+  const message =
+    `The objective ${objective} samples answers while it trains, which ranks cannot do yet; ` +
+    'train it on one rank, as a stage.';
+  return [{ field: 'objective', message, nearest: [] }];
+}
+
+function adapterProblems({ peft }: LabRun): LabProblem[] {
+  if (peft?.peft_type !== 'lora' || peft.lora_dropout === 0) return [];
+  const message =
+    'tp cuts the inputs of some layers, and lora_dropout draws for whole inputs; set tp to 1, or ' +
+    'lora_dropout to 0.';
+  return [{ field: 'tp', message, nearest: [1] }];
 }
 
 function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProblem[] {

@@ -21,9 +21,7 @@ export function LabRecipe({ next }: { next: NextRun }) {
         {next_stage ? stageWords(next_stage) : ''}
         {runWords(next)}
       </p>
-      <Problems
-        of={problems.filter(({ field }) => field === 'objective' || field === 'peft_type')}
-      />
+      <Problems of={problems.filter(({ field }) => field === 'objective')} />
       {next_stage ? <StageProblems of={next_stage} /> : null}
       {from || next_stage ? null : <OpenRecipe />}
       {from ? null : <OpenStage stage={next_stage} />}

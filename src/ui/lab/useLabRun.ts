@@ -52,8 +52,8 @@ function labRun(
   { objective, stage }: Learned,
 ): LabRun {
   const training = trainingOf(config);
-  const lora = stage?.peft.peft_type === 'lora';
-  const problems = pageProblems(mesh, { model, training, objective, lora });
+  const { peft = null } = stage ?? {};
+  const problems = pageProblems(mesh, { model, training, objective, peft });
   const ranks = problems.length > 0 ? 0 : worldSize(mesh);
   // Two rows a pair.
   const rows = stage && usesPairs(stage) ? 2 : 1;
