@@ -37,10 +37,13 @@ export {
   valueProgram,
 } from './programs.ts';
 export {
+  logpsOf,
   type ModelStage,
   type StageCollectives,
-  stageEvaluation,
+  type StageEnd,
+  stageForward,
   stageMicroStep,
+  sumsOf,
 } from './stage_programs.ts';
 export {
   createStores,
