@@ -178,14 +178,14 @@ export class RankTrainer {
   }
 
   dispose(): void {
-    const { microBatches, update, optimizer, squares, stores, reference } = this.#parts;
+    const { microBatches, update, optimizer, squares, stores, referenceCopy } = this.#parts;
     this.#scoring.dispose();
     microBatches.dispose();
     update.dispose();
     optimizer.dispose();
     squares.dispose();
     disposeStores(stores);
-    reference?.dispose();
+    referenceCopy?.dispose();
   }
 
   #own(batches: readonly Batch[]): Batch[] {
