@@ -2,21 +2,24 @@
  * The programs of one stage of a pipeline: consecutive blocks, on the first stage also the embedding,
  * on the last one also the loss. They need kernels of ours (WebGPU or the engine on the processor).
  */
-import { clone, type Tensor } from '@tensorflow/tfjs-core';
+import { clone, neg, type Tensor } from '@tensorflow/tfjs-core';
 import { boundary, type Collective, output, type Outputs, type Program } from '../backend/index.ts';
 import type { Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
+import { tokenLosses } from './heads.ts';
 import { type BlockRange, embedTokens, runBlocks } from './hidden_states.ts';
 import {
   addToSums,
   compileFor,
   forwardOf,
+  type LossContext,
   type LossFunction,
   scaledByLoss,
   type TracedLoss,
 } from './programs.ts';
 import type { ModelStores } from './stores.ts';
 import { Tape } from './tape.ts';
+import type { ParameterSource } from './weights.ts';
 
 /** Blocks [start, end) of the model. */
 export interface ModelStage {
@@ -76,20 +79,42 @@ export function stageMicroStep(
   });
 }
 
-/** Forward only, dropout off. Output: `hidden` [tokens, n_embd], or on the last stage `sums`. */
-export function stageEvaluation(
+/** What the last stage makes of its hidden states, which it releases. */
+export type StageEnd = (context: LossContext) => Tensor;
+
+export interface StageForward {
+  name: string;
+  weights: ParameterSource;
+  /** Writes the stage's input [tokens, n_embd]. The first stage has none. */
+  input: Collective;
+  end: StageEnd;
+}
+
+/** Forward only, dropout off. Output: `hidden` [tokens, n_embd], or on the last stage `result`. */
+export function stageForward(
   stores: ModelStores,
   stage: ModelStage,
-  loss: LossFunction,
-  input: Collective,
+  { name, weights, input, end }: StageForward,
 ): Promise<Program> {
-  return compileFor(stores, 'stage evaluation', (): Outputs => {
-    const forward = forwardOf(stores, new Tape(noGradients, false), { training: false });
+  return compileFor(stores, `stage ${name}`, (): Outputs => {
+    const tape = new Tape(noGradients, false);
+    const forward = forwardOf(stores, tape, { training: false, weights });
     const x = stageInput(forward, stage, input);
     const hidden = runBlocks(forward, x, rangeOf(stores, stage));
     if (!stage.isLast) return { hidden };
-    return { sums: lossOf(stores, forward, hidden, loss).sums(undefined) };
+    return { result: end({ forward, hidden, logits_chunk: stores.logits_chunk }) };
   });
+}
+
+/** The end of an evaluation: the sums of a loss. */
+export const sumsOf =
+  (loss: LossFunction): StageEnd =>
+  (context) =>
+    loss(context).sums(undefined);
+
+/** The end of a pass that scores: the log-probability of each target [tokens], nats. */
+export function logpsOf({ forward, hidden, logits_chunk }: LossContext): Tensor {
+  return neg(tokenLosses(forward, hidden, logits_chunk).loss);
 }
 
 function stageInput(forward: Forward, { isFirst }: ModelStage, input: Collective): Tensor {

@@ -3,6 +3,7 @@ import { compileProgram, fillInPlace, Store } from '../backend/index.ts';
 import { groupOf, type Mesh, placeOf } from '../common/index.ts';
 import { resolveModel } from '../config/index.ts';
 import { listParameters, type LossFunction, type Parameter, Weights } from '../model/index.ts';
+import { labProblems } from '../plan/parallel/lab_check.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import { createOptimizer, momentsOf, type Optimizer } from '../optim/index.ts';
 import { runParameters } from '../train/index.ts';
@@ -10,6 +11,7 @@ import { buildMicroBatches } from './build_micro_batches.ts';
 import { Group } from './collectives.ts';
 import { wholeParameters } from './local_parameters.ts';
 import { parametersOfStages } from './pipeline_stages.ts';
+import { adaptersOfRank } from './rank_adapters.ts';
 import type { RankGroups, RankOptions, RankOutline, RankParts } from './rank_parts.ts';
 import { allocate, keptStores, localSetting, ownedParameters, ownedStores } from './rank_stores.ts';
 import { shardOfRank, shardsOf } from './shards.ts';
@@ -22,8 +24,6 @@ export type { RankGroups, RankOptions, RankParts } from './rank_parts.ts';
 
 function outlineOf(options: RankOptions): RankOutline {
   const { config, objective, mesh, link } = options;
-  if (options.stage?.peft.peft_type === 'lora')
-    throw new RangeError('Ranks do not train adapters yet: set peft_type to none.');
   const recorder = new Recorder();
   const place = placeOf(mesh, link.rank);
   const groups = groupsOf(mesh, link, recorder);
@@ -34,6 +34,7 @@ function outlineOf(options: RankOptions): RankOutline {
     stage: options.stage ?? null,
     data: options.data ?? null,
   };
+  checkSharing(mesh, setting, objective.name);
   if (!objective.dropout(setting)) model.dropout = 0;
   const { parameters, trains } = runParameters(objective, setting);
   const { training } = config;
@@ -49,6 +50,14 @@ function outlineOf(options: RankOptions): RankOutline {
   };
 }
 
+/** Throws a RangeError with a sentence for the user for rows or adapters that ranks cannot share out. */
+function checkSharing(mesh: Mesh, { model, config, stage }: ObjectiveSetting, objective: string) {
+  const { training } = config;
+  const problems = labProblems(mesh, { model, training, objective, peft: stage?.peft ?? null });
+  const first = problems.find(({ field }) => field === 'dp' || (stage && field === 'tp'));
+  if (first) throw new RangeError(first.message);
+}
+
 /** @throws ShaderError, BindingTooLarge, DataError, or RangeError for an impossible mesh */
 export async function buildRank(options: RankOptions): Promise<RankParts> {
   const outline = outlineOf(options);
@@ -61,7 +70,8 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     (parameter) => training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
   const sharding = { group: groups.dp, parameters: trainable, shards, tp: groups.tp };
-  const kept = keptStores(mesh, sharding, locals);
+  const adapters = await adaptersOfRank(setting, outline.part);
+  const kept = keptStores(mesh, sharding, { locals, adapters });
   const stores = allocate(outline, kept);
   const reference = referenceOf(outline);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));

@@ -3,6 +3,7 @@ import { maxBindingSize, PartStore, Store, type TensorStore } from '../backend/i
 import type { Mesh } from '../common/index.ts';
 import { logitsChunk } from '../config/index.ts';
 import {
+  type Adapters,
   createStores,
   type KeptElsewhere,
   type ModelGradients,
@@ -81,15 +82,15 @@ export function ownedStores(
 export function keptStores(
   { zero_stage }: Mesh,
   sharding: Sharding,
-  locals: readonly LocalParameter[],
+  { locals, adapters }: { locals: readonly LocalParameter[]; adapters: Adapters | null },
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
   const parameters = locals.map(({ parameter }) => parameter);
   if (zero_stage === 3) {
-    const weights = new ShardedWeights(sharding, parameters);
+    const weights = new ShardedWeights(sharding, parameters, adapters);
     return { weights, gradients: new ShardedGradients(sharding, weights) };
   }
   const names = new Set(sharding.parameters.map(({ parameter }) => parameter.name));
-  const weights = new Weights(parameters, ({ name }) => names.has(name));
+  const weights = new Weights(parameters, ({ name }) => names.has(name), adapters);
   if (zero_stage === 2) {
     return { weights, gradients: new ShardedGradients(sharding, namesIn(weights.trainable)) };
   }

@@ -12,7 +12,7 @@ import {
   worldSize,
 } from '../common/index.ts';
 import { Group } from './collectives.ts';
-import type { Source, Sums } from '../objectives/index.ts';
+import type { Objective, Source, Sums } from '../objectives/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { disposeStores, parameterSize } from '../model/index.ts';
 import { learningRate } from '../optim/index.ts';
@@ -41,6 +41,8 @@ export class RankTrainer {
   pauseRequested = false;
   /** Whether some rank had asked for a pause in the latest step. */
   paused = false;
+  /** Ranks compute in float32, which skips none. */
+  readonly skipped_steps = 0;
   /** Computes as if this device were so many times slower. */
   slowness = 1;
   readonly #parts: RankParts;
@@ -92,6 +94,19 @@ export class RankTrainer {
 
   get model(): ResolvedModel {
     return this.#parts.model;
+  }
+  get objective(): Objective {
+    return this.#parts.objective;
+  }
+  /** Tokens of a step of all ranks, padding included. */
+  get tokensPerStep(): number {
+    const { objective, setting } = this.#parts;
+    const { batch_size, block_size } = objective.shape(setting);
+    return batch_size * block_size * setting.config.training.gradient_accumulation_steps;
+  }
+  /** Learning rate of a step, counted from 0. */
+  learningRateAt(step: number): number {
+    return learningRate(this.options.config.training, step) * this.#lrMultiplier;
   }
 
   get recorder(): Recorder {
@@ -202,9 +217,7 @@ export class RankTrainer {
   async #update(): Promise<Float32Array> {
     const { mesh, groups, shards, optimizer, update, stores, owned, recorder } = this.#parts;
     const start = now();
-    const { training } = this.#parts.setting.config;
-    const rate = learningRate(training, this.step) * this.#lrMultiplier;
-    optimizer.prepare(this.step, rate);
+    optimizer.prepare(this.step, this.learningRateAt(this.step));
     await submitWithBoundaries([update]);
     const [results] = await readback([update.outputs.results]);
     recorder.span({ kind: 'update', what: 'update', start, end: now() });

@@ -99,22 +99,25 @@ export function expectWithin(rtol: number, a: RanksRun, b: RanksRun, what: strin
   const differences = {
     losses: relativeDifference([a.losses], [b.losses]),
     norms: relativeDifference([a.norms], [b.norms]),
-    weights: relativeDifference(
-      [...weights.values()],
-      [...weights.keys()].map((name) => others.get(name) ?? []),
-    ),
+    weights: relativeDifference(...inTheSameOrder(a.state.parameters, b.state.parameters)),
+    objective: relativeDifference(...inTheSameOrder(ofObjective(a), ofObjective(b))),
   };
   console.log(`${what}: rtol ${rtol}, relative differences ${JSON.stringify(differences)}`);
   for (const difference of Object.values(differences)) expect(difference).toBeLessThan(rtol);
 }
 
-/** Those of the model and of the objective; what its source keeps is not among them. */
-function weightsOf({ state }: RanksRun): Map<string, Float32Array> {
+/** Parameters of the objective, such as a scalar head; what its source keeps is not among them. */
+function ofObjective({ state }: RanksRun): ReadonlyMap<string, Float32Array> {
   const own = [...(state.objective_tensors ?? [])].filter(([name]) => !name.startsWith('source.'));
-  return new Map([
-    ...state.parameters,
-    ...own.map(([name, { data }]): [string, Float32Array] => [name, data]),
-  ]);
+  return new Map(own.map(([name, { data }]) => [name, data]));
+}
+
+function inTheSameOrder(
+  a: ReadonlyMap<string, Float32Array>,
+  b: ReadonlyMap<string, Float32Array>,
+): [ArrayLike<number>[], ArrayLike<number>[]] {
+  expect([...b.keys()].sort()).toEqual([...a.keys()].sort());
+  return [[...a.values()], [...a.keys()].map((name) => b.get(name) ?? [])];
 }
 
 export function expectSameBits(a: RanksRun, b: RanksRun): void {
@@ -127,7 +130,7 @@ export function expectSameBits(a: RanksRun, b: RanksRun): void {
   }
 }
 
-/** |a - b| / |a| of all values together, in the Euclidean norm. */
+/** |a - b| / |a| of all values together, in the Euclidean norm; 0 where there are none. */
 function relativeDifference(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]) {
   let size = 0;
   let difference = 0;
@@ -138,5 +141,5 @@ function relativeDifference(a: readonly ArrayLike<number>[], b: readonly ArrayLi
       difference += (value - (b[row]?.[i] ?? NaN)) ** 2;
     }
   });
-  return Math.sqrt(difference / size);
+  return difference === 0 ? 0 : Math.sqrt(difference / size);
 }

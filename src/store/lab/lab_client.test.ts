@@ -37,13 +37,19 @@ class FakeRank {
           memory: MEMORY,
           backend: 'wasm',
           n_params: 9,
+          vocab_size: 5,
         });
       }
       case 'train_rank':
         this.#training = command;
         return;
       case 'evaluate_rank':
-        return this.emit({ type: 'rank_evaluated', id: command.id, rank: this.rank, loss: 2.5 });
+        return this.emit({
+          type: 'rank_evaluated',
+          id: command.id,
+          rank: this.rank,
+          metrics: { step: this.step, 'val/loss': 2.5 },
+        });
       case 'save_rank': {
         const { id, run } = command;
         const bytes = this.rank === 0 ? 123 : null;
@@ -65,7 +71,8 @@ class FakeRank {
       bytes: { all_reduce: 10, reduce_scatter: 0, all_gather: 0, broadcast: 0, send_recv: 0 },
       spans: [],
     };
-    this.emit({ type: 'rank_step', step, memory: MEMORY });
+    const metrics = this.rank === 0 ? { step: this.step, 'train/loss': step.loss } : null;
+    this.emit({ type: 'rank_step', step, memory: MEMORY, metrics });
     const isPaused = this.sent.at(-1)?.type === 'pause_rank';
     if (this.#training && (--this.#training.steps === 0 || isPaused)) {
       const { id } = this.#training;
@@ -118,6 +125,8 @@ async function start(max_iters = 4): Promise<void> {
     backend: 'wasm',
     name: 'three',
     from: null,
+    stage: null,
+    child: null,
   });
   await settle();
 }

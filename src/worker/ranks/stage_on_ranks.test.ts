@@ -1,0 +1,191 @@
+/**
+ * Stages on ranks as the page trains them: the lab's client, a session for each rank, and storage,
+ * on the engine in Node. One rank and several give the same folder.
+ */
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startBackend } from '../../backend/index.ts';
+import { type MetricColumns, type Mesh, ONE_RANK } from '../../common/index.ts';
+import type { RunConfig } from '../../config/index.ts';
+import { parseStage, type StageInput } from '../../config/stage/index.ts';
+import type { ReadState } from '../../checkpoint/index.ts';
+import type { ChildRun, PagePort, PlainError, StartCommand } from '../../protocol/index.ts';
+import { LabClient } from '../../store/lab/lab_client.ts';
+import { useBuildsFromFiles } from '../../testing/node_engine.ts';
+import { Trainer } from '../../train/index.ts';
+import { Session } from '../session.ts';
+import { DEVICE, SessionHarness, startCommand, tinyConfig } from '../testing_session.ts';
+
+beforeAll(async () => {
+  await useBuildsFromFiles();
+  await startBackend('wasm');
+});
+
+const STEPS = 6;
+const RTOL = 1e-5;
+
+const config = tinyConfig(({ model, training, runtime }) => {
+  Object.assign(model, { n_layer: 2, n_head: 2, n_embd: 16, block_size: 48, dropout: 0.1 });
+  Object.assign(training, { batch_size: 4, max_iters: STEPS, learning_rate: 3e-3 });
+  Object.assign(training, { gradient_accumulation_steps: 2, eval_interval: 3, eval_iters: 2 });
+  runtime.backend = 'wasm';
+  runtime.autosave_interval = 0;
+});
+
+/** Of the letters that the parent's tokenizer has. */
+const words = ['quick', 'brown', 'fox', 'jumps', 'over', 'the', 'lazy', 'dog'];
+const jsonLines = (lines: readonly object[]) => ({
+  name: 'own.jsonl',
+  bytes: new TextEncoder().encode(lines.map((line) => JSON.stringify(line)).join('\n')),
+});
+const examples = jsonLines(
+  words.flatMap((prompt) => words.map((completion) => ({ prompt, completion }))),
+);
+
+let harness: SessionHarness;
+
+beforeEach(async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  harness = sessionOfEngine();
+  await trained(harness, { config });
+});
+
+/** Trains a run on one rank, and closes it. */
+async function trained(session: SessionHarness, change: Partial<StartCommand>): Promise<void> {
+  session.send(startCommand(change));
+  await Promise.race([session.next('finished'), session.next('error').then(refused)]);
+  session.send({ type: 'release', id: 1 });
+  await session.next('released');
+}
+
+function refused({ error }: { error: PlainError }): never {
+  throw new Error(`${error.message} ${error.hint}`);
+}
+
+/** A session whose device and trainer are the engine's; `from` lends its storage. */
+function sessionOfEngine(from?: SessionHarness): SessionHarness {
+  const made: SessionHarness = new SessionHarness({
+    tryBackends: async () => ({ ...DEVICE, backend: 'wasm' as const }),
+    createTrainer: (options) => Trainer.create(options),
+    openRunStore: async () => (from ?? made).store,
+  });
+  return made;
+}
+
+/** A worker of the page, in this thread. */
+function spawn(): PagePort {
+  let listener: Parameters<PagePort['onEvent']>[0] = () => undefined;
+  let send: PagePort['send'] = () => undefined;
+  new Session(
+    {
+      emit: (event) => queueMicrotask(() => listener(event)),
+      onCommand: (handle) => {
+        send = handle;
+      },
+    },
+    {
+      ...harness.services,
+      tryBackends: async () => ({ ...DEVICE, backend: 'wasm' as const }),
+      openRunStore: async () => harness.store,
+    },
+  );
+  return {
+    send: (command) => send(command),
+    onEvent: (heard) => {
+      listener = heard;
+    },
+    onDeath: () => undefined,
+    close: () => undefined,
+  };
+}
+
+interface SavedRun {
+  state: ReadState;
+  metrics: MetricColumns;
+}
+
+async function savedRun(run: string): Promise<SavedRun> {
+  const storage = await harness.store.open(run);
+  const loaded = await storage.load();
+  const metrics = await storage.readMetrics();
+  await storage.close();
+  if (!loaded) throw new Error('There is no checkpoint.');
+  return { state: loaded.state, metrics };
+}
+
+type Started = ChildRun & { config: RunConfig };
+
+async function onOneRank({ stage, ...child }: Started, run: string): Promise<SavedRun> {
+  await trained(sessionOfEngine(harness), { run, stage: stage ?? undefined, ...child });
+  return savedRun(run);
+}
+
+async function onRanks({ config: wanted, ...child }: Started, mesh: Partial<Mesh>) {
+  const lab = new LabClient({ spawn });
+  await lab.start({
+    mesh: { ...ONE_RANK, ...mesh },
+    config: wanted,
+    ...{ files: {}, backend: 'wasm', name: 'ranks', from: null },
+    stage: child.stage,
+    child,
+  });
+  expect(lab.store.getState().failure).toBe('');
+  await lab.save();
+  const { run } = lab.store.getState();
+  lab.stop();
+  return savedRun(run);
+}
+
+const stageOf = (input: StageInput, dataset = examples): Started => ({
+  config,
+  parent: { run: 'first' },
+  stage: parseStage({ ...input, dataset: { task: 'own', ...input.dataset } }),
+  dataset,
+});
+
+/** |a - b| / |a| of all values of the tensors of `a`. */
+function difference(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string, Float32Array>) {
+  let size = 0;
+  let error = 0;
+  for (const [name, values] of a) {
+    const others = b.get(name);
+    values.forEach((value, i) => {
+      size += value ** 2;
+      error += (value - (others?.[i] ?? NaN)) ** 2;
+    });
+  }
+  return Math.sqrt(error / size);
+}
+
+const NOT_COMPARED = ['seconds', 'step_ms', 'train/tok_per_sec'];
+
+function expectSameRun(one: SavedRun, ranks: SavedRun): void {
+  const { parameters, optimizer, objective_tensors, ...facts } = one.state;
+  expect(difference(parameters, ranks.state.parameters)).toBeLessThan(RTOL);
+  expect([...ranks.state.optimizer.keys()].sort()).toEqual([...optimizer.keys()].sort());
+  expect([...ranks.state.objective_tensors.keys()].sort()).toEqual(
+    [...objective_tensors.keys()].sort(),
+  );
+  for (const key of ['step', 'tokens', 'stage', 'chat_template', 'lineage', 'config'] as const)
+    expect(ranks.state[key]).toEqual(facts[key]);
+  expect(ranks.state.tokenizer).toEqual(facts.tokenizer);
+  expect(ranks.state.pad_token_id).toBe(facts.pad_token_id);
+  for (const name of ['train/loss', 'val/loss', 'grad_norm', 'lr']) {
+    const [a, b] = [one.metrics[name], ranks.metrics[name]].map((values) =>
+      values?.filter((value) => Number.isFinite(value)),
+    );
+    expect(b?.length, name).toBe(a?.length);
+    a?.forEach((value, i) => expect(Math.abs((b?.[i] ?? NaN) / value - 1)).toBeLessThan(RTOL));
+  }
+  const measured = ({ metrics }: SavedRun): string[] =>
+    Object.keys(metrics)
+      .filter((name) => !NOT_COMPARED.includes(name))
+      .sort();
+  expect(measured(ranks)).toEqual(measured(one));
+}
+
+describe('a stage on ranks is saved as one rank would save it', () => {
+  test('SFT on two ranks of data parallelism', async () => {
+    const started = stageOf({ objective: 'sft' });
+    expectSameRun(await onOneRank(started, 'one'), await onRanks(started, { dp: 2 }));
+  });
+});
