@@ -25,9 +25,9 @@ export class RankScoring implements ObjectivePrograms {
     this.#rollouts = new SharedRollouts(parts);
   }
 
-  /** Bytes of the programs that have been compiled. */
+  /** Bytes of the programs that have been compiled, and of the caches of rollouts. */
   get ownBytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#rollouts.bytes;
   }
 
   logps(batch: Batch): Promise<Float32Array> {

@@ -2,10 +2,9 @@
  * One rank of a run: a trainer that computes its part of every step together with the others. All
  * ranks call the same methods in the same order, and get the same results.
  */
-import { readback, submitWithBoundaries } from '../backend/index.ts';
+import { PartStore, readback, submitWithBoundaries } from '../backend/index.ts';
 import {
   type Batch,
-  type InspectedStep,
   type Mesh,
   type MetricRow,
   type RankMemory,
@@ -162,11 +161,6 @@ export class RankTrainer {
     return { ...tensors, objective_tensors, step, tokens, lr_multiplier };
   }
 
-  /** The latest batch, token by token, by all ranks together; null if the objective does not say. */
-  async inspect(): Promise<InspectedStep | null> {
-    return (await this.#source.inspect?.()) ?? null;
-  }
-
   /** A sentence for the user on what training meets, once; null if there is none. */
   takeNotice(): string | null {
     return this.#source.takeNotice?.() ?? null;
@@ -178,12 +172,15 @@ export class RankTrainer {
   }
 
   dispose(): void {
-    const { microBatches, update, optimizer, squares, stores, referenceCopy } = this.#parts;
+    const { microBatches, update, optimizer, squares, stores, owned, referenceCopy } = this.#parts;
     this.#scoring.dispose();
     microBatches.dispose();
     update.dispose();
     optimizer.dispose();
     squares.dispose();
+    for (const part of [owned.weights, owned.gradients]) {
+      if (part instanceof PartStore) part.dispose();
+    }
     disposeStores(stores);
     referenceCopy?.dispose();
   }

@@ -36,6 +36,11 @@ export class SharedRollouts {
     return gatherRollouts(world, own);
   }
 
+  /** Bytes that are kept between two requests. */
+  get bytes(): number {
+    return this.#pool?.bytes ?? 0;
+  }
+
   dispose(): void {
     this.#pool?.dispose();
   }

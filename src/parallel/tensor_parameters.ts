@@ -24,13 +24,17 @@ export function tensorParallelParameters(
   const ofModel = new Set(listParameters(part.model).map(({ name }) => name));
   return wholes.flatMap((whole, index): LocalParameter[] => {
     const parameter = wholeParameter(whole, index);
-    const split = ofModel.has(whole.name) ? splitOf(whole.name) : splitOfObjective(whole);
+    const isOfModel = ofModel.has(whole.name) || ofModel.has(withoutPrefix(whole.name));
+    const split = isOfModel ? splitOf(whole.name) : splitOfObjective(whole);
     if (split === 'first rank') return part.index === 0 ? [parameter] : [];
     if (split === 'replicated') return [parameter];
     if (split === 'partial gradient') return [{ ...parameter, partial_gradient: true }];
     return [sliced(parameter, sliceOf(whole, split, part))];
   });
 }
+
+/** PPO's value and reward models are split as the policy is. */
+const withoutPrefix = (name: string): string => name.slice(name.indexOf('.') + 1);
 
 /** Whether a linear layer is split by rows, so that its products are added up over the ranks. */
 export const isRowParallel = (layer: string): boolean => SPLITS[moduleOf(layer)] === 'rows';
