@@ -16,20 +16,16 @@ export interface LabRun {
 }
 
 export interface LabProblem extends Omit<MeshProblem, 'field'> {
-  /** What the sentence stands beside: a field of the mesh, the objective, or null for the whole mesh. */
-  field: MeshField | 'objective' | null;
+  /** The field that the sentence stands beside; null for the mesh as a whole. */
+  field: MeshField | null;
 }
 
-/** Objectives that several ranks train. */
-const RANK_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
-
-/** Those of them whose batches need no more of the model than log-probabilities. */
+/** Objectives whose batches need no more of the model than log-probabilities. */
 const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
 
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
-    ...objectiveProblems(run),
     ...meshProblems(mesh, cutModel(run), run.training),
     ...(mesh.tp > 1 ? adapterProblems(run) : []),
     ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
@@ -42,14 +38,6 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
  */
 const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
   objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
-
-function objectiveProblems({ objective }: LabRun): LabProblem[] {
-  if (RANK_OBJECTIVES.includes(objective)) return [];
-  const message =
-    `The objective ${objective} samples answers while it trains, which ranks cannot do yet; ` +
-    'train it on one rank, as a stage.';
-  return [{ field: 'objective', message, nearest: [] }];
-}
 
 function adapterProblems({ peft }: LabRun): LabProblem[] {
   if (peft?.peft_type !== 'lora' || peft.lora_dropout === 0) return [];
