@@ -94,8 +94,6 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
  * so where the gradient is nothing but rounding (the bias of keys) its direction is, too.
  */
 export function expectWithin(rtol: number, a: RanksRun, b: RanksRun, what: string): void {
-  const weights = weightsOf(a);
-  const others = weightsOf(b);
   const differences = {
     losses: relativeDifference([a.losses], [b.losses]),
     norms: relativeDifference([a.norms], [b.norms]),
