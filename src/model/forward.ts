@@ -24,6 +24,8 @@ export interface Forward {
   block_size: number;
   /** Whether dropout is on. */
   training: boolean;
+  /** The last hidden states, where stages of a pipeline have computed them [tokens, n_embd]. */
+  hidden?: Tensor | undefined;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */
   attend?: Attend | undefined;
   /** The other ranks that hold parts of each layer; `model` is then the part of this rank. */

@@ -13,6 +13,7 @@ import type { Tape } from './tape.ts';
  * again in the backward pass instead of keeping their activations.
  */
 export function hiddenStates(forward: Forward, checkpointing = false): Tensor {
+  if (forward.hidden) return forward.hidden;
   const layers = { start: 0, end: forward.model.n_layer, checkpointing };
   return runBlocks(forward, embedTokens(forward), layers);
 }

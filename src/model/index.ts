@@ -30,6 +30,7 @@ export {
   logitsProgram,
   type LossContext,
   type LossFunction,
+  targetLogps,
   tokenLogps,
   type TracedLoss,
   trainingMicroStep,
@@ -37,7 +38,6 @@ export {
   valueProgram,
 } from './programs.ts';
 export {
-  logpsOf,
   type ModelStage,
   type StageCollectives,
   type StageEnd,

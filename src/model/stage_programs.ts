@@ -2,11 +2,10 @@
  * The programs of one stage of a pipeline: consecutive blocks, on the first stage also the embedding,
  * on the last one also the loss. They need kernels of ours (WebGPU or the engine on the processor).
  */
-import { clone, neg, type Tensor } from '@tensorflow/tfjs-core';
+import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import { boundary, type Collective, output, type Outputs, type Program } from '../backend/index.ts';
 import type { Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
-import { tokenLosses } from './heads.ts';
 import { type BlockRange, embedTokens, runBlocks } from './hidden_states.ts';
 import {
   addToSums,
@@ -111,11 +110,6 @@ export const sumsOf =
   (loss: LossFunction): StageEnd =>
   (context) =>
     loss(context).sums(undefined);
-
-/** The end of a pass that scores: the log-probability of each target [tokens], nats. */
-export function logpsOf({ forward, hidden, logits_chunk }: LossContext): Tensor {
-  return neg(tokenLosses(forward, hidden, logits_chunk).loss);
-}
 
 function stageInput(forward: Forward, { isFirst }: ModelStage, input: Collective): Tensor {
   return isFirst ? embedTokens(forward) : boundary(activationOf(forward), input);

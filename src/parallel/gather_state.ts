@@ -36,7 +36,7 @@ export async function gatherState(parts: RankParts): Promise<Tensors | null> {
     });
     for (const [name, values] of gathered ?? []) moments.set(name, values);
   }
-  const frozen = await parts.reference?.read();
+  const frozen = await parts.referenceCopy?.read();
   const reference = await gatherAll(parts, REFERENCE, (local) =>
     place.dp === 0 && isSender(parts, local) ? frozen?.get(local.parameter.name) : undefined,
   );

@@ -5,15 +5,15 @@ import type { RankParts } from './rank_build.ts';
 
 /** Writes the values to start from: saved ones, else initial ones. */
 export function loadState(parts: RankParts, from: TrainerState | null): void {
-  const { locals, stores, reference, setting, optimizer } = parts;
-  const referenced = new Set(reference?.names);
+  const { locals, stores, referenceCopy, setting, optimizer } = parts;
+  const referenced = new Set(referenceCopy?.names);
   const { seed } = setting.config.training;
   for (const local of locals) {
     const { name } = local.whole;
     const whole = savedValues(from, name) ?? initialValues(local.whole, seed);
     stores.weights.write(name, local.take(whole));
     if (referenced.has(name)) {
-      reference?.write(name, local.take(savedReference(from, name) ?? whole));
+      referenceCopy?.write(name, local.take(savedReference(from, name) ?? whole));
     }
   }
   if (!from) return;

@@ -2,7 +2,14 @@
 import { compileProgram, fillInPlace, Store } from '../backend/index.ts';
 import { groupOf, type Mesh, placeOf } from '../common/index.ts';
 import { resolveModel } from '../config/index.ts';
-import { listParameters, type LossFunction, type Parameter, Weights } from '../model/index.ts';
+import {
+  listParameters,
+  type LossFunction,
+  type ModelWeights,
+  type Parameter,
+  Weights,
+  withoutAdapters,
+} from '../model/index.ts';
 import { labProblems } from '../plan/parallel/lab_check.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import { createOptimizer, momentsOf, type Optimizer } from '../optim/index.ts';
@@ -73,7 +80,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   const adapters = await adaptersOfRank(setting, outline.part);
   const kept = keptStores(mesh, sharding, { locals, adapters });
   const stores = allocate(outline, kept);
-  const reference = referenceOf(outline);
+  const references = referenceOf(outline, stores.weights);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
     training,
@@ -90,7 +97,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     ...outline,
     moments: momentNames(optimizer, wholes.filter(trains)),
     stores,
-    reference,
+    ...references,
     optimizer,
     shards,
     owned,
@@ -102,14 +109,19 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
 }
 
 /** A frozen copy of what this rank holds of the model, whole under every stage of ZeRO. */
-function referenceOf({ objective, setting, model, locals }: RankOutline): Weights | null {
-  if (!objective.reference(setting)) return null;
+function referenceOf(
+  { objective, setting, model, locals }: RankOutline,
+  weights: ModelWeights,
+): Pick<RankParts, 'reference' | 'referenceCopy'> {
+  if (!objective.reference(setting)) return { reference: null, referenceCopy: null };
+  if (weights.adapters) return { reference: withoutAdapters(weights), referenceCopy: null };
   const ofModel = new Set(listParameters(model).map(({ name }) => name));
   const frozen = locals.filter(({ whole }) => ofModel.has(whole.name));
-  return new Weights(
+  const referenceCopy = new Weights(
     frozen.map(({ parameter }) => parameter),
     () => false,
   );
+  return { reference: referenceCopy, referenceCopy };
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */

@@ -5,14 +5,14 @@ import type { RankParts } from './rank_parts.ts';
 /** Bytes that a rank holds between two steps; `allocated` by the whole device is not known here. */
 export function memoryOf({
   stores,
-  reference,
+  referenceCopy,
   optimizer,
   microBatches,
   update,
 }: RankParts): Omit<RankMemory, 'allocated'> {
   const { weights, gradients } = stores;
   return {
-    weights: weights.trainable.bytes + bytesOf(weights.frozen) + bytesOf(reference?.frozen),
+    weights: weights.trainable.bytes + bytesOf(weights.frozen) + bytesOf(referenceCopy?.frozen),
     gradients: gradients.store.bytes,
     optimizer: optimizer.state.bytes,
     programs: microBatches.ownBytes + update.ownBytes,

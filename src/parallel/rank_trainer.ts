@@ -172,7 +172,7 @@ export class RankTrainer {
   }
 
   dispose(): void {
-    const { microBatches, update, optimizer, squares, stores, owned, reference } = this.#parts;
+    const { microBatches, update, optimizer, squares, stores, owned, referenceCopy } = this.#parts;
     this.#scoring.dispose();
     microBatches.dispose();
     update.dispose();
@@ -182,7 +182,7 @@ export class RankTrainer {
       if (part instanceof PartStore) part.dispose();
     }
     disposeStores(stores);
-    reference?.dispose();
+    referenceCopy?.dispose();
   }
 
   #own(batches: readonly Batch[]): Batch[] {
