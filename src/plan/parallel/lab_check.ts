@@ -21,10 +21,10 @@ export interface LabProblem extends Omit<MeshProblem, 'field'> {
 }
 
 /** Objectives that several ranks train. */
-const RANK_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
+const RANK_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo', 'grpo', 'ppo'];
 
 /** Those of them whose batches need no more of the model than log-probabilities. */
-const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
+const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo', 'grpo'];
 
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
