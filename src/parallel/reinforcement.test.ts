@@ -99,6 +99,22 @@ describe('GRPO', () => {
     expectSameRun(await train(run, {}, FEWER_STEPS), many, 'GRPO, dp 2, tp 2, ZeRO-3');
   });
 
+  test('a pipeline, whose stages are gathered for rollouts, is one rank within 1e-5', async () => {
+    const mesh: Partial<Mesh> = { dp: 2, pp: 2 };
+    const many = await train(run, mesh, FEWER_STEPS);
+    expectSameRun(await train(run, {}, FEWER_STEPS), many, 'GRPO, dp 2, pp 2');
+  });
+
+  test('answers are sampled with the adapters that train', async () => {
+    const stage: StageInput = { ...run.stage, peft: { peft_type: 'lora', r: 4, lora_dropout: 0 } };
+    const lora = { ...run, stage, training: { ...training, learning_rate: 1e-2 } };
+    const one = await train(lora, {}, FEWER_STEPS);
+    for (const mesh of [{ dp: 2, tp: 2 }, { dp: 2, zero_stage: 3 }] as const) {
+      const many = await train(lora, mesh, FEWER_STEPS);
+      expectSameRun(one, many, `GRPO with LoRA, ${JSON.stringify(mesh)}`);
+    }
+  });
+
   test('every stage of ZeRO is data parallelism bit for bit', () => expectSameZero(run));
 });
 
@@ -130,6 +146,13 @@ describe('PPO', () => {
   test('tensor parallelism of all four models is one rank within 1e-5', async () => {
     const many = await train(run, { tp: 2 }, FEWER_STEPS);
     expectSameRun(await train(run, {}, FEWER_STEPS), many, 'PPO, tp 2');
+  });
+
+  test('adapters of the policy train beside the whole value model', async () => {
+    const stage: StageInput = { ...run.stage, peft: { peft_type: 'lora', r: 4, lora_dropout: 0 } };
+    const one = await train({ ...run, stage }, {}, FEWER_STEPS);
+    const many = await train({ ...run, stage }, { dp: 2, zero_stage: 3 }, FEWER_STEPS);
+    expectSameRun(one, many, 'PPO with LoRA, dp 2, ZeRO-3');
   });
 
   test('every stage of ZeRO is data parallelism bit for bit', () => expectSameZero(run));

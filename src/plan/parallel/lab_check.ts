@@ -1,6 +1,6 @@
 /** What the ranks of the lab cannot do, in one sentence each, before anything is built. */
 import type { Mesh } from '../../common/index.ts';
-import type { ResolvedModel } from '../../config/index.ts';
+import type { ResolvedModel, TrainingConfig } from '../../config/index.ts';
 import type { PeftConfig } from '../../config/stage/index.ts';
 import { type MeshField, type MeshProblem, meshProblems } from './check.ts';
 import type { StepBatch } from './training.ts';
@@ -8,7 +8,7 @@ import type { StepBatch } from './training.ts';
 export interface LabRun {
   model: ResolvedModel;
   /** Its micro-batches are those of a pipeline. */
-  training: StepBatch;
+  training: StepBatch & Partial<Pick<TrainingConfig, 'optimizer'>>;
   /** Name of the objective. */
   objective: string;
   /** Of a stage: whether adapters train instead of the model's weights. */
@@ -20,14 +20,11 @@ export interface LabProblem extends Omit<MeshProblem, 'field'> {
   field: MeshField | null;
 }
 
-/** Objectives whose batches need no more of the model than log-probabilities. */
-const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo'];
-
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
     ...meshProblems(mesh, cutModel(run), run.training),
-    ...(mesh.tp > 1 ? adapterProblems(run) : []),
+    ...(mesh.tp > 1 ? [...optimizerProblems(run), ...adapterProblems(run)] : []),
     ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
   ];
 }
@@ -38,6 +35,15 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
  */
 const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
   objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
+
+/** Why tensor parallelism does not train with Muon. */
+export const MUON_NEEDS_WHOLE =
+  'Muon orthogonalizes whole matrices, which tensor parallelism cuts: choose another optimizer, or tp 1.';
+
+function optimizerProblems({ training }: LabRun): LabProblem[] {
+  if (training.optimizer !== 'muon') return [];
+  return [{ field: 'tp', message: MUON_NEEDS_WHOLE, nearest: [1] }];
+}
 
 function adapterProblems({ peft }: LabRun): LabProblem[] {
   if (peft?.peft_type !== 'lora' || peft.lora_dropout === 0) return [];
@@ -55,10 +61,10 @@ function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProbl
       'so it is not combined with pp, as in DeepSpeed; set zero_stage to 1.';
     problems.push({ field: 'zero_stage', message, nearest: [1] });
   }
-  if (!PIPELINE_OBJECTIVES.includes(objective)) {
+  if (objective === 'ppo') {
     const message =
-      `The objective ${objective} samples with the whole model while it trains, and a pipeline has ` +
-      'its layers on several ranks; set pp to 1.';
+      'PPO trains a value model beside the policy, and a pipeline has the layers of one model on ' +
+      'several ranks; set pp to 1.';
     problems.push({ field: 'pp', message, nearest: [1] });
   }
   return problems;

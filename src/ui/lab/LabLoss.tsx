@@ -24,8 +24,9 @@ const OF_EVERY_RUN = ['train/loss', 'val/loss', 'lr', 'tokens', 'seconds', 'grad
 
 /** The latest values, by the names that TRL's trainers log. */
 function StageNumbers({ table }: { table: MetricTable }) {
-  // A new step changes the table in place.
+  // A step or an evaluation changes the table in place.
   useLab((state) => state.recent);
+  useLab((state) => state.phase);
   const names = table.names.filter((name) => !OF_EVERY_RUN.includes(name));
   if (names.length === 0) return null;
   return (

@@ -8,16 +8,11 @@ import type { StepResult } from '../../train/index.ts';
 import type { BeginContext } from '../beginning.ts';
 import { CannotOpenRank } from './cannot_open_rank.ts';
 import { type OpenedRank, openRank } from './open_rank.ts';
+import { Patience } from './patience.ts';
 import { RankRecords } from './rank_records.ts';
 import { saveRun } from './rank_storage.ts';
 
 export type RankSessionContext = BeginContext;
-
-/** Building programs takes its time, and ranks do not finish it at the same time. */
-const PATIENCE_AT_START_MS = 120_000;
-/** Another rank may take this many of the longest steps so far, and at least this long. */
-const PATIENCE_STEPS = 3;
-const LEAST_PATIENCE_MS = 2000;
 
 /** What an open rank consists of. */
 interface OpenRank extends OpenedRank {
@@ -29,7 +24,7 @@ export class RankSession {
   readonly #context: RankSessionContext;
   #open: OpenRank | null = null;
   #link: PortLink | null = null;
-  #longestStep = 0;
+  readonly #patience = new Patience();
 
   constructor(context: RankSessionContext) {
     this.#context = context;
@@ -72,7 +67,7 @@ export class RankSession {
     const ports = new Map<number, PortLike>(
       command.ports.map(({ rank: other, port }) => [other, connectRank(port)]),
     );
-    const link = new PortLink({ rank, ports, patience: () => this.#patience() });
+    const link = new PortLink({ rank, ports, patience: () => this.#patience.ms });
     this.#link = link;
     const device = await this.#context.device.open(backend);
     if (device.backend !== 'webgpu' && device.backend !== 'wasm')
@@ -82,6 +77,7 @@ export class RankSession {
       );
     const opened = await openRank(this.#context, command, { mesh, link });
     const { trainer, vocab_size } = opened;
+    this.#patience.samples = trainer.objective.data === 'prompts';
     this.#open = { ...opened, rank, records: new RankRecords(trainer) };
     const memory = this.#memory(trainer);
     const { n_params, row_length } = trainer;
@@ -93,8 +89,7 @@ export class RankSession {
     const { trainer, rank } = this.#rank();
     trainer.pauseRequested = false;
     for (let i = 0; i < steps; i++) {
-      const result = await trainer.takeStep();
-      this.#longestStep = Math.max(this.#longestStep, result.ms);
+      const result = await this.#patience.during('step', () => trainer.takeStep());
       this.#report(result);
       if (trainer.paused) break;
       // A turn of the event loop, so that commands and messages of other ranks are handled.
@@ -120,7 +115,8 @@ export class RankSession {
 
   async #evaluate({ id }: Extract<RankRequest, { type: 'evaluate_rank' }>): Promise<RankEvent> {
     const { trainer, rank, records } = this.#rank();
-    const metrics = records.evaluation(await trainer.evaluate());
+    const measured = await this.#patience.during('evaluation', () => trainer.evaluate());
+    const metrics = records.evaluation(measured);
     return { type: 'rank_evaluated', id, rank, metrics };
   }
 
@@ -142,11 +138,6 @@ export class RankSession {
 
   #memory(trainer: RankTrainer): RankMemory {
     return { ...trainer.memory, allocated: deviceMemory()?.allocated ?? 0 };
-  }
-
-  #patience(): number {
-    if (this.#longestStep === 0) return PATIENCE_AT_START_MS;
-    return Math.max(LEAST_PATIENCE_MS, PATIENCE_STEPS * this.#longestStep);
   }
 
   #emit(event: RankEvent): void {
