@@ -15,11 +15,16 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
 /**
- * Serves a folder on a free local port, with the headers for cross-origin isolation, which gives
- * precise clocks: `{ url, close }`.
+ * Serves a folder on a free local port: `{ url, close }`. `isolated`: with the headers for cross-origin
+ * isolation, which gives precise clocks and threads.
  */
-export function serveFolder(folder) {
+export function serveFolder(folder, isolated = true) {
   const root = resolve(folder);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://local');
@@ -28,12 +33,9 @@ export function serveFolder(folder) {
       response.writeHead(404).end();
       return;
     }
-    response.writeHead(200, {
-      'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
-      'Cache-Control': 'no-store',
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Embedder-Policy': 'require-corp',
-    });
+    response.setHeader('Content-Type', TYPES[extname(path)] ?? 'application/octet-stream');
+    response.setHeader('Cache-Control', 'no-store');
+    if (isolated) response.setHeaders(new Map(Object.entries(ISOLATION)));
     createReadStream(path).pipe(response);
   });
   return new Promise((done, failed) => {

@@ -44,15 +44,33 @@ async function create(page: Page): Promise<string> {
 const rowOf = (page: Page, name: string) =>
   page.getByTestId('members').getByRole('row').filter({ hasText: name });
 
-test('two pages train one model by letters, and both keep it', async ({ browser }) => {
+/** Takes a code of the host's page to another one, and its answer back. */
+async function letInByCode(host: Page, page: Page, name: string): Promise<void> {
+  await host.getByText('Invite one member by a code').click();
+  await host.getByRole('button', { name: 'Make a code' }).click();
+  const code = await host.getByLabel('Code for one member').inputValue();
+  await page.getByLabel('Your name in the room').last().fill(name);
+  await page.getByText('Join by a code').click();
+  await page.getByLabel('Code of the host').fill(code);
+  await page.getByRole('button', { name: 'Make an answer' }).click();
+  const answer = await page.getByLabel('Answer for the host').inputValue();
+  await host.getByLabel('The member’s answer').fill(answer);
+  await host.getByRole('button', { name: 'Let the member in' }).click();
+}
+
+test('pages train one model, by letters and by a code, and all keep it', async ({ browser }) => {
   const host = await laptop(browser, `${addressOf(RECIPE)}#together`);
   const code = await create(host.page);
   const guest = await laptop(browser, `./#together/${code}`);
   await guest.page.getByLabel('Your name in the room').last().fill('Pupil');
   await guest.page.getByRole('button', { name: 'Join', exact: true }).click();
-  await expect(rowOf(host.page, 'Pupil')).toContainText('ready', { timeout: 60_000 });
+  const coded = await laptop(browser, './#together');
+  await letInByCode(host.page, coded.page, 'Coded');
+  for (const name of ['Pupil', 'Coded']) {
+    await expect(rowOf(host.page, name)).toContainText('ready', { timeout: 60_000 });
+  }
   await host.page.getByRole('button', { name: 'Start training' }).click();
-  for (const { page } of [host, guest]) {
+  for (const { page } of [host, guest, coded]) {
     await expect(page.getByTestId('room-sentence')).toContainText('saved as a run', {
       timeout: 90_000,
     });
@@ -60,10 +78,11 @@ test('two pages train one model by letters, and both keep it', async ({ browser 
   }
   await expect(host.page.getByText(/Validation loss \d\.\d+ after 20 steps/u).last()).toBeVisible();
   const { host: served } = new URL(url);
-  for (const { hosts, errors } of [host, guest]) {
+  for (const { hosts, errors } of [host, guest, coded]) {
     expect([...hosts].filter((name) => name !== '' && name !== served)).toEqual([]);
     expect(errors).toEqual([]);
   }
   await host.close();
   await guest.close();
+  await coded.close();
 });

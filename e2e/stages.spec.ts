@@ -172,7 +172,7 @@ test('a stage that is reloaded in the middle goes on, and a chain is stopped', a
 
   await test.step('stopping it keeps the stage, and trains no further one', async () => {
     await page.getByRole('button', { name: 'Stop the chain' }).click();
-    await expect(page.locator('.chain-progress')).toContainText('The recipe was cancelled.');
+    await expect(page.locator('.chain-progress')).toContainText('The chain was stopped.');
     await expect(page.getByTestId('model-tree').getByRole('article')).toHaveCount(2);
   });
 

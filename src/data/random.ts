@@ -25,6 +25,13 @@ export function hashUnit(...values: number[]): number {
   return (high * 2 ** 26 + low) / 2 ** 53;
 }
 
+/**
+ * The seed of one epoch of a run. Epoch 0 has the run's own; the others are hashes, so that runs of
+ * neighbouring seeds have no order in common.
+ */
+export const epochSeed = (seed: number, epoch: number): number =>
+  epoch === 0 ? seed : hash32(seed, epoch);
+
 export interface Random {
   /** Uniform in [0, 1). */
   unit(): number;

@@ -98,6 +98,10 @@ export class RankTrainer {
   get objective(): Objective {
     return this.#parts.objective;
   }
+  /** Tokens of a row of a batch. */
+  get row_length(): number {
+    return this.#parts.stores.block_size;
+  }
   /** Tokens of a step of all ranks, padding included. */
   get tokensPerStep(): number {
     const { objective, setting } = this.#parts;

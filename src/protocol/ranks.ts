@@ -64,6 +64,8 @@ export type RankEvent =
       backend: string;
       n_params: number;
       vocab_size: number;
+      /** Tokens of a row: the context, or less where the examples of a stage are shorter. */
+      row_length: number;
     }
   /** `metrics` are those of the objective, from rank 0 alone: all ranks have the same ones. */
   | { type: 'rank_step'; step: RankStep; memory: RankMemory; metrics: MetricRow | null }

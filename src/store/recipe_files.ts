@@ -17,6 +17,6 @@ export function recipeInAddress(search: string): unknown {
     const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new SyntaxError('The recipe in the address is damaged; ask for the link again.');
+    throw new SyntaxError('The chain in the address is damaged; ask for the link again.');
   }
 }

@@ -83,7 +83,7 @@ describe('a recipe', () => {
     ]);
     expect(runner.store.getState()).toMatchObject({
       running: false,
-      ended: 'The recipe ended because “Reward” failed.',
+      ended: 'The chain ended because “Reward” failed.',
     });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(started).toHaveLength(2);
@@ -102,7 +102,7 @@ describe('a recipe', () => {
       'failed',
       '“Base”, which it starts from, was deleted.',
     ]);
-    expect(runner.store.getState().ended).toBe('The recipe ended because “Base” was deleted.');
+    expect(runner.store.getState().ended).toBe('The chain ended because “Base” was deleted.');
   });
 
   it('is cancelled: the stage that trains is stopped, and no other one starts', async () => {
@@ -113,7 +113,7 @@ describe('a recipe', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(started).toHaveLength(1);
     expect(members().map(([, status]) => status)).toEqual(['stopped', 'stopped', 'stopped']);
-    expect(runner.store.getState().ended).toBe('The recipe was cancelled.');
+    expect(runner.store.getState().ended).toBe('The chain was stopped.');
     runner.cancel();
     expect(stopRun).toHaveBeenCalledOnce();
   });

@@ -52,7 +52,7 @@ export class RecipeRunner {
   /** Stops the stage that trains, which is saved, and starts no further one. */
   cancel(): void {
     if (!this.store.getState().running) return;
-    this.#end('The recipe was cancelled.');
+    this.#end('The chain was stopped.');
     this.#follower.stop();
   }
 
@@ -75,7 +75,7 @@ export class RecipeRunner {
     if (missing) {
       const problem = `“${missing.name}”, which it starts from, was deleted.`;
       this.#change(next.id, { status: 'failed', problem });
-      this.#end(`The recipe ended because “${missing.name}” was deleted.`);
+      this.#end(`The chain ended because “${missing.name}” was deleted.`);
       return;
     }
     this.#driver.stores.run.setState({ notices: [] });
@@ -116,7 +116,7 @@ export class RecipeRunner {
     const isOver = status !== 'failed' && obstacle === null;
     this.#change(member.id, { status, problem, seconds: isOver ? seconds : null });
     if (isOver) this.#later(() => this.#startNext());
-    else this.#end(`The recipe ended because ${obstacle ?? `“${member.name}” failed`}.`);
+    else this.#end(`The chain ended because ${obstacle ?? `“${member.name}” failed`}.`);
   }
 
   /** The client is still applying the event that ended the run. */

@@ -16,6 +16,14 @@ export function runStatus(
   return record.step >= record.max_iters ? 'done' : 'paused';
 }
 
+/** Whether a run is judged by a reward on held-out prompts, and not by a loss. */
+export const earnsRewards = (objective: string | undefined): boolean =>
+  objective === 'ppo' || objective === 'grpo';
+
+/** The best validation loss; null before the first evaluation, and where a reward is the score. */
+export const validationLoss = ({ lineage, val_loss }: RunRecord): number | null =>
+  earnsRewards(lineage.objective) ? null : val_loss;
+
 /** Its best checkpoint is kept, and training went on after it. */
 export const hasEarlierBest = ({ best, step, resumable }: RunRecord): boolean =>
   resumable && best != null && best.step < step;

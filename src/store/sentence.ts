@@ -1,6 +1,7 @@
 /** The sentence in the bar that describes the state of the run. */
 import { count, lossText, spokenDuration } from './format.ts';
 import type { RunState } from './run.ts';
+import { earnsRewards } from './run_status.ts';
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -44,11 +45,16 @@ const doing = (detail: string, otherwise: string): string => {
 };
 
 /** "Stopped early at step 900: no better validation loss for 5 evaluations. Best 1.26 at step 400." */
-function stoppedEarly({ step, best, config }: RunState): string {
+function stoppedEarly({ step, best, config, stage }: RunState): string {
   const patience = config?.training.early_stopping_patience ?? 1;
   const evaluations = patience === 1 ? '1 evaluation' : `${count(patience)} evaluations`;
-  const where = `Stopped early at step ${count(step)}: no better validation loss for ${evaluations}.`;
-  return best ? `${where} Best ${lossText(best.score)} at step ${count(best.step)}.` : where;
+  const isReward = earnsRewards(stage?.objective);
+  const judged = isReward ? 'reward' : 'validation loss';
+  const where = `Stopped early at step ${count(step)}: no better ${judged} for ${evaluations}.`;
+  if (!best) return where;
+  // Of a reward, the negative is kept, so that less is better.
+  const score = lossText(isReward ? -best.score : best.score);
+  return `${where} Best ${score} at step ${count(best.step)}.`;
 }
 
 /** "Step 340 of 5,000. Loss 1.92, from 4.17. About 2 minutes left." */

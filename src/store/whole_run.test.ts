@@ -9,6 +9,7 @@ import type {
   RunRecord,
   StartedEvent,
 } from '../protocol/index.ts';
+import { parseStage } from '../config/stage/index.ts';
 import { Client } from './client.ts';
 import { dataKey, differsFromRun, setField, setText } from './form.ts';
 import { sentence } from './sentence.ts';
@@ -191,6 +192,16 @@ describe('the best weights', () => {
     expect(sentence(client.stores.run.getState())).toBe(
       'Stopped early at step 2,600: no better validation loss for 3 evaluations. ' +
         'Best 1.26 at step 2,000.',
+    );
+  });
+
+  it('are named by their reward after a stage that earns rewards', () => {
+    const patient = withField(config, 'training.early_stopping_patience', 1);
+    const stage = parseStage({ objective: 'grpo' });
+    resume({ config: patient, stage, step: 90, best: { step: 60, score: -0.75 } });
+    emit({ type: 'finished', step: 90, reason: 'early_stopping' });
+    expect(sentence(client.stores.run.getState())).toBe(
+      'Stopped early at step 90: no better reward for 1 evaluation. Best 0.75 at step 60.',
     );
   });
 });

@@ -44,15 +44,16 @@ const TALES_BASE = {
 const STORIES = { task: 'tales', ask: 'stories', preference: 'constraint', size: 2000 };
 const PAIRS = { ...STORIES, label_noise: 0.1 };
 
+/** Learns to keep to a wish and to break it, so that its sampled stories can improve. */
 const CARELESS = {
   id: 'careless',
   name: 'Tales, careless',
-  parent: 'base',
+  parent: 'sft',
   stage: {
     objective: 'sft',
     dataset: { task: 'tales', ask: 'stories', size: 10_000, broken_share: 0.8 },
   },
-  config: { training: training(4e-3, 32, 1000), sampling: SAMPLED },
+  config: { training: training(2e-3, 32, 1000), sampling: SAMPLED },
 };
 
 export const CHAINS: readonly Chain[] = [
@@ -76,9 +77,9 @@ export const CHAINS: readonly Chain[] = [
         {
           id: 'reward',
           name: 'Tales, reward model',
-          parent: 'careless',
+          parent: 'sft',
           stage: { objective: 'reward', dataset: { ...PAIRS, size: 8000 } },
-          config: { training: training(1e-3, 16, 1200), sampling: GREEDY },
+          config: { training: training(7e-4, 16, 2400), sampling: GREEDY },
         },
         {
           id: 'dpo',
@@ -118,6 +119,8 @@ export const CHAINS: readonly Chain[] = [
           ...CARELESS,
           id: 'half',
           name: 'Tales, half careless',
+          parent: 'base',
+          config: { training: training(4e-3, 32, 1000), sampling: SAMPLED },
           stage: {
             objective: 'sft',
             dataset: { task: 'tales', ask: 'stories', size: 10_000, broken_share: 0.35 },

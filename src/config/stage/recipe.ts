@@ -97,6 +97,6 @@ function configOf({ preset, config }: v.InferOutput<typeof StageSchema>): RunCon
 const bad = (what: string): ConfigError =>
   new ConfigError(
     'not_a_config',
-    `This is not a recipe: ${what}.`,
-    'Compare it with a recipe that the page exports.',
+    `This is not a chain of stages: ${what}.`,
+    'Compare it with a chain that the page saves as a file.',
   );

@@ -1,8 +1,8 @@
 /** Chat templates that were not written here: Jinja, as transformers renders it. */
-import { Template } from '@huggingface/jinja';
 import type { Message } from '../../common/index.ts';
 import { DataError } from '../errors.ts';
 import type { Tokenizer } from '../types.ts';
+import { boundedTemplate } from './bounded_template.ts';
 import { maskOf, type Conversation } from './conversation.ts';
 
 /** What a template may use besides the messages. */
@@ -54,10 +54,10 @@ function renderer(template: string, tokenizer: Tokenizer, tokens: TemplateTokens
   };
   const bos_token = nameOf(tokens.bos_token_id);
   const eos_token = nameOf(tokens.eos_token_id ?? tokenizer.eos_token_id);
-  const parsed = guarded(() => new Template(template));
+  const write = guarded(() => boundedTemplate(template));
   return (messages, add_generation_prompt) =>
     guarded(() =>
-      parsed.render({
+      write({
         messages: messages.map(({ role, content }) => ({ role, content })),
         add_generation_prompt,
         tools: null,

@@ -3,6 +3,7 @@ import type { Batch } from '../../common/index.ts';
 import { documentStartsOf } from '../../ops/attention/documents.ts';
 import { seededRandom } from '../random.ts';
 import {
+  drawn,
   evaluationBatches,
   exampleBatches,
   packedBatches,
@@ -142,6 +143,17 @@ describe('the order of the examples', () => {
     expect(new Set(first).size).toBe(24);
     expect([...second].sort()).toEqual([...first].sort());
     expect(second).not.toEqual(first);
+  });
+
+  test('the second epoch of a seed is not the first one of the next seed', () => {
+    const numbers = Array.from({ length: 24 }, (_, i) => i);
+    const order = (seed: number, step: number) => drawn({ examples: numbers, seed, step }, 24);
+    expect(order(1, 1)).not.toEqual(order(2, 0));
+    expect(order(1, 0)).toEqual(seededRandom(1).shuffle([...numbers]));
+    // As `Epochs(24, 1).step(1, 24)` of checkpoint/bundle/python/order.py.
+    expect(order(1, 1)).toEqual([
+      15, 8, 13, 17, 9, 10, 4, 18, 2, 5, 19, 0, 20, 11, 16, 21, 3, 12, 23, 7, 1, 6, 14, 22,
+    ]);
   });
 
   test('a step has the same batches whatever was asked before', () => {

@@ -5,7 +5,7 @@
  * `num_items_in_batch`).
  */
 import type { Batch } from '../../common/index.ts';
-import { seededRandom } from '../random.ts';
+import { epochSeed, seededRandom } from '../random.ts';
 import { documentStarts, type PackedExample } from './packing.ts';
 import type { EncodedExample, EncodedPair } from './types.ts';
 
@@ -131,7 +131,7 @@ function orderOf(length: number, seed: number, epoch: number): readonly number[]
   const key = `${length} ${seed} ${epoch}`;
   if (latest.key !== key) {
     const indices = Array.from({ length }, (_, i) => i);
-    latest = { key, order: seededRandom((seed + epoch) % 2 ** 31).shuffle(indices) };
+    latest = { key, order: seededRandom(epochSeed(seed, epoch)).shuffle(indices) };
   }
   return latest.order;
 }

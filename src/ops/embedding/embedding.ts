@@ -4,24 +4,31 @@
  * compare-and-swap. Ids are not checked on the GPU: `sortSegments` rejects those outside the table.
  */
 import { gather, type Rank, reshape, unsortedSegmentSum } from '@tensorflow/tfjs-core';
-import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
+import { type CaseRandom, defineOp, type Hosts, type OpDefinition, run } from '../define.ts';
 import { required } from '../gradient.ts';
 import { at, dims2, zeros } from '../host.ts';
 import { embeddingGradKernel, embeddingKernel } from './kernels.ts';
 import { sortSegments } from './segments.ts';
 import { benchIds } from './bench.ts';
 
-type Ids = 'ids' | 'sorted' | 'starts';
+export type Ids = 'ids' | 'sorted' | 'starts';
+
 /** Draws n ids below `below` for a table of `size` rows, for cases. */
 export function idInputs(random: CaseRandom, n: number, size: number, below = size): Hosts<Ids> {
   const ids = random.ints([n], below);
-  const { sorted, starts } = sortSegments(Int32Array.from(ids.data), size);
-  return {
-    ids,
-    sorted: random.values([n], [...sorted], 'int32'),
-    starts: random.values([size + 1], [...starts], 'int32'),
-  };
+  return withSegments(random, ids, sortSegments(Int32Array.from(ids.data), size));
 }
+
+/** `ids` with what `sortSegments` says of them, for cases. */
+export const withSegments = (
+  random: CaseRandom,
+  ids: Hosts<Ids>['ids'],
+  { sorted, starts }: ReturnType<typeof sortSegments>,
+): Hosts<Ids> => ({
+  ids,
+  sorted: random.values([sorted.length], [...sorted], 'int32'),
+  starts: random.values([starts.length], [...starts], 'int32'),
+});
 
 /**
  * Gradient of `embedding`: dy [N, d], ids [N], sorted [N], starts [V + 1] (int32) -> weight [V, d],
@@ -73,6 +80,17 @@ export const embeddingGrad = defineOp({
   ],
 });
 
+/** Of operations with these inputs: the rows of dy whose id is not negative, by id. */
+export const embeddingGradient: OpDefinition<'weight' | Ids, object, 'y', 'weight'>['gradient'] = {
+  saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
+  from: ['y'],
+  to: {
+    weight: ({ inputs: { ids, sorted, starts }, dy, into }) =>
+      run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight })
+        .weight,
+  },
+};
+
 /**
  * weight [V, d], ids [N], sorted [N], starts [V + 1] (int32; the gradient reads the last two) -> y
  * [N, d].
@@ -92,15 +110,7 @@ export const embedding = defineOp({
   reference: ({ weight, ids }) => ({ y: gather(weight, ids) }),
   kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
   float16: { inputs: [] },
-  gradient: {
-    saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
-    from: ['y'],
-    to: {
-      weight: ({ inputs: { ids, sorted, starts }, dy, into }) =>
-        run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight })
-          .weight,
-    },
-  },
+  gradient: embeddingGradient,
   bench: ({ N, D, V }, inputs) => [
     { attrs: {}, inputs: { weight: inputs.normal(V, D), ...benchIds(inputs, N, V) } },
   ],

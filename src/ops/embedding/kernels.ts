@@ -15,16 +15,28 @@ export function embeddingKernel(
   ids: Tensor,
   learned?: { weight: Tensor; positions: Tensor },
 ): Tensor {
+  return rowsKernel(weight, ids, {
+    name: 'embedding',
+    code,
+    constants: { POSITIONS: learned ? 1 : 0 },
+    reads: [weight, ids, learned?.weight ?? weight, learned?.positions ?? ids],
+  });
+}
+
+/** A kernel that writes a row of the table for each id, `widthOf(d)` values at a time. */
+export function rowsKernel(
+  weight: Tensor,
+  ids: Tensor,
+  kernel: Pick<Parameters<typeof dispatch>[0], 'name' | 'code' | 'constants' | 'reads'>,
+): Tensor {
   const [, d] = dims2(weight.shape);
   const width = widthOf(d);
   const y = activation([ids.size, d]);
   const size = y.size / width;
   dispatch({
-    name: 'embedding',
-    code: unitCode(width, { y }) + code,
-    constants: { POSITIONS: learned ? 1 : 0 },
+    ...kernel,
+    code: unitCode(width, { y }) + kernel.code,
     writes: [y],
-    reads: [weight, ids, learned?.weight ?? weight, learned?.positions ?? ids],
     params: [
       ['u32', size],
       ['u32', d / width],

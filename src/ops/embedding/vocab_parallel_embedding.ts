@@ -9,32 +9,22 @@ import {
   maximum,
   mul,
   scalar,
-  type Tensor,
   where,
 } from '@tensorflow/tfjs-core';
-import { activation, dispatch, grid } from '../../backend/index.ts';
-import { type CaseRandom, defineOp, type Hosts, run } from '../define.ts';
-import { required } from '../gradient.ts';
+import { type CaseRandom, defineOp, type Hosts } from '../define.ts';
 import { at, dims2, zeros } from '../host.ts';
-import { ELEMENTWISE, unitCode, widthOf } from '../wgsl/index.ts';
 import { benchIds } from './bench.ts';
-import { embeddingGrad } from './embedding.ts';
+import { embeddingGradient, type Ids, withSegments } from './embedding.ts';
+import { rowsKernel } from './kernels.ts';
 import { embeddingProcessor } from './processor.ts';
 import { sortLocalSegments } from './local_segments.ts';
 import code from './vocab_parallel_embedding.wgsl?raw';
-
-type Ids = 'ids' | 'sorted' | 'starts';
 
 /** Ids of a table of `size` rows, and negative ones. */
 function localIds(random: CaseRandom, n: number, size: number): Hosts<Ids> {
   const ids = random.ints([n], 2 * size);
   ids.data.forEach((id, i) => (ids.data[i] = id < size ? id : -1 - id));
-  const { sorted, starts } = sortLocalSegments(Int32Array.from(ids.data), size);
-  return {
-    ids,
-    sorted: random.values([n], [...sorted], 'int32'),
-    starts: random.values([size + 1], [...starts], 'int32'),
-  };
+  return withSegments(random, ids, sortLocalSegments(Int32Array.from(ids.data), size));
 }
 
 /**
@@ -60,18 +50,12 @@ export const vocabParallelEmbedding = defineOp({
     const rows = gather(weight, maximum(ids, scalar(0, 'int32')));
     return { y: mul(rows, expandDims(here, 1)) };
   },
-  kernel: ({ weight, ids }) => ({ y: embeddingKernel(weight, ids) }),
+  kernel: ({ weight, ids }) => ({
+    y: rowsKernel(weight, ids, { name: 'vocab_parallel_embedding', code, reads: [weight, ids] }),
+  }),
   processor: ({ weight, ids }) => ({ y: embeddingProcessor(weight, ids) }),
   float16: { inputs: [] },
-  gradient: {
-    saves: { inputs: ['ids', 'sorted', 'starts'], outputs: [] },
-    from: ['y'],
-    to: {
-      weight: ({ inputs: { ids, sorted, starts }, dy, into }) =>
-        run(embeddingGrad, { dy: required(dy.y), ids, sorted, starts }, {}, { weight: into.weight })
-          .weight,
-    },
-  },
+  gradient: embeddingGradient,
   bench: ({ N, D, V }, inputs) => [
     { attrs: {}, inputs: { weight: inputs.normal(V, D), ...benchIds(inputs, N, V) } },
   ],
@@ -85,22 +69,3 @@ export const vocabParallelEmbedding = defineOp({
     inputs: (random) => ({ weight: random.normal([size, d]), ...localIds(random, n, size) }),
   })),
 });
-
-function embeddingKernel(weight: Tensor, ids: Tensor): Tensor {
-  const [, d] = dims2(weight.shape);
-  const width = widthOf(d);
-  const y = activation([ids.size, d]);
-  const size = y.size / width;
-  dispatch({
-    name: 'vocab_parallel_embedding',
-    code: unitCode(width, { y }) + code,
-    writes: [y],
-    reads: [weight, ids],
-    params: [
-      ['u32', size],
-      ['u32', d / width],
-    ],
-    workgroups: grid(Math.ceil(size / ELEMENTWISE)),
-  });
-  return y;
-}

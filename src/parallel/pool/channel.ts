@@ -5,6 +5,8 @@ export interface PoolChannel {
   send(bytes: Uint8Array): void;
   /** Bytes that were queued and have not left yet. */
   readonly bufferedAmount: number;
+  /** From now on a message of more bytes closes the connection, before it is put together. */
+  limit(longest: number): void;
   /** Messages that arrived before there was a listener are passed to it. */
   onMessage(listener: (bytes: Uint8Array) => void): void;
   /** Called once, whoever closed it. */
@@ -50,6 +52,7 @@ class MemoryEnd implements PoolChannel {
   readonly #waiting: (Uint8Array | null)[] = [];
   #scheduled = false;
   #closed = false;
+  #longest = Infinity;
   #hear: ((bytes: Uint8Array) => void) | null = null;
   #tellClosed: (() => void) | null = null;
 
@@ -69,6 +72,10 @@ class MemoryEnd implements PoolChannel {
     return this.#waiting.reduce((sum, bytes) => sum + (bytes?.length ?? 0), 0);
   }
 
+  limit(longest: number): void {
+    this.#longest = longest;
+  }
+
   send(bytes: Uint8Array): void {
     if (!this.#closed) this.#other?.push(bytes.slice());
   }
@@ -86,7 +93,8 @@ class MemoryEnd implements PoolChannel {
       this.#scheduled = false;
       if (this.#state.frozen || this.#closed) return;
       const message = this.#waiting.shift();
-      if (message) this.#hear?.(message);
+      if (message && message.length > this.#longest) this.close();
+      else if (message) this.#hear?.(message);
       else if (message === null) this.#end();
       this.deliver();
     });

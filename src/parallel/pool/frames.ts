@@ -25,12 +25,8 @@ export function* framesOf(message: Uint8Array): Generator<Uint8Array<ArrayBuffer
 export class FrameReader {
   #message: Uint8Array | null = null;
   #filled = 0;
-  readonly #longest: number;
-
-  /** `longest`: bytes of the longest message that the peer may send. */
-  constructor(longest = LONGEST_MESSAGE) {
-    this.#longest = longest;
-  }
+  /** Bytes of the longest message that the peer may send. */
+  longest = LONGEST_MESSAGE;
 
   /** Takes a frame; returns the message that it completes, if any. Throws PoolError. */
   take(frame: Uint8Array): Uint8Array | null {
@@ -48,7 +44,7 @@ export class FrameReader {
   #begin(frame: Uint8Array): Uint8Array {
     if (frame.length < LENGTH_BYTES) throw malformed();
     const length = new DataView(frame.buffer, frame.byteOffset).getUint32(0, true);
-    if (length > this.#longest) throw malformed();
+    if (length > this.longest) throw malformed();
     this.#message = new Uint8Array(length);
     this.#filled = 0;
     return frame.subarray(LENGTH_BYTES);

@@ -14,7 +14,7 @@
 import type { PoolChannel } from './channel.ts';
 import type { OuterOptimizer } from './diloco.ts';
 import { damaged, otherVersion, PoolError } from './error.ts';
-import { decodeMessage, encodeMessage } from './messages.ts';
+import { decodeMessage, encodeMessage, longestOfMember } from './messages.ts';
 import { Rounds } from './rounds.ts';
 import {
   type HostMemory,
@@ -98,6 +98,7 @@ export class Host {
   /** Talks to whoever is at the other end. `own` is the token of the host's own page. */
   accept(channel: PoolChannel, own: string | null = null): void {
     this.#own ??= own;
+    channel.limit(longestOfMember(this.#options.room.plan.n_params));
     let seat: Seat | null = null;
     channel.onMessage((bytes) => {
       try {

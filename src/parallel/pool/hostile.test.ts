@@ -4,7 +4,7 @@ import { memoryChannels, type PoolChannel } from './channel.ts';
 import { hashOf } from './diloco.ts';
 import { PoolError } from './error.ts';
 import { FrameReader, framesOf, FRAME_BYTES } from './frames.ts';
-import { bytesOf, decodeMessage, encodeMessage } from './messages.ts';
+import { bytesOf, decodeMessage, encodeMessage, longestOfMember } from './messages.ts';
 import type { Message } from './schema.ts';
 import { BUILD, planOf, ROOM, settle, TestRoom } from './testing_room.ts';
 
@@ -148,6 +148,22 @@ function stranger(room: TestRoom): PoolChannel {
   return here;
 }
 
+it.each([
+  [longestOfMember(N), false],
+  [longestOfMember(N) + 1, true],
+])('a message of %i bytes closes the connection unread: %s', async (length, closes) => {
+  const room = new TestRoom({ plan: planOf(N), parameters: new Float32Array(N) });
+  const channel = stranger(room);
+  let isClosed = false;
+  channel.onClose(() => {
+    isClosed = true;
+  });
+  channel.send(new Uint8Array(length));
+  await settle();
+  expect(isClosed).toBe(closes);
+  expect(room.host.members[0]).toMatchObject({ refused: closes ? 0 : 1 });
+});
+
 describe('frames', () => {
   it('put messages of any length together again', () => {
     const reader = new FrameReader();
@@ -161,7 +177,8 @@ describe('frames', () => {
     }
   });
   it('refuse a length that the peer may not send', () => {
-    const reader = new FrameReader(1000);
+    const reader = new FrameReader();
+    reader.longest = 1000;
     expect(() => reader.take(Uint8Array.of(255, 255, 255, 255))).toThrow(PoolError);
   });
 });

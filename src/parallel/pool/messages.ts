@@ -24,6 +24,12 @@ export const HEADER_BYTES = 16;
 /** The longest JSON that is read. */
 const LONGEST_JSON = 16 * 2 ** 20;
 
+/** More than any message of a member has besides a difference. */
+const MEMBER_BYTES = 2 ** 14;
+
+/** The longest message that a member may send to its host, bytes: a difference as float16. */
+export const longestOfMember = (n_params: number): number => 2 * n_params + MEMBER_BYTES;
+
 const MARK = [0x54, 0x50] as const;
 const EMPTY = new Uint8Array(0);
 

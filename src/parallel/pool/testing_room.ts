@@ -193,6 +193,7 @@ function counted(channel: PoolChannel, traffic: Traffic): PoolChannel {
       traffic.toMembers.push(bytes);
       channel.send(bytes);
     },
+    limit: (longest) => channel.limit(longest),
     onMessage: (listener) =>
       channel.onMessage((bytes) => {
         traffic.toHost.push(bytes);

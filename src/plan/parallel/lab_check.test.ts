@@ -19,6 +19,8 @@ test('layers, rows, heads and micro-batches that divide are no problem', () => {
   expect(messages({ pp: 2, schedule: 'interleaved', virtual_chunks: 3 }, 4, 'sft')).toEqual([]);
   expect(messages({ dp: 4, zero_stage: 3 }, 1, 'dpo')).toEqual([]);
   expect(messages({ dp: 2, pp: 2 }, 4, 'dpo')).toEqual([]);
+  expect(messages({ dp: 2, tp: 2 }, 1, 'ppo')).toEqual([]);
+  expect(messages({ dp: 2, pp: 2 }, 4, 'grpo')).toEqual([]);
 });
 
 test('what only a run cannot do says what to set, after the problems of the mesh', () => {
@@ -28,9 +30,8 @@ test('what only a run cannot do says what to set, after the problems of the mesh
   expect(messages({ dp: 2, pp: 2, zero_stage: 2 })).toEqual([
     expect.stringContaining('ZeRO-2 sends gradients once for every micro-batch'),
   ]);
-  expect(messages({ pp: 2 }, 4, 'grpo')).toEqual([
-    expect.stringContaining('which ranks cannot do yet'),
-    expect.stringContaining('samples with the whole model while it trains'),
+  expect(messages({ pp: 2 }, 4, 'ppo')).toEqual([
+    expect.stringContaining('PPO trains a value model beside the policy'),
   ]);
 });
 

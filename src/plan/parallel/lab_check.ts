@@ -16,20 +16,13 @@ export interface LabRun {
 }
 
 export interface LabProblem extends Omit<MeshProblem, 'field'> {
-  /** What the sentence stands beside: a field of the mesh, the objective, or null for the whole mesh. */
-  field: MeshField | 'objective' | null;
+  /** The field that the sentence stands beside; null for the mesh as a whole. */
+  field: MeshField | null;
 }
-
-/** Objectives that several ranks train. */
-const RANK_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo', 'grpo', 'ppo'];
-
-/** Those of them whose batches need no more of the model than log-probabilities. */
-const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward', 'dpo', 'grpo'];
 
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
-    ...objectiveProblems(run),
     ...meshProblems(mesh, cutModel(run), run.training),
     ...(mesh.tp > 1 ? adapterProblems(run) : []),
     ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
@@ -42,14 +35,6 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
  */
 const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
   objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
-
-function objectiveProblems({ objective }: LabRun): LabProblem[] {
-  if (RANK_OBJECTIVES.includes(objective)) return [];
-  const message =
-    `The objective ${objective} samples answers while it trains, which ranks cannot do yet; ` +
-    'train it on one rank, as a stage.';
-  return [{ field: 'objective', message, nearest: [] }];
-}
 
 function adapterProblems({ peft }: LabRun): LabProblem[] {
   if (peft?.peft_type !== 'lora' || peft.lora_dropout === 0) return [];
@@ -67,10 +52,10 @@ function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProbl
       'so it is not combined with pp, as in DeepSpeed; set zero_stage to 1.';
     problems.push({ field: 'zero_stage', message, nearest: [1] });
   }
-  if (!PIPELINE_OBJECTIVES.includes(objective)) {
+  if (objective === 'ppo') {
     const message =
-      `The objective ${objective} samples with the whole model while it trains, and a pipeline has ` +
-      'its layers on several ranks; set pp to 1.';
+      'PPO trains a value model beside the policy, and the stages of a pipeline hold the layers of ' +
+      'one model; set pp to 1.';
     problems.push({ field: 'pp', message, nearest: [1] });
   }
   return problems;

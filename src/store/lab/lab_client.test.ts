@@ -38,6 +38,7 @@ class FakeRank {
           backend: 'wasm',
           n_params: 9,
           vocab_size: 5,
+          row_length: 4,
         });
       }
       case 'train_rank':
@@ -178,7 +179,7 @@ test('trains to the last step, evaluates in between, and saves the run', async (
   await start();
   for (let i = 0; i < 4; i++) await step();
   expect(state()).toMatchObject({ phase: 'done', step: 4 });
-  expect([...(lab.table.get('val/loss')?.step ?? [])]).toEqual([2, 4]);
+  expect([...(lab.table.get('val/loss')?.step ?? [])]).toEqual([0, 2, 4]);
   await lab.save();
   expect(state().saved).toEqual({ step: 4, bytes: 123 });
   expect(commands(2, 'save_rank')).toMatchObject([{ run: state().run, name: 'three' }]);

@@ -68,6 +68,7 @@ export class LabClient {
     const size = worldSize(mesh);
     this.#close();
     this.#reports.begin(size);
+    this.#pausing = false;
     const ranks = Array.from({ length: size }, (_, rank): LabRank => {
       return { rank, status: 'starting', memory: null, slowness: 1, failure: '' };
     });
@@ -87,6 +88,8 @@ export class LabClient {
     this.#links = links;
     await this.#carryOut(links, async () => {
       await this.#open(links, start);
+      // As one rank does, so that the first loss is that of the weights it starts from.
+      if (!start.from) await this.#evaluate(links);
       await this.#train(links);
     });
   }
@@ -103,6 +106,7 @@ export class LabClient {
   async resume(): Promise<void> {
     const links = this.#links;
     if (!links || this.store.getState().phase !== 'paused') return;
+    this.#pausing = false;
     await this.#carryOut(links, () => this.#train(links));
   }
 
@@ -163,15 +167,16 @@ export class LabClient {
       })),
     );
     const [first] = opened;
-    const { backend: used = '', n_params = 0, vocab_size = 0 } = first ?? {};
-    this.store.setState({ backend: used, n_params, vocab_size, step: from?.step ?? 0 });
+    const step = from?.step ?? 0;
+    if (!first) return;
+    const { backend: used, n_params, vocab_size, row_length } = first;
+    this.store.setState({ backend: used, n_params, vocab_size, row_length, step });
   }
 
   async #train(links: RankLinks): Promise<void> {
     const { config } = this.store.getState();
     if (!config) return;
     const { max_iters, eval_interval } = config.training;
-    this.#pausing = false;
     for (;;) {
       const { step } = this.store.getState();
       if (step >= max_iters) return this.#rest('done');
@@ -254,6 +259,8 @@ export class LabClient {
         return this.#change(event.rank, { status: 'ready', memory: event.memory });
       case 'rank_step':
         return this.#reports.add(event);
+      case 'notice':
+        return this.store.setState(({ notices }) => ({ notices: [...notices, event.message] }));
       default:
     }
   }

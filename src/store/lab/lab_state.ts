@@ -52,11 +52,15 @@ export interface LabState {
   n_params: number;
   /** Of the model of the ranks; 0 before they are open. */
   vocab_size: number;
+  /** Tokens of a row of their batches; 0 before they are open. */
+  row_length: number;
   ranks: readonly LabRank[];
   /** Steps that all ranks have taken. */
   step: number;
   /** The last steps of all ranks, oldest first; in each one, the ranks in order. */
   recent: readonly (readonly RankStep[])[];
+  /** What training has met, as sentences of rank 0. */
+  notices: readonly string[];
   /** The last checkpoint of this run; null before. */
   saved: SavedLabRun | null;
   /** Why the run ended, in a sentence; it stays until the next start. */
@@ -76,9 +80,11 @@ export const emptyLab: LabState = {
   backend: '',
   n_params: 0,
   vocab_size: 0,
+  row_length: 0,
   ranks: [],
   step: 0,
   recent: [],
+  notices: [],
   saved: null,
   failure: '',
 };

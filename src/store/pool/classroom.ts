@@ -191,6 +191,8 @@ export class Classroom {
     };
     this.#timer = setInterval(tick, TICK_MS);
     tick();
+    // A member by code changes nothing until the host has its answer, which the page shows.
+    this.#show();
   }
 
   #newTrainer(): RunTrainer {

@@ -2,6 +2,7 @@
 import type { RunRecord } from '../../protocol/index.ts';
 import type { MetricTable } from '../columns.ts';
 import { lossText, measure, percent } from '../format.ts';
+import { validationLoss } from '../run_status.ts';
 
 export interface MainMetric {
   /** In words, such as "reward". */
@@ -45,13 +46,13 @@ export const needsHistory = ({ lineage, step }: RunRecord): boolean =>
   step > 0 && CANDIDATES[lineage.objective] !== undefined;
 
 /** `table`: the metrics of the run, if they were read. */
-export function mainMetric(
-  { lineage, val_loss }: RunRecord,
-  table: MetricTable | undefined,
-): MainMetric | null {
+export function mainMetric(record: RunRecord, table: MetricTable | undefined): MainMetric | null {
+  if (table === undefined && needsHistory(record)) return null;
+  const { lineage } = record;
   for (const { name, label, format } of CANDIDATES[lineage.objective] ?? []) {
     const value = table?.get(name)?.last ?? NaN;
     if (Number.isFinite(value)) return { label, text: format(value) };
   }
+  const val_loss = validationLoss(record);
   return val_loss === null ? null : { label: 'validation loss', text: lossText(val_loss) };
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultConfig } from '../../config/index.ts';
-import type { RunRecord } from '../../protocol/index.ts';
+import { savedRun } from './testing_saved_run.ts';
 import {
   ancestry,
   deletionWarning,
@@ -10,26 +9,7 @@ import {
   rewardModelsFor,
 } from './tree.ts';
 
-const record = (run: string, parent: string | null, objective = 'sft', created = 0): RunRecord => ({
-  run,
-  name: run.toUpperCase(),
-  created,
-  updated: created,
-  step: 10,
-  max_iters: 10,
-  val_loss: 1,
-  last_val_loss: 1,
-  n_params: 1000,
-  bytes: 1,
-  config: defaultConfig(),
-  locked: false,
-  resumable: true,
-  lineage: {
-    objective,
-    parent: parent === null ? null : { kind: 'run', run: parent, name: parent, step: 10 },
-    dataset: 'tales',
-  },
-});
+const record = savedRun;
 
 const RUNS = [
   record('base', null, 'pretrain', 1),

@@ -29,6 +29,11 @@ export function LabControls({ next }: { next: NextRun }) {
           {state.failure}
         </p>
       ) : null}
+      {[...new Set(state.notices)].map((notice) => (
+        <p key={notice} className="small lab-warning" role="status">
+          {notice}
+        </p>
+      ))}
       <Buttons next={next} state={state} />
       {state.saved ? (
         <p className="small muted">

@@ -11,7 +11,7 @@ import { Problems } from './MeshForm.tsx';
 import { type NextRun, type NextStage, useContinuable, useNextStage } from './useLabRun.ts';
 
 export function LabRecipe({ next }: { next: NextRun }) {
-  const { from, next_stage, problems } = next;
+  const { from, next_stage } = next;
   return (
     <section className="form-section" aria-label="Run">
       <h2>Run</h2>
@@ -21,7 +21,6 @@ export function LabRecipe({ next }: { next: NextRun }) {
         {next_stage ? stageWords(next_stage) : ''}
         {runWords(next)}
       </p>
-      <Problems of={problems.filter(({ field }) => field === 'objective')} />
       {next_stage ? <StageProblems of={next_stage} /> : null}
       {from || next_stage ? null : <OpenRecipe />}
       {from ? null : <OpenStage stage={next_stage} />}

@@ -40,7 +40,7 @@ export function MemoryBars({ run }: { run: ShownRun }) {
     const own = run.isMeasured ? reported[rank]?.memory : null;
     return {
       rank,
-      planned: plannedMemory(memory),
+      planned: run.not_planned ? null : plannedMemory(memory),
       measured: own ? measuredMemory(own) : null,
     };
   });
@@ -62,7 +62,7 @@ export function MemoryBars({ run }: { run: ShownRun }) {
         ))}
       </div>
       <Legend ranks={ranks} />
-      <MemoryNote ranks={ranks} />
+      <MemoryNote ranks={ranks} not_planned={run.not_planned} />
     </section>
   );
 }
@@ -113,8 +113,16 @@ function Legend({ ranks }: { ranks: readonly RankBytes[] }) {
   );
 }
 
+interface NoteProps {
+  ranks: readonly RankBytes[];
+  /** Why there is no plan; '' if there is one. */
+  not_planned: string;
+}
+
 /** How far the plan is off. */
-function MemoryNote({ ranks }: { ranks: readonly RankBytes[] }) {
+function MemoryNote({ ranks, not_planned }: NoteProps) {
+  if (not_planned)
+    return <p className="small muted">{not_planned} Measured, of rank 0, after the start.</p>;
   const both = ranks.flatMap(({ measured, planned }) =>
     measured && planned ? [{ measured: totalOf(measured), planned: totalOf(planned) }] : [],
   );

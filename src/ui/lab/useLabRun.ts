@@ -1,16 +1,12 @@
 /** The run of the lab: that of the ranks, or what the next ones would train. */
 import { useMemo } from 'react';
 import { type ResolvedModel, resolveModel, type RunConfig } from '../../config/index.ts';
-import { type StageConfig, type StageProblem, usesPairs } from '../../config/stage/index.ts';
+import type { StageConfig, StageProblem } from '../../config/stage/index.ts';
 import { guessVocab } from '../../plan/index.ts';
 import {
   type LabProblem,
   type Mesh,
   type ParallelTraining,
-  type RankMemory,
-  rankMemory,
-  rankTraffic,
-  type Traffic,
   trainingOf,
   worldSize,
 } from '../../plan/parallel/index.ts';
@@ -20,9 +16,9 @@ import { type NewStageState, problemsOf } from '../../store/stages/new_stage.ts'
 import { useLibrary, useRun } from '../context.tsx';
 import { useSettledRun } from '../recipe/useSettledRun.ts';
 import { useNewStage } from '../stages/useNewStage.ts';
-import { placeOf } from '../../common/mesh.ts';
 import { NEW_STAGE, plainMesh, useChoices } from './choices.ts';
 import { useLab } from './lab.ts';
+import { notPlanned, type PlannedRank, plannedRanks } from './planned_ranks.ts';
 import { labWarnings, pageProblems } from './problems.ts';
 
 /** A run on a mesh, by arithmetic. */
@@ -35,7 +31,9 @@ export interface LabRun {
   stage: StageConfig | null;
   problems: readonly LabProblem[];
   /** By rank; empty if the mesh has problems. */
-  planned: readonly { memory: RankMemory; traffic: readonly Traffic[] }[];
+  planned: readonly PlannedRank[];
+  /** Why `planned` says nothing about this run, in a sentence; '' if it does. */
+  not_planned: string;
 }
 
 /** What is learned, as far as ranks have to do with it. */
@@ -46,26 +44,24 @@ interface Learned {
 
 const PRETRAINING: Learned = { objective: 'pretrain', stage: null };
 
+interface Trained {
+  config: RunConfig;
+  model: ResolvedModel;
+  /** Tokens of a row; the context by default. */
+  row_length?: number;
+}
+
 function labRun(
   mesh: Mesh,
-  { config, model }: { config: RunConfig; model: ResolvedModel },
+  { config, model, row_length = model.block_size }: Trained,
   { objective, stage }: Learned,
 ): LabRun {
   const training = trainingOf(config);
   const { peft = null } = stage ?? {};
   const problems = pageProblems(mesh, { model, training, objective, peft });
-  const ranks = problems.length > 0 ? 0 : worldSize(mesh);
-  // Two rows a pair.
-  const rows = stage && usesPairs(stage) ? 2 : 1;
-  const computed = { ...training, batch_size: rows * training.batch_size };
-  const planned = Array.from({ length: ranks }, (_, rank) => {
-    const placement = { mesh, pp_rank: placeOf(mesh, rank).pp };
-    return {
-      memory: rankMemory(model, computed, placement),
-      traffic: rankTraffic(model, computed, placement),
-    };
-  });
-  return { mesh, config, model, training, stage, problems, planned };
+  const run = { mesh, model, training, stage };
+  const planned = problems.length > 0 ? [] : plannedRanks({ ...run, row_length });
+  return { ...run, config, problems, planned, not_planned: notPlanned(stage) };
 }
 
 /** Saved runs that ranks can continue: those that were not trained to their end. */
@@ -136,6 +132,7 @@ export function useShownRun(next: LabRun): ShownRun {
   const config = useLab((state) => state.config);
   const stage = useLab((state) => state.stage);
   const known = useLab((state) => state.vocab_size);
+  const row_length = useLab((state) => state.row_length);
   const isMeasured = useLab((state) => showsRanks(state, next.mesh));
   const { model } = useSettledRun();
   return useMemo(() => {
@@ -143,9 +140,10 @@ export function useShownRun(next: LabRun): ShownRun {
     const isRecipe = config.tokenizer === next.config.tokenizer;
     const vocab_size = known || (isRecipe ? model.vocab_size : guessVocab(config));
     const own = resolveModel(config.model, vocab_size);
+    const trained = { config, model: own, row_length: row_length || own.block_size };
     const objective = stage?.objective ?? PRETRAINING.objective;
-    return { ...labRun(mesh, { config, model: own }, { objective, stage }), isMeasured };
-  }, [isMeasured, config, stage, known, mesh, next, model.vocab_size]);
+    return { ...labRun(mesh, trained, { objective, stage }), isMeasured };
+  }, [isMeasured, config, stage, known, row_length, mesh, next, model.vocab_size]);
 }
 
 const showsRanks = (state: LabState, chosen: Mesh): boolean =>
@@ -153,7 +151,7 @@ const showsRanks = (state: LabState, chosen: Mesh): boolean =>
   (state.phase !== 'empty' && JSON.stringify(state.mesh) === JSON.stringify(chosen));
 
 /** Sentences about what this device makes slow, or may not hold. */
-export function useWarnings({ mesh, planned, config }: LabRun): string[] {
+export function useWarnings({ mesh, planned, config, not_planned }: LabRun): string[] {
   const device = useRun((state) => state.device);
   const onGpu = device?.backend === 'webgpu';
   const cores = onGpu ? null : navigator.hardwareConcurrency || null;
@@ -161,7 +159,7 @@ export function useWarnings({ mesh, planned, config }: LabRun): string[] {
     asks_for_float16: config.training.mixed_precision === 'fp16',
     ranks: worldSize(mesh),
     cores,
-    bytes_needed: planned.reduce((sum, { memory }) => sum + memory.total, 0),
+    bytes_needed: not_planned ? 0 : planned.reduce((sum, { memory }) => sum + memory.total, 0),
     bytes_here: device?.memory_bytes ?? null,
   });
 }

@@ -1,6 +1,6 @@
 /** Training and validation loss of several runs in one chart, with all values at the crosshair. */
-import { useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
-import { CartesianGrid, Line, LineChart, ReferenceLine, Tooltip, XAxis, YAxis } from 'recharts';
+import { useEffect, useMemo, useState } from 'react';
+import { ReferenceLine, Tooltip } from 'recharts';
 import {
   count,
   lossText,
@@ -9,8 +9,7 @@ import {
   type ChartRow,
   type MetricTable,
 } from '../../store/index.ts';
-import { niceTicks, paddedDomain } from '../charts/scale.ts';
-import { useSize } from '../charts/useSize.ts';
+import { lossDomains, LossPlot, trainingLine, validationLine } from '../charts/LossPlot.tsx';
 import { valueAt } from './value_at.ts';
 
 export interface ComparedRun {
@@ -31,11 +30,10 @@ const SMOOTHED_SHARE = 0.03;
 const TICK_MS = 1000;
 
 export function CompareChart({ runs }: { runs: readonly ComparedRun[] }) {
-  const box = useRef<HTMLDivElement>(null);
-  const { width } = useSize(box);
   const version = useVersion(runs);
-  const { rows, x, y } = useMemo(() => lossRows(version, runs), [version, runs]);
+  const { rows, domains } = useMemo(() => lossRows(version, runs), [version, runs]);
   const [at, setAt] = useState<number | null>(null);
+  const { x } = domains;
   const isLoading = runs.some(({ table }) => table === null);
   return (
     <figure className="compare-chart">
@@ -44,8 +42,6 @@ export function CompareChart({ runs }: { runs: readonly ComparedRun[] }) {
         <span className="small muted"> solid: training, smoothed; dashed: validation</span>
       </figcaption>
       <div
-        ref={box}
-        style={{ height: HEIGHT }}
         tabIndex={0}
         role="img"
         aria-label="Loss of the compared runs by step. Arrow keys move the crosshair."
@@ -58,90 +54,26 @@ export function CompareChart({ runs }: { runs: readonly ComparedRun[] }) {
           setAt(Math.round(Math.min(x[1], Math.max(x[0], next))));
         }}
       >
-        {width > 0 && rows.length > 0 ? (
-          <LineChart
-            width={width}
-            height={HEIGHT}
-            data={rows}
-            margin={{ top: 6, right: 10, bottom: 0, left: 0 }}
-            accessibilityLayer={false}
-            onMouseMove={({ activeLabel }) => {
-              if (activeLabel !== undefined) setAt(Number(activeLabel));
-            }}
-          >
-            <CartesianGrid vertical={false} stroke="var(--line)" />
-            {axes(x, y)}
-            {runs.flatMap(runLines)}
-            {at === null ? null : <ReferenceLine x={at} stroke="var(--muted)" />}
-            <Tooltip content={() => null} cursor={false} isAnimationActive={false} />
-          </LineChart>
-        ) : (
-          <p className="chart-empty">{isLoading ? 'Reading the metrics…' : 'No losses yet'}</p>
-        )}
+        <LossPlot
+          rows={rows}
+          domains={domains}
+          height={HEIGHT}
+          empty={isLoading ? 'Reading the metrics…' : 'No losses yet'}
+          onStep={setAt}
+        >
+          {runs.flatMap(runLines)}
+          {at === null ? null : <ReferenceLine x={at} stroke="var(--muted)" />}
+          <Tooltip content={() => null} cursor={false} isAnimationActive={false} />
+        </LossPlot>
       </div>
       <Values runs={runs} at={at ?? x[1]} />
     </figure>
   );
 }
 
-const TICK = { fontSize: 11, fill: 'var(--muted)' };
-type Range = [number, number];
-
-/** recharts inspects its children, so these are elements and not a component. */
-function axes(x: Range, y: Range): ReactElement[] {
-  return [
-    <XAxis
-      key="x"
-      dataKey="x"
-      type="number"
-      domain={x}
-      height={22}
-      tick={TICK}
-      tickLine={false}
-      stroke="var(--line)"
-      ticks={niceTicks(x, { log: false, maxTicks: 8, integers: true })}
-      tickFormatter={count}
-    />,
-    <YAxis
-      key="y"
-      type="number"
-      domain={y}
-      allowDataOverflow
-      width={54}
-      tick={TICK}
-      tickLine={false}
-      axisLine={false}
-      ticks={niceTicks(y, { log: false, maxTicks: 6 })}
-      tickFormatter={lossText}
-      interval={0}
-    />,
-  ];
-}
-
-const LINE = {
-  isAnimationActive: false,
-  connectNulls: true,
-  dot: false,
-  activeDot: false,
-} as const;
-
-const runLines = ({ run, colour }: ComparedRun): ReactElement[] => [
-  <Line
-    key={`${run} ${TRAIN}`}
-    {...LINE}
-    dataKey={`${run}:${TRAIN}`}
-    stroke={colour}
-    strokeWidth={1.8}
-  />,
-  <Line
-    key={`${run} ${VALIDATION}`}
-    {...LINE}
-    dataKey={`${run}:${VALIDATION}`}
-    stroke={colour}
-    strokeWidth={1.8}
-    strokeDasharray="5 3"
-    dot={{ r: 2.5, fill: colour, strokeWidth: 0, strokeDasharray: '0' }}
-  />,
+const runLines = ({ run, colour }: ComparedRun) => [
+  trainingLine(`${run}:${TRAIN}`, colour),
+  validationLine(`${run}:${VALIDATION}`, colour),
 ];
 
 /** The legend, with the values of every run at the crosshair or at the end. */
@@ -202,7 +134,5 @@ function lossRows(_version: string, runs: readonly ComparedRun[]) {
     }
   }
   const sorted = [...rows.values()].sort((a, b) => a.x - b.x);
-  const x: Range = [0, Math.max(1, sorted.at(-1)?.x ?? 1)];
-  const extent = values.length > 0 ? ([Math.min(...values), Math.max(...values)] as const) : null;
-  return { rows: sorted, x, y: paddedDomain(extent, { references: [], log: false }) };
+  return { rows: sorted, domains: lossDomains(sorted.at(-1)?.x ?? 0, values) };
 }

@@ -7,6 +7,7 @@ import {
   valueText,
   type MetricTable,
   type RunRecord,
+  validationLoss,
 } from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { CompareChart, type ComparedRun } from './CompareChart.tsx';
@@ -126,7 +127,7 @@ const LOSSES: readonly {
   title: string;
   read: (record: RunRecord, table: MetricTable | null) => string;
 }[] = [
-  { title: 'Best validation loss', read: ({ val_loss }) => text(val_loss) },
+  { title: 'Best validation loss', read: (record) => text(validationLoss(record)) },
   {
     title: 'Last validation loss',
     read: ({ last_val_loss }, table) => text(table?.get('val/loss')?.last ?? last_val_loss),

@@ -10,6 +10,7 @@ import {
 } from '@tabler/icons-react';
 import {
   count,
+  earnsRewards,
   hasEarlierBest,
   isActive,
   takeConfig,
@@ -77,7 +78,7 @@ function OpenButton({ record, status }: RunProps) {
   );
 }
 
-/** Continues from the checkpoint with the best validation loss, if the run went on after it. */
+/** Continues from the checkpoint with the best evaluation, if the run went on after it. */
 function ResumeBestButton({ record, status }: RunProps) {
   const client = useClient();
   const busy = useRun((state) => isActive(state.phase));
@@ -87,7 +88,7 @@ function ResumeBestButton({ record, status }: RunProps) {
     <Button
       size="xs"
       variant="default"
-      title={`Continues from step ${count(best.step)}, where the validation loss was lowest`}
+      title={`Continues from step ${count(best.step)}, where the ${bestOf(record)}`}
       disabled={busy || status === 'elsewhere'}
       onClick={() => {
         goTo({ dialog: null, at: 'workspace', tab: 'charts' });
@@ -98,6 +99,9 @@ function ResumeBestButton({ record, status }: RunProps) {
     </Button>
   );
 }
+
+const bestOf = ({ lineage }: RunRecord): string =>
+  earnsRewards(lineage.objective) ? 'held-out reward was highest' : 'validation loss was lowest';
 
 function OverlayButton({ record }: { record: RunRecord }) {
   const client = useClient();

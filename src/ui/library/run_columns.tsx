@@ -18,6 +18,7 @@ import {
   STATUS_TEXT,
   type RunRecord,
   type RunStatus,
+  validationLoss,
 } from '../../store/index.ts';
 
 /** A run with what the page knows about it. */
@@ -72,7 +73,7 @@ export const columns = helper.columns([
       </>
     ),
   }),
-  helper.accessor(({ record }) => record.val_loss ?? undefined, {
+  helper.accessor(({ record }) => validationLoss(record) ?? undefined, {
     id: 'best',
     header: 'Best validation loss',
     ...NUMBER,

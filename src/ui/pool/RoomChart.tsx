@@ -1,14 +1,10 @@
 /** Losses of the global model by step, and the bytes of a round. */
-import { useRef, type ReactElement } from 'react';
-import { CartesianGrid, Line, LineChart, XAxis, YAxis } from 'recharts';
 import { count, lossText } from '../../store/index.ts';
-import { niceTicks, paddedDomain } from '../charts/scale.ts';
-import { useSize } from '../charts/useSize.ts';
+import { lossDomains, LossPlot, trainingLine, validationLine } from '../charts/LossPlot.tsx';
 import { useRoom } from './useClassroom.ts';
 
 const HEIGHT = 260;
-const TICK = { fontSize: 11, fill: 'var(--muted)' };
-const LINE = { isAnimationActive: false, connectNulls: true, activeDot: false } as const;
+const LINES = [trainingLine('train', 'var(--c-train)'), validationLine('val', 'var(--c-val)')];
 
 interface Row {
   x: number;
@@ -17,10 +13,10 @@ interface Row {
 }
 
 export default function RoomChart() {
-  const box = useRef<HTMLDivElement>(null);
-  const { width } = useSize(box);
   const memory = useRoom((state) => state.memory);
   const rows = rowsOf(memory);
+  const losses = rows.flatMap(({ train = NaN, val = NaN }) => [train, val]);
+  const domains = lossDomains(rows.at(-1)?.x ?? 0, losses);
   const summary = summaryOf(memory);
   return (
     <figure className="together-chart">
@@ -31,82 +27,15 @@ export default function RoomChart() {
           dashed: validation, measured on the host’s page; solid: training, mean of the members
         </span>
       </figcaption>
-      <div ref={box} style={{ height: HEIGHT }} role="img" aria-label={summary || 'No losses yet.'}>
-        {width > 0 && rows.length > 0 ? (
-          <LineChart
-            width={width}
-            height={HEIGHT}
-            data={rows}
-            margin={{ top: 6, right: 10, bottom: 0, left: 0 }}
-            accessibilityLayer={false}
-          >
-            <CartesianGrid vertical={false} stroke="var(--line)" />
-            {axes(rows)}
-            {LINES}
-          </LineChart>
-        ) : (
-          <p className="chart-empty">No losses yet</p>
-        )}
+      <div role="img" aria-label={summary || 'No losses yet.'}>
+        <LossPlot rows={rows} domains={domains} height={HEIGHT} empty="No losses yet">
+          {LINES}
+        </LossPlot>
       </div>
       <p className="small muted">{summary}</p>
     </figure>
   );
 }
-
-/** recharts inspects its children, so these are elements and not components. */
-function axes(rows: readonly Row[]): ReactElement[] {
-  const x: [number, number] = [0, Math.max(1, ...rows.map((row) => row.x))];
-  const losses = rows.flatMap(({ train = NaN, val = NaN }) => [train, val]);
-  const finite = losses.filter(Number.isFinite);
-  const extent = finite.length > 0 ? ([Math.min(...finite), Math.max(...finite)] as const) : null;
-  const y = paddedDomain(extent, { references: [], log: false });
-  return [
-    <XAxis
-      key="x"
-      dataKey="x"
-      type="number"
-      domain={x}
-      height={22}
-      tick={TICK}
-      tickLine={false}
-      stroke="var(--line)"
-      ticks={niceTicks(x, { log: false, maxTicks: 8, integers: true })}
-      tickFormatter={count}
-    />,
-    <YAxis
-      key="y"
-      type="number"
-      domain={y}
-      width={54}
-      tick={TICK}
-      tickLine={false}
-      axisLine={false}
-      ticks={niceTicks(y, { log: false, maxTicks: 6 })}
-      tickFormatter={lossText}
-      interval={0}
-    />,
-  ];
-}
-
-const LINES: readonly ReactElement[] = [
-  <Line
-    key="train"
-    {...LINE}
-    dataKey="train"
-    stroke="var(--c-train)"
-    strokeWidth={1.8}
-    dot={false}
-  />,
-  <Line
-    key="val"
-    {...LINE}
-    dataKey="val"
-    stroke="var(--c-val)"
-    strokeWidth={1.8}
-    strokeDasharray="5 3"
-    dot={{ r: 2.5, fill: 'var(--c-val)', strokeWidth: 0, strokeDasharray: '0' }}
-  />,
-];
 
 type Memory = Parameters<typeof rowsOf>[0];
 

@@ -34,7 +34,7 @@ export function Chains() {
     try {
       start(JSON.parse(await file.text()));
     } catch {
-      setProblem(`${file.name} is not JSON; choose a recipe that the page exported.`);
+      setProblem(`${file.name} is not JSON; choose a chain that the page saved.`);
     }
   };
   return (
@@ -62,7 +62,7 @@ export function Chains() {
             disabled={disabled}
             leftSection={<IconUpload size={16} />}
           >
-            Open a recipe file
+            Open a chain from a file
           </Button>
         )}
       </FileButton>
@@ -105,7 +105,7 @@ function ChainCard({ does, source, disabled, onStart }: CardProps) {
           leftSection={<IconDownload size={16} />}
           onClick={download}
         >
-          Recipe
+          Save as a file
         </Button>
       </Group>
     </li>
@@ -123,7 +123,7 @@ function LinkedChain({ disabled, onStart }: Pick<CardProps, 'disabled' | 'onStar
     );
   }
   if (source === null) return null;
-  const does = 'The recipe of the link that you opened.';
+  const does = 'The chain of the link that you opened.';
   return <ChainCard {...{ does, source, disabled, onStart }} />;
 }
 

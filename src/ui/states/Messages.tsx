@@ -7,7 +7,8 @@ import {
   IconRefresh,
   IconSparkles,
 } from '@tabler/icons-react';
-import { isActive } from '../../store/index.ts';
+import { useStore } from 'zustand';
+import { isActive, type PlainError } from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { ResumeOffer } from '../welcome/ResumeOffer.tsx';
 import { usePlace } from '../place.ts';
@@ -43,7 +44,8 @@ function WorkspaceResumeOffer() {
 function ErrorMessage() {
   const client = useClient();
   const error = useRun((state) => state.error);
-  if (!error) return null;
+  const saidByChain = useSaidByChain(error);
+  if (!error || saidByChain) return null;
   return (
     <div
       className="message"
@@ -56,6 +58,14 @@ function ErrorMessage() {
       <CloseButton aria-label="Dismiss" onClick={() => client.dismissError()} />
     </div>
   );
+}
+
+/** Whether Stages is shown, which says beside a chain why its stage failed. */
+function useSaidByChain(error: PlainError | null): boolean {
+  const inStages = usePlace((place) => place.at === 'stages');
+  const members = useStore(useClient().stores.recipe, (recipe) => recipe.members);
+  if (!inStages || !error) return false;
+  return members.some(({ problem }) => problem.startsWith(error.message));
 }
 
 function Recovering() {

@@ -10,6 +10,7 @@ import {
   lossText,
   type MetricTable,
   type RunRecord,
+  validationLoss,
 } from '../../store/index.ts';
 import { useClient, useForm, useLibrary } from '../context.tsx';
 import { pathOf, WHOLE_RUN } from '../charts/path.ts';
@@ -69,7 +70,8 @@ function EarlierRun({ record, table }: Earlier) {
     { key: averageKey('train/loss'), colour: 'var(--c-train)' },
     { key: 'val/loss', colour: 'var(--c-val)' },
   ];
-  const loss = record.val_loss === null ? '' : `, validation loss ${lossText(record.val_loss)}`;
+  const best = validationLoss(record);
+  const loss = best === null ? '' : `, validation loss ${lossText(best)}`;
   return (
     <figure className="earlier-run" data-testid="earlier-run">
       <svg viewBox={`-2 -2 ${SIZE.width + 4} ${SIZE.height + 4}`} className="sketch" aria-hidden>

@@ -2,7 +2,7 @@
 import { Button, CloseButton } from '@mantine/core';
 import { IconHistory } from '@tabler/icons-react';
 import { useState } from 'react';
-import { ago, count, isActive, lossText, type RunRecord } from '../../store/index.ts';
+import { ago, count, isActive, lossText, type RunRecord, validationLoss } from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import '../styles/welcome.css';
@@ -43,7 +43,8 @@ export function ResumeOffer() {
 
 function RunStatus({ run }: { run: RunRecord }) {
   const [now] = useState(() => Date.now());
-  const loss = run.val_loss === null ? '' : `, validation loss ${lossText(run.val_loss)}`;
+  const best = validationLoss(run);
+  const loss = best === null ? '' : `, validation loss ${lossText(best)}`;
   return (
     <p>
       <strong>{run.name}</strong> was paused at step {count(run.step)} of {count(run.max_iters)}

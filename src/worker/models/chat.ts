@@ -1,4 +1,5 @@
 /** Answers of an open model to a conversation, streamed token by token. */
+import type { TokenPiece } from '../../common/index.ts';
 import { TokenStream } from '../../data/index.ts';
 import type { ChatCommand, ChatDoneEvent, Event } from '../../protocol/index.ts';
 import { breathe } from '../../train/index.ts';
@@ -38,6 +39,8 @@ export async function chat(
   const stream = new TokenStream(tokenizer);
   const groups = new TokenGroups((pieces) => emit({ type: 'token', id, pieces }));
   const answer: number[] = [];
+  /** Not sent yet: if it ends the answer, it gets what its bytes leave incomplete. */
+  let last: TokenPiece | null = null;
   let breathed = performance.now();
   try {
     const generator = await model.generator();
@@ -45,12 +48,14 @@ export async function chat(
       if (stopped()) break;
       answer.push(choice.id);
       if (choice.id === stop_id) break;
-      groups.add(pieceOf({ tokenizer }, choice, stream.push(choice.id)));
+      if (last) groups.add(last);
+      last = pieceOf({ tokenizer }, choice, stream.push(choice.id));
       if (performance.now() - breathed < BREATHE_MS) continue;
       await breathe();
       breathed = performance.now();
     }
   } finally {
+    if (last) groups.add({ ...last, text: last.text + stream.end() });
     groups.flush();
   }
   const { text, ended } = format.answerOf(answer);

@@ -36,6 +36,8 @@ beforeAll(async () => {
       eval_interval: 20,
       warmup_iters: 0,
       learning_rate: 3e-3,
+      // With this seed the stage has begun to add after 500 steps, and still errs.
+      seed: 3,
     },
   });
   base = await labBase(config);

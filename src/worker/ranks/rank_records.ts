@@ -1,12 +1,12 @@
 /** The metrics of a run on ranks, as those of one rank are recorded. */
-import type { MetricColumns, MetricRow } from '../../common/index.ts';
+import type { MetricColumns, MetricRow, RolloutRecord } from '../../common/index.ts';
 import type { RankTrainer } from '../../parallel/index.ts';
 import { MetricBuffer, type StepResult } from '../../train/index.ts';
 import { rowOf, speedOf } from '../../train/step_rows.ts';
 
 type MeasuredTrainer = Pick<
   RankTrainer,
-  'step' | 'objective' | 'skipped_steps' | 'learningRateAt' | 'tokensPerStep'
+  'step' | 'objective' | 'skipped_steps' | 'learningRateAt' | 'tokensPerStep' | 'takeRollouts'
 >;
 
 export class RankRecords {
@@ -15,6 +15,7 @@ export class RankRecords {
   /** The best score of an evaluation (`Objective.score`, negated if it is a reward); null before. */
   best: number | null = null;
   readonly #trainer: MeasuredTrainer;
+  #rollouts: RolloutRecord[] = [];
   readonly #rows = new MetricBuffer();
 
   constructor(trainer: MeasuredTrainer) {
@@ -26,6 +27,7 @@ export class RankRecords {
     this.seconds += result.ms / 1000;
     const row = rowOf(this.#trainer, this.seconds, result);
     this.#rows.add({ ...row, ...speedOf(this.#trainer, result) });
+    this.#rollouts.push(...this.#trainer.takeRollouts());
     return row;
   }
 
@@ -45,5 +47,12 @@ export class RankRecords {
   /** Rows since the last call. */
   take(): MetricColumns {
     return this.#rows.flush();
+  }
+
+  /** Answers that were sampled since the last call. */
+  takeRollouts(): RolloutRecord[] {
+    const rollouts = this.#rollouts;
+    this.#rollouts = [];
+    return rollouts;
   }
 }

@@ -80,9 +80,9 @@ export class RankSession {
     this.#patience.samples = trainer.objective.data === 'prompts';
     this.#open = { ...opened, rank, records: new RankRecords(trainer) };
     const memory = this.#memory(trainer);
-    const { n_params } = trainer;
-    const { backend: used } = device;
-    return { type: 'rank_opened', id, rank, memory, backend: used, n_params, vocab_size };
+    const { n_params, row_length } = trainer;
+    const facts = { memory, backend: device.backend, n_params, vocab_size, row_length };
+    return { type: 'rank_opened', id, rank, ...facts };
   }
 
   async #train({ id, steps }: Extract<RankRequest, { type: 'train_rank' }>): Promise<RankEvent> {
@@ -103,6 +103,8 @@ export class RankSession {
     const { step, loss, grad_norm, ms } = result;
     const { bytes, spans } = trainer.recorder.take();
     const row = records.step(result);
+    const notice = trainer.takeNotice();
+    if (notice !== null && rank === 0) this.#context.emit({ type: 'notice', message: notice });
     this.#emit({
       type: 'rank_step',
       step: { rank, step, loss, grad_norm, ms, bytes, spans },

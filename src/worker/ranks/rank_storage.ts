@@ -34,6 +34,8 @@ export async function saveRun(context: StorageContext, saved: SavedRanks): Promi
     if (!known && text.stage) await ifStorageAllows(() => keepVotes(storage, votes));
     storage.metrics.add(records.take());
     await storage.metrics.flush();
+    storage.record.rollouts.add(records.takeRollouts());
+    await storage.record.rollouts.flush();
     return await storage.save({
       ...state,
       config,

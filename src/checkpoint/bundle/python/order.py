@@ -32,6 +32,11 @@ def hash_unit(*values):
     return (high * 2**26 + low) / 2**53
 
 
+def epoch_seed(seed, epoch):
+    """Epoch 0 has the run's own seed, the others a hash of it."""
+    return seed if epoch == 0 else hash32(seed, epoch)
+
+
 def shuffled(count, seed):
     """A permutation of 0 ... count - 1 (Fisher-Yates) [count]."""
     base = hash32(seed)
@@ -68,5 +73,5 @@ class Epochs:
         epoch, place = divmod(index, self.examples)
         if epoch != self.epoch:
             self.epoch = epoch
-            self.order = shuffled(self.examples, (self.seed + epoch) % 2**31)
+            self.order = shuffled(self.examples, epoch_seed(self.seed, epoch))
         return self.order[place]

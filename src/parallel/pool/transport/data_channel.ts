@@ -62,6 +62,10 @@ class DataChannel implements PoolChannel {
     return this.#waitingBytes + (this.#closed ? 0 : this.#channel.bufferedAmount);
   }
 
+  limit(longest: number): void {
+    this.#reader.longest = longest;
+  }
+
   send(bytes: Uint8Array): void {
     if (this.#closing || this.#closed) return;
     for (const frame of framesOf(bytes)) {

@@ -33,6 +33,12 @@ const noServer = (): PoolError =>
     'The server of this page has no rooms, or does not answer.',
     'Serve the page with npm run room, or connect by codes.',
   );
+const noPolicy = (): PoolError =>
+  new PoolError(
+    'blocked',
+    'The Content-Security-Policy of this page keeps it from the server of its rooms.',
+    'Let its connect-src include the address of the page with ws: or wss:, or connect by codes.',
+  );
 const noRoom = (code: string): PoolError =>
   new PoolError(
     'no_room',
@@ -104,23 +110,50 @@ export async function joinRoom(code: string, page: URL): Promise<PoolChannel> {
 }
 
 async function newPeer(id: string, page: URL): Promise<Peer> {
-  const { Peer } = await import('peerjs');
-  return new Peer(id, peerOptions(page));
+  const { Peer } = await import('peerjs').catch(() => {
+    throw noServer();
+  });
+  try {
+    return new Peer(id, peerOptions(page));
+  } catch {
+    // Firefox throws if a policy blocks the WebSocket; others report it later (`onForbiddenSocket`).
+    throw noPolicy();
+  }
 }
 
 /** Resolves when the signalling server has accepted the page. */
 function opened(peer: Peer, code: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(noServer()), ANSWER_MS);
-    peer.on('open', () => {
+    let isForbidden = false;
+    const refuse = (): void => reject(isForbidden ? noPolicy() : noServer());
+    const stop = onForbiddenSocket(() => {
+      isForbidden = true;
+      refuse();
+    });
+    const timer = setTimeout(refuse, ANSWER_MS);
+    const end = (): void => {
       clearTimeout(timer);
+      stop();
+    };
+    peer.on('open', () => {
+      end();
       resolve();
     });
     peer.on('error', ({ type }) => {
-      clearTimeout(timer);
-      reject(type === 'unavailable-id' ? isTaken(code) : noServer());
+      end();
+      if (type === 'unavailable-id') reject(isTaken(code));
+      else refuse();
     });
   });
+}
+
+/** Calls `hear` if a policy of the page blocks a WebSocket. Returns a function that unsubscribes. */
+function onForbiddenSocket(hear: () => void): () => void {
+  const listener = ({ effectiveDirective, blockedURI }: SecurityPolicyViolationEvent): void => {
+    if (effectiveDirective === 'connect-src' && /^wss?\b/u.test(blockedURI)) hear();
+  };
+  document.addEventListener('securitypolicyviolation', listener);
+  return () => document.removeEventListener('securitypolicyviolation', listener);
 }
 
 function connected(peer: Peer, code: string): Promise<PoolChannel> {

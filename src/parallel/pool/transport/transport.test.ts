@@ -93,6 +93,22 @@ describe('a data channel', () => {
     const total = fake.sent.reduce((sum, { byteLength }) => sum + byteLength, 0);
     expect(total).toBe(4 * HIGH_WATER + 4);
   });
+  it('closes when a message is announced that is longer than its peer may send', () => {
+    const fake = new FakeDataChannel();
+    const channel = overDataChannel(fake);
+    const closed = vi.fn();
+    channel.onClose(closed);
+    channel.limit(1000);
+    const announce = (length: number): void => {
+      const data = Uint32Array.of(length).buffer;
+      fake.dispatchEvent(new MessageEvent('message', { data }));
+    };
+    announce(1000);
+    fake.dispatchEvent(new MessageEvent('message', { data: new ArrayBuffer(1000) }));
+    expect(closed).not.toHaveBeenCalled();
+    announce(1001);
+    expect(closed).toHaveBeenCalledOnce();
+  });
   it('keeps what arrives early, and closes if the other end speaks something else', () => {
     const sender = new FakeDataChannel();
     overDataChannel(sender).send(Uint8Array.of(1, 2, 3));
