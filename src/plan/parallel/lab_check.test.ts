@@ -20,6 +20,7 @@ test('layers, rows, heads and micro-batches that divide are no problem', () => {
   expect(messages({ dp: 4, zero_stage: 3 }, 1, 'dpo')).toEqual([]);
   expect(messages({ dp: 2, pp: 2 }, 4, 'dpo')).toEqual([]);
   expect(messages({ dp: 2, tp: 2 }, 1, 'ppo')).toEqual([]);
+  expect(messages({ dp: 2, pp: 2 }, 4, 'grpo')).toEqual([]);
 });
 
 test('what only a run cannot do says what to set, after the problems of the mesh', () => {

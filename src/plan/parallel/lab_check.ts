@@ -63,8 +63,8 @@ function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProbl
   }
   if (objective === 'ppo') {
     const message =
-      'PPO trains a value model beside the policy, and a pipeline has the layers of one model on ' +
-      'several ranks; set pp to 1.';
+      'PPO trains a value model beside the policy, and the stages of a pipeline hold the layers of ' +
+      'one model; set pp to 1.';
     problems.push({ field: 'pp', message, nearest: [1] });
   }
   return problems;
