@@ -115,6 +115,7 @@ export const ROOMS = [
       'ops',
       'optim',
       'plan',
+      'rollout',
       'run',
       'train',
     ],

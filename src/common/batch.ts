@@ -22,4 +22,6 @@ export interface Batch {
   tokens?: number;
   /** Values of the inputs that the objective adds, by the names of its `inputs`. */
   extra?: Readonly<Record<string, Float32Array | Int32Array>>;
+  /** Which of them are indices of tokens of this batch. */
+  token_indices?: readonly string[];
 }

@@ -51,6 +51,13 @@ export function isAdapterTensor(name: string): boolean {
   return name.startsWith(PREFIX) && Object.values(SUFFIXES).some((suffix) => name.endsWith(suffix));
 }
 
+/** The layer and the matrix that the name of an adapter's tensor says; null for other names. */
+export function adapterMatrix(name: string): { layer: string; matrix: 'a' | 'b' } | null {
+  if (!isAdapterTensor(name)) return null;
+  const matrix = name.endsWith(SUFFIXES.a) ? 'a' : 'b';
+  return { layer: name.slice(PREFIX.length, -SUFFIXES[matrix].length), matrix };
+}
+
 function loraLayer(weight: Parameter, index: number, r: number): LoraLayer {
   const [inputs = 0, outputs = 0] = weight.shape;
   const name = moduleName(weight.name);

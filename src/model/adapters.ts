@@ -21,8 +21,13 @@ export class LoraAdapters implements Adapters {
   readonly #scale: number;
   readonly #dropout: number;
 
-  constructor(model: ResolvedModel, peft: PeftConfig) {
-    this.#layers = new Map(loraLayers(model, peft).map((layer) => [layer.name, layer]));
+  /** `layers` are the adapted ones; a rank may have a part of each. */
+  constructor(
+    model: ResolvedModel,
+    peft: PeftConfig,
+    layers: readonly LoraLayer[] = loraLayers(model, peft),
+  ) {
+    this.#layers = new Map(layers.map((layer) => [layer.name, layer]));
     this.#scale = loraScale(peft);
     this.#dropout = peft.lora_dropout;
   }

@@ -24,6 +24,8 @@ export interface Forward {
   block_size: number;
   /** Whether dropout is on. */
   training: boolean;
+  /** The last hidden states, where stages of a pipeline have computed them [tokens, n_embd]. */
+  hidden?: Tensor | undefined;
   /** What the backward pass computes again; by default nothing. */
   recompute_granularity?: RecomputeGranularity | undefined;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */

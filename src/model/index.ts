@@ -5,7 +5,7 @@
 export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
-export { isAdapterTensor, loraParameters } from './adapter_parameters.ts';
+export { adapterMatrix, isAdapterTensor, loraParameters } from './adapter_parameters.ts';
 export type { Attend, Forward, TensorParallel } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, type ModelGradients, noGradients } from './gradients.ts';
@@ -30,6 +30,7 @@ export {
   logitsProgram,
   type LossContext,
   type LossFunction,
+  targetLogps,
   tokenLogps,
   type TracedLoss,
   trainingMicroStep,
@@ -39,8 +40,10 @@ export {
 export {
   type ModelStage,
   type StageCollectives,
-  stageEvaluation,
+  type StageEnd,
+  stageForward,
   stageMicroStep,
+  sumsOf,
 } from './stage_programs.ts';
 export {
   createStores,

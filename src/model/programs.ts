@@ -105,10 +105,14 @@ export function tokenLogps(
   return compileFor(stores, 'token log-probabilities', () => {
     const tape = new Tape(noGradients, false);
     const forward = forwardOf(stores, tape, { training: false, weights });
-    const { loss } = tokenLosses(forward, hiddenStates(forward), stores.logits_chunk);
-    return { logps: neg(loss) };
+    const { logits_chunk } = stores;
+    return { logps: targetLogps({ forward, hidden: hiddenStates(forward), logits_chunk }) };
   });
 }
+
+/** Log-probability of each target [tokens], nats. */
+export const targetLogps = ({ forward, hidden, logits_chunk }: LossContext): Tensor =>
+  neg(tokenLosses(forward, hidden, logits_chunk).loss);
 
 /** What `trace` returns of a batch, forward only and dropout off. */
 export function valueProgram(

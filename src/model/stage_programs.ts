@@ -11,12 +11,14 @@ import {
   addToSums,
   compileFor,
   forwardOf,
+  type LossContext,
   type LossFunction,
   scaledByLoss,
   type TracedLoss,
 } from './programs.ts';
 import type { ModelStores } from './stores.ts';
 import { Tape } from './tape.ts';
+import type { ParameterSource } from './weights.ts';
 
 /** Blocks [start, end) of the model. */
 export interface ModelStage {
@@ -77,21 +79,38 @@ export function stageMicroStep(
   });
 }
 
-/** Forward only, dropout off. Output: `hidden` [tokens, n_embd], or on the last stage `sums`. */
-export function stageEvaluation(
+/** What the last stage makes of its hidden states, which it releases. */
+export type StageEnd = (context: LossContext) => Tensor;
+
+export interface StageForward {
+  name: string;
+  weights: ParameterSource;
+  /** Writes the stage's input [tokens, n_embd]. The first stage has none. */
+  input: Collective;
+  end: StageEnd;
+}
+
+/** Forward only, dropout off. Output: `hidden` [tokens, n_embd], or on the last stage `result`. */
+export function stageForward(
   stores: ModelStores,
   stage: ModelStage,
-  loss: LossFunction,
-  input: Collective,
+  { name, weights, input, end }: StageForward,
 ): Promise<Program> {
-  return compileFor(stores, 'stage evaluation', (): Outputs => {
-    const forward = forwardOf(stores, new Tape(noGradients, false), { training: false });
+  return compileFor(stores, `stage ${name}`, (): Outputs => {
+    const tape = new Tape(noGradients, false);
+    const forward = forwardOf(stores, tape, { training: false, weights });
     const x = stageInput(forward, stage, input);
     const hidden = runBlocks(forward, x, stage);
     if (!stage.isLast) return { hidden };
-    return { sums: lossOf(stores, forward, hidden, loss).sums(undefined) };
+    return { result: end({ forward, hidden, logits_chunk: stores.logits_chunk }) };
   });
 }
+
+/** The end of an evaluation: the sums of a loss. */
+export const sumsOf =
+  (loss: LossFunction): StageEnd =>
+  (context) =>
+    loss(context).sums(undefined);
 
 function stageInput(forward: Forward, { isFirst }: ModelStage, input: Collective): Tensor {
   return isFirst ? embedTokens(forward) : boundary(activationOf(forward), input);

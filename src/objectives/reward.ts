@@ -136,11 +136,12 @@ function source(context: SourceContext): Source {
 /** Weights of pairs add up to 1 over all micro-batches. */
 function rewardBatches(groups: readonly PairBatch[]): Batch[] {
   const total = countPairs(groups);
-  return groups.map((group) =>
-    withExtra(group, {
+  return groups.map((group) => ({
+    ...withExtra(group, {
       last_rows: lastRows(group),
       margins: ofPairs(group, ({ margin }) => margin),
       pair_weights: ofPairs(group, () => 1 / total),
     }),
-  );
+    token_indices: ['last_rows'],
+  }));
 }

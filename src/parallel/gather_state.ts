@@ -6,7 +6,10 @@ import type { LocalParameter } from './local_parameters.ts';
 import type { RankParts } from './rank_build.ts';
 import type { ShardRange } from './shards.ts';
 
-type Tensors = Pick<TrainerState, 'parameters' | 'objective_tensors' | 'optimizer'>;
+/** Prefix of the reference's weights, as `TrainerState` names them. */
+const REFERENCE = 'reference.';
+
+type Tensors = Required<Pick<TrainerState, 'parameters' | 'objective_tensors' | 'optimizer'>>;
 
 /**
  * Whole weights and moments on rank 0; null on the others, which send what they hold. Each value is
@@ -33,7 +36,11 @@ export async function gatherState(parts: RankParts): Promise<Tensors | null> {
     });
     for (const [name, values] of gathered ?? []) moments.set(name, values);
   }
-  return weights && { ...splitByModel(parts, weights), optimizer: moments };
+  const frozen = await parts.referenceCopy?.read();
+  const reference = await gatherAll(parts, REFERENCE, (local) =>
+    place.dp === 0 && isSender(parts, local) ? frozen?.get(local.parameter.name) : undefined,
+  );
+  return weights && { ...splitByModel(parts, weights, reference), optimizer: moments };
 }
 
 /** Whether this rank, among those that hold the same values of a parameter, is the one that sends. */
@@ -72,16 +79,21 @@ async function gatherAll(
   return groups.world.index === 0 ? gathered : null;
 }
 
-/** The model's own parameters, and those of the objective with their shapes. */
-function splitByModel({ model, wholes }: RankParts, weights: ReadonlyMap<string, Float32Array>) {
+/** The model's own parameters; those of the objective and the reference, with their shapes. */
+function splitByModel(
+  { model, wholes }: RankParts,
+  weights: ReadonlyMap<string, Float32Array>,
+  reference: ReadonlyMap<string, Float32Array> | null,
+) {
   const ofModel = new Set(listParameters(model).map(({ name }) => name));
   const parameters = new Map<string, Float32Array>();
   const objective_tensors = new Map<string, ObjectiveTensor>();
   for (const { name, shape } of wholes) {
     const data = weights.get(name);
-    if (!data) continue;
-    if (ofModel.has(name)) parameters.set(name, data);
-    else objective_tensors.set(name, { shape, data });
+    if (data && ofModel.has(name)) parameters.set(name, data);
+    else if (data) objective_tensors.set(name, { shape, data });
+    const kept = reference?.get(REFERENCE + name);
+    if (kept) objective_tensors.set(REFERENCE + name, { shape, data: kept });
   }
   return { parameters, objective_tensors };
 }

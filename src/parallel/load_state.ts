@@ -1,17 +1,20 @@
 /** The inverse of `gather_state.ts`: a rank takes its part of a state of the whole model. */
 import { initialValues } from '../model/index.ts';
-import type { TrainerState } from '../train/index.ts';
+import { savedReference, savedValues, type TrainerState } from '../train/index.ts';
 import type { RankParts } from './rank_build.ts';
 
 /** Writes the values to start from: saved ones, else initial ones. */
 export function loadState(parts: RankParts, from: TrainerState | null): void {
-  const { locals, stores, setting, optimizer } = parts;
+  const { locals, stores, referenceCopy, setting, optimizer } = parts;
+  const referenced = new Set(referenceCopy?.names);
   const { seed } = setting.config.training;
   for (const local of locals) {
     const { name } = local.whole;
-    const saved = from?.parameters.get(name) ?? from?.objective_tensors?.get(name)?.data;
-    const whole = saved ?? initialValues(local.whole, seed);
-    stores.weights.write(local.parameter.name, local.take(whole));
+    const whole = savedValues(from, name) ?? initialValues(local.whole, seed);
+    stores.weights.write(name, local.take(whole));
+    if (referenced.has(name)) {
+      referenceCopy?.write(name, local.take(savedReference(from, name) ?? whole));
+    }
   }
   if (!from) return;
   const moments = new Set(optimizer.state.names);

@@ -3,14 +3,7 @@
  * 2021, Megatron-LM): a rank that holds some of the layers, receives activations from the rank before
  * and gradients from the rank after, in the order that a schedule gives.
  */
-import type { Tensor } from '@tensorflow/tfjs-core';
-import {
-  onProcessor,
-  type Program,
-  Store,
-  submitWithBoundaries,
-  writeTensor,
-} from '../backend/index.ts';
+import { onProcessor, Store, writeTensor } from '../backend/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
 import {
   type LossFunction,
@@ -18,7 +11,7 @@ import {
   type ModelStores,
   type PreparedInputs,
   type RandomState,
-  stageEvaluation,
+  sumsOf,
   writeInputs,
 } from '../model/index.ts';
 import {
@@ -31,9 +24,10 @@ import { Group } from './collectives.ts';
 import type { MicroBatches } from './micro_batches.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';
+import { activationOf, PipelineForward } from './stage_forward.ts';
 import { type Activation, type PassOutput, readActivation, StageRun } from './stage_run.ts';
 import type { Recorder } from './traffic.ts';
-import { now, type Payload } from './transport/link.ts';
+import { now } from './transport/link.ts';
 
 export interface PipelineParts {
   mesh: Mesh;
@@ -54,9 +48,6 @@ interface Chunk {
   virtual: number;
   /** As many as wait for their backward passes at most; micro-batches take them in turns. */
   runs: readonly StageRun[];
-  evaluation: Program;
-  /** What the evaluation begins with. */
-  evaluated: { input: Activation | null };
 }
 
 /** What is known of a pass that hands its output on. */
@@ -71,6 +62,7 @@ interface Handing {
 export class PipelineMicroBatches implements MicroBatches {
   readonly #parts: PipelineParts;
   readonly #chunks: readonly Chunk[];
+  readonly #evaluation: PipelineForward;
   readonly #actions: readonly PipelineAction[];
   /** First and last stage, if both hold the token embedding and this rank is one of them. */
   readonly #tied: { group: Group; name: string } | null;
@@ -82,11 +74,12 @@ export class PipelineMicroBatches implements MicroBatches {
   private constructor(
     parts: PipelineParts,
     chunks: readonly Chunk[],
-    actions: readonly PipelineAction[],
+    how: { evaluation: PipelineForward; actions: readonly PipelineAction[] },
   ) {
     this.#parts = parts;
     this.#chunks = chunks;
-    this.#actions = actions;
+    this.#evaluation = how.evaluation;
+    this.#actions = how.actions;
     this.#tied = tiedGroup(parts);
   }
 
@@ -101,7 +94,9 @@ export class PipelineMicroBatches implements MicroBatches {
         return createChunk(parts, { stage, virtual, inFlight: mostInFlight(actions, chunk) });
       }),
     );
-    return new PipelineMicroBatches(parts, chunks, actions);
+    const how = { tag: 'evaluation', weights: stores.weights, end: sumsOf(parts.loss) };
+    const evaluation = await PipelineForward.create(parts, how);
+    return new PipelineMicroBatches(parts, chunks, { evaluation, actions });
   }
 
   get ownBytes(): number {
@@ -127,25 +122,15 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 
   async evaluate(batch: Batch, random: RandomState): Promise<Float32Array> {
-    const { stores } = this.#parts;
-    writeInputs(stores.inputs, prepareFor(stores, batch), random);
-    let sums: Float32Array = new Float32Array(stores.sums.get('sums').size);
-    for (const { stage, virtual, evaluation, evaluated } of this.#chunks) {
-      const tag = `evaluation of stage ${virtual}`;
-      evaluated.input = stage.isFirst ? null : await this.#receive(-1, tag);
-      await submitWithBoundaries([evaluation]);
-      const hidden = await readActivation(evaluation.outputs.hidden);
-      if (hidden) this.#send(hidden, 1, `evaluation of stage ${virtual + 1}`);
-      sums = (await readActivation(evaluation.outputs.sums)) ?? sums;
-    }
-    return sums;
+    const sums = await this.#evaluation.run(batch, random);
+    return sums ?? new Float32Array(this.#parts.stores.sums.get('sums').size);
   }
 
   dispose(): void {
-    for (const { runs, evaluation } of this.#chunks) {
+    for (const { runs } of this.#chunks) {
       for (const run of runs) run.dispose();
-      evaluation.dispose();
     }
+    this.#evaluation.dispose();
   }
 
   async #forward(
@@ -230,7 +215,7 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 
   get #programs(): { ownBytes: number; scratchBytes: number }[] {
-    return this.#chunks.flatMap(({ runs, evaluation }) => [...runs, evaluation]);
+    return [...this.#chunks.flatMap(({ runs }) => runs), ...this.#evaluation.programs];
   }
 }
 
@@ -251,24 +236,13 @@ async function createChunk(
   { stores, loss }: PipelineParts,
   { stage, virtual, inFlight }: ChunkPlan,
 ): Promise<Chunk> {
-  const evaluated: Chunk['evaluated'] = { input: null };
-  const write = (tensor: Tensor): void => {
-    if (evaluated.input) writeTensor(tensor, evaluated.input);
-  };
-  const [evaluation, ...runs] = await Promise.all([
-    stageEvaluation(stores, stage, loss, { name: 'stage input', run: write }),
-    ...Array.from({ length: inFlight }, () => {
+  const runs = await Promise.all(
+    Array.from({ length: inFlight }, () => {
       const inputs = new Store('inputs', stores.inputs.specs);
       return StageRun.create(stores, stage, loss, inputs);
     }),
-  ]);
-  return { stage, virtual, runs, evaluation, evaluated };
-}
-
-/** Messages of activations are float32. */
-function activationOf(values: Payload): Activation {
-  if (values instanceof Float32Array) return values;
-  throw new TypeError('Activations and their gradients are float32.');
+  );
+  return { stage, virtual, runs };
 }
 
 function tiedGroup({ groups, stores }: PipelineParts): { group: Group; name: string } | null {

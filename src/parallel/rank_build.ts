@@ -2,7 +2,15 @@
 import { compileProgram, fillInPlace, Store } from '../backend/index.ts';
 import { groupOf, type Mesh, placeOf } from '../common/index.ts';
 import { resolveModel } from '../config/index.ts';
-import type { LossFunction, Parameter } from '../model/index.ts';
+import {
+  listParameters,
+  type LossFunction,
+  type ModelWeights,
+  type Parameter,
+  Weights,
+  withoutAdapters,
+} from '../model/index.ts';
+import { labProblems } from '../plan/parallel/lab_check.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import { createOptimizer, momentsOf, type Optimizer } from '../optim/index.ts';
 import { runParameters } from '../train/index.ts';
@@ -11,6 +19,7 @@ import { buildMicroBatches } from './build_micro_batches.ts';
 import { Group } from './collectives.ts';
 import { wholeParameters } from './local_parameters.ts';
 import { parametersOfStages } from './pipeline_stages.ts';
+import { adaptersOfRank } from './rank_adapters.ts';
 import type { RankGroups, RankOptions, RankOutline, RankParts } from './rank_parts.ts';
 import { allocate, keptStores, localSetting, ownedParameters, ownedStores } from './rank_stores.ts';
 import { shardOfRank, shardsOf } from './shards.ts';
@@ -23,8 +32,6 @@ export type { RankGroups, RankOptions, RankParts } from './rank_parts.ts';
 
 function outlineOf(options: RankOptions): RankOutline {
   const { config, objective, mesh, link } = options;
-  if (options.stage?.peft.peft_type === 'lora')
-    throw new RangeError('Ranks do not train adapters yet: set peft_type to none.');
   const recorder = new Recorder();
   const place = placeOf(mesh, link.rank);
   const groups = groupsOf(mesh, link, recorder);
@@ -35,6 +42,7 @@ function outlineOf(options: RankOptions): RankOutline {
     stage: options.stage ?? null,
     data: options.data ?? null,
   };
+  checkSharing(mesh, setting, objective.name);
   if (!objective.dropout(setting)) model.dropout = 0;
   const { parameters, trains } = runParameters(objective, setting);
   const { training } = config;
@@ -50,6 +58,14 @@ function outlineOf(options: RankOptions): RankOutline {
   };
 }
 
+/** Throws a RangeError with a sentence for the user for rows or adapters that ranks cannot share out. */
+function checkSharing(mesh: Mesh, { model, config, stage }: ObjectiveSetting, objective: string) {
+  const { training } = config;
+  const problems = labProblems(mesh, { model, training, objective, peft: stage?.peft ?? null });
+  const first = problems.find(({ field }) => field === 'dp' || (stage && field === 'tp'));
+  if (first) throw new RangeError(first.message);
+}
+
 /** @throws ShaderError, BindingTooLarge, DataError, or RangeError for an impossible mesh */
 export async function buildRank(options: RankOptions): Promise<RankParts> {
   const outline = outlineOf(options);
@@ -62,9 +78,12 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     (parameter) => training.optimizer === 'muon' && parameter.kind === 'matrix',
   );
   const sharding = { group: groups.dp, parameters: trainable, shards, tp: groups.tp };
+  const adapters = await adaptersOfRank(setting, outline.part);
   const { reducer = new GroupReducer(groups.dp), bucket_bytes } = options;
-  const kept = keptStores(mesh, sharding, locals, { reducer, bucket_bytes });
+  const buckets = { reducer, bucket_bytes };
+  const kept = keptStores(mesh, sharding, { locals, adapters, buckets });
   const stores = allocate(outline, kept);
+  const references = referenceOf(outline, stores.weights);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
   const optimizer = createOptimizer(
     training,
@@ -81,6 +100,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     ...outline,
     moments: momentNames(optimizer, wholes.filter(trains)),
     stores,
+    ...references,
     optimizer,
     shards,
     owned,
@@ -89,6 +109,22 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     microBatches,
     update,
   };
+}
+
+/** A frozen copy of what this rank holds of the model, whole under every stage of ZeRO. */
+function referenceOf(
+  { objective, setting, model, locals }: RankOutline,
+  weights: ModelWeights,
+): Pick<RankParts, 'reference' | 'referenceCopy'> {
+  if (!objective.reference(setting)) return { reference: null, referenceCopy: null };
+  if (weights.adapters) return { reference: withoutAdapters(weights), referenceCopy: null };
+  const ofModel = new Set(listParameters(model).map(({ name }) => name));
+  const frozen = locals.filter(({ whole }) => ofModel.has(whole.name));
+  const referenceCopy = new Weights(
+    frozen.map(({ parameter }) => parameter),
+    () => false,
+  );
+  return { reference: referenceCopy, referenceCopy };
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */

@@ -5,16 +5,19 @@ import type { RankParts } from './rank_parts.ts';
 /** Bytes that a rank holds between two steps; `allocated` by the whole device is not known here. */
 export function memoryOf({
   stores,
+  referenceCopy,
   optimizer,
   microBatches,
   update,
 }: RankParts): Omit<RankMemory, 'allocated'> {
   const { weights, gradients } = stores;
   return {
-    weights: weights.trainable.bytes + (weights.frozen?.bytes ?? 0),
+    weights: weights.trainable.bytes + bytesOf(weights.frozen) + bytesOf(referenceCopy?.frozen),
     gradients: gradients.store.bytes,
     optimizer: optimizer.state.bytes,
     programs: microBatches.ownBytes + update.ownBytes,
     scratch: Math.max(microBatches.scratchBytes, update.scratchBytes),
   };
 }
+
+const bytesOf = (store: { bytes: number } | null | undefined): number => store?.bytes ?? 0;

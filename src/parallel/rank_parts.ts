@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Program, Store, TensorStore } from '../backend/index.ts';
 import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import type { ModelStores, Parameter } from '../model/index.ts';
+import type { ModelStores, Parameter, ParameterSource, Weights } from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
@@ -52,6 +52,12 @@ export interface RankParts {
   /** Those of the whole model and objective. */
   wholes: readonly Parameter[];
   stores: ModelStores;
+  /**
+   * The starting weights, which do not change, if the objective asks for them: `referenceCopy`, or with
+   * LoRA the rank's own weights without their adapters.
+   */
+  reference: ParameterSource | null;
+  referenceCopy: Weights | null;
   optimizer: Optimizer;
   /** Kinds of moments that the optimizer keeps. */
   moments: readonly string[];

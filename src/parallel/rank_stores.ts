@@ -3,6 +3,7 @@ import { maxBindingSize, PartStore, Store, type TensorStore } from '../backend/i
 import type { Mesh } from '../common/index.ts';
 import { logitsChunk, recomputeGranularity } from '../config/index.ts';
 import {
+  type Adapters,
   createStores,
   type KeptElsewhere,
   type ModelGradients,
@@ -86,26 +87,31 @@ export interface Buckets {
   bucket_bytes?: number;
 }
 
+export interface KeptHow {
+  locals: readonly LocalParameter[];
+  adapters: Adapters | null;
+  buckets: Buckets;
+}
+
 /** The stores of weights and gradients as the stage of ZeRO has them. */
 export function keptStores(
   { zero_stage, pp, sync_each_batch = false }: Mesh,
   sharding: Sharding,
-  locals: readonly LocalParameter[],
-  { reducer: buckets, bucket_bytes }: Buckets,
+  { locals, adapters, buckets }: KeptHow,
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
   const parameters = locals.map(({ parameter }) => parameter);
   if (zero_stage === 3) {
-    const weights = new ShardedWeights(sharding, parameters);
+    const weights = new ShardedWeights(sharding, parameters, adapters);
     return { weights, gradients: new ShardedGradients(sharding, weights) };
   }
   const names = new Set(sharding.parameters.map(({ parameter }) => parameter.name));
-  const weights = new Weights(parameters, ({ name }) => names.has(name));
+  const weights = new Weights(parameters, ({ name }) => names.has(name), adapters);
   if (zero_stage === 2) {
     return { weights, gradients: new ShardedGradients(sharding, namesIn(weights.trainable)) };
   }
   const gradients = new Store('gradients', weights.trainable.specs);
-  const reducer = new GradientReducer({ ...sharding, gradients, reducer: buckets });
-  const how = { reducer, gathers: zero_stage === 0, bucket_bytes };
+  const reducer = new GradientReducer({ ...sharding, gradients, reducer: buckets.reducer });
+  const how = { reducer, gathers: zero_stage === 0, bucket_bytes: buckets.bucket_bytes };
   const Reduced = sync_each_batch && pp === 1 ? SyncedGradients : OverlappedGradients;
   return { weights, gradients: new Reduced(gradients, weights.trainable, how) };
 }

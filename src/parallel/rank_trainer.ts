@@ -2,26 +2,33 @@
  * One rank of a run: a trainer that computes its part of every step together with the others. All
  * ranks call the same methods in the same order, and get the same results.
  */
-import { readback, submitWithBoundaries } from '../backend/index.ts';
+import { PartStore, readback, submitWithBoundaries } from '../backend/index.ts';
 import {
   type Batch,
   type Mesh,
   type MetricRow,
   type RankMemory,
+  type RolloutRecord,
   worldSize,
 } from '../common/index.ts';
 import { Group } from './collectives.ts';
-import type { ObjectivePrograms, Source, Sums } from '../objectives/index.ts';
+import type { Objective, Source, Sums } from '../objectives/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { disposeStores, parameterSize } from '../model/index.ts';
 import { learningRate } from '../optim/index.ts';
-import type { StepResult, TrainerState } from '../train/index.ts';
+import {
+  sourceState,
+  type StepResult,
+  type TrainerState,
+  withSourceState,
+} from '../train/index.ts';
 import { gatherWeights } from './data.ts';
 import { gatherState } from './gather_state.ts';
 import { loadState } from './load_state.ts';
 import { SquaredNorms } from './norm.ts';
 import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
 import { memoryOf } from './rank_memory.ts';
+import { RankScoring } from './rank_scoring.ts';
 import { rowsOfRank } from './rows.ts';
 import { Recorder } from './traffic.ts';
 import { type Link, now } from './transport/link.ts';
@@ -34,10 +41,13 @@ export class RankTrainer {
   pauseRequested = false;
   /** Whether some rank had asked for a pause in the latest step. */
   paused = false;
+  /** Ranks compute in float32, which skips none. */
+  readonly skipped_steps = 0;
   /** Computes as if this device were so many times slower. */
   slowness = 1;
   readonly #parts: RankParts;
   readonly #source: Source;
+  readonly #scoring: RankScoring;
   /** Factor on the schedule of the run that is continued. */
   readonly #lrMultiplier: number;
 
@@ -49,10 +59,12 @@ export class RankTrainer {
     this.step = options.from?.step ?? 0;
     this.tokens = options.from?.tokens ?? 0;
     this.#lrMultiplier = options.from?.lr_multiplier ?? 1;
+    this.#scoring = new RankScoring(parts);
     this.#source = parts.objective.source({
       ...parts.setting,
       split: options.split,
-      programs: noPrograms,
+      programs: this.#scoring,
+      restored: sourceState(options.from),
     });
   }
 
@@ -71,7 +83,8 @@ export class RankTrainer {
 
   /** See `memoryOf`. */
   get memory(): Omit<RankMemory, 'allocated'> {
-    return memoryOf(this.#parts);
+    const memory = memoryOf(this.#parts);
+    return { ...memory, programs: memory.programs + this.#scoring.ownBytes };
   }
 
   /** Parameters of the whole model. */
@@ -81,6 +94,23 @@ export class RankTrainer {
 
   get model(): ResolvedModel {
     return this.#parts.model;
+  }
+  get objective(): Objective {
+    return this.#parts.objective;
+  }
+  /** Tokens of a row of a batch. */
+  get row_length(): number {
+    return this.#parts.stores.block_size;
+  }
+  /** Tokens of a step of all ranks, padding included. */
+  get tokensPerStep(): number {
+    const { objective, setting } = this.#parts;
+    const { batch_size, block_size } = objective.shape(setting);
+    return batch_size * block_size * setting.config.training.gradient_accumulation_steps;
+  }
+  /** Learning rate of a step, counted from 0. */
+  learningRateAt(step: number): number {
+    return learningRate(this.options.config.training, step) * this.#lrMultiplier;
   }
 
   get recorder(): Recorder {
@@ -112,31 +142,51 @@ export class RankTrainer {
   async evaluate(): Promise<Partial<MetricRow>> {
     const { microBatches, objective, setting } = this.#parts;
     const batches = await this.#source.evaluation();
-    if (batches.length === 0) return {};
     const totals = objective.sums.map(() => 0);
     const random = { seed: setting.config.training.seed, step: this.step };
     for (const batch of this.#own(batches)) {
       const sums = await this.#sumOverRanks(await microBatches.evaluate(batch, random));
       sums.forEach((value, i) => (totals[i] = (totals[i] ?? 0) + value));
     }
+    const measured = await this.#source.measure?.();
+    // Without batches there is no loss: the sums would read 0.
+    if (batches.length === 0) return { ...measured };
     const data = { batches, split: this.options.split };
-    return objective.evaluationMetrics(this.#named(totals), data);
+    return { ...objective.evaluationMetrics(this.#named(totals), data), ...measured };
   }
 
   /** What a checkpoint keeps, gathered on rank 0; null on the others. */
   async state(): Promise<TrainerState | null> {
     const tensors = await gatherState(this.#parts);
+    if (!tensors) return null;
     const { step, tokens } = this;
-    return tensors && { ...tensors, step, tokens, lr_multiplier: this.#lrMultiplier };
+    const objective_tensors = withSourceState(tensors.objective_tensors, this.#source);
+    const lr_multiplier = this.#lrMultiplier;
+    return { ...tensors, objective_tensors, step, tokens, lr_multiplier };
+  }
+
+  /** A sentence for the user on what training meets, once; null if there is none. */
+  takeNotice(): string | null {
+    return this.#source.takeNotice?.() ?? null;
+  }
+
+  /** Answers that all ranks have sampled for training since the last call. */
+  takeRollouts(): RolloutRecord[] {
+    return this.#source.takeRollouts?.() ?? [];
   }
 
   dispose(): void {
-    const { microBatches, update, optimizer, squares, stores } = this.#parts;
+    const { microBatches, update, optimizer, squares, stores, owned, referenceCopy } = this.#parts;
+    this.#scoring.dispose();
     microBatches.dispose();
     update.dispose();
     optimizer.dispose();
     squares.dispose();
+    for (const part of [owned.weights, owned.gradients]) {
+      if (part instanceof PartStore) part.dispose();
+    }
     disposeStores(stores);
+    referenceCopy?.dispose();
   }
 
   #own(batches: readonly Batch[]): Batch[] {
@@ -171,9 +221,7 @@ export class RankTrainer {
   async #update(): Promise<Float32Array> {
     const { mesh, groups, shards, optimizer, update, stores, owned, recorder } = this.#parts;
     const start = now();
-    const { training } = this.#parts.setting.config;
-    const rate = learningRate(training, this.step) * this.#lrMultiplier;
-    optimizer.prepare(this.step, rate);
+    optimizer.prepare(this.step, this.learningRateAt(this.step));
     await submitWithBoundaries([update]);
     const [results] = await readback([update.outputs.results]);
     recorder.span({ kind: 'update', what: 'update', start, end: now() });
@@ -211,21 +259,6 @@ export class RankTrainer {
       step_tokens,
     };
   }
-}
-
-/** Programs that sample and score need all weights on one rank. */
-const noPrograms: ObjectivePrograms = {
-  logps: refuse,
-  referenceLogps: refuse,
-  run: refuse,
-  rollouts: refuse,
-  generation: refuse,
-};
-
-function refuse(): Promise<never> {
-  return Promise.reject(
-    new Error('This objective samples or scores while it trains, which ranks cannot do yet.'),
-  );
 }
 
 const tokensOf = (batch: Batch): number => batch.tokens ?? batch.ids.length;

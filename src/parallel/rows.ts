@@ -19,9 +19,12 @@ export function rowsOfRank(batch: Batch, index: number, count: number): Batch {
     (length / count) * index,
     (length / count) * (index + 1),
   ];
+  const first = index * rows * batch.block_size;
   const extra: Record<string, Values> = {};
   for (const [name, values] of Object.entries(batch.extra ?? {})) {
-    extra[name] = values.slice(...part(values));
+    const own = values.slice(...part(values));
+    const isIndex = batch.token_indices?.includes(name) ?? false;
+    extra[name] = isIndex ? own.map((token) => token - first) : own;
   }
   return {
     ...batch,

@@ -6,10 +6,13 @@
  * - The last projection of a branch is split by rows. Its bias belongs to the first rank alone, which
  *   adds it before the sum over the ranks. (In Megatron-LM every rank has it and adds it afterwards.)
  * - The embedding and the head are split by rows.
+ * - Of adapters (LoRA), the matrix on the side that the layer is split on is split likewise. The other
+ *   one is whole on every rank, and each computes a part of its gradient: x (A B) is a sum over ranks
+ *   where x is split, and A gets gradients from the columns of B where those are.
  * - Norms, the position embedding and scalar heads are replicated. Every rank computes their whole
  *   gradients, except those of QK-norm, which it applies to its own heads only.
  */
-import { listParameters, type Parameter } from '../model/index.ts';
+import { adapterMatrix, listParameters, type Parameter } from '../model/index.ts';
 import { type LocalParameter, wholeParameter } from './local_parameters.ts';
 import { type Range, rangeOf, type TensorPart, vocabularyOf } from './tensor_model.ts';
 
@@ -21,7 +24,8 @@ export function tensorParallelParameters(
   const ofModel = new Set(listParameters(part.model).map(({ name }) => name));
   return wholes.flatMap((whole, index): LocalParameter[] => {
     const parameter = wholeParameter(whole, index);
-    const split = ofModel.has(whole.name) ? splitOf(whole.name) : splitOfObjective(whole);
+    const isOfModel = ofModel.has(whole.name) || ofModel.has(withoutPrefix(whole.name));
+    const split = isOfModel ? splitOf(whole.name) : splitOfObjective(whole);
     if (split === 'first rank') return part.index === 0 ? [parameter] : [];
     if (split === 'replicated') return [parameter];
     if (split === 'partial gradient') return [{ ...parameter, partial_gradient: true }];
@@ -29,8 +33,15 @@ export function tensorParallelParameters(
   });
 }
 
+/** PPO's value and reward models are split as the policy is. */
+const withoutPrefix = (name: string): string => name.slice(name.indexOf('.') + 1);
+
 /** Whether a linear layer is split by rows, so that its products are added up over the ranks. */
 export const isRowParallel = (layer: string): boolean => SPLITS[moduleOf(layer)] === 'rows';
+
+/** Whether a linear layer is split by columns, so that each rank has some of its outputs. */
+export const isColumnParallel = (layer: string): boolean =>
+  SPLITS[moduleOf(layer)]?.endsWith('columns') ?? false;
 
 type SlicedBy = 'q, k, v columns' | 'inner columns' | 'rows' | 'vocabulary';
 type Split = SlicedBy | 'first rank' | 'partial gradient' | 'replicated';
@@ -59,9 +70,15 @@ function splitOf(name: string): Split {
   return split === 'rows' && name.endsWith('.bias') ? 'first rank' : split;
 }
 
-/** Objectives may add a scalar head. @throws Error if they add something else, such as adapters */
+/** Objectives may add a scalar head, and stages adapters. @throws Error for anything else */
 function splitOfObjective({ name, kind }: Parameter): Split {
   if (kind === 'head') return 'replicated';
+  const adapter = adapterMatrix(name);
+  if (adapter) {
+    const split = SPLITS[moduleOf(adapter.layer)] ?? 'replicated';
+    const isSplit = (split === 'rows') === (adapter.matrix === 'a');
+    return isSplit ? split : 'partial gradient';
+  }
   throw new Error(`Tensor parallelism cannot share out the parameter ${name}: choose tp 1.`);
 }
 

@@ -4,7 +4,7 @@ import { type Mesh, type MetricRow, ONE_RANK, worldSize } from '../common/index.
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import type { TokenSplit } from '../data/index.ts';
 import { pretrain } from '../objectives/index.ts';
-import type { TrainerOptions, TrainerState } from '../train/index.ts';
+import type { StepResult, TrainerOptions, TrainerState } from '../train/index.ts';
 import { RankTrainer } from './rank_trainer.ts';
 import { connectRanks } from './transport/local.ts';
 
@@ -43,6 +43,8 @@ export function patternSplit(): TokenSplit {
 export interface RanksRun {
   losses: number[];
   norms: number[];
+  /** Metrics of the objective in each step. */
+  metrics: StepResult['metrics'][];
   state: TrainerState;
   /** Metrics of the evaluation after the last step, if it was asked for. */
   evaluation: Partial<MetricRow>;
@@ -71,10 +73,12 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
   );
   const losses: number[] = [];
   const norms: number[] = [];
+  const metrics: StepResult['metrics'][] = [];
   for (let step = 0; step < options.steps; step++) {
     const [first] = await Promise.all(trainers.map((one) => one.takeStep()));
     losses.push(first?.loss ?? NaN);
     norms.push(first?.grad_norm ?? NaN);
+    metrics.push(first?.metrics ?? {});
   }
   const [evaluation = {}] = options.evaluate
     ? await Promise.all(trainers.map((one) => one.evaluate()))
@@ -82,7 +86,7 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
   const [state] = await Promise.all(trainers.map((one) => one.state()));
   for (const one of trainers) one.dispose();
   if (!state) throw new Error('Rank 0 gathers the state.');
-  return { losses, norms, state, evaluation, trainers };
+  return { losses, norms, metrics, state, evaluation, trainers };
 }
 
 /**
@@ -94,25 +98,38 @@ export function expectWithin(rtol: number, a: RanksRun, b: RanksRun, what: strin
   const differences = {
     losses: relativeDifference([a.losses], [b.losses]),
     norms: relativeDifference([a.norms], [b.norms]),
-    weights: relativeDifference(
-      [...a.state.parameters.values()],
-      [...a.state.parameters.keys()].map((name) => b.state.parameters.get(name) ?? []),
-    ),
+    weights: relativeDifference(...inTheSameOrder(a.state.parameters, b.state.parameters)),
+    objective: relativeDifference(...inTheSameOrder(ofObjective(a), ofObjective(b))),
   };
   console.log(`${what}: rtol ${rtol}, relative differences ${JSON.stringify(differences)}`);
   for (const difference of Object.values(differences)) expect(difference).toBeLessThan(rtol);
 }
 
+/** Parameters of the objective, such as a scalar head; what its source keeps is not among them. */
+function ofObjective({ state }: RanksRun): ReadonlyMap<string, Float32Array> {
+  const own = [...(state.objective_tensors ?? [])].filter(([name]) => !name.startsWith('source.'));
+  return new Map(own.map(([name, { data }]) => [name, data]));
+}
+
+function inTheSameOrder(
+  a: ReadonlyMap<string, Float32Array>,
+  b: ReadonlyMap<string, Float32Array>,
+): [ArrayLike<number>[], ArrayLike<number>[]] {
+  expect([...b.keys()].sort()).toEqual([...a.keys()].sort());
+  return [[...a.values()], [...a.keys()].map((name) => b.get(name) ?? [])];
+}
+
 export function expectSameBits(a: RanksRun, b: RanksRun): void {
   expect(b.losses).toEqual(a.losses);
   expect(b.norms).toEqual(a.norms);
+  expect(b.state.objective_tensors).toEqual(a.state.objective_tensors);
   for (const kind of ['parameters', 'optimizer'] as const) {
     expect([...b.state[kind].keys()].sort()).toEqual([...a.state[kind].keys()].sort());
     for (const [name, values] of a.state[kind]) expect(b.state[kind].get(name)).toEqual(values);
   }
 }
 
-/** |a - b| / |a| of all values together, in the Euclidean norm. */
+/** |a - b| / |a| of all values together, in the Euclidean norm; 0 where there are none. */
 function relativeDifference(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]) {
   let size = 0;
   let difference = 0;
@@ -123,5 +140,5 @@ function relativeDifference(a: readonly ArrayLike<number>[], b: readonly ArrayLi
       difference += (value - (b[row]?.[i] ?? NaN)) ** 2;
     }
   });
-  return Math.sqrt(difference / size);
+  return difference === 0 ? 0 : Math.sqrt(difference / size);
 }

@@ -15,6 +15,7 @@ import {
   writeTensor,
 } from '../backend/index.ts';
 import {
+  type Adapters,
   type ModelGradients,
   type ModelWeights,
   type Parameter,
@@ -169,6 +170,7 @@ export class ShardedWeights implements ModelWeights, Naming {
   constructor(
     sharding: Sharding,
     readonly parameters: readonly Parameter[],
+    readonly adapters: Adapters | null = null,
   ) {
     this.#sharding = sharding;
     this.trainable = shardStore('weights', sharding);
@@ -184,6 +186,7 @@ export class ShardedWeights implements ModelWeights, Naming {
 
   onTape(tape: Tape): ParameterSource {
     return {
+      adapters: this.adapters,
       onTape: (other) => this.onTape(other),
       get: (name) => {
         if (!this.#locals.has(name)) return this.#frozen(name);

@@ -2,9 +2,21 @@
  * Commands for a rank of a parallel run. Each rank is a worker with a device of its own; the page
  * starts them, joins each two by a message port, and hears from each of them.
  */
-import type { Mesh, RankMemory, RankStep } from '../common/index.ts';
+import type { Mesh, MetricRow, OwnText, RankMemory, RankStep } from '../common/index.ts';
 import type { RunConfig, RuntimeConfig } from '../config/index.ts';
-import type { OpenedFiles } from './types.ts';
+import type { StageConfig } from '../config/stage/index.ts';
+import type { OpenedFiles, ParentSource } from './types.ts';
+
+/** A run that starts from the weights of another one: a stage, or more pretraining. */
+export interface ChildRun {
+  parent: ParentSource;
+  /** Null goes on pretraining, on the text of the configuration. */
+  stage: StageConfig | null;
+  /** The saved run whose reward model scores the answers (PPO). */
+  reward_model?: { run: string } | undefined;
+  /** Examples of a stage whose task is `own`, as JSON Lines. */
+  dataset?: OwnText | undefined;
+}
 
 /**
  * Opens the device, prepares the text and builds this rank's part of the model, together with the
@@ -21,15 +33,17 @@ export interface OpenRankCommand extends OpenedFiles {
   ports: { rank: number; port: MessagePort }[];
   /** The same between the workers that add up gradients for the ranks. */
   reducer_ports: { rank: number; port: MessagePort }[];
-  /** A saved run whose last checkpoint is continued; null for new weights. */
+  /** A saved run whose last checkpoint is continued, be it a stage; null for a new run. */
   resume: string | null;
+  /** What a new run takes from a parent; null for new weights. */
+  child: ChildRun | null;
 }
 
 export type RankRequest =
   | OpenRankCommand
   /** Trains this many steps together with the others: `rank_step` after each; answered by `rank_trained`. */
   | { type: 'train_rank'; id: number; steps: number }
-  /** The loss on the validation text, by all ranks: answered by `rank_evaluated`. */
+  /** The objective's evaluation, by all ranks: answered by `rank_evaluated`. */
   | { type: 'evaluate_rank'; id: number }
   /** All ranks at once; rank 0 keeps the whole as a checkpoint of this run: answered by `rank_saved`. */
   | { type: 'save_rank'; id: number; run: string; name: string };
@@ -51,11 +65,15 @@ export type RankEvent =
       memory: RankMemory;
       backend: string;
       n_params: number;
+      vocab_size: number;
+      /** Tokens of a row: the context, or less where the examples of a stage are shorter. */
+      row_length: number;
     }
-  | { type: 'rank_step'; step: RankStep; memory: RankMemory }
+  /** `metrics` are those of the objective, from rank 0 alone: all ranks have the same ones. */
+  | { type: 'rank_step'; step: RankStep; memory: RankMemory; metrics: MetricRow | null }
   | { type: 'rank_trained'; id: number; rank: number; step: number }
   /** The same on every rank. */
-  | { type: 'rank_evaluated'; id: number; rank: number; loss: number | null }
+  | { type: 'rank_evaluated'; id: number; rank: number; metrics: MetricRow }
   /** `bytes` is null on ranks other than 0. */
   | {
       type: 'rank_saved';

@@ -193,6 +193,7 @@ export class Rollouts {
     const { cached, sampling } = this.#parts;
     const { rows } = this.sizes;
     const { seed, temperature, vocab_limit = 0, stop_id, max_new_tokens } = request;
+    const first_row = (request.first_row ?? 0) + first;
     const progress = new Int32Array(rows * ROLLOUT_PROGRESS);
     const positions = new Int32Array(rows);
     prompts.forEach((ids, row) => {
@@ -207,7 +208,7 @@ export class Rollouts {
     cached.token.write('progress', progress);
     sampling.write(
       'seeds',
-      Int32Array.from({ length: rows }, (_, row) => rowSeed(seed, first + row)),
+      Int32Array.from({ length: rows }, (_, row) => rowSeed(seed, first_row + row)),
     );
     sampling.write('options', Float32Array.of(temperature, vocab_limit, stop_id));
   }

@@ -5,6 +5,8 @@ export interface RolloutRequest {
   prompts: readonly (readonly number[])[];
   /** Of the whole batch: the draw of a token is a function of (seed, row, index of the token). */
   seed: number;
+  /** Row of the first prompt, if these prompts are a part of the batch; 0 by default. */
+  first_row?: number | undefined;
   /** At least 0; 0 takes the likeliest token. There are no other filters: see `Rollout.logps`. */
   temperature: number;
   max_new_tokens: number;

@@ -108,14 +108,20 @@ export interface ToyRlRun {
   stage: StageInput;
   data: StageData;
   training?: Partial<RunConfig['training']>;
+  model?: Partial<RunConfig['model']>;
   from?: TrainerState | null;
 }
 
 /** A trainer of two layers of 32, at step 0 or from a saved state. */
-export async function toyRlTrainer({ stage, data, training, from }: ToyRlRun): Promise<Trainer> {
+export async function toyRlTrainer(run: ToyRlRun): Promise<Trainer> {
+  return Trainer.create(await toyRlOptions(run));
+}
+
+/** What such a trainer is created with. */
+export async function toyRlOptions({ stage, data, training, model, from }: ToyRlRun) {
   const config = defaultConfig();
   const shape = { n_layer: 2, n_head: 4, n_embd: 32, block_size: 16, dropout: 0 };
-  Object.assign(config.model, shape);
+  Object.assign(config.model, shape, model);
   Object.assign(
     config.training,
     { batch_size: 16, learning_rate: 3e-3, lr_schedule: 'constant', warmup_iters: 10 },
@@ -126,7 +132,7 @@ export async function toyRlTrainer({ stage, data, training, from }: ToyRlRun): P
   const parsed = parseStage(stage);
   const objective = await findObjective(parsed.objective);
   if (!objective) throw new Error(`There is no objective ${parsed.objective}.`);
-  return Trainer.create({
+  return {
     config,
     objective,
     split: { train: empty, val: empty, bytes_per_token: new Uint16Array(TOY_VOCAB).fill(1) },
@@ -134,7 +140,7 @@ export async function toyRlTrainer({ stage, data, training, from }: ToyRlRun): P
     data,
     vocab_size: TOY_VOCAB,
     from: from ?? null,
-  });
+  };
 }
 
 /** Takes steps; the metrics of each. */

@@ -35,6 +35,7 @@ import {
 import type { Precision } from '../run/index.ts';
 import { type RunParameters, runParameters } from './parameters.ts';
 import { precisionHere } from './precision.ts';
+import { savedReference, savedValues } from './saved_values.ts';
 import type { StepPrograms } from './step.ts';
 import type { TrainerOptions, TrainerState } from './state.ts';
 
@@ -180,25 +181,17 @@ function load(
   const { parameters } = stores.weights;
   const sizes = [...parameters, ...(referenceCopy?.parameters ?? [])].map(parameterSize);
   const memory = from ? undefined : new Float32Array(Math.max(...sizes));
-  const saved = (parameter: Parameter): Float32Array | undefined =>
-    from?.parameters.get(parameter.name) ??
-    from?.objective_tensors?.get(parameter.name)?.data ??
-    from?.parameters.get(withoutPrefix(parameter.name));
   const start = (parameter: Parameter): Float32Array =>
-    saved(parameter) ?? initialValues(parameter, seed, memory);
+    savedValues(from, parameter.name) ?? initialValues(parameter, seed, memory);
   for (const parameter of parameters) stores.weights.write(parameter.name, start(parameter));
   for (const parameter of referenceCopy?.parameters ?? []) {
-    const kept = from?.objective_tensors?.get(`reference.${parameter.name}`)?.data;
-    referenceCopy?.write(parameter.name, kept ?? start(parameter));
+    referenceCopy?.write(parameter.name, savedReference(from, parameter.name) ?? start(parameter));
   }
   const moments = new Set(optimizer.state.names);
   for (const [name, values] of from?.optimizer ?? []) {
     if (moments.has(name)) optimizer.state.write(name, values);
   }
 }
-
-/** PPO's value model starts from the policy where no tensors are given for it. */
-const withoutPrefix = (name: string): string => name.replace(/^value\./, '');
 
 type Compilable = Pick<
   TrainerParts,

@@ -8,5 +8,8 @@ export { LossExploded } from './loss_exploded.ts';
 export { MetricBuffer } from './metrics.ts';
 export { type RunParameters, runParameters } from './parameters.ts';
 export type { Evaluation } from './evaluate.ts';
+export { RolloutPool } from './rollout_pool.ts';
+export { savedReference, savedValues } from './saved_values.ts';
 export type { ObjectiveTensor, TrainerOptions, TrainerState } from './state.ts';
+export { sourceState, withSourceState } from './tensors.ts';
 export { type StepResult, Trainer } from './trainer.ts';

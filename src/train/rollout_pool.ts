@@ -28,6 +28,11 @@ export class RolloutPool {
     return rollouts.generate(request);
   }
 
+  /** Bytes of the current programs and their caches. */
+  get bytes(): number {
+    return this.#current?.bytes ?? 0;
+  }
+
   dispose(): void {
     this.#current?.dispose();
     this.#current = null;

@@ -27,15 +27,22 @@ export async function readTensors(
     const data = referenceValues?.get(name);
     if (data) objective_tensors.set(`reference.${name}`, { shape, data });
   }
-  for (const [name, tensor] of source.state?.() ?? []) {
-    objective_tensors.set(SOURCE + name, tensor);
-  }
   return {
     parameters: weights,
-    objective_tensors,
+    objective_tensors: withSourceState(objective_tensors, source),
     optimizer: moments ? floats(await optimizer.state.read()) : new Map(),
     loss_scale: scaling ? await readLossScale(scaling) : keptLossScale,
   };
+}
+
+/** The objective's tensors and what the source keeps. */
+export function withSourceState(
+  objective_tensors: ReadonlyMap<string, ObjectiveTensor>,
+  source: Source,
+): Map<string, ObjectiveTensor> {
+  const kept = source.state?.() ?? new Map<string, ObjectiveTensor>();
+  const named = Array.from(kept, ([name, tensor]) => [SOURCE + name, tensor] as const);
+  return new Map([...objective_tensors, ...named]);
 }
 
 /** What `Source.state` had returned when the state was saved; null for a run that begins. */

@@ -4,8 +4,9 @@ import {
   CheckpointError,
   readCheckpoint,
   type ReadState,
+  type RunStore,
 } from '../checkpoint/index.ts';
-import type { Parent } from '../common/index.ts';
+import type { Parent, WeightsChoice } from '../common/index.ts';
 import { architectureFields, resolveModel, type RunConfig } from '../config/index.ts';
 import type { DataError } from '../data/index.ts';
 import type { Objective } from '../objectives/index.ts';
@@ -31,22 +32,41 @@ export async function loadParent(
     for (const message of state.notes) context.emit({ type: 'notice', message });
     return { parent: { kind: 'imported', name: source.name }, state: await merged(state) };
   }
+  const { state, name } = await loadSaved(context, source.run, source.weights);
+  const parent = { kind: 'run', run: source.run, name, step: state.step } as const;
+  return { parent, state: await merged(state) };
+}
+
+/**
+ * A checkpoint of a saved run, which is only read where it is open elsewhere, such as in the worker of
+ * the page beside ranks. Throws CheckpointError.
+ */
+export async function loadSaved(
+  context: StorageContext,
+  run: string,
+  weights: WeightsChoice = 'last',
+): Promise<{ state: ReadState; name: string }> {
   const store = await context.storage();
-  const record = (await store.list()).find(({ run }) => run === source.run);
-  const storage = await store.open(source.run);
+  const record = (await store.list()).find((one) => one.run === run);
+  const state = record?.locked
+    ? await store.transfer.state(run, weights)
+    : await readClosed(store, run, weights);
+  if (state) return { state, name: record?.name ?? 'Run' };
+  throw new CheckpointError(
+    'run_missing',
+    'The run to start from has no checkpoint yet.',
+    'Train it for a while, or choose another run.',
+  );
+}
+
+async function readClosed(
+  store: RunStore,
+  run: string,
+  weights: WeightsChoice,
+): Promise<ReadState | null | undefined> {
+  const storage = await store.open(run);
   try {
-    const state =
-      source.weights === 'best' ? await storage.loadBest() : (await storage.load())?.state;
-    if (!state) {
-      throw new CheckpointError(
-        'run_missing',
-        'The run to start from has no checkpoint yet.',
-        'Train it for a while, or choose another run.',
-      );
-    }
-    const name = record?.name ?? 'Run';
-    const parent = { kind: 'run', run: source.run, name, step: state.step } as const;
-    return { parent, state: await merged(state) };
+    return weights === 'best' ? await storage.loadBest() : (await storage.load())?.state;
   } finally {
     await storage.close();
   }

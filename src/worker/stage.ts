@@ -3,7 +3,7 @@ import type { OpenRun, ReadState } from '../checkpoint/index.ts';
 import type { Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { parseStage, type StageConfig } from '../config/stage/index.ts';
-import { importTokenizer } from '../data/index.ts';
+import { importTokenizer, type Tokenizer } from '../data/index.ts';
 import { beyondFloat16 } from '../model/frozen_float16.ts';
 import { withVocabulary } from '../model/grow.ts';
 import { listParameters } from '../model/index.ts';
@@ -19,13 +19,27 @@ import { ifStorageAllows } from './restored.ts';
 import type { StartingPoint } from './run_parts.ts';
 import { settleAndTell } from './settle_on_device.ts';
 import { specialTokens } from './stage_source.ts';
-import type { StageSource } from './prepared_text.ts';
+import type { PreparedText, StageSource } from './prepared_text.ts';
 
 type StageCommand = StartCommand & { stage: StageConfig };
 
-/** A stage at step 0. Throws BadParent, DataError, ConfigError and what `loadParent` throws. */
-export async function newStage(context: BeginContext, command: StageCommand): Promise<Beginning> {
-  const { run: id, name, recipe } = command;
+/** What a stage begins from, before its examples are prepared. */
+export interface StageOrigin {
+  objective: Objective;
+  /** The requested configuration with the parent's model and tokenizer. */
+  config: RunConfig;
+  parent: ParentState;
+  reward: ReadState | null;
+  votes: readonly Vote[];
+  source: StageSource;
+  tokenizer: Tokenizer;
+}
+
+/** Throws BadParent, DataError, ConfigError and what `loadParent` throws. */
+export async function readStageOrigin(
+  context: BeginContext,
+  command: Pick<StageCommand, 'stage' | 'config' | 'parent' | 'reward_model'>,
+): Promise<StageOrigin> {
   const stage = parseStage(command.stage);
   const objective = await requireObjective(context, stage.objective);
   const parent = await loadParent(context, command.parent ?? noParent());
@@ -47,15 +61,23 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     votes,
     parent_run: parent.parent.kind === 'run' ? parent.parent.run : null,
   };
+  return { objective, config, parent, reward, votes, source, tokenizer };
+}
+
+/** A stage at step 0. Throws BadParent, DataError, ConfigError and what `loadParent` throws. */
+export async function newStage(context: BeginContext, command: StageCommand): Promise<Beginning> {
+  const { run: id, name, recipe } = command;
+  const origin = await readStageOrigin(context, command);
+  const { objective, config, parent, votes, source: stage, tokenizer } = origin;
   const own = command.dataset ?? null;
   const [device, text, store] = await allSettled([
     markDone(context.device.open(config.runtime.backend), () => context.mark('device')),
-    markDone(context.prepareText(config, { text: own, tokenizer, stage: source }), () =>
+    markDone(context.prepareText(config, { text: own, tokenizer, stage }), () =>
       context.mark('prepared'),
     ),
     context.storage(),
   ]);
-  const vocab_size = Math.max(parent.state.model.vocab_size, text.tokenizer.vocab_size);
+  const vocab_size = vocabularyOf(origin, text);
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   const lineage = lineageOf(objective, text, parent);
   const { n_params } = settled.plan;
@@ -65,7 +87,7 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     if (recipe) await ifStorageAllows(() => storage.saveRecipe(recipe));
     await ifStorageAllows(() => keepVotes(storage, votes));
     context.mark('stored');
-    const start = startOf(parent, reward, { objective, vocab_size, seed: config.training.seed });
+    const start = stageStart(origin, vocab_size);
     return {
       parts: { id, name, adapter: device.adapter, settled, objective, lineage, text, storage },
       start: { from: start, stored: false, paused: command.paused ?? false },
@@ -84,6 +106,10 @@ function checkRange({ parent: { name }, state }: ParentState): void {
   );
 }
 
+/** The parent's vocabulary, and the tokens that the stage adds to it. */
+export const vocabularyOf = ({ parent }: StageOrigin, { tokenizer }: PreparedText): number =>
+  Math.max(parent.state.model.vocab_size, tokenizer.vocab_size);
+
 /** What the user thinks of the parent's answers. Files have no votes. */
 async function votesOf(
   context: BeginContext,
@@ -95,7 +121,7 @@ async function votesOf(
 }
 
 /** The parent may get more votes, and the stage resumes with those that it began with. */
-async function keepVotes({ id, record }: OpenRun, votes: readonly Vote[]): Promise<void> {
+export async function keepVotes({ id, record }: OpenRun, votes: readonly Vote[]): Promise<void> {
   const file = await record.records.trainingVotes(id);
   file.add(votes);
   await file.flush();
@@ -107,18 +133,12 @@ function stageConfig(requested: RunConfig, { config }: ReadState): RunConfig {
   return { ...requested, model: { ...config.model, dropout }, tokenizer: config.tokenizer };
 }
 
-interface StartFacts {
-  objective: Objective;
-  vocab_size: number;
-  seed: number;
-}
-
 /** The parent's weights at step 0, with rows for the tokens that the stage adds. */
-function startOf(
-  { state }: ParentState,
-  reward: ReadState | null,
-  { vocab_size, seed }: StartFacts,
+export function stageStart(
+  { parent: { state }, reward, config }: StageOrigin,
+  vocab_size: number,
 ): StartingPoint {
+  const { seed } = config.training;
   const parameters = withVocabulary(state.parameters, state.model, { vocab_size, seed });
   const objective_tensors = reward ? rewardTensors(reward) : new Map<string, ObjectiveTensor>();
   return {

@@ -40,7 +40,8 @@ const PREFERENCES_OF: Readonly<Record<Exclude<TaskName, 'own'>, readonly Prefere
 export const preferencesOf = (task: TaskName): readonly PreferenceName[] =>
   task === 'own' ? [] : PREFERENCES_OF[task];
 
-const usesPairs = ({ objective }: StageConfig): boolean =>
+/** Whether a stage learns from pairs of answers: two rows of a batch each. */
+export const usesPairs = ({ objective }: StageConfig): boolean =>
   objective === 'reward' || objective === 'dpo';
 
 /** The longest answer that a stage samples, in tokens; null where it samples none. */

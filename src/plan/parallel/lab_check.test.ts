@@ -18,6 +18,9 @@ test('layers, rows, heads and micro-batches that divide are no problem', () => {
   expect(messages({ tp: 2, pp: 3, schedule: 'gpipe' }, 1, 'reward')).toEqual([]);
   expect(messages({ pp: 2, schedule: 'interleaved', virtual_chunks: 3 }, 4, 'sft')).toEqual([]);
   expect(messages({ dp: 4, zero_stage: 3 }, 1, 'dpo')).toEqual([]);
+  expect(messages({ dp: 2, pp: 2 }, 4, 'dpo')).toEqual([]);
+  expect(messages({ dp: 2, tp: 2 }, 1, 'ppo')).toEqual([]);
+  expect(messages({ dp: 2, pp: 2 }, 4, 'grpo')).toEqual([]);
 });
 
 test('what only a run cannot do says what to set, after the problems of the mesh', () => {
@@ -27,7 +30,26 @@ test('what only a run cannot do says what to set, after the problems of the mesh
   expect(messages({ dp: 2, pp: 2, zero_stage: 2 })).toEqual([
     expect.stringContaining('ZeRO-2 sends gradients once for every micro-batch'),
   ]);
-  expect(messages({ pp: 2 }, 4, 'grpo')).toEqual([
-    expect.stringContaining('The objective grpo samples or scores with the whole model'),
+  expect(messages({ pp: 2 }, 4, 'grpo')).toEqual([]);
+  expect(messages({ pp: 2 }, 4, 'ppo')).toEqual([
+    expect.stringContaining('PPO trains a value model beside the policy'),
   ]);
+  const run = { model, training: { ...training, optimizer: 'muon' as const }, objective: 'sft' };
+  expect(labProblems({ ...ONE_RANK, tp: 2 }, run)).toMatchObject([{ field: 'tp', nearest: [1] }]);
+});
+
+test('the vocabulary of a stage, which nobody chooses, may be cut into unequal parts', () => {
+  const odd = { model: { ...model, vocab_size: 49 }, training };
+  const mesh = { ...ONE_RANK, tp: 2 };
+  expect(labProblems(mesh, { ...odd, objective: 'pretrain' })).toHaveLength(1);
+  expect(labProblems(mesh, { ...odd, objective: 'sft' })).toEqual([]);
+});
+
+test('adapters with a dropout of their own are not cut by tensor parallelism', () => {
+  const run = { model, training, objective: 'sft' };
+  const mesh = { ...ONE_RANK, tp: 2 };
+  const withDropout = { ...run, peft: { peft_type: 'lora', lora_dropout: 0.1 } as const };
+  expect(labProblems(mesh, withDropout)[0]?.message).toContain('lora_dropout to 0');
+  expect(labProblems(ONE_RANK, withDropout)).toEqual([]);
+  expect(labProblems(mesh, { ...run, peft: { peft_type: 'lora', lora_dropout: 0 } })).toEqual([]);
 });

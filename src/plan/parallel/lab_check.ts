@@ -1,40 +1,70 @@
 /** What the ranks of the lab cannot do, in one sentence each, before anything is built. */
 import type { Mesh } from '../../common/index.ts';
-import type { ResolvedModel } from '../../config/index.ts';
-import { type MeshProblem, meshProblems } from './check.ts';
+import type { ResolvedModel, TrainingConfig } from '../../config/index.ts';
+import type { PeftConfig } from '../../config/stage/index.ts';
+import { type MeshField, type MeshProblem, meshProblems } from './check.ts';
 import type { StepBatch } from './training.ts';
 
 export interface LabRun {
   model: ResolvedModel;
   /** Its micro-batches are those of a pipeline. */
-  training: StepBatch;
+  training: StepBatch & Partial<Pick<TrainingConfig, 'optimizer'>>;
   /** Name of the objective. */
   objective: string;
+  /** Of a stage: whether adapters train instead of the model's weights. */
+  peft?: Pick<PeftConfig, 'peft_type' | 'lora_dropout'> | null;
 }
 
-/** Objectives whose batches need no model, so that the layers may be on several ranks. */
-const PIPELINE_OBJECTIVES = ['pretrain', 'sft', 'reward'];
+export interface LabProblem extends Omit<MeshProblem, 'field'> {
+  /** The field that the sentence stands beside; null for the mesh as a whole. */
+  field: MeshField | null;
+}
 
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
-export function labProblems(mesh: Mesh, { model, training, objective }: LabRun): MeshProblem[] {
+export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
-    ...meshProblems(mesh, model, training),
-    ...(mesh.pp > 1 ? pipelineProblems(mesh, objective) : []),
+    ...meshProblems(mesh, cutModel(run), run.training),
+    ...(mesh.tp > 1 ? [...optimizerProblems(run), ...adapterProblems(run)] : []),
+    ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
   ];
 }
 
-function pipelineProblems({ zero_stage }: Mesh, objective: string): MeshProblem[] {
-  const problems: MeshProblem[] = [];
+/**
+ * Nobody chooses the vocabulary of a stage, which is the parent's and the tokens that it adds. Ranks
+ * of tensor parallelism may hold unequal parts of it, so it is no problem there: 0 is divided by all.
+ */
+const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
+  objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
+
+/** Why tensor parallelism does not train with Muon. */
+export const MUON_NEEDS_WHOLE =
+  'Muon orthogonalizes whole matrices, which tensor parallelism cuts: choose another optimizer, or tp 1.';
+
+function optimizerProblems({ training }: LabRun): LabProblem[] {
+  if (training.optimizer !== 'muon') return [];
+  return [{ field: 'tp', message: MUON_NEEDS_WHOLE, nearest: [1] }];
+}
+
+function adapterProblems({ peft }: LabRun): LabProblem[] {
+  if (peft?.peft_type !== 'lora' || peft.lora_dropout === 0) return [];
+  const message =
+    'tp cuts the inputs of some layers, and lora_dropout draws for whole inputs; set tp to 1, or ' +
+    'lora_dropout to 0.';
+  return [{ field: 'tp', message, nearest: [1] }];
+}
+
+function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProblem[] {
+  const problems: LabProblem[] = [];
   if (zero_stage > 1) {
     const message =
       `ZeRO-${zero_stage} sends gradients once for every micro-batch, which a pipeline is full of, ` +
       'so it is not combined with pp, as in DeepSpeed; set zero_stage to 1.';
     problems.push({ field: 'zero_stage', message, nearest: [1] });
   }
-  if (!PIPELINE_OBJECTIVES.includes(objective)) {
+  if (objective === 'ppo') {
     const message =
-      `The objective ${objective} samples or scores with the whole model while it trains, and a ` +
-      'pipeline has its layers on several ranks; set pp to 1.';
+      'PPO trains a value model beside the policy, and the stages of a pipeline hold the layers of ' +
+      'one model; set pp to 1.';
     problems.push({ field: 'pp', message, nearest: [1] });
   }
   return problems;

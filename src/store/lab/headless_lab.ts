@@ -29,6 +29,8 @@ export async function runLab(
     backend: config.runtime.backend,
     name: '',
     from: null,
+    stage: null,
+    child: null,
   });
   const { failure, ranks, backend, n_params, step } = lab.store.getState();
   lab.stop();

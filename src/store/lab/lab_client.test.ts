@@ -37,13 +37,20 @@ class FakeRank {
           memory: MEMORY,
           backend: 'wasm',
           n_params: 9,
+          vocab_size: 5,
+          row_length: 4,
         });
       }
       case 'train_rank':
         this.#training = command;
         return;
       case 'evaluate_rank':
-        return this.emit({ type: 'rank_evaluated', id: command.id, rank: this.rank, loss: 2.5 });
+        return this.emit({
+          type: 'rank_evaluated',
+          id: command.id,
+          rank: this.rank,
+          metrics: { step: this.step, 'val/loss': 2.5 },
+        });
       case 'save_rank': {
         const { id, run } = command;
         const bytes = this.rank === 0 ? 123 : null;
@@ -65,7 +72,8 @@ class FakeRank {
       bytes: { all_reduce: 10, reduce_scatter: 0, all_gather: 0, broadcast: 0, send_recv: 0 },
       spans: [],
     };
-    this.emit({ type: 'rank_step', step, memory: MEMORY });
+    const metrics = this.rank === 0 ? { step: this.step, 'train/loss': step.loss } : null;
+    this.emit({ type: 'rank_step', step, memory: MEMORY, metrics });
     const isPaused = this.sent.at(-1)?.type === 'pause_rank';
     if (this.#training && (--this.#training.steps === 0 || isPaused)) {
       const { id } = this.#training;
@@ -118,6 +126,8 @@ async function start(max_iters = 4): Promise<void> {
     backend: 'wasm',
     name: 'three',
     from: null,
+    stage: null,
+    child: null,
   });
   await settle();
 }
@@ -169,7 +179,7 @@ test('trains to the last step, evaluates in between, and saves the run', async (
   await start();
   for (let i = 0; i < 4; i++) await step();
   expect(state()).toMatchObject({ phase: 'done', step: 4 });
-  expect([...(lab.table.get('val/loss')?.step ?? [])]).toEqual([2, 4]);
+  expect([...(lab.table.get('val/loss')?.step ?? [])]).toEqual([0, 2, 4]);
   await lab.save();
   expect(state().saved).toEqual({ step: 4, bytes: 123 });
   expect(commands(2, 'save_rank')).toMatchObject([{ run: state().run, name: 'three' }]);

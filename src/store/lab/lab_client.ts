@@ -4,8 +4,9 @@
  */
 import { type Mesh, randomId, type RankStep, worldSize } from '../../common/index.ts';
 import type { RunConfig, RuntimeConfig } from '../../config/index.ts';
-import type { Event, OpenedFiles, PagePort } from '../../protocol/index.ts';
-import { MetricTable } from '../columns.ts';
+import type { StageConfig } from '../../config/stage/index.ts';
+import type { ChildRun, Event, OpenedFiles, PagePort } from '../../protocol/index.ts';
+import type { MetricTable } from '../columns.ts';
 import {
   createLab,
   emptyLab,
@@ -15,8 +16,8 @@ import {
   type LabRank,
   type LabStore,
 } from './lab_state.ts';
+import { LabReports } from './lab_reports.ts';
 import { RankError, RankLinks } from './rank_links.ts';
-import { StepTable } from './step_table.ts';
 
 export interface LabStart {
   mesh: Mesh;
@@ -24,8 +25,12 @@ export interface LabStart {
   files: OpenedFiles;
   backend: RuntimeConfig['backend'];
   name: string;
-  /** A saved run whose last checkpoint is continued, and its step; null for new weights. */
+  /** A saved run whose last checkpoint is continued, and its step; null for a new run. */
   from: { run: string; step: number } | null;
+  /** The stage that is trained; null for pretraining. */
+  stage: StageConfig | null;
+  /** What a new run takes from a parent; null for new weights. */
+  child: ChildRun | null;
 }
 
 export interface LabHooks {
@@ -36,38 +41,42 @@ export interface LabHooks {
   stepped?: (reports: readonly RankStep[]) => void;
 }
 
-/** Milliseconds between two updates of the store at least. */
-const REFRESH_MS = 250;
 /** How long ranks may take to say what the loss of another rank means for them. */
 const LAST_WORDS_MS = 5000;
 
 export class LabClient {
   readonly store: LabStore;
-  /** Losses by step. Mutable; its `version` rises with every change. */
-  readonly table = new MetricTable();
   readonly #hooks: LabHooks;
   #links: RankLinks | null = null;
-  #steps = new StepTable(1);
+  readonly #reports: LabReports;
   #pausing = false;
-  #refresh: ReturnType<typeof setTimeout> | null = null;
 
   constructor(hooks: LabHooks, store: LabStore = createLab()) {
     this.#hooks = hooks;
     this.store = store;
+    this.#reports = new LabReports(store, hooks.stepped);
+  }
+
+  /** Metrics by step. Mutable; its `version` rises with every change. */
+  get table(): MetricTable {
+    return this.#reports.table;
   }
 
   /** Ends the ranks of the run before, starts new ones, and trains. Never rejects. */
   async start(start: LabStart): Promise<void> {
-    const { mesh, config, name } = start;
+    const { mesh, config, name, stage } = start;
     const size = worldSize(mesh);
     this.#close();
-    this.table.clear();
-    this.#steps = new StepTable(size);
+    this.#reports.begin(size);
+    this.#pausing = false;
     const ranks = Array.from({ length: size }, (_, rank): LabRank => {
       return { rank, status: 'starting', memory: null, slowness: 1, failure: '' };
     });
     const run = randomId();
-    this.store.setState({ ...emptyLab, phase: 'opening', mesh, config, run, name, ranks });
+    this.store.setState({
+      ...emptyLab,
+      ...{ phase: 'opening', mesh, config, stage, run, name, ranks },
+    });
     const links = new RankLinks(size, this.#hooks.spawn, {
       event: (_rank, event) => {
         if (this.#links === links) this.#hear(event);
@@ -79,6 +88,8 @@ export class LabClient {
     this.#links = links;
     await this.#carryOut(links, async () => {
       await this.#open(links, start);
+      // As one rank does, so that the first loss is that of the weights it starts from.
+      if (!start.from) await this.#evaluate(links);
       await this.#train(links);
     });
   }
@@ -95,6 +106,7 @@ export class LabClient {
   async resume(): Promise<void> {
     const links = this.#links;
     if (!links || this.store.getState().phase !== 'paused') return;
+    this.#pausing = false;
     await this.#carryOut(links, () => this.#train(links));
   }
 
@@ -129,13 +141,13 @@ export class LabClient {
 
   /** Ends all ranks. What was not saved is lost. */
   stop(): void {
-    this.#show();
+    this.#reports.show();
     this.#close();
     if (hasRanks(this.store.getState())) this.#become('stopped');
   }
 
   async #open(links: RankLinks, start: LabStart): Promise<void> {
-    const { mesh, config, files, backend, from } = start;
+    const { mesh, config, files, backend, from, child } = start;
     const size = worldSize(mesh);
     // Ranks compare with each other only if none has more threads than another.
     links.start({ type: 'set_threads', threads: 1 });
@@ -152,19 +164,21 @@ export class LabClient {
         ports: [...(ports[rank] ?? [])],
         reducer_ports: [...(reducerPorts[rank] ?? [])],
         resume: from?.run ?? null,
+        child,
         ...files,
       })),
     );
     const [first] = opened;
-    const { backend: used = '', n_params = 0 } = first ?? {};
-    this.store.setState({ backend: used, n_params, step: from?.step ?? 0 });
+    const step = from?.step ?? 0;
+    if (!first) return;
+    const { backend: used, n_params, vocab_size, row_length } = first;
+    this.store.setState({ backend: used, n_params, vocab_size, row_length, step });
   }
 
   async #train(links: RankLinks): Promise<void> {
     const { config } = this.store.getState();
     if (!config) return;
     const { max_iters, eval_interval } = config.training;
-    this.#pausing = false;
     for (;;) {
       const { step } = this.store.getState();
       if (step >= max_iters) return this.#rest('done');
@@ -176,22 +190,20 @@ export class LabClient {
       );
       const now = answers[0]?.step ?? step;
       this.store.setState({ step: now });
-      if (now === step + steps) await this.#evaluate(links, now);
+      if (now === step + steps) await this.#evaluate(links);
     }
   }
 
-  async #evaluate(links: RankLinks, step: number): Promise<void> {
+  async #evaluate(links: RankLinks): Promise<void> {
     if (!this.#pausing) this.#become('evaluating');
-    const answers = await links.all((link) =>
+    const [first] = await links.all((link) =>
       link.request((id) => ({ type: 'evaluate_rank', id })),
     );
-    const loss = answers[0]?.loss ?? null;
-    if (loss === null) return;
-    this.table.append({ step: Float64Array.of(step), 'val/loss': Float64Array.of(loss) });
+    if (first) this.#reports.record(first.metrics);
   }
 
   #rest(phase: 'done' | 'paused'): void {
-    this.#show();
+    this.#reports.show();
     this.#become(phase);
   }
 
@@ -233,7 +245,7 @@ export class LabClient {
   /** Shows the failure, gives the other ranks time to tell theirs, and ends them. */
   #fail(links: RankLinks, failure: string, failed: number): void {
     if (this.store.getState().phase === 'failed') return;
-    this.#show();
+    this.#reports.show();
     this.store.setState({ phase: 'failed', failure });
     void links.lastWords(LAST_WORDS_MS).then((words) => {
       if (this.#links !== links) return;
@@ -248,34 +260,11 @@ export class LabClient {
       case 'rank_opened':
         return this.#change(event.rank, { status: 'ready', memory: event.memory });
       case 'rank_step':
-        return this.#heard(event.step, event.memory);
+        return this.#reports.add(event);
+      case 'notice':
+        return this.store.setState(({ notices }) => ({ notices: [...notices, event.message] }));
       default:
     }
-  }
-
-  #heard(report: RankStep, memory: LabRank['memory']): void {
-    this.#memory.set(report.rank, memory);
-    const reports = this.#steps.add(report);
-    if (!reports) return;
-    this.table.append({
-      step: Float64Array.of(report.step),
-      'train/loss': Float64Array.of(report.loss),
-    });
-    this.#hooks.stepped?.(reports);
-    this.#refresh ??= setTimeout(() => this.#show(), REFRESH_MS);
-  }
-  readonly #memory = new Map<number, LabRank['memory']>();
-
-  /** Brings the store up to date with what the ranks have reported. */
-  #show(): void {
-    if (this.#refresh !== null) clearTimeout(this.#refresh);
-    this.#refresh = null;
-    const { recent } = this.#steps;
-    this.store.setState(({ ranks, step }) => ({
-      recent,
-      step: Math.max(step, recent.at(-1)?.[0]?.step ?? 0),
-      ranks: ranks.map((rank) => ({ ...rank, memory: this.#memory.get(rank.rank) ?? rank.memory })),
-    }));
   }
 
   #become(phase: LabPhase): void {
@@ -289,9 +278,7 @@ export class LabClient {
   }
 
   #close(): void {
-    if (this.#refresh !== null) clearTimeout(this.#refresh);
-    this.#refresh = null;
-    this.#memory.clear();
+    this.#reports.end();
     const links = this.#links;
     this.#links = null;
     links?.close();

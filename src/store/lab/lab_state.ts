@@ -2,6 +2,7 @@
 import { createStore } from 'zustand/vanilla';
 import { type Mesh, ONE_RANK, type RankMemory, type RankStep } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
+import type { StageConfig } from '../../config/stage/index.ts';
 
 export type LabPhase =
   /** Nothing has been started. */
@@ -42,16 +43,24 @@ export interface LabState {
   mesh: Mesh;
   /** Of the ranks that were started last; null before. */
   config: RunConfig | null;
+  /** Null for pretraining. */
+  stage: StageConfig | null;
   /** Id under which the run is saved, and its name. */
   run: string;
   name: string;
   backend: string;
   n_params: number;
+  /** Of the model of the ranks; 0 before they are open. */
+  vocab_size: number;
+  /** Tokens of a row of their batches; 0 before they are open. */
+  row_length: number;
   ranks: readonly LabRank[];
   /** Steps that all ranks have taken. */
   step: number;
   /** The last steps of all ranks, oldest first; in each one, the ranks in order. */
   recent: readonly (readonly RankStep[])[];
+  /** What training has met, as sentences of rank 0. */
+  notices: readonly string[];
   /** The last checkpoint of this run; null before. */
   saved: SavedLabRun | null;
   /** Why the run ended, in a sentence; it stays until the next start. */
@@ -65,13 +74,17 @@ export const emptyLab: LabState = {
   phase: 'empty',
   mesh: ONE_RANK,
   config: null,
+  stage: null,
   run: '',
   name: '',
   backend: '',
   n_params: 0,
+  vocab_size: 0,
+  row_length: 0,
   ranks: [],
   step: 0,
   recent: [],
+  notices: [],
   saved: null,
   failure: '',
 };

@@ -1,7 +1,7 @@
 /** Starts the run of a new stage. */
 import type { StageConfig } from '../../config/stage/index.ts';
 import type { RunConfig } from '../../config/index.ts';
-import type { PlainError, RunRecord } from '../../protocol/index.ts';
+import type { ChildRun, PlainError, RunRecord } from '../../protocol/index.ts';
 import type { StartOptions } from '../client_types.ts';
 import { uniqueName } from '../default_name.ts';
 import type { LibraryStore } from '../library.ts';
@@ -21,15 +21,22 @@ export function startStage(client: Starter, form: NewStageState, parent: RunReco
   const taken = client.stores.library.getState().runs.map((record) => record.name);
   const options: StartOptions = {
     name: uniqueName(name.trim() || defaultStageName(parent, stage), taken),
-    stage,
-    parent: { run: parent.run },
+    ...childRun(form, parent),
   };
-  if (usesRewardModel(stage) && form.rewardModel !== null)
-    options.reward_model = { run: form.rewardModel };
-  if (stage.dataset.task === 'own' && form.file) options.dataset = form.file;
   // Notices about the run before do not concern the stage.
   client.stores.run.setState({ notices: [] });
   return client.start(config, options);
+}
+
+/** What the stage of the form takes from its parent. */
+export function childRun(
+  { stage, rewardModel, file }: NewStageState,
+  parent: RunRecord,
+): ChildRun & { stage: StageConfig } {
+  const child: ChildRun & { stage: StageConfig } = { stage, parent: { run: parent.run } };
+  if (usesRewardModel(stage) && rewardModel !== null) child.reward_model = { run: rewardModel };
+  if (stage.dataset.task === 'own' && file) child.dataset = file;
+  return child;
 }
 
 /**

@@ -8,12 +8,14 @@ import {
 } from '@tabler/icons-react';
 import { bytes, count, lossText, newRunName, openedFiles, type Client } from '../../store/index.ts';
 import { hasRanks, isIdle, type LabClient, type LabState } from '../../store/lab/index.ts';
+import { defaultStageName } from '../../store/stages/new_stage.ts';
+import { childRun } from '../../store/stages/start_stage.ts';
 import { meshName } from '../../plan/parallel/index.ts';
 import { useClient, useForm } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { ranks } from '../plan/words.ts';
 import { useLab, useLabClient } from './lab.ts';
-import type { NextRun } from './useLabRun.ts';
+import type { NextRun, NextStage } from './useLabRun.ts';
 
 export function LabControls({ next }: { next: NextRun }) {
   const state = useLab((lab) => lab);
@@ -27,6 +29,11 @@ export function LabControls({ next }: { next: NextRun }) {
           {state.failure}
         </p>
       ) : null}
+      {[...new Set(state.notices)].map((notice) => (
+        <p key={notice} className="small lab-warning" role="status">
+          {notice}
+        </p>
+      ))}
       <Buttons next={next} state={state} />
       {state.saved ? (
         <p className="small muted">
@@ -115,30 +122,37 @@ function StartButton({ next, lab }: { next: NextRun; lab: LabClient }) {
 }
 
 /** Why ranks cannot be started now, in a sentence; '' if they can. */
-function useStartProblem({ problems, from }: NextRun): string {
+function useStartProblem({ problems, from, next_stage }: NextRun): string {
   const isMissing = useForm(
     ({ config, text, tokenizerJson }) =>
       (config.data.corpus === 'own' && text === null) ||
       (config.tokenizer.kind === 'imported' && tokenizerJson === null),
   );
-  if (problems.length > 0) return 'First change what is marked above.';
-  if (!from && isMissing) return 'First open the text and the tokenizer of the recipe.';
+  const isMarked = problems.length > 0 || (next_stage?.problems.length ?? 0) > 0;
+  if (isMarked) return 'First change what is marked above.';
+  const isRecipe = !from && !next_stage;
+  if (isRecipe && isMissing) return 'First open the text and the tokenizer of the recipe.';
   return '';
 }
 
-function startRanks(client: Client, lab: LabClient, { mesh, config, from }: NextRun): void {
+function startRanks(client: Client, lab: LabClient, next: NextRun): void {
+  const { mesh, config, from, next_stage, stage } = next;
   const { stores } = client;
   const form = stores.form.getState();
   const onGpu = stores.run.getState().device?.backend === 'webgpu';
+  const name = from?.name ?? (next_stage ? stageName(next_stage) : newRunName(form, stores));
   void lab.start({
-    mesh,
-    config,
+    ...{ mesh, config, stage },
     files: openedFiles(form, config),
     backend: onGpu ? 'webgpu' : 'wasm',
-    name: `${from?.name ?? newRunName(form, stores)}, ${meshName(mesh)}`,
+    name: `${name}, ${meshName(mesh)}`,
     from: from ? { run: from.run, step: from.step } : null,
+    child: next_stage ? childRun(next_stage.form, next_stage.parent) : null,
   });
 }
+
+const stageName = ({ form, parent }: NextStage): string =>
+  form.name.trim() || defaultStageName(parent, form.stage);
 
 function sentenceOf(state: LabState): string {
   const { phase, step, config, mesh } = state;
@@ -151,7 +165,9 @@ function sentenceOf(state: LabState): string {
     case 'empty':
       return 'No ranks yet.';
     case 'opening':
-      return `Starting ${all}: rank 0 prepares the text, and each builds its part of the model.`;
+      return state.stage
+        ? `Starting ${all}: each prepares the examples, and builds its part of the model.`
+        : `Starting ${all}: rank 0 prepares the text, and each builds its part of the model.`;
     case 'training':
       return at;
     case 'evaluating':

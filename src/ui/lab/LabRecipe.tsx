@@ -1,44 +1,85 @@
-/** Which run the ranks train: the recipe of the page, or a saved run from its last checkpoint. */
+/** Which run the ranks train: the recipe, a new stage, or a saved run from its last checkpoint. */
 import { NativeSelect } from '@mantine/core';
+import { objectiveLabel, usesPairs } from '../../config/stage/index.ts';
 import { countParameters } from '../../plan/index.ts';
 import { compact, count } from '../../store/index.ts';
+import { defaultStageName } from '../../store/stages/new_stage.ts';
 import { useForm } from '../context.tsx';
-import { goTo } from '../place.ts';
-import { useChoices } from './choices.ts';
-import { type NextRun, useContinuable } from './useLabRun.ts';
+import { goTo, goToModels } from '../place.ts';
+import { NEW_STAGE, useChoices } from './choices.ts';
+import { Problems } from './MeshForm.tsx';
+import { type NextRun, type NextStage, useContinuable, useNextStage } from './useLabRun.ts';
 
 export function LabRecipe({ next }: { next: NextRun }) {
-  const runs = useContinuable();
-  const { model, config, from } = next;
-  const { training } = config;
+  const { from, next_stage } = next;
   return (
     <section className="form-section" aria-label="Run">
       <h2>Run</h2>
-      <NativeSelect
-        size="xs"
-        label="Weights"
-        value={from?.run ?? ''}
-        data={[
-          { value: '', label: 'New, of the recipe' },
-          ...runs.map(({ run, name, step }) => ({
-            value: run,
-            label: `${name}, from step ${count(step)}`,
-          })),
-        ]}
-        onChange={({ currentTarget }) => useChoices.setState({ from: currentTarget.value })}
-      />
+      <WhatTrains next={next} />
       <p className="small muted">
         {from ? 'A checkpoint is cut anew for any mesh. ' : ''}
-        {compact(countParameters(model).total)} parameters: {model.n_layer}{' '}
-        {model.n_layer === 1 ? 'layer' : 'layers'} of width {count(model.n_embd)}, {model.n_head}{' '}
-        {model.n_head === 1 ? 'head' : 'heads'}, {count(model.vocab_size)} tokens in the vocabulary.{' '}
-        {count(training.max_iters)} steps of {count(training.gradient_accumulation_steps)} ×{' '}
-        {count(training.batch_size)} sequences of {count(model.block_size)} tokens,{' '}
-        {training.optimizer}.
+        {next_stage ? stageWords(next_stage) : ''}
+        {runWords(next)}
       </p>
-      {from ? null : <OpenRecipe />}
+      {next_stage ? <StageProblems of={next_stage} /> : null}
+      {from || next_stage ? null : <OpenRecipe />}
+      {from ? null : <OpenStage stage={next_stage} />}
     </section>
   );
+}
+
+function WhatTrains({ next: { from, next_stage } }: { next: NextRun }) {
+  const runs = useContinuable();
+  const stage = useNextStage();
+  const stages = stage
+    ? [
+        {
+          value: NEW_STAGE,
+          label: `New stage: ${defaultStageName(stage.parent, stage.form.stage)}`,
+        },
+      ]
+    : [];
+  return (
+    <NativeSelect
+      size="xs"
+      label="Weights"
+      value={next_stage ? NEW_STAGE : (from?.run ?? '')}
+      data={[
+        { value: '', label: 'New, of the recipe' },
+        ...stages,
+        ...runs.map(({ run, name, step }) => ({
+          value: run,
+          label: `${name}, from step ${count(step)}`,
+        })),
+      ]}
+      onChange={({ currentTarget }) => useChoices.setState({ from: currentTarget.value })}
+    />
+  );
+}
+
+/** "Supervised fine-tuning from the weights of “names”. " */
+const stageWords = ({ form, parent }: NextStage): string =>
+  `${objectiveLabel(form.stage.objective).name} from the weights of “${parent.name}”. `;
+
+function runWords({ model, config: { training }, stage }: NextRun): string {
+  const { n_layer, n_head, n_embd, vocab_size, block_size } = model;
+  const rows = stage && usesPairs(stage) ? 'pairs' : 'sequences';
+  const length = stage ? 'at most ' : '';
+  return (
+    `${compact(countParameters(model).total)} parameters: ${n_layer} ` +
+    `${n_layer === 1 ? 'layer' : 'layers'} of width ${count(n_embd)}, ${n_head} ` +
+    `${n_head === 1 ? 'head' : 'heads'}, ${stage ? 'about ' : ''}${count(vocab_size)} tokens in ` +
+    `the vocabulary. ${count(training.max_iters)} steps of ` +
+    `${count(training.gradient_accumulation_steps)} × ${count(training.batch_size)} ${rows} of ` +
+    `${length}${count(block_size)} tokens, ${training.optimizer}.`
+  );
+}
+
+function StageProblems({ of: { problems } }: { of: NextStage }) {
+  const sentences = problems.map(({ message, hint }) => {
+    return { field: null, message: `${message} ${hint}`, nearest: [] };
+  });
+  return <Problems of={sentences} />;
 }
 
 function OpenRecipe() {
@@ -52,6 +93,21 @@ function OpenRecipe() {
         onClick={() => goTo({ at: 'workspace', subject: null, tab: 'recipe' })}
       >
         Change the recipe
+      </button>
+    </p>
+  );
+}
+
+/** To the form of the stage, which is where it is set up. */
+function OpenStage({ stage }: { stage: NextStage | null }) {
+  return (
+    <p className="small">
+      <button
+        type="button"
+        className="link"
+        onClick={() => goToModels('new_stage', stage?.parent.run ?? null)}
+      >
+        {stage ? 'Change the stage' : 'Set up a stage to train here'}
       </button>
     </p>
   );

@@ -40,7 +40,7 @@ export function MemoryBars({ run }: { run: ShownRun }) {
     const own = run.isMeasured ? reported[rank]?.memory : null;
     return {
       rank,
-      planned: plannedMemory(memory),
+      planned: run.not_planned ? null : plannedMemory(memory),
       measured: own ? measuredMemory(own) : null,
     };
   });
@@ -62,7 +62,7 @@ export function MemoryBars({ run }: { run: ShownRun }) {
         ))}
       </div>
       <Legend ranks={ranks} />
-      <MemoryNote ranks={ranks} />
+      <MemoryNote ranks={ranks} run={run} />
     </section>
   );
 }
@@ -114,7 +114,10 @@ function Legend({ ranks }: { ranks: readonly RankBytes[] }) {
 }
 
 /** How far the plan is off. */
-function MemoryNote({ ranks }: { ranks: readonly RankBytes[] }) {
+function MemoryNote({ ranks, run }: { ranks: readonly RankBytes[]; run: ShownRun }) {
+  const { not_planned, stage } = run;
+  if (not_planned)
+    return <p className="small muted">{not_planned} Measured, of rank 0, after the start.</p>;
   const both = ranks.flatMap(({ measured, planned }) =>
     measured && planned ? [{ measured: totalOf(measured), planned: totalOf(planned) }] : [],
   );
@@ -127,6 +130,9 @@ function MemoryNote({ ranks }: { ranks: readonly RankBytes[] }) {
     <p className="small muted">
       The upper bar is what a rank holds after a step, measured; the pale one is the plan, which
       differs by {percent(worst, 1)} at most. The numbers are those of rank 0.
+      {stage
+        ? ' Evaluations that sample answers hold more than the plan, which is of training.'
+        : ''}
     </p>
   );
 }

@@ -1,7 +1,11 @@
 /** The arrangement of ranks, with what is wrong beside the field that it concerns. */
 import { Switch } from '@mantine/core';
+import type { FieldPath } from '../../config/index.ts';
+import { usesPairs } from '../../config/stage/index.ts';
 import { setField } from '../../store/index.ts';
+import { newStage, setTrainingField } from '../../store/stages/new_stage.ts';
 import {
+  type LabProblem,
   type Mesh,
   PIPELINE_SCHEDULES,
   worldSize,
@@ -13,7 +17,7 @@ import { Hint } from '../Hint.tsx';
 import { Choice, NumberField } from '../plan/fields.tsx';
 import { ranks } from '../plan/words.ts';
 import { canSync, chooseMesh } from './choices.ts';
-import { type LabProblem, MOST_RANKS } from './problems.ts';
+import { MOST_RANKS } from './problems.ts';
 import { SCHEDULE_LABELS, ZERO_LABELS } from '../mesh_labels.ts';
 import { type NextRun, useWarnings } from './useLabRun.ts';
 
@@ -104,14 +108,14 @@ function SizeSlider({ size, mesh, problems }: MeshProps & { size: (typeof SIZES)
   );
 }
 
-interface ProblemsProps {
+export interface ProblemsProps {
   of: readonly LabProblem[];
   id?: string;
   /** Sets the field to one of the values that would do. */
   set?: (value: number) => void;
 }
 
-function Problems({ of, id, set }: ProblemsProps) {
+export function Problems({ of, id, set }: ProblemsProps) {
   if (of.length === 0) return null;
   const nearest = [...new Set(of.flatMap((problem) => problem.nearest))];
   return (
@@ -193,13 +197,18 @@ function ScheduleChoice({ mesh, problems }: MeshProps) {
   );
 }
 
-/** The batch of the recipe. That of a run which is continued stays as it is. */
-function BatchFields({ next: { training, problems, from } }: { next: NextRun }) {
+/** The batch of the recipe, or of the new stage. That of a run which is continued stays as it is. */
+function BatchFields({ next: { training, problems, from, next_stage } }: { next: NextRun }) {
   const { form } = useClient().stores;
   if (from) {
     const fields = ['batch_size', 'gradient_accumulation_steps'];
     return <Problems of={problems.filter(({ field }) => field && fields.includes(field))} />;
   }
+  const set = (path: FieldPath, value: number): void => {
+    if (next_stage) setTrainingField(newStage, path, value);
+    else setField(form, path, value);
+  };
+  const { stage = null } = next_stage?.form ?? {};
   return (
     <>
       <NumberField
@@ -207,14 +216,14 @@ function BatchFields({ next: { training, problems, from } }: { next: NextRun }) 
         value={training.gradient_accumulation_steps}
         range={[1, 256]}
         problem={sentences(problems, 'gradient_accumulation_steps')}
-        onChange={(value) => setField(form, 'training.gradient_accumulation_steps', value)}
+        onChange={(value) => set('training.gradient_accumulation_steps', value)}
       />
       <NumberField
-        label="Sequences of each"
+        label={stage && usesPairs(stage) ? 'Pairs of each' : 'Sequences of each'}
         value={training.batch_size}
         range={[1, 512]}
         problem={sentences(problems, 'batch_size')}
-        onChange={(value) => setField(form, 'training.batch_size', value)}
+        onChange={(value) => set('training.batch_size', value)}
       />
     </>
   );

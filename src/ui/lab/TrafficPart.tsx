@@ -15,7 +15,8 @@ const LABELS: Readonly<Record<CollectiveKind, { label: string; colour: string }>
 
 export function TrafficPart({ run }: { run: ShownRun }) {
   const latest = useLab((state) => state.recent.at(-1));
-  const planned = plannedInStep(run.planned.flatMap(({ traffic }) => traffic));
+  const traffic = run.not_planned ? [] : run.planned.flatMap((rank) => rank.traffic);
+  const planned = plannedInStep(traffic);
   const measured = run.isMeasured && latest ? sentInStep(latest) : null;
   if (run.planned.length < 2) return null;
   const used = COLLECTIVES.filter((kind) => planned[kind] > 0 || (measured?.[kind] ?? 0) > 0);
@@ -24,7 +25,7 @@ export function TrafficPart({ run }: { run: ShownRun }) {
     <section aria-label="Bytes sent in a step" data-testid="lab-traffic">
       <h2>Sent in a step, by all ranks</h2>
       {measured ? <Bar title="measured" sent={measured} width={width} /> : null}
-      <Bar title="planned" sent={planned} width={width} />
+      {run.not_planned ? null : <Bar title="planned" sent={planned} width={width} />}
       <div className="plan-scroll">
         <table className="plan-table">
           <thead>
@@ -58,18 +59,24 @@ export function TrafficPart({ run }: { run: ShownRun }) {
       <p className="small muted">
         Every collective goes through the host: buffers of two devices cannot be shared, so their
         bytes are read, sent as a message and written again. An all-reduce of gradients is counted
-        as its two halves.
+        as its two halves. {run.not_planned || notes(run)}
       </p>
     </section>
   );
 }
+
+/** What the formulas of training leave out. */
+const notes = ({ stage }: ShownRun): string =>
+  stage?.objective === 'dpo'
+    ? 'The reference scores each pair when it is met for the first time, which the formula leaves out.'
+    : '';
 
 function Numbers({ measured, planned }: { measured: number | undefined; planned: number }) {
   const isKnown = measured !== undefined;
   return (
     <>
       <td>{isKnown ? bytes(measured) : '–'}</td>
-      <td>{bytes(planned)}</td>
+      <td>{planned > 0 ? bytes(planned) : '–'}</td>
       <td>{isKnown && planned > 0 ? percent(measured / planned - 1, 1) : '–'}</td>
     </>
   );

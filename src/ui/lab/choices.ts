@@ -4,11 +4,14 @@ import type { Mesh } from '../../plan/parallel/index.ts';
 
 export interface LabChoices {
   mesh: Mesh;
-  /** Id of the saved run that is continued; '' for new weights. */
+  /** Id of the saved run that is continued, NEW_STAGE, or '' for new weights of the recipe. */
   from: string;
   /** How many times slower a slow rank is. */
   slowness: number;
 }
+
+/** The stage of the form of new stages. */
+export const NEW_STAGE = 'new stage';
 
 export const useChoices = create<LabChoices>(() => ({
   mesh: { dp: 2, tp: 1, pp: 1, zero_stage: 0, schedule: '1f1b', virtual_chunks: 1 },

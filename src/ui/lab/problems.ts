@@ -1,9 +1,9 @@
 /** What the ranks of this device cannot do, and what they can but slowly, in sentences. */
 import {
+  type LabProblem,
   labProblems,
   type LabRun as ParallelRun,
   type Mesh,
-  type MeshField,
   meshName,
   worldSize,
 } from '../../plan/parallel/index.ts';
@@ -11,14 +11,6 @@ import { bytes } from '../../store/index.ts';
 
 /** Ranks of one page. */
 export const MOST_RANKS = 8;
-
-export interface LabProblem {
-  /** The field that the sentence stands beside; null for the mesh as a whole. */
-  field: MeshField | null;
-  message: string;
-  /** Values of the field that would do. */
-  nearest: readonly number[];
-}
 
 /** All problems of a mesh in a page; empty if its ranks can train the run. */
 export function pageProblems(mesh: Mesh, run: ParallelRun): LabProblem[] {

@@ -1,25 +1,25 @@
 /** The run of the lab: that of the ranks, or what the next ones would train. */
 import { useMemo } from 'react';
 import { type ResolvedModel, resolveModel, type RunConfig } from '../../config/index.ts';
+import type { StageConfig, StageProblem } from '../../config/stage/index.ts';
 import { guessVocab } from '../../plan/index.ts';
 import {
+  type LabProblem,
   type Mesh,
   type ParallelTraining,
-  type RankMemory,
-  rankMemory,
-  rankTraffic,
-  type Traffic,
   trainingOf,
   worldSize,
 } from '../../plan/parallel/index.ts';
 import type { RunRecord } from '../../store/index.ts';
 import { hasRanks, type LabState } from '../../store/lab/index.ts';
+import { type NewStageState, problemsOf } from '../../store/stages/new_stage.ts';
 import { useLibrary, useRun } from '../context.tsx';
 import { useSettledRun } from '../recipe/useSettledRun.ts';
-import { placeOf } from '../../common/mesh.ts';
-import { plainMesh, useChoices } from './choices.ts';
+import { useNewStage } from '../stages/useNewStage.ts';
+import { NEW_STAGE, plainMesh, useChoices } from './choices.ts';
 import { useLab } from './lab.ts';
-import { type LabProblem, labWarnings, pageProblems } from './problems.ts';
+import { notPlanned, type PlannedRank, plannedRanks } from './planned_ranks.ts';
+import { labWarnings, pageProblems } from './problems.ts';
 
 /** A run on a mesh, by arithmetic. */
 export interface LabRun {
@@ -27,53 +27,101 @@ export interface LabRun {
   config: RunConfig;
   model: ResolvedModel;
   training: ParallelTraining;
+  /** Null for pretraining. */
+  stage: StageConfig | null;
   problems: readonly LabProblem[];
   /** By rank; empty if the mesh has problems. */
-  planned: readonly { memory: RankMemory; traffic: readonly Traffic[] }[];
+  planned: readonly PlannedRank[];
+  /** Why `planned` says nothing about this run, in a sentence; '' if it does. */
+  not_planned: string;
 }
 
-function labRun(mesh: Mesh, config: RunConfig, model: ResolvedModel): LabRun {
+/** What is learned, as far as ranks have to do with it. */
+interface Learned {
+  objective: string;
+  stage: StageConfig | null;
+}
+
+const PRETRAINING: Learned = { objective: 'pretrain', stage: null };
+
+interface Trained {
+  config: RunConfig;
+  model: ResolvedModel;
+  /** Tokens of a row; the context by default. */
+  row_length?: number;
+}
+
+function labRun(
+  mesh: Mesh,
+  { config, model, row_length = model.block_size }: Trained,
+  { objective, stage }: Learned,
+): LabRun {
   const training = trainingOf(config);
-  const problems = pageProblems(mesh, { model, training, objective: 'pretrain' });
-  const ranks = problems.length > 0 ? 0 : worldSize(mesh);
-  const planned = Array.from({ length: ranks }, (_, rank) => {
-    const placement = { mesh, pp_rank: placeOf(mesh, rank).pp };
-    return {
-      memory: rankMemory(model, training, placement),
-      traffic: rankTraffic(model, training, placement),
-    };
-  });
-  return { mesh, config, model, training, problems, planned };
+  const { peft = null } = stage ?? {};
+  const problems = pageProblems(mesh, { model, training, objective, peft });
+  const run = { mesh, model, training, stage };
+  const planned = problems.length > 0 ? [] : plannedRanks({ ...run, row_length });
+  return { ...run, config, problems, planned, not_planned: notPlanned(stage) };
 }
 
-/** Saved runs that ranks can continue: those that were not trained to their end, and no stages. */
+/** Saved runs that ranks can continue: those that were not trained to their end. */
 export function useContinuable(): RunRecord[] {
   const runs = useLibrary((state) => state.runs);
   return useMemo(
     () =>
-      runs.filter(
-        ({ resumable, stage, step, config }) =>
-          resumable && !stage && step < config.training.max_iters,
-      ),
+      runs.filter(({ resumable, step, config }) => resumable && step < config.training.max_iters),
     [runs],
   );
 }
 
-/** What the next ranks would train. */
-export type NextRun = LabRun & { from: RunRecord | null };
+/** The stage of the form of new stages, and the run that it starts from. */
+export interface NextStage {
+  form: NewStageState;
+  config: RunConfig;
+  parent: RunRecord;
+  problems: readonly StageProblem[];
+}
+
+/** Null while the form has no parent. */
+export function useNextStage(): NextStage | null {
+  const form = useNewStage((state) => state);
+  const runs = useLibrary((state) => state.runs);
+  return useMemo(() => {
+    const parent = runs.find(({ run }) => run === form.parent);
+    const { config } = form;
+    return parent && config ? { form, config, parent, problems: problemsOf(form, runs) } : null;
+  }, [form, runs]);
+}
+
+/** What the next ranks would train: a stage, a saved run that they continue, or the recipe. */
+export type NextRun = LabRun & { from: RunRecord | null; next_stage: NextStage | null };
 
 export function useNextRun(): NextRun {
   const choice = useChoices((state) => state.mesh);
   const chosen = useChoices((state) => state.from);
   const settled = useSettledRun();
   const from = useContinuable().find(({ run }) => run === chosen) ?? null;
+  const stage = useNextStage();
   return useMemo(() => {
-    const { config, model } = settled;
     const mesh = plainMesh(choice);
-    if (!from) return { ...labRun(mesh, config, model), from };
-    const saved = resolveModel(from.config.model, guessVocab(from.config));
-    return { ...labRun(mesh, from.config, saved), from };
-  }, [choice, settled, from]);
+    if (chosen === NEW_STAGE && stage) return stageRun(mesh, stage);
+    if (!from) return { ...labRun(mesh, settled, PRETRAINING), from, next_stage: null };
+    const { config, lineage } = from;
+    const model = resolveModel(config.model, guessVocab(config));
+    const learned = { objective: lineage.objective, stage: from.stage ?? null };
+    return { ...labRun(mesh, { config, model }, learned), from, next_stage: null };
+  }, [choice, chosen, settled, from, stage]);
+}
+
+/** Role tokens that a stage adds to the vocabulary of a base model. */
+const ROLE_TOKENS = 5;
+
+function stageRun(mesh: Mesh, next_stage: NextStage): NextRun {
+  const { config, form } = next_stage;
+  const { stage } = form;
+  const model = resolveModel(config.model, guessVocab(config) + ROLE_TOKENS);
+  const run = labRun(mesh, { config, model }, { objective: stage.objective, stage });
+  return { ...run, from: null, next_stage };
 }
 
 /** The run that is shown: that of the ranks, until a mesh is chosen that they do not have. */
@@ -82,16 +130,20 @@ export type ShownRun = LabRun & { isMeasured: boolean };
 export function useShownRun(next: LabRun): ShownRun {
   const mesh = useLab((state) => state.mesh);
   const config = useLab((state) => state.config);
+  const stage = useLab((state) => state.stage);
+  const known = useLab((state) => state.vocab_size);
+  const row_length = useLab((state) => state.row_length);
   const isMeasured = useLab((state) => showsRanks(state, next.mesh));
   const { model } = useSettledRun();
   return useMemo(() => {
     if (!isMeasured || !config) return { ...next, isMeasured: false };
     const isRecipe = config.tokenizer === next.config.tokenizer;
-    const own = isRecipe
-      ? resolveModel(config.model, model.vocab_size)
-      : resolveModel(config.model, guessVocab(config));
-    return { ...labRun(mesh, config, own), isMeasured };
-  }, [isMeasured, config, mesh, next, model.vocab_size]);
+    const vocab_size = known || (isRecipe ? model.vocab_size : guessVocab(config));
+    const own = resolveModel(config.model, vocab_size);
+    const trained = { config, model: own, row_length: row_length || own.block_size };
+    const objective = stage?.objective ?? PRETRAINING.objective;
+    return { ...labRun(mesh, trained, { objective, stage }), isMeasured };
+  }, [isMeasured, config, stage, known, row_length, mesh, next, model.vocab_size]);
 }
 
 const showsRanks = (state: LabState, chosen: Mesh): boolean =>
@@ -99,7 +151,7 @@ const showsRanks = (state: LabState, chosen: Mesh): boolean =>
   (state.phase !== 'empty' && JSON.stringify(state.mesh) === JSON.stringify(chosen));
 
 /** Sentences about what this device makes slow, or may not hold. */
-export function useWarnings({ mesh, planned, config }: LabRun): string[] {
+export function useWarnings({ mesh, planned, config, not_planned }: LabRun): string[] {
   const device = useRun((state) => state.device);
   const onGpu = device?.backend === 'webgpu';
   const cores = onGpu ? null : navigator.hardwareConcurrency || null;
@@ -107,7 +159,7 @@ export function useWarnings({ mesh, planned, config }: LabRun): string[] {
     asks_for_float16: config.training.mixed_precision === 'fp16',
     ranks: worldSize(mesh),
     cores,
-    bytes_needed: planned.reduce((sum, { memory }) => sum + memory.total, 0),
+    bytes_needed: not_planned ? 0 : planned.reduce((sum, { memory }) => sum + memory.total, 0),
     bytes_here: device?.memory_bytes ?? null,
   });
 }

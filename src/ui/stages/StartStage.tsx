@@ -7,6 +7,7 @@ import { startStage, watchStart } from '../../store/stages/start_stage.ts';
 import { defaultStageName, isOfFile, newStage } from '../../store/stages/new_stage.ts';
 import { useClient, useRun } from '../context.tsx';
 import { goTo, goToModels } from '../place.ts';
+import { OnRanks } from './OnRanks.tsx';
 import { StageCost } from './StageCost.tsx';
 import { useNewStage } from './useNewStage.ts';
 
@@ -69,6 +70,7 @@ export function StartStage({ parent, problems }: StartProps) {
       >
         Train this stage
       </Button>
+      <OnRanks />
     </aside>
   );
 }

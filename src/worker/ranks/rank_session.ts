@@ -1,38 +1,29 @@
 /** One rank of a parallel run in a worker: executes the page's commands together with the others. */
 import { deviceMemory } from '../../backend/index.ts';
 import type { RankMemory } from '../../common/index.ts';
-import { type PortLike, PortLink, RankTrainer, type ReducerThread } from '../../parallel/index.ts';
-import { DEFAULT_OBJECTIVE } from '../../objectives/index.ts';
+import {
+  type PortLike,
+  PortLink,
+  type RankTrainer,
+  type ReducerThread,
+} from '../../parallel/index.ts';
 import { connectRank } from '../../protocol/index.ts';
 import type { OpenRankCommand, RankCommand, RankEvent, RankRequest } from '../../protocol/index.ts';
 import type { StepResult } from '../../train/index.ts';
-import type { Device } from '../device.ts';
-import type { PreparedText, TextSources } from '../prepared_text.ts';
-import type { StorageContext } from '../run_parts.ts';
-import type { RunConfig } from '../../config/index.ts';
+import type { BeginContext } from '../beginning.ts';
 import { CannotOpenRank } from './cannot_open_rank.ts';
-import { loadRun, saveRun } from './rank_storage.ts';
-import { shareState, shareText } from './share.ts';
+import { type OpenedRank, openRank } from './open_rank.ts';
+import { Patience } from './patience.ts';
+import { RankRecords } from './rank_records.ts';
+import { saveRun } from './rank_storage.ts';
 import { startReducer } from './start_reducer.ts';
 
-export interface RankSessionContext extends StorageContext {
-  readonly device: Device;
-  prepareText(config: RunConfig, sources: TextSources): Promise<PreparedText>;
-}
-
-/** Building programs takes its time, and ranks do not finish it at the same time. */
-const PATIENCE_AT_START_MS = 120_000;
-/** Another rank may take this many of the longest steps so far, and at least this long. */
-const PATIENCE_STEPS = 3;
-const LEAST_PATIENCE_MS = 2000;
+export type RankSessionContext = BeginContext;
 
 /** What an open rank consists of. */
-interface OpenRank {
-  command: OpenRankCommand;
-  link: PortLink;
-  trainer: RankTrainer;
-  /** Rank 0 has the text, for its tokenizer. */
-  text: PreparedText | null;
+interface OpenRank extends OpenedRank {
+  rank: number;
+  records: RankRecords;
 }
 
 export class RankSession {
@@ -40,7 +31,7 @@ export class RankSession {
   #open: OpenRank | null = null;
   #link: PortLink | null = null;
   #reducer: ReducerThread | undefined;
-  #longestStep = 0;
+  readonly #patience = new Patience();
 
   constructor(context: RankSessionContext) {
     this.#context = context;
@@ -70,12 +61,8 @@ export class RankSession {
         return this.#openRank(request);
       case 'train_rank':
         return this.#train(request);
-      case 'evaluate_rank': {
-        const { trainer, command } = this.#rank();
-        const metrics = await trainer.evaluate();
-        const loss = metrics['val/loss'] ?? null;
-        return { type: 'rank_evaluated', id: request.id, rank: command.rank, loss };
-      }
+      case 'evaluate_rank':
+        return this.#evaluate(request);
       case 'save_rank':
         return this.#save(request);
       default:
@@ -84,11 +71,11 @@ export class RankSession {
   }
 
   async #openRank(command: OpenRankCommand): Promise<RankEvent> {
-    const { id, rank, mesh, config, backend, resume } = command;
+    const { id, rank, mesh, backend } = command;
     const ports = new Map<number, PortLike>(
       command.ports.map(({ rank: other, port }) => [other, connectRank(port)]),
     );
-    const link = new PortLink({ rank, ports, patience: () => this.#patience() });
+    const link = new PortLink({ rank, ports, patience: () => this.#patience.ms });
     this.#link = link;
     const device = await this.#context.device.open(backend);
     if (device.backend !== 'webgpu' && device.backend !== 'wasm')
@@ -96,63 +83,61 @@ export class RankSession {
         `Ranks run on WebGPU or on the processor, not on ${device.backend}.`,
         'Choose one of these two under Device.',
       );
-    const world = RankTrainer.worldOf(mesh, link);
-    const { tokenizer_json } = command;
-    const text =
-      rank === 0
-        ? await this.#context.prepareText(config, { text: command.text, tokenizer_json })
-        : null;
-    const shared = await shareText(
-      world,
-      text && { split: text.tokens, vocab_size: text.tokenizer.vocab_size },
-    );
-    const saved = rank === 0 && resume !== null ? await loadRun(this.#context, resume) : null;
-    const from = await shareState(world, rank === 0 ? saved : undefined);
-    const objective = DEFAULT_OBJECTIVE;
-    if (device.backend === 'wasm') this.#reducer = startReducer(command, () => this.#patience());
-    const trainer = await RankTrainer.create({
-      ...{ config, objective, mesh, link, from, ...shared },
-      reducer: this.#reducer,
-    });
-    this.#open = { command, link, trainer, text };
-    const { n_params } = trainer;
+    if (device.backend === 'wasm') this.#reducer = startReducer(command, () => this.#patience.ms);
+    const place = { mesh, link, reducer: this.#reducer };
+    const opened = await openRank(this.#context, command, place);
+    const { trainer, vocab_size } = opened;
+    this.#patience.samples = trainer.objective.data === 'prompts';
+    this.#open = { ...opened, rank, records: new RankRecords(trainer) };
     const memory = this.#memory(trainer);
-    return { type: 'rank_opened', id, rank, memory, backend: device.backend, n_params };
+    const { n_params, row_length } = trainer;
+    const facts = { memory, backend: device.backend, n_params, vocab_size, row_length };
+    return { type: 'rank_opened', id, rank, ...facts };
   }
 
   async #train({ id, steps }: Extract<RankRequest, { type: 'train_rank' }>): Promise<RankEvent> {
-    const { trainer, command } = this.#rank();
+    const { trainer, rank } = this.#rank();
     trainer.pauseRequested = false;
     for (let i = 0; i < steps; i++) {
-      const result = await trainer.takeStep();
-      this.#longestStep = Math.max(this.#longestStep, result.ms);
+      const result = await this.#patience.during('step', () => trainer.takeStep());
       this.#report(result);
       if (trainer.paused) break;
       // A turn of the event loop, so that commands and messages of other ranks are handled.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    return { type: 'rank_trained', id, rank: command.rank, step: trainer.step };
+    return { type: 'rank_trained', id, rank, step: trainer.step };
   }
 
-  #report({ step, loss, grad_norm, ms }: StepResult): void {
-    const { trainer, command } = this.#rank();
+  #report(result: StepResult): void {
+    const { trainer, rank, records } = this.#rank();
+    const { step, loss, grad_norm, ms } = result;
     const { bytes, spans } = trainer.recorder.take();
+    const row = records.step(result);
+    const notice = trainer.takeNotice();
+    if (notice !== null && rank === 0) this.#context.emit({ type: 'notice', message: notice });
     this.#emit({
       type: 'rank_step',
-      step: { rank: command.rank, step, loss, grad_norm, ms, bytes, spans },
+      step: { rank, step, loss, grad_norm, ms, bytes, spans },
       memory: this.#memory(trainer),
+      metrics: rank === 0 ? row : null,
     });
+  }
+
+  async #evaluate({ id }: Extract<RankRequest, { type: 'evaluate_rank' }>): Promise<RankEvent> {
+    const { trainer, rank, records } = this.#rank();
+    const measured = await this.#patience.during('evaluation', () => trainer.evaluate());
+    const metrics = records.evaluation(measured);
+    return { type: 'rank_evaluated', id, rank, metrics };
   }
 
   async #save(request: Extract<RankRequest, { type: 'save_rank' }>): Promise<RankEvent> {
     const { id, run, name } = request;
-    const { trainer, command, text } = this.#rank();
+    const { trainer, rank, config, facts, records } = this.#rank();
     const state = await trainer.state();
-    const { step } = trainer;
-    const { rank, config } = command;
-    if (!state || !text) return { type: 'rank_saved', id, rank, run, step, bytes: null };
-    const saved = { run, name, config, state, text, model: trainer.model };
-    const bytes = await saveRun(this.#context, { ...saved, n_params: trainer.n_params });
+    const { step, model, n_params } = trainer;
+    if (!state || !facts) return { type: 'rank_saved', id, rank, run, step, bytes: null };
+    const saved = { run, name, config, state, model, n_params, facts, records };
+    const bytes = await saveRun(this.#context, saved);
     return { type: 'rank_saved', id, rank, run, step, bytes };
   }
 
@@ -163,11 +148,6 @@ export class RankSession {
 
   #memory(trainer: RankTrainer): RankMemory {
     return { ...trainer.memory, allocated: deviceMemory()?.allocated ?? 0 };
-  }
-
-  #patience(): number {
-    if (this.#longestStep === 0) return PATIENCE_AT_START_MS;
-    return Math.max(LEAST_PATIENCE_MS, PATIENCE_STEPS * this.#longestStep);
   }
 
   #emit(event: RankEvent): void {

@@ -1,0 +1,89 @@
+/**
+ * The programs that an objective's source calls while it makes batches, shared out over the ranks.
+ * Every rank runs the same source over the whole batch, so rewards, advantages and their statistics
+ * are those of one rank; a program computes only the rows of its rank, and all ranks get all values.
+ */
+import type { Batch } from '../common/index.ts';
+import type { ObjectivePrograms } from '../objectives/index.ts';
+import type { Rollout, RolloutRequest } from '../rollout/index.ts';
+import { joined } from './data.ts';
+import type { RankParts } from './rank_parts.ts';
+import { rowsOfRank } from './rows.ts';
+import { logpsProgram, namedProgram, type ScoringProgram } from './scoring_programs.ts';
+import { SharedRollouts } from './shared_rollouts.ts';
+import { now } from './transport/link.ts';
+
+export class RankScoring implements ObjectivePrograms {
+  readonly #parts: RankParts;
+  readonly #rollouts: SharedRollouts;
+  /** Compiled when they are first called. */
+  readonly #programs = new Map<string, Promise<ScoringProgram>>();
+  #bytes = 0;
+
+  constructor(parts: RankParts) {
+    this.#parts = parts;
+    this.#rollouts = new SharedRollouts(parts);
+  }
+
+  /** Bytes of the programs that have been compiled, and of the caches of rollouts. */
+  get ownBytes(): number {
+    return this.#bytes + this.#rollouts.bytes;
+  }
+
+  logps(batch: Batch): Promise<Float32Array> {
+    const { weights } = this.#parts.stores;
+    return this.#run('log-probabilities', batch, (what) =>
+      logpsProgram(this.#parts, what, weights),
+    );
+  }
+
+  referenceLogps(batch: Batch): Promise<Float32Array> {
+    const { reference } = this.#parts;
+    if (!reference) return Promise.reject(new Error('This objective has no reference weights.'));
+    return this.#run('reference', batch, (what) => logpsProgram(this.#parts, what, reference));
+  }
+
+  run(name: string, batch: Batch): Promise<Float32Array> {
+    return this.#run(`values ${name}`, batch, () => namedProgram(this.#parts, name));
+  }
+
+  rollouts(request: RolloutRequest): Promise<Rollout[]> {
+    return this.#rollouts.generate(request);
+  }
+
+  generation(): Promise<never> {
+    return Promise.reject(new Error('Ranks sample answers, but generate no text.'));
+  }
+
+  dispose(): void {
+    this.#rollouts.dispose();
+    for (const compiled of this.#programs.values()) {
+      // A failed compilation has been reported to the caller.
+      compiled.then((program) => program.dispose()).catch(() => undefined);
+    }
+  }
+
+  async #run(what: string, batch: Batch, compile: Compile): Promise<Float32Array> {
+    const program = await this.#compiled(what, compile);
+    const { mesh, place, groups, recorder } = this.#parts;
+    const own = rowsOfRank(batch, place.dp, mesh.dp);
+    const start = now();
+    const values = await program.run(own);
+    recorder.span({ kind: 'compute', what, start, end: now() });
+    const parts = await groups.dp.allGather(values, what);
+    return joined(parts.map((part) => Float32Array.from(part)));
+  }
+
+  #compiled(what: string, compile: Compile): Promise<ScoringProgram> {
+    const known = this.#programs.get(what);
+    if (known) return known;
+    const compiled = compile(what).then((program) => {
+      this.#bytes += program.ownBytes;
+      return program;
+    });
+    this.#programs.set(what, compiled);
+    return compiled;
+  }
+}
+
+type Compile = (what: string) => Promise<ScoringProgram>;

@@ -1,0 +1,83 @@
+/** Programs that score the rows of this rank: all layers in one program, or stages of a pipeline. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type Program, readback, submitWithBoundaries } from '../backend/index.ts';
+import type { Batch } from '../common/index.ts';
+import {
+  type ParameterSource,
+  targetLogps,
+  tokenLogps,
+  type ValueContext,
+  valueProgram,
+  writeInputs,
+} from '../model/index.ts';
+import { prepareFor } from './prepare.ts';
+import type { RankParts } from './rank_parts.ts';
+import { PipelineForward } from './stage_forward.ts';
+
+/** Scores depend on the weights and the batch alone. */
+const NO_RANDOMNESS = { seed: 0, step: 0 };
+
+export interface ScoringProgram {
+  /** Values of the rows of this rank; of a pipeline, on all of its ranks. */
+  run(own: Batch): Promise<Float32Array<ArrayBuffer>>;
+  readonly ownBytes: number;
+  dispose(): void;
+}
+
+/** Log-probability of each target under `weights`. `what` tells its messages from others. */
+export async function logpsProgram(
+  parts: RankParts,
+  what: string,
+  weights: ParameterSource,
+): Promise<ScoringProgram> {
+  if (parts.mesh.pp > 1) return pipelined(parts, { tag: what, weights, end: targetLogps });
+  const program = await tokenLogps(parts.stores, weights);
+  return whole(parts, program, () => program.outputs.logps);
+}
+
+/** One of the objective's programs. */
+export async function namedProgram(parts: RankParts, name: string): Promise<ScoringProgram> {
+  const { mesh, stores, objective, setting, reference } = parts;
+  const trace = objective.programs[name];
+  if (!trace) throw new Error(`The objective ${objective.name} has no program ${name}.`);
+  const valuesOf = (context: ValueContext): Tensor => trace(context, setting);
+  if (mesh.pp === 1) {
+    const program = await valueProgram(stores, { name, reference }, valuesOf);
+    return whole(parts, program, () => program.outputs.values);
+  }
+  // Of the objectives that a pipeline trains, those with a reference score under that alone.
+  return pipelined(parts, {
+    tag: `values ${name}`,
+    weights: reference ?? stores.weights,
+    end: ({ forward: pass, hidden, logits_chunk }) => {
+      const forward = { ...pass, hidden };
+      return valuesOf({ forward, reference: reference && forward, logits_chunk });
+    },
+  });
+}
+
+/** `values` is read after each run, because without replay outputs exist only then. */
+function whole({ stores }: RankParts, program: Program, values: () => Tensor): ScoringProgram {
+  return {
+    run: async (own) => {
+      writeInputs(stores.inputs, prepareFor(stores, own), NO_RANDOMNESS);
+      await submitWithBoundaries([program]);
+      const [read] = await readback([values()]);
+      return Float32Array.from(read ?? []);
+    },
+    ownBytes: program.ownBytes,
+    dispose: () => program.dispose(),
+  };
+}
+
+async function pipelined(
+  parts: RankParts,
+  how: Parameters<typeof PipelineForward.create>[1],
+): Promise<ScoringProgram> {
+  const forward = await PipelineForward.create(parts, how);
+  return {
+    run: (own) => forward.runForAll(own, NO_RANDOMNESS),
+    ownBytes: forward.programs.reduce((sum, { ownBytes }) => sum + ownBytes, 0),
+    dispose: () => forward.dispose(),
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * Answers to a batch of prompts, sampled by all ranks: each answers a share of the prompts, and all get
+ * all answers. The draw of a token depends on the row of the whole batch, so N ranks sample what one
+ * rank samples.
+ */
+import type { Rollout, RolloutRequest } from '../rollout/index.ts';
+import { RolloutPool } from '../train/index.ts';
+import type { Group } from './collectives.ts';
+import { gatherModelWeights, wholeWeightsHere } from './model_weights.ts';
+import type { RankParts } from './rank_parts.ts';
+import { rangeOf } from './tensor_model.ts';
+import { now, type Payload } from './transport/link.ts';
+
+export class SharedRollouts {
+  readonly #parts: RankParts;
+  /** Over the weights of this rank; null if they are gathered for each request. */
+  readonly #pool: RolloutPool | null;
+
+  constructor(parts: RankParts) {
+    this.#parts = parts;
+    const weights = wholeWeightsHere(parts);
+    const { rotary, model } = parts.stores;
+    this.#pool = weights && new RolloutPool({ model, weights, rotary }, parts.setting.data);
+  }
+
+  /** See `Rollouts.generate`. All ranks call it together, with the same request. */
+  async generate(request: RolloutRequest): Promise<Rollout[]> {
+    const { world } = this.#parts.groups;
+    const { prompts, first_row = 0 } = request;
+    const share = rangeOf(prompts.length, { index: world.index, tp: world.size });
+    const own = await this.#sample({
+      ...request,
+      prompts: prompts.slice(share.start, share.end),
+      first_row: first_row + share.start,
+    });
+    return gatherRollouts(world, own);
+  }
+
+  /** Bytes that are kept between two requests. */
+  get bytes(): number {
+    return this.#pool?.bytes ?? 0;
+  }
+
+  dispose(): void {
+    this.#pool?.dispose();
+  }
+
+  async #sample(request: RolloutRequest): Promise<Rollout[]> {
+    const { recorder } = this.#parts;
+    const generate = async (pool: RolloutPool): Promise<Rollout[]> => {
+      const start = now();
+      const sampled = await pool.generate(request);
+      recorder.span({ kind: 'compute', what: 'rollouts', start, end: now() });
+      return sampled;
+    };
+    if (this.#pool) return generate(this.#pool);
+    const weights = await gatherModelWeights(this.#parts);
+    const { model, stores, setting } = this.#parts;
+    const pool = new RolloutPool({ model, weights, rotary: stores.rotary }, setting.data);
+    try {
+      return await generate(pool);
+    } finally {
+      pool.dispose();
+      weights.dispose();
+    }
+  }
+}
+
+/** The answers of all ranks, in the order of the ranks. */
+async function gatherRollouts(world: Group, own: readonly Rollout[]): Promise<Rollout[]> {
+  const joinedOf = (valuesOf: (rollout: Rollout) => ArrayLike<number>): number[] =>
+    own.flatMap((rollout) => Array.from(valuesOf(rollout)));
+  const outline = Int32Array.from(joinedOf(({ ids, ended }) => [ids.length, Number(ended)]));
+  const ids = Int32Array.from(joinedOf((rollout) => rollout.ids));
+  const logps = Float32Array.from(joinedOf((rollout) => rollout.logps));
+  const [outlines, allIds, allLogps] = await Promise.all([
+    world.allGather(outline, 'rollouts'),
+    world.allGather(ids, 'rollout ids'),
+    world.allGather(logps, 'rollout logps'),
+  ]);
+  return outlines.flatMap((part, rank) => rolloutsOf(part, allIds[rank], allLogps[rank]));
+}
+
+/** `outline` has two numbers for each answer: its tokens, and whether it ended by itself. */
+function rolloutsOf(
+  outline: Payload,
+  ids: Payload | undefined,
+  logps: Payload | undefined,
+): Rollout[] {
+  let start = 0;
+  return Array.from({ length: outline.length / 2 }, (_, row): Rollout => {
+    const end = start + (outline[2 * row] ?? 0);
+    const rollout = {
+      ids: Int32Array.from(ids?.subarray(start, end) ?? []),
+      logps: Float32Array.from(logps?.subarray(start, end) ?? []),
+      ended: outline[2 * row + 1] === 1,
+    };
+    start = end;
+    return rollout;
+  });
+}

@@ -1,0 +1,122 @@
+/** One forward pass through all stages of a pipeline, without a backward pass. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type Program, submitWithBoundaries, writeTensor } from '../backend/index.ts';
+import { type StageEnd, stageForward } from '../model/index.ts';
+import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
+import type { ModelStage, ModelStores, ParameterSource, RandomState } from '../model/index.ts';
+import { writeInputs } from '../model/index.ts';
+import type { Group } from './collectives.ts';
+import { stagesOf } from './pipeline_stages.ts';
+import { prepareFor } from './prepare.ts';
+import { type Activation, readActivation } from './stage_run.ts';
+import type { Payload } from './transport/link.ts';
+
+export interface ForwardParts {
+  mesh: Mesh;
+  place: MeshPlace;
+  /** `pp`: the ranks of the pipeline. */
+  groups: { pp: Group };
+  stores: ModelStores;
+}
+
+export interface ForwardHow {
+  /** Tells its messages from those of other passes. */
+  tag: string;
+  weights: ParameterSource;
+  /** What the last stage makes of its hidden states. */
+  end: StageEnd;
+}
+
+/** A chunk of consecutive layers on this rank. */
+interface ForwardChunk {
+  stage: ModelStage;
+  /** Index among all virtual stages of the pipeline. */
+  virtual: number;
+  program: Program;
+  /** What the program begins with. */
+  begun: { input: Activation | null };
+}
+
+export class PipelineForward {
+  readonly #parts: ForwardParts;
+  readonly #tag: string;
+  readonly #chunks: readonly ForwardChunk[];
+
+  private constructor(parts: ForwardParts, tag: string, chunks: readonly ForwardChunk[]) {
+    this.#parts = parts;
+    this.#tag = tag;
+    this.#chunks = chunks;
+  }
+
+  /** @throws ShaderError or BindingTooLarge */
+  static async create(parts: ForwardParts, how: ForwardHow): Promise<PipelineForward> {
+    const { mesh, place, stores } = parts;
+    const stages = stagesOf(mesh, place, stores.model);
+    const chunks = await Promise.all(
+      stages.map((stage, chunk) =>
+        createChunk(stores, how, { stage, virtual: chunk * mesh.pp + place.pp }),
+      ),
+    );
+    return new PipelineForward(parts, how.tag, chunks);
+  }
+
+  get programs(): Program[] {
+    return this.#chunks.map(({ program }) => program);
+  }
+
+  /** What the last stage made of its hidden states; null on the ranks without it. */
+  async run(batch: Batch, random: RandomState): Promise<Activation | null> {
+    const { stores } = this.#parts;
+    writeInputs(stores.inputs, prepareFor(stores, batch), random);
+    let result: Activation | null = null;
+    for (const { stage, virtual, program, begun } of this.#chunks) {
+      begun.input = stage.isFirst ? null : await this.#receive(`${this.#tag} of stage ${virtual}`);
+      await submitWithBoundaries([program]);
+      const hidden = await readActivation(program.outputs.hidden);
+      if (hidden) this.#send(hidden, `${this.#tag} of stage ${virtual + 1}`);
+      result = (await readActivation(program.outputs.result)) ?? result;
+    }
+    return result;
+  }
+
+  /** The same, on every rank of the pipeline. */
+  async runForAll(batch: Batch, random: RandomState): Promise<Activation> {
+    const { pp } = this.#parts.groups;
+    const result = await this.run(batch, random);
+    return activationOf(await pp.broadcast(result, pp.size - 1, `${this.#tag} for all`));
+  }
+
+  dispose(): void {
+    for (const { program } of this.#chunks) program.dispose();
+  }
+
+  #send(values: Activation, tag: string): void {
+    const { pp } = this.#parts.groups;
+    pp.send(values, (pp.index + 1) % pp.size, tag);
+  }
+
+  async #receive(tag: string): Promise<Activation> {
+    const { pp } = this.#parts.groups;
+    return activationOf(await pp.receive((pp.index + pp.size - 1) % pp.size, tag));
+  }
+}
+
+async function createChunk(
+  stores: ModelStores,
+  { tag, weights, end }: ForwardHow,
+  { stage, virtual }: Pick<ForwardChunk, 'stage' | 'virtual'>,
+): Promise<ForwardChunk> {
+  const begun: ForwardChunk['begun'] = { input: null };
+  const write = (tensor: Tensor): void => {
+    if (begun.input) writeTensor(tensor, begun.input);
+  };
+  const input = { name: 'stage input', run: write };
+  const program = await stageForward(stores, stage, { name: tag, weights, input, end });
+  return { stage, virtual, program, begun };
+}
+
+/** Messages of activations are float32. */
+export function activationOf(values: Payload): Activation {
+  if (values instanceof Float32Array) return values;
+  throw new TypeError('Activations and their gradients are float32.');
+}

@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Patience, type SharedWork } from './patience.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const take = async (patience: Patience, work: SharedWork, ms: number): Promise<void> => {
+  const ended = patience.during(work, () => new Promise<void>((done) => setTimeout(done, ms)));
+  await vi.advanceTimersByTimeAsync(ms);
+  await ended;
+};
+
+test('a rank may take three of the longest steps, and two minutes for the first one', async () => {
+  const patience = new Patience();
+  expect(patience.ms).toBe(120_000);
+  await take(patience, 'step', 100);
+  expect(patience.ms).toBe(2000);
+  await take(patience, 'step', 4000);
+  await take(patience, 'step', 100);
+  expect(patience.ms).toBe(12_000);
+});
+
+test('evaluations are measured by evaluations', async () => {
+  const patience = new Patience();
+  await take(patience, 'step', 100);
+  const evaluation = patience.during('evaluation', () => Promise.resolve(patience.ms));
+  expect(await evaluation).toBe(120_000);
+  await take(patience, 'evaluation', 9000);
+  expect(patience.ms).toBe(27_000);
+});
+
+test('answers of a rank may be much longer than before', async () => {
+  const patience = new Patience();
+  patience.samples = true;
+  await take(patience, 'step', 100);
+  expect(patience.ms).toBe(20_000);
+});

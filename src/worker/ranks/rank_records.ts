@@ -1,0 +1,58 @@
+/** The metrics of a run on ranks, as those of one rank are recorded. */
+import type { MetricColumns, MetricRow, RolloutRecord } from '../../common/index.ts';
+import type { RankTrainer } from '../../parallel/index.ts';
+import { MetricBuffer, type StepResult } from '../../train/index.ts';
+import { rowOf, speedOf } from '../../train/step_rows.ts';
+
+type MeasuredTrainer = Pick<
+  RankTrainer,
+  'step' | 'objective' | 'skipped_steps' | 'learningRateAt' | 'tokensPerStep' | 'takeRollouts'
+>;
+
+export class RankRecords {
+  /** Seconds of training since the ranks were opened. */
+  seconds = 0;
+  /** The best score of an evaluation (`Objective.score`, negated if it is a reward); null before. */
+  best: number | null = null;
+  readonly #trainer: MeasuredTrainer;
+  #rollouts: RolloutRecord[] = [];
+  readonly #rows = new MetricBuffer();
+
+  constructor(trainer: MeasuredTrainer) {
+    this.#trainer = trainer;
+  }
+
+  /** The row of a step. */
+  step(result: StepResult): MetricRow {
+    this.seconds += result.ms / 1000;
+    const row = rowOf(this.#trainer, this.seconds, result);
+    this.#rows.add({ ...row, ...speedOf(this.#trainer, result) });
+    this.#rollouts.push(...this.#trainer.takeRollouts());
+    return row;
+  }
+
+  /** The row of an evaluation after the latest step. */
+  evaluation(metrics: Partial<MetricRow>): MetricRow {
+    const { step, objective } = this.#trainer;
+    const row: MetricRow = { ...metrics, step };
+    const value = metrics[objective.score];
+    if (value !== undefined) {
+      const score = objective.score_is_reward ? -value : value;
+      this.best = Math.min(this.best ?? Infinity, score);
+    }
+    this.#rows.add(row);
+    return row;
+  }
+
+  /** Rows since the last call. */
+  take(): MetricColumns {
+    return this.#rows.flush();
+  }
+
+  /** Answers that were sampled since the last call. */
+  takeRollouts(): RolloutRecord[] {
+    const rollouts = this.#rollouts;
+    this.#rollouts = [];
+    return rollouts;
+  }
+}
