@@ -1,6 +1,8 @@
 /**
- * Scratch buffers that all programs of a worker share, which is safe because programs run one after
- * the other on one queue and keep nothing in scratch between two submits.
+ * Buffers that several programs share. Scratch is shared by all programs of a worker, which is safe
+ * because programs run one after the other on one queue and keep nothing in scratch between two
+ * submits. What is alive while a program waits is shared only by the programs of one pool, of which
+ * the caller runs one at a time.
  */
 import type { DeviceBuffer } from './buffer_range.ts';
 import { countWhile } from './sorted.ts';
@@ -8,11 +10,13 @@ import type { TensorMemory } from './tensor_memory.ts';
 
 export class Arena {
   readonly #memory: TensorMemory;
+  readonly #label: string;
   /** Number of programs that use each buffer. */
   readonly #users = new Map<DeviceBuffer, number>();
 
-  constructor(memory: TensorMemory) {
+  constructor(memory: TensorMemory, label: string) {
     this.#memory = memory;
+    this.#label = label;
   }
 
   /**
@@ -26,7 +30,7 @@ export class Arena {
       for (const size of sizes) {
         const fitting = countWhile(free, (buffer) => buffer.size < size);
         const [smallest] = free.splice(fitting, 1);
-        const buffer = smallest ?? this.#memory.createBuffer('scratch', size);
+        const buffer = smallest ?? this.#memory.createBuffer(this.#label, size);
         this.#users.set(buffer, (this.#users.get(buffer) ?? 0) + 1);
         taken.push(buffer);
       }
@@ -60,7 +64,7 @@ const arenas = new WeakMap<TensorMemory, Arena>();
 export function arenaOf(memory: TensorMemory): Arena {
   let arena = arenas.get(memory);
   if (!arena) {
-    arena = new Arena(memory);
+    arena = new Arena(memory, 'scratch');
     arenas.set(memory, arena);
   }
   return arena;

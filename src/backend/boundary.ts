@@ -10,7 +10,7 @@
  * two programs: `submitWithBoundaries([forward, { wait }, update])` works everywhere.
  */
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
-import type { Collective, PartItem, Program } from './program_types.ts';
+import type { Collective, PartItem } from './program_types.ts';
 import { writeTensor } from './readback.ts';
 import { onProcessor, onWebGpu, state } from './state.ts';
 import { submitWork, type Work } from './submit.ts';
@@ -48,8 +48,8 @@ interface Part {
   wait: (() => Promise<void> | void) | null;
 }
 
-/** Programs with boundaries that are in the middle of a run. */
-const running = new WeakSet<Program>();
+/** Programs with boundaries that are in the middle of a run, and their pools. */
+const running = new WeakSet<object>();
 
 /**
  * Runs the items in order, and waits at each boundary of a program and at each `wait` item until
@@ -58,7 +58,7 @@ const running = new WeakSet<Program>();
  * otherwise `parts` applies to what lies between two boundaries.
  *
  * Rejects with the error of a collective, after which nothing more is submitted, and if one of the
- * programs is already waiting at a boundary.
+ * programs, or another one of its pool, is already waiting at a boundary.
  */
 export async function submitWithBoundaries(
   items: readonly PartItem[],
@@ -69,14 +69,18 @@ export async function submitWithBoundaries(
   );
   const busy = programs.find((program) => running.has(program));
   if (busy) throw new Error(`The program ${busy.name} is waiting at a boundary of another run.`);
-  for (const program of programs) running.add(program);
+  const sharing = programs.find(({ pool }) => pool && running.has(pool));
+  if (sharing)
+    throw new Error(`The program ${sharing.name} shares its memory with one that is waiting.`);
+  const held = programs.flatMap((program) => [program, program.pool ?? program]);
+  for (const one of held) running.add(one);
   try {
     for (const { work, wait } of cutAtBoundaries(items)) {
       submitWork(work, parts);
       if (wait) await wait();
     }
   } finally {
-    for (const program of programs) running.delete(program);
+    for (const one of held) running.delete(one);
   }
 }
 

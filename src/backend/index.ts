@@ -26,6 +26,8 @@ export {
   type Param,
 } from './dispatch.ts';
 export { HALVES, storageFor, storageOf, type StorageType, withActivations } from './float16.ts';
+export type { Arena } from './arena.ts';
+export { programPool } from './program_pool.ts';
 export { BindingTooLarge, compileProgram } from './program.ts';
 export type {
   Boundary,

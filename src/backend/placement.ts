@@ -1,6 +1,6 @@
 /** Gives the tensors of a traced program memory, on the GPU or in the engine's memory. */
 import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
-import { arenaOf } from './arena.ts';
+import { type Arena, arenaOf } from './arena.ts';
 import {
   type Command,
   lifetimesOf,
@@ -19,6 +19,8 @@ export interface PrunedTrace {
   boundaries: readonly TracedBoundary[];
   /** The outputs. */
   kept: readonly Ref[];
+  /** Where tensors that are alive across a boundary lie; without one, in memory of the program's own. */
+  pool: Arena | undefined;
 }
 
 export interface Placement {
@@ -28,34 +30,45 @@ export interface Placement {
   boundaries: BufferRange[];
   /** Buffers of this program alone. */
   own: DeviceBuffer[];
-  /** Buffers shared with other programs, from the arena. */
+  /** Buffers shared with the other programs of its pool. */
+  pooled: DeviceBuffer[];
+  pool: Arena | undefined;
+  /** Buffers shared with all programs, from the arena. */
   scratch: DeviceBuffer[];
   scratchBytes: number;
 }
 
 /** Throws ProcessorMemoryFull if they do not fit; nothing is allocated then. */
 export function placeTensors(memory: TensorMemory, traced: PrunedTrace): Placement {
-  const own: DeviceBuffer[] = [];
+  const held: Held = { own: [], pooled: [], pool: traced.pool };
   try {
-    return place(memory, traced, own);
+    return place(memory, traced, held);
   } catch (error) {
-    for (const buffer of own) buffer.destroy();
+    releaseHeld(held);
     throw error;
   }
 }
 
 /** Gives back what a program holds. */
-export function releasePlacement(memory: TensorMemory, { own, scratch }: Placement): void {
-  for (const buffer of own) buffer.destroy();
-  arenaOf(memory).release(scratch);
+export function releasePlacement(memory: TensorMemory, placement: Placement): void {
+  releaseHeld(placement);
+  arenaOf(memory).release(placement.scratch);
 }
 
-/** Adds the buffers of this program alone to `own`. */
-function place(memory: TensorMemory, traced: PrunedTrace, own: DeviceBuffer[]): Placement {
+/** What a program holds besides scratch. */
+type Held = Pick<Placement, 'own' | 'pooled' | 'pool'>;
+
+function releaseHeld({ own, pooled, pool }: Held): void {
+  for (const buffer of own) buffer.destroy();
+  pool?.release(pooled);
+}
+
+/** Adds the program's buffers to `held`. */
+function place(memory: TensorMemory, traced: PrunedTrace, held: Held): Placement {
   const { trace, boundaries, kept } = traced;
   const createOwn = (label: string, size: number): DeviceBuffer => {
     const buffer = memory.createBuffer(`${trace.name}: ${label}`, size);
-    own.push(buffer);
+    held.own.push(buffer);
     return buffer;
   };
   const constants = trace.constants.map((data): BufferRange => {
@@ -64,13 +77,13 @@ function place(memory: TensorMemory, traced: PrunedTrace, own: DeviceBuffer[]): 
     memory.write(range, data);
     return range;
   });
-  const transients = placeTransients(memory, traced, createOwn);
+  const transients = placeTransients(memory, traced, { held, createOwn });
   const rangeOf = rangeLookup(trace.name, constants, transients.ranges);
   return {
     rangeOf,
     outputs: kept.map(rangeOf),
     boundaries: boundaries.map((boundary) => rangeOf(boundary.ref)),
-    own,
+    ...held,
     scratch: transients.scratch,
     scratchBytes: transients.scratchBytes,
   };
@@ -82,14 +95,20 @@ interface PlacedTransients {
   scratchBytes: number;
 }
 
+interface OwnMemory {
+  held: Held;
+  createOwn: (label: string, size: number) => DeviceBuffer;
+}
+
 /**
  * Outputs get buffers of their own. Transients that are alive across a boundary share buffers among
- * themselves, because another program may run while this one waits; all others lie in the arena.
+ * themselves and with the programs of the pool, because another program may run while this one waits;
+ * all others lie in the arena.
  */
 function placeTransients(
   memory: TensorMemory,
-  { trace, commands, boundaries, kept }: PrunedTrace,
-  createOwn: (label: string, size: number) => DeviceBuffer,
+  { trace, commands, boundaries, kept, pool }: PrunedTrace,
+  { held, createOwn }: OwnMemory,
 ): PlacedTransients {
   const ranges: (BufferRange | undefined)[] = [];
   const outputs = new Set(kept.flatMap((ref) => (ref.kind === 'transient' ? [ref.index] : [])));
@@ -109,7 +128,10 @@ function placeTransients(
       if (buffer) ranges[index] = { buffer, offset: 0, size: bytes };
     });
   const ownPlan = planSlots(crossing);
-  const ownBuffers = ownPlan.slots.map((size) => createOwn('alive across a boundary', size));
+  if (pool) held.pooled.push(...pool.take(ownPlan.slots));
+  const ownBuffers = pool
+    ? held.pooled
+    : ownPlan.slots.map((size) => createOwn('alive across a boundary', size));
   assign(crossing, ownPlan.slotOf, ownBuffers);
   for (const index of [...outputs].sort((a, b) => a - b)) {
     const { name, bytes } = trace.transients[index] ?? { name: '', bytes: 0 };

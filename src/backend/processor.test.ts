@@ -7,10 +7,12 @@ import {
   boundary,
   compileProgram,
   copyInPlace,
+  deviceMemory,
   fillInPlace,
   keepingState,
   output,
   type Program,
+  programPool,
   readback,
   Ring,
   setProgramMode,
@@ -152,6 +154,62 @@ test('a kernel may not read and write one tensor', async () => {
     }),
   ).rejects.toThrow('copy_in_place reads and writes one buffer');
   store.dispose();
+});
+
+describe('programs of one pool', () => {
+  const waiting = (
+    store: Store,
+    pool: ReturnType<typeof programPool>,
+    run: () => Promise<void> | void,
+  ): Promise<Program> => {
+    const name = store.names[0] ?? '';
+    const traced = (): { y: Tensor } => {
+      const y = output(store.get(name).shape);
+      copyInPlace(y, boundary(twicePlusOne(store.get(name)), { name: 'wait', run }));
+      return { y };
+    };
+    return compileProgram('waiting', traced, pool);
+  };
+
+  test('share what is alive while they wait, and give it back', async () => {
+    const large = new Store('large', [{ name: 'x', shape: [1024] }]);
+    const small = new Store('small', [{ name: 'x', shape: [512] }]);
+    const before = deviceMemory()?.allocated;
+    const pool = programPool();
+    const wait = (): Promise<void> => Promise.resolve();
+    const programs = [await waiting(large, pool, wait), await waiting(small, pool, wait)];
+    expect(pool?.bytes).toBe(4 * 1024);
+    for (const program of programs) {
+      await submitWithBoundaries([program]);
+      const y = program.outputs.y;
+      expect(y && (await valuesOf(y)).every((value) => value === 1)).toBe(true);
+      program.dispose();
+    }
+    expect(pool?.bytes).toBe(0);
+    expect(deviceMemory()?.allocated).toBe(before);
+    for (const store of [large, small]) store.dispose();
+  });
+
+  test('do not run while another one of them waits', async () => {
+    const store = newStore();
+    const pool = programPool();
+    let proceed = (): void => undefined;
+    const held = await waiting(
+      store,
+      pool,
+      () =>
+        new Promise<void>((resolve) => {
+          proceed = resolve;
+        }),
+    );
+    const other = await waiting(store, pool, () => undefined);
+    const running = submitWithBoundaries([held]);
+    await expect(submitWithBoundaries([other])).rejects.toThrow('shares its memory');
+    proceed();
+    await running;
+    await submitWithBoundaries([other]);
+    for (const one of [held, other, store]) one.dispose();
+  });
 });
 
 test('views share the values of their tensor', async () => {

@@ -4,6 +4,7 @@
  * be read from tensors of a Store.
  */
 import { dispose, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import type { Arena } from './arena.ts';
 import type { DeviceBuffer } from './buffer_range.ts';
 import { prune, type Ref } from './commands.ts';
 import { capturingTfjs, encoderOf, pipelinesOf, withMissingKernels } from './gpu_program.ts';
@@ -39,12 +40,16 @@ function megabytes(bytes: number): string {
  * before this function returns, kernels of the GPU compile in the background, and the first run is
  * already a replay. Elsewhere, and in op-by-op mode, each run calls `fn`. Rejects with ShaderError,
  * BindingTooLarge or ProcessorMemoryFull.
+ *
+ * @param pool see `programPool`
  */
 export async function compileProgram<O extends Outputs>(
   name: string,
   fn: () => O,
+  pool?: Arena,
 ): Promise<Program<O>> {
-  return state.memory && state.mode === 'replay' ? traceAndCompile(name, fn) : opByOp(name, fn);
+  const isTraced = state.memory && state.mode === 'replay';
+  return isTraced ? traceAndCompile(name, fn, pool) : opByOp(name, fn);
 }
 
 function opByOp<O extends Outputs>(name: string, fn: () => O): Program<O> {
@@ -59,6 +64,7 @@ function opByOp<O extends Outputs>(name: string, fn: () => O): Program<O> {
     kernels: [],
     inPlace: [],
     boundaries: [],
+    pool: undefined,
     ownBytes: 0,
     scratchBytes: 0,
     encode: null,
@@ -91,7 +97,11 @@ interface Traced<O> {
   outputs: O;
 }
 
-async function traceAndCompile<O extends Outputs>(name: string, fn: () => O): Promise<Program<O>> {
+async function traceAndCompile<O extends Outputs>(
+  name: string,
+  fn: () => O,
+  pool: Arena | undefined,
+): Promise<Program<O>> {
   const traced = onWebGpu()
     ? await withMissingKernels(() => traceNow(name, fn))
     : traceNow(name, fn);
@@ -99,7 +109,7 @@ async function traceAndCompile<O extends Outputs>(name: string, fn: () => O): Pr
   const tensors = Object.values(outputs);
   try {
     const kept = tensors.map((tensor) => trace.refOf(tensor));
-    const { compiled, placement } = await placeInOrder(compile(trace, kept));
+    const { compiled, placement } = await placeInOrder(compile(trace, kept, pool));
     bindAll(tensors, placement.outputs);
     bindAll(boundaryTensors(trace), placement.boundaries);
     try {
@@ -148,13 +158,17 @@ interface Compiled extends PrunedTrace {
   pipelines: readonly GPUComputePipeline[];
 }
 
-async function compile(trace: Trace, kept: readonly Ref[]): Promise<Compiled> {
+async function compile(
+  trace: Trace,
+  kept: readonly Ref[],
+  pool: Arena | undefined,
+): Promise<Compiled> {
   const { commands, boundaries } = prune(trace.commands, trace.boundaries, kept);
   const limit = tensorMemory().largest;
   for (const { bytes, name } of trace.transients)
     if (bytes > limit) throw new BindingTooLarge(bytes, limit, name);
   const pipelines = onWebGpu() ? await pipelinesOf(webgpu().backend, commands) : [];
-  return { trace, commands, boundaries, kept, pipelines };
+  return { trace, commands, boundaries, kept, pool, pipelines };
 }
 
 let placing: Promise<unknown> = Promise.resolve();
@@ -196,6 +210,7 @@ function replayed<O extends Outputs>(
       if (!range) throw new RangeError(`The program ${name} has no boundary ${i}.`);
       return { command, range, tensor, collective };
     }),
+    pool: placement.pool,
     ownBytes: placement.own.reduce((sum, buffer) => sum + buffer.size, 0),
     scratchBytes: placement.scratchBytes,
     encode,

@@ -1,5 +1,6 @@
 /** The types of compiled programs and of what is submitted. */
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Arena } from './arena.ts';
 import type { BufferRange, DeviceBuffer } from './buffer_range.ts';
 import type { Values } from './values.ts';
 
@@ -51,9 +52,11 @@ export interface Program<O extends Outputs = Outputs> {
    * where the program runs op by op.
    */
   readonly boundaries: readonly Boundary[];
+  /** Holds what is alive across boundaries; without one, the program has memory of its own for it. */
+  readonly pool: Arena | undefined;
   /**
    * Bytes that this program alone holds: outputs, constants, uniforms, and tensors that are alive
-   * across a boundary. Shared scratch is not included.
+   * across a boundary. Shared scratch and the pool are not included.
    */
   readonly ownBytes: number;
   /** Bytes of shared scratch that the program needs. */

@@ -166,7 +166,7 @@ export function compileFor<O extends Outputs>(
   fn: () => O,
 ): Promise<Program<O>> {
   const activations = stores.loss_scale ? 'float16' : 'float32';
-  return compileProgram(name, () => withActivations(activations, fn));
+  return compileProgram(name, () => withActivations(activations, fn), stores.pool);
 }
 
 /** The gradient that backward starts from: the weights, times the loss scale if there is one. */

@@ -1,5 +1,5 @@
 /** The tensors that the programs of one run share, made in one place. */
-import { type Spec, Store } from '../backend/index.ts';
+import { type Arena, type Spec, Store } from '../backend/index.ts';
 import type { RecomputeGranularity, ResolvedModel } from '../config/index.ts';
 import type { Attend, TensorParallel } from './forward.ts';
 import { Gradients, type ModelGradients } from './gradients.ts';
@@ -33,6 +33,8 @@ export interface ModelStores {
   attend?: Attend | undefined;
   /** See Forward. */
   tensor_parallel?: TensorParallel | undefined;
+  /** See `programPool`. */
+  pool?: Arena | undefined;
 }
 
 /** What programs without a backward pass need: no gradients, no moments, no sums. */

@@ -1,6 +1,6 @@
 /** How a rank runs the micro-batches of a step and of an evaluation. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Program, readback, submitWithBoundaries } from '../backend/index.ts';
+import { type Program, programPool, readback, submitWithBoundaries } from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
 import {
   evaluation,
@@ -33,16 +33,20 @@ export class SequentialMicroBatches implements MicroBatches {
   readonly #recorder: Recorder;
   readonly #step: Program;
   readonly #evaluation: Program<{ sums: Tensor }>;
+  /** Bytes that both share: gathered weights, and all else that is alive while one of them waits. */
+  readonly #poolBytes: number;
 
   private constructor(
     stores: ModelStores,
     recorder: Recorder,
     programs: { step: Program; evaluation: Program<{ sums: Tensor; losses: Tensor }> },
+    poolBytes: number,
   ) {
     this.#stores = stores;
     this.#recorder = recorder;
     this.#step = programs.step;
     this.#evaluation = programs.evaluation;
+    this.#poolBytes = poolBytes;
   }
 
   /** @throws ShaderError or BindingTooLarge */
@@ -51,15 +55,17 @@ export class SequentialMicroBatches implements MicroBatches {
     loss: LossFunction,
     recorder: Recorder,
   ): Promise<SequentialMicroBatches> {
+    const pool = programPool();
     const [step, evaluate] = await Promise.all([
-      trainingMicroStep(stores, loss),
-      evaluation(stores, loss),
+      trainingMicroStep({ ...stores, pool }, loss),
+      evaluation({ ...stores, pool }, loss),
     ]);
-    return new SequentialMicroBatches(stores, recorder, { step, evaluation: evaluate });
+    const bytes = pool?.bytes ?? 0;
+    return new SequentialMicroBatches(stores, recorder, { step, evaluation: evaluate }, bytes);
   }
 
   get ownBytes(): number {
-    return this.#step.ownBytes + this.#evaluation.ownBytes;
+    return this.#step.ownBytes + this.#evaluation.ownBytes + this.#poolBytes;
   }
   get scratchBytes(): number {
     return Math.max(this.#step.scratchBytes, this.#evaluation.scratchBytes);

@@ -152,8 +152,12 @@ export function transientBytes(model: ResolvedModel, training: TrainingConfig): 
   const tokens = training.batch_size * model.block_size;
   const granularity = recomputeGranularity(training);
   const gradients = bytesOf(transientOfBlock(model, granularity), precision);
-  const freed = granularity === 'full' ? bytesOf(keptByModel(model, granularity), precision) : 0;
-  return tokens * (gradients + blockInputBytes(model, training) - freed);
+  const input = blockInputBytes(model, training);
+  if (granularity !== 'full') return tokens * (gradients + input);
+  // The branch that dropout reads, while it is computed again.
+  const dropped = model.dropout > 0 ? input : 0;
+  const freed = bytesOf(keptByModel(model, granularity), precision);
+  return tokens * (gradients + input + dropped - freed);
 }
 
 /** Per token. */

@@ -10,6 +10,8 @@ export interface GatheringRank {
   model: ResolvedModel;
   mesh: Mesh;
   recomputes: boolean;
+  /** Tokens of a micro-batch on this rank. */
+  tokens: number;
   /** Bytes of logits, which wait for the head's weights under ZeRO-3. */
   logits: number;
 }
@@ -26,33 +28,42 @@ export function gatheredBytes(parameters: readonly RankParameter[], rank: Gather
   // A table takes the place of the largest matrix, which is smaller or larger.
   const valuesOf = ([largest = 0, ...others]: readonly number[]): number =>
     Math.max(largest, table) + others.reduce((a, b) => a + b, 0);
-  const { gradients, step, evaluation } = matricesAtATime(rank);
+  const { gradients, step } = matricesAtATime(rank);
   if (mesh.zero_stage === 2) return FLOAT * (valuesOf(gradients) + waiting);
-  return FLOAT * (valuesOf(step) + waiting + valuesOf(evaluation));
+  return FLOAT * (valuesOf(step) + waiting);
 }
 
 /** Values of each matrix that exists at a time, the largest first. */
 interface MatricesAtATime {
   gradients: readonly number[];
-  /** Weights and gradients of a step. */
+  /** Weights and gradients of a step; the evaluation gathers into the same memory. */
   step: readonly number[];
-  /** Weights that the evaluation gathers into memory of its own. */
-  evaluation: readonly number[];
 }
 
 /** Of the feed-forward block, whose matrices are the largest. */
-function matricesAtATime({ model, mesh, recomputes, logits }: GatheringRank): MatricesAtATime {
+function matricesAtATime(rank: GatheringRank): MatricesAtATime {
+  const { model, mesh } = rank;
   const { tp } = mesh;
   const matrix = (model.n_embd * model.n_inner) / tp;
   const pair = [matrix, matrix];
   if (model.layout !== 'gpt2') {
     // Gate and up are one matrix, which is gathered while the gradient after it is being sent.
     const packed = 2 * matrix;
-    return { gradients: [packed], step: [packed, matrix], evaluation: [packed] };
+    return { gradients: [packed], step: [packed, matrix] };
   }
-  if (tp > 1) return { gradients: [matrix], step: pair, evaluation: [matrix] };
-  // One operation has both matrices. Where it runs again, its last weights are still there when
-  // those of its gradient are gathered, some of them in the place of the logits.
-  const again = recomputes ? Math.max(0, matrix - logits / FLOAT) : 0;
-  return { gradients: pair, step: [...pair, again], evaluation: pair };
+  if (tp > 1) return { gradients: [matrix], step: pair };
+  // One operation has both matrices.
+  return { gradients: pair, step: [...pair, gatheredAgain(rank, matrix)] };
+}
+
+/**
+ * Where the feed-forward block runs again, its last weights are still there when those of its gradient
+ * are gathered, some of them in the place of the logits. If dropout follows, they take the place of an
+ * activation at most.
+ */
+function gatheredAgain(rank: GatheringRank, matrix: number): number {
+  const { model, recomputes, logits, tokens } = rank;
+  if (!recomputes) return 0;
+  const again = Math.max(0, matrix - logits / FLOAT);
+  return model.dropout > 0 ? Math.min(again, tokens * model.n_inner) : again;
 }

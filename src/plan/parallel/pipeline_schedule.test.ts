@@ -8,7 +8,7 @@ import {
   type PipelineShape,
   type TimedAction,
 } from './pipeline_schedule.ts';
-import { chunksInFlight } from './rank_activations.ts';
+import { chunksInFlight, inFlightByChunk } from './rank_activations.ts';
 import { bubbleFraction } from './step_time.ts';
 
 const shapes: PipelineShape[] = [];
@@ -60,6 +60,10 @@ describe.each(shapes.map((shape) => [nameOf(shape), shape] as const))('%s', (_, 
       if (schedule === '1f1b') expect(most).toBe(Math.min(micro_batches, stages - rank));
       const mesh = { ...ONE_RANK, pp: stages, schedule, virtual_chunks };
       expect(peakOf(ofRank)).toBe(chunksInFlight(mesh, micro_batches, rank));
+      const byChunk = Array.from({ length: virtual_chunks }, (_, chunk) =>
+        mostInFlight(ofRank, chunk),
+      );
+      expect(inFlightByChunk(mesh, micro_batches, rank)).toEqual(byChunk);
     });
   });
 });

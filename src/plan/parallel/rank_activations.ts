@@ -78,15 +78,47 @@ export function chunksInFlight(mesh: Mesh, microbatches: number, pp_rank: number
       return microbatches;
     case '1f1b':
       return Math.min(microbatches, pp - pp_rank);
-    case 'interleaved': {
-      const chunks = chunksOf(mesh);
-      const warmUp = 2 * (pp - pp_rank - 1) + (chunks - 1) * pp;
-      return Math.min(microbatches * chunks, warmUp + 1);
-    }
+    case 'interleaved':
+      return Math.min(microbatches * chunksOf(mesh), warmUpOf(mesh, pp_rank) + 1);
     default:
       return schedule satisfies never;
   }
 }
+
+/** Forward passes of the interleaved schedule before the first backward pass. */
+const warmUpOf = (mesh: Mesh, pp_rank: number): number =>
+  2 * (mesh.pp - pp_rank - 1) + (chunksOf(mesh) - 1) * mesh.pp;
+
+/**
+ * Micro-batches of each chunk of a rank that wait for their backward passes at most. On this page each
+ * chunk keeps memory for its own: chunks reach their peaks at different times, so these add up to more
+ * than `chunksInFlight`.
+ */
+export function inFlightByChunk(mesh: Mesh, microbatches: number, pp_rank: number): number[] {
+  const chunks = chunksOf(mesh);
+  if (chunks === 1) return [chunksInFlight(mesh, microbatches, pp_rank)];
+  const warmUp = warmUpOf(mesh, pp_rank);
+  const group = mesh.pp * chunks;
+  /** Passes of one chunk among the first `count`; backward passes take the chunks in reverse. */
+  const passesOf = (chunk: number, count: number): number => {
+    const ofGroup = (count % group) - chunk * mesh.pp;
+    const rest = Math.min(mesh.pp, Math.max(0, ofGroup));
+    return Math.floor(count / group) * mesh.pp + rest;
+  };
+  // From the end of the warm-up on, the number repeats with every group.
+  const last = Math.min(microbatches * chunks, warmUp + 1 + group);
+  return Array.from({ length: chunks }, (_, chunk) => {
+    let most = 0;
+    for (let forwards = 1; forwards <= last; forwards++) {
+      const backwards = Math.max(0, forwards - 1 - warmUp);
+      const inFlight = passesOf(chunk, forwards) - passesOf(chunks - 1 - chunk, backwards);
+      most = Math.max(most, inFlight);
+    }
+    return most;
+  });
+}
+
+const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** Micro-batches that have passed the head and wait for their backward pass, at the peak. */
 const logitsInFlight = ({ pp, schedule }: Mesh, microbatches: number): number =>
@@ -104,7 +136,9 @@ export function rankActivations(
   const tokens = rows * model.block_size;
   const share = stageShare(model, mesh, pp_rank);
   const microbatches = training.gradient_accumulation_steps;
-  const runs = chunksInFlight(mesh, microbatches, pp_rank);
+  const in_flight = inFlightByChunk(mesh, microbatches, pp_rank);
+  const runs =
+    precision === 'mixed' ? chunksInFlight(mesh, microbatches, pp_rank) : total(in_flight);
   const block = blockBytes(model, training, mesh.tp);
   const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
   const { recompute_granularity } = training;
@@ -125,7 +159,10 @@ export function rankActivations(
   if (precision !== 'mixed' && waitsInside(mesh)) {
     const bytesOf = (values: number): number =>
       tokens * values * valueBytes(model.n_embd, precision);
-    const ofRank = { ...share, model, mesh, runs, recompute_granularity, update_scratch, bytesOf };
+    const ofRank = {
+      ...{ ...share, model, mesh, in_flight },
+      ...{ recompute_granularity, update_scratch, bytesOf },
+    };
     const ofLogits = share.has_head ? rankLogits(model, training, mesh) : 0;
     const waiting = { ...ofRank, block: tokens * block, logits: ofLogits };
     return { activations, logits, temporaries: waitingTemporaries(waiting) };
@@ -133,7 +170,9 @@ export function rankActivations(
   const gradients = bytesOfRank(transientOfBlock(model, recompute_granularity), precision, 1);
   // Megatron-LM computes every block again; here the last one keeps everything (`../memory.ts`).
   const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
-  const again = recomputes ? recomputed - afterBlocksBytes(model, training) : blockInput;
+  // The branch that dropout reads, while it is computed again.
+  const dropped = precision !== 'mixed' && model.dropout > 0 ? blockInput : 0;
+  const again = recomputes ? recomputed + dropped - afterBlocksBytes(model, training) : blockInput;
   const peak = Math.max(activations + tokens * (gradients + again), update_scratch);
   return { activations, logits, temporaries: Math.max(0, peak - activations - logits) };
 }

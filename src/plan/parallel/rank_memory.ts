@@ -135,7 +135,8 @@ function unitBytes(
   const { weight, gradient }: BytesPerParameter = bytesPerParameter(training.precision);
   if (training.precision !== 'mixed') {
     const recomputes = training.recompute_granularity === 'full';
-    return gatheredBytes(parameters, { model, mesh, recomputes, logits });
+    const tokens = microBatchSize(training, mesh) * model.block_size;
+    return gatheredBytes(parameters, { model, mesh, recomputes, tokens, logits });
   }
   const { block, embedding, head } = unitValues(parameters);
   const blocks = parameters.find(({ unit }) => unit === 'block')?.copies ?? 0;

@@ -16,8 +16,11 @@ export interface WaitingRank {
   mesh: Mesh;
   has_embedding: boolean;
   has_head: boolean;
-  /** Micro-batches in flight, each a program of its own under pipeline parallelism. */
-  runs: number;
+  /**
+   * Micro-batches in flight by chunk of layers. Under pipeline parallelism each is a program of its
+   * own, and each chunk has an evaluation of its own.
+   */
+  in_flight: readonly number[];
   recompute_granularity: RecomputeGranularity;
   /** Bytes of the rank's logits that exist at a time; 0 without a head. */
   logits: number;
@@ -31,11 +34,11 @@ export interface WaitingRank {
 
 /** Bytes that come on top of kept activations and logits. */
 export function waitingTemporaries(rank: WaitingRank): number {
+  const ofChunks = chunksOfRank(rank).map(
+    (chunk) => chunk.runs * aliveOfRun(rank, chunk) + aliveOfEvaluation(rank, chunk),
+  );
   const aliveAtWaits =
-    rank.runs * aliveOfRun(rank) +
-    aliveOfEvaluation(rank) +
-    feedForwardAtWaits(rank) +
-    recomputedAtWaits(rank);
+    ofChunks.reduce((a, b) => a + b, 0) + feedForwardAtWaits(rank) + recomputedAtWaits(rank);
   const { dp, tp, pp, zero_stage } = rank.mesh;
   // Logits wait at the turn of a pipeline, or for the head's weights. All others are scratch.
   const wait = tp === 1 && (pp > 1 || (dp > 1 && zero_stage === 3));
@@ -44,25 +47,45 @@ export function waitingTemporaries(rank: WaitingRank): number {
   return aliveAtWaits + Math.max(0, scratch - inScratch);
 }
 
+/** A chunk of a rank: which ends of the model it has, and its micro-batches in flight. */
+interface WaitingChunk {
+  runs: number;
+  has_embedding: boolean;
+  has_head: boolean;
+}
+
+function chunksOfRank({ in_flight, has_embedding, has_head }: WaitingRank): WaitingChunk[] {
+  return in_flight.map((runs, chunk) => ({
+    runs,
+    has_embedding: has_embedding && chunk === 0,
+    has_head: has_head && chunk === in_flight.length - 1,
+  }));
+}
+
 /** The output of a stage and the gradients of its output and input, and those that a sum waits for. */
-function aliveOfRun({ model, mesh, bytesOf, ...stage }: WaitingRank): number {
+function aliveOfRun({ model, mesh, bytesOf }: WaitingRank, { has_head }: WaitingChunk): number {
   const { tp, pp, dp, zero_stage } = mesh;
   const hidden = bytesOf(model.n_embd);
   // A branch's gradient is summed over the ranks while that of the residual stream waits.
   const branch = tp > 1 || (dp > 1 && zero_stage >= 2) ? hidden : 0;
   if (pp === 1) return branch;
   // The gradient of the input is added up in the place of the output's.
-  if (!stage.has_head) return 2 * hidden + branch;
+  if (!has_head) return 2 * hidden + branch;
   return hidden + branch;
 }
 
-function aliveOfEvaluation({ model, mesh, bytesOf, ...stage }: WaitingRank): number {
+function aliveOfEvaluation(
+  { model, mesh, bytesOf }: WaitingRank,
+  { has_embedding, has_head }: WaitingChunk,
+): number {
   const { tp, pp, dp, zero_stage } = mesh;
+  // It shares the memory of the step.
+  if (pp === 1) return 0;
   const hidden = bytesOf(model.n_embd);
-  const output = pp > 1 && !stage.has_head ? hidden : 0;
+  const output = pp > 1 && !has_head ? hidden : 0;
   // The residual stream, a branch and their sum.
   if (tp > 1 || (dp > 1 && zero_stage === 3)) return 3 * hidden + output;
-  const input = pp > 1 && !stage.has_embedding ? hidden : 0;
+  const input = pp > 1 && !has_embedding ? hidden : 0;
   return input + output;
 }
 
@@ -79,8 +102,10 @@ function feedForwardAtWaits({ model, mesh, logits, bytesOf, ...rank }: WaitingRa
   const inner = model.n_inner / tp;
   if (zero_stage === 2 && tp === 1) return -bytesOf(isGpt2 ? 2 * inner : inner);
   if (rank.recompute_granularity !== 'full') return 0;
-  // One operation of GPT-2 has the whole branch, unless tensor parallelism splits it.
-  if (isGpt2) return tp > 1 ? bytesOf(inner) : 0;
+  // One operation of GPT-2 has the whole branch, unless tensor parallelism splits it. Without dropout
+  // the branch ends earlier, before its last matmul.
+  const split = model.dropout > 0 ? inner : model.n_embd;
+  if (isGpt2) return tp > 1 ? bytesOf(split) : 0;
   // It takes the place of logits that wait.
   const place = tp === 1 ? logits : 0;
   return zero_stage === 3 ? Math.max(0, bytesOf(2 * inner) - place) : 0;
@@ -122,7 +147,9 @@ function scratchAgain(rank: WaitingRank, projected: number): number {
   const { model, mesh, logits, bytesOf } = rank;
   const { dp, tp, pp, zero_stage } = mesh;
   if (rank.recompute_granularity !== 'full' || tp > 1) return 0;
-  if (pp > 1) return rank.block + projected - bytesOf(model.n_embd);
+  // The branch that dropout reads.
+  const dropped = model.dropout > 0 ? bytesOf(model.n_embd) : 0;
+  if (pp > 1) return rank.block + projected + dropped - bytesOf(model.n_embd);
   if (dp === 1 || zero_stage !== 2 || model.layout !== 'gpt2') return 0;
-  return bytesOf(2 * model.n_inner + model.n_embd) + Math.max(projected, logits);
+  return bytesOf(2 * model.n_inner + model.n_embd) + dropped + Math.max(projected, logits);
 }
