@@ -58,6 +58,7 @@ describe('trains as one rank does, within 1e-5', () => {
       { tp: 2 },
       { tp: 2, dp: 2 },
       { tp: 2, dp: 2, zero_stage: 1 },
+      { tp: 2, dp: 2, zero_stage: 2 },
       { tp: 2, dp: 2, zero_stage: 3 },
     ] as const) {
       const ranks = await trainRanks({ ...run, mesh });

@@ -25,15 +25,22 @@ describe('a mesh that does not divide', () => {
     expect(problems({ tp: 4 })[0]).toMatchObject({ field: 'tp', nearest: [3, 6] });
   });
 
-  it('the key/value heads, the feed-forward or the vocabulary is told each of them', () => {
+  it('the key/value heads or the feed-forward is told each of them', () => {
     const model = modelOf(
       { layout: 'llama', n_head: 8, n_kv_head: 2, n_embd: 64, n_inner: 100 },
       50_257,
     );
     expect(messages({ tp: 8 }, model)).toEqual([
-      '2 key/value heads cannot be split evenly among 8 ranks; set tp to 1.',
-      '100 feed-forward columns cannot be split evenly among 8 ranks; set tp to 1.',
-      '50257 tokens of the vocabulary cannot be split evenly among 8 ranks; set tp to 1.',
+      '2 key/value heads cannot be split evenly among 8 ranks; set tp to 2.',
+      '100 feed-forward columns cannot be split evenly among 8 ranks; set tp to 2.',
+    ]);
+  });
+
+  it('the vocabulary may do so, unless there are fewer tokens than ranks', () => {
+    const wide = { n_head: 8, n_embd: 64 };
+    expect(messages({ tp: 8 }, modelOf(wide, 50_257))).toEqual([]);
+    expect(messages({ tp: 8 }, modelOf(wide, 5))).toEqual([
+      '5 tokens of the vocabulary cannot be split among 8 ranks; set tp to 4.',
     ]);
   });
 

@@ -48,11 +48,14 @@ function sizeProblems(mesh: Mesh): MeshProblem[] {
 
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
 
-/** Values of `tp` that split the heads, the feed-forward and the vocabulary evenly. */
+/**
+ * Values of `tp` that split the heads and the feed-forward evenly. Parts of the vocabulary may differ
+ * by one token (Megatron-LM pads it instead), but none is empty.
+ */
 export function tensorSizes(model: ResolvedModel): number[] {
   const { n_head, n_kv_head, n_inner, vocab_size } = model;
-  return divisors(n_kv_head).filter((tp) =>
-    [n_head, n_inner, vocab_size].every((size) => size % tp === 0),
+  return divisors(n_kv_head).filter(
+    (tp) => [n_head, n_inner].every((size) => size % tp === 0) && tp <= vocab_size,
   );
 }
 
@@ -61,16 +64,24 @@ function tensorProblems({ tp }: Mesh, model: ResolvedModel): MeshProblem[] {
     ['heads', model.n_head],
     ['key/value heads', model.n_kv_head],
     ['feed-forward columns', model.n_inner],
-    ['tokens of the vocabulary', model.vocab_size],
   ] as const;
   const nearest = nearestOf(tensorSizes(model), tp);
-  return parts
+  const uneven = parts
     .filter(([name, size]) => size % tp !== 0 && !isRepeated(name, model))
     .map(([name, size]) => ({
-      field: 'tp',
+      field: 'tp' as const,
       message: `${size} ${name} cannot be split evenly among ${tp} ranks; ${setTo('tp', nearest)}.`,
       nearest,
     }));
+  return [...uneven, ...vocabularyProblems(model.vocab_size, tp, nearest)];
+}
+
+function vocabularyProblems(size: number, tp: number, nearest: readonly number[]): MeshProblem[] {
+  if (size >= tp) return [];
+  const message =
+    `${size} tokens of the vocabulary cannot be split among ${tp} ranks; ` +
+    `${setTo('tp', nearest)}.`;
+  return [{ field: 'tp', message, nearest }];
 }
 
 /** A model without grouped-query attention has as many key/value heads as heads. */

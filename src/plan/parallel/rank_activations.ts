@@ -16,7 +16,7 @@ import {
 } from '../activations.ts';
 import { chunksOf, type Mesh } from './mesh.ts';
 import { muonScratch, ownedMatrices } from './muon_memory.ts';
-import { layersOfChunk, rankParameters, stageShare } from './rank_parameters.ts';
+import { layersOfChunk, rankParameters, stageShare, vocabularyPart } from './rank_parameters.ts';
 import { microBatchSize, type ParallelTraining, type Precision } from './training.ts';
 import { waitingTemporaries, waitsInside } from './waiting_memory.ts';
 
@@ -237,7 +237,7 @@ function afterBlocksBytes(
 function rankLogits(model: ResolvedModel, training: ParallelTraining, mesh: Mesh): number {
   const { precision } = training;
   const batch_size = microBatchSize(training, mesh);
-  const vocab_size = model.vocab_size / mesh.tp;
+  const vocab_size = vocabularyPart(model, mesh);
   if (precision === 'mixed') return 4 * batch_size * model.block_size * vocab_size;
   const mixed_precision = precision === 'autocast' ? 'fp16' : 'no';
   return logitsBytes({ ...model, vocab_size }, { batch_size, mixed_precision });

@@ -44,6 +44,10 @@ export const distinctRanks = ({ pp }: Pick<Mesh, 'pp'>): number[] => [
 export const layersOfChunk = ({ n_layer }: ResolvedModel, mesh: Mesh): number =>
   n_layer / (mesh.pp * chunksOf(mesh));
 
+/** Tokens of the vocabulary on the rank of tensor parallelism that has most of them. */
+export const vocabularyPart = ({ vocab_size }: ResolvedModel, { tp }: Pick<Mesh, 'tp'>): number =>
+  Math.ceil(vocab_size / tp);
+
 /**
  * Parameters of a rank. Column-parallel matrices and their biases, row-parallel matrices, the
  * embedding and the head are split by `tp`; norms, positions and biases after a row-parallel matmul
@@ -53,8 +57,8 @@ export const layersOfChunk = ({ n_layer }: ResolvedModel, mesh: Mesh): number =>
 export function rankParameters(model: ResolvedModel, mesh: Mesh, pp_rank: number): RankParameter[] {
   const share = stageShare(model, mesh, pp_rank);
   const list = blockParameters(model, mesh.tp, share.layers);
-  const { n_embd: d, vocab_size, block_size } = model;
-  const table = (vocab_size * d) / mesh.tp;
+  const { n_embd: d, block_size } = model;
+  const table = vocabularyPart(model, mesh) * d;
   const isGpt2 = model.layout === 'gpt2';
   if (share.has_embedding) {
     list.push({ kind: 'embedding', values: table, unit: 'embedding', copies: 1 });

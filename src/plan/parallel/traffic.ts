@@ -7,7 +7,12 @@ import type { ResolvedModel } from '../../config/index.ts';
 import { bytesPerValue } from '../activations.ts';
 import { chunksOf } from './mesh.ts';
 import type { Placement } from './rank_activations.ts';
-import { countRankParameters, rankParameters, stageShare } from './rank_parameters.ts';
+import {
+  countRankParameters,
+  rankParameters,
+  stageShare,
+  vocabularyPart,
+} from './rank_parameters.ts';
 import { bytesPerParameter, microBatchSize, type ParallelTraining } from './training.ts';
 
 export type CollectiveKind = 'all_reduce' | 'reduce_scatter' | 'all_gather' | 'send';
@@ -140,7 +145,7 @@ function tensorTraffic(context: Context): Traffic[] {
  */
 function pipelineTraffic(context: Context): Traffic[] {
   const { model, training, mesh, pp_rank } = context;
-  const { pp, tp } = mesh;
+  const { pp } = mesh;
   const microbatches = training.gradient_accumulation_steps;
   if (pp === 1) return [];
   const chunks = chunksOf(mesh);
@@ -165,7 +170,7 @@ function pipelineTraffic(context: Context): Traffic[] {
     group: 'pp',
     what: 'gradient of the tied embedding',
     // Of two ranks, each sends the whole of it.
-    bytes: (gradient * model.vocab_size * model.n_embd) / tp,
+    bytes: gradient * vocabularyPart(model, mesh) * model.n_embd,
     messages: 2,
   });
   return traffic;
