@@ -82,7 +82,19 @@ export function queryOf(options) {
   return query.toString();
 }
 
-const MESH_FIELDS = ['dp', 'tp', 'pp', 'zero_stage', 'schedule', 'virtual_chunks'];
+const MESH_FIELDS = [
+  'dp',
+  'tp',
+  'pp',
+  'zero_stage',
+  'schedule',
+  'virtual_chunks',
+  'sync_each_batch',
+];
+const meshValue = (field, value) => {
+  if (field === 'schedule') return value;
+  return field === 'sync_each_batch' ? value !== '0' : Number(value);
+};
 
 /** The mesh of `--ranks` and `--mesh` (src/common/mesh.ts); null without either. */
 export function meshOf({ ranks, mesh }) {
@@ -96,7 +108,7 @@ export function meshOf({ ranks, mesh }) {
       );
   }
   const values = Object.fromEntries(
-    fields.map(([field, value]) => [field, field === 'schedule' ? value : Number(value)]),
+    fields.map(([field, value]) => [field, meshValue(field, value)]),
   );
   const { dp = 1, tp = 1, pp = 1 } = values;
   if (ranks !== undefined && Number(ranks) !== dp * tp * pp)

@@ -23,6 +23,12 @@ export interface Mesh {
   schedule: PipelineSchedule;
   /** Chunks of layers that a rank holds under `interleaved`; otherwise 1. */
   virtual_chunks: number;
+  /**
+   * Whether gradients are reduced after each micro-batch, not once a step (accelerate). Data parallelism
+   * and ZeRO-1 then add in the order of ZeRO-2 and 3, which always do so, and have the same bits; they
+   * send as many bytes more. Without a pipeline only.
+   */
+  sync_each_batch?: boolean;
 }
 
 /** Where a rank is in a mesh. */

@@ -14,6 +14,8 @@ export interface ModelGradients extends GradientSink {
   refresh(): void;
   /** The backward pass of a micro-batch has added all of its gradients. */
   flush?(): void;
+  /** Called between two micro-batches, and after the last one of a step. */
+  finishMicroBatch?(): Promise<void>;
 }
 
 export class Gradients implements ModelGradients {

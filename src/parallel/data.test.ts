@@ -28,6 +28,15 @@ describe('with AdamW', () => {
   });
 });
 
+test('with several micro-batches all stages of ZeRO have the same bits if each is reduced', async () => {
+  const config = smallConfig({ training: { batch_size: 4, gradient_accumulation_steps: 3 } });
+  const train = (mesh: Partial<Mesh>) =>
+    trainRanks({ config, steps: 10, mesh: { dp: 2, sync_each_batch: true, ...mesh } });
+  const plain = await train({});
+  for (const zero_stage of [1, 2, 3] as const) expectSameBits(plain, await train({ zero_stage }));
+  expectWithin(1e-5, plain, await train({ sync_each_batch: false }), 'reduced once a step');
+});
+
 test('ZeRO-1 with Muon is data parallelism bit for bit', async () => {
   const config = smallConfig({ training: { optimizer: 'muon' } });
   const mesh = { dp: 2 };

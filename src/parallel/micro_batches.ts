@@ -79,6 +79,7 @@ export class SequentialMicroBatches implements MicroBatches {
       await submitWithBoundaries([this.#step]);
       const what = `micro-batch ${index}`;
       this.#recorder.span({ kind: 'compute', what, start, end: now() });
+      await this.#stores.gradients.finishMicroBatch?.();
     }
   }
 

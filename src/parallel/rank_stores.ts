@@ -11,7 +11,7 @@ import {
 } from '../model/index.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import type { OptimizedParameter } from '../optim/index.ts';
-import { GradientReducer } from './data.ts';
+import { type Bucket, GradientReducer } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
 import type { RankOutline } from './rank_parts.ts';
@@ -19,6 +19,7 @@ import type { Reduction } from './reduction.ts';
 import type { shardOfRank } from './shards.ts';
 import { localModel } from './tensor_model.ts';
 import { TensorParallelRegion } from './tensor_region.ts';
+import { SyncedGradients } from './synced_gradients.ts';
 import { namesIn, ShardedGradients, ShardedWeights, type Sharding } from './zero.ts';
 
 /** The setting of what a rank computes: its share of the rows of each micro-batch. */
@@ -79,7 +80,7 @@ export function ownedStores(
 
 /** The stores of weights and gradients as the stage of ZeRO has them. */
 export function keptStores(
-  { zero_stage }: Mesh,
+  { zero_stage, pp, sync_each_batch = false }: Mesh,
   sharding: Sharding,
   locals: readonly LocalParameter[],
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
@@ -95,12 +96,10 @@ export function keptStores(
   }
   const gradients = new Store('gradients', weights.trainable.specs);
   const reducer = new GradientReducer({ ...sharding, gradients });
-  const overlapped = new OverlappedGradients(gradients, weights.trainable, {
-    reducer,
-    settle: (bucket, owned) =>
-      zero_stage === 0 ? reducer.spread(bucket, owned) : reducer.keep(owned),
-  });
-  return { weights, gradients: overlapped };
+  const settle = (bucket: Bucket, owned: Map<string, Float32Array>): Promise<void> | void =>
+    zero_stage === 0 ? reducer.spread(bucket, owned) : reducer.keep(owned);
+  const Reduced = sync_each_batch && pp === 1 ? SyncedGradients : OverlappedGradients;
+  return { weights, gradients: new Reduced(gradients, weights.trainable, { reducer, settle }) };
 }
 
 /** What the optimizer keeps moments of: whole parameters, or flat parts of them. */

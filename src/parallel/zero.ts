@@ -26,6 +26,7 @@ import { joined, sumOfParts } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
+import { addTo } from './synced_gradients.ts';
 import { shardOfRank, type Shards } from './shards.ts';
 
 /** The trainable parameters of a rank, and who owns which of their values. */
@@ -150,12 +151,7 @@ export class ShardedGradients implements ModelGradients, Reduction {
     const slices = ranges.map(({ start, end }) => whole.subarray(start, end));
     const sum = await group.reduceScatter(slices, name);
     if (sum.length === 0) return;
-    const before = this.#sums.get(name);
-    if (!before) {
-      this.#sums.set(name, sum);
-      return;
-    }
-    sum.forEach((value, i) => (before[i] = (before[i] ?? 0) + value));
+    addTo(this.#sums, name, sum);
   }
 }
 

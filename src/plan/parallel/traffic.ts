@@ -47,11 +47,12 @@ interface Context extends Placement {
 }
 
 /**
- * ZeRO-2 reduces gradients after each micro-batch, because it has no place for whole ones. ZeRO-3
+ * ZeRO-2 reduces gradients after each micro-batch, because it has no place for whole ones; without it
+ * `sync_each_batch` does so. ZeRO-3
  * gathers the parameters for the forward and for the backward pass of each micro-batch.
  */
 function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
-  const { dp, zero_stage } = mesh;
+  const { dp, pp, zero_stage, sync_each_batch = false } = mesh;
   const microbatches = training.gradient_accumulation_steps;
   if (dp === 1) return [];
   const values = countRankParameters(rankParameters(model, mesh, pp_rank));
@@ -59,7 +60,8 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
   const units = stageShare(model, mesh, pp_rank).layers + 1;
   const once = (dp - 1) / dp;
   const group = 'dp';
-  const reductions = zero_stage >= 2 ? microbatches : 1;
+  const isSynced = zero_stage >= 2 || (sync_each_batch && pp === 1);
+  const reductions = isSynced ? microbatches : 1;
   const gathers = zero_stage === 3 ? 2 * microbatches : 1;
   const messages = (dp - 1) * units;
   if (zero_stage === 0)
@@ -68,8 +70,8 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
         kind: 'all_reduce',
         group,
         what: 'gradients',
-        bytes: 2 * once * values * gradient,
-        messages: 2 * messages,
+        bytes: (reductions + 1) * once * values * gradient,
+        messages: (reductions + 1) * messages,
       },
     ];
   return [

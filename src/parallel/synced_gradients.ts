@@ -1,0 +1,73 @@
+/**
+ * Gradients under data parallelism and ZeRO-1 that are reduced after each micro-batch, in the order of
+ * ZeRO-2 and 3: the sum over micro-batches of the sums over ranks. PyTorch's DistributedDataParallel
+ * does so without `no_sync`, accelerate with `sync_each_batch`.
+ */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Store } from '../backend/index.ts';
+import { Gradients, type ModelGradients } from '../model/index.ts';
+import type { Bucket, GradientReducer } from './data.ts';
+import type { SquaredNorms } from './norm.ts';
+import type { Reduction } from './reduction.ts';
+
+interface SyncHow {
+  reducer: GradientReducer;
+  /** Puts the sums of what this rank owns where the update reads them. */
+  settle: (bucket: Bucket, owned: Map<string, Float32Array>) => Promise<void> | void;
+}
+
+export class SyncedGradients implements ModelGradients, Reduction {
+  readonly #how: SyncHow;
+  readonly #gradients: Gradients;
+  /** What this rank owns, added up over the micro-batches. */
+  #sums = new Map<string, Float32Array>();
+
+  constructor(
+    readonly store: Store,
+    weights: Store,
+    how: SyncHow,
+  ) {
+    this.#how = how;
+    this.#gradients = new Gradients(store, weights);
+  }
+
+  refresh(): void {
+    this.#gradients.refresh();
+  }
+  parameterOf(tensor: Tensor): string | undefined {
+    return this.#gradients.parameterOf(tensor);
+  }
+  buffer(name: string): Tensor | undefined {
+    return this.#gradients.buffer(name);
+  }
+  add(name: string, gradient: Tensor): void {
+    this.#gradients.add(name, gradient);
+  }
+
+  /** Adds the reduced gradients of a micro-batch to the sums, and zeroes the buffers for the next one. */
+  async finishMicroBatch(): Promise<void> {
+    const owned = await this.#how.reducer.reduce(this.store.names);
+    for (const [name, values] of owned) addTo(this.#sums, name, values);
+    for (const { name, shape } of this.store.specs) {
+      this.store.write(name, new Float32Array(shape.reduce((product, n) => product * n, 1)));
+    }
+  }
+
+  async finish(norms: SquaredNorms): Promise<void> {
+    const { reducer, settle } = this.#how;
+    const sums = this.#sums;
+    this.#sums = new Map();
+    for (const [name, values] of sums) reducer.count(name, values, norms);
+    await settle(this.store.names, sums);
+  }
+}
+
+/** Adds values to what has been added up so far under this name. */
+export function addTo(sums: Map<string, Float32Array>, name: string, values: Float32Array): void {
+  const before = sums.get(name);
+  if (!before) {
+    sums.set(name, values);
+    return;
+  }
+  values.forEach((value, i) => (before[i] = (before[i] ?? 0) + value));
+}
