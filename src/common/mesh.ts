@@ -28,7 +28,7 @@ export interface Mesh {
    * and ZeRO-1 then add in the order of ZeRO-2 and 3, which always do so, and have the same bits; they
    * send as many bytes more. Without a pipeline only.
    */
-  sync_each_batch?: boolean;
+  sync_each_batch?: boolean | undefined;
 }
 
 /** Where a rank is in a mesh. */

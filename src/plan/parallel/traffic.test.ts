@@ -25,14 +25,17 @@ describe('data parallelism', () => {
     expect(sent({ dp: 4, zero_stage: 3 })).toBeCloseTo(1.5 * sent({ dp: 4, zero_stage: 0 }), 3);
   });
 
-  it('reduces gradients once a step, but after each micro-batch from ZeRO-2 on', () => {
-    const times = (zero_stage: ZeroStage): number =>
-      sent({ dp: 2, zero_stage }, { gradient_accumulation_steps: 4 }) / sent({ dp: 2, zero_stage });
+  it('reduces gradients once a step, but after each micro-batch from ZeRO-2 on or if asked to', () => {
+    const times = (zero_stage: ZeroStage, sync_each_batch = false): number => {
+      const mesh = { dp: 2, zero_stage, sync_each_batch };
+      return sent(mesh, { gradient_accumulation_steps: 4 }) / sent(mesh);
+    };
     expect(times(0)).toBe(1);
     expect(times(1)).toBe(1);
     // Of the two halves, gradients are sent four times and parameters once.
     expect(times(2)).toBe(2.5);
     expect(times(3)).toBe(4);
+    for (const zero_stage of [0, 1] as const) expect(times(zero_stage, true)).toBe(2.5);
   });
 
   it('sends half of it in mixed precision', () => {

@@ -1,4 +1,5 @@
 /** The arrangement of ranks, with what is wrong beside the field that it concerns. */
+import { Switch } from '@mantine/core';
 import { setField } from '../../store/index.ts';
 import {
   type Mesh,
@@ -11,7 +12,7 @@ import { FieldKey } from '../FieldKey.tsx';
 import { Hint } from '../Hint.tsx';
 import { Choice, NumberField } from '../plan/fields.tsx';
 import { ranks } from '../plan/words.ts';
-import { chooseMesh } from './choices.ts';
+import { canSync, chooseMesh } from './choices.ts';
 import { type LabProblem, MOST_RANKS } from './problems.ts';
 import { SCHEDULE_LABELS, ZERO_LABELS } from '../mesh_labels.ts';
 import { type NextRun, useWarnings } from './useLabRun.ts';
@@ -53,6 +54,9 @@ export function MeshForm({ next }: { next: NextRun }) {
         {mesh.pp > 1 ? <ScheduleChoice mesh={mesh} problems={problems} /> : null}
         <BatchFields next={next} />
       </div>
+      {canSync(mesh) && next.training.gradient_accumulation_steps > 1 ? (
+        <SyncSwitch mesh={mesh} />
+      ) : null}
       <Problems of={problems.filter(({ field }) => field === null)} />
       {warnings.map((warning) => (
         <p key={warning} className="small lab-warning" role="status">
@@ -146,6 +150,19 @@ function ZeroChoice({ mesh, problems }: MeshProps) {
         }}
       />
     </div>
+  );
+}
+
+/** ZeRO-2 and 3 always reduce each micro-batch, so bits can only be compared with them if this is on. */
+function SyncSwitch({ mesh: { sync_each_batch = false } }: Pick<MeshProps, 'mesh'>) {
+  return (
+    <Switch
+      size="xs"
+      label="Reduce gradients after each micro-batch"
+      description="As ZeRO-2 and 3 do: the same bits as theirs, for more bytes. Off: once a step."
+      checked={sync_each_batch}
+      onChange={({ currentTarget }) => chooseMesh({ sync_each_batch: currentTarget.checked })}
+    />
   );
 }
 

@@ -16,6 +16,10 @@ export const useChoices = create<LabChoices>(() => ({
   slowness: 4,
 }));
 
+/** Whether gradients may be reduced after each micro-batch or once a step. */
+export const canSync = ({ dp, pp, zero_stage }: Mesh): boolean =>
+  dp > 1 && pp === 1 && zero_stage < 2;
+
 /** A mesh without choices that it has no use for. */
 export function plainMesh(mesh: Mesh): Mesh {
   const { dp, pp, zero_stage, schedule, virtual_chunks } = mesh;
@@ -25,6 +29,7 @@ export function plainMesh(mesh: Mesh): Mesh {
     zero_stage: dp > 1 ? zero_stage : 0,
     schedule: isPipeline ? schedule : '1f1b',
     virtual_chunks: isPipeline ? virtual_chunks : 1,
+    sync_each_batch: canSync(mesh) ? mesh.sync_each_batch : undefined,
   };
 }
 

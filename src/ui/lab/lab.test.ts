@@ -72,6 +72,9 @@ test('a mesh keeps no choice that it has no use for', () => {
     dp: 2,
     zero_stage: 3,
   });
+  const synced = { ...ONE_RANK, dp: 2, sync_each_batch: true };
+  expect(plainMesh(synced)).toEqual(synced);
+  expect(plainMesh({ ...synced, zero_stage: 2 })).toEqual({ ...ONE_RANK, dp: 2, zero_stage: 2 });
 });
 
 test('more ranks than a page has are a problem, more than its cores a warning', () => {
