@@ -64,14 +64,14 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
   const reductions = isSynced ? microbatches : 1;
   const gathers = zero_stage === 3 ? 2 * microbatches : 1;
   const messages = (dp - 1) * units;
-  if (zero_stage === 0)
+  if (zero_stage === 0 && reductions === 1)
     return [
       {
         kind: 'all_reduce',
         group,
         what: 'gradients',
-        bytes: (reductions + 1) * once * values * gradient,
-        messages: (reductions + 1) * messages,
+        bytes: 2 * once * values * gradient,
+        messages: 2 * messages,
       },
     ];
   return [
@@ -85,8 +85,8 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
     {
       kind: 'all_gather',
       group,
-      what: 'parameters',
-      bytes: gathers * once * values * weight,
+      what: zero_stage === 0 ? 'gradients' : 'parameters',
+      bytes: gathers * once * values * (zero_stage === 0 ? gradient : weight),
       messages: gathers * messages,
     },
   ];
