@@ -7,13 +7,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
 import { PRESETS, type RunConfig } from '../config/index.ts';
-import {
-  bytesPerToken,
-  loadCorpus,
-  makeSplit,
-  makeTokenizer,
-  makeTokenSplit,
-} from '../data/index.ts';
+import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { readAsset } from '../data/fixtures/node.ts';
 import { useBuildsFromFiles } from '../testing/node_engine.ts';
 import type { TrainerState } from '../train/index.ts';
@@ -36,7 +30,7 @@ async function namesRun(learning_rate: number): Promise<Omit<RanksOptions, 'step
   const corpus = await loadCorpus(config.data, { fetchText: readAsset });
   const text = makeSplit(corpus, { val_fraction: config.data.val_fraction });
   const tokenizer = await makeTokenizer(config.tokenizer, text);
-  const split = makeTokenSplit(text, tokenizer, bytesPerToken(tokenizer));
+  const split = makeTokenSplit(text, tokenizer);
   return { config, split, vocab_size: tokenizer.vocab_size };
 }
 
