@@ -1,7 +1,7 @@
 /** Memory of ranks on the engine in Node: planned against allocated, and what ZeRO-3 holds. */
 import { beforeAll, expect, test } from 'vitest';
 import { startBackend } from '../backend/index.ts';
-import { type Mesh, ONE_RANK, placeOf, worldSize } from '../common/index.ts';
+import { type Mesh, ONE_RANK, placeOf, rankAt, worldSize } from '../common/index.ts';
 import { resolveModel, type RunConfig } from '../config/index.ts';
 import { pretrain } from '../objectives/index.ts';
 import { labProblems } from '../plan/parallel/lab_check.ts';
@@ -57,8 +57,8 @@ const RUNS: readonly Run[] = [{}, LLAMA].flatMap((layout) =>
       runOf(`${name}, a large untied vocabulary`, { model: untied, training }, 509),
     ];
     if (activation_checkpointing) {
-      const dropping = runOf(`${name}, 8 layers, dropout`, { model: deep, training });
-      return [...runs, dropping, selectiveRun(name, long)];
+      const dropped = runOf(`${name}, 8 layers, dropout`, { model: deep, training });
+      return [...runs, selectiveRun(name, long), dropped];
     }
     return [...runs, runOf(`${name}, Muon`, { model: long, training: muon })];
   }),
@@ -98,10 +98,16 @@ function canTrain(mesh: Mesh, { config, vocab_size }: Run): boolean {
   return labProblems(mesh, { model, training, objective: pretrain.name }).length === 0;
 }
 
-/** What all ranks of a run consist of, without initial weights. */
+/**
+ * What the ranks of a run consist of, without initial weights. Without ZeRO, ranks of data parallelism
+ * are alike, and the first one stands for them.
+ */
 function ranksOf({ config, vocab_size }: Run, mesh: Mesh): Promise<RankParts[]> {
   const options = { config, objective: pretrain, split: patternSplit(), vocab_size, mesh };
-  return Promise.all(connectRanks(worldSize(mesh)).map((link) => buildRank({ ...options, link })));
+  const links = connectRanks(worldSize(mesh)).filter(
+    ({ rank }) => mesh.zero_stage > 0 || placeOf(mesh, rank).dp === 0,
+  );
+  return Promise.all(links.map((link) => buildRank({ ...options, link })));
 }
 
 function disposeOf({ microBatches, update, optimizer, squares, stores }: RankParts): void {
@@ -125,10 +131,11 @@ async function errorsOf(run: Run, mesh: Mesh): Promise<Errors[]> {
   const model = resolveModel(run.config.model, run.vocab_size);
   const training = trainingOf(run.config);
   const ranks = await ranksOf(run, mesh);
-  return ranks.map((parts, rank) => {
+  return ranks.map((parts) => {
     const memory = memoryOf(parts);
     disposeOf(parts);
-    const { pp: pp_rank, dp: dp_rank } = placeOf(mesh, rank);
+    const { pp: pp_rank, dp: dp_rank } = parts.place;
+    const rank = rankAt(mesh, parts.place);
     const plan = rankMemory(model, training, { mesh, pp_rank, dp_rank });
     const planned = plan.activations + plan.logits + plan.temporaries;
     return {
@@ -155,9 +162,9 @@ test('the memory of each rank of every arrangement of up to 4 is planned within 
     return `${kind}: ${(100 * (first?.[kind] ?? NaN)).toFixed(1)} %, ${first?.name}`;
   });
   console.log(`The worst of ${all.length} ranks:\n${worst.join('\n')}`);
-  expect(all.length).toBeGreaterThan(1450);
+  expect(all.length).toBeGreaterThan(1200);
   expect(all.filter((errors) => !(largest(errors) < TOLERANCE))).toEqual([]);
-}, 90_000);
+}, 180_000);
 
 interface Held {
   /** Weights, gradients and moments after a step. */
