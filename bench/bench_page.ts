@@ -5,7 +5,7 @@
  * /partial and all rows to /result.
  *
  *     bench.html?config=T,S,M&backend=webgpu,wasm&mode=replay&steps=200&seconds=60&seed=1&profile=1
- *         &peak=4096&checkpointing=1&precision=no,fp16
+ *         &peak=4096&recompute=none,selective&precision=no,fp16
  *     bench.html?ladder=1&config=T,S,M&backend=webgpu,webgl,wasm&plain_steps=5
  *     bench.html?reference=1&config=T,S,M&steps=100&seconds=120&seed=1&again=1
  *     bench.html?generate=1&config=S&batch=1,64&tokens=1024&temperature=1&top_k=0&top_p=1&profile=1

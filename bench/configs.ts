@@ -6,6 +6,7 @@ import {
   type BackendName,
   defaultConfig,
   type ModelConfig,
+  type RecomputeGranularity,
   type RunConfig,
 } from '../src/config/index.ts';
 import type { TokenSplit } from '../src/data/index.ts';
@@ -109,6 +110,13 @@ export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 export const MODES = ['replay', 'op_by_op', 'reference'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** What `recompute` takes. */
+export const GRANULARITIES = [
+  'none',
+  'selective',
+  'full',
+] as const satisfies readonly RecomputeGranularity[];
+
 export type Precision = RunConfig['training']['mixed_precision'];
 
 export interface BenchOptions {
@@ -121,8 +129,8 @@ export interface BenchOptions {
   seed: number;
   /** Measure GPU time by kernel, if the device has timestamp queries. */
   profile: boolean;
-  /** Recompute the activations of each block in the backward pass. */
-  checkpointing: boolean;
+  /** Activations that the backward pass computes again. */
+  recompute: RecomputeGranularity;
   /** Rank of LoRA adapters over all linear layers of a frozen base; 0 trains all parameters. */
   lora: number;
   /**
@@ -141,7 +149,7 @@ export interface BenchOptions {
 export function runConfig(
   name: ConfigName,
   seed: number,
-  activation_checkpointing = false,
+  recompute: RecomputeGranularity = 'none',
   mixed_precision: Precision = 'no',
 ): RunConfig {
   const { batch_size, vocab_size: _tokenizer, ...sizes } = CONFIGS[name];
@@ -170,7 +178,8 @@ export function runConfig(
     beta2: 0.999,
     epsilon: 1e-8,
     seed,
-    activation_checkpointing,
+    activation_checkpointing: recompute !== 'none',
+    recompute_granularity: recompute === 'none' ? 'full' : recompute,
     mixed_precision,
   });
   return config;

@@ -90,7 +90,7 @@ export async function measureGrpo(
 
 function grpoTrainer(options: GrpoOptions): Promise<Trainer> {
   const { config: name, seed, precision, prompts, answers, answer_tokens } = options;
-  const config = runConfig(name, seed, false, precision);
+  const config = runConfig(name, seed, 'none', precision);
   config.model.block_size = Math.max(
     config.model.block_size,
     options.prompt_tokens + answer_tokens,

@@ -1,7 +1,14 @@
 /** The jobs that the address of the bench page names. */
 import { BACKENDS, type BackendName, MIXED_PRECISION } from '../src/config/index.ts';
 import type { Job } from './bench_worker.ts';
-import { CONFIG_NAMES, type ConfigName, type Mode, MODES, type Precision } from './configs.ts';
+import {
+  CONFIG_NAMES,
+  type ConfigName,
+  GRANULARITIES,
+  type Mode,
+  MODES,
+  type Precision,
+} from './configs.ts';
 import type { MatmulSet } from './matmuls.ts';
 import type { MeasuredSet } from './matmuls_vs_tfjs.ts';
 
@@ -174,13 +181,15 @@ function stepJobs(query: Query): Job[] {
     peak: query.number('peak', ladder ? 0 : 4096),
     tune: query.number('tune', 0),
     threads: query.number('threads', 0),
-    checkpointing: query.flag('checkpointing'),
     lora: query.number('lora', 0),
   };
   const backends = query.backends(ladder ? ['webgpu', 'webgl', 'wasm'] : BACKEND_NAMES);
   const modes = query.list('mode', MODES, ladder ? MODES : ['replay']);
   const precisions = query.list('precision', MIXED_PRECISION, ['no']);
-  const ways = backends.flatMap((backend) => waysOf(backend, modes, precisions));
+  const recomputes = query.list('recompute', GRANULARITIES, ['none']);
+  const ways = backends
+    .flatMap((backend) => waysOf(backend, modes, precisions))
+    .flatMap((way) => recomputes.map((recompute) => ({ ...way, recompute })));
   return query.configs(['T', 'S', 'M']).flatMap((config) =>
     ways.map((way): Job => {
       const plain = !HAVE_KERNELS.includes(way.backend) || way.mode === 'reference';

@@ -31,7 +31,7 @@ const options: BenchOptions = {
   peak: 64,
   tune: 0,
   threads: 1,
-  checkpointing: false,
+  recompute: 'none',
   lora: 0,
   precision: 'no',
 };
@@ -126,12 +126,12 @@ describe('the bench', () => {
 
   it('recomputes activations with the same losses, and with half of the memory for M', async () => {
     const kept = await measured({ peak: 0 });
-    const again = await measured({ peak: 0, checkpointing: true });
+    const again = await measured({ peak: 0, recompute: 'full' });
     expect(again.losses).toEqual(kept.losses);
-    const planned = (checkpointing: boolean): number =>
-      planRun(runConfig('M', 1, checkpointing), { vocab_size: CONFIGS.M.vocab_size }).memory
+    const planned = (recompute: BenchOptions['recompute']): number =>
+      planRun(runConfig('M', 1, recompute), { vocab_size: CONFIGS.M.vocab_size }).memory
         .activations;
-    expect(planned(true)).toBeLessThan(planned(false) / 2);
+    expect(planned('full')).toBeLessThan(planned('none') / 2);
     expect(again.dispatches).toBeGreaterThan(kept.dispatches ?? Infinity);
   });
 

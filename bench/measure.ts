@@ -73,8 +73,8 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
 }
 
 function trainerFactory(options: BenchOptions): () => Promise<Trainer> {
-  const { config: name, seed, checkpointing, precision, lora } = options;
-  const config = runConfig(name, seed, checkpointing, precision);
+  const { config: name, seed, recompute, precision, lora } = options;
+  const config = runConfig(name, seed, recompute, precision);
   const split = randomTokens(name, seed);
   const { vocab_size } = CONFIGS[name];
   const peft = { peft_type: 'lora', r: lora, lora_alpha: 2 * lora } as const;

@@ -10,7 +10,7 @@ export const USAGE = `Usage: npm run bench -- [options]        (npm run bench:op
   --seed N             seed of weights and tokens (1)
   --peak N             largest matmul of the peak measurement (4096; 0 skips it)
   --precision P        no, fp16 (activations stored as float16) or a list; WebGPU only (no)
-  --checkpointing      recompute activations in the backward pass
+  --recompute G        what the backward pass computes again: none, selective, full or a list (none)
   --lora R             adapters of rank R over a frozen base, for example with --config SmolLM2,Qwen3 (0: none)
   --tune MS            milliseconds to tune matmuls first (0)
   --profile            GPU time by kernel, if the browser has timestamp queries
@@ -51,9 +51,9 @@ const NUMBERS = [
   'prompt_tokens',
   'answer_tokens',
 ];
-const TEXTS = ['only', 'tile'];
+const TEXTS = ['only', 'tile', 'recompute'];
 const LISTS = ['config', 'backend', 'mode', 'precision', 'batch'];
-const FLAGS = ['profile', 'checkpointing', 'ladder'];
+const FLAGS = ['profile', 'ladder'];
 /** What is measured; training steps by default. At most one of them. */
 const KINDS = ['ops', 'generate', 'grpo', 'encode', 'reference', 'search', 'matmuls'];
 

@@ -1,6 +1,6 @@
 /** The result of one training configuration on one backend. */
 import type { BackendChoice, KernelTime } from '../src/backend/index.ts';
-import { resolveModel } from '../src/config/index.ts';
+import { type RecomputeGranularity, resolveModel } from '../src/config/index.ts';
 import { flopsPerToken, planRun } from '../src/plan/index.ts';
 import type { Peak } from '../src/worker/peak.ts';
 import { type BenchOptions, CONFIGS, type Mode, type Precision, runConfig } from './configs.ts';
@@ -39,8 +39,8 @@ export interface BenchRow {
   gpuPeakBytes: number | null;
   /** Growth of all buffers from the first group of steps to the last. */
   gpuGrowthBytes: number | null;
-  /** Activations are recomputed in the backward pass. */
-  checkpointing: boolean;
+  /** Activations that the backward pass computes again. */
+  recompute: RecomputeGranularity;
   /** Rank of adapters; 0 if all parameters train. `gflops` then counts gradients of all weights. */
   lora: number;
   /** The precision in use: `no` also where fp16 was requested but is not supported. */
@@ -105,7 +105,7 @@ export function rowOf(options: BenchOptions, measured: Measured): BenchRow {
     gpuBytes: memory?.allocated ?? null,
     gpuPeakBytes: memory?.peak ?? null,
     gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null,
-    checkpointing: options.checkpointing,
+    recompute: options.recompute,
     lora: options.lora,
     precision,
     subgroupMatrices: precision === 'fp16' && measured.subgroupMatrices,
@@ -130,8 +130,8 @@ function stepFlops({ config, seed }: BenchOptions): number {
 }
 
 function plannedBytes(options: BenchOptions, { precision, device }: Measured): number {
-  const { config, seed, checkpointing } = options;
-  const { memory } = planRun(runConfig(config, seed, checkpointing, precision), {
+  const { config, seed, recompute } = options;
+  const { memory } = planRun(runConfig(config, seed, recompute, precision), {
     vocab_size: CONFIGS[config].vocab_size,
     max_binding_size: device.limits.max_binding_size,
   });

@@ -7,10 +7,13 @@ export function precisionOf(row) {
   return row.subgroupMatrices ? ', fp16 by subgroup matrices' : ', fp16';
 }
 
+/** Rows of earlier versions have `checkpointing`, which was full. */
+const recomputes = (row) => row.checkpointing || (row.recompute ?? 'none') !== 'none';
+
 function modeOf(row) {
   const words = [(row.peer ? `${row.peer} ${row.mode}` : row.mode) + precisionOf(row)];
   if (row.lora) words.push(`LoRA ${row.lora}`);
-  if (row.checkpointing) words.push('checkpointing');
+  if (recomputes(row)) words.push(`${row.recompute ?? 'full'} recomputation`);
   if (row.unfinished) words.push('unfinished');
   return words.join(', ');
 }
@@ -64,7 +67,7 @@ const WAYS = [
  */
 export function ladderTable(rows) {
   const plain = rows.filter(
-    (r) => r.peer === undefined && r.precision !== 'fp16' && !r.checkpointing && !r.lora,
+    (r) => r.peer === undefined && r.precision !== 'fp16' && !recomputes(r) && !r.lora,
   );
   const configs = [...new Set(plain.filter((r) => r.error === undefined).map((r) => r.config))];
   const columns = WAYS.flatMap(([backend, mode, title]) => {

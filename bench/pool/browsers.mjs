@@ -14,8 +14,8 @@
  * Prints JSON lines, also to `--out`, and exits with 1 if a room does not end as it should.
  *
  *     npx vite build
- *     node bench/pool/browsers.mjs [--members 4] [--steps 1600] [--local-steps 20] [--accidents 20]
- *         [--seed 1] [--out FILE] [--set model.n_embd=32]...
+ *     node bench/pool/browsers.mjs [--members 4] [--steps 2500] [--local-steps 10] [--accidents 20]
+ *         [--seed 1] [--out FILE] [--set model.n_embd=64]...
  */
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,8 +32,8 @@ import { bytesOfRounds, membersOf, savedWeights } from './outcome.mjs';
 const { values } = parseArgs({
   options: {
     members: { type: 'string', default: '4' },
-    steps: { type: 'string', default: '1600' },
-    'local-steps': { type: 'string', default: '20' },
+    steps: { type: 'string', default: '2500' },
+    'local-steps': { type: 'string', default: '10' },
     accidents: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     out: { type: 'string' },
@@ -71,6 +71,8 @@ const launched = [];
 const query = new URLSearchParams({
   v: '1',
   preset: 'names',
+  'model.n_embd': '32',
+  'training.eval_iters': '50',
   'training.max_iters': values.steps,
   'training.seed': values.seed,
   'sampling.sample_interval': '0',

@@ -10,11 +10,10 @@ import { watchWire } from './wire.mjs';
 const SECOND = 1000;
 export const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Browsers of one machine find each other by its addresses, also without a network. */
-const LOCAL_FLAGS = [
-  '--allow-loopback-in-peer-connection',
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
-];
+/** Browsers of one machine find each other also if it has no network. */
+const LOCAL_FLAGS = ['--allow-loopback-in-peer-connection'];
+/** Without these Chromium names addresses only of networks that have a route to the internet. */
+const PERMISSIONS = ['microphone', 'camera'];
 
 /** Resolves to what `look` returns as soon as that is true. */
 export async function until(what, look, seconds = 120) {
@@ -62,6 +61,7 @@ export class Laptop {
     });
     this.#browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
     const [context] = this.#browser.contexts();
+    await context.grantPermissions(PERMISSIONS, { origin: new URL(url).origin });
     this.page = context.pages()[0] ?? (await context.newPage());
     this.page.setDefaultTimeout(120 * SECOND);
     await this.page.addInitScript(watchWire);

@@ -174,8 +174,18 @@ export const TRAINING_LABELS: Labels['training'] = {
   },
   activation_checkpointing: {
     name: 'Activation checkpointing',
-    does: 'Recomputes each block in the backward pass instead of storing it: less memory, about a third more compute.',
+    does: 'Recomputes activations in the backward pass instead of storing them: less memory for more compute.',
     source: 'Chen et al. 2016',
+  },
+  recompute_granularity: {
+    name: 'Recompute',
+    names: { full: 'Whole blocks (full)', selective: 'Cheap operations (selective)' },
+    does: 'Which activations the backward pass recomputes.',
+    source: 'Korthikanti et al. 2022; Megatron-LM',
+    options: {
+      full: 'Least memory, about a third more compute',
+      selective: 'Norms, QK-norm with RoPE and gates: up to 40 per cent less, for little time',
+    },
   },
   mixed_precision: {
     name: 'Mixed precision',

@@ -1,6 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { PRESETS, defaultConfig, parseConfig } from './index.ts';
+import { PRESETS, defaultConfig, parseConfig, recomputeGranularity, savedConfig } from './index.ts';
 import { configErrorOf } from './testing_configs.ts';
+
+describe('recompute_granularity', () => {
+  it('is full for recipes that only say activation_checkpointing, and is then not saved', () => {
+    const old = parseConfig({ training: { activation_checkpointing: true } });
+    expect(recomputeGranularity(old.training)).toBe('full');
+    expect(savedConfig(old).training).not.toHaveProperty('recompute_granularity');
+    expect(recomputeGranularity(defaultConfig().training)).toBe('none');
+  });
+  it('is saved and read back where it is selective', () => {
+    const training = { activation_checkpointing: true, recompute_granularity: 'selective' };
+    const saved = savedConfig(parseConfig({ training }));
+    expect(saved.training).toMatchObject(training);
+    expect(recomputeGranularity(parseConfig(saved).training)).toBe('selective');
+  });
+});
 
 describe('parseConfig', () => {
   it('fills in defaults, and restores saved configurations', () => {

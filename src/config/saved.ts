@@ -13,6 +13,7 @@ const ADDED_FIELDS: readonly FieldPath[] = [
   'model.rope_factor',
   'training.early_stopping_patience',
   'training.early_stopping_threshold',
+  'training.recompute_granularity',
 ];
 
 /** What JSON gets of a configuration; `parseConfig` reads it back. */

@@ -34,6 +34,7 @@ export const ACTIVATIONS = ['gelu_new', 'gelu', 'relu2', 'silu'] as const;
 export const OPTIMIZERS = ['adamw', 'adam', 'sgd', 'muon'] as const;
 export const SCHEDULES = ['constant', 'linear', 'cosine', 'wsd'] as const;
 export const MIXED_PRECISION = ['no', 'fp16'] as const;
+export const GRANULARITIES = ['full', 'selective'] as const;
 export const BACKENDS = ['auto', 'webgpu', 'webgl', 'wasm', 'cpu'] as const;
 
 export const DataSchema = v.strictObject({
@@ -115,8 +116,13 @@ export const TrainingSchema = v.strictObject({
   early_stopping_patience: int(0, 10_000, 0),
   /** An evaluation is an improvement if the loss is lower than the best by more than this. */
   early_stopping_threshold: num(0, 100, 0),
-  /** Recompute each block in the backward pass instead of storing its activations. */
+  /** Recompute activations in the backward pass instead of storing them. */
   activation_checkpointing: flag(false),
+  /**
+   * Megatron-LM's. full: a block keeps its input alone. selective: all but the outputs of norms, of
+   * QK-norm with RoPE and of gated activations, which cost next to nothing to compute again.
+   */
+  recompute_granularity: choice(GRANULARITIES, 'full'),
   /**
    * fp16: float16 activations and logits (WebGPU only). Weights, their gradients and optimizer
    * state stay float32.
@@ -165,6 +171,15 @@ export type SamplingConfig = RunConfig['sampling'];
 export type RuntimeConfig = RunConfig['runtime'];
 export type CorpusName = (typeof CORPORA)[number];
 export type BackendName = Exclude<(typeof BACKENDS)[number], 'auto'>;
+
+/** What the backward pass computes again. */
+export type RecomputeGranularity = 'none' | (typeof GRANULARITIES)[number];
+
+/** The two fields of a run as one. */
+export const recomputeGranularity = (
+  training: Pick<TrainingConfig, 'activation_checkpointing' | 'recompute_granularity'>,
+): RecomputeGranularity =>
+  training.activation_checkpointing ? training.recompute_granularity : 'none';
 
 /** A configuration with every default filled in. */
 export const defaultConfig = (): RunConfig => v.parse(RunConfigSchema, {});

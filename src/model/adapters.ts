@@ -48,7 +48,7 @@ export class LoraAdapters implements Adapters {
   }
 
   activate({ tape }: AdaptedPass, x: Tensor, attrs: MlpAttrs): Tensor {
-    return tape.recomputed(activate, { x }, attrs).y;
+    return tape.apply(activate, { x }, attrs, { recompute: true }).y;
   }
 
   #dropped({ tape, inputs, training, block_size }: AdaptedPass, x: Tensor, site: number): Tensor {

@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ResolvedModel } from '../config/index.ts';
 import { attention, attentionDropout, type Dropout, qkNorm, rope } from '../ops/index.ts';
 import { dropoutIsOn, dropoutSite } from './dropout.ts';
-import type { Forward } from './forward.ts';
+import { type Forward, isSelective } from './forward.ts';
 import { type BlockNames, blockNames } from './layout.ts';
 import { branchNorm, project, projectBranch } from './projections.ts';
 
@@ -33,17 +33,20 @@ export function attentionBranch(
 function queriesKeysValues(forward: Forward, names: BlockNames, x: Tensor): Tensor {
   const { tape, model, weights, rotary, inputs } = forward;
   const heads = headShape(model);
+  // The gradient of QK-norm keeps its input. Without it, this would keep the input of RoPE instead.
+  const recompute = model.qk_norm && isSelective(forward);
   let qkv = project(forward, names.qkv, branchNorm(forward, names.attentionNorm, x));
   if (model.qk_norm) {
     const q_weight = weights.get(`${names.qNorm}.weight`);
     const k_weight = weights.get(`${names.kNorm}.weight`);
     const attrs = { ...heads, eps: model.norm_eps };
-    qkv = tape.apply(qkNorm, { qkv, q_weight, k_weight }, attrs).y;
+    qkv = tape.apply(qkNorm, { qkv, q_weight, k_weight }, attrs, { recompute }).y;
   }
   if (rotary) {
     const positions = inputs.get('positions');
     const table = rotary.get('table');
-    qkv = tape.apply(rope, { qkv, positions, table }, { ...heads, inverse: false }).y;
+    const attrs = { ...heads, inverse: false };
+    qkv = tape.apply(rope, { qkv, positions, table }, attrs, { recompute }).y;
   }
   return qkv;
 }

@@ -2,7 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { mlp, mlpAdd, type MlpAttrs, mlpBias, mlpBiasAdd, relu2Glu, swiglu } from '../ops/index.ts';
 import { type BranchEnd, dropBranch, dropoutIsOn, dropoutSite } from './dropout.ts';
-import type { Forward } from './forward.ts';
+import { type Forward, isSelective } from './forward.ts';
 import { type BlockNames, blockNames, isGpt2 } from './layout.ts';
 import { adapts, branchNorm, project, projectBranch } from './projections.ts';
 
@@ -25,9 +25,8 @@ function gatedBranch(forward: Forward, names: BlockNames, x: Tensor, end: Branch
   const gate_up = project(forward, `${names.mlp}.gate_up_proj`, normed);
   const activation = model.activation_function === 'relu2' ? relu2Glu : swiglu;
   // An adapter needs its input for its gradient, which is the largest activation of a block.
-  const { y } = adapts(forward, `${names.mlp}.down_proj`)
-    ? tape.recomputed(activation, { gate_up }, {})
-    : tape.apply(activation, { gate_up }, {});
+  const recompute = isSelective(forward) || adapts(forward, `${names.mlp}.down_proj`);
+  const { y } = tape.apply(activation, { gate_up }, {}, { recompute });
   return projectBranch(forward, `${names.mlp}.down_proj`, y, end);
 }
 

@@ -7,7 +7,7 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
-import type { ResolvedModel } from '../config/index.ts';
+import type { RecomputeGranularity, ResolvedModel } from '../config/index.ts';
 import type { HeadRange, MlpAttrs } from '../ops/index.ts';
 import type { BatchLike, PreparedInputs } from './inputs.ts';
 import type { Tape } from './tape.ts';
@@ -26,6 +26,8 @@ export interface Forward {
   training: boolean;
   /** The last hidden states, where stages of a pipeline have computed them [tokens, n_embd]. */
   hidden?: Tensor | undefined;
+  /** What the backward pass computes again; by default nothing. */
+  recompute_granularity?: RecomputeGranularity | undefined;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */
   attend?: Attend | undefined;
   /** The other ranks that hold parts of each layer; `model` is then the part of this rank. */
@@ -64,6 +66,10 @@ export interface TensorParallel {
    */
   prepare(batch: BatchLike): PreparedInputs;
 }
+
+/** Whether cheap operations are computed again in the backward pass instead of keeping their outputs. */
+export const isSelective = ({ recompute_granularity }: Forward): boolean =>
+  recompute_granularity === 'selective';
 
 /** From packed queries, keys and values to the attention's output [tokens, n_head head_dim]. */
 export type Attend = (forward: Forward, layer: number, qkv: Tensor) => Tensor;

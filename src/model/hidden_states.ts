@@ -8,34 +8,26 @@ import type { Forward } from './forward.ts';
 import { embeddingName, isGpt2 } from './layout.ts';
 import type { Tape } from './tape.ts';
 
-/**
- * The last hidden states, before the final norm [tokens, n_embd]. With `checkpointing`, blocks run
- * again in the backward pass instead of keeping their activations.
- */
-export function hiddenStates(forward: Forward, checkpointing = false): Tensor {
+/** The last hidden states, before the final norm [tokens, n_embd]. */
+export function hiddenStates(forward: Forward): Tensor {
   if (forward.hidden) return forward.hidden;
-  const layers = { start: 0, end: forward.model.n_layer, checkpointing };
-  return runBlocks(forward, embedTokens(forward), layers);
+  return runBlocks(forward, embedTokens(forward), { start: 0, end: forward.model.n_layer });
 }
 
 /** Blocks from `start` up to, but not including, `end`. */
 export interface BlockRange {
   start: number;
   end: number;
-  /** Whether blocks run again in the backward pass instead of keeping their activations. */
-  checkpointing: boolean;
 }
 
 /** The blocks of a range, one after the other: [tokens, n_embd]. Releases `x`, their input. */
-export function runBlocks(
-  forward: Forward,
-  x: Tensor,
-  { start, end, checkpointing }: BlockRange,
-): Tensor {
+export function runBlocks(forward: Forward, x: Tensor, { start, end }: BlockRange): Tensor {
   const { tape } = forward;
+  // Full recomputation: blocks run again in the backward pass instead of keeping activations.
+  const isCheckpoint = forward.recompute_granularity === 'full';
   let hidden = x;
   for (let layer = start; layer < end; layer++) {
-    const y = checkpointing
+    const y = isCheckpoint
       ? tape.checkpoint(hidden, (inner, input) => block(onTape(forward, inner), layer, input))
       : block(forward, layer, hidden);
     tape.release(hidden);

@@ -10,7 +10,12 @@ import {
   submit,
   tensorCount,
 } from '../backend/index.ts';
-import { defaultConfig, type ModelConfig, resolveModel } from '../config/index.ts';
+import {
+  defaultConfig,
+  type ModelConfig,
+  type RecomputeGranularity,
+  resolveModel,
+} from '../config/index.ts';
 import {
   createStores,
   crossEntropyLoss,
@@ -48,7 +53,7 @@ const models: Record<string, Partial<ModelConfig>> = {
 };
 
 interface BuildOptions {
-  activation_checkpointing?: boolean;
+  recompute_granularity?: RecomputeGranularity;
   logits_chunk?: number;
   vocab_size?: number;
 }
@@ -167,7 +172,16 @@ describe.each(BACKENDS)('the model on %s', (backend) => {
 
   it('has the same losses with activation checkpointing', async () => {
     await startOnce(backend);
-    expect(await losses(tiny, { activation_checkpointing: true })).toEqual(await losses(tiny));
+    expect(await losses(tiny, { recompute_granularity: 'full' })).toEqual(await losses(tiny));
+  });
+
+  it('has the same losses with selective recomputation, and frees all tensors', async () => {
+    await startOnce(backend);
+    const config = models['llama, grouped queries, qk_norm, window'] ?? {};
+    const kept = await losses(config);
+    const tensors = tensorCount();
+    expect(await losses(config, { recompute_granularity: 'selective' })).toEqual(kept);
+    expect(tensorCount()).toBe(tensors);
   });
 
   it('generates with a KV cache what it computes without one', async () => {

@@ -12,6 +12,7 @@ import {
   type Store,
   withActivations,
 } from '../backend/index.ts';
+import type { RecomputeGranularity } from '../config/index.ts';
 import { run, scaledWeights } from '../ops/index.ts';
 import type { Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
@@ -64,8 +65,9 @@ export function trainingMicroStep(stores: ModelStores, loss: LossFunction): Prom
   return compileFor(stores, 'training micro-step', () => {
     stores.gradients.refresh();
     const tape = new Tape(stores.gradients, true);
-    const forward = forwardOf(stores, tape, { training: true });
-    const hidden = hiddenStates(forward, stores.activation_checkpointing);
+    const { recompute_granularity } = stores;
+    const forward = forwardOf(stores, tape, { training: true, recompute_granularity });
+    const hidden = hiddenStates(forward);
     const traced = loss({ forward, hidden, logits_chunk: stores.logits_chunk });
     addToSums(stores.sums, traced);
     for (const tensor of traced.statistics ?? []) tape.release(tensor);
@@ -138,6 +140,7 @@ export function logitsProgram(stores: ModelStores): Promise<Program<{ logits: Te
 
 export interface ForwardChoices {
   training: boolean;
+  recompute_granularity?: RecomputeGranularity;
   /** Defaults to the weights of the run. */
   weights?: ParameterSource;
 }
@@ -154,6 +157,7 @@ export function forwardOf(stores: ForwardStores, tape: Tape, choices: ForwardCho
     batch_size: stores.batch_size,
     block_size: stores.block_size,
     training: choices.training,
+    recompute_granularity: choices.recompute_granularity,
     attend: stores.attend,
     tensor_parallel: stores.tensor_parallel,
   };

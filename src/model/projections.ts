@@ -10,7 +10,7 @@ import {
   rmsNorm,
 } from '../ops/index.ts';
 import { type BranchEnd, dropBranch, dropoutIsOn } from './dropout.ts';
-import type { Forward } from './forward.ts';
+import { type Forward, isSelective } from './forward.ts';
 import { hasBias, isGpt2 } from './layout.ts';
 import type { LayerValues } from './weights.ts';
 
@@ -21,19 +21,20 @@ export function adapts({ weights }: Forward, layer: string): boolean {
 
 /**
  * RMS norm in Llama, layer norm in GPT-2: [tokens, n_embd]. Over frozen weights nothing but adapters
- * reads the result again, so it is not kept.
+ * reads the result of RMS norm again, so it is not kept.
  */
 export function norm(forward: Forward, name: string, x: Tensor): Tensor {
   const { tape, model, weights } = forward;
   const weight = weights.get(`${name}.weight`);
-  const eps = model.norm_eps;
+  const attrs = { eps: model.norm_eps };
+  const recompute = isSelective(forward);
   if (!isGpt2(model)) {
-    return weights.adapters
-      ? tape.recomputed(rmsNorm, { x, weight }, { eps }).y
-      : tape.apply(rmsNorm, { x, weight }, { eps }).y;
+    return tape.apply(rmsNorm, { x, weight }, attrs, { recompute: recompute || !!weights.adapters })
+      .y;
   }
-  if (!model.bias) return tape.apply(layerNormNoBias, { x, weight }, { eps }).y;
-  return tape.apply(layerNorm, { x, weight, bias: weights.get(`${name}.bias`) }, { eps }).y;
+  if (!model.bias) return tape.apply(layerNormNoBias, { x, weight }, attrs, { recompute }).y;
+  const bias = weights.get(`${name}.bias`);
+  return tape.apply(layerNorm, { x, weight, bias }, attrs, { recompute }).y;
 }
 
 /**

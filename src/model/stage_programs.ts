@@ -6,7 +6,7 @@ import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import { boundary, type Collective, output, type Outputs, type Program } from '../backend/index.ts';
 import type { Forward } from './forward.ts';
 import { noGradients } from './gradients.ts';
-import { type BlockRange, embedTokens, runBlocks } from './hidden_states.ts';
+import { embedTokens, runBlocks } from './hidden_states.ts';
 import {
   addToSums,
   compileFor,
@@ -59,10 +59,11 @@ export function stageMicroStep(
   return compileFor(stores, 'stage micro-step', () => {
     stores.gradients.refresh();
     const tape = new Tape(stores.gradients, true);
-    const forward = forwardOf(stores, tape, { training: true });
+    const { recompute_granularity } = stores;
+    const forward = forwardOf(stores, tape, { training: true, recompute_granularity });
     const x = stageInput(forward, stage, collectives.input);
     if (!stage.isFirst) tape.watch(x);
-    const hidden = runBlocks(forward, x, rangeOf(stores, stage));
+    const hidden = runBlocks(forward, x, stage);
     if (!stage.isLast) {
       const dy = boundary(activationOf(stores), collectives.turn);
       return withGradient({ hidden }, tape.gradientOf(x, hidden, dy));
@@ -99,7 +100,7 @@ export function stageForward(
     const tape = new Tape(noGradients, false);
     const forward = forwardOf(stores, tape, { training: false, weights });
     const x = stageInput(forward, stage, input);
-    const hidden = runBlocks(forward, x, rangeOf(stores, stage));
+    const hidden = runBlocks(forward, x, stage);
     if (!stage.isLast) return { hidden };
     return { result: end({ forward, hidden, logits_chunk: stores.logits_chunk }) };
   });
@@ -122,10 +123,6 @@ function activationOf({
   block_size,
 }: Pick<Forward, 'model' | 'batch_size' | 'block_size'>): Tensor {
   return output([batch_size * block_size, model.n_embd]);
-}
-
-function rangeOf(stores: ModelStores, { start, end }: ModelStage): BlockRange {
-  return { start, end, checkpointing: stores.activation_checkpointing };
 }
 
 function lossOf(

@@ -1,6 +1,6 @@
 /** The tensors that the programs of one run share, made in one place. */
 import { type Spec, Store } from '../backend/index.ts';
-import type { ResolvedModel } from '../config/index.ts';
+import type { RecomputeGranularity, ResolvedModel } from '../config/index.ts';
 import type { Attend, TensorParallel } from './forward.ts';
 import { Gradients, type ModelGradients } from './gradients.ts';
 import { rotaryTable, trainingInputs } from './inputs.ts';
@@ -18,7 +18,7 @@ export interface ModelStores {
   sums: Store;
   batch_size: number;
   block_size: number;
-  activation_checkpointing: boolean;
+  recompute_granularity: RecomputeGranularity;
   /**
    * Mixed precision (WebGPU only): activations are stored in float16, and the backward pass starts
    * from the loss times `scale` [1].
@@ -36,7 +36,7 @@ export interface ModelStores {
 }
 
 /** What programs without a backward pass need: no gradients, no moments, no sums. */
-export type ForwardStores = Omit<ModelStores, 'gradients' | 'sums' | 'activation_checkpointing'>;
+export type ForwardStores = Omit<ModelStores, 'gradients' | 'sums' | 'recompute_granularity'>;
 
 export interface StoreOptions {
   model: ResolvedModel;
@@ -44,7 +44,8 @@ export interface StoreOptions {
   batch_size: number;
   /** Tokens of a row; defaults to the model's context length. */
   block_size?: number;
-  activation_checkpointing?: boolean;
+  /** Default: `none`. */
+  recompute_granularity?: RecomputeGranularity;
   loss_scale?: Store | null;
   logits_chunk?: number;
   /** Defaults to the parameters of the model. */
@@ -84,7 +85,7 @@ export function createStores(options: StoreOptions): ModelStores {
     sums: new Store('sums', [{ name: 'sums', shape: [options.sum_count ?? 2] }]),
     batch_size,
     block_size,
-    activation_checkpointing: options.activation_checkpointing ?? false,
+    recompute_granularity: options.recompute_granularity ?? 'none',
     loss_scale: options.loss_scale ?? null,
     logits_chunk: options.logits_chunk ?? model.vocab_size,
     attend: options.attend,

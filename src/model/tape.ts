@@ -14,6 +14,15 @@ import type { Application, GradientSink, Node, Recipe } from './tape_types.ts';
 
 export type { GradientSink } from './tape_types.ts';
 
+export interface ApplyOptions {
+  /**
+   * Gradients of what reads the outputs compute them once more, to the same bits, instead of keeping
+   * them (selective recomputation, Korthikanti et al. 2022): for a cheap operation with large
+   * outputs. The inputs are kept, or computed once more as well.
+   */
+  recompute?: boolean;
+}
+
 export class Tape {
   readonly #sink: GradientSink;
   readonly #recording: boolean;
@@ -38,11 +47,13 @@ export class Tape {
     op: OpDefinition<I, A, O, D>,
     inputs: Tensors<I>,
     attrs: A,
+    { recompute = false }: ApplyOptions = {},
   ): Tensors<O> {
     const outputs = run(op, inputs, attrs);
     for (const name of op.outputs) this.#loose.add(outputs[name]);
     const { gradient } = op;
     if (!this.#recording || !gradient) return outputs;
+    if (recompute) this.#recompute(op, inputs, { attrs, outputs });
     const wanted = op.inputs.filter(
       (name): name is D & I => name in gradient.to && this.#needs(inputs[name]),
     );
@@ -56,25 +67,6 @@ export class Tape {
     ];
     const application = { op, inputs, attrs, outputs, wanted };
     this.#record({ saved, back: (gradients) => this.#backThrough(application, gradients) });
-    return outputs;
-  }
-
-  /**
-   * `apply` for a cheap operation with large outputs: gradients of what reads them compute them once
-   * more, to the same bits, instead of keeping them (selective recomputation, Korthikanti et al.
-   * 2022). The inputs are kept.
-   */
-  recomputed<I extends string, A, O extends string, D extends I>(
-    op: OpDefinition<I, A, O, D>,
-    inputs: Tensors<I>,
-    attrs: A,
-  ): Tensors<O> {
-    const outputs = this.apply(op, inputs, attrs);
-    if (!this.#recording) return outputs;
-    const from = op.inputs.map((name) => inputs[name]);
-    for (const name of op.outputs) {
-      this.#recipes.set(outputs[name], { from, make: () => run(op, inputs, attrs)[name] });
-    }
     return outputs;
   }
 
@@ -227,6 +219,24 @@ export class Tape {
       if (parameter !== undefined) this.#sink.added?.(parameter);
     });
     for (const part of arrived) part.dispose();
+  }
+
+  /** Remembers how to make the outputs again, from inputs that are kept or made again themselves. */
+  #recompute<I extends string, A, O extends string, D extends I>(
+    op: OpDefinition<I, A, O, D>,
+    inputs: Tensors<I>,
+    { attrs, outputs }: Pick<Application<I, A, O, D>, 'attrs' | 'outputs'>,
+  ): void {
+    // Adopted tensors have nothing that they could be made from here, so they are kept.
+    const isMade = (tensor: Tensor): boolean => (this.#recipes.get(tensor)?.from.length ?? 0) > 0;
+    const made = op.inputs.filter((name) => isMade(inputs[name]));
+    const from = op.inputs.flatMap(
+      (name) => (made.includes(name) && this.#recipes.get(inputs[name])?.from) || [inputs[name]],
+    );
+    const again = () => run(op, this.#recomputing(made, inputs), attrs);
+    for (const name of op.outputs) {
+      this.#recipes.set(outputs[name], { from, make: () => again()[name] });
+    }
   }
 
   /** The inputs, of which those with a recipe are computed when a gradient function reads them. */

@@ -1,7 +1,7 @@
 /** The stores of a rank: its part of the weights, gradients and moments, and its inputs. */
 import { maxBindingSize, PartStore, Store, type TensorStore } from '../backend/index.ts';
 import type { Mesh } from '../common/index.ts';
-import { logitsChunk } from '../config/index.ts';
+import { logitsChunk, recomputeGranularity } from '../config/index.ts';
 import {
   type Adapters,
   createStores,
@@ -44,7 +44,7 @@ export function allocate(
     model,
     batch_size: size.batch_size,
     block_size: size.block_size,
-    activation_checkpointing: config.training.activation_checkpointing,
+    recompute_granularity: recomputeGranularity(config.training),
     logits_chunk: logitsChunk(
       { ...model, block_size: size.block_size },
       training,

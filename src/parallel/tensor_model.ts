@@ -5,6 +5,7 @@
  */
 import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
+import { MUON_NEEDS_WHOLE } from '../plan/parallel/lab_check.ts';
 
 /** Values, rows or columns [start, end). */
 export interface Range {
@@ -70,11 +71,7 @@ export function tensorProblem(
   optimizer: TrainingConfig['optimizer'],
 ): string | null {
   if (tp === 1) return null;
-  if (optimizer === 'muon')
-    return (
-      'Muon orthogonalizes whole matrices, which tensor parallelism cuts: choose another optimizer, ' +
-      'or tp 1.'
-    );
+  if (optimizer === 'muon') return MUON_NEEDS_WHOLE;
   const counts: [string, number][] = [
     ['attention heads', model.n_head],
     ['key and value heads', model.n_kv_head],

@@ -2,7 +2,7 @@
  * What the training program holds, in values per token. These lists describe the engine, and nothing
  * else in this folder does: to calibrate the plan against measured bytes, change them.
  */
-import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
+import type { RecomputeGranularity, ResolvedModel, TrainingConfig } from '../config/index.ts';
 
 export interface Activation {
   name: string;
@@ -18,55 +18,82 @@ export interface Activation {
    * row-parallel matmul. All others are whole on every rank.
    */
   split?: true;
+  /** Selective recomputation computes it again instead. */
+  recomputed?: true;
 }
 
-/** What one block keeps from the forward to the backward pass. */
-export function keptByBlock(model: ResolvedModel): Activation[] {
+/** Without what selective recomputation does not keep. */
+const keptUnder = (granularity: RecomputeGranularity, all: Activation[]): Activation[] =>
+  granularity === 'selective' ? all.filter(({ recomputed }) => !recomputed) : all;
+
+/**
+ * What one block keeps from the forward to the backward pass; with full recomputation, the one that
+ * runs again.
+ */
+export const keptByBlock = (
+  model: ResolvedModel,
+  granularity: RecomputeGranularity,
+): Activation[] => keptUnder(granularity, activationsOfBlock(model));
+
+function activationsOfBlock(model: ResolvedModel): Activation[] {
   const { n_embd: d, n_inner: f, head_dim, n_head, n_kv_head } = model;
   const q = n_head * head_dim;
   const qkv = q + 2 * n_kv_head * head_dim;
   const isGpt2 = model.layout === 'gpt2';
+  const packed: Activation = { name: 'queries, keys, values', values: qkv, row: qkv, split: true };
   const common: Activation[] = [
     { name: 'residual stream before each norm', values: 2 * d, row: d },
-    { name: 'norm outputs', values: 2 * d, row: d },
+    { name: 'norm outputs', values: 2 * d, row: d, recomputed: true },
     { name: 'norm statistics', values: isGpt2 ? 4 : 2, row: 1 },
-    { name: 'queries, keys, values', values: qkv, row: qkv, split: true },
     { name: 'attention output', values: q, row: q, split: true },
     { name: 'log-sum-exp of attention', values: n_head, row: 1, split: true },
   ];
   if (isGpt2) {
     const hidden = 'feed-forward before and after the activation';
-    return [...common, { name: hidden, values: 2 * f, row: f, split: true }];
+    return [...common, packed, { name: hidden, values: 2 * f, row: f, split: true }];
   }
-  const gate = 'gate, up and their product';
-  const gated: Activation[] = [...common, { name: gate, values: 3 * f, row: f, split: true }];
+  const gated: Activation[] = [
+    ...common,
+    { name: 'gate and up', values: 2 * f, row: f, split: true },
+    { name: 'their product', values: f, row: f, split: true, recomputed: true },
+  ];
+  if (!model.qk_norm) return [...gated, packed];
   // RoPE writes a new tensor and frees its input; the gradient of QK-norm needs its own input.
-  const beforeNorm = 'queries, keys, values before QK-norm';
-  const qkNormInput: Activation = { name: beforeNorm, values: qkv, row: qkv, split: true };
-  return model.qk_norm ? [...gated, qkNormInput] : gated;
+  const beforeNorm = { ...packed, name: 'queries, keys, values before QK-norm' };
+  return [...gated, { ...packed, recomputed: true }, beforeNorm];
 }
 
 /** What is kept once: input, output and statistics of the last norm, and results per token. */
-export const keptByModel = (model: ResolvedModel): Activation[] => [
-  { name: 'final norm', values: 2 * model.n_embd, row: model.n_embd },
-  {
-    name: 'statistics of the final norm, loss, log-sum-exp, probability, correctness',
-    values: 6,
-    row: 1,
-  },
-];
+export const keptByModel = (
+  { n_embd }: ResolvedModel,
+  granularity: RecomputeGranularity,
+): Activation[] =>
+  keptUnder(granularity, [
+    { name: 'input of the final norm', values: n_embd, row: n_embd },
+    { name: 'output of the final norm', values: n_embd, row: n_embd, recomputed: true },
+    {
+      name: 'statistics of the final norm, loss, log-sum-exp, probability, correctness',
+      values: 6,
+      row: 1,
+    },
+  ]);
 
 /**
  * Gradients of activations that exist at the peak of one block's backward pass, in addition to what
  * is kept.
  */
-export function transientOfBlock(model: ResolvedModel): Activation[] {
+export function transientOfBlock(
+  model: ResolvedModel,
+  granularity: RecomputeGranularity,
+): Activation[] {
   const { n_embd: d, n_inner: f, head_dim, n_head, n_kv_head } = model;
   const qkv = (n_head + 2 * n_kv_head) * head_dim;
+  const again = granularity === 'selective' ? 1 : 0;
   // GPT-2 fuses the activation's gradient into the matmul, so only the gradient before it exists. In
-  // Llama, the product of gate and up is freed before the gradients of these two exist.
-  const feedForward = f * (model.layout === 'gpt2' ? 1 : 2) + d;
-  const attention = qkv + d;
+  // Llama, the product of gate and up is freed before the gradients of these two exist, which
+  // therefore take its place, if it is kept.
+  const feedForward = model.layout === 'gpt2' ? f + d + again * d : (2 + again) * f + d;
+  const attention = qkv + d + again * d;
   const name = 'gradients inside a branch, and of its output';
   return [{ name, values: Math.max(feedForward, attention), row: d }];
 }

@@ -5,6 +5,7 @@
  */
 import {
   logitsBytes,
+  recomputeGranularity,
   type ResolvedModel,
   type RunConfig,
   type TrainingConfig,
@@ -122,29 +123,32 @@ function tensorBytes({ shape }: PlannedParameter): number {
 
 /**
  * Activations that are kept from the forward to the backward pass, at the time of the loss. With
- * checkpointing each block keeps only its input, except the last one, whose backward pass comes next
+ * full recomputation each block keeps only its input, except the last one, whose backward pass comes next
  * and which keeps everything.
  */
 export function keptBytes(model: ResolvedModel, training: TrainingConfig): number {
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
-  const block = bytesOf(keptByBlock(model), precision);
-  const blocks = training.activation_checkpointing
-    ? Math.max(0, model.n_layer - 2) * blockInputBytes(model, training) + block
-    : model.n_layer * block;
-  return tokens * (blocks + bytesOf(keptByModel(model), precision));
+  const granularity = recomputeGranularity(training);
+  const block = bytesOf(keptByBlock(model, granularity), precision);
+  const blocks =
+    granularity === 'full'
+      ? Math.max(0, model.n_layer - 2) * blockInputBytes(model, training) + block
+      : model.n_layer * block;
+  return tokens * (blocks + bytesOf(keptByModel(model, granularity), precision));
 }
 
 /**
  * By how much the peak of a block's backward pass exceeds `keptBytes`: gradients inside the block and
- * the gradient of its output exist. Without checkpointing it is the last block. With checkpointing it
+ * the gradient of its output exist. It is the last block. With full recomputation it
  * is an earlier one that is computed again, when the final norm and the loss are freed.
  */
 export function transientBytes(model: ResolvedModel, training: TrainingConfig): number {
   const precision = training.mixed_precision;
   const tokens = training.batch_size * model.block_size;
-  const gradients = bytesOf(transientOfBlock(model), precision);
-  const freed = training.activation_checkpointing ? bytesOf(keptByModel(model), precision) : 0;
+  const granularity = recomputeGranularity(training);
+  const gradients = bytesOf(transientOfBlock(model, granularity), precision);
+  const freed = granularity === 'full' ? bytesOf(keptByModel(model, granularity), precision) : 0;
   return tokens * (gradients + blockInputBytes(model, training) - freed);
 }
 

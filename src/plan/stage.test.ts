@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { defaultConfig, resolveModel, type RunConfig } from '../config/index.ts';
+import {
+  defaultConfig,
+  recomputeGranularity,
+  resolveModel,
+  type RunConfig,
+} from '../config/index.ts';
 import { parseStage, type StageInput } from '../config/stage/index.ts';
 import { listParameters, loraParameters, parameterSize } from '../model/index.ts';
 import { settleRun } from '../run/index.ts';
@@ -108,7 +113,7 @@ describe('a proposal', () => {
     }
   });
 
-  it('accumulates the same rows, recomputes activations, then shortens the context', () => {
+  it('recomputes selectively, accumulates the same rows, recomputes blocks, then shortens the context', () => {
     const stage = parseStage({ objective: 'sft', peft: lora });
     const requested = smol({ batch_size: 64 });
     const seen = new Set<string>();
@@ -118,14 +123,29 @@ describe('a proposal', () => {
         plan: found,
         fits,
       } = proposeStage(requested, stage, { ...facts, memory_bytes });
-      const { batch_size, gradient_accumulation_steps, activation_checkpointing } = config.training;
+      const { batch_size, gradient_accumulation_steps } = config.training;
+      const recomputed = recomputeGranularity(config.training);
       expect(batch_size * gradient_accumulation_steps).toBe(64);
       expect(fits).toBe(found.memory.total <= 0.9 * memory_bytes);
       expect(batch_size).toBeLessThan(64);
-      if (activation_checkpointing) expect(batch_size).toBe(1);
-      seen.add(`${batch_size} ${activation_checkpointing} ${config.model.block_size}`);
+      expect(recomputed).not.toBe('none');
+      if (recomputed === 'full') expect(batch_size).toBe(1);
+      seen.add(`${batch_size} ${recomputed} ${config.model.block_size}`);
     }
     expect(seen.size).toBeGreaterThan(2);
+  });
+
+  it('only recomputes selectively where that is enough', () => {
+    const stage = parseStage({ objective: 'sft' });
+    const whole = planStage(smol(), stage, facts).memory.total;
+    const memory_bytes = (0.97 * whole) / 0.9;
+    expect(proposeStage(smol(), stage, { ...facts, memory_bytes })).toMatchObject({
+      fits: true,
+      changes: [
+        ['training.activation_checkpointing', true],
+        ['training.recompute_granularity', 'selective'],
+      ],
+    });
   });
 
   it('says that a model does not fit at all, and keeps room for the longest example', () => {

@@ -5,6 +5,7 @@
 import {
   getField,
   largeTensors,
+  recomputeGranularity,
   resolveModel,
   type FieldPath,
   type FieldValue,
@@ -133,9 +134,10 @@ const USABLE_SHARE = 0.9;
 const SHORTEST = 128;
 
 /**
- * The configuration of a stage that fits in this memory. The rows of a step stay the same: fewer at a
- * time, accumulated. If one row does not fit, activations are computed again in the backward pass,
- * then the context is halved, but holds the longest example.
+ * The configuration of a stage that fits in this memory. First, what costs next to nothing is computed
+ * again in the backward pass. The rows of a step stay the same: fewer at a time, accumulated. If one
+ * row does not fit, whole blocks are computed again, then the context is halved, but holds the longest
+ * example.
  *
  * @param memory_bytes Memory that a run can use; 0 if unknown, and then nothing changes.
  */
@@ -178,21 +180,29 @@ const PROPOSED: readonly FieldPath[] = [
   'training.batch_size',
   'training.gradient_accumulation_steps',
   'training.activation_checkpointing',
+  'training.recompute_granularity',
   'model.block_size',
 ];
 
+const withRecomputation = (config: RunConfig, granularity: string): RunConfig =>
+  withField(
+    withField(config, 'training.activation_checkpointing', true),
+    'training.recompute_granularity',
+    granularity,
+  );
+
 /** The next configuration to try; null if there is none. */
 function nextSmaller(config: RunConfig, row_length = SHORTEST): RunConfig | null {
-  const { batch_size, gradient_accumulation_steps, activation_checkpointing } = config.training;
+  const { batch_size, gradient_accumulation_steps } = config.training;
+  const recomputed = recomputeGranularity(config.training);
+  if (recomputed === 'none') return withRecomputation(config, 'selective');
   if (batch_size > 1) {
     const rows = Math.ceil(batch_size / 2);
     const steps = Math.ceil((batch_size * gradient_accumulation_steps) / rows);
     const fewer = withField(config, 'training.batch_size', rows);
     return withField(fewer, 'training.gradient_accumulation_steps', Math.min(1024, steps));
   }
-  if (!activation_checkpointing) {
-    return withField(config, 'training.activation_checkpointing', true);
-  }
+  if (recomputed === 'selective') return withRecomputation(config, 'full');
   const { block_size, layout } = config.model;
   const half = Math.max(SHORTEST, row_length, Math.floor(block_size / 2));
   // GPT-2's positions are weights of the context's length.

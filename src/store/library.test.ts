@@ -182,6 +182,18 @@ describe('a sweep', () => {
   });
 });
 
+it('metrics are read again if the worker is replaced meanwhile', async () => {
+  const reading = client.library.loadHistories(['a']);
+  client.restart();
+  const asked = () => sent.flatMap((one) => (one.type === 'load_history' ? [one.id] : []));
+  await vi.waitFor(() => expect(asked()).toHaveLength(2));
+  const columns = { step: new Float64Array(0) };
+  emit({ type: 'history', id: asked().at(-1) ?? 0, run: 'a', columns });
+  await reading;
+  expect(client.stores.library.getState()).toMatchObject({ problem: null });
+  expect([...client.stores.library.getState().histories.keys()]).toEqual(['a']);
+});
+
 describe('the library of the page', () => {
   it('says what a run does', () => {
     const idle = { run: null, phase: 'idle' } as const;

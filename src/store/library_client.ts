@@ -146,11 +146,14 @@ export class LibraryClient {
     }
   }
 
-  async #history(run: string): Promise<MetricTable | null> {
+  /** Asks once more if the worker ended meanwhile: the next run of a chain may need another one. */
+  async #history(run: string, attempts = 2): Promise<MetricTable | null> {
     try {
       const { columns } = await this.#link.request((id) => ({ type: 'load_history', id, run }));
       return tableOf(columns);
     } catch (error) {
+      const mayAnswer = !(error instanceof RequestError) && attempts > 1;
+      if (mayAnswer) return this.#history(run, attempts - 1);
       this.#stores.library.setState({ problem: plainOf(error) });
       return null;
     }

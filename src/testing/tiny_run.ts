@@ -4,7 +4,11 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, type Program, readback, submit, type Values } from '../backend/index.ts';
-import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
+import {
+  recomputeGranularity,
+  type ResolvedModel,
+  type TrainingConfig,
+} from '../config/index.ts';
 import type { PeftConfig } from '../config/stage/index.ts';
 import { LoraAdapters } from '../model/adapters.ts';
 import {
@@ -42,7 +46,7 @@ export interface TinyRunOptions {
   /** See ModelStores; defaults to the whole vocabulary. */
   logits_chunk?: number;
   /** Trains adapters over frozen weights. */
-  peft?: PeftConfig;
+  peft?: PeftConfig | undefined;
 }
 
 export interface TinyStep {
@@ -75,7 +79,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRun> {
   const stores = createStores({
     model,
     batch_size,
-    activation_checkpointing: training.activation_checkpointing,
+    recompute_granularity: recomputeGranularity(training),
     loss_scale: scaling?.store ?? null,
     logits_chunk: logits_chunk ?? model.vocab_size,
     parameters,

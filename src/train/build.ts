@@ -2,7 +2,12 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { compileProgram, maxBindingSize, type Program } from '../backend/index.ts';
 import type { LossScaleState } from '../common/index.ts';
-import { logitsChunk, resolveModel, type ResolvedModel } from '../config/index.ts';
+import {
+  logitsChunk,
+  recomputeGranularity,
+  resolveModel,
+  type ResolvedModel,
+} from '../config/index.ts';
 import {
   type Adapters,
   createStores,
@@ -141,7 +146,7 @@ function allocate(options: Allocatable): ModelStores {
     model,
     batch_size,
     block_size,
-    activation_checkpointing: config.training.activation_checkpointing,
+    recompute_granularity: recomputeGranularity(config.training),
     loss_scale: scaling?.store ?? null,
     logits_chunk: logitsChunk({ ...model, block_size }, computed, maxBindingSize()),
     parameters: listed.parameters,

@@ -1,6 +1,7 @@
 /** Reads a StageConfig that came from elsewhere: `stage.json`, a recipe, the page. */
 import * as v from 'valibot';
 import { ConfigError } from '../errors.ts';
+import { issueText } from './issues.ts';
 import { StageConfigSchema, type StageConfig } from './schema.ts';
 
 /** A stage with the defaults of every field. */
@@ -19,7 +20,7 @@ export function parseStage(value: unknown): StageConfig {
   const path = v.getDotPath(issue) ?? 'the top level';
   throw new ConfigError(
     'bad_value',
-    `The stage has a wrong value at ${path}: ${issue.received}, not ${issue.expected ?? 'a valid one'}.`,
+    `The settings of the stage cannot be read: ${issueText(issue)}.`,
     'Leave it out to use its default.',
     path,
   );

@@ -7,6 +7,8 @@ import { ConfigError } from '../errors.ts';
 import { parseConfig } from '../parse.ts';
 import { PRESETS } from '../presets.ts';
 import type { RunConfig } from '../schema.ts';
+import { checkStage } from './check.ts';
+import { issueText } from './issues.ts';
 import { parseStage } from './parse.ts';
 import type { StageConfig } from './schema.ts';
 
@@ -64,25 +66,63 @@ export function parseRecipe(value: unknown): Recipe {
   const result = v.safeParse(RecipeSchema, value);
   if (!result.success) {
     const [issue] = result.issues;
-    const path = v.getDotPath(issue) ?? 'the top level';
-    throw bad(`it has ${issue.received} at ${path}, not ${issue.expected ?? 'a valid value'}`);
+    throw bad(issueText(issue, { stages: 'stage' }));
   }
-  const earlier = new Set<string>();
-  const stages = result.output.stages.map((input): RecipeStage => {
-    const { id, name, weights, parent = null, reward_model = null } = input;
-    for (const other of [parent, reward_model]) {
-      if (other !== null && !earlier.has(other)) {
-        throw bad(`its stage ${id} needs ${other}, which does not come before it`);
-      }
-    }
-    if (earlier.has(id)) throw bad(`it has two stages ${id}`);
-    earlier.add(id);
-    if (input.stage && parent === null) throw bad(`its stage ${id} has no parent`);
-    const stage = input.stage ? parseStage(input.stage) : null;
-    return { id, name, config: configOf(input), stage, parent, weights, reward_model };
-  });
-  return { name: result.output.name, stages };
+  const earlier = new Map<string, RecipeStage>();
+  for (const input of result.output.stages) {
+    const stage = stageOf(input, earlier);
+    checkSettings(stage, earlier);
+    earlier.set(stage.id, stage);
+  }
+  return { name: result.output.name, stages: [...earlier.values()] };
 }
+
+type Earlier = ReadonlyMap<string, RecipeStage>;
+
+function stageOf(input: v.InferOutput<typeof StageSchema>, earlier: Earlier): RecipeStage {
+  const { id, name, weights, parent = null, reward_model = null } = input;
+  for (const other of [parent, reward_model]) {
+    if (other !== null && !earlier.has(other))
+      throw bad(`its stage ${id} needs ${other}, which does not come before it`);
+  }
+  if (earlier.has(id)) throw bad(`it has two stages ${id}`);
+  if (input.stage && parent === null) throw bad(`its stage ${id} has no parent`);
+  const stage = input.stage ? parseStage(input.stage) : null;
+  return { id, name, config: configOf(input), stage, parent, weights, reward_model };
+}
+
+/** A chain may train for long before it comes to a stage that cannot begin. */
+function checkSettings(one: RecipeStage, earlier: Earlier): void {
+  const { id, stage, parent, reward_model } = one;
+  if (!stage || parent === null) return;
+  const from = earlier.get(parent);
+  const base = baseOf(from, earlier);
+  const scoring = reward_model === null ? undefined : earlier.get(reward_model);
+  if (scoring && (scoring.stage?.objective !== 'reward' || baseOf(scoring, earlier) !== base))
+    throw bad(`the stage ${scoring.id} is no reward model that can score answers of ${id}`);
+  const [problem] = checkStage(stage, {
+    parent: base?.config ?? null,
+    parent_objective: from?.stage?.objective ?? 'pretrain',
+    has_reward_model: scoring !== undefined,
+    has_file: false,
+    votes: 0,
+  });
+  if (problem)
+    throw new ConfigError(
+      'bad_value',
+      `The stage ${id} of this chain could not begin: ${uncapital(problem.message)}`,
+      problem.hint,
+    );
+}
+
+/** The base model that a stage began with, whose sizes and tokenizer it has. */
+function baseOf(stage: RecipeStage | undefined, earlier: Earlier): RecipeStage | undefined {
+  const before = stage?.parent == null ? undefined : earlier.get(stage.parent);
+  return before ? baseOf(before, earlier) : stage;
+}
+
+const uncapital = (text: string): string =>
+  /^[A-Z][a-z ]/u.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
 function configOf({ preset, config }: v.InferOutput<typeof StageSchema>): RunConfig {
   const base = PRESETS.find(({ id }) => id === preset);

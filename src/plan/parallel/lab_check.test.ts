@@ -30,9 +30,12 @@ test('what only a run cannot do says what to set, after the problems of the mesh
   expect(messages({ dp: 2, pp: 2, zero_stage: 2 })).toEqual([
     expect.stringContaining('ZeRO-2 sends gradients once for every micro-batch'),
   ]);
+  expect(messages({ pp: 2 }, 4, 'grpo')).toEqual([]);
   expect(messages({ pp: 2 }, 4, 'ppo')).toEqual([
     expect.stringContaining('PPO trains a value model beside the policy'),
   ]);
+  const run = { model, training: { ...training, optimizer: 'muon' as const }, objective: 'sft' };
+  expect(labProblems({ ...ONE_RANK, tp: 2 }, run)).toMatchObject([{ field: 'tp', nearest: [1] }]);
 });
 
 test('the vocabulary of a stage, which nobody chooses, may be cut into unequal parts', () => {

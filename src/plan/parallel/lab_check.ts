@@ -1,6 +1,6 @@
 /** What the ranks of the lab cannot do, in one sentence each, before anything is built. */
 import type { Mesh } from '../../common/index.ts';
-import type { ResolvedModel } from '../../config/index.ts';
+import type { ResolvedModel, TrainingConfig } from '../../config/index.ts';
 import type { PeftConfig } from '../../config/stage/index.ts';
 import { type MeshField, type MeshProblem, meshProblems } from './check.ts';
 import type { StepBatch } from './training.ts';
@@ -8,7 +8,7 @@ import type { StepBatch } from './training.ts';
 export interface LabRun {
   model: ResolvedModel;
   /** Its micro-batches are those of a pipeline. */
-  training: StepBatch;
+  training: StepBatch & Partial<Pick<TrainingConfig, 'optimizer'>>;
   /** Name of the objective. */
   objective: string;
   /** Of a stage: whether adapters train instead of the model's weights. */
@@ -24,7 +24,7 @@ export interface LabProblem extends Omit<MeshProblem, 'field'> {
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
     ...meshProblems(mesh, cutModel(run), run.training),
-    ...(mesh.tp > 1 ? adapterProblems(run) : []),
+    ...(mesh.tp > 1 ? [...optimizerProblems(run), ...adapterProblems(run)] : []),
     ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
   ];
 }
@@ -35,6 +35,15 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
  */
 const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
   objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
+
+/** Why tensor parallelism does not train with Muon. */
+export const MUON_NEEDS_WHOLE =
+  'Muon orthogonalizes whole matrices, which tensor parallelism cuts: choose another optimizer, or tp 1.';
+
+function optimizerProblems({ training }: LabRun): LabProblem[] {
+  if (training.optimizer !== 'muon') return [];
+  return [{ field: 'tp', message: MUON_NEEDS_WHOLE, nearest: [1] }];
+}
 
 function adapterProblems({ peft }: LabRun): LabProblem[] {
   if (peft?.peft_type !== 'lora' || peft.lora_dropout === 0) return [];

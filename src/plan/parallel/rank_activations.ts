@@ -107,7 +107,8 @@ export function rankActivations(
   const runs = chunksInFlight(mesh, microbatches, pp_rank);
   const block = blockBytes(model, training, mesh.tp);
   const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
-  const recomputes = training.recompute_granularity === 'full';
+  const { recompute_granularity } = training;
+  const recomputes = recompute_granularity === 'full';
   const kept = { runs, layers: layersOfChunk(model, mesh), block, blockInput };
   const ofBlocks = recomputes
     ? recomputedBytes(precision, mesh, kept)
@@ -115,7 +116,7 @@ export function rankActivations(
   const passes = share.has_head ? logitsInFlight(mesh, microbatches) : 0;
   // Where a block runs again in memory of its program, it takes the place of the loss.
   const freed = recomputes && precision !== 'mixed' && mesh.pp > 1 && mesh.tp > 1;
-  const afterBlocks = freed ? 0 : passes * afterBlocksBytes(model, precision);
+  const afterBlocks = freed ? 0 : passes * afterBlocksBytes(model, training);
   const activations = tokens * (ofBlocks + afterBlocks);
   // Tensor parallelism on this page keeps none: the gradient computes them again.
   const isChunked = precision !== 'mixed' && mesh.tp > 1;
@@ -124,15 +125,15 @@ export function rankActivations(
   if (precision !== 'mixed' && waitsInside(mesh)) {
     const bytesOf = (values: number): number =>
       tokens * values * valueBytes(model.n_embd, precision);
-    const ofRank = { ...share, model, mesh, runs, recomputes, update_scratch, bytesOf };
+    const ofRank = { ...share, model, mesh, runs, recompute_granularity, update_scratch, bytesOf };
     const ofLogits = share.has_head ? rankLogits(model, training, mesh) : 0;
     const waiting = { ...ofRank, block: tokens * block, logits: ofLogits };
     return { activations, logits, temporaries: waitingTemporaries(waiting) };
   }
-  const gradients = bytesOfRank(transientOfBlock(model), precision, 1);
+  const gradients = bytesOfRank(transientOfBlock(model, recompute_granularity), precision, 1);
   // Megatron-LM computes every block again; here the last one keeps everything (`../memory.ts`).
   const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
-  const again = recomputes ? recomputed - afterBlocksBytes(model, precision) : blockInput;
+  const again = recomputes ? recomputed - afterBlocksBytes(model, training) : blockInput;
   const peak = Math.max(activations + tokens * (gradients + again), update_scratch);
   return { activations, logits, temporaries: Math.max(0, peak - activations - logits) };
 }
@@ -176,16 +177,21 @@ function blockBytes(
   { precision, recompute_granularity }: ParallelTraining,
   tp: number,
 ): number {
-  if (precision !== 'mixed') return bytesOfRank(keptByBlock(model), precision, tp);
+  if (precision !== 'mixed') {
+    return bytesOfRank(keptByBlock(model, recompute_granularity), precision, tp);
+  }
   const { whole, split, scores } = mixedActivations(model);
   const keptScores = recompute_granularity === 'selective' ? 0 : scores;
   return whole + (split + keptScores) / tp;
 }
 
 /** Per token of the final norm and the loss. */
-function afterBlocksBytes(model: ResolvedModel, precision: Precision): number {
+function afterBlocksBytes(
+  model: ResolvedModel,
+  { precision, recompute_granularity }: ParallelTraining,
+): number {
   if (precision === 'mixed') return 4 * model.n_embd;
-  return bytesOfRank(keptByModel(model), precision, 1);
+  return bytesOfRank(keptByModel(model, recompute_granularity), precision, 1);
 }
 
 /** Logits of one micro-batch. `mixed`: all of them, in float32 (Korthikanti et al. 2022). */

@@ -15,8 +15,12 @@ describe.each(LAYOUTS)('one rank of %s', (_name, model) => {
     (precision) => {
       const config = defaultConfig();
       Object.assign(config.training, { mixed_precision: precision });
-      for (const activation_checkpointing of [false, true]) {
-        Object.assign(config.training, { activation_checkpointing });
+      for (const recomputation of [
+        { activation_checkpointing: false },
+        { activation_checkpointing: true },
+        { activation_checkpointing: true, recompute_granularity: 'selective' },
+      ]) {
+        Object.assign(config.training, recomputation);
         const plan = planMemory(model, config);
         const memory = rankMemory(model, trainingOf(config), { mesh: meshOf({}), pp_rank: 0 });
         expect(memory.activations + memory.temporaries).toBe(plan.activations);

@@ -65,7 +65,7 @@ export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Foun
   const best = new Map<string, Tried>();
   let tried = 0;
   for (const { mesh, batch } of meshesOf(job, fleet.ranks)) {
-    for (const recompute_granularity of granularitiesOf(job)) {
+    for (const recompute_granularity of RECOMPUTE_GRANULARITIES) {
       const { model } = job;
       const varied = { ...batch, recompute_granularity };
       const training = { ...job.training, ...varied };
@@ -83,12 +83,6 @@ export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Foun
   };
   return { ...compared(chosen, planned, fleet.bytes_per_rank), tried };
 }
-
-/** The kernels of this page never keep attention scores, so `selective` is `none` there. */
-const granularitiesOf = ({ training }: Job): readonly RecomputeGranularity[] =>
-  training.precision === 'mixed'
-    ? RECOMPUTE_GRANULARITIES
-    : RECOMPUTE_GRANULARITIES.filter((one) => one !== 'selective');
 
 interface Arrangement {
   mesh: Mesh;

@@ -1,5 +1,10 @@
 /** What the planner needs to know of the training of a model, whatever the arrangement of ranks. */
-import type { RunConfig, TrainingConfig } from '../../config/index.ts';
+import {
+  recomputeGranularity,
+  type RecomputeGranularity,
+  type RunConfig,
+  type TrainingConfig,
+} from '../../config/index.ts';
 import type { Mesh } from './mesh.ts';
 
 /**
@@ -16,11 +21,16 @@ export type Precision = (typeof PRECISIONS)[number];
 
 /**
  * `recompute_granularity` of Megatron-LM. `full`: each block keeps its input alone. `selective`:
- * attention scores and their softmax are recomputed, or never stored, as in FlashAttention. The
- * kernels of this page never store them, so there `none` and `selective` are the same.
+ * under `mixed`, attention scores and their softmax are recomputed, or never stored, as in
+ * FlashAttention. The kernels of this page never store them; on it, outputs of norms and of gated
+ * activations are recomputed (`recompute_modules` of Megatron-LM has these as well).
  */
-export const RECOMPUTE_GRANULARITIES = ['none', 'selective', 'full'] as const;
-export type RecomputeGranularity = (typeof RECOMPUTE_GRANULARITIES)[number];
+export const RECOMPUTE_GRANULARITIES = [
+  'none',
+  'selective',
+  'full',
+] as const satisfies readonly RecomputeGranularity[];
+export type { RecomputeGranularity };
 
 export interface ParallelTraining {
   precision: Precision;
@@ -48,7 +58,7 @@ export function trainingOf({ training }: RunConfig): ParallelTraining {
     precision: training.mixed_precision === 'fp16' ? 'autocast' : 'fp32',
     optimizer: training.optimizer,
     momentum: training.momentum,
-    recompute_granularity: training.activation_checkpointing ? 'full' : 'none',
+    recompute_granularity: recomputeGranularity(training),
     batch_size: training.batch_size,
     gradient_accumulation_steps: training.gradient_accumulation_steps,
     fragmentation: DEFAULT_FRAGMENTATION,

@@ -4,7 +4,7 @@
  * meanwhile (`backend/placement.ts`). So its memory is two pools whose peaks add up: tensors that
  * are alive at a wait, which each program has for itself, and the scratch between two waits.
  */
-import type { ResolvedModel } from '../../config/index.ts';
+import type { RecomputeGranularity, ResolvedModel } from '../../config/index.ts';
 import type { Mesh } from './mesh.ts';
 
 /** Whether programs of a rank wait inside: at a sum, a gather, or the turn of a pipeline. */
@@ -18,7 +18,7 @@ export interface WaitingRank {
   has_head: boolean;
   /** Micro-batches in flight, each a program of its own under pipeline parallelism. */
   runs: number;
-  recomputes: boolean;
+  recompute_granularity: RecomputeGranularity;
   /** Bytes of the rank's logits that exist at a time; 0 without a head. */
   logits: number;
   /** Bytes of scratch of the optimizer's update. */
@@ -32,7 +32,10 @@ export interface WaitingRank {
 /** Bytes that come on top of kept activations and logits. */
 export function waitingTemporaries(rank: WaitingRank): number {
   const aliveAtWaits =
-    rank.runs * aliveOfRun(rank) + aliveOfEvaluation(rank) + feedForwardAtWaits(rank);
+    rank.runs * aliveOfRun(rank) +
+    aliveOfEvaluation(rank) +
+    feedForwardAtWaits(rank) +
+    recomputedAtWaits(rank);
   const { dp, tp, pp, zero_stage } = rank.mesh;
   // Logits wait at the turn of a pipeline, or for the head's weights. All others are scratch.
   const wait = tp === 1 && (pp > 1 || (dp > 1 && zero_stage === 3));
@@ -69,18 +72,30 @@ function aliveOfEvaluation({ model, mesh, bytesOf, ...stage }: WaitingRank): num
  * read lies in the scratch. Gradients inside it wait while matrices are gathered or sent; without
  * recomputation they take the place of activations.
  */
-function feedForwardAtWaits({ model, mesh, recomputes, logits, bytesOf }: WaitingRank): number {
+function feedForwardAtWaits({ model, mesh, logits, bytesOf, ...rank }: WaitingRank): number {
   const { dp, tp, zero_stage } = mesh;
   if (dp === 1 || zero_stage < 2) return 0;
   const isGpt2 = model.layout === 'gpt2';
   const inner = model.n_inner / tp;
   if (zero_stage === 2 && tp === 1) return -bytesOf(isGpt2 ? 2 * inner : inner);
-  if (!recomputes) return 0;
+  if (rank.recompute_granularity !== 'full') return 0;
   // One operation of GPT-2 has the whole branch, unless tensor parallelism splits it.
   if (isGpt2) return tp > 1 ? bytesOf(inner) : 0;
   // It takes the place of logits that wait.
   const place = tp === 1 ? logits : 0;
   return zero_stage === 3 ? Math.max(0, bytesOf(2 * inner) - place) : 0;
+}
+
+/**
+ * What selective recomputation makes again while gradients are sent or matrices are gathered: outputs
+ * of norms and, under ZeRO-3, the product of gate and up.
+ */
+function recomputedAtWaits({ model, mesh, recompute_granularity, bytesOf }: WaitingRank): number {
+  const { dp, tp, zero_stage } = mesh;
+  if (recompute_granularity !== 'selective' || dp === 1 || zero_stage < 2) return 0;
+  const { n_embd, n_inner, layout } = model;
+  if (layout === 'gpt2') return bytesOf(zero_stage === 2 ? 2 * n_embd : n_embd);
+  return bytesOf(zero_stage === 2 ? n_embd : n_embd + n_inner / tp);
 }
 
 /** The largest scratch of a program: the evaluation, or what runs again. */
@@ -106,7 +121,7 @@ function scratchBytes(rank: WaitingRank): number {
 function scratchAgain(rank: WaitingRank, projected: number): number {
   const { model, mesh, logits, bytesOf } = rank;
   const { dp, tp, pp, zero_stage } = mesh;
-  if (!rank.recomputes || tp > 1) return 0;
+  if (rank.recompute_granularity !== 'full' || tp > 1) return 0;
   if (pp > 1) return rank.block + projected - bytesOf(model.n_embd);
   if (dp === 1 || zero_stage !== 2 || model.layout !== 'gpt2') return 0;
   return bytesOf(2 * model.n_inner + model.n_embd) + Math.max(projected, logits);

@@ -145,9 +145,11 @@ describe('a room', () => {
     await pupil.classroom.joinByCode(invitation ?? '', 'Pupil');
     expect(pupil.state()).toMatchObject({ code, answer: 'the answer', member: 'connecting' });
     await host.classroom.acceptAnswer('another answer');
-    expect(host.state()).toMatchObject({ invitation, problem: { message: 'No such room.' } });
+    await pass(3);
+    const invitationProblem = { message: 'No such room.' };
+    expect(host.state()).toMatchObject({ invitation, invitationProblem, problem: null });
     await host.classroom.acceptAnswer('the answer');
-    expect(host.state()).toMatchObject({ invitation: null, problem: null });
+    expect(host.state()).toMatchObject({ invitation: null, invitationProblem: null });
     await pass(2);
     expect(rowOf(host, 'Pupil')?.phase).toBe('ready');
     expect(pupil.state().member).toBe('waiting');

@@ -125,17 +125,21 @@ export class Classroom {
 
   /** Makes a code for one member, as `invitation`. */
   async invite(): Promise<void> {
-    const invitation = (await this.#session?.invite()) ?? null;
-    this.store.setState({ invitation });
+    try {
+      const invitation = (await this.#session?.invite()) ?? null;
+      this.store.setState({ invitation, invitationProblem: null });
+    } catch (error) {
+      this.store.setState({ invitationProblem: problemOf(error) });
+    }
   }
 
   /** Lets the member in whose answer this is. */
   async acceptAnswer(answer: string): Promise<void> {
     try {
       await this.#session?.acceptAnswer(answer);
-      this.store.setState({ invitation: null, problem: null });
+      this.store.setState({ invitation: null, invitationProblem: null });
     } catch (error) {
-      this.store.setState({ problem: problemOf(error) });
+      this.store.setState({ invitationProblem: problemOf(error) });
     }
   }
 

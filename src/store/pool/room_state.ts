@@ -27,6 +27,8 @@ export interface RoomState {
   signals: Pick<PoolError, 'message' | 'hint'> | null;
   /** The host's code for one member. */
   invitation: string | null;
+  /** Why there is no code, or why the member's answer does not let it in. */
+  invitationProblem: Pick<PoolError, 'message' | 'hint'> | null;
   /** This member's answer to the host's code. */
   answer: string | null;
   /** A room of this browser whose page was closed. */
@@ -54,6 +56,7 @@ export const NO_ROOM: RoomState = {
   problem: null,
   signals: null,
   invitation: null,
+  invitationProblem: null,
   answer: null,
   left: null,
 };

@@ -62,7 +62,7 @@ export function MemoryBars({ run }: { run: ShownRun }) {
         ))}
       </div>
       <Legend ranks={ranks} />
-      <MemoryNote ranks={ranks} not_planned={run.not_planned} />
+      <MemoryNote ranks={ranks} run={run} />
     </section>
   );
 }
@@ -113,14 +113,9 @@ function Legend({ ranks }: { ranks: readonly RankBytes[] }) {
   );
 }
 
-interface NoteProps {
-  ranks: readonly RankBytes[];
-  /** Why there is no plan; '' if there is one. */
-  not_planned: string;
-}
-
 /** How far the plan is off. */
-function MemoryNote({ ranks, not_planned }: NoteProps) {
+function MemoryNote({ ranks, run }: { ranks: readonly RankBytes[]; run: ShownRun }) {
+  const { not_planned, stage } = run;
   if (not_planned)
     return <p className="small muted">{not_planned} Measured, of rank 0, after the start.</p>;
   const both = ranks.flatMap(({ measured, planned }) =>
@@ -135,6 +130,9 @@ function MemoryNote({ ranks, not_planned }: NoteProps) {
     <p className="small muted">
       The upper bar is what a rank holds after a step, measured; the pale one is the plan, which
       differs by {percent(worst, 1)} at most. The numbers are those of rank 0.
+      {stage
+        ? ' Evaluations that sample answers hold more than the plan, which is of training.'
+        : ''}
     </p>
   );
 }

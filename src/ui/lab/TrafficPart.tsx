@@ -59,11 +59,17 @@ export function TrafficPart({ run }: { run: ShownRun }) {
       <p className="small muted">
         Every collective goes through the host: buffers of two devices cannot be shared, so their
         bytes are read, sent as a message and written again. An all-reduce of gradients is counted
-        as its two halves. {run.not_planned}
+        as its two halves. {run.not_planned || notes(run)}
       </p>
     </section>
   );
 }
+
+/** What the formulas of training leave out. */
+const notes = ({ stage }: ShownRun): string =>
+  stage?.objective === 'dpo'
+    ? 'The reference scores each pair when it is met for the first time, which the formula leaves out.'
+    : '';
 
 function Numbers({ measured, planned }: { measured: number | undefined; planned: number }) {
   const isKnown = measured !== undefined;

@@ -54,7 +54,9 @@ export function plannedRanks({
     const { total: _total, ...passes } = rankMemory(short, computed, placement);
     const kinds = { ...passes, weights: weights + reference, gradients, optimizer };
     const total = Object.values(kinds).reduce((sum, one) => sum + one, 0);
-    return { memory: { ...kinds, total }, traffic: rankTraffic(short, computed, placement) };
+    const ofWeights = rankTraffic(model, computed, placement).filter(({ group }) => group === 'dp');
+    const ofRows = rankTraffic(short, computed, placement).filter(({ group }) => group !== 'dp');
+    return { memory: { ...kinds, total }, traffic: [...ofWeights, ...ofRows] };
   });
 }
 

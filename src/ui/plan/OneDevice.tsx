@@ -29,10 +29,6 @@ export function OneDevice({ job, isSevenB }: OneDeviceProps) {
   const none = kept('none');
   const state = none.weights + none.gradients + none.optimizer;
   const moments = (none.optimizer - master * parameters) / parameters;
-  // The kernels of this page never keep attention scores.
-  const granularities = RECOMPUTE_GRANULARITIES.filter(
-    (granularity) => granularity !== 'selective' || training.precision === 'mixed',
-  );
   return (
     <section className="plan-one" aria-label="On one device" data-testid="plan-one">
       <h2>On one device</h2>
@@ -44,7 +40,7 @@ export function OneDevice({ job, isSevenB }: OneDeviceProps) {
         sequence of {count(model.block_size)} tokens keeps in activations:
       </p>
       <ul>
-        {granularities.map((granularity) => (
+        {RECOMPUTE_GRANULARITIES.map((granularity) => (
           <li key={granularity}>
             <b>{bytes(kept(granularity).activations)}</b> if a step recomputes{' '}
             {RECOMPUTE_LABELS[granularity]}

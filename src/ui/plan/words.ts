@@ -29,7 +29,7 @@ export const PRECISION_LABELS: Readonly<Record<Precision, string>> = {
 
 export const RECOMPUTE_LABELS: Readonly<Record<RecomputeGranularity, string>> = {
   none: 'nothing',
-  selective: 'attention scores (selective)',
+  selective: 'cheap operations (selective)',
   full: 'every block (full)',
 };
 

@@ -1,6 +1,7 @@
 /** How others get in: letters and a link with its QR code, or a code for one member. */
 import { Button, Textarea } from '@mantine/core';
 import { useEffect, useState } from 'react';
+import { Problem } from './Problem.tsx';
 import { useClassroom, useRoom } from './useClassroom.ts';
 
 export function Invite() {
@@ -61,11 +62,13 @@ function QrCode({ text }: { text: string }) {
 function InviteByCode() {
   const classroom = useClassroom();
   const invitation = useRoom((state) => state.invitation);
+  const problem = useRoom((state) => state.invitationProblem);
   const [answer, setAnswer] = useState('');
   return (
     <details className="small" open={invitation !== null || undefined}>
       <summary>Invite one member by a code, without a server</summary>
       <div className="together-codes">
+        <Problem problem={problem} />
         <Button size="xs" variant="default" onClick={() => void classroom.invite()}>
           {invitation === null ? 'Make a code' : 'Make another code'}
         </Button>

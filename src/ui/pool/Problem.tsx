@@ -1,8 +1,7 @@
 /** What could not be done, and what to do about it. */
-import { useRoom } from './useClassroom.ts';
+import type { RoomState } from '../../store/pool/index.ts';
 
-export function Problem() {
-  const problem = useRoom((state) => state.problem);
+export function Problem({ problem }: { problem: RoomState['problem'] }) {
   if (!problem) return null;
   return (
     <p className="together-problem" role="alert">

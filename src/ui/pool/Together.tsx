@@ -12,6 +12,7 @@ import '../styles/together.css';
 
 export default function Together() {
   const role = useRoom((state) => state.role);
+  const problem = useRoom((state) => state.problem);
   return (
     <main className="models together">
       <header>
@@ -21,7 +22,7 @@ export default function Together() {
           all of them take the mean of what they have learned (DiLoCo, Douillard et al. 2023).
         </p>
       </header>
-      <Problem />
+      <Problem problem={problem} />
       {role === 'none' ? <Entrance /> : <RoomView />}
     </main>
   );

@@ -14,7 +14,9 @@ export function roomSentence(state: RoomState): string {
       return 'The host cannot be reached. This page keeps trying.';
     case 'refused':
     case 'failed':
-      return 'This page is not in the room any more.';
+      return state.id === null
+        ? 'This page could not join the room.'
+        : 'This page is not in the room any more.';
     case 'left':
       return 'You have left the room.';
     case 'ended':

@@ -27,6 +27,7 @@ const CONDITIONS: Partial<Record<FieldPath, (config: RunConfig) => boolean>> = {
   'training.momentum': ({ training }) =>
     training.optimizer === 'sgd' || training.optimizer === 'muon',
   'training.muon_learning_rate': ({ training }) => training.optimizer === 'muon',
+  'training.recompute_granularity': ({ training }) => training.activation_checkpointing,
   'runtime.subgroup_matrices': ({ training }) => training.mixed_precision === 'fp16',
 };
 

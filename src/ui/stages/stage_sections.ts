@@ -95,4 +95,6 @@ export const TRAINING_MORE: readonly FieldPath[] = [
   'training.early_stopping_patience',
   'training.seed',
   'training.mixed_precision',
+  'training.activation_checkpointing',
+  'training.recompute_granularity',
 ];

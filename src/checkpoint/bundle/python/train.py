@@ -76,6 +76,9 @@ class Run:
         checkpointing = self.args.gradient_checkpointing
         if checkpointing is None:
             checkpointing = self.training["activation_checkpointing"]
+            # transformers recomputes whole layers or nothing.
+            if self.training.get("recompute_granularity") == "selective":
+                checkpointing = False
         if checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         if self.ranks > 1 and not self.accelerator.is_fsdp2:

@@ -34,6 +34,13 @@ export function writeCode(code: Code): string {
     .replaceAll('=', '');
 }
 
+const noAddress = (): PoolError =>
+  new PoolError(
+    'blocked',
+    'The browser names no address of this laptop by which another one could reach it.',
+    'Connect the laptop to a Wi-Fi or a router, and make another code.',
+  );
+
 /** Reads a code that somebody typed or pasted. Throws PoolError, and nothing else. */
 export function readCode(text: string, kind: Code['kind']): Code {
   const code = text.replace(/\s+/gu, '');
@@ -115,10 +122,14 @@ async function describe(
   }
 }
 
-/** The description with all addresses of this laptop. */
+/** The description with all addresses of this laptop. Rejects with a PoolError if there is none. */
 function gathered(connection: RTCPeerConnection): Promise<string> {
-  return new Promise((resolve) => {
-    const done = (): void => resolve(connection.localDescription?.sdp ?? '');
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      const sdp = connection.localDescription?.sdp ?? '';
+      if (sdp.includes('a=candidate:')) resolve(sdp);
+      else reject(noAddress());
+    };
     if (connection.iceGatheringState === 'complete') done();
     connection.addEventListener('icegatheringstatechange', () => {
       if (connection.iceGatheringState === 'complete') done();

@@ -23,11 +23,12 @@ describe('servers', () => {
       secure: false,
     });
   });
-  it('are none for connections by codes', async () => {
+  it('are none for connections by codes, which need an address of the laptop', async () => {
     const configs: unknown[] = [];
+    let sdp = 'v=0 a=candidate:1';
     class Connection extends EventTarget {
       iceGatheringState = 'complete';
-      localDescription = { sdp: 'v=0' };
+      localDescription = { sdp };
       constructor(config: unknown) {
         super();
         configs.push(config);
@@ -42,6 +43,9 @@ describe('servers', () => {
     const { code } = await invite('ABCDEF');
     expect((await answer(code)).room).toBe('ABCDEF');
     expect(configs).toEqual([{ iceServers: [] }, { iceServers: [] }]);
+    sdp = 'v=0';
+    await expect(invite('ABCDEF')).rejects.toMatchObject({ code: 'blocked' });
+    await expect(answer(code)).rejects.toMatchObject({ code: 'blocked' });
   });
 });
 
