@@ -109,7 +109,10 @@ describe('GRPO', () => {
     const stage: StageInput = { ...run.stage, peft: { peft_type: 'lora', r: 4, lora_dropout: 0 } };
     const lora = { ...run, stage, training: { ...training, learning_rate: 1e-2 } };
     const one = await train(lora, {}, FEWER_STEPS);
-    for (const mesh of [{ dp: 2, tp: 2 }, { dp: 2, zero_stage: 3 }] as const) {
+    for (const mesh of [
+      { dp: 2, tp: 2 },
+      { dp: 2, zero_stage: 3 },
+    ] as const) {
       const many = await train(lora, mesh, FEWER_STEPS);
       expectSameRun(one, many, `GRPO with LoRA, ${JSON.stringify(mesh)}`);
     }

@@ -343,12 +343,14 @@ describe('a recipe on ranks', () => {
     const { state } = await savedRun(members[2]?.run ?? '');
     expect(state.lineage.objective).toBe('grpo');
     expect(state.step).toBe(2);
-    expect(records.at(-2)).toMatchObject({ step: 2, bytes: expect.any(Number) });
-    expect(records.at(-1)).toMatchObject({ step: 2, 'val/reward': expect.any(Number) });
+    expect(records.at(-2)?.step).toBe(2);
+    expect(records.at(-2)?.bytes).toBeGreaterThan(0);
+    expect(records.at(-1)?.['val/reward']).toBeTypeOf('number');
   });
 
   test('ends at a stage that its ranks cannot train, with their sentence', async () => {
-    const stages = [base, sft, stageWith('ppo', 'sft', { objective: 'ppo' })];
+    const ppo = stageWith('ppo', 'sft', { objective: 'ppo', ppo: { score: 'task' } });
+    const stages = [base, sft, ppo];
     const { members, ended } = await carriedOut(stages, { dp: 4, tp: 4 });
     expect(members.map(({ status }) => status)).toEqual(['failed', 'stopped', 'stopped']);
     expect(members[0]?.problem).toMatch(/tp 4|among 4 ranks/u);
