@@ -20,7 +20,7 @@ const USAGE = `Usage: npm run headless -- [options]
   --backend NAME      webgpu, webgl, wasm or cpu; by default, the page chooses
   --text FILE         train on this text
   --recipe FILE       train a chain of stages (src/config/stage/recipe.ts); exports the last one
-  --ranks N           train on N ranks, each a worker with a device of its own
+  --ranks N           train on N ranks, each a worker with a device of its own; with --recipe, every stage
   --mesh AXES         how they are arranged, such as dp=2,tp=2 or dp=2,pp=2,zero_stage=1,schedule=gpipe
   --json FILE         also write the records and the summary to this file
   --checkpoint DIR    unpack the trained model's folder into this directory
@@ -170,6 +170,10 @@ async function main() {
 /** Trains as the options say, and resolves to what the summary reports. */
 async function train(page, options, { limit, print }) {
   const mesh = meshOf(options);
+  if (options.recipe) {
+    const recipe = JSON.parse(readFileSync(options.recipe, 'utf8'));
+    return carryOut(page, { recipe, mesh }, { limit, print });
+  }
   if (mesh) {
     const done = await page.evaluate(
       (value) =>
@@ -182,8 +186,7 @@ async function train(page, options, { limit, print }) {
     if (done.failure) throw new Error(done.failure);
     return done.result;
   }
-  if (!options.recipe) return waitForEnd(page, limit);
-  return carryOut(page, JSON.parse(readFileSync(options.recipe, 'utf8')), { limit, print });
+  return waitForEnd(page, limit);
 }
 
 /** Opens the page and waits for its hook. Each record is passed to `print`. */
@@ -215,8 +218,8 @@ async function openPage(browser, url, verbose, print) {
  * Carries out a recipe, and prints a record `{"stage": ...}` where a stage begins or ends. Resolves to
  * the status after the last stage. Throws the sentence with which a stage failed.
  */
-async function carryOut(page, recipe, { limit, print }) {
-  await page.evaluate((value) => window.terrarium.runRecipe(value), recipe);
+async function carryOut(page, { recipe, mesh }, { limit, print }) {
+  await page.evaluate(([value, ranks]) => window.terrarium.runRecipe(value, ranks), [recipe, mesh]);
   const told = new Map();
   for (const until = performance.now() + limit; performance.now() < until;) {
     const status = await page.evaluate(() => window.terrarium.status());

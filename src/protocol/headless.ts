@@ -75,8 +75,11 @@ export interface HeadlessHook {
   exportCheckpoint(): Promise<{ name: string; bytes: Uint8Array }>;
   /** Opens a text file as the user would: the corpus becomes 'own'. */
   openText(name: string, bytes: Uint8Array): Promise<void>;
-  /** Carries out a recipe (config/stage/recipe.ts). Rejects with a plain sentence as its message. */
-  runRecipe(recipe: unknown): Promise<void>;
+  /**
+   * Begins to carry out a recipe (config/stage/recipe.ts); with a mesh, each stage on its ranks.
+   * Rejects with a plain sentence as its message.
+   */
+  runRecipe(recipe: unknown, mesh?: Partial<Mesh> | null): Promise<void>;
   /**
    * Trains the recipe on the ranks of a mesh, with a record after each step. Rejects with a plain
    * sentence as its message.

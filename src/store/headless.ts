@@ -51,12 +51,16 @@ export function installHeadless(client: Client): void {
     openText: async (name, bytes) => {
       setText(client.stores.form, { name, bytes });
     },
-    runRecipe: async (recipe) => {
-      const [{ parseRecipe }, { RecipeRunner }] = await Promise.all([
-        import('../config/stage/index.ts'),
-        import('./recipe_runner.ts'),
-      ]);
-      new RecipeRunner(client).start(parseRecipe(recipe));
+    runRecipe: async (recipe, mesh) => {
+      const { parseRecipe } = await import('../config/stage/index.ts');
+      const parsed = parseRecipe(recipe);
+      if (mesh) {
+        const { runRecipeOnRanks } = await import('./lab/headless_recipe.ts');
+        void runRecipeOnRanks(client, parsed, { mesh, record: (record) => records.add(record) });
+        return;
+      }
+      const { RecipeRunner } = await import('./recipe_runner.ts');
+      new RecipeRunner(client).start(parsed);
     },
     runLab: async (mesh) => {
       const { runLab } = await import('./lab/headless_lab.ts');

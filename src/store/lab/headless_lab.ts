@@ -43,7 +43,7 @@ export async function runLab(
  * Loss, milliseconds of the slowest rank, the bubble of a pipeline, and bytes that all ranks have sent,
  * in all and by kind.
  */
-function recordOf(reports: readonly RankStep[]): MetricRecord {
+export function recordOf(reports: readonly RankStep[]): MetricRecord {
   const record: MetricRecord = { step: reports[0]?.step ?? 0 };
   record['train/loss'] = reports[0]?.loss ?? NaN;
   record.grad_norm = reports[0]?.grad_norm ?? NaN;

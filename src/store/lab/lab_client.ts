@@ -2,7 +2,7 @@
  * The parallel lab: trains one run on several ranks, each a worker with a device of its own. The page
  * only starts them, tells them how many steps to take together, and collects what they report.
  */
-import { type Mesh, randomId, type RankStep, worldSize } from '../../common/index.ts';
+import { type Mesh, type MetricRow, randomId, worldSize } from '../../common/index.ts';
 import type { RunConfig, RuntimeConfig } from '../../config/index.ts';
 import type { StageConfig } from '../../config/stage/index.ts';
 import type { ChildRun, Event, OpenedFiles, PagePort } from '../../protocol/index.ts';
@@ -16,7 +16,7 @@ import {
   type LabRank,
   type LabStore,
 } from './lab_state.ts';
-import { LabReports } from './lab_reports.ts';
+import { LabReports, type Stepped } from './lab_reports.ts';
 import { RankError, RankLinks } from './rank_links.ts';
 
 export interface LabStart {
@@ -37,8 +37,9 @@ export interface LabHooks {
   spawn: () => PagePort;
   /** The library has changed. */
   saved?: () => void;
-  /** All ranks have taken a step. */
-  stepped?: (reports: readonly RankStep[]) => void;
+  stepped?: Stepped;
+  /** What an evaluation has measured. */
+  evaluated?: (metrics: MetricRow) => void;
 }
 
 /** How long ranks may take to say what the loss of another rank means for them. */
@@ -199,7 +200,9 @@ export class LabClient {
     const [first] = await links.all((link) =>
       link.request((id) => ({ type: 'evaluate_rank', id })),
     );
-    if (first) this.#reports.record(first.metrics);
+    if (!first) return;
+    this.#reports.record(first.metrics);
+    this.#hooks.evaluated?.(first.metrics);
   }
 
   #rest(phase: 'done' | 'paused'): void {

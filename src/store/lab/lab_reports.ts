@@ -10,17 +10,21 @@ const REFRESH_MS = 250;
 
 type StepEvent = Extract<RankEvent, { type: 'rank_step' }>;
 
+/** Called when all ranks have taken a step, with the objective's metrics. */
+export type Stepped = (reports: readonly RankStep[], metrics: MetricRow) => void;
+
 export class LabReports {
   /** Metrics by step. Mutable; its `version` rises with every change. */
   readonly table = new MetricTable();
   readonly #store: LabStore;
-  readonly #stepped: ((reports: readonly RankStep[]) => void) | undefined;
+  readonly #stepped: Stepped | undefined;
+  /** By step, the objective's metrics of steps that not all ranks have reported. */
+  readonly #rows = new Map<number, MetricRow>();
   readonly #memory = new Map<number, LabRank['memory']>();
   #steps = new StepTable(1);
   #refresh: ReturnType<typeof setTimeout> | null = null;
 
-  /** `stepped` is called when all ranks have taken a step. */
-  constructor(store: LabStore, stepped?: (reports: readonly RankStep[]) => void) {
+  constructor(store: LabStore, stepped?: Stepped) {
     this.#store = store;
     this.#stepped = stepped;
   }
@@ -33,11 +37,15 @@ export class LabReports {
   }
 
   add({ step, memory, metrics }: StepEvent): void {
-    if (metrics) this.record(metrics);
+    if (metrics) {
+      this.record(metrics);
+      this.#rows.set(step.step, metrics);
+    }
     this.#memory.set(step.rank, memory);
     const reports = this.#steps.add(step);
     if (!reports) return;
-    this.#stepped?.(reports);
+    this.#stepped?.(reports, this.#rows.get(step.step) ?? { step: step.step });
+    this.#rows.delete(step.step);
     this.#refresh ??= setTimeout(() => this.show(), REFRESH_MS);
   }
 
@@ -63,6 +71,7 @@ export class LabReports {
   end(): void {
     this.#stopRefresh();
     this.#memory.clear();
+    this.#rows.clear();
   }
 
   #stopRefresh(): void {

@@ -6,10 +6,12 @@ import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startBackend } from '../../backend/index.ts';
 import { type MetricColumns, type Mesh, ONE_RANK } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
-import { parseStage, type StageInput } from '../../config/stage/index.ts';
+import { parseRecipe, parseStage, type StageInput } from '../../config/stage/index.ts';
 import type { ReadState } from '../../checkpoint/index.ts';
 import type { ChildRun, PagePort, PlainError, StartCommand } from '../../protocol/index.ts';
 import { LabClient, type LabStart } from '../../store/lab/lab_client.ts';
+import { runRecipeOnRanks } from '../../store/lab/headless_recipe.ts';
+import { createStores } from '../../store/stores.ts';
 import { useBuildsFromFiles } from '../../testing/node_engine.ts';
 import { Trainer } from '../../train/index.ts';
 import { Session } from '../session.ts';
@@ -301,4 +303,57 @@ test('what rank 0 cannot read is a sentence, and the other ranks wait no longer'
   const { phase, failure } = lab.store.getState();
   expect(phase).toBe('failed');
   expect(failure).toMatch(/^Rank 0 could not go on: .*\./u);
+});
+
+describe('a recipe on ranks', () => {
+  const tiny = {
+    model: { n_layer: 1, n_head: 2, n_embd: 16, block_size: 48 },
+    training: { batch_size: 4, max_iters: 2, eval_interval: 2, eval_iters: 1 },
+    runtime: { backend: 'wasm' },
+  };
+  const dataset = { task: 'arithmetic' };
+  const stageWith = (id: string, parent: string, stage: StageInput) => {
+    const { training, runtime } = tiny;
+    return { id, name: id, parent, config: { training, runtime }, stage: { ...stage, dataset } };
+  };
+  const base = { id: 'base', name: 'base', preset: 'arithmetic', config: tiny };
+  const sft = stageWith('sft', 'base', { objective: 'sft' });
+
+  async function carriedOut(stages: unknown[], mesh: Partial<Mesh>) {
+    const { recipe, library } = createStores();
+    const client = { stores: { recipe, library }, models: { spawn }, library: { list: vi.fn() } };
+    const records: Record<string, number>[] = [];
+    await runRecipeOnRanks(client, parseRecipe({ name: 'sums', stages }), {
+      mesh,
+      record: (record) => records.push(record),
+    });
+    return { ...recipe.getState(), records };
+  }
+
+  test('trains each stage from the run of an earlier one', async () => {
+    const grpo = { num_generations: 2, max_completion_length: 4 };
+    const stages = [base, sft, stageWith('grpo', 'sft', { objective: 'grpo', grpo })];
+    const { members, running, records } = await carriedOut(stages, { dp: 2 });
+    expect(members.map(({ status, problem }) => status + problem)).toEqual([
+      'done',
+      'done',
+      'done',
+    ]);
+    expect(running).toBe(false);
+    const { state } = await savedRun(members[2]?.run ?? '');
+    expect(state.lineage.objective).toBe('grpo');
+    expect(state.step).toBe(2);
+    expect(records.at(-2)?.step).toBe(2);
+    expect(records.at(-2)?.bytes).toBeGreaterThan(0);
+    expect(records.at(-1)?.['val/reward']).toBeTypeOf('number');
+  });
+
+  test('ends at a stage that its ranks cannot train, with their sentence', async () => {
+    const ppo = stageWith('ppo', 'sft', { objective: 'ppo', ppo: { score: 'task' } });
+    const stages = [base, sft, ppo];
+    const { members, ended } = await carriedOut(stages, { dp: 4, tp: 4 });
+    expect(members.map(({ status }) => status)).toEqual(['failed', 'stopped', 'stopped']);
+    expect(members[0]?.problem).toMatch(/tp 4|among 4 ranks/u);
+    expect(ended).toBe('The recipe ended because “base” failed.');
+  });
 });
