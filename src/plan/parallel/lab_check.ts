@@ -23,18 +23,11 @@ export interface LabProblem extends Omit<MeshProblem, 'field'> {
 /** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
-    ...meshProblems(mesh, cutModel(run), run.training),
+    ...meshProblems(mesh, run.model, run.training),
     ...(mesh.tp > 1 ? [...optimizerProblems(run), ...adapterProblems(run)] : []),
     ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
   ];
 }
-
-/**
- * Nobody chooses the vocabulary of a stage, which is the parent's and the tokens that it adds. Ranks
- * of tensor parallelism may hold unequal parts of it, so it is no problem there: 0 is divided by all.
- */
-const cutModel = ({ model, objective }: LabRun): ResolvedModel =>
-  objective === 'pretrain' ? model : { ...model, vocab_size: 0 };
 
 /** Why tensor parallelism does not train with Muon. */
 export const MUON_NEEDS_WHOLE =

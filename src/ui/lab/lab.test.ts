@@ -111,12 +111,15 @@ test('more ranks than a page has are a problem, more than its cores a warning', 
   const { model, training } = defaultConfig();
   const run = { model: resolveModel(model, 64), training, objective: 'pretrain' };
   expect(pageProblems({ ...ONE_RANK, dp: 4, tp: 4 }, run)[0]?.message).toContain('takes 16 ranks');
-  const asks_for_float16 = false;
-  const limits = { asks_for_float16, ranks: 4, cores: 2, bytes_needed: 9e9, bytes_here: 1e9 };
+  const asked = { asks_for_float16: false, asks_for_float16_weights: false };
+  const limits = { ...asked, ranks: 4, cores: 2, bytes_needed: 9e9, bytes_here: 1e9 };
   expect(labWarnings(limits)).toHaveLength(2);
   const fitting = { ...limits, cores: null, bytes_here: null };
   expect(labWarnings(fitting)).toEqual([]);
   expect(labWarnings({ ...fitting, asks_for_float16: true })).toEqual([
     'The recipe asks for float16 activations; ranks compute in float32 instead.',
+  ]);
+  expect(labWarnings({ ...fitting, asks_for_float16_weights: true })).toEqual([
+    'The stage asks for frozen weights in float16; ranks keep them in float32 instead.',
   ]);
 });

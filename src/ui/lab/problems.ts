@@ -26,6 +26,8 @@ export function pageProblems(mesh: Mesh, run: ParallelRun): LabProblem[] {
 
 export interface DeviceLimits {
   asks_for_float16: boolean;
+  /** Of the frozen weights of a stage with adapters. */
+  asks_for_float16_weights: boolean;
   ranks: number;
   /** Threads of the processor; null if the ranks are on the GPU or the browser does not tell. */
   cores: number | null;
@@ -41,6 +43,11 @@ export function labWarnings(limits: DeviceLimits): string[] {
   const warnings: string[] = [];
   if (limits.asks_for_float16) {
     warnings.push('The recipe asks for float16 activations; ranks compute in float32 instead.');
+  }
+  if (limits.asks_for_float16_weights) {
+    warnings.push(
+      'The stage asks for frozen weights in float16; ranks keep them in float32 instead.',
+    );
   }
   if (cores !== null && ranks > cores) {
     const places = cores === 1 ? 'one processor core' : `${cores} processor cores`;

@@ -13,6 +13,7 @@ import {
 import type { RunRecord } from '../../store/index.ts';
 import { hasRanks, type LabState } from '../../store/lab/index.ts';
 import { type NewStageState, problemsOf } from '../../store/stages/new_stage.ts';
+import { asksForFloat16 } from '../../run/frozen_dtype.ts';
 import { useLibrary, useRun } from '../context.tsx';
 import { useSettledRun } from '../recipe/useSettledRun.ts';
 import { useNewStage } from '../stages/useNewStage.ts';
@@ -151,12 +152,13 @@ const showsRanks = (state: LabState, chosen: Mesh): boolean =>
   (state.phase !== 'empty' && JSON.stringify(state.mesh) === JSON.stringify(chosen));
 
 /** Sentences about what this device makes slow, or may not hold. */
-export function useWarnings({ mesh, planned, config, not_planned }: LabRun): string[] {
+export function useWarnings({ mesh, planned, config, stage, not_planned }: LabRun): string[] {
   const device = useRun((state) => state.device);
   const onGpu = device?.backend === 'webgpu';
   const cores = onGpu ? null : navigator.hardwareConcurrency || null;
   return labWarnings({
     asks_for_float16: config.training.mixed_precision === 'fp16',
+    asks_for_float16_weights: stage !== null && asksForFloat16(stage),
     ranks: worldSize(mesh),
     cores,
     bytes_needed: not_planned ? 0 : planned.reduce((sum, { memory }) => sum + memory.total, 0),

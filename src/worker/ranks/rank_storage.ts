@@ -4,6 +4,7 @@ import type { RunConfig, ResolvedModel } from '../../config/index.ts';
 import type { TrainerState } from '../../train/index.ts';
 import { checkWeights } from '../check_weights.ts';
 import type { StorageContext } from '../run_parts.ts';
+import { savedStage } from '../../config/stage/saved.ts';
 import { keepVotes } from '../stage.ts';
 import type { SavedFacts } from './open_rank.ts';
 import type { RankRecords } from './rank_records.ts';
@@ -55,7 +56,7 @@ export async function saveRun(context: StorageContext, saved: SavedRanks): Promi
 function stageFiles({ text }: SavedFacts) {
   const { config = null, data } = text.stage ?? {};
   return {
-    stage: config,
+    stage: config && { ...savedStage(config) },
     chat_template: data?.chat.chat_template ?? null,
     pad_token_id: data?.chat.pad_token_id ?? null,
     bos_token_id: data?.chat.bos_token_id,

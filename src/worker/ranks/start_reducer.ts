@@ -11,6 +11,8 @@ export function startReducer(
   patience: () => number,
 ): ReducerThread | undefined {
   if (mesh.dp === 1 || mesh.zero_stage > 1) return undefined;
+  // Tests run ranks in Node, whose threads are no Workers; the rank then adds up itself.
+  if (typeof Worker === 'undefined') return undefined;
   const worker = new Worker(new URL('./reducer_worker.ts', import.meta.url), {
     type: 'module',
     name: `terrarium gradients of rank ${rank}`,
