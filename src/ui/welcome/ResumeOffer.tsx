@@ -2,7 +2,14 @@
 import { Button, CloseButton } from '@mantine/core';
 import { IconHistory } from '@tabler/icons-react';
 import { useState } from 'react';
-import { ago, count, isActive, lossText, type RunRecord, validationLoss } from '../../store/index.ts';
+import {
+  ago,
+  count,
+  isActive,
+  lossText,
+  type RunRecord,
+  validationLoss,
+} from '../../store/index.ts';
 import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import '../styles/welcome.css';
