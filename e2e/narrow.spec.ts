@@ -69,7 +69,8 @@ for (const [width, height] of [
       await page.getByRole('button', { name: new RegExp(`^${section}`) }).click();
     for (const more of await page.locator('.more > summary').all()) await more.click();
     await expect(page.getByTestId('data-summary')).toBeVisible({ timeout: 60_000 });
-    expect(await cutText(page), 'recipe').toEqual([]);
+    // Sections unfold for a moment.
+    await expect.poll(() => cutText(page), 'recipe').toEqual([]);
 
     await page.getByRole('button', { name: 'About Learning rate', exact: true }).click();
     const hint = page.getByRole('dialog', { name: 'About Learning rate', exact: true });

@@ -6,7 +6,7 @@ import { LASTING, TINY, Terrarium, column } from './terrarium.ts';
 /** Enough that a run can be paused before its end on a fast machine. */
 const STEPS = 100;
 /** Software WebGPU takes long for a step in float16. */
-const FLOAT16_STEPS = 24;
+const FLOAT16_STEPS = 48;
 const config = { ...LASTING, 'model.dropout': 0.1, 'training.max_iters': STEPS };
 
 test('a run resumed after a reload has the losses of an uninterrupted run', async ({ page }) => {
