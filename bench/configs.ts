@@ -111,13 +111,6 @@ export type Sizes = { [K in keyof (typeof CONFIGS)['T']]: number };
 export const MODES = ['replay', 'op_by_op', 'reference'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What `recompute` takes. */
-export const GRANULARITIES = [
-  'none',
-  'selective',
-  'full',
-] as const satisfies readonly RecomputeGranularity[];
-
 export type Precision = RunConfig['training']['mixed_precision'];
 
 export interface BenchOptions {

@@ -1,15 +1,9 @@
 /** The jobs that the address of the bench page names. */
 import { BACKENDS, type BackendName, MIXED_PRECISION } from '../src/config/index.ts';
 import { DTYPES } from '../src/config/stage/schema.ts';
+import { RECOMPUTE_GRANULARITIES } from '../src/plan/parallel/training.ts';
 import type { Job } from './bench_worker.ts';
-import {
-  CONFIG_NAMES,
-  type ConfigName,
-  GRANULARITIES,
-  type Mode,
-  MODES,
-  type Precision,
-} from './configs.ts';
+import { CONFIG_NAMES, type ConfigName, type Mode, MODES, type Precision } from './configs.ts';
 import type { MatmulSet } from './matmuls.ts';
 import type { MeasuredSet } from './matmuls_vs_tfjs.ts';
 
@@ -187,7 +181,7 @@ function stepJobs(query: Query): Job[] {
   const backends = query.backends(ladder ? ['webgpu', 'webgl', 'wasm'] : BACKEND_NAMES);
   const modes = query.list('mode', MODES, ladder ? MODES : ['replay']);
   const precisions = query.list('precision', MIXED_PRECISION, ['no']);
-  const recomputes = query.list('recompute', GRANULARITIES, ['none']);
+  const recomputes = query.list('recompute', RECOMPUTE_GRANULARITIES, ['none']);
   const ways = backends
     .flatMap((backend) => waysOf(backend, modes, precisions))
     .flatMap((way) => recomputes.map((recompute) => ({ ...way, recompute })));

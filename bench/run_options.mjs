@@ -76,7 +76,7 @@ export function readOptions() {
   return values;
 }
 
-/** Query strings of the pages: one page per configuration, backend, mode, precision and batch. */
+/** Query strings of the pages: one page per configuration, backend, mode, precision, dtype and batch. */
 export function queriesOf(options) {
   const kind = KINDS.find((name) => options[name]);
   const flag = kind === undefined ? {} : { [kind]: '1' };
@@ -113,13 +113,13 @@ function listsOf(kind, options) {
     default: {
       const backend = options.ladder ? 'webgpu,webgl,wasm' : 'webgpu,webgl,wasm,cpu';
       const mode = options.ladder ? 'replay,op_by_op,reference' : 'replay';
-      return lists({ config: 'T,S,M', backend, mode, precision: 'no' });
+      return lists({ config: 'T,S,M', backend, mode, precision: 'no', dtype: 'float32' });
     }
   }
 }
 
-/** Backends that have more than one mode, and more than one precision. */
-const HAVE = { mode: ['webgpu', 'wasm'], precision: ['webgpu'] };
+/** Backends that have more than one mode, precision, and dtype of frozen weights. */
+const HAVE = { mode: ['webgpu', 'wasm'], precision: ['webgpu'], dtype: ['webgpu'] };
 
 /** Every combination of one value per list. */
 function combinations(lists) {
