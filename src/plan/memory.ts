@@ -122,8 +122,8 @@ function tensorBytes({ shape }: PlannedParameter): number {
 }
 
 /**
- * Activations that are kept from the forward to the backward pass, at the time of the loss. With
- * full recomputation each block keeps only its input, except the last one, whose backward pass comes next
+ * Activations that are kept from the forward to the backward pass, at the time of the loss. With full
+ * recomputation each block keeps only its input, except the last one, whose backward pass comes next
  * and which keeps everything.
  */
 export function keptBytes(
@@ -144,8 +144,8 @@ export function keptBytes(
 
 /**
  * By how much the peak of a block's backward pass exceeds `keptBytes`: gradients inside the block and
- * the gradient of its output exist. It is the last block. With full recomputation it
- * is an earlier one that is computed again, when the final norm and the loss are freed.
+ * the gradient of its output exist. The peak is at the last block. With full recomputation it is at an
+ * earlier one, which is computed again when the final norm and the loss are freed.
  */
 export function transientBytes(model: ResolvedModel, training: TrainingConfig): number {
   const precision = training.mixed_precision;

@@ -172,7 +172,7 @@ function adaptedBlock(
       values: hasMlp && keepsActivation ? -f : 0,
       row: f,
     },
-    { name: 'h of adapters', values: (ofAttention + ofMlp) * r, row: 1 },
+    { name: 'h of adapters', values: (ofAttention + ofMlp) * r, row: r },
   ];
 }
 

@@ -33,6 +33,17 @@ describe('activations under mixed precision', () => {
     expect(full).toBeCloseTo(L * 2 * s * b * h, -3);
   });
 
+  it('have the same gradients with selective recomputation, which is of attention scores alone', () => {
+    // Temporaries are what exceeds the logits, so these must be small.
+    const model = { ...gpt3, vocab_size: 1000 };
+    const temporaries = (recompute_granularity: 'none' | 'selective'): number => {
+      const training = trainingWith({ precision: 'mixed', batch_size: b, recompute_granularity });
+      return rankActivations(model, training, { mesh: meshOf({}), pp_rank: 0 }).temporaries;
+    };
+    expect(temporaries('none')).toBeGreaterThan(0);
+    expect(temporaries('selective')).toBe(temporaries('none'));
+  });
+
   it('have float32 logits, 4sbv bytes', () => {
     const training = trainingWith({ precision: 'mixed', batch_size: b });
     const { logits } = rankActivations(gpt3, training, { mesh: meshOf({}), pp_rank: 0 });

@@ -172,7 +172,9 @@ export function rankActivations(
     const waiting = { ...ofRank, block: tokens * block, logits: ofLogits };
     return { activations, logits, temporaries: waitingTemporaries(waiting) };
   }
-  const gradients = bytesOfRank(transientOfBlock(model, recompute_granularity), precision, 1);
+  // Under `mixed`, selective recomputation keeps the outputs of norms and gates.
+  const ofBlock = precision === 'mixed' ? 'none' : recompute_granularity;
+  const gradients = bytesOfRank(transientOfBlock(model, ofBlock), precision, 1);
   // Megatron-LM computes every block again; here the last one keeps everything (`../memory.ts`).
   const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
   // The branch that dropout reads, while it is computed again.

@@ -48,8 +48,8 @@ interface Context extends Placement {
 
 /**
  * ZeRO-2 reduces gradients after each micro-batch, because it has no place for whole ones; without it
- * `sync_each_batch` does so. ZeRO-3
- * gathers the parameters for the forward and for the backward pass of each micro-batch.
+ * `sync_each_batch` does so. ZeRO-3 gathers the parameters for the forward and for the backward pass of
+ * each micro-batch.
  */
 function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
   const { dp, pp, zero_stage, sync_each_batch = false } = mesh;

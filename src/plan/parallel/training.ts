@@ -22,8 +22,9 @@ export type Precision = (typeof PRECISIONS)[number];
 /**
  * `recompute_granularity` of Megatron-LM. `full`: each block keeps its input alone. `selective`:
  * under `mixed`, attention scores and their softmax are recomputed, or never stored, as in
- * FlashAttention. The kernels of this page never store them; on it, outputs of norms and of gated
- * activations are recomputed (`recompute_modules` of Megatron-LM has these as well).
+ * FlashAttention. The kernels of this page never store them; on it, outputs of norms, of QK-norm with
+ * RoPE and of gated activations are recomputed (`recompute_modules` of Megatron-LM has norms and
+ * activations as well).
  */
 export const RECOMPUTE_GRANULARITIES = [
   'none',
