@@ -75,7 +75,7 @@ describe('a chain is refused before it trains if a later stage could not begin',
     [
       'examples of a file',
       [base, stage('sft', { dataset: { task: 'own' } })],
-      'The stage sft of this chain could not begin: no file is open.',
+      'The stage sft of this chain could not begin: it learns from the examples of a file, and a chain has no files.',
     ],
     [
       'votes alone',

@@ -100,13 +100,13 @@ function checkSettings(one: RecipeStage, earlier: Earlier): void {
   const scoring = reward_model === null ? undefined : earlier.get(reward_model);
   if (scoring && (scoring.stage?.objective !== 'reward' || baseOf(scoring, earlier) !== base))
     throw bad(`the stage ${scoring.id} is no reward model that can score answers of ${id}`);
-  const [problem] = checkStage(stage, {
+  const problems = checkStage(stage, {
     parent: base?.config ?? null,
     parent_objective: from?.stage?.objective ?? 'pretrain',
     has_reward_model: scoring !== undefined,
-    has_file: false,
     votes: 0,
   });
+  const [problem] = stage.dataset.task === 'own' ? [NEEDS_FILE] : problems;
   if (problem)
     throw new ConfigError(
       'bad_value',
@@ -114,6 +114,11 @@ function checkSettings(one: RecipeStage, earlier: Earlier): void {
       problem.hint,
     );
 }
+
+const NEEDS_FILE = {
+  message: 'It learns from the examples of a file, and a chain has no files.',
+  hint: 'Choose a task that generates examples (dataset.task), or train this stage by itself.',
+};
 
 /** The base model that a stage began with, whose sizes and tokenizer it has. */
 function baseOf(stage: RecipeStage | undefined, earlier: Earlier): RecipeStage | undefined {
