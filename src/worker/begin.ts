@@ -187,13 +187,13 @@ async function prepareSaved(
     : requested;
   const tokenizer = await importTokenizer(state.tokenizer);
   const split_version = state.foreign ? SPLIT_VERSION : (state.lineage.split_version ?? 1);
-  const stage = state.stage ? await savedStage(state, objective, votes) : undefined;
+  const stage = state.stage ? await stageOfCheckpoint(state, objective, votes) : undefined;
   const text = await context.prepareText(config, { text: own, tokenizer, split_version, stage });
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   return { adapter: device.adapter, settled, text };
 }
 
-async function savedStage(
+async function stageOfCheckpoint(
   state: ReadState,
   objective: Objective,
   votes: readonly Vote[],
