@@ -95,12 +95,12 @@ function WeightsChoice() {
   const dtype = useChat((state) => state.dtype);
   const isOnWebGpu = useRun((state) => state.device?.backend === 'webgpu');
   if (!isOnWebGpu) return null;
-  const { name, names = {}, options = {} } = stageLabel('peft.dtype');
+  const { names = {}, options = {} } = stageLabel('peft.dtype');
   return (
     <div className="chat-model">
       <select
         className="native-select"
-        aria-label={name}
+        aria-label="Weights of the models"
         title={options[dtype]}
         value={dtype}
         onChange={(event) =>

@@ -20,7 +20,7 @@ export function WeightsSelect() {
     <select
       className="native-select"
       aria-label="Weights"
-      title="Generate with the weights as they are now, or with those of the best validation loss"
+      title="Generate with the weights as they are now, or with those of the best evaluation"
       value={weights}
       onChange={(event) =>
         write.setState({ weights: event.currentTarget.value === 'best' ? 'best' : 'last' })

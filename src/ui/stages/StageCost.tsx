@@ -17,10 +17,12 @@ export function StageCost() {
   const config = useNewStage((state) => state.config);
   const stage = useNewStage((state) => state.stage);
   const available = useRun((state) => state.device?.memory_bytes ?? null);
+  const keepsFloat16 = useRun(({ device }) => device === null || device.backend === 'webgpu');
   const plan = useMemo(() => {
     if (!config) return null;
-    return planStage(config, stage, factsOf(config));
-  }, [config, stage]);
+    const kept = keepsFloat16 ? stage : withStageField(stage, 'peft.dtype', 'float32');
+    return planStage(config, kept, factsOf(config));
+  }, [config, stage, keepsFloat16]);
   if (!config || !plan) return null;
   return (
     <>
