@@ -41,27 +41,41 @@ async function held(config: RunConfig, stage: StageConfig): Promise<number> {
   const bytes_per_token = new Uint16Array(vocab_size).fill(1);
   const before = deviceMemory()?.live ?? NaN;
   const split = { train: tokens, val: tokens, bytes_per_token };
-  const trainer = await Trainer.create({ config, objective: pretrain, split, vocab_size, stage });
+  const { mixed_precision } = config.training;
+  const precision = { mixed_precision, reason: null };
+  const options = { config, objective: pretrain, split, vocab_size, stage, precision };
+  const trainer = await Trainer.create(options);
   const bytes = (deviceMemory()?.live ?? NaN) - before;
   trainer.dispose();
   return bytes;
 }
 
-it.each(['gpt2', 'llama'] as const)('plans what float16 saves in the layout %s', async (layout) => {
-  const config = configOf(layout);
-  const facts = { vocab_size, max_binding_size: maxBindingSize() };
-  const planned = (stage: StageConfig): number => {
-    const { memory } = planStage(config, stage, facts);
-    return memory.total - memory.cache;
-  };
-  const [whole, halved] = [stageOf('float32'), stageOf('float16')];
-  const [inFloat32, inFloat16] = [await held(config, whole), await held(config, halved)];
-  const [error32, error16] = [planned(whole) / inFloat32 - 1, planned(halved) / inFloat16 - 1];
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  console.log(`${layout}: ${percent(error32)} in float32, ${percent(error16)} in float16.`);
-  expect(Math.abs(error32)).toBeLessThan(0.1);
-  expect(Math.abs(error16)).toBeLessThan(0.1);
-  const saved = inFloat32 - inFloat16;
-  expect(saved / (planned(whole) - planned(halved)) - 1).toBeCloseTo(0, 2);
-  expect(saved / inFloat32).toBeGreaterThan(0.25);
-});
+const SELECTIVE = { activation_checkpointing: true, recompute_granularity: 'selective' } as const;
+
+it.each([
+  ['gpt2', {}],
+  ['llama', {}],
+  ['gpt2', { ...SELECTIVE, mixed_precision: 'fp16' }],
+  ['llama', { ...SELECTIVE, mixed_precision: 'fp16' }],
+] as const)(
+  'plans what float16 saves in the layout %s, trained with %o',
+  async (layout, training) => {
+    const config = configOf(layout);
+    Object.assign(config.training, training);
+    const facts = { vocab_size, max_binding_size: maxBindingSize() };
+    const planned = (stage: StageConfig): number => {
+      const { memory } = planStage(config, stage, facts);
+      return memory.total - memory.cache;
+    };
+    const [whole, halved] = [stageOf('float32'), stageOf('float16')];
+    const [inFloat32, inFloat16] = [await held(config, whole), await held(config, halved)];
+    const [error32, error16] = [planned(whole) / inFloat32 - 1, planned(halved) / inFloat16 - 1];
+    const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+    console.log(`${layout}: ${percent(error32)} in float32, ${percent(error16)} in float16.`);
+    expect(Math.abs(error32)).toBeLessThan(0.1);
+    expect(Math.abs(error16)).toBeLessThan(0.1);
+    const saved = inFloat32 - inFloat16;
+    expect(saved / (planned(whole) - planned(halved)) - 1).toBeCloseTo(0, 2);
+    expect(saved / inFloat32).toBeGreaterThan(0.25);
+  },
+);
