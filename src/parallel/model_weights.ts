@@ -1,6 +1,6 @@
 /**
- * The model's weights whole on this rank. ZeRO-3, tensor and pipeline parallelism gather them once for a batch of
- * answers instead of once for every token (TRL's `ds3_gather_for_generation`).
+ * The model's weights whole on this rank. ZeRO-3, tensor and pipeline parallelism gather them once for
+ * a batch of answers instead of once for every token (TRL's `ds3_gather_for_generation`).
  */
 import type { Values } from '../backend/index.ts';
 import { isAdapterTensor, listParameters, parameterSize, Weights } from '../model/index.ts';

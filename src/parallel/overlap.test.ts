@@ -96,6 +96,24 @@ test('threads beside the ranks add up the same bits, and their bytes are counted
   for (const one of trainers) one.dispose();
 });
 
+test('a thread that has stopped tells why, in what waits for it and in what comes later', async () => {
+  let die: (reason: string) => void = () => undefined;
+  const thread = new ReducerThread(
+    {
+      send: () => undefined,
+      onMessage: () => undefined,
+      onDeath: (listener) => (die = listener),
+      close: () => undefined,
+    },
+    () => 20_000,
+  );
+  const request = () => thread.reduce({ slices: [Float32Array.of(1)], tag: 'x', gathers: true });
+  const waiting = request();
+  die('out of memory');
+  await expect(waiting).rejects.toThrow('stopped: out of memory.');
+  await expect(request()).rejects.toThrow('stopped: out of memory.');
+});
+
 test('a rank that is gone is told by the thread that waits for it', async () => {
   const [thread] = twoThreads();
   const waiting = thread?.reduce({

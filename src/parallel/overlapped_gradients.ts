@@ -2,9 +2,8 @@
  * Gradients under data parallelism and ZeRO-1: whole buffers, which are reduced bucket by bucket
  * while the backward pass of the last micro-batch goes on (Li et al. 2020, section 3.2.3).
  */
-import type { Tensor } from '@tensorflow/tfjs-core';
 import { boundary, type Store } from '../backend/index.ts';
-import { Gradients, type ModelGradients, type Parameter, parameterSize } from '../model/index.ts';
+import { Gradients, type Parameter, parameterSize } from '../model/index.ts';
 import type { Bucket, GradientReducer, ReducedGradients } from './data.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
@@ -19,11 +18,10 @@ interface ReduceHow {
   bucket_bytes?: number;
 }
 
-export class OverlappedGradients implements ModelGradients, Reduction {
+export class OverlappedGradients extends Gradients implements Reduction {
   /** Read when a program runs, so that all micro-batches are one program. */
   require_backward_grad_sync = false;
   readonly #how: ReduceHow;
-  readonly #gradients: Gradients;
   readonly #parameters: ReadonlyMap<string, Parameter>;
   /** Parameters whose gradients are complete and not in a bucket yet, in the order of completion. */
   #complete: string[] = [];
@@ -32,31 +30,18 @@ export class OverlappedGradients implements ModelGradients, Reduction {
   /** Buckets of this step. */
   #started: { bucket: Bucket; reduced: Promise<ReducedGradients> }[] = [];
 
-  constructor(
-    readonly store: Store,
-    weights: Store,
-    how: ReduceHow,
-  ) {
+  constructor(store: Store, weights: Store, how: ReduceHow) {
+    super(store, weights);
     this.#how = how;
-    this.#gradients = new Gradients(store, weights);
     this.#parameters = new Map(
       how.reducer.trainable.map((parameter) => [parameter.name, parameter]),
     );
   }
 
-  refresh(): void {
+  override refresh(): void {
     this.#complete = [];
     this.#closed.clear();
-    this.#gradients.refresh();
-  }
-  parameterOf(tensor: Tensor): string | undefined {
-    return this.#gradients.parameterOf(tensor);
-  }
-  buffer(name: string): Tensor | undefined {
-    return this.#gradients.buffer(name);
-  }
-  add(name: string, gradient: Tensor): void {
-    this.#gradients.add(name, gradient);
+    super.refresh();
   }
 
   /** Closes a bucket at the place of the program where enough gradients are complete. */

@@ -22,6 +22,7 @@ import {
 import type { ObjectiveSetting } from '../objectives/index.ts';
 import { Group } from './collectives.ts';
 import type { MicroBatches } from './micro_batches.ts';
+import { PendingOutputs } from './pending_outputs.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';
 import { activationOf, PipelineForward } from './stage_forward.ts';
@@ -66,8 +67,7 @@ export class PipelineMicroBatches implements MicroBatches {
   readonly #actions: readonly PipelineAction[];
   /** First and last stage, if both hold the token embedding and this rank is one of them. */
   readonly #tied: { group: Group; name: string } | null;
-  /** What passes of this step hand on and has not been read back yet. */
-  readonly #handing: Promise<void>[] = [];
+  readonly #outputs = new PendingOutputs();
   /** When the latest pass ended. */
   #passed = 0;
 
@@ -117,7 +117,7 @@ export class PipelineMicroBatches implements MicroBatches {
       if (action.kind === 'backward') await this.#backward(action);
       else if (inputs) await this.#forward(action, inputs, random);
     }
-    await Promise.all(this.#handing.splice(0));
+    await this.#outputs.finish();
     await this.#addTiedGradients();
   }
 
@@ -166,14 +166,12 @@ export class PipelineMicroBatches implements MicroBatches {
    * WebGPU the next pass is submitted while the values are read back.
    */
   async #handOn({ values }: PassOutput, { action, start, direction, tag }: Handing): Promise<void> {
-    const handing = values.then((sent) => {
+    const sent = values.then((output) => {
       this.#span(action, start);
-      if (sent) this.#send(sent, direction, tag);
+      if (output) this.#send(output, direction, tag);
     });
-    if (onProcessor()) return handing;
-    // Whoever awaits it at the end of the step sees the error.
-    handing.catch(() => undefined);
-    this.#handing.push(handing);
+    if (onProcessor()) return sent;
+    this.#outputs.add(sent);
   }
 
   /** The sum of the gradients that the first and the last stage have of one embedding, on both. */
@@ -211,7 +209,8 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 
   async #receive(direction: 1 | -1, tag: string): Promise<Activation> {
-    return activationOf(await this.#parts.groups.pp.receive(this.#neighbour(direction), tag));
+    const message = this.#parts.groups.pp.receive(this.#neighbour(direction), tag);
+    return activationOf(await this.#outputs.receive(message));
   }
 
   get #programs(): { ownBytes: number; scratchBytes: number }[] {

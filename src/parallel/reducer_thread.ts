@@ -7,7 +7,7 @@ import { RankLost } from './transport/link.ts';
 export interface ReducerPortLike {
   send(message: ToReducer): void;
   onMessage(listener: (message: FromReducer) => void): void;
-  onDeath(listener: () => void): void;
+  onDeath(listener: (reason: string) => void): void;
   close(): void;
 }
 
@@ -16,25 +16,34 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
+/** The thread can add up nothing more, so the rank cannot continue. */
+export class ReducerStopped extends Error {
+  constructor(reason: string) {
+    super(`The worker that adds up its gradients stopped: ${reason}.`);
+    this.name = 'ReducerStopped';
+  }
+}
+
 export class ReducerThread implements BucketReducer {
   readonly #port: ReducerPortLike;
   readonly #patience: () => number;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
-  #isDead = false;
+  /** Why the thread has stopped; null while it works. */
+  #stopped: Error | null = null;
 
   /** @param patience how long another rank may be waited for, milliseconds; read for each bucket */
   constructor(port: ReducerPortLike, patience: () => number) {
     this.#port = port;
     this.#patience = patience;
     port.onMessage((message) => this.#hear(message));
-    port.onDeath(() => this.#die());
+    port.onDeath((reason) => this.#die(reason));
   }
 
-  /** @throws RankLost if another rank is gone or does not answer */
+  /** @throws RankLost if another rank is gone or does not answer, or ReducerStopped */
   reduce(request: ReduceRequest): Promise<ReducedBucket> {
     const id = this.#next++;
-    if (this.#isDead) return Promise.reject(stopped());
+    if (this.#stopped) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#port.send({ type: 'reduce', id, patience: this.#patience(), ...request });
@@ -50,9 +59,10 @@ export class ReducerThread implements BucketReducer {
     this.#port.close();
   }
 
-  #die(): void {
-    this.#isDead = true;
-    for (const { reject } of this.#waiting.values()) reject(stopped());
+  #die(reason: string): void {
+    const stopped = new ReducerStopped(reason);
+    this.#stopped ??= stopped;
+    for (const { reject } of this.#waiting.values()) reject(stopped);
     this.#waiting.clear();
   }
 
@@ -71,5 +81,3 @@ export class ReducerThread implements BucketReducer {
     }
   }
 }
-
-const stopped = (): Error => new Error('The worker that adds up gradients has stopped.');

@@ -3,9 +3,8 @@
  * ZeRO-2 and 3: the sum over micro-batches of the sums over ranks. PyTorch's DistributedDataParallel
  * does so without `no_sync`, accelerate with `sync_each_batch`.
  */
-import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
-import { Gradients, type ModelGradients } from '../model/index.ts';
+import { Gradients } from '../model/index.ts';
 import type { GradientReducer } from './data.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
@@ -16,32 +15,14 @@ interface SyncHow {
   gathers: boolean;
 }
 
-export class SyncedGradients implements ModelGradients, Reduction {
+export class SyncedGradients extends Gradients implements Reduction {
   readonly #how: SyncHow;
-  readonly #gradients: Gradients;
   /** What this rank owns, added up over the micro-batches. */
   #sums = new Map<string, Float32Array>();
 
-  constructor(
-    readonly store: Store,
-    weights: Store,
-    how: SyncHow,
-  ) {
+  constructor(store: Store, weights: Store, how: SyncHow) {
+    super(store, weights);
     this.#how = how;
-    this.#gradients = new Gradients(store, weights);
-  }
-
-  refresh(): void {
-    this.#gradients.refresh();
-  }
-  parameterOf(tensor: Tensor): string | undefined {
-    return this.#gradients.parameterOf(tensor);
-  }
-  buffer(name: string): Tensor | undefined {
-    return this.#gradients.buffer(name);
-  }
-  add(name: string, gradient: Tensor): void {
-    this.#gradients.add(name, gradient);
   }
 
   /** Adds the reduced gradients of a micro-batch to the sums, and zeroes the buffers for the next one. */

@@ -11,6 +11,7 @@ import type { Event } from './events.ts';
 import { isModelEvent, MODEL_COMMANDS, MODEL_EVENTS } from './models.ts';
 import { isRankEvent, RANK_COMMANDS, RANK_EVENTS } from './ranks.ts';
 import type { ImportedFile, ParentSource } from './types.ts';
+import { listenForDeath } from './worker_death.ts';
 
 const COMMANDS: Record<Command['type'], true> = {
   open: true,
@@ -206,8 +207,6 @@ export interface ScopeLike {
 }
 
 const dataOf = (event: globalThis.Event): unknown => ('data' in event ? event.data : undefined);
-const messageOf = (event: globalThis.Event): string =>
-  'message' in event && typeof event.message === 'string' ? event.message : '';
 
 /** Wraps a worker that the caller has just created. */
 export function connectWorker(worker: WorkerLike): PagePort {
@@ -219,14 +218,7 @@ export function connectWorker(worker: WorkerLike): PagePort {
         if (isEvent(data)) listener(data);
         else console.warn('A message of an unknown type from the worker was ignored.', data);
       }),
-    onDeath: (listener) => {
-      worker.addEventListener('error', (event) =>
-        listener(messageOf(event) || 'its program could not be loaded'),
-      );
-      worker.addEventListener('messageerror', () =>
-        listener('one of its messages could not be read'),
-      );
-    },
+    onDeath: (listener) => listenForDeath(worker, listener),
     close: () => worker.terminate(),
   };
 }

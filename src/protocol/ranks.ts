@@ -50,8 +50,8 @@ export type RankRequest =
 
 export type RankCommand =
   | RankRequest
-  /** This rank computes as if its device were this many times slower; 1 is as fast as it can. */
-  | { type: 'slow_rank'; factor: number }
+  /** To all ranks: one computes as if its device were this many times slower; 1 is as fast as it can. */
+  | { type: 'slow_rank'; rank: number; factor: number }
   /** Ends after the step that is under way. */
   | { type: 'pause_rank' }
   /** Another rank is gone: what waits for it fails in a sentence. */

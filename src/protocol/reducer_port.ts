@@ -1,12 +1,13 @@
 /** Between a rank and the worker that adds up its gradients: buffers of values are transferred. */
 import type { FromReducer, OpenReducer, ToReducer } from '../common/index.ts';
+import { listenForDeath } from './worker_death.ts';
 
 /** The rank's end. */
 export interface ReducerPort {
   send(message: ToReducer): void;
   onMessage(listener: (message: FromReducer) => void): void;
-  /** The worker could not be loaded, or its program threw. */
-  onDeath(listener: () => void): void;
+  /** The worker threw an unhandled error, sent an unreadable message, or could not be loaded. */
+  onDeath(listener: (reason: string) => void): void;
   close(): void;
 }
 
@@ -20,7 +21,7 @@ export interface ReducerScope {
 interface End {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<unknown>) => void): void;
-  addEventListener(type: 'error', listener: () => void): void;
+  addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void;
 }
 
 type Opening = { type: 'open' } & OpenReducer;
@@ -57,7 +58,7 @@ export function connectReducer(end: End, open: OpenReducer, close: () => void): 
       end.addEventListener('message', ({ data }) => {
         if (isOneOf<FromReducer>(data, FROM_REDUCER)) listener(data);
       }),
-    onDeath: (listener) => end.addEventListener('error', listener),
+    onDeath: (listener) => listenForDeath(end, listener),
     close,
   };
 }

@@ -32,13 +32,14 @@ export class RankRequests {
 }
 
 async function rankError(error: unknown): Promise<PlainError> {
-  const [{ RankLost }, { CannotOpenRank }] = await Promise.all([
+  const [{ RankLost, ReducerStopped }, { CannotOpenRank }] = await Promise.all([
     import('../parallel/index.ts'),
     import('./ranks/cannot_open_rank.ts'),
   ]);
-  if (error instanceof RankLost) {
+  if (error instanceof RankLost || error instanceof ReducerStopped) {
+    const code = error instanceof RankLost ? 'rank_lost' : 'reducer_stopped';
     const hint = 'Start the ranks again; what was saved is complete.';
-    return { code: 'rank_lost', message: error.message, hint };
+    return { code, message: error.message, hint };
   }
   // A mesh that the model or the batch cannot be divided by: the sentence says what to set.
   if (error instanceof RangeError) {

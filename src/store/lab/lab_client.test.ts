@@ -232,10 +232,11 @@ test('the error of a rank is shown and ends all of them', async () => {
   expect(ranks.every(({ closed }) => closed)).toBe(true);
 });
 
-test('a slow rank is told how slow it is', async () => {
+test('all ranks are told how slow one of them is', async () => {
   await start();
   lab.slow(1, 4);
-  expect(commands(1, 'slow_rank')).toEqual([{ type: 'slow_rank', factor: 4 }]);
-  expect(commands(0, 'slow_rank')).toEqual([]);
+  for (const rank of [0, 1, 2]) {
+    expect(commands(rank, 'slow_rank')).toEqual([{ type: 'slow_rank', rank: 1, factor: 4 }]);
+  }
   expect(state().ranks[1]?.slowness).toBe(4);
 });

@@ -129,7 +129,7 @@ export class LabClient {
 
   /** The rank computes as if its device were `factor` times slower. */
   slow(rank: number, factor: number): void {
-    this.#links?.get(rank)?.send({ type: 'slow_rank', factor });
+    this.#links?.send({ type: 'slow_rank', rank, factor });
     this.#change(rank, { slowness: factor });
   }
 

@@ -117,7 +117,14 @@ function Legend({ ranks }: { ranks: readonly RankBytes[] }) {
 function MemoryNote({ ranks, run }: { ranks: readonly RankBytes[]; run: ShownRun }) {
   const { not_planned, stage } = run;
   if (not_planned)
-    return <p className="small muted">{not_planned} Measured, of rank 0, after the start.</p>;
+    return (
+      <p className="small muted">
+        {not_planned}{' '}
+        {run.isMeasured
+          ? 'The numbers are those of rank 0, measured.'
+          : 'The numbers are measured once the ranks have started.'}
+      </p>
+    );
   const both = ranks.flatMap(({ measured, planned }) =>
     measured && planned ? [{ measured: totalOf(measured), planned: totalOf(planned) }] : [],
   );

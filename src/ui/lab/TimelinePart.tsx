@@ -4,7 +4,7 @@ import { count, measure, percent } from '../../store/index.ts';
 import { type RankStep, SPAN_KINDS, type SpanKind } from '../../store/lab/index.ts';
 import { useLab } from './lab.ts';
 import { bubbleOf, meanOf, overlapOf, timeByKind } from './measured.ts';
-import { bucketOverlap, laidOutBubble } from './schedule_measures.ts';
+import { bucketOverlap, laidOutBubble, reducesDuringPass } from './schedule_measures.ts';
 import { measuredTimeline, plannedTimeline } from './timeline.ts';
 import { TimelineLegend, TimelinePicture } from './TimelinePicture.tsx';
 import type { ShownRun } from './useLabRun.ts';
@@ -86,8 +86,9 @@ interface FactsProps {
 function Facts({ recent, mesh, micro_batches }: FactsProps) {
   const bubble = meanOf(recent, bubbleOf);
   const laidOut = meanOf(recent, (step) => laidOutBubble(step, mesh, micro_batches));
-  const hidden = meanOf(recent, (step) => bucketOverlap(step)?.measured ?? null);
-  const hidable = meanOf(recent, (step) => bucketOverlap(step)?.formula ?? null);
+  const overlapped = reducesDuringPass(mesh) ? recent : [];
+  const hidden = meanOf(overlapped, (step) => bucketOverlap(step)?.measured ?? null);
+  const hidable = meanOf(overlapped, (step) => bucketOverlap(step)?.formula ?? null);
   const overlap = meanOf(recent, overlapOf);
   return (
     <dl className="facts" data-testid="lab-measured">

@@ -5,7 +5,7 @@ import { plainMesh } from './choices.ts';
 import { holdingWords } from './holdings.ts';
 import { bubbleOf, overlapOf, plannedInStep } from './measured.ts';
 import { labWarnings, pageProblems } from './problems.ts';
-import { bucketOverlap, laidOutBubble } from './schedule_measures.ts';
+import { bucketOverlap, laidOutBubble, reducesDuringPass } from './schedule_measures.ts';
 import { plannedTimeline } from './timeline.ts';
 
 const span = (kind: Span['kind'], start: number, end: number): Span => {
@@ -56,6 +56,16 @@ test('the overlap of buckets is what of their reduction lies before the end of t
     formula: 0.75,
   });
   expect(bucketOverlap([report(0, [span('compute', 0, 1)])])).toBeNull();
+  const tooShort = { ...span('wait', 1, 2), what: 'reduce_scatter bucket of x' };
+  expect(bucketOverlap([report(0, [span('compute', 0, 1), tooShort])])).toBeNull();
+});
+
+test('only buckets that other ranks get during the pass can be hidden by it', () => {
+  const mesh = { ...ONE_RANK, dp: 2 };
+  expect(reducesDuringPass(mesh)).toBe(true);
+  expect(reducesDuringPass({ ...mesh, sync_each_batch: true })).toBe(false);
+  expect(reducesDuringPass({ ...mesh, zero_stage: 2 })).toBe(false);
+  expect(reducesDuringPass({ ...ONE_RANK, tp: 2 })).toBe(false);
 });
 
 test('the overlap is the share of communication inside the passes', () => {

@@ -37,6 +37,13 @@ export function laidOutBubble(
   return isComplete ? bubble : null;
 }
 
+/**
+ * Whether buckets of gradients are reduced during the last backward pass of a step. After each
+ * micro-batch, ranks wait for the reduction; ZeRO-2 and 3 have no buckets.
+ */
+export const reducesDuringPass = ({ dp, zero_stage, sync_each_batch = false }: Mesh): boolean =>
+  dp > 1 && zero_stage < 2 && !sync_each_batch;
+
 export interface Overlap {
   /** Milliseconds from the end of the last pass of any rank until all sums have arrived. */
   exposed_ms: number;
@@ -49,8 +56,8 @@ export interface Overlap {
 }
 
 /**
- * The overlap of the reduction of gradients in buckets; null if a step has none. Copies between the
- * device and the host are none of it.
+ * The overlap of the reduction of gradients in buckets; null if a step has none, or if it took less
+ * than the clock tells. Copies between the device and the host are not part of it.
  */
 export function bucketOverlap(reports: readonly RankStep[]): Overlap | null {
   const passes = reports.flatMap(({ spans }) => spans.filter(isPass));
@@ -62,6 +69,7 @@ export function bucketOverlap(reports: readonly RankStep[]): Overlap | null {
   const exposed_ms = Math.max(0, reduced - passed);
   const moving = buckets.filter(({ kind }) => kind === 'communicate');
   const communication_ms = sumOf(moving) / reports.length;
+  if (communication_ms === 0) return null;
   const bytes = bucketBytes(first);
   const backward = BACKWARD * longestPass(first);
   return {

@@ -24,6 +24,20 @@ test('a rank may take three of the longest steps, and two minutes for the first 
   expect(patience.ms).toBe(12_000);
 });
 
+test('a rank that the page makes slow may take as many times longer from then on', async () => {
+  const patience = new Patience();
+  await take(patience, 'step', 1000);
+  patience.slow(1, 8);
+  expect(patience.ms).toBe(24_000);
+  await take(patience, 'step', 8000);
+  expect(patience.ms).toBe(24_000);
+  patience.slow(1, 1);
+  // It may still be slow in the step in which the page ends this.
+  expect(patience.ms).toBe(24_000);
+  await take(patience, 'step', 1000);
+  expect(patience.ms).toBe(3000);
+});
+
 test('evaluations are measured by evaluations', async () => {
   const patience = new Patience();
   await take(patience, 'step', 100);

@@ -15,21 +15,33 @@ export class Patience {
   /** Whether the objective samples answers. */
   samples = false;
   #work: SharedWork = 'step';
-  /** Milliseconds; 0 before the first one. */
+  /** Milliseconds, as if no rank had been made slow; 0 before the first one. */
   readonly #longest: Record<SharedWork, number> = { step: 0, evaluation: 0 };
+  /** By rank, how many times slower than its device the page makes it. */
+  readonly #slowness = new Map<number, number>();
+  /** The largest of them since the work in progress began. */
+  #slowest = 1;
 
   /** Milliseconds, by the longest time that the work in progress has taken before. */
   get ms(): number {
-    const longest = this.#longest[this.#work];
+    const longest = this.#longest[this.#work] * this.#slowest;
     if (longest === 0) return AT_START_MS;
     return Math.max(this.samples ? LEAST_SAMPLING_MS : LEAST_MS, TIMES * longest);
+  }
+
+  /** A slow rank is waited for longer from the first slow step on. */
+  slow(rank: number, factor: number): void {
+    this.#slowness.set(rank, factor);
+    this.#slowest = Math.max(this.#slowest, factor);
   }
 
   async during<T>(work: SharedWork, run: () => Promise<T>): Promise<T> {
     const began = performance.now();
     this.#work = work;
+    this.#slowest = Math.max(1, ...this.#slowness.values());
     const result = await run();
-    this.#longest[work] = Math.max(this.#longest[work], performance.now() - began);
+    const took = (performance.now() - began) / this.#slowest;
+    this.#longest[work] = Math.max(this.#longest[work], took);
     return result;
   }
 }

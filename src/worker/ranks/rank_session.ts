@@ -41,8 +41,7 @@ export class RankSession {
   async execute(command: RankCommand): Promise<void> {
     switch (command.type) {
       case 'slow_rank':
-        this.#rank().trainer.slowness = command.factor;
-        return;
+        return this.#slow(command.rank, command.factor);
       case 'pause_rank':
         this.#rank().trainer.pauseRequested = true;
         return;
@@ -53,6 +52,12 @@ export class RankSession {
       default:
         this.#emit(await this.#answer(command));
     }
+  }
+
+  /** All ranks are told, so that none takes the slow one for hung. */
+  #slow(rank: number, factor: number): void {
+    this.#patience.slow(rank, factor);
+    if (this.#open?.rank === rank) this.#open.trainer.slowness = factor;
   }
 
   async #answer(request: RankRequest): Promise<RankEvent> {

@@ -4,7 +4,7 @@ import { connectReducer, type OpenRankCommand } from '../../protocol/index.ts';
 
 /**
  * A thread that adds up gradients while this one computes, which on the processor handles no message
- * during a pass. Undefined if the mesh reduces no buckets.
+ * during a pass. It ends with the worker of the rank. Undefined if the mesh reduces no buckets.
  */
 export function startReducer(
   { rank, mesh, reducer_ports: ports }: OpenRankCommand,

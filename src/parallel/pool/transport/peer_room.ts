@@ -125,7 +125,10 @@ async function newPeer(id: string, page: URL): Promise<Peer> {
 function opened(peer: Peer, code: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let isForbidden = false;
-    const refuse = (): void => reject(isForbidden ? noPolicy() : noServer());
+    const refuse = (): void => {
+      end();
+      reject(isForbidden ? noPolicy() : noServer());
+    };
     const stop = onForbiddenSocket(() => {
       isForbidden = true;
       refuse();
@@ -140,9 +143,9 @@ function opened(peer: Peer, code: string): Promise<void> {
       resolve();
     });
     peer.on('error', ({ type }) => {
+      if (type !== 'unavailable-id') return refuse();
       end();
-      if (type === 'unavailable-id') reject(isTaken(code));
-      else refuse();
+      reject(isTaken(code));
     });
   });
 }
