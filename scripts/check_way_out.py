@@ -101,15 +101,24 @@ def first_jobs(bundle):
     ]
 
 
+def with_same_settings(bundles):
+    """Bundles in groups with one fsdp2.yaml, which `accelerate launch` reads once for all its jobs."""
+    groups = {}
+    for bundle in bundles:
+        settings = (bundle / "fsdp2.yaml").read_text(encoding="utf-8")
+        groups.setdefault(settings, []).append(bundle)
+    return list(groups.values())
+
+
 def check(bundles, arrangement, work):
     """Everything about the bundles in one arrangement: rows of the report."""
     shutil.rmtree(work, ignore_errors=True)
     one = dataclasses.replace(arrangement, ranks=1)
-    launch([job for bundle in bundles for job in first_jobs(bundle)], arrangement, work)
+    for alike in with_same_settings(bundles):
+        launch([job for bundle in alike for job in first_jobs(bundle)], arrangement, work)
+        if not arrangement.cpu:
+            launch([Job(bundle, "bf16", FEW, "bf16") for bundle in alike], arrangement, work, bf16=True)
     launch([Job(bundle, "resumed", FEW, "begun") for bundle in bundles], one, work)
-    if not arrangement.cpu:
-        jobs = [Job(bundle, "bf16", FEW, "bf16") for bundle in bundles]
-        launch(jobs, arrangement, work, bf16=True)
     rows = []
     for bundle in bundles:
         rows += Check(bundle, arrangement, work).all()
