@@ -99,8 +99,10 @@ export const DATASET_LABELS: StageLabels['dataset'] = {
   },
   margin: {
     name: 'Margin',
-    help: 'As if people had also said how much better an answer is (Llama 2, section 3.2.2): an answer that is better in several ways is to have a score that is higher by more, so that a reward model cannot rest once it has found one of them.',
-    does: "How far apart a reward model keeps the scores of two answers, for each unit of true reward between them: TRL's column margin, written by the generator.",
+    help:
+      'As if people had also said by how much one answer is better (Llama 2): a reward model that has ' +
+      'found one of its merits must find the others, too.',
+    does: "Scores differ by this for each unit of true reward between two answers: TRL's column margin.",
     source: TERRARIUM,
     zero: 'only the order counts',
   },
