@@ -7,17 +7,17 @@ const RECIPE = { ...TINY, 'training.max_iters': 1_000_000, 'training.eval_interv
 const sentence = (page: Page) => page.getByTestId('lab-sentence');
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
-/** Starts two ranks and waits for their first steps; resolves to the worker of one of them. */
-async function startTwoRanks(page: Page): Promise<Worker> {
+/** Starts two ranks and waits for their first steps; resolves to the workers of the second one. */
+async function startTwoRanks(page: Page): Promise<{ rank: Worker; reducer: Worker }> {
   const before = new Set(page.workers());
   await button(page, 'Start 2 ranks').click();
   await expect(sentence(page)).toContainText(/^Step [1-9]/u, { timeout: 60_000 });
-  const ranks = page
-    .workers()
-    .filter((worker) => !before.has(worker) && !worker.url().includes('thread'));
-  const rank = ranks.at(-1);
-  if (!rank) throw new Error('The ranks have no workers.');
-  return rank;
+  const started = page.workers().filter((worker) => !before.has(worker));
+  const lastOf = (name: string) => started.findLast((worker) => worker.url().includes(`/${name}-`));
+  const rank = lastOf('worker');
+  const reducer = lastOf('reducer_worker');
+  if (!rank || !reducer) throw new Error('The ranks have no workers.');
+  return { rank, reducer };
 }
 
 async function stepOf(page: Page): Promise<number> {
@@ -42,7 +42,7 @@ test('ranks that hang or end by themselves end the run, which continues from its
   page,
 }) => {
   await page.goto(`${addressOf(RECIPE)}#ranks`);
-  const rank = await startTwoRanks(page);
+  const { rank } = await startTwoRanks(page);
   await button(page, 'Pause').click();
   await button(page, 'Save as a run').click();
   await expect(page.getByText(/^Saved as/u)).toBeVisible();
@@ -60,6 +60,22 @@ test('ranks that hang or end by themselves end the run, which continues from its
   await page.getByLabel('Weights', { exact: true }).selectOption({ index: 1 });
   const continued = await startTwoRanks(page);
   await expect.poll(() => stepOf(page)).toBeGreaterThan(saved);
-  const ended = await failureAfter(page, continued, 'self.close()');
+  const ended = await failureAfter(page, continued.rank, 'self.close()');
+  expect(ended.text).toContain('its worker ended by itself');
+  expect(ended.ms).toBeLessThan(2000);
+  const { reducer } = await startTwoRanks(page);
+  const stopped = await failureAfter(page, reducer, 'self.close()');
+  expect(stopped.text).toMatch(
+    /^Rank [01] could not go on: The worker that adds up its gradients/u,
+  );
+  expect(stopped.ms).toBeLessThan(2000);
+});
+
+test('the end of a worker is noticed at once where a step takes seconds', async ({ page }) => {
+  const slow = { ...RECIPE, 'training.gradient_accumulation_steps': 1024, 'model.n_embd': 64 };
+  await page.goto(`${addressOf(slow)}#ranks`);
+  const { rank } = await startTwoRanks(page);
+  const ended = await failureAfter(page, rank, 'self.close()');
+  expect(ended.text).toContain('its worker ended by itself');
   expect(ended.ms).toBeLessThan(5000);
 });

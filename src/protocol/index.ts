@@ -8,3 +8,4 @@ export * from './rank_port.ts';
 export * from './reducer_port.ts';
 export * from './ranks.ts';
 export * from './headless.ts';
+export * from './life_lock.ts';

@@ -58,6 +58,8 @@ export type RankCommand =
   | { type: 'rank_gone'; rank: number };
 
 export type RankEvent =
+  /** The worker holds this lock as long as it exists (`whenReleased`). */
+  | { type: 'rank_alive'; rank: number; lock: string }
   | {
       type: 'rank_opened';
       id: number;
@@ -95,6 +97,7 @@ export const RANK_COMMANDS: Record<RankCommand['type'], true> = {
 };
 
 export const RANK_EVENTS: Record<RankEvent['type'], true> = {
+  rank_alive: true,
   rank_opened: true,
   rank_step: true,
   rank_trained: true,

@@ -1,12 +1,16 @@
 /** Between a rank and the worker that adds up its gradients: buffers of values are transferred. */
 import type { FromReducer, OpenReducer, ToReducer } from '../common/index.ts';
+import { holdLifeLock, whenReleased } from './life_lock.ts';
 import { listenForDeath } from './worker_death.ts';
 
 /** The rank's end. */
 export interface ReducerPort {
   send(message: ToReducer): void;
   onMessage(listener: (message: FromReducer) => void): void;
-  /** The worker threw an unhandled error, sent an unreadable message, or could not be loaded. */
+  /**
+   * The worker threw an unhandled error, sent an unreadable message, ended by itself, or could not be
+   * loaded.
+   */
   onDeath(listener: (reason: string) => void): void;
   close(): void;
 }
@@ -25,12 +29,15 @@ interface End {
 }
 
 type Opening = { type: 'open' } & OpenReducer;
+/** The worker holds this lock as long as it exists. */
+type Alive = { type: 'alive'; lock: string };
 const TO_REDUCER: Record<(ToReducer | Opening)['type'], true> = {
   open: true,
   reduce: true,
   rank_gone: true,
 };
 const FROM_REDUCER: Record<FromReducer['type'], true> = { reduced: true, failed: true };
+const ALIVE: Record<Alive['type'], true> = { alive: true };
 
 function isOneOf<M extends { type: string }>(
   value: unknown,
@@ -58,7 +65,12 @@ export function connectReducer(end: End, open: OpenReducer, close: () => void): 
       end.addEventListener('message', ({ data }) => {
         if (isOneOf<FromReducer>(data, FROM_REDUCER)) listener(data);
       }),
-    onDeath: (listener) => listenForDeath(end, listener),
+    onDeath: (listener) => {
+      listenForDeath(end, listener);
+      end.addEventListener('message', ({ data }) => {
+        if (isOneOf<Alive>(data, ALIVE)) whenReleased(data.lock, () => listener('it has ended'));
+      });
+    },
     close,
   };
 }
@@ -78,7 +90,10 @@ export function connectRankOfReducer(
   };
   end.addEventListener('message', ({ data }) => {
     if (!isOneOf<ToReducer | Opening>(data, TO_REDUCER)) return;
-    if (data.type === 'open') opened(scope, data);
-    else listener(data);
+    if (data.type !== 'open') return listener(data);
+    void holdLifeLock().then((lock) => {
+      if (lock !== null) end.postMessage({ type: 'alive', lock }, []);
+    });
+    opened(scope, data);
   });
 }

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ONE_RANK, type RankMemory, type RankStep } from '../../common/index.ts';
 import { defaultConfig } from '../../config/index.ts';
 import type { Command, Event, PagePort } from '../../protocol/index.ts';
+import { TestingLocks } from '../../protocol/testing_locks.ts';
 import { LabClient } from './lab_client.ts';
 
 const MEMORY: RankMemory = {
@@ -212,6 +213,49 @@ test('a rank that dies ends the run in a sentence, and the others hear of it', a
   expect(ranks.every(({ closed }) => closed)).toBe(true);
   expect(state().ranks.map(({ status }) => status)).toEqual(['ready', 'gone', 'ready']);
   expect(state().ranks[0]?.failure).toContain('Rank 1 is gone');
+});
+
+describe('with Web Locks', () => {
+  let locks: TestingLocks;
+
+  beforeEach(async () => {
+    locks = new TestingLocks();
+    vi.stubGlobal('navigator', { locks });
+    await start();
+    for (const { rank, emit } of ranks) {
+      const lock = `rank ${rank}`;
+      void locks.request(lock, () => new Promise(() => undefined));
+      emit({ type: 'rank_alive', rank, lock });
+    }
+    await settle();
+  });
+  afterEach(() => void vi.unstubAllGlobals());
+
+  test('a worker that ends by itself ends the run at once, in a sentence', async () => {
+    await step();
+    locks.endHolderOf('rank 2');
+    await settle();
+    expect(state()).toMatchObject({ phase: 'failed', step: 1 });
+    expect(state().failure).toBe(
+      'Rank 2 is gone (its worker ended by itself), and no step is complete without it. Start again.',
+    );
+    expect(commands(0, 'rank_gone')).toEqual([{ type: 'rank_gone', rank: 2 }]);
+  });
+
+  test('a rank that the user ends is not said to have ended by itself', async () => {
+    lab.kill(1);
+    locks.endHolderOf('rank 1');
+    await settle();
+    expect(state().failure).toContain('(its worker was ended)');
+    expect(state().ranks[1]?.failure).toBe('its worker was ended');
+  });
+
+  test('ranks that are stopped have not failed', async () => {
+    lab.stop();
+    for (const { rank } of ranks) locks.endHolderOf(`rank ${rank}`);
+    await settle();
+    expect(state()).toMatchObject({ phase: 'stopped', failure: '' });
+  });
 });
 
 test('a rank that is ended after a save names the checkpoint', async () => {

@@ -82,8 +82,8 @@ export class LabClient {
       event: (_rank, event) => {
         if (this.#links === links) this.#hear(event);
       },
-      died: (rank, reason) => {
-        if (this.#links === links) this.#lose(links, rank, `its worker stopped: ${reason}`);
+      died: (rank, why) => {
+        if (this.#links === links) this.#lose(links, rank, why);
       },
     });
     this.#links = links;

@@ -1,11 +1,11 @@
 /** The workers of all ranks: started together, joined by a message port for each two, asked together. */
-import type { Command, Event, PagePort } from '../../protocol/index.ts';
+import { type Command, type Event, type PagePort, whenReleased } from '../../protocol/index.ts';
 import { WorkerLink } from '../worker_link.ts';
 
 export interface RankListener {
   event(rank: number, event: Event): void;
-  /** The worker of a rank ended by itself. */
-  died(rank: number, reason: string): void;
+  /** The worker of a rank ended without being asked to; `why` is a clause. */
+  died(rank: number, why: string): void;
 }
 
 /** A rank refused a request, or ended before it answered. */
@@ -22,18 +22,22 @@ export type RankPorts = readonly { rank: number; port: MessagePort }[];
 
 export class RankLinks {
   readonly #links: readonly WorkerLink[];
+  readonly #listener: RankListener;
+  /** By rank, what no longer waits for the end of its worker. */
+  readonly #unwatch = new Map<number, () => void>();
   /** What every rank was asked last. */
   #asked: readonly Promise<unknown>[] = [];
 
   constructor(size: number, spawn: () => PagePort, listener: RankListener) {
+    this.#listener = listener;
     this.#links = Array.from(
       { length: size },
       (_, rank) =>
         new WorkerLink(spawn, {
-          event: (event) => listener.event(rank, event),
+          event: (event) => this.#hear(rank, event),
           started: () => undefined,
           silent: () => undefined,
-          died: (reason) => listener.died(rank, reason),
+          died: (reason) => listener.died(rank, `its worker stopped: ${reason}`),
         }),
     );
   }
@@ -97,10 +101,19 @@ export class RankLinks {
 
   /** Ends the worker of one rank at once. */
   end(rank: number, reason: string): void {
+    this.#unwatch.get(rank)?.();
     this.#links[rank]?.close(reason);
   }
 
   close(): void {
+    for (const unwatch of this.#unwatch.values()) unwatch();
     for (const link of this.#links) link.close();
+  }
+
+  #hear(rank: number, event: Event): void {
+    if (event.type === 'rank_alive') {
+      const ended = () => this.#listener.died(rank, 'its worker ended by itself');
+      this.#unwatch.set(rank, whenReleased(event.lock, ended));
+    } else this.#listener.event(rank, event);
   }
 }

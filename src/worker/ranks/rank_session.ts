@@ -7,7 +7,7 @@ import {
   type RankTrainer,
   type ReducerThread,
 } from '../../parallel/index.ts';
-import { connectRank } from '../../protocol/index.ts';
+import { connectRank, holdLifeLock } from '../../protocol/index.ts';
 import type { OpenRankCommand, RankCommand, RankEvent, RankRequest } from '../../protocol/index.ts';
 import type { StepResult } from '../../train/index.ts';
 import type { BeginContext } from '../beginning.ts';
@@ -77,6 +77,8 @@ export class RankSession {
 
   async #openRank(command: OpenRankCommand): Promise<RankEvent> {
     const { id, rank, mesh, backend } = command;
+    const lock = await holdLifeLock();
+    if (lock !== null) this.#emit({ type: 'rank_alive', rank, lock });
     const ports = new Map<number, PortLike>(
       command.ports.map(({ rank: other, port }) => [other, connectRank(port)]),
     );
