@@ -7,7 +7,7 @@ export type {
   WriteOptions,
 } from './checkpoint_state.ts';
 export { DEFAULT_LINEAGE } from './lineage.ts';
-export type { TokenizerSource } from './tokenizer_files.ts';
+export { tokenizerBytes, type TokenizerSource } from './tokenizer_files.ts';
 export { openRunStore } from './store/open_store.ts';
 export { RunStore, type NewRun, type StoredRun } from './store/run_store.ts';
 export { prune, type Pruned } from './store/prune.ts';

@@ -156,6 +156,7 @@ describe('GRPO', () => {
 });
 
 describe('PPO', () => {
+  const SCORE = 'reward.score.weight';
   const ppo = { response_length: 6, num_ppo_epochs: 2, num_mini_batches: 2, kl_coef: 0.02 };
   const stage: StageInput = { objective: 'ppo', ppo };
   const training = { batch_size: 16, learning_rate: 1e-3 };
@@ -212,6 +213,18 @@ describe('PPO', () => {
       if (name.startsWith('reward.')) expect(after, name).toEqual(data);
       else expect(after, name).not.toEqual(data);
     }
+    trainer.dispose();
+  });
+
+  it('says in a sentence that the reward model gives a score that is no number', async () => {
+    const head = { shape: [1, 32], data: new Float32Array(32).fill(NaN) };
+    const objective_tensors = new Map([...(from.objective_tensors ?? []), [SCORE, head] as const]);
+    const broken = { ...from, objective_tensors };
+    const trainer = await toyRlTrainer({ stage, data: favouriteData(), training, from: broken });
+    await expect(takeSteps(trainer, 1)).rejects.toMatchObject({
+      code: 'no_reward',
+      message: 'The reward model gave a score that is not a number.',
+    });
     trainer.dispose();
   });
 

@@ -1,8 +1,14 @@
 /** How a stage after pretraining begins: from the weights and the tokenizer of its parent. */
-import type { OpenRun, ReadState } from '../checkpoint/index.ts';
+import { type OpenRun, type ReadState, tokenizerBytes } from '../checkpoint/index.ts';
 import type { Vote } from '../common/index.ts';
 import type { RunConfig } from '../config/index.ts';
-import { parseStage, type StageConfig } from '../config/stage/index.ts';
+import {
+  parseStage,
+  type RatedModel,
+  rewardModelProblem,
+  type StageConfig,
+} from '../config/stage/index.ts';
+import { chatFormat } from '../data/conversations/index.ts';
 import { importTokenizer, type Tokenizer } from '../data/index.ts';
 import { beyondFloat16 } from '../model/frozen_float16.ts';
 import { withVocabulary } from '../model/grow.ts';
@@ -43,15 +49,15 @@ export async function readStageOrigin(
   const stage = parseStage(command.stage);
   const objective = await requireObjective(context, stage.objective);
   const parent = await loadParent(context, command.parent ?? noParent());
+  const tokenizer = await importTokenizer(parent.state.tokenizer);
   const scorer = command.reward_model
-    ? await loadRewardModel(context, command.reward_model, parent)
+    ? await loadRewardModel(context, command.reward_model, { ...parent, tokenizer })
     : null;
   const reward = scorer?.state ?? null;
   if (needsRewardModel(stage) && !reward) throw noRewardModel();
   if (asksForFloat16(stage)) [parent, ...(scorer ? [scorer] : [])].forEach(checkRange);
   const votes = stage.dataset.votes === 'none' ? [] : await votesOf(context, command.parent);
   const config = stageConfig(command.config, parent.state);
-  const tokenizer = await importTokenizer(parent.state.tokenizer);
   const source: StageSource = {
     config: stage,
     needs: objective.data,
@@ -164,28 +170,35 @@ function rewardTensors({ model, parameters, objective_tensors }: ReadState) {
   return tensors;
 }
 
-/** Reads the reward model of a PPO run. Throws BadParent unless it fits the policy. */
+/** Reads the reward model of a PPO run. Throws BadParent unless it can score the policy's answers. */
 async function loadRewardModel(
   context: BeginContext,
   source: { run: string },
-  policy: ParentState,
+  policy: ParentState & { tokenizer: Tokenizer },
 ): Promise<ParentState> {
-  const { state, parent } = await loadParent(context, source);
-  if (!state.objective_tensors.has('score.weight')) {
-    throw new BadParent(
-      'reward_model',
-      `“${parent.name}” is no reward model.`,
-      'Choose a model that was trained on pairs with the objective reward.',
-    );
-  }
-  if (!sameBytes(state.tokenizer, policy.state.tokenizer)) {
-    throw new BadParent(
-      'reward_model',
-      `The reward model “${parent.name}” has another tokenizer than “${policy.parent.name}”.`,
-      'Train a reward model from the same parent, or choose another one.',
-    );
-  }
-  return { state, parent };
+  const reward = await loadParent(context, source);
+  const { tokenizer, vocab_size } = tokenizerOfStage(policy);
+  const isSame =
+    sameBytes(reward.state.tokenizer, tokenizer) && reward.state.model.vocab_size === vocab_size;
+  const problem = rewardModelProblem(rated(reward), rated(policy), isSame);
+  if (problem) throw new BadParent(problem.field, problem.message, problem.hint);
+  return reward;
+}
+
+const rated = ({ parent: { name }, state }: ParentState): RatedModel => ({
+  name,
+  objective: state.objective_tensors.has('score.weight') ? 'reward' : state.lineage.objective,
+  model: state.model,
+});
+
+/** The policy's tokenizer.json with the tokens that a stage adds, which reward models have too. */
+function tokenizerOfStage({ state, tokenizer }: ParentState & { tokenizer: Tokenizer }) {
+  const { chat_template = null, model } = state;
+  const chat = chatFormat(tokenizer, chat_template, specialTokens(state));
+  return {
+    tokenizer: tokenizerBytes(chat.tokenizer),
+    vocab_size: Math.max(model.vocab_size, chat.tokenizer.vocab_size),
+  };
 }
 
 const needsRewardModel = ({ objective, ppo }: StageConfig): boolean =>

@@ -22,6 +22,8 @@ export interface StageFacts {
   parent_objective?: string;
   /** A reward model was chosen. */
   has_reward_model?: boolean;
+  /** Why the one that was chosen cannot score the answers (`rewardModelProblem`). */
+  reward_model_problem?: StageProblem | null;
   /** A .jsonl file was opened. */
   has_file?: boolean;
   /** Votes that chose one of two answers. */
@@ -68,15 +70,16 @@ function checkParent(stage: StageConfig, facts: StageFacts): StageProblem | null
       message: 'A reward model scores answers and cannot write any.',
       hint: 'Choose the model that it was trained from.',
     };
-  if (stage.objective === 'ppo' && stage.ppo.score === 'reward_model' && !facts.has_reward_model)
-    return {
-      field: 'reward_model',
-      message: 'PPO needs a reward model that scores answers.',
-      hint: 'Choose one, train one from the same parent first, or let code score (ppo.score).',
-      fix: { field: 'ppo.score', value: 'task' },
-    };
-  return null;
+  if (stage.objective !== 'ppo' || stage.ppo.score !== 'reward_model') return null;
+  return facts.has_reward_model ? (facts.reward_model_problem ?? null) : NO_REWARD_MODEL;
 }
+
+const NO_REWARD_MODEL: StageProblem = {
+  field: 'reward_model',
+  message: 'PPO needs a reward model that scores answers.',
+  hint: 'Choose one, train one from the same parent first, or let code score (ppo.score).',
+  fix: { field: 'ppo.score', value: 'task' },
+};
 
 function checkFile({ dataset }: StageConfig, { has_file }: StageFacts): StageProblem | null {
   if (dataset.task !== 'own' || has_file !== false) return null;

@@ -2,6 +2,7 @@
 export * from './schema.ts';
 export * from './parse.ts';
 export * from './recipe.ts';
+export * from './reward_model.ts';
 export * from './check.ts';
 export * from './defaults.ts';
 export * from './fields.ts';

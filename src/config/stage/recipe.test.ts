@@ -12,6 +12,13 @@ const stage = (id: string, settings: object, more: object = {}) => ({
   ...more,
 });
 const reward = stage('judge', { objective: 'reward' });
+/** PPO from `base`, scored by a reward model that was trained from another base. */
+const scoredBy = (config: object): object[] => [
+  base,
+  { ...base, id: 'other', config },
+  { ...reward, parent: 'other' },
+  stage('ppo', { objective: 'ppo' }, { reward_model: 'judge' }),
+];
 const chain = (...stages: object[]) => ({ name: 'Chain', stages });
 
 /** What the page says of a chain. */
@@ -89,19 +96,30 @@ describe('a chain is refused before it trains if a later stage could not begin',
         'for a prompt and an answer of 64.',
     ],
     [
-      'a reward model of another base',
-      [
-        base,
-        { ...base, id: 'other' },
-        { ...reward, parent: 'other' },
-        stage('ppo', { objective: 'ppo' }, { reward_model: 'judge' }),
-      ],
-      'This is not a chain of stages: the stage judge is no reward model that can score answers of ppo.',
+      'a reward model of another size',
+      scoredBy({ model: { block_size: 64, n_layer: 2 } }),
+      'The stage ppo of this chain could not begin: the reward model “judge” has n_layer 2, and ' +
+        '“Base” has 4.',
+    ],
+    [
+      'a reward model of another tokenizer',
+      scoredBy({ model: { block_size: 64 }, data: { corpus: 'arithmetic' } }),
+      'The stage ppo of this chain could not begin: the reward model “judge” has another tokenizer ' +
+        'than “Base”.',
+    ],
+    [
+      'a reward model that is none',
+      [base, stage('ppo', { objective: 'ppo' }, { reward_model: 'base' })],
+      'The stage ppo of this chain could not begin: “Base” is no reward model.',
     ],
   ];
   it.each(cases)('%s', (_, stages, message) => {
     expect(refusal(chain(...stages))).toBe(message);
   });
+});
+
+it('a reward model of another base with the same sizes and tokenizer scores a chain', () => {
+  expect(parseRecipe(chain(...scoredBy(base.config))).stages).toHaveLength(4);
 });
 
 it('the chains of the page and those that are measured can begin', () => {

@@ -7,9 +7,10 @@ import { ConfigError } from '../errors.ts';
 import { parseConfig } from '../parse.ts';
 import { PRESETS } from '../presets.ts';
 import type { RunConfig } from '../schema.ts';
-import { checkStage } from './check.ts';
+import { checkStage, type StageProblem } from './check.ts';
 import { issueText } from './issues.ts';
 import { parseStage } from './parse.ts';
+import { makeSameTokenizer, type RatedModel, rewardModelProblem } from './reward_model.ts';
 import type { StageConfig } from './schema.ts';
 
 /** Stages that a recipe may have. */
@@ -98,12 +99,11 @@ function checkSettings(one: RecipeStage, earlier: Earlier): void {
   const from = earlier.get(parent);
   const base = baseOf(from, earlier);
   const scoring = reward_model === null ? undefined : earlier.get(reward_model);
-  if (scoring && (scoring.stage?.objective !== 'reward' || baseOf(scoring, earlier) !== base))
-    throw bad(`the stage ${scoring.id} is no reward model that can score answers of ${id}`);
   const problems = checkStage(stage, {
     parent: base?.config ?? null,
-    parent_objective: from?.stage?.objective ?? 'pretrain',
+    parent_objective: objectiveOf(from),
     has_reward_model: scoring !== undefined,
+    reward_model_problem: scoring && from ? misfit(scoring, from, earlier) : null,
     votes: 0,
   });
   const [problem] = stage.dataset.task === 'own' ? [NEEDS_FILE] : problems;
@@ -124,6 +124,19 @@ const NEEDS_FILE = {
 function baseOf(stage: RecipeStage | undefined, earlier: Earlier): RecipeStage | undefined {
   const before = stage?.parent == null ? undefined : earlier.get(stage.parent);
   return before ? baseOf(before, earlier) : stage;
+}
+
+const objectiveOf = (one: RecipeStage | undefined): string => one?.stage?.objective ?? 'pretrain';
+
+/** Why a reward model of the chain cannot score the answers of a stage; null if it can. */
+function misfit(scoring: RecipeStage, policy: RecipeStage, earlier: Earlier): StageProblem | null {
+  const its = (baseOf(scoring, earlier) ?? scoring).config;
+  const ours = (baseOf(policy, earlier) ?? policy).config;
+  const rated = (one: RecipeStage, { model }: RunConfig): RatedModel => {
+    return { name: one.name, objective: objectiveOf(one), model };
+  };
+  const isSame = its === ours || makeSameTokenizer(its, ours);
+  return rewardModelProblem(rated(scoring, its), rated(policy, ours), isSame);
 }
 
 const uncapital = (text: string): string =>

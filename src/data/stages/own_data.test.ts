@@ -67,7 +67,7 @@ describe('columns of TRL', () => {
       { prompt, chosen: 'b', rejected: 'c' },
       { prompt, chosen: 'c', rejected: 'b' },
     ]);
-    expect(notes).toEqual(['Votes for neither answer that were left out: 1.']);
+    expect(notes).toEqual(['Votes for neither answer or between equal ones, left out: 1.']);
     const other = JSON.stringify({ ...vote, run: 'other', choice: 0 });
     expect(() => read('pairs', other, 'skip')).toThrow('are on answers of another run (other)');
   });

@@ -56,7 +56,8 @@ function readSides<T extends object>(
   const notes: string[] = [];
   if (skipped > 0) notes.push(`Malformed lines that were skipped: ${skipped}.`);
   const unused = all.length - items.length;
-  if (unused > 0) notes.push(`Votes for neither answer that were left out: ${unused}.`);
+  if (unused > 0)
+    notes.push(`Votes for neither answer or between equal ones, left out: ${unused}.`);
   return { sides: heldOut(items, dataset), notes };
 }
 

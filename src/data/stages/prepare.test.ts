@@ -112,6 +112,7 @@ describe('votes', () => {
   const votes = [
     { ...vote, answers: ['b', 'c'] as const, choice: 1 as const },
     { ...vote, answers: ['b', 'c'] as const, choice: null },
+    { ...vote, answers: ['b', 'b'] as const, choice: 0 as const },
   ];
 
   test('train alone, or beside other pairs', async () => {
@@ -122,7 +123,9 @@ describe('votes', () => {
     );
     expect(only.pairs.train.map(({ example }) => example.chosen)).toEqual(['c']);
     expect(only.pairs.val).toHaveLength(10);
-    expect(only.notes).toEqual(['Votes for neither answer that were left out: 1 of 2.']);
+    expect(only.notes).toEqual([
+      'Votes for neither answer or between equal ones, left out: 2 of 3.',
+    ]);
     const beside = await prepare(
       { dataset: { ...dataset, votes: 'beside' } },
       { needs: 'pairs', votes },

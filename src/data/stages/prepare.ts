@@ -79,7 +79,7 @@ function withVotes(raw: RawData, { stage, needs, votes = [] }: PrepareStageOptio
   const { val } = raw.pairs;
   const train = use === 'only' ? voted : [...raw.pairs.train, ...voted];
   const unused = votes.length - voted.length;
-  const note = `Votes for neither answer that were left out: ${unused} of ${votes.length}.`;
+  const note = `Votes for neither answer or between equal ones, left out: ${unused} of ${votes.length}.`;
   const notes = unused > 0 ? [...raw.notes, note] : raw.notes;
   return { ...raw, pairs: { train, val }, notes };
 }

@@ -1,6 +1,6 @@
 /** What PPO knows of sampled answers: their scores and how likely the reference finds them. */
 import type { MetricRow } from '../../common/index.ts';
-import type { EncodedPrompt } from '../../data/index.ts';
+import { DataError, type EncodedPrompt } from '../../data/index.ts';
 import type { Rollout } from '../../rollout/index.ts';
 import { type SourceContext, stageOf } from '../objective.ts';
 import { mean, sampleStd } from './advantages.ts';
@@ -23,7 +23,11 @@ export interface ScoredRow extends AnswerRow {
 
 type Sampled = Rollout & Pick<AnswerRow, 'prompt' | 'prompt_ids'>;
 
-/** Scores answers to the training prompts, or to `prompts`. */
+/**
+ * Scores answers to the training prompts, or to `prompts`.
+ *
+ * @throws DataError no_reward if a score is not a number
+ */
 export async function scored(
   context: SourceContext,
   sampled: readonly Sampled[],
@@ -47,10 +51,11 @@ export async function scored(
   });
 }
 
-const notANumber = (): RangeError =>
-  new RangeError(
-    'The reward model gave a score that is not a number: train another one, or let code score the ' +
-      'answers (ppo.score: task).',
+const notANumber = (): DataError =>
+  new DataError(
+    'no_reward',
+    'The reward model gave a score that is not a number.',
+    'Train another one, or let code score the answers (ppo.score: task).',
   );
 
 /** The reward model's value at the last token of each answer. */

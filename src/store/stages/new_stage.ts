@@ -17,7 +17,7 @@ import {
   type StageProblem,
 } from '../../config/stage/index.ts';
 import type { OwnText, PlainError, RunRecord } from '../../protocol/index.ts';
-import { rewardModelsFor } from './tree.ts';
+import { misfit, rewardModels } from './reward_models.ts';
 
 export interface NewStageState {
   /** Id of the run whose weights it starts from; null while none is chosen. */
@@ -228,11 +228,13 @@ export function problemsOf(
   runs: readonly RunRecord[],
 ): readonly StageProblem[] {
   const parent = runs.find(({ run }) => run === state.parent);
-  const scorers = parent ? rewardModelsFor(runs, parent) : [];
+  const scorers = parent ? rewardModels(runs, parent) : [];
+  const scorer = scorers.find(({ run }) => run === state.rewardModel);
   return checkStage(state.stage, {
     parent: parent?.config ?? null,
     parent_objective: parent?.lineage.objective,
-    has_reward_model: scorers.some(({ run }) => run === state.rewardModel),
+    has_reward_model: scorer !== undefined,
+    reward_model_problem: parent && scorer ? misfit(runs, scorer, parent) : null,
     has_file: state.file !== null,
     votes: parent?.votes ?? 0,
   });

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { savedRun } from './testing_saved_run.ts';
-import {
-  ancestry,
-  deletionWarning,
-  descendants,
-  listed,
-  modelTrees,
-  rewardModelsFor,
-} from './tree.ts';
+import { ancestry, deletionWarning, descendants, listed, modelTrees } from './tree.ts';
 
 const record = savedRun;
 
@@ -44,12 +37,5 @@ describe('what depends on a model', () => {
   it('is said before it is deleted', () => {
     expect(deletionWarning(RUNS, 'sft')).toContain('“REWARD”, “PPO” were trained from it');
     expect(deletionWarning(RUNS, 'ppo')).toBeNull();
-  });
-  it('includes the reward models of the same family only', () => {
-    const [base, sft] = RUNS;
-    expect(base && rewardModelsFor(RUNS, base).map(({ run }) => run)).toEqual(['reward']);
-    expect(sft && rewardModelsFor(RUNS, sft).map(({ run }) => run)).toEqual(['reward']);
-    const other = record('other', null);
-    expect(rewardModelsFor(RUNS, other)).toEqual([]);
   });
 });

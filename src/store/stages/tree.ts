@@ -80,17 +80,6 @@ export function ancestry(runs: readonly RunRecord[], run: string): RunRecord[] {
 export const canBeParent = ({ resumable, lineage }: RunRecord): boolean =>
   resumable && lineage.objective !== 'reward';
 
-/** Reward models that can score the answers of a child of `parent`: those with the same tokenizer. */
-export function rewardModelsFor(runs: readonly RunRecord[], parent: RunRecord): RunRecord[] {
-  const line = new Set(ancestry(runs, parent.run).map(({ run }) => run));
-  return runs.filter(
-    (record) =>
-      record.lineage.objective === 'reward' &&
-      record.resumable &&
-      ancestry(runs, record.run).some(({ run }) => line.has(run)),
-  );
-}
-
 /** What deleting a model means for others, one sentence; null if nothing depends on it. */
 export function deletionWarning(runs: readonly RunRecord[], run: string): string | null {
   const dependents = descendants(runs, run);

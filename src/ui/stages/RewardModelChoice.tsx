@@ -2,7 +2,7 @@
 import type { StageProblem } from '../../config/stage/index.ts';
 import type { RunRecord } from '../../store/index.ts';
 import { chooseRewardModel, newStage, setStageField } from '../../store/stages/new_stage.ts';
-import { rewardModelsFor } from '../../store/stages/tree.ts';
+import { rewardModels } from '../../store/stages/reward_models.ts';
 import { FieldProblem } from './StageField.tsx';
 import { useNewStage } from './useNewStage.ts';
 
@@ -16,7 +16,7 @@ export function RewardModelChoice({ parent, runs, problems }: ChoiceProps) {
   const score = useNewStage((state) => state.stage.ppo.score);
   const chosen = useNewStage((state) => state.rewardModel);
   if (score !== 'reward_model') return null;
-  const scorers = rewardModelsFor(runs, parent);
+  const scorers = rewardModels(runs, parent);
   const problem = problems.find(({ field }) => field === 'reward_model');
   return (
     <div className="field" data-problem={problem ? true : undefined}>
