@@ -52,4 +52,13 @@ describe('what depends on a model', () => {
     const other = record('other', null);
     expect(rewardModelsFor(RUNS, other)).toEqual([]);
   });
+  it('knows the family of reward models whose common parent was deleted', () => {
+    const [base, sft, ...rest] = RUNS;
+    const ppo = rest.find(({ run }) => run === 'ppo');
+    expect(base && sft && ppo && rewardModelsFor(rest, ppo).map(({ run }) => run)).toEqual([
+      'reward',
+    ]);
+    const orphan = rest.find(({ run }) => run === 'orphan');
+    expect(orphan && rewardModelsFor(rest, orphan)).toEqual([]);
+  });
 });

@@ -80,14 +80,22 @@ export function ancestry(runs: readonly RunRecord[], run: string): RunRecord[] {
 export const canBeParent = ({ resumable, lineage }: RunRecord): boolean =>
   resumable && lineage.objective !== 'reward';
 
+/** Ids of the models that this one came from and its own, with the first one that is gone. */
+function lineOf(runs: readonly RunRecord[], run: string): string[] {
+  const line = ancestry(runs, run);
+  const [first] = line;
+  const gone = first ? parentRun(first) : null;
+  return [...(gone === null ? [] : [gone]), ...line.map((record) => record.run)];
+}
+
 /** Reward models that can score the answers of a child of `parent`: those with the same tokenizer. */
 export function rewardModelsFor(runs: readonly RunRecord[], parent: RunRecord): RunRecord[] {
-  const line = new Set(ancestry(runs, parent.run).map(({ run }) => run));
+  const line = new Set(lineOf(runs, parent.run));
   return runs.filter(
     (record) =>
       record.lineage.objective === 'reward' &&
       record.resumable &&
-      ancestry(runs, record.run).some(({ run }) => line.has(run)),
+      lineOf(runs, record.run).some((run) => line.has(run)),
   );
 }
 
