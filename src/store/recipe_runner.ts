@@ -1,15 +1,25 @@
 /**
  * Carries out a recipe: starts the run of each stage from the run of its parent and waits until it
- * has ended, as a user would.
+ * has ended, as a user would. The browser keeps how far it is, so that it can be continued after its
+ * page was closed.
  */
-import type { Recipe, RecipeStage } from '../config/stage/index.ts';
+import { parseRecipe, type Recipe, type RecipeStage } from '../config/stage/index.ts';
 import type { RunConfig } from '../config/index.ts';
+import type { RunRecord } from '../protocol/index.ts';
 import type { StartOptions } from './client_types.ts';
 import { uniqueName } from './default_name.ts';
+import {
+  forgetRecipe,
+  keepRecipe,
+  lastStarted,
+  type KeptMember,
+  type KeptRecipe,
+} from './kept_recipe.ts';
 import type { LibraryStore } from './library.ts';
 import type { LibraryClient } from './library_client.ts';
 import type { RecipeMember, RecipeStore } from './recipe_state.ts';
 import { type RunEnd, RunFollower, withoutWaiting } from './run_follower.ts';
+import { isActive } from './run_state.ts';
 import type { RunStateStore } from './stores.ts';
 
 /** What a recipe needs of the client. */
@@ -18,6 +28,8 @@ export interface RecipeDriver {
   library: Pick<LibraryClient, 'list'>;
   /** Starts a run and returns its id. */
   start(config: RunConfig, options: StartOptions): string;
+  resume(run: string): void;
+  train(): void;
   stopRun(): void;
   cancel(): void;
 }
@@ -26,6 +38,8 @@ export class RecipeRunner {
   readonly store: RecipeStore;
   readonly #driver: RecipeDriver;
   #stages: readonly RecipeStage[] = [];
+  /** What the recipe was read from; undefined if the browser is not to keep it. */
+  #source: unknown;
   readonly #follower: RunFollower;
   #startedAt = 0;
 
@@ -35,9 +49,9 @@ export class RecipeRunner {
     this.#follower = new RunFollower(driver, (end) => this.#ended(end));
   }
 
-  start({ name, stages }: Recipe): void {
-    this.#follower.leave();
-    this.#stages = stages;
+  /** `source`: what the recipe was read from, if the browser is to keep how far it is. */
+  start({ name, stages }: Recipe, source?: unknown): void {
+    this.#begin(stages, source);
     const taken = this.#driver.stores.library.getState().runs.map((run) => run.name);
     const members = stages.map((stage): RecipeMember => {
       const unique = uniqueName(stage.name, taken);
@@ -47,6 +61,40 @@ export class RecipeRunner {
     });
     this.store.setState({ name, members, running: true, ended: '' });
     this.#startNext();
+  }
+
+  /**
+   * Goes on with a recipe that the browser kept: with the run of the stage that was training, from
+   * its last checkpoint. A stage whose run is gone is trained again.
+   */
+  continue(kept: KeptRecipe): void {
+    const { name, stages } = parseRecipe(kept.source);
+    const { runs } = this.#driver.stores.library.getState();
+    this.#begin(stages, kept.source);
+    const last = lastStarted(kept);
+    const members = kept.members.map((member) => keptMember(member, runs, member === last));
+    this.store.setState({ name, members, running: true, ended: '' });
+    const current = this.#current;
+    if (current?.run) this.#follow(current, current.run);
+    else this.#startNext();
+  }
+
+  #begin(stages: readonly RecipeStage[], source: unknown): void {
+    this.#follower.leave();
+    this.#stages = stages;
+    this.#source = source;
+  }
+
+  #follow({ id }: RecipeMember, run: string): void {
+    this.#startedAt = performance.now();
+    this.#change(id, { status: 'training' });
+    const open = this.#driver.stores.run.getState();
+    const isOpen = open.run === run && isActive(open.phase);
+    this.#follower.follow(() => {
+      if (!isOpen) this.#driver.resume(run);
+      else if (open.phase === 'paused') this.#driver.train();
+      return run;
+    });
   }
 
   /** Stops the stage that trains, which is saved, and starts no further one. */
@@ -69,6 +117,7 @@ export class RecipeRunner {
     const stage = this.#stages.find(({ id }) => id === next?.id);
     if (!next || !stage) {
       this.#end('');
+      forgetRecipe();
       return;
     }
     const missing = this.#deletedSource(stage);
@@ -131,6 +180,7 @@ export class RecipeRunner {
   #end(ended: string): void {
     const members = withoutWaiting(this.store.getState().members);
     this.store.setState({ running: false, ended, members });
+    this.#keep();
     this.#driver.library.list();
   }
 
@@ -138,5 +188,24 @@ export class RecipeRunner {
     this.store.setState(({ members }) => ({
       members: members.map((one) => (one.id === id ? { ...one, ...change } : one)),
     }));
+    this.#keep();
   }
+
+  #keep(): void {
+    const { name, members } = this.store.getState();
+    if (this.#source !== undefined) keepRecipe(name, this.#source, members);
+  }
+}
+
+/** A member of a kept recipe as it is now: over, to be resumed ('training'), or still to be started. */
+function keptMember(
+  { id, name, run, status }: KeptMember,
+  runs: readonly RunRecord[],
+  isLast: boolean,
+): RecipeMember {
+  const member: RecipeMember = { id, name, status: 'done', run, problem: '', seconds: null };
+  const record = runs.find((one) => one.run === run);
+  if (!record?.resumable) return { ...member, status: 'waiting', run: null };
+  const isOver = !isLast || status === 'done' || record.step >= record.max_iters;
+  return isOver ? member : { ...member, status: 'training' };
 }

@@ -48,6 +48,8 @@ export class RunFollower {
     this.#before = store.getState();
     // `start` changes the state of the run, which is heard before its id is known.
     this.#run = start();
+    // A run that is resumed may be the one that is open.
+    if (this.#before.run === this.#run) this.#before = { ...this.#before, run: null };
     return this.#run;
   }
 
@@ -77,7 +79,8 @@ export class RunFollower {
       this.#end('stopped', '', 'another run was opened');
       return;
     }
-    this.#wasSeen ||= run === this.#run;
+    // A run that is resumed may still be shown as ended.
+    this.#wasSeen ||= run === this.#run && phase !== 'done';
     if (phase === 'failed') this.#end('failed', error ? problemOf(error) : 'The run failed.');
     else if (this.#wasSeen && phase === 'done') {
       this.#end(finished === 'stopped' ? 'stopped' : 'done', '');

@@ -11,6 +11,7 @@ import { Welcome } from './welcome/Welcome.tsx';
 import { useLesson } from './lesson/useLesson.ts';
 import { goTo, usePlace, type At, type Dialog, type ModelPlace } from './place.ts';
 import { PlaceTabs } from './PlaceTabs.tsx';
+import { useKeptFocus } from './useKeptFocus.ts';
 import { useShortcuts } from './useShortcuts.ts';
 
 /** The dialogs, each with the subject of the sentence that says that it could not be shown. */
@@ -45,6 +46,7 @@ export function App() {
   const lesson = useLesson().active;
   const at = usePlace((place) => (lesson ? 'workspace' : place.at));
   useShortcuts();
+  useKeptFocus(at, at === 'workspace' ? '.main-button' : 'main h1');
   return (
     <>
       <Print />

@@ -86,7 +86,8 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
   const vocab_size = vocabularyOf(origin, text);
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
   const lineage = lineageOf(objective, text, parent);
-  const { n_params } = settled.plan;
+  // As a checkpoint counts them: the plan's own number includes references and reward models.
+  const n_params = settled.plan.parameters.total;
   const storage = await store.create({ id, name, config, n_params, lineage });
   return closingOnFailure(storage, async () => {
     if (text.text) await storage.saveText(text.text);

@@ -12,6 +12,7 @@ import {
   IconPlus,
   IconX,
 } from '@tabler/icons-react';
+import type { KeyboardEvent, ReactNode } from 'react';
 import { differsFromRun, isMoving } from '../../store/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import {
@@ -128,71 +129,10 @@ function FirstStage() {
   );
 }
 
-/** After a stage: what can be trained from it. A reward model has no further stage of its own. */
-function NextStage() {
-  const run = useRun((state) => state.run);
-  const objective = useRun((state) => state.lineage?.objective);
-  const next = (): void =>
-    objective === 'reward' ? goToModels('stages') : goToModels('new_stage', run);
-  return <TrainButton label={objective === 'reward' ? 'Stages' : 'Next stage'} onClick={next} />;
-}
-
-/** Train, Resume, Pause or Cancel, whichever applies. */
-function MainButton({ actions }: { actions: RunActions }) {
-  const moving = useRun((state) => isMoving(state.phase));
-  // False while the worker only reads the text for the data panel: Train stays available then, and
-  // the button does not change under the pointer.
-  const starting = useRun(
-    (state) => state.opening && !isMoving(state.phase) && state.phase !== 'paused',
-  );
-  if (starting)
-    return (
-      <Button
-        size="sm"
-        variant="default"
-        leftSection={<IconX size={15} />}
-        onClick={actions.cancel}
-        className="main-button"
-      >
-        Cancel
-      </Button>
-    );
-  if (moving)
-    return (
-      <Button
-        size="sm"
-        variant="light"
-        leftSection={<IconPlayerPauseFilled size={15} />}
-        onClick={actions.pause}
-        className="main-button"
-      >
-        Pause
-      </Button>
-    );
-  return <GoButton actions={actions} />;
-}
-
-/** Continues the run, if there is one to continue, or starts one. */
-function GoButton({ actions }: { actions: RunActions }) {
-  const { run } = useClient().stores;
-  const paused = useRun((state) => state.phase === 'paused');
-  const further = useRun(canTrainFurther);
-  const ended = useRun((state) => state.run !== null);
-  const isStage = useRun((state) => state.stage !== null);
-  const changed = useRecipeChanged();
-  const startable = useStartable();
-  if (paused) {
-    const title = changed ? `Continues “${run.getState().name}” with its own recipe` : undefined;
-    return <TrainButton label="Resume" title={title} onClick={actions.resume} />;
-  }
-  if (further) return <TrainButton label="Train further" onClick={actions.resume} />;
-  if (ended && isStage) return <NextStage />;
-  const label = ended ? 'Start new run' : 'Train';
-  return <TrainButton label={label} availability={startable} onClick={actions.startNew} />;
-}
-
-interface TrainButtonProps {
+interface MainAction {
   label: string;
+  variant?: 'light' | 'default';
+  icon: ReactNode;
   title?: string | undefined;
   availability?: Availability;
   onClick: () => void;
@@ -200,20 +140,81 @@ interface TrainButtonProps {
 
 const AVAILABLE: Availability = { ok: true, reason: '' };
 
-/** Stays focusable while unavailable, so that its tooltip can give the reason. */
-function TrainButton({ label, title, availability = AVAILABLE, onClick }: TrainButtonProps) {
+/**
+ * Train, Resume, Pause or Cancel, whichever applies: one element, which keeps the focus when it
+ * changes. It stays focusable while unavailable, so that its tooltip can give the reason.
+ */
+function MainButton({ actions }: { actions: RunActions }) {
+  const { label, variant, icon, title, availability, onClick } = useMainAction(actions);
+  const { ok, reason } = availability ?? AVAILABLE;
   return (
     <Button
       size="sm"
-      title={availability.reason || title}
-      leftSection={<IconPlayerPlayFilled size={15} />}
+      variant={variant ?? 'filled'}
+      title={reason || title}
+      leftSection={icon}
       onClick={onClick}
-      data-disabled={!availability.ok || undefined}
-      aria-disabled={!availability.ok}
+      onKeyDown={ignoreRepeat}
+      data-disabled={!ok || undefined}
+      aria-disabled={!ok}
       data-long={label.length > 8 || undefined}
       className="main-button"
     >
       {label}
     </Button>
   );
+}
+
+/** A key that is held would start a run and pause it again. */
+const ignoreRepeat = (event: KeyboardEvent): void => {
+  if (event.repeat) event.preventDefault();
+};
+
+function useMainAction(actions: RunActions): MainAction {
+  const moving = useRun((state) => isMoving(state.phase));
+  // False while the worker only reads the text for the data panel: Train stays available then, and
+  // the button does not change under the pointer.
+  const starting = useRun(
+    (state) => state.opening && !isMoving(state.phase) && state.phase !== 'paused',
+  );
+  const go = useGoAction(actions);
+  if (starting)
+    return {
+      label: 'Cancel',
+      variant: 'default',
+      icon: <IconX size={15} />,
+      onClick: actions.cancel,
+    };
+  if (moving)
+    return {
+      label: 'Pause',
+      variant: 'light',
+      icon: <IconPlayerPauseFilled size={15} />,
+      onClick: actions.pause,
+    };
+  return { icon: <IconPlayerPlayFilled size={15} />, ...go };
+}
+
+/** Continues the run, if there is one to continue, or starts one. */
+function useGoAction(actions: RunActions): Omit<MainAction, 'icon'> {
+  const { run } = useClient().stores;
+  const paused = useRun((state) => state.phase === 'paused');
+  const further = useRun(canTrainFurther);
+  const ended = useRun((state) => state.run);
+  const objective = useRun((state) => state.lineage?.objective);
+  const isStage = useRun((state) => state.stage !== null);
+  const changed = useRecipeChanged();
+  const availability = useStartable();
+  if (paused) {
+    const title = changed ? `Continues “${run.getState().name}” with its own recipe` : undefined;
+    return { label: 'Resume', title, onClick: actions.resume };
+  }
+  if (further) return { label: 'Train further', onClick: actions.resume };
+  // A reward model has no further stage of its own.
+  if (ended && objective === 'reward')
+    return { label: 'Stages', onClick: () => goToModels('stages') };
+  if (ended && isStage)
+    return { label: 'Next stage', onClick: () => goToModels('new_stage', ended) };
+  const label = ended ? 'Start new run' : 'Train';
+  return { label, availability, onClick: actions.startNew };
 }

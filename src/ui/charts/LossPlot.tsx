@@ -39,7 +39,7 @@ export function LossPlot({ rows, domains, height, empty, onStep, children }: Los
   const box = useRef<HTMLDivElement>(null);
   const { width } = useSize(box);
   return (
-    <div ref={box} style={{ height }}>
+    <div ref={box} style={{ height }} inert={onStep === undefined}>
       {width > 0 && rows.length > 0 ? (
         <LineChart
           width={width}

@@ -25,22 +25,25 @@ export function Plot(props: PlotProps) {
   const xDomain = xDomainOf(view, data.x);
   const area = plotArea({ width, height });
   // recharts inspects its children, so axes and lines are elements here, not components of ours.
+  // It draws through portals into groups, to which React's listeners give a stop of the Tab key.
   return (
     <>
-      <LineChart
-        width={width}
-        height={height}
-        data={data.rows}
-        margin={MARGIN}
-        accessibilityLayer={false}
-      >
-        <CartesianGrid vertical={false} stroke="var(--line)" />
-        <XAxis {...xAxisProps(view, xDomain)} />
-        <YAxis {...yAxisProps(props)} />
-        {references.map(referenceLine)}
-        {overlayLines(overlays, spec)}
-        {seriesLines(spec, { smoothed: view.smoothing > 0 })}
-      </LineChart>
+      <div inert>
+        <LineChart
+          width={width}
+          height={height}
+          data={data.rows}
+          margin={MARGIN}
+          accessibilityLayer={false}
+        >
+          <CartesianGrid vertical={false} stroke="var(--line)" />
+          <XAxis {...xAxisProps(view, xDomain)} />
+          <YAxis {...yAxisProps(props)} />
+          {references.map(referenceLine)}
+          {overlayLines(overlays, spec)}
+          {seriesLines(spec, { smoothed: view.smoothing > 0 })}
+        </LineChart>
+      </div>
       <PlotLayer {...{ spec, rows: data.rows, view, domain: xDomain, area, overlays }} />
     </>
   );

@@ -7,6 +7,7 @@ import { goTo } from '../place.ts';
 import { EvaluateForm } from './EvaluateForm.tsx';
 import { EvaluationProgress } from './EvaluationProgress.tsx';
 import { EvaluationTableView } from './EvaluationTable.tsx';
+import { useKeptFocus } from '../useKeptFocus.ts';
 import { useEvaluating, useEvaluations } from './evaluating.ts';
 import { ReportCardView } from './ReportCard.tsx';
 import '@mantine/core/styles/Checkbox.layer.css';
@@ -29,6 +30,7 @@ export default function Evaluate() {
     if (ids !== '') void evaluating?.load(ids.split(' '));
   }, [evaluating, ids]);
   const isRunning = useEvaluations((state) => state.running !== null);
+  useKeptFocus(isRunning, isRunning ? '.evaluate-progress' : '.evaluate-start');
   return (
     <main className="models evaluate">
       <header>

@@ -13,6 +13,8 @@ import { RecipeRunner } from '../../store/recipe_runner.ts';
 import type { Client } from '../../store/index.ts';
 import { useClient, useLibrary } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { useKeptFocus } from '../useKeptFocus.ts';
+import { InterruptedChain } from './InterruptedChain.tsx';
 import { fileName, saveFile } from '../transfer.ts';
 
 export function Chains() {
@@ -21,9 +23,10 @@ export function Chains() {
   // Names are made unlike those of the saved models.
   const disabled = useLibrary((state) => !state.loaded) || running;
   const [problem, setProblem] = useState('');
+  useKeptFocus(running, '#chains-title');
   const start = (source: unknown): void => {
     try {
-      runnerOf(client).start(parseRecipe(source));
+      runnerOf(client).start(parseRecipe(source), source);
       setProblem('');
     } catch (error) {
       setProblem(sentenceOf(error));
@@ -42,6 +45,7 @@ export function Chains() {
       <h2 id="chains-title">Whole chains</h2>
       <p className="muted">Each trains several stages, one after the other, from one click.</p>
       {members.length > 0 ? <RunningChain onCancel={() => runnerOf(client).cancel()} /> : null}
+      {running ? null : <InterruptedChain onContinue={(kept) => runnerOf(client).continue(kept)} />}
       {problem ? (
         <p role="alert" className="field-problem">
           {problem}

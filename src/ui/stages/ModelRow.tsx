@@ -5,6 +5,7 @@ import { objectiveLabel } from '../../config/stage/index.ts';
 import {
   compact,
   count,
+  isActive,
   runStatus,
   STATUS_TEXT,
   type RunRecord,
@@ -15,6 +16,7 @@ import { deletionWarning, type ModelNode } from '../../store/stages/tree.ts';
 import { useLibrary, useRun } from '../context.tsx';
 import { Rename } from '../library/RunRows.tsx';
 import { goToModels } from '../place.ts';
+import { useKeptFocus } from '../useKeptFocus.ts';
 import { datasetText } from './dataset_text.ts';
 import { ModelActions } from './ModelActions.tsx';
 
@@ -24,11 +26,13 @@ interface RowProps {
 }
 
 export function ModelRow({ node, onDelete }: RowProps) {
-  const { record, origin } = node;
+  const { origin } = node;
+  const record = useLiveRecord(node.record);
   const [state, setState] = useState<'shown' | 'renaming' | 'deleting'>('shown');
   const runs = useLibrary((library) => library.runs);
   const status = useStatus(record);
   const show = (): void => setState('shown');
+  useKeptFocus(state, `[data-testid="model-${record.run}"] [aria-haspopup]`);
   const warning = deletionWarning(runs, record.run);
   const remove = (): void => {
     if (warning === null) onDelete(record.run);
@@ -76,6 +80,14 @@ export function Badge({ objective }: { objective: string }) {
       {badge}
     </span>
   );
+}
+
+/** The run that trains here is further than it was when the list was read. */
+function useLiveRecord(record: RunRecord): RunRecord {
+  const isHere = useRun((state) => state.run === record.run && isActive(state.phase));
+  const step = useRun((state) => (isHere ? state.step : record.step));
+  const stage = useRun((state) => (isHere ? state.stage : null));
+  return { ...record, step, stage: stage ?? record.stage };
 }
 
 function useStatus(record: RunRecord): RunStatus {

@@ -8,6 +8,7 @@ import { UndoNotice } from '../library/DeletedRuns.tsx';
 import { LibraryMessages } from '../library/LibraryMessages.tsx';
 import { useFreshRuns } from '../library/useFreshRuns.ts';
 import { goTo } from '../place.ts';
+import { useKeptFocus } from '../useKeptFocus.ts';
 import { Chains } from './Chains.tsx';
 import { ModelTree } from './ModelTree.tsx';
 import { useMetrics } from './useMetrics.ts';
@@ -38,6 +39,7 @@ function Models() {
   const loaded = useLibrary((state) => state.loaded);
   const training = useRun((state) => isActive(state.phase));
   const [deleted, setDeleted] = useState<readonly string[]>([]);
+  useKeptFocus(deleted, 'main h1');
   const trees = useMemo(() => modelTrees(runs), [runs]);
   const remove = (run: string): void => {
     client.library.delete([run]);
