@@ -38,14 +38,16 @@ async function openPage(browser, url) {
   return page;
 }
 
-/** Carries the codes from one page to the other and back. */
-async function join2([first, second]) {
-  const offer = await first.evaluate(() => window.cards.invite());
-  const answer = await second.evaluate((code) => window.cards.answer(code), offer);
-  await Promise.all([
-    first.evaluate((code) => window.cards.connect(code), answer),
-    second.evaluate(() => window.cards.connect(null)),
-  ]);
+/** Carries the codes from one page to the other and back, once for each channel. */
+async function connectPages([first, second], channels = 1) {
+  for (let i = 0; i < channels; i++) {
+    const offer = await first.evaluate(() => window.cards.invite());
+    const answer = await second.evaluate((code) => window.cards.answer(code), offer);
+    await Promise.all([
+      first.evaluate((code) => window.cards.connect(code), answer),
+      second.evaluate(() => window.cards.connect(null)),
+    ]);
+  }
 }
 
 /** What nvidia-smi says of all cards, twice a second, until `stop`. */
@@ -98,4 +100,4 @@ class CardWatch {
   }
 }
 
-module.exports = { CardWatch, join2, launchOn, openPage, tryBinding };
+module.exports = { CardWatch, connectPages, launchOn, openPage, tryBinding };

@@ -4,11 +4,12 @@
  * `window.cards`, and carries the codes by which they find each other.
  */
 import { ONE_RANK, type RankStep } from '../../src/common/index.ts';
-import { decodeConfig } from '../../src/config/index.ts';
+import { decodeConfig, type RunConfig } from '../../src/config/index.ts';
 import type { PoolChannel } from '../../src/parallel/pool/channel.ts';
 import { answer, type Invitation, invite } from '../../src/parallel/pool/transport/codes.ts';
 import { connectRank, connectWorker, type Event } from '../../src/protocol/index.ts';
 import { WorkerLink } from '../../src/store/worker_link.ts';
+import { type Alone, type AloneLimits, AloneRun, type OpenedFacts } from './cards_alone.ts';
 import { type MeasuredStep, measureStep } from './cards_measures.ts';
 import { Bridge } from './cards_wire.ts';
 
@@ -22,21 +23,10 @@ const PONGS = 3;
 /** Letters of a room; each pair of pages is a room of its own. */
 const ROOM = 'CARDSX';
 
+/** The configuration of a run, as in the address of the page, and the rank of DP 2. */
 export interface OpenOptions {
-  /** The configuration, as in the address of the page. */
   query: string;
   rank: number;
-  /** 1 or 2. */
-  dp: number;
-}
-
-export interface OpenedFacts {
-  backend: string;
-  n_params: number;
-  vocab_size: number;
-  row_length: number;
-  /** Rows of a step of all ranks. */
-  rows: number;
 }
 
 export interface RoundTrip {
@@ -45,6 +35,7 @@ export interface RoundTrip {
 }
 
 class Cards {
+  readonly #channels: PoolChannel[] = [];
   #bridge: Bridge | null = null;
   #invitation: Invitation | null = null;
   #answered: Promise<PoolChannel> | null = null;
@@ -52,7 +43,7 @@ class Cards {
   #steps: MeasuredStep[] = [];
   #failure = '';
 
-  /** The code for the other page. */
+  /** A code for the other page; a code a channel. */
   async invite(): Promise<string> {
     this.#invitation = await invite(ROOM);
     return this.#invitation.code;
@@ -65,51 +56,70 @@ class Cards {
     return code;
   }
 
-  /** Resolves when the pages are connected; the page that has invited passes the answer. */
+  /** Resolves when the channel is open; the page that has invited passes the answer. */
   async connect(code: string | null): Promise<void> {
     const channel = code === null ? this.#answered : this.#invitation?.accept(code);
     if (!channel) throw new Error('Exchange the codes first.');
-    const bridge = new Bridge(await channel);
-    bridge.onMessage(PINGS, (message) => bridge.send(PONGS, message));
-    this.#bridge = bridge;
+    this.#channels.push(await channel);
   }
 
-  /** Sends values to the other page, which sends them back. */
+  /** Sends values to the other page, which sends them back, in messages of at most 1 MiB. */
   async roundTrip(megabytes: number): Promise<RoundTrip> {
     const bridge = this.#connected();
-    const data = new Float32Array((megabytes * 2 ** 20) / Float32Array.BYTES_PER_ELEMENT).fill(1);
+    const parts = Math.ceil(megabytes);
+    const length = (megabytes * 2 ** 20) / Float32Array.BYTES_PER_ELEMENT / parts;
+    const data = new Float32Array(Math.ceil(length)).fill(1);
     const began = performance.now();
     await new Promise<void>((resolve) => {
-      bridge.onMessage(PONGS, () => resolve());
-      bridge.send(PINGS, { tag: 'ping', data, sent: began });
+      let arrived = 0;
+      bridge.onMessage(PONGS, () => {
+        arrived++;
+        if (arrived === parts) resolve();
+      });
+      for (let i = 0; i < parts; i++) bridge.send(PINGS, { tag: `ping ${i}`, data, sent: began });
     });
     return { megabytes, ms: performance.now() - began };
   }
 
+  /** Sends back what the other page's `roundTrip` sends. Both pages have to be asked. */
+  echo(): void {
+    const bridge = this.#connected();
+    bridge.onMessage(PINGS, (message) => bridge.send(PONGS, message));
+  }
+
   /** Starts the rank. Both pages have to be asked, since ranks begin together. */
-  async open({ query, rank, dp }: OpenOptions): Promise<OpenedFacts> {
+  async open({ query, rank }: OpenOptions): Promise<OpenedFacts> {
     const config = decodeConfig(query);
-    const link = new WorkerLink(spawn, {
-      event: (event) => this.#hear(event),
-      started: () => undefined,
-      silent: () => undefined,
-      died: (reason) => (this.#failure = reason),
+    const link = this.#start((event) => {
+      if (event.type === 'rank_step') this.#keep(event.step);
     });
-    this.#link = link;
-    link.send({ type: 'set_threads', threads: 1 });
-    const { backend, n_params, vocab_size, row_length } = await link.request((id) => ({
+    const { backend, n_params } = await link.request((id) => ({
       type: 'open_rank',
       ...{ id, rank, config },
-      mesh: { ...ONE_RANK, dp },
+      mesh: { ...ONE_RANK, dp: 2 },
       backend: config.runtime.backend,
-      ports: dp === 1 ? [] : [{ rank: 1 - rank, port: this.#portTo(RANKS) }],
-      reducer_ports: dp === 1 ? [] : [{ rank: 1 - rank, port: this.#portTo(REDUCERS) }],
+      ports: [{ rank: 1 - rank, port: this.#portTo(RANKS) }],
+      reducer_ports: [{ rank: 1 - rank, port: this.#portTo(REDUCERS) }],
       resume: null,
       child: null,
     }));
-    const { batch_size, gradient_accumulation_steps } = config.training;
-    const rows = batch_size * gradient_accumulation_steps;
-    return { backend, n_params, vocab_size, row_length, rows };
+    return { backend, n_params, rows: rowsOf(config) };
+  }
+
+  /**
+   * Trains without ranks, by the page's own loop, until `steps` steps after the warm-up are taken, or
+   * until the time is over.
+   */
+  async trainAlone(query: string, limits: AloneLimits): Promise<Alone> {
+    const config = decodeConfig(query);
+    const run = new AloneRun(limits);
+    const link = this.#start((event) => run.hear(event));
+    link.send({ type: 'start', run: 'alone', name: 'alone', config });
+    try {
+      return { ...(await run.ended), facts: { ...run.facts, rows: rowsOf(config) } };
+    } finally {
+      this.close();
+    }
   }
 
   /** What this rank has measured of its next steps. */
@@ -128,8 +138,10 @@ class Cards {
     this.#link = null;
   }
 
+  /** The way to the other page over all channels. */
   #connected(): Bridge {
-    if (!this.#bridge) throw new Error('Connect the pages first.');
+    if (this.#channels.length === 0) throw new Error('Connect the pages first.');
+    this.#bridge ??= new Bridge(this.#channels);
     return this.#bridge;
   }
 
@@ -140,14 +152,27 @@ class Cards {
     return port1;
   }
 
-  #hear(event: Event): void {
-    if (event.type === 'rank_step') this.#keep(event.step);
-  }
-
   #keep(report: RankStep): void {
     this.#steps.push(measureStep(report));
   }
+
+  /** A new worker with one thread, as a rank has. */
+  #start(hear: (event: Event) => void): WorkerLink {
+    this.close();
+    const link = new WorkerLink(spawn, {
+      event: hear,
+      started: () => undefined,
+      silent: () => undefined,
+      died: (reason) => (this.#failure = reason),
+    });
+    link.send({ type: 'set_threads', threads: 1 });
+    this.#link = link;
+    return link;
+  }
 }
+
+const rowsOf = ({ training }: RunConfig): number =>
+  training.batch_size * training.gradient_accumulation_steps;
 
 const spawn = () =>
   connectWorker(

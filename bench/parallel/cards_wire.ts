@@ -53,20 +53,24 @@ export function fromBytes(bytes: Uint8Array): { stream: number; message: RankMes
   };
 }
 
-/** Several ports to the other page, each a stream of one channel. */
+/**
+ * Several ports to the other page, each a stream. With more than one channel, the tag of a message
+ * decides which it takes, so that messages of one tag stay in order.
+ */
 export class Bridge {
-  readonly #channel: PoolChannel;
+  readonly #channels: readonly PoolChannel[];
   readonly #listeners = new Map<number, (message: RankMessage) => void>();
   /** Messages of streams that nobody listens to yet: one rank opens before the other. */
   readonly #early = new Map<number, RankMessage[]>();
 
-  constructor(channel: PoolChannel) {
-    this.#channel = channel;
-    channel.onMessage((bytes) => this.#take(bytes));
+  constructor(channels: readonly PoolChannel[]) {
+    this.#channels = channels;
+    for (const channel of channels) channel.onMessage((bytes) => this.#take(bytes));
   }
 
   send(stream: number, message: RankMessage): void {
-    this.#channel.send(toBytes(stream, message));
+    const index = sumOf(message.tag) % this.#channels.length;
+    this.#channels[index]?.send(toBytes(stream, message));
   }
 
   onMessage(stream: number, listener: (message: RankMessage) => void): void {
@@ -79,7 +83,7 @@ export class Bridge {
   join(stream: number, port: RankPort): void {
     port.onMessage((message) => this.send(stream, message));
     this.onMessage(stream, (message) => port.send(message));
-    this.#channel.onClose(() => port.close());
+    for (const channel of this.#channels) channel.onClose(() => port.close());
   }
 
   #take(bytes: Uint8Array): void {
@@ -89,3 +93,6 @@ export class Bridge {
     else this.#early.set(stream, [...(this.#early.get(stream) ?? []), message]);
   }
 }
+
+const sumOf = (tag: string): number =>
+  Array.from(tag).reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
