@@ -1,5 +1,6 @@
 /** Browsers that see one card each, two pages joined by codes, and what the cards do meanwhile. */
 const { spawn, spawnSync } = require('child_process');
+const { chmodSync } = require('fs');
 const { dirname, join } = require('path');
 const { carriedChromium, launchOptions } = require('../gpu_browser.cjs');
 
@@ -12,6 +13,8 @@ const PERMISSIONS = ['microphone', 'camera'];
 
 /** Whether a program can be bound to a card, and why not. */
 function tryBinding() {
+  // A copied tree may have lost its modes.
+  chmodSync(wrapper, 0o755);
   const env = { ...process.env, CARD: '0', CARD_BROWSER: '/bin/true' };
   const { status, stderr, error } = spawnSync(wrapper, [], { env, encoding: 'utf8' });
   return { bound: status === 0, why: status === 0 ? '' : String(error ?? stderr).trim() };

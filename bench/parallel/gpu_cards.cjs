@@ -7,7 +7,7 @@
  *     bash /tmp/gpu/remote.sh node bench/parallel/gpu_cards.cjs OUT.jsonl [QUERY]...
  *
  * A QUERY is that of the page's address (`preset=names&training.batch_size=64`); its batch is that of
- * all ranks. From the environment: CARDS_SECONDS (110), after which no run begins; RUN_SECONDS (4), how
+ * all ranks. From the environment: CARDS_SECONDS (100), after which no run begins; RUN_SECONDS (4), how
  * long a run measures; SOFTWARE=1 takes SwiftShader. Writes a line of JSON a measurement as it goes,
  * and prints a table.
  */
@@ -33,7 +33,7 @@ if (!out) {
 }
 const queries = given.length > 0 ? given : DEFAULT_QUERIES;
 const folder = join(dirname(dirname(dirname(module.filename))), 'dist-bench', 'cards');
-const deadline = Date.now() + 1000 * Number(process.env.CARDS_SECONDS ?? 110);
+const deadline = Date.now() + 1000 * Number(process.env.CARDS_SECONDS ?? 100);
 const runMs = 1000 * Number(process.env.RUN_SECONDS ?? 4);
 
 /** Programs are built in the first of them. */
@@ -90,7 +90,12 @@ async function launchBoth(bench) {
   }
 }
 
-const closeBoth = ({ browsers }) => Promise.all(browsers.map((browser) => browser.close()));
+/** A browser whose page hangs in a kernel may not close; it is then left running. */
+const closeBoth = ({ browsers }) =>
+  Promise.race([
+    Promise.all(browsers.map((browser) => browser.close())),
+    new Promise((done) => setTimeout(done, 10_000)),
+  ]);
 
 /** The adapter that each browser's WebGPU offers. */
 async function adaptersOf(bench) {
