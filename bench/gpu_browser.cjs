@@ -14,12 +14,11 @@ const home = process.env.GPU_HOME ?? '/tmp/gpu';
 const SUBGROUP_FLAGS = '--enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis';
 
 /**
- * Returns a function that launches the browser with a new profile. Its flags are those that
- * `remote.sh probe` has found to give WebGPU and WebGL the GPU (or the first set, if it has not
- * run), EXTRA_FLAGS from the environment, and `extra`.
+ * Options of Playwright's `chromium.launch`: the browser with the flags that `remote.sh probe` has
+ * found to give WebGPU and WebGL the GPU (or the first set, if it has not run), EXTRA_FLAGS from the
+ * environment, and `extra`.
  */
-function gpuBrowser(extra = '') {
-  const { chromium } = require(join(home, 'node_modules/playwright-core'));
+function launchOptions(extra = '') {
   const flags = [process.env.EXTRA_FLAGS, extra].filter(Boolean).join(' ');
   const [executablePath, ...lines] = execFileSync('bash', [join(home, 'remote.sh'), 'flags'], {
     encoding: 'utf8',
@@ -29,7 +28,17 @@ function gpuBrowser(extra = '') {
     .split('\n');
   // A line may hold several flags.
   const args = lines.flatMap((line) => line.split(/ (?=--)/));
-  return () => chromium.launch({ executablePath, args, env: process.env });
+  return { executablePath, args, env: process.env };
+}
+
+/** Playwright's Chromium, as it is carried. */
+const carriedChromium = () => require(join(home, 'node_modules/playwright-core')).chromium;
+
+/** Returns a function that launches the browser with a new profile; see `launchOptions`. */
+function gpuBrowser(extra = '') {
+  const chromium = carriedChromium();
+  const options = launchOptions(extra);
+  return () => chromium.launch(options);
 }
 
 /** Finds the flags that give WebGPU and WebGL the GPU, once per machine. Returns what it prints. */
@@ -54,4 +63,12 @@ function runMain(main) {
   );
 }
 
-module.exports = { gpuBrowser, home, probeOnce, runMain, SUBGROUP_FLAGS };
+module.exports = {
+  carriedChromium,
+  gpuBrowser,
+  home,
+  launchOptions,
+  probeOnce,
+  runMain,
+  SUBGROUP_FLAGS,
+};
