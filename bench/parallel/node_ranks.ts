@@ -6,9 +6,9 @@
  *     node dist-bench/ranks/ranks.mjs OUT.jsonl [--seconds 270] [--steps 40] [--only pp=2] [--rows 4]
  *         [--cores 0,8,16,24] [--no-choice] [--no-bind] [--no-flags]
  *
- * All cases share the time evenly, so that each of them is reached. Writes one line of JSON a case as it goes, and every pass to
- * OUT.passes.jsonl. `--cores` takes these instead of choosing by measuring, `--no-choice` the first
- * ones, and `--no-flags` leaves V8 as it is.
+ * All cases share the time evenly, so that each of them is reached. Writes one line of JSON a case as
+ * it goes, and every pass to OUT.passes.jsonl. `--cores` takes these instead of choosing by measuring,
+ * `--no-choice` the first ones, and `--no-flags` leaves V8 as it is.
  */
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
