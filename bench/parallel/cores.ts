@@ -30,6 +30,42 @@ export function bindThread(cpu: number): boolean {
   }
 }
 
+/** Binds all threads that this process has, and with them those that its main thread will start. */
+export function bindProcess(cpus: readonly number[]): boolean {
+  try {
+    execFileSync('taskset', ['-acp', cpus.join(','), String(process.pid)], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Milliseconds that the calling thread has run, and those in which it was ready and did not (proc(5),
+ * schedstat), to the system's tick; null where the system does not tell.
+ */
+export function threadTimes(): { ran: number; delayed: number } | null {
+  try {
+    const times = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ').map(Number);
+    const [ran = NaN, delayed = NaN] = times.map((ns) => ns / 1e6);
+    return { ran, delayed };
+  } catch {
+    return null;
+  }
+}
+
+/** Milliseconds that the host took from each processor so far; empty where it does not tell. */
+export function stolenTimes(): Map<number, number> {
+  try {
+    const lines = readFileSync('/proc/stat', 'utf8').matchAll(/^cpu(\d+) (.*)$/gmu);
+    return new Map(
+      Array.from(lines, ([, cpu, times]) => [Number(cpu), 10 * Number(times?.split(' ')[7])]),
+    );
+  } catch {
+    return new Map();
+  }
+}
+
 function siblingsOf(cpu: number): number[] {
   try {
     const path = `/sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`;

@@ -3,25 +3,23 @@
  * rank. Needs the built file and the engine's builds beside it, no node_modules:
  *
  *     npx vite build --config bench/parallel/vite.config.ts
- *     node dist-bench/ranks/ranks.mjs OUT.jsonl [--seconds 230] [--steps 12] [--only pp=2] [--no-bind]
+ *     node dist-bench/ranks/ranks.mjs OUT.jsonl [--seconds 270] [--steps 40] [--only pp=2] [--rows 4]
+ *         [--cores 0,8,16,24] [--no-choice] [--no-bind] [--no-flags]
  *
- * Writes one line of JSON a case as it goes. After all cases it repeats those of the pipeline while
- * there is time.
+ * All cases share the time evenly, so that each of them is reached. Writes one line of JSON a case as
+ * it goes, and every pass to OUT.passes.jsonl. `--cores` takes these instead of choosing by measuring,
+ * `--no-choice` the first ones, and `--no-flags` leaves V8 as it is.
  */
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Mesh, ONE_RANK, type RankStep, worldSize } from '../../src/common/index.ts';
-import { bubbleFraction, overlapFraction } from '../../src/plan/parallel/index.ts';
-import { bubbleOf } from '../../src/store/lab/bubble.ts';
-import {
-  bucketBytes,
-  bucketOverlap,
-  laidOutBubble,
-  reductionMs,
-} from '../../src/ui/lab/schedule_measures.ts';
-import { processors } from './cores.ts';
+import { overlapFraction } from '../../src/plan/parallel/index.ts';
+import { bucketBytes, bucketOverlap, reductionMs } from '../../src/ui/lab/schedule_measures.ts';
+import { bubbleRow, median, passesOf, type Row, stepMs } from './bubble_row.ts';
 import { isThread, type RankRun, runThread, trainInThreads } from './rank_threads.ts';
+import { type CoreRequest, RankCores } from './rank_cores.ts';
 
 /** So wide that embedding, head and messages take little of the passes' time. */
 const MODEL = { n_layer: 8, n_head: 4, n_embd: 192, block_size: 64 };
@@ -29,11 +27,22 @@ const MODEL = { n_layer: 8, n_head: 4, n_embd: 192, block_size: 64 };
 /** Gradients of 25 MB. */
 const WIDE = { ...MODEL, n_embd: 256 };
 
-type Row = Record<string, unknown>;
+/** Steps in which V8 compiles and memory is touched for the first time. */
+const WARM_UP = 2;
+
+type How = Pick<RankRun, 'steps' | 'patience' | 'cores'> & { rows: number };
+
+interface Measured {
+  row: Row;
+  /** Every pass of every step. */
+  passes?: unknown[][][];
+}
 
 interface Case {
   name: string;
-  measure(run: Omit<RankRun, 'mesh' | 'micro_batches' | 'rows' | 'reducer'>): Promise<Row>;
+  /** Ranks, and a reducer beside each if there are any. */
+  threads: number;
+  measure(how: How): Promise<Measured>;
 }
 
 const pipeline = (mesh: Partial<Mesh>, micro_batches: number): Case => {
@@ -42,66 +51,52 @@ const pipeline = (mesh: Partial<Mesh>, micro_batches: number): Case => {
     name: `${Object.entries(mesh)
       .map(([key, value]) => `${key}=${value}`)
       .join(',')} m=${micro_batches}`,
+    threads: worldSize(whole),
     measure: async (how) => {
-      const run = { ...how, mesh: whole, micro_batches, rows: 4, reducer: false };
-      const { steps, bound } = await trainInThreads(run);
-      return { bound, ...bubbles(steps, whole, micro_batches) };
+      const run = { ...how, model: MODEL, warm_up: WARM_UP, mesh: whole, micro_batches };
+      const { steps, bound } = await trainInThreads({ ...run, reducer: false });
+      return { row: { bound, ...bubbleRow(steps, whole, micro_batches) }, passes: passesOf(steps) };
     },
   };
 };
 
-const interleaved = { pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
-const PIPELINES: readonly Case[] = [
-  pipeline({ pp: 2, schedule: '1f1b' }, 4),
-  pipeline({ pp: 2, schedule: '1f1b' }, 8),
-  pipeline({ pp: 4, schedule: '1f1b' }, 4),
-  pipeline({ pp: 4, schedule: '1f1b' }, 8),
-  pipeline({ pp: 4, schedule: 'gpipe' }, 4),
-  pipeline({ pp: 4, schedule: 'gpipe' }, 8),
-  pipeline(interleaved, 4),
-  pipeline(interleaved, 8),
-];
-
+/** Half the time goes to steps that reduce their gradients when the pass is over. */
 const data = (dp: number): Case => ({
   name: `dp=${dp}`,
+  threads: 2 * dp,
   measure: async (how) => {
     const mesh: Mesh = { ...ONE_RANK, dp };
-    const run = { ...how, mesh, micro_batches: 1, rows: 4 * dp, reducer: true, model: WIDE };
+    const run = {
+      ...how,
+      patience: how.patience / 2,
+      model: WIDE,
+      warm_up: WARM_UP,
+      mesh,
+      micro_batches: 1,
+      rows: how.rows * dp,
+      reducer: true,
+    };
     const after = await trainInThreads({ ...run, bucket_bytes: Infinity });
     const during = await trainInThreads(run);
-    return { bound: during.bound, ...overlaps(after.steps, during.steps) };
+    return { row: { bound: during.bound, ...overlaps(after.steps, during.steps) } };
   },
 });
 
-function bubbles(steps: readonly RankStep[][], mesh: Mesh, micro_batches: number): Row {
-  const formula = bubbleFraction(mesh, micro_batches);
-  const measured = steps.map((step) => bubbleOf(step) ?? NaN);
-  const laid_out = steps.map((step) => laidOutBubble(step, mesh, micro_batches) ?? NaN);
-  return {
-    formula,
-    bubble: median(measured),
-    over_formula: median(measured) / formula - 1,
-    least: Math.min(...measured),
-    most: Math.max(...measured),
-    laid_out: median(laid_out),
-    ms: stepMs(steps),
-    passes: Array.from({ length: worldSize(mesh) }, (_, rank) => ({
-      forward: passMs(steps, rank, 'forward'),
-      backward: passMs(steps, rank, 'backward'),
-    })),
-    all: measured.map((bubble, i) => [bubble, laid_out[i]]),
-  };
-}
+const interleaved = { pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
 
-/** Quartiles of the milliseconds of all passes of a kind of a rank. */
-function passMs(steps: readonly RankStep[][], rank: number, kind: 'forward' | 'backward') {
-  const ms = steps.flatMap((step) =>
-    (step[rank]?.spans ?? [])
-      .filter((span) => span.kind === kind)
-      .map(({ start, end }) => end - start),
-  );
-  return [0.25, 0.5, 0.75].map((share) => quantile(ms, share));
-}
+/** What matters most comes first. */
+const CASES: readonly Case[] = [
+  pipeline({ pp: 2, schedule: '1f1b' }, 4),
+  pipeline({ pp: 4, schedule: '1f1b' }, 4),
+  pipeline(interleaved, 4),
+  pipeline({ pp: 2, schedule: '1f1b' }, 8),
+  pipeline({ pp: 4, schedule: '1f1b' }, 8),
+  pipeline({ pp: 4, schedule: 'gpipe' }, 4),
+  data(2),
+  data(4),
+  pipeline(interleaved, 8),
+  pipeline({ pp: 4, schedule: 'gpipe' }, 8),
+];
 
 /**
  * `after`: steps that reduce when the pass is over, which shows how long it takes alone; `during`:
@@ -143,49 +138,97 @@ const passOf = ({ spans }: RankStep): number =>
     .filter(({ kind }) => kind === 'compute')
     .reduce((sum, { start, end }) => sum + (end - start), 0);
 
-const stepMs = (steps: readonly RankStep[][]): number =>
-  median(steps.map((step) => Math.max(...step.map(({ ms }) => ms))));
+const IN_FILE_ONLY = new Set(['all', 'bytes', 'passes', 'alone']);
 
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
+/** V8's own threads, which collect garbage and compile, are idle with these. */
+const FLAGS = [
+  '--single-threaded-gc',
+  '--max-semi-space-size=64',
+  '--no-liftoff',
+  '--no-wasm-lazy-compilation',
+];
+
+/** What a case takes beyond its steps. */
+const START_MS = 2500;
+
+interface Options {
+  out: string;
+  seconds: number;
+  steps: number;
+  rows: number;
+  cases: readonly Case[];
+  cores: CoreRequest;
 }
-const median = (values: readonly number[]): number => quantile(values, 0.5);
 
-const IN_FILE_ONLY = new Set(['all', 'bytes', 'passes']);
-
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      seconds: { type: 'string', default: '230' },
-      steps: { type: 'string', default: '12' },
-      only: { type: 'string', default: '' },
-      'no-bind': { type: 'boolean', default: false },
-    },
-  });
-  const [out] = positionals;
-  if (!out) throw new Error('Usage: ranks.mjs OUT.jsonl [--seconds 230] [--steps 12]');
-  const ends = Date.now() + 1000 * Number(values.seconds);
-  const cores = values['no-bind'] ? [] : processors();
-  const how = { model: MODEL, warm_up: 2, steps: Number(values.steps), cores };
-  writeFileSync(out, '');
+async function measure({ out, seconds, cases, ...options }: Options): Promise<void> {
+  const { rows, steps } = options;
+  const ends = Date.now() + 1000 * seconds;
+  const passFile = out.replace(/(\.jsonl)?$/u, '.passes.jsonl');
+  for (const file of [out, passFile]) writeFileSync(file, '');
   const write = (row: Row): void => {
     appendFileSync(out, `${JSON.stringify(row)}\n`);
     const shown = Object.entries(row).filter(([key]) => !IN_FILE_ONLY.has(key));
     console.log(JSON.stringify(Object.fromEntries(shown)));
   };
-  write({ node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, cores, model: MODEL });
-  const cases = [...PIPELINES, data(2), data(4), ...PIPELINES].filter(({ name }) =>
-    name.includes(values.only),
-  );
-  let longest = 0;
-  for (const one of cases) {
+  const machine = { cpu: cpus()[0]?.model, cpus: cpus().length };
+  write({ node: process.version, flags: process.execArgv, ...machine, model: MODEL, rows });
+  const cores = new RankCores(options.cores);
+  write({ ...(await cores.choose()) });
+  for (const [i, one] of cases.entries()) {
     const began = Date.now();
-    if (began + longest > ends) break;
-    const row = await one.measure(how);
-    longest = Math.max(longest, Date.now() - began);
-    write({ case: one.name, seconds: (Date.now() - began) / 1000, ...row });
+    if (began > ends) break;
+    const share = (ends - began) / (cases.length - i);
+    const how = { steps, rows, patience: Math.max(0, share - START_MS) };
+    const { result, seen } = await cores.watch(one.threads, () =>
+      one.measure({ ...how, cores: cores.chosen }),
+    );
+    write({ case: one.name, seconds: (Date.now() - began) / 1000, ...result.row, ...seen });
+    const passes = { case: one.name, passes: result.passes };
+    if (result.passes) appendFileSync(passFile, `${JSON.stringify(passes)}\n`);
+  }
+}
+
+function optionsOf(args: readonly string[]): Options & { flags: boolean } {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string', default: '270' },
+      steps: { type: 'string', default: '40' },
+      rows: { type: 'string', default: '4' },
+      only: { type: 'string', default: '' },
+      cores: { type: 'string' },
+      'no-choice': { type: 'boolean', default: false },
+      'no-bind': { type: 'boolean', default: false },
+      'no-flags': { type: 'boolean', default: false },
+    },
+  });
+  const [out] = positionals;
+  if (!out) throw new Error('Usage: ranks.mjs OUT.jsonl [--seconds 270] [--steps 40]');
+  return {
+    out,
+    seconds: Number(values.seconds),
+    steps: Number(values.steps),
+    rows: Number(values.rows),
+    cases: CASES.filter(({ name }) => name.includes(values.only)),
+    cores: {
+      given: values.cores?.split(',').map(Number),
+      choose: !values['no-choice'],
+      bind: !values['no-bind'],
+    },
+    flags: !values['no-flags'],
+  };
+}
+
+/** Starts this program again with V8's flags, which must be there before its threads. */
+async function main(): Promise<void> {
+  const args = process.argv.slice(1);
+  const { flags, ...options } = optionsOf(args.slice(1));
+  if (flags && !process.execArgv.includes(FLAGS[0] ?? '')) {
+    const { status } = spawnSync(process.execPath, [...FLAGS, ...args], { stdio: 'inherit' });
+    process.exitCode = status ?? 1;
+  } else {
+    await measure(options);
   }
 }
 

@@ -8,7 +8,8 @@ import { pretrain } from '../../src/objectives/index.ts';
 import { connectRank, connectRankOfReducer, connectReducer } from '../../src/protocol/index.ts';
 import { PortLink, RankTrainer, ReducerThread, serveReducer } from '../../src/parallel/index.ts';
 import { setBuildLoader } from '../../src/processor/index.ts';
-import { bindThread } from './cores.ts';
+import { bindThread, threadTimes } from './cores.ts';
+import { runProbe, type ProbeRole } from './core_probe.ts';
 
 export interface RankRun {
   mesh: Mesh;
@@ -17,7 +18,10 @@ export interface RankRun {
   /** Rows of a micro-batch, of all ranks together. */
   rows: number;
   warm_up: number;
+  /** At most so many after the warm-up, */
   steps: number;
+  /** and after so many milliseconds, warm-up included, no further one; two at least. */
+  patience: number;
   /** Infinity reduces all gradients when the backward pass is over. */
   bucket_bytes?: number;
   /** Whether gradients are added up by a thread beside the rank's. */
@@ -31,7 +35,21 @@ interface Peer {
   port: MessagePort;
 }
 
+/** A pass as the operating system saw its thread, in the order of the report's spans. */
+export interface PassTimes {
+  /** Milliseconds on a core. A thread beside it on the same physical core makes them more. */
+  ran: number;
+  /** Milliseconds in which the thread was ready to run and another one had the core. */
+  delayed: number;
+}
+
+export interface MeasuredStep extends RankStep {
+  /** Empty where the system does not tell. */
+  passes: PassTimes[];
+}
+
 type Role =
+  | ProbeRole
   | { type: 'rank'; run: RankRun; rank: number; peers: Peer[]; reducer: Reducer | null }
   | { type: 'reducer'; port: MessagePort; core: number | undefined };
 
@@ -45,11 +63,11 @@ const VOCAB = 48;
 /** All ranks' reports of each step after the warm-up, and whether the threads are bound. */
 export async function trainInThreads(
   run: RankRun,
-): Promise<{ steps: RankStep[][]; bound: boolean }> {
+): Promise<{ steps: MeasuredStep[][]; bound: boolean }> {
   const size = worldSize(run.mesh);
   const peers = join(size);
   const reducerPeers = join(size);
-  const reports: RankStep[][] = [];
+  const reports: MeasuredStep[][] = [];
   let bound = true;
   const ended = peers.map((own, rank) => {
     const channel = run.reducer ? new MessageChannel() : null;
@@ -59,7 +77,7 @@ export async function trainInThreads(
     const ports = [...own, ...(reducer?.peers ?? [])].map(({ port }) => port);
     const worker = startThread(role, reducer ? [...ports, reducer.port] : ports);
     return new Promise<void>((resolve, reject) => {
-      worker.on('message', (message: RankStep | { bound: boolean }) => {
+      worker.on('message', (message: MeasuredStep | { bound: boolean }) => {
         if ('bound' in message) bound &&= message.bound;
         else (reports[message.step - 1] ??= []).push(message);
       });
@@ -103,6 +121,7 @@ function join(size: number): Peer[][] {
 export async function runThread(): Promise<void> {
   const role = workerData as Role;
   if (role.type === 'rank') return runRank(role);
+  if (role.type === 'probe') return runProbe(role);
   if (role.core !== undefined) bindThread(role.core);
   role.port.start();
   connectRankOfReducer(role.port, (scope, { rank, ranks, ports }) => {
@@ -130,14 +149,45 @@ async function runRank({ run, rank, peers, reducer }: Extract<Role, { type: 'ran
   });
   const core = run.cores[rank];
   parentPort?.postMessage({ bound: core !== undefined && bindThread(core) });
-  for (let i = 0; i < run.warm_up + run.steps; i++) {
-    const { step, loss, grad_norm, ms } = await trainer.takeStep();
-    const report: RankStep = { rank, step, loss, grad_norm, ms, ...trainer.recorder.take() };
-    parentPort?.postMessage(report);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
+  await takeSteps(trainer, run, rank);
   link.close();
   thread?.close();
+}
+
+/** All ranks stop after the same step, because a wish to pause reaches all of them. */
+async function takeSteps(trainer: RankTrainer, run: RankRun, rank: number): Promise<void> {
+  const ends = Date.now() + run.patience;
+  const { warm_up, steps } = run;
+  const passes = watchPasses(trainer.recorder);
+  for (let i = 0; i < warm_up + steps && !trainer.paused; i++) {
+    trainer.pauseRequested = i >= warm_up + 1 && Date.now() > ends;
+    passes.begin();
+    const { step, loss, grad_norm, ms } = await trainer.takeStep();
+    const report: RankStep = { rank, step, loss, grad_norm, ms, ...trainer.recorder.take() };
+    parentPort?.postMessage({ ...report, passes: passes.take() } satisfies MeasuredStep);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+/** What the thread spends between the ends of two passes; a thread that waits spends none. */
+function watchPasses(recorder: RankTrainer['recorder']) {
+  const passes: PassTimes[] = [];
+  let before = threadTimes();
+  const record = recorder.span.bind(recorder);
+  recorder.span = (span) => {
+    record(span);
+    if (span.kind !== 'forward' && span.kind !== 'backward') return;
+    const after = threadTimes();
+    if (before && after)
+      passes.push({ ran: after.ran - before.ran, delayed: after.delayed - before.delayed });
+    before = after;
+  };
+  return {
+    begin: () => {
+      before = threadTimes();
+    },
+    take: () => passes.splice(0),
+  };
 }
 
 function reducerThread(run: RankRun, rank: number, { port, peers }: Reducer): ReducerThread {

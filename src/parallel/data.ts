@@ -56,6 +56,11 @@ export class GradientReducer {
     return this.#parts.parameters.map(({ parameter }) => parameter);
   }
 
+  /** Number of ranks whose gradients are added up. */
+  get ranks(): number {
+    return this.#parts.group.size;
+  }
+
   constructor(parts: ReducedParts) {
     this.#parts = parts;
     this.#byName = new Map(parts.parameters.map((one) => [one.parameter.name, one]));

@@ -46,6 +46,8 @@ export class OverlappedGradients extends Gradients implements Reduction {
 
   /** Closes a bucket at the place of the program where enough gradients are complete. */
   added(name: string): void {
+    // One rank has nothing to overlap with, and the copies would make the last pass longer.
+    if (this.#how.reducer.ranks === 1) return;
     const parameter = this.#parameters.get(name);
     // A tied embedding gets a gradient from the head first, and another one at the very end.
     if (!parameter || parameter.kind === 'embedding') return;

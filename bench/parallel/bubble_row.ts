@@ -1,0 +1,137 @@
+/** What a pipeline's measured steps say of its bubble, and where it differs from the formula. */
+import { type Mesh, type RankStep, type Span, worldSize } from '../../src/common/index.ts';
+import { bubbleFraction } from '../../src/plan/parallel/index.ts';
+import { bubbleOf } from '../../src/store/lab/bubble.ts';
+import { laidOutBubble } from '../../src/ui/lab/schedule_measures.ts';
+import type { MeasuredStep, PassTimes } from './rank_threads.ts';
+
+export type Row = Record<string, unknown>;
+type Steps = readonly MeasuredStep[][];
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
+}
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+export const stepMs = (steps: readonly RankStep[][]): number =>
+  median(steps.map((step) => Math.max(...step.map(({ ms }) => ms))));
+
+/**
+ * The formula is of passes that take the same time on all ranks and messages that take none.
+ * `bubble` is what was measured, the median over the steps; each of the next has one assumption more:
+ * `laid_out` is without messages, `stages` also with passes that are all as long as the median of
+ * their kind on their rank. `on_core` lays out the times that the passes ran on their cores, without
+ * those in which another thread of this machine had it. `evenest` is `bubble` over
+ * the quarter of the steps whose passes differed least, whatever their bubble: of all steps, those come
+ * nearest to what the formula assumes.
+ */
+export function bubbleRow(steps: Steps, mesh: Mesh, micro_batches: number): Row {
+  const formula = bubbleFraction(mesh, micro_batches);
+  const laidOut = (step: readonly RankStep[]): number =>
+    laidOutBubble(step, mesh, micro_batches) ?? NaN;
+  const measured = steps.map((step) => bubbleOf(step) ?? NaN);
+  const laid_out = steps.map(laidOut);
+  const medians = medianPasses(steps);
+  const bySpread = [...steps].sort((a, b) => spreadOf(a) - spreadOf(b));
+  const evenSteps = bySpread.slice(0, Math.ceil(steps.length / 4));
+  const evenest = median(evenSteps.map((step) => bubbleOf(step) ?? NaN));
+  const [first = []] = steps;
+  return {
+    formula,
+    bubble: median(measured),
+    over_formula: median(measured) / formula - 1,
+    least: Math.min(...measured),
+    most: Math.max(...measured),
+    laid_out: median(laid_out),
+    on_core: median(steps.map((step) => laidOut(step.map(asRan)))),
+    stages: laidOut(first.map((report) => withPasses(report, medians))),
+    evenest,
+    evenest_over_formula: evenest / formula - 1,
+    evenest_spread: median(evenSteps.map(spreadOf)),
+    spread: median(steps.map(spreadOf)),
+    steps: steps.length,
+    ms: stepMs(steps),
+    delayed: delayedShares(steps),
+    passes: Array.from({ length: worldSize(mesh) }, (_, rank) => ({
+      forward: passMs(steps, rank, 'forward'),
+      backward: passMs(steps, rank, 'backward'),
+    })),
+    all: measured.map((bubble, i) => [bubble, laid_out[i]]),
+  };
+}
+
+/** Every pass of every step: rank, kind, micro-batch, chunk, milliseconds by the clock and on a core. */
+export function passesOf(steps: Steps): unknown[][][] {
+  const rounded = (ms: number): number => Math.round(100 * ms) / 100;
+  return steps.map((step) =>
+    step.flatMap(({ rank, spans, passes }) =>
+      spans.filter(isPass).map((span, i) => {
+        const { kind, micro_batch, chunk } = span;
+        return [rank, kind, micro_batch, chunk, rounded(length(span)), rounded(ranOf(passes[i]))];
+      }),
+    ),
+  );
+}
+
+const isPass = ({ kind }: Span): boolean => kind === 'forward' || kind === 'backward';
+const length = ({ start, end }: Span): number => end - start;
+const ranOf = (pass: PassTimes | undefined): number => pass?.ran ?? NaN;
+
+const likeOf = (rank: number, { kind, chunk }: Span): string => `${rank} ${kind} ${chunk}`;
+
+function medianPasses(steps: Steps): Map<string, number> {
+  const lengths = new Map<string, number[]>();
+  for (const { rank, spans } of steps.flat()) {
+    for (const span of spans.filter(isPass)) {
+      const like = likeOf(rank, span);
+      lengths.set(like, [...(lengths.get(like) ?? []), length(span)]);
+    }
+  }
+  return new Map(Array.from(lengths, ([like, ms]) => [like, median(ms)]));
+}
+
+/**
+ * How unequal the passes of a step are: the root of the mean square of their differences from the
+ * median of their kind in this step, as a share of it.
+ */
+function spreadOf(step: readonly RankStep[]): number {
+  const squares = (['forward', 'backward'] as const).flatMap((kind) => {
+    const ms = step.flatMap(({ spans }) => spans.filter((span) => span.kind === kind).map(length));
+    const middle = median(ms);
+    return ms.map((one) => (one / middle - 1) ** 2);
+  });
+  return Math.sqrt(squares.reduce((sum, one) => sum + one, 0) / squares.length);
+}
+
+const withPasses = (report: RankStep, medians: ReadonlyMap<string, number>): RankStep => ({
+  ...report,
+  spans: report.spans
+    .filter(isPass)
+    .map((span) => ({ ...span, end: span.start + (medians.get(likeOf(report.rank, span)) ?? 0) })),
+});
+
+/** With passes as long as they ran on their core; unknown ones make the step unknown. */
+function asRan(report: MeasuredStep): RankStep {
+  const passes = report.spans.filter(isPass);
+  const spans = passes.map((span, i) => ({ ...span, end: span.start + ranOf(report.passes[i]) }));
+  return { ...report, spans };
+}
+
+/** Share of each rank's passes in which another thread had its core. */
+function delayedShares(steps: Steps): number[] {
+  const ranks = Array.from({ length: steps[0]?.length ?? 0 }, (_, rank) => rank);
+  return ranks.map((rank) => {
+    const passes = steps.flatMap((step) => step[rank]?.passes ?? []);
+    const delayed = passes.reduce((sum, pass) => sum + pass.delayed, 0);
+    return delayed / passes.reduce((sum, pass) => sum + pass.ran + pass.delayed, 0);
+  });
+}
+
+/** Quartiles of the milliseconds of all passes of a kind of a rank. */
+function passMs(steps: Steps, rank: number, kind: 'forward' | 'backward'): number[] {
+  const ms = steps.flatMap((step) =>
+    (step[rank]?.spans ?? []).filter((span) => span.kind === kind).map(length),
+  );
+  return [0.25, 0.5, 0.75].map((share) => quantile(ms, share));
+}
