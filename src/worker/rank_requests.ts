@@ -1,6 +1,6 @@
 /** Routes commands for a rank of a parallel run; what executes them is loaded with the first one. */
 import type { PlainError, RankCommand } from '../protocol/index.ts';
-import { plainError } from './plain_errors.ts';
+import { DeviceLost, plainError } from './plain_errors.ts';
 import type { RankSession, RankSessionContext } from './ranks/rank_session.ts';
 
 export class RankRequests {
@@ -31,6 +31,12 @@ export class RankRequests {
   }
 }
 
+/** Ranks are not opened again by themselves: the others would have to wait, and hold as much memory. */
+const LOST_HINTS = {
+  gpu: 'All ranks share one GPU: take fewer ranks, a smaller model or batch, or the processor under Device.',
+  processor: 'Take fewer ranks, or close other tabs.',
+} as const;
+
 async function rankError(error: unknown): Promise<PlainError> {
   const [{ RankLost, ReducerStopped }, { CannotOpenRank }] = await Promise.all([
     import('../parallel/index.ts'),
@@ -41,6 +47,7 @@ async function rankError(error: unknown): Promise<PlainError> {
     const hint = 'Start the ranks again; what was saved is complete.';
     return { code, message: error.message, hint };
   }
+  if (error instanceof DeviceLost) return { ...plainError(error), hint: LOST_HINTS[error.what] };
   // A mesh that the model or the batch cannot be divided by: the sentence says what to set.
   if (error instanceof RangeError) {
     return { code: 'mesh', message: error.message, hint: 'Then start the ranks again.' };
