@@ -42,8 +42,20 @@ test('trains under a sub-path without requests to other hosts, then without its 
   await page.goto(address);
   await terrarium.train();
   await terrarium.done();
+  await startRanksFirst(page, address);
   expect(foreign).toEqual([]);
 });
+
+/** Starts ranks, with the workers beside them, in a browser that has had none before. */
+async function startRanksFirst(page: Page, address: string): Promise<void> {
+  await page.goto(`${address}#ranks`);
+  await page.getByRole('button', { name: 'Start 2 ranks', exact: true }).click();
+  await expect(page.getByTestId('lab-sentence')).toContainText(/^Done\. Step 5 of 5/u, {
+    timeout: 60_000,
+  });
+  const started = page.workers().map((worker) => worker.url());
+  expect(started).toContainEqual(expect.stringContaining('/reducer_worker-'));
+}
 
 /** Addresses of the WebAssembly modules in all caches of the site. */
 function keptPrograms(page: Page): Promise<string[]> {

@@ -57,9 +57,10 @@ export const TREESHAKE = {
 
 /**
  * Chunks of the worker up to this many bytes are precached too, so that a page that is open while a
- * new build replaces them still finds its generator or profiler. Larger ones are backends.
+ * new build replaces them still finds its generator or profiler, and that threads and ranks can start
+ * for the first time without a network. Larger ones are backends.
  */
-const SMALL_CHUNK = 50_000;
+const SMALL_CHUNK = 60_000;
 
 /** Of the service worker: what adds headers to its answers. */
 const ISOLATION_SCRIPT = 'isolation.js';
@@ -162,8 +163,8 @@ export function offline(): PluginOption {
 }
 
 const STATIC_IMPORT = /(?:from|import)\s*["'`]\.\/([\w.-]+\.js)["'`]/gu;
-/** Dynamic ones, too. */
-const ANY_IMPORT = /(?:from|import\(?)\s*["'`]\.\/([\w.-]+\.js)["'`]/gu;
+/** Dynamic ones, too, and the workers that a worker starts. */
+const ANY_IMPORT = /(?:(?:from|import\(?)\s*["'`]\.\/|new URL\(["'`])([\w.-]+\.js)["'`]/gu;
 
 /** A chunk of `folder` and all chunks that it imports, directly or indirectly. */
 function importsOf(

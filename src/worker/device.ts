@@ -181,11 +181,10 @@ export class Device {
    * Settles as `work` does; if the device is lost and `work` does not end by itself soon after,
    * rejects with DeviceLost. Without this, work on a lost device might never settle.
    */
-  async orLost<T>(work: Promise<T>): Promise<T> {
+  async orLost<T>(work: Promise<T>, grace_ms = this.#services.loss_grace_ms): Promise<T> {
     let lost: (reason: string) => void = () => undefined;
     const gone = new Promise<never>((_resolve, reject) => {
-      lost = (reason) =>
-        void setTimeout(() => reject(this.lossError(reason)), this.#services.loss_grace_ms);
+      lost = (reason) => void setTimeout(() => reject(this.lossError(reason)), grace_ms);
     });
     this.#waiting.add(lost);
     if (this.#lostReason !== null) lost(this.#lostReason);

@@ -26,28 +26,17 @@ export class RankRequests {
     } catch (error) {
       console.error(error);
       const answered = 'id' in command ? { id: command.id } : {};
-      emit({ type: 'error', ...answered, error: await rankError(error) });
+      emit({ type: 'error', ...answered, error: await sentenceOf(error) });
     }
   }
 }
 
-async function rankError(error: unknown): Promise<PlainError> {
-  const [{ RankLost, ReducerStopped }, { CannotOpenRank }] = await Promise.all([
-    import('../parallel/index.ts'),
-    import('./ranks/cannot_open_rank.ts'),
-  ]);
-  if (error instanceof RankLost || error instanceof ReducerStopped) {
-    const code = error instanceof RankLost ? 'rank_lost' : 'reducer_stopped';
-    const hint = 'Start the ranks again; what was saved is complete.';
-    return { code, message: error.message, hint };
+/** The sentence of an error; what knows those of ranks may not be there without a network. */
+async function sentenceOf(error: unknown): Promise<PlainError> {
+  try {
+    const { rankError } = await import('./ranks/rank_error.ts');
+    return rankError(error);
+  } catch {
+    return plainError(error);
   }
-  // A mesh that the model or the batch cannot be divided by: the sentence says what to set.
-  if (error instanceof RangeError) {
-    return { code: 'mesh', message: error.message, hint: 'Then start the ranks again.' };
-  }
-  if (error instanceof CannotOpenRank) {
-    const { message, hint } = error;
-    return { code: 'rank_refused', message, hint };
-  }
-  return plainError(error);
 }

@@ -50,7 +50,7 @@ export class RankSession {
         this.#reducer?.lose(command.rank, 'is gone');
         return;
       default:
-        this.#emit(await this.#answer(command));
+        this.#emit(await this.#orLost(this.#answer(command)));
     }
   }
 
@@ -58,6 +58,20 @@ export class RankSession {
   #slow(rank: number, factor: number): void {
     this.#patience.slow(rank, factor);
     if (this.#open?.rank === rank) this.#open.trainer.slowness = factor;
+  }
+
+  /**
+   * Rejects with DeviceLost as soon as the device is lost: the others must hear of it before they take
+   * this rank for hung.
+   */
+  async #orLost<T>(work: Promise<T>): Promise<T> {
+    const { device } = this.#context;
+    try {
+      return await device.orLost(work, 0);
+    } catch (error) {
+      const reason = await device.lossBehind(error);
+      throw reason === null ? error : device.lossError(reason);
+    }
   }
 
   async #answer(request: RankRequest): Promise<RankEvent> {
