@@ -32,5 +32,6 @@ export { pieceText, tokenPieces, type Piece } from './tokenizer/pieces.ts';
 export { tokenizerFromJson } from './tokenizer/read.ts';
 export { TokenStream } from './tokenizer/utf8.ts';
 export type * from './types.ts';
+export { answerText } from './stages/answer_text.ts';
 export type * from './stages/types.ts';
 export type * from './tasks/types.ts';

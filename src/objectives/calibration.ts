@@ -3,7 +3,7 @@
  * (Guo et al. 2017), and the correlation with the true reward where code knows it. Pure arithmetic.
  */
 import type { MetricRow, Turns } from '../common/index.ts';
-import type { EncodedPair, StageData } from '../data/index.ts';
+import { answerText, type EncodedPair, type StageData } from '../data/index.ts';
 
 /** Scores of the two answers of a held-out pair, and their true rewards if they are known. */
 export interface ScoredPair {
@@ -27,15 +27,11 @@ export function trueRewards(
   if (!true_reward || !facts) return null;
   const score = (turns: Turns, mask: Uint8Array): number => {
     const tokens = mask.reduce((sum, one) => sum + one, 0);
-    const answer = { text: textOf(turns), ended: true, tokens, max_tokens: tokens };
+    const answer = { text: answerText(turns), ended: true, tokens, max_tokens: tokens };
     return true_reward.score(facts, answer);
   };
   return [score(example.chosen, chosen.mask), score(example.rejected, rejected.mask)];
 }
-
-/** The text of an answer: that of its last message, or all of it. */
-const textOf = (turns: Turns): string =>
-  typeof turns === 'string' ? turns : (turns.at(-1)?.content ?? '');
 
 /** Metrics of held-out pairs that no sum over the device's batches gives. */
 export function calibrationMetrics(pairs: readonly ScoredPair[]): Partial<MetricRow> {

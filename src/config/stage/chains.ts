@@ -78,7 +78,7 @@ export const CHAINS: readonly Chain[] = [
           id: 'reward',
           name: 'Tales, reward model',
           parent: 'sft',
-          stage: { objective: 'reward', dataset: { ...PAIRS, size: 8000 } },
+          stage: { objective: 'reward', dataset: { ...PAIRS, size: 8000, margin: 4 } },
           config: { training: training(7e-4, 16, 2400), sampling: GREEDY },
         },
         {

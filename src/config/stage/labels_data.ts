@@ -97,6 +97,13 @@ export const DATASET_LABELS: StageLabels['dataset'] = {
     source: TERRARIUM,
     zero: 'no mistakes',
   },
+  margin: {
+    name: 'Margin',
+    help: 'As if people had also said how much better an answer is (Llama 2, section 3.2.2): an answer that is better in several ways is to have a score that is higher by more, so that a reward model cannot rest once it has found one of them.',
+    does: "How far apart a reward model keeps the scores of two answers, for each unit of true reward between them: TRL's column margin, written by the generator.",
+    source: TERRARIUM,
+    zero: 'only the order counts',
+  },
   votes: {
     name: 'Your votes',
     names: { none: 'Not used', beside: 'Beside the generated pairs', only: 'Only your votes' },

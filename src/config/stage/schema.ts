@@ -56,6 +56,8 @@ export const DatasetSchema = v.strictObject({
   preference: choice(PREFERENCES, 'constraint'),
   /** Share of the training pairs whose answers are swapped. */
   label_noise: num(0, 0.5, 0),
+  /** Margin of a generated pair, per unit of true reward between its answers (reward models). */
+  margin: num(0, 20, 0),
   /** Whether the user's votes train: beside the other pairs, or alone. */
   votes: choice(VOTES, 'none'),
   /** What happens to lines of a .jsonl file that cannot be read. */

@@ -3,6 +3,7 @@ import type { PreferenceExample, PromptExample, SftExample, Turns } from '../../
 import type { StageConfig } from '../../config/stage/index.ts';
 import { DataError } from '../errors.ts';
 import { seededRandom } from '../random.ts';
+import { answerText } from './answer_text.ts';
 import { preferenceExample, promptExample, sftExample } from './columns.ts';
 import { type Columns, readExamples, type Located, type OwnFile } from './json_lines.ts';
 import { ownRewards } from './own_rewards.ts';
@@ -93,13 +94,10 @@ function promptKey(value: object): string {
   return JSON.stringify('prompt' in value ? value.prompt : value);
 }
 
-const textOf = (turns: Turns): string =>
-  typeof turns === 'string' ? turns : (turns.at(-1)?.content ?? '');
-
 function promptOf({ value, line }: Located<SftExample>): Located<PromptExample>[] {
   if ('text' in value) return [];
   if ('prompt' in value)
-    return [{ line, value: ownPrompt(value.prompt, textOf(value.completion)) }];
+    return [{ line, value: ownPrompt(value.prompt, answerText(value.completion)) }];
   const last = value.messages.findLastIndex(({ role }) => role === 'assistant');
   const prompt = value.messages.slice(0, last);
   if (prompt.length === 0) return [];

@@ -3,6 +3,7 @@ import type { StageConfig } from '../../config/stage/index.ts';
 import { findTask, type GeneratedTask, type Task } from '../tasks/index.ts';
 import type { Located } from './json_lines.ts';
 import { NO_RAW_DATA, type Needs, type RawData } from './raw_data.ts';
+import { withMargins } from '../tasks/pairs.ts';
 import type { Sides } from './types.ts';
 
 /** @throws DataError */
@@ -25,8 +26,8 @@ export function dataOfTask(task: Task, needs: Needs, dataset: StageConfig['datas
       return { ...NO_RAW_DATA, examples, prompts: held_out, rewards };
     }
     case 'pairs': {
-      const pairs = generated(task.pairs(dataset));
       const true_reward = task.trueReward(dataset.preference);
+      const pairs = generated(withMargins(task.pairs(dataset), dataset, true_reward));
       return { ...NO_RAW_DATA, pairs, prompts: held_out, rewards, true_reward };
     }
     case 'prompts': {

@@ -1,8 +1,9 @@
 /** Preferences from better and worse answers, with label noise. */
 import type { Turns } from '../../common/index.ts';
 import type { PreferenceName } from '../../config/stage/index.ts';
-import type { PreferenceExample, PromptExample, Sides } from '../stages/types.ts';
-import { randomOf } from './draw.ts';
+import { answerText } from '../stages/answer_text.ts';
+import type { CheckedReward, PreferenceExample, PromptExample, Sides } from '../stages/types.ts';
+import { mapSides, randomOf } from './draw.ts';
 import type { DatasetConfig } from './types.ts';
 
 /** A preference whose truth is known. */
@@ -41,6 +42,25 @@ export function noisyPairs(
     train: train.map((judged, index) => pairOf(judged, swapped.has(index))),
     val: val.map((judged) => pairOf(judged, false)),
   };
+}
+
+/**
+ * Pairs with the margin `dataset.margin` for each unit of true reward between their answers, also
+ * where label noise has swapped them: who errs does not know it. (Llama 2, Touvron et al. 2023,
+ * section 3.2.2; TRL's column `margin`.)
+ */
+export function withMargins(
+  pairs: Sides<KnownPair>,
+  { margin }: DatasetConfig,
+  truth: CheckedReward,
+): Sides<KnownPair> {
+  if (margin === 0) return pairs;
+  const score = (pair: KnownPair, turns: Turns): number =>
+    truth.score(pair.example, { text: answerText(turns), ended: true, tokens: 0, max_tokens: 0 });
+  return mapSides(pairs, (pair) => ({
+    ...pair,
+    margin: margin * Math.abs(score(pair, pair.chosen) - score(pair, pair.rejected)),
+  }));
 }
 
 /** @throws RangeError if the task does not make this preference. */

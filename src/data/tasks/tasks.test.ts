@@ -7,6 +7,7 @@ import { cpuMilliseconds } from '../fixtures/node.ts';
 import type { Answer, PromptExample, SftExample } from '../stages/types.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { promptText } from './draw.ts';
+import { withMargins } from './pairs.ts';
 import { rewardNamed, wordsOf } from './rewards.ts';
 import { stringsTask } from './strings.ts';
 import { talesTask } from './tales/index.ts';
@@ -136,6 +137,18 @@ describe.each(PREFERENCES)('pairs of %s: %s', (_, preference, task) => {
     const { train, val } = task.pairs({ ...settings, label_noise: 0.1 });
     expect(train.filter((pair) => !agrees(pair))).toHaveLength(200);
     expect(val.every(agrees)).toBe(true);
+  });
+  it('have a margin for each unit of true reward, also where label noise swaps them', () => {
+    const pairs = task.pairs({ ...settings, label_noise: 0.1 });
+    const { train, val } = withMargins(pairs, dataset({ margin: 4 }), truth);
+    for (const pair of [...train, ...val]) {
+      const [chosen, rejected] = [pair.chosen, pair.rejected].map((turns) =>
+        truth.score(pair.example, answer(textOf(turns))),
+      );
+      expect(pair.margin).toBe(4 * Math.abs((chosen ?? NaN) - (rejected ?? NaN)));
+      expect(pair.margin).toBeGreaterThan(0);
+    }
+    expect(withMargins(pairs, dataset({ margin: 0 }), truth)).toBe(pairs);
   });
   it('are about held-out prompts that training never has', () => {
     const { train, val } = task.pairs(settings);

@@ -17,6 +17,7 @@ const FIRST: Readonly<Record<StageSection, readonly StageFieldPath[]>> = {
     'dataset.digits',
     'dataset.preference',
     'dataset.label_noise',
+    'dataset.margin',
     'dataset.votes',
     'dataset.malformed',
   ],
@@ -49,6 +50,7 @@ const CONDITIONS: Partial<Record<StageFieldPath, Condition>> = {
   'dataset.preference': (stage) =>
     generatesPairs(stage) || (stage.objective === 'ppo' && stage.ppo.score === 'reward_model'),
   'dataset.label_noise': generatesPairs,
+  'dataset.margin': (stage) => stage.objective === 'reward' && generatesPairs(stage),
   'dataset.votes': usesPairs,
   'dataset.malformed': (stage) => !isGenerated(stage),
   'peft.r': isLora,
