@@ -43,9 +43,6 @@ export async function settleOnDevice(
   return settled;
 }
 
-/** Memory that is assumed where the device does not say: a small graphics card. */
-const UNKNOWN_MEMORY = 4 * 2 ** 30;
-
 interface ImportFacts extends Pick<RunSurroundings, 'emit'> {
   vocab_size: number;
   device: DeviceInfo;
@@ -59,7 +56,7 @@ export async function fittingConfig(
   requested: RunConfig,
   { vocab_size, device, emit }: ImportFacts,
 ): Promise<RunConfig> {
-  const { proposeRun } = await import('../plan/stage.ts');
+  const { proposeRun, UNKNOWN_MEMORY } = await import('../plan/stage.ts');
   const { config, changes } = proposeRun(requested, {
     vocab_size,
     max_binding_size: device.limits?.max_binding_size,
