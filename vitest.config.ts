@@ -22,7 +22,7 @@ export default defineConfig({
           environment: 'node',
           // Every file has a thread of its own, which starts faster than a process.
           pool: 'threads',
-          include: ['src/**/*.test.{ts,tsx}', 'bench/parallel/*.test.ts'],
+          include: ['src/**/*.test.{ts,tsx}', 'bench/parallel/*.test.ts', 'bench/*.test.mjs'],
           exclude: ['src/**/*.browser.test.{ts,tsx}'],
           testTimeout: 60_000,
         },

@@ -105,6 +105,13 @@ describe('the bench', () => {
     } else expect(replay.profile).toBeNull();
   });
 
+  it('says how the frozen base was kept, which only WebGPU keeps in float16', async () => {
+    const lora = { lora: 2, dtype: 'float16', steps: 2, peak: 0 } as const;
+    expect((await measured(lora)).dtype).toBe('float16');
+    expect((await measured({ ...lora, backend: 'wasm' })).dtype).toBe('float32');
+    expect((await measured({ ...lora, lora: 0 })).dtype).toBe('float32');
+  });
+
   it('matches the plain reference for 100 steps, repeats bit for bit and does not leak', async () => {
     const first = await measured({ steps: 600, peak: 0 });
     const again = await measured({ steps: 100, peak: 0 });

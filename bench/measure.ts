@@ -8,6 +8,7 @@ import {
   setProgramMode,
   timeOnWall,
 } from '../src/backend/index.ts';
+import { storageOf } from '../src/backend/float16.ts';
 import { parseStage } from '../src/config/stage/index.ts';
 import { pretrain } from '../src/objectives/index.ts';
 import { type Choices, prepareMatmuls, seenMatmuls } from '../src/ops/index.ts';
@@ -18,7 +19,7 @@ import { type BenchOptions, CONFIGS, type Mode, randomTokens, runConfig } from '
 import { startDevice } from './device.ts';
 import { median } from './statistics.ts';
 import { GROUP, measureSteadyState, type SteadyState } from './steady_state.ts';
-import { type BenchRow, rowOf } from './step_row.ts';
+import { type BenchRow, type Measured, rowOf } from './step_row.ts';
 import { stepTaker } from './take_step.ts';
 
 const PROFILE_REPEATS = 20;
@@ -47,6 +48,7 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
     log(
       `${config} on ${backend}, ${mode}: first loss ${losses[0]?.toFixed(4)} after ${firstLossMs.toFixed(0)} ms`,
     );
+    const dtype = frozenDtype(trainer);
     const steady = await measureSteadyState({ trainer, take, losses }, { mode, steps, seconds });
     const memory = onWebGpu() ? gpuMemory() : null;
     const replayed = mode === 'replay';
@@ -58,6 +60,7 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
     return rowOf(options, {
       mode,
       precision,
+      dtype,
       subgroupMatrices,
       steady,
       ...programs,
@@ -70,6 +73,13 @@ export async function measure(options: BenchOptions, log: Log): Promise<BenchRow
   } finally {
     setProgramMode('replay');
   }
+}
+
+/** How the frozen weights are kept, which may not be what was asked for. */
+function frozenDtype({ stores: { weights } }: Trainer): Measured['dtype'] {
+  const { frozen } = weights;
+  const isHalved = frozen?.names.some((name) => storageOf(frozen.get(name)) === 'float16');
+  return isHalved ? 'float16' : 'float32';
 }
 
 function trainerFactory(options: BenchOptions): () => Promise<Trainer> {

@@ -58,10 +58,11 @@ const FLAGS = ['profile', 'ladder'];
 /** What is measured; training steps by default. At most one of them. */
 const KINDS = ['ops', 'generate', 'grpo', 'encode', 'reference', 'search', 'matmuls'];
 
-/** The options of this process. Throws an Error of one sentence if they are invalid. */
-export function readOptions() {
+/** The options of a command line. Throws an Error of one sentence if they are invalid. */
+export function readOptions(args = process.argv.slice(2)) {
   const strings = [...NUMBERS, ...TEXTS, ...LISTS, 'json'];
   const { values } = parseArgs({
+    args,
     options: {
       ...Object.fromEntries(strings.map((name) => [name, { type: 'string' }])),
       ...Object.fromEntries([...FLAGS, ...KINDS].map((name) => [name, { type: 'boolean' }])),

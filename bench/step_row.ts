@@ -43,7 +43,7 @@ export interface BenchRow {
   recompute: RecomputeGranularity;
   /** Rank of adapters; 0 if all parameters train. `gflops` then counts gradients of all weights. */
   lora: number;
-  /** How the frozen base is kept, if the device can. */
+  /** How the frozen base was kept: `float32` also where float16 was asked for and is not supported. */
   dtype: BenchOptions['dtype'];
   /** The precision in use: `no` also where fp16 was requested but is not supported. */
   precision: Precision;
@@ -74,6 +74,7 @@ export interface BenchRow {
 export interface Measured {
   mode: Mode;
   precision: Precision;
+  dtype: BenchOptions['dtype'];
   subgroupMatrices: boolean;
   steady: SteadyState;
   programsMs: number | null;
@@ -109,7 +110,7 @@ export function rowOf(options: BenchOptions, measured: Measured): BenchRow {
     gpuGrowthBytes: memory ? memory.allocated - steady.bytesBefore : null,
     recompute: options.recompute,
     lora: options.lora,
-    dtype: options.dtype,
+    dtype: measured.dtype,
     precision,
     subgroupMatrices: precision === 'fp16' && measured.subgroupMatrices,
     plannedActivationBytes: plannedBytes(options, measured),

@@ -49,13 +49,17 @@ function batch(step: number): BatchLike {
 interface RunOptions {
   precision: TrainingConfig['mixed_precision'];
   logits_chunk?: number;
+  /** What the backward pass computes again; nothing by default. */
+  recompute?: TrainingConfig['recompute_granularity'];
 }
 
 function start(config: Partial<ModelConfig>, options: RunOptions): Promise<TinyRun> {
-  const { precision, logits_chunk = VOCAB } = options;
+  const { precision, logits_chunk = VOCAB, recompute } = options;
   const model = resolveModel({ ...defaultConfig().model, ...config }, VOCAB);
   const { training } = defaultConfig();
   Object.assign(training, { learning_rate: 3e-3, seed: 5, mixed_precision: precision });
+  if (recompute)
+    Object.assign(training, { activation_checkpointing: true, recompute_granularity: recompute });
   const initial = new Map(listParameters(model).map((one) => [one.name, initialValues(one, 7)]));
   return tinyRun({
     model,
@@ -116,13 +120,15 @@ describe.each(Object.entries(MODELS))('mixed precision of %s', (_, config) => {
     expect(half.losses.at(-1)).toBeLessThan(0.8 * (half.losses[0] ?? NaN));
   });
 
-  it('is equal bit for bit in two runs, and op by op', async () => {
+  it('is equal bit for bit in two runs, op by op, and with either recomputation', async () => {
     const options = { precision: 'fp16', steps: 3 } as const;
     const first = await train(config, options);
     const again = await train(config, options);
+    const selective = await train(config, { ...options, recompute: 'selective' });
+    const full = await train(config, { ...options, recompute: 'full' });
     setProgramMode('op_by_op');
     const opByOp = await train(config, options);
-    for (const other of [again, opByOp]) {
+    for (const other of [again, selective, full, opByOp]) {
       expect(other.losses).toEqual(first.losses);
       expect(other.norms).toEqual(first.norms);
       expect([...other.weights]).toEqual([...first.weights]);

@@ -29,6 +29,9 @@ import {
 
 export type { StageFacts, StageMemory } from './stage_memory.ts';
 
+/** Memory that is assumed where the device does not say: a small graphics card, bytes. */
+export const UNKNOWN_MEMORY = 4 * 2 ** 30;
+
 export interface StagePlan extends RunPlan {
   /** The bytes of `memory`, with the models of the stage told apart. */
   kinds: StageMemory;

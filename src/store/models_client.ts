@@ -75,8 +75,12 @@ export class ModelsClient implements VoteModels, EvaluationModels {
     const opened = this.#link
       .request((id) => ({ type: 'open_model', id, model: run, source: { run }, backend, dtype }))
       .then((answer) => answer.opened);
-    opened.catch(() => this.#open.delete(run));
-    this.#open.set(run, { updated, dtype, opened });
+    const opening = { updated, dtype, opened };
+    // A refusal may come after a later request for the same run, whose entry stays.
+    opened.catch(() => {
+      if (this.#open.get(run) === opening) this.#open.delete(run);
+    });
+    this.#open.set(run, opening);
     return opened;
   }
 

@@ -2,6 +2,7 @@
 import type { RunConfig } from '../config/index.ts';
 import type { Planner } from '../plan/index.ts';
 import type { DeviceInfo } from '../protocol/index.ts';
+import type { FrozenDtype } from '../run/frozen_dtype.ts';
 import { settleRun, type SettledRun } from '../run/index.ts';
 import { BadConfig } from './plain_errors.ts';
 import type { RunSurroundings } from './run_parts.ts';
@@ -42,9 +43,6 @@ export async function settleOnDevice(
   return settled;
 }
 
-/** Memory that is assumed where the device does not say: a small graphics card. */
-const UNKNOWN_MEMORY = 4 * 2 ** 30;
-
 interface ImportFacts extends Pick<RunSurroundings, 'emit'> {
   vocab_size: number;
   device: DeviceInfo;
@@ -58,7 +56,7 @@ export async function fittingConfig(
   requested: RunConfig,
   { vocab_size, device, emit }: ImportFacts,
 ): Promise<RunConfig> {
-  const { proposeRun } = await import('../plan/stage.ts');
+  const { proposeRun, UNKNOWN_MEMORY } = await import('../plan/stage.ts');
   const { config, changes } = proposeRun(requested, {
     vocab_size,
     max_binding_size: device.limits?.max_binding_size,
@@ -72,14 +70,12 @@ export async function fittingConfig(
   return config;
 }
 
-interface SettledStage {
+interface SettledStage extends FrozenDtype {
   planner: Planner;
-  /** Why frozen weights are not kept in float16 as the stage asks; null if they are. */
-  reason: string | null;
 }
 
 /** Only stages load the code that plans them. */
-async function settledStage(
+export async function settledStage(
   { config, data }: NonNullable<PreparedText['stage']>,
   { backend }: DeviceInfo,
   services: Services,
@@ -88,9 +84,9 @@ async function settledStage(
   const { asksForFloat16, settleFrozenDtype } = await import('../run/frozen_dtype.ts');
   const isTested = asksForFloat16(config) && backend === 'webgpu';
   const float16_unsupported = isTested ? await services.float16UnsupportedReason() : undefined;
-  const { dtype, reason } = settleFrozenDtype(config, { backend, float16_unsupported });
-  const stage = { ...config, peft: { ...config.peft, dtype } };
-  return { planner: stagePlanner(stage, data.row_length), reason };
+  const frozen = settleFrozenDtype(config, { backend, float16_unsupported });
+  const stage = { ...config, peft: { ...config.peft, dtype: frozen.dtype } };
+  return { planner: stagePlanner(stage, data.row_length), ...frozen };
 }
 
 /** The same, and tells the page what was adjusted in the configuration. */

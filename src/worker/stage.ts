@@ -10,20 +10,19 @@ import {
 } from '../config/stage/index.ts';
 import { chatFormat } from '../data/conversations/index.ts';
 import { importTokenizer, type Tokenizer } from '../data/index.ts';
-import { beyondFloat16 } from '../model/frozen_float16.ts';
 import { withVocabulary } from '../model/grow.ts';
 import { listParameters } from '../model/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import type { StartCommand } from '../protocol/index.ts';
-import { asksForFloat16 } from '../run/frozen_dtype.ts';
 import type { ObjectiveTensor } from '../train/index.ts';
 import { type BeginContext, type Beginning, lineageOf, requireObjective } from './beginning.ts';
+import { requireFloat16Range } from './float16_range.ts';
 import { loadParent, type ParentState } from './parent.ts';
 import { BadParent } from './plain_errors.ts';
 import { allSettled, closingOnFailure, markDone } from './promises.ts';
 import { ifStorageAllows } from './restored.ts';
 import type { StartingPoint } from './run_parts.ts';
-import { settleAndTell } from './settle_on_device.ts';
+import { settleAndTell, settledStage } from './settle_on_device.ts';
 import { specialTokens } from './stage_source.ts';
 import type { PreparedText, StageSource } from './prepared_text.ts';
 
@@ -50,12 +49,10 @@ export async function readStageOrigin(
   const objective = await requireObjective(context, stage.objective);
   const parent = await loadParent(context, command.parent ?? noParent());
   const tokenizer = await importTokenizer(parent.state.tokenizer);
-  const scorer = command.reward_model
+  const reward = command.reward_model
     ? await loadRewardModel(context, command.reward_model, { ...parent, tokenizer })
     : null;
-  const reward = scorer?.state ?? null;
   if (needsRewardModel(stage) && !reward) throw noRewardModel();
-  if (asksForFloat16(stage)) [parent, ...(scorer ? [scorer] : [])].forEach(checkRange);
   const votes = stage.dataset.votes === 'none' ? [] : await votesOf(context, command.parent);
   const config = stageConfig(command.config, parent.state);
   const source: StageSource = {
@@ -85,6 +82,9 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
   ]);
   const vocab_size = vocabularyOf(origin, text);
   const settled = await settleAndTell(config, { text, vocab_size, device }, context);
+  const start = stageStart(origin, vocab_size);
+  if (text.stage && (await settledStage(text.stage, device, context.services)).dtype === 'float16')
+    requireFloat16Range(origin, text.stage, settled, start);
   const lineage = lineageOf(objective, text, parent);
   // As a checkpoint counts them: the plan's own number includes references and reward models.
   const n_params = settled.plan.parameters.total;
@@ -94,23 +94,11 @@ export async function newStage(context: BeginContext, command: StageCommand): Pr
     if (recipe) await ifStorageAllows(() => storage.saveRecipe(recipe));
     await ifStorageAllows(() => keepVotes(storage, votes));
     context.mark('stored');
-    const start = stageStart(origin, vocab_size);
     return {
       parts: { id, name, adapter: device.adapter, settled, objective, lineage, text, storage },
       start: { from: start, stored: false, paused: command.paused ?? false },
     };
   });
-}
-
-/** Throws BadParent for weights that float16 cannot hold. */
-function checkRange({ parent: { name }, state }: ParentState): void {
-  const found = beyondFloat16(listParameters(state.model), (of) => state.parameters.get(of));
-  if (!found) return;
-  throw new BadParent(
-    'peft.dtype',
-    `“${name}” has a weight of ${found.value} in ${found.name}, and float16 ends at 65,504.`,
-    'Keep the frozen weights in float32 (peft.dtype).',
-  );
 }
 
 /** The parent's vocabulary, and the tokens that the stage adds to it. */
@@ -176,14 +164,14 @@ async function loadRewardModel(
   context: BeginContext,
   source: { run: string },
   policy: ParentState & { tokenizer: Tokenizer },
-): Promise<ParentState> {
+): Promise<ReadState> {
   const reward = await loadParent(context, source);
   const { tokenizer, vocab_size } = tokenizerOfStage(policy);
   const isSame =
     sameBytes(reward.state.tokenizer, tokenizer) && reward.state.model.vocab_size === vocab_size;
   const problem = rewardModelProblem(rated(reward), rated(policy), isSame);
   if (problem) throw new BadParent(problem.field, problem.message, problem.hint);
-  return reward;
+  return reward.state;
 }
 
 const rated = ({ parent: { name }, state }: ParentState): RatedModel => ({

@@ -4,7 +4,13 @@ import { useMemo } from 'react';
 import type { RunConfig } from '../../config/index.ts';
 import { type StageConfig, withStageField } from '../../config/stage/index.ts';
 import { guessVocab } from '../../plan/index.ts';
-import { planStage, stageSeconds, type StageMemory, type StagePlan } from '../../plan/stage.ts';
+import {
+  planStage,
+  stageSeconds,
+  type StageMemory,
+  type StagePlan,
+  UNKNOWN_MEMORY,
+} from '../../plan/stage.ts';
 import { bytes, compact, timeHere } from '../../store/index.ts';
 import { newStage, setStageField } from '../../store/stages/new_stage.ts';
 import { useRun } from '../context.tsx';
@@ -68,9 +74,6 @@ function CostFacts({ config, plan, available }: CostProps) {
     </dl>
   );
 }
-
-/** Memory that is assumed where the device does not say, as in worker/settle_on_device.ts. */
-const UNKNOWN_MEMORY = 4 * 2 ** 30;
 
 /** Offers to keep the frozen weights in float16 where they are too large for this device otherwise. */
 function Float16Offer({ config, stage, plan, available }: CostProps & { stage: StageConfig }) {
