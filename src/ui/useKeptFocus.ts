@@ -21,7 +21,8 @@ export function useKeptFocus(change: unknown, selector: string): void {
       if (target) focus(target);
       else if (frames++ < MAX_FRAMES) frame = requestAnimationFrame(look);
     };
-    look();
+    // The key that made the change must not press what gets the focus.
+    frame = requestAnimationFrame(look);
     return () => cancelAnimationFrame(frame);
   }, [change, selector]);
 }

@@ -1,5 +1,6 @@
-/** Which commands of the page wait for those before them. */
+/** Which commands of the page wait for those before them, and which a run that trains waits for. */
 import type { Command, LibraryCommand } from '../protocol/index.ts';
+import type { Control } from '../train/index.ts';
 
 export type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
@@ -8,3 +9,40 @@ export type Queued = CommandOf<
   | ('release' | 'tokenize' | 'export' | 'load_history' | 'compare')
   | ('list_runs' | LibraryCommand['type'])
 >;
+
+/** Work with storage alone, which needs nothing of the current run. */
+const STORAGE_ONLY: ReadonlySet<Queued['type']> = new Set<Queued['type']>([
+  'list_runs',
+  'load_history',
+  'rename_run',
+  'duplicate_run',
+  'delete_runs',
+  'restore_runs',
+  'purge_runs',
+  'set_budget',
+]);
+
+/** What this needs of the current run. */
+interface Loop {
+  readonly id: string;
+  readonly control: Pick<Control, 'state'>;
+  between(work: () => Promise<void>): Promise<void>;
+}
+
+/**
+ * Executes a command. A run that trains takes no step until one about storage is done: each of its
+ * many turns of the event loop would otherwise wait for a whole step.
+ */
+export function executeBetweenSteps(
+  run: Loop | null,
+  command: Queued,
+  execute: () => Promise<void>,
+): Promise<void> {
+  const executed = execute();
+  const trains = run?.control.state === 'run';
+  const endsRun = command.type === 'delete_runs' && command.runs.includes(run?.id ?? '');
+  if (!trains || endsRun || !STORAGE_ONLY.has(command.type)) return executed;
+  // If the run ends before, nothing is left to wait.
+  void run.between(() => executed).catch(() => undefined);
+  return executed;
+}

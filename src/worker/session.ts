@@ -17,7 +17,7 @@ import { Backups, listRuns } from './library.ts';
 import { BudgetKeeper } from './budget_keeper.ts';
 import { DeviceLost, plainError } from './plain_errors.ts';
 import type { ImportedFiles } from './restored.ts';
-import type { CommandOf, Queued } from './queued.ts';
+import { executeBetweenSteps, type CommandOf, type Queued } from './queued.ts';
 import { SideCommands } from './side_commands.ts';
 import { SERVICES, type SessionServices } from './services.ts';
 import type { PreparedText, TextSources } from './prepared_text.ts';
@@ -173,7 +173,7 @@ export class Session implements AnswerContext {
     this.#queue = this.#queue
       .then(() => {
         begins();
-        return this.#handle(command);
+        return executeBetweenSteps(this.run, command, () => this.#handle(command));
       })
       .catch((error: unknown) => this.#fail(error, true));
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hfConfig } from '../../checkpoint/hf_config.ts';
 import { countParameters } from '../parameters.ts';
-import { modelFromJson, ModelJsonError } from './model_json.ts';
+import { modelFromJson, ModelJsonError, noteOnModel } from './model_json.ts';
 import { PUBLISHED_MODELS } from './published.ts';
 import { LAYOUTS } from './testing_models.ts';
 
@@ -26,6 +26,13 @@ describe('a config.json', () => {
       expect(countParameters(read)).toEqual(countParameters(model));
     },
   );
+
+  it('says so if its type is not known', () => {
+    const file = (type: string) => JSON.stringify({ model_type: type, hidden_size: 64 });
+    expect(noteOnModel(file('mamba'))).toContain('“mamba” is not known here');
+    expect(noteOnModel('{"hidden_size":64}')).toContain('Its type is not known here');
+    expect([noteOnModel(file('qwen3')), noteOnModel('{"n_embd":64}')]).toEqual(['', '']);
+  });
 
   it('has the defaults of transformers where it leaves something out', () => {
     const model = modelFromJson(

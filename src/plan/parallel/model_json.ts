@@ -30,6 +30,21 @@ export function modelFromJson(text: string): ResolvedModel {
   return 'n_embd' in inner ? gpt2Sizes(inner) : llamaSizes(inner);
 }
 
+/** Types whose layers are those of `llamaSizes`, or differ from them by some norms only. */
+const LLAMA_TYPES = /^(llama|mistral|ministral|qwen|gemma|phi3|smollm3|olmo|granite|cohere)/u;
+
+/** What to know about the plan of a config.json that `modelFromJson` reads; '' if nothing. */
+export function noteOnModel(text: string): string {
+  const json = parseObject(text);
+  const inner = isJson(json.text_config) ? json.text_config : json;
+  const { model_type } = { model_type: json.model_type, ...inner };
+  if ('n_embd' in inner || (typeof model_type === 'string' && LLAMA_TYPES.test(model_type)))
+    return '';
+  const type =
+    typeof model_type === 'string' ? `The type “${model_type.slice(0, 40)}”` : 'Its type';
+  return `${type} is not known here: what is planned is a Llama of these sizes.`;
+}
+
 function parseObject(text: string): Json {
   if (text.length > MAX_LENGTH)
     throw new ModelJsonError('The file is too long for a config.json; choose the one of a model.');

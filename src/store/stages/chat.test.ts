@@ -79,6 +79,24 @@ describe('a conversation', () => {
     });
     expect(conversationLines(chat.store.getState(), ['a']).trim().split('\n')).toHaveLength(1);
   });
+  it('leaves out a question that a model could not read, so that the next one can be answered', async () => {
+    const { models, prompts } = fakeModels();
+    const chat = new Conversation({
+      ...models,
+      answer: (run, request, onPieces) => {
+        const running = models.answer(run, request, onPieces);
+        const unread = request.prompt.at(-1);
+        if (typeof unread === 'string' || unread?.content !== '漢') return running;
+        return { ...running, done: Promise.reject(new Error('It does not occur.')) };
+      },
+    });
+    for (const question of ['one', '漢', 'two']) await chat.ask(question, ['a'], sampling);
+    expect(prompts.at(-1)?.prompt).toEqual([
+      { role: 'user', content: 'one' },
+      { role: 'assistant', content: 'a' },
+      { role: 'user', content: 'two' },
+    ]);
+  });
   it('gives a base model only the text to continue', async () => {
     const { models, prompts } = fakeModels();
     await new Conversation(models).ask('Once upon', ['base'], sampling);

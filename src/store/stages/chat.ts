@@ -73,14 +73,18 @@ export type ChatStore = ReturnType<typeof createChat>;
 export const answerText = ({ end, pieces }: ChatAnswer): string =>
   end?.text ?? pieces.map(({ text }) => text).join('');
 
-/** The conversation as one model had it: its own answers, without those that failed. */
+/**
+ * The conversation as one model had it: with its own answers, and without questions that it could
+ * not answer, which it could not read or has no room for.
+ */
 export function messagesOf({ system, exchanges }: ChatState, run: string): Message[] {
   const messages: Message[] =
     system.trim() === '' ? [] : [{ role: 'system', content: system.trim() }];
   for (const { question, answers } of exchanges) {
+    const answer = answers.find((one) => one.run === run);
+    if (answer?.state === 'failed') continue;
     messages.push({ role: 'user', content: question });
-    const answer = answers.find((one) => one.run === run && one.state === 'done');
-    if (answer) messages.push({ role: 'assistant', content: answerText(answer) });
+    if (answer?.state === 'done') messages.push({ role: 'assistant', content: answerText(answer) });
   }
   return messages;
 }

@@ -7,6 +7,7 @@ import {
   globalBatchSize,
   ModelJsonError,
   modelFromJson,
+  noteOnModel,
   type ParallelTraining,
   PRECISIONS,
   PUBLISHED_MODELS,
@@ -29,6 +30,7 @@ import { PRECISION_LABELS, RECOMPUTE_LABELS } from './words.ts';
 
 export function ModelChoice({ planned }: { planned: Planned }) {
   const { model, training } = planned.job;
+  const note = usePlanning(({ source, file }) => (source.kind === 'file' && file?.note) || '');
   return (
     <section className="form-section" aria-label="Model">
       <h2>Model</h2>
@@ -41,6 +43,11 @@ export function ModelChoice({ planned }: { planned: Planned }) {
         {count(model.n_embd)}, {count(model.vocab_size)} tokens in the vocabulary,{' '}
         {compact(flopsPerToken(model))} FLOPs a token.
       </p>
+      {note ? (
+        <p className="field-note" role="note">
+          {note}
+        </p>
+      ) : null}
       <TrainingFields training={training} seq_length={model.block_size} />
     </section>
   );
@@ -138,9 +145,10 @@ function OpenConfig() {
 
 async function openConfig(file: File): Promise<void> {
   try {
-    const model = modelFromJson(await file.text());
+    const text = await file.text();
+    const model = modelFromJson(text);
     chooseSource({ kind: 'file', id: '' });
-    choose({ file: { name: file.name, model } });
+    choose({ file: { name: file.name, model, note: noteOnModel(text) } });
   } catch (error) {
     if (!(error instanceof ModelJsonError)) throw error;
     choose({ failure: error.message });

@@ -22,6 +22,8 @@ export interface Source {
 export interface OpenedModel {
   name: string;
   model: ResolvedModel;
+  /** What to know about its plan; '' if nothing. */
+  note: string;
 }
 
 /** What the user has changed of the model's own training; absent fields are the model's. */
