@@ -80,7 +80,7 @@ export const REWARD_METRICS: readonly Metric[] = [
   stepLine(
     'train/max_reward',
     { chart: 'reward', label: 'largest', colour: 'grad' },
-    'Largest score in the batch.',
+    'Largest score of a micro-batch; the mean, if a step has several.',
   ),
   stepLine(
     'train/mean_reward',
@@ -90,7 +90,7 @@ export const REWARD_METRICS: readonly Metric[] = [
   stepLine(
     'train/min_reward',
     { chart: 'reward', label: 'smallest', colour: 'lr' },
-    'Smallest score in the batch.',
+    'Smallest score of a micro-batch; the mean, if a step has several.',
   ),
   ...BIN_METRICS,
   evaluationPoints(
