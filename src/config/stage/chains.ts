@@ -71,7 +71,7 @@ export const CHAINS: readonly Chain[] = [
           name: 'Tales, answers',
           parent: 'base',
           stage: { objective: 'sft', dataset: { task: 'tales', size: 10_000 } },
-          config: { training: training(4e-3, 32, 2500), sampling: GREEDY },
+          config: { training: training(4e-3, 32, 4000), sampling: GREEDY },
         },
         CARELESS,
         {

@@ -161,6 +161,20 @@ describe('tales', () => {
   const prompts = talesTask.prompts(dataset({ size: 10_000 }));
   const keyOf = ({ facts }: PromptExample) => [facts.person, facts.place, facts.object].join();
 
+  it('has pairs of stories that differ in the broken constraints only', () => {
+    const pairs = talesTask.pairs(dataset()).val.filter(({ example, rejected }) => {
+      const { object, ...others } = keptConstraints(example, textOf(rejected));
+      return !object && Object.values(others).every((kept) => kept);
+    });
+    expect(pairs.length).toBeGreaterThan(20);
+    for (const { example, chosen, rejected } of pairs) {
+      const words = wordsOf(textOf(chosen));
+      const others = wordsOf(textOf(rejected));
+      expect(others).toHaveLength(words.length);
+      const different = words.filter((word, index) => word !== others[index]);
+      expect(different).toEqual([example.facts.object]);
+    }
+  });
   it('holds out triples of person, place and object', () => {
     const held_out = new Set(prompts.val.map(keyOf));
     expect(held_out.size).toBeGreaterThan(500);

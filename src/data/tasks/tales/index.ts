@@ -1,5 +1,5 @@
 /** Tiny tales, asked: questions about short stories, and stories with constraints. */
-import type { Random } from '../../random.ts';
+import { seededRandom, type Random } from '../../random.ts';
 import type { PreferenceName } from '../../../config/stage/index.ts';
 import type { CheckedReward, PromptExample, Sides } from '../../stages/types.ts';
 import { drawItems, mapSides, randomOf, type Item, type Side } from '../draw.ts';
@@ -48,16 +48,20 @@ const isCorrect = (example: PromptExample, text: string): boolean =>
 /** Broken constraints of the worse story, at most: every number is as frequent. */
 const MAX_BROKEN = 3;
 
-/** Two stories with the same friend, one of which breaks constraints. */
+/**
+ * Two stories that differ in nothing but the constraints that the worse one breaks: friend, time and
+ * wordings are the same.
+ */
 function judgedStory(random: Random, side: Side): Judged {
   const { example, wish } = drawStoryItem(random, side);
   const constraints = random.shuffle([...CONSTRAINTS]).slice(0, 1 + random.below(MAX_BROKEN));
   const broken = breakWish(random, wish, constraints);
   const friend = otherName(random, wish.person, broken.person);
+  const wordings = random.below(2 ** 32);
   return {
     example,
-    better: writeStory(random, wish, friend),
-    worse: writeStory(random, broken, friend),
+    better: writeStory(seededRandom(wordings), wish, friend),
+    worse: writeStory(seededRandom(wordings), broken, friend),
   };
 }
 
