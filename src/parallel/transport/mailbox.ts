@@ -43,8 +43,13 @@ export class Mailbox {
   }
 
   /** Who is waited for, and since when. */
-  waits(): { from: number; since: number }[] {
+  waits(): Pick<Waiting, 'from' | 'since'>[] {
     return [...this.#waiting.values()].flat();
+  }
+
+  /** So many milliseconds, until now, do not count as waiting. */
+  excuse(ms: number): void {
+    for (const wait of this.waits()) wait.since = Math.min(wait.since + ms, now());
   }
 
   /** No more messages come from this rank: those that wait for it, now or later, are rejected. */

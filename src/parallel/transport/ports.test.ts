@@ -45,6 +45,16 @@ test('a rank that does not answer is lost in little more than the patience', asy
   expect(performance.now() - began).toBeLessThan(5000);
 });
 
+test('time in which the waiting rank itself was held up is not counted', async () => {
+  const [link, other] = twoRanks(500);
+  const waiting = link.receive(1, 'x');
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const until = performance.now() + 800;
+  while (performance.now() < until);
+  setTimeout(() => other.send(0, 'x', Float32Array.of(7)), 250);
+  expect((await waiting).data).toEqual(Float32Array.of(7));
+});
+
 test('a rank whose port closes is lost at once', async () => {
   const [link, other] = twoRanks(60_000);
   const waiting = link.receive(1, 'x');

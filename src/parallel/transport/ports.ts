@@ -18,7 +18,7 @@ export interface PortLinkOptions {
 }
 
 /** Waits are checked this often, milliseconds. */
-const CHECK_MS = 250;
+const CHECK_MS = 100;
 
 /** A Link over message ports, which notices ranks that are gone or no longer answer. */
 export class PortLink implements Link {
@@ -60,13 +60,16 @@ export class PortLink implements Link {
   }
 
   /**
-   * A check that comes late itself says nothing: this thread was busy, and messages wait in its
-   * queue.
+   * While this thread was busy or the computer asleep, messages waited in its queue: that time is not
+   * counted against the others.
    */
   #check(patience: number): void {
-    const late = now() - this.#checked > 3 * CHECK_MS;
+    const late = now() - this.#checked - CHECK_MS;
     this.#checked = now();
-    if (late) return;
+    if (late > CHECK_MS) {
+      this.#mailbox.excuse(late);
+      return;
+    }
     for (const { from, since } of this.#mailbox.waits()) {
       if (now() - since < patience) continue;
       this.lose(from, `has not answered for ${(patience / 1000).toFixed(1)} seconds`);

@@ -11,6 +11,7 @@ import type { OpenRankCommand } from '../../protocol/index.ts';
 import { type BeginContext, requireObjective } from '../beginning.ts';
 import type { PreparedText } from '../prepared_text.ts';
 import { type RankOrigin, readOrigin } from './rank_origin.ts';
+import type { RankProgress } from './rank_records.ts';
 import { type SharedOrigin, shareOrigin, shareState, shareText } from './share.ts';
 
 /** What rank 0 needs to save the run. */
@@ -24,6 +25,8 @@ export interface OpenedRank {
   trainer: RankTrainer;
   config: RunConfig;
   vocab_size: number;
+  /** Of what it continues from; null for new weights, and on ranks other than 0. */
+  progress: RankProgress | null;
   /** Null on ranks other than 0. */
   facts: SavedFacts | null;
 }
@@ -49,7 +52,8 @@ export async function openRank(
   const text = await prepare(context, origin, shared);
   const beginning = origin && text ? origin.begin(text) : null;
   const { split, vocab_size } = await shareTokens(world, text, beginning?.vocab_size ?? 0);
-  const from = await shareState(world, origin ? (beginning?.from ?? null) : undefined);
+  const start = beginning?.from ?? null;
+  const from = await shareState(world, origin ? (start?.state ?? null) : undefined);
   const trainer = await RankTrainer.create({
     ...{ config, objective, mesh, link, reducer, split, vocab_size, from },
     stage: text?.stage?.config ?? null,
@@ -57,7 +61,12 @@ export async function openRank(
   });
   const facts =
     origin && text && beginning ? { text, lineage: beginning.lineage, votes: origin.votes } : null;
-  return { trainer, config, vocab_size, facts };
+  // Not all of `start`, whose weights would stay in memory.
+  const progress = start && {
+    elapsed_seconds: start.elapsed_seconds,
+    best_val_loss: start.best_val_loss,
+  };
+  return { trainer, config, vocab_size, progress, facts };
 }
 
 /** Null on ranks that get the tokens of a text from rank 0. */

@@ -7,7 +7,11 @@ export type SharedWork = 'step' | 'evaluation';
 const AT_START_MS = 120_000;
 /** Another rank may take this many of the longest times so far, and at least as long as follows. */
 const TIMES = 3;
-const LEAST_MS = 2000;
+/**
+ * Where steps take milliseconds, three of them are shorter than a busy computer may hold up a thread:
+ * with 15 threads ready to run per core, steps of 5 ms took up to 630 ms (bench/parallel/README.md).
+ */
+const LEAST_MS = 1000;
 /** Answers of one rank may be many times longer than those of another. */
 const LEAST_SAMPLING_MS = 20_000;
 

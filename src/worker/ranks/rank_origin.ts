@@ -3,19 +3,19 @@ import type { Lineage, OwnText, SplitVersion, Vote } from '../../common/index.ts
 import type { RunConfig } from '../../config/index.ts';
 import { DEFAULT_OBJECTIVE, type Objective } from '../../objectives/index.ts';
 import type { ChildRun, OpenRankCommand } from '../../protocol/index.ts';
-import type { TrainerState } from '../../train/index.ts';
 import { startingPoint } from '../begin.ts';
 import { type BeginContext, lineageOf, requireObjective } from '../beginning.ts';
 import { withUsableMoments } from '../moments.ts';
 import { configWithParent, loadParent, loadSaved, startingWeights } from '../parent.ts';
 import type { PreparedText, StageSource } from '../prepared_text.ts';
+import type { StartingPoint } from '../run_parts.ts';
 import { readStageOrigin, stageStart, vocabularyOf } from '../stage.ts';
 import { stageSource } from '../stage_source.ts';
 
 /** How a run begins once its text is prepared. */
 export interface RankBeginning {
   /** Null for new weights. */
-  from: TrainerState | null;
+  from: StartingPoint | null;
   vocab_size: number;
   lineage: Lineage;
 }
@@ -73,7 +73,7 @@ async function morePretraining(
     config: configWithParent(command.config, parent),
     tokenizer: parent.state.tokenizer,
     begin: (prepared) => ({
-      from: startingWeights(parent, objective).state,
+      from: startingWeights(parent, objective),
       vocab_size: parent.state.model.vocab_size,
       lineage: lineageOf(objective, prepared, parent),
     }),
@@ -95,7 +95,7 @@ async function newStage(
     begin: (prepared) => {
       const vocab_size = vocabularyOf(origin, prepared);
       const lineage = lineageOf(objective, prepared, parent);
-      return { from: stageStart(origin, vocab_size).state, vocab_size, lineage };
+      return { from: stageStart(origin, vocab_size), vocab_size, lineage };
     },
   };
 }
@@ -113,11 +113,11 @@ async function savedRun(
   const votes = (await file?.read())?.records ?? [];
   const stage = saved.stage ? stageSource(saved, objective, votes) : null;
   const learned = { objective, stage: stage?.config ?? null };
-  const { state } = startingPoint(withUsableMoments(saved, learned, context.emit));
+  const from = startingPoint(withUsableMoments(saved, learned, context.emit));
   return {
     ...{ config, objective, tokenizer, stage, votes },
     own: (await store.transfer.text(run)) ?? command.text ?? null,
     split_version: lineage.split_version ?? 1,
-    begin: () => ({ from: state, vocab_size: saved.model.vocab_size, lineage }),
+    begin: () => ({ from, vocab_size: saved.model.vocab_size, lineage }),
   };
 }

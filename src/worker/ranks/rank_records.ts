@@ -3,23 +3,30 @@ import type { MetricColumns, MetricRow, RolloutRecord } from '../../common/index
 import type { RankTrainer } from '../../parallel/index.ts';
 import { MetricBuffer, type StepResult } from '../../train/index.ts';
 import { rowOf, speedOf } from '../../train/step_rows.ts';
+import type { StartingPoint } from '../run_parts.ts';
 
 type MeasuredTrainer = Pick<
   RankTrainer,
   'step' | 'objective' | 'skipped_steps' | 'learningRateAt' | 'tokensPerStep' | 'takeRollouts'
 >;
 
+/** As in training_state.json. */
+export type RankProgress = Pick<StartingPoint, 'elapsed_seconds' | 'best_val_loss'>;
+
 export class RankRecords {
-  /** Seconds of training since the ranks were opened. */
-  seconds = 0;
+  /** Seconds of training, those of the checkpoint that is continued included. */
+  seconds: number;
   /** The best score of an evaluation (`Objective.score`, negated if it is a reward); null before. */
-  best: number | null = null;
+  best: number | null;
   readonly #trainer: MeasuredTrainer;
   #rollouts: RolloutRecord[] = [];
   readonly #rows = new MetricBuffer();
 
-  constructor(trainer: MeasuredTrainer) {
+  /** @param before progress of the checkpoint that is continued; null for a new run */
+  constructor(trainer: MeasuredTrainer, before: RankProgress | null) {
     this.#trainer = trainer;
+    this.seconds = before?.elapsed_seconds ?? 0;
+    this.best = before?.best_val_loss ?? null;
   }
 
   /** The row of a step. */

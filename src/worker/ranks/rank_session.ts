@@ -107,9 +107,9 @@ export class RankSession {
     if (device.backend === 'wasm') this.#reducer = startReducer(command, () => this.#patience.ms);
     const place = { mesh, link, reducer: this.#reducer };
     const opened = await openRank(this.#context, command, place);
-    const { trainer, vocab_size } = opened;
+    const { trainer, vocab_size, progress } = opened;
     this.#patience.samples = trainer.objective.data === 'prompts';
-    this.#open = { ...opened, rank, records: new RankRecords(trainer) };
+    this.#open = { ...opened, rank, records: new RankRecords(trainer, progress) };
     const memory = this.#memory(trainer);
     const { n_params, row_length } = trainer;
     const facts = { memory, backend: device.backend, n_params, vocab_size, row_length };

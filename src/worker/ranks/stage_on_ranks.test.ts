@@ -276,9 +276,13 @@ describe('a stage on ranks is saved as one rank would save it', () => {
     const started = stageOf({ objective: 'dpo' }, pairs);
     const half = await onRanks(started, { dp: 2, zero_stage: 3 }, { pause_at: 3 });
     expect(half.step).toBeLessThan(STEPS);
+    const before = (await savedRun(half.run)).state;
     const whole = await onRanks(started, { pp: 2 }, { from: half });
     const { state } = await onOneRank(started, 'one');
     const others = await savedRun(whole.run);
+    const ms = [...(others.metrics.step_ms ?? [])].reduce((sum, value) => sum + (value || 0), 0);
+    expect(ms).toBeGreaterThan(0);
+    expect(others.state.elapsed_seconds).toBeCloseTo(before.elapsed_seconds + ms / 1000, 9);
     expect(difference(state.parameters, others.state.parameters)).toBeLessThan(RTOL);
     expect(others.state.lineage).toEqual(state.lineage);
     const session = sessionOfEngine(harness);
