@@ -45,16 +45,16 @@ export class RankTrainer {
   readonly skipped_steps = 0;
   /** Computes as if this device were so many times slower. */
   slowness = 1;
+  /** Without the state that it starts from, whose arrays need not stay in memory. */
+  readonly options: Readonly<RankOptions>;
   readonly #parts: RankParts;
   readonly #source: Source;
   readonly #scoring: RankScoring;
   /** Factor on the schedule of the run that is continued. */
   readonly #lrMultiplier: number;
 
-  private constructor(
-    readonly options: RankOptions,
-    parts: RankParts,
-  ) {
+  private constructor(options: RankOptions, parts: RankParts) {
+    this.options = { ...options, from: null };
     this.#parts = parts;
     this.step = options.from?.step ?? 0;
     this.tokens = options.from?.tokens ?? 0;

@@ -6,7 +6,7 @@ import {
   type RunConfig,
 } from '../config/index.ts';
 import { parseStage, type StageInput } from '../config/stage/index.ts';
-import { fitsFloat16 } from '../model/frozen_float16.ts';
+import { fitsFloat16, Float16Storage } from '../model/frozen_float16.ts';
 import { listParameters, loraParameters, parameterSize } from '../model/index.ts';
 import { settleRun } from '../run/index.ts';
 import { float16Values } from './float16.ts';
@@ -93,6 +93,24 @@ describe('the memory of a stage', () => {
     expect(plan({ objective: 'sft', peft: { dtype: 'float16' } }).kinds).toEqual(
       plan({ objective: 'sft' }).kinds,
     );
+  });
+
+  it('counts the values from before rounding, which stay in the memory of JavaScript', () => {
+    const small = { n_layer: 2, n_head: 2, n_kv_head: 0, head_dim: 0, n_embd: 16, n_inner: 0 };
+    const config = { ...smol(), model: { ...smol().model, ...small } };
+    const storage = new Float16Storage({ keeps_originals: true });
+    for (const parameter of listParameters(resolveModel(config.model, 50))) {
+      storage.specOf(parameter);
+      storage.keep(parameter.name, new Float32Array(parameterSize(parameter)).fill(1 / 3));
+    }
+    const hostBytes = (stage: StageInput): number =>
+      planStage(config, parseStage(stage), { vocab_size: 50 }).host_bytes;
+    const half = { ...lora, dtype: 'float16' } as const;
+    expect(hostBytes({ peft: half })).toBe(storage.bytes);
+    expect(hostBytes({ objective: 'ppo', peft: half })).toBe(2 * storage.bytes);
+    expect(hostBytes({ objective: 'ppo', ppo: { score: 'task' }, peft: half })).toBe(storage.bytes);
+    expect(hostBytes({ peft: lora })).toBe(0);
+    expect(hostBytes({ peft: { dtype: 'float16' } })).toBe(0);
   });
 
   it('has a reference for DPO, and none with LoRA', () => {

@@ -19,6 +19,7 @@ import { type Planner, planRun, type RunPlan } from './plan.ts';
 import {
   asMemoryPlan,
   hasReference,
+  originalBytes,
   planStageMemory,
   stageDiskBytes,
   type StageFacts,
@@ -35,6 +36,8 @@ export const UNKNOWN_MEMORY = 4 * 2 ** 30;
 export interface StagePlan extends RunPlan {
   /** The bytes of `memory`, with the models of the stage told apart. */
   kinds: StageMemory;
+  /** Bytes at most in the memory of JavaScript, of weights that are kept in float16 (`originalBytes`). */
+  host_bytes: number;
   /** Bytes that its checkpoints take in storage. */
   disk_bytes: number;
   /** Tokens that a step samples one after the other; 0 without rollouts. */
@@ -63,6 +66,7 @@ export function planStage(config: RunConfig, stage: StageConfig, facts: StageFac
     memory: asMemoryPlan(kinds),
     largest_binding: tensors.reduce((a, b) => (b.bytes > a.bytes ? b : a)),
     kinds,
+    host_bytes: originalBytes(model, stage),
     disk_bytes: stageDiskBytes(model, stage, training),
     sampled_tokens: sampledTokens(stage),
   };

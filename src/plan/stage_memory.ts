@@ -182,6 +182,18 @@ function savedByFloat16(model: ResolvedModel, { peft }: StageConfig): number {
   return isFloat16 ? (FLOAT / 2) * float16Values(model) : 0;
 }
 
+/**
+ * Bytes in the memory of JavaScript, until the run ends, of frozen weights that the device keeps in
+ * float16: their values from before rounding, which checkpoints take. Numbers of bfloat16, as in most
+ * published models, take half as much (`model/frozen_float16.ts`).
+ */
+export function originalBytes(model: ResolvedModel, stage: StageConfig): number {
+  const { reward_model } = stageParameters(model, stage);
+  const frozenModels = reward_model > 0 ? 2 : 1;
+  // Saved are two of four bytes of each value.
+  return 2 * frozenModels * savedByFloat16(model, stage);
+}
+
 /** Answers that are sampled at once: rollouts, or held-out prompts. */
 const MOST_ROLLOUT_ROWS = 128;
 

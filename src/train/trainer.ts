@@ -51,6 +51,8 @@ export class Trainer {
   /** Factor on the learning rate's schedule. */
   lr_multiplier = 1;
 
+  /** Without the state that it starts from, whose arrays need not stay in memory. */
+  readonly options: Readonly<TrainerOptions>;
   readonly #parts: TrainerParts;
   readonly #ring: Ring;
   readonly #inFlight: StepsInFlight;
@@ -63,10 +65,8 @@ export class Trainer {
   #generator: Generator | null = null;
   #stepsLeftOut = 0;
 
-  private constructor(
-    readonly options: TrainerOptions,
-    parts: TrainerParts,
-  ) {
+  private constructor(options: TrainerOptions, parts: TrainerParts) {
+    this.options = { ...options, from: null };
     this.#parts = parts;
     this.#ring = new Ring(parts.objective.sums.length + 1, IN_FLIGHT);
     this.#inFlight = new StepsInFlight(this.#ring);

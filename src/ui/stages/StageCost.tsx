@@ -67,6 +67,12 @@ function CostFacts({ config, plan, available }: CostProps) {
           {available === null ? '' : ` of ${bytes(available)}`}
         </dd>
       </div>
+      {plan.host_bytes > 0 ? (
+        <div>
+          <dt>Page memory</dt>
+          <dd title={ORIGINALS}>up to {bytes(plan.host_bytes)}</dd>
+        </div>
+      ) : null}
       <div>
         <dt>Storage</dt>
         <dd>{bytes(plan.disk_bytes)}</dd>
@@ -102,6 +108,10 @@ function Float16Offer({ config, stage, plan, available }: CostProps & { stage: S
     </div>
   );
 }
+
+const ORIGINALS =
+  'The frozen weights from before they were rounded to float16, which checkpoints keep. ' +
+  'Half as much for a model that was published in bfloat16.';
 
 const factsOf = (config: RunConfig) => ({ vocab_size: guessVocab(config) + ROLE_TOKENS });
 
