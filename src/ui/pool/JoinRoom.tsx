@@ -12,7 +12,7 @@ export function JoinRoom() {
   const linked = usePlace((place) => place.subject);
   const [typed, setTyped] = useState<string | null>(null);
   const [name, setName] = useMemberName();
-  const letters = (typed ?? linked ?? '').toUpperCase().trim();
+  const letters = lettersOf(typed ?? linked ?? '');
   const isCode = isRoomCode(letters);
   const wrong = typed !== null && letters.length >= 6 && !isCode;
   return (
@@ -33,7 +33,6 @@ export function JoinRoom() {
         label="Letters of the room"
         className="together-letters"
         value={letters}
-        maxLength={6}
         autoComplete="off"
         spellCheck={false}
         error={wrong ? 'Six letters from A to Z, without I and O.' : undefined}
@@ -47,6 +46,14 @@ export function JoinRoom() {
     </form>
   );
 }
+
+/** What was typed or pasted: the letters, perhaps with spaces, or the host's link. */
+const lettersOf = (text: string): string =>
+  text
+    .replace(/^.*#together\//u, '')
+    .replace(/\s/gu, '')
+    .toUpperCase()
+    .slice(0, 6);
 
 function JoinByCode({ name }: { name: string }) {
   const classroom = useClassroom();
