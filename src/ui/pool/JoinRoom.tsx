@@ -2,7 +2,7 @@
 import { Button, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { isRoomCode } from '../../store/pool/index.ts';
-import { usePlace } from '../place.ts';
+import { goToModels, usePlace } from '../place.ts';
 import { MemberName, useMemberName } from './MemberName.tsx';
 import { useClassroom, useRoom } from './useClassroom.ts';
 
@@ -20,7 +20,10 @@ export function JoinRoom() {
       className="together-way"
       onSubmit={(event) => {
         event.preventDefault();
-        if (isCode) classroom.join(letters, name.trim() || 'Member');
+        if (!isCode) return;
+        // The address brings a page that is reloaded back to the room.
+        goToModels('together', letters);
+        classroom.join(letters, name.trim() || 'Member');
       }}
     >
       <h2>Join a room</h2>
