@@ -172,7 +172,8 @@ test('a stage that is reloaded in the middle goes on, and a chain is stopped', a
 
   await test.step('stopping it keeps the stage, and trains no further one', async () => {
     await page.getByRole('button', { name: 'Stop the chain' }).click();
-    await expect(page.locator('.chain-progress')).toContainText('The chain was stopped.');
+    await expect(page.locator('.chain-progress').first()).toContainText('The chain was stopped.');
+    await expect(page.getByRole('button', { name: 'Continue the chain' })).toBeVisible();
     await expect(page.getByTestId('model-tree').getByRole('article')).toHaveCount(2);
   });
 
@@ -291,8 +292,10 @@ test('the main path is walked by keyboard alone', async ({ page }) => {
     await tabTo(page, name);
     await page.keyboard.press('Enter');
   };
+  const mainButton = page.locator('.main-button');
   await pressButton(/^Train$/u);
   await terrarium.done();
+  await expect(mainButton).toBeFocused();
   await pressButton('Teach it to answer');
   await expect(page.getByRole('heading', { name: 'New stage' })).toBeVisible();
   await page.getByLabel('Training steps max_iters').focus();
@@ -300,6 +303,7 @@ test('the main path is walked by keyboard alone', async ({ page }) => {
   await page.keyboard.type('9');
   await pressButton('Train this stage');
   await ended(terrarium, 9);
+  await expect(mainButton).toBeFocused();
   await pressButton(/^Chat$/u);
   await page.getByLabel('Message', { exact: true }).focus();
   await page.keyboard.type('1+1=');

@@ -47,14 +47,20 @@ export class OpfsFileSystem implements FileSystem {
   async read(path: string): Promise<Uint8Array | null> {
     return guarded(async () => {
       const handle = await this.#file(path, false);
-      return handle && new Uint8Array(await (await handle.getFile()).arrayBuffer());
+      if (!handle) return null;
+      // Another tab may remove the file meanwhile.
+      return nullIfAbsent(async () => new Uint8Array(await (await handle.getFile()).arrayBuffer()));
     });
   }
 
   async readTail(path: string, length: number): Promise<Uint8Array | null> {
     return guarded(async () => {
-      const file = await (await this.#file(path, false))?.getFile();
-      return file ? new Uint8Array(await file.slice(-length).arrayBuffer()) : null;
+      const handle = await this.#file(path, false);
+      if (!handle) return null;
+      return nullIfAbsent(async () => {
+        const file = await handle.getFile();
+        return new Uint8Array(await file.slice(-length).arrayBuffer());
+      });
     });
   }
 
@@ -151,7 +157,10 @@ export class OpfsFileSystem implements FileSystem {
   }
 }
 
-/** Adds the sizes of all files below `folder`; one that disappears meanwhile has none. */
+/**
+ * Adds the sizes of all files below `folder`. A file or folder that another tab removes meanwhile has
+ * none.
+ */
 async function addSizes(
   folder: FileSystemDirectoryHandle,
   prefix: string,
@@ -159,7 +168,7 @@ async function addSizes(
 ): Promise<void> {
   for await (const [name, handle] of folder.entries()) {
     if (handle instanceof FileSystemDirectoryHandle) {
-      await addSizes(handle, `${prefix}${name}/`, sizes);
+      await nullIfAbsent(() => addSizes(handle, `${prefix}${name}/`, sizes));
     } else if (handle instanceof FileSystemFileHandle) {
       const file = await nullIfAbsent(() => handle.getFile());
       if (file) sizes.set(prefix + name, file.size);

@@ -2,7 +2,7 @@
 import { Button, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { isRoomCode } from '../../store/pool/index.ts';
-import { usePlace } from '../place.ts';
+import { goToModels, usePlace } from '../place.ts';
 import { MemberName, useMemberName } from './MemberName.tsx';
 import { useClassroom, useRoom } from './useClassroom.ts';
 
@@ -12,7 +12,7 @@ export function JoinRoom() {
   const linked = usePlace((place) => place.subject);
   const [typed, setTyped] = useState<string | null>(null);
   const [name, setName] = useMemberName();
-  const letters = (typed ?? linked ?? '').toUpperCase().trim();
+  const letters = lettersOf(typed ?? linked ?? '');
   const isCode = isRoomCode(letters);
   const wrong = typed !== null && letters.length >= 6 && !isCode;
   return (
@@ -20,7 +20,10 @@ export function JoinRoom() {
       className="together-way"
       onSubmit={(event) => {
         event.preventDefault();
-        if (isCode) classroom.join(letters, name.trim() || 'Member');
+        if (!isCode) return;
+        // The address brings a page that is reloaded back to the room.
+        goToModels('together', letters);
+        classroom.join(letters, name.trim() || 'Member');
       }}
     >
       <h2>Join a room</h2>
@@ -33,7 +36,6 @@ export function JoinRoom() {
         label="Letters of the room"
         className="together-letters"
         value={letters}
-        maxLength={6}
         autoComplete="off"
         spellCheck={false}
         error={wrong ? 'Six letters from A to Z, without I and O.' : undefined}
@@ -47,6 +49,14 @@ export function JoinRoom() {
     </form>
   );
 }
+
+/** What was typed or pasted: the letters, perhaps with spaces, or the host's link. */
+const lettersOf = (text: string): string =>
+  text
+    .replace(/^.*#together\//u, '')
+    .replace(/\s/gu, '')
+    .toUpperCase()
+    .slice(0, 6);
 
 function JoinByCode({ name }: { name: string }) {
   const classroom = useClassroom();

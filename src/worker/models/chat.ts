@@ -80,7 +80,7 @@ function roomAfter({ model, checkpoint }: OpenModel, prompt_tokens: number): num
     'context_full',
     `The conversation has ${prompt_tokens} tokens, and “${checkpoint.name}” reads at most ` +
       `${model.block_size}, so there is no room for an answer.`,
-    'Begin a new conversation, or take earlier messages back.',
+    'Shorten the question, or begin a new conversation.',
   );
 }
 
