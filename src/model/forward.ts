@@ -24,8 +24,13 @@ export interface Forward {
   block_size: number;
   /** Whether dropout is on. */
   training: boolean;
-  /** The last hidden states, where stages of a pipeline have computed them [tokens, n_embd]. */
-  hidden?: Tensor | undefined;
+  /** Prefix of the parameters of the model that this is a pass of; '' by default. See `modelOf`. */
+  prefix?: string;
+  /**
+   * The last hidden states of each model of the run by its prefix, where stages of a pipeline have
+   * computed them [tokens, n_embd].
+   */
+  hidden?: ReadonlyMap<string, Tensor>;
   /** What the backward pass computes again; by default nothing. */
   recompute_granularity?: RecomputeGranularity | undefined;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */
@@ -65,6 +70,16 @@ export interface TensorParallel {
    * relative to the first row here. Throws as `prepareInputs` does.
    */
   prepare(batch: BatchLike): PreparedInputs;
+}
+
+/**
+ * The same pass over another model of the run, whose parameters have this prefix, such as PPO's value
+ * model; '' is the model that `forward` is a pass of.
+ */
+export function modelOf(forward: Forward, prefix: string): Forward {
+  if (prefix === '') return forward;
+  const { weights } = forward;
+  return { ...forward, prefix, weights: { get: (name) => weights.get(prefix + name) } };
 }
 
 /** Whether cheap operations are computed again in the backward pass instead of keeping their outputs. */

@@ -151,6 +151,27 @@ describe('PPO', () => {
     expectSameRun(await train(run, {}, FEWER_STEPS), many, 'PPO, tp 2');
   });
 
+  test('pipelines whose stages hold layers of all four models are one rank within 1e-5', async () => {
+    const one = await train(run, {}, FEWER_STEPS);
+    for (const mesh of [
+      { dp: 2, pp: 2, zero_stage: 1 },
+      { tp: 2, pp: 2, schedule: 'gpipe' },
+    ] as const) {
+      const many = await train(run, mesh, FEWER_STEPS);
+      expectSameRun(one, many, `PPO, ${JSON.stringify(mesh)}`);
+    }
+  });
+
+  test('a pipeline whose policy has a head of its own is one rank bit for bit', async () => {
+    const untied = { ...run, model: { ...model, tie_word_embeddings: false } };
+    const one = await train(untied, {}, FEWER_STEPS);
+    const many = await train(untied, { pp: 2 }, FEWER_STEPS);
+    expectSameBits(one, many);
+    expect(many.records).toEqual(one.records);
+    expect(many.metrics).toEqual(one.metrics);
+    expect(many.evaluation).toEqual(one.evaluation);
+  });
+
   test('adapters of the policy train beside the whole value model', async () => {
     const stage: StageInput = { ...run.stage, peft: { peft_type: 'lora', r: 4, lora_dropout: 0 } };
     const one = await train({ ...run, stage }, {}, FEWER_STEPS);
