@@ -8,7 +8,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { RecomputeGranularity, ResolvedModel } from '../config/index.ts';
-import type { HeadRange, MlpAttrs } from '../ops/index.ts';
+import type { HeadRange, MlpAttrs, Tensors } from '../ops/index.ts';
 import type { BatchLike, PreparedInputs } from './inputs.ts';
 import type { Tape } from './tape.ts';
 import type { AdaptedPass, ParameterSource } from './weights.ts';
@@ -63,6 +63,11 @@ export interface TensorParallel {
   activate(pass: AdaptedPass, x: Tensor, attrs: MlpAttrs): Tensor;
   /** Token (and, in GPT-2, position) embedding [tokens, n_embd]. */
   embed(forward: Forward): Tensor;
+  /**
+   * Entropy of the distribution of each token [tokens], nats. `x` and `weight` are the operands of the
+   * head, and `lse` is that of the whole vocabulary; logits exist for `chunk` tokens at a time.
+   */
+  entropy(operands: Tensors<'x' | 'weight' | 'lse'>, chunk: number): Tensor;
   /** Merges the row states of the cross-entropy over the vocabulary here with those of the ranks. */
   readonly exchangeRows: (states: Tensor) => void;
   /**

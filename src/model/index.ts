@@ -9,7 +9,14 @@ export { adapterMatrix, isAdapterTensor, loraParameters } from './adapter_parame
 export { type Attend, type Forward, modelOf, type TensorParallel } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, type ModelGradients, noGradients } from './gradients.ts';
-export { head, scoreParameter, scores, type TokenLosses, tokenLosses } from './heads.ts';
+export {
+  head,
+  parallelLossesAndEntropy,
+  scoreParameter,
+  scores,
+  type TokenLosses,
+  tokenLosses,
+} from './heads.ts';
 export { hiddenStates } from './hidden_states.ts';
 export { initialValues } from './init.ts';
 export {

@@ -57,8 +57,6 @@ async function expectOneRank(learned: Learned, meshes: readonly Partial<Mesh>[])
     const what = `${learned.stage.objective} ${JSON.stringify(mesh)}`;
     expectWithin(1e-5, one, many, what);
     for (const [name, value = NaN] of Object.entries(one.evaluation)) {
-      // Entropy is not measured where ranks share out the vocabulary.
-      if (mesh.tp && name === 'val/entropy') continue;
       expect(many.evaluation[name], `${what}: ${name}`).toBeCloseTo(value, 5);
     }
   }

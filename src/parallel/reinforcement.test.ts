@@ -61,8 +61,6 @@ function expectSameRun(one: RolloutRun, many: RolloutRun, what: string): void {
   const rows = (run: RolloutRun) => [...run.metrics, run.evaluation];
   rows(one).forEach((row, step) => {
     for (const [name, value = NaN] of Object.entries(row)) {
-      // Ranks that share out the vocabulary do not measure it.
-      if (name === 'policy/entropy_avg') continue;
       expect(rows(many)[step]?.[name], `${what}: ${name} of step ${step}`).toBeCloseTo(value, 4);
     }
   });
