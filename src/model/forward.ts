@@ -8,7 +8,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Store } from '../backend/index.ts';
 import type { RecomputeGranularity, ResolvedModel } from '../config/index.ts';
-import type { HeadRange, MlpAttrs } from '../ops/index.ts';
+import type { HeadRange, MlpAttrs, Tensors } from '../ops/index.ts';
 import type { BatchLike, PreparedInputs } from './inputs.ts';
 import type { Tape } from './tape.ts';
 import type { AdaptedPass, ParameterSource } from './weights.ts';
@@ -24,8 +24,13 @@ export interface Forward {
   block_size: number;
   /** Whether dropout is on. */
   training: boolean;
-  /** The last hidden states, where stages of a pipeline have computed them [tokens, n_embd]. */
-  hidden?: Tensor | undefined;
+  /** Prefix of the parameters of the model that this is a pass of; '' by default. See `modelOf`. */
+  prefix?: string;
+  /**
+   * The last hidden states of each model of the run by its prefix, where stages of a pipeline have
+   * computed them [tokens, n_embd].
+   */
+  hidden?: ReadonlyMap<string, Tensor>;
   /** What the backward pass computes again; by default nothing. */
   recompute_granularity?: RecomputeGranularity | undefined;
   /** Replaces the causal attention over the current tokens, for example by one over a KV cache. */
@@ -58,6 +63,11 @@ export interface TensorParallel {
   activate(pass: AdaptedPass, x: Tensor, attrs: MlpAttrs): Tensor;
   /** Token (and, in GPT-2, position) embedding [tokens, n_embd]. */
   embed(forward: Forward): Tensor;
+  /**
+   * Entropy of the distribution of each token [tokens], nats. `x` and `weight` are the operands of the
+   * head, and `lse` is that of the whole vocabulary; logits exist for `chunk` tokens at a time.
+   */
+  entropy(operands: Tensors<'x' | 'weight' | 'lse'>, chunk: number): Tensor;
   /** Merges the row states of the cross-entropy over the vocabulary here with those of the ranks. */
   readonly exchangeRows: (states: Tensor) => void;
   /**
@@ -65,6 +75,16 @@ export interface TensorParallel {
    * relative to the first row here. Throws as `prepareInputs` does.
    */
   prepare(batch: BatchLike): PreparedInputs;
+}
+
+/**
+ * The same pass over another model of the run, whose parameters have this prefix, such as PPO's value
+ * model; '' is the model that `forward` is a pass of.
+ */
+export function modelOf(forward: Forward, prefix: string): Forward {
+  if (prefix === '') return forward;
+  const { weights } = forward;
+  return { ...forward, prefix, weights: { get: (name) => weights.get(prefix + name) } };
 }
 
 /** Whether cheap operations are computed again in the backward pass instead of keeping their outputs. */

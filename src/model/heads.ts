@@ -9,7 +9,7 @@ import {
   scale,
   type Tensors,
 } from '../ops/index.ts';
-import type { Forward } from './forward.ts';
+import type { Forward, TensorParallel } from './forward.ts';
 import { finalNormName, headName } from './layout.ts';
 import type { Parameter } from './parameters.ts';
 import { norm } from './projections.ts';
@@ -51,23 +51,58 @@ export function tokenLosses(
   chunk: number,
   temperature = 1,
 ): TokenLosses {
-  const { tape, model, weights, inputs, tensor_parallel } = forward;
-  const targets = inputs.get('targets');
-  const whole = chunk >= model.vocab_size && !tensor_parallel;
-  const y = tape.segment(() =>
-    whole ? head(forward, hidden, temperature) : atTemperature(forward, hidden, temperature),
-  );
+  const { tape, model, inputs } = forward;
+  if (chunk < model.vocab_size || forward.tensor_parallel) {
+    const operands = headOperands(forward, hidden, temperature);
+    const losses = lossesInChunks(forward, operands, chunk);
+    tape.release(operands.x);
+    return losses;
+  }
+  const logits = tape.segment(() => head(forward, hidden, temperature));
   tape.release(hidden);
-  tensor_parallel?.copyToRegion(tape, y);
-  const losses = whole
-    ? tape.apply(crossEntropy, { logits: y, targets }, {})
-    : tape.apply(
-        headCrossEntropy,
-        { x: y, weight: weights.get(headName(model)), targets },
-        { chunk, exchange: tensor_parallel?.exchangeRows },
-      );
-  tape.release(y);
+  const losses = tape.apply(crossEntropy, { logits, targets: inputs.get('targets') }, {});
+  tape.release(logits);
   return losses;
+}
+
+/**
+ * `tokenLosses` where ranks share out the vocabulary, and the entropies beside them [tokens], nats,
+ * which cost another matmul of the head here.
+ */
+export function parallelLossesAndEntropy(
+  forward: Forward,
+  parallel: TensorParallel,
+  hidden: Tensor,
+  { chunk, temperature }: { chunk: number; temperature: number },
+): TokenLosses & Tensors<'entropy'> {
+  const operands = headOperands(forward, hidden, temperature);
+  const losses = lossesInChunks(forward, operands, chunk);
+  const entropy = parallel.entropy({ ...operands, lse: losses.lse }, chunk);
+  forward.tape.release(operands.x);
+  return { ...losses, entropy };
+}
+
+/** What the head multiplies, where no tensor has all logits. `hidden` is released. */
+function headOperands(
+  forward: Forward,
+  hidden: Tensor,
+  temperature: number,
+): Tensors<'x' | 'weight'> {
+  const { tape, model, weights } = forward;
+  const x = tape.segment(() => atTemperature(forward, hidden, temperature));
+  tape.release(hidden);
+  forward.tensor_parallel?.copyToRegion(tape, x);
+  return { x, weight: weights.get(headName(model)) };
+}
+
+function lossesInChunks(
+  { tape, inputs, tensor_parallel }: Forward,
+  operands: Tensors<'x' | 'weight'>,
+  chunk: number,
+): TokenLosses {
+  const targets = inputs.get('targets');
+  const exchange = tensor_parallel?.exchangeRows;
+  return tape.apply(headCrossEntropy, { ...operands, targets }, { chunk, exchange });
 }
 
 /** Name of the scalar head's weight, as in transformers' `ForSequenceClassification` models. */

@@ -10,7 +10,8 @@ import type { Tape } from './tape.ts';
 
 /** The last hidden states, before the final norm [tokens, n_embd]. */
 export function hiddenStates(forward: Forward): Tensor {
-  if (forward.hidden) return forward.hidden;
+  const computed = forward.hidden?.get(forward.prefix ?? '');
+  if (computed) return computed;
   return runBlocks(forward, embedTokens(forward), { start: 0, end: forward.model.n_layer });
 }
 

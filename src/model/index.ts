@@ -6,10 +6,17 @@ export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
 export type { DecodeOptions, RowChoice } from './decoder.ts';
 export { adapterMatrix, isAdapterTensor, loraParameters } from './adapter_parameters.ts';
-export type { Attend, Forward, TensorParallel } from './forward.ts';
+export { type Attend, type Forward, modelOf, type TensorParallel } from './forward.ts';
 export type { Generator } from './generate.ts';
 export { Gradients, type ModelGradients, noGradients } from './gradients.ts';
-export { head, scoreParameter, scores, type TokenLosses, tokenLosses } from './heads.ts';
+export {
+  head,
+  parallelLossesAndEntropy,
+  scoreParameter,
+  scores,
+  type TokenLosses,
+  tokenLosses,
+} from './heads.ts';
 export { hiddenStates } from './hidden_states.ts';
 export { initialValues } from './init.ts';
 export {
@@ -38,11 +45,14 @@ export {
   valueProgram,
 } from './programs.ts';
 export {
+  gradientName,
+  hiddenName,
   type ModelStage,
   type StageCollectives,
   type StageEnd,
   stageForward,
   stageMicroStep,
+  type StageTraining,
   sumsOf,
 } from './stage_programs.ts';
 export {

@@ -4,7 +4,7 @@
  */
 import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import { boundary, type Collective, output, type Outputs, type Program } from '../backend/index.ts';
-import type { Forward } from './forward.ts';
+import { type Forward, modelOf } from './forward.ts';
 import { noGradients } from './gradients.ts';
 import { embedTokens, runBlocks } from './hidden_states.ts';
 import {
@@ -14,7 +14,6 @@ import {
   type LossContext,
   type LossFunction,
   scaledByLoss,
-  type TracedLoss,
 } from './programs.ts';
 import type { ModelStores } from './stores.ts';
 import { Tape } from './tape.ts';
@@ -30,22 +29,35 @@ export interface ModelStage {
   isLast: boolean;
 }
 
-/** Where the programs of a stage exchange values with its neighbours. */
+/** Where the programs of a stage exchange values with its neighbours, one tensor a model. */
 export interface StageCollectives {
   /** Writes the stage's input [tokens, n_embd]. The first stage has none. */
-  input: Collective;
+  input: (model: number) => Collective;
   /**
    * Runs between forward and backward, for as long as the micro-batch waits for its backward pass.
    * Writes the gradient of the stage's output [tokens, n_embd]; on the last stage the tensor is the
    * loss, which stays as it is.
    */
-  turn: Collective;
+  turn: (model: number) => Collective;
 }
 
+/** What a stage trains. */
+export interface StageTraining {
+  loss: LossFunction;
+  /** Prefixes of the models whose layers it has; see `Objective.models`. */
+  models: readonly string[];
+  collectives: StageCollectives;
+}
+
+/** Outputs of the programs of a stage that it hands on, one a model. */
+export const hiddenName = (model: number): string => `hidden ${model}`;
+export const gradientName = (model: number): string => `gradient ${model}`;
+
 /**
- * One micro-batch on one stage, as `trainingMicroStep` is on a whole model. Outputs: `hidden`, the
- * stage's output, valid from the turn on, except on the last stage; `gradient`, that of the stage's
- * input, valid at the end, except on the first stage [tokens, n_embd] each.
+ * One micro-batch on one stage, as `trainingMicroStep` is on a whole model. Outputs: by `hiddenName`
+ * the outputs of the stage's layers, valid from the turn on, except on the last stage; by
+ * `gradientName` the gradients of their inputs, valid at the end, except on the first stage
+ * [tokens, n_embd] each.
  *
  * Everything that backward needs has memory of the program's own while it waits at the turn, so that
  * several micro-batches in flight are several programs.
@@ -53,29 +65,34 @@ export interface StageCollectives {
 export function stageMicroStep(
   stores: ModelStores,
   stage: ModelStage,
-  loss: LossFunction,
-  collectives: StageCollectives,
+  { loss, models, collectives }: StageTraining,
 ): Promise<Program> {
   return compileFor(stores, 'stage micro-step', () => {
     stores.gradients.refresh();
     const tape = new Tape(stores.gradients, true);
     const { recompute_granularity } = stores;
     const forward = forwardOf(stores, tape, { training: true, recompute_granularity });
-    const x = stageInput(forward, stage, collectives.input);
-    if (!stage.isFirst) tape.watch(x);
-    const hidden = runBlocks(forward, x, stage);
+    const inputs = stageInputs(forward, stage, { models, input: collectives.input });
+    if (!stage.isFirst) for (const x of inputs) tape.watch(x);
+    const hidden = runStage(forward, stage, { models, inputs });
+    const watched = stage.isFirst ? [] : inputs;
     if (!stage.isLast) {
-      const dy = boundary(activationOf(stores), collectives.turn);
-      return withGradient({ hidden }, tape.gradientOf(x, hidden, dy));
+      const ends = hidden.map((from, model) => {
+        return { from, seed: boundary(activationOf(stores), collectives.turn(model)) };
+      });
+      return {
+        ...named(hiddenName, hidden),
+        ...named(gradientName, tape.gradientsOf(watched, ends)),
+      };
     }
-    const traced = lossOf(stores, forward, hidden, loss);
+    const traced = loss(contextOf(stores, forward, { models, hidden }));
     addToSums(stores.sums, traced);
     for (const tensor of traced.statistics ?? []) tape.release(tensor);
-    boundary(traced.loss, collectives.turn);
+    boundary(traced.loss, collectives.turn(0));
     const seed = clone(scaledByLoss(stores, traced.weights));
-    const gradient = tape.gradientOf(x, traced.loss, seed);
+    const gradients = tape.gradientsOf(watched, [{ from: traced.loss, seed }]);
     tape.release(traced.loss);
-    return withGradient({}, gradient);
+    return named(gradientName, gradients);
   });
 }
 
@@ -85,24 +102,26 @@ export type StageEnd = (context: LossContext) => Tensor;
 export interface StageForward {
   name: string;
   weights: ParameterSource;
+  /** Prefixes of the models that it runs; `end` is of a pass of the first one. */
+  models: readonly string[];
   /** Writes the stage's input [tokens, n_embd]. The first stage has none. */
-  input: Collective;
+  input: (model: number) => Collective;
   end: StageEnd;
 }
 
-/** Forward only, dropout off. Output: `hidden` [tokens, n_embd], or on the last stage `result`. */
+/** Forward only, dropout off. Outputs: those of `hiddenName`, or on the last stage `result`. */
 export function stageForward(
   stores: ModelStores,
   stage: ModelStage,
-  { name, weights, input, end }: StageForward,
+  { name, weights, models, input, end }: StageForward,
 ): Promise<Program> {
   return compileFor(stores, `stage ${name}`, (): Outputs => {
     const tape = new Tape(noGradients, false);
     const forward = forwardOf(stores, tape, { training: false, weights });
-    const x = stageInput(forward, stage, input);
-    const hidden = runBlocks(forward, x, stage);
-    if (!stage.isLast) return { hidden };
-    return { result: end({ forward, hidden, logits_chunk: stores.logits_chunk }) };
+    const inputs = stageInputs(forward, stage, { models, input });
+    const hidden = runStage(forward, stage, { models, inputs });
+    if (!stage.isLast) return named(hiddenName, hidden);
+    return { result: end(contextOf(stores, forward, { models, hidden })) };
   });
 }
 
@@ -112,8 +131,24 @@ export const sumsOf =
   (context) =>
     loss(context).sums(undefined);
 
-function stageInput(forward: Forward, { isFirst }: ModelStage, input: Collective): Tensor {
-  return isFirst ? embedTokens(forward) : boundary(activationOf(forward), input);
+/** The input of the layers of each model [tokens, n_embd]. */
+function stageInputs(
+  forward: Forward,
+  { isFirst }: ModelStage,
+  { models, input }: Pick<StageForward, 'models' | 'input'>,
+): Tensor[] {
+  return models.map((prefix, model) =>
+    isFirst ? embedTokens(modelOf(forward, prefix)) : boundary(activationOf(forward), input(model)),
+  );
+}
+
+/** The output of the layers of each model [tokens, n_embd]. Releases the inputs. */
+function runStage(
+  forward: Forward,
+  stage: ModelStage,
+  { models, inputs }: { models: readonly string[]; inputs: readonly Tensor[] },
+): Tensor[] {
+  return inputs.map((x, model) => runBlocks(modelOf(forward, models[model] ?? ''), x, stage));
 }
 
 /** A tensor that a collective will write [tokens, n_embd]. */
@@ -125,15 +160,24 @@ function activationOf({
   return output([batch_size * block_size, model.n_embd]);
 }
 
-function lossOf(
+/** The context of a loss or of a program's end, which is of a pass of the first model. */
+function contextOf(
   { logits_chunk }: ModelStores,
   forward: Forward,
-  hidden: Tensor,
-  loss: LossFunction,
-): TracedLoss {
-  return loss({ forward, hidden, logits_chunk });
+  { models, hidden }: { models: readonly string[]; hidden: readonly Tensor[] },
+): LossContext {
+  const [prefix = ''] = models;
+  const [first] = hidden;
+  if (!first) throw new Error('A stage runs at least one model.');
+  const computed = new Map(hidden.map((tensor, model) => [models[model] ?? '', tensor]));
+  const pass = modelOf({ ...forward, hidden: computed }, prefix);
+  return { forward: pass, hidden: first, logits_chunk };
 }
 
-function withGradient(outputs: Outputs, gradient: Tensor | undefined): Outputs {
-  return gradient ? { ...outputs, gradient } : outputs;
+function named(nameOf: (model: number) => string, tensors: readonly (Tensor | undefined)[]) {
+  const outputs: Record<string, Tensor> = {};
+  tensors.forEach((tensor, model) => {
+    if (tensor) outputs[nameOf(model)] = tensor;
+  });
+  return outputs;
 }

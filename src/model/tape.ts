@@ -10,7 +10,7 @@
 import { clone, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type GradientContext, type OpDefinition, run, type Tensors } from '../ops/index.ts';
 import { PendingGradients } from './pending_gradients.ts';
-import type { Application, GradientSink, Node, Recipe } from './tape_types.ts';
+import type { Application, GradientSink, Node, Recipe, TapeEnd } from './tape_types.ts';
 
 export type { GradientSink } from './tape_types.ts';
 
@@ -127,7 +127,7 @@ export class Tape {
         const inner = new Tape(this.#sink, true);
         inner.#needing.add(x.id);
         const again = inner.segment(() => fn(inner, x));
-        const dx = inner.#walk(again, dy).take(x.id);
+        const dx = inner.#walk({ from: again, seed: dy }).take(x.id);
         inner.release(again);
         if (dx) gradients.give(x.id, dx);
       },
@@ -148,7 +148,7 @@ export class Tape {
    * is empty.
    */
   backward(from: Tensor, seed: Tensor): void {
-    this.#walk(from, clone(seed));
+    this.#walk({ from, seed: clone(seed) });
   }
 
   /**
@@ -160,16 +160,17 @@ export class Tape {
   }
 
   /**
-   * `backward` that takes over `seed` and returns the gradient of a watched tensor, undefined if
-   * `from` does not depend on it.
+   * `backward` from several tensors at once, which takes over their seeds and returns the gradient
+   * of each watched tensor, undefined if nothing depends on it.
    */
-  gradientOf(watched: Tensor, from: Tensor, seed: Tensor): Tensor | undefined {
-    return this.#walk(from, seed).take(watched.id);
+  gradientsOf(watched: readonly Tensor[], ends: readonly TapeEnd[]): (Tensor | undefined)[] {
+    const gradients = this.#walk(...ends);
+    return watched.map(({ id }) => gradients.take(id));
   }
 
-  #walk(from: Tensor, seed: Tensor): PendingGradients {
+  #walk(...ends: readonly TapeEnd[]): PendingGradients {
     const gradients = new PendingGradients();
-    gradients.give(from.id, seed);
+    for (const { from, seed } of ends) gradients.give(from.id, seed);
     for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
       node.back(gradients);
       for (const tensor of node.saved) this.#unhold(tensor);

@@ -34,3 +34,9 @@ export interface Application<I extends string, A, O extends string, D extends I>
   outputs: Tensors<O>;
   wanted: readonly (D & I)[];
 }
+
+/** Where a backward pass begins, and the gradient there. */
+export interface TapeEnd {
+  from: Tensor;
+  seed: Tensor;
+}

@@ -20,6 +20,7 @@ import {
   type ObjectivePrograms,
   type ObjectiveSetting,
   prefixed,
+  REFERENCE,
   type Source,
   type SourceContext,
   stageOf,
@@ -52,8 +53,10 @@ export const dpo = defineObjective({
   dropout: (setting) => !stageOf(setting).stage.dpo.disable_dropout,
   reference: () => true,
   programs: {
-    ref_logps: ({ reference, logits_chunk }, { config }) =>
-      logpsAt(reference, { logits_chunk, temperature: config.sampling.temperature }),
+    ref_logps: {
+      model: REFERENCE,
+      values: (context, { config }) => logpsAt(context, config.sampling.temperature),
+    },
   },
   shape: pairShape,
   inputs: ({ batch_size }) => [

@@ -4,14 +4,20 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Chart, Metric } from '../common/index.ts';
-import { type Forward, head, type TokenLosses, tokenLosses } from '../model/index.ts';
+import {
+  type Forward,
+  head,
+  parallelLossesAndEntropy,
+  type TokenLosses,
+  tokenLosses,
+} from '../model/index.ts';
 import { tokenEntropy } from '../ops/alignment.ts';
 import { crossEntropy, run, scale } from '../ops/index.ts';
 import type { Sums } from './objective.ts';
 import { evaluationPoints, stepLine } from './reward_metrics.ts';
 
 export const WITHOUT_ENTROPY =
-  'Not measured where the vocabulary is so large that its logits are computed in chunks, or where ' +
+  'Not measured where the vocabulary is so large that its logits are computed in chunks, unless ' +
   'ranks share it out.';
 
 export const ENTROPY_METRICS: readonly Metric[] = [
@@ -39,13 +45,13 @@ export const ENTROPY_CHART: Chart = {
 };
 
 export interface LossesAndEntropy extends TokenLosses {
-  /** Nats [tokens]; negative where no rank has all logits at a time, so that it is not measured. */
+  /** Nats [tokens]; negative where logits are computed in chunks, so that it is not measured. */
   entropy: Tensor;
 }
 
 /**
- * `tokenLosses` and the entropies beside them, which cost one more read of the logits. `hidden` is
- * released.
+ * `tokenLosses` and the entropies beside them, which cost one more read of the logits, or another matmul
+ * of the head where ranks share out the vocabulary. `hidden` is released.
  */
 export function lossesAndEntropy(
   forward: Forward,
@@ -54,7 +60,11 @@ export function lossesAndEntropy(
   temperature = 1,
 ): LossesAndEntropy {
   const { tape, model, inputs } = forward;
-  if (logits_chunk < model.vocab_size || forward.tensor_parallel) {
+  if (forward.tensor_parallel) {
+    const how = { chunk: logits_chunk, temperature };
+    return parallelLossesAndEntropy(forward, forward.tensor_parallel, hidden, how);
+  }
+  if (logits_chunk < model.vocab_size) {
     const losses = tokenLosses(forward, hidden, logits_chunk, temperature);
     // Another pass over the head would cost as much as the forward pass of the head does.
     return { ...losses, entropy: run(scale, { x: losses.loss }, { factor: -1 }).y };

@@ -11,6 +11,7 @@
  *
  * A micro-batch has `training.batch_size` prompts and `num_generations` times as many rows.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Batch, MetricRow } from '../common/index.ts';
 import { type LossContext, tokenLosses, type TracedLoss } from '../model/index.ts';
 import { clippedRatio, RATIO_STATISTICS } from '../ops/alignment.ts';
@@ -18,6 +19,7 @@ import { GRPO_CHARTS, GRPO_METRICS } from './grpo_metrics.ts';
 import {
   defineObjective,
   type ObjectiveSetting,
+  REFERENCE,
   type Source,
   type SourceContext,
   stageOf,
@@ -51,10 +53,8 @@ export const grpo = defineObjective({
   // TRL leaves it on; ratios would then compare two random models.
   dropout: () => false,
   programs: {
-    logps: ({ forward, logits_chunk }, setting) =>
-      logpsAt(forward, { logits_chunk, temperature: grpoOf(setting).temperature }),
-    ref_logps: ({ reference, logits_chunk }, setting) =>
-      logpsAt(reference, { logits_chunk, temperature: grpoOf(setting).temperature }),
+    logps: { model: '', values: logpsOf },
+    ref_logps: { model: REFERENCE, values: logpsOf },
   },
   reference: (setting) => grpoOf(setting).beta > 0,
   score: 'val/reward',
@@ -67,6 +67,10 @@ export const grpo = defineObjective({
 });
 
 const grpoOf = (setting: ObjectiveSetting) => stageOf(setting).stage.grpo;
+
+function logpsOf(context: LossContext, setting: ObjectiveSetting): Tensor {
+  return logpsAt(context, grpoOf(setting).temperature);
+}
 
 function shape(setting: ObjectiveSetting) {
   const { num_generations, max_completion_length } = grpoOf(setting);

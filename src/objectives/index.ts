@@ -12,12 +12,14 @@ export {
   type ObjectivePrograms,
   type ObjectiveSetting,
   prefixed,
+  REFERENCE,
   type Source,
   type SourceContext,
   type SourceState,
   stageOf,
   type Sums,
-  type ValueFunction,
+  tracedValues,
+  type ValueProgram,
 } from './objective.ts';
 
 /** The objective of a run that names none. */

@@ -22,9 +22,11 @@ import type { StageData, TokenSplit } from '../data/index.ts';
 import {
   type Attend,
   type Generator,
+  hiddenStates,
   type InputSpec,
   listParameters,
   type LossContext,
+  modelOf,
   type Parameter,
   type TracedLoss,
   type ValueContext,
@@ -119,8 +121,24 @@ export interface RowAttention {
   inputs(size: { batch_size: number; block_size: number }): readonly InputSpec[];
 }
 
-/** A traced function of the forward pass, whose values a source reads: one per token or row. */
-export type ValueFunction = (context: ValueContext, setting: ObjectiveSetting) => Tensor;
+/** The model of a `ValueProgram` that is the frozen copy of the starting weights. */
+export const REFERENCE = 'reference.';
+
+/** What a source reads of a forward pass of one model of the run: a value per token or row. */
+export interface ValueProgram {
+  /** Prefix of the model's parameters, '' for the one that answers; or `REFERENCE`. */
+  model: string;
+  values: (context: LossContext, setting: ObjectiveSetting) => Tensor;
+}
+
+/** A program of an objective, as `valueProgram` traces it over all layers. */
+export function tracedValues({ model, values }: ValueProgram, setting: ObjectiveSetting) {
+  return ({ forward, reference, logits_chunk }: ValueContext): Tensor => {
+    const pass = model === REFERENCE ? reference : modelOf(forward, model);
+    if (!pass) throw new Error('This stage has no reference weights.');
+    return values({ forward: pass, hidden: hiddenStates(pass), logits_chunk }, setting);
+  };
+}
 
 export interface Objective {
   readonly name: string;
@@ -133,8 +151,13 @@ export interface Objective {
   readonly sums: readonly ['loss', ...string[]];
   /** The traced loss of a micro-batch. */
   loss(context: LossContext, setting: ObjectiveSetting): TracedLoss;
+  /**
+   * Prefixes of the parameters of the models whose hidden states the loss reads. The first one's are
+   * `LossContext.hidden`; `hiddenStates` of a pass of another one gives its own.
+   */
+  readonly models: readonly [string, ...string[]];
   /** Programs beyond step and evaluation, by name: forward only, dropout off. */
-  readonly programs: Readonly<Record<string, ValueFunction>>;
+  readonly programs: Readonly<Record<string, ValueProgram>>;
   /** Attention other than the causal one over whole rows, such as one inside documents. */
   attention?(setting: ObjectiveSetting): RowAttention | undefined;
   /** Whether the model's dropout is on in training; it is off elsewhere. */
@@ -175,6 +198,7 @@ export function defineObjective(objective: Required & Partial<Objective>): Objec
     metrics: [],
     charts: [],
     sums: ['loss'],
+    models: [''],
     programs: {},
     dropout: () => true,
     reference: () => false,

@@ -15,22 +15,29 @@
  *
  * TRL adds the score one position after the last token, where that exists; here it is the last one.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Batch, MetricRow } from '../common/index.ts';
 import { drawn } from '../data/stages/batches.ts';
-import { hiddenStates, type LossContext, scores, type TracedLoss } from '../model/index.ts';
+import {
+  hiddenStates,
+  type LossContext,
+  modelOf,
+  scores,
+  type TracedLoss,
+} from '../model/index.ts';
 import { clippedRatio, clippedValue, RATIO_STATISTICS } from '../ops/alignment.ts';
 import { add, scale } from '../ops/index.ts';
 import { rowSeed } from '../ops/rollout_token/sampler.ts';
-import { lossesAndEntropy, measuredEntropy } from './entropy.ts';
+import { lossesAndEntropy } from './entropy.ts';
 import {
   defineObjective,
   type ObjectiveSetting,
+  REFERENCE,
   type Source,
   type SourceContext,
   stageOf,
-  type Sums,
 } from './objective.ts';
-import { PPO_CHARTS, PPO_METRICS } from './ppo_metrics.ts';
+import { PPO_CHARTS, PPO_METRICS, ppoStepMetrics } from './ppo_metrics.ts';
 import { answerBatch, type AnswerRow, inGroups } from './rl/answer_rows.ts';
 import { generalizedAdvantages } from './rl/gae.ts';
 import { inspectedAnswers, rolloutRecord, RolloutRecords } from './rl/inspect.ts';
@@ -41,7 +48,7 @@ import { phaseMetrics } from './rl/phase_metrics.ts';
 import { measurePpo, scored, type ScoredRow } from './rl/ppo_scores.ts';
 import { answerRowLength } from './rl/row_shape.ts';
 import { partSums } from './rl/sums.ts';
-import { modelOf, ppoParameters, REWARD, VALUE } from './rl/value_model.ts';
+import { ppoParameters, REWARD, VALUE } from './rl/value_model.ts';
 import { whiten } from './rl/whiten.ts';
 
 const SUMS = ['loss', 'policy', 'value', 'value_clipped', ...RATIO_STATISTICS, 'entropy'] as const;
@@ -56,15 +63,14 @@ export const ppo = defineObjective({
   metrics: PPO_METRICS,
   charts: PPO_CHARTS,
   loss,
+  models: ['', VALUE],
   // As in TRL: ratios would otherwise compare two random models.
   dropout: () => false,
   programs: {
-    logps: ({ forward, logits_chunk }, setting) =>
-      logpsAt(forward, { logits_chunk, temperature: ppoOf(setting).temperature }),
-    ref_logps: ({ reference, logits_chunk }, setting) =>
-      logpsAt(reference, { logits_chunk, temperature: ppoOf(setting).temperature }),
-    values: ({ forward }) => scoresOf(modelOf(forward, VALUE)),
-    scores: ({ forward }) => scoresOf(modelOf(forward, REWARD)),
+    logps: { model: '', values: logpsOf },
+    ref_logps: { model: REFERENCE, values: logpsOf },
+    values: { model: VALUE, values: ({ forward, hidden }) => scores(forward, hidden) },
+    scores: { model: REWARD, values: ({ forward, hidden }) => scores(forward, hidden) },
   },
   reference: () => true,
   score: 'val/reward',
@@ -74,13 +80,15 @@ export const ppo = defineObjective({
   trains: ({ name }) => !name.startsWith(REWARD),
   inputs: ({ batch_size, block_size }) =>
     ['shares', ...TOKEN_INPUTS].map((name) => ({ name, shape: [batch_size * block_size] })),
-  stepMetrics,
+  stepMetrics: ppoStepMetrics,
   source,
 });
 
 const ppoOf = (setting: ObjectiveSetting) => stageOf(setting).stage.ppo;
 
-const scoresOf = (forward: LossContext['forward']) => scores(forward, hiddenStates(forward));
+function logpsOf(context: LossContext, setting: ObjectiveSetting): Tensor {
+  return logpsAt(context, ppoOf(setting).temperature);
+}
 
 function shape(setting: ObjectiveSetting) {
   return {
@@ -104,7 +112,8 @@ function loss(
     { nll, old_logps, ref_logps: old_logps, advantages: inputs.get('advantages'), weights },
     { epsilon: cliprange, epsilon_high: cliprange, beta: 0 },
   );
-  const values = scoresOf(modelOf(forward, VALUE));
+  const valuePass = modelOf(forward, VALUE);
+  const values = scores(valuePass, hiddenStates(valuePass));
   const value = tape.apply(
     clippedValue,
     { values, old_values: inputs.get('old_values'), returns: inputs.get('returns'), weights },
@@ -129,22 +138,6 @@ function loss(
       ...Object.values(unread),
     ],
   };
-}
-
-function stepMetrics(sums: Sums): Partial<MetricRow> {
-  const { low = NaN, high = NaN } = sums;
-  const { entropy } = measuredEntropy(sums);
-  const metrics: Partial<MetricRow> = {
-    'train/loss': sums.loss ?? NaN,
-    'loss/policy_avg': sums.policy ?? NaN,
-    'loss/value_avg': sums.value ?? NaN,
-    'policy/clipfrac_avg': low + high,
-    'policy/approxkl_avg': sums.approx_kl ?? NaN,
-    'val/clipfrac_avg': sums.value_clipped ?? NaN,
-    'val/ratio': sums.ratio ?? NaN,
-  };
-  if (entropy !== undefined) metrics['policy/entropy_avg'] = entropy;
-  return metrics;
 }
 
 /** The answers of a phase, and the coefficient that they were rewarded with. */

@@ -1,6 +1,7 @@
 /** Metrics and charts of PPO, by TRL's names. */
-import type { Chart, Metric } from '../common/index.ts';
-import { WITHOUT_ENTROPY } from './entropy.ts';
+import type { Chart, Metric, MetricRow } from '../common/index.ts';
+import { measuredEntropy, WITHOUT_ENTROPY } from './entropy.ts';
+import type { Sums } from './objective.ts';
 import { evaluationPoints, stepLine } from './reward_metrics.ts';
 import { RL_CHARTS, RL_METRICS, rlLoss } from './rl/metrics.ts';
 
@@ -101,3 +102,20 @@ export const PPO_CHARTS: readonly Chart[] = [
   { id: 'approx_kl', title: 'Movement in a phase', unit: 'nats', format: 'number', floor: 0 },
   { id: 'ended', title: 'Answers that ended', unit: 'answers', format: 'number', floor: 0 },
 ];
+
+/** What a step logs. */
+export function ppoStepMetrics(sums: Sums): Partial<MetricRow> {
+  const { low = NaN, high = NaN } = sums;
+  const { entropy } = measuredEntropy(sums);
+  const metrics: Partial<MetricRow> = {
+    'train/loss': sums.loss ?? NaN,
+    'loss/policy_avg': sums.policy ?? NaN,
+    'loss/value_avg': sums.value ?? NaN,
+    'policy/clipfrac_avg': low + high,
+    'policy/approxkl_avg': sums.approx_kl ?? NaN,
+    'val/clipfrac_avg': sums.value_clipped ?? NaN,
+    'val/ratio': sums.ratio ?? NaN,
+  };
+  if (entropy !== undefined) metrics['policy/entropy_avg'] = entropy;
+  return metrics;
+}

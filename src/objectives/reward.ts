@@ -8,7 +8,6 @@ import type { Batch, InspectedStep, MetricRow } from '../common/index.ts';
 import type { PairBatch } from '../data/stages/batches.ts';
 import {
   type Forward,
-  hiddenStates,
   listParameters,
   type LossContext,
   scoreParameter,
@@ -45,7 +44,9 @@ export const reward = defineObjective({
   metrics: REWARD_METRICS,
   charts: REWARD_CHARTS,
   loss,
-  programs: { scores: ({ forward }) => lastScores(forward, hiddenStates(forward)) },
+  programs: {
+    scores: { model: '', values: ({ forward, hidden }) => lastScores(forward, hidden) },
+  },
   dropout: (setting) => !stageOf(setting).stage.reward.disable_dropout,
   shape: pairShape,
   parameters: ({ model }) => [scoreParameter(model), ...listParameters(model)],

@@ -19,7 +19,12 @@ import {
 import { pairsData } from '../testing/toy_pairs.ts';
 import type golden from './golden/rl_gpt2.json';
 import { grpo } from './grpo.ts';
-import type { Objective, ObjectivePrograms, ObjectiveSetting } from './objective.ts';
+import {
+  type Objective,
+  type ObjectivePrograms,
+  type ObjectiveSetting,
+  tracedValues,
+} from './objective.ts';
 import { ppo } from './ppo.ts';
 import { floats } from './testing_golden.ts';
 
@@ -179,17 +184,16 @@ function programsOf(parts: Parts): ObjectivePrograms {
         }),
       ),
     run: async (name, batch) => {
-      const trace = objective.programs[name];
-      if (!trace) throw new Error(`There is no program ${name}.`);
-      const program = await valueProgram(stores, { name, reference }, (context) =>
-        trace(context, setting),
-      );
+      const values = objective.programs[name];
+      if (!values) throw new Error(`There is no program ${name}.`);
+      const trace = tracedValues(values, setting);
+      const program = await valueProgram(stores, { name, reference }, trace);
       writeBatch(stores.inputs, stores.model, batch, { seed: 0, step: 0 });
       submit([program]);
-      const [values = []] = await readback([program.outputs.values]);
+      const [read = []] = await readback([program.outputs.values]);
       program.dispose();
       const { targets, positions } = batch;
-      return Float32Array.from(values, (value, i) =>
+      return Float32Array.from(read, (value, i) =>
         name === 'values' ? value + valueNoise(targets[i] ?? 0, positions[i] ?? 0) : value,
       );
     },

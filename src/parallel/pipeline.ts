@@ -19,14 +19,14 @@ import {
   type PipelineAction,
   pipelineActions,
 } from '../plan/parallel/pipeline_schedule.ts';
-import type { ObjectiveSetting } from '../objectives/index.ts';
+import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import { Group } from './collectives.ts';
 import type { MicroBatches } from './micro_batches.ts';
 import { PendingOutputs } from './pending_outputs.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';
 import { activationOf, PipelineForward } from './stage_forward.ts';
-import { type Activation, type PassOutput, readActivation, StageRun } from './stage_run.ts';
+import { type Activation, type PassOutput, readTensors, StageRun } from './stage_run.ts';
 import type { Recorder } from './traffic.ts';
 import { now } from './transport/link.ts';
 
@@ -40,6 +40,7 @@ export interface PipelineParts {
   setting: Pick<ObjectiveSetting, 'config'>;
   stores: ModelStores;
   loss: LossFunction;
+  objective: Pick<Objective, 'models'>;
 }
 
 /** A chunk of consecutive layers on this rank. */
@@ -94,7 +95,8 @@ export class PipelineMicroBatches implements MicroBatches {
         return createChunk(parts, { stage, virtual, inFlight: mostInFlight(actions, chunk) });
       }),
     );
-    const how = { tag: 'evaluation', weights: stores.weights, end: sumsOf(parts.loss) };
+    const { models } = parts.objective;
+    const how = { tag: 'evaluation', weights: stores.weights, models, end: sumsOf(parts.loss) };
     const evaluation = await PipelineForward.create(parts, how);
     return new PipelineMicroBatches(parts, chunks, { evaluation, actions });
   }
@@ -179,8 +181,8 @@ export class PipelineMicroBatches implements MicroBatches {
     if (!this.#tied) return;
     const { group, name } = this.#tied;
     const { store } = this.#parts.stores.gradients;
-    const gradient = await readActivation(store.get(name));
-    if (gradient) writeTensor(store.get(name), await group.allReduce(gradient, `tied ${name}`));
+    const gradient = await readTensors([store.get(name)]);
+    writeTensor(store.get(name), await group.allReduce(gradient, `tied ${name}`));
   }
 
   #runOf({ chunk, micro_batch }: PipelineAction): Chunk & { run: StageRun } {
@@ -232,13 +234,13 @@ interface ChunkPlan {
 }
 
 async function createChunk(
-  { stores, loss }: PipelineParts,
+  { stores, loss, objective: { models } }: PipelineParts,
   { stage, virtual, inFlight }: ChunkPlan,
 ): Promise<Chunk> {
   const runs = await Promise.all(
     Array.from({ length: inFlight }, () => {
       const inputs = new Store('inputs', stores.inputs.specs);
-      return StageRun.create(stores, stage, loss, inputs);
+      return StageRun.create(stores, stage, { loss, models }, inputs);
     }),
   );
   return { stage, virtual, runs };

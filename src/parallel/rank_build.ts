@@ -42,13 +42,13 @@ function outlineOf(options: RankOptions): RankOutline {
     stage: options.stage ?? null,
     data: options.data ?? null,
   };
-  checkSharing(mesh, setting, objective.name);
+  checkSharing(mesh, setting);
   if (!objective.dropout(setting)) model.dropout = 0;
   const { parameters, trains } = runParameters(objective, setting);
   const { training } = config;
   const part = tensorPart(model, training, mesh, place);
   const all = part ? tensorParallelParameters(parameters, part) : wholeParameters(parameters);
-  const run = { mesh, place, model, training, objective: objective.name };
+  const run = { mesh, place, model, training };
   const locals = mesh.pp > 1 ? parametersOfStages(all, run) : all;
   return {
     ...{ mesh, place, groups, recorder, model, part, objective, setting },
@@ -59,9 +59,9 @@ function outlineOf(options: RankOptions): RankOutline {
 }
 
 /** Throws a RangeError with a sentence for the user for rows or adapters that ranks cannot share out. */
-function checkSharing(mesh: Mesh, { model, config, stage }: ObjectiveSetting, objective: string) {
+function checkSharing(mesh: Mesh, { model, config, stage }: ObjectiveSetting) {
   const { training } = config;
-  const problems = labProblems(mesh, { model, training, objective, peft: stage?.peft ?? null });
+  const problems = labProblems(mesh, { model, training, peft: stage?.peft ?? null });
   const first = problems.find(({ field }) => field === 'dp' || (stage && field === 'tp'));
   if (first) throw new RangeError(first.message);
 }

@@ -95,7 +95,7 @@ function canTrain(mesh: Mesh, { config, vocab_size }: Run): boolean {
   if (config.training.optimizer === 'muon' && mesh.tp > 1) return false;
   const model = resolveModel(config.model, vocab_size);
   const { training } = config;
-  return labProblems(mesh, { model, training, objective: pretrain.name }).length === 0;
+  return labProblems(mesh, { model, training }).length === 0;
 }
 
 /**

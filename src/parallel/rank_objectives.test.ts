@@ -57,8 +57,6 @@ async function expectOneRank(learned: Learned, meshes: readonly Partial<Mesh>[])
     const what = `${learned.stage.objective} ${JSON.stringify(mesh)}`;
     expectWithin(1e-5, one, many, what);
     for (const [name, value = NaN] of Object.entries(one.evaluation)) {
-      // Entropy is not measured where ranks share out the vocabulary.
-      if (mesh.tp && name === 'val/entropy') continue;
       expect(many.evaluation[name], `${what}: ${name}`).toBeCloseTo(value, 5);
     }
   }
@@ -86,7 +84,7 @@ describe.each(['sft', 'reward', 'dpo'] as const)('%s', (objective) => {
     reward: { disable_dropout: false },
     dpo: { disable_dropout: false },
   };
-  const learned: Learned = { stage, model: { bias: false } };
+  const learned: Learned = { stage };
 
   test('is one rank within 1e-5 on every kind of mesh', () => expectOneRank(learned, EVERY_KIND));
 
@@ -95,7 +93,7 @@ describe.each(['sft', 'reward', 'dpo'] as const)('%s', (objective) => {
 
 test('DPO through two pipelines of interleaved stages, whose reference is in stages too', () => {
   const mesh = { dp: 2, pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
-  const model = { bias: false, n_layer: 4 };
+  const model = { n_layer: 4 };
   return expectOneRank({ stage: { objective: 'dpo' }, model }, [mesh]);
 });
 

@@ -6,10 +6,10 @@ import {
   type ParameterSource,
   targetLogps,
   tokenLogps,
-  type ValueContext,
   valueProgram,
   writeInputs,
 } from '../model/index.ts';
+import { REFERENCE, tracedValues } from '../objectives/index.ts';
 import { prepareFor } from './prepare.ts';
 import type { RankParts } from './rank_parts.ts';
 import { PipelineForward } from './stage_forward.ts';
@@ -30,7 +30,8 @@ export async function logpsProgram(
   what: string,
   weights: ParameterSource,
 ): Promise<ScoringProgram> {
-  if (parts.mesh.pp > 1) return pipelined(parts, { tag: what, weights, end: targetLogps });
+  if (parts.mesh.pp > 1)
+    return pipelined(parts, { tag: what, weights, models: [''], end: targetLogps });
   const program = await tokenLogps(parts.stores, weights);
   return whole(parts, program, () => program.outputs.logps);
 }
@@ -38,21 +39,22 @@ export async function logpsProgram(
 /** One of the objective's programs. */
 export async function namedProgram(parts: RankParts, name: string): Promise<ScoringProgram> {
   const { mesh, stores, objective, setting, reference } = parts;
-  const trace = objective.programs[name];
-  if (!trace) throw new Error(`The objective ${objective.name} has no program ${name}.`);
-  const valuesOf = (context: ValueContext): Tensor => trace(context, setting);
+  const traced = objective.programs[name];
+  if (!traced) throw new Error(`The objective ${objective.name} has no program ${name}.`);
   if (mesh.pp === 1) {
-    const program = await valueProgram(stores, { name, reference }, valuesOf);
+    const trace = tracedValues(traced, setting);
+    const program = await valueProgram(stores, { name, reference }, trace);
     return whole(parts, program, () => program.outputs.values);
   }
-  // Of the objectives that a pipeline trains, those with a reference score under that alone.
+  const { model, values } = traced;
+  const isReference = model === REFERENCE;
+  const weights = isReference ? reference : stores.weights;
+  if (!weights) throw new Error('This stage has no reference weights.');
   return pipelined(parts, {
     tag: `values ${name}`,
-    weights: reference ?? stores.weights,
-    end: ({ forward: pass, hidden, logits_chunk }) => {
-      const forward = { ...pass, hidden };
-      return valuesOf({ forward, reference: reference && forward, logits_chunk });
-    },
+    weights,
+    models: [isReference ? '' : model],
+    end: (context) => values(context, setting),
   });
 }
 

@@ -1,14 +1,14 @@
 /** One forward pass through all stages of a pipeline, without a backward pass. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Program, submitWithBoundaries, writeTensor } from '../backend/index.ts';
-import { type StageEnd, stageForward } from '../model/index.ts';
+import { hiddenName, type StageEnd, stageForward } from '../model/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
 import type { ModelStage, ModelStores, ParameterSource, RandomState } from '../model/index.ts';
 import { writeInputs } from '../model/index.ts';
 import type { Group } from './collectives.ts';
 import { stagesOf } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';
-import { type Activation, readActivation } from './stage_run.ts';
+import { type Activation, partOf, readActivations, readTensors } from './stage_run.ts';
 import type { Payload } from './transport/link.ts';
 
 export interface ForwardParts {
@@ -23,6 +23,8 @@ export interface ForwardHow {
   /** Tells its messages from those of other passes. */
   tag: string;
   weights: ParameterSource;
+  /** See `Objective.models`. */
+  models: readonly string[];
   /** What the last stage makes of its hidden states. */
   end: StageEnd;
 }
@@ -72,9 +74,10 @@ export class PipelineForward {
     for (const { stage, virtual, program, begun } of this.#chunks) {
       begun.input = stage.isFirst ? null : await this.#receive(`${this.#tag} of stage ${virtual}`);
       await submitWithBoundaries([program]);
-      const hidden = await readActivation(program.outputs.hidden);
+      const hidden = await readActivations(program, hiddenName);
       if (hidden) this.#send(hidden, `${this.#tag} of stage ${virtual + 1}`);
-      result = (await readActivation(program.outputs.result)) ?? result;
+      const { result: own } = program.outputs;
+      if (own) result = await readTensors([own]);
     }
     return result;
   }
@@ -103,15 +106,18 @@ export class PipelineForward {
 
 async function createChunk(
   stores: ModelStores,
-  { tag, weights, end }: ForwardHow,
+  { tag, weights, models, end }: ForwardHow,
   { stage, virtual }: Pick<ForwardChunk, 'stage' | 'virtual'>,
 ): Promise<ForwardChunk> {
   const begun: ForwardChunk['begun'] = { input: null };
-  const write = (tensor: Tensor): void => {
-    if (begun.input) writeTensor(tensor, begun.input);
+  const write = (tensor: Tensor, model: number): void => {
+    if (begun.input) writeTensor(tensor, partOf(begun.input, model, tensor));
   };
-  const input = { name: 'stage input', run: write };
-  const program = await stageForward(stores, stage, { name: tag, weights, input, end });
+  const input = (model: number) => ({
+    name: 'stage input',
+    run: (tensor: Tensor) => write(tensor, model),
+  });
+  const program = await stageForward(stores, stage, { name: tag, weights, models, input, end });
   return { stage, virtual, program, begun };
 }
 

@@ -8,12 +8,15 @@ import {
   writeTensor,
 } from '../backend/index.ts';
 import {
-  type LossFunction,
+  gradientName,
+  hiddenName,
   type ModelStage,
   type ModelStores,
   stageMicroStep,
+  type StageTraining,
 } from '../model/index.ts';
 
+/** Values [models, tokens, n_embd] that one stage hands to another. */
 export type Activation = Float32Array<ArrayBuffer>;
 
 /** What a pass hands on. On the processor it is there when the pass is. */
@@ -49,13 +52,20 @@ export class StageRun {
   static async create(
     stores: ModelStores,
     stage: ModelStage,
-    loss: LossFunction,
+    training: Pick<StageTraining, 'loss' | 'models'>,
     inputs: Store,
   ): Promise<StageRun> {
     const turn = new Turn();
-    const program = await stageMicroStep({ ...stores, inputs }, stage, loss, {
-      input: { name: 'stage input', run: (tensor) => turn.writeInput(tensor) },
-      turn: { name: 'stage turn', run: (tensor) => turn.wait(tensor) },
+    const collectives: StageTraining['collectives'] = {
+      input: (model) => ({
+        name: 'stage input',
+        run: (tensor) => turn.writeInput(tensor, model),
+      }),
+      turn: (model) => ({ name: 'stage turn', run: (tensor) => turn.wait(tensor, model) }),
+    };
+    const program = await stageMicroStep({ ...stores, inputs }, stage, {
+      ...training,
+      collectives,
     });
     return new StageRun(inputs, program, turn);
   }
@@ -68,26 +78,26 @@ export class StageRun {
   }
 
   /**
-   * Runs the forward pass over `input`, the output of the stage before [tokens, n_embd], null on the
-   * first stage. Resolves when the pass is submitted; `values` to the stage's output, null on the
-   * last stage.
+   * Runs the forward pass over `input`, the output of the stage before [models, tokens, n_embd], null
+   * on the first stage. Resolves when the pass is submitted; `values` to the stage's output, null on
+   * the last stage.
    */
   async forward(input: Activation | null): Promise<PassOutput> {
     const reached = this.#turn.begin(input);
     this.#running = submitWithBoundaries([this.#program]);
     await Promise.race([reached, this.#running]);
-    return { values: readActivation(this.#program.outputs.hidden) };
+    return { values: readActivations(this.#program, hiddenName) };
   }
 
   /**
-   * Runs the backward pass from `gradient`, that of the stage's output [tokens, n_embd], null on the
-   * last stage. Resolves when the pass is submitted; `values` to the gradient of the stage's input,
-   * null on the first stage.
+   * Runs the backward pass from `gradient`, that of the stage's output [models, tokens, n_embd], null
+   * on the last stage. Resolves when the pass is submitted; `values` to the gradient of the stage's
+   * input, null on the first stage.
    */
   async backward(gradient: Activation | null): Promise<PassOutput> {
     this.#turn.end(gradient);
     await this.#running;
-    return { values: readActivation(this.#program.outputs.gradient) };
+    return { values: readActivations(this.#program, gradientName) };
   }
 
   dispose(): void {
@@ -99,8 +109,9 @@ export class StageRun {
 /** Holds a program up between its forward and its backward pass. */
 class Turn {
   #input: Activation | null = null;
+  #gradient: Activation | null = null;
   #reach: () => void = () => undefined;
-  #leave: (gradient: Activation | null) => void = () => undefined;
+  #leave: () => void = () => undefined;
 
   /** Resolves when the forward pass has been submitted. */
   begin(input: Activation | null): Promise<void> {
@@ -110,30 +121,57 @@ class Turn {
     });
   }
 
-  writeInput(tensor: Tensor): void {
+  writeInput(tensor: Tensor, model: number): void {
     if (!this.#input) throw new Error('A stage that is not the first one needs an input.');
-    writeTensor(tensor, this.#input);
-    this.#input = null;
+    writeTensor(tensor, partOf(this.#input, model, tensor));
   }
 
-  wait(tensor: Tensor): Promise<void> {
-    this.#reach();
-    return new Promise((resolve) => {
-      this.#leave = (gradient) => {
-        if (gradient) writeTensor(tensor, gradient);
-        resolve();
-      };
-    });
+  /** Waits for the gradients at that of the first model, and writes the one of this model. */
+  async wait(tensor: Tensor, model: number): Promise<void> {
+    this.#input = null;
+    if (model === 0) {
+      const left = new Promise<void>((resolve) => {
+        this.#leave = resolve;
+      });
+      this.#reach();
+      await left;
+    }
+    if (this.#gradient) writeTensor(tensor, partOf(this.#gradient, model, tensor));
   }
 
   end(gradient: Activation | null): void {
-    this.#leave(gradient);
+    this.#gradient = gradient;
+    this.#leave();
   }
 }
 
-/** The values of an output of a program, null if it has no such output. */
-export async function readActivation(tensor: Tensor | undefined): Promise<Activation | null> {
-  if (!tensor) return null;
-  const [values] = await readback([tensor]);
-  return Float32Array.from(values ?? []);
+/** The values of one model, of which `tensor` has as many. */
+export function partOf(values: Activation, model: number, { size }: Tensor): Activation {
+  return values.subarray(model * size, (model + 1) * size);
+}
+
+/** The values of the outputs of a program that have these names; null if it has none. */
+export async function readActivations(
+  { outputs }: Program,
+  nameOf: (model: number) => string,
+): Promise<Activation | null> {
+  const tensors: Tensor[] = [];
+  for (let model = 0; ; model++) {
+    const tensor = outputs[nameOf(model)];
+    if (!tensor) break;
+    tensors.push(tensor);
+  }
+  return tensors.length > 0 ? readTensors(tensors) : null;
+}
+
+/** The values of float32 tensors, one after the other. */
+export async function readTensors(tensors: readonly Tensor[]): Promise<Activation> {
+  const read = await readback([...tensors]);
+  const values = new Float32Array(read.reduce((sum, { length }) => sum + length, 0));
+  let start = 0;
+  for (const part of read) {
+    values.set(part, start);
+    start += part.length;
+  }
+  return values;
 }

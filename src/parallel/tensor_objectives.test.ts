@@ -17,7 +17,7 @@ beforeAll(async () => {
 const CONTEXT = 48;
 const STEPS = 5;
 
-test('SFT on packed rows, whose dropout draws by head of the whole model', async () => {
+test('SFT on packed rows, whose dropout draws by head of the whole model, and its entropy', async () => {
   const lines = Array.from({ length: 40 }, (_, i) =>
     JSON.stringify({ prompt: `${i} and ${i % 7}=`, completion: `${i + (i % 7)}` }),
   );
@@ -35,7 +35,13 @@ test('SFT on packed rows, whose dropout draws by head of the whole model', async
   const one = await trainRanks(run);
   const two = await trainRanks({ ...run, mesh: { tp: 2 } });
   expectWithin(1e-5, one, two, 'sft');
-  expect(two.evaluation['val/loss']).toBeCloseTo(one.evaluation['val/loss'] ?? NaN, 5);
+  expect(one.evaluation['val/entropy']).toBeGreaterThan(0);
+  for (const name of ['val/loss', 'val/entropy'] as const) {
+    expect(two.evaluation[name], name).toBeCloseTo(one.evaluation[name] ?? NaN, 5);
+  }
+  one.metrics.forEach((row, step) => {
+    expect(two.metrics[step]?.['train/entropy']).toBeCloseTo(row['train/entropy'] ?? NaN, 5);
+  });
 });
 
 test('a reward model, whose scalar head every rank has', async () => {

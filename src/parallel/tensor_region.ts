@@ -13,8 +13,8 @@ import {
   type Tape,
   type TensorParallel,
 } from '../model/index.ts';
-import { add, embedding, type HeadRange } from '../ops/index.ts';
-import { activate, vocabParallelEmbedding } from '../ops/parallel.ts';
+import { add, embedding, type HeadRange, run, type Tensors } from '../ops/index.ts';
+import { activate, headTokenEntropy, vocabParallelEmbedding } from '../ops/parallel.ts';
 import type { Group } from './collectives.ts';
 import { localModel, type TensorPart } from './tensor_model.ts';
 import { isRowParallel } from './tensor_parameters.ts';
@@ -70,6 +70,12 @@ export class TensorParallelRegion implements TensorParallel {
     };
     const { y: position } = tape.apply(embedding, positions, {});
     return tape.apply(add, { a: y, b: position }, {}).sum;
+  }
+
+  entropy(operands: Tensors<'x' | 'weight' | 'lse'>, chunk: number): Tensor {
+    const { entropy } = run(headTokenEntropy, operands, { chunk });
+    this.#allReduce(entropy, 'entropy');
+    return entropy;
   }
 
   readonly exchangeRows = (states: Tensor): void => {

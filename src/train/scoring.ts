@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Program, readback, submit, type Values } from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
 import { type Generator, tokenLogps, valueProgram, writeBatch } from '../model/index.ts';
-import type { ObjectivePrograms } from '../objectives/index.ts';
+import { type ObjectivePrograms, tracedValues } from '../objectives/index.ts';
 import type { Rollout, RolloutRequest } from '../rollout/index.ts';
 import type { TrainerParts } from './build.ts';
 import { RolloutPool } from './rollout_pool.ts';
@@ -65,9 +65,9 @@ export class ObjectiveScoring implements ObjectivePrograms {
 
   #compile(name: string): Promise<Program<{ values: Tensor }>> {
     const { stores, objective, setting, reference } = this.#parts;
-    const trace = objective.programs[name];
-    if (!trace) throw new Error(`The objective ${objective.name} has no program ${name}.`);
-    return valueProgram(stores, { name, reference }, (context) => trace(context, setting));
+    const program = objective.programs[name];
+    if (!program) throw new Error(`The objective ${objective.name} has no program ${name}.`);
+    return valueProgram(stores, { name, reference }, tracedValues(program, setting));
   }
 
   /**

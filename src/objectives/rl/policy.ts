@@ -1,7 +1,7 @@
 /** What PPO and GRPO have in common: sampling answers, and the programs that score their tokens. */
 import { neg, type Tensor } from '@tensorflow/tfjs-core';
 import { drawn } from '../../data/stages/batches.ts';
-import { type Forward, hiddenStates, tokenLosses } from '../../model/index.ts';
+import { type LossContext, tokenLosses } from '../../model/index.ts';
 import type { Rollout } from '../../rollout/index.ts';
 import { rowSeed } from '../../ops/rollout_token/sampler.ts';
 import { type SourceContext, stageOf } from '../objective.ts';
@@ -9,12 +9,10 @@ import { type AnswerRow, answerBatch, inGroups, perAnswer } from './answer_rows.
 
 /** Log-probabilities of the targets [tokens] at the temperature that answers are sampled at. */
 export function logpsAt(
-  forward: Forward | null,
-  { logits_chunk, temperature }: { logits_chunk: number; temperature: number },
+  { forward, hidden, logits_chunk }: LossContext,
+  temperature: number,
 ): Tensor {
-  if (!forward) throw new Error('This stage has no reference weights.');
-  const { loss } = tokenLosses(forward, hiddenStates(forward), logits_chunk, temperature);
-  return neg(loss);
+  return neg(tokenLosses(forward, hidden, logits_chunk, temperature).loss);
 }
 
 export interface PhaseOptions {

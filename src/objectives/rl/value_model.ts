@@ -1,5 +1,5 @@
 /** The reward and the value model of PPO: parameters of the run under a prefix. */
-import { type Forward, listParameters, type Parameter, scoreParameter } from '../../model/index.ts';
+import { listParameters, type Parameter, scoreParameter } from '../../model/index.ts';
 import { type ObjectiveSetting, stageOf } from '../objective.ts';
 
 /** Frozen: what scores an answer. */
@@ -24,12 +24,6 @@ export function ppoParameters(setting: ObjectiveSetting): Parameter[] {
     ...listParameters(model),
   ];
   return [...all.filter(({ decay }) => decay), ...all.filter(({ decay }) => !decay)];
-}
-
-/** The same pass over the weights of another model of the run. */
-export function modelOf(forward: Forward, prefix: string): Forward {
-  const { weights } = forward;
-  return { ...forward, weights: { get: (name) => weights.get(prefix + name) } };
 }
 
 function prefixed(prefix: string, parameters: readonly Parameter[]): Parameter[] {

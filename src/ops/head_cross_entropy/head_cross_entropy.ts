@@ -76,7 +76,7 @@ const oracleLogits = ({ x, weight }: Hosts<'x' | 'weight'>): HostTensor =>
   oracleMatmul(x, weight, NT);
 
 /** The weight's rows of a chunk. */
-const rowsOf = (weight: Tensor, { first, end }: Chunk): Tensor =>
+export const rowsOf = (weight: Tensor, { first, end }: Chunk): Tensor =>
   slice(weight, [first, 0], [end - first, dims2(weight.shape)[1]]);
 
 function reference({ x, weight, targets }: Tensors<Inputs>, chunk: number): Tensors<Outputs> {
@@ -145,7 +145,7 @@ const chunksCanBeViews = (
 const isAligned = (float16_values: number): boolean => (2 * float16_values) % 256 === 0;
 
 /** Half of the vocabulary, in a whole number of 64 tokens. */
-const benchChunk = (V: number): number => 64 * Math.ceil(V / 128);
+export const benchChunk = (V: number): number => 64 * Math.ceil(V / 128);
 
 const GRAD_CASES = CASES.map((c): OpCase<HeadGradInputs, HeadCrossEntropyAttrs> => ({
   name: c.name,

@@ -57,8 +57,8 @@ export const chunksOf = (vocab_size: number, chunk: number): Chunk[] =>
  * Computes the logits [N, chunk] of each chunk in turn; `visit` may overwrite them. They are stored
  * as float16 if all logits [N, V] would be.
  */
-function eachChunk(
-  { matmul }: HeadKernels,
+export function eachChunk(
+  { matmul }: Pick<HeadKernels, 'matmul'>,
   { x, weight }: Tensors<'x' | 'weight'>,
   chunk: number,
   visit: (logits: Tensor, weight: Tensor, tokens: Chunk) => void,

@@ -9,8 +9,6 @@ export interface LabRun {
   model: ResolvedModel;
   /** Its micro-batches are those of a pipeline. */
   training: StepBatch & Partial<Pick<TrainingConfig, 'optimizer'>>;
-  /** Name of the objective. */
-  objective: string;
   /** Of a stage: whether adapters train instead of the model's weights. */
   peft?: Pick<PeftConfig, 'peft_type' | 'lora_dropout'> | null;
 }
@@ -25,7 +23,7 @@ export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
   return [
     ...meshProblems(mesh, run.model, run.training),
     ...(mesh.tp > 1 ? [...optimizerProblems(run), ...adapterProblems(run)] : []),
-    ...(mesh.pp > 1 ? pipelineProblems(mesh, run) : []),
+    ...(mesh.pp > 1 ? pipelineProblems(mesh) : []),
   ];
 }
 
@@ -46,19 +44,13 @@ function adapterProblems({ peft }: LabRun): LabProblem[] {
   return [{ field: 'tp', message, nearest: [1] }];
 }
 
-function pipelineProblems({ zero_stage }: Mesh, { objective }: LabRun): LabProblem[] {
+function pipelineProblems({ zero_stage }: Mesh): LabProblem[] {
   const problems: LabProblem[] = [];
   if (zero_stage > 1) {
     const message =
       `ZeRO-${zero_stage} sends gradients once for every micro-batch, which a pipeline is full of, ` +
       'so it is not combined with pp, as in DeepSpeed; set zero_stage to 1.';
     problems.push({ field: 'zero_stage', message, nearest: [1] });
-  }
-  if (objective === 'ppo') {
-    const message =
-      'PPO trains a value model beside the policy, and the stages of a pipeline hold the layers of ' +
-      'one model; set pp to 1.';
-    problems.push({ field: 'pp', message, nearest: [1] });
   }
   return problems;
 }

@@ -119,7 +119,7 @@ test('a mesh keeps no choice that it has no use for', () => {
 
 test('more ranks than a page has are a problem, more than its cores a warning', () => {
   const { model, training } = defaultConfig();
-  const run = { model: resolveModel(model, 64), training, objective: 'pretrain' };
+  const run = { model: resolveModel(model, 64), training };
   expect(pageProblems({ ...ONE_RANK, dp: 4, tp: 4 }, run)[0]?.message).toContain('takes 16 ranks');
   const asked = { asks_for_float16: false, asks_for_float16_weights: false };
   const limits = { ...asked, ranks: 4, cores: 2, bytes_needed: 9e9, bytes_here: 1e9 };

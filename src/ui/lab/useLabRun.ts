@@ -37,14 +37,6 @@ export interface LabRun {
   not_planned: string;
 }
 
-/** What is learned, as far as ranks have to do with it. */
-interface Learned {
-  objective: string;
-  stage: StageConfig | null;
-}
-
-const PRETRAINING: Learned = { objective: 'pretrain', stage: null };
-
 interface Trained {
   config: RunConfig;
   model: ResolvedModel;
@@ -55,11 +47,11 @@ interface Trained {
 function labRun(
   mesh: Mesh,
   { config, model, row_length = model.block_size }: Trained,
-  { objective, stage }: Learned,
+  stage: StageConfig | null,
 ): LabRun {
   const training = trainingOf(config);
   const { peft = null } = stage ?? {};
-  const problems = pageProblems(mesh, { model, training, objective, peft });
+  const problems = pageProblems(mesh, { model, training, peft });
   const run = { mesh, model, training, stage };
   const planned = problems.length > 0 ? [] : plannedRanks({ ...run, row_length });
   return { ...run, config, problems, planned, not_planned: notPlanned(stage) };
@@ -106,11 +98,11 @@ export function useNextRun(): NextRun {
   return useMemo(() => {
     const mesh = plainMesh(choice);
     if (chosen === NEW_STAGE && stage) return stageRun(mesh, stage);
-    if (!from) return { ...labRun(mesh, settled, PRETRAINING), from, next_stage: null };
-    const { config, lineage } = from;
+    if (!from) return { ...labRun(mesh, settled, null), from, next_stage: null };
+    const { config } = from;
     const model = resolveModel(config.model, guessVocab(config));
-    const learned = { objective: lineage.objective, stage: from.stage ?? null };
-    return { ...labRun(mesh, { config, model }, learned), from, next_stage: null };
+    const run = labRun(mesh, { config, model }, from.stage ?? null);
+    return { ...run, from, next_stage: null };
   }, [choice, chosen, settled, from, stage]);
 }
 
@@ -121,7 +113,7 @@ function stageRun(mesh: Mesh, next_stage: NextStage): NextRun {
   const { config, form } = next_stage;
   const { stage } = form;
   const model = resolveModel(config.model, guessVocab(config) + ROLE_TOKENS);
-  const run = labRun(mesh, { config, model }, { objective: stage.objective, stage });
+  const run = labRun(mesh, { config, model }, stage);
   return { ...run, from: null, next_stage };
 }
 
@@ -142,8 +134,7 @@ export function useShownRun(next: LabRun): ShownRun {
     const vocab_size = known || (isRecipe ? model.vocab_size : guessVocab(config));
     const own = resolveModel(config.model, vocab_size);
     const trained = { config, model: own, row_length: row_length || own.block_size };
-    const objective = stage?.objective ?? PRETRAINING.objective;
-    return { ...labRun(mesh, trained, { objective, stage }), isMeasured };
+    return { ...labRun(mesh, trained, stage), isMeasured };
   }, [isMeasured, config, stage, known, row_length, mesh, next, model.vocab_size]);
 }
 

@@ -186,8 +186,8 @@ function difference(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string,
   return Math.sqrt(error / size);
 }
 
-/** Times; and entropy, which is not measured where ranks share out the vocabulary. */
-const NOT_COMPARED = ['seconds', 'step_ms', 'train/tok_per_sec', 'train/entropy', 'val/entropy'];
+/** Times. */
+const NOT_COMPARED = ['seconds', 'step_ms', 'train/tok_per_sec'];
 
 /** Where the loss of a step is about 0 by itself, what is compared instead of it. */
 const LOSSES: Readonly<Record<string, string | undefined>> = {
