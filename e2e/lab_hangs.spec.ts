@@ -72,7 +72,7 @@ test('ranks that hang or end by themselves end the run, which continues from its
 });
 
 test('the end of a worker is noticed at once where a step takes seconds', async ({ page }) => {
-  const slow = { ...RECIPE, 'training.gradient_accumulation_steps': 1024, 'model.n_embd': 64 };
+  const slow = { ...RECIPE, 'training.gradient_accumulation_steps': 600, 'model.n_embd': 64 };
   await page.goto(`${addressOf(slow)}#ranks`);
   const { rank } = await startTwoRanks(page);
   const ended = await failureAfter(page, rank, 'self.close()');
