@@ -1,6 +1,7 @@
 /**
  * The model: parameters and segments (GPT-2 and Llama layouts), the tape, the programs of a run, and
- * generation with a KV cache (`generate.ts`, loaded when it is first needed).
+ * generation with a KV cache. Loaded when they are first needed: `generate.ts`, and `stage_programs.ts`
+ * for the stages of a pipeline.
  */
 export type { Spec as InputSpec } from '../backend/index.ts';
 export type { Choice, SamplingOptions } from '../ops/sample_token/sampler.ts';
@@ -44,17 +45,6 @@ export {
   type ValueContext,
   valueProgram,
 } from './programs.ts';
-export {
-  gradientName,
-  hiddenName,
-  type ModelStage,
-  type StageCollectives,
-  type StageEnd,
-  stageForward,
-  stageMicroStep,
-  type StageTraining,
-  sumsOf,
-} from './stage_programs.ts';
 export {
   createStores,
   disposeStores,

@@ -7,13 +7,12 @@ import { onProcessor, Store, writeTensor } from '../backend/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
 import {
   type LossFunction,
-  type ModelStage,
   type ModelStores,
   type PreparedInputs,
   type RandomState,
-  sumsOf,
   writeInputs,
 } from '../model/index.ts';
+import { type ModelStage, sumsOf } from '../model/stage_programs.ts';
 import {
   mostInFlight,
   type PipelineAction,

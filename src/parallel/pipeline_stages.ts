@@ -4,7 +4,8 @@
  */
 import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import { blockOf, embeddingName, type ModelStage } from '../model/index.ts';
+import { blockOf, embeddingName } from '../model/index.ts';
+import type { ModelStage } from '../model/stage_programs.ts';
 import { labProblems, type LabRun } from '../plan/parallel/lab_check.ts';
 import type { LocalParameter } from './local_parameters.ts';
 

@@ -1,10 +1,15 @@
 /** One forward pass through all stages of a pipeline, without a backward pass. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Program, submitWithBoundaries, writeTensor } from '../backend/index.ts';
-import { hiddenName, type StageEnd, stageForward } from '../model/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
-import type { ModelStage, ModelStores, ParameterSource, RandomState } from '../model/index.ts';
+import type { ModelStores, ParameterSource, RandomState } from '../model/index.ts';
 import { writeInputs } from '../model/index.ts';
+import {
+  hiddenName,
+  type ModelStage,
+  type StageEnd,
+  stageForward,
+} from '../model/stage_programs.ts';
 import type { Group } from './collectives.ts';
 import { stagesOf } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';

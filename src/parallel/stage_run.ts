@@ -7,14 +7,14 @@ import {
   submitWithBoundaries,
   writeTensor,
 } from '../backend/index.ts';
+import type { ModelStores } from '../model/index.ts';
 import {
   gradientName,
   hiddenName,
   type ModelStage,
-  type ModelStores,
   stageMicroStep,
   type StageTraining,
-} from '../model/index.ts';
+} from '../model/stage_programs.ts';
 
 /** Values [models, tokens, n_embd] that one stage hands to another. */
 export type Activation = Float32Array<ArrayBuffer>;
