@@ -30,9 +30,9 @@ import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
 import { memoryOf } from './rank_memory.ts';
 import { RankScoring } from './rank_scoring.ts';
 import { rowsOfRank } from './rows.ts';
+import { ShardedWeights } from './sharded_weights.ts';
 import { Recorder } from './traffic.ts';
 import { type Link, now } from './transport/link.ts';
-import { ShardedWeights } from './zero.ts';
 
 export class RankTrainer {
   step = 0;
