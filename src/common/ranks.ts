@@ -51,6 +51,13 @@ export interface RankMemory {
   programs: number;
   /** Scratch that programs share: activations and temporaries. */
   scratch: number;
+  /** Caches of answers that are sampled, and their programs. */
+  rollouts: number;
+  /**
+   * What sampling has taken at most beside these, and given back: where no rank has all weights, a copy
+   * of them and its caches.
+   */
+  gathered: number;
   /** Everything that this rank has allocated on its device, inputs included. */
   allocated: number;
 }

@@ -84,7 +84,14 @@ export interface TensorParallel {
 export function modelOf(forward: Forward, prefix: string): Forward {
   if (prefix === '') return forward;
   const { weights } = forward;
-  return { ...forward, prefix, weights: { get: (name) => weights.get(prefix + name) } };
+  return { ...forward, prefix, weights: prefixedSource(weights, prefix) };
+}
+
+function prefixedSource(weights: ParameterSource, prefix: string): ParameterSource {
+  return {
+    get: (name) => weights.get(prefix + name),
+    onTape: (tape) => prefixedSource(weights.onTape?.(tape) ?? weights, prefix),
+  };
 }
 
 /** Whether cheap operations are computed again in the backward pass instead of keeping their outputs. */

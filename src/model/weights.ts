@@ -60,7 +60,10 @@ export interface Adapters {
 
 /** The same weights without their adapters. */
 export function withoutAdapters(weights: ParameterSource): ParameterSource {
-  return { get: (name) => weights.get(name) };
+  return {
+    get: (name) => weights.get(name),
+    onTape: (tape) => withoutAdapters(weights.onTape?.(tape) ?? weights),
+  };
 }
 
 /** How the device keeps frozen weights, where it is not as float32 (`frozen_float16.ts`). */

@@ -4,7 +4,7 @@ import { listParameters, parameterSize } from '../model/index.ts';
 import type { ObjectiveTensor, TrainerState } from '../train/index.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { RankParts } from './rank_build.ts';
-import type { ShardRange } from './shards.ts';
+import type { ShardRange, Shards } from './shards.ts';
 
 /** Prefix of the reference's weights, as `TrainerState` names them. */
 const REFERENCE = 'reference.';
@@ -16,36 +16,41 @@ type Tensors = Required<Pick<TrainerState, 'parameters' | 'objective_tensors' | 
  * sent by one rank alone, so that adding up what arrives puts it together.
  */
 export async function gatherState(parts: RankParts): Promise<Tensors | null> {
-  const { stores, optimizer, mesh, place } = parts;
+  const { stores, optimizer, mesh, weight_shards, reference_shards } = parts;
   const read = await stores.weights.read();
-  const weights = await gatherAll(parts, '', (local) => {
-    const values = read.get(local.parameter.name);
-    if (!values || !isSender(parts, local)) return undefined;
-    const isSharded = mesh.zero_stage === 3 && parts.trains(local.whole);
-    if (!isSharded) return place.dp === 0 ? values : undefined;
-    return inWhole(local, parts.shards.get(local.parameter.name)?.[place.dp], values);
-  });
+  const weights = await gatherAll(parts, '', (local) =>
+    sentOf(parts, weight_shards, local, read.get(local.parameter.name)),
+  );
   const kept = await optimizer.state.read();
+  const momentShards: Shards = mesh.zero_stage === 0 ? new Map() : parts.shards;
   const moments = new Map<string, Float32Array>();
   for (const moment of parts.moments) {
-    const gathered = await gatherAll(parts, `${moment}.`, (local) => {
-      const values = kept.get(`${moment}.${local.parameter.name}`);
-      if (!values || !isSender(parts, local)) return undefined;
-      if (mesh.zero_stage === 0) return place.dp === 0 ? values : undefined;
-      return inWhole(local, parts.shards.get(local.parameter.name)?.[place.dp], values);
-    });
+    const gathered = await gatherAll(parts, `${moment}.`, (local) =>
+      sentOf(parts, momentShards, local, kept.get(`${moment}.${local.parameter.name}`)),
+    );
     for (const [name, values] of gathered ?? []) moments.set(name, values);
   }
   const frozen = await parts.referenceCopy?.read();
   const reference = await gatherAll(parts, REFERENCE, (local) =>
-    place.dp === 0 && isSender(parts, local) ? frozen?.get(local.parameter.name) : undefined,
+    sentOf(parts, reference_shards, local, frozen?.get(local.parameter.name)),
   );
   return weights && { ...splitByModel(parts, weights, reference), optimizer: moments };
 }
 
-/** Whether this rank, among those that hold the same values of a parameter, is the one that sends. */
-function isSender({ place }: RankParts, { replicated, copy }: LocalParameter): boolean {
-  return !copy && (!replicated || place.tp === 0);
+/**
+ * What this rank sends of a parameter, with its `values` here: the part that it owns, among zeros; of
+ * a parameter that is whole on several ranks, one sends all and the others nothing.
+ */
+function sentOf(
+  { place }: RankParts,
+  shards: Shards,
+  local: LocalParameter,
+  values: Values | undefined,
+): Values | undefined {
+  if (!values || local.copy || (local.replicated && place.tp > 0)) return undefined;
+  const ranges = shards.get(local.parameter.name);
+  if (ranges) return inWhole(local, ranges[place.dp], values);
+  return place.dp === 0 ? values : undefined;
 }
 
 /** A run of a local parameter's values among zeros. */

@@ -6,7 +6,7 @@ import type { RankParts } from './rank_build.ts';
 /** Writes the values to start from: saved ones, else initial ones. */
 export function loadState(parts: RankParts, from: TrainerState | null): void {
   const { locals, stores, referenceCopy, setting, optimizer } = parts;
-  const referenced = new Set(referenceCopy?.names);
+  const referenced = new Set(referenceCopy?.parameters.map((parameter) => parameter.name));
   const { seed } = setting.config.training;
   for (const local of locals) {
     const { name } = local.whole;

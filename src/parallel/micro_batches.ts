@@ -1,6 +1,12 @@
 /** How a rank runs the micro-batches of a step and of an evaluation. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Program, programPool, readback, submitWithBoundaries } from '../backend/index.ts';
+import {
+  type Arena,
+  type Program,
+  programPool,
+  readback,
+  submitWithBoundaries,
+} from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
 import {
   evaluation,
@@ -24,6 +30,11 @@ export interface MicroBatches {
   readonly ownBytes: number;
   /** Bytes of shared scratch that its largest program needs. */
   readonly scratchBytes: number;
+  /**
+   * What is alive while one of its programs waits, if they share it: programs that run between its own
+   * may share it, too.
+   */
+  readonly pool?: Arena | undefined;
   dispose(): void;
 }
 
@@ -33,20 +44,20 @@ export class SequentialMicroBatches implements MicroBatches {
   readonly #recorder: Recorder;
   readonly #step: Program;
   readonly #evaluation: Program<{ sums: Tensor }>;
-  /** Bytes that both share: gathered weights, and all else that is alive while one of them waits. */
-  readonly #poolBytes: number;
+  /** Gathered weights, and all else that is alive while a program waits. */
+  readonly pool: Arena | undefined;
 
   private constructor(
     stores: ModelStores,
     recorder: Recorder,
     programs: { step: Program; evaluation: Program<{ sums: Tensor; losses: Tensor }> },
-    poolBytes: number,
+    pool: Arena | undefined,
   ) {
     this.#stores = stores;
     this.#recorder = recorder;
     this.#step = programs.step;
     this.#evaluation = programs.evaluation;
-    this.#poolBytes = poolBytes;
+    this.pool = pool;
   }
 
   /** @throws ShaderError or BindingTooLarge */
@@ -60,12 +71,11 @@ export class SequentialMicroBatches implements MicroBatches {
       trainingMicroStep({ ...stores, pool }, loss),
       evaluation({ ...stores, pool }, loss),
     ]);
-    const bytes = pool?.bytes ?? 0;
-    return new SequentialMicroBatches(stores, recorder, { step, evaluation: evaluate }, bytes);
+    return new SequentialMicroBatches(stores, recorder, { step, evaluation: evaluate }, pool);
   }
 
   get ownBytes(): number {
-    return this.#step.ownBytes + this.#evaluation.ownBytes + this.#poolBytes;
+    return this.#step.ownBytes + this.#evaluation.ownBytes + (this.pool?.bytes ?? 0);
   }
   get scratchBytes(): number {
     return Math.max(this.#step.scratchBytes, this.#evaluation.scratchBytes);

@@ -68,13 +68,13 @@ function slicesOf({ part, locals, wholes }: RankParts): Locals[] {
 
 /** The values of a parameter that this rank computes with; none if it has no part of it. */
 async function gatherShards(
-  { mesh, groups, shards, locals }: RankParts,
+  { groups, weight_shards, locals }: RankParts,
   name: string,
   values: Values | undefined,
 ): Promise<Float32Array<ArrayBuffer>> {
   const own = Float32Array.from(values ?? []);
   const isHere = locals.some(({ parameter }) => parameter.name === name);
-  if (mesh.zero_stage !== 3 || !isHere || !shards.has(name)) return own;
+  if (!isHere || !weight_shards.has(name)) return own;
   const received = await groups.dp.allGather(own, `weights ${name}`);
   return joined(received.map((part) => Float32Array.from(part)));
 }

@@ -21,7 +21,15 @@ import { wholeParameters } from './local_parameters.ts';
 import { parametersOfStages } from './pipeline_stages.ts';
 import { adaptersOfRank } from './rank_adapters.ts';
 import type { RankGroups, RankOptions, RankOutline, RankParts } from './rank_parts.ts';
-import { allocate, keptStores, localSetting, ownedParameters, ownedStores } from './rank_stores.ts';
+import {
+  allocate,
+  keptStores,
+  localSetting,
+  ownedParameters,
+  ownedStores,
+  weightShards,
+} from './rank_stores.ts';
+import { ShardedWeights } from './sharded_weights.ts';
 import { shardOfRank, shardsOf } from './shards.ts';
 import { tensorPart } from './tensor_model.ts';
 import { tensorParallelParameters } from './tensor_parameters.ts';
@@ -81,7 +89,9 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   const adapters = await adaptersOfRank(setting, outline.part);
   const { reducer = new GroupReducer(groups.dp), bucket_bytes } = options;
   const buckets = { reducer, bucket_bytes };
-  const kept = keptStores(mesh, sharding, { locals, adapters, buckets });
+  const weight_shards = weightShards(mesh, locals, shards);
+  const how = { locals, trains, weight_shards, adapters, buckets };
+  const kept = keptStores(mesh, sharding, how);
   const stores = allocate(outline, kept);
   const references = referenceOf(outline, stores.weights);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
@@ -103,6 +113,7 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
     ...references,
     optimizer,
     shards,
+    weight_shards,
     owned,
     squares,
     reduction: kept.gradients,
@@ -111,20 +122,34 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   };
 }
 
-/** A frozen copy of what this rank holds of the model, whole under every stage of ZeRO. */
+type Reference = Pick<RankParts, 'reference' | 'referenceCopy' | 'reference_shards'>;
+
+/** A frozen copy of what this rank holds of the model, of which ZeRO-3 leaves it its part. */
 function referenceOf(
-  { objective, setting, model, locals }: RankOutline,
+  { objective, setting, model, locals, mesh, groups }: RankOutline,
   weights: ModelWeights,
-): Pick<RankParts, 'reference' | 'referenceCopy'> {
-  if (!objective.reference(setting)) return { reference: null, referenceCopy: null };
-  if (weights.adapters) return { reference: withoutAdapters(weights), referenceCopy: null };
+): Reference {
+  const none = { referenceCopy: null, reference_shards: new Map() };
+  if (!objective.reference(setting)) return { reference: null, ...none };
+  if (weights.adapters) return { reference: withoutAdapters(weights), ...none };
   const ofModel = new Set(listParameters(model).map(({ name }) => name));
-  const frozen = locals.filter(({ whole }) => ofModel.has(whole.name));
-  const referenceCopy = new Weights(
-    frozen.map(({ parameter }) => parameter),
-    () => false,
-  );
-  return { reference: referenceCopy, referenceCopy };
+  const parameters = locals.filter(({ whole }) => ofModel.has(whole.name));
+  const reference_shards = weightShards(mesh, parameters, new Map());
+  const trains = (): boolean => false;
+  const referenceCopy =
+    mesh.zero_stage === 3
+      ? new ShardedWeights({
+          group: groups.dp,
+          parameters,
+          trains,
+          shards: reference_shards,
+          tag: 'reference',
+        })
+      : new Weights(
+          parameters.map(({ parameter }) => parameter),
+          trains,
+        );
+  return { reference: referenceCopy, referenceCopy, reference_shards };
 }
 
 /** Of all ranks: this one may own no parameter that has some of them. */

@@ -179,11 +179,11 @@ async function heldBy(run: Run, mesh: Mesh): Promise<Held[]> {
   const ranks = await ranksOf(run, mesh);
   const steps = await Promise.all(ranks.map((parts) => stepBytes(parts)));
   for (const parts of ranks) disposeOf(parts);
-  const { trainers } = await trainRanks({ ...run, steps: 1, evaluate: true, mesh });
-  return trainers.map(({ memory }, rank) => ({
-    stores: memory.weights + memory.gradients + memory.optimizer,
+  const { memory } = await trainRanks({ ...run, steps: 1, evaluate: true, mesh });
+  return memory.map(({ weights, gradients, optimizer, programs, scratch }, rank) => ({
+    stores: weights + gradients + optimizer,
     step: steps[rank] ?? NaN,
-    programs: memory.programs + memory.scratch,
+    programs: programs + scratch,
   }));
 }
 

@@ -2,14 +2,14 @@
 import type { RankMemory } from '../common/index.ts';
 import type { RankParts } from './rank_parts.ts';
 
-/** Bytes that a rank holds between two steps; `allocated` by the whole device is not known here. */
+/** Bytes that a rank holds for a step; what its source needs, and the whole device, are not known here. */
 export function memoryOf({
   stores,
   referenceCopy,
   optimizer,
   microBatches,
   update,
-}: RankParts): Omit<RankMemory, 'allocated'> {
+}: RankParts): Omit<RankMemory, 'allocated' | 'rollouts' | 'gathered'> {
   const { weights, gradients } = stores;
   return {
     weights: weights.trainable.bytes + bytesOf(weights.frozen) + bytesOf(referenceCopy?.frozen),

@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Program, Store, TensorStore } from '../backend/index.ts';
 import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
-import type { ModelStores, Parameter, ParameterSource, Weights } from '../model/index.ts';
+import type { ModelStores, ModelWeights, Parameter, ParameterSource } from '../model/index.ts';
 import type { Objective, ObjectiveSetting } from '../objectives/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
@@ -57,12 +57,16 @@ export interface RankParts {
    * LoRA the rank's own weights without their adapters.
    */
   reference: ParameterSource | null;
-  referenceCopy: Weights | null;
+  referenceCopy: ModelWeights | null;
+  /** Who owns which values of `referenceCopy`; empty if it is whole. */
+  reference_shards: Shards;
   optimizer: Optimizer;
   /** Kinds of moments that the optimizer keeps. */
   moments: readonly string[];
   /** Who owns which values of the trainable parameters. */
   shards: Shards;
+  /** Who owns which values of the weights, frozen ones too; empty if they are whole. */
+  weight_shards: Shards;
   /** What the update writes: weights and gradients, or the parts of them that this rank owns. */
   owned: { weights: TensorStore; gradients: TensorStore };
   /** `squares` [1]: sum of squares of all gradients of all ranks, written before the update. */

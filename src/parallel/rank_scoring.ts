@@ -3,7 +3,7 @@
  * Every rank runs the same source over the whole batch, so rewards, advantages and their statistics
  * are those of one rank; a program computes only the rows of its rank, and all ranks get all values.
  */
-import type { Batch } from '../common/index.ts';
+import type { Batch, RankMemory } from '../common/index.ts';
 import type { ObjectivePrograms } from '../objectives/index.ts';
 import type { Rollout, RolloutRequest } from '../rollout/index.ts';
 import { joined } from './data.ts';
@@ -19,15 +19,28 @@ export class RankScoring implements ObjectivePrograms {
   /** Compiled when they are first called. */
   readonly #programs = new Map<string, Promise<ScoringProgram>>();
   #bytes = 0;
+  #scratch = 0;
 
   constructor(parts: RankParts) {
     this.#parts = parts;
     this.#rollouts = new SharedRollouts(parts);
   }
 
-  /** Bytes of the programs that have been compiled, and of the caches of rollouts. */
+  /** Bytes of the programs that have been compiled, without those of rollouts. */
   get ownBytes(): number {
-    return this.#bytes + this.#rollouts.bytes;
+    return this.#bytes;
+  }
+  /** Most bytes that a program, without those of rollouts, needs of the scratch that all share. */
+  get scratchBytes(): number {
+    return this.#scratch;
+  }
+  /** `scratch`: bytes of the scratch that other programs need. */
+  rolloutMemory(scratch: number): Pick<RankMemory, 'rollouts' | 'gathered'> {
+    const { bytes, gatheredBytes, scratchBytes } = this.#rollouts;
+    const more = Math.max(0, scratchBytes - scratch);
+    // A pool that is kept keeps its scratch.
+    const isKept = bytes > 0;
+    return { rollouts: bytes + (isKept ? more : 0), gathered: gatheredBytes + (isKept ? 0 : more) };
   }
 
   logps(batch: Batch): Promise<Float32Array> {
@@ -79,6 +92,7 @@ export class RankScoring implements ObjectivePrograms {
     if (known) return known;
     const compiled = compile(what).then((program) => {
       this.#bytes += program.ownBytes;
+      this.#scratch = Math.max(this.#scratch, program.scratchBytes);
       return program;
     });
     this.#programs.set(what, compiled);

@@ -8,6 +8,7 @@ import {
   type KeptElsewhere,
   type ModelGradients,
   type ModelStores,
+  type Parameter,
   Weights,
 } from '../model/index.ts';
 import type { ObjectiveSetting } from '../objectives/index.ts';
@@ -18,11 +19,12 @@ import type { LocalParameter } from './local_parameters.ts';
 import { OverlappedGradients } from './overlapped_gradients.ts';
 import type { RankOutline } from './rank_parts.ts';
 import type { Reduction } from './reduction.ts';
-import type { shardOfRank } from './shards.ts';
+import { type shardOfRank, type Shards, shardsOf } from './shards.ts';
+import { ShardedWeights } from './sharded_weights.ts';
 import { localModel } from './tensor_model.ts';
 import { TensorParallelRegion } from './tensor_region.ts';
 import { SyncedGradients } from './synced_gradients.ts';
-import { namesIn, ShardedGradients, ShardedWeights, type Sharding } from './zero.ts';
+import { namesIn, ShardedGradients, type Sharding } from './zero.ts';
 
 /** The setting of what a rank computes: its share of the rows of each micro-batch. */
 export function localSetting(setting: ObjectiveSetting, { dp }: Mesh): ObjectiveSetting {
@@ -80,6 +82,21 @@ export function ownedStores(
   };
 }
 
+/**
+ * Who owns which values of the weights: under ZeRO-3 of those that train (`trained`) and of frozen ones;
+ * otherwise empty, because all weights are whole.
+ */
+export function weightShards(
+  { zero_stage, dp }: Mesh,
+  locals: readonly LocalParameter[],
+  trained: Shards,
+): Shards {
+  if (zero_stage !== 3) return new Map();
+  const parameters = locals.map(({ parameter }) => parameter);
+  const frozen = parameters.filter(({ name }) => !trained.has(name));
+  return new Map([...trained, ...shardsOf(frozen, dp, () => false)]);
+}
+
 /** How gradients are reduced without ZeRO and under ZeRO-1. */
 export interface Buckets {
   reducer: BucketReducer;
@@ -89,6 +106,9 @@ export interface Buckets {
 
 export interface KeptHow {
   locals: readonly LocalParameter[];
+  trains: (whole: Parameter) => boolean;
+  /** See `weightShards`. */
+  weight_shards: Shards;
   adapters: Adapters | null;
   buckets: Buckets;
 }
@@ -97,13 +117,15 @@ export interface KeptHow {
 export function keptStores(
   { zero_stage, pp, sync_each_batch = false }: Mesh,
   sharding: Sharding,
-  { locals, adapters, buckets }: KeptHow,
+  { locals, trains, weight_shards, adapters, buckets }: KeptHow,
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
-  const parameters = locals.map(({ parameter }) => parameter);
   if (zero_stage === 3) {
-    const weights = new ShardedWeights(sharding, parameters, adapters);
+    const { group } = sharding;
+    const ofWeights = { group, parameters: locals, trains, shards: weight_shards, tag: 'weights' };
+    const weights = new ShardedWeights(ofWeights, adapters);
     return { weights, gradients: new ShardedGradients(sharding, weights) };
   }
+  const parameters = locals.map(({ parameter }) => parameter);
   const names = new Set(sharding.parameters.map(({ parameter }) => parameter.name));
   const weights = new Weights(parameters, ({ name }) => names.has(name), adapters);
   if (zero_stage === 2) {

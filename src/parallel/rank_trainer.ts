@@ -30,9 +30,9 @@ import { buildRank, type RankOptions, type RankParts } from './rank_build.ts';
 import { memoryOf } from './rank_memory.ts';
 import { RankScoring } from './rank_scoring.ts';
 import { rowsOfRank } from './rows.ts';
+import { ShardedWeights } from './sharded_weights.ts';
 import { Recorder } from './traffic.ts';
 import { type Link, now } from './transport/link.ts';
-import { ShardedWeights } from './zero.ts';
 
 export class RankTrainer {
   step = 0;
@@ -81,10 +81,13 @@ export class RankTrainer {
     return new RankTrainer(options, parts);
   }
 
-  /** See `memoryOf`. */
+  /** See `memoryOf`; with what the objective's source has needed so far. */
   get memory(): Omit<RankMemory, 'allocated'> {
     const memory = memoryOf(this.#parts);
-    return { ...memory, programs: memory.programs + this.#scoring.ownBytes };
+    const { ownBytes, scratchBytes } = this.#scoring;
+    const scratch = Math.max(memory.scratch, scratchBytes);
+    const programs = memory.programs + ownBytes;
+    return { ...memory, ...this.#scoring.rolloutMemory(scratch), programs, scratch };
   }
 
   /** Parameters of the whole model. */
@@ -101,6 +104,10 @@ export class RankTrainer {
   /** Tokens of a row of a batch. */
   get row_length(): number {
     return this.#parts.stores.block_size;
+  }
+  /** Prompts that were not trained on. */
+  get held_out_prompts(): number {
+    return this.#parts.setting.data?.prompts.val.length ?? 0;
   }
   /** Tokens of a step of all ranks, padding included. */
   get tokensPerStep(): number {

@@ -21,6 +21,8 @@ export interface ScoringProgram {
   /** Values of the rows of this rank; of a pipeline, on all of its ranks. */
   run(own: Batch): Promise<Float32Array<ArrayBuffer>>;
   readonly ownBytes: number;
+  /** Of the scratch that all programs share. */
+  readonly scratchBytes: number;
   dispose(): void;
 }
 
@@ -32,7 +34,7 @@ export async function logpsProgram(
 ): Promise<ScoringProgram> {
   if (parts.mesh.pp > 1)
     return pipelined(parts, { tag: what, weights, models: [''], end: targetLogps });
-  const program = await tokenLogps(parts.stores, weights);
+  const program = await tokenLogps(pooled(parts), weights);
   return whole(parts, program, () => program.outputs.logps);
 }
 
@@ -43,7 +45,7 @@ export async function namedProgram(parts: RankParts, name: string): Promise<Scor
   if (!traced) throw new Error(`The objective ${objective.name} has no program ${name}.`);
   if (mesh.pp === 1) {
     const trace = tracedValues(traced, setting);
-    const program = await valueProgram(stores, { name, reference }, trace);
+    const program = await valueProgram(pooled(parts), { name, reference }, trace);
     return whole(parts, program, () => program.outputs.values);
   }
   const { model, values } = traced;
@@ -58,6 +60,9 @@ export async function namedProgram(parts: RankParts, name: string): Promise<Scor
   });
 }
 
+/** Scores are computed between micro-batches, so they share the memory in which these wait. */
+const pooled = ({ stores, microBatches }: RankParts) => ({ ...stores, pool: microBatches.pool });
+
 /** `values` is read after each run, because without replay outputs exist only then. */
 function whole({ stores }: RankParts, program: Program, values: () => Tensor): ScoringProgram {
   return {
@@ -68,6 +73,7 @@ function whole({ stores }: RankParts, program: Program, values: () => Tensor): S
       return Float32Array.from(read ?? []);
     },
     ownBytes: program.ownBytes,
+    scratchBytes: program.scratchBytes,
     dispose: () => program.dispose(),
   };
 }
@@ -77,9 +83,11 @@ async function pipelined(
   how: Parameters<typeof PipelineForward.create>[1],
 ): Promise<ScoringProgram> {
   const forward = await PipelineForward.create(parts, how);
+  const { programs } = forward;
   return {
     run: (own) => forward.runForAll(own, NO_RANDOMNESS),
-    ownBytes: forward.programs.reduce((sum, { ownBytes }) => sum + ownBytes, 0),
+    ownBytes: programs.reduce((sum, { ownBytes }) => sum + ownBytes, 0),
+    scratchBytes: Math.max(...programs.map(({ scratchBytes }) => scratchBytes)),
     dispose: () => forward.dispose(),
   };
 }

@@ -15,6 +15,8 @@ export class SharedRollouts {
   readonly #parts: RankParts;
   /** Over the weights of this rank; null if they are gathered for each request. */
   readonly #pool: RolloutPool | null;
+  #gathered = 0;
+  #scratch = 0;
 
   constructor(parts: RankParts) {
     this.#parts = parts;
@@ -40,6 +42,14 @@ export class SharedRollouts {
   get bytes(): number {
     return this.#pool?.bytes ?? 0;
   }
+  /** Most bytes that a request has taken and given back. */
+  get gatheredBytes(): number {
+    return this.#gathered;
+  }
+  /** Most bytes of the scratch that all programs share. */
+  get scratchBytes(): number {
+    return this.#scratch;
+  }
 
   dispose(): void {
     this.#pool?.dispose();
@@ -50,6 +60,7 @@ export class SharedRollouts {
     const generate = async (pool: RolloutPool): Promise<Rollout[]> => {
       const start = now();
       const sampled = await pool.generate(request);
+      this.#scratch = Math.max(this.#scratch, pool.scratchBytes);
       recorder.span({ kind: 'compute', what: 'rollouts', start, end: now() });
       return sampled;
     };
@@ -60,6 +71,7 @@ export class SharedRollouts {
     try {
       return await generate(pool);
     } finally {
+      this.#gathered = Math.max(this.#gathered, (weights.frozen?.bytes ?? 0) + pool.bytes);
       pool.dispose();
       weights.dispose();
     }

@@ -50,7 +50,9 @@ export class TensorParallelRegion implements TensorParallel {
     return this.#part.index > 0 && isRowParallel(layer);
   }
 
-  readonly activate: Activate = ({ tape }, x, attrs) => tape.apply(activate, { x }, attrs).y;
+  /** Only adapters read the result again where the weights are frozen, so it is not kept. */
+  readonly activate: Activate = ({ tape, weights }, x, attrs) =>
+    tape.apply(activate, { x }, attrs, { recompute: !!weights.adapters }).y;
 
   embed({ tape, weights, inputs, model }: Forward): Tensor {
     const tokens = {

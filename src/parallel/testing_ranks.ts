@@ -49,6 +49,8 @@ export interface RanksRun {
   /** Metrics of the evaluation after the last step, if it was asked for. */
   evaluation: Partial<MetricRow>;
   trainers: RankTrainer[];
+  /** What each rank held in the end. */
+  memory: RankTrainer['memory'][];
 }
 
 export interface RanksOptions extends Partial<TrainerOptions> {
@@ -84,9 +86,10 @@ export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
     ? await Promise.all(trainers.map((one) => one.evaluate()))
     : [];
   const [state] = await Promise.all(trainers.map((one) => one.state()));
+  const memory = trainers.map((one) => one.memory);
   for (const one of trainers) one.dispose();
   if (!state) throw new Error('Rank 0 gathers the state.');
-  return { losses, norms, metrics, state, evaluation, trainers };
+  return { losses, norms, metrics, state, evaluation, trainers, memory };
 }
 
 /**

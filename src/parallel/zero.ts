@@ -1,29 +1,13 @@
 /**
- * ZeRO-2 and ZeRO-3 (Rajbhandari et al. 2020). A rank keeps the gradients (2), and the weights too
- * (3), of what it owns. Gradients of its rows are whole for a moment of the backward pass only: each
- * is sent to its owners as soon as it is complete. Under ZeRO-3, weights are gathered for each use,
- * in the forward pass and again in the backward pass.
+ * Gradients under ZeRO-2 and ZeRO-3 (Rajbhandari et al. 2020). A rank keeps those of what it owns.
+ * Gradients of its rows are whole for a moment of the backward pass only: each is sent to its owners
+ * as soon as it is complete. `sharded_weights.ts` has the weights of ZeRO-3.
  */
 import { clone, type Tensor } from '@tensorflow/tfjs-core';
-import {
-  addInPlace,
-  boundary,
-  output,
-  readback,
-  Store,
-  type Values,
-  writeTensor,
-} from '../backend/index.ts';
-import {
-  type Adapters,
-  type ModelGradients,
-  type ModelWeights,
-  type Parameter,
-  type ParameterSource,
-  type Tape,
-} from '../model/index.ts';
+import { addInPlace, boundary, readback, Store } from '../backend/index.ts';
+import type { ModelGradients } from '../model/index.ts';
 import type { Group } from './collectives.ts';
-import { joined, sumOfParts } from './data.ts';
+import { sumOfParts } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
@@ -52,7 +36,10 @@ export function namesIn(store: Store): Naming {
 }
 
 /** A store for what this rank owns of each parameter: flat values, or whole matrices. */
-function shardStore(label: string, { group, parameters, shards }: Sharding): Store {
+export function shardStore(
+  label: string,
+  { group, parameters, shards }: Omit<Sharding, 'tp'>,
+): Store {
   const own = shardOfRank(shards, group.index);
   const specs = parameters.flatMap(({ parameter }) => {
     const range = own.get(parameter.name);
@@ -153,107 +140,5 @@ export class ShardedGradients implements ModelGradients, Reduction {
     const sum = await group.reduceScatter(slices, name);
     if (sum.length === 0) return;
     addTo(this.#sums, name, sum);
-  }
-}
-
-/** Weights of which this rank keeps what it owns, gathered for each use. */
-export class ShardedWeights implements ModelWeights, Naming {
-  readonly trainable: Store;
-  /** Frozen parameters are whole on every rank. */
-  readonly frozen: Store | null;
-  readonly #sharding: Sharding;
-  readonly #locals: ReadonlyMap<string, LocalParameter>;
-  /** What this rank owns, as the others get it. */
-  readonly #own = new Map<string, Float32Array<ArrayBuffer>>();
-  readonly #names = new Map<number, string>();
-
-  constructor(
-    sharding: Sharding,
-    readonly parameters: readonly Parameter[],
-    readonly adapters: Adapters | null = null,
-  ) {
-    this.#sharding = sharding;
-    this.trainable = shardStore('weights', sharding);
-    this.#locals = new Map(sharding.parameters.map((local) => [local.parameter.name, local]));
-    const frozen = parameters.filter(({ name }) => !this.#locals.has(name));
-    this.frozen = frozen.length > 0 ? new Store('frozen weights', frozen) : null;
-  }
-
-  /** Gathers a parameter, for programs without a tape of their own. */
-  get(name: string): Tensor {
-    return this.#locals.has(name) ? this.#gathered(name) : this.#frozen(name);
-  }
-
-  onTape(tape: Tape): ParameterSource {
-    return {
-      adapters: this.adapters,
-      onTape: (other) => this.onTape(other),
-      get: (name) => {
-        if (!this.#locals.has(name)) return this.#frozen(name);
-        const tensor = this.#gathered(name);
-        tape.adopt(tensor, () => this.#gathered(name));
-        return tensor;
-      },
-    };
-  }
-
-  refresh(): void {
-    this.#names.clear();
-  }
-  nameOf(tensor: Tensor): string | undefined {
-    return this.#names.get(tensor.id);
-  }
-
-  write(name: string, values: Values): void {
-    const range = this.#sharding.shards.get(name)?.[this.#sharding.group.index];
-    if (!range) {
-      this.frozen?.write(name, values);
-      return;
-    }
-    const own = Float32Array.from(values.subarray(range.start, range.end));
-    this.#own.set(name, own);
-    if (own.length > 0) this.trainable.write(name, own);
-  }
-
-  async read(): Promise<Map<string, Values>> {
-    const [own, frozen] = await Promise.all([
-      this.trainable.read(),
-      this.frozen?.read() ?? new Map<string, Values>(),
-    ]);
-    return new Map([...own, ...frozen]);
-  }
-
-  /** After an update: what the others get from now on. */
-  async updated(): Promise<void> {
-    for (const [name, values] of await this.trainable.read()) {
-      this.#own.set(name, Float32Array.from(values));
-    }
-  }
-
-  dispose(): void {
-    this.trainable.dispose();
-    this.frozen?.dispose();
-  }
-
-  #gathered(name: string): Tensor {
-    const parameter = this.#locals.get(name)?.parameter;
-    if (!parameter) throw new Error(`The sharded weights have no ${name}.`);
-    const tensor = output(parameter.shape);
-    this.#names.set(tensor.id, name);
-    return boundary(tensor, {
-      name: 'all_gather',
-      run: (target) => this.#gather(name, target),
-    });
-  }
-
-  async #gather(name: string, target: Tensor): Promise<void> {
-    const own = this.#own.get(name) ?? new Float32Array();
-    const parts = await this.#sharding.group.allGather(own.slice(), `weights ${name}`);
-    writeTensor(target, joined(parts.map((part) => Float32Array.from(part))));
-  }
-
-  #frozen(name: string): Tensor {
-    if (!this.frozen) throw new Error(`The sharded weights have no ${name}.`);
-    return this.frozen.get(name);
   }
 }

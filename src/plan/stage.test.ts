@@ -130,10 +130,13 @@ describe('the memory of a stage', () => {
     expect(kinds.activations).toBeGreaterThan(1.5 * plan({ objective: 'sft' }).kinds.activations);
   });
 
-  it('counts a pair as two rows, and rows only as long as the longest example', () => {
+  it('counts a pair as two rows, answers as a row each, and rows as long as the longest example', () => {
     const pairs = plan({ objective: 'reward' });
     const { tokens_per_step } = plan({ objective: 'sft' });
     expect(pairs.tokens_per_step).toBe(2 * tokens_per_step);
+    const { kinds, ...answers } = plan({ objective: 'grpo', grpo: { num_generations: 4 } });
+    expect(answers.tokens_per_step).toBe(4 * tokens_per_step);
+    expect(kinds.activations).toBeGreaterThan(3 * plan({ objective: 'sft' }).kinds.activations);
     const short = planStage(smol(), parseStage({ objective: 'sft' }), { ...facts, row_length: 64 });
     expect(short.tokens_per_step).toBe(tokens_per_step / 4);
     expect(short.kinds.activations).toBeLessThan(

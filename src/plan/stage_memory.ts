@@ -1,7 +1,6 @@
 /** Bytes by kind that a stage after pretraining allocates, and the disk that its lineage takes. */
 import {
   logitsBytes,
-  type RecomputeGranularity,
   recomputeGranularity,
   type ResolvedModel,
   resolveModel,
@@ -9,7 +8,8 @@ import {
   type TrainingConfig,
 } from '../config/index.ts';
 import type { PeftConfig, StageConfig } from '../config/stage/index.ts';
-import { type Activation, inputValues, keptByBlock } from './activations.ts';
+import { inputValues } from './activations.ts';
+import { adaptedBlock } from './adapted_block.ts';
 import { float16Values } from './float16.ts';
 import { keptBytes, type MemoryPlan, momentsPerParameter, transientBytes } from './memory.ts';
 import { countParameters } from './parameters.ts';
@@ -56,14 +56,18 @@ export interface StageRows {
 
 const FLOAT = 4;
 
-/** Rows of a micro-batch (a pair is two) and tokens of a row. */
+/** Rows of the passes for one example of a batch: a pair is two, a prompt has several answers. */
+export function rowsPerExample({ objective, grpo }: StageConfig): number {
+  if (objective === 'dpo' || objective === 'reward') return 2;
+  return objective === 'grpo' ? grpo.num_generations : 1;
+}
+
+/** Rows of a micro-batch and tokens of a row. */
 export function stageRows(config: RunConfig, stage: StageConfig, facts: StageFacts): StageRows {
-  const { objective } = stage;
-  const isPairs = objective === 'dpo' || objective === 'reward';
   const { batch_size } = config.training;
   const { block_size } = config.model;
   return {
-    rows: isPairs ? 2 * batch_size : batch_size,
+    rows: rowsPerExample(stage) * batch_size,
     row_length: Math.min(block_size, facts.row_length ?? block_size),
   };
 }
@@ -146,36 +150,6 @@ export function planStageMemory(
   return { ...kinds, total: Object.values(kinds).reduce((a, b) => a + b, 0) };
 }
 
-/**
- * What one block with adapters keeps. Outputs of Llama's norms, and the activation before an adapted
- * layer, are computed again in the backward pass; h = x A is kept.
- */
-function adaptedBlock(
-  model: ResolvedModel,
-  { r, target_modules }: Pick<PeftConfig, 'r' | 'target_modules'>,
-  granularity: RecomputeGranularity,
-): Activation[] {
-  const { n_embd: d, n_inner: f } = model;
-  const isGpt2 = model.layout === 'gpt2';
-  // Selective recomputation has left these out already.
-  const keepsNorms = !isGpt2 && granularity !== 'selective';
-  const keepsActivation = isGpt2 || granularity !== 'selective';
-  const hasMlp = target_modules !== 'attention';
-  // q, k, v are packed side by side, and so are gate and up; each part has an h of its own.
-  const ofAttention = target_modules === 'mlp' ? 0 : (isGpt2 ? 1 : 3) + 1;
-  const ofMlp = hasMlp ? (isGpt2 ? 1 : 2) + 1 : 0;
-  return [
-    ...keptByBlock(model, granularity),
-    { name: 'norm outputs that are computed again', values: keepsNorms ? -2 * d : 0, row: d },
-    {
-      name: 'activation that is computed again',
-      values: hasMlp && keepsActivation ? -f : 0,
-      row: f,
-    },
-    { name: 'h of adapters', values: (ofAttention + ofMlp) * r, row: r },
-  ];
-}
-
 /** Bytes that float16 saves of each frozen model of a stage with LoRA. */
 function savedByFloat16(model: ResolvedModel, { peft }: StageConfig): number {
   const isFloat16 = peft.peft_type === 'lora' && peft.dtype === 'float16';
@@ -194,16 +168,31 @@ export function originalBytes(model: ResolvedModel, stage: StageConfig): number 
   return 2 * frozenModels * savedByFloat16(model, stage);
 }
 
-/** Answers that are sampled at once: rollouts, or held-out prompts. */
-const MOST_ROLLOUT_ROWS = 128;
+/** Answers that are sampled at once at most (`train/rollout_pool.ts`). */
+export const MOST_ROLLOUT_ROWS = 256;
+/** Held-out prompts that an evaluation of GRPO or PPO answers at most (`objectives/rl/measure.ts`). */
+const ANSWERED_PROMPTS = 200;
+
+/** Answers that GRPO or PPO samples at once: a phase of training, or of an evaluation; else 0. */
+export function rolloutRows(
+  { batch_size, gradient_accumulation_steps }: StepBatch,
+  { objective, grpo, ppo }: StageConfig,
+  held_out_prompts = ANSWERED_PROMPTS,
+): number {
+  if (objective !== 'ppo' && objective !== 'grpo') return 0;
+  const answers = objective === 'ppo' ? ppo.num_mini_batches : grpo.num_generations;
+  const prompts = batch_size * gradient_accumulation_steps;
+  return Math.max(prompts * answers, Math.min(ANSWERED_PROMPTS, held_out_prompts));
+}
+
+type StepBatch = Pick<TrainingConfig, 'batch_size' | 'gradient_accumulation_steps'>;
 
 /** Keys and values of the samples and of rollouts. */
-function cacheBytes(model: ResolvedModel, config: RunConfig, { objective }: StageConfig): number {
-  const { batch_size, gradient_accumulation_steps } = config.training;
+function cacheBytes(model: ResolvedModel, config: RunConfig, stage: StageConfig): number {
   const { n_layer, n_kv_head, head_dim, block_size } = model;
   const ofRow = FLOAT * 2 * n_layer * block_size * n_kv_head * head_dim;
-  const isRl = objective === 'ppo' || objective === 'grpo';
-  const sampled = isRl ? batch_size * gradient_accumulation_steps : config.sampling.prompts.length;
+  // Of training alone: how many held-out prompts a stage has is not known here.
+  const sampled = rolloutRows(config.training, stage, 0) || config.sampling.prompts.length;
   return ofRow * (1 + Math.min(MOST_ROLLOUT_ROWS, sampled));
 }
 

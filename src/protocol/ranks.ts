@@ -70,6 +70,8 @@ export type RankEvent =
       vocab_size: number;
       /** Tokens of a row: the context, or less where the examples of a stage are shorter. */
       row_length: number;
+      /** Held-out prompts that evaluations answer. */
+      held_out_prompts: number;
     }
   /** `metrics` are those of the objective, from rank 0 alone: all ranks have the same ones. */
   | { type: 'rank_step'; step: RankStep; memory: RankMemory; metrics: MetricRow | null }

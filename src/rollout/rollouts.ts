@@ -123,6 +123,12 @@ export class Rollouts {
     return cached.bytes + prefill.ownBytes + decode.ownBytes;
   }
 
+  /** Bytes of the scratch that all programs share. */
+  get scratchBytes(): number {
+    const { prefill, decode } = this.#parts;
+    return Math.max(prefill.scratchBytes, decode.scratchBytes);
+  }
+
   /** Dispatches of an answer of `max_new_tokens`; null where nothing is replayed. */
   get dispatches(): number | null {
     const { prefill, decode } = this.#parts;

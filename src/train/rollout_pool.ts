@@ -33,6 +33,11 @@ export class RolloutPool {
     return this.#current?.bytes ?? 0;
   }
 
+  /** Bytes of the scratch that all programs share. */
+  get scratchBytes(): number {
+    return this.#current?.scratchBytes ?? 0;
+  }
+
   dispose(): void {
     this.#current?.dispose();
     this.#current = null;

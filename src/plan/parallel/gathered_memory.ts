@@ -33,6 +33,25 @@ export function gatheredBytes(parameters: readonly RankParameter[], rank: Gather
   return FLOAT * (valuesOf(step) + waiting);
 }
 
+/**
+ * The same if only adapters (`trained`) train: their gradients alone exist for a moment, beside the
+ * frozen weights that are gathered.
+ */
+export function gatheredWithAdapters(
+  parameters: readonly RankParameter[],
+  trained: readonly RankParameter[],
+  rank: GatheringRank,
+): number {
+  const { model, mesh } = rank;
+  const largestOf = (list: readonly RankParameter[]): number =>
+    Math.max(0, ...list.map(({ values }) => values));
+  const gradient = largestOf(trained);
+  if (mesh.zero_stage === 2) return FLOAT * gradient;
+  const matrix = (model.n_embd * model.n_inner) / mesh.tp;
+  const again = model.layout === 'gpt2' ? gatheredAgain(rank, matrix) : 0;
+  return FLOAT * (largestOf(parameters) + gradient + again);
+}
+
 /** Values of each matrix that exists at a time, the largest first. */
 interface MatricesAtATime {
   gradients: readonly number[];

@@ -8,7 +8,7 @@ import {
   type PipelineShape,
   type TimedAction,
 } from './pipeline_schedule.ts';
-import { chunksInFlight, inFlightByChunk } from './rank_activations.ts';
+import { chunksInFlight, inFlightByChunk } from './in_flight.ts';
 import { bubbleFraction } from './step_time.ts';
 
 const shapes: PipelineShape[] = [];

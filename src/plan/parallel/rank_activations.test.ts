@@ -1,7 +1,8 @@
 /** Activations against the published formulas, and in-flight micro-batches against a simulation. */
 import { describe, expect, it } from 'vitest';
 import type { Mesh } from './mesh.ts';
-import { chunksInFlight, mixedActivations, rankActivations } from './rank_activations.ts';
+import { chunksInFlight } from './in_flight.ts';
+import { mixedActivations, rankActivations } from './rank_activations.ts';
 import { meshOf, published, trainingWith } from './testing_models.ts';
 
 describe('activations under mixed precision', () => {

@@ -7,6 +7,7 @@
  * list of tensors is counted for other architectures.
  */
 import { logitsBytes, type ResolvedModel } from '../../config/index.ts';
+import { adaptedBlock } from '../adapted_block.ts';
 import {
   type Activation,
   bytesPerValue,
@@ -14,11 +15,12 @@ import {
   keptByModel,
   transientOfBlock,
 } from '../activations.ts';
-import { chunksOf, type Mesh } from './mesh.ts';
+import { chunksInFlight, inFlightByChunk } from './in_flight.ts';
+import type { Mesh } from './mesh.ts';
 import { muonScratch, ownedMatrices } from './muon_memory.ts';
 import { layersOfChunk, rankParameters, stageShare, vocabularyPart } from './rank_parameters.ts';
 import { microBatchSize, type ParallelTraining, type Precision } from './training.ts';
-import { waitingTemporaries, waitsInside } from './waiting_memory.ts';
+import { waitingBytes, waitsInside } from './waiting_memory.ts';
 
 export interface RankActivations {
   /** Kept from the forward to the backward pass, of all micro-batches in flight. */
@@ -30,6 +32,8 @@ export interface RankActivations {
    * those of the loss. Of programs that wait for other ranks, see `waiting_memory.ts`.
    */
   temporaries: number;
+  /** Those of all these bytes that lie in the scratch that all programs of a rank share. */
+  scratch: number;
 }
 
 export interface Placement {
@@ -61,61 +65,6 @@ export function mixedActivations(model: ResolvedModel): MixedActivations {
     split: 2 * (q + 2 * n_kv_head * head_dim) + 2 * q + 2 * feedForward,
     scores: scores * (hasDropout ? 5 : 2),
   };
-}
-
-/**
- * Micro-batches whose activations a rank holds at its peak, in chunks of its layers.
- *
- * GPipe keeps all of them (Huang et al. 2019), 1F1B as many as there are stages from this one on
- * (Narayanan et al. 2019), and the interleaved schedule the chunks of its warm-up and one more
- * (Narayanan et al. 2021).
- */
-export function chunksInFlight(mesh: Mesh, microbatches: number, pp_rank: number): number {
-  const { pp, schedule } = mesh;
-  if (pp === 1) return chunksOf(mesh);
-  switch (schedule) {
-    case 'gpipe':
-      return microbatches;
-    case '1f1b':
-      return Math.min(microbatches, pp - pp_rank);
-    case 'interleaved':
-      return Math.min(microbatches * chunksOf(mesh), warmUpOf(mesh, pp_rank) + 1);
-    default:
-      return schedule satisfies never;
-  }
-}
-
-/** Forward passes of the interleaved schedule before the first backward pass. */
-const warmUpOf = (mesh: Mesh, pp_rank: number): number =>
-  2 * (mesh.pp - pp_rank - 1) + (chunksOf(mesh) - 1) * mesh.pp;
-
-/**
- * Micro-batches of each chunk of a rank that wait for their backward passes at most. On this page each
- * chunk keeps memory for its own: chunks reach their peaks at different times, so these add up to more
- * than `chunksInFlight`.
- */
-export function inFlightByChunk(mesh: Mesh, microbatches: number, pp_rank: number): number[] {
-  const chunks = chunksOf(mesh);
-  if (chunks === 1) return [chunksInFlight(mesh, microbatches, pp_rank)];
-  const warmUp = warmUpOf(mesh, pp_rank);
-  const group = mesh.pp * chunks;
-  /** Passes of one chunk among the first `count`; backward passes take the chunks in reverse. */
-  const passesOf = (chunk: number, count: number): number => {
-    const ofGroup = (count % group) - chunk * mesh.pp;
-    const rest = Math.min(mesh.pp, Math.max(0, ofGroup));
-    return Math.floor(count / group) * mesh.pp + rest;
-  };
-  // From the end of the warm-up on, the number repeats with every group.
-  const last = Math.min(microbatches * chunks, warmUp + 1 + group);
-  return Array.from({ length: chunks }, (_, chunk) => {
-    let most = 0;
-    for (let forwards = 1; forwards <= last; forwards++) {
-      const backwards = Math.max(0, forwards - 1 - warmUp);
-      const inFlight = passesOf(chunk, forwards) - passesOf(chunks - 1 - chunk, backwards);
-      most = Math.max(most, inFlight);
-    }
-    return most;
-  });
 }
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -159,18 +108,12 @@ export function rankActivations(
   if (precision !== 'mixed' && waitsInside(mesh)) {
     const bytesOf = (values: number): number =>
       tokens * values * valueBytes(model.n_embd, precision);
-    const ofRank = {
-      ...share,
-      model,
-      mesh,
-      in_flight,
-      recompute_granularity,
-      update_scratch,
-      bytesOf,
-    };
+    const { adapters } = training;
+    const how = { recompute_granularity, adapters, update_scratch, bytesOf };
+    const ofRank = { ...share, ...how, model, mesh, in_flight };
     const ofLogits = share.has_head ? rankLogits(model, training, mesh) : 0;
     const waiting = { ...ofRank, block: tokens * block, logits: ofLogits };
-    return { activations, logits, temporaries: waitingTemporaries(waiting) };
+    return { activations, logits, ...waitingBytes(waiting) };
   }
   // Under `mixed`, selective recomputation keeps the outputs of norms and gates.
   const ofBlock = precision === 'mixed' ? 'none' : recompute_granularity;
@@ -181,7 +124,28 @@ export function rankActivations(
   const dropped = precision !== 'mixed' && model.dropout > 0 ? blockInput : 0;
   const again = recomputes ? recomputed + dropped - afterBlocksBytes(model, training) : blockInput;
   const peak = Math.max(activations + tokens * (gradients + again), update_scratch);
-  return { activations, logits, temporaries: Math.max(0, peak - activations - logits) };
+  const temporaries = Math.max(0, peak - activations - logits);
+  const scratch = activations + logits + temporaries;
+  return { activations, logits, temporaries, scratch };
+}
+
+/**
+ * What a pass keeps of its blocks and after them before any of them runs again: with full recomputation
+ * inputs of blocks alone, otherwise the same as `rankActivations`. For a pass whose backward pass waits
+ * for that of another one.
+ */
+export function activationsBeforeBackward(
+  model: ResolvedModel,
+  training: ParallelTraining,
+  placement: Placement,
+): number {
+  const { recompute_granularity, precision } = training;
+  if (recompute_granularity !== 'full' || placement.mesh.pp > 1) {
+    return rankActivations(model, training, placement).activations;
+  }
+  const tokens = microBatchSize(training, placement.mesh) * model.block_size;
+  const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
+  return tokens * (model.n_layer * blockInput + afterBlocksBytes(model, training));
 }
 
 /** Bytes of scratch of the update, which only Muon needs. */
@@ -220,11 +184,14 @@ function recomputedBytes(
 /** Per token of one block that keeps everything. */
 function blockBytes(
   model: ResolvedModel,
-  { precision, recompute_granularity }: ParallelTraining,
+  { precision, recompute_granularity, adapters }: ParallelTraining,
   tp: number,
 ): number {
   if (precision !== 'mixed') {
-    return bytesOfRank(keptByBlock(model, recompute_granularity), precision, tp);
+    const kept = adapters
+      ? adaptedBlock(model, adapters, recompute_granularity)
+      : keptByBlock(model, recompute_granularity);
+    return bytesOfRank(kept, precision, tp);
   }
   const { whole, split, scores } = mixedActivations(model);
   const keptScores = recompute_granularity === 'selective' ? 0 : scores;

@@ -6,7 +6,8 @@ import type { Mesh } from './mesh.ts';
 import { ownedMatrices } from './muon_memory.ts';
 import { rankActivations, type Placement } from './rank_activations.ts';
 import { type RankParameter, rankParameters, unitValues } from './rank_parameters.ts';
-import { gatheredBytes } from './gathered_memory.ts';
+import { gatheredBytes, gatheredWithAdapters } from './gathered_memory.ts';
+import { adaptersOfRank } from './stage_parameters.ts';
 import {
   type BytesPerParameter,
   bytesPerParameter,
@@ -22,6 +23,7 @@ export const MEMORY_KINDS = [
   'activations',
   'logits',
   'temporaries',
+  'rollouts',
   'inputs',
   'fragmentation',
 ] as const;
@@ -31,7 +33,7 @@ export type MemoryKind = (typeof MEMORY_KINDS)[number];
  * Bytes by kind. `optimizer` includes float32 master weights. `temporaries` are what exists at the
  * peak of the backward pass alone (gradients of activations, the block that is computed again), as
  * far as it exceeds the logits, whose memory it takes, and under ZeRO the gathered weights and whole
- * gradients of the units in use.
+ * gradients of the units in use. `rollouts` is 0 unless answers are sampled (`stage_rank_memory.ts`).
  */
 export type RankMemory = Record<MemoryKind, number> & { total: number };
 
@@ -50,13 +52,13 @@ export function rankMemory(
   training: ParallelTraining,
   placement: Placement,
 ): RankMemory {
-  const { mesh, pp_rank, dp_rank } = placement;
+  const { mesh, pp_rank } = placement;
   const parameters = rankParameters(model, mesh, pp_rank);
-  const stores = storeBytes(parameters, training, { mesh, dp_rank });
+  const stores = ownStores(model, parameters, { training, placement });
   const peak = rankActivations(model, training, placement);
   const tokens = microBatchSize(training, mesh) * model.block_size;
   const temporaries =
-    peak.temporaries + unitBytes(model, parameters, { training, mesh, logits: peak.logits });
+    peak.temporaries + unitBytes(model, parameters, { training, placement, logits: peak.logits });
   const lost = training.precision === 'mixed' ? training.fragmentation : 0;
   const memory = {
     weights: stores.weights,
@@ -65,13 +67,14 @@ export function rankMemory(
     activations: peak.activations,
     logits: peak.logits,
     temporaries,
+    rollouts: 0,
     inputs: 4 * inputValues(model, tokens),
     fragmentation: stores.alignment + lost * (peak.activations + temporaries),
   };
   return { ...memory, total: Object.values(memory).reduce((a, b) => a + b, 0) };
 }
 
-interface StoreBytes {
+export interface StoreBytes {
   weights: number;
   gradients: number;
   optimizer: number;
@@ -79,11 +82,46 @@ interface StoreBytes {
   alignment: number;
 }
 
+/** Weights, gradients and moments of the model; with adapters, only these have the latter two. */
+function ownStores(
+  model: ResolvedModel,
+  parameters: readonly RankParameter[],
+  { training, placement }: { training: ParallelTraining; placement: Placement },
+): StoreBytes {
+  const { adapters } = training;
+  if (!adapters) return storeBytes(parameters, training, placement);
+  const trained = storeBytes(adaptersOfRank(model, adapters, placement), training, placement);
+  const frozen = frozenBytes(parameters, training, placement.mesh);
+  return {
+    ...trained,
+    weights: trained.weights + frozen.weights,
+    alignment: trained.alignment + frozen.alignment,
+  };
+}
+
+/** Weights without gradients and moments, which ZeRO-3 shards as well. */
+export function frozenBytes(
+  parameters: readonly RankParameter[],
+  { precision }: Pick<ParallelTraining, 'precision'>,
+  { dp, zero_stage }: Mesh,
+): Pick<StoreBytes, 'weights' | 'alignment'> {
+  const { weight } = bytesPerParameter(precision);
+  const ranks = zero_stage === 3 ? dp : 1;
+  let weights = 0;
+  let alignment = 0;
+  for (const { values, copies } of parameters) {
+    const shard = (values * weight) / ranks;
+    weights += copies * shard;
+    alignment += copies * (Math.ceil(shard / ALIGNMENT) * ALIGNMENT - shard);
+  }
+  return { weights, alignment };
+}
+
 /**
  * ZeRO-1 shards the optimizer's state among the data-parallel ranks, ZeRO-2 gradients too, ZeRO-3
  * weights too: of the 16 bytes of mixed AdamW, 4 + 12/N, 2 + 14/N and 16/N.
  */
-function storeBytes(
+export function storeBytes(
   parameters: readonly RankParameter[],
   training: ParallelTraining,
   { mesh, dp_rank }: Pick<Placement, 'mesh' | 'dp_rank'>,
@@ -117,7 +155,7 @@ function storeBytes(
 
 interface Run {
   training: ParallelTraining;
-  mesh: Mesh;
+  placement: Placement;
   logits: number;
 }
 
@@ -128,21 +166,25 @@ interface Run {
 function unitBytes(
   model: ResolvedModel,
   parameters: readonly RankParameter[],
-  { training, mesh, logits }: Run,
+  { training, placement, logits }: Run,
 ): number {
+  const { mesh } = placement;
   const { dp, zero_stage } = mesh;
+  const { adapters } = training;
   if (dp === 1 || zero_stage < 2) return 0;
   const { weight, gradient }: BytesPerParameter = bytesPerParameter(training.precision);
   if (training.precision !== 'mixed') {
     const recomputes = training.recompute_granularity === 'full';
     const tokens = microBatchSize(training, mesh) * model.block_size;
-    return gatheredBytes(parameters, { model, mesh, recomputes, tokens, logits });
+    const rank = { model, mesh, recomputes, tokens, logits };
+    if (!adapters) return gatheredBytes(parameters, rank);
+    return gatheredWithAdapters(parameters, adaptersOfRank(model, adapters, placement), rank);
   }
   const { block, embedding, head } = unitValues(parameters);
   const blocks = parameters.find(({ unit }) => unit === 'block')?.copies ?? 0;
   const units = [embedding, head, ...Array<number>(Math.min(blocks, GATHERED_UNITS)).fill(block)];
   const largest = units.sort((a, b) => b - a).slice(0, GATHERED_UNITS);
-  const wholeGradients = gradient * (largest[0] ?? 0);
+  const wholeGradients = adapters ? 0 : gradient * (largest[0] ?? 0);
   if (zero_stage < 3) return wholeGradients;
   return wholeGradients + weight * largest.reduce((a, b) => a + b, 0);
 }

@@ -69,7 +69,7 @@ export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Foun
       const { model } = job;
       const varied = { ...batch, recompute_granularity };
       const training = { ...job.training, ...varied };
-      const peak_bytes = peakBytes({ model, training }, mesh);
+      const peak_bytes = peakBytes({ ...job, training }, mesh);
       const fits = peak_bytes <= fleet.bytes_per_rank;
       const seconds = fits ? stepTime(model, training, mesh, speeds).total : Infinity;
       keepBetter(best, { mesh, varied, peak_bytes, seconds });

@@ -5,6 +5,7 @@ import {
   type RunConfig,
   type TrainingConfig,
 } from '../../config/index.ts';
+import type { LoraShape } from '../adapted_block.ts';
 import type { Mesh } from './mesh.ts';
 
 /**
@@ -39,6 +40,8 @@ export interface ParallelTraining {
   /** Of SGD and Muon. */
   momentum: number;
   recompute_granularity: RecomputeGranularity;
+  /** Adapters that train instead of the model's weights, which are frozen. Default: none. */
+  adapters?: LoraShape | undefined;
   /** Sequences of a micro-batch, over all data-parallel ranks. */
   batch_size: number;
   /** Micro-batches of a step; under pipeline parallelism, m. */

@@ -5,6 +5,7 @@
  * are alive at a wait, which each program has for itself, and the scratch between two waits.
  */
 import type { RecomputeGranularity, ResolvedModel } from '../../config/index.ts';
+import { adaptsMlp, type LoraShape } from '../adapted_block.ts';
 import type { Mesh } from './mesh.ts';
 
 /** Whether programs of a rank wait inside: at a sum, a gather, or the turn of a pipeline. */
@@ -22,6 +23,8 @@ export interface WaitingRank {
    */
   in_flight: readonly number[];
   recompute_granularity: RecomputeGranularity;
+  /** See `ParallelTraining`. */
+  adapters: LoraShape | undefined;
   /** Bytes of the rank's logits that exist at a time; 0 without a head. */
   logits: number;
   /** Bytes of scratch of the optimizer's update. */
@@ -32,8 +35,14 @@ export interface WaitingRank {
   bytesOf: (values: number) => number;
 }
 
+/** `scratch` lies in the memory that all programs of the rank share. */
+export const waitingBytes = (rank: WaitingRank): { temporaries: number; scratch: number } => ({
+  temporaries: waitingTemporaries(rank),
+  scratch: waitingScratch(rank),
+});
+
 /** Bytes that come on top of kept activations and logits. */
-export function waitingTemporaries(rank: WaitingRank): number {
+function waitingTemporaries(rank: WaitingRank): number {
   const ofChunks = chunksOfRank(rank).map(
     (chunk) => chunk.runs * aliveOfRun(rank, chunk) + aliveOfEvaluation(rank, chunk),
   );
@@ -43,9 +52,12 @@ export function waitingTemporaries(rank: WaitingRank): number {
   // Logits wait at the turn of a pipeline, or for the head's weights. All others are scratch.
   const wait = tp === 1 && (pp > 1 || (dp > 1 && zero_stage === 3));
   const inScratch = wait ? 0 : rank.logits;
-  const scratch = Math.max(scratchBytes(rank), rank.update_scratch);
-  return aliveAtWaits + Math.max(0, scratch - inScratch);
+  return aliveAtWaits + Math.max(0, waitingScratch(rank) - inScratch);
 }
+
+/** Bytes of the scratch that all programs of the rank share. */
+const waitingScratch = (rank: WaitingRank): number =>
+  Math.max(scratchBytes(rank), rank.update_scratch);
 
 /** A chunk of a rank: which ends of the model it has, and its micro-batches in flight. */
 interface WaitingChunk {
@@ -95,8 +107,10 @@ function aliveOfEvaluation(
  * read lies in the scratch. Gradients inside it wait while matrices are gathered or sent; without
  * recomputation they take the place of activations.
  */
-function feedForwardAtWaits({ model, mesh, logits, bytesOf, ...rank }: WaitingRank): number {
+function feedForwardAtWaits(waiting: WaitingRank): number {
+  const { model, mesh, logits, bytesOf, ...rank } = waiting;
   const { dp, tp, zero_stage } = mesh;
+  if (adaptsMlp(rank.adapters)) return adaptedFeedForwardAtWaits(waiting);
   if (dp === 1 || zero_stage < 2) return 0;
   const isGpt2 = model.layout === 'gpt2';
   const inner = model.n_inner / tp;
@@ -109,6 +123,22 @@ function feedForwardAtWaits({ model, mesh, logits, bytesOf, ...rank }: WaitingRa
   // It takes the place of logits that wait.
   const place = tp === 1 ? logits : 0;
   return zero_stage === 3 ? Math.max(0, bytesOf(2 * inner) - place) : 0;
+}
+
+/**
+ * The same with adapters in the branch: their gradients and the frozen weights wait while its activation
+ * exists, which is computed again (`adaptedBlock`; with full recomputation it is among what is kept).
+ */
+function adaptedFeedForwardAtWaits(rank: WaitingRank): number {
+  const { model, mesh, recompute_granularity, bytesOf } = rank;
+  const { dp, tp, zero_stage } = mesh;
+  const inner = bytesOf(model.n_inner / tp);
+  const isSharded = dp > 1 && zero_stage >= 2;
+  const isGpt2 = model.layout === 'gpt2';
+  if (tp === 1 && !isSharded) return 0;
+  if (tp === 1 && zero_stage === 2 && !isGpt2) return 2 * inner;
+  if (recompute_granularity === 'full') return isGpt2 && !isSharded ? -inner : 0;
+  return tp > 1 && isGpt2 ? 0 : inner;
 }
 
 /**

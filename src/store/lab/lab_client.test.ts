@@ -11,6 +11,8 @@ const MEMORY: RankMemory = {
   optimizer: 8,
   programs: 1,
   scratch: 2,
+  rollouts: 0,
+  gathered: 0,
   allocated: 20,
 };
 
@@ -40,6 +42,7 @@ class FakeRank {
           n_params: 9,
           vocab_size: 5,
           row_length: 4,
+          held_out_prompts: 0,
         });
       }
       case 'train_rank':

@@ -172,8 +172,9 @@ export class LabClient {
     const [first] = opened;
     const step = from?.step ?? 0;
     if (!first) return;
-    const { backend: used, n_params, vocab_size, row_length } = first;
-    this.store.setState({ backend: used, n_params, vocab_size, row_length, step });
+    const { backend: used, n_params, vocab_size, row_length, held_out_prompts } = first;
+    const facts = { n_params, vocab_size, row_length, held_out_prompts };
+    this.store.setState({ backend: used, ...facts, step });
   }
 
   async #train(links: RankLinks): Promise<void> {

@@ -54,6 +54,8 @@ export interface LabState {
   vocab_size: number;
   /** Tokens of a row of their batches; 0 before they are open. */
   row_length: number;
+  /** Held-out prompts that evaluations of a stage answer. */
+  held_out_prompts: number;
   ranks: readonly LabRank[];
   /** Steps that all ranks have taken. */
   step: number;
@@ -81,6 +83,7 @@ export const emptyLab: LabState = {
   n_params: 0,
   vocab_size: 0,
   row_length: 0,
+  held_out_prompts: 0,
   ranks: [],
   step: 0,
   recent: [],

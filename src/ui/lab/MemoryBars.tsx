@@ -1,5 +1,6 @@
 /** Memory of each rank, as it was measured above as it was planned. */
 import { bytes, percent } from '../../store/index.ts';
+import { modelsText } from '../plan/words.ts';
 import { placeWords } from './words.ts';
 import { useLab } from './lab.ts';
 import {
@@ -10,6 +11,7 @@ import {
   plannedMemory,
   totalOf,
 } from './measured.ts';
+import type { PlannedRank } from './planned_ranks.ts';
 import type { ShownRun } from './useLabRun.ts';
 
 const KINDS: Readonly<Record<LabMemoryKind, { label: string; colour: string; help: string }>> = {
@@ -25,13 +27,18 @@ const KINDS: Readonly<Record<LabMemoryKind, { label: string; colour: string; hel
     colour: 'var(--c-val)',
     help: 'Activations, logits, temporaries and what is gathered for a while',
   },
+  rollouts: {
+    label: 'Sampling',
+    colour: 'var(--c-lr)',
+    help: 'Caches of the answers that are sampled at once; where no rank has all weights, a copy of them',
+  },
   rest: { label: 'Inputs and others', colour: 'var(--c-gpu)', help: 'Batches and small buffers' },
 };
 
 interface RankBytes {
   rank: number;
   measured: LabMemory | null;
-  planned: LabMemory | null;
+  planned: LabMemory;
 }
 
 export function MemoryBars({ run }: { run: ShownRun }) {
@@ -40,7 +47,7 @@ export function MemoryBars({ run }: { run: ShownRun }) {
     const own = run.isMeasured ? reported[rank]?.memory : null;
     return {
       rank,
-      planned: run.not_planned ? null : plannedMemory(memory),
+      planned: plannedMemory(memory),
       measured: own ? measuredMemory(own) : null,
     };
   });
@@ -54,20 +61,19 @@ export function MemoryBars({ run }: { run: ShownRun }) {
           <div key={rank} className="lab-memory-rank">
             <span className="small">
               {placeWords(run.mesh, rank)}
-              <b>{bytes(totalOf(measured ?? planned ?? NOTHING))}</b>
+              <b>{bytes(totalOf(measured ?? planned))}</b>
             </span>
             {measured ? <Bar title="measured" memory={measured} width={width} rank={rank} /> : null}
-            {planned ? <Bar title="planned" memory={planned} width={width} rank={rank} /> : null}
+            <Bar title="planned" memory={planned} width={width} rank={rank} />
           </div>
         ))}
       </div>
       <Legend ranks={ranks} />
+      <ModelsNote models={run.planned[0]?.models ?? null} />
       <MemoryNote ranks={ranks} run={run} />
     </section>
   );
 }
-
-const NOTHING: LabMemory = { weights: 0, gradients: 0, optimizer: 0, activations: 0, rest: 0 };
 
 interface BarProps {
   title: 'measured' | 'planned';
@@ -101,9 +107,11 @@ function Legend({ ranks }: { ranks: readonly RankBytes[] }) {
   const first = ranks[0];
   const shown = first?.measured ?? first?.planned;
   if (!shown) return null;
+  const samples = Math.max(shown.rollouts, first?.planned.rollouts ?? 0) > 0;
+  const kinds = LAB_MEMORY_KINDS.filter((kind) => kind !== 'rollouts' || samples);
   return (
     <ul className="memory-legend plan-legend">
-      {LAB_MEMORY_KINDS.map((kind) => (
+      {kinds.map((kind) => (
         <li key={kind} title={KINDS[kind].help}>
           <i style={{ background: KINDS[kind].colour }} />
           {KINDS[kind].label} <b>{bytes(shown[kind])}</b>
@@ -113,20 +121,16 @@ function Legend({ ranks }: { ranks: readonly RankBytes[] }) {
   );
 }
 
+/** Weights by the model that they belong to, where a stage has several. */
+function ModelsNote({ models }: Pick<PlannedRank, 'models'>) {
+  const text = modelsText(models);
+  return text ? <p className="small muted">Weights of rank 0, as planned: {text}.</p> : null;
+}
+
 /** How far the plan is off. */
 function MemoryNote({ ranks, run }: { ranks: readonly RankBytes[]; run: ShownRun }) {
-  const { not_planned, stage } = run;
-  if (not_planned)
-    return (
-      <p className="small muted">
-        {not_planned}{' '}
-        {run.isMeasured
-          ? 'The numbers are those of rank 0, measured.'
-          : 'The numbers are measured once the ranks have started.'}
-      </p>
-    );
   const both = ranks.flatMap(({ measured, planned }) =>
-    measured && planned ? [{ measured: totalOf(measured), planned: totalOf(planned) }] : [],
+    measured ? [{ measured: totalOf(measured), planned: totalOf(planned) }] : [],
   );
   if (both.length === 0)
     return (
@@ -136,10 +140,14 @@ function MemoryNote({ ranks, run }: { ranks: readonly RankBytes[]; run: ShownRun
   return (
     <p className="small muted">
       The upper bar is what a rank holds after a step, measured; the pale one is the plan, which
-      differs by {percent(worst, 1)} at most. The numbers are those of rank 0.
-      {stage
-        ? ' Evaluations that sample answers hold more than the plan, which is of training.'
-        : ''}
+      differs by {percent(worst, 1)} at most. The numbers are those of rank 0.{samplingNote(run)}
     </p>
   );
+}
+
+function samplingNote({ stage, planned }: ShownRun): string {
+  if (!stage) return '';
+  return (planned[0]?.memory.rollouts ?? 0) > 0
+    ? ' Sampling is planned for evaluations too, and measured as far as answers were sampled.'
+    : ' Evaluations that sample answers hold more than the plan, which is of training.';
 }

@@ -15,7 +15,7 @@ const LABELS: Readonly<Record<CollectiveKind, { label: string; colour: string }>
 
 export function TrafficPart({ run }: { run: ShownRun }) {
   const latest = useLab((state) => state.recent.at(-1));
-  const traffic = run.not_planned ? [] : run.planned.flatMap((rank) => rank.traffic);
+  const traffic = run.traffic_not_planned ? [] : run.planned.flatMap((rank) => rank.traffic);
   const planned = plannedInStep(traffic);
   const measured = run.isMeasured && latest ? sentInStep(latest) : null;
   if (run.planned.length < 2) return null;
@@ -25,7 +25,7 @@ export function TrafficPart({ run }: { run: ShownRun }) {
     <section aria-label="Bytes sent in a step" data-testid="lab-traffic">
       <h2>Sent in a step, by all ranks</h2>
       {measured ? <Bar title="measured" sent={measured} width={width} /> : null}
-      {run.not_planned ? null : <Bar title="planned" sent={planned} width={width} />}
+      {run.traffic_not_planned ? null : <Bar title="planned" sent={planned} width={width} />}
       <div className="plan-scroll">
         <table className="plan-table">
           <thead>
@@ -59,7 +59,7 @@ export function TrafficPart({ run }: { run: ShownRun }) {
       <p className="small muted">
         Every collective goes through the host: buffers of two devices cannot be shared, so their
         bytes are read, sent as a message and written again. An all-reduce of gradients is counted
-        as its two halves. {run.not_planned || notes(run)}
+        as its two halves. {run.traffic_not_planned || notes(run)}
       </p>
     </section>
   );

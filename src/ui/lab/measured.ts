@@ -15,6 +15,7 @@ export const LAB_MEMORY_KINDS = [
   'gradients',
   'optimizer',
   'activations',
+  'rollouts',
   'rest',
 ] as const;
 export type LabMemoryKind = (typeof LAB_MEMORY_KINDS)[number];
@@ -23,8 +24,10 @@ export type LabMemory = Record<LabMemoryKind, number>;
 export function measuredMemory(memory: RankMemory): LabMemory {
   const { weights, gradients, optimizer, programs, scratch, allocated } = memory;
   const activations = programs + scratch;
-  const rest = Math.max(0, allocated - weights - gradients - optimizer - activations);
-  return { weights, gradients, optimizer, activations, rest };
+  const kept = weights + gradients + optimizer + activations + memory.rollouts;
+  const rollouts = memory.rollouts + memory.gathered;
+  const rest = Math.max(0, allocated - kept);
+  return { weights, gradients, optimizer, activations, rollouts, rest };
 }
 
 export function plannedMemory(memory: PlannedMemory): LabMemory {
@@ -35,6 +38,7 @@ export function plannedMemory(memory: PlannedMemory): LabMemory {
     gradients,
     optimizer,
     activations: activations + logits + temporaries,
+    rollouts: memory.rollouts,
     rest,
   };
 }

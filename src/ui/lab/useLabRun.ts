@@ -19,7 +19,7 @@ import { useSettledRun } from '../recipe/useSettledRun.ts';
 import { useNewStage } from '../stages/useNewStage.ts';
 import { NEW_STAGE, plainMesh, useChoices } from './choices.ts';
 import { useLab } from './lab.ts';
-import { notPlanned, type PlannedRank, plannedRanks } from './planned_ranks.ts';
+import { type PlannedRank, plannedRanks, trafficNotPlanned } from './planned_ranks.ts';
 import { labWarnings, pageProblems } from './problems.ts';
 
 /** A run on a mesh, by arithmetic. */
@@ -33,8 +33,8 @@ export interface LabRun {
   problems: readonly LabProblem[];
   /** By rank; empty if the mesh has problems. */
   planned: readonly PlannedRank[];
-  /** Why `planned` says nothing about this run, in a sentence; '' if it does. */
-  not_planned: string;
+  /** Why the traffic that is planned is not that of this run, in a sentence; '' if it is. */
+  traffic_not_planned: string;
 }
 
 interface Trained {
@@ -42,19 +42,21 @@ interface Trained {
   model: ResolvedModel;
   /** Tokens of a row; the context by default. */
   row_length?: number;
+  /** See `PlannedRun`. */
+  held_out_prompts?: number | undefined;
 }
 
 function labRun(
   mesh: Mesh,
-  { config, model, row_length = model.block_size }: Trained,
+  { config, model, row_length = model.block_size, held_out_prompts }: Trained,
   stage: StageConfig | null,
 ): LabRun {
   const training = trainingOf(config);
   const { peft = null } = stage ?? {};
   const problems = pageProblems(mesh, { model, training, peft });
   const run = { mesh, model, training, stage };
-  const planned = problems.length > 0 ? [] : plannedRanks({ ...run, row_length });
-  return { ...run, config, problems, planned, not_planned: notPlanned(stage) };
+  const planned = problems.length > 0 ? [] : plannedRanks({ ...run, row_length, held_out_prompts });
+  return { ...run, config, problems, planned, traffic_not_planned: trafficNotPlanned(stage) };
 }
 
 /** Saved runs that ranks can continue: those that were not trained to their end. */
@@ -126,6 +128,7 @@ export function useShownRun(next: LabRun): ShownRun {
   const stage = useLab((state) => state.stage);
   const known = useLab((state) => state.vocab_size);
   const row_length = useLab((state) => state.row_length);
+  const held_out_prompts = useLab((state) => state.held_out_prompts);
   const isMeasured = useLab((state) => showsRanks(state, next.mesh));
   const { model } = useSettledRun();
   return useMemo(() => {
@@ -133,9 +136,20 @@ export function useShownRun(next: LabRun): ShownRun {
     const isRecipe = config.tokenizer === next.config.tokenizer;
     const vocab_size = known || (isRecipe ? model.vocab_size : guessVocab(config));
     const own = resolveModel(config.model, vocab_size);
-    const trained = { config, model: own, row_length: row_length || own.block_size };
+    const rows = { row_length: row_length || own.block_size, held_out_prompts };
+    const trained = { config, model: own, ...rows };
     return { ...labRun(mesh, trained, stage), isMeasured };
-  }, [isMeasured, config, stage, known, row_length, mesh, next, model.vocab_size]);
+  }, [
+    isMeasured,
+    config,
+    stage,
+    known,
+    row_length,
+    held_out_prompts,
+    mesh,
+    next,
+    model.vocab_size,
+  ]);
 }
 
 const showsRanks = (state: LabState, chosen: Mesh): boolean =>
@@ -143,7 +157,7 @@ const showsRanks = (state: LabState, chosen: Mesh): boolean =>
   (state.phase !== 'empty' && JSON.stringify(state.mesh) === JSON.stringify(chosen));
 
 /** Sentences about what this device makes slow, or may not hold. */
-export function useWarnings({ mesh, planned, config, stage, not_planned }: LabRun): string[] {
+export function useWarnings({ mesh, planned, config, stage }: LabRun): string[] {
   const device = useRun((state) => state.device);
   const onGpu = device?.backend === 'webgpu';
   const cores = onGpu ? null : navigator.hardwareConcurrency || null;
@@ -152,7 +166,7 @@ export function useWarnings({ mesh, planned, config, stage, not_planned }: LabRu
     asks_for_float16_weights: stage !== null && asksForFloat16(stage),
     ranks: worldSize(mesh),
     cores,
-    bytes_needed: not_planned ? 0 : planned.reduce((sum, { memory }) => sum + memory.total, 0),
+    bytes_needed: planned.reduce((sum, { memory }) => sum + memory.total, 0),
     bytes_here: device?.memory_bytes ?? null,
   });
 }

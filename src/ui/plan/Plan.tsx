@@ -43,7 +43,7 @@ export default function Plan() {
           <MeshChoice planned={planned} />
         </div>
         <div className="plan-results">
-          <OneDevice job={job} isSevenB={asksSevenB} />
+          {job.stage ? null : <OneDevice job={job} isSevenB={asksSevenB} />}
           {plan ? (
             <>
               <RankBars plan={plan} bytes_per_rank={fleet.bytes_per_rank} />

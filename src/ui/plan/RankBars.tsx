@@ -7,7 +7,7 @@ import {
   type RankPlan,
 } from '../../plan/parallel/index.ts';
 import { bytes } from '../../store/index.ts';
-import { MEMORY_LABELS, ranks } from './words.ts';
+import { MEMORY_LABELS, modelsText, ranks } from './words.ts';
 
 interface RankBarsProps {
   plan: MeshPlan;
@@ -43,6 +43,7 @@ export function RankBars({ plan, bytes_per_rank }: RankBarsProps) {
       </div>
       <Fits peak={peak_bytes} limit={bytes_per_rank} />
       <Legend memory={largest.memory} isOneOfMany={plan.ranks.length > 1} />
+      <StageNote models={largest.models} />
     </section>
   );
 }
@@ -70,9 +71,11 @@ function Bar({ label, memory, width, limit }: BarProps) {
       <div
         className="plan-bar-track"
         role="img"
-        aria-label={`${label}: ${MEMORY_KINDS.map((kind) => kindText(kind, memory)).join(', ')}`}
+        aria-label={`${label}: ${kindsOf(memory)
+          .map((kind) => kindText(kind, memory))
+          .join(', ')}`}
       >
-        {MEMORY_KINDS.map((kind) => (
+        {kindsOf(memory).map((kind) => (
           <i
             key={kind}
             title={kindText(kind, memory)}
@@ -87,8 +90,24 @@ function Bar({ label, memory, width, limit }: BarProps) {
   );
 }
 
+/** Only some stages sample answers. */
+const kindsOf = (memory: RankMemory): MemoryKind[] =>
+  MEMORY_KINDS.filter((kind) => kind !== 'rollouts' || memory.rollouts > 0);
+
 const kindText = (kind: MemoryKind, memory: RankMemory): string =>
   `${MEMORY_LABELS[kind].label} ${bytes(memory[kind])}`;
+
+function StageNote({ models }: Pick<RankPlan, 'models'>) {
+  if (!models) return null;
+  const text = modelsText(models);
+  return (
+    <p className="small muted">
+      This run learns after pretraining, and its memory is planned so.
+      {text ? ` Weights: ${text}.` : ''} What is sent and the time of a step are those of training
+      its model.
+    </p>
+  );
+}
 
 function Fits({ peak, limit }: { peak: number; limit: number }) {
   if (peak <= limit)
@@ -109,7 +128,7 @@ function Legend({ memory, isOneOfMany }: { memory: RankMemory; isOneOfMany: bool
   return (
     <>
       <ul className="memory-legend plan-legend">
-        {MEMORY_KINDS.map((kind) => (
+        {kindsOf(memory).map((kind) => (
           <li key={kind} title={KIND_HELP[kind]}>
             <i style={{ background: MEMORY_LABELS[kind].colour }} />
             {MEMORY_LABELS[kind].label} <b>{bytes(memory[kind])}</b>
@@ -129,6 +148,8 @@ const KIND_HELP: Readonly<Record<MemoryKind, string>> = {
   logits: 'A score for each token of the vocabulary, at each position',
   temporaries:
     'Gradients inside a block, a recomputed block; under ZeRO gathered weights and gradients',
+  rollouts:
+    'Caches of the answers that are sampled at once; where no rank has all weights, a copy of them',
   inputs: 'Tokens, targets, weights and positions of a micro-batch',
   fragmentation: 'Lost to alignment and between blocks of the allocator',
 };

@@ -72,7 +72,7 @@ function jobOfSource({ source, file }: Planning, { recipe, runs }: Surroundings)
     }
     case 'run': {
       const record = runs.find(({ run }) => run === source.id);
-      return record ? jobOfConfig(record.config) : jobOfRecipe(recipe);
+      return record ? { ...jobOfConfig(record.config), stage: record.stage } : jobOfRecipe(recipe);
     }
     case 'published': {
       const published = PUBLISHED_MODELS.find(({ id }) => id === source.id);
@@ -137,7 +137,7 @@ function fittingMicroBatches(sequences: number, dp: number, wanted: number): num
 }
 
 /** The job with what was changed in the panel. */
-function changedJob({ model, training }: Job, { changes, mesh }: Planning): Job {
+function changedJob({ model, training, stage }: Job, { changes, mesh }: Planning): Job {
   const { seq_length, global_batch_size, ...others } = changes;
   const sequences = global_batch_size ?? globalBatchSize(training);
   const gradient_accumulation_steps =
@@ -147,6 +147,7 @@ function changedJob({ model, training }: Job, { changes, mesh }: Planning): Job 
   return {
     model: { ...model, block_size: seq_length ?? model.block_size },
     training: { ...training, ...others, batch_size, gradient_accumulation_steps },
+    stage,
   };
 }
 
@@ -154,14 +155,13 @@ function changedJob({ model, training }: Job, { changes, mesh }: Planning): Job 
 export function planOf(planning: Planning, around: Surroundings): Planned {
   const own = jobOfSource(planning, around);
   const job = changedJob(own, planning);
-  const { model, training } = job;
   const { bytes, speeds } = ratesOf(planning, around);
   const { mesh, devices } = planning;
   const ofBatch = microBatchProblem(
-    Math.round(globalBatchSize(training)),
-    training.gradient_accumulation_steps,
+    Math.round(globalBatchSize(job.training)),
+    job.training.gradient_accumulation_steps,
   );
-  const problems = ofBatch ? [ofBatch] : meshProblems(mesh, model, training);
+  const problems = ofBatch ? [ofBatch] : meshProblems(mesh, job.model, job.training);
   return {
     job,
     own,

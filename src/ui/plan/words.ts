@@ -7,6 +7,8 @@ import {
   type Precision,
   type RecomputeGranularity,
   type SlowPart,
+  STAGE_MODELS,
+  type StageModel,
 } from '../../plan/parallel/index.ts';
 import { bytes, count, measure } from '../../store/index.ts';
 
@@ -17,9 +19,26 @@ export const MEMORY_LABELS: Readonly<Record<MemoryKind, { label: string; colour:
   activations: { label: 'Activations', colour: 'var(--c-val)' },
   logits: { label: 'Logits', colour: 'var(--c-lr)' },
   temporaries: { label: 'Temporaries', colour: 'var(--c-gpu)' },
+  rollouts: { label: 'Sampling', colour: 'var(--c-other)' },
   inputs: { label: 'Inputs', colour: 'var(--c-time)' },
   fragmentation: { label: 'Fragmentation', colour: 'var(--c-heap)' },
 };
+
+const MODELS: Readonly<Record<StageModel, string>> = {
+  policy: 'the model',
+  adapters: 'adapters',
+  value_model: 'the value model',
+  reward_model: 'the reward model',
+  reference: 'the reference',
+};
+
+/** "540 MB of the model, 7.4 MB of adapters"; '' for one model alone. */
+export function modelsText(models: Readonly<Record<StageModel, number>> | null): string {
+  if (!models) return '';
+  const present = STAGE_MODELS.filter((model) => models[model] > 0);
+  if (present.length < 2) return '';
+  return present.map((model) => `${bytes(models[model])} of ${MODELS[model]}`).join(', ');
+}
 
 export const PRECISION_LABELS: Readonly<Record<Precision, string>> = {
   fp32: 'float32',

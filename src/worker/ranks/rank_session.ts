@@ -111,8 +111,9 @@ export class RankSession {
     this.#patience.samples = trainer.objective.data === 'prompts';
     this.#open = { ...opened, rank, records: new RankRecords(trainer, progress) };
     const memory = this.#memory(trainer);
-    const { n_params, row_length } = trainer;
-    const facts = { memory, backend: device.backend, n_params, vocab_size, row_length };
+    const { n_params, row_length, held_out_prompts } = trainer;
+    const rows = { row_length, held_out_prompts };
+    const facts = { memory, backend: device.backend, n_params, vocab_size, ...rows };
     return { type: 'rank_opened', id, rank, ...facts };
   }
 
