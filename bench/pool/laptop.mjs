@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 import { watchWire } from './wire.mjs';
 
 const SECOND = 1000;
@@ -23,6 +24,44 @@ export async function until(what, look, seconds = 120) {
     if (found) return found;
     if (Date.now() > end) throw new Error(`${what}: nothing after ${seconds} s.`);
     await wait(100);
+  }
+}
+
+/** A wait that takes longer than this is told, and again after as long, seconds. */
+const SLOW = 30;
+/** A wait in which nothing that the pages show changes for so many times is given up. */
+const MOST_SAME = 5;
+
+/**
+ * Resolves to what `action` does. While it takes long, prints on stderr what is waited for and what
+ * the pages of `laptops` show. Rejects with the same if it fails, or if nothing changes on the pages.
+ */
+export async function telling(what, laptops, action) {
+  const began = Date.now();
+  const tell = async () => {
+    const shown = await Promise.all(laptops.map((laptop) => laptop.describe()));
+    const seconds = Math.round((Date.now() - began) / SECOND);
+    return { title: `${what}: waited for ${seconds} s.`, shown: shown.join('\n    ') };
+  };
+  let giveUp = () => undefined;
+  const stuck = new Promise((_, reject) => (giveUp = reject));
+  const seen = [];
+  const timer = setInterval(async () => {
+    const { title, shown } = await tell();
+    console.error(`${title}\n    ${shown}`);
+    seen.push(shown.replace(/sleeps for \d+ s/gu, 'sleeps'));
+    const latest = seen.slice(-MOST_SAME);
+    if (latest.length === MOST_SAME && new Set(latest).size === 1) {
+      giveUp(new Error(`Nothing has changed for ${(MOST_SAME - 1) * SLOW} s.`));
+    }
+  }, SLOW * SECOND);
+  try {
+    return await Promise.race([action(), stuck]);
+  } catch (error) {
+    const { title, shown } = await tell();
+    throw new Error(`${title} ${error.message}\n    ${shown}`, { cause: error });
+  } finally {
+    clearInterval(timer);
   }
 }
 
@@ -76,8 +115,18 @@ export class Laptop {
 
   /** The power goes: no process of the browser gets to do anything more. */
   async kill() {
-    const ended = new Promise((done) => this.#process.once('exit', done));
-    this.#signal('SIGKILL');
+    const { exitCode, signalCode } = this.#process;
+    // A browser that has crashed says so only once.
+    const ended =
+      exitCode === null && signalCode === null
+        ? new Promise((done) => this.#process.once('exit', done))
+        : Promise.resolve();
+    try {
+      this.#signal('SIGKILL');
+    } catch (error) {
+      // None of its processes is left.
+      if (error.code !== 'ESRCH') throw error;
+    }
     await ended;
     await this.#browser?.close().catch(() => undefined);
     this.#process = null;
@@ -131,13 +180,22 @@ export class Laptop {
     await page.getByLabel('The member’s answer').fill(await member.answer(await code.inputValue()));
     await page.getByRole('button', { name: 'Let the member in' }).click();
     await code.waitFor({ state: 'detached' });
+    const problem = page.getByLabel('Invite').getByRole('alert');
+    if (await problem.isVisible()) throw new Error(await problem.innerText());
   }
 
-  /** Joins by a code of the host. Returns the answer to it. */
+  /** The connection that the page had by a code is lost. */
+  needsCode() {
+    return this.page.getByLabel('Another code').isVisible();
+  }
+
+  /** Joins by a code of the host, or comes back by another one. Returns the answer to it. */
   async answer(code) {
     const { page } = this;
-    await this.#fillName(page.getByLabel('Your name in the room').last());
-    await page.getByText('Join by a code, without a server').click();
+    if (!(await this.needsCode())) {
+      await this.#fillName(page.getByLabel('Your name in the room').last());
+      await page.getByText('Join by a code, without a server').click();
+    }
     await page.getByLabel('Code of the host').fill(code);
     await page.getByRole('button', { name: 'Make an answer' }).click();
     return page.getByLabel('Answer for the host').inputValue();
@@ -161,6 +219,26 @@ export class Laptop {
 
   async sentence() {
     return (await this.page.getByTestId('room-sentence').textContent()) ?? '';
+  }
+
+  /** What the page shows of the room, in a line: its sentence, its problems, and its members. */
+  describe() {
+    const texts = (selector) => this.page.locator(selector).allInnerTexts();
+    const look = async () => {
+      const [sentence, problems, rows] = await Promise.all([
+        texts('[data-testid=room-sentence]'),
+        texts('[role=alert]'),
+        texts('[data-testid=members] tbody tr'),
+      ]);
+      const members = rows.map((row) => row.replace(/\s+/gu, ' '));
+      return [sentence[0] ?? 'not in a room', ...problems, ...members].join(' | ');
+    };
+    const silent = wait(5 * SECOND).then(() => 'the page does not answer');
+    const shown = this.page === null ? 'its page is not open yet' : Promise.race([look(), silent]);
+    return Promise.resolve(shown).then(
+      (text) => `${this.name}: ${text}`,
+      (error) => `${this.name}: ${error.message.split('\n')[0]}`,
+    );
   }
 
   async isOver() {

@@ -11,7 +11,7 @@
  *
  * `--home`: a folder with chromium/chromium-headless-shell and node_modules/playwright-core, as on the
  * GPU machine (../gpu_browser.cjs). Prints a JSON line for each arm and seed, as learning.ts does, and
- * the comparison of each seed.
+ * the comparison of each seed. A wait of more than 30 s is told on stderr, with what the pages show.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { serveFolder } from '../drive.mjs';
-import { Laptop, until } from './laptop.mjs';
+import { Laptop, telling, until } from './laptop.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -130,6 +130,15 @@ function newLaptop(name) {
   return laptop;
 }
 
+/** Whether a laptop has the room's model. One that has lost its connection is let in again. */
+async function isOver(laptop, host) {
+  if (laptop !== host && (await laptop.needsCode())) {
+    console.error(`${laptop.name} has lost its connection, and gets another code.`);
+    await host.letIn(laptop);
+  }
+  return laptop.isOver();
+}
+
 const ARMS = {
   async single(seed) {
     const changes = {
@@ -157,22 +166,35 @@ const ARMS = {
   },
 
   async pool(seed) {
-    const host = await newLaptop('Member 1').open(`${addressOf(seed)}#together`);
-    await host.create({
-      'Local steps (H)': values['local-steps'],
-      'Outer learning rate': OUTER_LEARNING_RATE,
-      'Outer momentum': values.momentum,
-    });
+    const host = newLaptop('Member 1');
     const laptops = [host];
+    const step = (what, action) => telling(`Room of seed ${seed}, ${what}`, laptops, action);
+    await step('creating it', async () => {
+      await host.open(`${addressOf(seed)}#together`);
+      await host.create({
+        'Local steps (H)': values['local-steps'],
+        'Outer learning rate': OUTER_LEARNING_RATE,
+        'Outer momentum': values.momentum,
+      });
+    });
     for (let i = 2; i <= members; i++) {
-      const laptop = await newLaptop(`Member ${i}`).open('index.html#together');
-      await host.letIn(laptop);
+      const laptop = newLaptop(`Member ${i}`);
       laptops.push(laptop);
+      await step(`letting ${laptop.name} in`, async () => {
+        await laptop.open('index.html#together');
+        await host.letIn(laptop);
+      });
     }
-    await until('Members', async () => (await host.count('ready')) >= members, LIMIT);
-    await host.start();
-    for (const laptop of laptops) await until(laptop.name, () => laptop.isOver(), LIMIT);
-    const loss = await host.lastLoss();
+    await step('members getting ready', async () => {
+      await until('Members', async () => (await host.count('ready')) >= members, LIMIT);
+      await host.start();
+    });
+    for (const laptop of laptops) {
+      await step(`training until ${laptop.name} is done`, () =>
+        until(laptop.name, () => isOver(laptop, host), LIMIT),
+      );
+    }
+    const loss = await step('reading the last loss', () => host.lastLoss());
     for (const laptop of laptops) await laptop.close();
     return [loss];
   },

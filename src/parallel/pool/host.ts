@@ -25,7 +25,7 @@ import {
   type Plan,
   type SentText,
 } from './schema.ts';
-import { MOST_FAULTS, Seat } from './seat.ts';
+import { MOST_FAULTS, Seat, SILENT_MS } from './seat.ts';
 
 export type RoomPhase = MessageOf<'roster'>['phase'];
 
@@ -73,6 +73,7 @@ export class Host {
   readonly #seats: Seat[] = [];
   #phase: RoomPhase = 'open';
   #pausedAt = 0;
+  #lastTick: number;
   /** Token of the host's own page, whose evaluations count. */
   #own: string | null = null;
 
@@ -81,6 +82,7 @@ export class Host {
     this.memory = options.memory ?? { records: [], evaluations: [] };
     const { room, optimizer, now } = options;
     this.#rounds = new Rounds({ plan: room.plan, optimizer, now, memory: this.memory });
+    this.#lastTick = now();
   }
 
   get phase(): RoomPhase {
@@ -157,6 +159,7 @@ export class Host {
 
   /** Looks at the clock: ends rounds, begins the next one, and tells everybody what has changed. */
   tick(): void {
+    this.#excuseOwnSleep();
     if (this.#phase === 'training') {
       if (this.#rounds.advance(this.#seats)) this.#options.applied?.();
       if (this.#rounds.areDone) this.end();
@@ -167,6 +170,15 @@ export class Host {
       if (seat.isLive(now)) seat.tell({ members, phase: this.#phase, memory: this.memory });
     }
     this.#options.changed?.();
+  }
+
+  /** While this page slept, nobody could be heard. */
+  #excuseOwnSleep(): void {
+    const now = this.#options.now();
+    const slept = now - this.#lastTick;
+    this.#lastTick = now;
+    if (slept < SILENT_MS / 2) return;
+    for (const seat of this.#seats) seat.lastHeard = Math.min(now, seat.lastHeard + slept);
   }
 
   #hello(channel: PoolChannel, hello: MessageOf<'hello'>): Seat | null {

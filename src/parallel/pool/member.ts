@@ -9,7 +9,7 @@
 import type { PoolChannel } from './channel.ts';
 import { outerGradient } from './diloco.ts';
 import { PoolError } from './error.ts';
-import { MemberLink } from './member_link.ts';
+import { HOST_SILENT_MS, MemberLink } from './member_link.ts';
 import { bytesOf, type Envelope } from './messages.ts';
 import type { PoolTrainer } from './pool_trainer.ts';
 import { Replica } from './replica.ts';
@@ -44,6 +44,8 @@ export interface MemberOptions {
   trainer: PoolTrainer;
   /** Evaluates the global parameters before each of its rounds: the host's own page. */
   evaluates?: boolean;
+  /** It cannot connect again by itself, and is more patient. */
+  isByCode?: boolean;
   /** Milliseconds, monotonic. */
   now: () => number;
   changed?: () => void;
@@ -70,13 +72,16 @@ export class Member {
   #training: number | null = null;
   #evaluated = -1;
   #paused = false;
+  /** The room has ended; its last parameters may still have to arrive, and are kept once. */
+  #ending: 'no' | 'waiting' | 'kept' = 'no';
 
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { connect, now, identity } = options;
+    const { connect, now, identity, isByCode } = options;
     this.#link = new MemberLink({
       connect,
       now,
+      silent_ms: isByCode ? 3 * HOST_SILENT_MS : HOST_SILENT_MS,
       opened: () => {
         const { round, hash } = this.replica;
         this.#link.send({ type: 'hello', ...identity, round, hash });
@@ -131,11 +136,9 @@ export class Member {
       case 'roster':
         return this.#keepRoster(message);
       case 'pause':
-        this.#paused = message.paused;
-        this.#options.trainer.setPaused(message.paused);
-        return this.#settle();
+        return this.#setPaused(message.paused);
       case 'end':
-        return this.#end();
+        return this.#end(message);
       case 'refuse':
         return this.#stop('refused', new PoolError(message.code, message.message, message.hint));
       case 'alive':
@@ -157,6 +160,8 @@ export class Member {
     this.plan = plan;
     this.problem = null;
     this.#link.works();
+    // The host says so again if the room is still paused.
+    if (this.#paused) this.#setPaused(false);
     this.memory.records.length = 0;
     this.memory.evaluations.length = 0;
     const brought = text && { reading: text, bytes: payload };
@@ -176,6 +181,13 @@ export class Member {
     if (!this.plan) return;
     this.#cancel();
     if (!this.replica.load(message, payload, this.plan)) this.#link.send({ type: 'need_state' });
+    else if (this.#ending !== 'no') this.#finish(message.round);
+  }
+
+  #setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.#options.trainer.setPaused(paused);
+    this.#settle();
   }
 
   #begin({ round, step, steps, shard }: MessageOf<'round'>): void {
@@ -188,6 +200,7 @@ export class Member {
     this.#enqueue(async () => {
       if (this.#training !== round) return;
       await this.#evaluate(round, parameters);
+      if (this.#training !== round) return;
       const work = { parameters: parameters.slice(), step, steps, shard };
       const progress = (done: number): void => this.#link.send({ type: 'progress', round, done });
       const result = await this.#options.trainer.train(work, progress);
@@ -224,10 +237,18 @@ export class Member {
     this.memory.evaluations.push(...evaluations);
   }
 
-  #end(): void {
+  #end({ round }: MessageOf<'end'>): void {
     this.#cancel();
-    const { parameters, round } = this.replica;
-    if (this.isOver || !parameters || round === null) return;
+    if (this.#ending === 'no') this.#ending = 'waiting';
+    if (this.replica.round === round) this.#finish(round);
+    else this.#link.send({ type: 'need_state' });
+  }
+
+  /** Keeps the room's last parameters. */
+  #finish(round: number): void {
+    const { parameters } = this.replica;
+    if (this.isOver || !parameters || this.#ending === 'kept') return;
+    this.#ending = 'kept';
     const kept = parameters.slice();
     this.#enqueue(async () => {
       await this.#prepared;

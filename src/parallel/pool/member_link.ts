@@ -7,7 +7,7 @@ import { PoolError } from './error.ts';
 import { decodeMessage, encodeMessage, type Envelope } from './messages.ts';
 import type { Message } from './schema.ts';
 
-/** Nothing was heard of the host for this long: the connection is taken for lost. Milliseconds. */
+/** The usual `silent_ms`. */
 export const HOST_SILENT_MS = 20_000;
 /** A member is heard at least this often. */
 const ALIVE_MS = 2000;
@@ -18,6 +18,8 @@ export interface MemberLinkOptions {
   /** Opens a connection. Rejects with a PoolError. */
   connect: () => Promise<PoolChannel>;
   now: () => number;
+  /** Nothing was heard of the host for this long: the connection is taken for lost. Milliseconds. */
+  silent_ms: number;
   opened: () => void;
   heard: (envelope: Envelope) => void;
   /** A message could not be read. */
@@ -31,6 +33,7 @@ export class MemberLink {
   #channel: PoolChannel | null = null;
   #lastHeard = 0;
   #lastSaid = 0;
+  #lastTick = 0;
   #wait = FIRST_WAIT_MS;
   #connectAt = 0;
   #connecting = false;
@@ -47,9 +50,12 @@ export class MemberLink {
   tick(): void {
     if (this.#closed) return;
     const now = this.#options.now();
+    // This page has slept, and what the host sent meanwhile has yet to be delivered.
+    if (now - this.#lastTick > HOST_SILENT_MS / 2) this.#lastHeard = now;
+    this.#lastTick = now;
     if (!this.#channel) {
       if (!this.#connecting && now >= this.#connectAt) void this.#connect();
-    } else if (now - this.#lastHeard > HOST_SILENT_MS) this.#channel.close();
+    } else if (now - this.#lastHeard > this.#options.silent_ms) this.#channel.close();
     else if (now - this.#lastSaid >= ALIVE_MS) this.send({ type: 'alive' });
   }
 

@@ -95,6 +95,45 @@ describe('members that fail', () => {
     await room.run(60, ended(room));
     expect(new Set(bitsOf(room)).size).toBe(1);
   });
+  it('train again if the room went on from a pause while they were away', async () => {
+    const room = roomOf(2);
+    await started(room);
+    await room.run(20, () => room.host.round >= 2);
+    room.host.pause();
+    await room.run(2);
+    const { member, trainer } = room.guests[1]!;
+    const paused: boolean[] = [];
+    trainer.setPaused = (value) => paused.push(value);
+    room.guests[1]?.link?.ends[0].close();
+    room.host.start();
+    await room.run(60, () => member.state === 'training');
+    expect(member.state).toBe('training');
+    expect(paused.at(-1)).toBe(false);
+  });
+  it('are asked again for their messages if it was the page of the host that slept', async () => {
+    const room = roomOf(2);
+    await started(room);
+    await room.run(20, () => room.host.round >= 2);
+    room.now += 60_000;
+    room.host.tick();
+    expect(room.host.members.map(({ phase }) => phase)).not.toContain('silent');
+    for (const { member } of room.guests) member.tick();
+    await room.run(60, ended(room));
+    expect(room.host.members.map(({ contributed }) => contributed)).toEqual([10, 10]);
+  });
+  it('keep a connection over which the host is heard again after their page slept', async () => {
+    const room = roomOf(2);
+    await started(room);
+    await room.run(20, () => room.host.round >= 2);
+    const { link, member } = room.guests[1]!;
+    link?.freeze();
+    room.now += 60_000;
+    member.tick();
+    link?.thaw();
+    await room.run(60, ended(room));
+    expect(room.guests[1]?.link).toBe(link);
+    expect(member.state).toBe('ended');
+  });
   it('may be killed, frozen and disconnected at random, and the room ends', async () => {
     const room = roomOf(4, { steps: 400 });
     await started(room);

@@ -30,21 +30,26 @@ vi.mock('../../parallel/pool/transport/peer_room.ts', () => ({
   },
 }));
 vi.mock('../../parallel/pool/transport/codes.ts', () => {
-  const [here, there] = memoryChannels();
   let answered: (channel: PoolChannel) => void = () => undefined;
-  const joined = new Promise<PoolChannel>((resolve) => {
-    answered = resolve;
-  });
+  const close = () => undefined;
   const accept = (answer: string) => {
+    if (network.isBlocked && answer === 'the answer of another network') {
+      return Promise.reject(new PoolError('blocked', 'Not reached.', 'Use another network.'));
+    }
     if (answer !== 'the answer') return Promise.reject(noRoom());
+    const [here, there] = memoryChannels();
+    network.channels.push(here);
     answered(here);
     return Promise.resolve(there);
   };
   return {
-    invite: (room: string) =>
-      Promise.resolve({ code: `code of ${room}`, accept, close: () => undefined }),
-    answer: (offer: string) =>
-      Promise.resolve({ room: offer.slice(-6), code: 'the answer', channel: joined }),
+    invite: (room: string) => Promise.resolve({ code: `code of ${room}`, accept, close }),
+    answer: (offer: string) => {
+      const channel = new Promise<PoolChannel>((resolve) => {
+        answered = resolve;
+      });
+      return Promise.resolve({ room: offer.slice(-6), code: 'the answer', channel, close });
+    },
   };
 });
 const noServer = () => new PoolError('offline', 'No rooms.', 'Serve the page.');
@@ -89,6 +94,19 @@ async function newRoom() {
   await creating;
   const pupil = newTab();
   pupil.classroom.join(host.state().code, 'Pupil');
+  await pass(2);
+  return { host, pupil };
+}
+
+async function newRoomByCode() {
+  network.isBlocked = true;
+  const host = newTab();
+  void host.classroom.create({ name: 'Teacher', ...OUTER });
+  await pass(2);
+  await host.classroom.invite();
+  const pupil = newTab();
+  await pupil.classroom.joinByCode(host.state().invitation ?? '', 'Pupil');
+  await host.classroom.acceptAnswer('the answer');
   await pass(2);
   return { host, pupil };
 }
@@ -153,6 +171,40 @@ describe('a room', () => {
     await pass(2);
     expect(rowOf(host, 'Pupil')?.phase).toBe('ready');
     expect(pupil.state().member).toBe('waiting');
+  });
+  it('asks for another code when a connection by code is lost, and goes on with it', async () => {
+    const { host, pupil } = await newRoomByCode();
+    pupil.worker.isSlow = true;
+    host.classroom.start();
+    await pass(2);
+    network.channels.at(-1)?.close();
+    await pass(3);
+    expect(pupil.state()).toMatchObject({ member: 'lost', needsCode: true, answer: null });
+    expect(pupil.state().problem?.hint).toContain('new code');
+    await pass(30);
+    pupil.worker.isSlow = false;
+    await host.classroom.invite();
+    await pupil.classroom.rejoinByCode('code of ZZZZZZ');
+    expect(pupil.state().invitationProblem?.message).toBe('This code belongs to another room.');
+    await pupil.classroom.rejoinByCode(host.state().invitation ?? '');
+    expect(pupil.state()).toMatchObject({ needsCode: false, answer: 'the answer' });
+    await host.classroom.acceptAnswer('the answer');
+    await pass(40);
+    expect([host.state().member, pupil.state().member]).toEqual(['ended', 'ended']);
+    expect(pupil.worker.sentOf('start')).toHaveLength(1);
+    expect(lastWeights(pupil)).toEqual(host.worker.weights);
+  });
+  it('gives up a code whose connection fails, says why, and makes another one', async () => {
+    const { host } = await newRoomByCode();
+    await host.classroom.invite();
+    await host.classroom.acceptAnswer('the answer of another network');
+    expect(host.state()).toMatchObject({
+      invitation: null,
+      invitationProblem: { message: 'Not reached.' },
+    });
+    await host.classroom.invite();
+    expect(host.state()).toMatchObject({ invitationProblem: null });
+    expect(host.state().invitation).toContain(host.state().code);
   });
   it('gives the run back to a page that leaves, and closes with its host', async () => {
     const { host, pupil } = await newRoom();

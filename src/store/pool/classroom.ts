@@ -6,6 +6,8 @@ import type { PoolChannel } from '../../parallel/pool/channel.ts';
 import type { OuterConfig } from '../../parallel/pool/diloco.ts';
 import { PoolError } from '../../parallel/pool/error.ts';
 import { Member } from '../../parallel/pool/member.ts';
+import type { Answered } from '../../parallel/pool/transport/codes.ts';
+import { CodeConnection } from './code_connection.ts';
 import { HostSession } from './host_session.ts';
 import { forgetRoom, leftRoom, memberToken } from './left_room.ts';
 import { createRoomState, NO_ROOM, type RoomState, type RoomStore } from './room_state.ts';
@@ -28,6 +30,7 @@ interface Joining {
   token: string;
   connect: () => Promise<PoolChannel>;
   evaluates?: boolean;
+  isByCode?: boolean;
 }
 
 export class Classroom {
@@ -38,6 +41,8 @@ export class Classroom {
   #trainer: RunTrainer | null = null;
   #session: HostSession | null = null;
   #member: Member | null = null;
+  /** Of a member that joined by a code. */
+  #byCode: CodeConnection | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
   #showing: ReturnType<typeof setTimeout> | undefined;
 
@@ -109,17 +114,40 @@ export class Classroom {
   /** Joins a room by the host's code; the answer in `answer` has to be taken to the host. */
   joinByCode(offer: string, name: string): Promise<void> {
     return this.#opening(async () => {
-      const { answer } = await import('../../parallel/pool/transport/codes.ts');
-      const { room: code, code: answered, channel } = await answer(offer);
+      const byCode = new CodeConnection(() => this.store.setState({ answer: null }));
+      const answered = await this.#answer(offer, byCode);
       this.#newTrainer();
-      this.store.setState({ ...NO_ROOM, role: 'member', code, answer: answered });
-      let wasUsed = false;
-      const connect = (): Promise<PoolChannel> => {
-        if (wasUsed) return Promise.reject(lostByCode());
-        wasUsed = true;
-        return channel;
-      };
-      this.#join({ code, name, token: memberToken(), connect });
+      const { room: code, code: answer } = answered;
+      this.store.setState({ ...NO_ROOM, role: 'member', code, answer });
+      byCode.use(answered);
+      this.#byCode = byCode;
+      const connect = (): Promise<PoolChannel> => byCode.connect();
+      this.#join({ code, name, token: memberToken(), connect, isByCode: true });
+    });
+  }
+
+  /** Connects to the same room again, by another code of the host. */
+  async rejoinByCode(offer: string): Promise<void> {
+    const byCode = this.#byCode;
+    if (!byCode) return;
+    try {
+      const answered = await this.#answer(offer, byCode);
+      if (byCode !== this.#byCode || answered.room !== this.store.getState().code) {
+        answered.close();
+        throw otherRoom();
+      }
+      byCode.use(answered);
+      this.store.setState({ answer: answered.code, reached: true, invitationProblem: null });
+      this.#show();
+    } catch (error) {
+      this.store.setState({ invitationProblem: problemOf(error) });
+    }
+  }
+
+  async #answer(offer: string, byCode: CodeConnection): Promise<Answered> {
+    const { answer } = await import('../../parallel/pool/transport/codes.ts');
+    return answer(offer, (reached) => {
+      if (byCode === this.#byCode) this.store.setState({ reached });
     });
   }
 
@@ -137,9 +165,11 @@ export class Classroom {
   async acceptAnswer(answer: string): Promise<void> {
     try {
       await this.#session?.acceptAnswer(answer);
-      this.store.setState({ invitation: null, invitationProblem: null });
+      const invitation = this.#session?.invitation ?? null;
+      this.store.setState({ invitation, invitationProblem: null });
     } catch (error) {
-      this.store.setState({ invitationProblem: problemOf(error) });
+      const invitation = this.#session?.invitation ?? null;
+      this.store.setState({ invitation, invitationProblem: problemOf(error) });
     }
   }
 
@@ -181,13 +211,13 @@ export class Classroom {
     }, SHOW_MS);
   };
 
-  #join({ code, name, token, connect, evaluates }: Joining): void {
+  #join({ code, name, token, connect, evaluates, isByCode }: Joining): void {
     const trainer = this.#trainer;
     if (!trainer) return;
     const now = (): number => performance.now();
     const identity = { room: code, token, name, build: this.#build };
     const { changed } = this;
-    const member = new Member({ identity, connect, trainer, evaluates, now, changed });
+    const member = new Member({ identity, connect, trainer, evaluates, isByCode, now, changed });
     this.#member = member;
     const tick = (): void => {
       this.#session?.host.tick();
@@ -213,6 +243,8 @@ export class Classroom {
     this.#session?.close();
     this.#session = null;
     this.#member = null;
+    this.#byCode?.close();
+    this.#byCode = null;
     this.#trainer = null;
   }
 
@@ -242,6 +274,7 @@ export class Classroom {
       rows: host?.members ?? member.rows,
       memory: { records: [...records], evaluations: [...evaluations] },
       problem: member.problem,
+      needsCode: this.#byCode?.needsCode ?? false,
     });
   }
 }
@@ -251,9 +284,9 @@ function problemOf(error: unknown): RoomState['problem'] {
   return { message, hint: error instanceof PoolError ? error.hint : '' };
 }
 
-const lostByCode = (): PoolError =>
+const otherRoom = (): PoolError =>
   new PoolError(
-    'offline',
-    'The connection to the host was lost.',
-    'Ask the host for a new code: a code is good for one connection.',
+    'bad_code',
+    'This code belongs to another room.',
+    'Leave this room to join another one.',
   );

@@ -126,11 +126,32 @@ export class HostSession {
     return this.#invitation.code;
   }
 
-  /** Lets the member in whose answer this is. Rejects with a PoolError. */
+  /** The code whose answer is still to come. */
+  get invitation(): string | null {
+    return this.#invitation?.code ?? null;
+  }
+
+  /**
+   * Lets the member in whose answer this is. Rejects with a PoolError; the code is then good for
+   * another answer, unless the connection itself has failed.
+   */
   async acceptAnswer(answer: string): Promise<void> {
-    const channel = await this.#invitation?.accept(answer);
-    if (channel) this.host.accept(channel);
-    this.#invitation = null;
+    const invitation = this.#invitation;
+    if (!invitation) return;
+    const end = (): void => {
+      if (this.#invitation === invitation) this.#invitation = null;
+    };
+    try {
+      const channel = await invitation.accept(answer);
+      end();
+      if (this.#closed) channel.close();
+      else this.host.accept(channel);
+    } catch (error) {
+      if (!(error instanceof PoolError) || error.code !== 'blocked') throw error;
+      invitation.close();
+      end();
+      throw error;
+    }
   }
 
   /** Keeps the state of the room with the run, at most every few seconds unless `now`. */

@@ -27,10 +27,14 @@ export interface RoomState {
   signals: Pick<PoolError, 'message' | 'hint'> | null;
   /** The host's code for one member. */
   invitation: string | null;
-  /** Why there is no code, or why the member's answer does not let it in. */
+  /** Why there is no code, or why the other page's code or answer is of no use. */
   invitationProblem: Pick<PoolError, 'message' | 'hint'> | null;
-  /** This member's answer to the host's code. */
+  /** This member's answer to the host's code, until the connection is made or has failed. */
   answer: string | null;
+  /** Whether this page could reach the host's, as far as it has tried; the answer is still good. */
+  reached: boolean;
+  /** This page joined by a code and is not connected: it needs another code. */
+  needsCode: boolean;
   /** A room of this browser whose page was closed. */
   left: LeftRoom | null;
 }
@@ -58,6 +62,8 @@ export const NO_ROOM: RoomState = {
   invitation: null,
   invitationProblem: null,
   answer: null,
+  reached: true,
+  needsCode: false,
   left: null,
 };
 

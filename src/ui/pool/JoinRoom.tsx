@@ -60,27 +60,29 @@ const lettersOf = (text: string): string =>
 
 function JoinByCode({ name }: { name: string }) {
   const classroom = useClassroom();
-  const [offer, setOffer] = useState('');
   return (
     <details className="small">
       <summary>Join by a code, without a server</summary>
-      <div className="together-codes">
-        <Textarea
-          size="xs"
-          label="Code of the host"
-          rows={3}
-          value={offer}
-          onChange={({ currentTarget }) => setOffer(currentTarget.value)}
-        />
-        <Button
-          size="xs"
-          variant="default"
-          disabled={offer.trim() === ''}
-          onClick={() => void classroom.joinByCode(offer, name.trim() || 'Member')}
-        >
-          Make an answer
-        </Button>
-      </div>
+      <OfferField use={(offer) => void classroom.joinByCode(offer, name.trim() || 'Member')} />
     </details>
+  );
+}
+
+/** Takes a code of the host. */
+export function OfferField({ use }: { use: (offer: string) => void }) {
+  const [offer, setOffer] = useState('');
+  return (
+    <div className="together-codes">
+      <Textarea
+        size="xs"
+        label="Code of the host"
+        rows={3}
+        value={offer}
+        onChange={({ currentTarget }) => setOffer(currentTarget.value)}
+      />
+      <Button size="xs" variant="default" disabled={offer.trim() === ''} onClick={() => use(offer)}>
+        Make an answer
+      </Button>
+    </div>
   );
 }

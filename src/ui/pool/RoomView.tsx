@@ -2,8 +2,11 @@
 import { Button } from '@mantine/core';
 import { lazyPart } from '../states/Part.tsx';
 import { Invite } from './Invite.tsx';
+import { OfferField } from './JoinRoom.tsx';
 import { MemberTable } from './MemberTable.tsx';
+import { Problem } from './Problem.tsx';
 import { roomSentence } from './sentence.ts';
+import type { RoomState } from '../../store/pool/index.ts';
 import { useClassroom, useRoom } from './useClassroom.ts';
 
 const { Lazy: RoomChart } = lazyPart(() => import('./RoomChart.tsx'));
@@ -22,15 +25,16 @@ export function RoomView() {
         </p>
         <Controls />
       </section>
-      {isHost && state.phase !== 'ended' ? <Invite /> : null}
-      {state.answer !== null && state.member === 'connecting' ? (
-        <Answer answer={state.answer} />
-      ) : null}
+      {isHost && (state.phase !== 'ended' || isSomebodyAway(state)) ? <Invite /> : null}
+      <MemberByCode />
       <MemberTable />
       <RoomChart title="The chart" props={{}} />
     </>
   );
 }
+
+/** Whoever comes back after the end gets the model. */
+const isSomebodyAway = ({ rows }: RoomState): boolean => rows.some(({ phase }) => phase === 'away');
 
 function Controls() {
   const classroom = useClassroom();
@@ -63,6 +67,34 @@ function Controls() {
         {role === 'host' ? 'Close the room' : 'Leave'}
       </Button>
     </div>
+  );
+}
+
+const NOT_REACHED = {
+  message: 'This laptop has not reached the host’s yet.',
+  hint: 'If the host has taken the answer, their Wi-Fi may isolate its clients: use another network.',
+};
+
+/** What a member that joined by a code has to do to be connected, or connected again. */
+function MemberByCode() {
+  const classroom = useClassroom();
+  const answer = useRoom((state) => state.answer);
+  const needsCode = useRoom((state) => state.needsCode);
+  const reached = useRoom((state) => state.reached);
+  const problem = useRoom((state) => state.invitationProblem);
+  const isOut = useRoom(({ member }) => member === 'connecting' || member === 'lost');
+  if (!isOut) return null;
+  return (
+    <>
+      {answer !== null && !needsCode ? <Answer answer={answer} /> : null}
+      {needsCode || (answer !== null && !reached) ? (
+        <section className="together-invite" aria-label="Another code">
+          <Problem problem={needsCode ? problem : (problem ?? NOT_REACHED)} />
+          <p>Ask the host for another code, and paste it here.</p>
+          <OfferField use={(offer) => void classroom.rejoinByCode(offer)} />
+        </section>
+      ) : null}
+    </>
   );
 }
 

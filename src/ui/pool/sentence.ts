@@ -7,10 +7,12 @@ export function roomSentence(state: RoomState): string {
   switch (member) {
     case null:
     case 'connecting':
+      if (state.needsCode) return 'This page is not connected to the host.';
       return state.answer === null ? 'Connecting to the room.' : 'Waiting for the host.';
     case 'preparing':
       return 'Preparing the text and the model.';
     case 'lost':
+      if (state.needsCode) return 'The host cannot be reached until there is another code.';
       return 'The host cannot be reached. This page keeps trying.';
     case 'refused':
     case 'failed':

@@ -11,6 +11,10 @@ import { overDataChannel, RTC_CONFIG } from './data_channel.ts';
 
 /** How long a page collects its addresses, milliseconds. */
 const GATHER_MS = 3000;
+/** How long the pages may take to connect once both have what they need, milliseconds. */
+const CONNECT_MS = 60_000;
+/** A connection that has failed recovers if a page only slept, but not after so long, milliseconds. */
+const RECOVER_MS = 30_000;
 /** Longest code that is read, characters. */
 const LONGEST_CODE = 20_000;
 /** Longest description that is read, bytes. */
@@ -39,6 +43,13 @@ const noAddress = (): PoolError =>
     'blocked',
     'The browser names no address of this laptop by which another one could reach it.',
     'Connect the laptop to a Wi-Fi or a router, and make another code.',
+  );
+
+const noWay = (): PoolError =>
+  new PoolError(
+    'blocked',
+    'The two laptops cannot reach each other.',
+    'The Wi-Fi may isolate its clients: use another network or a hotspot, and make another code.',
   );
 
 /** Reads a code that somebody typed or pasted. Throws PoolError, and nothing else. */
@@ -78,7 +89,6 @@ export async function invite(room: string): Promise<Invitation> {
   const connection = new RTCPeerConnection(RTC_CONFIG);
   const dataChannel = connection.createDataChannel('room');
   const opened = whenOpen(dataChannel, connection);
-  opened.catch(() => undefined);
   await connection.setLocalDescription(await connection.createOffer());
   return {
     code: writeCode({ kind: 'offer', room, sdp: await gathered(connection) }),
@@ -86,28 +96,45 @@ export async function invite(room: string): Promise<Invitation> {
       const { sdp, room: of } = readCode(answer, 'answer');
       if (of !== room) throw badCode('This answer belongs to another room.');
       await describe(connection, { type: 'answer', sdp });
-      return opened;
+      return Promise.race([opened, whenFailed(connection)]);
     },
     close: () => connection.close(),
   };
 }
 
-/** The member's half: the answer to take back, and the channel once the host has it. */
+/** What a member has made of the host's code. */
+export interface Answered {
+  room: string;
+  /** The answer to take back. */
+  code: string;
+  /** Resolves once the host has the answer, which may take as long as people do. */
+  channel: Promise<PoolChannel>;
+  close(): void;
+}
+
+/**
+ * The member's half. `reached` is told whether the other page can be reached: a browser gives up after
+ * some seconds, and connects nevertheless if the host takes the answer later.
+ */
 export async function answer(
   offer: string,
-): Promise<{ room: string; code: string; channel: Promise<PoolChannel> }> {
+  reached: (isReached: boolean) => void = () => undefined,
+): Promise<Answered> {
   const { sdp, room } = readCode(offer, 'offer');
   const connection = new RTCPeerConnection(RTC_CONFIG);
+  connection.addEventListener('connectionstatechange', () =>
+    reached(connection.connectionState !== 'failed'),
+  );
   const channel = new Promise<RTCDataChannel>((resolve) => {
     connection.addEventListener('datachannel', (event) => resolve(event.channel));
   }).then((dataChannel) => whenOpen(dataChannel, connection));
-  channel.catch(() => undefined);
   await describe(connection, { type: 'offer', sdp });
   await connection.setLocalDescription(await connection.createAnswer());
   return {
     room,
     code: writeCode({ kind: 'answer', room, sdp: await gathered(connection) }),
     channel,
+    close: () => connection.close(),
   };
 }
 
@@ -142,20 +169,37 @@ function whenOpen(
   dataChannel: RTCDataChannel,
   connection: RTCPeerConnection,
 ): Promise<PoolChannel> {
-  return new Promise((resolve, reject) => {
-    const use = (): void => resolve(overDataChannel(dataChannel, () => connection.close()));
+  return new Promise((resolve) => {
+    const use = (): void => {
+      const channel = overDataChannel(dataChannel, () => connection.close());
+      closeIfLost(channel, connection);
+      resolve(channel);
+    };
     if (dataChannel.readyState === 'open') use();
     else dataChannel.addEventListener('open', use);
+  });
+}
+
+/**
+ * A browser calls a connection failed after 15 seconds without an answer, as when the other laptop
+ * sleeps. It connects again by itself if the laptop wakes soon; a code could not be used again.
+ */
+function closeIfLost(channel: PoolChannel, connection: RTCPeerConnection): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  connection.addEventListener('connectionstatechange', () => {
+    clearTimeout(timer);
+    if (connection.connectionState !== 'failed') return;
+    timer = setTimeout(() => channel.close(), RECOVER_MS);
+  });
+}
+
+/** Rejects if the pages, which have what they need, do not connect. */
+function whenFailed(connection: RTCPeerConnection): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(noWay());
+    setTimeout(fail, CONNECT_MS);
     connection.addEventListener('connectionstatechange', () => {
-      if (connection.connectionState !== 'failed') return;
-      dataChannel.close();
-      reject(
-        new PoolError(
-          'blocked',
-          'The two laptops cannot reach each other.',
-          'The Wi-Fi may isolate its clients: use another network or a hotspot.',
-        ),
-      );
+      if (connection.connectionState === 'failed') fail();
     });
   });
 }
