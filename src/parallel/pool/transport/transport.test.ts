@@ -49,6 +49,81 @@ describe('servers', () => {
   });
 });
 
+class FakeDataChannel extends EventTarget implements DataChannelLike {
+  bufferedAmount = 0;
+  bufferedAmountLowThreshold = 0;
+  binaryType: BinaryType = 'blob';
+  static first: RTCDataChannelState = 'open';
+  readyState = FakeDataChannel.first;
+  readonly sent: ArrayBuffer[] = [];
+  send(data: unknown): void {
+    if (!(data instanceof Uint8Array)) throw new Error('Bytes were expected.');
+    this.sent.push(data.slice().buffer);
+    this.bufferedAmount += data.length;
+  }
+  close(): void {
+    this.dispatchEvent(new Event('close'));
+  }
+}
+
+describe('a connection by codes', () => {
+  class FakeConnection extends EventTarget {
+    iceGatheringState = 'complete';
+    connectionState = 'new';
+    isClosed = false;
+    readonly dataChannel = new FakeDataChannel();
+    readonly localDescription = { sdp: 'v=0 a=candidate:1' };
+    createDataChannel = () => this.dataChannel;
+    createOffer = () => Promise.resolve({});
+    setLocalDescription = () => Promise.resolve();
+    setRemoteDescription = () => Promise.resolve();
+    close = () => {
+      this.isClosed = true;
+    };
+    become(state: string): void {
+      this.connectionState = state;
+      this.dispatchEvent(new Event('connectionstatechange'));
+    }
+  }
+  const theAnswer = writeCode({ kind: 'answer', room: 'ABCDEF', sdp: 'v=0' });
+  const accepting = async () => {
+    vi.useFakeTimers();
+    const connection = new FakeConnection();
+    vi.stubGlobal('RTCPeerConnection', function RTCPeerConnection() {
+      return connection;
+    });
+    const invitation = await invite('ABCDEF');
+    return { connection, accepted: invitation.accept(theAnswer) };
+  };
+  afterEach(() => vi.useRealTimers());
+
+  it('is kept if it recovers after the other laptop has slept, and is closed if not', async () => {
+    const { connection, accepted } = await accepting();
+    const channel = await accepted;
+    const closed = vi.fn();
+    channel.onClose(closed);
+    connection.become('failed');
+    await vi.advanceTimersByTimeAsync(20_000);
+    connection.become('connected');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(closed).not.toHaveBeenCalled();
+    connection.become('failed');
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(closed).toHaveBeenCalledOnce();
+    expect(connection.isClosed).toBe(true);
+  });
+  it.each(['at once', 'after a minute'])('that is not made says so %s', async (when) => {
+    FakeDataChannel.first = 'connecting';
+    const { connection, accepted } = await accepting();
+    FakeDataChannel.first = 'open';
+    const refused = expect(accepted).rejects.toMatchObject({ code: 'blocked' });
+    await vi.advanceTimersByTimeAsync(100);
+    if (when === 'at once') connection.become('failed');
+    else await vi.advanceTimersByTimeAsync(60_000);
+    await refused;
+  });
+});
+
 describe('codes', () => {
   const code = { kind: 'offer', room: 'ABCDEF', sdp: 'v=0\r\na=candidate\r\n'.repeat(40) } as const;
   it('are read as they were written, with line breaks that a mail adds', () => {
@@ -66,22 +141,6 @@ describe('codes', () => {
     expect(() => readCode(text, 'offer')).toThrow(PoolError);
   });
 });
-
-class FakeDataChannel extends EventTarget implements DataChannelLike {
-  bufferedAmount = 0;
-  bufferedAmountLowThreshold = 0;
-  binaryType: BinaryType = 'blob';
-  readyState = 'open' as const;
-  readonly sent: ArrayBuffer[] = [];
-  send(data: unknown): void {
-    if (!(data instanceof Uint8Array)) throw new Error('Bytes were expected.');
-    this.sent.push(data.slice().buffer);
-    this.bufferedAmount += data.length;
-  }
-  close(): void {
-    this.dispatchEvent(new Event('close'));
-  }
-}
 
 describe('a data channel', () => {
   it('gives the browser no more than it can hold, and the rest when it asks', () => {
