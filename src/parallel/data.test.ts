@@ -1,14 +1,10 @@
 /** Data parallelism and ZeRO against one rank, on the engine in Node. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import type { Mesh } from '../common/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { expectSameBits, expectWithin, smallConfig, trainRanks } from './testing_ranks.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const STEPS = 50;
 

@@ -1,11 +1,10 @@
 /** Buckets of gradients that are reduced while the backward pass goes on, here or by other threads. */
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { type Mesh, ONE_RANK } from '../common/index.ts';
 import { pretrain } from '../objectives/index.ts';
 import { connectRank } from '../protocol/rank_port.ts';
 import { connectRankOfReducer, connectReducer } from '../protocol/reducer_port.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { RankTrainer } from './rank_trainer.ts';
 import { serveReducer } from './reducer_server.ts';
 import { ReducerThread } from './reducer_thread.ts';
@@ -13,10 +12,7 @@ import { expectSameBits, patternSplit, smallConfig, trainRanks, VOCAB } from './
 import { connectRanks } from './transport/local.ts';
 import type { RankLost } from './transport/link.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const threads: ReducerThread[] = [];
 afterEach(() => {

@@ -1,13 +1,12 @@
 /** Pipelines against one rank, on the engine in Node. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { type Mesh, ONE_RANK, type PipelineSchedule, worldSize } from '../common/index.ts';
 import { parseStage } from '../config/stage/index.ts';
 import { pretrain } from '../objectives/index.ts';
 import { reward } from '../objectives/reward.ts';
 import { sft } from '../objectives/sft.ts';
 import { pipelineActions } from '../plan/parallel/pipeline_schedule.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { pairsData, TOY_ROW_LENGTH, TOY_VOCAB, toyPairs } from '../testing/toy_pairs.ts';
 import { buildRank } from './rank_build.ts';
 import {
@@ -22,10 +21,7 @@ import {
 } from './testing_ranks.ts';
 import { connectRanks } from './transport/local.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const STEPS = 20;
 

@@ -1,6 +1,5 @@
 /** Memory of ranks on the engine in Node: planned against allocated, and what ZeRO-3 holds. */
 import { beforeAll, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { type Mesh, ONE_RANK, placeOf, rankAt, worldSize } from '../common/index.ts';
 import { resolveModel, type RunConfig } from '../config/index.ts';
 import { pretrain } from '../objectives/index.ts';
@@ -10,17 +9,14 @@ import { rankMemory } from '../plan/parallel/rank_memory.ts';
 import { rankParameters, unitValues } from '../plan/parallel/rank_parameters.ts';
 import { trainingOf } from '../plan/parallel/training.ts';
 import { disposeStores, trainingMicroStep } from '../model/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { buildRank, type RankParts } from './rank_build.ts';
 import { memoryOf } from './rank_memory.ts';
 import { localSetting } from './rank_stores.ts';
 import { type Changes, patternSplit, smallConfig, trainRanks, VOCAB } from './testing_ranks.ts';
 import { connectRanks } from './transport/local.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const TOLERANCE = 0.1;
 

@@ -1,24 +1,21 @@
 /** Objectives after pretraining on several ranks against one, on the engine in Node; dropout is on. */
-import { beforeAll, describe, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
+import { beforeAll, describe, test } from 'vitest';
 import type { Mesh } from '../common/index.ts';
 import { parseStage, type StageInput } from '../config/stage/index.ts';
 import { findObjective } from '../objectives/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { pairsData, TOY_ROW_LENGTH, TOY_VOCAB, toyPairs } from '../testing/toy_pairs.ts';
 import {
   type Changes,
   expectSameBits,
+  expectSameEvaluation,
   expectWithin,
   type RanksRun,
   smallConfig,
   trainRanks,
 } from './testing_ranks.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const STEPS = 5;
 
@@ -49,16 +46,14 @@ async function train(
   return trainRanks({ ...run, mesh, steps: STEPS, evaluate: true });
 }
 
-/** On one rank, and within 1e-5 of it on every one of these meshes. */
+/** Trains on one rank and on each of these meshes, and expects them to agree within 1e-5. */
 async function expectOneRank(learned: Learned, meshes: readonly Partial<Mesh>[]): Promise<void> {
   const one = await train(learned);
   for (const mesh of meshes) {
     const many = await train(learned, mesh);
     const what = `${learned.stage.objective} ${JSON.stringify(mesh)}`;
     expectWithin(1e-5, one, many, what);
-    for (const [name, value = NaN] of Object.entries(one.evaluation)) {
-      expect(many.evaluation[name], `${what}: ${name}`).toBeCloseTo(value, 5);
-    }
+    expectSameEvaluation(one, many, what);
   }
 }
 
@@ -91,14 +86,14 @@ describe.each(['sft', 'reward', 'dpo'] as const)('%s', (objective) => {
   test('has the same bits under every stage of ZeRO', () => expectSameZero(learned));
 });
 
-test('DPO through two pipelines of interleaved stages, whose reference is in stages too', () => {
+test('DPO through two pipelines of interleaved stages, with a reference in stages, is one rank', () => {
   const mesh = { dp: 2, pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
   const model = { n_layer: 4 };
   return expectOneRank({ stage: { objective: 'dpo' }, model }, [mesh]);
 });
 
 test.each(['gpt2', 'llama'] as const)(
-  'adapters of %s, which are also without a copy of the reference',
+  'adapters of %s, whose base is the reference, are one rank on every kind of mesh',
   async (layout) => {
     const stage = { objective: 'dpo', peft: { peft_type: 'lora', r: 4 } } as const;
     const learned: Learned = { stage, model: { layout } };

@@ -1,6 +1,5 @@
 /** Memory of ranks after pretraining on the engine in Node: planned against allocated, and ZeRO-3. */
 import { beforeAll, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { type Mesh, ONE_RANK, placeOf } from '../common/index.ts';
 import { resolveModel, type RunConfig } from '../config/index.ts';
 import type { StageInput } from '../config/stage/index.ts';
@@ -8,16 +7,13 @@ import { labProblems } from '../plan/parallel/lab_check.ts';
 import { meshName } from '../plan/parallel/mesh.ts';
 import { type StageRun, stageRankMemory } from '../plan/parallel/stage_rank_memory.ts';
 import { trainingOf } from '../plan/parallel/training.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { pairsData, toyPairs } from '../testing/toy_pairs.ts';
 import { reversalData, toyRlOptions } from '../testing/toy_rl.ts';
 import type { RankTrainer } from './rank_trainer.ts';
 import { trainRanks } from './testing_ranks.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const TOLERANCE = 0.1;
 const ROW_LENGTH = 16;

@@ -6,10 +6,10 @@
  * not need that, nor does a GPT-2 that is twice as wide.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startBackend, tensorCount } from '../backend/index.ts';
+import { tensorCount } from '../backend/index.ts';
 import type { Mesh, RolloutRecord } from '../common/index.ts';
 import type { StageInput } from '../config/stage/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import {
   favouriteData,
   reversalData,
@@ -31,10 +31,7 @@ const STEPS = 30;
 /** Where every bit is compared. */
 const FEWER_STEPS = 9;
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 /** The state after some steps on one rank. */
 async function trained(run: ToyRlRun, steps: number): Promise<TrainerState> {
@@ -56,13 +53,14 @@ async function train(run: ToyRlRun, mesh: Partial<Mesh> = {}, steps = STEPS): Pr
   return { ...trained, records: trained.trainers[0]?.takeRollouts() ?? [] };
 }
 
-/** Of the first rollouts, with all bits of their log-probabilities. */
+/** Answers of the first phase, whose log-probabilities have the same bits on every mesh of DP. */
 const firstRecords = ({ records }: RolloutRun) => records.filter(({ step }) => step === 0);
 
 /** Losses, norms, weights, sampled tokens, and the metrics of every step and of the evaluation. */
 function expectSameRun(one: RolloutRun, many: RolloutRun, what: string): void {
   expectWithinExceptKeyBiases(1e-5, one, many, what);
   const idsOf = ({ records }: RolloutRun) => records.map(({ completion_ids }) => completion_ids);
+  expect(one.records, what).not.toEqual([]);
   expect(idsOf(many), what).toEqual(idsOf(one));
   const rows = (run: RolloutRun) => [...run.metrics, run.evaluation];
   rows(one).forEach((row, step) => {

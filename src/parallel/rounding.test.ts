@@ -5,18 +5,14 @@
  * that growth, and not from the arithmetic of the ranks.
  */
 import { beforeAll, expect, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import { PRESETS, type RunConfig } from '../config/index.ts';
 import { loadCorpus, makeSplit, makeTokenizer, makeTokenSplit } from '../data/index.ts';
 import { readAsset } from '../data/fixtures/node.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import type { TrainerState } from '../train/index.ts';
 import { type RanksOptions, trainRanks } from './testing_ranks.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const STEPS = 50;
 const FLIPPED = 'transformer.h.1.mlp.c_fc.weight';

@@ -1,13 +1,9 @@
 /** Selective recomputation on several ranks of the engine in Node, bit for bit. Dropout is on. */
 import { beforeAll, test } from 'vitest';
-import { startBackend } from '../backend/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { expectSameBits, smallConfig, trainRanks } from './testing_ranks.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const STEPS = 2;
 const QWEN3 = {

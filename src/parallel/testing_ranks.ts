@@ -181,6 +181,15 @@ function expectRoundingInKeyBiases({ optimizer }: TrainerState, what: string): v
 
 const norm = (values: Float32Array): number => Math.hypot(...values);
 
+/** Expects every metric of the evaluation of `one` to agree within 5e-6. */
+export function expectSameEvaluation(one: RanksRun, many: RanksRun, what: string): void {
+  const metrics = Object.entries(one.evaluation);
+  expect(metrics, what).not.toEqual([]);
+  for (const [name, value = NaN] of metrics)
+    expect(many.evaluation[name], `${what}: ${name}`).toBeCloseTo(value, 5);
+}
+
+/** Expects losses, norms, weights, moments and tensors of the objective to have the same bits. */
 export function expectSameBits(a: RanksRun, b: RanksRun): void {
   expect(b.losses).toEqual(a.losses);
   expect(b.norms).toEqual(a.norms);

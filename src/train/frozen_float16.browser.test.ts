@@ -65,6 +65,7 @@ describe.each([
     expect(half.losses).not.toEqual(single.losses);
     expect(half.losses.at(-1)).toBeLessThan(half.losses[0] ?? 0);
     expect(half.after).toEqual(half.before);
+    expect(half.halved).not.toEqual([]);
     for (const { name } of half.halved) {
       const original = single.begun.parameters.get(name);
       expect(half.before?.get(name), name).toEqual(original?.map(roundToFloat16));
@@ -72,7 +73,9 @@ describe.each([
     expect(half.bytes).toBeLessThan(0.75 * single.bytes);
     // Checkpoints keep the base as it was before rounding.
     expect(half.ended.parameters).toEqual(single.begun.parameters);
-    for (const [name, { data }] of half.ended.objective_tensors ?? []) {
+    const adapters = [...(half.ended.objective_tensors ?? [])];
+    expect(adapters).not.toEqual([]);
+    for (const [name, { data }] of adapters) {
       expect(isAdapterTensor(name)).toBe(true);
       expect(data, name).not.toEqual(half.begun.objective_tensors?.get(name)?.data);
     }

@@ -57,17 +57,8 @@ async function trained(
   session: SessionHarness,
   change: Partial<StartCommand> = {},
 ): Promise<string> {
-  const before = session.events.length;
-  session.send(startCommand({ config, ...change }));
-  const since = () => session.events.slice(before);
-  await vi.waitUntil(() => since().some(({ type }) => type === 'finished' || type === 'error'), {
-    timeout: 20_000,
-    interval: 2,
-  });
-  const refusal = since().find((event) => event.type === 'error');
-  session.send({ type: 'release', id: before });
-  await session.next('released', ({ id }) => id === before);
-  return refusal ? `${refusal.error.field}: ${refusal.error.message} ${refusal.error.hint}` : '';
+  const refusal = await session.train(startCommand({ config, ...change }));
+  return refusal ? `${refusal.field}: ${refusal.message} ${refusal.hint}` : '';
 }
 
 const stageOf = (input: StageInput, parent: string): Partial<StartCommand> => ({

@@ -1,10 +1,9 @@
 /** Which reward models PPO takes, on the engine in Node with the sessions and storage of the page. */
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startBackend } from '../backend/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { parseStage } from '../config/stage/index.ts';
 import type { OwnText, StartCommand } from '../protocol/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { Trainer } from '../train/index.ts';
 import { DEVICE, SessionHarness, startCommand, TEXT, tinyConfig } from './testing_session.ts';
 
@@ -25,10 +24,7 @@ const PAIRS = linesOf((word) => ({ prompt: word, chosen: `a ${word}`, rejected: 
 
 let harness: SessionHarness;
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 beforeEach(async () => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined);
   harness = new SessionHarness({
@@ -40,16 +36,9 @@ beforeEach(async () => {
 
 /** Trains a run for one step and closes it; returns what the page shows if it cannot begin. */
 async function trained(run: string, change: Partial<StartCommand> = {}): Promise<string> {
-  const before = harness.events.length;
-  harness.send(startCommand({ run, name: run, config: configOf(), ...change }));
-  const since = () => harness.events.slice(before);
-  const hasEnded = (): boolean =>
-    since().some(({ type }) => type === 'finished' || type === 'error');
-  await vi.waitUntil(hasEnded, { timeout: 20_000, interval: 2 });
-  const refusal = since().find((event) => event.type === 'error');
-  harness.send({ type: 'release', id: before });
-  await harness.next('released', ({ id }) => id === before);
-  return refusal ? `${refusal.error.message} ${refusal.error.hint}` : '';
+  const command = startCommand({ run, name: run, config: configOf(), ...change });
+  const refusal = await harness.train(command);
+  return refusal ? `${refusal.message} ${refusal.hint}` : '';
 }
 
 const stageOf = (objective: 'sft' | 'reward' | 'ppo', parent: string): Partial<StartCommand> => ({

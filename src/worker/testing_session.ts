@@ -4,7 +4,14 @@ import { MemoryFileSystem, storageFull } from '../checkpoint/store/file_system.t
 import { MemoryLocks } from '../checkpoint/store/locks.ts';
 import { defaultConfig, type RunConfig } from '../config/index.ts';
 import { findObjective } from '../objectives/index.ts';
-import type { Command, DeviceInfo, Event, StartCommand } from '../protocol/index.ts';
+import type {
+  Command,
+  DeviceInfo,
+  Event,
+  PagePort,
+  PlainError,
+  StartCommand,
+} from '../protocol/index.ts';
 import type { SessionServices } from './services.ts';
 import { Session } from './session.ts';
 import { FakeTrainer } from './testing_trainer.ts';
@@ -80,6 +87,22 @@ export class SessionHarness {
     while (pauses() < count) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
+  /**
+   * Trains a run to its end and closes it. Returns the error that the page shows if it cannot begin,
+   * null if it has trained.
+   */
+  async train(command: StartCommand): Promise<PlainError | null> {
+    const before = this.events.length;
+    this.send(command);
+    const isEnd = ({ type }: Event): boolean => type === 'finished' || type === 'error';
+    while (!this.events.slice(before).some(isEnd))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    const refusal = this.events.slice(before).find((event) => event.type === 'error');
+    this.send({ type: 'release', id: before });
+    await this.next('released', ({ id }) => id === before);
+    return refusal?.error ?? null;
+  }
+
   get trainer(): FakeTrainer {
     const trainer = this.trainers.at(-1);
     if (!trainer) throw new Error('No trainer was created.');
@@ -115,6 +138,27 @@ export class SessionHarness {
       measureMemory: () => ({}),
     };
   }
+}
+
+/** The page's end of a worker that is a session in this thread. It never dies. */
+export function sessionPort(services: SessionServices): PagePort {
+  let listener: (event: Event) => void = () => undefined;
+  let send: (command: Command) => void = () => undefined;
+  const port = {
+    emit: (event: Event) => queueMicrotask(() => listener(event)),
+    onCommand: (handle: (command: Command) => void) => {
+      send = handle;
+    },
+  };
+  new Session(port, services);
+  return {
+    send: (command) => send(command),
+    onEvent: (next) => {
+      listener = next;
+    },
+    onDeath: () => undefined,
+    close: () => undefined,
+  };
 }
 
 /** A small recipe over the user's own text. */

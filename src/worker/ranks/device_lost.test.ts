@@ -1,17 +1,12 @@
 /** Ranks whose device is lost, as the page sees it: the lab's client and a session for each rank. */
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { startBackend } from '../../backend/index.ts';
 import { ONE_RANK } from '../../common/index.ts';
 import type { PagePort } from '../../protocol/index.ts';
 import { LabClient } from '../../store/lab/lab_client.ts';
-import { useBuildsFromFiles } from '../../testing/node_engine.ts';
-import { Session } from '../session.ts';
-import { DEVICE, SessionHarness, TEXT, tinyConfig } from '../testing_session.ts';
+import { startEngine } from '../../testing/node_engine.ts';
+import { DEVICE, SessionHarness, sessionPort, TEXT, tinyConfig } from '../testing_session.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 let harness: SessionHarness;
 /** By rank, loses its device as the browser reports it. */
@@ -26,15 +21,7 @@ beforeEach(() => {
 /** A worker of the page, in this thread: the engine, which is taken for a GPU. */
 function spawn(): PagePort {
   const rank = loseDevice.push(() => undefined) - 1;
-  let listener: Parameters<PagePort['onEvent']>[0] = () => undefined;
-  let send: PagePort['send'] = () => undefined;
-  const port = {
-    emit: (event: Parameters<typeof listener>[0]) => queueMicrotask(() => listener(event)),
-    onCommand: (handle: typeof send) => {
-      send = handle;
-    },
-  };
-  new Session(port, {
+  return sessionPort({
     ...harness.services,
     loss_grace_ms: 60_000,
     tryBackends: async (_wanted, events) => {
@@ -42,14 +29,6 @@ function spawn(): PagePort {
       return DEVICE;
     },
   });
-  return {
-    send: (command) => send(command),
-    onEvent: (heard) => {
-      listener = heard;
-    },
-    onDeath: () => undefined,
-    close: () => undefined,
-  };
 }
 
 /** Trains on two ranks, saves step 3 or 4, continues, and calls `at` after step 6. */

@@ -3,24 +3,25 @@
  * on the engine in Node. One rank and several give the same folder.
  */
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startBackend } from '../../backend/index.ts';
 import { type MetricColumns, type Mesh, ONE_RANK } from '../../common/index.ts';
 import type { RunConfig } from '../../config/index.ts';
 import { parseRecipe, parseStage, type StageInput } from '../../config/stage/index.ts';
 import type { ReadState } from '../../checkpoint/index.ts';
-import type { ChildRun, PagePort, PlainError, StartCommand } from '../../protocol/index.ts';
+import type { ChildRun, PagePort, StartCommand } from '../../protocol/index.ts';
 import { LabClient, type LabStart } from '../../store/lab/lab_client.ts';
 import { runRecipeOnRanks } from '../../store/lab/headless_recipe.ts';
 import { createStores } from '../../store/stores.ts';
-import { useBuildsFromFiles } from '../../testing/node_engine.ts';
+import { startEngine } from '../../testing/node_engine.ts';
 import { Trainer } from '../../train/index.ts';
-import { Session } from '../session.ts';
-import { DEVICE, SessionHarness, startCommand, tinyConfig } from '../testing_session.ts';
+import {
+  DEVICE,
+  SessionHarness,
+  sessionPort,
+  startCommand,
+  tinyConfig,
+} from '../testing_session.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startBackend('wasm');
-});
+beforeAll(startEngine);
 
 const STEPS = 6;
 const RTOL = 1e-5;
@@ -55,20 +56,14 @@ beforeEach(async () => {
 
 /** Trains a run on one rank, and closes it. */
 async function trained(session: SessionHarness, change: Partial<StartCommand>): Promise<void> {
-  session.send(startCommand(change));
-  await Promise.race([session.next('finished'), session.next('error').then(refused)]);
-  session.send({ type: 'release', id: 1 });
-  await session.next('released');
+  const refusal = await session.train(startCommand(change));
+  if (refusal) throw new Error(`${refusal.message} ${refusal.hint}`);
 }
 
 async function released(session: SessionHarness, run: string): Promise<SavedRun> {
   session.send({ type: 'release', id: 2 });
   await session.next('released');
   return savedRun(run);
-}
-
-function refused({ error }: { error: PlainError }): never {
-  throw new Error(`${error.message} ${error.hint}`);
 }
 
 /** A session whose device and trainer are the engine's; `from` lends its storage. */
@@ -83,29 +78,11 @@ function sessionOfEngine(from?: SessionHarness): SessionHarness {
 
 /** A worker of the page, in this thread. */
 function spawn(): PagePort {
-  let listener: Parameters<PagePort['onEvent']>[0] = () => undefined;
-  let send: PagePort['send'] = () => undefined;
-  new Session(
-    {
-      emit: (event) => queueMicrotask(() => listener(event)),
-      onCommand: (handle) => {
-        send = handle;
-      },
-    },
-    {
-      ...harness.services,
-      tryBackends: async () => ({ ...DEVICE, backend: 'wasm' as const }),
-      openRunStore: async () => harness.store,
-    },
-  );
-  return {
-    send: (command) => send(command),
-    onEvent: (heard) => {
-      listener = heard;
-    },
-    onDeath: () => undefined,
-    close: () => undefined,
-  };
+  return sessionPort({
+    ...harness.services,
+    tryBackends: async () => ({ ...DEVICE, backend: 'wasm' }),
+    openRunStore: async () => harness.store,
+  });
 }
 
 interface SavedRun {
