@@ -49,18 +49,19 @@ export interface StageTraining {
   collectives: StageCollectives;
 }
 
-/** Outputs of the programs of a stage that it hands on, one a model. */
+/** Output of a program that goes to the next stage, by the index of its model. */
 export const hiddenName = (model: number): string => `hidden ${model}`;
+/** Output of a program that goes to the stage before, by the index of its model. */
 export const gradientName = (model: number): string => `gradient ${model}`;
 
 /**
- * One micro-batch on one stage, as `trainingMicroStep` is on a whole model. Outputs: by `hiddenName`
- * the outputs of the stage's layers, valid from the turn on, except on the last stage; by
- * `gradientName` the gradients of their inputs, valid at the end, except on the first stage
- * [tokens, n_embd] each.
+ * One micro-batch on one stage, as `trainingMicroStep` is on a whole model. Outputs [tokens, n_embd]:
  *
- * Everything that backward needs has memory of the program's own while it waits at the turn, so that
- * several micro-batches in flight are several programs.
+ * - `hiddenName`, except on the last stage: outputs of the stage's layers, valid from the turn on;
+ * - `gradientName`, except on the first stage: gradients of their inputs, valid at the end.
+ *
+ * While a program waits at its turn, it alone holds what its backward pass needs: each micro-batch in
+ * flight needs a program of its own.
  */
 export function stageMicroStep(
   stores: ModelStores,
@@ -174,6 +175,7 @@ function contextOf(
   return { forward: pass, hidden: first, logits_chunk };
 }
 
+/** Outputs by the names of their models; undefined tensors are left out. */
 function named(nameOf: (model: number) => string, tensors: readonly (Tensor | undefined)[]) {
   const outputs: Record<string, Tensor> = {};
   tensors.forEach((tensor, model) => {

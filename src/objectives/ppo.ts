@@ -140,7 +140,7 @@ function loss(
   };
 }
 
-/** The answers of a phase, and the coefficient that they were rewarded with. */
+/** The answers that `num_ppo_epochs` times `num_mini_batches` steps learn from. */
 interface Phase {
   index: number;
   rows: readonly AnswerRow[];
@@ -157,7 +157,7 @@ function source(context: SourceContext): Source {
   const rows = restoredRows(restored, data.prompts.train);
   let phase: Phase | null =
     rows && restoredIndex !== null ? { index: restoredIndex, rows, metrics: {} } : null;
-  // Of the next phase.
+  // The next phase is rewarded with it.
   let kl_coef = keptNumber(restored, 'kl_coef') ?? stage.ppo.kl_coef;
   let latest = keptNumber(restored, 'step') ?? -1;
 

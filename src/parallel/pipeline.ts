@@ -51,12 +51,14 @@ interface Chunk {
   runs: readonly StageRun[];
 }
 
-/** What is known of a pass that hands its output on. */
-interface Handing {
+/** A pass that was submitted, and where its output goes. */
+interface SubmittedPass {
   action: PipelineAction;
-  /** When it was submitted. */
+  /** When it was submitted, ms. */
   start: number;
+  /** To the next virtual stage (1) or to the one before (-1). */
   direction: 1 | -1;
+  /** Of the message. */
   tag: string;
 }
 
@@ -68,8 +70,8 @@ export class PipelineMicroBatches implements MicroBatches {
   /** First and last stage, if both hold the token embedding and this rank is one of them. */
   readonly #tied: { group: Group; name: string } | null;
   readonly #outputs = new PendingOutputs();
-  /** When the latest pass ended. */
-  #passed = 0;
+  /** When the latest pass ended, ms. */
+  #latestEnd = 0;
 
   private constructor(
     parts: PipelineParts,
@@ -166,7 +168,10 @@ export class PipelineMicroBatches implements MicroBatches {
    * Records a pass and sends what it hands on. The processor is done when the pass is submitted; on
    * WebGPU the next pass is submitted while the values are read back.
    */
-  async #handOn({ values }: PassOutput, { action, start, direction, tag }: Handing): Promise<void> {
+  async #handOn(
+    { values }: PassOutput,
+    { action, start, direction, tag }: SubmittedPass,
+  ): Promise<void> {
     const sent = values.then((output) => {
       this.#span(action, start);
       if (output) this.#send(output, direction, tag);
@@ -194,9 +199,9 @@ export class PipelineMicroBatches implements MicroBatches {
   /** A pass that is submitted during another one begins when that one ends. */
   #span({ kind, micro_batch, chunk }: PipelineAction, submitted: number): void {
     const what = `micro-batch ${micro_batch}`;
-    const start = Math.max(submitted, this.#passed);
-    this.#passed = now();
-    this.#parts.recorder.span({ kind, what, micro_batch, chunk, start, end: this.#passed });
+    const start = Math.max(submitted, this.#latestEnd);
+    this.#latestEnd = now();
+    this.#parts.recorder.span({ kind, what, micro_batch, chunk, start, end: this.#latestEnd });
   }
 
   /** Index of the rank that holds the next virtual stage (1) or the one before (-1). */

@@ -12,7 +12,7 @@ import {
 import { REFERENCE, tracedValues } from '../objectives/index.ts';
 import { prepareFor } from './prepare.ts';
 import type { RankParts } from './rank_parts.ts';
-import { PipelineForward } from './stage_forward.ts';
+import { type ForwardHow, PipelineForward } from './stage_forward.ts';
 
 /** Scores depend on the weights and the batch alone. */
 const NO_RANDOMNESS = { seed: 0, step: 0 };
@@ -35,10 +35,10 @@ export async function logpsProgram(
   if (parts.mesh.pp > 1)
     return pipelined(parts, { tag: what, weights, models: [''], end: targetLogps });
   const program = await tokenLogps(pooled(parts), weights);
-  return whole(parts, program, () => program.outputs.logps);
+  return unpipelined(parts, program, () => program.outputs.logps);
 }
 
-/** One of the objective's programs. */
+/** The program of `Objective.programs` with this name. @throws Error if there is none */
 export async function namedProgram(parts: RankParts, name: string): Promise<ScoringProgram> {
   const { mesh, stores, objective, setting, reference } = parts;
   const traced = objective.programs[name];
@@ -46,7 +46,7 @@ export async function namedProgram(parts: RankParts, name: string): Promise<Scor
   if (mesh.pp === 1) {
     const trace = tracedValues(traced, setting);
     const program = await valueProgram(pooled(parts), { name, reference }, trace);
-    return whole(parts, program, () => program.outputs.values);
+    return unpipelined(parts, program, () => program.outputs.values);
   }
   const { model, values } = traced;
   const isReference = model === REFERENCE;
@@ -63,8 +63,12 @@ export async function namedProgram(parts: RankParts, name: string): Promise<Scor
 /** Scores are computed between micro-batches, so they share the memory in which these wait. */
 const pooled = ({ stores, microBatches }: RankParts) => ({ ...stores, pool: microBatches.pool });
 
-/** `values` is read after each run, because without replay outputs exist only then. */
-function whole({ stores }: RankParts, program: Program, values: () => Tensor): ScoringProgram {
+/** `values` is called after each run, because without replay outputs exist only then. */
+function unpipelined(
+  { stores }: RankParts,
+  program: Program,
+  values: () => Tensor,
+): ScoringProgram {
   return {
     run: async (own) => {
       writeInputs(stores.inputs, prepareFor(stores, own), NO_RANDOMNESS);
@@ -78,10 +82,7 @@ function whole({ stores }: RankParts, program: Program, values: () => Tensor): S
   };
 }
 
-async function pipelined(
-  parts: RankParts,
-  how: Parameters<typeof PipelineForward.create>[1],
-): Promise<ScoringProgram> {
+async function pipelined(parts: RankParts, how: ForwardHow): Promise<ScoringProgram> {
   const forward = await PipelineForward.create(parts, how);
   const { programs } = forward;
   return {

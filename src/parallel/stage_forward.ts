@@ -1,4 +1,4 @@
-/** One forward pass through all stages of a pipeline, without a backward pass. */
+/** Forward passes through all stages of a pipeline: evaluations, and the scores of sources. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Program, submitWithBoundaries, writeTensor } from '../backend/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
@@ -40,10 +40,16 @@ interface ForwardChunk {
   /** Index among all virtual stages of the pipeline. */
   virtual: number;
   program: Program;
-  /** What the program begins with. */
-  begun: { input: Activation | null };
+  /** Read by the program's collectives; `run` sets its values before it submits the program. */
+  input: StageInput;
 }
 
+interface StageInput {
+  /** Null on the first stage. */
+  values: Activation | null;
+}
+
+/** A program for each chunk of this rank. All ranks of the pipeline call `run` in the same order. */
 export class PipelineForward {
   readonly #parts: ForwardParts;
   readonly #tag: string;
@@ -71,13 +77,13 @@ export class PipelineForward {
     return this.#chunks.map(({ program }) => program);
   }
 
-  /** What the last stage made of its hidden states; null on the ranks without it. */
+  /** What `ForwardHow.end` made of the last hidden states; null on the ranks without them. */
   async run(batch: Batch, random: RandomState): Promise<Activation | null> {
     const { stores } = this.#parts;
     writeInputs(stores.inputs, prepareFor(stores, batch), random);
     let result: Activation | null = null;
-    for (const { stage, virtual, program, begun } of this.#chunks) {
-      begun.input = stage.isFirst ? null : await this.#receive(`${this.#tag} of stage ${virtual}`);
+    for (const { stage, virtual, program, input } of this.#chunks) {
+      input.values = stage.isFirst ? null : await this.#receive(`${this.#tag} of stage ${virtual}`);
       await submitWithBoundaries([program]);
       const hidden = await readActivations(program, hiddenName);
       if (hidden) this.#send(hidden, `${this.#tag} of stage ${virtual + 1}`);
@@ -87,7 +93,7 @@ export class PipelineForward {
     return result;
   }
 
-  /** The same, on every rank of the pipeline. */
+  /** What `run` gives on the last rank, on every rank of the pipeline. */
   async runForAll(batch: Batch, random: RandomState): Promise<Activation> {
     const { pp } = this.#parts.groups;
     const result = await this.run(batch, random);
@@ -114,19 +120,22 @@ async function createChunk(
   { tag, weights, models, end }: ForwardHow,
   { stage, virtual }: Pick<ForwardChunk, 'stage' | 'virtual'>,
 ): Promise<ForwardChunk> {
-  const begun: ForwardChunk['begun'] = { input: null };
+  const input: StageInput = { values: null };
   const write = (tensor: Tensor, model: number): void => {
-    if (begun.input) writeTensor(tensor, partOf(begun.input, model, tensor));
+    if (input.values) writeTensor(tensor, partOf(input.values, model, tensor));
   };
-  const input = (model: number) => ({
+  const collective = (model: number) => ({
     name: 'stage input',
     run: (tensor: Tensor) => write(tensor, model),
   });
-  const program = await stageForward(stores, stage, { name: tag, weights, models, input, end });
-  return { stage, virtual, program, begun };
+  const program = await stageForward(stores, stage, {
+    ...{ name: tag, weights, models, end },
+    input: collective,
+  });
+  return { stage, virtual, program, input };
 }
 
-/** Messages of activations are float32. */
+/** @throws TypeError if a message of activations is not float32, a fault of the sender */
 export function activationOf(values: Payload): Activation {
   if (values instanceof Float32Array) return values;
   throw new TypeError('Activations and their gradients are float32.');

@@ -19,8 +19,9 @@ import {
 /** Values [models, tokens, n_embd] that one stage hands to another. */
 export type Activation = Float32Array<ArrayBuffer>;
 
-/** What a pass hands on. On the processor it is there when the pass is. */
+/** The output of a pass that has been submitted. */
 export interface PassOutput {
+  /** Read back from the device, which WebGPU does while later passes are submitted. */
   values: Promise<Activation | null>;
 }
 
@@ -31,14 +32,14 @@ export interface PassOutput {
  */
 export class StageRun {
   readonly #program: Program;
-  readonly #turn: Turn;
+  readonly #turn: StageTurn;
   #running: Promise<void> | null = null;
 
   private constructor(
     /** Written by the caller before `forward`. */
     readonly inputs: Store,
     program: Program,
-    turn: Turn,
+    turn: StageTurn,
   ) {
     this.#program = program;
     this.#turn = turn;
@@ -55,7 +56,7 @@ export class StageRun {
     training: Pick<StageTraining, 'loss' | 'models'>,
     inputs: Store,
   ): Promise<StageRun> {
-    const turn = new Turn();
+    const turn = new StageTurn();
     const collectives: StageTraining['collectives'] = {
       input: (model) => ({
         name: 'stage input',
@@ -83,9 +84,9 @@ export class StageRun {
    * the last stage.
    */
   async forward(input: Activation | null): Promise<PassOutput> {
-    const reached = this.#turn.begin(input);
+    const submitted = this.#turn.begin(input);
     this.#running = submitWithBoundaries([this.#program]);
-    await Promise.race([reached, this.#running]);
+    await Promise.race([submitted, this.#running]);
     return { values: readActivations(this.#program, hiddenName) };
   }
 
@@ -106,18 +107,20 @@ export class StageRun {
   }
 }
 
-/** Holds a program up between its forward and its backward pass. */
-class Turn {
+/** The collectives of `StageCollectives`: they hold a program up between forward and backward. */
+class StageTurn {
   #input: Activation | null = null;
   #gradient: Activation | null = null;
-  #reach: () => void = () => undefined;
-  #leave: () => void = () => undefined;
+  /** Resolves the promise of `begin`. */
+  #forwardSubmitted: () => void = () => undefined;
+  /** Lets the program go on with its backward pass. */
+  #startBackward: () => void = () => undefined;
 
-  /** Resolves when the forward pass has been submitted. */
+  /** Resolves when the forward pass over `input` has been submitted. */
   begin(input: Activation | null): Promise<void> {
     this.#input = input;
     return new Promise((resolve) => {
-      this.#reach = resolve;
+      this.#forwardSubmitted = resolve;
     });
   }
 
@@ -126,26 +129,27 @@ class Turn {
     writeTensor(tensor, partOf(this.#input, model, tensor));
   }
 
-  /** Waits for the gradients at that of the first model, and writes the one of this model. */
+  /** Writes the gradient of this model; the turn of the first model waits for those of all. */
   async wait(tensor: Tensor, model: number): Promise<void> {
     this.#input = null;
     if (model === 0) {
-      const left = new Promise<void>((resolve) => {
-        this.#leave = resolve;
+      const backward = new Promise<void>((resolve) => {
+        this.#startBackward = resolve;
       });
-      this.#reach();
-      await left;
+      this.#forwardSubmitted();
+      await backward;
     }
     if (this.#gradient) writeTensor(tensor, partOf(this.#gradient, model, tensor));
   }
 
+  /** Starts the backward pass from `gradient`, null on the last stage. */
   end(gradient: Activation | null): void {
     this.#gradient = gradient;
-    this.#leave();
+    this.#startBackward();
   }
 }
 
-/** The values of one model, of which `tensor` has as many. */
+/** The values of one model [tokens, n_embd], a view; `tensor` is as large as the part of a model. */
 export function partOf(values: Activation, model: number, { size }: Tensor): Activation {
   return values.subarray(model * size, (model + 1) * size);
 }

@@ -15,7 +15,7 @@ import {
 import type { StageConfig } from '../config/stage/index.ts';
 import type { DeviceSpeed } from './duration.ts';
 import { flopsPerToken } from './flops.ts';
-import { type Planner, planRun, type RunPlan } from './plan.ts';
+import { guessVocab, type Planner, planRun, type RunPlan } from './plan.ts';
 import {
   asMemoryPlan,
   hasReference,
@@ -32,6 +32,12 @@ export type { StageFacts, StageMemory } from './stage_memory.ts';
 
 /** Memory that is assumed where the device does not say: a small graphics card, bytes. */
 export const UNKNOWN_MEMORY = 4 * 2 ** 30;
+
+/** Tokens for roles and the end that a stage adds to the vocabulary of a base model. */
+const ROLE_TOKENS = 5;
+
+/** `guessVocab` of a stage that starts from a base model, which adds tokens for roles. */
+export const guessStageVocab = (config: RunConfig): number => guessVocab(config) + ROLE_TOKENS;
 
 export interface StagePlan extends RunPlan {
   /** The bytes of `memory`, with the models of the stage told apart. */

@@ -1,6 +1,6 @@
 /**
- * How a worker's end is noticed at once, even if the worker closes itself: browsers report that neither
- * to the page nor to the other end of a message port, but release the Web Locks that the worker held.
+ * Notices the end of a worker at once, even if it closes itself. Browsers report that neither to the page
+ * nor to the other end of a message port, but they release the Web Locks that the worker held.
  *
  * Without Web Locks (a page that is not a secure context), an end shows as silence only.
  */

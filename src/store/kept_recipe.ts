@@ -21,7 +21,7 @@ const KeptSchema = v.object({
 export type KeptRecipe = v.InferOutput<typeof KeptSchema>;
 export type KeptMember = KeptRecipe['members'][number];
 
-/** Storage that a browser may refuse. */
+/** The result of `action`, or null where the browser refuses storage. */
 function tried<T>(action: () => T): T | null {
   try {
     return action();
@@ -30,6 +30,7 @@ function tried<T>(action: () => T): T | null {
   }
 }
 
+/** Replaces the recipe that was kept before. Nothing is kept where the browser refuses storage. */
 export function keepRecipe(name: string, source: unknown, members: readonly RecipeMember[]): void {
   const kept: KeptRecipe = {
     name,
@@ -44,10 +45,12 @@ export function keepRecipe(name: string, source: unknown, members: readonly Reci
   tried(() => localStorage.setItem(KEY, JSON.stringify(kept)));
 }
 
+/** Afterwards no recipe is kept. */
 export function forgetRecipe(): void {
   tried(() => localStorage.removeItem(KEY));
 }
 
+/** Null if none was kept, or one of a version that cannot be read. */
 export function keptRecipe(): KeptRecipe | null {
   const value: unknown = tried(() => JSON.parse(localStorage.getItem(KEY) ?? 'null') as unknown);
   const result = v.safeParse(KeptSchema, value);

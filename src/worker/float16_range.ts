@@ -8,12 +8,16 @@ import type { ParentState } from './parent.ts';
 import { BadParent } from './plain_errors.ts';
 import type { StartingPoint } from './run_parts.ts';
 
-type StageOf = NonNullable<PreparedText['stage']>;
+type PreparedStage = NonNullable<PreparedText['stage']>;
 
-/** Only what is stored in float16 is checked: frozen matrices that the run has. Throws BadParent. */
+/**
+ * Checks what the device stores in float16, the frozen matrices of the run; vectors stay float32.
+ *
+ * @throws BadParent with the first weight beyond 65,504
+ */
 export function requireFloat16Range(
   { objective, parent }: { objective: Objective; parent: ParentState },
-  stage: StageOf,
+  stage: PreparedStage,
   { config, model }: SettledRun,
   { state }: StartingPoint,
 ): void {

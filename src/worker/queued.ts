@@ -22,19 +22,19 @@ const STORAGE_ONLY: ReadonlySet<Queued['type']> = new Set<Queued['type']>([
   'set_budget',
 ]);
 
-/** What this needs of the current run. */
-interface Loop {
+/** What `executeBetweenSteps` needs of the current run. */
+interface CurrentLoop {
   readonly id: string;
   readonly control: Pick<Control, 'state'>;
   between(work: () => Promise<void>): Promise<void>;
 }
 
 /**
- * Executes a command. A run that trains takes no step until one about storage is done: each of its
- * many turns of the event loop would otherwise wait for a whole step.
+ * Executes a command. While a run trains, each of the many turns of the event loop that storage takes
+ * would wait for a whole step, so a run takes no step until a command about storage is done.
  */
 export function executeBetweenSteps(
-  run: Loop | null,
+  run: CurrentLoop | null,
   command: Queued,
   execute: () => Promise<void>,
 ): Promise<void> {
@@ -42,7 +42,7 @@ export function executeBetweenSteps(
   const trains = run?.control.state === 'run';
   const endsRun = command.type === 'delete_runs' && command.runs.includes(run?.id ?? '');
   if (!trains || endsRun || !STORAGE_ONLY.has(command.type)) return executed;
-  // If the run ends before, nothing is left to wait.
+  // A run that has ended rejects `between`; its caller sees the errors of the command itself.
   void run.between(() => executed).catch(() => undefined);
   return executed;
 }

@@ -31,7 +31,7 @@ export class RankRequests {
   }
 }
 
-/** The sentence of an error; what knows those of ranks may not be there without a network. */
+/** Without a network, the module with the sentences of ranks may be missing. */
 async function sentenceOf(error: unknown): Promise<PlainError> {
   try {
     const { rankError } = await import('./ranks/rank_error.ts');

@@ -89,7 +89,7 @@ export async function settledStage(
   return { planner: stagePlanner(stage, data.row_length), ...frozen };
 }
 
-/** The same, and tells the page what was adjusted in the configuration. */
+/** `settleOnDevice`, which also tells the page what was adjusted. Throws BadConfig. */
 export async function settleAndTell(
   config: RunConfig,
   facts: RunFacts,

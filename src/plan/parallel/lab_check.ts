@@ -45,12 +45,9 @@ function adapterProblems({ peft }: LabRun): LabProblem[] {
 }
 
 function pipelineProblems({ zero_stage }: Mesh): LabProblem[] {
-  const problems: LabProblem[] = [];
-  if (zero_stage > 1) {
-    const message =
-      `ZeRO-${zero_stage} sends gradients once for every micro-batch, which a pipeline is full of, ` +
-      'so it is not combined with pp, as in DeepSpeed; set zero_stage to 1.';
-    problems.push({ field: 'zero_stage', message, nearest: [1] });
-  }
-  return problems;
+  if (zero_stage <= 1) return [];
+  const message =
+    `ZeRO-${zero_stage} sends gradients once for every micro-batch, which a pipeline is full of, ` +
+    'so it is not combined with pp, as in DeepSpeed; set zero_stage to 1.';
+  return [{ field: 'zero_stage', message, nearest: [1] }];
 }

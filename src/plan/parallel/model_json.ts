@@ -33,7 +33,10 @@ export function modelFromJson(text: string): ResolvedModel {
 /** Types whose layers are those of `llamaSizes`, or differ from them by some norms only. */
 const LLAMA_TYPES = /^(llama|mistral|ministral|qwen|gemma|phi3|smollm3|olmo|granite|cohere)/u;
 
-/** What to know about the plan of a config.json that `modelFromJson` reads; '' if nothing. */
+/**
+ * A sentence for the page if `modelFromJson` takes a model of an unknown type for a Llama; '' otherwise.
+ * Throws `ModelJsonError`.
+ */
 export function noteOnModel(text: string): string {
   const json = parseObject(text);
   const inner = isJson(json.text_config) ? json.text_config : json;
@@ -81,7 +84,6 @@ function gpt2Sizes(json: Json): ResolvedModel {
 function llamaSizes(json: Json): ResolvedModel {
   const n_head = size(json, 'num_attention_heads');
   const n_embd = size(json, 'hidden_size');
-  const isQwen = String(json.model_type).startsWith('qwen');
   const tiedByDefault = String(json.model_type).startsWith('gemma');
   return checked({
     ...defaultConfig().model,
@@ -96,7 +98,7 @@ function llamaSizes(json: Json): ResolvedModel {
     n_inner: size(json, 'intermediate_size'),
     block_size: size(json, 'max_position_embeddings', 2048),
     qkv_bias: json.model_type === 'qwen2' || json.attention_bias === true,
-    qk_norm: isQwen && json.model_type === 'qwen3',
+    qk_norm: json.model_type === 'qwen3',
     tie_word_embeddings:
       json.tie_word_embeddings === true || (tiedByDefault && json.tie_word_embeddings !== false),
     vocab_size: size(json, 'vocab_size'),

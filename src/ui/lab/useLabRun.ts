@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { type ResolvedModel, resolveModel, type RunConfig } from '../../config/index.ts';
 import type { StageConfig, StageProblem } from '../../config/stage/index.ts';
 import { guessVocab } from '../../plan/index.ts';
+import { guessStageVocab } from '../../plan/stage.ts';
 import {
   type LabProblem,
   type Mesh,
@@ -108,13 +109,10 @@ export function useNextRun(): NextRun {
   }, [choice, chosen, settled, from, stage]);
 }
 
-/** Role tokens that a stage adds to the vocabulary of a base model. */
-const ROLE_TOKENS = 5;
-
 function stageRun(mesh: Mesh, next_stage: NextStage): NextRun {
   const { config, form } = next_stage;
   const { stage } = form;
-  const model = resolveModel(config.model, guessVocab(config) + ROLE_TOKENS);
+  const model = resolveModel(config.model, guessStageVocab(config));
   const run = labRun(mesh, { config, model }, stage);
   return { ...run, from: null, next_stage };
 }

@@ -3,8 +3,8 @@ import { Button } from '@mantine/core';
 import { useMemo } from 'react';
 import type { RunConfig } from '../../config/index.ts';
 import { type StageConfig, withStageField } from '../../config/stage/index.ts';
-import { guessVocab } from '../../plan/index.ts';
 import {
+  guessStageVocab,
   planStage,
   stageSeconds,
   type StageMemory,
@@ -15,9 +15,6 @@ import { bytes, compact, timeHere } from '../../store/index.ts';
 import { newStage, setStageField } from '../../store/stages/new_stage.ts';
 import { useRun } from '../context.tsx';
 import { useNewStage } from './useNewStage.ts';
-
-/** Role tokens that a stage adds to the vocabulary of a base model. */
-const ROLE_TOKENS = 5;
 
 export function StageCost() {
   const config = useNewStage((state) => state.config);
@@ -113,7 +110,7 @@ const ORIGINALS =
   'The frozen weights from before they were rounded to float16, which checkpoints keep. ' +
   'Half as much for a model that was published in bfloat16.';
 
-const factsOf = (config: RunConfig) => ({ vocab_size: guessVocab(config) + ROLE_TOKENS });
+const factsOf = (config: RunConfig) => ({ vocab_size: guessStageVocab(config) });
 
 const KINDS = [
   ['base', 'Model'],

@@ -10,6 +10,7 @@ const LOST_HINTS = {
   processor: 'Take fewer ranks, or close other tabs.',
 } as const;
 
+/** The sentence of an error of a rank, or that of `plainError`; its hint says how ranks go on. */
 export function rankError(error: unknown): PlainError {
   if (error instanceof RankLost || error instanceof ReducerStopped) {
     const code = error instanceof RankLost ? 'rank_lost' : 'reducer_stopped';
