@@ -6,25 +6,31 @@ import { laidOutBubble } from '../../src/ui/lab/schedule_measures.ts';
 import type { MeasuredStep, PassTimes } from './rank_threads.ts';
 
 export type Row = Record<string, unknown>;
+/** The reports of all ranks, by step. */
 type Steps = readonly MeasuredStep[][];
 
-export function quantile(values: readonly number[], share: number): number {
+/** The value below which this share of the values lies; NaN of none. */
+function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
 }
+
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
+/** Median over the steps of the slowest rank's milliseconds. */
 export const stepMs = (steps: readonly RankStep[][]): number =>
   median(steps.map((step) => Math.max(...step.map(({ ms }) => ms))));
 
 /**
- * The formula is of passes that take the same time on all ranks and messages that take none.
- * `bubble` is what was measured, the median over the steps; each of the next has one assumption more:
- * `laid_out` is without messages, `stages` also with passes that are all as long as the median of
- * their kind on their rank. `on_core` lays out the times that the passes ran on their cores, without
- * those in which another thread of this machine had it. `evenest` is `bubble` over
- * the quarter of the steps whose passes differed least, whatever their bubble: of all steps, those come
- * nearest to what the formula assumes.
+ * The formula assumes passes that take the same time on all ranks, and messages that take none.
+ *
+ * - `bubble`: as measured, the median over the steps;
+ * - `laid_out`: without messages;
+ * - `stages`: without messages, each pass as long as the median of its kind on its rank;
+ * - `on_core`: without messages, and without the time in which another thread of this machine had a
+ *   pass's core;
+ * - `evenest`: `bubble` over the quarter of the steps whose passes differed least, whatever their
+ *   bubble, which come nearest to what the formula assumes.
  */
 export function bubbleRow(steps: Steps, mesh: Mesh, micro_batches: number): Row {
   const formula = bubbleFraction(mesh, micro_batches);

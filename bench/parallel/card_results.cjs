@@ -6,6 +6,7 @@ function median(values) {
 }
 
 const BYTES_OF_FLOAT = 4;
+/** Of a step, see `StepParts` in cards_measures.ts. */
 const PARTS = ['compute', 'exposed', 'wait', 'copy', 'other', 'communication'];
 
 /** Rows a second of all cards together, each of which trains a run of its own. */
@@ -51,7 +52,10 @@ function summarizeRanks(facts, measured) {
   };
 }
 
-/** Losses of DP 2 against those of one card with the whole batch, and of both pages. */
+/**
+ * Compares the losses of DP 2 with those of one card with the whole batch (`largest` relative difference),
+ * and those of the two pages with each other.
+ */
 function compareLosses(expected, { losses: [first, second] }) {
   const count = Math.min(expected.length, first.length);
   const differences = first

@@ -43,13 +43,13 @@ class Cards {
   #steps: MeasuredStep[] = [];
   #failure = '';
 
-  /** A code for the other page; a code a channel. */
+  /** Begins a channel. Returns the code for `answer` of the other page. */
   async invite(): Promise<string> {
     this.#invitation = await invite(ROOM);
     return this.#invitation.code;
   }
 
-  /** The code to take back. */
+  /** Takes the code of `invite`. Returns the code for `connect` of the page that has invited. */
   async answer(offer: string): Promise<string> {
     const { code, channel } = await answer(offer);
     this.#answered = channel;

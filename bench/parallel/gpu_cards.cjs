@@ -36,14 +36,16 @@ const folder = join(dirname(dirname(dirname(module.filename))), 'dist-bench', 'c
 const deadline = Date.now() + 1000 * Number(process.env.CARDS_SECONDS ?? 100);
 const runMs = 1000 * Number(process.env.RUN_SECONDS ?? 4);
 
-/** Programs are built in the first of them. */
+/** Steps that are not measured: programs are built in the first of them. */
 const WARM_UP = 3;
+/** Measured steps of a run, whatever time they take. */
 const LEAST_STEPS = 4;
 const MOST_STEPS = 60;
 /** MiB of the messages that show the transport. */
 const SIZES = [0.001, 1, 4, 16];
 /** Data channels between the pages; the pool has one. */
 const CHANNELS = [1, 4];
+/** Several channels are measured further if they carry this many times as much as one. */
 const WORTHWHILE = 1.25;
 /** A run that takes longer has hung, milliseconds. */
 const LIMIT_MS = 90_000;
@@ -78,16 +80,20 @@ runMain(async () => {
 
 /** Two browsers, each bound to a card; if that cannot be, two that may share one. */
 async function launchBoth(bench) {
-  let { bound, why } = tryBinding();
-  for (;;) {
-    bench.browsers = await Promise.all([0, 1].map((card) => launchOn(card, bound)));
-    const adapters = await adaptersOf(bench);
-    write({ browser: bench.browsers[0].version(), bound, why, adapters });
-    console.log(`Bound to a card each: ${bound} ${why}. WebGPU: ${adapters.join(' and ')}`);
-    if (!bound || process.env.SOFTWARE || adapters.every((name) => /nvidia/iu.test(name))) return;
-    await closeBoth(bench);
-    [bound, why] = [false, 'Bound to a card, the browser has no WebGPU on it'];
-  }
+  const { bound, why } = tryBinding();
+  const adapters = await launchWith(bench, bound, why);
+  if (!bound || process.env.SOFTWARE || adapters.every((name) => /nvidia/iu.test(name))) return;
+  await closeBoth(bench);
+  await launchWith(bench, false, 'Bound to a card, the browser has no WebGPU on it');
+}
+
+/** Launches both browsers and returns their adapters; `why` says what prevents binding. */
+async function launchWith(bench, bound, why) {
+  bench.browsers = await Promise.all([0, 1].map((card) => launchOn(card, bound)));
+  const adapters = await adaptersOf(bench);
+  write({ browser: bench.browsers[0].version(), bound, why, adapters });
+  console.log(`Bound to a card each: ${bound} ${why}. WebGPU: ${adapters.join(' and ')}`);
+  return adapters;
 }
 
 /** A browser whose page hangs in a kernel may not close; it is then left running. */
@@ -111,7 +117,7 @@ async function adaptersOf(bench) {
   );
 }
 
-/** Opens a page in each of these browsers, and closes them at the end. */
+/** Opens a page in the browser of each of these cards, and closes the pages at the end. */
 async function withPages({ browsers, url }, cards, use) {
   const pages = await Promise.all(cards.map((card) => openPage(browsers[card], url)));
   try {
@@ -121,10 +127,11 @@ async function withPages({ browsers, url }, cards, use) {
   }
 }
 
+/** Rejects if the promise has not settled after LIMIT_MS. */
 async function within(promise) {
   let timer;
   const late = new Promise((_, reject) => {
-    const error = new Error(`Nothing came of it in ${LIMIT_MS / 1000} seconds.`);
+    const error = new Error(`The browsers have not answered for ${LIMIT_MS / 1000} seconds.`);
     timer = setTimeout(() => reject(error), LIMIT_MS);
   });
   try {
@@ -135,8 +142,8 @@ async function within(promise) {
 }
 
 /**
- * From page to page and back, and in both directions at once, as collectives do. Returns MB/s of the
- * largest one.
+ * Times messages from page to page and back, and in both directions at once, as collectives send them.
+ * Returns the MB/s of the largest message.
  */
 async function measureTransport(bench, channels) {
   return withPages(bench, [0, 1], async (pages) => {

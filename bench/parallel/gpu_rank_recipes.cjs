@@ -36,17 +36,17 @@ runMain(async () => {
   let reference = null;
   try {
     for (const mesh of meshes) {
-      if (Date.now() >= ends) console.log(`${mesh}: no time is left`);
-      else {
-        const done = await trainOn(browser, { url: server.url, recipe, mesh, ends });
-        reference ??= done;
-        const stages = done.stages.map((stage) => ({
-          ...stage,
-          ...compare(reference, done, stage),
-        }));
-        appendFileSync(out, `${JSON.stringify({ argument, ...done, stages })}\n`);
-        for (const stage of stages) console.log(mesh, brief(stage));
+      if (Date.now() >= ends) {
+        console.log(`${mesh}: no time is left`);
+        continue;
       }
+      const done = await trainOn(browser, { url: server.url, recipe, mesh, ends });
+      reference ??= done;
+      const stages = done.stages.map((stage) => {
+        return { ...stage, ...compare(reference, done, stage) };
+      });
+      appendFileSync(out, `${JSON.stringify({ argument, ...done, stages })}\n`);
+      for (const stage of stages) console.log(mesh, brief(stage));
     }
   } finally {
     await browser.close();
@@ -96,7 +96,7 @@ async function trainOn(browser, { url, recipe, mesh, ends }) {
   return { mesh, finished: !running, stages: withRecords(stages, records) };
 }
 
-/** Gives each stage its records; the step begins anew with every stage. */
+/** Gives each stage its records: a step that is smaller than the one before begins a stage. */
 function withRecords(stages, records) {
   const parts = [];
   let last = Infinity;

@@ -6,15 +6,22 @@
  *     node dist-bench/ranks/ranks.mjs OUT.jsonl [--seconds 270] [--steps 40] [--only pp=2] [--rows 4]
  *         [--cores 0,8,16,24] [--no-choice] [--no-bind] [--no-flags]
  *
- * All cases share the time evenly, so that each of them is reached. Writes one line of JSON a case as
- * it goes, and every pass to OUT.passes.jsonl. `--cores` takes these instead of choosing by measuring,
- * `--no-choice` the first ones, and `--no-flags` leaves V8 as it is.
+ * All cases share the time evenly, so that each of them is reached; `--only` runs those whose names
+ * contain a text. Writes one line of JSON a case as it goes, and every pass to OUT.passes.jsonl. `--rows`
+ * are those of a micro-batch. Cores are chosen by measuring, unless `--cores` names them; `--no-choice`
+ * takes the first ones and `--no-bind` binds no thread. `--no-flags` leaves V8 as it is.
  */
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type Mesh, ONE_RANK, type RankStep, worldSize } from '../../src/common/index.ts';
+import {
+  type Mesh,
+  ONE_RANK,
+  type RankStep,
+  type Span,
+  worldSize,
+} from '../../src/common/index.ts';
 import { overlapFraction } from '../../src/plan/parallel/index.ts';
 import { bucketBytes, bucketOverlap, reductionMs } from '../../src/ui/lab/schedule_measures.ts';
 import { bubbleRow, median, passesOf, type Row, stepMs } from './bubble_row.ts';
@@ -47,10 +54,9 @@ interface Case {
 
 const pipeline = (mesh: Partial<Mesh>, micro_batches: number): Case => {
   const whole: Mesh = { ...ONE_RANK, ...mesh };
+  const fields = Object.entries(mesh).map(([key, value]) => `${key}=${value}`);
   return {
-    name: `${Object.entries(mesh)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(',')} m=${micro_batches}`,
+    name: `${fields.join(',')} m=${micro_batches}`,
     threads: worldSize(whole),
     measure: async (how) => {
       const run = { ...how, model: MODEL, warm_up: WARM_UP, mesh: whole, micro_batches };
@@ -60,7 +66,7 @@ const pipeline = (mesh: Partial<Mesh>, micro_batches: number): Case => {
   };
 };
 
-/** Half the time goes to steps that reduce their gradients when the pass is over. */
+/** Data parallelism; half the time goes to steps that reduce their gradients after the pass. */
 const data = (dp: number): Case => ({
   name: `dp=${dp}`,
   threads: 2 * dp,
@@ -128,16 +134,14 @@ function overlaps(after: readonly RankStep[][], during: readonly RankStep[][]): 
 }
 
 /** Milliseconds in which a rank's own thread copies the sums into the engine's memory. */
-const writeOf = ({ spans }: RankStep): number =>
-  spans
-    .filter(({ what }) => what === 'write gradients')
-    .reduce((sum, { start, end }) => sum + (end - start), 0);
+const writeOf = (step: RankStep): number => spanMs(step, ({ what }) => what === 'write gradients');
 
-const passOf = ({ spans }: RankStep): number =>
-  spans
-    .filter(({ kind }) => kind === 'compute')
-    .reduce((sum, { start, end }) => sum + (end - start), 0);
+const passOf = (step: RankStep): number => spanMs(step, ({ kind }) => kind === 'compute');
 
+const spanMs = ({ spans }: RankStep, isCounted: (span: Span) => boolean): number =>
+  spans.filter(isCounted).reduce((sum, { start, end }) => sum + (end - start), 0);
+
+/** Fields that are too long for the terminal. */
 const IN_FILE_ONLY = new Set(['all', 'bytes', 'passes', 'alone']);
 
 /** V8's own threads, which collect garbage and compile, are idle with these. */

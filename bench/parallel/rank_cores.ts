@@ -24,16 +24,17 @@ export interface CoresSeen {
 /** Four ranks and a reducer beside each. */
 const MOST_THREADS = 8;
 
-/** Cores are chosen anew if one of them has become slower than this, */
+/** Cores are chosen anew if one of them has become slower than this factor of the fastest alone. */
 const TOLERATED = 1.2;
 
-/** but not more often: it takes seconds. */
+/** Choosing takes seconds. */
 const MOST_CHOICES = 3;
 
 export class RankCores {
   readonly #request: CoreRequest;
   readonly #processors: readonly number[];
   #chosen: readonly number[] = [];
+  /** The probe's work on the fastest core alone; NaN if cores were not chosen by measuring. */
   #bestMs = NaN;
   #choices = 0;
 
@@ -47,7 +48,7 @@ export class RankCores {
     return this.#chosen;
   }
 
-  /** Also keeps this process's other threads away from the chosen cores where there are others. */
+  /** Chooses the cores, and moves this process's own threads to others if there are any. */
   async choose(): Promise<Partial<CoreChoice>> {
     const { given, choose } = this.#request;
     const all = this.#processors;
@@ -96,6 +97,7 @@ export class RankCores {
     return times.map((ms) => ms / this.#bestMs);
   }
 
+  /** Binds this process's present and later threads to cores that no rank has. */
   #leave(others: readonly number[]): void {
     if (others.length > 0) bindProcess(others);
   }

@@ -17,10 +17,11 @@ export interface RankRun {
   model: Partial<RunConfig['model']>;
   /** Rows of a micro-batch, of all ranks together. */
   rows: number;
+  /** Steps whose reports are dropped. */
   warm_up: number;
-  /** At most so many after the warm-up, */
+  /** Steps after the warm-up, at most. */
   steps: number;
-  /** and after so many milliseconds, warm-up included, no further one; two at least. */
+  /** Milliseconds, warm-up included, after which a run ends that has taken two of `steps`. */
   patience: number;
   /** Infinity reduces all gradients when the backward pass is over. */
   bucket_bytes?: number;
@@ -37,7 +38,7 @@ interface Peer {
 
 /** A pass as the operating system saw its thread, in the order of the report's spans. */
 export interface PassTimes {
-  /** Milliseconds on a core. A thread beside it on the same physical core makes them more. */
+  /** Milliseconds on a core; more if another thread runs on the same physical core. */
   ran: number;
   /** Milliseconds in which the thread was ready to run and another one had the core. */
   delayed: number;
