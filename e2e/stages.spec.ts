@@ -1,7 +1,7 @@
 /** A base model is taught to answer, seen in the tree, talked to, voted on, rewarded and evaluated. */
 import { expect, test, type Page } from '@playwright/test';
 import { axeOf } from './axe.ts';
-import { TINY, Terrarium } from './terrarium.ts';
+import { overflow, TINY, Terrarium } from './terrarium.ts';
 
 const BASE = {
   ...TINY,
@@ -19,13 +19,6 @@ const axe = async (page: Page): Promise<string[]> => {
 /** Goes to one of the places of the page. */
 const goTo = (page: Page, name: string): Promise<void> =>
   page.getByRole('navigation', { name: 'Places' }).getByRole('button', { name }).click();
-
-/** How much wider than the room beside the scrollbar the page is, in pixels. */
-const overflow = (page: Page): Promise<number> =>
-  page.evaluate(() => {
-    const { documentElement, body } = document;
-    return documentElement.scrollWidth - body.getBoundingClientRect().width;
-  });
 
 interface Small {
   steps: number;
@@ -283,41 +276,3 @@ test('what a stage cannot learn from is said beside the form, and solved there',
     await expect(page.getByText('Malformed lines that were skipped: 1.')).toBeVisible();
   });
 });
-
-test('the main path is walked by keyboard alone', async ({ page }) => {
-  const terrarium = await new Terrarium(page).open(BASE);
-  const pressButton = async (name: string | RegExp): Promise<void> => {
-    const button = page.getByRole('button', { name }).first();
-    await expect(button).toBeVisible();
-    await tabTo(page, name);
-    await page.keyboard.press('Enter');
-  };
-  const mainButton = page.locator('.main-button');
-  await pressButton(/^Train$/u);
-  await terrarium.done();
-  await expect(mainButton).toBeFocused();
-  await pressButton('Teach it to answer');
-  await expect(page.getByRole('heading', { name: 'New stage' })).toBeVisible();
-  await page.getByLabel('Training steps max_iters').focus();
-  await page.keyboard.press('ControlOrMeta+A');
-  await page.keyboard.type('9');
-  await pressButton('Train this stage');
-  await ended(terrarium, 9);
-  await expect(mainButton).toBeFocused();
-  await pressButton(/^Chat$/u);
-  await page.getByLabel('Message', { exact: true }).focus();
-  await page.keyboard.type('1+1=');
-  await page.keyboard.press('Enter');
-  const answer = page.getByTestId('exchanges').getByRole('article');
-  await expect(answer).toContainText('tokens', { timeout: 30_000 });
-});
-
-/** Presses Tab until the focus is on a button with this name. */
-async function tabTo(page: Page, name: string | RegExp): Promise<void> {
-  const button = page.getByRole('button', { name }).first();
-  for (let presses = 0; presses < 150; presses++) {
-    if (await button.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`Tab does not reach the button ${String(name)}.`);
-}

@@ -148,3 +148,10 @@ export async function prepareWorker(page: Page, script: string): Promise<void> {
     await route.fulfill({ response, body: `${script}\n${await response.text()}` });
   });
 }
+
+/** How much wider than the room beside the scrollbar the page is, in pixels. */
+export const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const { documentElement, body } = document;
+    return documentElement.scrollWidth - body.getBoundingClientRect().width;
+  });
