@@ -101,12 +101,15 @@ def first_jobs(bundle):
     ]
 
 
-def with_same_settings(bundles):
-    """Bundles in groups with one fsdp2.yaml, which `accelerate launch` reads once for all its jobs."""
+def by_architecture(bundles):
+    """
+    Bundles in groups of one model_type: accelerate takes the class of the layers that FSDP2 wraps from the
+    first model of a process.
+    """
     groups = {}
     for bundle in bundles:
-        settings = (bundle / "fsdp2.yaml").read_text(encoding="utf-8")
-        groups.setdefault(settings, []).append(bundle)
+        config = json.loads((bundle / "checkpoint" / "config.json").read_text(encoding="utf-8"))
+        groups.setdefault(config["model_type"], []).append(bundle)
     return list(groups.values())
 
 
@@ -114,7 +117,7 @@ def check(bundles, arrangement, work):
     """Everything about the bundles in one arrangement: rows of the report."""
     shutil.rmtree(work, ignore_errors=True)
     one = dataclasses.replace(arrangement, ranks=1)
-    for alike in with_same_settings(bundles):
+    for alike in by_architecture(bundles):
         launch([job for bundle in alike for job in first_jobs(bundle)], arrangement, work)
         if not arrangement.cpu:
             launch([Job(bundle, "bf16", FEW, "bf16") for bundle in alike], arrangement, work, bf16=True)
