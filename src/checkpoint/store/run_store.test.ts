@@ -179,7 +179,7 @@ describe('checkpoints', () => {
     await expect(run.load()).rejects.toMatchObject({
       code: 'truncated',
       message: 'The file model.safetensors of this run is damaged in the storage of this browser.',
-      hint: expect.stringMatching(/best checkpoint .* backup .* train it again\.$/u),
+      hint: expect.stringMatching(/best checkpoint .* backup .* train it again\.$/u) as string,
     });
   });
 

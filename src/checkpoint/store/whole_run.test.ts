@@ -70,7 +70,7 @@ describe('the best checkpoint', () => {
     await expect(run.loadBest()).rejects.toMatchObject({
       code: 'truncated',
       message: 'The file model.safetensors of this run is gone from the storage of this browser.',
-      hint: expect.stringMatching(/^Continue from its last checkpoint/u),
+      hint: expect.stringMatching(/^Continue from its last checkpoint/u) as string,
     });
     await store.duplicate('a', 'b', 'Copy');
     expect((await store.list()).map(({ best }) => best)).toContain(null);
