@@ -28,7 +28,6 @@ test('four ranks train a run, of which one dies, and then a stage from it', asyn
   await expect(rows.filter({ hasText: 'reduce-scatter' })).toContainText(/kB/u);
   const { violations } = await axeOf(page, ['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
   expect(violations).toEqual([]);
-  await page.getByRole('button', { name: 'Save as a run' }).click();
   await expect(page.getByText(/^Saved as .* at step 12/u)).toBeVisible();
   await page.getByRole('button', { name: 'Rank 1 dies' }).click();
   const failure = page.getByTestId('lab-failure');
@@ -44,7 +43,6 @@ test('four ranks train a run, of which one dies, and then a stage from it', asyn
   await page.getByRole('button', { name: 'Train it on several ranks' }).click();
   await page.getByRole('button', { name: 'Start 4 ranks' }).click();
   await expect(sentence).toContainText(/^Done. Step 8 of 8/u, { timeout: 60_000 });
-  await page.getByRole('button', { name: 'Save as a run' }).click();
   await expect(page.getByText(/^Saved as .*SFT.* at step 8/u)).toBeVisible();
   await places.getByRole('button', { name: 'Stages' }).click();
   await expect(page.getByText(/, SFT, DP 2 x TP 2/u)).toBeVisible();

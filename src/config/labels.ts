@@ -153,7 +153,7 @@ export const LABELS: Labels = {
     },
     autosave_interval: {
       name: 'Save every',
-      does: 'Steps between automatic checkpoints.',
+      does: 'Most steps between automatic checkpoints. Short runs save each fifth, slow ones each minute.',
       source: 'nanochat (save_every)',
       unit: 'steps',
       zero: 'only when you hide the tab or the run stops',

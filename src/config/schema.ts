@@ -145,7 +145,8 @@ export const SamplingSchema = v.strictObject({
 export const RuntimeSchema = v.strictObject({
   backend: choice(BACKENDS, 'auto'),
   /**
-   * Steps between automatic checkpoints; 0 means only when the tab is hidden or the run stops.
+   * Most steps between automatic checkpoints (train/autosave.ts says when a run is saved earlier);
+   * 0 means only when the tab is hidden or the run stops.
    */
   autosave_interval: int(0, 1_000_000, 250),
   /** Under fp16, run matmuls on the GPU's matrix units if the browser exposes them. */

@@ -86,6 +86,8 @@ export type RankEvent =
       run: string;
       step: number;
       bytes: number | null;
+      /** Why storage refused it, in sentences; absent if it is saved. */
+      problem?: string;
     };
 
 export const RANK_COMMANDS: Record<RankCommand['type'], true> = {

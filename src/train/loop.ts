@@ -3,6 +3,7 @@
  * receives its reports.
  */
 import type { FinishReason, MetricRow } from '../common/index.ts';
+import { Autosave } from './autosave.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
 import { LossExploded } from './loss_exploded.ts';
@@ -90,10 +91,10 @@ class Loop {
   readonly #clock: Clock;
   /** The step that the loop began with. */
   readonly #firstStep: number;
-  /** Steps of the latest evaluation and samples, and of the latest attempt to save by itself. */
+  readonly #autosaving: Autosave;
+  /** Steps of the latest evaluation and samples. */
   #evaluated = -1;
   #sampled: number;
-  #autosaved: number;
 
   constructor(state: LoopState) {
     this.#state = state;
@@ -104,7 +105,7 @@ class Loop {
     const lossFirst = this.#firstStep === 0 && state.trainer.objective.data === 'text';
     this.#sampled = lossFirst ? 0 : (state.sampled_step ?? -1);
     if (isStale(state)) state.stale_evaluations = 0;
-    this.#autosaved = this.#firstStep;
+    this.#autosaving = new Autosave(this.#firstStep);
     state.saved_step ??= this.#firstStep;
     state.first_loss = undefined;
     state.last_loss = undefined;
@@ -118,7 +119,7 @@ class Loop {
       const reason = limit ?? (isStale(this.#state) ? 'early_stopping' : null);
       const ending = reason !== null;
       if (this.#samplesDue(ending)) await this.#sample();
-      if (this.#autosaveDue()) await this.#autosave();
+      if (this.#autosaving.isDue(trainer, this.#savedStep)) await this.#autosave();
       if (reason) {
         await this.#saveIfBehind();
         return reason;
@@ -164,29 +165,21 @@ class Loop {
     return ending || firstLossShown || step % sample_interval === 0;
   }
 
-  #autosaveDue(): boolean {
-    const { step, config } = this.#state.trainer;
-    const { autosave_interval } = config.runtime;
-    if (autosave_interval <= 0 || step % autosave_interval !== 0) return false;
-    return this.#isBehind && step > this.#autosaved;
-  }
-
   /** Saves, unless the run is diverging: that would overwrite a good checkpoint. */
   async #autosave(): Promise<void> {
-    this.#autosaved = this.#state.trainer.step;
     await this.#collect();
     const { first_loss = 0, last_loss = 0 } = this.#state;
     if (this.#healthOf(last_loss, first_loss) === 'fine') await this.#save();
+    else this.#autosaving.skipped(this.#state.trainer.step);
   }
 
-  /** Steps were taken since the last save that succeeded. */
-  get #isBehind(): boolean {
-    const { trainer, saved_step = this.#firstStep } = this.#state;
-    return trainer.step > saved_step;
+  /** Step of the last save that succeeded. */
+  get #savedStep(): number {
+    return this.#state.saved_step ?? this.#firstStep;
   }
 
   async #saveIfBehind(): Promise<void> {
-    if (this.#isBehind) await this.#save();
+    if (this.#state.trainer.step > this.#savedStep) await this.#save();
   }
 
   async #pause(): Promise<void> {
@@ -229,7 +222,8 @@ class Loop {
   }
 
   async #save(): Promise<void> {
-    await this.#during('saving', () => this.#state.hooks.save());
+    const { trainer, hooks } = this.#state;
+    await this.#during('saving', () => this.#autosaving.during(trainer.step, () => hooks.save()));
   }
 
   /** Something other than training, with all steps so far reported and the clock stopped. */

@@ -33,12 +33,16 @@ async function exportedFiles(): Promise<{ path: string; bytes: Uint8Array }[]> {
 
 describe('start', () => {
   it('trains to the last step and saves', async () => {
-    await finishedRun();
+    const config = tinyConfig(({ runtime }) => {
+      runtime.autosave_interval = 4;
+    });
+    session.send(startCommand({ config }));
+    await session.next('finished');
     expect(session.all('started')).toMatchObject([
       { run: 'first', step: 0, lr_multiplier: 1, lineage: { objective: 'pretrain', parent: null } },
     ]);
     expect(session.all('finished')).toEqual([{ type: 'finished', step: 20, reason: 'max_iters' }]);
-    expect(session.all('saved').map(({ step }) => step)).toEqual([5, 10, 15, 20]);
+    expect(session.all('saved').map(({ step }) => step)).toEqual([4, 8, 12, 16, 20]);
     expect(session.all('mark').map(({ mark }) => mark)).toContain('stored');
     const { step } = await session.store.readMetrics('first');
     expect(step.at(-1)).toBe(20);

@@ -33,7 +33,7 @@ const config = tinyConfig(({ training, sampling, runtime }) => {
   training.eval_interval = 4;
   sampling.sample_interval = 5;
   sampling.max_new_tokens = 3;
-  runtime.autosave_interval = 6;
+  runtime.autosave_interval = 3;
 });
 
 /** A run that trained to step 20, with its best evaluation at step 8. */
@@ -164,9 +164,10 @@ describe('a run whose validation loss turns up', () => {
       return write(path, bytes);
     });
     await overfittedRun();
-    // Evaluations at 4 and 8 improve; checkpoints are at 6, 12, 18 and 20.
+    // Evaluations at 4 and 8 improve; checkpoints are at every third step and at 20.
     expect(saves).toEqual([
-      ...['best-1', 'checkpoint-1', 'best-2', 'checkpoint-2', 'checkpoint-3', 'checkpoint-4'],
+      ...['checkpoint-1', 'best-1', 'checkpoint-2', 'best-2', 'checkpoint-3', 'checkpoint-4'],
+      ...['checkpoint-5', 'checkpoint-6', 'checkpoint-7'],
     ]);
   });
 
@@ -177,7 +178,7 @@ describe('a run whose validation loss turns up', () => {
       return write(path, bytes).finally(() => (session.files.isFull = false));
     });
     await overfittedRun();
-    expect(session.all('saved').map(({ step }) => step)).toEqual([6, 12, 18, 20]);
+    expect(session.all('saved').map(({ step }) => step)).toEqual([3, 6, 9, 12, 15, 18, 20]);
     const refusals = session.all('notice').filter(({ message }) => message.includes('no room'));
     expect(refusals).toHaveLength(1);
     // It is still in memory.

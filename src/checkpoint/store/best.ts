@@ -19,6 +19,9 @@ const StoredBest = v.object({
 });
 type StoredBest = v.InferOutput<typeof StoredBest>;
 
+const LAST_INSTEAD =
+  'Continue from its last checkpoint instead, restore a backup of it, or train it again.';
+
 const bestPath = (folder: string): string => `${folder}/best.json`;
 const filesPath = (folder: string, turn: number): string => `${folder}/best-${turn}`;
 
@@ -45,7 +48,7 @@ export async function readBestFiles(
   folder: string,
 ): Promise<Map<string, Uint8Array> | null> {
   const stored = await readStored(fs, folder);
-  return stored && readFiles(fs, filesPath(folder, stored.turn), stored.files);
+  return stored && readFiles(fs, filesPath(folder, stored.turn), stored, LAST_INSTEAD);
 }
 
 /**

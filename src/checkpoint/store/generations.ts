@@ -4,7 +4,7 @@
  * names it, so the previous one stays readable whatever happens during a write.
  */
 import * as v from 'valibot';
-import { CheckpointError, damaged } from '../error.ts';
+import { CheckpointError } from '../error.ts';
 import type { FileSystem } from './file_system.ts';
 import { readSlots, writeSlots } from './slots.ts';
 
@@ -15,6 +15,10 @@ export type Generation = v.InferOutput<typeof Generation>;
 
 export const pointerPath = (folder: string): string => `${folder}/pointer.json`;
 const generationPath = (folder: string, generation: number) => `${folder}/checkpoint-${generation}`;
+
+const ELSEWHERE =
+  'Roll back to its best checkpoint if its menu offers that; otherwise restore a backup of it, or ' +
+  'train it again.';
 
 const isFull = (error: unknown): boolean =>
   error instanceof CheckpointError && error.code === 'storage_full';
@@ -121,23 +125,35 @@ export async function readGeneration(
   folder: string,
   generation: Generation,
 ): Promise<Map<string, Uint8Array>> {
-  return readFiles(fs, generationPath(folder, generation.generation), generation.files);
+  const path = generationPath(folder, generation.generation);
+  return readFiles(fs, path, generation, ELSEWHERE);
 }
 
-/** Reads files of known lengths. Throws `truncated` if one has another length. */
+/**
+ * Reads files of known lengths. Throws `truncated` if one is gone or has another length; `hint` then
+ * says what else the user can do with the run.
+ */
 export async function readFiles(
   fs: FileSystem,
   path: string,
-  lengths: Generation['files'],
+  { files: lengths }: Pick<Generation, 'files'>,
+  hint: string,
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   for (const [name, length] of Object.entries(lengths)) {
     const bytes = await fs.read(`${path}/${name}`);
-    if (bytes?.length !== length) throw damaged('truncated', name, 'its end is missing');
+    if (bytes?.length !== length) throw lost(name, bytes ? 'is damaged in' : 'is gone from', hint);
     files.set(name, bytes);
   }
   return files;
 }
+
+const lost = (name: string, what: string, hint: string): CheckpointError =>
+  new CheckpointError(
+    'truncated',
+    `The file ${name} of this run ${what} the storage of this browser.`,
+    hint,
+  );
 
 /** Reads one file of a generation; null if the generation does not have it. */
 export async function readGenerationFile(

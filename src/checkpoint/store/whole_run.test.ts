@@ -67,7 +67,11 @@ describe('the best checkpoint', () => {
     await run.saveBest({ step: 1, score: 2 }, state(1));
     await run.save(state(1));
     await fs.remove('runs/a/best-1/model.safetensors');
-    expect(await codeOfAsync(run.loadBest())).toBe('truncated');
+    await expect(run.loadBest()).rejects.toMatchObject({
+      code: 'truncated',
+      message: 'The file model.safetensors of this run is gone from the storage of this browser.',
+      hint: expect.stringMatching(/^Continue from its last checkpoint/u) as string,
+    });
     await store.duplicate('a', 'b', 'Copy');
     expect((await store.list()).map(({ best }) => best)).toContain(null);
     await fs.write('runs/a/best.json.1', new Uint8Array(3));

@@ -4,6 +4,8 @@ import { defaultConfig } from '../../config/index.ts';
 import type { Command, Event, PagePort } from '../../protocol/index.ts';
 import { TestingLocks } from '../../protocol/testing_locks.ts';
 import { LabClient } from './lab_client.ts';
+import { unsavedSteps } from './lab_sentences.ts';
+import type { LabOrigin } from './lab_state.ts';
 
 const MEMORY: RankMemory = {
   weights: 4,
@@ -20,6 +22,8 @@ const MEMORY: RankMemory = {
 class FakeRank {
   readonly sent: Command[] = [];
   closed = false;
+  /** Why it cannot save. */
+  refusal = '';
   rank = -1;
   step = 0;
   emit: (event: Event) => void = () => undefined;
@@ -57,9 +61,10 @@ class FakeRank {
         });
       case 'save_rank': {
         const { id, run } = command;
-        const bytes = this.rank === 0 ? 123 : null;
-        const { rank, step } = this;
-        return this.emit({ type: 'rank_saved', id, rank, run, step, bytes });
+        const { rank, step, refusal } = this;
+        const bytes = rank === 0 && refusal === '' ? 123 : null;
+        const problem = rank === 0 ? refusal : '';
+        return this.emit({ type: 'rank_saved', id, rank, run, step, bytes, problem });
       }
       default:
     }
@@ -120,7 +125,7 @@ const state = () => lab.store.getState();
 const commands = (rank: number, type: Command['type']) =>
   ranks[rank]?.sent.filter((command) => command.type === type) ?? [];
 
-async function start(max_iters = 4): Promise<void> {
+async function start(max_iters = 4, from: LabOrigin | null = null): Promise<void> {
   const { training, ...others } = defaultConfig();
   const config = { ...others, training: { ...training, max_iters, eval_interval: 2 } };
   void lab.start({
@@ -129,7 +134,7 @@ async function start(max_iters = 4): Promise<void> {
     files: {},
     backend: 'wasm',
     name: 'three',
-    from: null,
+    from,
     stage: null,
     child: null,
   });
@@ -269,6 +274,64 @@ test('a rank that is ended after a save names the checkpoint', async () => {
   lab.kill(2);
   await settle();
   expect(state().failure).toContain('The checkpoint of step 2 is whole');
+});
+
+describe('a run that saves by itself', () => {
+  beforeEach(() => {
+    lab = new LabClient({ spawn, saves: true });
+  });
+
+  test('is saved when it pauses and when it is done, once each', async () => {
+    await start(2);
+    lab.pause();
+    await step();
+    expect(state()).toMatchObject({ phase: 'paused', saved: { step: 1, bytes: 123 } });
+    void lab.resume();
+    await settle();
+    lab.pause();
+    await step();
+    expect(state()).toMatchObject({ phase: 'done', saved: { step: 2, bytes: 123 } });
+    expect(commands(1, 'save_rank')).toHaveLength(2);
+    expect(unsavedSteps(state())).toBe('');
+  });
+
+  test('keeps its ranks where storage refuses, says why, and can be saved later', async () => {
+    await start(2);
+    const [first] = ranks;
+    if (first) first.refusal = 'The storage is full. Delete runs.';
+    await step();
+    await step();
+    expect(state()).toMatchObject({ phase: 'done', saved: null, failure: '' });
+    expect(state().save_problem).toBe('The storage is full. Delete runs.');
+    expect(unsavedSteps(state())).toBe('Nothing of this run was saved.');
+    if (first) first.refusal = '';
+    await lab.save();
+    expect(state()).toMatchObject({ saved: { step: 2, bytes: 123 }, save_problem: '' });
+  });
+
+  test('saves nothing where no step was taken since the checkpoint that it continues from', async () => {
+    await start(2, { run: 'old', name: 'old', step: 2 });
+    expect(state().phase).toBe('done');
+    expect(commands(0, 'save_rank')).toEqual([]);
+  });
+});
+
+test('a continuation that fails names the checkpoint that it began with', async () => {
+  await start(6, { run: 'old', name: 'old', step: 2 });
+  lab.kill(2);
+  expect(state().failure).toBe(
+    'Rank 2 is gone (its worker was ended), and no step is complete without it. No later step ' +
+      'was saved: continue again from the checkpoint of step 2 of “old”, with any mesh.',
+  );
+});
+
+test('ranks that are ended say which steps were not saved', async () => {
+  await start(6, { run: 'old', name: 'old', step: 2 });
+  for (const rank of ranks) rank.step = 2;
+  await step();
+  await step();
+  lab.stop();
+  expect(unsavedSteps(state())).toBe('The steps after 2 were not saved.');
 });
 
 test('the error of a rank is shown and ends all of them', async () => {

@@ -12,10 +12,12 @@ import {
   emptyLab,
   hasRanks,
   isIdle,
+  type LabOrigin,
   type LabPhase,
   type LabRank,
   type LabStore,
 } from './lab_state.ts';
+import { rankFailed, rankGone } from './lab_sentences.ts';
 import { LabReports, type Stepped } from './lab_reports.ts';
 import { RankError, RankLinks } from './rank_links.ts';
 
@@ -25,8 +27,8 @@ export interface LabStart {
   files: OpenedFiles;
   backend: RuntimeConfig['backend'];
   name: string;
-  /** A saved run whose last checkpoint is continued, and its step; null for a new run. */
-  from: { run: string; step: number } | null;
+  /** A saved run whose last checkpoint is continued; null for a new run. */
+  from: LabOrigin | null;
   /** The stage that is trained; null for pretraining. */
   stage: StageConfig | null;
   /** What a new run takes from a parent; null for new weights. */
@@ -35,6 +37,8 @@ export interface LabStart {
 
 export interface LabHooks {
   spawn: () => PagePort;
+  /** Saves by itself when training pauses or is done. */
+  saves?: boolean;
   /** The library has changed. */
   saved?: () => void;
   stepped?: Stepped;
@@ -65,7 +69,7 @@ export class LabClient {
 
   /** Ends the ranks of the run before, starts new ones, and trains. Never rejects. */
   async start(start: LabStart): Promise<void> {
-    const { mesh, config, name, stage } = start;
+    const { mesh, config, name, stage, from } = start;
     const size = worldSize(mesh);
     this.#close();
     this.#reports.begin(size);
@@ -76,7 +80,7 @@ export class LabClient {
     const run = randomId();
     this.store.setState({
       ...emptyLab,
-      ...{ phase: 'opening', mesh, config, stage, run, name, ranks },
+      ...{ phase: 'opening', mesh, config, stage, run, name, ranks, from },
     });
     const links = new RankLinks(size, this.#hooks.spawn, {
       event: (_rank, event) => {
@@ -114,16 +118,11 @@ export class LabClient {
   /** Keeps the run in the library; the next time, as its next checkpoint. */
   async save(): Promise<void> {
     const links = this.#links;
-    const { phase, run, name } = this.store.getState();
+    const { phase } = this.store.getState();
     if (!links || !isIdle({ phase })) return;
-    this.#become('saving');
     await this.#carryOut(links, async () => {
-      const answers = await links.all((link) =>
-        link.request((id) => ({ type: 'save_rank', id, run, name })),
-      );
-      const { step, bytes } = answers[0] ?? { step: 0, bytes: null };
-      this.store.setState({ phase, saved: { step, bytes: bytes ?? 0 } });
-      this.#hooks.saved?.();
+      await this.#save(links);
+      this.#become(phase);
     });
   }
 
@@ -183,8 +182,8 @@ export class LabClient {
     const { max_iters, eval_interval } = config.training;
     for (;;) {
       const { step } = this.store.getState();
-      if (step >= max_iters) return this.#rest('done');
-      if (this.#pausing) return this.#rest('paused');
+      if (step >= max_iters) return this.#rest(links, 'done');
+      if (this.#pausing) return this.#rest(links, 'paused');
       this.#become('training');
       const steps = Math.min(eval_interval - (step % eval_interval), max_iters - step);
       const answers = await links.all((link) =>
@@ -206,9 +205,25 @@ export class LabClient {
     this.#hooks.evaluated?.(first.metrics);
   }
 
-  #rest(phase: 'done' | 'paused'): void {
+  async #rest(links: RankLinks, phase: 'done' | 'paused'): Promise<void> {
     this.#reports.show();
+    const { step, saved, from } = this.store.getState();
+    const isBehind = step > (saved?.step ?? from?.step ?? 0);
+    if (this.#hooks.saves && isBehind) await this.#save(links);
     this.#become(phase);
+  }
+
+  /** What storage refuses is told; the ranks are kept, so that the run can be saved again. */
+  async #save(links: RankLinks): Promise<void> {
+    const { run, name } = this.store.getState();
+    this.#become('saving');
+    const [first] = await links.all((link) =>
+      link.request((id) => ({ type: 'save_rank', id, run, name })),
+    );
+    const { step = 0, bytes = 0, problem = '' } = first ?? {};
+    this.store.setState({ save_problem: problem });
+    if (!problem) this.store.setState({ saved: { step, bytes: bytes ?? 0 } });
+    this.#hooks.saved?.();
   }
 
   /** Does something with all ranks; if one of them cannot, that ends the run. */
@@ -220,30 +235,17 @@ export class LabClient {
       const rank = error instanceof RankError ? error.rank : 0;
       const message = error instanceof Error ? error.message : String(error);
       this.#change(rank, { failure: message });
-      this.#fail(
-        links,
-        `Rank ${rank} could not go on: ${message} ${this.#checkpoint()}`.trim(),
-        rank,
-      );
+      this.#fail(links, rankFailed(rank, message, this.store.getState()), rank);
       links.send({ type: 'rank_gone', rank }, rank);
     }
   }
 
   #lose(links: RankLinks, rank: number, why: string): void {
-    const sentence =
-      `Rank ${rank} is gone (${why}), and no step is complete without it. ` +
-      (this.#checkpoint() || 'Start again.');
+    const sentence = rankGone(rank, why, this.store.getState());
     this.#change(rank, { status: 'gone', failure: why });
     this.#fail(links, sentence, rank);
     links.end(rank, `Rank ${rank} is gone.`);
     links.send({ type: 'rank_gone', rank }, rank);
-  }
-
-  /** A sentence about the last checkpoint; '' without one. */
-  #checkpoint(): string {
-    const { saved } = this.store.getState();
-    if (!saved) return '';
-    return `The checkpoint of step ${saved.step} is whole: continue from it, with any mesh.`;
   }
 
   /** Shows the failure, gives the other ranks time to tell theirs, and ends them. */

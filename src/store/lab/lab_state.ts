@@ -32,6 +32,13 @@ export interface LabRank {
   failure: string;
 }
 
+/** A saved run, and the step of its last checkpoint. */
+export interface LabOrigin {
+  run: string;
+  name: string;
+  step: number;
+}
+
 export interface SavedLabRun {
   step: number;
   bytes: number;
@@ -63,8 +70,12 @@ export interface LabState {
   recent: readonly (readonly RankStep[])[];
   /** What training has met, as sentences of rank 0. */
   notices: readonly string[];
+  /** The checkpoint that the run continues from; null for a new run. */
+  from: LabOrigin | null;
   /** The last checkpoint of this run; null before. */
   saved: SavedLabRun | null;
+  /** Why the last save failed, in sentences; '' once one succeeds. */
+  save_problem: string;
   /** Why the run ended, in a sentence; it stays until the next start. */
   failure: string;
 }
@@ -88,7 +99,9 @@ export const emptyLab: LabState = {
   step: 0,
   recent: [],
   notices: [],
+  from: null,
   saved: null,
+  save_problem: '',
   failure: '',
 };
 

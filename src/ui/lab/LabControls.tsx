@@ -6,12 +6,26 @@ import {
   IconPlayerPlay,
   IconPlayerStop,
 } from '@tabler/icons-react';
-import { bytes, count, lossText, newRunName, openedFiles, type Client } from '../../store/index.ts';
-import { hasRanks, isIdle, type LabClient, type LabState } from '../../store/lab/index.ts';
+import {
+  bytes,
+  count,
+  lossText,
+  newRunName,
+  openedFiles,
+  type Client,
+  type RunState,
+} from '../../store/index.ts';
+import {
+  hasRanks,
+  isIdle,
+  type LabClient,
+  type LabState,
+  unsavedSteps,
+} from '../../store/lab/index.ts';
 import { defaultStageName } from '../../store/stages/new_stage.ts';
 import { childRun } from '../../store/stages/start_stage.ts';
 import { meshName } from '../../plan/parallel/index.ts';
-import { useClient, useForm } from '../context.tsx';
+import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
 import { ranks } from '../plan/words.ts';
 import { useLab, useLabClient } from './lab.ts';
@@ -35,6 +49,11 @@ export function LabControls({ next }: { next: NextRun }) {
         </p>
       ))}
       <Buttons next={next} state={state} />
+      {state.save_problem ? (
+        <p className="field-problem" role="alert" data-testid="lab-save-problem">
+          The run could not be saved. {state.save_problem}
+        </p>
+      ) : null}
       {state.saved ? (
         <p className="small muted">
           Saved as {state.name} at step {count(state.saved.step)} ({bytes(state.saved.bytes)}), as
@@ -128,12 +147,18 @@ function useStartProblem({ problems, from, next_stage }: NextRun): string {
       (config.data.corpus === 'own' && text === null) ||
       (config.tokenizer.kind === 'imported' && tokenizerJson === null),
   );
+  const isOpening = useRun(isOpeningDevice);
   const isMarked = problems.length > 0 || (next_stage?.problems.length ?? 0) > 0;
   if (isMarked) return 'First change what is marked above.';
+  if (isOpening) return 'Wait a moment: the page is still opening its device.';
   const isRecipe = !from && !next_stage;
   if (isRecipe && isMissing) return 'First open the text and the tokenizer of the recipe.';
   return '';
 }
+
+/** Ranks would take the processor of a device that has a GPU. */
+const isOpeningDevice = ({ device, connection, error }: RunState): boolean =>
+  device === null && connection !== 'dead' && error === null;
 
 function startRanks(client: Client, lab: LabClient, next: NextRun): void {
   const { mesh, config, from, next_stage, stage } = next;
@@ -146,7 +171,7 @@ function startRanks(client: Client, lab: LabClient, next: NextRun): void {
     files: openedFiles(form, config),
     backend: onGpu ? 'webgpu' : 'wasm',
     name: `${name}, ${meshName(mesh)}`,
-    from: from ? { run: from.run, step: from.step } : null,
+    from: from ? { run: from.run, name: from.name, step: from.step } : null,
     child: next_stage ? childRun(next_stage.form, next_stage.parent) : null,
   });
 }
@@ -181,7 +206,7 @@ function sentenceOf(state: LabState): string {
     case 'done':
       return `Done. ${at}`;
     case 'stopped':
-      return `The ranks were ended. ${at}`;
+      return `The ranks were ended. ${at} ${unsavedSteps(state)}`.trim();
     case 'failed':
       return `Failed. ${at}`;
     default:

@@ -11,7 +11,8 @@ function labOf(client: Client): LabClient {
   if (current?.client !== client) {
     current?.lab.stop();
     const { spawn } = client.models;
-    const lab = new LabClient({ spawn, saved: () => client.library.list() }, store);
+    const saved = (): void => client.library.list();
+    const lab = new LabClient({ spawn, saves: true, saved }, store);
     current = { client, lab };
   }
   return current.lab;

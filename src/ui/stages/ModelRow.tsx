@@ -52,6 +52,12 @@ export function ModelRow({ node, onDelete }: RowProps) {
           {origin === null ? null : `from ${origin}, which is not here; `}
           {datasetText(record)}
         </p>
+        {isOnlyHere(record, status) ? (
+          <p className="small" data-testid="model-unsaved">
+            Nothing of it is saved yet, as “Save every” is 0: a reload before it pauses or stops
+            loses it.
+          </p>
+        ) : null}
       </div>
       <Standing record={record} status={status} />
       <Measured record={record} />
@@ -95,6 +101,10 @@ function useStatus(record: RunRecord): RunStatus {
   const phase = useRun((state) => state.phase);
   return runStatus(record, { run: current, phase });
 }
+
+/** A run without automatic checkpoints that is in no storage yet. */
+const isOnlyHere = ({ resumable, config }: RunRecord, status: RunStatus): boolean =>
+  status === 'here' && !resumable && config.runtime.autosave_interval === 0;
 
 function Standing({ record, status }: { record: RunRecord; status: RunStatus }) {
   const { votes = 0 } = record;

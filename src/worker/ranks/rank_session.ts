@@ -1,5 +1,6 @@
 /** One rank of a parallel run in a worker: executes the page's commands together with the others. */
 import { deviceMemory } from '../../backend/index.ts';
+import { CheckpointError } from '../../checkpoint/index.ts';
 import type { RankMemory } from '../../common/index.ts';
 import {
   type PortLike,
@@ -159,8 +160,8 @@ export class RankSession {
     const { step, model, n_params } = trainer;
     if (!state || !facts) return { type: 'rank_saved', id, rank, run, step, bytes: null };
     const saved = { run, name, config, state, model, n_params, facts, records };
-    const bytes = await saveRun(this.#context, saved);
-    return { type: 'rank_saved', id, rank, run, step, bytes };
+    const outcome = await savedOrRefused(() => saveRun(this.#context, saved));
+    return { type: 'rank_saved', id, rank, run, step, ...outcome };
   }
 
   #rank(): OpenRank {
@@ -174,5 +175,17 @@ export class RankSession {
 
   #emit(event: RankEvent): void {
     this.#context.emit(event);
+  }
+}
+
+/** A refusal of storage is an answer: the ranks can go on, and save again. */
+async function savedOrRefused(
+  save: () => Promise<number>,
+): Promise<{ bytes: number | null; problem?: string }> {
+  try {
+    return { bytes: await save() };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { bytes: null, problem: `${error.message} ${error.hint}` };
   }
 }

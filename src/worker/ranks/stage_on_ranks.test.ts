@@ -8,7 +8,8 @@ import type { RunConfig } from '../../config/index.ts';
 import { parseRecipe, parseStage, type StageInput } from '../../config/stage/index.ts';
 import type { ReadState } from '../../checkpoint/index.ts';
 import type { ChildRun, PagePort, StartCommand } from '../../protocol/index.ts';
-import { LabClient, type LabStart } from '../../store/lab/lab_client.ts';
+import { LabClient } from '../../store/lab/lab_client.ts';
+import type { LabOrigin } from '../../store/lab/lab_state.ts';
 import { runRecipeOnRanks } from '../../store/lab/headless_recipe.ts';
 import { createStores } from '../../store/stores.ts';
 import { startEngine } from '../../testing/node_engine.ts';
@@ -120,8 +121,8 @@ async function onOneRank({ stage, ...child }: Started, run: string): Promise<Sav
 async function onRanks(
   { config: wanted, ...child }: Started,
   mesh: Partial<Mesh>,
-  { pause_at = STEPS, from = null }: { pause_at?: number; from?: LabStart['from'] } = {},
-): Promise<{ run: string; step: number }> {
+  { pause_at = STEPS, from = null }: { pause_at?: number; from?: LabOrigin | null } = {},
+): Promise<LabOrigin> {
   const lab: LabClient = new LabClient({
     spawn,
     stepped: ([first]) => {
@@ -139,7 +140,7 @@ async function onRanks(
   await lab.save();
   const { run, saved } = lab.store.getState();
   lab.stop();
-  return { run, step: saved?.step ?? 0 };
+  return { run, name: 'ranks', step: saved?.step ?? 0 };
 }
 
 const stageOf = (input: StageInput, dataset = examples): Started => ({

@@ -1,0 +1,32 @@
+/** What the lab says when its ranks have ended. */
+import type { LabState } from './lab_state.ts';
+
+/** Which checkpoint a run that failed can be continued from, in a sentence; '' without one. */
+export function checkpointLeft({ saved, from }: Pick<LabState, 'saved' | 'from'>): string {
+  if (saved)
+    return `The checkpoint of step ${saved.step} is whole: continue from it, with any mesh.`;
+  if (!from) return '';
+  return (
+    'No later step was saved: continue again from ' +
+    `the checkpoint of step ${from.step} of “${from.name}”, with any mesh.`
+  );
+}
+
+/** What a rank that is gone means for the run. `why` is a clause. */
+export function rankGone(rank: number, why: string, state: LabState): string {
+  const gone = `Rank ${rank} is gone (${why}), and no step is complete without it. `;
+  return gone + (checkpointLeft(state) || 'Start again.');
+}
+
+/** What a rank that cannot go on means for the run. `message` is a sentence. */
+export function rankFailed(rank: number, message: string, state: LabState): string {
+  return `Rank ${rank} could not go on: ${message} ${checkpointLeft(state)}`.trim();
+}
+
+/** Which steps were lost when the user ended the ranks, in a sentence; '' if none were. */
+export function unsavedSteps({ step, saved, from }: LabState): string {
+  const kept = saved?.step ?? from?.step;
+  if (step <= (kept ?? 0)) return '';
+  if (kept === undefined) return 'Nothing of this run was saved.';
+  return `The steps after ${kept} were not saved.`;
+}
