@@ -8,7 +8,7 @@ import {
 } from '@tabler/icons-react';
 import { bytes, count, lossText, newRunName, openedFiles, type Client } from '../../store/index.ts';
 import { hasRanks, isIdle, type LabClient, type LabState } from '../../store/lab/index.ts';
-import { defaultStageName } from '../../store/stages/new_stage.ts';
+import { defaultStageName } from '../../store/stages/stage_name.ts';
 import { childRun } from '../../store/stages/start_stage.ts';
 import { meshName } from '../../plan/parallel/index.ts';
 import { useClient, useForm } from '../context.tsx';

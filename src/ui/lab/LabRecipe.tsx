@@ -3,7 +3,7 @@ import { NativeSelect } from '@mantine/core';
 import { objectiveLabel, usesPairs } from '../../config/stage/index.ts';
 import { countParameters } from '../../plan/index.ts';
 import { compact, count } from '../../store/index.ts';
-import { defaultStageName } from '../../store/stages/new_stage.ts';
+import { defaultStageName } from '../../store/stages/stage_name.ts';
 import { useForm } from '../context.tsx';
 import { goTo, goToModels } from '../place.ts';
 import { NEW_STAGE, useChoices } from './choices.ts';
