@@ -1,4 +1,5 @@
 /** The columns of the table of runs. */
+import { CutName } from '../CutName.tsx';
 import {
   createColumnHelper,
   createSortedRowModel,
@@ -132,11 +133,13 @@ function NameCell({ name, record }: { name: string; record: RunRecord }) {
   const { parent } = record.lineage;
   return (
     <>
-      <b>{name}</b>
+      <b>
+        <CutName name={name} />
+      </b>
       {parent ? (
         <span className="run-parent small muted">
-          from {parent.name}
-          {parent.kind === 'run' ? `, step ${count(parent.step)}` : ''}
+          <CutName name={`from ${parent.name}`} />
+          {parent.kind === 'run' ? `step ${count(parent.step)}` : ''}
         </span>
       ) : null}
     </>
