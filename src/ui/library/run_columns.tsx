@@ -1,5 +1,4 @@
 /** The columns of the table of runs. */
-import { CutName } from '../CutName.tsx';
 import {
   createColumnHelper,
   createSortedRowModel,
@@ -21,6 +20,7 @@ import {
   type RunStatus,
   validationLoss,
 } from '../../store/index.ts';
+import { CutName } from '../CutName.tsx';
 
 /** A run with what the page knows about it. */
 export interface RunRow {
