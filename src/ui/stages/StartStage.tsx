@@ -23,7 +23,7 @@ export function StartStage({ parent, problems }: StartProps) {
   const stage = useNewStage((state) => state.stage);
   const name = useNewStage((state) => state.name);
   const failure = useNewStage((state) => state.failure);
-  const runs = useLibrary((state) => state.runs);
+  const planned = usePlannedName(parent);
   const [problem] = problems;
   const start = (): void => {
     if (problem || moving) return;
@@ -45,11 +45,7 @@ export function StartStage({ parent, problems }: StartProps) {
         label="Name"
         size="sm"
         maxLength={80}
-        placeholder={defaultStageName(
-          parent,
-          stage,
-          runs.map((record) => record.name),
-        )}
+        placeholder={planned}
         value={name}
         onChange={(event) => newStage.setState({ name: event.currentTarget.value })}
       />
@@ -78,6 +74,17 @@ export function StartStage({ parent, problems }: StartProps) {
       </Button>
       <OnRanks />
     </aside>
+  );
+}
+
+/** The name that the run gets if the user types none. */
+function usePlannedName(parent: RunRecord): string {
+  const stage = useNewStage((state) => state.stage);
+  const runs = useLibrary((state) => state.runs);
+  return defaultStageName(
+    parent,
+    stage,
+    runs.map(({ name }) => name),
   );
 }
 
