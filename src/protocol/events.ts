@@ -109,7 +109,8 @@ export type Event =
   | { type: 'profile'; id: number; profile: StepProfile | null; why: string }
   | ModelEvent
   | RankEvent
-  | { type: 'notice'; message: string }
+  /** `run`: the run that it concerns, and beside which alone it is shown. */
+  | { type: 'notice'; message: string; run?: string }
   /**
    * With an id: that command failed, and nothing else did. With `concerns`: the run trains on
    * without it, and the error holds until `resolved`.

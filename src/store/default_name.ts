@@ -10,7 +10,7 @@ import {
 } from '../config/index.ts';
 import type { FormState } from './form.ts';
 
-const CORPUS_NAMES: Record<RunConfig['data']['corpus'], string> = {
+export const CORPUS_NAMES: Record<RunConfig['data']['corpus'], string> = {
   names: 'Names',
   moby_dick: 'Moby Dick',
   kjv: 'Verses',
@@ -77,8 +77,12 @@ function titleOf({ config, base, preset, text }: NamedRecipe): string {
 /** A field with its value, as names have it: "lr 0.01". */
 export function describeField(config: RunConfig, path: FieldPath): string {
   const value = getField(config, path);
-  const name = SHORT[path] ?? splitPath(path).field.replaceAll('_', ' ');
+  const name = fieldName(path);
   if (typeof value === 'boolean') return value ? name : `no ${name}`;
   // A choice says what it is about: "muon", "llama", "bpe".
   return rangeOf(path).kind === 'choice' ? String(value) : `${name} ${String(value)}`;
 }
+
+/** What names call a field. */
+export const fieldName = (path: FieldPath): string =>
+  SHORT[path] ?? splitPath(path).field.replaceAll('_', ' ');

@@ -201,6 +201,16 @@ describe('reduceRun', () => {
     const state = after({ ...started, step: 2, saved_step: 2, history });
     expect([state.firstLoss, state.loss, state.step, state.savedStep]).toEqual([4, 3, 2, 2]);
   });
+  it('keeps which run a notice concerns, if any', () => {
+    const { notices } = after(
+      { type: 'notice', message: 'Learns nothing.', run: 'r' },
+      { type: 'notice', message: 'A run was deleted.' },
+    );
+    expect(notices.map(({ message, run }) => [message, run])).toEqual([
+      ['Learns nothing.', 'r'],
+      ['A run was deleted.', undefined],
+    ]);
+  });
 });
 
 describe('format', () => {

@@ -37,7 +37,7 @@ export function reduceRun(state: RunState, event: Event): Partial<RunState> {
     case 'saved':
       return event.run === state.run ? reduceSaved(state, event.step) : {};
     case 'notice':
-      return withNotice(state, event.message);
+      return withNotice(state, event.message, event.run);
     case 'error':
       return reduceError(state, event);
     case 'resolved':

@@ -4,9 +4,14 @@ import { initialRun, isActive, type RunState } from './run_state.ts';
 
 const MAX_NOTICES = 4;
 let noticeId = 0;
-export const withNotice = (state: RunState, message: string): Pick<RunState, 'notices'> => {
+/** `run`: the run that it concerns; undefined if it concerns the page. */
+export const withNotice = (
+  state: RunState,
+  message: string,
+  run?: string,
+): Pick<RunState, 'notices'> => {
   noticeId += 1;
-  return { notices: [...state.notices, { id: noticeId, message }].slice(-MAX_NOTICES) };
+  return { notices: [...state.notices, { id: noticeId, message, run }].slice(-MAX_NOTICES) };
 };
 
 export const withoutNotice = ({ notices }: RunState, id: number): Pick<RunState, 'notices'> => ({

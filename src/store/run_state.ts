@@ -103,7 +103,7 @@ export interface RunState {
   refused: PlainError | null;
   /** What fails while the run trains on, each until it succeeds. */
   troubles: Partial<Record<Concern, PlainError>>;
-  notices: { id: number; message: string }[];
+  notices: { id: number; message: string; run?: string | undefined }[];
   /** When Train was pressed, milliseconds since 1970. */
   pressed: number;
   /** Milliseconds from then to each stage of the start. */

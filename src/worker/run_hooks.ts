@@ -54,7 +54,7 @@ export class RunHooks implements LoopHooks {
     const columns = buffer.flush();
     this.#noticeOverflow(columns);
     const message = this.#run.trainer.takeNotice();
-    if (message) this.#emit({ type: 'notice', message });
+    if (message) this.#noticeOfRun(message);
     saver.addMetrics(columns);
     this.#emit({ type: 'metrics', columns });
     if (saver.metricsAreDue) void this.#writeMetrics();
@@ -126,7 +126,11 @@ export class RunHooks implements LoopHooks {
   #noticeOverflow(columns: MetricColumns): void {
     if (!columns.skipped_steps || this.#overflowNoticed) return;
     this.#overflowNoticed = true;
-    this.#emit({ type: 'notice', message: OVERFLOW_NOTICE });
+    this.#noticeOfRun(OVERFLOW_NOTICE);
+  }
+
+  #noticeOfRun(message: string): void {
+    this.#emit({ type: 'notice', message, run: this.#run.parts.id });
   }
 
   #tell(concerns: Concern, error: PlainError): void {

@@ -7,4 +7,5 @@ export * from './check.ts';
 export * from './defaults.ts';
 export * from './fields.ts';
 export * from './labels.ts';
+export * from './reward_help.ts';
 export * from './chains.ts';

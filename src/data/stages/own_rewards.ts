@@ -1,30 +1,31 @@
 /** Rewards that need nothing but the answer that a .jsonl file gives. */
 import type { PromptExample } from '../../common/index.ts';
+import { OWN_REWARD_HELP } from '../../config/stage/index.ts';
 import type { Located } from './json_lines.ts';
 import type { CheckedReward, Sides } from './types.ts';
 
 const ENDS: CheckedReward = {
   name: 'ends',
-  help: '1 for an answer that ends by itself, else 0.',
+  help: OWN_REWARD_HELP.ends,
   score: (_example, { ended }) => (ended ? 1 : 0),
 };
 
 const BRIEF: CheckedReward = {
   name: 'brief',
-  help: '1 minus the share of the allowed length that the answer takes.',
+  help: OWN_REWARD_HELP.brief,
   score: (_example, { tokens, max_tokens }) =>
     1 - Math.min(1, Math.max(0, tokens / Math.max(1, max_tokens))),
 };
 
 const CORRECT: CheckedReward = {
   name: 'correct',
-  help: '1 for the answer of the file, apart from spaces around it, else 0.',
+  help: OWN_REWARD_HELP.correct,
   score: ({ answer }, { text }) => (answer !== null && text.trim() === answer.trim() ? 1 : 0),
 };
 
 const WELL_FORMED: CheckedReward = {
   name: 'well_formed',
-  help: '1 for an answer that is not empty, else 0.',
+  help: OWN_REWARD_HELP.well_formed,
   score: (_example, { text }) => (text.trim() === '' ? 0 : 1),
 };
 

@@ -1,4 +1,5 @@
 /** The rewards of the section `rewards`, and helpers for scores of any text. */
+import { REWARD_HELP } from '../../config/stage/index.ts';
 import type { CheckedReward, PromptExample } from '../stages/types.ts';
 
 /** How a task judges the text of an answer. Both must accept any text. */
@@ -13,22 +14,22 @@ export function checkedRewards({ correct, wellFormed }: Checks): readonly Checke
   return [
     {
       name: 'correct',
-      help: '1 for a right answer, else 0.',
+      help: REWARD_HELP.correct,
       score: (example, { text }) => Number(correct(example, text)),
     },
     {
       name: 'well_formed',
-      help: '1 for an answer in the form of the task, right or wrong, else 0.',
+      help: REWARD_HELP.well_formed,
       score: (example, { text }) => Number(wellFormed(example, text)),
     },
     {
       name: 'ends',
-      help: '1 for an answer that ends by itself, else 0.',
+      help: REWARD_HELP.ends,
       score: (_, { ended }) => Number(ended),
     },
     {
       name: 'brief',
-      help: '1 minus the share of the allowed length that the answer takes.',
+      help: REWARD_HELP.brief,
       score: (_, { tokens, max_tokens }) => 1 - clamp(tokens / Math.max(1, max_tokens)),
     },
   ];

@@ -70,6 +70,16 @@ describe('a file that cannot be planned is refused in a sentence:', () => {
         '"intermediate_size":128,"vocab_size":100}',
       /4 heads cannot share 3 key\/value heads/,
     ],
+    [
+      'with a width that its heads do not divide',
+      '{"hidden_size":65,"num_attention_heads":4,"num_hidden_layers":2,"vocab_size":100}',
+      /^hidden_size 65 is not divisible by num_attention_heads 4/,
+    ],
+    [
+      'of GPT-2 with a width that its heads do not divide',
+      '{"n_embd":65,"n_head":4,"n_layer":2,"vocab_size":100}',
+      /^n_embd 65 is not divisible by n_head 4/,
+    ],
     ['too long', `{"a":"${'x'.repeat(1_000_001)}"}`, /too long/],
   ])('%s', (_what, text, message) => {
     expect(() => modelFromJson(text)).toThrow(ModelJsonError);

@@ -73,6 +73,7 @@ function gpt2Sizes(json: Json): ResolvedModel {
     n_layer: size(json, 'n_layer'),
     n_head: size(json, 'n_head'),
     n_embd,
+    head_dim: headSize(json, 'n_embd', 'n_head'),
     n_inner: size(json, 'n_inner', 4 * n_embd),
     block_size: size(json, 'n_positions', 1024),
     dropout: typeof json.resid_pdrop === 'number' ? json.resid_pdrop : 0.1,
@@ -94,7 +95,10 @@ function llamaSizes(json: Json): ResolvedModel {
     n_head,
     n_kv_head: size(json, 'num_key_value_heads', n_head),
     n_embd,
-    head_dim: size(json, 'head_dim', n_embd / n_head),
+    head_dim:
+      (json.head_dim ?? null) === null
+        ? headSize(json, 'hidden_size', 'num_attention_heads')
+        : size(json, 'head_dim'),
     n_inner: size(json, 'intermediate_size'),
     block_size: size(json, 'max_position_embeddings', 2048),
     qkv_bias: json.model_type === 'qwen2' || json.attention_bias === true,
@@ -103,6 +107,16 @@ function llamaSizes(json: Json): ResolvedModel {
       json.tie_word_embeddings === true || (tiedByDefault && json.tie_word_embeddings !== false),
     vocab_size: size(json, 'vocab_size'),
   });
+}
+
+/** The head size that follows from the two fields of these names. */
+function headSize(json: Json, width: string, heads: string): number {
+  const [n_embd, n_head] = [size(json, width), size(json, heads)];
+  if (n_embd % n_head === 0) return n_embd / n_head;
+  throw new ModelJsonError(
+    `${width} ${n_embd} is not divisible by ${heads} ${n_head}, so the file describes no model; ` +
+      'correct one of them.',
+  );
 }
 
 /** A positive whole number; `otherwise` if the field is absent or null. */

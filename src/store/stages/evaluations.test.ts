@@ -108,6 +108,21 @@ describe('evaluations', () => {
     );
   });
 
+  it('ask nothing of a model of which only KL to a parent with another vocabulary is wanted', async () => {
+    const { models, requests } = fakeModels();
+    const evaluations = new Evaluations(models);
+    const asked = (parent: string) =>
+      evaluations.start(plan({ runs: [{ run: 'sft', name: 'SFT', parent }], measure: ['kl'] }));
+    await asked('base');
+    expect(requests).toEqual([]);
+    expect(evaluations.store.getState().problems).toEqual([
+      'SFT: Its parent has another vocabulary, so KL is left out.',
+    ]);
+    await asked('large');
+    expect(requests.map(({ measure }) => measure)).toEqual([['kl']]);
+    expect(evaluations.store.getState().problems).toEqual(['SFT: Note.']);
+  });
+
   it('are cancelled with those that wait', async () => {
     const { models, requests } = fakeModels();
     const evaluations = new Evaluations(models);

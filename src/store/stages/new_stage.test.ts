@@ -5,7 +5,6 @@ import {
   chooseObjective,
   chooseRewardModel,
   createNewStage,
-  defaultStageName,
   problemsOf,
   setStageField,
   setTrainingField,
@@ -84,12 +83,5 @@ describe('the form of a new stage', () => {
     beginStage(form, record('sft'), 'dpo');
     const [problem] = problemsOf(form.getState(), []);
     expect(problem?.field).toBe('parent');
-  });
-  it('names the run after its parent', () => {
-    beginStage(form, record('sft'), 'dpo');
-    setStageField(form, 'peft.peft_type', 'lora');
-    expect(defaultStageName(record('sft'), form.getState().stage)).toBe(
-      'Tales that answer, DPO LoRA',
-    );
   });
 });

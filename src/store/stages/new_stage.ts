@@ -6,7 +6,6 @@ import {
   checkStage,
   defaultStage,
   isStageValue,
-  objectiveLabel,
   preferencesOf,
   stageDefaults,
   withStageField,
@@ -239,7 +238,3 @@ export function problemsOf(
     votes: parent?.votes ?? 0,
   });
 }
-
-/** "Tales, GRPO": the name that the stage gets if the user types none. */
-export const defaultStageName = (parent: RunRecord, { objective, peft }: StageConfig): string =>
-  `${parent.name}, ${objectiveLabel(objective).badge}${peft.peft_type === 'lora' ? ' LoRA' : ''}`;

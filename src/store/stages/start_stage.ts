@@ -6,7 +6,8 @@ import type { StartOptions } from '../client_types.ts';
 import { uniqueName } from '../default_name.ts';
 import type { LibraryStore } from '../library.ts';
 import type { RunStateStore } from '../stores.ts';
-import { defaultStageName, type NewStageState } from './new_stage.ts';
+import type { NewStageState } from './new_stage.ts';
+import { defaultStageName } from './stage_name.ts';
 
 /** What starting needs of the client. */
 interface Starter {
@@ -19,8 +20,9 @@ export function startStage(client: Starter, form: NewStageState, parent: RunReco
   const { config, stage, name } = form;
   if (!config) return null;
   const taken = client.stores.library.getState().runs.map((record) => record.name);
+  const typed = name.trim();
   const options: StartOptions = {
-    name: uniqueName(name.trim() || defaultStageName(parent, stage), taken),
+    name: typed ? uniqueName(typed, taken) : defaultStageName(parent, stage, taken),
     ...childRun(form, parent),
   };
   // Notices about the run before do not concern the stage.

@@ -86,6 +86,9 @@ const ENDS = {
   cancelled: 'Stopped.',
 } as const;
 
+const tokens = (number: number, more = ''): string =>
+  `${count(number)} ${more}${number === 1 ? 'token' : 'tokens'}`;
+
 function statusOf({ state, end, pieces }: ChatAnswer): string {
   switch (state) {
     case 'opening':
@@ -95,8 +98,8 @@ function statusOf({ state, end, pieces }: ChatAnswer): string {
     case 'failed':
       return '';
     case 'done': {
-      const left = end ? ` Room for ${count(end.context_left)} more tokens in its context.` : '';
-      return `${end ? ENDS[end.reason] : ''} ${count(pieces.length)} tokens.${left}`;
+      const left = end ? ` Room for ${tokens(end.context_left, 'more ')} in its context.` : '';
+      return `${end ? ENDS[end.reason] : ''} ${tokens(pieces.length)}.${left}`;
     }
     default:
       return state satisfies never;

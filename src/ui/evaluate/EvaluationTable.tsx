@@ -16,6 +16,7 @@ import {
 } from '../../evaluation/index.ts';
 import type { Evaluations } from '../../store/stages/evaluations.ts';
 import { useClient } from '../context.tsx';
+import { CutName } from '../CutName.tsx';
 import { saveFile } from '../transfer.ts';
 import { useEvaluations } from './evaluating.ts';
 
@@ -51,7 +52,9 @@ export function EvaluationTableView({ evaluating }: { evaluating: Evaluations })
           <tbody>
             {rows.map((row) => (
               <tr key={row.key}>
-                <th scope="row">{row.model.name}</th>
+                <th scope="row">
+                  <CutName name={row.model.name} />
+                </th>
                 <td>{row.model.step}</td>
                 {table.columns.map((column) => (
                   <Cell key={column.key} cell={row.cells.get(column.key)} column={column} />

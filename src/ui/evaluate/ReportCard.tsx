@@ -13,6 +13,7 @@ import {
 import type { RunRecord } from '../../store/index.ts';
 import { ancestry, type ListedModel } from '../../store/stages/tree.ts';
 import { useLibrary } from '../context.tsx';
+import { CutName } from '../CutName.tsx';
 import { useEvaluations } from './evaluating.ts';
 
 export function ReportCardView({ models }: { models: readonly ListedModel[] }) {
@@ -85,7 +86,7 @@ function CardTable({ card }: { card: ReportCard }) {
             <th scope="col">Metric</th>
             {card.stages.map(({ run, name, step }) => (
               <th key={`${run}`} scope="col">
-                {name}
+                <CutName name={name} />
                 <span className="muted evaluate-interval">{`step ${step}`}</span>
               </th>
             ))}

@@ -22,7 +22,7 @@ import {
   type LabState,
   unsavedSteps,
 } from '../../store/lab/index.ts';
-import { defaultStageName } from '../../store/stages/new_stage.ts';
+import { defaultStageName } from '../../store/stages/stage_name.ts';
 import { childRun } from '../../store/stages/start_stage.ts';
 import { meshName } from '../../plan/parallel/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';

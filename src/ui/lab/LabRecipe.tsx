@@ -1,9 +1,10 @@
 /** Which run the ranks train: the recipe, a new stage, or a saved run from its last checkpoint. */
 import { NativeSelect } from '@mantine/core';
+import { labelOf } from '../../config/index.ts';
 import { objectiveLabel, usesPairs } from '../../config/stage/index.ts';
 import { countParameters } from '../../plan/index.ts';
 import { compact, count } from '../../store/index.ts';
-import { defaultStageName } from '../../store/stages/new_stage.ts';
+import { defaultStageName } from '../../store/stages/stage_name.ts';
 import { useForm } from '../context.tsx';
 import { goTo, goToModels } from '../place.ts';
 import { NEW_STAGE, useChoices } from './choices.ts';
@@ -61,8 +62,11 @@ function WhatTrains({ next: { from, next_stage } }: { next: NextRun }) {
 const stageWords = ({ form, parent }: NextStage): string =>
   `${objectiveLabel(form.stage.objective).name} from the weights of “${parent.name}”. `;
 
+const OPTIMIZER_NAMES = labelOf('training.optimizer').names ?? {};
+
 function runWords({ model, config: { training }, stage }: NextRun): string {
   const { n_layer, n_head, n_embd, vocab_size, block_size } = model;
+  const optimizer = OPTIMIZER_NAMES[training.optimizer] ?? training.optimizer;
   const rows = stage && usesPairs(stage) ? 'pairs' : 'sequences';
   const length = stage ? 'at most ' : '';
   return (
@@ -71,7 +75,7 @@ function runWords({ model, config: { training }, stage }: NextRun): string {
     `${n_head === 1 ? 'head' : 'heads'}, ${stage ? 'about ' : ''}${count(vocab_size)} tokens in ` +
     `the vocabulary. ${count(training.max_iters)} steps of ` +
     `${count(training.gradient_accumulation_steps)} × ${count(training.batch_size)} ${rows} of ` +
-    `${length}${count(block_size)} tokens, ${training.optimizer}.`
+    `${length}${count(block_size)} tokens, ${optimizer}.`
   );
 }
 

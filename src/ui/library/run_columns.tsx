@@ -20,6 +20,7 @@ import {
   type RunStatus,
   validationLoss,
 } from '../../store/index.ts';
+import { CutName } from '../CutName.tsx';
 
 /** A run with what the page knows about it. */
 export interface RunRow {
@@ -132,11 +133,13 @@ function NameCell({ name, record }: { name: string; record: RunRecord }) {
   const { parent } = record.lineage;
   return (
     <>
-      <b>{name}</b>
+      <b>
+        <CutName name={name} />
+      </b>
       {parent ? (
         <span className="run-parent small muted">
-          from {parent.name}
-          {parent.kind === 'run' ? `, step ${count(parent.step)}` : ''}
+          <CutName name={`from ${parent.name}`} />
+          {parent.kind === 'run' ? `step ${count(parent.step)}` : ''}
         </span>
       ) : null}
     </>

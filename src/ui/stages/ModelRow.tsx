@@ -1,5 +1,5 @@
 /** One model of the tree: its name and objective, where it stands, its number, and its actions. */
-import { Button } from '@mantine/core';
+import { Button, CloseButton } from '@mantine/core';
 import { useState } from 'react';
 import { objectiveLabel } from '../../config/stage/index.ts';
 import {
@@ -13,7 +13,8 @@ import {
 } from '../../store/index.ts';
 import { mainMetric } from '../../store/stages/main_metric.ts';
 import { deletionWarning, type ModelNode } from '../../store/stages/tree.ts';
-import { useLibrary, useRun } from '../context.tsx';
+import { useClient, useLibrary, useRun } from '../context.tsx';
+import { CutName } from '../CutName.tsx';
 import { Rename } from '../library/RunRows.tsx';
 import { goToModels } from '../place.ts';
 import { useKeptFocus } from '../useKeptFocus.ts';
@@ -47,7 +48,13 @@ export function ModelRow({ node, onDelete }: RowProps) {
     >
       <div className="model-name">
         <Badge objective={record.lineage.objective} />
-        {state === 'renaming' ? <Rename record={record} onDone={show} /> : <b>{record.name}</b>}
+        {state === 'renaming' ? (
+          <Rename record={record} onDone={show} />
+        ) : (
+          <b>
+            <CutName name={record.name} />
+          </b>
+        )}
         <p className="small muted">
           {origin === null ? null : `from ${origin}, which is not here; `}
           {datasetText(record)}
@@ -67,6 +74,7 @@ export function ModelRow({ node, onDelete }: RowProps) {
         onRename={() => setState('renaming')}
         onDelete={remove}
       />
+      <Notices run={record.run} />
       {state === 'deleting' && warning !== null ? (
         <Confirm
           name={record.name}
@@ -141,6 +149,20 @@ function Measured({ record }: { record: RunRecord }) {
       ) : null}
     </div>
   );
+}
+
+/** What its training has noticed; the workspace shows it as well. */
+function Notices({ run }: { run: string }) {
+  const client = useClient();
+  const notices = useRun((state) => state.notices);
+  return notices
+    .filter((notice) => notice.run === run)
+    .map(({ id, message }) => (
+      <div key={id} className="message model-notice" data-kind="quiet" role="status">
+        <p>{message}</p>
+        <CloseButton aria-label="Dismiss" onClick={() => client.dismissNotice(id)} />
+      </div>
+    ));
 }
 
 interface ConfirmProps {

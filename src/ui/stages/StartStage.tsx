@@ -4,8 +4,9 @@ import { IconPlayerPlayFilled } from '@tabler/icons-react';
 import { objectiveLabel, type StageProblem } from '../../config/stage/index.ts';
 import { count, isMoving, type RunRecord } from '../../store/index.ts';
 import { startStage, watchStart } from '../../store/stages/start_stage.ts';
-import { defaultStageName, isOfFile, newStage } from '../../store/stages/new_stage.ts';
-import { useClient, useRun } from '../context.tsx';
+import { isOfFile, newStage } from '../../store/stages/new_stage.ts';
+import { defaultStageName } from '../../store/stages/stage_name.ts';
+import { useClient, useLibrary, useRun } from '../context.tsx';
 import { goTo, goToModels } from '../place.ts';
 import { OnRanks } from './OnRanks.tsx';
 import { StageCost } from './StageCost.tsx';
@@ -22,6 +23,7 @@ export function StartStage({ parent, problems }: StartProps) {
   const stage = useNewStage((state) => state.stage);
   const name = useNewStage((state) => state.name);
   const failure = useNewStage((state) => state.failure);
+  const planned = usePlannedName(parent);
   const [problem] = problems;
   const start = (): void => {
     if (problem || moving) return;
@@ -43,7 +45,7 @@ export function StartStage({ parent, problems }: StartProps) {
         label="Name"
         size="sm"
         maxLength={80}
-        placeholder={defaultStageName(parent, stage)}
+        placeholder={planned}
         value={name}
         onChange={(event) => newStage.setState({ name: event.currentTarget.value })}
       />
@@ -72,6 +74,17 @@ export function StartStage({ parent, problems }: StartProps) {
       </Button>
       <OnRanks />
     </aside>
+  );
+}
+
+/** The name that the run gets if the user types none. */
+function usePlannedName(parent: RunRecord): string {
+  const stage = useNewStage((state) => state.stage);
+  const runs = useLibrary((state) => state.runs);
+  return defaultStageName(
+    parent,
+    stage,
+    runs.map(({ name }) => name),
   );
 }
 

@@ -161,14 +161,19 @@ function NewVersion() {
   );
 }
 
+/** What concerns a run stands beside it only: in the workspace that shows it, and in its row of Stages. */
 function Notices() {
   const client = useClient();
   const notices = useRun((state) => state.notices);
-  return notices.map((notice) => (
-    <div key={notice.id} className="message" data-kind="quiet" role="status">
-      <IconInfoCircle size={20} aria-hidden />
-      <p>{notice.message}</p>
-      <CloseButton aria-label="Dismiss" onClick={() => client.dismissNotice(notice.id)} />
-    </div>
-  ));
+  const current = useRun((state) => state.run);
+  const shown = usePlace((place) => (place.at === 'workspace' ? current : null));
+  return notices
+    .filter(({ run = shown }) => run === shown)
+    .map((notice) => (
+      <div key={notice.id} className="message" data-kind="quiet" role="status">
+        <IconInfoCircle size={20} aria-hidden />
+        <p>{notice.message}</p>
+        <CloseButton aria-label="Dismiss" onClick={() => client.dismissNotice(notice.id)} />
+      </div>
+    ));
 }

@@ -6,6 +6,8 @@ import { useRun, useSamples } from '../../context.tsx';
 import { TokenText } from '../../samples/TokenText.tsx';
 import { useShownSamples } from '../../samples/shown.ts';
 import { Troubles } from '../../states/Troubles.tsx';
+import { RewardHint, Rewards, rewardText } from './Rewards.tsx';
+import { rewardWords } from './reward_words.ts';
 import '../../styles/samples.css';
 import '../../styles/stage_run.css';
 
@@ -56,17 +58,25 @@ function NoAnswers() {
   );
 }
 
-/** Mean rewards of the prompts shown: "correct 0.25 → 1". */
+/** Mean rewards of the prompts shown: "Correct 0.25 → 1". */
 function Means({ means }: { means: readonly MeanReward[] }) {
+  const stage = useRun((state) => state.stage);
   if (means.length === 0) return null;
   return (
-    <ul className="mean-rewards small" aria-label="Mean rewards, before and after">
-      {means.map(({ name, before, after }) => (
-        <li key={name}>
-          <span className="muted">{name}</span> {rewardText(before)} → <b>{rewardText(after)}</b>
-        </li>
-      ))}
-    </ul>
+    <div className="mean-rewards small">
+      <ul aria-label="Mean rewards, before and after">
+        {means.map(({ name, before, after }) => {
+          const { label, help } = rewardWords(name, stage);
+          return (
+            <li key={name} title={help || undefined}>
+              <span className="muted">{label}</span> {rewardText(before)} →{' '}
+              <b>{rewardText(after)}</b>
+            </li>
+          );
+        })}
+      </ul>
+      <RewardHint keys={means.map(({ name }) => name)} />
+    </div>
   );
 }
 
@@ -115,15 +125,3 @@ function Answer({ sample, title, children }: AnswerProps) {
     </div>
   );
 }
-
-export function Rewards({ rewards = {} }: { rewards?: Sample['rewards'] }) {
-  return Object.entries(rewards).map(([name, value]) => (
-    <span key={name} className="reward" data-sign={Math.sign(value)}>
-      {name} {rewardText(value)}
-    </span>
-  ));
-}
-
-/** 1, 0.25, −0.5: rewards are often whole numbers. */
-const rewardText = (value: number): string =>
-  String(Number(value.toPrecision(3))).replace('-', '−');

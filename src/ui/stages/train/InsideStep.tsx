@@ -16,6 +16,7 @@ import { useClient, useRun } from '../../context.tsx';
 import { Segmented } from '../../Segmented.tsx';
 import { InspectedGroupView } from './InspectedGroup.tsx';
 import { Legend } from './Legend.tsx';
+import { RewardHint } from './Rewards.tsx';
 
 export function InsideStep() {
   const client = useClient();
@@ -78,6 +79,7 @@ function ShownBatch({ step }: { step: ShownStep }) {
   const quantity = chosen !== null && quantities.includes(chosen) ? chosen : fallback;
   const groups = useMemo(() => groupsOf(step), [step]);
   const scale = scaleOf(step, quantity);
+  const rewardKeys = Object.keys(step.rows[0]?.rewards ?? {});
   const silent = groups.filter(({ no_signal }) => no_signal).length;
   const shown = all ? groups : groups.slice(0, FIRST_GROUPS);
   return (
@@ -90,6 +92,7 @@ function ShownBatch({ step }: { step: ShownStep }) {
           onChange={setChosen}
         />
         <Legend quantity={quantity} scale={scale} />
+        <RewardHint keys={rewardKeys} />
       </div>
       <p className="small muted">
         {QUANTITIES[quantity].help} {summaryOf(step, groups.length, silent)}
@@ -109,8 +112,9 @@ function ShownBatch({ step }: { step: ShownStep }) {
 }
 
 function summaryOf(step: ShownStep, groups: number, silent: number): string {
-  const what = `Step ${count(step.step)}: ${count(step.rows.length)} answers`;
-  if (groups === step.rows.length) return `${what}.`;
-  const grouped = `${what} to ${count(groups)} prompts`;
+  const rows = step.rows.length;
+  const what = `Step ${count(step.step)}: ${count(rows)} ${rows === 1 ? 'answer' : 'answers'}`;
+  if (groups === rows) return `${what}.`;
+  const grouped = `${what} to ${count(groups)} ${groups === 1 ? 'prompt' : 'prompts'}`;
   return silent === 0 ? `${grouped}.` : `${grouped}, ${count(silent)} without signal.`;
 }

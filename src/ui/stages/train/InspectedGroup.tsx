@@ -12,7 +12,7 @@ import {
 } from '../../../store/stages/inside.ts';
 import { quoted, withLineBreaks } from '../../samples/TokenText.tsx';
 import { useTokenSelection, type TokenSelection } from '../../samples/useTokenSelection.ts';
-import { Rewards } from './BeforeAfter.tsx';
+import { Rewards } from './Rewards.tsx';
 
 interface Colouring {
   quantity: Quantity;
@@ -49,13 +49,16 @@ function RowHead({ row: { label, rewards, advantage } }: { row: InspectedRow }) 
     <p className="small inside-row-head">
       <b>{label}</b> <Rewards rewards={rewards} />
       {advantage === undefined ? null : (
-        <span className="reward" data-sign={Math.sign(advantage)}>
-          advantage {signed(advantage)}
+        <span className="reward" data-sign={Math.sign(advantage)} title={ADVANTAGE_HELP}>
+          Advantage {signed(advantage)}
         </span>
       )}
     </p>
   );
 }
+
+const ADVANTAGE_HELP =
+  'How much better the answer was than expected: above 0 the step makes it more likely, below 0 less.';
 
 function signed(value: number): string {
   if (value === 0) return '0';
