@@ -41,8 +41,8 @@ export function ModelChoice({ planned }: { planned: Planned }) {
       <p className="small muted">
         {compact(countParameters(model).total)} parameters, {model.n_layer}{' '}
         {model.n_layer === 1 ? 'layer' : 'layers'} of width {count(model.n_embd)},{' '}
-        {count(model.vocab_size)} tokens in the vocabulary,{' '}
-        {compact(flopsPerToken(model))} FLOPs a token.
+        {count(model.vocab_size)} tokens in the vocabulary, {compact(flopsPerToken(model))} FLOPs a
+        token.
       </p>
       {note ? (
         <p className="field-note" role="note">
