@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultConfig, PRESETS, withField } from '../../config/index.ts';
 import { defaultStage, withStageField } from '../../config/stage/index.ts';
 import { defaultName } from '../default_name.ts';
-import { baseName, defaultStageName } from './stage_name.ts';
+import { baseName, defaultStageName, withoutMesh } from './stage_name.ts';
 
 const config = withField(defaultConfig(), 'data.corpus', 'arithmetic');
 const named = (name: string) => ({ name, config });
@@ -65,5 +65,15 @@ describe('the default name of a stage', () => {
     expect(defaultStageName(named('Arithmetic'), grpo, taken)).toBe('Arithmetic, GRPO 3');
     const lora = withStageField(grpo, 'peft.peft_type', 'lora');
     expect(defaultStageName(named('Arithmetic'), lora, taken)).toBe('Arithmetic, GRPO LoRA');
+  });
+});
+
+describe('the name of a run that goes on with other ranks', () => {
+  it('is without the mesh that it had', () => {
+    expect(withoutMesh('Names, DP 2, ZeRO-3')).toBe('Names');
+    expect(withoutMesh('Names, SFT, DP 2 x TP 2')).toBe('Names, SFT');
+    expect(withoutMesh('Names, one rank')).toBe('Names');
+    expect(withoutMesh('DP 2')).toBe('DP 2');
+    expect(withoutMesh('Anna, Ben and Tom')).toBe('Anna, Ben and Tom');
   });
 });

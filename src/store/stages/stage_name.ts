@@ -39,6 +39,13 @@ export function baseName({ name, config }: Parent): string {
   return found ?? own;
 }
 
+/** The name of a run without the mesh that it was trained on: "Names" of "Names, DP 2, ZeRO-3". */
+export function withoutMesh(name: string): string {
+  const parts = name.split(', ');
+  const mesh = parts.findIndex((part, index) => index > 0 && MESH.test(part));
+  return mesh < 0 ? name : parts.slice(0, mesh).join(', ');
+}
+
 /** Whether a name is this title, followed by nothing but fields. */
 function isListed(name: string, title: string): boolean {
   if (!name.startsWith(title)) return false;

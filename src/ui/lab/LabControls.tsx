@@ -22,7 +22,7 @@ import {
   type LabState,
   unsavedSteps,
 } from '../../store/lab/index.ts';
-import { defaultStageName } from '../../store/stages/stage_name.ts';
+import { defaultStageName, withoutMesh } from '../../store/stages/stage_name.ts';
 import { childRun } from '../../store/stages/start_stage.ts';
 import { meshName } from '../../plan/parallel/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
@@ -165,7 +165,8 @@ function startRanks(client: Client, lab: LabClient, next: NextRun): void {
   const { stores } = client;
   const form = stores.form.getState();
   const onGpu = stores.run.getState().device?.backend === 'webgpu';
-  const name = from?.name ?? (next_stage ? stageName(next_stage) : newRunName(form, stores));
+  const own_name = next_stage ? stageName(next_stage) : newRunName(form, stores);
+  const name = from ? withoutMesh(from.name) : own_name;
   void lab.start({
     ...{ mesh, config, stage },
     files: openedFiles(form, config),
