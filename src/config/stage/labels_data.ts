@@ -102,7 +102,7 @@ export const DATASET_LABELS: StageLabels['dataset'] = {
     help:
       'As if people had also said by how much one answer is better (Llama 2): a reward model that has ' +
       'found one of its merits must find the others, too.',
-    does: "Scores differ by this for each unit of true reward between two answers: TRL's column margin.",
+    does: 'How much higher the better score should be for each unit of true reward (TRL’s column margin).',
     source: TERRARIUM,
     zero: 'only the order counts',
   },

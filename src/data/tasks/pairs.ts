@@ -45,9 +45,9 @@ export function noisyPairs(
 }
 
 /**
- * Pairs with the margin `dataset.margin` for each unit of true reward between their answers, also
- * where label noise has swapped them: who errs does not know it. (Llama 2, Touvron et al. 2023,
- * section 3.2.2; TRL's column `margin`.)
+ * Pairs with the margin `dataset.margin` for each unit of true reward between their answers. It is
+ * the same where label noise has swapped them. (Llama 2, Touvron et al. 2023, section 3.2.2; TRL's
+ * column `margin`.)
  */
 export function withMargins(
   pairs: Sides<KnownPair>,
