@@ -1,6 +1,7 @@
 /** A chain of stages on a phone's width and by keyboard alone, and one whose page is reloaded. */
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { chooseRadio, pressButton, tabTo, typeInto } from './keyboard.ts';
+import { smallStage } from './small_stage.ts';
 import { overflow, TINY, Terrarium } from './terrarium.ts';
 
 test.use({ viewport: { width: 390, height: 844 } });
@@ -111,16 +112,12 @@ const TRAINING = { warmup_iters: 1, eval_interval: 1000, eval_iters: 1 };
 const RUNTIME = { backend: 'wasm', autosave_interval: 20 };
 const SAMPLING = { sample_interval: 0, max_new_tokens: 8 };
 
-const stageOf = (id: string, parent: string, training: object) => ({
-  id,
-  name: `Small sums, ${id}`,
-  parent,
-  stage: {
-    objective: id,
-    dataset: { task: 'arithmetic', size: 64, eval_size: 8, preference: 'correct' },
-  },
-  config: { training: { ...TRAINING, ...training }, runtime: RUNTIME, sampling: SAMPLING },
-});
+const stageOf = (id: string, parent: string, training: object) =>
+  smallStage(id, parent, {
+    training: { ...TRAINING, ...training },
+    runtime: RUNTIME,
+    sampling: SAMPLING,
+  });
 
 /** The second stage takes some seconds, so that it is met in its middle. */
 const CHAIN = {

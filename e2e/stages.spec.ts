@@ -1,6 +1,7 @@
 /** A base model is taught to answer, seen in the tree, talked to, voted on, rewarded and evaluated. */
 import { expect, test, type Page } from '@playwright/test';
 import { axeOf } from './axe.ts';
+import { smallStage } from './small_stage.ts';
 import { overflow, TINY, Terrarium } from './terrarium.ts';
 
 const BASE = {
@@ -190,16 +191,12 @@ const TRAINING = { batch_size: 4, warmup_iters: 1, eval_interval: 50, eval_iters
 const RUNTIME = { backend: 'wasm', autosave_interval: 0 };
 const SAMPLING = { sample_interval: 0, max_new_tokens: 8 };
 
-const stageOf = (id: string, parent: string, max_iters: number) => ({
-  id,
-  name: `Small sums, ${id}`,
-  parent,
-  stage: {
-    objective: id,
-    dataset: { task: 'arithmetic', size: 64, eval_size: 8, preference: 'correct' },
-  },
-  config: { training: { ...TRAINING, max_iters }, runtime: RUNTIME, sampling: SAMPLING },
-});
+const stageOf = (id: string, parent: string, max_iters: number) =>
+  smallStage(id, parent, {
+    training: { ...TRAINING, max_iters },
+    runtime: RUNTIME,
+    sampling: SAMPLING,
+  });
 
 const CHAIN = {
   name: 'Quick chain',
