@@ -6,7 +6,7 @@
 
 Needs torch, transformers, accelerate and safetensors. Without --cpu it runs on the GPUs of this machine.
 Each bundle has an expected.json: {"step", "n_params", "ids": [[int]] of further steps, "losses": [float]}.
-For every number of ranks: the first loss, the ids of 20 batches, 220 losses, the bytes of sharded tensors
+--hosts 2 starts a launcher for each half of the ranks, as two hosts would. For every number of ranks: the first loss, the ids of 20 batches, 220 losses, the bytes of sharded tensors
 a rank, the loss with activation checkpointing and in bf16, and a resume of the checkpoint of
 torch.distributed.checkpoint on one rank. What train.py saved for the page goes to DIR/back, with logits
 for back.test.ts. The exit status is 1 if anything is out of its limit."""
@@ -20,6 +20,7 @@ import os
 import pathlib
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -40,23 +41,48 @@ LIMIT_S = 1500
 class Arrangement:
     ranks: int
     cpu: bool
+    # Launchers, each with its share of the ranks and of the cards.
+    hosts: int = 1
 
     def __str__(self):
         device = "processor" if self.cpu else "GPU"
         many = f"{self.ranks} ranks, FSDP2, {'gloo' if self.cpu else 'NCCL'}"
-        return f"{device}, {many if self.ranks > 1 else 'one rank'}"
+        hosts = f", {self.hosts} launchers" if self.hosts > 1 else ""
+        return f"{device}, {many if self.ranks > 1 else 'one rank'}{hosts}"
 
-    def command(self, bundle, bf16):
+    def command(self, bundle, bf16, host, port):
+        """The launcher of one host."""
+        if self.cpu and self.ranks > 1:
+            launch = [sys.executable, "-m", "torch.distributed.run"]
+            launch += ["--nproc_per_node", str(self.ranks // self.hosts), "--nnodes", str(self.hosts)]
+            launch += ["--node_rank", str(host), "--master_addr", "127.0.0.1"]
+            return launch + ["--master_port", str(port)]
         precision = "bf16" if bf16 else "no"
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--mixed_precision", precision]
         if self.cpu:
             launch += ["--cpu"]
         elif self.ranks > 1:
             launch += ["--config_file", str(bundle / "fsdp2.yaml")]
-        if self.cpu and self.ranks > 1:
-            launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-            return launch + ["--nproc_per_node", str(self.ranks)]
-        return launch + ["--num_processes", str(self.ranks), "--num_machines", "1"]
+        launch += ["--num_processes", str(self.ranks), "--num_machines", str(self.hosts)]
+        if self.hosts == 1:
+            return launch
+        launch += ["--machine_rank", str(host), "--main_process_ip", "127.0.0.1"]
+        return launch + ["--main_process_port", str(port)]
+
+    def slug(self):
+        hosts = f"x{self.hosts}" if self.hosts > 1 else ""
+        return f"{'cpu' if self.cpu else 'gpu'}{self.ranks}{hosts}"
+
+    def environment(self, host):
+        """Of one host: with several, NCCL takes them for two machines and sends through sockets."""
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        if self.hosts > 1 and not self.cpu:
+            share = self.ranks // self.hosts
+            cards = range(host * share, (host + 1) * share)
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, cards))
+            environment["NCCL_HOSTID"] = f"host-{host}"
+            environment["NCCL_SOCKET_IFNAME"] = "lo"
+        return environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,17 +105,28 @@ def launch(jobs, arrangement, work, bf16=False):
     work.mkdir(parents=True, exist_ok=True)
     file = work / "jobs.json"
     file.write_text(json.dumps([dataclasses.asdict(job) for job in jobs], default=str))
-    command = arrangement.command(jobs[0].bundle, bf16)
-    command += [str(pathlib.Path(__file__).resolve()), str(work), "--jobs", str(file)]
-    if arrangement.cpu:
-        command.append("--cpu")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=LIMIT_S, env=environment, check=False
-    )
-    if done.returncode != 0:
-        print(done.stdout[-2000:], done.stderr[-6000:], sep="\n")
+    port = free_port()
+    hosts = []
+    for host in range(arrangement.hosts):
+        command = arrangement.command(jobs[0].bundle, bf16, host, port)
+        command += [str(pathlib.Path(__file__).resolve()), str(work), "--jobs", str(file)]
+        if arrangement.cpu:
+            command.append("--cpu")
+        log = work / f"host-{host}.log"
+        with log.open("w", encoding="utf-8") as output:
+            environment = arrangement.environment(host)
+            hosts.append(subprocess.Popen(command, stdout=output, stderr=output, env=environment))
+    failed = [index for index, host in enumerate(hosts) if host.wait(LIMIT_S) != 0]
+    for index in failed:
+        print((work / f"host-{index}.log").read_text(encoding="utf-8")[-6000:])
+    if failed:
         raise SystemExit(f"train.py failed on {arrangement}.")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def first_jobs(bundle):
@@ -116,7 +153,7 @@ def by_architecture(bundles):
 def check(bundles, arrangement, work):
     """Everything about the bundles in one arrangement: rows of the report."""
     shutil.rmtree(work, ignore_errors=True)
-    one = dataclasses.replace(arrangement, ranks=1)
+    one = dataclasses.replace(arrangement, ranks=1, hosts=1)
     for alike in by_architecture(bundles):
         launch([job for bundle in alike for job in first_jobs(bundle)], arrangement, work)
         if not arrangement.cpu:
@@ -201,7 +238,7 @@ class Check:
 
     def keep(self, job):
         """What back.test.ts opens."""
-        slug = f"{'cpu' if self.arrangement.cpu else 'gpu'}{self.arrangement.ranks}"
+        slug = self.arrangement.slug()
         back = self.bundle.parent / "back" / f"{self.bundle.name}-{slug}-{job}"
         shutil.rmtree(back, ignore_errors=True)
         back.mkdir(parents=True)
@@ -319,6 +356,7 @@ def parse():
     parser.add_argument("bundle", type=pathlib.Path, help="folder of bundles")
     parser.add_argument("--only", nargs="*", help="names of bundles")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1])
+    parser.add_argument("--hosts", type=int, default=1, help="launchers that share the ranks")
     parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--report", type=pathlib.Path)
     parser.add_argument("--tar", type=pathlib.Path, help="a folder for what back.test.ts opens")
@@ -336,12 +374,13 @@ def main():
     bundles = [one for one in bundles if not arguments.only or one.name in arguments.only]
     rows = []
     for ranks in arguments.ranks:
-        rows += check(bundles, Arrangement(ranks, arguments.cpu), folder / "work")
+        arrangement = Arrangement(ranks, arguments.cpu, arguments.hosts)
+        rows += check(bundles, arrangement, folder / "work")
     shutil.rmtree(folder / "work", ignore_errors=True)
     if arguments.tar:
         for bundle in bundles:
             with tarfile.open(arguments.tar / f"{bundle.name}.tar", "w") as tar:
-                for path in (folder / "back").glob(f"{bundle.name}-*{arguments.ranks[-1]}-*"):
+                for path in (folder / "back").glob(f"{bundle.name}-{arrangement.slug()}-*"):
                     tar.add(path, path.name)
     report(arguments.report, rows, arguments)
     sys.exit(0 if rows and all(row[-1] for row in rows) else 1)
