@@ -6,10 +6,11 @@
 
 Needs torch, transformers, accelerate and safetensors. Without --cpu it runs on the GPUs of this machine.
 Each bundle has an expected.json: {"step", "n_params", "ids": [[int]] of further steps, "losses": [float]}.
---hosts 2 starts a launcher for each half of the ranks, as two hosts would. For every number of ranks: the first loss, the ids of 20 batches, 220 losses, the bytes of sharded tensors
+For every number of ranks: the first loss, the ids of 20 batches, 220 losses, the bytes of sharded tensors
 a rank, the loss with activation checkpointing and in bf16, and a resume of the checkpoint of
-torch.distributed.checkpoint on one rank. What train.py saved for the page goes to DIR/back, with logits
-for back.test.ts. The exit status is 1 if anything is out of its limit."""
+torch.distributed.checkpoint on one rank. With --hosts 2, two launchers start half of the ranks each, as
+on two hosts. What train.py saved for the page goes to DIR/back, with logits for back.test.ts. The exit
+status is 1 if anything is out of its limit."""
 
 import argparse
 import dataclasses
