@@ -5,6 +5,9 @@ import { bubbleOf } from '../../src/store/lab/bubble.ts';
 import { laidOutBubble } from '../../src/ui/lab/schedule_measures.ts';
 import type { MeasuredStep, PassTimes } from './rank_threads.ts';
 
+/** Passes of a step that differ by less count as equal (`spreadOf`). */
+const EVEN = 0.05;
+
 export type Row = Record<string, unknown>;
 /** The reports of all ranks, by step. */
 type Steps = readonly MeasuredStep[][];
@@ -30,7 +33,8 @@ export const stepMs = (steps: readonly RankStep[][]): number =>
  * - `on_core`: without messages, and without the time in which another thread of this machine had a
  *   pass's core;
  * - `evenest`: `bubble` over the quarter of the steps whose passes differed least, whatever their
- *   bubble, which come nearest to what the formula assumes.
+ *   bubble, which come nearest to what the formula assumes;
+ * - `even`: `bubble` over the `even_steps` whose passes differed by at most `EVEN`.
  */
 export function bubbleRow(steps: Steps, mesh: Mesh, micro_batches: number): Row {
   const formula = bubbleFraction(mesh, micro_batches);
@@ -42,6 +46,8 @@ export function bubbleRow(steps: Steps, mesh: Mesh, micro_batches: number): Row 
   const bySpread = [...steps].sort((a, b) => spreadOf(a) - spreadOf(b));
   const evenSteps = bySpread.slice(0, Math.ceil(steps.length / 4));
   const evenest = median(evenSteps.map((step) => bubbleOf(step) ?? NaN));
+  const equal = steps.filter((step) => spreadOf(step) <= EVEN);
+  const even = median(equal.map((step) => bubbleOf(step) ?? NaN));
   const [first = []] = steps;
   return {
     formula,
@@ -55,6 +61,9 @@ export function bubbleRow(steps: Steps, mesh: Mesh, micro_batches: number): Row 
     evenest,
     evenest_over_formula: evenest / formula - 1,
     evenest_spread: median(evenSteps.map(spreadOf)),
+    even,
+    even_over_formula: even / formula - 1,
+    even_steps: equal.length,
     spread: median(steps.map(spreadOf)),
     steps: steps.length,
     ms: stepMs(steps),

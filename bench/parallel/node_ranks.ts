@@ -3,7 +3,7 @@
  * rank. Needs the built file and the engine's builds beside it, no node_modules:
  *
  *     npx vite build --config bench/parallel/vite.config.ts
- *     node dist-bench/ranks/ranks.mjs OUT.jsonl [--seconds 270] [--steps 40] [--only pp=2] [--rows 4]
+ *     node dist-bench/ranks/ranks.mjs OUT.jsonl [--seconds 270] [--steps 400] [--only pp=2] [--rows 1]
  *         [--cores 0,8,16,24] [--no-choice] [--no-bind] [--no-flags]
  *
  * All cases share the time evenly, so that each of them is reached; `--only` runs those whose names
@@ -198,8 +198,8 @@ function optionsOf(args: readonly string[]): Options & { flags: boolean } {
     allowPositionals: true,
     options: {
       seconds: { type: 'string', default: '270' },
-      steps: { type: 'string', default: '40' },
-      rows: { type: 'string', default: '4' },
+      steps: { type: 'string', default: '400' },
+      rows: { type: 'string', default: '1' },
       only: { type: 'string', default: '' },
       cores: { type: 'string' },
       'no-choice': { type: 'boolean', default: false },
@@ -208,7 +208,7 @@ function optionsOf(args: readonly string[]): Options & { flags: boolean } {
     },
   });
   const [out] = positionals;
-  if (!out) throw new Error('Usage: ranks.mjs OUT.jsonl [--seconds 270] [--steps 40]');
+  if (!out) throw new Error('Usage: ranks.mjs OUT.jsonl [--seconds 270] [--steps 400]');
   return {
     out,
     seconds: Number(values.seconds),
