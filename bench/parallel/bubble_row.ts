@@ -3,7 +3,7 @@ import { type Mesh, type RankStep, type Span, worldSize } from '../../src/common
 import { bubbleFraction } from '../../src/plan/parallel/index.ts';
 import { bubbleOf } from '../../src/store/lab/bubble.ts';
 import { laidOutBubble } from '../../src/ui/lab/schedule_measures.ts';
-import type { MeasuredStep, PassTimes } from './rank_threads.ts';
+import type { MeasuredStep, Pace, PassTimes } from './rank_threads.ts';
 
 /** Passes of a step that differ by less count as equal (`spreadOf`). */
 const EVEN = 0.05;
@@ -75,6 +75,42 @@ export function bubbleRow(steps: Steps, mesh: Mesh, micro_batches: number): Row 
     all: measured.map((bubble, i) => [bubble, laid_out[i]]),
   };
 }
+
+/** Few passes are longer. */
+const PACE = 0.99;
+
+/** A length for all passes of a kind, and whatever chunk they are of, milliseconds. */
+export function paceOf(steps: Steps): Pace {
+  const lengths = (kind: keyof Pace): number[] =>
+    steps.flat().flatMap(({ spans }) => spans.filter((span) => span.kind === kind).map(length));
+  return {
+    forward: quantile(lengths('forward'), PACE),
+    backward: quantile(lengths('backward'), PACE),
+  };
+}
+
+/** `paced`: the median bubble of steps whose passes were made equally long, but for the `late` share. */
+export function pacedRow(steps: Steps, formula: number, pace: Pace): Row {
+  const passes = steps.flat().flatMap(({ spans }) => spans.filter(isPass));
+  const late = passes.filter((span) => length(span) > (1 + LATE) * paceFor(span, pace));
+  const measured = steps.map((step) => bubbleOf(step) ?? NaN);
+  const paced = median(measured);
+  return {
+    pace,
+    paced,
+    paced_over_formula: paced / formula - 1,
+    paced_least: Math.min(...measured),
+    paced_most: Math.max(...measured),
+    paced_late: late.length / passes.length,
+    paced_steps: steps.length,
+  };
+}
+
+/** A pass that ends this share later than it should counts as late. */
+const LATE = 0.02;
+
+const paceFor = ({ kind }: Span, pace: Pace): number =>
+  kind === 'forward' ? pace.forward : pace.backward;
 
 /** Every pass of every step: rank, kind, micro-batch, chunk, milliseconds by the clock and on a core. */
 export function passesOf(steps: Steps): unknown[][][] {

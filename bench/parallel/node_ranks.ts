@@ -22,9 +22,9 @@ import {
   type Span,
   worldSize,
 } from '../../src/common/index.ts';
-import { overlapFraction } from '../../src/plan/parallel/index.ts';
+import { bubbleFraction, overlapFraction } from '../../src/plan/parallel/index.ts';
 import { bucketBytes, bucketOverlap, reductionMs } from '../../src/ui/lab/schedule_measures.ts';
-import { bubbleRow, median, passesOf, type Row, stepMs } from './bubble_row.ts';
+import { bubbleRow, median, pacedRow, paceOf, passesOf, type Row, stepMs } from './bubble_row.ts';
 import { isThread, type RankRun, runThread, trainInThreads } from './rank_threads.ts';
 import { type CoreRequest, RankCores } from './rank_cores.ts';
 
@@ -59,9 +59,25 @@ const pipeline = (mesh: Partial<Mesh>, micro_batches: number): Case => {
     name: `${fields.join(',')} m=${micro_batches}`,
     threads: worldSize(whole),
     measure: async (how) => {
-      const run = { ...how, model: MODEL, warm_up: WARM_UP, mesh: whole, micro_batches };
-      const { steps, bound } = await trainInThreads({ ...run, reducer: false });
-      return { row: { bound, ...bubbleRow(steps, whole, micro_batches) }, passes: passesOf(steps) };
+      const run = {
+        ...how,
+        patience: how.patience / 2,
+        model: MODEL,
+        warm_up: WARM_UP,
+        mesh: whole,
+        micro_batches,
+        reducer: false,
+      };
+      const { steps, bound } = await trainInThreads(run);
+      const pace = paceOf(steps);
+      const paced = await trainInThreads({ ...run, pace });
+      const formula = bubbleFraction(whole, micro_batches);
+      const row = {
+        bound,
+        ...bubbleRow(steps, whole, micro_batches),
+        ...pacedRow(paced.steps, formula, pace),
+      };
+      return { row, passes: passesOf(steps) };
     },
   };
 };

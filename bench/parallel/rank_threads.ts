@@ -29,6 +29,13 @@ export interface RankRun {
   reducer: boolean;
   /** The processor of each thread, ranks first, then their reducers; empty binds none. */
   cores: readonly number[];
+  /** Milliseconds of a pass of a pipeline: shorter ones are made as long by waiting on their core. */
+  pace?: Pace;
+}
+
+export interface Pace {
+  forward: number;
+  backward: number;
 }
 
 interface Peer {
@@ -159,6 +166,7 @@ async function runRank({ run, rank, peers, reducer }: Extract<Role, { type: 'ran
 async function takeSteps(trainer: RankTrainer, run: RankRun, rank: number): Promise<void> {
   const ends = Date.now() + run.patience;
   const { warm_up, steps } = run;
+  if (run.pace) keepPace(trainer.recorder, run.pace);
   const passes = watchPasses(trainer.recorder);
   for (let i = 0; i < warm_up + steps && !trainer.paused; i++) {
     trainer.pauseRequested = i >= warm_up + 1 && Date.now() > ends;
@@ -168,6 +176,17 @@ async function takeSteps(trainer: RankTrainer, run: RankRun, rank: number): Prom
     parentPort?.postMessage({ ...report, passes: passes.take() } satisfies MeasuredStep);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
+}
+
+/** A pass is recorded before its output is sent, so that the next rank waits for the pace, too. */
+function keepPace(recorder: RankTrainer['recorder'], pace: Pace): void {
+  const record = recorder.span.bind(recorder);
+  recorder.span = (span) => {
+    if (span.kind !== 'forward' && span.kind !== 'backward') return record(span);
+    const due = span.start + pace[span.kind];
+    while (performance.timeOrigin + performance.now() < due);
+    record({ ...span, end: Math.max(span.end, due) });
+  };
 }
 
 /** What the thread spends between the ends of two passes; a thread that waits spends none. */
