@@ -32,7 +32,7 @@ test('four ranks train a run, of which one dies, and then a stage from it', asyn
   await page.getByRole('button', { name: 'Rank 1 dies' }).click();
   const failure = page.getByTestId('lab-failure');
   await expect(failure).toContainText('Rank 1 is gone');
-  await expect(failure).toContainText('The checkpoint of step 12 is whole');
+  await expect(failure).toContainText('The checkpoint of step 12 is complete');
 
   const places = page.getByRole('navigation', { name: 'Places' });
   await places.getByRole('button', { name: 'Stages' }).click();

@@ -1,4 +1,4 @@
-/** Ranks that hang, and ranks whose workers end by themselves: the run ends, its checkpoint is whole. */
+/** Ranks that hang, and ranks whose workers end by themselves: the run ends, its checkpoint is complete. */
 import { expect, type Page, test, type Worker } from '@playwright/test';
 import { addressOf, TINY } from './terrarium.ts';
 
@@ -54,7 +54,7 @@ test('ranks that hang or end by themselves end the run, which continues from its
   // Three of the longest steps, and the time between two checks.
   expect(hung.ms).toBeLessThan(1000 * Number(seconds) + 2000);
   const saved = Number(
-    /The checkpoint of step (?<step>\d+) is whole/u.exec(hung.text)?.groups?.step,
+    /The checkpoint of step (?<step>\d+) is complete/u.exec(hung.text)?.groups?.step,
   );
 
   await page.getByLabel('Weights', { exact: true }).selectOption({ index: 1 });
@@ -65,9 +65,7 @@ test('ranks that hang or end by themselves end the run, which continues from its
   expect(ended.ms).toBeLessThan(2000);
   const { reducer } = await startTwoRanks(page);
   const stopped = await failureAfter(page, reducer, 'self.close()');
-  expect(stopped.text).toMatch(
-    /^Rank [01] could not go on: The worker that adds up its gradients/u,
-  );
+  expect(stopped.text).toMatch(/^Rank [01] failed: The worker that adds up its gradients/u);
   expect(stopped.ms).toBeLessThan(2000);
 });
 

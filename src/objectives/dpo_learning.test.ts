@@ -5,7 +5,7 @@
  * for some seeds only; learning.test.ts has an easier one.)
  */
 import { beforeAll, expect, it } from 'vitest';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import {
   labBase,
   type LabChanges,
@@ -13,7 +13,6 @@ import {
   type LabRun,
   labStage,
 } from '../testing/stage_lab.ts';
-import { startTested } from '../testing/start_once.ts';
 
 function training(learning_rate: number, max_iters: number, changes: object = {}): LabChanges {
   const rates = { learning_rate, min_lr: learning_rate / 20, warmup_iters: 20, beta2: 0.99 };
@@ -27,8 +26,7 @@ function training(learning_rate: number, max_iters: number, changes: object = {}
 let storyteller: LabRun;
 
 beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
+  await startEngine();
   const base = await labBase(
     labConfig({
       ...training(4e-3, 1, { eval_iters: 1 }),

@@ -4,16 +4,12 @@ import { parseStage } from '../config/stage/index.ts';
 import { byteTokenizer } from '../data/index.ts';
 import { prepareStage } from '../data/stages/prepare.ts';
 import { labConfig } from '../testing/stage_lab.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
-import { startTested } from '../testing/start_once.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { Trainer } from '../train/index.ts';
 import { dpo } from './dpo.ts';
 import { measuredEntropy } from './entropy.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 async function sumsTrainer(temperature: number): Promise<Trainer> {
   const stage = parseStage({

@@ -1,7 +1,6 @@
 /** Objectives over pairs learn a preference within seconds, and go on where they were saved. */
 import { beforeAll, expect, it } from 'vitest';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
-import { startTested } from '../testing/start_once.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import {
   evaluatedAfter,
   pairsData,
@@ -14,10 +13,7 @@ import { reward } from './reward.ts';
 
 const data = pairsData(toyPairs(2000, 1), toyPairs(300, 2), TOY_ROW_LENGTH);
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 it('a reward model ranks over 80 % of held-out pairs', async () => {
   const training = { learning_rate: 5e-3 };

@@ -1,7 +1,6 @@
 /** PPO and GRPO learn tiny tasks on the engine, and resume to the bit. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
-import { startTested } from '../testing/start_once.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import {
   evaluated,
   reversalData,
@@ -14,10 +13,7 @@ import {
 import type { StageInput } from '../config/stage/index.ts';
 import type { TrainerState } from '../train/index.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 /** Steps with a save after `first` of them, and the same without. */
 async function resumed(run: ToyRlRun, first: number, rest: number) {

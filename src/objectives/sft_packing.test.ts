@@ -5,17 +5,13 @@ import { parseStage } from '../config/stage/index.ts';
 import { byteTokenizer } from '../data/index.ts';
 import { packExamples } from '../data/stages/packing.ts';
 import { prepareStage } from '../data/stages/prepare.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
-import { startTested } from '../testing/start_once.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { Trainer } from '../train/index.ts';
 import { sft } from './sft.ts';
 
 const CONTEXT = 48;
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 /** Twenty short examples, all of which are in one step, and two that are held out. */
 const lines = Array.from({ length: 24 }, (_, i) => {

@@ -5,18 +5,14 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { read, releaseAll, toTensors } from '../testing/check.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine } from '../testing/node_engine.ts';
 import { caseRandom, seedOf } from '../testing/random.ts';
-import { startTested } from '../testing/start_once.ts';
 import './alignment.ts';
 import './parallel.ts';
 import './generation.ts';
 import { allOps, type Hosts, type OpCase, type OpDefinition, run } from './index.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 /** Values of the inputs of a case together; the oracle would take seconds for larger ones. */
 const LARGEST = 4000;

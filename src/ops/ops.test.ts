@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkOp } from '../testing/check_op.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine, useBuildsFromFiles } from '../testing/node_engine.ts';
 import { startTested } from '../testing/start_once.ts';
 import './alignment.ts';
 import './parallel.ts';
@@ -12,8 +12,7 @@ import './generation.ts';
 import { allOps } from './index.ts';
 
 test('every operation has an implementation on the processor', async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
+  await startEngine();
   const without = allOps().filter((op) => op.visit(({ processor }) => processor === undefined));
   expect(without.map(({ name }) => name)).toEqual([]);
 });

@@ -1,18 +1,23 @@
 /**
- * Who adds up buckets of gradients: this thread, or a thread beside it (`reducer_thread.ts`), as
- * PyTorch's ProcessGroupGloo has threads of its own for its collectives. On the processor a rank's
- * thread does nothing else while it computes, so without such a thread messages wait until the pass
- * is over.
+ * Reduces buckets of gradients over the ranks of a group, either on this thread (`GroupReducer`) or on
+ * a thread of its own (`reducer_thread.ts`), as PyTorch's ProcessGroupGloo does. On the processor a
+ * rank's thread handles no messages while it computes, so only a second thread can reduce a bucket
+ * during the backward pass.
  */
 import type { ReducedBucket, ReduceRequest } from '../common/index.ts';
 import type { Group } from './collectives.ts';
 import type { Payload } from './transport/link.ts';
 
 export interface BucketReducer {
+  /**
+   * The sum over the ranks of this rank's slice, or of all slices if the request `gathers`.
+   *
+   * @throws RankLost if another rank is gone or does not answer
+   */
   reduce(request: ReduceRequest): Promise<ReducedBucket>;
 }
 
-/** Adds up on this thread. */
+/** Reduces on this thread. */
 export class GroupReducer implements BucketReducer {
   readonly #group: Group;
 

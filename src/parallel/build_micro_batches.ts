@@ -1,4 +1,4 @@
-/** Chooses how a rank runs micro-batches: all layers in one program, or a stage of a pipeline. */
+/** Chooses how a rank runs micro-batches: all layers in one program, or as a stage of a pipeline. */
 import { type MicroBatches, SequentialMicroBatches } from './micro_batches.ts';
 import { PipelineMicroBatches, type PipelineParts } from './pipeline.ts';
 

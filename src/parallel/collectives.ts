@@ -8,11 +8,18 @@
  * its sums would depend on how values are cut into buckets. An all-reduce is a reduce-scatter and an
  * all-gather (Rabenseifner 2004).
  */
-import { type Link, now, type Payload } from './transport/link.ts';
+import { concatenate } from './concatenate.ts';
+import { type Link, type Message, now, type Payload } from './transport/link.ts';
 import type { CollectiveKind, Recorder } from './traffic.ts';
 
+/**
+ * The ranks that take part in a collective, seen from one of them. Every member calls the same methods
+ * in the same order, with the same `tag` for the same collective: several may be in flight at once,
+ * and the tag tells their messages apart. Every method that waits throws RankLost if a member is gone
+ * or does not answer.
+ */
 export class Group {
-  /** Index of this rank in the group. */
+  /** Index of this rank in `ranks`. */
   readonly index: number;
 
   /** `ranks` are the members, in the order in which sums are added up. */
@@ -29,8 +36,8 @@ export class Group {
   }
 
   /**
-   * Slice i of every member goes to member i, who adds them up. Returns the sum of this member's
-   * slices, [length of its slice]. Slices of one member have the lengths that all others use.
+   * Sends slice i to member i, and returns the sum of the slices that all members sent to this one
+   * [length of this member's slice]. Slice i must have the same length on every member.
    */
   async reduceScatter(
     slices: readonly Float32Array[],
@@ -38,62 +45,48 @@ export class Group {
     kind: CollectiveKind = 'reduce_scatter',
   ): Promise<Float32Array<ArrayBuffer>> {
     const began = now();
-    this.#others((rank, i) => this.#send(kind, rank, tag, copyOf(slices[i])));
-    const own = copyOf(slices[this.index]);
-    const parts = await Promise.all(
-      this.ranks.map(async (rank, i) => {
-        if (i === this.index) return { data: own, sent: began };
-        return this.link.receive(rank, tag);
-      }),
-    );
+    this.#forEachOther((rank, i) => this.#send(kind, rank, tag, copyOf(slices[i])));
+    const own = { data: copyOf(slices[this.index]), sent: began };
+    const parts = await this.#receiveFromOthers(own, tag);
     const sum = addInOrder(parts.map(({ data }) => data));
-    const bytes = slices.reduce((all, { byteLength }) => all + byteLength, 0);
+    const bytes = slices.reduce((total, { byteLength }) => total + byteLength, 0);
     this.#finish(`${kind} ${tag}`, began, parts, bytes);
     return sum;
   }
 
-  /** The values of every member, in order. Takes over `values`. */
+  /** The values of every member, in the order of `ranks`. Takes ownership of `values`. */
   async allGather<T extends Payload>(
     values: T,
     tag: string,
     kind: CollectiveKind = 'all_gather',
   ): Promise<Payload[]> {
     const began = now();
-    this.#others((rank) => this.#send(kind, rank, tag, values.slice()));
-    const parts = await Promise.all(
-      this.ranks.map(async (rank, i) => {
-        if (i === this.index) return { data: values, sent: began };
-        return this.link.receive(rank, tag);
-      }),
-    );
-    const bytes = parts.reduce((all, { data }) => all + data.byteLength, 0);
+    this.#forEachOther((rank) => this.#send(kind, rank, tag, values.slice()));
+    const parts = await this.#receiveFromOthers({ data: values, sent: began }, tag);
+    const bytes = parts.reduce((total, { data }) => total + data.byteLength, 0);
     this.#finish(`${kind} ${tag}`, began, parts, bytes);
     return parts.map(({ data }) => data);
   }
 
-  /** The sum over all members, the same bits for each of them [length of `values`]. */
+  /** The sum over all members, bit for bit the same on each of them [length of `values`]. */
   async allReduce(values: Float32Array, tag: string): Promise<Float32Array<ArrayBuffer>> {
     if (this.size === 1) return copyOf(values);
     const slices = evenSlices(values, this.size);
     const sum = await this.reduceScatter(slices, tag, 'all_reduce');
-    const parts = await this.allGather(sum, tag, 'all_reduce');
-    const result = new Float32Array(values.length);
-    let end = 0;
-    for (const part of parts) {
-      result.set(part, end);
-      end += part.length;
-    }
-    return result;
+    return concatenate(await this.allGather(sum, tag, 'all_reduce'));
   }
 
-  /** The sum of arrays of any length, small ones: every member sends all of its values. */
+  /**
+   * The sum over all members [length of `values`], for small arrays: every member sends all of its
+   * values to every other, which takes one message instead of the two of `allReduce`.
+   */
   async sum(values: Float32Array, tag: string): Promise<Float32Array<ArrayBuffer>> {
     return addInOrder(await this.allGather(copyOf(values), tag, 'all_reduce'));
   }
 
   /**
-   * The sum of the arrays that are not empty, at the member with index `root`; null at the others.
-   * Takes over `values`.
+   * The sum of the arrays that are not empty, on the member with index `root`; null on the others.
+   * Takes ownership of `values`.
    */
   async gatherSum(
     values: Float32Array<ArrayBuffer>,
@@ -105,22 +98,17 @@ export class Group {
       this.#send('send_recv', this.#rankOf(root), tag, values);
       return null;
     }
-    const parts = await Promise.all(
-      this.ranks.map(async (rank, i) => {
-        if (i === root) return { data: values, sent: began };
-        return this.link.receive(rank, tag);
-      }),
-    );
+    const parts = await this.#receiveFromOthers({ data: values, sent: began }, tag);
     this.#finish(`gather ${tag}`, began, parts);
     return addInOrder(parts.map(({ data }) => data).filter(({ length }) => length > 0));
   }
 
-  /** The values of the member with index `root`, who passes them; the others pass null. */
+  /** The values that the member with index `root` passes; the others pass null. */
   async broadcast(values: Payload | null, root: number, tag: string): Promise<Payload> {
     const began = now();
     if (this.index === root) {
       if (!values) throw new Error('The root of a broadcast has to give the values.');
-      this.#others((rank) => this.#send('broadcast', rank, tag, values.slice()));
+      this.#forEachOther((rank) => this.#send('broadcast', rank, tag, values.slice()));
       this.#finish(`broadcast ${tag}`, began, []);
       return values;
     }
@@ -129,12 +117,12 @@ export class Group {
     return message.data;
   }
 
-  /** Sends values to the member with this index, and does not wait. Takes over `values`. */
+  /** Sends values to the member with this index without waiting. Takes ownership of `values`. */
   send(values: Payload, to: number, tag: string): void {
     this.#send('send_recv', this.#rankOf(to), tag, values);
   }
 
-  /** The next values of this tag from the member with this index. */
+  /** The next values with this tag from the member with this index. */
   async receive(from: number, tag: string): Promise<Payload> {
     const began = now();
     const message = await this.link.receive(this.#rankOf(from), tag);
@@ -148,10 +136,17 @@ export class Group {
     return rank;
   }
 
-  #others(fn: (rank: number, index: number) => void): void {
+  #forEachOther(visit: (rank: number, index: number) => void): void {
     this.ranks.forEach((rank, i) => {
-      if (i !== this.index) fn(rank, i);
+      if (i !== this.index) visit(rank, i);
     });
+  }
+
+  /** One message of every member in the order of `ranks`, with `own` in the place of this member's. */
+  #receiveFromOthers(own: Message, tag: string): Promise<Message[]> {
+    return Promise.all(
+      this.ranks.map(async (rank, i) => (i === this.index ? own : this.link.receive(rank, tag))),
+    );
   }
 
   #send(kind: CollectiveKind, to: number, tag: string, data: Payload): void {
@@ -159,7 +154,10 @@ export class Group {
     this.link.send(to, tag, data);
   }
 
-  /** The time until the last message was sent was spent waiting, and the rest communicating. */
+  /**
+   * Records the time of a collective: waiting for the slowest member until it sent its message, and
+   * communicating from then on.
+   */
   #finish(
     what: string,
     began: number,
@@ -168,21 +166,19 @@ export class Group {
   ): void {
     const end = now();
     const lastSent = Math.max(began, ...messages.map(({ sent }) => sent));
-    const waited = Math.min(end, lastSent);
-    this.recorder.span({ kind: 'wait', what, start: began, end: waited });
-    this.recorder.span({ kind: 'communicate', what, bytes, start: waited, end });
+    const waitEnd = Math.min(end, lastSent);
+    this.recorder.span({ kind: 'wait', what, start: began, end: waitEnd });
+    this.recorder.span({ kind: 'communicate', what, bytes, start: waitEnd, end });
   }
 }
 
-/** Consecutive slices of nearly equal length; views of `values`. */
+/** Consecutive slices of `values`, all of one length but the last ones, as views of it. */
 export function evenSlices(values: Float32Array, count: number): Float32Array[] {
-  const per = Math.ceil(values.length / count);
-  return Array.from({ length: count }, (_, i) =>
-    values.subarray(Math.min(values.length, i * per), Math.min(values.length, (i + 1) * per)),
-  );
+  const length = Math.ceil(values.length / count);
+  return Array.from({ length: count }, (_, i) => values.subarray(i * length, (i + 1) * length));
 }
 
-/** ((a + b) + c) + ..., each sum rounded to float32. */
+/** ((a + b) + c) + ..., each sum rounded to float32 [length of the first part]. */
 function addInOrder(parts: readonly Payload[]): Float32Array<ArrayBuffer> {
   const [first, ...rest] = parts;
   const sum = Float32Array.from(first ?? []);

@@ -1,10 +1,10 @@
 /**
- * Data parallelism: every rank computes the gradients of its own rows, which are then added up
- * (Li et al. 2020, PyTorch Distributed). What a rank keeps is a matter of ZeRO's stage
- * (Rajbhandari et al. 2020): 0, every rank updates all parameters; 1, each updates those that it owns
- * (`shards.ts`), has moments of those alone, and sends their new values to the others.
+ * Data parallelism: every rank computes the gradients of its own rows, which are then summed over the
+ * ranks (Li et al. 2020, PyTorch Distributed). Without ZeRO every rank updates all parameters. Under
+ * ZeRO-1 (Rajbhandari et al. 2020) each rank keeps moments of the values that it owns (`shards.ts`),
+ * updates those alone, and sends their new values to the others.
  *
- * Stages 2 and 3 reduce gradients inside the backward pass instead (`zero.ts`).
+ * ZeRO-2 and 3 reduce gradients inside the backward pass instead (`zero.ts`).
  */
 import {
   readback,
@@ -17,15 +17,17 @@ import {
 import type { Parameter } from '../model/index.ts';
 import type { BucketReducer } from './bucket_reducer.ts';
 import type { Group } from './collectives.ts';
+import { concatenate } from './concatenate.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { ShardRange, Shards } from './shards.ts';
 import { now } from './transport/link.ts';
 
-/** Gradients that are reduced together: names of trainable parameters. */
+/** Names of the trainable parameters whose gradients are reduced together. */
 export type Bucket = readonly string[];
 
 export interface ReducedParts {
+  /** The ranks of data parallelism. */
   group: Group;
   /** Trainable parameters of this rank, in the order of their stores. */
   parameters: readonly LocalParameter[];
@@ -34,48 +36,49 @@ export interface ReducedParts {
   gradients: Store;
   /** The ranks of tensor parallelism. */
   tp: Group;
-  /** Adds up among the ranks of `group`. */
+  /** Reduces over `group`. */
   reducer: BucketReducer;
 }
 
-/** Sums over all ranks. */
+/** Gradients of a bucket, summed over all ranks, as flat values by the names of their parameters. */
 export interface ReducedGradients {
-  /** What this rank owns, by name. */
+  /** The shards that this rank owns. */
   owned: ReadonlyMap<string, Float32Array>;
-  /** What each rank owns, in order, if all sums were asked for; else only what this one owns. */
+  /** The shards of every rank, in order, if all sums were asked for; otherwise those of this rank. */
   parts: readonly ReadonlyMap<string, Float32Array>[];
 }
 
-/** Adds up the gradients of all ranks, bucket by bucket. */
+/** Sums gradients over the ranks of data parallelism, bucket by bucket. */
 export class GradientReducer {
   readonly #parts: ReducedParts;
   readonly #byName: ReadonlyMap<string, LocalParameter>;
 
-  /** The parameters whose gradients are reduced, as they are here. */
+  /** The parameters whose gradients are reduced, as this rank holds them. */
   get trainable(): Parameter[] {
     return this.#parts.parameters.map(({ parameter }) => parameter);
   }
 
-  /** Number of ranks whose gradients are added up. */
+  /** Number of ranks that the sums are over. */
   get ranks(): number {
     return this.#parts.group.size;
   }
 
   constructor(parts: ReducedParts) {
     this.#parts = parts;
-    this.#byName = new Map(parts.parameters.map((one) => [one.parameter.name, one]));
+    this.#byName = new Map(parts.parameters.map((local) => [local.parameter.name, local]));
   }
 
   /**
-   * Adds up the gradients of a bucket over all ranks: with `gathers` on every rank, else what each
-   * owns. The gradients are copied before this function waits, for the device and then for the
-   * other ranks. On the processor they are also sent before it waits.
+   * Sums the gradients of a bucket over all ranks. With `gathers` every rank gets all sums (an
+   * all-reduce), otherwise each gets those that it owns (a reduce-scatter). The gradients are copied
+   * before this function first waits, so the backward pass may continue; on the processor they are
+   * also sent before.
    */
   async reduce(bucket: Bucket, gathers: boolean): Promise<ReducedGradients> {
     const { group, shards, reducer } = this.#parts;
     const values = this.#readNow(bucket) ?? (await this.#read(bucket));
     const slices = group.ranks.map((_, rank) =>
-      joined(bucket.map((name, i) => cut(values[i], shards.get(name)?.[rank]))),
+      concatenate(bucket.map((name, i) => sliceOf(values[i], shards.get(name)?.[rank]))),
     );
     // `ui/lab/schedule_measures.ts` knows the spans by this name.
     const { parts, report } = await reducer.reduce({
@@ -84,13 +87,12 @@ export class GradientReducer {
       gathers,
     });
     if (report) group.recorder.add(report);
-    const own = group.index;
-    const first = gathers ? 0 : own;
-    const named = parts.map((part, i) => split(part, bucket, shards, first + i));
-    return { owned: named[own - first] ?? new Map(), parts: named };
+    const firstRank = gathers ? 0 : group.index;
+    const named = parts.map((part, i) => splitByName(part, bucket, shards, firstRank + i));
+    return { owned: named[group.index - firstRank] ?? new Map(), parts: named };
   }
 
-  /** Null if it takes the device or other ranks. */
+  /** The gradients, or null if reading them has to wait for the device or for other ranks. */
   #readNow(bucket: Bucket): Values[] | null {
     const { gradients } = this.#parts;
     if (bucket.some((name) => this.#byName.get(name)?.partial_gradient)) return null;
@@ -109,8 +111,8 @@ export class GradientReducer {
     );
   }
 
-  /** Adds the squares of a reduced gradient that this rank owns. */
-  count(name: string, own: Float32Array, norms: SquaredNorms): void {
+  /** Adds the squares of a reduced gradient that this rank owns to `norms`. */
+  addSquares(name: string, own: Float32Array, norms: SquaredNorms): void {
     const { group } = this.#parts;
     const tp = this.#parts.tp.index;
     const local = this.#byName.get(name);
@@ -118,8 +120,8 @@ export class GradientReducer {
     norms.add({ parameter: local.index, tp, dp: group.index }, own);
   }
 
-  /** Writes reduced gradients over this rank's own: all sums, or those that it owns. */
-  keep(buckets: readonly ReducedGradients[], gathers: boolean): void {
+  /** Replaces this rank's gradients by reduced ones: by all sums, or by those that it owns. */
+  write(buckets: readonly ReducedGradients[], gathers: boolean): void {
     const { shards, gradients, group } = this.#parts;
     const start = now();
     for (const { parts } of buckets) {
@@ -132,16 +134,16 @@ export class GradientReducer {
     group.recorder.span({ kind: 'communicate', what: 'write gradients', start, end: now() });
   }
 
-  /** Sends every rank what this one owns of reduced gradients, and writes what the others own. */
-  async spread(bucket: Bucket, owned: ReadonlyMap<string, Float32Array>): Promise<void> {
+  /** All-gathers the reduced gradients `owned` by each rank, and writes those of all ranks. */
+  async allGather(bucket: Bucket, owned: ReadonlyMap<string, Float32Array>): Promise<void> {
     const { group, shards, gradients } = this.#parts;
-    await exchange({ group, shards, bucket, owned }, (name, start, values) =>
+    await allGatherShards({ group, shards, bucket, owned }, (name, start, values) =>
       writePart(gradients, name, start, values),
     );
   }
 }
 
-/** The gradient of which each rank of tensor parallelism has computed a part. */
+/** The sum of the parts of a gradient that the ranks of tensor parallelism have computed. */
 export function sumOfParts(
   { parameter }: LocalParameter,
   part: ArrayLike<number> | undefined,
@@ -150,7 +152,7 @@ export function sumOfParts(
   return tp.sum(floats(part), `parts of ${parameter.name}`);
 }
 
-interface Exchange {
+interface ShardGather {
   group: Group;
   shards: Shards;
   bucket: Bucket;
@@ -158,60 +160,54 @@ interface Exchange {
   owned: ReadonlyMap<string, Float32Array>;
 }
 
-/** Gives `write` every part of every tensor of the bucket, from the ranks that own them. */
-async function exchange(
-  { group, shards, bucket, owned }: Exchange,
+/** Calls `write` with every shard of every tensor of the bucket, from the ranks that own them. */
+async function allGatherShards(
+  { group, shards, bucket, owned }: ShardGather,
   write: (name: string, start: number, values: Float32Array) => void,
 ): Promise<void> {
-  const mine = joined(bucket.map((name) => owned.get(name) ?? new Float32Array()));
-  const parts = await group.allGather(mine, tagOf(bucket));
+  const ownValues = concatenate(bucket.map((name) => owned.get(name) ?? []));
+  const parts = await group.allGather(ownValues, tagOf(bucket));
   parts.forEach((part, rank) => {
     if (!(part instanceof Float32Array)) throw new TypeError('Values of tensors are float32.');
-    for (const [name, values] of split(part, bucket, shards, rank)) {
+    for (const [name, values] of splitByName(part, bucket, shards, rank)) {
       const start = shards.get(name)?.[rank]?.start ?? 0;
       write(name, start, values);
     }
   });
 }
 
-/** After the update of ZeRO-1 and 2: every rank gets the new values of all parameters. */
+/**
+ * Writes the new values of all parameters into `weights` after an update of ZeRO-1 or 2, in which each
+ * rank has updated those in its `own` store.
+ */
 export async function gatherWeights(
   weights: Store,
   own: TensorStore,
-  { group, shards, bucket }: Omit<Exchange, 'owned'>,
+  { group, shards, bucket }: Omit<ShardGather, 'owned'>,
 ): Promise<void> {
   const values = await readback(own.names.map((name) => own.get(name)));
   const owned = new Map(own.names.map((name, i) => [name, floats(values[i])]));
-  await exchange({ group, shards, bucket, owned }, (name, start, part) =>
+  await allGatherShards({ group, shards, bucket, owned }, (name, start, part) =>
     writePart(weights, name, start, part),
   );
 }
 
-/** Writes consecutive values of a tensor, from index `start` on. */
+/** Writes consecutive values of a tensor, from the flat index `start` on. */
 export function writePart(store: Store, name: string, start: number, values: Float32Array): void {
   const view = store.part(name, start, values.length);
   writeTensor(view, values);
 }
 
-function cut(values: ArrayLike<number> | undefined, range: ShardRange | undefined): Float32Array {
+function sliceOf(
+  values: ArrayLike<number> | undefined,
+  range: ShardRange | undefined,
+): Float32Array {
   if (!(values instanceof Float32Array) || !range) return new Float32Array();
   return values.subarray(range.start, range.end);
 }
 
-/** One array after the other. */
-export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const all = new Float32Array(length);
-  let end = 0;
-  for (const part of parts) {
-    all.set(part, end);
-    end += part.length;
-  }
-  return all;
-}
-
-/** The inverse of `joined` for what one rank owns of a bucket, by name; empty parts are left out. */
-function split(
+/** The inverse of `concatenate` for what one rank owns of a bucket, by name; empty parts are left out. */
+function splitByName(
   values: Float32Array,
   bucket: Bucket,
   shards: Shards,

@@ -1,29 +1,29 @@
-/** The parameters that one rank holds, and how they lie in those of the whole model. */
+/** The parameters that one rank holds, and where their values are in those of the whole model. */
 import type { Mesh } from '../common/index.ts';
 import { type Parameter, parameterSize } from '../model/index.ts';
 
-/** A parameter as a rank holds it: all of it, or under tensor parallelism a slice. */
+/** A parameter as a rank holds it: all of it, or a slice under tensor parallelism. */
 export interface LocalParameter {
-  /** As it is here. */
+  /** With the shape that it has on this rank. */
   parameter: Parameter;
-  /** As it is in the whole model. */
+  /** With the shape that it has in the whole model. */
   whole: Parameter;
   /** Index of `whole` among the parameters of the whole model. */
   index: number;
-  /** The values that this rank holds, out of those of the whole parameter. */
+  /** Slices the values that this rank holds out of those of the whole parameter. */
   take(whole: Float32Array): Float32Array;
-  /** Writes what this rank holds into the values of the whole parameter. */
+  /** Writes the values of this rank's slice into those of the whole parameter. */
   put(into: Float32Array, values: Float32Array): void;
   /**
-   * Whether all ranks of tensor parallelism hold the same values; then one of them alone counts them
-   * in the norm of the gradients.
+   * Whether all ranks of tensor parallelism hold the same values. Only the first of them counts these in
+   * the norm of the gradients.
    */
   replicated: boolean;
-  /** Whether each rank of tensor parallelism computes a part of the gradient of all values. */
+  /** Whether the gradient is the sum of what each rank of tensor parallelism computes. */
   partial_gradient: boolean;
   /**
-   * Whether an earlier stage of the pipeline holds the same values; then that one counts them in the
-   * norm and sends them to checkpoints. So it is with a tied embedding on the last stage.
+   * Whether an earlier stage of the pipeline holds the same values, as with a tied embedding on the last
+   * stage. Only that stage counts them in the norm and sends them to checkpoints.
    */
   copy: boolean;
 }

@@ -20,31 +20,31 @@ import { prepareFor } from './prepare.ts';
 import type { Recorder } from './traffic.ts';
 import { now } from './transport/link.ts';
 
-/** The part of a rank that a pipeline replaces. */
+/** Runs micro-batches through the layers of this rank; pipelines have an implementation of their own. */
 export interface MicroBatches {
-  /** Forward and backward of all micro-batches: gradients and sums are added up in the stores. */
+  /** Runs forward and backward of all micro-batches, and accumulates gradients and sums in the stores. */
   train(batches: readonly Batch[], random: RandomState): Promise<void>;
-  /** Sums of one batch, forward only; zeros on a rank without the loss. */
+  /** Sums of one batch, forward only; zeros on a rank that does not hold the loss. */
   evaluate(batch: Batch, random: RandomState): Promise<Float32Array>;
   /** Bytes of its programs: outputs, constants, and tensors that are alive across boundaries. */
   readonly ownBytes: number;
   /** Bytes of shared scratch that its largest program needs. */
   readonly scratchBytes: number;
   /**
-   * What is alive while one of its programs waits, if they share it: programs that run between its own
-   * may share it, too.
+   * Memory of tensors that stay alive while a program waits for other ranks. Programs that run between
+   * two micro-batches may share it. Undefined if each program has memory of its own.
    */
   readonly pool?: Arena | undefined;
   dispose(): void;
 }
 
-/** All layers on this rank: one micro-batch after the other. */
+/** All layers are on this rank, which runs one micro-batch after the other. */
 export class SequentialMicroBatches implements MicroBatches {
   readonly #stores: ModelStores;
   readonly #recorder: Recorder;
   readonly #step: Program;
   readonly #evaluation: Program<{ sums: Tensor }>;
-  /** Gathered weights, and all else that is alive while a program waits. */
+  /** Holds gathered weights and all other tensors that are alive while a program waits. */
   readonly pool: Arena | undefined;
 
   private constructor(

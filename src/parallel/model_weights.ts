@@ -1,10 +1,11 @@
 /**
- * The model's weights whole on this rank. ZeRO-3, tensor and pipeline parallelism gather them once for
- * a batch of answers instead of once for every token (TRL's `ds3_gather_for_generation`).
+ * The weights of the whole model on one rank, for sampling answers. Under ZeRO-3, tensor and pipeline
+ * parallelism they are gathered once for a batch of answers instead of once for every token (TRL's
+ * `ds3_gather_for_generation`).
  */
 import type { Values } from '../backend/index.ts';
 import { isAdapterTensor, listParameters, parameterSize, Weights } from '../model/index.ts';
-import { joined } from './data.ts';
+import { concatenate } from './concatenate.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import { adaptersOfRank } from './rank_adapters.ts';
 import type { RankParts } from './rank_parts.ts';
@@ -13,21 +14,26 @@ import { tensorParallelParameters } from './tensor_parameters.ts';
 
 type Locals = ReadonlyMap<string, LocalParameter>;
 
-/** The weights of this rank if all of the model is here, else null. */
+/** This rank's weights if it holds the whole model; otherwise null. */
 export function wholeWeightsHere({ mesh, part, stores }: RankParts) {
   return mesh.zero_stage === 3 || part || mesh.pp > 1 ? null : stores.weights;
 }
 
-/** A copy of the model's current weights, which the caller disposes of. All ranks call it together. */
+/**
+ * Gathers a copy of the model's current weights, which the caller disposes of. All ranks must call it
+ * together.
+ *
+ * @throws RankLost if another rank is gone or does not answer
+ */
 export async function gatherModelWeights(parts: RankParts): Promise<Weights> {
   const ofModel = new Set(listParameters(parts.model).map(({ name }) => name));
   const listed = parts.wholes.filter(({ name }) => ofModel.has(name) || isAdapterTensor(name));
   const weights = new Weights(listed, () => false, await adaptersOfRank(parts.setting, null));
-  const read = await parts.stores.weights.read();
+  const ownWeights = await parts.stores.weights.read();
   const slices = slicesOf(parts);
   try {
     for (const { name, shape } of listed) {
-      const local = await gatherShards(parts, name, read.get(name));
+      const local = await gatherShards(parts, name, ownWeights.get(name));
       const tag = `weights ${name}`;
       const received = parts.part ? await parts.groups.tp.allGather(local, tag) : [local];
       const isHere = received.some(({ length }) => length > 0);
@@ -35,7 +41,7 @@ export async function gatherModelWeights(parts: RankParts): Promise<Weights> {
       received.forEach((values, index) => {
         if (values.length > 0) slices[index]?.get(name)?.put(whole, Float32Array.from(values));
       });
-      weights.write(name, await fromItsStage(parts, whole, tag));
+      weights.write(name, await fromOwningStage(parts, whole, tag));
     }
     return weights;
   } catch (error) {
@@ -45,7 +51,7 @@ export async function gatherModelWeights(parts: RankParts): Promise<Weights> {
 }
 
 /** The values of a parameter from the first stage of the pipeline that has them. */
-async function fromItsStage(
+async function fromOwningStage(
   { mesh, groups }: RankParts,
   whole: Float32Array<ArrayBuffer>,
   tag: string,
@@ -76,5 +82,5 @@ async function gatherShards(
   const isHere = locals.some(({ parameter }) => parameter.name === name);
   if (!isHere || !weight_shards.has(name)) return own;
   const received = await groups.dp.allGather(own, `weights ${name}`);
-  return joined(received.map((part) => Float32Array.from(part)));
+  return concatenate(received);
 }

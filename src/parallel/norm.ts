@@ -1,9 +1,8 @@
 /**
- * The norm of all gradients, from the squares that each rank has added up of what it owns.
- *
- * Squares are added in float64, one sum for each piece of a parameter: its slice of tensor
- * parallelism, and of that the run of values that a rank of data parallelism owns. The sums are
- * added in a fixed order, so the norm has the same bits under every stage of ZeRO and on every rank.
+ * The squared norm of all gradients. Each rank sums the squares of the gradients that it owns, in
+ * float64, with one sum for each piece of a parameter; a piece is a slice of tensor parallelism, cut
+ * further into the runs of values that ranks of data parallelism own. The sums of all pieces are added
+ * in a fixed order, so the norm has the same bits on every rank and under every stage of ZeRO.
  */
 import type { Group } from './collectives.ts';
 
@@ -24,7 +23,7 @@ export class SquaredNorms {
     this.#values = new Float64Array(parameters * mesh.tp * mesh.dp);
   }
 
-  /** Adds the squares of these values to the sum of a piece. */
+  /** Adds the squares of these values to the sum of a piece. Called with values that this rank owns. */
   add({ parameter, tp, dp }: Piece, values: Float32Array): void {
     let sum = 0;
     for (const value of values) sum += value * value;
@@ -32,7 +31,7 @@ export class SquaredNorms {
     this.#values[index] = (this.#values[index] ?? 0) + sum;
   }
 
-  /** Sum over all pieces of all ranks of `world`, each of which is owned by one of them. */
+  /** Sum over all pieces. Every rank of `world` must call it; each piece has one owner among them. */
   async total(world: Group): Promise<number> {
     const parts = await world.allGather(this.#values, 'squared norms');
     let total = 0;

@@ -29,7 +29,7 @@ test.each<[string, Partial<Mesh>]>([
   ['ZeRO-1', { dp: 2, zero_stage: 1 }],
   ['a pipeline', { dp: 2, pp: 2 }],
   ['tensor parallelism', { dp: 2, tp: 2 }],
-])('small buckets are one large one bit for bit, with %s', async (_name, mesh) => {
+])('small buckets give the same bits as a single one with %s', async (_name, mesh) => {
   const run = { config, steps: 5, mesh };
   const whole = await trainRanks({ ...run, bucket_bytes: Infinity });
   expectSameBits(whole, await trainRanks({ ...run, bucket_bytes: BUCKETS }));
@@ -67,7 +67,7 @@ const create = (reducers: readonly ReducerThread[] = []) =>
     ),
   );
 
-test('buckets are handed over while the pass of the last micro-batch goes on', async () => {
+test('buckets are reduced while the backward pass of the last micro-batch runs', async () => {
   const trainers = await create();
   await Promise.all(trainers.map((one) => one.takeStep()));
   const spans = trainers[0]?.recorder.take().spans ?? [];
@@ -79,7 +79,7 @@ test('buckets are handed over while the pass of the last micro-batch goes on', a
   for (const one of trainers) one.dispose();
 });
 
-test('threads beside the ranks add up the same bits, and their bytes are counted', async () => {
+test('reducer threads compute the same bits, and their bytes are counted', async () => {
   const { losses, norms } = await trainRanks({ config, steps: 3, mesh: { dp: 2 } });
   const trainers = await create(twoThreads());
   for (const [i, loss] of losses.entries()) {
@@ -92,7 +92,7 @@ test('threads beside the ranks add up the same bits, and their bytes are counted
   for (const one of trainers) one.dispose();
 });
 
-test('a thread that has stopped tells why, in what waits for it and in what comes later', async () => {
+test('a reducer thread that stops rejects pending and later requests with the reason', async () => {
   let die: (reason: string) => void = () => undefined;
   const thread = new ReducerThread(
     {
@@ -110,7 +110,7 @@ test('a thread that has stopped tells why, in what waits for it and in what come
   await expect(request()).rejects.toThrow('stopped: out of memory.');
 });
 
-test('a rank that is gone is told by the thread that waits for it', async () => {
+test('a reducer thread that waits for a lost rank rejects with RankLost', async () => {
   const [thread] = twoThreads();
   const waiting = thread?.reduce({
     slices: [Float32Array.of(1), Float32Array.of(2)],
@@ -119,5 +119,5 @@ test('a rank that is gone is told by the thread that waits for it', async () => 
   });
   thread?.lose(1, 'is gone');
   const lost = await waiting?.catch((error: RankLost) => error);
-  expect(lost).toMatchObject({ message: 'Rank 1 is gone, so the run has ended.', lost: 1 });
+  expect(lost).toMatchObject({ message: 'Rank 1 is gone, so the run has ended.', rank: 1 });
 });

@@ -1,9 +1,10 @@
-/** Outputs of passes that are read back from the device and sent while the rank goes on. */
+/** Outputs of passes that are being read back and sent while the rank runs later passes. */
 
 export class PendingOutputs {
   readonly #sends: Promise<void>[] = [];
-  /** Of the first one that could not be sent. */
+  /** The error of the first output that could not be sent. */
   #failure: Error | null = null;
+  /** Rejects the `receive` in progress, if any. */
   #interrupt: (error: Error) => void = () => undefined;
 
   /** `sent` resolves when the output has been sent. */
@@ -16,8 +17,8 @@ export class PendingOutputs {
   }
 
   /**
-   * Waits for a message of another rank, one at a time. Rejects as soon as an output cannot be sent:
-   * the other rank may wait for that output, and would be reported as the one that hangs.
+   * Waits for a message from another rank; only one call at a time. Rejects as soon as an output cannot
+   * be sent: the other rank may be waiting for that output, and would be reported as hanging.
    */
   async receive<T>(message: Promise<T>): Promise<T> {
     const failed = new Promise<never>((_resolve, reject) => {
@@ -31,7 +32,7 @@ export class PendingOutputs {
     }
   }
 
-  /** Waits until all of them have been sent. */
+  /** Waits until all outputs have been sent. */
   async finish(): Promise<void> {
     await Promise.all(this.#sends.splice(0));
   }

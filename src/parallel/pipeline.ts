@@ -1,7 +1,8 @@
 /**
- * A stage of a pipeline (Huang et al. 2019, GPipe; Narayanan et al. 2019, PipeDream; Narayanan et al.
- * 2021, Megatron-LM): a rank that holds some of the layers, receives activations from the rank before
- * and gradients from the rank after, in the order that a schedule gives.
+ * Micro-batches on a stage of a pipeline (Huang et al. 2019, GPipe; Narayanan et al. 2019, PipeDream;
+ * Narayanan et al. 2021, Megatron-LM). The rank holds some of the layers. In the order that the schedule
+ * gives, it receives activations from the rank before and gradients from the rank after, and sends on
+ * what it has computed from them.
  */
 import { onProcessor, Store, writeTensor } from '../backend/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
@@ -24,7 +25,7 @@ import type { MicroBatches } from './micro_batches.ts';
 import { PendingOutputs } from './pending_outputs.ts';
 import { chunkCount, stagesOf, tiedEmbedding } from './pipeline_stages.ts';
 import { prepareFor } from './prepare.ts';
-import { activationOf, PipelineForward } from './stage_forward.ts';
+import { asActivation, PipelineForward } from './stage_forward.ts';
 import { type Activation, type PassOutput, readTensors, StageRun } from './stage_run.ts';
 import type { Recorder } from './traffic.ts';
 import { now } from './transport/link.ts';
@@ -46,19 +47,21 @@ export interface PipelineParts {
 interface Chunk {
   stage: ModelStage;
   /** Index among all virtual stages of the pipeline. */
-  virtual: number;
-  /** As many as wait for their backward passes at most; micro-batches take them in turns. */
+  virtualStage: number;
+  /** One for each micro-batch in flight at a time; micro-batch m uses run m modulo their number. */
   runs: readonly StageRun[];
 }
+
+/** Towards the last (1) or towards the first (-1) virtual stage. */
+type Direction = 1 | -1;
 
 /** A pass that was submitted, and where its output goes. */
 interface SubmittedPass {
   action: PipelineAction;
-  /** When it was submitted, ms. */
+  /** When it was submitted, in milliseconds of `now()`. */
   start: number;
-  /** To the next virtual stage (1) or to the one before (-1). */
-  direction: 1 | -1;
-  /** Of the message. */
+  direction: Direction;
+  /** The tag of the message with the output. */
   tag: string;
 }
 
@@ -67,21 +70,21 @@ export class PipelineMicroBatches implements MicroBatches {
   readonly #chunks: readonly Chunk[];
   readonly #evaluation: PipelineForward;
   readonly #actions: readonly PipelineAction[];
-  /** First and last stage, if both hold the token embedding and this rank is one of them. */
+  /** The embedding that first and last stage share, and both; null on other ranks or if untied. */
   readonly #tied: { group: Group; name: string } | null;
   readonly #outputs = new PendingOutputs();
-  /** When the latest pass ended, ms. */
+  /** When the latest pass ended, in milliseconds of `now()`. */
   #latestEnd = 0;
 
   private constructor(
     parts: PipelineParts,
     chunks: readonly Chunk[],
-    how: { evaluation: PipelineForward; actions: readonly PipelineAction[] },
+    programs: { evaluation: PipelineForward; actions: readonly PipelineAction[] },
   ) {
     this.#parts = parts;
     this.#chunks = chunks;
-    this.#evaluation = how.evaluation;
-    this.#actions = how.actions;
+    this.#evaluation = programs.evaluation;
+    this.#actions = programs.actions;
     this.#tied = tiedGroup(parts);
   }
 
@@ -92,13 +95,17 @@ export class PipelineMicroBatches implements MicroBatches {
     const stages = stagesOf(mesh, place, stores.model);
     const chunks = await Promise.all(
       stages.map((stage, chunk) => {
-        const virtual = chunk * mesh.pp + place.pp;
-        return createChunk(parts, { stage, virtual, inFlight: mostInFlight(actions, chunk) });
+        const virtualStage = chunk * mesh.pp + place.pp;
+        return createChunk(parts, { stage, virtualStage, inFlight: mostInFlight(actions, chunk) });
       }),
     );
     const { models } = parts.objective;
-    const how = { tag: 'evaluation', weights: stores.weights, models, end: sumsOf(parts.loss) };
-    const evaluation = await PipelineForward.create(parts, how);
+    const evaluation = await PipelineForward.create(parts, {
+      tag: 'evaluation',
+      weights: stores.weights,
+      models,
+      end: sumsOf(parts.loss),
+    });
     return new PipelineMicroBatches(parts, chunks, { evaluation, actions });
   }
 
@@ -142,33 +149,43 @@ export class PipelineMicroBatches implements MicroBatches {
     random: RandomState,
   ): Promise<void> {
     const { micro_batch } = action;
-    const { stage, virtual, run } = this.#runOf(action);
+    const { stage, virtualStage, run } = this.#runOf(action);
     const tag = `forward ${micro_batch} of stage`;
-    const input = stage.isFirst ? null : await this.#receive(-1, `${tag} ${virtual}`);
+    const input = stage.isFirst ? null : await this.#receive(-1, `${tag} ${virtualStage}`);
     const start = now();
     writeInputs(run.inputs, inputs, random);
     const output = await run.forward(input);
-    await this.#handOn(output, { action, start, direction: 1, tag: `${tag} ${virtual + 1}` });
+    await this.#recordAndSend(output, {
+      action,
+      start,
+      direction: 1,
+      tag: `${tag} ${virtualStage + 1}`,
+    });
   }
 
   async #backward(action: PipelineAction): Promise<void> {
     const { micro_batch } = action;
-    const { stage, virtual, run } = this.#runOf(action);
+    const { stage, virtualStage, run } = this.#runOf(action);
     const tag = `backward ${micro_batch} of stage`;
-    const gradient = stage.isLast ? null : await this.#receive(1, `${tag} ${virtual}`);
+    const gradient = stage.isLast ? null : await this.#receive(1, `${tag} ${virtualStage}`);
     const { setting, stores } = this.#parts;
     const last = setting.config.training.gradient_accumulation_steps - 1;
     stores.gradients.require_backward_grad_sync = micro_batch === last;
     const start = now();
     const output = await run.backward(gradient);
-    await this.#handOn(output, { action, start, direction: -1, tag: `${tag} ${virtual - 1}` });
+    await this.#recordAndSend(output, {
+      action,
+      start,
+      direction: -1,
+      tag: `${tag} ${virtualStage - 1}`,
+    });
   }
 
   /**
-   * Records a pass and sends what it hands on. The processor is done when the pass is submitted; on
-   * WebGPU the next pass is submitted while the values are read back.
+   * Records a pass and sends its output. On the processor the pass is done when it is submitted, so this
+   * waits for the output; on WebGPU the next pass is submitted while the output is read back.
    */
-  async #handOn(
+  async #recordAndSend(
     { values }: PassOutput,
     { action, start, direction, tag }: SubmittedPass,
   ): Promise<void> {
@@ -180,7 +197,7 @@ export class PipelineMicroBatches implements MicroBatches {
     this.#outputs.add(sent);
   }
 
-  /** The sum of the gradients that the first and the last stage have of one embedding, on both. */
+  /** All-reduces the gradient of a tied embedding, of which first and last stage have a part each. */
   async #addTiedGradients(): Promise<void> {
     if (!this.#tied) return;
     const { group, name } = this.#tied;
@@ -190,13 +207,13 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 
   #runOf({ chunk, micro_batch }: PipelineAction): Chunk & { run: StageRun } {
-    const found = this.#chunks[chunk];
-    const run = found?.runs[micro_batch % found.runs.length];
-    if (!found || !run) throw new RangeError(`This rank has no chunk ${chunk}.`);
-    return { ...found, run };
+    const ownChunk = this.#chunks[chunk];
+    const run = ownChunk?.runs[micro_batch % ownChunk.runs.length];
+    if (!ownChunk || !run) throw new RangeError(`This rank has no chunk ${chunk}.`);
+    return { ...ownChunk, run };
   }
 
-  /** A pass that is submitted during another one begins when that one ends. */
+  /** Records a pass. One that was submitted during another pass starts when that one ends. */
   #span({ kind, micro_batch, chunk }: PipelineAction, submitted: number): void {
     const what = `micro-batch ${micro_batch}`;
     const start = Math.max(submitted, this.#latestEnd);
@@ -204,19 +221,19 @@ export class PipelineMicroBatches implements MicroBatches {
     this.#parts.recorder.span({ kind, what, micro_batch, chunk, start, end: this.#latestEnd });
   }
 
-  /** Index of the rank that holds the next virtual stage (1) or the one before (-1). */
-  #neighbour(direction: 1 | -1): number {
+  /** Index of the rank that holds the neighbouring virtual stage. */
+  #neighbour(direction: Direction): number {
     const { index, size } = this.#parts.groups.pp;
     return (index + direction + size) % size;
   }
 
-  #send(values: Activation, direction: 1 | -1, tag: string): void {
+  #send(values: Activation, direction: Direction, tag: string): void {
     this.#parts.groups.pp.send(values, this.#neighbour(direction), tag);
   }
 
-  async #receive(direction: 1 | -1, tag: string): Promise<Activation> {
+  async #receive(direction: Direction, tag: string): Promise<Activation> {
     const message = this.#parts.groups.pp.receive(this.#neighbour(direction), tag);
-    return activationOf(await this.#outputs.receive(message));
+    return asActivation(await this.#outputs.receive(message));
   }
 
   get #programs(): { ownBytes: number; scratchBytes: number }[] {
@@ -224,6 +241,7 @@ export class PipelineMicroBatches implements MicroBatches {
   }
 }
 
+/** What this rank does in a step, in order. */
 function actionsOf({ mesh, place, setting }: PipelineParts): PipelineAction[] {
   const { gradient_accumulation_steps: micro_batches } = setting.config.training;
   const { schedule, pp } = mesh;
@@ -233,13 +251,14 @@ function actionsOf({ mesh, place, setting }: PipelineParts): PipelineAction[] {
 
 interface ChunkPlan {
   stage: ModelStage;
-  virtual: number;
+  virtualStage: number;
+  /** Micro-batches in flight at a time. */
   inFlight: number;
 }
 
 async function createChunk(
   { stores, loss, objective: { models } }: PipelineParts,
-  { stage, virtual, inFlight }: ChunkPlan,
+  { stage, virtualStage, inFlight }: ChunkPlan,
 ): Promise<Chunk> {
   const runs = await Promise.all(
     Array.from({ length: inFlight }, () => {
@@ -247,7 +266,7 @@ async function createChunk(
       return StageRun.create(stores, stage, { loss, models }, inputs);
     }),
   );
-  return { stage, virtual, runs };
+  return { stage, virtualStage, runs };
 }
 
 function tiedGroup({ groups, stores }: PipelineParts): { group: Group; name: string } | null {

@@ -1,6 +1,7 @@
 /**
- * How a pipeline cuts a model: which layers each rank holds, and with them which parameters. Layers
- * are divided evenly, as Megatron-LM does, which refuses other numbers of layers (`plan/parallel/lab_check.ts`).
+ * How a pipeline cuts a model: which layers, and with them which parameters, each rank holds. As in
+ * Megatron-LM all virtual stages have the same number of layers; `plan/parallel/lab_check.ts` refuses
+ * models whose layers cannot be divided evenly.
  */
 import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
@@ -9,23 +10,23 @@ import type { ModelStage } from '../model/stage_programs.ts';
 import { labProblems, type LabRun } from '../plan/parallel/lab_check.ts';
 import type { LocalParameter } from './local_parameters.ts';
 
-/** Chunks of layers on a rank. */
+/** Number of chunks of consecutive layers on each rank. */
 export function chunkCount({ schedule, virtual_chunks }: Mesh): number {
   return schedule === 'interleaved' ? virtual_chunks : 1;
 }
 
-/** The virtual stages of a rank, by chunk. */
+/** The layers of each chunk of a rank. Chunk c of rank r is virtual stage c p + r of the model. */
 export function stagesOf(mesh: Mesh, place: MeshPlace, { n_layer }: ResolvedModel): ModelStage[] {
   const chunks = chunkCount(mesh);
   const stages = mesh.pp * chunks;
   const layers = n_layer / stages;
   return Array.from({ length: chunks }, (_, chunk) => {
-    const virtual = chunk * mesh.pp + place.pp;
+    const virtualStage = chunk * mesh.pp + place.pp;
     return {
-      start: virtual * layers,
-      end: (virtual + 1) * layers,
-      isFirst: virtual === 0,
-      isLast: virtual === stages - 1,
+      start: virtualStage * layers,
+      end: (virtualStage + 1) * layers,
+      isFirst: virtualStage === 0,
+      isLast: virtualStage === stages - 1,
     };
   });
 }
@@ -36,8 +37,8 @@ export interface StagedRun extends LabRun {
 }
 
 /**
- * The parameters of a rank's stages out of those of all. A token embedding that is also the head is
- * on the first and on the last stage, where it is a copy.
+ * Selects the parameters that belong to a rank's stages. A token embedding that is also the head is on
+ * the first stage, and as a copy on the last one.
  *
  * @throws RangeError with a sentence for the user if the mesh cannot train this run
  */
@@ -65,7 +66,7 @@ export function parametersOfStages(
   });
 }
 
-/** The embedding that the first and the last stage hold, if they do (Megatron-LM's embedding group). */
+/** Name of the embedding that first and last stage share (Megatron-LM's embedding group), if any. */
 export function tiedEmbedding(model: ResolvedModel): string | null {
   return model.tie_word_embeddings ? embeddingName(model) : null;
 }

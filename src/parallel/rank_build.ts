@@ -1,4 +1,4 @@
-/** Everything that a rank holds: its part of the model, of the optimizer, and its programs. */
+/** Builds what a rank holds: its part of the model and of the optimizer, and its programs. */
 import { compileProgram, fillInPlace, Store } from '../backend/index.ts';
 import { groupOf, type Mesh, placeOf } from '../common/index.ts';
 import { resolveModel } from '../config/index.ts';
@@ -23,10 +23,10 @@ import { adaptersOfRank } from './rank_adapters.ts';
 import type { RankGroups, RankOptions, RankOutline, RankParts } from './rank_parts.ts';
 import {
   allocate,
-  keptStores,
   localSetting,
   ownedParameters,
   ownedStores,
+  weightAndGradientStores,
   weightShards,
 } from './rank_stores.ts';
 import { ShardedWeights } from './sharded_weights.ts';
@@ -38,6 +38,7 @@ import type { Link } from './transport/link.ts';
 
 export type { RankGroups, RankOptions, RankParts } from './rank_parts.ts';
 
+/** What follows from the options alone. Allocates nothing. */
 function outlineOf(options: RankOptions): RankOutline {
   const { config, objective, mesh, link } = options;
   const recorder = new Recorder();
@@ -59,14 +60,21 @@ function outlineOf(options: RankOptions): RankOutline {
   const run = { mesh, place, model, training };
   const locals = mesh.pp > 1 ? parametersOfStages(all, run) : all;
   return {
-    ...{ mesh, place, groups, recorder, model, part, objective, setting },
+    mesh,
+    place,
+    groups,
+    recorder,
+    model,
+    part,
+    objective,
+    setting,
     locals,
     trains,
     wholes: parameters,
   };
 }
 
-/** Throws a RangeError with a sentence for the user for rows or adapters that ranks cannot share out. */
+/** @throws RangeError with a sentence for the user if the ranks cannot split the rows or the adapters */
 function checkSharing(mesh: Mesh, { model, config, stage }: ObjectiveSetting) {
   const { training } = config;
   const problems = labProblems(mesh, { model, training, peft: stage?.peft ?? null });
@@ -90,8 +98,8 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
   const { reducer = new GroupReducer(groups.dp), bucket_bytes } = options;
   const buckets = { reducer, bucket_bytes };
   const weight_shards = weightShards(mesh, locals, shards);
-  const how = { locals, trains, weight_shards, adapters, buckets };
-  const kept = keptStores(mesh, sharding, how);
+  const storeOptions = { locals, trains, weight_shards, adapters, buckets };
+  const kept = weightAndGradientStores(mesh, sharding, storeOptions);
   const stores = allocate(outline, kept);
   const references = referenceOf(outline, stores.weights);
   const owned = ownedStores(mesh, stores, shardOfRank(shards, place.dp));
@@ -124,7 +132,10 @@ export async function buildRank(options: RankOptions): Promise<RankParts> {
 
 type Reference = Pick<RankParts, 'reference' | 'referenceCopy' | 'reference_shards'>;
 
-/** A frozen copy of what this rank holds of the model, of which ZeRO-3 leaves it its part. */
+/**
+ * The starting weights, if the objective needs them: a frozen copy of this rank's part of the model,
+ * sharded under ZeRO-3, or with adapters the base weights, which need no copy.
+ */
 function referenceOf(
   { objective, setting, model, locals, mesh, groups }: RankOutline,
   weights: ModelWeights,
@@ -132,8 +143,8 @@ function referenceOf(
   const none = { referenceCopy: null, reference_shards: new Map() };
   if (!objective.reference(setting)) return { reference: null, ...none };
   if (weights.adapters) return { reference: withoutAdapters(weights), ...none };
-  const ofModel = new Set(listParameters(model).map(({ name }) => name));
-  const parameters = locals.filter(({ whole }) => ofModel.has(whole.name));
+  const modelNames = new Set(listParameters(model).map(({ name }) => name));
+  const parameters = locals.filter(({ whole }) => modelNames.has(whole.name));
   const reference_shards = weightShards(mesh, parameters, new Map());
   const trains = (): boolean => false;
   const referenceCopy =
@@ -152,7 +163,7 @@ function referenceOf(
   return { reference: referenceCopy, referenceCopy, reference_shards };
 }
 
-/** Of all ranks: this one may own no parameter that has some of them. */
+/** Kinds of moments that any rank keeps; this one may own no parameter that has some of them. */
 function momentNames({ chain }: Optimizer, trainable: readonly Parameter[]): string[] {
   return [...new Set(trainable.flatMap((parameter) => momentsOf(chain, parameter)))].sort();
 }
@@ -169,11 +180,13 @@ function groupsOf(mesh: Mesh, link: Link, recorder: Recorder): RankGroups {
 
 type Updatable = Pick<RankParts, 'mesh' | 'stores' | 'owned' | 'optimizer' | 'squares'>;
 
+/** The traced program of an optimizer step. */
 function updateOf({ mesh, stores, owned, optimizer, squares }: Updatable) {
   const { weights, gradients } = owned;
-  const end = { squares: squares.get('squares') };
-  const finished = optimizer.finishStep(weights, gradients, stores.sums, end);
-  // The update zeroes what it owns; the rest of the gradients are this rank's alone.
+  const finished = optimizer.finishStep(weights, gradients, stores.sums, {
+    squares: squares.get('squares'),
+  });
+  // The update zeroes only the gradients that it reads. Under ZeRO-1 the others have to be zeroed too.
   if (mesh.zero_stage === 1) {
     for (const { tensor } of stores.gradients.store.chunks) fillInPlace(tensor, 0);
   }

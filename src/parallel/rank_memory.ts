@@ -1,8 +1,8 @@
-/** What a rank holds. */
+/** Memory of a rank, measured from its stores and programs. */
 import type { RankMemory } from '../common/index.ts';
 import type { RankParts } from './rank_parts.ts';
 
-/** Bytes that a rank holds for a step; what its source needs, and the whole device, are not known here. */
+/** Bytes that a rank holds for a step, without those of its source (`RankScoring`). */
 export function memoryOf({
   stores,
   referenceCopy,

@@ -1,4 +1,4 @@
-/** What a rank consists of. */
+/** The parts of a rank, which `rank_build.ts` creates and `rank_trainer.ts` uses. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Program, Store, TensorStore } from '../backend/index.ts';
 import type { Mesh, MeshPlace } from '../common/index.ts';
@@ -20,13 +20,13 @@ import type { Link } from './transport/link.ts';
 export interface RankOptions extends TrainerOptions {
   mesh: Mesh;
   link: Link;
-  /** Adds up gradients without ZeRO and under ZeRO-1. Default: this thread. */
+  /** Reduces gradients without ZeRO and under ZeRO-1. Default: on this thread. */
   reducer?: BucketReducer;
   /** Default: `BUCKET_BYTES`. */
   bucket_bytes?: number;
 }
 
-/** The groups that a rank is in. */
+/** The groups that a rank is in: one for all ranks, and one for each axis of the mesh. */
 export interface RankGroups {
   world: Group;
   dp: Group;
@@ -41,20 +41,20 @@ export interface RankParts {
   recorder: Recorder;
   /** The whole model. */
   model: ResolvedModel;
-  /** Which part of every layer is here; null without tensor parallelism. */
+  /** Which part of every layer this rank holds; null without tensor parallelism. */
   part: TensorPart | null;
   objective: Objective;
-  /** Of the whole run: its source makes the batches of all ranks. */
+  /** Of the whole run, because the source makes the batches of all ranks. */
   setting: ObjectiveSetting;
-  /** The parameters here, in the order of their stores. */
+  /** The parameters on this rank, in the order of their stores. */
   locals: readonly LocalParameter[];
   trains: (parameter: Parameter) => boolean;
-  /** Those of the whole model and objective. */
+  /** The parameters of the whole model and objective. */
   wholes: readonly Parameter[];
   stores: ModelStores;
   /**
-   * The starting weights, which do not change, if the objective asks for them: `referenceCopy`, or with
-   * LoRA the rank's own weights without their adapters.
+   * The frozen starting weights, if the objective needs them: `referenceCopy`, or with LoRA this rank's
+   * own weights without their adapters.
    */
   reference: ParameterSource | null;
   referenceCopy: ModelWeights | null;
@@ -67,17 +67,17 @@ export interface RankParts {
   shards: Shards;
   /** Who owns which values of the weights, frozen ones too; empty if they are whole. */
   weight_shards: Shards;
-  /** What the update writes: weights and gradients, or the parts of them that this rank owns. */
+  /** The weights and gradients that the update reads and writes: all, or those that this rank owns. */
   owned: { weights: TensorStore; gradients: TensorStore };
   /** `squares` [1]: sum of squares of all gradients of all ranks, written before the update. */
   squares: Store;
-  /** How gradients of the ranks with other rows are added up. */
+  /** Sums gradients over the ranks that compute other rows. */
   reduction: Reduction;
   microBatches: MicroBatches;
   update: Program<{ results: Tensor }>;
 }
 
-/** What a rank is before anything is allocated. */
+/** What is known of a rank before anything is allocated. */
 export type RankOutline = Pick<
   RankParts,
   | 'mesh'

@@ -1,12 +1,12 @@
 /**
- * The programs that an objective's source calls while it makes batches, shared out over the ranks.
- * Every rank runs the same source over the whole batch, so rewards, advantages and their statistics
- * are those of one rank; a program computes only the rows of its rank, and all ranks get all values.
+ * The programs that an objective's source calls while it makes batches, split over the ranks. Every rank
+ * runs the same source over the whole batch, so rewards, advantages and their statistics equal those
+ * of one rank. Only the programs are split: each rank computes its own rows, and all gather all values.
  */
 import type { Batch, RankMemory } from '../common/index.ts';
 import type { ObjectivePrograms } from '../objectives/index.ts';
 import type { Rollout, RolloutRequest } from '../rollout/index.ts';
-import { joined } from './data.ts';
+import { concatenate } from './concatenate.ts';
 import type { RankParts } from './rank_parts.ts';
 import { rowsOfRank } from './rows.ts';
 import { logpsProgram, namedProgram, type ScoringProgram } from './scoring_programs.ts';
@@ -16,7 +16,7 @@ import { now } from './transport/link.ts';
 export class RankScoring implements ObjectivePrograms {
   readonly #parts: RankParts;
   readonly #rollouts: SharedRollouts;
-  /** Compiled when they are first called. */
+  /** By name; each is compiled when it is first called. */
   readonly #programs = new Map<string, Promise<ScoringProgram>>();
   #bytes = 0;
   #scratch = 0;
@@ -30,17 +30,23 @@ export class RankScoring implements ObjectivePrograms {
   get ownBytes(): number {
     return this.#bytes;
   }
-  /** Most bytes that a program, without those of rollouts, needs of the scratch that all share. */
+  /** Bytes of shared scratch that the largest program needs, without those of rollouts. */
   get scratchBytes(): number {
     return this.#scratch;
   }
-  /** `scratch`: bytes of the scratch that other programs need. */
+  /**
+   * Bytes of sampling: `rollouts` is kept between requests, and `gathered` exists during one.
+   *
+   * @param scratch bytes of shared scratch that the other programs of the rank need
+   */
   rolloutMemory(scratch: number): Pick<RankMemory, 'rollouts' | 'gathered'> {
     const { bytes, gatheredBytes, scratchBytes } = this.#rollouts;
-    const more = Math.max(0, scratchBytes - scratch);
-    // A pool that is kept keeps its scratch.
-    const isKept = bytes > 0;
-    return { rollouts: bytes + (isKept ? more : 0), gathered: gatheredBytes + (isKept ? 0 : more) };
+    const extraScratch = Math.max(0, scratchBytes - scratch);
+    const poolIsKept = bytes > 0;
+    return {
+      rollouts: bytes + (poolIsKept ? extraScratch : 0),
+      gathered: gatheredBytes + (poolIsKept ? 0 : extraScratch),
+    };
   }
 
   logps(batch: Batch): Promise<Float32Array> {
@@ -79,17 +85,17 @@ export class RankScoring implements ObjectivePrograms {
   async #run(what: string, batch: Batch, compile: Compile): Promise<Float32Array> {
     const program = await this.#compiled(what, compile);
     const { mesh, place, groups, recorder } = this.#parts;
-    const own = rowsOfRank(batch, place.dp, mesh.dp);
+    const ownRows = rowsOfRank(batch, place.dp, mesh.dp);
     const start = now();
-    const values = await program.run(own);
+    const values = await program.run(ownRows);
     recorder.span({ kind: 'compute', what, start, end: now() });
     const parts = await groups.dp.allGather(values, what);
-    return joined(parts.map((part) => Float32Array.from(part)));
+    return concatenate(parts);
   }
 
   #compiled(what: string, compile: Compile): Promise<ScoringProgram> {
-    const known = this.#programs.get(what);
-    if (known) return known;
+    const existing = this.#programs.get(what);
+    if (existing) return existing;
     const compiled = compile(what).then((program) => {
       this.#bytes += program.ownBytes;
       this.#scratch = Math.max(this.#scratch, program.scratchBytes);

@@ -1,4 +1,4 @@
-/** The stores of a rank: its part of the weights, gradients and moments, and its inputs. */
+/** Creates the stores of a rank: its part of weights and gradients, its inputs and sums. */
 import { maxBindingSize, PartStore, Store, type TensorStore } from '../backend/index.ts';
 import type { Mesh } from '../common/index.ts';
 import { logitsChunk, recomputeGranularity } from '../config/index.ts';
@@ -24,16 +24,19 @@ import { ShardedWeights } from './sharded_weights.ts';
 import { localModel } from './tensor_model.ts';
 import { TensorParallelRegion } from './tensor_region.ts';
 import { SyncedGradients } from './synced_gradients.ts';
-import { namesIn, ShardedGradients, type Sharding } from './zero.ts';
+import { namesInStore, ShardedGradients, type Sharding } from './zero.ts';
 
-/** The setting of what a rank computes: its share of the rows of each micro-batch. */
+/** The setting of one rank's program, whose batch is its share of the rows of a micro-batch. */
 export function localSetting(setting: ObjectiveSetting, { dp }: Mesh): ObjectiveSetting {
   const { config } = setting;
   const training = { ...config.training, batch_size: config.training.batch_size / dp };
   return { ...setting, config: { ...config, training } };
 }
 
-/** The stores of a rank, of which `kept` are weights and gradients. */
+/**
+ * The stores that the programs of a rank read and write. `kept` has weights and gradients, which
+ * `weightAndGradientStores` has created.
+ */
 export function allocate(
   { setting, objective, mesh, groups, part, locals, trains }: RankOutline,
   kept: KeptElsewhere,
@@ -66,7 +69,10 @@ export function allocate(
 
 type OwnShard = ReturnType<typeof shardOfRank>;
 
-/** Without ZeRO every rank updates everything; with it, the parts that it owns. */
+/**
+ * What the update of a rank reads and writes. Without ZeRO that is everything. With ZeRO it is the parts
+ * that the rank owns: views of whole tensors where these are whole, and otherwise the sharded stores.
+ */
 export function ownedStores(
   { zero_stage }: Mesh,
   { weights, gradients }: ModelStores,
@@ -83,8 +89,8 @@ export function ownedStores(
 }
 
 /**
- * Who owns which values of the weights: under ZeRO-3 of those that train (`trained`) and of frozen ones;
- * otherwise empty, because all weights are whole.
+ * Who owns which values of the weights. Under ZeRO-3 these are the shards of the trainable parameters
+ * (`trained`) and of the frozen ones; otherwise none, because all weights are whole.
  */
 export function weightShards(
   { zero_stage, dp }: Mesh,
@@ -104,7 +110,8 @@ export interface Buckets {
   bucket_bytes?: number;
 }
 
-export interface KeptHow {
+export interface StoreOptions {
+  /** The parameters on this rank, frozen ones included. */
   locals: readonly LocalParameter[];
   trains: (whole: Parameter) => boolean;
   /** See `weightShards`. */
@@ -113,32 +120,34 @@ export interface KeptHow {
   buckets: Buckets;
 }
 
-/** The stores of weights and gradients as the stage of ZeRO has them. */
-export function keptStores(
+/** Creates the stores of weights and gradients that the stage of ZeRO calls for. */
+export function weightAndGradientStores(
   { zero_stage, pp, sync_each_batch = false }: Mesh,
   sharding: Sharding,
-  { locals, trains, weight_shards, adapters, buckets }: KeptHow,
+  { locals, trains, weight_shards, adapters, buckets }: StoreOptions,
 ): KeptElsewhere & { gradients: ModelGradients & Reduction } {
   if (zero_stage === 3) {
     const { group } = sharding;
-    const ofWeights = { group, parameters: locals, trains, shards: weight_shards, tag: 'weights' };
-    const weights = new ShardedWeights(ofWeights, adapters);
+    const weights = new ShardedWeights(
+      { group, parameters: locals, trains, shards: weight_shards, tag: 'weights' },
+      adapters,
+    );
     return { weights, gradients: new ShardedGradients(sharding, weights) };
   }
   const parameters = locals.map(({ parameter }) => parameter);
   const names = new Set(sharding.parameters.map(({ parameter }) => parameter.name));
   const weights = new Weights(parameters, ({ name }) => names.has(name), adapters);
   if (zero_stage === 2) {
-    return { weights, gradients: new ShardedGradients(sharding, namesIn(weights.trainable)) };
+    return { weights, gradients: new ShardedGradients(sharding, namesInStore(weights.trainable)) };
   }
   const gradients = new Store('gradients', weights.trainable.specs);
   const reducer = new GradientReducer({ ...sharding, gradients, reducer: buckets.reducer });
-  const how = { reducer, gathers: zero_stage === 0, bucket_bytes: buckets.bucket_bytes };
-  const Reduced = sync_each_batch && pp === 1 ? SyncedGradients : OverlappedGradients;
-  return { weights, gradients: new Reduced(gradients, weights.trainable, how) };
+  const options = { reducer, gathers: zero_stage === 0, bucket_bytes: buckets.bucket_bytes };
+  const ReducedGradients = sync_each_batch && pp === 1 ? SyncedGradients : OverlappedGradients;
+  return { weights, gradients: new ReducedGradients(gradients, weights.trainable, options) };
 }
 
-/** What the optimizer keeps moments of: whole parameters, or flat parts of them. */
+/** The parameters as the optimizer of this rank sees them: whole, or flat shards [values owned]. */
 export function ownedParameters(
   mesh: Mesh,
   trainable: readonly LocalParameter[],

@@ -1,6 +1,7 @@
 /**
  * One rank of a run: a trainer that computes its part of every step together with the others. All
- * ranks call the same methods in the same order, and get the same results.
+ * ranks must call the same asynchronous methods in the same order, and get the same results. Each of
+ * these methods throws RankLost if another rank is gone or does not answer.
  */
 import { PartStore, readback, submitWithBoundaries } from '../backend/index.ts';
 import {
@@ -11,10 +12,9 @@ import {
   type RolloutRecord,
   worldSize,
 } from '../common/index.ts';
-import { Group } from './collectives.ts';
-import type { Objective, Source, Sums } from '../objectives/index.ts';
 import type { ResolvedModel } from '../config/index.ts';
 import { disposeStores, parameterSize } from '../model/index.ts';
+import type { Objective, Source, Sums } from '../objectives/index.ts';
 import { learningRate } from '../optim/index.ts';
 import {
   sourceState,
@@ -22,6 +22,7 @@ import {
   type TrainerState,
   withSourceState,
 } from '../train/index.ts';
+import { Group } from './collectives.ts';
 import { gatherWeights } from './data.ts';
 import { gatherState } from './gather_state.ts';
 import { loadState } from './load_state.ts';
@@ -37,20 +38,20 @@ import { type Link, now } from './transport/link.ts';
 export class RankTrainer {
   step = 0;
   tokens = 0;
-  /** Set by any rank: all of them stop after the step in which it is seen. */
+  /** May be set on any rank; all ranks see it in the same step, as `paused`. */
   pauseRequested = false;
-  /** Whether some rank had asked for a pause in the latest step. */
+  /** Whether some rank had `pauseRequested` in the latest step, so that all ranks stop after it. */
   paused = false;
-  /** Ranks compute in float32, which skips none. */
+  /** Always 0: ranks compute in float32, without a loss scale that could overflow. */
   readonly skipped_steps = 0;
-  /** Computes as if this device were so many times slower. */
+  /** Simulates a device that is this many times slower; at least 1. */
   slowness = 1;
-  /** Without the state that it starts from, whose arrays need not stay in memory. */
+  /** `from` is null here, so that the arrays of the initial state can be freed. */
   readonly options: Readonly<RankOptions>;
   readonly #parts: RankParts;
   readonly #source: Source;
   readonly #scoring: RankScoring;
-  /** Factor on the schedule of the run that is continued. */
+  /** The run's factor on its learning-rate schedule. */
   readonly #lrMultiplier: number;
 
   private constructor(options: RankOptions, parts: RankParts) {
@@ -68,20 +69,20 @@ export class RankTrainer {
     });
   }
 
-  /** All ranks, for what they share before they have a trainer. */
+  /** The group of all ranks, for what they exchange before they have a trainer. */
   static worldOf(mesh: Mesh, link: Link): Group {
     const ranks = Array.from({ length: worldSize(mesh) }, (_, rank) => rank);
     return new Group(ranks, link, new Recorder());
   }
 
-  /** @throws ShaderError, BindingTooLarge or DataError */
+  /** @throws ShaderError, BindingTooLarge, DataError, or RangeError if the mesh cannot train the run */
   static async create(options: RankOptions): Promise<RankTrainer> {
     const parts = await buildRank(options);
     loadState(parts, options.from ?? null);
     return new RankTrainer(options, parts);
   }
 
-  /** See `memoryOf`; with what the objective's source has needed so far. */
+  /** Bytes that this rank holds, including what the objective's source has needed so far. */
   get memory(): Omit<RankMemory, 'allocated'> {
     const memory = memoryOf(this.#parts);
     const { ownBytes, scratchBytes } = this.#scoring;
@@ -92,7 +93,7 @@ export class RankTrainer {
 
   /** Parameters of the whole model. */
   get n_params(): number {
-    return this.#parts.wholes.reduce((sum, one) => sum + parameterSize(one), 0);
+    return this.#parts.wholes.reduce((sum, parameter) => sum + parameterSize(parameter), 0);
   }
 
   get model(): ResolvedModel {
@@ -101,7 +102,7 @@ export class RankTrainer {
   get objective(): Objective {
     return this.#parts.objective;
   }
-  /** Tokens of a row of a batch. */
+  /** Tokens in a row of a batch. */
   get row_length(): number {
     return this.#parts.stores.block_size;
   }
@@ -130,8 +131,8 @@ export class RankTrainer {
     const { microBatches, reduction, setting, stores, wholes, mesh } = this.#parts;
     const { seed } = setting.config.training;
     const batches = await this.#source.step(this.step);
-    await microBatches.train(this.#own(batches), { seed, step: this.step });
-    await this.#beSlow(began);
+    await microBatches.train(this.#rowsOfRank(batches), { seed, step: this.step });
+    await this.#simulateSlowness(began);
     const norms = new SquaredNorms(wholes.length, mesh);
     await reduction.finish(norms);
     const sums = await this.#reduceSums();
@@ -149,20 +150,20 @@ export class RankTrainer {
   async evaluate(): Promise<Partial<MetricRow>> {
     const { microBatches, objective, setting } = this.#parts;
     const batches = await this.#source.evaluation();
-    const totals = objective.sums.map(() => 0);
+    const totals = new Array<number>(objective.sums.length).fill(0);
     const random = { seed: setting.config.training.seed, step: this.step };
-    for (const batch of this.#own(batches)) {
+    for (const batch of this.#rowsOfRank(batches)) {
       const sums = await this.#sumOverRanks(await microBatches.evaluate(batch, random));
-      sums.forEach((value, i) => (totals[i] = (totals[i] ?? 0) + value));
+      for (const [i, value] of sums.entries()) totals[i] = (totals[i] ?? 0) + value;
     }
     const measured = await this.#source.measure?.();
-    // Without batches there is no loss: the sums would read 0.
+    // Without batches all sums are 0, from which a loss of 0 would follow.
     if (batches.length === 0) return { ...measured };
     const data = { batches, split: this.options.split };
-    return { ...objective.evaluationMetrics(this.#named(totals), data), ...measured };
+    return { ...objective.evaluationMetrics(this.#sumsByName(totals), data), ...measured };
   }
 
-  /** What a checkpoint keeps, gathered on rank 0; null on the others. */
+  /** The state for a checkpoint, gathered on rank 0; null on the others. */
   async state(): Promise<TrainerState | null> {
     const tensors = await gatherState(this.#parts);
     if (!tensors) return null;
@@ -172,7 +173,7 @@ export class RankTrainer {
     return { ...tensors, objective_tensors, step, tokens, lr_multiplier };
   }
 
-  /** A sentence for the user on what training meets, once; null if there is none. */
+  /** A sentence for the user about a problem of the data, returned once; null if there is none. */
   takeNotice(): string | null {
     return this.#source.takeNotice?.() ?? null;
   }
@@ -196,13 +197,13 @@ export class RankTrainer {
     referenceCopy?.dispose();
   }
 
-  #own(batches: readonly Batch[]): Batch[] {
+  #rowsOfRank(batches: readonly Batch[]): Batch[] {
     const { mesh, place } = this.#parts;
     return batches.map((batch) => rowsOfRank(batch, place.dp, mesh.dp));
   }
 
-  /** Waits as long as a slower device would still compute. */
-  async #beSlow(began: number): Promise<void> {
+  /** Waits as long as a device that is `slowness` times slower would still compute. */
+  async #simulateSlowness(began: number): Promise<void> {
     if (this.slowness <= 1) return;
     const start = now();
     const missing = (this.slowness - 1) * (start - began);
@@ -210,16 +211,17 @@ export class RankTrainer {
     this.recorder.span({ kind: 'compute', what: 'slower device', start, end: now() });
   }
 
+  /** The sums of a step over all ranks. Also finds out whether any rank has asked for a pause. */
   async #reduceSums(): Promise<Float32Array<ArrayBuffer>> {
     const [own] = await readback([this.#parts.stores.sums.get('sums')]);
-    const wish = this.pauseRequested ? 1 : 0;
-    const wishes = this.#parts.groups.world.sum(Float32Array.of(wish), 'wishes to pause');
+    const request = Float32Array.of(this.pauseRequested ? 1 : 0);
+    const requests = this.#parts.groups.world.sum(request, 'pause requests');
     const sums = await this.#sumOverRanks(Float32Array.from(own ?? []));
-    this.paused = ((await wishes)[0] ?? 0) > 0;
+    this.paused = ((await requests)[0] ?? 0) > 0;
     return sums;
   }
 
-  /** Sums over the ranks with other rows; those of tensor parallelism have the same ones. */
+  /** Sums over all ranks. Of the ranks of tensor parallelism, whose sums are equal, the first counts. */
   #sumOverRanks(sums: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     const { groups, place } = this.#parts;
     return groups.world.sum(place.tp === 0 ? sums : sums.map(() => 0), 'sums');
@@ -234,27 +236,28 @@ export class RankTrainer {
     recorder.span({ kind: 'update', what: 'update', start, end: now() });
     if (stores.weights instanceof ShardedWeights) await stores.weights.updated();
     if (mesh.zero_stage === 1 || mesh.zero_stage === 2) {
-      const bucket = stores.weights.trainable.names;
       await gatherWeights(stores.weights.trainable, owned.weights, {
         group: groups.dp,
         shards,
-        bucket,
+        bucket: stores.weights.trainable.names,
       });
     }
     return Float32Array.from(results ?? []);
   }
 
-  #named(values: ArrayLike<number>): Sums {
+  /** The first values by the names of the objective's sums. */
+  #sumsByName(values: ArrayLike<number>): Sums {
     const { objective } = this.#parts;
     return Object.fromEntries(objective.sums.map((name, i) => [name, values[i] ?? NaN]));
   }
 
+  /** `results`: the objective's sums, and then the norm of the gradients. */
   #resultOf(
     results: Float32Array,
     { ms, step_tokens }: { ms: number; step_tokens: number },
   ): StepResult {
     const { objective } = this.#parts;
-    const sums = this.#named(results);
+    const sums = this.#sumsByName(results);
     return {
       step: this.step,
       loss: sums.loss ?? NaN,

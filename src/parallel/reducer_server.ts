@@ -1,4 +1,7 @@
-/** The thread that adds up buckets of gradients for a rank: all of it but the messages. */
+/**
+ * Runs in the thread that reduces buckets of gradients for a rank (`reducer_thread.ts` is the rank's
+ * side). Its messages are in `protocol/reducer_port.ts`.
+ */
 import type { FromReducer, OpenReducer, ReduceRequest, ToReducer } from '../common/index.ts';
 import { type BucketReducer, GroupReducer } from './bucket_reducer.ts';
 import { Group } from './collectives.ts';
@@ -12,6 +15,7 @@ export interface ReducerScope {
   onMessage(listener: (message: ToReducer) => void): void;
 }
 
+/** Until the first request says how long another rank may be waited for. */
 const PATIENCE_AT_START_MS = 120_000;
 
 /** Answers the rank's requests until the worker ends. */
@@ -48,7 +52,7 @@ async function answer(
     return { type: 'reduced', id, ...(await reducer.reduce({ slices, tag, gathers })) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const lost = error instanceof RankLost ? { rank: error.lost, why: error.why } : null;
+    const lost = error instanceof RankLost ? { rank: error.rank, why: error.why } : null;
     return { type: 'failed', id, message, lost };
   }
 }

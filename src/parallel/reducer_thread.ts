@@ -1,4 +1,4 @@
-/** A thread that adds up buckets of gradients for a rank, as the rank sees it. */
+/** The rank's side of a thread that reduces its buckets of gradients (`reducer_server.ts`). */
 import type { FromReducer, ReducedBucket, ReduceRequest, ToReducer } from '../common/index.ts';
 import type { BucketReducer } from './bucket_reducer.ts';
 import { RankLost } from './transport/link.ts';
@@ -16,7 +16,7 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
-/** The thread can add up nothing more, so the rank cannot continue. */
+/** The thread has stopped, so the rank cannot continue. */
 export class ReducerStopped extends Error {
   constructor(reason: string) {
     super(`The worker that adds up its gradients stopped: ${reason}.`);
@@ -28,11 +28,12 @@ export class ReducerThread implements BucketReducer {
   readonly #port: ReducerPortLike;
   readonly #patience: () => number;
   readonly #waiting = new Map<number, Waiting>();
+  /** Id of the next request. */
   #next = 0;
   /** Why the thread has stopped; null while it works. */
   #stopped: Error | null = null;
 
-  /** @param patience how long another rank may be waited for, milliseconds; read for each bucket */
+  /** @param patience how long another rank may be waited for, in milliseconds; called for each bucket */
   constructor(port: ReducerPortLike, patience: () => number) {
     this.#port = port;
     this.#patience = patience;
@@ -50,7 +51,7 @@ export class ReducerThread implements BucketReducer {
     });
   }
 
-  /** Nothing more comes from this rank: what waits for it is rejected. */
+  /** Rejects what waits for a rank that sends nothing more. `why`: see RankLost. */
   lose(rank: number, why: string): void {
     this.#port.send({ type: 'rank_gone', rank, why });
   }

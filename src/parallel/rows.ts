@@ -4,9 +4,9 @@ import type { Batch } from '../common/index.ts';
 type Values = Float32Array | Int32Array;
 
 /**
- * The part `index` of `count` equal parts of a micro-batch's rows. Weights stay as they are: they
- * are divided by the total of the whole step. Inputs of the objective are cut in proportion; each has
- * the same number of values for every row.
+ * Part `index` of `count` equal parts of a micro-batch's rows. Weights are not rescaled, because they
+ * are divided by the total of the whole step. Inputs of the objective, which have the same number of
+ * values for every row, are cut in the same proportion.
  *
  * @throws RangeError if the rows cannot be divided
  */
@@ -22,9 +22,9 @@ export function rowsOfRank(batch: Batch, index: number, count: number): Batch {
   const first = index * rows * batch.block_size;
   const extra: Record<string, Values> = {};
   for (const [name, values] of Object.entries(batch.extra ?? {})) {
-    const own = values.slice(...part(values));
+    const slice = values.slice(...part(values));
     const isIndex = batch.token_indices?.includes(name) ?? false;
-    extra[name] = isIndex ? own.map((token) => token - first) : own;
+    extra[name] = isIndex ? slice.map((token) => token - first) : slice;
   }
   return {
     ...batch,

@@ -1,4 +1,4 @@
-/** Programs that score the rows of this rank: all layers in one program, or stages of a pipeline. */
+/** Programs that score the rows of this rank, with all layers in one program or as a pipeline. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Program, readback, submitWithBoundaries } from '../backend/index.ts';
 import type { Batch } from '../common/index.ts';
@@ -12,21 +12,21 @@ import {
 import { REFERENCE, tracedValues } from '../objectives/index.ts';
 import { prepareFor } from './prepare.ts';
 import type { RankParts } from './rank_parts.ts';
-import { type ForwardHow, PipelineForward } from './stage_forward.ts';
+import { type ForwardOptions, PipelineForward } from './stage_forward.ts';
 
 /** Scores depend on the weights and the batch alone. */
 const NO_RANDOMNESS = { seed: 0, step: 0 };
 
 export interface ScoringProgram {
-  /** Values of the rows of this rank; of a pipeline, on all of its ranks. */
-  run(own: Batch): Promise<Float32Array<ArrayBuffer>>;
+  /** Values of this rank's rows. In a pipeline all ranks must call it, and all get the values. */
+  run(rows: Batch): Promise<Float32Array<ArrayBuffer>>;
   readonly ownBytes: number;
-  /** Of the scratch that all programs share. */
+  /** Bytes that it needs of the scratch that all programs share. */
   readonly scratchBytes: number;
   dispose(): void;
 }
 
-/** Log-probability of each target under `weights`. `what` tells its messages from others. */
+/** Log-probability of each target under `weights`. `what` is the name of the program's messages. */
 export async function logpsProgram(
   parts: RankParts,
   what: string,
@@ -60,18 +60,18 @@ export async function namedProgram(parts: RankParts, name: string): Promise<Scor
   });
 }
 
-/** Scores are computed between micro-batches, so they share the memory in which these wait. */
+/** Scores are computed between micro-batches, so their programs can share the same pool. */
 const pooled = ({ stores, microBatches }: RankParts) => ({ ...stores, pool: microBatches.pool });
 
-/** `values` is called after each run, because without replay outputs exist only then. */
+/** `values` is called after each run, because without replay the output exists only then. */
 function unpipelined(
   { stores }: RankParts,
   program: Program,
   values: () => Tensor,
 ): ScoringProgram {
   return {
-    run: async (own) => {
-      writeInputs(stores.inputs, prepareFor(stores, own), NO_RANDOMNESS);
+    run: async (rows) => {
+      writeInputs(stores.inputs, prepareFor(stores, rows), NO_RANDOMNESS);
       await submitWithBoundaries([program]);
       const [read] = await readback([values()]);
       return Float32Array.from(read ?? []);
@@ -82,11 +82,11 @@ function unpipelined(
   };
 }
 
-async function pipelined(parts: RankParts, how: ForwardHow): Promise<ScoringProgram> {
-  const forward = await PipelineForward.create(parts, how);
+async function pipelined(parts: RankParts, options: ForwardOptions): Promise<ScoringProgram> {
+  const forward = await PipelineForward.create(parts, options);
   const { programs } = forward;
   return {
-    run: (own) => forward.runForAll(own, NO_RANDOMNESS),
+    run: (rows) => forward.runForAll(rows, NO_RANDOMNESS),
     ownBytes: programs.reduce((sum, { ownBytes }) => sum + ownBytes, 0),
     scratchBytes: Math.max(...programs.map(({ scratchBytes }) => scratchBytes)),
     dispose: () => forward.dispose(),

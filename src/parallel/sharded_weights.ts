@@ -1,39 +1,39 @@
 /**
- * Weights under ZeRO-3 (Rajbhandari et al. 2020). A rank keeps what it owns of each parameter. All of
- * it is gathered for each use, in the forward pass and again in the backward pass, and freed after it.
- * Frozen parameters (the base of adapters, a reference, a reward model) are sharded as well, as FSDP
- * does.
+ * Weights under ZeRO-3 (Rajbhandari et al. 2020). A rank keeps only the values that it owns. A parameter
+ * is all-gathered for each use, once in the forward and once in the backward pass, and freed after it.
+ * Frozen parameters (the base of adapters, a reference, a reward model) are sharded too, as in FSDP.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { boundary, output, type Store, type Values, writeTensor } from '../backend/index.ts';
 import type { Adapters, ModelWeights, Parameter, ParameterSource, Tape } from '../model/index.ts';
 import type { Group } from './collectives.ts';
-import { joined } from './data.ts';
+import { concatenate } from './concatenate.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { Shards } from './shards.ts';
-import { type Naming, shardStore } from './zero.ts';
+import { type ParameterNames, shardStore } from './zero.ts';
 
 export interface WeightSharding {
+  /** The ranks of data parallelism. */
   group: Group;
-  /** Those that this rank has a part of, in the order of their stores. */
+  /** The parameters of this rank's layers, in the order of their stores. */
   parameters: readonly LocalParameter[];
   trains: (whole: Parameter) => boolean;
   /** Who owns which values of each of them. */
   shards: Shards;
-  /** Tells messages of these weights from those of others, such as a reference. */
+  /** Distinguishes the messages of these weights from those of others, such as a reference. */
   tag: string;
 }
 
-export class ShardedWeights implements ModelWeights, Naming {
+export class ShardedWeights implements ModelWeights, ParameterNames {
   readonly parameters: readonly Parameter[];
   readonly trainable: Store;
   readonly frozen: Store | null;
   readonly #sharding: WeightSharding;
   readonly #locals: ReadonlyMap<string, LocalParameter>;
   readonly #trainableNames: ReadonlySet<string>;
-  /** What this rank owns, as the others get it. */
+  /** Copies of the values that this rank owns, which are sent to the others. */
   readonly #own = new Map<string, Float32Array<ArrayBuffer>>();
-  /** Trainable parameters that the program that is traced has gathered, by the ids of their tensors. */
+  /** Trainable parameters that the program being traced has gathered, by the ids of their tensors. */
   readonly #names = new Map<number, string>();
 
   constructor(
@@ -52,9 +52,9 @@ export class ShardedWeights implements ModelWeights, Naming {
       frozen.length > 0 ? shardStore(`frozen ${tag}`, { ...sharding, parameters: frozen }) : null;
   }
 
-  /** Gathers a parameter, for programs without a tape of their own. */
+  /** Gathers a parameter, for programs that have no tape. */
   get(name: string): Tensor {
-    return this.#gathered(name);
+    return this.#traceGather(name);
   }
 
   onTape(tape: Tape): ParameterSource {
@@ -62,8 +62,8 @@ export class ShardedWeights implements ModelWeights, Naming {
       adapters: this.adapters,
       onTape: (other) => this.onTape(other),
       get: (name) => {
-        const tensor = this.#gathered(name);
-        tape.adopt(tensor, () => this.#gathered(name));
+        const tensor = this.#traceGather(name);
+        tape.adopt(tensor, () => this.#traceGather(name));
         return tensor;
       },
     };
@@ -77,7 +77,7 @@ export class ShardedWeights implements ModelWeights, Naming {
     return this.#names.get(tensor.id);
   }
 
-  /** `values` are those of the whole parameter. */
+  /** Keeps this rank's part of `values`, which are those of the whole parameter. */
   write(name: string, values: Values): void {
     const { shards, group } = this.#sharding;
     const range = shards.get(name)?.[group.index];
@@ -95,7 +95,7 @@ export class ShardedWeights implements ModelWeights, Naming {
     return new Map([...trainable, ...frozen]);
   }
 
-  /** After an update: what the others get from now on. */
+  /** Must be called after each update, so that other ranks gather the new values. */
   async updated(): Promise<void> {
     for (const [name, values] of await this.trainable.read()) {
       this.#own.set(name, Float32Array.from(values));
@@ -111,7 +111,7 @@ export class ShardedWeights implements ModelWeights, Naming {
     return this.#trainableNames.has(name) ? this.trainable : this.frozen;
   }
 
-  #gathered(name: string): Tensor {
+  #traceGather(name: string): Tensor {
     const parameter = this.#locals.get(name)?.parameter;
     if (!parameter) throw new Error(`The sharded weights have no ${name}.`);
     const tensor = output(parameter.shape);
@@ -126,6 +126,6 @@ export class ShardedWeights implements ModelWeights, Naming {
     const { group, tag } = this.#sharding;
     const own = this.#own.get(name) ?? new Float32Array();
     const parts = await group.allGather(own.slice(), `${tag} ${name}`);
-    writeTensor(target, joined(parts.map((part) => Float32Array.from(part))));
+    writeTensor(target, concatenate(parts));
   }
 }

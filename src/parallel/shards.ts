@@ -1,12 +1,13 @@
 /**
- * Which rank of data parallelism owns which values of each parameter: of its moments under ZeRO-1,
- * of its gradient under ZeRO-2, of its weights under ZeRO-3 (Rajbhandari et al. 2020).
+ * Which rank of data parallelism owns which values of each parameter: of its moments from ZeRO-1 on, of
+ * its gradient from ZeRO-2 on, and of its weights under ZeRO-3 (Rajbhandari et al. 2020).
  *
- * Each parameter is cut into as many runs of values as there are ranks, of nearly equal length, as
- * FSDP2 cuts its first dimension. Cuts lie at multiples of 64 values (256 bytes, where a view of a
- * device's buffer may begin). Blocks that are left over go to one rank after the other, so that the
- * many small vectors of a model do not all end up on rank 0. Matrices that Muon updates stay whole,
- * because their orthogonalization needs all of their values: each goes to the rank that has least.
+ * Each parameter is cut into as many runs of values as there are ranks, of nearly equal length; FSDP2
+ * cuts its first dimension likewise. Cuts are at multiples of 64 values, because a view of a device's
+ * buffer has to begin at a multiple of 256 bytes. Blocks that are left over go to the ranks in turn, so
+ * that the many small vectors of a model do not all end up on rank 0. Matrices that Muon updates stay
+ * whole, because their orthogonalization needs all of their values; each goes to the rank that owns
+ * the fewest values of such matrices so far.
  */
 import { type Parameter, parameterSize } from '../model/index.ts';
 
@@ -16,19 +17,26 @@ export interface ShardRange {
   end: number;
 }
 
-/** For each parameter, the range of each rank, in the order of the ranks; may be empty. */
+/** By name of the parameter, the range of each rank in order. A range may be empty. */
 export type Shards = ReadonlyMap<string, readonly ShardRange[]>;
 
+/** Values of a block, the unit in which parameters are cut. */
 const BLOCK = 64;
 
-/** @param staysWhole whether a parameter belongs to one rank, such as a matrix that Muon updates */
+/**
+ * Distributes parameters over the ranks of data parallelism.
+ *
+ * @param staysWhole whether one rank owns the whole parameter, such as a matrix that Muon updates
+ */
 export function shardsOf(
   parameters: readonly Parameter[],
   ranks: number,
   staysWhole: (parameter: Parameter) => boolean,
 ): Shards {
   const shards = new Map<string, ShardRange[]>();
+  /** Values of whole parameters that each rank owns. */
   const owned = new Array<number>(ranks).fill(0);
+  /** The rank that gets the next block that is left over. */
   let next = 0;
   for (const parameter of parameters) {
     const size = parameterSize(parameter);
@@ -46,6 +54,7 @@ export function shardsOf(
   return shards;
 }
 
+/** All values to one rank; the ranges of the others are empty. */
 function wholeTo(owner: number, ranks: number, size: number): ShardRange[] {
   return Array.from({ length: ranks }, (_, rank) => ({
     start: rank > owner ? size : 0,
@@ -72,7 +81,7 @@ function rangesOf(counts: readonly number[], size: number): ShardRange[] {
   });
 }
 
-/** The ranges of one rank that are not empty, by parameter. */
+/** The ranges of one rank that are not empty, by name of the parameter. */
 export function shardOfRank(shards: Shards, rank: number): Map<string, ShardRange> {
   const own = new Map<string, ShardRange>();
   for (const [name, ranges] of shards) {

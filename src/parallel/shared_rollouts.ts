@@ -1,7 +1,6 @@
 /**
- * Answers to a batch of prompts, sampled by all ranks: each answers a share of the prompts, and all get
- * all answers. The draw of a token depends on the row of the whole batch, so N ranks sample what one
- * rank samples.
+ * Samples answers to a batch of prompts on all ranks: each answers its share of the prompts, and all get
+ * all answers. Random draws depend on the row in the whole batch, so N ranks sample what one would.
  */
 import type { Rollout, RolloutRequest } from '../rollout/index.ts';
 import { RolloutPool } from '../train/index.ts';
@@ -13,7 +12,7 @@ import { now, type Payload } from './transport/link.ts';
 
 export class SharedRollouts {
   readonly #parts: RankParts;
-  /** Over the weights of this rank; null if they are gathered for each request. */
+  /** Samples with this rank's own weights; null if weights have to be gathered for each request. */
   readonly #pool: RolloutPool | null;
   #gathered = 0;
   #scratch = 0;
@@ -38,15 +37,15 @@ export class SharedRollouts {
     return gatherRollouts(world, own);
   }
 
-  /** Bytes that are kept between two requests. */
+  /** Bytes that are kept between requests. */
   get bytes(): number {
     return this.#pool?.bytes ?? 0;
   }
-  /** Most bytes that a request has taken and given back. */
+  /** Largest number of bytes that existed only during a request. */
   get gatheredBytes(): number {
     return this.#gathered;
   }
-  /** Most bytes of the scratch that all programs share. */
+  /** Largest number of bytes of shared scratch that a request has used. */
   get scratchBytes(): number {
     return this.#scratch;
   }
@@ -80,11 +79,9 @@ export class SharedRollouts {
 
 /** The answers of all ranks, in the order of the ranks. */
 async function gatherRollouts(world: Group, own: readonly Rollout[]): Promise<Rollout[]> {
-  const joinedOf = (valuesOf: (rollout: Rollout) => ArrayLike<number>): number[] =>
-    own.flatMap((rollout) => Array.from(valuesOf(rollout)));
-  const outline = Int32Array.from(joinedOf(({ ids, ended }) => [ids.length, Number(ended)]));
-  const ids = Int32Array.from(joinedOf((rollout) => rollout.ids));
-  const logps = Float32Array.from(joinedOf((rollout) => rollout.logps));
+  const outline = Int32Array.from(own.flatMap(({ ids, ended }) => [ids.length, Number(ended)]));
+  const ids = Int32Array.from(own.flatMap((rollout) => Array.from(rollout.ids)));
+  const logps = Float32Array.from(own.flatMap((rollout) => Array.from(rollout.logps)));
   const [outlines, allIds, allLogps] = await Promise.all([
     world.allGather(outline, 'rollouts'),
     world.allGather(ids, 'rollout ids'),
@@ -93,7 +90,7 @@ async function gatherRollouts(world: Group, own: readonly Rollout[]): Promise<Ro
   return outlines.flatMap((part, rank) => rolloutsOf(part, allIds[rank], allLogps[rank]));
 }
 
-/** `outline` has two numbers for each answer: its tokens, and whether it ended by itself. */
+/** `outline` has two numbers for each answer: of its tokens, and 1 if it ended by itself. */
 function rolloutsOf(
   outline: Payload,
   ids: Payload | undefined,

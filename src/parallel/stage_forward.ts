@@ -1,4 +1,4 @@
-/** Forward passes through all stages of a pipeline: evaluations, and the scores of sources. */
+/** Forward passes through all stages of a pipeline, for evaluations and for scores of answers. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Program, submitWithBoundaries, writeTensor } from '../backend/index.ts';
 import type { Batch, Mesh, MeshPlace } from '../common/index.ts';
@@ -24,13 +24,13 @@ export interface ForwardParts {
   stores: ModelStores;
 }
 
-export interface ForwardHow {
-  /** Tells its messages from those of other passes. */
+export interface ForwardOptions {
+  /** Distinguishes the messages of these passes from those of others. */
   tag: string;
   weights: ParameterSource;
   /** See `Objective.models`. */
   models: readonly string[];
-  /** What the last stage makes of its hidden states. */
+  /** What the last stage computes from its hidden states. */
   end: StageEnd;
 }
 
@@ -38,9 +38,9 @@ export interface ForwardHow {
 interface ForwardChunk {
   stage: ModelStage;
   /** Index among all virtual stages of the pipeline. */
-  virtual: number;
+  virtualStage: number;
   program: Program;
-  /** Read by the program's collectives; `run` sets its values before it submits the program. */
+  /** Read by the program while it runs; `run` sets its values before it submits the program. */
   input: StageInput;
 }
 
@@ -62,42 +62,44 @@ export class PipelineForward {
   }
 
   /** @throws ShaderError or BindingTooLarge */
-  static async create(parts: ForwardParts, how: ForwardHow): Promise<PipelineForward> {
+  static async create(parts: ForwardParts, options: ForwardOptions): Promise<PipelineForward> {
     const { mesh, place, stores } = parts;
     const stages = stagesOf(mesh, place, stores.model);
     const chunks = await Promise.all(
       stages.map((stage, chunk) =>
-        createChunk(stores, how, { stage, virtual: chunk * mesh.pp + place.pp }),
+        createChunk(stores, options, { stage, virtualStage: chunk * mesh.pp + place.pp }),
       ),
     );
-    return new PipelineForward(parts, how.tag, chunks);
+    return new PipelineForward(parts, options.tag, chunks);
   }
 
   get programs(): Program[] {
     return this.#chunks.map(({ program }) => program);
   }
 
-  /** What `ForwardHow.end` made of the last hidden states; null on the ranks without them. */
+  /** The values of `ForwardOptions.end` for these rows; null on all ranks but the last stage's. */
   async run(batch: Batch, random: RandomState): Promise<Activation | null> {
     const { stores } = this.#parts;
     writeInputs(stores.inputs, prepareFor(stores, batch), random);
     let result: Activation | null = null;
-    for (const { stage, virtual, program, input } of this.#chunks) {
-      input.values = stage.isFirst ? null : await this.#receive(`${this.#tag} of stage ${virtual}`);
+    for (const { stage, virtualStage, program, input } of this.#chunks) {
+      input.values = stage.isFirst
+        ? null
+        : await this.#receive(`${this.#tag} of stage ${virtualStage}`);
       await submitWithBoundaries([program]);
       const hidden = await readActivations(program, hiddenName);
-      if (hidden) this.#send(hidden, `${this.#tag} of stage ${virtual + 1}`);
-      const { result: own } = program.outputs;
-      if (own) result = await readTensors([own]);
+      if (hidden) this.#send(hidden, `${this.#tag} of stage ${virtualStage + 1}`);
+      const { result: output } = program.outputs;
+      if (output) result = await readTensors([output]);
     }
     return result;
   }
 
-  /** What `run` gives on the last rank, on every rank of the pipeline. */
+  /** As `run`, but returns the values on every rank of the pipeline. */
   async runForAll(batch: Batch, random: RandomState): Promise<Activation> {
     const { pp } = this.#parts.groups;
     const result = await this.run(batch, random);
-    return activationOf(await pp.broadcast(result, pp.size - 1, `${this.#tag} for all`));
+    return asActivation(await pp.broadcast(result, pp.size - 1, `${this.#tag} for all`));
   }
 
   dispose(): void {
@@ -111,14 +113,14 @@ export class PipelineForward {
 
   async #receive(tag: string): Promise<Activation> {
     const { pp } = this.#parts.groups;
-    return activationOf(await pp.receive((pp.index + pp.size - 1) % pp.size, tag));
+    return asActivation(await pp.receive((pp.index + pp.size - 1) % pp.size, tag));
   }
 }
 
 async function createChunk(
   stores: ModelStores,
-  { tag, weights, models, end }: ForwardHow,
-  { stage, virtual }: Pick<ForwardChunk, 'stage' | 'virtual'>,
+  { tag, weights, models, end }: ForwardOptions,
+  { stage, virtualStage }: Pick<ForwardChunk, 'stage' | 'virtualStage'>,
 ): Promise<ForwardChunk> {
   const input: StageInput = { values: null };
   const write = (tensor: Tensor, model: number): void => {
@@ -129,14 +131,17 @@ async function createChunk(
     run: (tensor: Tensor) => write(tensor, model),
   });
   const program = await stageForward(stores, stage, {
-    ...{ name: tag, weights, models, end },
+    name: tag,
+    weights,
+    models,
+    end,
     input: collective,
   });
-  return { stage, virtual, program, input };
+  return { stage, virtualStage, program, input };
 }
 
-/** @throws TypeError if a message of activations is not float32, a fault of the sender */
-export function activationOf(values: Payload): Activation {
+/** Narrows a message to activations. @throws TypeError if the sender did not send float32 */
+export function asActivation(values: Payload): Activation {
   if (values instanceof Float32Array) return values;
   throw new TypeError('Activations and their gradients are float32.');
 }

@@ -1,4 +1,4 @@
-/** One micro-batch at a time on one stage of a pipeline, from its forward to its backward pass. */
+/** One micro-batch on one stage of a pipeline: its forward pass, a wait, and its backward pass. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import {
   type Program,
@@ -15,20 +15,21 @@ import {
   stageMicroStep,
   type StageTraining,
 } from '../model/stage_programs.ts';
+import { concatenate } from './concatenate.ts';
 
 /** Values [models, tokens, n_embd] that one stage hands to another. */
 export type Activation = Float32Array<ArrayBuffer>;
 
 /** The output of a pass that has been submitted. */
 export interface PassOutput {
-  /** Read back from the device, which WebGPU does while later passes are submitted. */
+  /** Resolves when the output has been read back, which on WebGPU later passes do not wait for. */
   values: Promise<Activation | null>;
 }
 
 /**
- * A program that waits between forward and backward, with inputs of its own, because the backward
- * pass reads some of them again. Other micro-batches may run on the stage meanwhile, as runs of their
- * own.
+ * A program that is suspended between the forward and the backward pass of a micro-batch. Meanwhile
+ * other micro-batches may use the stage, each in a run of its own. A run has its own inputs, because
+ * the backward pass reads some of them again.
  */
 export class StageRun {
   readonly #program: Program;
@@ -46,7 +47,7 @@ export class StageRun {
   }
 
   /**
-   * Takes over `inputs`; all else is shared with `stores`.
+   * Takes ownership of `inputs`; everything else is shared with `stores`.
    *
    * @throws ShaderError or BindingTooLarge
    */
@@ -79,9 +80,9 @@ export class StageRun {
   }
 
   /**
-   * Runs the forward pass over `input`, the output of the stage before [models, tokens, n_embd], null
-   * on the first stage. Resolves when the pass is submitted; `values` to the stage's output, null on
-   * the last stage.
+   * Runs the forward pass over `input`, the output of the previous stage [models, tokens, n_embd], or
+   * null on the first stage. Resolves when the pass is submitted; `values` resolves to the output of
+   * this stage, or null on the last stage.
    */
   async forward(input: Activation | null): Promise<PassOutput> {
     const submitted = this.#turn.begin(input);
@@ -91,9 +92,9 @@ export class StageRun {
   }
 
   /**
-   * Runs the backward pass from `gradient`, that of the stage's output [models, tokens, n_embd], null
-   * on the last stage. Resolves when the pass is submitted; `values` to the gradient of the stage's
-   * input, null on the first stage.
+   * Runs the backward pass from the gradient of this stage's output [models, tokens, n_embd], or null on
+   * the last stage. Resolves when the pass is submitted; `values` resolves to the gradient of this
+   * stage's input, or null on the first stage.
    */
   async backward(gradient: Activation | null): Promise<PassOutput> {
     this.#turn.end(gradient);
@@ -107,13 +108,13 @@ export class StageRun {
   }
 }
 
-/** The collectives of `StageCollectives`: they hold a program up between forward and backward. */
+/** Suspends a program between its passes, through the collectives of `StageTraining`. */
 class StageTurn {
   #input: Activation | null = null;
   #gradient: Activation | null = null;
   /** Resolves the promise of `begin`. */
   #forwardSubmitted: () => void = () => undefined;
-  /** Lets the program go on with its backward pass. */
+  /** Lets the suspended program continue with its backward pass. */
   #startBackward: () => void = () => undefined;
 
   /** Resolves when the forward pass over `input` has been submitted. */
@@ -129,7 +130,10 @@ class StageTurn {
     writeTensor(tensor, partOf(this.#input, model, tensor));
   }
 
-  /** Writes the gradient of this model; the turn of the first model waits for those of all. */
+  /**
+   * Runs between the passes, once for each model that the stage computes. The first call suspends the
+   * program until `end` is called; each then writes the gradient of its model's output.
+   */
   async wait(tensor: Tensor, model: number): Promise<void> {
     this.#input = null;
     if (model === 0) {
@@ -149,12 +153,12 @@ class StageTurn {
   }
 }
 
-/** The values of one model [tokens, n_embd], a view; `tensor` is as large as the part of a model. */
+/** A view of the values of one model [tokens, n_embd], which are as many as those of `tensor`. */
 export function partOf(values: Activation, model: number, { size }: Tensor): Activation {
   return values.subarray(model * size, (model + 1) * size);
 }
 
-/** The values of the outputs of a program that have these names; null if it has none. */
+/** The values of the program's outputs that have these names; null if there are none. */
 export async function readActivations(
   { outputs }: Program,
   nameOf: (model: number) => string,
@@ -170,12 +174,5 @@ export async function readActivations(
 
 /** The values of float32 tensors, one after the other. */
 export async function readTensors(tensors: readonly Tensor[]): Promise<Activation> {
-  const read = await readback([...tensors]);
-  const values = new Float32Array(read.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const part of read) {
-    values.set(part, start);
-    start += part.length;
-  }
-  return values;
+  return concatenate(await readback([...tensors]));
 }

@@ -7,7 +7,7 @@ import type { Mesh, MeshPlace } from '../common/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../config/index.ts';
 import { MUON_NEEDS_WHOLE } from '../plan/parallel/lab_check.ts';
 
-/** Values, rows or columns [start, end). */
+/** Half-open range [start, end) of values, rows or columns. */
 export interface Range {
   start: number;
   end: number;
@@ -17,16 +17,16 @@ export interface Range {
 export interface TensorPart {
   /** The whole model. */
   model: ResolvedModel;
-  /** Index of the rank among the ranks that share out the layers. */
+  /** Index of the rank among the ranks of tensor parallelism. */
   index: number;
   /** Number of these ranks (tensor_model_parallel_size). */
   tp: number;
 }
 
 /**
- * The part of a rank; null where layers are not shared out.
+ * The part of the model that a rank holds; null without tensor parallelism.
  *
- * @throws RangeError with a sentence for the user if they cannot be
+ * @throws RangeError with a sentence for the user if the layers cannot be split
  */
 export function tensorPart(
   model: ResolvedModel,
@@ -40,15 +40,15 @@ export function tensorPart(
 }
 
 /**
- * The part `index` of `tp` parts of nearly equal length. Megatron-LM pads the vocabulary instead, so
- * that all parts are equal; here, parts may differ by one row.
+ * Part `index` of `tp` parts of nearly equal length, which differ by one at most. Megatron-LM pads the
+ * vocabulary instead, so that all parts are equal.
  */
 export function rangeOf(size: number, { index, tp }: Pick<TensorPart, 'index' | 'tp'>): Range {
   const cut = (i: number): number => Math.floor((i * size) / tp);
   return { start: cut(index), end: cut(index + 1) };
 }
 
-/** Rows of the embedding and of the head that the rank holds. */
+/** Tokens whose rows of the embedding and of the head the rank holds. */
 export const vocabularyOf = (part: TensorPart): Range => rangeOf(part.model.vocab_size, part);
 
 /** The model that the rank computes: fewer heads, feed-forward columns and tokens. */
@@ -64,7 +64,7 @@ export function localModel(part: TensorPart): ResolvedModel {
   };
 }
 
-/** Why `tp` ranks cannot share out the layers of a model, as a sentence; null if they can. */
+/** Why the layers of a model cannot be split over `tp` ranks, as a sentence; null if they can. */
 export function tensorProblem(
   model: ResolvedModel,
   tp: number,
@@ -87,11 +87,11 @@ export function tensorProblem(
   return null;
 }
 
-/** The values of tp next to `tp` that divide all counts. */
+/** The values of tp nearest to `tp` that divide all counts, as a clause: "choose 2 or 4". */
 function nearest(counts: readonly [string, number][], tp: number): string {
   const divides = (size: number): boolean => counts.every(([, count]) => count % size === 0);
-  const most = Math.min(...counts.map(([, count]) => count));
-  const sizes = Array.from({ length: most }, (_, i) => i + 1).filter(divides);
+  const smallestCount = Math.min(...counts.map(([, count]) => count));
+  const sizes = Array.from({ length: smallestCount }, (_, i) => i + 1).filter(divides);
   const below = sizes.filter((size) => size < tp).at(-1) ?? 1;
   const above = sizes.find((size) => size > tp);
   return above === undefined ? `choose ${below}` : `choose ${below} or ${above}`;

@@ -16,15 +16,15 @@ import { adapterMatrix, listParameters, type Parameter } from '../model/index.ts
 import { type LocalParameter, wholeParameter } from './local_parameters.ts';
 import { type Range, rangeOf, type TensorPart, vocabularyOf } from './tensor_model.ts';
 
-/** What this rank holds of the parameters of a run, in their order. */
+/** The parameters of a run as this rank holds them, in their order, without those of other ranks. */
 export function tensorParallelParameters(
   wholes: readonly Parameter[],
   part: TensorPart,
 ): LocalParameter[] {
-  const ofModel = new Set(listParameters(part.model).map(({ name }) => name));
+  const modelNames = new Set(listParameters(part.model).map(({ name }) => name));
   return wholes.flatMap((whole, index): LocalParameter[] => {
     const parameter = wholeParameter(whole, index);
-    const isOfModel = ofModel.has(whole.name) || ofModel.has(withoutPrefix(whole.name));
+    const isOfModel = [whole.name, withoutPrefix(whole.name)].some((name) => modelNames.has(name));
     const split = isOfModel ? splitOf(whole.name) : splitOfObjective(whole);
     if (split === 'first rank') return part.index === 0 ? [parameter] : [];
     if (split === 'replicated') return [parameter];
@@ -46,7 +46,7 @@ export const isColumnParallel = (layer: string): boolean =>
 type SlicedBy = 'q, k, v columns' | 'inner columns' | 'rows' | 'vocabulary';
 type Split = SlicedBy | 'first rank' | 'partial gradient' | 'replicated';
 
-/** By the last part of a module's name; those that are missing are replicated. */
+/** By the last component of a module's name; modules that are missing here are replicated. */
 const SPLITS: Readonly<Partial<Record<string, Split>>> = {
   c_attn: 'q, k, v columns',
   qkv_proj: 'q, k, v columns',
@@ -109,7 +109,7 @@ function sliceOf({ shape }: Parameter, split: SlicedBy, part: TensorPart): Slice
   }
 }
 
-/** Widths of the parts that are packed side by side. */
+/** Widths of the matrices that are packed side by side in one parameter. */
 function widths(
   split: 'q, k, v columns' | 'inner columns',
   { model }: TensorPart,
@@ -125,7 +125,7 @@ function widths(
   }
 }
 
-/** The rank's share of each part. */
+/** The columns of the rank in each of these matrices, which lie side by side. */
 function shares(parts: readonly number[], part: TensorPart): Range[] {
   let first = 0;
   return parts.map((size) => {
@@ -138,6 +138,7 @@ function shares(parts: readonly number[], part: TensorPart): Range[] {
 
 const lengthOf = ({ start, end }: Range): number => end - start;
 
+/** A parameter of which the rank holds only `slice`. */
 function sliced(parameter: LocalParameter, slice: Slice): LocalParameter {
   const { whole } = parameter;
   const rows = lengthOf(slice.rows);
@@ -148,25 +149,31 @@ function sliced(parameter: LocalParameter, slice: Slice): LocalParameter {
     parameter: { ...whole, shape, parts: [] },
     take: (values) => {
       const taken = new Float32Array(rows * columns);
-      eachRun(slice, ({ start, end }, at) => taken.set(values.subarray(start, end), at));
+      forEachRun(slice, ({ start, end }, offset) => taken.set(values.subarray(start, end), offset));
       return taken;
     },
     put: (into, values) => {
-      eachRun(slice, (range, at) =>
-        into.set(values.subarray(at, at + lengthOf(range)), range.start),
+      forEachRun(slice, (range, offset) =>
+        into.set(values.subarray(offset, offset + lengthOf(range)), range.start),
       );
     },
     replicated: false,
   };
 }
 
-/** Visits consecutive values: where they are in the whole, and where they begin in the slice. */
-function eachRun({ rows, columns, width }: Slice, visit: (range: Range, at: number) => void): void {
-  let at = 0;
+/**
+ * Visits the runs of consecutive values of a slice: `range` is where a run lies in the whole parameter,
+ * and `offset` where it begins in the slice.
+ */
+function forEachRun(
+  { rows, columns, width }: Slice,
+  visit: (range: Range, offset: number) => void,
+): void {
+  let offset = 0;
   for (let row = rows.start; row < rows.end; row++) {
     for (const { start, end } of columns) {
-      visit({ start: row * width + start, end: row * width + end }, at);
-      at += end - start;
+      visit({ start: row * width + start, end: row * width + end }, offset);
+      offset += end - start;
     }
   }
 }

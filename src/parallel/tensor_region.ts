@@ -22,6 +22,7 @@ import { LocalVocabulary } from './tensor_vocabulary.ts';
 
 type Activate = TensorParallel['activate'];
 
+/** The collectives that a program runs while it is in a region of tensor parallelism; see TensorParallel. */
 export class TensorParallelRegion implements TensorParallel {
   readonly heads: HeadRange;
   readonly #group: Group;
@@ -50,7 +51,7 @@ export class TensorParallelRegion implements TensorParallel {
     return this.#part.index > 0 && isRowParallel(layer);
   }
 
-  /** Only adapters read the result again where the weights are frozen, so it is not kept. */
+  /** With adapters the result is recomputed instead of kept: frozen weights need no gradient from it. */
   readonly activate: Activate = ({ tape, weights }, x, attrs) =>
     tape.apply(activate, { x }, attrs, { recompute: !!weights.adapters }).y;
 

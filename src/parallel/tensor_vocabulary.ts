@@ -1,16 +1,19 @@
-/** The part of the vocabulary that a rank of tensor parallelism holds. */
+/** The vocabulary under tensor parallelism: each rank holds the rows of some of its tokens. */
 import type { BatchLike, PreparedInputs } from '../model/index.ts';
 import { sortSegments } from '../ops/index.ts';
 import { sortLocalSegments } from '../ops/parallel.ts';
 import type { Payload } from './transport/link.ts';
 import { type TensorPart, vocabularyOf } from './tensor_model.ts';
 
-/** Values of a row state of `cross_entropy_chunk`: largest logit, sum, its token, target's logit. */
+/**
+ * Values of a row state of `cross_entropy_chunk`: the largest logit, the sum of exponentials relative to
+ * it, the token of the largest logit (an int32), and the logit of the target.
+ */
 const ROW_STATE = 4;
 
 /**
- * Targets count from the first token here and wrap around at the end of the vocabulary: those here
- * are 0, 1, ... and those of other ranks are larger.
+ * Translates token ids to those of one rank. They count from the rank's first token and wrap around at
+ * the end of the vocabulary, so the rank's own tokens are 0, 1, ... and all others are larger.
  */
 export class LocalVocabulary {
   readonly #part: TensorPart;
@@ -24,7 +27,7 @@ export class LocalVocabulary {
     this.#size = end - start;
   }
 
-  /** See TensorParallel. */
+  /** See `TensorParallel.prepare`. @throws RangeError for an id outside the vocabulary */
   prepare(batch: BatchLike): PreparedInputs {
     const targets = batch.targets.map((id) => this.#localOf(id));
     const ids = batch.ids.map((id) => {
@@ -39,9 +42,9 @@ export class LocalVocabulary {
   }
 
   /**
-   * Merges row states [N, 4] of all ranks, in the order of the vocabulary (online softmax, Milakov and
-   * Gimelshein 2018). Tokens are relative to the first one of each rank; those of the result, to the
-   * first one here. A target's logit is 0 on the ranks that do not have it.
+   * Merges the row states [rows, 4] of all ranks, in the order of the vocabulary (online softmax, Milakov
+   * and Gimelshein 2018). Tokens count from the first one of their rank, and in the result from the first
+   * one of this rank. The logit of a target is 0 on the ranks that do not hold the target.
    */
   mergeRows(parts: readonly Payload[]): Float32Array<ArrayBuffer> {
     const states = parts.map((part) => new Float32Array(part.buffer, part.byteOffset, part.length));

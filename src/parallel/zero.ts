@@ -1,7 +1,9 @@
 /**
- * Gradients under ZeRO-2 and ZeRO-3 (Rajbhandari et al. 2020). A rank keeps those of what it owns.
- * Gradients of its rows are whole for a moment of the backward pass only: each is sent to its owners
- * as soon as it is complete. `sharded_weights.ts` has the weights of ZeRO-3.
+ * Gradients under ZeRO-2 and ZeRO-3 (Rajbhandari et al. 2020). A rank keeps gradients only of the
+ * values that it owns. The whole gradient of a parameter exists for a moment of the backward pass: as
+ * soon as it is complete it is reduce-scattered to its owners, and its memory is free again.
+ *
+ * The weights of ZeRO-3 are in `sharded_weights.ts`.
  */
 import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import { addInPlace, boundary, readback, Store } from '../backend/index.ts';
@@ -11,11 +13,12 @@ import { sumOfParts } from './data.ts';
 import type { LocalParameter } from './local_parameters.ts';
 import type { SquaredNorms } from './norm.ts';
 import type { Reduction } from './reduction.ts';
-import { addTo } from './synced_gradients.ts';
+import { addToSum } from './synced_gradients.ts';
 import { shardOfRank, type Shards } from './shards.ts';
 
 /** The trainable parameters of a rank, and who owns which of their values. */
 export interface Sharding {
+  /** The ranks of data parallelism. */
   group: Group;
   parameters: readonly LocalParameter[];
   shards: Shards;
@@ -23,19 +26,24 @@ export interface Sharding {
   tp: Group;
 }
 
-/** Which parameter a tensor is, while a program is traced. */
-export interface Naming {
+/** Finds the parameter that a tensor holds while a program is traced. */
+export interface ParameterNames {
+  /** Called before each trace. */
   refresh(): void;
+  /** Undefined if the tensor is no trainable parameter. */
   nameOf(tensor: Tensor): string | undefined;
 }
 
-/** Names of the tensors of a store, which do not change. */
-export function namesIn(store: Store): Naming {
+/** The parameters of a store that holds each of them whole, whose tensors stay the same. */
+export function namesInStore(store: Store): ParameterNames {
   const names = new Map(store.names.map((name) => [store.get(name).id, name]));
   return { refresh: () => undefined, nameOf: ({ id }) => names.get(id) };
 }
 
-/** A store for what this rank owns of each parameter: flat values, or whole matrices. */
+/**
+ * A store for the values that this rank owns of each parameter: a flat run of values [length], or the
+ * parameter in its own shape if this rank owns all of it. Parameters of other ranks are missing.
+ */
 export function shardStore(
   label: string,
   { group, parameters, shards }: Omit<Sharding, 'tp'>,
@@ -51,60 +59,60 @@ export function shardStore(
   return new Store(label, specs);
 }
 
-/** Gradients of which this rank keeps what it owns. */
+/** Gradients that are reduce-scattered while the backward pass runs. */
 export class ShardedGradients implements ModelGradients, Reduction {
   readonly store: Store;
   readonly #sharding: Sharding;
-  readonly #naming: Naming;
+  readonly #names: ParameterNames;
   readonly #locals: ReadonlyMap<string, LocalParameter>;
-  /** Gradients of embeddings, of which more may follow in this program. */
-  readonly #waiting = new Map<string, Tensor>();
-  /** What this rank owns, added up over the micro-batches. */
+  /** Gradients of embeddings, to which this program may still add (a tied embedding has two). */
+  readonly #pending = new Map<string, Tensor>();
+  /** Gradients that this rank owns, summed over the micro-batches so far, by parameter. */
   readonly #sums = new Map<string, Float32Array>();
-  #underWay: Promise<void>[] = [];
+  #inFlight: Promise<void>[] = [];
 
-  constructor(sharding: Sharding, naming: Naming) {
+  constructor(sharding: Sharding, names: ParameterNames) {
     this.#sharding = sharding;
-    this.#naming = naming;
+    this.#names = names;
     this.store = shardStore('gradients', sharding);
     this.#locals = new Map(sharding.parameters.map((local) => [local.parameter.name, local]));
   }
 
   refresh(): void {
-    this.#naming.refresh();
+    this.#names.refresh();
   }
   parameterOf(tensor: Tensor): string | undefined {
-    return this.#naming.nameOf(tensor);
+    return this.#names.nameOf(tensor);
   }
-  /** What already waits: kernels add to it as they do to whole buffers, with the same bits. */
+  /** A pending gradient, to which kernels add in place, with the same bits as without ZeRO. */
   buffer(name: string): Tensor | undefined {
-    return this.#waiting.get(name);
+    return this.#pending.get(name);
   }
 
-  /** Sends a gradient to its owners at this place of the program. */
+  /** Called while a program is traced: reduces the gradient at this point of the program. */
   add(name: string, gradient: Tensor): void {
     const local = this.#locals.get(name);
     if (local?.parameter.kind !== 'embedding') {
-      this.#send(name, gradient);
+      this.#reduceScatter(name, gradient);
       return;
     }
-    // The head's part of a tied embedding comes first; the sum is sent, as without ZeRO.
-    const before = this.#waiting.get(name);
-    if (before) addInPlace(before, gradient);
-    else this.#waiting.set(name, clone(gradient));
+    // A tied embedding gets the head's part first. As without ZeRO, the sum of both is reduced.
+    const pending = this.#pending.get(name);
+    if (pending) addInPlace(pending, gradient);
+    else this.#pending.set(name, clone(gradient));
   }
 
   flush(): void {
-    for (const [name, gradient] of this.#waiting) {
-      this.#send(name, gradient);
+    for (const [name, gradient] of this.#pending) {
+      this.#reduceScatter(name, gradient);
       gradient.dispose();
     }
-    this.#waiting.clear();
+    this.#pending.clear();
   }
 
   async finish(norms: SquaredNorms): Promise<void> {
-    await Promise.all(this.#underWay);
-    this.#underWay = [];
+    await Promise.all(this.#inFlight);
+    this.#inFlight = [];
     const { tp, group } = this.#sharding;
     for (const [name, values] of this.#sums) {
       const local = this.#locals.get(name);
@@ -116,29 +124,29 @@ export class ShardedGradients implements ModelGradients, Reduction {
     this.#sums.clear();
   }
 
-  #send(name: string, gradient: Tensor): void {
+  #reduceScatter(name: string, gradient: Tensor): void {
     boundary(gradient, {
       name: 'reduce_scatter',
       run: (tensor) => {
-        const sent = this.#reduce(name, tensor);
-        // Whoever awaits it in `finish` sees the error.
-        sent.catch(() => undefined);
-        this.#underWay.push(sent);
+        const reduced = this.#reduce(name, tensor);
+        // Prevents an unhandled rejection; `finish` still sees the error.
+        reduced.catch(() => undefined);
+        this.#inFlight.push(reduced);
       },
     });
   }
 
-  /** The values are copied before this function waits, so the program may go on meanwhile. */
+  /** Copies the gradient before it waits for other ranks, so the program may continue. */
   async #reduce(name: string, tensor: Tensor): Promise<void> {
     const { group, shards, tp } = this.#sharding;
     const local = this.#locals.get(name);
     const ranges = shards.get(name) ?? [];
     const [values] = await readback([tensor]);
-    const own = Float32Array.from(values ?? []);
-    const whole = local?.partial_gradient ? await sumOfParts(local, own, tp) : own;
-    const slices = ranges.map(({ start, end }) => whole.subarray(start, end));
+    const computed = Float32Array.from(values ?? []);
+    const gradient = local?.partial_gradient ? await sumOfParts(local, computed, tp) : computed;
+    const slices = ranges.map(({ start, end }) => gradient.subarray(start, end));
     const sum = await group.reduceScatter(slices, name);
     if (sum.length === 0) return;
-    addTo(this.#sums, name, sum);
+    addToSum(this.#sums, name, sum);
   }
 }

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readback, submit, tensorCount } from '../backend/index.ts';
 import { logitsProgram, type ModelStores, writeBatch } from '../model/index.ts';
-import { useBuildsFromFiles } from '../testing/node_engine.ts';
+import { startEngine, useBuildsFromFiles } from '../testing/node_engine.ts';
 import { startTested } from '../testing/start_once.ts';
 import { Rollouts } from './rollouts.ts';
 import {
@@ -108,10 +108,7 @@ describe.each(['cpu', 'processor'] as const)('rollouts on %s', (backend) => {
 });
 
 describe('what a rollout samples', () => {
-  beforeAll(async () => {
-    await useBuildsFromFiles();
-    await startTested('processor');
-  });
+  beforeAll(startEngine);
 
   it('follows the softmax at its temperature, below the limit of the vocabulary', async () => {
     const stores = makeStores(MODELS.gpt2);

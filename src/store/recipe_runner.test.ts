@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseRecipe } from '../config/stage/index.ts';
 import type { StartOptions } from './client_types.ts';
 import { keptRecipe } from './kept_recipe.ts';
-import { MemoryStorage } from './pool/testing_worker.ts';
+import { MemoryStorage } from '../testing/memory_storage.ts';
 import { RecipeRunner } from './recipe_runner.ts';
 import type { RunState } from './run.ts';
 import { savedRun } from './stages/testing_saved_run.ts';

@@ -1,10 +1,10 @@
-/** Lets tests in Node start the engine on the processor: builds are read from files. */
+/** The engine on the processor for tests in Node, which reads its builds from files. */
 import { readFile } from 'node:fs/promises';
 import { buildAssembly } from '../../scripts/build_assembly.mjs';
-import { startBackend } from '../backend/index.ts';
 import { setBuildLoader } from '../processor/index.ts';
+import { startTested } from './start_once.ts';
 
-async function readBuilds(): Promise<void> {
+async function loadBuildsFromFiles(): Promise<void> {
   await buildAssembly();
   setBuildLoader(async (name) => {
     const url = new URL(`../../assembly/build/${name}.wasm`, import.meta.url);
@@ -12,11 +12,14 @@ async function readBuilds(): Promise<void> {
   });
 }
 
-/** Call it before `startBackend('wasm')`. Compiles `assembly/` if its sources have changed. */
-export const useBuildsFromFiles = readBuilds;
+/**
+ * Compiles `assembly/` if its sources have changed, and makes the engine load its builds from files.
+ * Call it before a test that starts the engine itself; `startEngine` does both.
+ */
+export const useBuildsFromFiles = loadBuildsFromFiles;
 
-/** Starts the engine on the processor, for `beforeAll`. */
+/** Starts the engine for tests in Node: pass it to `beforeAll`. */
 export async function startEngine(): Promise<void> {
-  await readBuilds();
-  await startBackend('wasm');
+  await loadBuildsFromFiles();
+  await startTested('processor');
 }

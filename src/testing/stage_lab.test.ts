@@ -2,14 +2,10 @@
 import { beforeAll, expect, it } from 'vitest';
 import { defaultConfig } from '../config/index.ts';
 import { isAdapterTensor } from '../model/index.ts';
-import { useBuildsFromFiles } from './node_engine.ts';
+import { startEngine } from './node_engine.ts';
 import { labBase, labConfig, labStage } from './stage_lab.ts';
-import { startTested } from './start_once.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 const training = { batch_size: 2, max_iters: 2, eval_interval: 2, eval_iters: 1, warmup_iters: 0 };
 

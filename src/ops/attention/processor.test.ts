@@ -6,9 +6,8 @@ import { beforeAll, expect, it } from 'vitest';
 import { readback, tensorCount } from '../../backend/index.ts';
 import { FORWARD, GRADIENT, releaseAll, toTensors } from '../../testing/check.ts';
 import { expectClose } from '../../testing/expect_close.ts';
-import { useBuildsFromFiles } from '../../testing/node_engine.ts';
+import { startEngine } from '../../testing/node_engine.ts';
 import { caseRandom } from '../../testing/random.ts';
-import { startTested } from '../../testing/start_once.ts';
 import type { HostTensor } from '../define.ts';
 import type { AttentionAttrs, Dropout } from './attrs.ts';
 import { randomGradInputs } from './cases.ts';
@@ -46,10 +45,7 @@ const SHAPES: Record<string, Shape> = {
   },
 };
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 const int32 = (data: readonly number[]): HostTensor => ({
   shape: [data.length],

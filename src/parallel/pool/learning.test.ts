@@ -1,17 +1,13 @@
 /** Members with real runs, on the engine on the processor. */
 import { beforeAll, expect, it } from 'vitest';
 import { PRESETS } from '../../config/index.ts';
-import { useBuildsFromFiles } from '../../testing/node_engine.ts';
-import { startTested } from '../../testing/start_once.ts';
+import { startEngine } from '../../testing/node_engine.ts';
 import { Trainer } from '../../train/index.ts';
 import { hashOf } from './diloco.ts';
 import { LocalTrainer, trainerOptions } from './testing_local_trainer.ts';
 import { planOf, TestRoom } from './testing_room.ts';
 
-beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
-});
+beforeAll(startEngine);
 
 const config = structuredClone(PRESETS.find(({ id }) => id === 'names')!.config);
 Object.assign(config.model, { n_layer: 1, n_embd: 32 });

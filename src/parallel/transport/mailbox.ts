@@ -1,4 +1,4 @@
-/** Messages that have arrived and receivers that wait, by sender and tag. */
+/** Matches messages that have arrived with receivers that wait, by sender and tag. */
 import { type Message, now, type RankLost } from './link.ts';
 
 interface Waiting {
@@ -12,6 +12,7 @@ interface Waiting {
 export class Mailbox {
   readonly #arrived = new Map<string, Message[]>();
   readonly #waiting = new Map<string, Waiting[]>();
+  /** Why a rank sends nothing more, by rank. */
   readonly #lost = new Map<number, RankLost>();
 
   /** Called by a transport for each message, in the order of arrival. */
@@ -27,6 +28,7 @@ export class Mailbox {
     else this.#arrived.set(key, [message]);
   }
 
+  /** @throws RankLost see `Link.receive` */
   receive(from: number, tag: string): Promise<Message> {
     const key = keyOf(from, tag);
     const arrived = this.#arrived.get(key);
@@ -42,24 +44,24 @@ export class Mailbox {
     });
   }
 
-  /** Who is waited for, and since when. */
+  /** Which ranks are waited for, and since when. */
   waits(): Pick<Waiting, 'from' | 'since'>[] {
     return [...this.#waiting.values()].flat();
   }
 
-  /** So many milliseconds, until now, do not count as waiting. */
+  /** Does not count the last `ms` milliseconds as time that other ranks have been waited for. */
   excuse(ms: number): void {
     for (const wait of this.waits()) wait.since = Math.min(wait.since + ms, now());
   }
 
-  /** No more messages come from this rank: those that wait for it, now or later, are rejected. */
-  lose(lost: RankLost): void {
-    if (this.#lost.has(lost.lost)) return;
-    this.#lost.set(lost.lost, lost);
+  /** Rejects the receivers that wait for the rank of this error, now or later. */
+  lose(error: RankLost): void {
+    if (this.#lost.has(error.rank)) return;
+    this.#lost.set(error.rank, error);
     for (const [key, queue] of this.#waiting) {
-      if (!key.startsWith(`${lost.lost}:`)) continue;
+      if (!key.startsWith(`${error.rank}:`)) continue;
       this.#waiting.delete(key);
-      for (const { reject } of queue) reject(lost);
+      for (const { reject } of queue) reject(error);
     }
   }
 }

@@ -13,11 +13,11 @@ export interface PortLike {
 export interface PortLinkOptions {
   rank: number;
   ports: ReadonlyMap<number, PortLike>;
-  /** How long a rank may be waited for, milliseconds. Read at each check. */
+  /** How long a rank may be waited for, in milliseconds. Called at each check. */
   patience(): number;
 }
 
-/** Waits are checked this often, milliseconds. */
+/** Milliseconds between two checks of the receivers that wait. */
 const CHECK_MS = 100;
 
 /** A Link over message ports, which notices ranks that are gone or no longer answer. */
@@ -27,6 +27,7 @@ export class PortLink implements Link {
   readonly #ports: ReadonlyMap<number, PortLike>;
   readonly #mailbox = new Mailbox();
   readonly #timer: ReturnType<typeof setInterval>;
+  /** When `#check` last ran, in milliseconds of `now()`. */
   #checked = now();
 
   constructor(options: PortLinkOptions) {
@@ -49,7 +50,7 @@ export class PortLink implements Link {
     return this.#mailbox.receive(from, tag);
   }
 
-  /** Nothing more comes from this rank: what waits for it is rejected. */
+  /** Rejects what waits for a rank that sends nothing more. `why`: see RankLost. */
   lose(rank: number, why: string): void {
     this.#mailbox.lose(new RankLost(rank, why));
   }
@@ -60,14 +61,15 @@ export class PortLink implements Link {
   }
 
   /**
-   * While this thread was busy or the computer asleep, messages waited in its queue: that time is not
-   * counted against the others.
+   * Loses the ranks that have been waited for too long. A check that runs late means that this thread
+   * was busy or the computer asleep, and that messages may wait in its queue, so the delay is not
+   * counted against the other ranks.
    */
   #check(patience: number): void {
-    const late = now() - this.#checked - CHECK_MS;
+    const delay = now() - this.#checked - CHECK_MS;
     this.#checked = now();
-    if (late > CHECK_MS) {
-      this.#mailbox.excuse(late);
+    if (delay > CHECK_MS) {
+      this.#mailbox.excuse(delay);
       return;
     }
     for (const { from, since } of this.#mailbox.waits()) {

@@ -1,4 +1,4 @@
-/** What makes an arrangement of ranks impossible for a model and a batch, in one sentence each. */
+/** Why a mesh cannot train a model with a batch, in one sentence for each reason. */
 import type { ResolvedModel } from '../../config/index.ts';
 import { chunksOf, type Mesh, worldSize } from './mesh.ts';
 import type { StepBatch } from './training.ts';
@@ -6,9 +6,9 @@ import type { StepBatch } from './training.ts';
 export interface MeshProblem {
   /** The field to mark. */
   field: MeshField;
-  /** What is wrong and which values would do, in one sentence. */
+  /** What is wrong and which values are possible, in one sentence. */
   message: string;
-  /** The nearest values of `field` that would do: the next smaller one, then the next larger one. */
+  /** The nearest possible values of `field`: the next smaller one, then the next larger one. */
   nearest: readonly number[];
 }
 
@@ -17,7 +17,7 @@ export type MeshField = keyof Mesh | 'batch_size' | 'gradient_accumulation_steps
 /** Ranks of the largest arrangement that is planned. */
 export const MAX_RANKS = 65_536;
 
-/** All problems of a mesh, the most basic first; empty if it can train the model with this batch. */
+/** All problems of a mesh, the most basic first; none if it can train the model with this batch. */
 export function meshProblems(mesh: Mesh, model: ResolvedModel, training: StepBatch): MeshProblem[] {
   const sizes = sizeProblems(mesh);
   if (sizes.length > 0) return sizes;
@@ -49,8 +49,8 @@ function sizeProblems(mesh: Mesh): MeshProblem[] {
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
 
 /**
- * Values of `tp` that split the heads and the feed-forward evenly. Parts of the vocabulary may differ
- * by one token (Megatron-LM pads it instead), but none is empty.
+ * Values of `tp` that split heads and feed-forward columns evenly, ascending. Parts of the vocabulary may
+ * differ by one token (Megatron-LM pads it instead), but must not be empty.
  */
 export function tensorSizes(model: ResolvedModel): number[] {
   const { n_head, n_kv_head, n_inner, vocab_size } = model;
@@ -129,7 +129,7 @@ function batchProblems({ dp }: Mesh, { batch_size }: StepBatch): MeshProblem[] {
   return [{ field: 'dp', message, nearest }];
 }
 
-/** The problem of a batch that micro-batches do not divide; null if they do. */
+/** The problem of a batch that cannot be divided into micro-batches evenly; null if it can. */
 export function microBatchProblem(global_batch_size: number, steps: number): MeshProblem | null {
   if (global_batch_size % steps === 0) return null;
   const field = 'gradient_accumulation_steps';
@@ -152,7 +152,7 @@ export function divisors(value: number): number[] {
   return [...small, ...large];
 }
 
-/** The next smaller and the next larger of ascending values, as far as there are any. */
+/** The next smaller and the next larger of ascending values, where these exist. */
 function nearestOf(values: readonly number[], wanted: number): number[] {
   const smaller = values.findLast((value) => value < wanted);
   const larger = values.find((value) => value > wanted);

@@ -1,11 +1,12 @@
-/** Micro-batches of a pipeline that wait for their backward passes. */
+/** How many micro-batches of a pipeline are between their forward and backward passes. */
 import { chunksOf, type Mesh } from './mesh.ts';
 
 /**
- * Micro-batches whose activations a rank holds at its peak, in chunks of its layers.
+ * Micro-batches whose activations a rank holds at its peak, each counted once for every chunk of layers
+ * that has run it.
  *
- * GPipe keeps all of them (Huang et al. 2019), 1F1B as many as there are stages from this one on
- * (Narayanan et al. 2019), and the interleaved schedule the chunks of its warm-up and one more
+ * GPipe keeps all micro-batches (Huang et al. 2019), 1F1B as many as there are stages from this one to
+ * the last (Narayanan et al. 2019), and the interleaved schedule one more than its warm-up has passes
  * (Narayanan et al. 2021).
  */
 export function chunksInFlight(mesh: Mesh, microbatches: number, pp_rank: number): number {
@@ -28,9 +29,8 @@ const warmUpOf = (mesh: Mesh, pp_rank: number): number =>
   2 * (mesh.pp - pp_rank - 1) + (chunksOf(mesh) - 1) * mesh.pp;
 
 /**
- * Micro-batches of each chunk of a rank that wait for their backward passes at most. On this page each
- * chunk keeps memory for its own: chunks reach their peaks at different times, so these add up to more
- * than `chunksInFlight`.
+ * The largest number of micro-batches in flight in each chunk of a rank [chunks]. On this page each chunk
+ * keeps memory for its own peak. Chunks peak at different times, so the sum exceeds `chunksInFlight`.
  */
 export function inFlightByChunk(mesh: Mesh, microbatches: number, pp_rank: number): number[] {
   const chunks = chunksOf(mesh);
@@ -39,19 +39,18 @@ export function inFlightByChunk(mesh: Mesh, microbatches: number, pp_rank: numbe
   const group = mesh.pp * chunks;
   /** Passes of one chunk among the first `count`; backward passes take the chunks in reverse. */
   const passesOf = (chunk: number, count: number): number => {
-    const ofGroup = (count % group) - chunk * mesh.pp;
-    const rest = Math.min(mesh.pp, Math.max(0, ofGroup));
-    return Math.floor(count / group) * mesh.pp + rest;
+    const inLastGroup = Math.min(mesh.pp, Math.max(0, (count % group) - chunk * mesh.pp));
+    return Math.floor(count / group) * mesh.pp + inLastGroup;
   };
-  // From the end of the warm-up on, the number repeats with every group.
+  // After the warm-up the number repeats with every group of passes.
   const last = Math.min(microbatches * chunks, warmUp + 1 + group);
   return Array.from({ length: chunks }, (_, chunk) => {
-    let most = 0;
+    let peak = 0;
     for (let forwards = 1; forwards <= last; forwards++) {
       const backwards = Math.max(0, forwards - 1 - warmUp);
       const inFlight = passesOf(chunk, forwards) - passesOf(chunks - 1 - chunk, backwards);
-      most = Math.max(most, inFlight);
+      peak = Math.max(peak, inFlight);
     }
-    return most;
+    return peak;
   });
 }

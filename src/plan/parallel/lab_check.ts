@@ -1,4 +1,4 @@
-/** What the ranks of the lab cannot do, in one sentence each, before anything is built. */
+/** Why the ranks of this page cannot train a run, checked before anything is built. */
 import type { Mesh } from '../../common/index.ts';
 import type { ResolvedModel, TrainingConfig } from '../../config/index.ts';
 import type { PeftConfig } from '../../config/stage/index.ts';
@@ -7,27 +7,26 @@ import type { StepBatch } from './training.ts';
 
 export interface LabRun {
   model: ResolvedModel;
-  /** Its micro-batches are those of a pipeline. */
+  /** `gradient_accumulation_steps` is the number of micro-batches of a pipeline. */
   training: StepBatch & Partial<Pick<TrainingConfig, 'optimizer'>>;
-  /** Of a stage: whether adapters train instead of the model's weights. */
+  /** The adapters of a stage; none by default. */
   peft?: Pick<PeftConfig, 'peft_type' | 'lora_dropout'> | null;
 }
 
 export interface LabProblem extends Omit<MeshProblem, 'field'> {
-  /** The field that the sentence stands beside; null for the mesh as a whole. */
+  /** The field to mark; null for the mesh as a whole. */
   field: MeshField | null;
 }
 
-/** All problems of a mesh, the most basic first; empty if its ranks can train this run. */
+/** All problems of a mesh, the most basic first; none if its ranks can train this run. */
 export function labProblems(mesh: Mesh, run: LabRun): LabProblem[] {
-  return [
-    ...meshProblems(mesh, run.model, run.training),
-    ...(mesh.tp > 1 ? [...optimizerProblems(run), ...adapterProblems(run)] : []),
-    ...(mesh.pp > 1 ? pipelineProblems(mesh) : []),
-  ];
+  const problems: LabProblem[] = meshProblems(mesh, run.model, run.training);
+  if (mesh.tp > 1) problems.push(...optimizerProblems(run), ...adapterProblems(run));
+  if (mesh.pp > 1) problems.push(...pipelineProblems(mesh));
+  return problems;
 }
 
-/** Why tensor parallelism does not train with Muon. */
+/** Shown if a run with Muon is to use tensor parallelism. */
 export const MUON_NEEDS_WHOLE =
   'Muon orthogonalizes whole matrices, which tensor parallelism cuts: choose another optimizer, or tp 1.';
 

@@ -1,4 +1,4 @@
-/** Names and values of meshes for the planner. The type is that of the parallel lab. */
+/** Values and names of meshes. The type is in `common/mesh.ts`, because the lab's ranks share it. */
 import type { Mesh, PipelineSchedule, ZeroStage } from '../../common/index.ts';
 
 export {
@@ -12,7 +12,7 @@ export {
 export const ZERO_STAGES: readonly ZeroStage[] = [0, 1, 2, 3];
 export const PIPELINE_SCHEDULES: readonly PipelineSchedule[] = ['gpipe', '1f1b', 'interleaved'];
 
-/** Chunks of consecutive layers on each rank. */
+/** Number of chunks of consecutive layers on each rank. */
 export const chunksOf = ({ pp, schedule, virtual_chunks }: Mesh): number =>
   pp > 1 && schedule === 'interleaved' ? virtual_chunks : 1;
 

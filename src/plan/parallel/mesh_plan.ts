@@ -14,28 +14,33 @@ import type { ParallelTraining } from './training.ts';
 export interface Job {
   model: ResolvedModel;
   training: ParallelTraining;
-  /** A stage after pretraining, whose memory is planned; traffic and time are of training its model. */
+  /**
+   * A stage after pretraining; none by default. Memory is planned for the stage, but traffic and time
+   * are those of pretraining its model.
+   */
   stage?: StageConfig | null | undefined;
 }
 
-/** One rank of each stage of the pipeline; the ranks of a stage are alike. */
+/** The plan of one rank of a pipeline stage, which stands for all ranks of that stage. */
 export interface RankPlan {
   pp_rank: number;
   memory: RankMemory;
   /** Bytes of the weights by the models of a stage; null for pretraining. */
   models: Record<StageModel, number> | null;
   traffic: Traffic[];
+  /** In a step. */
   bytes_sent: number;
-  /** In a step, with recomputation. */
+  /** FLOPs in a step, with recomputation. */
   flops: number;
 }
 
 export interface MeshPlan {
   mesh: Mesh;
+  /** By stage of the pipeline. */
   ranks: RankPlan[];
-  /** Of the rank that needs most. */
+  /** Memory of the rank that needs the most. */
   peak_bytes: number;
-  /** Sent in a step by the rank that sends most. */
+  /** Bytes sent in a step by the rank that sends the most. */
   bytes_sent: number;
   /** Share of the step that is bubble. */
   bubble: number;
@@ -66,13 +71,13 @@ export function planMesh(job: Job, mesh: Mesh, speeds: Speeds): MeshPlan {
   };
 }
 
-/** Bytes of the rank that needs most; less work than the whole plan. */
+/** `MeshPlan.peak_bytes` alone, which takes less work than the whole plan. */
 export const peakBytes = (job: Job, mesh: Mesh): number =>
   Math.max(
     ...distinctRanks(mesh).map((pp_rank) => memoryOfRank(job, { mesh, pp_rank }).memory.total),
   );
 
-/** Rows of a stage are planned as long as the context. */
+/** Assumes that the rows of a stage are as long as the context. */
 function memoryOfRank(
   { model, training, stage }: Job,
   placement: Placement,

@@ -1,18 +1,19 @@
-/** What Muon's update of whole matrices takes on a rank. */
+/** Memory of Muon's update on a rank. Muon orthogonalizes whole matrices, so ZeRO cannot cut them. */
 import type { Mesh } from './mesh.ts';
 import type { RankParameter } from './rank_parameters.ts';
 
 export interface OwnedMatrices {
-  /** Share of the values of all matrices in blocks. */
+  /** Share that the rank owns of the values of all matrices in blocks. */
   share: number;
-  /** Values of the largest one. */
+  /** Values of the largest matrix that it owns. */
   largest: number;
 }
 
 /**
- * The matrices that a rank updates: all of them or, under ZeRO, where they stay whole, because
- * orthogonalization needs all of their values, those that it owns. Each goes to the rank that has
- * least so far (`parallel/shards.ts`). Without `dp_rank`, of the fullest rank.
+ * The matrices that a rank updates: all of them, or under ZeRO those that it owns. Each matrix goes to
+ * the rank that owns the fewest values so far (`parallel/shards.ts`).
+ *
+ * @param dp_rank undefined for the rank that owns the most
  */
 export function ownedMatrices(
   parameters: readonly RankParameter[],
@@ -28,14 +29,15 @@ export function ownedMatrices(
       owner.largest = Math.max(owner.largest, values);
     }
   }
-  const all = ranks.reduce((sum, { owned }) => sum + owned, 0);
-  const fullest = ranks.reduce((most, rank) => (rank.owned > most.owned ? rank : most));
+  const total = ranks.reduce((sum, { owned }) => sum + owned, 0);
+  const fullest = ranks.reduce((best, rank) => (rank.owned > best.owned ? rank : best));
   const rank = ranks[dp_rank ?? -1] ?? fullest;
-  return { share: all > 0 ? rank.owned / all : 1, largest: rank.largest };
+  return { share: total > 0 ? rank.owned / total : 1, largest: rank.largest };
 }
 
-/** Matrices that orthogonalization has at a time, each as large as the one that it updates. */
-const MATRICES = 5;
+/** Matrices that orthogonalization holds at once, each as large as the one that is updated. */
+const ORTHOGONALIZATION_MATRICES = 5;
 
-/** Bytes of scratch of the update. */
-export const muonScratch = ({ largest }: OwnedMatrices): number => 4 * MATRICES * largest;
+/** Bytes of scratch of the update, which handles one matrix at a time. */
+export const muonScratch = ({ largest }: OwnedMatrices): number =>
+  4 * ORTHOGONALIZATION_MATRICES * largest;

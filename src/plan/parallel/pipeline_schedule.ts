@@ -1,13 +1,15 @@
 /**
- * Schedules of a pipeline as data: in which order each rank works on micro-batches, and, laid out on
- * time, when. Nothing here runs anything, so a page can draw a schedule before it is trained with.
+ * Schedules of a pipeline as data: the order in which each rank works on micro-batches
+ * (`pipelineActions`), and the times at which it does (`layOut`). `parallel/pipeline.ts` follows the
+ * actions; the lab draws the times, also before a run.
  *
- * A rank holds one stage of consecutive layers, or with the interleaved schedule several chunks. Chunk
- * c of rank r is virtual stage c p + r of the model: activations pass through the virtual stages in
- * order, gradients in reverse.
+ * A rank holds one stage of consecutive layers, or several chunks of layers with the interleaved
+ * schedule. Chunk c of rank r is virtual stage c p + r of the model, where p is the number of ranks:
+ * activations pass through the virtual stages in order, gradients in reverse.
  */
 import type { PipelineSchedule } from '../../common/index.ts';
 
+/** One pass of one micro-batch through one chunk of layers. */
 export interface PipelineAction {
   kind: 'forward' | 'backward';
   micro_batch: number;
@@ -26,8 +28,8 @@ export interface PipelineShape {
 }
 
 /**
- * What each rank does in a step, in order. Every schedule runs the backward passes of a chunk in the
- * order of the micro-batches, so that gradients are added up in the same order.
+ * What each rank does in a step, in order [ranks][actions]. Every schedule runs the backward passes of a
+ * chunk in the order of the micro-batches, so gradients are summed in the same order under all of them.
  *
  * @throws RangeError if the interleaved schedule does not get a multiple of `stages` micro-batches
  */
@@ -52,7 +54,7 @@ interface Passes {
   backward: PipelineAction[];
 }
 
-/** `warmUp` forward passes, then one forward and one backward in turns, then what is left. */
+/** `warmUp` forward passes, then forward and backward in turns, then the remaining backward passes. */
 function interleave({ forward, backward }: Passes, warmUp: number): PipelineAction[] {
   const first = Math.min(warmUp, forward.length);
   const actions = forward.slice(0, first);
@@ -64,15 +66,16 @@ function interleave({ forward, backward }: Passes, warmUp: number): PipelineActi
   return actions;
 }
 
+/** The passes of GPipe and 1F1B: one chunk, micro-batch after micro-batch. */
 function inOrder({ micro_batches }: PipelineShape): Passes {
-  const of = (kind: PipelineAction['kind']): PipelineAction[] =>
+  const passes = (kind: PipelineAction['kind']): PipelineAction[] =>
     Array.from({ length: micro_batches }, (_, micro_batch) => ({ kind, micro_batch, chunk: 0 }));
-  return { forward: of('forward'), backward: of('backward') };
+  return { forward: passes('forward'), backward: passes('backward') };
 }
 
 /**
- * Groups of p micro-batches go through chunk after chunk (Narayanan et al. 2021, section 2.2;
- * `get_model_chunk_id` of Megatron-LM's schedules.py).
+ * The passes of the interleaved schedule: groups of p micro-batches go through one chunk after the other
+ * (Narayanan et al. 2021, section 2.2; `get_model_chunk_id` in Megatron-LM's schedules.py).
  */
 function inGroups({ stages, micro_batches, virtual_chunks }: PipelineShape): Passes {
   if (micro_batches % stages !== 0)
@@ -98,19 +101,19 @@ function warmUpOf({ stages, virtual_chunks }: PipelineShape, rank: number): numb
   return 2 * (stages - rank - 1) + (virtual_chunks - 1) * stages;
 }
 
-/** How many micro-batches of a chunk wait for their backward passes at most. */
+/** The largest number of micro-batches of a chunk that are in flight at a time. */
 export function mostInFlight(actions: readonly PipelineAction[], chunk: number): number {
   let inFlight = 0;
-  let most = 0;
+  let peak = 0;
   for (const action of actions) {
     if (action.chunk !== chunk) continue;
     inFlight += action.kind === 'forward' ? 1 : -1;
-    most = Math.max(most, inFlight);
+    peak = Math.max(peak, inFlight);
   }
-  return most;
+  return peak;
 }
 
-/** An action with its time. */
+/** An action with its start and end, in the unit of `PassTimes`. */
 export interface TimedAction extends PipelineAction {
   start: number;
   end: number;
@@ -131,13 +134,13 @@ export interface PipelineTimeline {
   bubble: number;
 }
 
-/** How long a pass of one chunk takes. */
+/** Time of one pass through one chunk, in any unit. */
 export type PassDuration = (pass: PlacedAction) => number;
 
 /**
- * Lays a schedule out on time, as if messages took none: a pass begins when its rank is free and its
- * input has been computed. A backward pass takes twice as long as a forward pass by default; the
- * passes may also take what was measured.
+ * Lays a schedule out in time: a pass starts as soon as its rank is free and its input has been computed.
+ * Messages take no time. By default a backward pass takes twice as long as a forward pass; a function
+ * gives each pass its own time, such as a measured one.
  *
  * @throws Error if ranks would wait for each other forever
  */
@@ -148,24 +151,26 @@ export function layOut(
   const { stages, virtual_chunks } = shape;
   const durationOf: PassDuration =
     typeof times === 'function' ? times : ({ kind }) => times[kind] / virtual_chunks;
-  const waiting = pipelineActions(shape);
-  const ranks = waiting.map((): TimedAction[] => []);
+  const schedule = pipelineActions(shape);
+  const ranks = schedule.map((): TimedAction[] => []);
+  /** Ends of the passes that have been laid out, by `keyOf`. */
   const ends = new Map<string, number>();
-  const total = waiting.reduce((sum, actions) => sum + actions.length, 0);
+  const total = schedule.reduce((sum, actions) => sum + actions.length, 0);
   while (ends.size < total) {
-    const before = ends.size;
-    waiting.forEach((actions, rank) => {
-      const done = ranks[rank] ?? [];
-      for (let action = actions[done.length]; action; action = actions[done.length]) {
+    const sizeBefore = ends.size;
+    schedule.forEach((actions, rank) => {
+      const placed = ranks[rank] ?? [];
+      for (let action = actions[placed.length]; action; action = actions[placed.length]) {
         const ready = readyAt(shape, { ...action, rank }, ends);
         if (ready === undefined) return;
-        const start = Math.max(ready, done.at(-1)?.end ?? 0);
+        const start = Math.max(ready, placed.at(-1)?.end ?? 0);
         const end = start + durationOf({ ...action, rank });
-        done.push({ ...action, start, end });
+        placed.push({ ...action, start, end });
         ends.set(keyOf({ ...action, rank }), end);
       }
     });
-    if (ends.size === before) throw new Error('The ranks of this schedule wait for each other.');
+    if (ends.size === sizeBefore)
+      throw new Error('The ranks of this schedule wait for each other.');
   }
   const duration = Math.max(0, ...ends.values());
   const busy = ranks.flat().reduce((sum, { start, end }) => sum + (end - start), 0);
@@ -178,19 +183,19 @@ export type PlacedAction = PipelineAction & { rank: number };
 const keyOf = ({ kind, micro_batch, chunk, rank }: PlacedAction): string =>
   `${kind} ${micro_batch} ${chunk} ${rank}`;
 
-/** When what a pass reads has been computed; undefined if it has not been yet. */
+/** When the input of a pass is ready; undefined if the pass that computes it has no time yet. */
 function readyAt(
   { stages, virtual_chunks }: PipelineShape,
   action: PlacedAction,
   ends: ReadonlyMap<string, number>,
 ): number | undefined {
-  const virtual = action.chunk * stages + action.rank;
-  const from = virtual + (action.kind === 'forward' ? -1 : 1);
-  if (from < 0) return 0;
-  const isLast = from === stages * virtual_chunks;
-  // The backward pass of the last stage begins with its own forward pass.
+  const virtualStage = action.chunk * stages + action.rank;
+  const sourceStage = virtualStage + (action.kind === 'forward' ? -1 : 1);
+  if (sourceStage < 0) return 0;
+  const isLast = sourceStage === stages * virtual_chunks;
+  // The backward pass of the last stage starts from its own forward pass.
   const source: PlacedAction = isLast
     ? { ...action, kind: 'forward' }
-    : { ...action, rank: from % stages, chunk: Math.floor(from / stages) };
+    : { ...action, rank: sourceStage % stages, chunk: Math.floor(sourceStage / stages) };
   return ends.get(keyOf(source));
 }

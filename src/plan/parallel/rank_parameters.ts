@@ -3,7 +3,7 @@ import type { ResolvedModel } from '../../config/index.ts';
 import type { PlannedParameter } from '../memory.ts';
 import { chunksOf, type Mesh } from './mesh.ts';
 
-/** What is gathered and freed together under ZeRO-3 (a unit of FSDP). */
+/** Parameters that FSDP gathers and frees together under ZeRO-3. */
 export type Unit = 'embedding' | 'block' | 'head';
 
 export interface RankParameter {
@@ -11,7 +11,7 @@ export interface RankParameter {
   /** Values on this rank. */
   values: number;
   unit: Unit;
-  /** How many of these tensors the rank holds: one of each of its blocks. */
+  /** How many such tensors the rank holds: of a block's parameters, one for each of its blocks. */
   copies: number;
 }
 
@@ -35,7 +35,7 @@ export const stageShare = (
   has_head: pp_rank === pp - 1,
 });
 
-/** Ranks of the pipeline that differ in kind: the first, one that is neither, the last. */
+/** One pipeline rank of each kind: the first, one in the middle if any, and the last. */
 export const distinctRanks = ({ pp }: Pick<Mesh, 'pp'>): number[] => [
   ...new Set([0, Math.min(1, pp - 1), pp - 1]),
 ];
@@ -44,15 +44,14 @@ export const distinctRanks = ({ pp }: Pick<Mesh, 'pp'>): number[] => [
 export const layersOfChunk = ({ n_layer }: ResolvedModel, mesh: Mesh): number =>
   n_layer / (mesh.pp * chunksOf(mesh));
 
-/** Tokens of the vocabulary on the rank of tensor parallelism that has most of them. */
+/** Tokens of the vocabulary on the rank of tensor parallelism that has the most. */
 export const vocabularyPart = ({ vocab_size }: ResolvedModel, { tp }: Pick<Mesh, 'tp'>): number =>
   Math.ceil(vocab_size / tp);
 
 /**
- * Parameters of a rank. Column-parallel matrices and their biases, row-parallel matrices, the
- * embedding and the head are split by `tp`; norms, positions and biases after a row-parallel matmul
- * are whole on every rank (Shoeybi et al. 2019). A tied head on another rank than the embedding is a
- * copy of it.
+ * Parameters of a rank. Column-parallel matrices with their biases, row-parallel matrices, the embedding
+ * and the head are split by `tp`. Norms, positions and biases after a row-parallel matmul are whole on
+ * every rank (Shoeybi et al. 2019). A tied head on another rank than the embedding is a copy of it.
  */
 export function rankParameters(model: ResolvedModel, mesh: Mesh, pp_rank: number): RankParameter[] {
   const share = stageShare(model, mesh, pp_rank);
@@ -81,16 +80,16 @@ function blockParameters(model: ResolvedModel, tp: number, copies: number): Rank
   const qkv = q + (2 * n_kv_head * head_dim) / tp;
   const inner = f / tp;
   const isGpt2 = model.layout === 'gpt2';
-  const of = (kind: RankParameter['kind'], sizes: readonly number[]): RankParameter[] =>
+  const inBlock = (kind: RankParameter['kind'], sizes: readonly number[]): RankParameter[] =>
     sizes.map((values) => ({ kind, values, unit: 'block', copies }));
   const firstOfFeedForward = d * inner * (isGpt2 ? 1 : 2);
   const list = [
-    ...of('matrix', [d * qkv, q * d, firstOfFeedForward, inner * d]),
-    ...of('norm', [d, d]),
+    ...inBlock('matrix', [d * qkv, q * d, firstOfFeedForward, inner * d]),
+    ...inBlock('norm', [d, d]),
   ];
-  if (isGpt2) return model.bias ? [...list, ...of('bias', [qkv, d, inner, d, d, d])] : list;
-  if (model.qkv_bias) list.push(...of('bias', [qkv]));
-  if (model.qk_norm) list.push(...of('norm', [head_dim, head_dim]));
+  if (isGpt2) return model.bias ? [...list, ...inBlock('bias', [qkv, d, inner, d, d, d])] : list;
+  if (model.qkv_bias) list.push(...inBlock('bias', [qkv]));
+  if (model.qk_norm) list.push(...inBlock('norm', [head_dim, head_dim]));
   return list;
 }
 

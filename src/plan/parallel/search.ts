@@ -1,4 +1,4 @@
-/** Finds the smallest arrangement of ranks that fits a fleet, and says why others lose. */
+/** Finds the smallest mesh that fits a fleet, and says why other meshes are worse. */
 import { divisors, tensorSizes } from './check.ts';
 import { type Mesh, worldSize, type ZeroStage } from './mesh.ts';
 import { type Job, type MeshPlan, peakBytes, planMesh } from './mesh_plan.ts';
@@ -14,11 +14,11 @@ import {
 export interface FleetLimits {
   /** Memory of each rank that training can use. */
   bytes_per_rank: number;
-  /** Ranks that there are. */
+  /** Number of ranks in the fleet. */
   ranks: number;
 }
 
-/** What a search varies of the training; the sequences of a step stay the same. */
+/** What a search varies of the training. The number of sequences in a step stays the same. */
 export interface TrainingOfCandidate {
   batch_size: number;
   gradient_accumulation_steps: number;
@@ -30,7 +30,7 @@ export interface Candidate {
   varied: TrainingOfCandidate;
 }
 
-/** Why a candidate is not the best one. */
+/** Why a candidate is not the best one. `most` is the part that accounts for most of the difference. */
 export type Loss =
   | { kind: 'more_ranks'; ranks: number; than: number; times_faster: number }
   | { kind: 'slower'; times: number; most: SlowPart }
@@ -40,27 +40,30 @@ export type Loss =
 export type SlowPart = 'compute' | 'bubble' | 'tensor' | 'pipeline' | 'data';
 
 export interface Found {
-  /** The fastest of the fewest ranks; null if nothing fits. */
+  /** Of the meshes with the fewest ranks, the fastest; null if none fits. */
   best: Candidate | null;
   /** The next best ones, the best first. */
   others: { candidate: Candidate; loss: Loss }[];
-  /** Arrangements that were planned. */
+  /** Number of combinations of mesh, batch and recomputation that were planned. */
   tried: number;
 }
 
-/** Other candidates that are listed: as many ranks, more ranks, and fewer that do not fit. */
-const LISTED = { alike: 2, more: 2, fewer: 2 };
+/** How many other candidates are listed, by how their number of ranks compares with the best one's. */
+const LISTED = { sameSize: 2, larger: 2, tooLarge: 2 };
 
-/** What decides between arrangements. */
+/** A mesh and training that was tried, with the numbers that decide between them. */
 interface Tried {
   mesh: Mesh;
   varied: TrainingOfCandidate;
   peak_bytes: number;
-  /** Of a step; not computed of what does not fit. */
+  /** Of a step; Infinity if the mesh does not fit. */
   seconds: number;
 }
 
-/** Searches all meshes of at most `ranks` ranks whose sizes divide the model and the batch. */
+/**
+ * Searches all meshes of at most `fleet.ranks` ranks whose sizes divide the model and the batch, with
+ * every way to cut the batch into micro-batches and every kind of recomputation.
+ */
 export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Found {
   const best = new Map<string, Tried>();
   let tried = 0;
@@ -76,7 +79,7 @@ export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Foun
       tried++;
     }
   }
-  const chosen = ranked([...best.values()]);
+  const chosen = chooseCandidates([...best.values()]);
   const planned = ({ mesh, varied }: Tried): Candidate => {
     const training = { ...job.training, ...varied };
     return { plan: planMesh({ ...job, training }, mesh, speeds), varied };
@@ -89,7 +92,7 @@ interface Arrangement {
   batch: StepBatch;
 }
 
-/** 1F1B holds no more than GPipe at the same bubble, so GPipe is left out. */
+/** Without GPipe, which has the bubble of 1F1B and holds at least as many activations. */
 function* meshesOf({ model, training }: Job, ranks: number): Generator<Arrangement> {
   const batches = batchesOf(training);
   for (const tp of tensorSizes(model).filter((size) => size <= ranks))
@@ -122,59 +125,60 @@ function schedulesOf(pp: number, n_layer: number, batch: StepBatch): Scheduled[]
   return schedules;
 }
 
-/** Of the arrangements with the same sizes and ZeRO stage, the best: one that fits, then the fastest. */
-function keepBetter(best: Map<string, Tried>, one: Tried): void {
-  const { dp, tp, pp, zero_stage } = one.mesh;
+/** Keeps the best of the candidates that have the same sizes and ZeRO stage. */
+function keepBetter(best: Map<string, Tried>, candidate: Tried): void {
+  const { dp, tp, pp, zero_stage } = candidate.mesh;
   const key = [dp, tp, pp, zero_stage].join(' ');
-  const known = best.get(key);
-  if (!known || isBetter(one, known)) best.set(key, one);
+  const current = best.get(key);
+  if (!current || isBetter(candidate, current)) best.set(key, candidate);
 }
 
-/** What does not fit takes infinitely long. */
-const isBetter = (one: Tried, known: Tried): boolean =>
-  one.seconds < known.seconds ||
-  (one.seconds === known.seconds && one.peak_bytes < known.peak_bytes);
+/** The faster one is better, and of two that do not fit (both take Infinity) the smaller one. */
+const isBetter = (a: Tried, b: Tried): boolean =>
+  a.seconds < b.seconds || (a.seconds === b.seconds && a.peak_bytes < b.peak_bytes);
 
 interface Chosen {
   best: Tried | null;
-  /** As many ranks. */
-  alike: Tried[];
-  /** More ranks. */
+  /** Slower ones with as many ranks. */
+  sameSize: Tried[];
+  /** With more ranks. */
   larger: Tried[];
-  /** No more ranks, but too little memory. */
+  /** With as many ranks or fewer, which do not fit into their memory. */
   tooLarge: Tried[];
 }
 
-function ranked(all: readonly Tried[]): Chosen {
+/** Chooses the best candidate and those to list beside it. */
+function chooseCandidates(all: readonly Tried[]): Chosen {
   const fitting = all.filter(({ seconds }) => seconds < Infinity).sort(byRanksThenTime);
   const [best = null, ...others] = fitting;
   const ranks = best ? worldSize(best.mesh) : Infinity;
-  const alike = others.filter(({ mesh }) => worldSize(mesh) === ranks);
-  const larger = others.slice(alike.length);
+  const sameSize = others.filter(({ mesh }) => worldSize(mesh) === ranks);
+  const larger = others.slice(sameSize.length);
   const tooLarge = all
     .filter(({ mesh, seconds }) => seconds === Infinity && worldSize(mesh) <= ranks)
     .sort((a, b) => a.peak_bytes - b.peak_bytes);
   return {
     best,
-    alike: alike.slice(0, LISTED.alike),
-    larger: nextAndFastest(larger).slice(0, LISTED.more),
-    tooLarge: tooLarge.slice(0, LISTED.fewer),
+    sameSize: sameSize.slice(0, LISTED.sameSize),
+    larger: nextAndFastest(larger).slice(0, LISTED.larger),
+    tooLarge: tooLarge.slice(0, LISTED.tooLarge),
   };
 }
 
 const byRanksThenTime = (a: Tried, b: Tried): number =>
   worldSize(a.mesh) - worldSize(b.mesh) || a.seconds - b.seconds;
 
-/** The next larger size, and the fastest of all. */
+/** The one with the fewest ranks, and the fastest one. `larger` is sorted by ranks. */
 function nextAndFastest(larger: readonly Tried[]): Tried[] {
   const [next] = larger;
   const [fastest] = [...larger].sort((a, b) => a.seconds - b.seconds);
-  return [...new Set([next, fastest])].filter((one) => one !== undefined);
+  return [...new Set([next, fastest])].filter((candidate) => candidate !== undefined);
 }
 
+/** Plans the chosen candidates in full, and compares each with the best one. */
 function compared(
   chosen: Chosen,
-  planned: (one: Tried) => Candidate,
+  planned: (tried: Tried) => Candidate,
   limit: number,
 ): Omit<Found, 'tried'> {
   const tooLarge = chosen.tooLarge.map(planned).map((candidate) => {
@@ -182,13 +186,13 @@ function compared(
   });
   if (!chosen.best) return { best: null, others: tooLarge };
   const best = planned(chosen.best);
-  const alike = chosen.alike.map(planned).map((candidate) => {
+  const sameSize = chosen.sameSize.map(planned).map((candidate) => {
     return { candidate, loss: slowerLoss(candidate, best) };
   });
   const larger = chosen.larger.map(planned).map((candidate) => {
     return { candidate, loss: moreRanksLoss(candidate, best) };
   });
-  return { best, others: [...alike, ...larger, ...tooLarge] };
+  return { best, others: [...sameSize, ...larger, ...tooLarge] };
 }
 
 const sizeOf = ({ mesh }: MeshPlan): number => worldSize(mesh);
@@ -207,7 +211,7 @@ const tooLargeLoss = ({ plan }: Candidate, limit: number): Loss => ({
 const SLOW_PARTS = ['compute', 'bubble', 'tensor', 'pipeline', 'data'] as const;
 
 function slowerLoss({ plan }: Candidate, best: Candidate): Loss {
-  const more = (part: SlowPart): number => plan.time[part] - best.plan.time[part];
-  const most = SLOW_PARTS.reduce((a, b) => (more(b) > more(a) ? b : a));
+  const excess = (part: SlowPart): number => plan.time[part] - best.plan.time[part];
+  const most = SLOW_PARTS.reduce((a, b) => (excess(b) > excess(a) ? b : a));
   return { kind: 'slower', times: plan.time.total / best.plan.time.total, most };
 }

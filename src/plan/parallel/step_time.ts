@@ -1,4 +1,4 @@
-/** How long a step takes under a mesh, from the speed of a rank and of the link between ranks. */
+/** Estimates the time of a step from the speed of a rank and of the links between ranks. */
 import type { ResolvedModel } from '../../config/index.ts';
 import type { DeviceSpeed } from '../duration.ts';
 import { flopsPerToken } from '../flops.ts';
@@ -8,14 +8,14 @@ import { distinctRanks, stageShare } from './rank_parameters.ts';
 import { rankTraffic, type Traffic } from './traffic.ts';
 import { globalBatchSize, type ParallelTraining } from './training.ts';
 
-/** A connection between any two ranks. */
+/** The connection between two ranks; all are assumed to be the same. */
 export interface Link {
   bytes_per_second: number;
-  /** Of one message. */
+  /** Added to each message. */
   latency_seconds: number;
 }
 
-/** Seconds of a step, by what they are spent on. */
+/** Seconds of a step by what they are spent on. */
 export interface StepTime {
   /** Of the slowest rank. */
   compute: number;
@@ -31,20 +31,20 @@ export interface StepTime {
 }
 
 /**
- * Share of a step that ranks of a pipeline wait, relative to the time they compute:
- * (p-1)/(v m) (Narayanan et al. 2021).
+ * Time for which the ranks of a pipeline wait, relative to the time for which they compute: (p-1)/(v m)
+ * with p ranks, m micro-batches and v chunks (Narayanan et al. 2021).
  */
 export const bubbleOverCompute = (mesh: Mesh, microbatches: number): number =>
   (mesh.pp - 1) / (chunksOf(mesh) * microbatches);
 
-/** Share of the whole step that is bubble: (p-1)/(m+p-1), or with v chunks (p-1)/(v m + p-1). */
+/** Share of the whole step that is bubble: (p-1)/(v m + p-1), see `bubbleOverCompute`. */
 export const bubbleFraction = (mesh: Mesh, microbatches: number): number =>
   (mesh.pp - 1) / (chunksOf(mesh) * microbatches + mesh.pp - 1);
 
-/** The backward pass takes two thirds of a step without recomputation. */
-const BACKWARD = 2 / 3;
+/** Share of the backward pass in the time of both passes, without recomputation. */
+const BACKWARD_SHARE = 2 / 3;
 
-/** The forward pass of the blocks is a third of their FLOPs, and `full` computes it twice. */
+/** Factor on the FLOPs of the blocks: their forward pass is a third, which `full` computes twice. */
 const recomputation = ({ recompute_granularity }: ParallelTraining): number =>
   recompute_granularity === 'full' ? 4 / 3 : 1;
 
@@ -62,14 +62,14 @@ export function rankFlops(
 }
 
 export interface Speeds {
-  /** Of one rank. */
+  /** The device of each rank. */
   device: DeviceSpeed;
   link: Link;
 }
 
 /**
- * Seconds of a step. The slowest stage sets the pace of the pipeline. Gradients are reduced while the
- * backward pass goes on: of the last micro-batch under DP and ZeRO-1, of all of them from ZeRO-2 on.
+ * Seconds of a step. The slowest stage sets the pace of a pipeline. The reduction of gradients overlaps
+ * with the backward pass: of the last micro-batch under DP and ZeRO-1, of every one from ZeRO-2 on.
  */
 export function stepTime(
   model: ResolvedModel,
@@ -103,7 +103,10 @@ export function stepTime(
   };
 }
 
-/** Fixed costs of a micro-batch on a rank; `step_overhead_ms` was measured with two layers. */
+/**
+ * Fixed cost of a micro-batch on a rank. `step_overhead_ms` was measured with two layers and the head,
+ * so it is divided by three for each of these.
+ */
 function overheadSeconds(
   model: ResolvedModel,
   mesh: Mesh,
@@ -114,9 +117,9 @@ function overheadSeconds(
 }
 
 const groupOf = (traffic: readonly Traffic[], group: Traffic['group']): Traffic[] =>
-  traffic.filter((one) => one.group === group);
+  traffic.filter((entry) => entry.group === group);
 
-/** Seconds that a rank sends. */
+/** Seconds that a rank takes to send this traffic. */
 export const linkSeconds = (
   traffic: readonly Traffic[],
   { bytes_per_second, latency_seconds }: Link,
@@ -126,7 +129,7 @@ export const linkSeconds = (
     0,
   );
 
-/** Seconds of data parallelism that remain after what the computation hides. */
+/** Seconds of the collectives of data parallelism that computation does not hide. */
 function exposedSeconds(
   traffic: readonly Traffic[],
   link: Link,
@@ -137,6 +140,6 @@ function exposedSeconds(
   if (zero_stage === 3) return Math.max(0, linkSeconds(traffic, link) - compute);
   const gathers = traffic.filter(({ kind }) => kind === 'all_gather');
   const reductions = traffic.filter(({ kind }) => kind !== 'all_gather');
-  const backward = (BACKWARD * compute) / (zero_stage === 2 ? 1 : microbatches);
+  const backward = (BACKWARD_SHARE * compute) / (zero_stage === 2 ? 1 : microbatches);
   return Math.max(0, linkSeconds(reductions, link) - backward) + linkSeconds(gathers, link);
 }

@@ -1,14 +1,14 @@
 /**
- * Temporaries of programs that wait for other ranks, on this page. What is alive while a program
- * waits cannot lie in the scratch memory that all programs share, because another one may run
- * meanwhile (`backend/placement.ts`). So its memory is two pools whose peaks add up: tensors that
- * are alive at a wait, which each program has for itself, and the scratch between two waits.
+ * Temporaries of programs that wait for other ranks, on this page. Tensors that are alive while a program
+ * waits cannot be in the scratch memory that all programs share, because another program may run
+ * meanwhile (`backend/placement.ts`). A program therefore uses two pools whose peaks add up: one of its
+ * own for tensors that are alive at a wait, and the scratch for tensors between two waits.
  */
 import type { RecomputeGranularity, ResolvedModel } from '../../config/index.ts';
 import { adaptsMlp, type LoraShape } from '../adapted_block.ts';
 import type { Mesh } from './mesh.ts';
 
-/** Whether programs of a rank wait inside: at a sum, a gather, or the turn of a pipeline. */
+/** Whether programs of a rank wait inside: for a sum, a gather, or the next pass of a pipeline. */
 export const waitsInside = ({ dp, tp, pp, zero_stage }: Mesh): boolean =>
   tp > 1 || pp > 1 || (dp > 1 && zero_stage >= 2);
 
@@ -29,19 +29,19 @@ export interface WaitingRank {
   logits: number;
   /** Bytes of scratch of the optimizer's update. */
   update_scratch: number;
-  /** What a block keeps on this rank. */
+  /** Bytes that a block keeps on this rank for the backward pass. */
   block: number;
-  /** Bytes of as many values per token, in rows of `n_embd`. */
+  /** Bytes of this many values per token, for all tokens, stored in rows of `n_embd`. */
   bytesOf: (values: number) => number;
 }
 
-/** `scratch` lies in the memory that all programs of the rank share. */
+/** Bytes beyond kept activations and logits. `scratch` is in memory that all programs share. */
 export const waitingBytes = (rank: WaitingRank): { temporaries: number; scratch: number } => ({
   temporaries: waitingTemporaries(rank),
   scratch: waitingScratch(rank),
 });
 
-/** Bytes that come on top of kept activations and logits. */
+/** Bytes beyond kept activations and logits. */
 function waitingTemporaries(rank: WaitingRank): number {
   const ofChunks = chunksOfRank(rank).map(
     (chunk) => chunk.runs * aliveOfRun(rank, chunk) + aliveOfEvaluation(rank, chunk),

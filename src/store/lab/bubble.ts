@@ -1,11 +1,11 @@
-/** What a pipeline's ranks do nothing in, as they measured it. */
+/** The bubble of a pipeline, from the passes that its ranks have measured. */
 import type { RankStep, Span } from '../../common/index.ts';
 
 const isPass = ({ kind }: Span): boolean => kind === 'forward' || kind === 'backward';
 
 /**
- * Share of the ranks' time in which they neither run a forward nor a backward pass, from the first
- * pass of any rank to the last one's end; null if a step has no such passes.
+ * Share of the ranks' time in which they run neither a forward nor a backward pass, from the start of the
+ * first pass on any rank to the end of the last; null if a step has no such passes.
  */
 export function bubbleOf(reports: readonly RankStep[]): number | null {
   const passes = reports.flatMap(({ spans }) => spans.filter(isPass));

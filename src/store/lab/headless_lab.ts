@@ -21,9 +21,9 @@ export async function runLab(
     spawn: client.models.spawn,
     stepped: (reports) => record(recordOf(reports)),
   });
-  const whole = { ...ONE_RANK, ...mesh };
+  const fullMesh = { ...ONE_RANK, ...mesh };
   await lab.start({
-    mesh: whole,
+    mesh: fullMesh,
     config,
     files: openedFiles(form, config),
     backend: config.runtime.backend,
@@ -36,12 +36,12 @@ export async function runLab(
   lab.stop();
   if (failure) throw new Error(failure);
   const memory = ranks.flatMap((rank) => (rank.memory ? [rank.memory] : []));
-  return { mesh: whole, backend, n_params, step, memory };
+  return { mesh: fullMesh, backend, n_params, step, memory };
 }
 
 /**
- * Loss, milliseconds of the slowest rank, the bubble of a pipeline, and bytes that all ranks have sent,
- * in all and by kind.
+ * A step of all ranks as one record: loss and gradient norm, milliseconds of the slowest rank, the bubble
+ * of a pipeline, and bytes sent by all ranks, in total and by kind of collective.
  */
 export function recordOf(reports: readonly RankStep[]): MetricRecord {
   const record: MetricRecord = { step: reports[0]?.step ?? 0 };

@@ -1,4 +1,4 @@
-/** Carries out a recipe on the ranks of a mesh, without the panel: `runRecipe` of the headless hook. */
+/** Trains a recipe on the ranks of a mesh, without the panel: `runRecipe` of the headless hook. */
 import { type Mesh, type MetricRow, ONE_RANK } from '../../common/index.ts';
 import type { Recipe, RecipeStage } from '../../config/stage/index.ts';
 import type { ChildRun, MetricRecord } from '../../protocol/index.ts';
@@ -25,13 +25,13 @@ export interface OnRanks {
 }
 
 /**
- * Trains the stages one after the other and saves each, because the next ones start from it. Progress
- * and failures are in the store of recipes. Never rejects.
+ * Trains the stages one after the other, and saves each of them, because later ones start from it.
+ * Writes progress and failures to the store of recipes. Never rejects.
  */
 export async function runRecipeOnRanks(
   client: RankDriver,
   { name, stages }: Recipe,
-  how: OnRanks,
+  onRanks: OnRanks,
 ): Promise<void> {
   const { recipe: store, library } = client.stores;
   const taken = library.getState().runs.map((run) => run.name);
@@ -40,9 +40,11 @@ export async function runRecipeOnRanks(
     taken.push(unique);
     return { id: stage.id, name: unique, status: 'waiting', run: null, problem: '', seconds: null };
   });
-  const change = (id: string, changed: Partial<RecipeMember>): void =>
+  const change = (id: string, changes: Partial<RecipeMember>): void =>
     store.setState((state) => ({
-      members: state.members.map((one) => (one.id === id ? { ...one, ...changed } : one)),
+      members: state.members.map((member) =>
+        member.id === id ? { ...member, ...changes } : member,
+      ),
     }));
   store.setState({ name, members, running: true, ended: '' });
   const runs = new Map<string, string>();
@@ -52,7 +54,7 @@ export async function runRecipeOnRanks(
     const began = performance.now();
     change(stage.id, { status: 'training' });
     try {
-      const run = await trainStage(client, stage, { ...how, name: unique, runs });
+      const run = await trainStage(client, stage, { ...onRanks, name: unique, runs });
       runs.set(stage.id, run);
       change(stage.id, { status: 'done', run, seconds: (performance.now() - began) / 1000 });
     } catch (error) {
@@ -72,7 +74,11 @@ interface StageOnRanks extends OnRanks {
   runs: ReadonlyMap<string, string>;
 }
 
-/** Returns the id of the saved run. Throws the sentence with which its ranks failed. */
+/**
+ * Trains and saves one stage, and returns the id of its run.
+ *
+ * @throws Error with the sentence with which its ranks failed
+ */
 async function trainStage(
   client: RankDriver,
   stage: RecipeStage,
@@ -117,7 +123,7 @@ function childOf(
   };
 }
 
-/** Without what was not measured. */
+/** The metrics of a row that were measured. */
 function measured({ step, ...metrics }: MetricRow): MetricRecord {
   const record: MetricRecord = { step };
   for (const [name, value] of Object.entries(metrics)) {

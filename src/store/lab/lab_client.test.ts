@@ -273,7 +273,7 @@ test('a rank that is ended after a save names the checkpoint', async () => {
   await lab.save();
   lab.kill(2);
   await settle();
-  expect(state().failure).toContain('The checkpoint of step 2 is whole');
+  expect(state().failure).toContain('The checkpoint of step 2 is complete');
 });
 
 describe('a run that saves by itself', () => {
@@ -338,7 +338,7 @@ test('the error of a rank is shown and ends all of them', async () => {
   await start();
   ranks[2]?.refuse('The device was lost.');
   await vi.advanceTimersByTimeAsync(6000);
-  expect(state().failure).toBe('Rank 2 could not go on: The device was lost. Try again.');
+  expect(state().failure).toBe('Rank 2 failed: The device was lost. Try again.');
   expect(ranks.every(({ closed }) => closed)).toBe(true);
 });
 

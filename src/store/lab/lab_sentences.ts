@@ -1,10 +1,10 @@
 /** What the lab says when its ranks have ended. */
 import type { LabState } from './lab_state.ts';
 
-/** Which checkpoint a run that failed can be continued from, in a sentence; '' without one. */
+/** The checkpoint from which a failed run can be continued, as a sentence; '' if there is none. */
 export function checkpointLeft({ saved, from }: Pick<LabState, 'saved' | 'from'>): string {
   if (saved)
-    return `The checkpoint of step ${saved.step} is whole: continue from it, with any mesh.`;
+    return `The checkpoint of step ${saved.step} is complete: continue from it, with any mesh.`;
   if (!from) return '';
   return (
     'No later step was saved: continue again from ' +
@@ -12,15 +12,15 @@ export function checkpointLeft({ saved, from }: Pick<LabState, 'saved' | 'from'>
   );
 }
 
-/** What a rank that is gone means for the run. `why` is a clause. */
+/** Explains that a rank is gone. `why` is a clause, such as "its worker was ended". */
 export function rankGone(rank: number, why: string, state: LabState): string {
   const gone = `Rank ${rank} is gone (${why}), and no step is complete without it. `;
   return gone + (checkpointLeft(state) || 'Start again.');
 }
 
-/** What a rank that cannot go on means for the run. `message` is a sentence. */
+/** Explains that a rank has failed. `message` is its error, as sentences. */
 export function rankFailed(rank: number, message: string, state: LabState): string {
-  return `Rank ${rank} could not go on: ${message} ${checkpointLeft(state)}`.trim();
+  return `Rank ${rank} failed: ${message} ${checkpointLeft(state)}`.trim();
 }
 
 /** Which steps were lost when the user ended the ranks, in a sentence; '' if none were. */

@@ -1,4 +1,4 @@
-/** The workers of all ranks: started together, joined by a message port for each two, asked together. */
+/** The workers of all ranks, and the message ports that join each of them to all others. */
 import { type Command, type Event, type PagePort, whenReleased } from '../../protocol/index.ts';
 import { WorkerLink } from '../worker_link.ts';
 
@@ -23,9 +23,9 @@ export type RankPorts = readonly { rank: number; port: MessagePort }[];
 export class RankLinks {
   readonly #links: readonly WorkerLink[];
   readonly #listener: RankListener;
-  /** By rank, what no longer waits for the end of its worker. */
+  /** By rank, a function that stops watching for the end of its worker. */
   readonly #unwatch = new Map<number, () => void>();
-  /** What every rank was asked last. */
+  /** The answers to the last request, by rank. */
   #asked: readonly Promise<unknown>[] = [];
 
   constructor(size: number, spawn: () => PagePort, listener: RankListener) {
@@ -42,7 +42,7 @@ export class RankLinks {
     );
   }
 
-  /** The ports of each rank to the others. */
+  /** Creates a channel for each pair of ranks. Returns the ports of each rank to the others, by rank. */
   static join(size: number): RankPorts[] {
     const ports = Array.from({ length: size }, (): { rank: number; port: MessagePort }[] => []);
     for (let rank = 0; rank < size; rank++) {
@@ -60,8 +60,9 @@ export class RankLinks {
   }
 
   /**
-   * Asks every rank, and resolves to their answers in order once all have answered. Rejects with the
-   * first RankError.
+   * Asks every rank, and resolves to the answers by rank once all have answered.
+   *
+   * @throws RankError of the first rank that fails
    */
   async all<A>(ask: (link: WorkerLink, rank: number) => Promise<A>): Promise<A[]> {
     const asked = this.#links.map(async (link, rank) => {
@@ -80,7 +81,7 @@ export class RankLinks {
     for (const link of this.#links) link.send(command);
   }
 
-  /** Sends a command to every rank that is there, or to all of them but one. */
+  /** Sends a command to every rank whose worker is open, except to the rank `except`. */
   send(command: Command, except?: number): void {
     this.#links.forEach((link, rank) => {
       if (rank !== except && link.isOpen) link.send(command);
@@ -90,12 +91,15 @@ export class RankLinks {
   /** The errors of the last request, once every rank has answered it or `limit_ms` have passed. */
   async lastWords(limit_ms: number): Promise<RankError[]> {
     const errors: RankError[] = [];
-    const all = this.#asked.map((answer) =>
+    const settled = this.#asked.map((answer) =>
       answer.catch((error: unknown) => {
         if (error instanceof RankError) errors.push(error);
       }),
     );
-    await Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, limit_ms))]);
+    await Promise.race([
+      Promise.all(settled),
+      new Promise((resolve) => setTimeout(resolve, limit_ms)),
+    ]);
     return errors;
   }
 

@@ -1,11 +1,11 @@
-/** Collects what ranks report of each step until all of them have. */
+/** Collects the reports of a step until all ranks have sent theirs. */
 import type { RankStep } from '../../common/index.ts';
 import { RECENT_STEPS } from './lab_state.ts';
 
 export class StepTable {
   readonly #size: number;
-  /** By step, the reports so far. */
-  readonly #waiting = new Map<number, RankStep[]>();
+  /** Reports of incomplete steps, by step. */
+  readonly #incomplete = new Map<number, RankStep[]>();
   #recent: readonly (readonly RankStep[])[] = [];
 
   /** @param size number of ranks */
@@ -18,13 +18,13 @@ export class StepTable {
     return this.#recent;
   }
 
-  /** Returns the reports of all ranks, in their order, once this one completes them; else null. */
+  /** Returns the reports of all ranks, by rank, if this one completes the step; otherwise null. */
   add(report: RankStep): readonly RankStep[] | null {
-    const reports = this.#waiting.get(report.step) ?? [];
+    const reports = this.#incomplete.get(report.step) ?? [];
     reports.push(report);
-    this.#waiting.set(report.step, reports);
+    this.#incomplete.set(report.step, reports);
     if (reports.length < this.#size) return null;
-    this.#waiting.delete(report.step);
+    this.#incomplete.delete(report.step);
     const inOrder = reports.sort((a, b) => a.rank - b.rank);
     this.#recent = [...this.#recent, inOrder].slice(-RECENT_STEPS);
     return inOrder;

@@ -4,7 +4,8 @@ import { memoryChannels, type PoolChannel } from '../../parallel/pool/channel.ts
 import { PoolError } from '../../parallel/pool/error.ts';
 import { setField } from '../form.ts';
 import { Classroom } from './classroom.ts';
-import { MemoryStorage, newDisk, newPage } from './testing_worker.ts';
+import { MemoryStorage } from '../../testing/memory_storage.ts';
+import { newDisk, newPage } from './testing_worker.ts';
 
 /** What a signalling server and the network know. */
 const network = vi.hoisted(() => ({

@@ -7,7 +7,8 @@ import { HostSession } from './host_session.ts';
 import { keepRoom, leftRoom } from './left_room.ts';
 import { RunTrainer } from './run_trainer.ts';
 import { readRoom } from './saved_room.ts';
-import { type Disk, INITIAL, MemoryStorage, newDisk, newPage } from './testing_worker.ts';
+import { MemoryStorage } from '../../testing/memory_storage.ts';
+import { type Disk, INITIAL, newDisk, newPage } from './testing_worker.ts';
 
 const OUTER = { local_steps: 5, outer_learning_rate: 0.7, outer_momentum: 0.8 };
 const BUILD = 'index-1.js';

@@ -1,7 +1,7 @@
 /** What a browser keeps of rooms for pages that come back. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { forgetRoom, keepRoom, leftRoom, memberToken } from './left_room.ts';
-import { MemoryStorage } from './testing_worker.ts';
+import { MemoryStorage } from '../../testing/memory_storage.ts';
 
 beforeEach(() => {
   vi.stubGlobal('localStorage', new MemoryStorage());

@@ -144,27 +144,3 @@ export function newPage(disk = newDisk()) {
   client.open();
   return { worker, client, disk };
 }
-
-/** A Storage in memory. */
-export class MemoryStorage implements Storage {
-  readonly #values = new Map<string, string>();
-  [name: string]: unknown;
-  get length(): number {
-    return this.#values.size;
-  }
-  clear(): void {
-    this.#values.clear();
-  }
-  getItem(key: string): string | null {
-    return this.#values.get(key) ?? null;
-  }
-  key(index: number): string | null {
-    return [...this.#values.keys()][index] ?? null;
-  }
-  removeItem(key: string): void {
-    this.#values.delete(key);
-  }
-  setItem(key: string, value: string): void {
-    this.#values.set(key, value);
-  }
-}

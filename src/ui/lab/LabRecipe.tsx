@@ -22,7 +22,7 @@ export function LabRecipe({ next }: { next: NextRun }) {
         {next_stage ? stageWords(next_stage) : ''}
         {runWords(next)}
       </p>
-      {next_stage ? <StageProblems of={next_stage} /> : null}
+      {next_stage ? <StageProblems stage={next_stage} /> : null}
       {from || next_stage ? null : <OpenRecipe />}
       {from ? null : <OpenStage stage={next_stage} />}
     </section>
@@ -79,11 +79,11 @@ function runWords({ model, config: { training }, stage }: NextRun): string {
   );
 }
 
-function StageProblems({ of: { problems } }: { of: NextStage }) {
-  const sentences = problems.map(({ message, hint }) => {
+function StageProblems({ stage }: { stage: NextStage }) {
+  const problems = stage.problems.map(({ message, hint }) => {
     return { field: null, message: `${message} ${hint}`, nearest: [] };
   });
-  return <Problems of={sentences} />;
+  return <Problems problems={problems} />;
 }
 
 function OpenRecipe() {

@@ -1,4 +1,4 @@
-/** Memory of each rank, as it was measured above as it was planned. */
+/** Memory of each rank as two bars: measured above, planned below. */
 import { bytes, percent } from '../../store/index.ts';
 import { modelsText } from '../plan/words.ts';
 import { placeWords } from './words.ts';
@@ -44,15 +44,15 @@ interface RankBytes {
 export function MemoryBars({ run }: { run: ShownRun }) {
   const reported = useLab((state) => state.ranks);
   const ranks = run.planned.map(({ memory }, rank): RankBytes => {
-    const own = run.isMeasured ? reported[rank]?.memory : null;
+    const report = run.isMeasured ? reported[rank]?.memory : null;
     return {
       rank,
       planned: plannedMemory(memory),
-      measured: own ? measuredMemory(own) : null,
+      measured: report ? measuredMemory(report) : null,
     };
   });
-  const all = ranks.flatMap(({ measured, planned }) => [measured, planned]);
-  const width = Math.max(1, ...all.map((memory) => (memory ? totalOf(memory) : 0)));
+  const bars = ranks.flatMap(({ measured, planned }) => [measured, planned]);
+  const width = Math.max(1, ...bars.map((memory) => (memory ? totalOf(memory) : 0)));
   return (
     <section aria-label="Memory of each rank" data-testid="lab-memory">
       <h2>Memory of each rank</h2>

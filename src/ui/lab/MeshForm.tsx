@@ -1,4 +1,4 @@
-/** The arrangement of ranks, with what is wrong beside the field that it concerns. */
+/** The form of the mesh. Problems are shown beside the field that they concern. */
 import { Switch } from '@mantine/core';
 import type { FieldPath } from '../../config/index.ts';
 import { usesPairs } from '../../config/stage/index.ts';
@@ -61,7 +61,7 @@ export function MeshForm({ next }: { next: NextRun }) {
       {canSync(mesh) && next.training.gradient_accumulation_steps > 1 ? (
         <SyncSwitch mesh={mesh} />
       ) : null}
-      <Problems of={problems.filter(({ field }) => field === null)} />
+      <Problems problems={problems.filter(({ field }) => field === null)} />
       {warnings.map((warning) => (
         <p key={warning} className="small lab-warning" role="status">
           {warning}
@@ -79,7 +79,7 @@ interface MeshProps {
 function SizeSlider({ size, mesh, problems }: MeshProps & { size: (typeof SIZES)[number] }) {
   const { field, label, megatron, help } = size;
   const id = `lab-${field}`;
-  const own = problems.filter((problem) => problem.field === field);
+  const fieldProblems = problems.filter((problem) => problem.field === field);
   return (
     <div className="lab-slider">
       <div>
@@ -99,28 +99,32 @@ function SizeSlider({ size, mesh, problems }: MeshProps & { size: (typeof SIZES)
         min={1}
         max={MOST_RANKS}
         value={mesh[field]}
-        aria-invalid={own.length > 0}
-        aria-describedby={own.length > 0 ? `${id}-problem` : undefined}
+        aria-invalid={fieldProblems.length > 0}
+        aria-describedby={fieldProblems.length > 0 ? `${id}-problem` : undefined}
         onChange={({ currentTarget }) => chooseMesh({ [field]: Number(currentTarget.value) })}
       />
-      <Problems of={own} id={`${id}-problem`} set={(value) => chooseMesh({ [field]: value })} />
+      <Problems
+        problems={fieldProblems}
+        id={`${id}-problem`}
+        set={(value) => chooseMesh({ [field]: value })}
+      />
     </div>
   );
 }
 
 export interface ProblemsProps {
-  of: readonly LabProblem[];
+  problems: readonly LabProblem[];
   id?: string;
-  /** Sets the field to one of the values that would do. */
+  /** Sets the field to one of the possible values; without it none are offered. */
   set?: (value: number) => void;
 }
 
-export function Problems({ of, id, set }: ProblemsProps) {
-  if (of.length === 0) return null;
-  const nearest = [...new Set(of.flatMap((problem) => problem.nearest))];
+export function Problems({ problems, id, set }: ProblemsProps) {
+  if (problems.length === 0) return null;
+  const nearest = [...new Set(problems.flatMap((problem) => problem.nearest))];
   return (
     <div className="field-problem" role="alert" id={id}>
-      {of.map(({ message }) => (
+      {problems.map(({ message }) => (
         <p key={message}>{message}</p>
       ))}
       {set
@@ -147,7 +151,7 @@ function ZeroChoice({ mesh, problems }: MeshProps) {
         }}
       />
       <Problems
-        of={problems.filter(({ field }) => field === 'zero_stage')}
+        problems={problems.filter(({ field }) => field === 'zero_stage')}
         set={(value) => {
           const zero_stage = ZERO_STAGES.find((stage) => stage === value);
           if (zero_stage !== undefined) chooseMesh({ zero_stage });
@@ -157,7 +161,7 @@ function ZeroChoice({ mesh, problems }: MeshProps) {
   );
 }
 
-/** ZeRO-2 and 3 always reduce each micro-batch, so bits can only be compared with them if this is on. */
+/** For comparing bits with ZeRO-2 and 3, which always reduce gradients after each micro-batch. */
 function SyncSwitch({ mesh: { sync_each_batch = false } }: Pick<MeshProps, 'mesh'>) {
   return (
     <Switch
@@ -182,7 +186,7 @@ function ScheduleChoice({ mesh, problems }: MeshProps) {
             chooseMesh({ schedule, virtual_chunks: schedule === 'interleaved' ? 2 : 1 })
           }
         />
-        <Problems of={problems.filter(({ field }) => field === 'schedule')} />
+        <Problems problems={problems.filter(({ field }) => field === 'schedule')} />
       </div>
       {mesh.schedule === 'interleaved' ? (
         <NumberField
@@ -197,12 +201,12 @@ function ScheduleChoice({ mesh, problems }: MeshProps) {
   );
 }
 
-/** The batch of the recipe, or of the new stage. That of a run which is continued stays as it is. */
+/** The batch of the recipe or of the new stage. A continued run keeps the batch that it has. */
 function BatchFields({ next: { training, problems, from, next_stage } }: { next: NextRun }) {
   const { form } = useClient().stores;
   if (from) {
     const fields = ['batch_size', 'gradient_accumulation_steps'];
-    return <Problems of={problems.filter(({ field }) => field && fields.includes(field))} />;
+    return <Problems problems={problems.filter(({ field }) => field && fields.includes(field))} />;
   }
   const set = (path: FieldPath, value: number): void => {
     if (next_stage) setTrainingField(newStage, path, value);

@@ -1,4 +1,4 @@
-/** What is chosen for the next ranks, kept while the page is open. */
+/** The user's choices for the next run of the lab, kept while the page is open. */
 import { create } from 'zustand';
 import type { Mesh } from '../../plan/parallel/index.ts';
 
@@ -10,7 +10,7 @@ export interface LabChoices {
   slowness: number;
 }
 
-/** The stage of the form of new stages. */
+/** The value of `from` for the stage that is set up in the form of new stages. */
 export const NEW_STAGE = 'new stage';
 
 export const useChoices = create<LabChoices>(() => ({
@@ -19,11 +19,11 @@ export const useChoices = create<LabChoices>(() => ({
   slowness: 4,
 }));
 
-/** Whether gradients may be reduced after each micro-batch or once a step. */
+/** Whether a mesh offers `sync_each_batch`: others always or never reduce after each micro-batch. */
 export const canSync = ({ dp, pp, zero_stage }: Mesh): boolean =>
   dp > 1 && pp === 1 && zero_stage < 2;
 
-/** A mesh without choices that it has no use for. */
+/** The mesh with defaults in place of choices that have no effect on it. */
 export function plainMesh(mesh: Mesh): Mesh {
   const { dp, pp, zero_stage, schedule, virtual_chunks } = mesh;
   const isPipeline = pp > 1;

@@ -1,11 +1,11 @@
-/** Which part of which layer each rank holds. Pure functions. */
+/** Which parts of the model each rank holds, for the picture of the mesh. Pure functions. */
 import { placeOf } from '../../common/mesh.ts';
 import { chunksOf, type Mesh } from '../../plan/parallel/index.ts';
 
-/** A part of the model that a rank holds wholly, by a slice, or not at all. */
+/** A column of the picture: the embedding, a layer, or the head. */
 export interface Unit {
   name: string;
-  /** Narrow columns have this instead. */
+  /** The name in a narrow column. */
   short: string;
 }
 
@@ -23,7 +23,7 @@ export function unitsOf(n_layer: number): Unit[] {
   return [{ name: 'embedding', short: 'E' }, ...layers, { name: 'head', short: 'H' }];
 }
 
-/** Chunk c of stage s is virtual stage c p + s, and holds as many layers as every other. */
+/** The stage that holds a layer. Chunk c of stage s is virtual stage c p + s; all have equally many layers. */
 export function stageOfLayer(mesh: Mesh, n_layer: number, layer: number): number {
   const perChunk = n_layer / (mesh.pp * chunksOf(mesh));
   return Math.floor(layer / perChunk) % mesh.pp;
@@ -42,7 +42,7 @@ export function holdingsOf(mesh: Mesh, n_layer: number, rank: number): Holding[]
 
 const SHARED = ['', 'the moments', 'the moments and gradients', 'everything'] as const;
 
-/** "half 1 of 2 of every matrix" and what ZeRO leaves of it, in a sentence. */
+/** "Rank 3 holds slice 2 of 2 of embedding, layer 1, head; of the moments, part 2 of 2" */
 export function holdingWords(mesh: Mesh, n_layer: number, rank: number): string {
   const place = placeOf(mesh, rank);
   const held = holdingsOf(mesh, n_layer, rank).filter(({ isHeld }) => isHeld);

@@ -1,4 +1,4 @@
-/** The lab of this page, which goes on while other places are shown. */
+/** The lab of this page, whose run continues while other places are shown. */
 import { useStore } from 'zustand';
 import { createLab, LabClient, type LabState } from '../../store/lab/index.ts';
 import type { Client } from '../../store/index.ts';
@@ -18,6 +18,8 @@ function labOf(client: Client): LabClient {
   return current.lab;
 }
 
+/** The client that starts and ends ranks. A new one ends the ranks of the client before. */
 export const useLabClient = (): LabClient => labOf(useClient());
 
+/** Selects from the state of the lab. */
 export const useLab = <T>(select: (state: LabState) => T): T => useStore(store, select);

@@ -1,4 +1,4 @@
-/** What the ranks report, beside what is planned. Pure functions. */
+/** Brings what the ranks report and what is planned into one form, to compare them. Pure functions. */
 import {
   COLLECTIVES,
   type CollectiveKind,
@@ -21,15 +21,18 @@ export const LAB_MEMORY_KINDS = [
 export type LabMemoryKind = (typeof LAB_MEMORY_KINDS)[number];
 export type LabMemory = Record<LabMemoryKind, number>;
 
+/** Bytes by kind as a rank has reported them. */
 export function measuredMemory(memory: RankMemory): LabMemory {
   const { weights, gradients, optimizer, programs, scratch, allocated } = memory;
   const activations = programs + scratch;
-  const kept = weights + gradients + optimizer + activations + memory.rollouts;
+  const allocatedByKind = weights + gradients + optimizer + activations + memory.rollouts;
+  // `gathered` is not allocated any more when a rank reports.
   const rollouts = memory.rollouts + memory.gathered;
-  const rest = Math.max(0, allocated - kept);
+  const rest = Math.max(0, allocated - allocatedByKind);
   return { weights, gradients, optimizer, activations, rollouts, rest };
 }
 
+/** Bytes by kind as they are planned for a rank. */
 export function plannedMemory(memory: PlannedMemory): LabMemory {
   const { weights, gradients, optimizer, activations, logits, temporaries } = memory;
   const rest = memory.inputs + memory.fragmentation;
@@ -57,6 +60,7 @@ const noBytes = (): BytesByKind => ({
   send_recv: 0,
 });
 
+/** Bytes that all ranks have sent in a step. */
 export function sentInStep(reports: readonly RankStep[]): BytesByKind {
   const sent = noBytes();
   for (const { bytes } of reports) for (const kind of COLLECTIVES) sent[kind] += bytes[kind];
@@ -64,8 +68,8 @@ export function sentInStep(reports: readonly RankStep[]): BytesByKind {
 }
 
 /**
- * The formulas' bytes. An all-reduce of gradients is counted as its two halves, which is what the
- * ranks do: a reduce-scatter and an all-gather.
+ * Planned bytes in the form in which ranks report them: an all-reduce of gradients counts as the
+ * reduce-scatter and the all-gather of which the ranks compose it.
  */
 export function plannedInStep(traffic: readonly Traffic[]): BytesByKind {
   const planned = noBytes();
@@ -85,32 +89,31 @@ export const allBytes = (sent: BytesByKind): number =>
 const PASSES: ReadonlySet<Span['kind']> = new Set(['compute', 'forward', 'backward']);
 
 /**
- * Share of the time of communication that lies inside the passes of the same rank: either they go on
- * meanwhile, or they need what is communicated, as in tensor parallelism. Null if no rank
- * communicates.
+ * Share of communication time that is inside the passes of the same rank. Either the pass continues
+ * meanwhile, or it needs what is communicated, as in tensor parallelism. Null without communication.
  */
 export function overlapOf(reports: readonly RankStep[]): number | null {
-  let all = 0;
+  let total = 0;
   let hidden = 0;
   for (const { spans } of reports) {
     const computing = spans.filter(({ kind }) => PASSES.has(kind));
     for (const span of spans) {
       if (span.kind !== 'communicate') continue;
-      all += span.end - span.start;
-      for (const other of computing) {
-        hidden += Math.max(0, Math.min(span.end, other.end) - Math.max(span.start, other.start));
+      total += span.end - span.start;
+      for (const pass of computing) {
+        hidden += Math.max(0, Math.min(span.end, pass.end) - Math.max(span.start, pass.start));
       }
     }
   }
-  return all > 0 ? Math.min(1, hidden / all) : null;
+  return total > 0 ? Math.min(1, hidden / total) : null;
 }
 
-/** Mean of what `of` says of each step, without steps of which it says nothing. */
+/** Mean of a measure over steps, without those for which it is null; null if there are no others. */
 export function meanOf(
   steps: readonly (readonly RankStep[])[],
-  of: (reports: readonly RankStep[]) => number | null,
+  measure: (reports: readonly RankStep[]) => number | null,
 ): number | null {
-  const values = steps.map(of).filter((value) => value !== null);
+  const values = steps.map(measure).filter((value) => value !== null);
   if (values.length === 0) return null;
   return values.reduce((a, b) => a + b, 0) / values.length;
 }

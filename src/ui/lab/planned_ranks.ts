@@ -1,4 +1,4 @@
-/** What the ranks of a run hold and send, by arithmetic. Pure functions. */
+/** Plans what the ranks of a run hold and send. Pure functions. */
 import type { ResolvedModel } from '../../config/index.ts';
 import type { StageConfig } from '../../config/stage/index.ts';
 import {

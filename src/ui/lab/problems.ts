@@ -1,4 +1,4 @@
-/** What the ranks of this device cannot do, and what they can but slowly, in sentences. */
+/** Why this page cannot train a run on a mesh, and what may be slow or fail, in sentences. */
 import {
   type LabProblem,
   labProblems,
@@ -9,7 +9,7 @@ import {
 } from '../../plan/parallel/index.ts';
 import { bytes } from '../../store/index.ts';
 
-/** Ranks of one page. */
+/** The largest number of ranks that a page starts. */
 export const MOST_RANKS = 8;
 
 /** All problems of a mesh in a page; empty if its ranks can train the run. */
@@ -37,7 +37,7 @@ export interface DeviceLimits {
   bytes_here: number | null;
 }
 
-/** What will be slow or may fail, but may be tried. */
+/** What may be slow or fail, but does not prevent a start. */
 export function labWarnings(limits: DeviceLimits): string[] {
   const { ranks, cores, bytes_needed, bytes_here } = limits;
   const warnings: string[] = [];

@@ -1,4 +1,4 @@
-/** Bubble and overlap of a measured step, beside what the formulas say of it. Pure functions. */
+/** Bubble and overlap of a measured step, and what the formulas predict for it. Pure functions. */
 import { type Mesh, placeOf, type RankStep, type Span } from '../../common/index.ts';
 import { chunksOf, layOut, overlapFraction } from '../../plan/parallel/index.ts';
 
@@ -9,9 +9,9 @@ const sumOf = (spans: readonly Span[]): number =>
   spans.reduce((sum, span) => sum + length(span), 0);
 
 /**
- * The bubble that the schedule has if its passes take as long as they did, and messages no time:
- * what it exceeds the formula by, the passes' unequal times do; what the measured bubble has more,
- * the ranks waited for messages. Null if a pass was not measured.
+ * The bubble that the schedule would have with the measured times of its passes if messages took no time.
+ * It differs from the formula because passes take unequal times; the measured bubble is larger by the
+ * time that ranks waited for messages. Null if a pass was not measured.
  */
 export function laidOutBubble(
   reports: readonly RankStep[],
@@ -38,8 +38,8 @@ export function laidOutBubble(
 }
 
 /**
- * Whether buckets of gradients are reduced during the last backward pass of a step. After each
- * micro-batch, ranks wait for the reduction; ZeRO-2 and 3 have no buckets.
+ * Whether buckets of gradients are reduced during the last backward pass of a step. With
+ * `sync_each_batch` ranks wait for the reduction instead, and ZeRO-2 and 3 have no buckets.
  */
 export const reducesDuringPass = ({ dp, zero_stage, sync_each_batch = false }: Mesh): boolean =>
   dp > 1 && zero_stage < 2 && !sync_each_batch;
@@ -56,22 +56,22 @@ export interface Overlap {
 }
 
 /**
- * The overlap of the reduction of gradients in buckets; null if a step has none, or if it took less
- * than the clock tells. Copies between the device and the host are not part of it.
+ * How much of the reduction of buckets the passes have hidden; null if a step has no buckets, or if their
+ * reduction was too short for the clock. Copies between the device and the host are not included.
  */
 export function bucketOverlap(reports: readonly RankStep[]): Overlap | null {
   const passes = reports.flatMap(({ spans }) => spans.filter(isPass));
   const buckets = reports.flatMap(({ spans }) => spans.filter(isOfBucket));
   const [first] = reports;
   if (!first || passes.length === 0 || buckets.length === 0) return null;
-  const passed = Math.max(...passes.map(({ end }) => end));
-  const reduced = Math.max(...buckets.map(({ end }) => end));
-  const exposed_ms = Math.max(0, reduced - passed);
-  const moving = buckets.filter(({ kind }) => kind === 'communicate');
-  const communication_ms = sumOf(moving) / reports.length;
+  const passesEnd = Math.max(...passes.map(({ end }) => end));
+  const reductionEnd = Math.max(...buckets.map(({ end }) => end));
+  const exposed_ms = Math.max(0, reductionEnd - passesEnd);
+  const communication = buckets.filter(({ kind }) => kind === 'communicate');
+  const communication_ms = sumOf(communication) / reports.length;
   if (communication_ms === 0) return null;
   const bytes = bucketBytes(first);
-  const backward = BACKWARD * longestPass(first);
+  const backward = BACKWARD_SHARE * longestPass(first);
   return {
     exposed_ms,
     communication_ms,
@@ -81,8 +81,8 @@ export function bucketOverlap(reports: readonly RankStep[]): Overlap | null {
 }
 
 /**
- * Milliseconds from when all ranks have handed over their first bucket until all sums have arrived:
- * how long the reduction takes if it begins when the passes are over.
+ * Milliseconds from when the last rank starts to reduce its first bucket until all sums have arrived: the
+ * time of the whole reduction if it only starts after the passes.
  */
 export function reductionMs(reports: readonly RankStep[]): number {
   const buckets = reports.map(({ spans }) => spans.filter(isOfBucket));
@@ -99,12 +99,12 @@ export function bucketBytes({ spans }: RankStep): number[] {
   return buckets.sort((a, b) => a.end - b.end).map(({ bytes = 0 }) => bytes);
 }
 
-/** The backward pass takes two thirds of a pass through both. */
-const BACKWARD = 2 / 3;
+/** Share of the backward pass in a span that covers the forward and the backward pass. */
+const BACKWARD_SHARE = 2 / 3;
 
 /** Milliseconds of the last pass of a step, during which gradients are reduced. */
 const longestPass = ({ spans }: RankStep): number =>
   Math.max(0, ...spans.filter(isPass).map(length));
 
-/** `parallel/data.ts` names the spans. */
+/** Spans of buckets get their names in `parallel/data.ts`. */
 const isOfBucket = ({ what }: Span): boolean => what.includes(' bucket of ');

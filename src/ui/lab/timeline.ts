@@ -1,4 +1,4 @@
-/** What the timeline draws: two lanes for each rank, of measured spans or of a planned schedule. */
+/** What the timeline draws: two lanes for each rank, from measured spans or a planned schedule. */
 import { placeOf } from '../../common/mesh.ts';
 import { chunksOf, layOut, type Mesh } from '../../plan/parallel/index.ts';
 import type { RankStep, Span, SpanKind } from '../../store/lab/index.ts';
@@ -13,7 +13,7 @@ export interface TimelineBlock {
 
 export interface RankLanes {
   rank: number;
-  /** What the rank computes, above; what it sends and waits for, below. */
+  /** The upper lane has what the rank computes, the lower one what it sends and waits for. */
   lanes: readonly [TimelineBlock[], TimelineBlock[]];
 }
 
@@ -22,11 +22,11 @@ export interface Timeline {
   duration: number;
 }
 
-const isBelow = ({ kind }: { kind: SpanKind }): boolean =>
+const isInLowerLane = ({ kind }: { kind: SpanKind }): boolean =>
   kind === 'communicate' || kind === 'wait';
 
 function lanesOf(blocks: readonly TimelineBlock[]): RankLanes['lanes'] {
-  return [blocks.filter((block) => !isBelow(block)), blocks.filter(isBelow)];
+  return [blocks.filter((block) => !isInLowerLane(block)), blocks.filter(isInLowerLane)];
 }
 
 /** A step of all ranks, on one clock. */
@@ -46,7 +46,7 @@ export function measuredTimeline(reports: readonly RankStep[]): Timeline {
   };
 }
 
-/** The schedule of a pipeline, if messages took no time; the unit is a forward pass. */
+/** The schedule of a pipeline if messages take no time. The unit is the time of a forward pass. */
 export function plannedTimeline(mesh: Mesh, micro_batches: number): Timeline {
   const shape = {
     schedule: mesh.schedule,
@@ -66,7 +66,7 @@ export function plannedTimeline(mesh: Mesh, micro_batches: number): Timeline {
   return { ranks, duration };
 }
 
-/** The number of the micro-batch of a block; null if it is about none. */
+/** The number of the micro-batch of a block; null if the block has none. */
 export function microBatchOf({ what }: TimelineBlock): string | null {
   return /micro-batch (\d+)/u.exec(what)?.[1] ?? null;
 }

@@ -32,7 +32,7 @@ export function MeshCosts({ planned, plan }: CostProps) {
   const tokens = globalBatchSize(training) * model.block_size;
   const flops = plan.ranks.reduce((sum, rank) => sum + rank.flops, 0) * mesh.dp * mesh.tp;
   const [first] = plan.ranks;
-  const ofRank = countRankParameters(rankParameters(model, mesh, first?.pp_rank ?? 0));
+  const rankParameterCount = countRankParameters(rankParameters(model, mesh, first?.pp_rank ?? 0));
   return (
     <section className="plan-costs" aria-label="A step">
       <h2>A step</h2>
@@ -40,7 +40,7 @@ export function MeshCosts({ planned, plan }: CostProps) {
         <Fact name="Time of a step" value={seconds(time.total)} />
         <Fact name="Tokens a second" value={measure(tokens / time.total)} />
         <Fact name="FLOPs of a step" value={flopText(flops)} />
-        <Fact name="Parameters of a rank" value={compact(ofRank)} />
+        <Fact name="Parameters of a rank" value={compact(rankParameterCount)} />
         <Fact name="Memory of all ranks" value={bytes(memoryOfAll(plan))} />
         <Fact name="Bubble, (p−1)/(vm+p−1)" value={percent(plan.bubble, 1)} />
         <Fact name="Sent by a rank" value={bytes(plan.bytes_sent)} />
@@ -123,14 +123,14 @@ function TrafficTable({ rank, planned, isOneOfMany }: TrafficProps) {
           </tr>
         </thead>
         <tbody>
-          {rank.traffic.map((one) => (
-            <tr key={`${one.group} ${one.kind} ${one.what}`}>
+          {rank.traffic.map((entry) => (
+            <tr key={`${entry.group} ${entry.kind} ${entry.what}`}>
               <th scope="row">
-                {GROUP_LABELS[one.group]} {COLLECTIVE_LABELS[one.kind]}: {one.what}
+                {GROUP_LABELS[entry.group]} {COLLECTIVE_LABELS[entry.kind]}: {entry.what}
               </th>
-              <td>{bytes(one.bytes)}</td>
-              <td>{count(one.messages)}</td>
-              <td>{seconds(linkSeconds([one], planned.speeds.link))}</td>
+              <td>{bytes(entry.bytes)}</td>
+              <td>{count(entry.messages)}</td>
+              <td>{seconds(linkSeconds([entry], planned.speeds.link))}</td>
             </tr>
           ))}
         </tbody>

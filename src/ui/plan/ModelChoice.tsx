@@ -56,11 +56,12 @@ export function ModelChoice({ planned }: { planned: Planned }) {
 
 const SOURCE_KINDS: readonly SourceKind[] = ['recipe', 'preset', 'run', 'published', 'file'];
 
+/** A source as the value of an option: "published:gpt2". */
 const valueOf = ({ kind, id }: Source): string => `${kind}:${id}`;
 
 function sourceOf(value: string): Source | null {
   const [name, ...rest] = value.split(':');
-  const kind = SOURCE_KINDS.find((one) => one === name);
+  const kind = SOURCE_KINDS.find((known) => known === name);
   return kind ? { kind, id: rest.join(':') } : null;
 }
 
@@ -157,7 +158,7 @@ async function openConfig(file: File): Promise<void> {
 }
 
 /** Longest context and largest batch that are planned. */
-const MOST = { seq_length: 1_048_576, global_batch_size: 65_536 };
+const LIMITS = { seq_length: 1_048_576, global_batch_size: 65_536 };
 
 function TrainingFields({
   training,
@@ -189,13 +190,13 @@ function TrainingFields({
       <NumberField
         label="Global batch, sequences"
         value={globalBatchSize(training)}
-        range={[1, MOST.global_batch_size]}
+        range={[1, LIMITS.global_batch_size]}
         onChange={(global_batch_size) => changeTraining({ global_batch_size })}
       />
       <NumberField
         label="Sequence length, tokens"
         value={seq_length}
-        range={[1, MOST.seq_length]}
+        range={[1, LIMITS.seq_length]}
         onChange={(length) => changeTraining({ seq_length: length })}
       />
     </div>

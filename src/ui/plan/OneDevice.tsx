@@ -25,16 +25,15 @@ export function OneDevice({ job, isSevenB }: OneDeviceProps) {
   const { model, training } = job;
   const parameters = countParameters(model).total;
   const { weight, gradient, master } = bytesPerParameter(training.precision);
-  const kept = (granularity: RecomputeGranularity): RankMemory => memoryOfOne(job, granularity);
-  const none = kept('none');
-  const state = none.weights + none.gradients + none.optimizer;
-  const moments = (none.optimizer - master * parameters) / parameters;
+  const memory = memoryOfOne(job, 'none');
+  const state = memory.weights + memory.gradients + memory.optimizer;
+  const moments = (memory.optimizer - master * parameters) / parameters;
   return (
     <section className="plan-one" aria-label="On one device" data-testid="plan-one">
       <h2>On one device</h2>
       {isSevenB ? <SevenB /> : null}
       <p>
-        {compact(parameters)} parameters: {bytes(none.weights)} of weights, and with gradients and
+        {compact(parameters)} parameters: {bytes(memory.weights)} of weights, and with gradients and
         the optimizer {bytes(state)}: {weight} + {gradient}
         {master > 0 ? ` + ${master}` : ''} + {Number(moments.toFixed(2))} bytes a parameter. One
         sequence of {count(model.block_size)} tokens keeps in activations:
@@ -42,7 +41,7 @@ export function OneDevice({ job, isSevenB }: OneDeviceProps) {
       <ul>
         {RECOMPUTE_GRANULARITIES.map((granularity) => (
           <li key={granularity}>
-            <b>{bytes(kept(granularity).activations)}</b> if a step recomputes{' '}
+            <b>{bytes(memoryOfOne(job, granularity).activations)}</b> if a step recomputes{' '}
             {RECOMPUTE_LABELS[granularity]}
           </li>
         ))}
@@ -51,7 +50,7 @@ export function OneDevice({ job, isSevenB }: OneDeviceProps) {
   );
 }
 
-/** One rank with micro-batches of one sequence. */
+/** Memory of one rank with micro-batches of one sequence. */
 function memoryOfOne({ model, training }: Job, recompute: RecomputeGranularity): RankMemory {
   const changed = { ...training, batch_size: 1, recompute_granularity: recompute };
   return rankMemory(model, changed, { mesh: ONE_RANK, pp_rank: 0 });
@@ -59,13 +58,13 @@ function memoryOfOne({ model, training }: Job, recompute: RecomputeGranularity):
 
 function SevenB() {
   const { weight, gradient, master, moment } = bytesPerParameter('mixed');
-  const all = weight + gradient + master + 2 * moment;
+  const total = weight + gradient + master + 2 * moment;
   return (
     <p data-testid="seven-b">
       Seven billion parameters take <b>{bytes(weight * SEVEN_BILLION)}</b> as float16 weights, and{' '}
-      <b>{bytes(all * SEVEN_BILLION)}</b> with gradients, float32 master weights and Adam&apos;s two
-      moments ({weight} + {gradient} + {master} + {2 * moment} bytes each), before any activation.
-      Llama 2 7B has a few less:
+      <b>{bytes(total * SEVEN_BILLION)}</b> with gradients, float32 master weights and Adam&apos;s
+      two moments ({weight} + {gradient} + {master} + {2 * moment} bytes each), before any
+      activation. Llama 2 7B has a few less:
     </p>
   );
 }

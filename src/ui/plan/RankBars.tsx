@@ -14,7 +14,7 @@ interface RankBarsProps {
   bytes_per_rank: number;
 }
 
-/** Stages that are drawn: the first ones and the last. */
+/** Most bars that are drawn. Of more stages, the first ones and the last are shown. */
 const MOST_BARS = 12;
 
 export function RankBars({ plan, bytes_per_rank }: RankBarsProps) {
@@ -24,7 +24,7 @@ export function RankBars({ plan, bytes_per_rank }: RankBarsProps) {
     plan.ranks.length <= MOST_BARS
       ? plan.ranks
       : [...plan.ranks.slice(0, MOST_BARS - 1), ...plan.ranks.slice(-1)];
-  const alike = mesh.dp * mesh.tp;
+  const ranksPerStage = mesh.dp * mesh.tp;
   const largest = plan.ranks.reduce((a, b) => (b.memory.total > a.memory.total ? b : a));
   return (
     <section className="plan-bars" aria-label="Memory of a rank" data-testid="plan-bars">
@@ -34,7 +34,7 @@ export function RankBars({ plan, bytes_per_rank }: RankBarsProps) {
         {drawn.map((rank) => (
           <Bar
             key={rank.pp_rank}
-            label={barLabel(rank, plan, alike)}
+            label={barLabel(rank, plan, ranksPerStage)}
             memory={rank.memory}
             width={width}
             limit={bytes_per_rank}
@@ -48,10 +48,12 @@ export function RankBars({ plan, bytes_per_rank }: RankBarsProps) {
   );
 }
 
-function barLabel({ pp_rank }: RankPlan, { mesh }: MeshPlan, alike: number): string {
-  const each = alike === 1 ? '' : `each of ${ranks(alike)}`;
-  if (mesh.pp === 1) return alike === 1 ? 'The rank' : `E${each.slice(1)}`;
-  return each ? `Stage ${pp_rank + 1}, ${each}` : `Stage ${pp_rank + 1}`;
+/** A bar stands for all ranks of a stage: "Stage 2, each of 4 ranks". */
+function barLabel({ pp_rank }: RankPlan, { mesh }: MeshPlan, ranksPerStage: number): string {
+  const isSingle = ranksPerStage === 1;
+  if (mesh.pp === 1) return isSingle ? 'The rank' : `Each of ${ranks(ranksPerStage)}`;
+  const stage = `Stage ${pp_rank + 1}`;
+  return isSingle ? stage : `${stage}, each of ${ranks(ranksPerStage)}`;
 }
 
 interface BarProps {

@@ -1,4 +1,4 @@
-/** The plan of the choices, without React: the model, its training, the fleet and the mesh. */
+/** Plans the choices of the panel (`planning.ts`). No React here. */
 import { PRESETS, type ResolvedModel, resolveModel, type RunConfig } from '../../config/index.ts';
 import { type DeviceSpeed, guessVocab } from '../../plan/index.ts';
 import {
@@ -22,9 +22,9 @@ import {
 import type { RunRecord } from '../../store/index.ts';
 import type { Planning } from './planning.ts';
 
-/** What the panel knows beyond its own choices. */
+/** What a plan needs besides the choices of the panel. */
 export interface Surroundings {
-  /** Of the form, settled. */
+  /** The recipe of the form, after the last edit has settled. */
   recipe: { config: RunConfig; model: ResolvedModel };
   runs: readonly RunRecord[];
   /** Memory of this device that a run can use; null if unknown. */
@@ -35,7 +35,7 @@ export interface Surroundings {
 
 export interface Planned {
   job: Job;
-  /** Without what was changed in the panel. */
+  /** The job of the source, without the changes that were made in the panel. */
   own: Job;
   fleet: FleetLimits;
   speeds: Speeds;
@@ -101,22 +101,22 @@ const jobOfModel = (model: ResolvedModel): Job => ({
 });
 
 /** The speed that is assumed until this device is calibrated: that of a laptop. */
-const speedBefore = (): DeviceSpeed =>
+const assumedSpeed = (): DeviceSpeed =>
   fleetOf('laptop')?.speed ?? { flops_per_second: 1e12, step_overhead_ms: 0 };
 
 const fleetOf = (id: string) => FLEETS.find((fleet) => fleet.id === id);
 
-/** Memory that is assumed where a device does not tell. */
-const bytesBefore = (): number => fleetOf('laptop')?.bytes ?? 8e9;
+/** The memory that is assumed if the browser does not report it: that of a laptop. */
+const assumedBytes = (): number => fleetOf('laptop')?.bytes ?? 8e9;
 
 /** Memory and speed of a device of the fleet, and the link between two of them. */
 function ratesOf(planning: Planning, around: Surroundings): { bytes: number; speeds: Speeds } {
   const { edited } = planning;
   const fleet = fleetOf(planning.fleet);
-  const speed = fleet?.speed ?? around.speed_here ?? speedBefore();
+  const speed = fleet?.speed ?? around.speed_here ?? assumedSpeed();
   const link = LINKS.find(({ id }) => id === planning.link) ?? LINKS[0];
   return {
-    bytes: edited.bytes ?? fleet?.bytes ?? around.bytes_here ?? bytesBefore(),
+    bytes: edited.bytes ?? fleet?.bytes ?? around.bytes_here ?? assumedBytes(),
     speeds: {
       device: { ...speed, flops_per_second: edited.flops_per_second ?? speed.flops_per_second },
       link: {
@@ -128,8 +128,8 @@ function ratesOf(planning: Planning, around: Surroundings): { bytes: number; spe
 }
 
 /**
- * Micro-batches unless a number was typed: those of the model's recipe, or fewer, so that each has a
- * sequence for every data-parallel rank.
+ * The number of micro-batches unless one was typed: `wanted`, or the next smaller number that gives every
+ * data-parallel rank equally many sequences of each.
  */
 function fittingMicroBatches(sequences: number, dp: number, wanted: number): number {
   if (sequences % dp !== 0) return wanted;
@@ -151,17 +151,17 @@ function changedJob({ model, training, stage }: Job, { changes, mesh }: Planning
   };
 }
 
-/** Plans the choices. */
+/** Plans the choices, or says which problems they have. */
 export function planOf(planning: Planning, around: Surroundings): Planned {
   const own = jobOfSource(planning, around);
   const job = changedJob(own, planning);
   const { bytes, speeds } = ratesOf(planning, around);
   const { mesh, devices } = planning;
-  const ofBatch = microBatchProblem(
+  const batchProblem = microBatchProblem(
     Math.round(globalBatchSize(job.training)),
     job.training.gradient_accumulation_steps,
   );
-  const problems = ofBatch ? [ofBatch] : meshProblems(mesh, job.model, job.training);
+  const problems = batchProblem ? [batchProblem] : meshProblems(mesh, job.model, job.training);
   return {
     job,
     own,

@@ -94,16 +94,17 @@ const SLOW_PARTS: Readonly<Record<SlowPart, string>> = {
   data: 'gradients and parameters take longer to send',
 };
 
-/** Differences of less than this are not told apart: rates are estimates. */
-const ALIKE = 1.02;
+/** Times that differ by less than this factor count as equal, because rates are estimates. */
+const EQUAL_WITHIN = 1.02;
 
-/** Why a candidate loses, as a sentence. */
+/** Why a candidate is not the best one, as a sentence. */
 export function lossSentence(loss: Loss): string {
   switch (loss.kind) {
     case 'more_ranks':
       return `Needs ${count(loss.ranks)} devices instead of ${count(loss.than)}${speedWords(loss.times_faster)}.`;
     case 'slower':
-      if (loss.times < ALIKE) return 'As fast within the error of the estimate, and as large.';
+      if (loss.times < EQUAL_WITHIN)
+        return 'As fast within the error of the estimate, and as large.';
       return `Takes ${measure(loss.times)} times as long: ${SLOW_PARTS[loss.most]}.`;
     case 'too_large':
       return `Does not fit: each device lacks ${bytes(loss.over)}.`;
@@ -113,8 +114,8 @@ export function lossSentence(loss: Loss): string {
 }
 
 function speedWords(times: number): string {
-  if (times > ALIKE) return `, but is ${measure(times)} times as fast`;
-  if (times < 1 / ALIKE) return `, and takes ${measure(1 / times)} times as long`;
+  if (times > EQUAL_WITHIN) return `, but is ${measure(times)} times as fast`;
+  if (times < 1 / EQUAL_WITHIN) return `, and takes ${measure(1 / times)} times as long`;
   return ', and is no faster';
 }
 

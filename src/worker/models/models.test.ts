@@ -5,9 +5,8 @@ import type { EvaluationRecord } from '../../common/index.ts';
 import { defaultConfig } from '../../config/index.ts';
 import { defaultStage, type StageInput } from '../../config/stage/index.ts';
 import type { EvaluateCommand, Measurement } from '../../protocol/index.ts';
-import { useBuildsFromFiles } from '../../testing/node_engine.ts';
+import { startEngine } from '../../testing/node_engine.ts';
 import { labBase, labConfig, type LabModel, labStage } from '../../testing/stage_lab.ts';
-import { startTested } from '../../testing/start_once.ts';
 import { OpenModel, readModel } from './open_model.ts';
 import { ModelsHarness } from './testing_models.ts';
 
@@ -24,8 +23,7 @@ let sft: LabModel;
 let harness: ModelsHarness;
 
 beforeAll(async () => {
-  await useBuildsFromFiles();
-  await startTested('processor');
+  await startEngine();
   const config = labConfig({
     data: { corpus: 'arithmetic' },
     tokenizer: { kind: 'byte' },

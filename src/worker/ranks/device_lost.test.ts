@@ -55,11 +55,11 @@ async function trainTwoRanks(at: (lab: LabClient) => void): Promise<LabClient> {
 }
 
 const lost = (lab: LabClient): string =>
-  'Rank 1 could not go on: The GPU device was lost (driver reset). All ranks share one GPU: take fewer ' +
+  'Rank 1 failed: The GPU device was lost (driver reset). All ranks share one GPU: take fewer ' +
   'ranks, a smaller model or batch, or the processor under Device. ' +
-  `The checkpoint of step ${lab.store.getState().saved?.step} is whole: continue from it, with any mesh.`;
+  `The checkpoint of step ${lab.store.getState().saved?.step} is complete: continue from it, with any mesh.`;
 
-test('a device that is lost ends the run in a sentence about its rank, and the checkpoint is whole', async () => {
+test('a lost device ends the run with a sentence about its rank, and the checkpoint is complete', async () => {
   const lab = await trainTwoRanks(() => loseDevice[1]?.('driver reset'));
   expect(lab.store.getState()).toMatchObject({ phase: 'failed', failure: lost(lab) });
   await vi.waitFor(() =>
@@ -82,7 +82,7 @@ test('a device that is lost during a pause is told when the run continues', asyn
 test('the loss of the one GPU under all ranks is told once, of the first that notices it', async () => {
   const lab = await trainTwoRanks(() => loseDevice.forEach((lose) => lose('driver reset')));
   const { failure, ranks } = lab.store.getState();
-  expect(failure).toMatch(/^Rank [01] could not go on: The GPU device was lost \(driver reset\)/u);
+  expect(failure).toMatch(/^Rank [01] failed: The GPU device was lost \(driver reset\)/u);
   await vi.waitFor(() =>
     expect(ranks.map((rank) => lab.store.getState().ranks[rank.rank]?.failure)).toEqual([
       expect.stringContaining('The GPU device was lost'),

@@ -284,7 +284,7 @@ test('what rank 0 cannot read is a sentence, and the other ranks wait no longer'
   });
   const { phase, failure } = lab.store.getState();
   expect(phase).toBe('failed');
-  expect(failure).toMatch(/^Rank 0 could not go on: .*\./u);
+  expect(failure).toMatch(/^Rank 0 failed: .*\./u);
 });
 
 describe('a recipe on ranks', () => {
