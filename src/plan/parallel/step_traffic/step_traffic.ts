@@ -5,6 +5,7 @@
  * adapters, what GRPO and PPO sample and score, and the sums that all ranks agree on.
  */
 import { type MeshPlace, placeOf } from '../../../common/mesh.ts';
+import type { BytesSent } from '../../../common/ranks.ts';
 import type { ResolvedModel } from '../../../config/index.ts';
 import { answerLength, type StageConfig } from '../../../config/stage/index.ts';
 import { hasReference, rowsPerExample } from '../../stage_memory.ts';
@@ -14,6 +15,7 @@ import { gradientTraffic } from './gradients.ts';
 import { FLOAT, type Pass, reducedBytes, type StepTraffic, trainingTraffic } from './passes.ts';
 import { type Head, isAdapter, type RankTensor, rankTensors } from './rank_tensors.ts';
 import { answerTraffic, policyTraffic, scoringTraffic } from './sampling.ts';
+import { phaseOf, type StepKind } from './step_kind.ts';
 
 export interface TrafficRun {
   mesh: Mesh;
@@ -26,21 +28,9 @@ export interface TrafficRun {
   row_length: number;
 }
 
-/** What tells one step of a run from another. */
-export interface StepKind {
-  /** GRPO and PPO: whether the step begins a phase, so that answers are sampled and scored. */
-  samples: boolean;
-  /** Tokens of an answer of the phase, in the mean. Default: as many as an answer may have. */
-  answer_tokens?: number | undefined;
-  /** DPO: micro-batches with pairs that the reference has not scored yet. Default: none. */
-  new_pairs?: number | undefined;
-}
-
-/** Whether a step, counted from 0, begins a phase of GRPO or PPO. */
-export function beginsPhase(stage: StageConfig | null, step: number): boolean {
-  const { steps } = phaseOf(stage);
-  return steps > 0 && step % steps === 0;
-}
+/** What all ranks send in a step. */
+export const trafficOfAll = (run: TrafficRun, step: StepKind): StepTraffic[] =>
+  Array.from({ length: worldSize(run.mesh) }, (_, rank) => stepTraffic(run, rank, step)).flat();
 
 /** Everything that a rank sends in a step; nothing is listed that is not sent. */
 export function stepTraffic(run: TrafficRun, rank: number, step: StepKind): StepTraffic[] {
@@ -160,14 +150,6 @@ function parameterCount({ model, training, stage, row_length }: TrafficRun): num
 const hasRewardModel = ({ objective, ppo }: StageConfig): boolean =>
   objective === 'ppo' && ppo.score === 'reward_model';
 
-/** Steps that learn from the same answers, and micro-batches of answers; 0 where none are sampled. */
-function phaseOf(stage: StageConfig | null): { steps: number; batches: number } {
-  if (stage?.objective === 'grpo') return { steps: stage.grpo.num_iterations, batches: 1 };
-  if (stage?.objective !== 'ppo') return { steps: 0, batches: 0 };
-  const { num_ppo_epochs, num_mini_batches: batches } = stage.ppo;
-  return { steps: num_ppo_epochs * batches, batches };
-}
-
 /** Answers of a phase: sampled with the policy, then scored by the other models, by micro-batches. */
 function phaseTraffic(
   run: TrafficRun,
@@ -176,7 +158,7 @@ function phaseTraffic(
 ): StepTraffic[] {
   const { mesh, training, stage } = run;
   if (!stage || !samples) return [];
-  const microbatches = phaseOf(stage).batches * training.gradient_accumulation_steps;
+  const microbatches = phaseOf(stage).mini_batches * training.gradient_accumulation_steps;
   if (microbatches === 0) return [];
   const answers = microbatches * training.batch_size * rowsPerExample(stage);
   const tokens = answers * (answer_tokens ?? answerLength(stage) ?? 0);
@@ -208,8 +190,15 @@ const referencePass = (run: TrafficRun, place: MeshPlace): Pass =>
 function referenceTraffic(
   run: TrafficRun,
   place: MeshPlace,
-  { new_pairs = 0 }: StepKind,
+  { new_batches = 0 }: StepKind,
 ): StepTraffic[] {
   if (run.stage?.objective !== 'dpo') return [];
-  return times(new_pairs, scoringTraffic(referencePass(run, place)));
+  return times(new_batches, scoringTraffic(referencePass(run, place)));
+}
+
+/** Bytes of all ranks together, by kind of collective. */
+export function bytesOfAll(traffic: readonly StepTraffic[]): BytesSent {
+  const sent = { all_reduce: 0, reduce_scatter: 0, all_gather: 0, broadcast: 0, send_recv: 0 };
+  for (const { kind, bytes } of traffic) sent[kind] += bytes;
+  return sent;
 }
