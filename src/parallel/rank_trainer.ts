@@ -110,6 +110,10 @@ export class RankTrainer {
   get held_out_prompts(): number {
     return this.#parts.setting.data?.prompts.val.length ?? 0;
   }
+  /** Pairs of answers that the objective learns from. */
+  get train_pairs(): number {
+    return this.#parts.setting.data?.pairs.train.length ?? 0;
+  }
   /** Tokens of a step of all ranks, padding included. */
   get tokensPerStep(): number {
     const { objective, setting } = this.#parts;

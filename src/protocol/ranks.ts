@@ -72,6 +72,8 @@ export type RankEvent =
       row_length: number;
       /** Held-out prompts that evaluations answer. */
       held_out_prompts: number;
+      /** Pairs of answers that a stage learns from. */
+      train_pairs: number;
     }
   /** `metrics` are those of the objective, from rank 0 alone: all ranks have the same ones. */
   | { type: 'rank_step'; step: RankStep; memory: RankMemory; metrics: MetricRow | null }

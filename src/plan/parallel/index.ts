@@ -26,5 +26,6 @@ export * from './rank_parameters.ts';
 export * from './search.ts';
 export * from './stage_rank_memory.ts';
 export * from './step_time.ts';
+export * from './step_traffic/index.ts';
 export * from './traffic.ts';
 export * from './training.ts';

@@ -47,6 +47,7 @@ class FakeRank {
           vocab_size: 5,
           row_length: 4,
           held_out_prompts: 0,
+          train_pairs: 0,
         });
       }
       case 'train_rank':

@@ -171,9 +171,10 @@ export class LabClient {
     const [first] = opened;
     const step = from?.step ?? 0;
     if (!first) return;
-    const { backend: used, n_params, vocab_size, row_length, held_out_prompts } = first;
-    const facts = { n_params, vocab_size, row_length, held_out_prompts };
-    this.store.setState({ backend: used, ...facts, step });
+    const { backend: used, n_params, vocab_size } = first;
+    const { row_length, held_out_prompts, train_pairs } = first;
+    const data = { row_length, held_out_prompts, train_pairs };
+    this.store.setState({ backend: used, n_params, vocab_size, ...data, step });
   }
 
   async #train(links: RankLinks): Promise<void> {

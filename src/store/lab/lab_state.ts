@@ -63,6 +63,8 @@ export interface LabState {
   row_length: number;
   /** Held-out prompts that evaluations of a stage answer. */
   held_out_prompts: number;
+  /** Pairs of answers that a stage learns from. */
+  train_pairs: number;
   ranks: readonly LabRank[];
   /** Steps that all ranks have taken. */
   step: number;
@@ -95,6 +97,7 @@ export const emptyLab: LabState = {
   vocab_size: 0,
   row_length: 0,
   held_out_prompts: 0,
+  train_pairs: 0,
   ranks: [],
   step: 0,
   recent: [],

@@ -1,8 +1,11 @@
 /** What the ranks send in a step, by kind of collective, beside the formulas. */
+import { useMemo } from 'react';
+import { bytesOfAll } from '../../plan/parallel/index.ts';
 import { bytes, percent } from '../../store/index.ts';
 import { COLLECTIVES, type CollectiveKind } from '../../store/lab/index.ts';
-import { useLab } from './lab.ts';
-import { allBytes, type BytesByKind, plannedInStep, sentInStep } from './measured.ts';
+import { useLab, useLabClient } from './lab.ts';
+import { allBytes, type BytesByKind, sentInStep } from './measured.ts';
+import { plannedStep, type PlannedStep, purposesOf, valueAt } from './planned_traffic.ts';
 import type { ShownRun } from './useLabRun.ts';
 
 const LABELS: Readonly<Record<CollectiveKind, { label: string; colour: string }>> = {
@@ -15,8 +18,8 @@ const LABELS: Readonly<Record<CollectiveKind, { label: string; colour: string }>
 
 export function TrafficPart({ run }: { run: ShownRun }) {
   const latest = useLab((state) => state.recent.at(-1));
-  const traffic = run.traffic_not_planned ? [] : run.planned.flatMap((rank) => rank.traffic);
-  const planned = plannedInStep(traffic);
+  const { traffic, notes } = usePlannedStep(run);
+  const planned = bytesOfAll(traffic);
   const measured = run.isMeasured && latest ? sentInStep(latest) : null;
   if (run.planned.length < 2) return null;
   const used = COLLECTIVES.filter((kind) => planned[kind] > 0 || (measured?.[kind] ?? 0) > 0);
@@ -25,7 +28,7 @@ export function TrafficPart({ run }: { run: ShownRun }) {
     <section aria-label="Bytes sent in a step" data-testid="lab-traffic">
       <h2>Sent in a step, by all ranks</h2>
       {measured ? <Bar title="measured" sent={measured} width={width} /> : null}
-      {run.traffic_not_planned ? null : <Bar title="planned" sent={planned} width={width} />}
+      <Bar title="planned" sent={planned} width={width} />
       <div className="plan-scroll">
         <table className="plan-table">
           <thead>
@@ -40,8 +43,7 @@ export function TrafficPart({ run }: { run: ShownRun }) {
             {used.map((kind) => (
               <tr key={kind}>
                 <th scope="row">
-                  <i className="lab-key" style={{ background: LABELS[kind].colour }} aria-hidden />{' '}
-                  {LABELS[kind].label}
+                  <Key kind={kind} /> {LABELS[kind].label}
                 </th>
                 <Numbers measured={measured?.[kind]} planned={planned[kind]} />
               </tr>
@@ -56,20 +58,66 @@ export function TrafficPart({ run }: { run: ShownRun }) {
           </tbody>
         </table>
       </div>
+      <Purposes traffic={traffic} />
       <p className="small muted">
         Every collective goes through the host: buffers of two devices cannot be shared, so their
         bytes are read, sent as a message and written again. An all-reduce of gradients is counted
-        as its two halves. {run.traffic_not_planned || notes(run)}
+        as its two halves. {notes}
       </p>
     </section>
   );
 }
 
-/** What the formulas of training leave out. */
-const notes = ({ stage }: ShownRun): string =>
-  stage?.objective === 'dpo'
-    ? 'The reference scores each pair when it is met for the first time, which the formula leaves out.'
-    : '';
+/** The plan of the step that is shown: the latest one of the ranks, or the first one of a new run. */
+function usePlannedStep(run: ShownRun): PlannedStep {
+  const { table } = useLabClient();
+  const step = useLab((state) => state.recent.at(-1)?.[0]?.step);
+  const first_step = useLab((state) => state.from?.step ?? 0);
+  const train_pairs = useLab((state) => state.train_pairs);
+  return useMemo(() => {
+    if (run.planned.length < 2) return { traffic: [], notes: '' };
+    if (!run.isMeasured || step === undefined) return plannedStep(run, null);
+    const answer_tokens = valueAt(table.get(ANSWER_LENGTH), step);
+    return plannedStep(run, { step: step - 1, first_step, train_pairs, answer_tokens });
+  }, [run, table, step, first_step, train_pairs]);
+}
+
+/** Mean tokens of the sampled answers, of the steps that sample. */
+const ANSWER_LENGTH = 'completions/mean_length';
+
+function Purposes({ traffic }: Pick<PlannedStep, 'traffic'>) {
+  return (
+    <details className="more">
+      <summary>What the formula adds up</summary>
+      <div className="plan-scroll">
+        <table className="plan-table">
+          <thead>
+            <tr>
+              <th scope="col">What is sent</th>
+              <th scope="col">Collective</th>
+              <th scope="col">Formula</th>
+            </tr>
+          </thead>
+          <tbody>
+            {purposesOf(traffic).map(({ kind, what, bytes: sent }) => (
+              <tr key={`${kind} ${what}`}>
+                <th scope="row">{what}</th>
+                <td>
+                  <Key kind={kind} /> {LABELS[kind].label}
+                </td>
+                <td>{bytes(sent)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+const Key = ({ kind }: { kind: CollectiveKind }) => (
+  <i className="lab-key" style={{ background: LABELS[kind].colour }} aria-hidden />
+);
 
 function Numbers({ measured, planned }: { measured: number | undefined; planned: number }) {
   const isKnown = measured !== undefined;

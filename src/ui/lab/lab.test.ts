@@ -3,7 +3,7 @@ import { ONE_RANK, type RankStep, type Span } from '../../common/index.ts';
 import { defaultConfig, resolveModel } from '../../config/index.ts';
 import { plainMesh } from './choices.ts';
 import { holdingWords } from './holdings.ts';
-import { bubbleOf, overlapOf, plannedInStep } from './measured.ts';
+import { bubbleOf, overlapOf } from './measured.ts';
 import { labWarnings, pageProblems } from './problems.ts';
 import { bucketOverlap, laidOutBubble, reducesDuringPass } from './schedule_measures.ts';
 import { plannedTimeline } from './timeline.ts';
@@ -72,20 +72,6 @@ test('the overlap is the share of communication inside the passes', () => {
   const spans = [span('compute', 0, 10), span('communicate', 8, 12), span('communicate', 20, 24)];
   expect(overlapOf([report(0, spans)])).toBeCloseTo(0.25);
   expect(overlapOf([report(0, [span('compute', 0, 1)])])).toBeNull();
-});
-
-test('an all-reduce of gradients is planned as its halves, that of tensor parallelism as one', () => {
-  const planned = plannedInStep([
-    { kind: 'all_reduce', group: 'dp', what: '', bytes: 100, messages: 1 },
-    { kind: 'all_reduce', group: 'tp', what: '', bytes: 30, messages: 1 },
-    { kind: 'send', group: 'pp', what: '', bytes: 7, messages: 1 },
-  ]);
-  expect(planned).toMatchObject({
-    all_reduce: 30,
-    reduce_scatter: 50,
-    all_gather: 50,
-    send_recv: 7,
-  });
 });
 
 test('interleaved stages hold every other chunk of layers', () => {

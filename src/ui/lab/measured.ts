@@ -7,7 +7,7 @@ import {
   type Span,
 } from '../../store/lab/index.ts';
 export { bubbleOf } from '../../store/lab/index.ts';
-import type { RankMemory as PlannedMemory, Traffic } from '../../plan/parallel/index.ts';
+import type { RankMemory as PlannedMemory } from '../../plan/parallel/index.ts';
 
 /** Kinds of memory that are both planned and measured. */
 export const LAB_MEMORY_KINDS = [
@@ -65,22 +65,6 @@ export function sentInStep(reports: readonly RankStep[]): BytesByKind {
   const sent = noBytes();
   for (const { bytes } of reports) for (const kind of COLLECTIVES) sent[kind] += bytes[kind];
   return sent;
-}
-
-/**
- * Planned bytes in the form in which ranks report them: an all-reduce of gradients counts as the
- * reduce-scatter and the all-gather of which the ranks compose it.
- */
-export function plannedInStep(traffic: readonly Traffic[]): BytesByKind {
-  const planned = noBytes();
-  for (const { kind, group, bytes } of traffic) {
-    if (kind === 'send') planned.send_recv += bytes;
-    else if (kind === 'all_reduce' && group === 'dp') {
-      planned.reduce_scatter += bytes / 2;
-      planned.all_gather += bytes / 2;
-    } else planned[kind] += bytes;
-  }
-  return planned;
 }
 
 export const allBytes = (sent: BytesByKind): number =>

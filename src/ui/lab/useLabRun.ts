@@ -20,7 +20,7 @@ import { useSettledRun } from '../recipe/useSettledRun.ts';
 import { useNewStage } from '../stages/useNewStage.ts';
 import { NEW_STAGE, plainMesh, useChoices } from './choices.ts';
 import { useLab } from './lab.ts';
-import { type PlannedRank, plannedRanks, trafficNotPlanned } from './planned_ranks.ts';
+import { type PlannedRank, plannedRanks } from './planned_ranks.ts';
 import { labWarnings, pageProblems } from './problems.ts';
 
 /** A run on a mesh, by arithmetic. */
@@ -34,8 +34,8 @@ export interface LabRun {
   problems: readonly LabProblem[];
   /** By rank; empty if the mesh has problems. */
   planned: readonly PlannedRank[];
-  /** Why the traffic that is planned is not that of this run, in a sentence; '' if it is. */
-  traffic_not_planned: string;
+  /** Tokens of a row. */
+  row_length: number;
 }
 
 interface Trained {
@@ -55,9 +55,9 @@ function labRun(
   const training = trainingOf(config);
   const { peft = null } = stage ?? {};
   const problems = pageProblems(mesh, { model, training, peft });
-  const run = { mesh, model, training, stage };
-  const planned = problems.length > 0 ? [] : plannedRanks({ ...run, row_length, held_out_prompts });
-  return { ...run, config, problems, planned, traffic_not_planned: trafficNotPlanned(stage) };
+  const run = { mesh, model, training, stage, row_length };
+  const planned = problems.length > 0 ? [] : plannedRanks({ ...run, held_out_prompts });
+  return { ...run, config, problems, planned };
 }
 
 /** Saved runs that ranks can continue: those that were not trained to their end. */

@@ -112,8 +112,8 @@ export class RankSession {
     this.#patience.samples = trainer.objective.data === 'prompts';
     this.#open = { ...opened, rank, records: new RankRecords(trainer, progress) };
     const memory = this.#memory(trainer);
-    const { n_params, row_length, held_out_prompts } = trainer;
-    const rows = { row_length, held_out_prompts };
+    const { n_params, row_length, held_out_prompts, train_pairs } = trainer;
+    const rows = { row_length, held_out_prompts, train_pairs };
     const facts = { memory, backend: device.backend, n_params, vocab_size, ...rows };
     return { type: 'rank_opened', id, rank, ...facts };
   }
@@ -149,6 +149,8 @@ export class RankSession {
   async #evaluate({ id }: Extract<RankRequest, { type: 'evaluate_rank' }>): Promise<RankEvent> {
     const { trainer, rank, records } = this.#rank();
     const measured = await this.#patience.during('evaluation', () => trainer.evaluate());
+    // The next report is of a step alone.
+    trainer.recorder.take();
     const metrics = records.evaluation(measured);
     return { type: 'rank_evaluated', id, rank, metrics };
   }
@@ -157,6 +159,7 @@ export class RankSession {
     const { id, run, name } = request;
     const { trainer, rank, config, facts, records } = this.#rank();
     const state = await trainer.state();
+    trainer.recorder.take();
     const { step, model, n_params } = trainer;
     if (!state || !facts) return { type: 'rank_saved', id, rank, run, step, bytes: null };
     const saved = { run, name, config, state, model, n_params, facts, records };
