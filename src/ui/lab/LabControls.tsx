@@ -18,6 +18,7 @@ import {
 import {
   hasRanks,
   isIdle,
+  mayPause,
   type LabClient,
   type LabState,
   unsavedSteps,
@@ -73,7 +74,7 @@ function Buttons({ next, state }: { next: NextRun; state: LabState }) {
   return (
     <div className="lab-buttons">
       {hasRanks(state) ? null : <StartButton next={next} lab={lab} />}
-      {phase === 'training' || phase === 'evaluating' || phase === 'pausing' ? (
+      {mayPause(state) || phase === 'pausing' ? (
         <Button
           size="sm"
           leftSection={<IconPlayerPause size={16} />}
@@ -203,6 +204,7 @@ function sentenceOf(state: LabState): string {
     case 'paused':
       return `Paused. ${at}`;
     case 'saving':
+    case 'autosaving':
       return `${at} Gathering the checkpoint on rank 0.`;
     case 'done':
       return `Done. ${at}`;
