@@ -63,7 +63,7 @@ describe('a run on ranks is due to be saved', () => {
   });
 });
 
-describe('a run whose rank dies', () => {
+describe('a run on ranks that saves itself', () => {
   const STEPS = 7;
   let harness: SessionHarness;
 
@@ -82,19 +82,17 @@ describe('a run whose rank dies', () => {
 
   interface Wanted {
     autosave_interval: number;
-    /** Ends rank 1, or the only rank, after this step. */
-    dies_at?: number;
+    /** Called after each step. */
+    at?: (step: number, lab: LabClient) => void;
     from?: LabOrigin | null;
   }
 
   async function train(mesh: Partial<Mesh>, wanted: Wanted): Promise<LabState> {
-    const { dies_at, from = null } = wanted;
+    const { at, from = null } = wanted;
     const lab: LabClient = new LabClient({
       spawn,
       saves: true,
-      stepped: ([first]) => {
-        if (first?.step === dies_at) lab.kill((mesh.dp ?? 1) * (mesh.tp ?? 1) * (mesh.pp ?? 1) - 1);
-      },
+      stepped: ([first]) => at?.(first?.step ?? 0, lab),
     });
     const config = tinyConfig(({ model, training, runtime }) => {
       Object.assign(model, { n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.1 });
@@ -112,6 +110,11 @@ describe('a run whose rank dies', () => {
     return lab.store.getState();
   }
 
+  /** Rank 1 ends in the step after the fifth. */
+  const dies = (step: number, lab: LabClient): void => {
+    if (step === 5) lab.kill(1);
+  };
+
   async function stateOf(run: string) {
     const storage = await harness.store.open(run);
     const loaded = await storage.load();
@@ -125,7 +128,7 @@ describe('a run whose rank dies', () => {
     'goes on from its last save with the bits of a run that never stopped: %o',
     async (mesh) => {
       const whole = await train(mesh, { autosave_interval: 0 });
-      const { run, failure, saved } = await train(mesh, { autosave_interval: 2, dies_at: 5 });
+      const { run, failure, saved } = await train(mesh, { autosave_interval: 2, at: dies });
       expect(saved?.step).toBe(4);
       expect(failure).toContain('The checkpoint of step 4 is whole');
       expect((await stateOf(run)).step).toBe(4);
@@ -137,9 +140,65 @@ describe('a run whose rank dies', () => {
   );
 
   test('has no save where automatic saves are off, and says so', async () => {
-    const { saved, failure } = await train({ dp: 2 }, { autosave_interval: 0, dies_at: 5 });
+    const { saved, failure } = await train({ dp: 2 }, { autosave_interval: 0, at: dies });
     expect(saved).toBeNull();
     expect(failure).toMatch(/without it. Start again.$/u);
     expect(await harness.store.list()).toEqual([]);
   });
+
+  test('keeps all of it where storage was full at first', async () => {
+    const filled = (step: number): void => {
+      harness.files.isFull = step < 4;
+    };
+    const { run, saved, save_problem } = await train(
+      { tp: 2 },
+      { autosave_interval: 2, at: filled },
+    );
+    expect(saved?.step).toBe(STEPS);
+    expect(save_problem).toBe('');
+    const storage = await harness.store.open(run);
+    const { step, 'train/loss': loss } = await storage.readMetrics();
+    expect([...(step ?? [])]).toEqual(Array.from({ length: STEPS + 1 }, (_, i) => i));
+    expect(loss?.every((value, i) => i === 0 || Number.isFinite(value))).toBe(true);
+    expect(await storage.loadText()).toMatchObject({ name: TEXT.name });
+    await storage.close();
+  });
+
+  test('is not brought back after it was deleted, and is saved again once it is restored', async () => {
+    let deleted = '';
+    const states: string[] = [];
+    const at = (step: number, lab: LabClient): void => {
+      const { run, save_problem } = lab.store.getState();
+      states.push(save_problem);
+      if (step === 3) void harness.store.discard(run);
+      if (step === 5) void harness.store.trash.restore(run);
+      deleted = run;
+    };
+    const { saved } = await train({}, { autosave_interval: 2, at });
+    expect(states[4]).toContain('was deleted, so its ranks do not save it any more. Restore it');
+    expect(states.at(-1)).toBe('');
+    expect(saved?.step).toBe(STEPS);
+    expect((await stateOf(deleted)).step).toBe(STEPS);
+  });
+
+  test('does not overwrite what was trained elsewhere meanwhile', async () => {
+    const at = (step: number, lab: LabClient): void => {
+      if (step === 3) void trainElsewhere(lab.store.getState().run);
+    };
+    const { run, save_problem } = await train({}, { autosave_interval: 2, at });
+    expect(save_problem).toBe(
+      '“ranks” was trained elsewhere to step 100, which its ranks do not overwrite. ' +
+        'End the ranks, and continue from that checkpoint.',
+    );
+    expect((await stateOf(run)).step).toBe(100);
+  });
+
+  /** Another tab saves a later step of the run. */
+  async function trainElsewhere(run: string): Promise<void> {
+    const storage = await harness.store.open(run);
+    const loaded = await storage.load();
+    if (!loaded) throw new Error('There is no checkpoint.');
+    await storage.save({ ...loaded.state, step: 100 });
+    await storage.close();
+  }
 });
