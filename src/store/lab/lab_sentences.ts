@@ -1,5 +1,5 @@
 /** What the lab says when its ranks have ended. */
-import type { LabState } from './lab_state.ts';
+import { type LabState, mayPause } from './lab_state.ts';
 
 /** Which checkpoint a run that failed can be continued from, in a sentence; '' without one. */
 export function checkpointLeft({ saved, from }: Pick<LabState, 'saved' | 'from'>): string {
@@ -21,6 +21,17 @@ export function rankGone(rank: number, why: string, state: LabState): string {
 /** What a rank that cannot go on means for the run. `message` is a sentence. */
 export function rankFailed(rank: number, message: string, state: LabState): string {
   return `Rank ${rank} could not go on: ${message} ${checkpointLeft(state)}`.trim();
+}
+
+/** What a run without automatic saves can lose while it trains, in a sentence; '' if nothing. */
+export function unsavedWhileTraining(state: LabState): string {
+  const { phase, config, saved, from } = state;
+  const isTraining = mayPause({ phase }) || phase === 'opening';
+  if (!isTraining || config?.runtime.autosave_interval !== 0) return '';
+  const kept = saved?.step ?? from?.step;
+  const why = 'as “Save every” is 0: a reload or the end of a rank loses';
+  if (kept === undefined) return `Nothing of it is saved until it pauses or is done, ${why} it.`;
+  return `The steps after ${kept} are saved only when it pauses or is done, ${why} them.`;
 }
 
 /** Which steps were lost when the user ended the ranks, in a sentence; '' if none were. */
