@@ -127,7 +127,7 @@ class Cards {
     const link = this.#link;
     if (!link) throw new Error('Open the rank first.');
     this.#steps = [];
-    await link.request((id) => ({ type: 'train_rank', id, steps }));
+    await link.request((id) => ({ type: 'train_rank', id, steps, autosave: false }));
     if (this.#failure) throw new Error(this.#failure);
     return this.#steps;
   }

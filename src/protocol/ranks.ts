@@ -41,8 +41,12 @@ export interface OpenRankCommand extends OpenedFiles {
 
 export type RankRequest =
   | OpenRankCommand
-  /** Trains this many steps together with the others: `rank_step` after each; answered by `rank_trained`. */
-  | { type: 'train_rank'; id: number; steps: number }
+  /**
+   * Trains this many steps together with the others: `rank_step` after each; answered by `rank_trained`.
+   * All ranks stop earlier after the same step if one of them was asked to pause, or with `autosave` if
+   * the run is due to be saved.
+   */
+  | { type: 'train_rank'; id: number; steps: number; autosave: boolean }
   /** The objective's evaluation, by all ranks: answered by `rank_evaluated`. */
   | { type: 'evaluate_rank'; id: number }
   /** All ranks at once; rank 0 keeps the whole as a checkpoint of this run: answered by `rank_saved`. */
@@ -52,7 +56,7 @@ export type RankCommand =
   | RankRequest
   /** To all ranks: one computes as if its device were this many times slower; 1 is as fast as it can. */
   | { type: 'slow_rank'; rank: number; factor: number }
-  /** Ends after the step that is under way. */
+  /** Ends after the step that is in flight. */
   | { type: 'pause_rank' }
   /** Another rank is gone: what waits for it fails in a sentence. */
   | { type: 'rank_gone'; rank: number };
@@ -77,7 +81,14 @@ export type RankEvent =
     }
   /** `metrics` are those of the objective, from rank 0 alone: all ranks have the same ones. */
   | { type: 'rank_step'; step: RankStep; memory: RankMemory; metrics: MetricRow | null }
-  | { type: 'rank_trained'; id: number; rank: number; step: number }
+  | {
+      type: 'rank_trained';
+      id: number;
+      rank: number;
+      step: number;
+      /** Whether the run is to be saved now by itself: rank 0 decides, the others answer false. */
+      save_due: boolean;
+    }
   /** The same on every rank. */
   | { type: 'rank_evaluated'; id: number; rank: number; metrics: MetricRow }
   /** `bytes` is null on ranks other than 0. */

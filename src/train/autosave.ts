@@ -62,11 +62,12 @@ export class Autosave {
   }
 
   /** Saves, whether or not that succeeds, and notes how long it took. */
-  async during(step: number, save: () => Promise<void>): Promise<void> {
+  async during<T>(step: number, save: () => Promise<T>): Promise<T> {
     const begin = this.#now();
-    await save();
+    const outcome = await save();
     this.#step = step;
     this.#at = this.#now();
     this.#tookMs = this.#at - begin;
+    return outcome;
   }
 }

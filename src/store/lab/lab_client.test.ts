@@ -24,11 +24,16 @@ class FakeRank {
   closed = false;
   /** Why it cannot save. */
   refusal = '';
+  /** Steps after which rank 0 asks for a save. */
+  due: readonly number[] = [];
+  /** Whether it takes its time to save. */
+  savesLater = false;
   rank = -1;
   step = 0;
   emit: (event: Event) => void = () => undefined;
   die: (reason: string) => void = () => undefined;
   #training: { id: number; steps: number } | null = null;
+  #saving: { id: number; run: string } | null = null;
 
   handle(command: Command): void {
     this.sent.push(command);
@@ -60,15 +65,22 @@ class FakeRank {
           rank: this.rank,
           metrics: { step: this.step, 'val/loss': 2.5 },
         });
-      case 'save_rank': {
-        const { id, run } = command;
-        const { rank, step, refusal } = this;
-        const bytes = rank === 0 && refusal === '' ? 123 : null;
-        const problem = rank === 0 ? refusal : '';
-        return this.emit({ type: 'rank_saved', id, rank, run, step, bytes, problem });
-      }
+      case 'save_rank':
+        this.#saving = command;
+        if (!this.savesLater) this.endSave();
+        return;
       default:
     }
+  }
+
+  endSave(): void {
+    if (!this.#saving) return;
+    const { id, run } = this.#saving;
+    this.#saving = null;
+    const { rank, step, refusal } = this;
+    const bytes = rank === 0 && refusal === '' ? 123 : null;
+    const problem = rank === 0 ? refusal : '';
+    this.emit({ type: 'rank_saved', id, rank, run, step, bytes, problem });
   }
 
   takeStep(): void {
@@ -85,10 +97,13 @@ class FakeRank {
     const metrics = this.rank === 0 ? { step: this.step, 'train/loss': step.loss } : null;
     this.emit({ type: 'rank_step', step, memory: MEMORY, metrics });
     const isPaused = this.sent.at(-1)?.type === 'pause_rank';
-    if (this.#training && (--this.#training.steps === 0 || isPaused)) {
+    const isDue = this.due.includes(this.step);
+    if (this.#training && (--this.#training.steps === 0 || isPaused || isDue)) {
       const { id } = this.#training;
+      const { rank } = this;
       this.#training = null;
-      this.emit({ type: 'rank_trained', id, rank: this.rank, step: this.step });
+      const save_due = isDue && rank === 0;
+      this.emit({ type: 'rank_trained', id, rank, step: this.step, save_due });
     }
   }
 
@@ -310,11 +325,58 @@ describe('a run that saves by itself', () => {
     expect(state()).toMatchObject({ saved: { step: 2, bytes: 123 }, save_problem: '' });
   });
 
+  test('is saved in between where rank 0 finds that it is time, after an evaluation of that step', async () => {
+    await start(10);
+    for (const rank of ranks) rank.due = [2, 3];
+    await step();
+    expect(commands(1, 'save_rank')).toEqual([]);
+    await step();
+    expect(state()).toMatchObject({ phase: 'training', saved: { step: 2, bytes: 123 } });
+    expect(lab.table.get('val/loss')?.step.at(-1)).toBe(2);
+    await step();
+    expect(state()).toMatchObject({ phase: 'training', saved: { step: 3, bytes: 123 } });
+    // To the evaluation that was due without the save.
+    expect(commands(0, 'train_rank').at(-1)).toMatchObject({ steps: 1, autosave: true });
+    lab.kill(2);
+    expect(state().failure).toContain('The checkpoint of step 3 is whole');
+  });
+
+  test('can be paused while it saves itself, and is not saved twice', async () => {
+    await start(10);
+    for (const rank of ranks) Object.assign(rank, { due: [1], savesLater: true });
+    await step();
+    expect(state().phase).toBe('autosaving');
+    lab.pause();
+    expect(state().phase).toBe('pausing');
+    for (const rank of ranks) rank.endSave();
+    await settle();
+    expect(state()).toMatchObject({ phase: 'paused', saved: { step: 1, bytes: 123 } });
+    expect(commands(0, 'save_rank')).toHaveLength(1);
+  });
+
+  test('trains on where storage refuses a save in between, and says why', async () => {
+    await start(10);
+    const [first] = ranks;
+    for (const rank of ranks) rank.due = [1, 2];
+    if (first) first.refusal = 'The storage is full. Delete runs.';
+    await step();
+    expect(state()).toMatchObject({ phase: 'training', saved: null, failure: '' });
+    expect(state().save_problem).toBe('The storage is full. Delete runs.');
+    if (first) first.refusal = '';
+    await step();
+    expect(state()).toMatchObject({ saved: { step: 2, bytes: 123 }, save_problem: '' });
+  });
+
   test('saves nothing where no step was taken since the checkpoint that it continues from', async () => {
     await start(2, { run: 'old', name: 'old', step: 2 });
     expect(state().phase).toBe('done');
     expect(commands(0, 'save_rank')).toEqual([]);
   });
+});
+
+test('ranks whose run is not to be kept never stop for a save', async () => {
+  await start();
+  expect(commands(0, 'train_rank')).toMatchObject([{ autosave: false }]);
 });
 
 test('a continuation that fails names the checkpoint that it began with', async () => {

@@ -12,6 +12,7 @@ import {
   emptyLab,
   hasRanks,
   isIdle,
+  mayPause,
   type LabOrigin,
   type LabPhase,
   type LabRank,
@@ -37,7 +38,7 @@ export interface LabStart {
 
 export interface LabHooks {
   spawn: () => PagePort;
-  /** Saves by itself when training pauses or is done. */
+  /** Saves by itself while it trains, as `isAutosaveDue` says, and when training pauses or is done. */
   saves?: boolean;
   /** The library has changed. */
   saved?: () => void;
@@ -101,8 +102,7 @@ export class LabClient {
 
   /** Ends training after the step that is in flight. */
   pause(): void {
-    const { phase } = this.store.getState();
-    if (phase !== 'training' && phase !== 'evaluating') return;
+    if (!mayPause(this.store.getState())) return;
     this.#pausing = true;
     this.#become('pausing');
     this.#links?.send({ type: 'pause_rank' });
@@ -181,6 +181,7 @@ export class LabClient {
     const { config } = this.store.getState();
     if (!config) return;
     const { max_iters, eval_interval } = config.training;
+    const { saves: autosave = false } = this.#hooks;
     for (;;) {
       const { step } = this.store.getState();
       if (step >= max_iters) return this.#rest(links, 'done');
@@ -188,11 +189,13 @@ export class LabClient {
       this.#become('training');
       const steps = Math.min(eval_interval - (step % eval_interval), max_iters - step);
       const answers = await links.all((link) =>
-        link.request((id) => ({ type: 'train_rank', id, steps })),
+        link.request((id) => ({ type: 'train_rank', id, steps, autosave })),
       );
-      const now = answers[0]?.step ?? step;
+      const [first] = answers;
+      const now = first?.step ?? step;
       this.store.setState({ step: now });
       if (now === step + steps) await this.#evaluate(links);
+      if (first?.save_due) await this.#save(links, 'autosaving');
     }
   }
 
@@ -215,9 +218,9 @@ export class LabClient {
   }
 
   /** What storage refuses is told; the ranks are kept, so that the run can be saved again. */
-  async #save(links: RankLinks): Promise<void> {
+  async #save(links: RankLinks, phase: 'saving' | 'autosaving' = 'saving'): Promise<void> {
     const { run, name } = this.store.getState();
-    this.#become('saving');
+    if (!this.#pausing || phase === 'saving') this.#become(phase);
     const [first] = await links.all((link) =>
       link.request((id) => ({ type: 'save_rank', id, run, name })),
     );

@@ -1,5 +1,5 @@
 /** What the lab says when its ranks have ended. */
-import type { LabState } from './lab_state.ts';
+import { type LabState, mayPause } from './lab_state.ts';
 
 /** The checkpoint from which a failed run can be continued, as a sentence; '' if there is none. */
 export function checkpointLeft({ saved, from }: Pick<LabState, 'saved' | 'from'>): string {
@@ -21,6 +21,17 @@ export function rankGone(rank: number, why: string, state: LabState): string {
 /** Explains that a rank has failed. `message` is its error, as sentences. */
 export function rankFailed(rank: number, message: string, state: LabState): string {
   return `Rank ${rank} failed: ${message} ${checkpointLeft(state)}`.trim();
+}
+
+/** What a run without automatic saves can lose while it trains, in a sentence; '' if nothing. */
+export function unsavedWhileTraining(state: LabState): string {
+  const { phase, config, saved, from } = state;
+  const isTraining = mayPause({ phase }) || phase === 'opening';
+  if (!isTraining || config?.runtime.autosave_interval !== 0) return '';
+  const kept = saved?.step ?? from?.step;
+  const why = 'as “Save every” is 0: a reload or the end of a rank loses';
+  if (kept === undefined) return `Nothing of it is saved until it pauses or is done, ${why} it.`;
+  return `The steps after ${kept} are saved only when it pauses or is done, ${why} them.`;
 }
 
 /** Which steps were lost when the user ended the ranks, in a sentence; '' if none were. */

@@ -15,6 +15,8 @@ export type LabPhase =
   | 'pausing'
   | 'paused'
   | 'saving'
+  /** The run saves itself, and then trains on. */
+  | 'autosaving'
   /** All steps are taken; the ranks are still there, so the run can be saved. */
   | 'done'
   /** The ranks were ended by the user. */
@@ -124,6 +126,7 @@ export function hasRanks({ phase }: Pick<LabState, 'phase'>): boolean {
     case 'pausing':
     case 'paused':
     case 'saving':
+    case 'autosaving':
     case 'done':
       return true;
     default:
@@ -134,3 +137,7 @@ export function hasRanks({ phase }: Pick<LabState, 'phase'>): boolean {
 /** The ranks wait for the user. */
 export const isIdle = ({ phase }: Pick<LabState, 'phase'>): boolean =>
   phase === 'paused' || phase === 'done';
+
+/** Training goes on until it is paused. */
+export const mayPause = ({ phase }: Pick<LabState, 'phase'>): boolean =>
+  phase === 'training' || phase === 'evaluating' || phase === 'autosaving';

@@ -18,21 +18,25 @@ import {
 import {
   hasRanks,
   isIdle,
+  mayPause,
   type LabClient,
   type LabState,
   unsavedSteps,
+  unsavedWhileTraining,
 } from '../../store/lab/index.ts';
 import { defaultStageName, withoutMesh } from '../../store/stages/stage_name.ts';
 import { childRun } from '../../store/stages/start_stage.ts';
 import { meshName } from '../../plan/parallel/index.ts';
 import { useClient, useForm, useRun } from '../context.tsx';
 import { goTo } from '../place.ts';
+import { useChoices } from './choices.ts';
 import { ranks } from '../plan/words.ts';
 import { useLab, useLabClient } from './lab.ts';
-import type { NextRun, NextStage } from './useLabRun.ts';
+import { continuedRun, type NextRun, type NextStage, useContinuable } from './useLabRun.ts';
 
 export function LabControls({ next }: { next: NextRun }) {
   const state = useLab((lab) => lab);
+  const unsaved = unsavedWhileTraining(state);
   return (
     <section className="form-section lab-controls" aria-label="Ranks">
       <p className="lab-sentence" role="status" data-testid="lab-sentence">
@@ -49,6 +53,11 @@ export function LabControls({ next }: { next: NextRun }) {
         </p>
       ))}
       <Buttons next={next} state={state} />
+      {unsaved ? (
+        <p className="small muted" data-testid="lab-unsaved">
+          {unsaved}
+        </p>
+      ) : null}
       {state.save_problem ? (
         <p className="field-problem" role="alert" data-testid="lab-save-problem">
           The run could not be saved. {state.save_problem}
@@ -72,8 +81,13 @@ function Buttons({ next, state }: { next: NextRun; state: LabState }) {
   const { phase } = state;
   return (
     <div className="lab-buttons">
-      {hasRanks(state) ? null : <StartButton next={next} lab={lab} />}
-      {phase === 'training' || phase === 'evaluating' || phase === 'pausing' ? (
+      {hasRanks(state) ? null : (
+        <>
+          <ContinueButton next={next} lab={lab} state={state} />
+          <StartButton next={next} lab={lab} />
+        </>
+      )}
+      {mayPause(state) || phase === 'pausing' ? (
         <Button
           size="sm"
           leftSection={<IconPlayerPause size={16} />}
@@ -140,6 +154,34 @@ function StartButton({ next, lab }: { next: NextRun; lab: LabClient }) {
   );
 }
 
+interface ContinueProps {
+  next: NextRun;
+  lab: LabClient;
+  state: LabState;
+}
+
+/** Continues the run that has ended from its last save, on the mesh that is chosen. */
+function ContinueButton({ next, lab, state: { run, saved } }: ContinueProps) {
+  const client = useClient();
+  const record = useContinuable().find((one) => one.run === run);
+  // Then the other button does.
+  if (!saved || !record || next.from?.run === run) return null;
+  const continued = continuedRun(next.mesh, record);
+  return (
+    <Button
+      size="sm"
+      leftSection={<IconPlayerPlay size={16} />}
+      disabled={continued.problems.length > 0}
+      onClick={() => {
+        useChoices.setState({ from: run });
+        startRanks(client, lab, continued);
+      }}
+    >
+      Continue from step {count(record.step)}
+    </Button>
+  );
+}
+
 /** Why ranks cannot be started now, in a sentence; '' if they can. */
 function useStartProblem({ problems, from, next_stage }: NextRun): string {
   const isMissing = useForm(
@@ -203,6 +245,7 @@ function sentenceOf(state: LabState): string {
     case 'paused':
       return `Paused. ${at}`;
     case 'saving':
+    case 'autosaving':
       return `${at} Gathering the checkpoint on rank 0.`;
     case 'done':
       return `Done. ${at}`;

@@ -101,12 +101,17 @@ export function useNextRun(): NextRun {
   return useMemo(() => {
     const mesh = plainMesh(choice);
     if (chosen === NEW_STAGE && stage) return stageRun(mesh, stage);
-    if (!from) return { ...labRun(mesh, settled, null), from, next_stage: null };
-    const { config } = from;
-    const model = resolveModel(config.model, guessVocab(config));
-    const run = labRun(mesh, { config, model }, from.stage ?? null);
-    return { ...run, from, next_stage: null };
+    if (from) return continuedRun(mesh, from);
+    return { ...labRun(mesh, settled, null), from, next_stage: null };
   }, [choice, chosen, settled, from, stage]);
+}
+
+/** A saved run that ranks of this mesh continue. */
+export function continuedRun(mesh: Mesh, from: RunRecord): NextRun {
+  const { config } = from;
+  const model = resolveModel(config.model, guessVocab(config));
+  const run = labRun(mesh, { config, model }, from.stage ?? null);
+  return { ...run, from, next_stage: null };
 }
 
 function stageRun(mesh: Mesh, next_stage: NextStage): NextRun {

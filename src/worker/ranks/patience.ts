@@ -1,7 +1,7 @@
 /** How long a rank waits for another one before it takes it for hung. */
 
-/** What ranks do together; an evaluation may take as long as many steps. */
-export type SharedWork = 'step' | 'evaluation';
+/** What ranks do together; an evaluation or a save may take as long as many steps. */
+export type SharedWork = 'step' | 'evaluation' | 'save';
 
 /** Building programs takes its time, and ranks do not finish it at the same time. */
 const AT_START_MS = 120_000;
@@ -14,13 +14,15 @@ const TIMES = 3;
 const LEAST_MS = 1000;
 /** Answers of one rank may be many times longer than those of another. */
 const LEAST_SAMPLING_MS = 20_000;
+/** Before the first save it is not known how long a rank reads its part back from its device. */
+const LEAST_SAVING_MS = 10_000;
 
 export class Patience {
   /** Whether the objective samples answers. */
   samples = false;
   #work: SharedWork = 'step';
   /** Milliseconds, as if no rank had been made slow; 0 before the first one. */
-  readonly #longest: Record<SharedWork, number> = { step: 0, evaluation: 0 };
+  readonly #longest: Record<SharedWork, number> = { step: 0, evaluation: 0, save: 0 };
   /** By rank, how many times slower than its device the page makes it. */
   readonly #slowness = new Map<number, number>();
   /** The largest of them since the work in progress began. */
@@ -29,6 +31,7 @@ export class Patience {
   /** Milliseconds, by the longest time that the work in progress has taken before. */
   get ms(): number {
     const longest = this.#longest[this.#work] * this.#slowest;
+    if (this.#work === 'save') return Math.max(LEAST_SAVING_MS, TIMES * longest);
     if (longest === 0) return AT_START_MS;
     return Math.max(this.samples ? LEAST_SAMPLING_MS : LEAST_MS, TIMES * longest);
   }

@@ -18,7 +18,11 @@ export class RankRecords {
   seconds: number;
   /** The best score of an evaluation (`Objective.score`, negated if it is a reward); null before. */
   best: number | null;
+  /** Step of the last save that succeeded since the ranks were opened; null before. */
+  saved_step: number | null = null;
   readonly #trainer: MeasuredTrainer;
+  /** Rows that were taken from `#rows` and are not in storage yet. */
+  #unsaved: MetricColumns[] = [];
   #rollouts: RolloutRecord[] = [];
   readonly #rows = new MetricBuffer();
 
@@ -51,15 +55,16 @@ export class RankRecords {
     return row;
   }
 
-  /** Rows since the last call. */
-  take(): MetricColumns {
-    return this.#rows.flush();
+  /** Gives `write` all rows that are not in storage; if it rejects, they stay for the next call. */
+  async writeMetrics(write: (rows: readonly MetricColumns[]) => Promise<void>): Promise<void> {
+    if (this.#rows.size > 0) this.#unsaved.push(this.#rows.flush());
+    await write(this.#unsaved);
+    this.#unsaved = [];
   }
 
-  /** Answers that were sampled since the last call. */
-  takeRollouts(): RolloutRecord[] {
-    const rollouts = this.#rollouts;
+  /** The same for the answers that were sampled. */
+  async writeRollouts(write: (records: readonly RolloutRecord[]) => Promise<void>): Promise<void> {
+    await write(this.#rollouts);
     this.#rollouts = [];
-    return rollouts;
   }
 }

@@ -15,16 +15,21 @@ import type { BeginContext } from '../beginning.ts';
 import { CannotOpenRank } from './cannot_open_rank.ts';
 import { type OpenedRank, openRank } from './open_rank.ts';
 import { Patience } from './patience.ts';
+import { RankAutosave } from './rank_autosave.ts';
 import { RankRecords } from './rank_records.ts';
 import { saveRun } from './rank_storage.ts';
 import { startReducer } from './start_reducer.ts';
 
 export type RankSessionContext = BeginContext;
 
+type SaveRequest = Extract<RankRequest, { type: 'save_rank' }>;
+
 /** What an open rank consists of. */
 interface OpenRank extends OpenedRank {
   rank: number;
   records: RankRecords;
+  /** Null on ranks other than 0, which do not decide. */
+  autosave: RankAutosave | null;
 }
 
 export class RankSession {
@@ -110,7 +115,9 @@ export class RankSession {
     const opened = await openRank(this.#context, command, place);
     const { trainer, vocab_size, progress } = opened;
     this.#patience.samples = trainer.objective.data === 'prompts';
-    this.#open = { ...opened, rank, records: new RankRecords(trainer, progress) };
+    const records = new RankRecords(trainer, progress);
+    const autosave = rank === 0 ? new RankAutosave(trainer, opened.config) : null;
+    this.#open = { ...opened, rank, records, autosave };
     const memory = this.#memory(trainer);
     const { n_params, row_length, held_out_prompts, train_pairs } = trainer;
     const rows = { row_length, held_out_prompts, train_pairs };
@@ -118,22 +125,28 @@ export class RankSession {
     return { type: 'rank_opened', id, rank, ...facts };
   }
 
-  async #train({ id, steps }: Extract<RankRequest, { type: 'train_rank' }>): Promise<RankEvent> {
-    const { trainer, rank } = this.#rank();
+  async #train(request: Extract<RankRequest, { type: 'train_rank' }>): Promise<RankEvent> {
+    const { id, steps } = request;
+    const { trainer, rank, autosave } = this.#rank();
+    const saves = request.autosave && autosave !== null;
     trainer.pauseRequested = false;
     for (let i = 0; i < steps; i++) {
+      // Asked before the step, in which the ranks agree on whether to stop after it.
+      if (saves && autosave.isDueAfterStep) trainer.pauseRequested = true;
       const result = await this.#patience.during('step', () => trainer.takeStep());
       this.#report(result);
       if (trainer.paused) break;
       // A turn of the event loop, so that commands and messages of other ranks are handled.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    return { type: 'rank_trained', id, rank, step: trainer.step };
+    const save_due = saves && autosave.takeDue();
+    return { type: 'rank_trained', id, rank, step: trainer.step, save_due };
   }
 
   #report(result: StepResult): void {
-    const { trainer, rank, records } = this.#rank();
+    const { trainer, rank, records, autosave } = this.#rank();
     const { step, loss, grad_norm, ms } = result;
+    autosave?.stepped(loss);
     const { bytes, spans } = trainer.recorder.take();
     const row = records.step(result);
     const notice = trainer.takeNotice();
@@ -155,10 +168,15 @@ export class RankSession {
     return { type: 'rank_evaluated', id, rank, metrics };
   }
 
-  async #save(request: Extract<RankRequest, { type: 'save_rank' }>): Promise<RankEvent> {
-    const { id, run, name } = request;
+  #save(request: SaveRequest): Promise<RankEvent> {
+    const { autosave } = this.#rank();
+    const save = (): Promise<RankEvent> => this.#gatherAndSave(request);
+    return autosave ? autosave.during(save) : save();
+  }
+
+  async #gatherAndSave({ id, run, name }: SaveRequest): Promise<RankEvent> {
     const { trainer, rank, config, facts, records } = this.#rank();
-    const state = await trainer.state();
+    const state = await this.#patience.during('save', () => trainer.state());
     trainer.recorder.take();
     const { step, model, n_params } = trainer;
     if (!state || !facts) return { type: 'rank_saved', id, rank, run, step, bytes: null };
