@@ -17,7 +17,7 @@ import { damaged, otherVersion } from './error.ts';
 import { MessageSchema, type Message } from './schema.ts';
 
 /** Raised whenever the meaning of a message changes. */
-export const POOL_VERSION = 1;
+export const POOL_VERSION = 2;
 
 /** Bytes before the JSON. */
 export const HEADER_BYTES = 16;

@@ -48,6 +48,10 @@ export class Round {
   get end(): number {
     return this.#asked.end;
   }
+  /** Local steps that the round is worth. */
+  get steps(): number {
+    return this.#asked.end - this.#asked.step;
+  }
   get began(): number {
     return this.#asked.began;
   }

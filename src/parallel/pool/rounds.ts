@@ -101,13 +101,9 @@ export class Rounds {
   /** Takes what a member delivers; what is broken is refused and counted. */
   take(seat: Seat, message: MessageOf<'contribution'>, payload: Uint8Array): void {
     const round = this.#current;
-    const { round: of, exponent, steps, tokens, seconds, loss } = message;
-    // The round was closed without it, which is counted there.
-    if (of < this.applied) return;
-    if (!round || of !== round.round || !round.seats.includes(seat)) {
-      seat.refuse('It is of a round that the member was not part of.');
-      return;
-    }
+    const { round: of, exponent, tokens, seconds, loss } = message;
+    // A page that slept, or knew the host before it went back, answers a round that is over.
+    if (!round || of !== round.round || !round.seats.includes(seat)) return;
     if (round.has(seat)) return;
     this.#bytes.received += payload.length;
     const halves = halvesOf(payload, this.#options.plan.n_params);
@@ -118,6 +114,7 @@ export class Rounds {
       return;
     }
     const now = this.#options.now();
+    const steps = Math.min(message.steps, seat.steps, round.steps);
     round.take(seat, { halves, exponent }, { steps, tokens, seconds, loss }, now);
     seat.delivered(steps, seconds);
   }

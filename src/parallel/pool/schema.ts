@@ -77,8 +77,9 @@ const MemberSchema = v.strictObject({
   /** Rounds whose mean it was part of, and rounds that it was too late for. */
   contributed: integer(0, 1e9),
   late: integer(0, 1e9),
-  /** Refused contributions, and why the latest was refused. */
+  /** Refused contributions, those since the latest that counted, and why the latest was refused. */
   refused: integer(0, 1e9),
+  refused_in_a_row: integer(0, 1e9),
   refused_why: text(300),
   /** Seconds since it was last heard. */
   silent_seconds: finite(0, 1e9),

@@ -3,53 +3,90 @@
  * larger than the others is left out, so that one faulty or malicious member cannot ruin the model
  * at once. Within the accepted norm a member can still pull the mean its own way: this is a filter,
  * not a proof.
+ *
+ * Sizes are compared as logarithms, by the modified z-score of Iglewicz and Hoaglin (1993, "How to
+ * Detect and Handle Outliers"): the distance from the median in units of 1.4826 times the median
+ * absolute deviation, of which 3.5 are the most. The median is taken over the latest rounds and
+ * includes what they refused. So a minority of outliers does not move it, and a change that all
+ * members share, as of the learning rate, is accepted after at most `REMEMBERED_ROUNDS` refusals.
  */
 import { allFinite, decodeHalves, type Halves } from './float16.ts';
 
-/** A difference that is this many times as long as the median is left out. */
-export const MOST_MEDIANS = 5;
-/** Accepted norms of earlier rounds that the median includes. */
-const REMEMBERED = 16;
-/** With fewer norms the median says nothing. */
-const FEWEST_NORMS = 3;
+/** Most modified z-scores above the median. */
+const MOST_DEVIATIONS = 3.5;
+/** Median absolute deviation of a normal distribution as a standard deviation. */
+const NORMAL_DEVIATION = 1.4826;
+/** A size up to this many times the median always counts, however alike the others are. */
+export const SURELY_USUAL = 5;
+/** A size from this many times the median never counts, however much the others differ. */
+export const NEVER_USUAL = 20;
+/** Rounds before the current one that the median includes. */
+export const REMEMBERED_ROUNDS = 4;
+/** With fewer sizes the median says nothing. */
+const FEWEST_SIZES = 2;
+/**
+ * The norm of s steps of AdamW grows like s while moments and gradient agree, and like its square
+ * root in noise. On `names` this power keeps 1 and 50 steps within a factor of 1.3.
+ */
+const STEPS_POWER = 0.75;
+/** Of a difference whose values are finite as float32; `encodeHalves` gives at most 113. */
+const MOST_EXPONENT = 111;
 
 export interface Contribution {
   member: number;
   gradient: Halves;
+  /** Local steps that it comes from, at most those that the host asked for. */
+  steps: number;
 }
 
-export interface Screened {
-  accepted: Contribution[];
+export interface Screened<T extends Contribution> {
+  accepted: T[];
   refused: { member: number; why: string }[];
 }
 
 export class Screening {
-  #norms: number[] = [];
+  /** Logarithms of sizes, by round. */
+  #rounds: number[][] = [];
 
   /** Sorts out what can be seen at once. Returns why it is refused, or null. */
-  static fault({ halves }: Halves): string | null {
-    return allFinite(halves) ? null : 'It has values that are not numbers.';
+  static fault({ halves, exponent }: Halves): string | null {
+    const isUsable = exponent <= MOST_EXPONENT && allFinite(halves);
+    return isUsable ? null : 'It has values that are not numbers.';
   }
 
   /** Decides about a whole round, whose members are in the order of `contributions`. */
-  screen(contributions: readonly Contribution[]): Screened {
-    const norms = contributions.map(({ gradient }) => normOf(gradient));
-    const median = lowerMedian([...this.#norms, ...norms]);
-    const enough = this.#norms.length + norms.length >= FEWEST_NORMS;
-    const screened: Screened = { accepted: [], refused: [] };
+  screen<T extends Contribution>(contributions: readonly T[]): Screened<T> {
+    const sizes = contributions.map(sizeOf);
+    // A member without steps left sends zeros, which say nothing about the others.
+    this.#rounds.push(sizes.filter(Number.isFinite));
+    this.#rounds = this.#rounds.slice(-1 - REMEMBERED_ROUNDS);
+    const { median, limit } = usualSizes(this.#rounds.flat());
+    const screened: Screened<T> = { accepted: [], refused: [] };
     contributions.forEach((contribution, i) => {
-      const ratio = (norms[i] ?? NaN) / median;
-      if (enough && ratio > MOST_MEDIANS) {
-        const why = `It is ${ratio.toPrecision(2)} times as large as is usual.`;
+      const above = (sizes[i] ?? NaN) - median;
+      if (above > limit) {
+        const why = `It is ${Math.exp(above).toPrecision(2)} times as large as is usual.`;
         screened.refused.push({ member: contribution.member, why });
-        return;
+      } else {
+        screened.accepted.push(contribution);
       }
-      screened.accepted.push(contribution);
-      this.#norms.push(norms[i] ?? 0);
     });
-    this.#norms = this.#norms.slice(-REMEMBERED);
     return screened;
   }
+}
+
+/** Logarithm of the norm, as far as the steps do not explain it; -Infinity for zeros. */
+const sizeOf = ({ gradient, steps }: Contribution): number =>
+  Math.log(normOf(gradient)) - STEPS_POWER * Math.log(Math.max(1, steps));
+
+/** The median of the sizes, and how far above it one may lie. */
+function usualSizes(sizes: readonly number[]): { median: number; limit: number } {
+  if (sizes.length < FEWEST_SIZES) return { median: 0, limit: Infinity };
+  const median = lowerMedian(sizes);
+  const deviation = lowerMedian(sizes.map((size) => Math.abs(size - median)));
+  const limit = MOST_DEVIATIONS * NORMAL_DEVIATION * deviation;
+  const [least, most] = [Math.log(SURELY_USUAL), Math.log(NEVER_USUAL)];
+  return { median, limit: Math.min(most, Math.max(least, limit)) };
 }
 
 function normOf(gradient: Halves): number {

@@ -34,6 +34,8 @@ export class Seat {
   contributed = 0;
   late = 0;
   refused = 0;
+  /** Refusals since the latest contribution that counted. */
+  refusedInARow = 0;
   refusedWhy = '';
   faults = 0;
   lastHeard: number;
@@ -76,6 +78,7 @@ export class Seat {
     this.ready = false;
     this.synced = false;
     this.faults = 0;
+    this.refusedInARow = 0;
     this.share = 'none';
     this.#told = { records: 0, evaluations: 0, text: '' };
   }
@@ -100,6 +103,7 @@ export class Seat {
 
   countContribution(): void {
     this.contributed++;
+    this.refusedInARow = 0;
   }
 
   wasLate(): void {
@@ -134,6 +138,7 @@ export class Seat {
 
   refuse(why: string): void {
     this.refused++;
+    this.refusedInARow++;
     this.refusedWhy = why;
   }
 
@@ -158,6 +163,7 @@ export class Seat {
       contributed: this.contributed,
       late: this.late,
       refused: this.refused,
+      refused_in_a_row: this.refusedInARow,
       refused_why: this.refusedWhy,
       silent_seconds: Math.max(0, Math.round((now - this.lastHeard) / 1000)),
     };

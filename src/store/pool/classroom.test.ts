@@ -1,10 +1,16 @@
 /** Rooms as pages see them, with a network and workers in memory. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { memoryChannels, type PoolChannel } from '../../parallel/pool/channel.ts';
+import {
+  memoryChannels,
+  memoryLink,
+  type MemoryLink,
+  type PoolChannel,
+} from '../../parallel/pool/channel.ts';
 import { PoolError } from '../../parallel/pool/error.ts';
 import { setField } from '../form.ts';
 import { Classroom } from './classroom.ts';
 import { MemoryStorage } from '../../testing/memory_storage.ts';
+import { readRoom } from './saved_room.ts';
 import { newDisk, newPage } from './testing_worker.ts';
 
 /** What a signalling server and the network know. */
@@ -12,10 +18,23 @@ const network = vi.hoisted(() => ({
   rooms: new Map<string, (channel: unknown) => void>(),
   channels: [] as { close: () => void }[],
   isBlocked: false,
+  /** The signalling server still holds the letters for a page that has died. */
+  isTaken: false,
+  /** Of connections by codes. */
+  links: [] as MemoryLink[],
+  /** Tell whether the host is reached, by member's answer. */
+  reached: [] as ((isReached: boolean) => void)[],
+  /** Whether laptops have an address. */
+  hasAddress: true,
+  /** How many codes of hosts were given up. */
+  withdrawn: 0,
+  /** Rooms of answers that were given up. */
+  givenUp: [] as string[],
 }));
 vi.mock('../../parallel/pool/transport/peer_room.ts', () => ({
   openRoom: (code: string, _page: URL, accept: (channel: PoolChannel) => void) => {
     if (network.isBlocked) return Promise.reject(noServer());
+    if (network.isTaken) return Promise.reject(new PoolError('taken', 'Taken.', 'Close it.'));
     network.rooms.set(code, (channel) => accept(channel as PoolChannel));
     return Promise.resolve({ close: () => network.rooms.delete(code) });
   },
@@ -32,24 +51,34 @@ vi.mock('../../parallel/pool/transport/peer_room.ts', () => ({
 }));
 vi.mock('../../parallel/pool/transport/codes.ts', () => {
   let answered: (channel: PoolChannel) => void = () => undefined;
-  const close = () => undefined;
+  const close = () => {
+    network.withdrawn++;
+  };
   const accept = (answer: string) => {
     if (network.isBlocked && answer === 'the answer of another network') {
       return Promise.reject(new PoolError('blocked', 'Not reached.', 'Use another network.'));
     }
     if (answer !== 'the answer') return Promise.reject(noRoom());
-    const [here, there] = memoryChannels();
+    const link = memoryLink();
+    const [here, there] = link.ends;
+    network.links.push(link);
     network.channels.push(here);
     answered(here);
     return Promise.resolve(there);
   };
   return {
-    invite: (room: string) => Promise.resolve({ code: `code of ${room}`, accept, close }),
-    answer: (offer: string) => {
+    invite: (room: string) =>
+      network.hasAddress
+        ? Promise.resolve({ code: `code of ${room}`, accept, close })
+        : Promise.reject(new PoolError('blocked', 'No address.', 'Connect to a Wi-Fi.')),
+    answer: (offer: string, reached: (isReached: boolean) => void) => {
+      network.reached.push(reached);
       const channel = new Promise<PoolChannel>((resolve) => {
         answered = resolve;
       });
-      return Promise.resolve({ room: offer.slice(-6), code: 'the answer', channel, close });
+      const room = offer.slice(-6);
+      const giveUp = () => network.givenUp.push(room);
+      return Promise.resolve({ room, code: 'the answer', channel, close: giveUp });
     },
   };
 });
@@ -67,7 +96,13 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.stop();
   network.rooms.clear();
   network.channels.length = 0;
+  network.links.length = 0;
+  network.reached.length = 0;
+  network.givenUp.length = 0;
+  network.withdrawn = 0;
+  network.hasAddress = true;
   network.isBlocked = false;
+  network.isTaken = false;
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
@@ -125,6 +160,8 @@ describe('a room', () => {
     }
     expect(lastWeights(host)).toEqual(host.worker.weights);
     expect(lastWeights(pupil)).toEqual(host.worker.weights);
+    const kept = host.disk.rooms.get(host.worker.run);
+    expect(kept && readRoom(kept)).toMatchObject({ state: { round: 8 } });
     // The shards pull to 1 and to 2.
     expect(host.worker.weights[0]).toBeCloseTo(1.5, 0);
   });
@@ -187,6 +224,7 @@ describe('a room', () => {
     await host.classroom.invite();
     await pupil.classroom.rejoinByCode('code of ZZZZZZ');
     expect(pupil.state().invitationProblem?.message).toBe('This code belongs to another room.');
+    expect(network.givenUp).toEqual(['ZZZZZZ']);
     await pupil.classroom.rejoinByCode(host.state().invitation ?? '');
     expect(pupil.state()).toMatchObject({ needsCode: false, answer: 'the answer' });
     await host.classroom.acceptAnswer('the answer');
@@ -194,6 +232,28 @@ describe('a room', () => {
     expect([host.state().member, pupil.state().member]).toEqual(['ended', 'ended']);
     expect(pupil.worker.sentOf('start')).toHaveLength(1);
     expect(lastWeights(pupil)).toEqual(host.worker.weights);
+  });
+  it('says while it is not reached by a code, until it has another one or has left', async () => {
+    network.isBlocked = true;
+    const pupil = newTab();
+    await pupil.classroom.joinByCode('code of ABCDEF', 'Pupil');
+    network.reached.at(-1)?.(false);
+    expect(pupil.state().reached).toBe(false);
+    await pupil.classroom.rejoinByCode('another code of ABCDEF');
+    expect(network.givenUp).toEqual(['ABCDEF']);
+    expect(pupil.state().reached).toBe(true);
+    await pupil.classroom.leave();
+    expect(network.givenUp).toEqual(['ABCDEF', 'ABCDEF']);
+    network.reached.at(-1)?.(false);
+    expect(pupil.state().reached).toBe(true);
+  });
+  it('keeps a connection by code for a minute in which the host sleeps', async () => {
+    const { pupil } = await newRoomByCode();
+    network.links.at(-1)?.freeze();
+    await pass(50);
+    expect(pupil.state()).toMatchObject({ member: 'waiting', needsCode: false });
+    await pass(20);
+    expect(pupil.state()).toMatchObject({ member: 'lost', needsCode: true });
   });
   it('gives up a code whose connection fails, says why, and makes another one', async () => {
     const { host } = await newRoomByCode();
@@ -203,9 +263,21 @@ describe('a room', () => {
       invitation: null,
       invitationProblem: { message: 'Not reached.' },
     });
+    expect(network.withdrawn).toBe(1);
     await host.classroom.invite();
     expect(host.state()).toMatchObject({ invitationProblem: null });
     expect(host.state().invitation).toContain(host.state().code);
+  });
+  it('lets nobody in by a code whose answer is accepted as the host leaves', async () => {
+    const { host } = await newRoomByCode();
+    await host.classroom.invite();
+    const tab = newTab();
+    await tab.classroom.joinByCode(host.state().invitation ?? '', 'Late');
+    const accepting = host.classroom.acceptAnswer('the answer');
+    await host.classroom.leave();
+    await accepting;
+    await pass(3);
+    expect(tab.state()).toMatchObject({ member: 'connecting', needsCode: true, rows: [] });
   });
   it('gives the run back to a page that leaves, and closes with its host', async () => {
     const { host, pupil } = await newRoom();
@@ -237,6 +309,13 @@ describe('a sentence', () => {
     await pass(3);
     expect(tab.state()).toMatchObject({ member: 'waiting', problem: null });
   });
+  it('says beside the code why there is none', async () => {
+    const { host } = await newRoom();
+    network.hasAddress = false;
+    await host.classroom.invite();
+    const invitationProblem = { message: 'No address.', hint: 'Connect to a Wi-Fi.' };
+    expect(host.state()).toMatchObject({ invitation: null, invitationProblem });
+  });
   it('says that the page has no rooms, where the host invites; codes still work there', async () => {
     network.isBlocked = true;
     const host = newTab();
@@ -248,6 +327,17 @@ describe('a sentence', () => {
       problem: null,
       signals: { message: 'No rooms.' },
     });
+  });
+  it('says that the letters are taken, and opens the room once they are free', async () => {
+    network.isTaken = true;
+    const host = newTab();
+    void host.classroom.create({ name: 'Teacher', ...OUTER });
+    await pass(2);
+    expect(host.state()).toMatchObject({ link: '', signals: { message: 'Taken.' } });
+    network.isTaken = false;
+    await pass(3);
+    expect(host.state().signals).toBeNull();
+    expect(host.state().link).toContain(host.state().code);
   });
   it('says that two pages are of different versions, and does not try again', async () => {
     const { host } = await newRoom();

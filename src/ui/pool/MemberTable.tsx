@@ -1,7 +1,9 @@
 /** Who is in the room: share of the text, speed, contributions, and what was refused. */
 import { Button } from '@mantine/core';
+import type { ReactNode } from 'react';
 import type { MemberPhase, MemberRow } from '../../store/pool/index.ts';
 import { count } from '../../store/index.ts';
+import { CutName } from '../CutName.tsx';
 import { useClassroom, useRoom } from './useClassroom.ts';
 
 const PHASES: Record<MemberPhase, string> = {
@@ -14,6 +16,16 @@ const PHASES: Record<MemberPhase, string> = {
   removed: 'removed',
 };
 
+const COLUMNS = {
+  state: 'State',
+  share: 'Share of the text',
+  steps: 'Steps of the round',
+  rate: 'Steps a second',
+  contributed: 'Rounds contributed',
+  late: 'Too late',
+  refused: 'Refused',
+};
+
 export function MemberTable() {
   const rows = useRoom((state) => state.rows);
   const own = useRoom((state) => state.id);
@@ -21,24 +33,22 @@ export function MemberTable() {
   if (rows.length === 0) return null;
   return (
     <section className="together-members" aria-label="Members">
-      <table data-testid="members">
-        <caption>
-          <h2>Members</h2>
-        </caption>
-        <thead>
-          <tr>
+      <h2 id="together-members">Members</h2>
+      <p className="small muted">{phaseCounts(rows)}</p>
+      {/* The narrow style makes cards of the rows, which takes their roles from some browsers. */}
+      <table data-testid="members" role="table" aria-labelledby="together-members">
+        <thead role="rowgroup">
+          <tr role="row">
             <th scope="col">Name</th>
-            <th scope="col">State</th>
-            <th scope="col">Share of the text</th>
-            <th scope="col">Steps of the round</th>
-            <th scope="col">Steps a second</th>
-            <th scope="col">Rounds contributed</th>
-            <th scope="col">Too late</th>
-            <th scope="col">Refused</th>
+            {Object.values(COLUMNS).map((title) => (
+              <th key={title} scope="col">
+                {title}
+              </th>
+            ))}
             {isHost ? <th scope="col">Host</th> : null}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
             <Row key={row.member} row={row} isOwn={row.member === own} isHost={isHost} />
           ))}
@@ -46,6 +56,15 @@ export function MemberTable() {
       </table>
     </section>
   );
+}
+
+/** How many members are in each state, in the order of the states: "30: 27 training, 3 away". */
+function phaseCounts(rows: readonly MemberRow[]): string {
+  const phases = Object.entries(PHASES).flatMap(([phase, title]) => {
+    const some = rows.filter((row) => row.phase === phase).length;
+    return some > 0 ? [`${count(some)} ${title}`] : [];
+  });
+  return `${count(rows.length)}: ${phases.join(', ')}`;
 }
 
 interface RowProps {
@@ -58,25 +77,25 @@ function Row({ row, isOwn, isHost }: RowProps) {
   const classroom = useClassroom();
   const { member, name, phase, shard, steps, done, rate, contributed, late, refused } = row;
   return (
-    <tr data-phase={phase}>
-      <th scope="row">
-        {name} {isOwn ? <span className="muted">(this page)</span> : null}
+    <tr data-phase={phase} role="row">
+      <th scope="row" role="rowheader">
+        <CutName name={name} /> {isOwn ? <span className="muted">(this page)</span> : null}
       </th>
-      <td>
+      <Cell of="state">
         {PHASES[phase]}
         {phase === 'silent' ? ` for ${row.silent_seconds} s` : ''}
-      </td>
-      <td>{shard ? `${shard.index + 1} of ${shard.count}` : '–'}</td>
-      <td>{shard ? `${done} of ${steps}` : '–'}</td>
-      <td>{rate > 0 ? rate.toPrecision(3) : '–'}</td>
-      <td>{count(contributed)}</td>
-      <td>{count(late)}</td>
-      <td>
+      </Cell>
+      <Cell of="share">{shard ? `${shard.index + 1} of ${shard.count}` : '–'}</Cell>
+      <Cell of="steps">{shard ? `${done} of ${steps}` : '–'}</Cell>
+      <Cell of="rate">{rate > 0 ? rate.toPrecision(3) : '–'}</Cell>
+      <Cell of="contributed">{count(contributed)}</Cell>
+      <Cell of="late">{count(late)}</Cell>
+      <Cell of="refused">
         {count(refused)}
         {refused > 0 ? <span className="together-why">{row.refused_why}</span> : null}
-      </td>
+      </Cell>
       {isHost ? (
-        <td>
+        <td role="cell">
           {isOwn || phase === 'removed' ? null : (
             <Button
               size="compact-xs"
@@ -92,3 +111,9 @@ function Row({ row, isOwn, isHost }: RowProps) {
     </tr>
   );
 }
+
+const Cell = ({ of, children }: { of: keyof typeof COLUMNS; children: ReactNode }) => (
+  <td role="cell" data-column={of} data-label={COLUMNS[of]}>
+    {children}
+  </td>
+);

@@ -5,6 +5,7 @@ import { Invite } from './Invite.tsx';
 import { OfferField } from './JoinRoom.tsx';
 import { MemberTable } from './MemberTable.tsx';
 import { Problem } from './Problem.tsx';
+import { Refusals } from './Refusals.tsx';
 import { roomSentence } from './sentence.ts';
 import type { RoomState } from '../../store/pool/index.ts';
 import { useClassroom, useRoom } from './useClassroom.ts';
@@ -27,6 +28,7 @@ export function RoomView() {
       </section>
       {isHost && (state.phase !== 'ended' || isSomebodyAway(state)) ? <Invite /> : null}
       <MemberByCode />
+      <Refusals />
       <MemberTable />
       <RoomChart title="The chart" props={{}} />
     </>

@@ -75,6 +75,7 @@ describe('a connection by codes', () => {
     readonly localDescription = { sdp: 'v=0 a=candidate:1' };
     createDataChannel = () => this.dataChannel;
     createOffer = () => Promise.resolve({});
+    createAnswer = () => Promise.resolve({});
     setLocalDescription = () => Promise.resolve();
     setRemoteDescription = () => Promise.resolve();
     close = () => {
@@ -86,6 +87,7 @@ describe('a connection by codes', () => {
     }
   }
   const theAnswer = writeCode({ kind: 'answer', room: 'ABCDEF', sdp: 'v=0' });
+  const theOffer = writeCode({ kind: 'offer', room: 'ABCDEF', sdp: 'v=0' });
   const accepting = async () => {
     vi.useFakeTimers();
     const connection = new FakeConnection();
@@ -110,6 +112,18 @@ describe('a connection by codes', () => {
     connection.become('failed');
     await vi.advanceTimersByTimeAsync(40_000);
     expect(closed).toHaveBeenCalledOnce();
+    expect(connection.isClosed).toBe(true);
+  });
+  it('tells the member whether it reaches the host, until its code is given up', async () => {
+    const connection = new FakeConnection();
+    vi.stubGlobal('RTCPeerConnection', function RTCPeerConnection() {
+      return connection;
+    });
+    const reached: boolean[] = [];
+    const answered = await answer(theOffer, (isReached) => reached.push(isReached));
+    for (const state of ['connecting', 'failed', 'connected']) connection.become(state);
+    expect(reached).toEqual([true, false, true]);
+    answered.close();
     expect(connection.isClosed).toBe(true);
   });
   it.each(['at once', 'after a minute'])('that is not made says so %s', async (when) => {
