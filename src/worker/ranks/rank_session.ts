@@ -121,6 +121,8 @@ export class RankSession {
   async #train({ id, steps }: Extract<RankRequest, { type: 'train_rank' }>): Promise<RankEvent> {
     const { trainer, rank } = this.#rank();
     trainer.pauseRequested = false;
+    // What evaluations and checkpoints sent since the last step is no part of the next one.
+    trainer.recorder.take();
     for (let i = 0; i < steps; i++) {
       const result = await this.#patience.during('step', () => trainer.takeStep());
       this.#report(result);
