@@ -32,6 +32,7 @@ describe('a config.json', () => {
     expect(noteOnModel(file('mamba'))).toContain('“mamba” is not known here');
     expect(noteOnModel('{"hidden_size":64}')).toContain('Its type is not known here');
     expect([noteOnModel(file('qwen3')), noteOnModel('{"n_embd":64}')]).toEqual(['', '']);
+    expect(noteOnModel('{"model_type":"gptj","n_embd":64}')).toContain('is a GPT-2 of these sizes');
   });
 
   it('has the defaults of transformers where it leaves something out', () => {
@@ -41,6 +42,19 @@ describe('a config.json', () => {
     );
     expect(model).toMatchObject({ n_kv_head: 4, head_dim: 16, tie_word_embeddings: false });
   });
+
+  it.each(['gemma2', 'cohere', 'smollm3'])(
+    'of %s has tied embeddings unless it says no',
+    (type) => {
+      const sizes = {
+        ...{ model_type: type, hidden_size: 64, num_attention_heads: 4, num_hidden_layers: 2 },
+        ...{ intermediate_size: 128, vocab_size: 100, num_experts: null },
+      };
+      const untied = { ...sizes, tie_word_embeddings: false };
+      expect(modelFromJson(JSON.stringify(sizes)).tie_word_embeddings).toBe(true);
+      expect(modelFromJson(JSON.stringify(untied)).tie_word_embeddings).toBe(false);
+    },
+  );
 });
 
 describe('the published models have their published sizes:', () => {
@@ -62,7 +76,11 @@ describe('a file that cannot be planned is refused in a sentence:', () => {
     ['a list', '[1]', /is not a JSON object/],
     ['without sizes', '{"model_type":"llama"}', /does not state num_attention_heads/],
     ['with a size that is none', '{"n_embd":"wide"}', /n_embd is "wide" in this file/],
-    ['with a huge size', '{"n_embd":1e30,"n_layer":1,"n_head":1,"vocab_size":1}', /was expected/],
+    [
+      'with a huge size',
+      '{"n_embd":1e30,"n_layer":1,"n_head":1,"vocab_size":1}',
+      /n_embd is 1e\+30 in this file; a model has a whole number from 1/,
+    ],
     ['a mixture of experts', '{"hidden_size":64,"num_local_experts":8}', /mixture of experts/],
     [
       'with heads that cannot be shared',

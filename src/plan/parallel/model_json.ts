@@ -12,6 +12,9 @@ export class ModelJsonError extends Error {
 
 type Json = Record<string, unknown>;
 
+/** Fields of mixtures of experts; a dense model has none of them, or null. */
+const EXPERTS = ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts'];
+
 /** Longest file that is read: a configuration has a few kB. */
 const MAX_LENGTH = 1_000_000;
 const MAX_SIZE = 2 ** 24;
@@ -23,7 +26,7 @@ const MAX_SIZE = 2 ** 24;
 export function modelFromJson(text: string): ResolvedModel {
   const json = parseObject(text);
   const inner = isJson(json.text_config) ? json.text_config : json;
-  if (['num_local_experts', 'num_experts', 'n_routed_experts'].some((name) => name in inner))
+  if (EXPERTS.some((name) => (inner[name] ?? null) !== null))
     throw new ModelJsonError(
       'This model is a mixture of experts, whose layers are not planned here; choose a dense model.',
     );
@@ -33,19 +36,24 @@ export function modelFromJson(text: string): ResolvedModel {
 /** Types whose layers are those of `llamaSizes`, or differ from them by some norms only. */
 const LLAMA_TYPES = /^(llama|mistral|ministral|qwen|gemma|phi3|smollm3|olmo|granite|cohere)/u;
 
+/** Types whose configurations leave out that the embedding is tied, which is their default. */
+const TIED_TYPES = /^(gemma|cohere|smollm3)/u;
+
 /**
- * A sentence for the page if `modelFromJson` takes a model of an unknown type for a Llama; '' otherwise.
- * Throws `ModelJsonError`.
+ * A sentence for the page if `modelFromJson` takes a model of an unknown type for a Llama or a GPT-2;
+ * '' otherwise. Throws `ModelJsonError`.
  */
 export function noteOnModel(text: string): string {
   const json = parseObject(text);
   const inner = isJson(json.text_config) ? json.text_config : json;
   const { model_type } = { model_type: json.model_type, ...inner };
-  if ('n_embd' in inner || (typeof model_type === 'string' && LLAMA_TYPES.test(model_type)))
-    return '';
+  const isGpt2 = 'n_embd' in inner;
+  const known = isGpt2 ? /^(gpt2|undefined)$/u : LLAMA_TYPES;
+  if (known.test(String(model_type))) return '';
+  const name = isGpt2 ? 'GPT-2' : 'Llama';
   const type =
     typeof model_type === 'string' ? `The type “${model_type.slice(0, 40)}”` : 'Its type';
-  return `${type} is not known here: what is planned is a Llama of these sizes.`;
+  return `${type} is not known here: what is planned is a ${name} of these sizes.`;
 }
 
 function parseObject(text: string): Json {
@@ -85,7 +93,7 @@ function gpt2Sizes(json: Json): ResolvedModel {
 function llamaSizes(json: Json): ResolvedModel {
   const n_head = size(json, 'num_attention_heads');
   const n_embd = size(json, 'hidden_size');
-  const tiedByDefault = String(json.model_type).startsWith('gemma');
+  const tiedByDefault = TIED_TYPES.test(String(json.model_type));
   return checked({
     ...defaultConfig().model,
     layout: 'llama',
@@ -128,7 +136,10 @@ function size(json: Json, name: string, otherwise?: number): number {
     throw new ModelJsonError(
       `The file does not state ${name}; choose the config.json of a GPT-2, Llama, Mistral or Qwen model.`,
     );
-  throw new ModelJsonError(`${name} is ${text(value)} in this file, but a size was expected.`);
+  throw new ModelJsonError(
+    `${name} is ${text(value)} in this file; a model has a whole number from 1 to ` +
+      `${MAX_SIZE.toLocaleString('en')} there.`,
+  );
 }
 
 const text = (value: unknown): string => JSON.stringify(value).slice(0, 40);

@@ -55,7 +55,9 @@ const LESSONS: readonly Lesson[] = [
     symbols:
       'Rank i of t has the columns A_i and the rows B_i. To the right, the values that a rank sends ' +
       'for each layer: s tokens, b sequences, width h.',
-    look: 'Nothing hides these collectives: in a forward pass each waits for the others four times a layer and step.',
+    look:
+      'Nothing hides these collectives: a rank waits for the others twice a layer in each forward ' +
+      'pass, and twice in each backward pass.',
     source: 'Shoeybi et al. 2019, Megatron-LM, section 3',
   },
   {

@@ -45,6 +45,7 @@ const SIZES = [
 export function MeshForm({ next }: { next: NextRun }) {
   const { mesh, problems } = next;
   const warnings = useWarnings(next);
+  const shownWarnings = problems.length > 0 ? [] : warnings;
   return (
     <section className="form-section" aria-label="Mesh">
       <h2>Mesh: {ranks(worldSize(mesh))}</h2>
@@ -62,7 +63,7 @@ export function MeshForm({ next }: { next: NextRun }) {
         <SyncSwitch mesh={mesh} />
       ) : null}
       <Problems problems={problems.filter(({ field }) => field === null)} />
-      {warnings.map((warning) => (
+      {shownWarnings.map((warning) => (
         <p key={warning} className="small lab-warning" role="status">
           {warning}
         </p>

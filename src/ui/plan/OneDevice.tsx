@@ -64,7 +64,7 @@ function SevenB() {
       Seven billion parameters take <b>{bytes(weight * SEVEN_BILLION)}</b> as float16 weights, and{' '}
       <b>{bytes(total * SEVEN_BILLION)}</b> with gradients, float32 master weights and Adam&apos;s
       two moments ({weight} + {gradient} + {master} + {2 * moment} bytes each), before any
-      activation. Llama 2 7B has a few less:
+      activation. Llama 2 7B has slightly fewer:
     </p>
   );
 }

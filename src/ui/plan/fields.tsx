@@ -1,5 +1,7 @@
 /** Fields of the panel. */
 import { NativeSelect, NumberInput } from '@mantine/core';
+import { useState } from 'react';
+import { rangeNumberText } from '../recipe/numbers.ts';
 
 interface NumberFieldProps {
   label: string;
@@ -12,24 +14,41 @@ interface NumberFieldProps {
   onChange: (value: number) => void;
 }
 
+/** What is typed outside of the range has a sentence, and is clamped when the field is left. */
 export function NumberField(props: NumberFieldProps) {
   const { label, value, range, decimals = 0, problem, onChange } = props;
   const [min, max] = range;
+  /** Null unless what is typed cannot be the value. */
+  const [draft, setDraft] = useState<string | number | null>(null);
   return (
     <NumberInput
       size="xs"
       label={label}
-      value={value}
+      value={draft ?? value}
       min={min}
       max={max}
       clampBehavior="blur"
       decimalScale={decimals}
-      error={problem}
+      error={rangeProblem(draft, range) || problem}
       onChange={(next) => {
-        if (typeof next === 'number' && next >= min && next <= max) onChange(next);
+        const isUsable = typeof next === 'number' && next >= min && next <= max;
+        setDraft(isUsable ? null : next);
+        if (isUsable) onChange(next);
       }}
+      onBlur={() => setDraft(null)}
     />
   );
+}
+
+/** '' while nothing or only the beginning of a number is typed. */
+function rangeProblem(
+  draft: string | number | null,
+  [min, max]: readonly [number, number],
+): string {
+  const typed = draft === null || draft === '' ? NaN : Number(draft);
+  return typed < min || typed > max
+    ? `From ${rangeNumberText(min)} to ${rangeNumberText(max)}.`
+    : '';
 }
 
 interface ChoiceProps<T extends string> {

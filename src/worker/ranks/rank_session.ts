@@ -130,6 +130,8 @@ export class RankSession {
     const { trainer, rank, autosave } = this.#rank();
     const saves = request.autosave && autosave !== null;
     trainer.pauseRequested = false;
+    // What evaluations and checkpoints sent since the last step is no part of the next one.
+    trainer.recorder.take();
     for (let i = 0; i < steps; i++) {
       // Asked before the step, in which the ranks agree on whether to stop after it.
       if (saves && autosave.isDueAfterStep) trainer.pauseRequested = true;
