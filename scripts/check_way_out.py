@@ -4,7 +4,7 @@
     python3 scripts/check_way_out.py .cache/way_out --cpu --ranks 1 2 --report docs/WAY_OUT.md
     WAY_OUT_DIR=.cache/way_out npx vitest run --project node src/checkpoint/bundle/back.test.ts
 
-Needs torch, transformers, accelerate and safetensors. Without --cpu it runs on the GPUs of this machine.
+Needs torch, transformers, accelerate, safetensors and peft. Without --cpu it runs on the GPUs of this machine.
 Each bundle has an expected.json: {"step", "n_params", "ids": [[int]] of further steps, "losses": [float]}.
 For every number of ranks: the first loss, the ids of 20 batches, 220 losses, the bytes of sharded tensors
 a rank, the loss with activation checkpointing and in bf16, and a resume of the checkpoint of
@@ -220,9 +220,12 @@ class Check:
         self.note(f"ids of {BATCHES} batches", f"{equal} equal", equal == BATCHES)
 
     def memory(self, records):
-        """Four bytes each of parameter, gradient and two moments, divided by the ranks."""
+        """Four bytes each of parameter, gradient and two moments, divided by the ranks; of a frozen
+        parameter those of its value."""
         moments = len(self.facts["moments"])
-        planned = (2 + moments) * 4 * self.expected["n_params"] / self.arrangement.ranks
+        trainable = self.facts["n_trainable_params"]
+        numbers = (1 + moments) * trainable + self.expected["n_params"]
+        planned = 4 * numbers / self.arrangement.ranks
         found = max(sum(record["bytes"].values()) for record in records)
         parts = ", ".join(f"{name} {size:,}" for name, size in records[0]["bytes"].items())
         text = f"{found:,} bytes a rank ({parts}); planned {planned:,.0f}; ratio {found / planned:.4f}"
@@ -285,7 +288,9 @@ class Recorder:
             record["ids"][step] += value.ids.ravel().tolist()
         elif event == "gradients":
             trained = [p for p in run.model.parameters() if p.requires_grad]
+            frozen = [p for p in run.model.parameters() if not p.requires_grad]
             record["bytes"]["parameters"] = local_bytes(trained)
+            record["bytes"]["frozen"] = local_bytes(frozen)
             record["bytes"]["gradients"] = local_bytes(p.grad for p in trained)
         elif event == "step":
             record["losses"].append(value["train/loss"])
@@ -323,6 +328,7 @@ def logits_of(this, torch):
 
 def report(path, rows, arguments):
     import accelerate
+    import peft
     import safetensors
     import torch
     import transformers
@@ -332,7 +338,7 @@ def report(path, rows, arguments):
     versions = (
         f"torch {torch.__version__}, transformers {transformers.__version__}, accelerate "
         f"{accelerate.__version__}, safetensors {safetensors.__version__}, "
-        f"Python {platform.python_version()}"
+        f"peft {peft.__version__}, Python {platform.python_version()}"
     )
     lines = [
         f"## {datetime.date.today()}, {on}",

@@ -3,6 +3,7 @@
  * and goes on here, so that train.py can be compared with what the page would have done.
  */
 import { writeCheckpoint, type CheckpointState } from '../checkpoint/index.ts';
+import { adapterFiles } from '../checkpoint/adapter_export.ts';
 import { bundleFiles } from '../checkpoint/bundle/bundle.ts';
 import type { Batch } from '../common/index.ts';
 import { resolveModel, type RunConfig } from '../config/index.ts';
@@ -95,6 +96,30 @@ export const WAY_OUT_CASES: readonly WayOutCase[] = [
       training: { ...FINE_TUNING, learning_rate: 3e-5, min_lr: 3e-6 },
     },
   },
+  {
+    name: 'sft_lora',
+    base: BASE,
+    stage: {
+      input: {
+        objective: 'sft',
+        dataset: { task: 'arithmetic', size: 600, eval_size: 50 },
+        peft: { peft_type: 'lora', r: 4 },
+      },
+      training: { ...FINE_TUNING, learning_rate: 1e-3, min_lr: 1e-4 },
+    },
+  },
+  {
+    name: 'dpo_lora',
+    base: { ...BASE, model: LLAMA },
+    stage: {
+      input: {
+        objective: 'dpo',
+        dataset: { task: 'arithmetic', preference: 'correct', size: 600, eval_size: 50 },
+        peft: { peft_type: 'lora', r: 3, lora_alpha: 8, target_modules: 'attention' },
+      },
+      training: { ...FINE_TUNING, learning_rate: 1e-3, min_lr: 1e-4 },
+    },
+  },
 ];
 
 /** A run that has a trainer, and what its checkpoint has beside the trainer's state. */
@@ -178,7 +203,7 @@ export async function bundleOf({ options, trainer, tokenizer }: WayOutRun) {
     pad_token_id: chat?.pad_token_id ?? null,
     bos_token_id: chat?.bos_token_id,
   };
-  const checkpoint = writeCheckpoint(state);
+  const checkpoint = new Map([...writeCheckpoint(state), ...adapterFiles(state)]);
   const learned = { tokens: split, stage: stage && data ? { config: stage, data } : null };
   return { state, files: bundleFiles({ ...learned, state, checkpoint }) };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../../common/index.ts';
 import { parseStage, type StageInput } from '../../config/stage/index.ts';
+import { loraParameters } from '../../model/adapter_parameters.ts';
+import { parameterSize } from '../../model/parameters.ts';
 import { pairsData, toyPairs, TOY_ROW_LENGTH } from '../../testing/toy_pairs.ts';
 import { broughtFiles } from '../brought.ts';
 import { BUNDLE_FILE } from '../bundle_version.ts';
@@ -97,6 +99,23 @@ describe('a bundle', () => {
     });
   });
 
+  it('says which tensors of PEFT the adapters are, which alone train, and needs PEFT', () => {
+    const files = ofPairs({ objective: 'dpo', peft: { peft_type: 'lora', r: 3 } });
+    const facts = parseRecord(files.get(BUNDLE_FILE) ?? new Uint8Array(), BUNDLE_FILE);
+    const text = (path: string): string => new TextDecoder().decode(files.get(path));
+    const { model } = stateOf();
+    const trained = loraParameters(model, { r: 3, target_modules: 'all-linear' });
+    expect(facts).toMatchObject({
+      stage: { peft: { peft_type: 'lora', r: 3 } },
+      parameters: trained.map(({ name, parts }) => ({ name, parts })),
+      n_trainable_params: trained.reduce((sum, one) => sum + parameterSize(one), 0),
+    });
+    expect(text('requirements.txt')).toMatch(/^peft>=/m);
+    expect(text('requirements.txt')).toMatch(/^torch>=/m);
+    const plain = ofPairs({ objective: 'dpo' }).get('requirements.txt');
+    expect(new TextDecoder().decode(plain)).not.toContain('peft');
+  });
+
   it('comes back into the page as the checkpoint in it', () => {
     const state = stateOf();
     const zip = zipFolder(pretraining());
@@ -117,7 +136,6 @@ describe('a bundle', () => {
   it.each([
     ['Muon', { training: { optimizer: 'muon' } }, {}, 'has no Muon'],
     ['PPO', {}, { lineage: lineage('ppo') }, 'learns by PPO'],
-    ['LoRA', {}, { stage: parseStage({ peft: { peft_type: 'lora' } }) }, 'adapters (LoRA)'],
   ] as const)('is refused for %s in a sentence', (_, { ...config }, change, sentence) => {
     const state = stateOf(change);
     if ('training' in config) Object.assign(state.config.training, config.training);

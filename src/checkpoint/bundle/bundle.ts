@@ -5,7 +5,8 @@
  */
 import type { Moment } from '../../common/index.ts';
 import type { TrainingConfig } from '../../config/index.ts';
-import { listParameters, parameterSize } from '../../model/parameters.ts';
+import { loraParameters } from '../../model/adapter_parameters.ts';
+import { listParameters, type Parameter, parameterSize } from '../../model/parameters.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
 import type { Files } from '../folder.ts';
 import { encodeJson } from '../json.ts';
@@ -20,13 +21,15 @@ export interface BundleSource extends LearnedData {
   checkpoint: Files;
 }
 
+const PEFT = 'peft>=0.21';
+
 /** The files of a bundle by path. Throws `no_equivalent` for a run that train.py cannot continue. */
 export function bundleFiles(source: BundleSource): Map<string, Uint8Array> {
   const { state, checkpoint } = source;
   const files = new Map<string, Uint8Array>();
   const facts = bundleFacts(source);
   files.set(BUNDLE_FILE, encodeJson(facts));
-  for (const [path, text] of Object.entries(PROGRAM))
+  for (const [path, text] of Object.entries(programOf(source)))
     files.set(path, new TextEncoder().encode(text));
   for (const [path, bytes] of checkpoint) files.set(`checkpoint/${path}`, bytes);
   const { batch_size, eval_iters } = state.config.training;
@@ -36,12 +39,28 @@ export function bundleFiles(source: BundleSource): Map<string, Uint8Array> {
   return files;
 }
 
+const hasAdapters = ({ stage }: BundleSource): boolean => stage?.config.peft.peft_type === 'lora';
+
+/** Only adapters need PEFT. */
+function programOf(source: BundleSource): Readonly<Record<string, string>> {
+  if (!hasAdapters(source)) return PROGRAM;
+  return { ...PROGRAM, 'requirements.txt': `${PROGRAM['requirements.txt'] ?? ''}${PEFT}\n` };
+}
+
+/** The parameters that train. */
+function trainedParameters({ state, stage }: BundleSource): Parameter[] {
+  const { peft } = stage?.config ?? {};
+  return peft?.peft_type === 'lora'
+    ? loraParameters(state.model, peft)
+    : listParameters(state.model);
+}
+
 /** bundle.json. Fields of training have the names of the RunConfig, those of stages TRL's. */
 function bundleFacts(source: BundleSource) {
   const { state, stage } = source;
   const { model, config, loss_scale, lr_multiplier = 1 } = state;
   const objective = bundleObjective(state);
-  const parameters = listParameters(model);
+  const parameters = trainedParameters(source);
   const drops = !(objective === 'dpo' && stage?.config.dpo.disable_dropout);
   return {
     bundle_version: BUNDLE_VERSION,
@@ -52,9 +71,10 @@ function bundleFacts(source: BundleSource) {
     dropout: drops ? config.model.dropout : 0,
     sliding_window: model.sliding_window,
     data: dataFacts(source),
-    stage: stage ? { dpo: stage.config.dpo } : null,
+    stage: stage ? { dpo: stage.config.dpo, peft: stage.config.peft } : null,
     moments: momentNames(config.training),
-    n_params: parameters.reduce((sum, one) => sum + parameterSize(one), 0),
+    n_params: sizeOf(listParameters(model)),
+    n_trainable_params: sizeOf(parameters),
     parameters: parameters.map(({ name, shape, decay, parts }) => ({ name, shape, decay, parts })),
   };
 }
@@ -74,6 +94,9 @@ function dataFacts({ state, stage }: BundleSource) {
     packed: config.objective === 'sft' && config.sft.packing,
   };
 }
+
+const sizeOf = (parameters: readonly Parameter[]): number =>
+  parameters.reduce((sum, one) => sum + parameterSize(one), 0);
 
 /** The moments that the optimizer keeps of every parameter. Muon is refused before. */
 function momentNames({ optimizer, momentum }: TrainingConfig): Moment[] {

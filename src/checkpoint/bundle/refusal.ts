@@ -1,5 +1,4 @@
 /** Runs that train.py cannot continue as they are: each is refused in a sentence. */
-import { parseStage } from '../../config/stage/index.ts';
 import { describeExport } from '../checkpoint.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
@@ -25,12 +24,6 @@ export function bundleObjective(state: CheckpointState): BundleObjective {
     throw refused(
       'train.py has no Muon, so the state of this optimizer cannot go on in it.',
       'Train with AdamW, or go on in the page.',
-    );
-  }
-  if (state.stage && parseStage(state.stage).peft.peft_type !== 'none') {
-    throw refused(
-      'train.py trains all weights, and this stage trains adapters (LoRA) over frozen ones.',
-      'Start the stage without LoRA, or export the model: its folder adapter/ opens in PEFT.',
     );
   }
   return objective;

@@ -29,7 +29,8 @@ export default function Gpus() {
       <p>
         A bundle continues this run in PyTorch from its current step: the same weights, optimizer
         state, learning rates and batches, in float32 or bfloat16, sharded over the GPUs by FSDP2.
-        Pretraining, SFT and DPO can continue so. What it saves comes back by <i>Import model</i>.
+        Pretraining, SFT and DPO can continue so, the latter two also with LoRA. What it saves comes
+        back by <i>Import model</i>.
       </p>
       <dl className="gpu-commands">
         {COMMANDS.map(([where, command]) => (

@@ -2,7 +2,7 @@
 
 Moments lie in optimizer.safetensors by the page's parameters, which store linear weights as [in, out]
 and have q, k, v and gate, up side by side. `parts` says which columns of a parameter are which tensor
-of transformers, and whether that is stored transposed."""
+of transformers (or PEFT), and whether that is stored transposed."""
 
 import json
 import shutil
@@ -12,6 +12,8 @@ import torch
 import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from adapters import has_adapters, in_model, write_adapters
 
 BUNDLE_VERSION = 1
 ATTENTION = "sdpa"
@@ -29,6 +31,8 @@ def open_bundle(root):
             f"This bundle has version {version}, and this train.py reads version {BUNDLE_VERSION}: "
             "use the train.py that came with the bundle."
         )
+    if has_adapters(bundle):
+        bundle["parameters"] = in_model(bundle["parameters"])
     return {**bundle, "root": root}
 
 
@@ -37,7 +41,8 @@ def read_json(path):
 
 
 def build_model(bundle, folder, dropout):
-    """The model of the folder in float32. Biases that the page does not have are zero and stay so."""
+    """The model of the folder in float32, without adapters. Biases that the page does not have are zero
+    and stay so."""
     config = transformers.AutoConfig.from_pretrained(folder)
     for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop", "attention_dropout"):
         if hasattr(config, name):
@@ -100,15 +105,19 @@ def read_moments(bundle, folder):
 
 
 def write_folder(bundle, target, *, weights, moments, progress):
-    """A folder that the page opens by import, from tensors by the names of transformers."""
+    """A folder that the page opens by import, from tensors by the names of transformers. Frozen weights
+    are copied."""
     source = bundle["root"] / "checkpoint"
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(source, target)
-    with safe_open(source / "model.safetensors", framework="pt") as file:
-        names = file.keys()
-    kept = {name: weights[name].float().contiguous() for name in names}
-    save_file(kept, target / "model.safetensors", metadata={"format": "pt"})
+    if has_adapters(bundle):
+        write_adapters(target, weights)
+    else:
+        with safe_open(source / "model.safetensors", framework="pt") as file:
+            names = file.keys()
+        kept = {name: weights[name].float().contiguous() for name in names}
+        save_file(kept, target / "model.safetensors", metadata={"format": "pt"})
     merged = {}
     for parameter in bundle["parameters"]:
         for moment in bundle["moments"] if moments else ():

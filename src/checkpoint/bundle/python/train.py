@@ -8,6 +8,7 @@ What it saves: `OUT/dcp` (torch.distributed.checkpoint, to go on here on any num
 `OUT/checkpoint` (the folder that the page opens by Import model)."""
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -26,12 +27,13 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 import folder
+from adapters import adapter_weights, add_adapters, has_adapters
 from data import micro_batches, open_data
 from losses import Dpo, answer_logps, cross_entropy
 from optimizer import learning_rate, make_optimizer
+from sharding import shard, sum_in_float32
 
 ROOT = pathlib.Path(__file__).resolve().parent
 FULL = StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -73,6 +75,8 @@ class Run:
 
     def make_model(self):
         model = folder.build_model(self.bundle, self.source, self.bundle["dropout"])
+        if has_adapters(self.bundle):
+            model = add_adapters(model, self.source)
         checkpointing = self.args.gradient_checkpointing
         if checkpointing is None:
             checkpointing = self.training["activation_checkpointing"]
@@ -86,17 +90,11 @@ class Run:
             self.model = shard(model.to(self.device))
             self.optimizer = make_optimizer(self.model, self.bundle, self.training)
         else:
-            self.sum_in_float32()
+            sum_in_float32(self.accelerator)
             optimizer = make_optimizer(model, self.bundle, self.training)
             self.model, prepared = self.accelerator.prepare(model, optimizer)
             self.optimizer = prepared.optimizer
         self.model.train()
-
-    def sum_in_float32(self):
-        """accelerate would sum the gradients of the ranks in bfloat16, too."""
-        if self.accelerator.is_fsdp2 and self.accelerator.mixed_precision == "bf16":
-            policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
-            self.accelerator.state.fsdp_plugin.mixed_precision_policy = policy
 
     def make_loss(self):
         if self.bundle["objective"] != "dpo":
@@ -134,7 +132,8 @@ class Run:
         saved = self.args.out / "dcp" / "progress.json"
         if saved.exists():
             self.progress = folder.read_json(saved)
-            options = StateDictOptions()
+            # Weights that the checkpoint does not have are frozen.
+            options = StateDictOptions(strict=not has_adapters(self.bundle))
             state = self.state(options)
             dcp.load(state, checkpoint_id=self.args.out / "dcp" / self.progress["checkpoint"])
             set_model_state_dict(self.model, state["model"], options=options)
@@ -167,8 +166,12 @@ class Run:
         set_optimizer_state_dict(self.model, self.optimizer, state, options=options)
 
     def state(self, options):
+        """The weights, or only those of adapters, and the optimizer's state."""
+        adapted = has_adapters(self.bundle)
+        options = dataclasses.replace(options, ignore_frozen_params=adapted)
+        weights = get_model_state_dict(self.model, options=options)
         return {
-            "model": get_model_state_dict(self.model, options=options),
+            "model": adapter_weights(weights) if adapted else weights,
             "optimizer": get_optimizer_state_dict(self.model, self.optimizer, options=options),
         }
 
@@ -260,15 +263,6 @@ class Run:
                 progress=progress,
             )
         self.accelerator.wait_for_everyone()
-
-
-def shard(model):
-    """FSDP2: every block, and then the rest, is a unit whose parameters are gathered when needed."""
-    blocks = set(model._no_split_modules)
-    for module in model.modules():
-        if type(module).__name__ in blocks:
-            fully_shard(module)
-    return fully_shard(model)
 
 
 def main(argv=None, observe=lambda *_: None):
