@@ -17,27 +17,27 @@ const config = smallConfig({
 const train = (mesh: Partial<Mesh>): Promise<RanksRun> =>
   trainRanks({ config, steps: 5, mesh, evaluate: true });
 
-let one: RanksRun;
+let oneRank: RanksRun;
 beforeAll(async () => {
   await startBackend('webgpu');
-  one = await train({});
+  oneRank = await train({});
 }, 60_000);
 
-test('a pipeline of two stages is one rank bit for bit', async () => {
-  expect(one.losses.at(-1)).toBeLessThan(one.losses[0] ?? 0);
+test('a pipeline of two stages matches one rank bit for bit', async () => {
+  expect(oneRank.losses.at(-1)).toBeLessThan(oneRank.losses[0] ?? 0);
   const staged = await train({ pp: 2 });
-  expectSameBits(one, staged);
-  expect(staged.evaluation).toEqual(one.evaluation);
+  expectSameBits(oneRank, staged);
+  expect(staged.evaluation).toEqual(oneRank.evaluation);
 }, 60_000);
 
-test('two ranks of data parallelism and of ZeRO-3 agree bit for bit, and with one rank', async () => {
+test('data parallelism and ZeRO-3 agree bit for bit, and match one rank', async () => {
   const two = await train({ dp: 2 });
-  expectWithin(1e-5, one, two, 'dp 2 on WebGPU');
+  expectWithin(1e-5, oneRank, two, 'dp 2 on WebGPU');
   const sharded = await train({ dp: 2, zero_stage: 3 });
   expectSameBits(two, sharded);
   expect(sharded.evaluation).toEqual(two.evaluation);
 }, 60_000);
 
-test('two slices are one rank within 1e-5', async () => {
-  expectWithin(1e-5, one, await train({ tp: 2 }), 'tp 2 on WebGPU');
+test('tensor parallelism matches one rank within 1e-5', async () => {
+  expectWithin(1e-5, oneRank, await train({ tp: 2 }), 'tp 2 on WebGPU');
 }, 60_000);

@@ -12,19 +12,22 @@ describe('with AdamW', () => {
   const config = smallConfig({ training: { grad_clip: 0.5 } });
   const train = (mesh: Partial<Mesh>) => trainRanks({ config, steps: STEPS, mesh });
 
-  test('two and four ranks are one rank within 1e-5', async () => {
-    const one = await train({});
+  test('two and four ranks match one rank within 1e-5', async () => {
+    const oneRank = await train({});
     for (const dp of [2, 4]) {
-      expectWithin(1e-5, one, await train({ dp }), `dp ${dp}`);
+      expectWithin(1e-5, oneRank, await train({ dp }), `dp ${dp}`);
     }
   });
 
-  test.each([1, 2, 3] as const)('ZeRO-%i is data parallelism bit for bit', async (zero_stage) => {
-    expectSameBits(await train({ dp: 4 }), await train({ dp: 4, zero_stage }));
-  });
+  test.each([1, 2, 3] as const)(
+    'ZeRO-%i matches data parallelism bit for bit',
+    async (zero_stage) => {
+      expectSameBits(await train({ dp: 4 }), await train({ dp: 4, zero_stage }));
+    },
+  );
 });
 
-test('with several micro-batches all stages of ZeRO have the same bits if each is reduced', async () => {
+test('all stages of ZeRO have the same bits if gradients are reduced after each micro-batch', async () => {
   const config = smallConfig({ training: { batch_size: 4, gradient_accumulation_steps: 3 } });
   const train = (mesh: Partial<Mesh>) =>
     trainRanks({ config, steps: 10, mesh: { dp: 2, sync_each_batch: true, ...mesh } });
@@ -33,7 +36,7 @@ test('with several micro-batches all stages of ZeRO have the same bits if each i
   expectWithin(1e-5, plain, await train({ sync_each_batch: false }), 'reduced once a step');
 });
 
-test('ZeRO-1 with Muon is data parallelism bit for bit', async () => {
+test('ZeRO-1 with Muon matches data parallelism bit for bit', async () => {
   const config = smallConfig({ training: { optimizer: 'muon' } });
   const mesh = { dp: 2 };
   const plain = await trainRanks({ config, steps: 5, mesh });
@@ -41,7 +44,7 @@ test('ZeRO-1 with Muon is data parallelism bit for bit', async () => {
   expectSameBits(plain, sharded);
 });
 
-test('a saved factor on the learning rate is used and saved again', async () => {
+test('the lr_multiplier of a checkpoint is used and saved again', async () => {
   const config = smallConfig();
   const { state } = await trainRanks({ config, steps: 2 });
   const slower = { ...state, lr_multiplier: 0.1 };

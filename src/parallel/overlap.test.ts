@@ -19,8 +19,8 @@ afterEach(() => {
   for (const thread of threads.splice(0)) thread.close();
 });
 
-/** So small that each layer is several buckets. */
-const BUCKETS = 4096;
+/** Bytes of a bucket: so few that the gradients of a layer fill several. */
+const SMALL_BUCKET = 4096;
 
 const config = smallConfig({ training: { gradient_accumulation_steps: 2, batch_size: 4 } });
 
@@ -32,7 +32,7 @@ test.each<[string, Partial<Mesh>]>([
 ])('small buckets give the same bits as a single one with %s', async (_name, mesh) => {
   const run = { config, steps: 5, mesh };
   const whole = await trainRanks({ ...run, bucket_bytes: Infinity });
-  expectSameBits(whole, await trainRanks({ ...run, bucket_bytes: BUCKETS }));
+  expectSameBits(whole, await trainRanks({ ...run, bucket_bytes: SMALL_BUCKET }));
 });
 
 /** Two ranks, each with a reducer behind a message port. */
@@ -42,7 +42,7 @@ function twoThreads(): ReducerThread[] {
     const { port1, port2 } = new MessageChannel();
     for (const port of [port1, port2]) port.start();
     connectRankOfReducer(port2, (scope, { ranks, ports }) => {
-      const connected = ports.map((one) => ({ rank: one.rank, port: connectRank(one.port) }));
+      const connected = ports.map((peer) => ({ rank: peer.rank, port: connectRank(peer.port) }));
       serveReducer(scope, { rank, ranks, ports: connected });
     });
     const open = { rank, ranks: [0, 1], ports: [{ rank: 1 - rank, port: peer }] };
@@ -59,37 +59,41 @@ const create = (reducers: readonly ReducerThread[] = []) =>
   Promise.all(
     connectRanks(2).map((link, rank) =>
       RankTrainer.create({
-        ...{ config, link, objective: pretrain, split: patternSplit(), vocab_size: VOCAB },
+        config,
+        link,
+        objective: pretrain,
+        split: patternSplit(),
+        vocab_size: VOCAB,
         mesh: { ...ONE_RANK, dp: 2 },
         reducer: reducers[rank],
-        bucket_bytes: BUCKETS,
+        bucket_bytes: SMALL_BUCKET,
       }),
     ),
   );
 
 test('buckets are reduced while the backward pass of the last micro-batch runs', async () => {
   const trainers = await create();
-  await Promise.all(trainers.map((one) => one.takeStep()));
+  await Promise.all(trainers.map((trainer) => trainer.takeStep()));
   const spans = trainers[0]?.recorder.take().spans ?? [];
   const [first, last] = spans.filter(({ kind }) => kind === 'compute');
   const began = spans.filter(({ what }) => what.startsWith('reduce_scatter bucket of '));
   const inLast = began.filter(({ start }) => start < (last?.end ?? 0));
   expect(inLast.length).toBeGreaterThan(5);
   expect(Math.min(...began.map(({ start }) => start))).toBeGreaterThan(first?.end ?? Infinity);
-  for (const one of trainers) one.dispose();
+  for (const trainer of trainers) trainer.dispose();
 });
 
 test('reducer threads compute the same bits, and their bytes are counted', async () => {
   const { losses, norms } = await trainRanks({ config, steps: 3, mesh: { dp: 2 } });
   const trainers = await create(twoThreads());
   for (const [i, loss] of losses.entries()) {
-    const [first] = await Promise.all(trainers.map((one) => one.takeStep()));
+    const [first] = await Promise.all(trainers.map((trainer) => trainer.takeStep()));
     expect([first?.loss, first?.grad_norm]).toEqual([loss, norms[i]]);
-    const taken = trainers.map((one) => one.recorder.take().bytes);
+    const taken = trainers.map(({ recorder }) => recorder.take().bytes);
     const gradients = taken.reduce((sum, { reduce_scatter }) => sum + reduce_scatter, 0);
     expect(gradients).toBe(4 * (trainers[0]?.n_params ?? NaN));
   }
-  for (const one of trainers) one.dispose();
+  for (const trainer of trainers) trainer.dispose();
 });
 
 test('a reducer thread that stops rejects pending and later requests with the reason', async () => {

@@ -3,7 +3,7 @@ import { PendingOutputs } from './pending_outputs.ts';
 
 const never = new Promise<never>(() => undefined);
 
-test('an output that cannot be sent ends the wait for another rank with its error', async () => {
+test('an output that cannot be sent rejects the wait for another rank with its error', async () => {
   const outputs = new PendingOutputs();
   let lose: (error: Error) => void = () => undefined;
   outputs.add(
@@ -18,7 +18,7 @@ test('an output that cannot be sent ends the wait for another rank with its erro
   await expect(outputs.finish()).rejects.toThrow('The device was lost.');
 });
 
-test('messages arrive while outputs are being sent, and the end of a step waits for those', async () => {
+test('messages arrive while outputs are being sent, and finish waits for the outputs', async () => {
   const outputs = new PendingOutputs();
   let send: () => void = () => undefined;
   outputs.add(

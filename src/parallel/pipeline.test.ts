@@ -36,9 +36,9 @@ function configOf(model: Changes['model'], training: Changes['training'] = {}) {
 describe('an untied GPT-2', () => {
   const config = configOf({});
   const train = (mesh: Partial<Mesh>) => trainRanks({ config, steps: STEPS, mesh });
-  let one: RanksRun;
+  let oneRank: RanksRun;
   beforeAll(async () => {
-    one = await train({});
+    oneRank = await train({});
   });
 
   test.each([
@@ -46,57 +46,57 @@ describe('an untied GPT-2', () => {
     { pp: 4, schedule: '1f1b' },
     { pp: 2, schedule: 'gpipe' },
     { pp: 2, schedule: 'interleaved', virtual_chunks: 2 },
-  ] as const)('is one rank bit for bit on $pp stages with $schedule', async (mesh) => {
-    expect(one.losses.at(-1)).toBeLessThan((one.losses[0] ?? 0) - 0.3);
-    expectSameBits(one, await train(mesh));
+  ] as const)('matches one rank bit for bit on $pp stages with $schedule', async (mesh) => {
+    expect(oneRank.losses.at(-1)).toBeLessThan((oneRank.losses[0] ?? 0) - 0.3);
+    expectSameBits(oneRank, await train(mesh));
   });
 
-  test('two pipelines are two ranks of data parallelism bit for bit, also with ZeRO-1', async () => {
+  test('two pipelines match two ranks of data parallelism bit for bit, also with ZeRO-1', async () => {
     const two = await train({ dp: 2 });
     expectSameBits(two, await train({ dp: 2, pp: 2 }));
     expectSameBits(two, await train({ dp: 2, pp: 2, zero_stage: 1 }));
   });
 
-  test('two stages of two slices are two slices bit for bit, and all kinds together agree', async () => {
+  test('tensor parallelism in two stages matches it in one bit for bit, and all kinds combine', async () => {
     const sliced = await train({ tp: 2 });
     expectSameBits(sliced, await train({ tp: 2, pp: 2, schedule: 'gpipe' }));
-    expectWithin(1e-5, one, await train({ dp: 2, tp: 2, pp: 2 }), 'dp 2 x tp 2 x pp 2');
+    expectWithin(1e-5, oneRank, await train({ dp: 2, tp: 2, pp: 2 }), 'dp 2 x tp 2 x pp 2');
   });
 
-  test('continues on one rank what a pipeline has saved, and the other way', async () => {
+  test('one rank continues a checkpoint of a pipeline, and a pipeline one of one rank', async () => {
     const half = { config, steps: STEPS / 2 };
     const first = await trainRanks({ ...half, mesh: { pp: 4 } });
     const alone = await trainRanks({ ...half, from: first.state });
-    expect([...first.losses, ...alone.losses]).toEqual(one.losses);
+    expect([...first.losses, ...alone.losses]).toEqual(oneRank.losses);
     const begun = await trainRanks(half);
     const staged = await trainRanks({ ...half, from: begun.state, mesh: { pp: 2 } });
-    expect(staged.state.parameters).toEqual(one.state.parameters);
-    expect(staged.state.optimizer).toEqual(one.state.optimizer);
+    expect(staged.state.parameters).toEqual(oneRank.state.parameters);
+    expect(staged.state.optimizer).toEqual(oneRank.state.optimizer);
   });
 });
 
-test('a Llama whose activations are recomputed is one rank bit for bit', async () => {
+test('a Llama whose activations are recomputed matches one rank bit for bit', async () => {
   const config = configOf(
     { layout: 'llama', activation_function: 'silu', n_kv_head: 2, qk_norm: true },
     { activation_checkpointing: true, optimizer: 'muon' },
   );
   const run = { config, steps: STEPS, evaluate: true };
-  const one = await trainRanks(run);
+  const oneRank = await trainRanks(run);
   const two = await trainRanks({ ...run, mesh: { pp: 2 } });
-  expectSameBits(one, two);
-  expect(two.evaluation).toEqual(one.evaluation);
-  expect(one.evaluation['val/loss']).toBeGreaterThan(0);
+  expectSameBits(oneRank, two);
+  expect(two.evaluation).toEqual(oneRank.evaluation);
+  expect(oneRank.evaluation['val/loss']).toBeGreaterThan(0);
 });
 
-test('the ends of a pipeline keep a tied embedding equal to that of one rank', async () => {
+test('a tied embedding on both ends of a pipeline matches that of one rank', async () => {
   const config = configOf({ tie_word_embeddings: true });
-  const one = await trainRanks({ config, steps: STEPS });
-  expectWithin(1e-5, one, await trainRanks({ config, steps: STEPS, mesh: { pp: 2 } }), 'tied');
+  const oneRank = await trainRanks({ config, steps: STEPS });
+  expectWithin(1e-5, oneRank, await trainRanks({ config, steps: STEPS, mesh: { pp: 2 } }), 'tied');
   const mesh = { dp: 2, pp: 2, zero_stage: 1 } as const;
-  expectWithin(1e-5, one, await trainRanks({ config, steps: STEPS, mesh }), 'tied, ZeRO-1');
+  expectWithin(1e-5, oneRank, await trainRanks({ config, steps: STEPS, mesh }), 'tied, ZeRO-1');
 });
 
-test('1F1B holds as many micro-batches as stages follow, GPipe all of them', async () => {
+test('a stage holds as many micro-batches under 1F1B as stages follow it, and all under GPipe', async () => {
   const bytes = (schedule: PipelineSchedule, micro_batches: number) =>
     ownBytes({ ...ONE_RANK, pp: 4, schedule }, micro_batches);
   const single = await bytes('gpipe', 1);
@@ -151,7 +151,7 @@ test('records the passes of its schedule, and sends activations and gradients on
   expect(recorded[0]?.bytes.send_recv).toBe(3 * shape.micro_batches * activation);
 });
 
-test('refuses what a pipeline cannot run in a sentence that says what to set', async () => {
+test('refuses an impossible pipeline with a sentence that says what to set', async () => {
   const refusal = (mesh: Partial<Mesh>) => trainRanks({ config: configOf({}), steps: 1, mesh });
   await expect(refusal({ pp: 3 })).rejects.toThrow('set pp to 2 or 4');
   await expect(refusal({ dp: 2, pp: 2, zero_stage: 3 })).rejects.toThrow('set zero_stage to 1');
@@ -160,22 +160,22 @@ test('refuses what a pipeline cannot run in a sentence that says what to set', a
 describe('after pretraining', () => {
   const pairs = toyPairs(300, 1);
   const data = pairsData(pairs.slice(50), pairs.slice(0, 50), TOY_ROW_LENGTH);
-  const chosen = (of: readonly (typeof pairs)[number][]) => of.map((pair) => pair.chosen);
+  const chosen = (list: typeof pairs) => list.map((pair) => pair.chosen);
   const examples = { train: chosen(data.pairs.train), val: chosen(data.pairs.val) };
 
   test.each([
     { objective: reward, stage: { objective: 'reward' } },
     { objective: sft, stage: { objective: 'sft', sft: { packing: true } } },
-  ] as const)('$objective.name is one rank bit for bit', async ({ objective, stage }) => {
+  ] as const)('$objective.name matches one rank bit for bit', async ({ objective, stage }) => {
     const run = {
       ...{ objective, stage: parseStage(stage), data: { ...data, examples } },
       ...{ config: configOf({ block_size: 16 }), vocab_size: TOY_VOCAB, steps: 5, evaluate: true },
     };
-    const one = await trainRanks(run);
+    const oneRank = await trainRanks(run);
     const two = await trainRanks({ ...run, mesh: { pp: 2 } });
-    expectSameBits(one, two);
-    expect(two.state.objective_tensors).toEqual(one.state.objective_tensors);
-    expect(two.evaluation).toEqual(one.evaluation);
-    expect(one.evaluation['val/loss']).toBeGreaterThan(0);
+    expectSameBits(oneRank, two);
+    expect(two.state.objective_tensors).toEqual(oneRank.state.objective_tensors);
+    expect(two.evaluation).toEqual(oneRank.evaluation);
+    expect(oneRank.evaluation['val/loss']).toBeGreaterThan(0);
   });
 });

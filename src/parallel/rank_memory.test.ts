@@ -107,7 +107,7 @@ function ranksOf({ config, vocab_size }: Run, mesh: Mesh): Promise<RankParts[]> 
 }
 
 function disposeOf({ microBatches, update, optimizer, squares, stores }: RankParts): void {
-  for (const one of [microBatches, update, optimizer, squares]) one.dispose();
+  for (const part of [microBatches, update, optimizer, squares]) part.dispose();
   disposeStores(stores);
 }
 
@@ -147,7 +147,7 @@ async function errorsOf(run: Run, mesh: Mesh): Promise<Errors[]> {
 const largest = (errors: Errors): number =>
   Math.max(...KINDS.map((kind) => Math.abs(errors[kind])));
 
-test('the memory of each rank of every arrangement of up to 4 is planned within 10 per cent', async () => {
+test('the plan of each rank of every mesh of up to 4 ranks is within 10 per cent of its memory', async () => {
   const all: Errors[] = [];
   for (const run of RUNS)
     for (const mesh of MESHES) {
@@ -197,21 +197,21 @@ test.each([
   ['gpt2', 96, {}],
   ['llama', 64, LLAMA],
 ] as const)(
-  'ZeRO-3 holds a quarter on each of 4 ranks, and at its peak two units more (%s, %i wide)',
+  'each of 4 ranks under ZeRO-3 holds a quarter, and two gathered units more at its peak (%s, %i wide)',
   async (name, n_embd, layout) => {
     const model = { ...layout, n_layer: 8, n_embd };
     const training = { batch_size: 8, gradient_accumulation_steps: 1 };
     const run = runOf(name, { model, training });
     const local = runOf(name, { model, training: { ...training, batch_size: 2 } });
-    const [one] = await heldBy(local, ONE_RANK);
+    const [oneRank] = await heldBy(local, ONE_RANK);
     const ranks = await heldBy(run, { ...ONE_RANK, dp: 4, zero_stage: 3 });
     const whole = rankParameters(resolveModel(run.config.model, VOCAB), ONE_RANK, 0);
     const { block, embedding, head } = unitValues(whole);
     const units = [block, block, embedding, head].sort((a, b) => b - a).slice(0, 2);
     const twoUnits = 4 * units.reduce((a, b) => a + b, 0);
-    const stores = Math.max(...ranks.map((rank) => rank.stores)) / (one?.stores ?? NaN);
+    const stores = Math.max(...ranks.map((rank) => rank.stores)) / (oneRank?.stores ?? NaN);
     const more = (kind: keyof Held): number =>
-      Math.max(...ranks.map((rank) => rank[kind])) - (one?.[kind] ?? NaN);
+      Math.max(...ranks.map((rank) => rank[kind])) - (oneRank?.[kind] ?? NaN);
     console.log(
       `${name}, ${n_embd} wide: ${stores.toFixed(4)} of the stores of one rank; the step takes ` +
         `${more('step')} bytes more than on one rank with the same rows, all programs ` +

@@ -48,12 +48,12 @@ async function train(
 
 /** Trains on one rank and on each of these meshes, and expects them to agree within 1e-5. */
 async function expectOneRank(learned: Learned, meshes: readonly Partial<Mesh>[]): Promise<void> {
-  const one = await train(learned);
+  const oneRank = await train(learned);
   for (const mesh of meshes) {
     const many = await train(learned, mesh);
     const what = `${learned.stage.objective} ${JSON.stringify(mesh)}`;
-    expectWithin(1e-5, one, many, what);
-    expectSameEvaluation(one, many, what);
+    expectWithin(1e-5, oneRank, many, what);
+    expectSameEvaluation(oneRank, many, what);
   }
 }
 
@@ -81,19 +81,20 @@ describe.each(['sft', 'reward', 'dpo'] as const)('%s', (objective) => {
   };
   const learned: Learned = { stage };
 
-  test('is one rank within 1e-5 on every kind of mesh', () => expectOneRank(learned, EVERY_KIND));
+  test('matches one rank within 1e-5 on every kind of mesh', () =>
+    expectOneRank(learned, EVERY_KIND));
 
   test('has the same bits under every stage of ZeRO', () => expectSameZero(learned));
 });
 
-test('DPO through two pipelines of interleaved stages, with a reference in stages, is one rank', () => {
+test('DPO on two interleaved pipelines, with its reference in stages, matches one rank', () => {
   const mesh = { dp: 2, pp: 2, schedule: 'interleaved', virtual_chunks: 2 } as const;
   const model = { n_layer: 4 };
   return expectOneRank({ stage: { objective: 'dpo' }, model }, [mesh]);
 });
 
 test.each(['gpt2', 'llama'] as const)(
-  'adapters of %s, whose base is the reference, are one rank on every kind of mesh',
+  'adapters of %s, whose base is the reference, match one rank on every kind of mesh',
   async (layout) => {
     const stage = { objective: 'dpo', peft: { peft_type: 'lora', r: 4 } } as const;
     const learned: Learned = { stage, model: { layout } };

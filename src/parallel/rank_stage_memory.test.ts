@@ -159,10 +159,10 @@ test.each([
   ['the reference and the reward model of PPO', PPO],
 ] as const)('under ZeRO-3 each of 4 ranks holds a quarter of %s', async (_, stage) => {
   const model = { n_layer: 2 };
-  const [one] = await heldBy({ stage, layout: 'gpt2', mesh: {}, model });
+  const [oneRank] = await heldBy({ stage, layout: 'gpt2', mesh: {}, model });
   const ranks = await heldBy({ stage, layout: 'gpt2', mesh: { dp: 4, zero_stage: 3 }, model });
   for (const { allocated, planned } of ranks) {
-    const share = allocated.weights / (one?.allocated.weights ?? NaN);
+    const share = allocated.weights / (oneRank?.allocated.weights ?? NaN);
     expect(share).toBeLessThanOrEqual(1.1 / 4);
     expect(planned.weights / allocated.weights).toBeCloseTo(1, 1);
   }

@@ -57,13 +57,13 @@ async function train(run: ToyRlRun, mesh: Partial<Mesh> = {}, steps = STEPS): Pr
 const firstRecords = ({ records }: RolloutRun) => records.filter(({ step }) => step === 0);
 
 /** Losses, norms, weights, sampled tokens, and the metrics of every step and of the evaluation. */
-function expectSameRun(one: RolloutRun, many: RolloutRun, what: string): void {
-  expectWithinExceptKeyBiases(1e-5, one, many, what);
+function expectSameRun(oneRank: RolloutRun, many: RolloutRun, what: string): void {
+  expectWithinExceptKeyBiases(1e-5, oneRank, many, what);
   const idsOf = ({ records }: RolloutRun) => records.map(({ completion_ids }) => completion_ids);
-  expect(one.records, what).not.toEqual([]);
-  expect(idsOf(many), what).toEqual(idsOf(one));
+  expect(oneRank.records, what).not.toEqual([]);
+  expect(idsOf(many), what).toEqual(idsOf(oneRank));
   const rows = (run: RolloutRun) => [...run.metrics, run.evaluation];
-  rows(one).forEach((row, step) => {
+  rows(oneRank).forEach((row, step) => {
     for (const [name, value = NaN] of Object.entries(row)) {
       expect(rows(many)[step]?.[name], `${what}: ${name} of step ${step}`).toBeCloseTo(value, 4);
     }
@@ -83,43 +83,43 @@ describe('GRPO', () => {
   test.each([
     { loss_type: 'bnpo', scale_rewards: 'batch' },
     { loss_type: 'dapo', mask_truncated_completions: true, temperature: 1.5 },
-  ] as const)('two and four ranks are one rank within 1e-5: $loss_type', async (choices) => {
+  ] as const)('two and four ranks match one rank within 1e-5: $loss_type', async (choices) => {
     const stage: StageInput = { objective: 'grpo', grpo: { ...grpo, ...choices } };
-    const one = await train({ ...run, stage });
+    const oneRank = await train({ ...run, stage });
     for (const dp of [2, 4]) {
       const many = await train({ ...run, stage }, { dp });
-      expectSameRun(one, many, `GRPO, ${choices.loss_type}, dp ${dp}`);
+      expectSameRun(oneRank, many, `GRPO, ${choices.loss_type}, dp ${dp}`);
       // A row of the forward pass has the same bits whatever the number of rows.
-      expect(firstRecords(many)).toEqual(firstRecords(one));
+      expect(firstRecords(many)).toEqual(firstRecords(oneRank));
     }
   });
 
-  test('tensor parallelism, with ZeRO-3 beside it, is one rank within 1e-5', async () => {
+  test('tensor parallelism with ZeRO-3 matches one rank within 1e-5', async () => {
     const mesh: Partial<Mesh> = { dp: 2, tp: 2, zero_stage: 3 };
     const many = await train(run, mesh, FEWER_STEPS);
     expectSameRun(await train(run, {}, FEWER_STEPS), many, 'GRPO, dp 2, tp 2, ZeRO-3');
   });
 
-  test('a pipeline, whose stages are gathered for rollouts, is one rank within 1e-5', async () => {
+  test('a pipeline, whose stages are gathered for rollouts, matches one rank within 1e-5', async () => {
     const mesh: Partial<Mesh> = { dp: 2, pp: 2 };
     const many = await train(run, mesh, FEWER_STEPS);
     expectSameRun(await train(run, {}, FEWER_STEPS), many, 'GRPO, dp 2, pp 2');
   });
 
-  test('answers are sampled with the adapters that train', async () => {
+  test('answers are sampled with the adapters as they are trained', async () => {
     const stage: StageInput = { ...run.stage, peft: { peft_type: 'lora', r: 4, lora_dropout: 0 } };
     const lora = { ...run, stage, training: { ...training, learning_rate: 1e-2 } };
-    const one = await train(lora, {}, FEWER_STEPS);
+    const oneRank = await train(lora, {}, FEWER_STEPS);
     for (const mesh of [
       { dp: 2, tp: 2 },
       { dp: 2, zero_stage: 3 },
     ] as const) {
       const many = await train(lora, mesh, FEWER_STEPS);
-      expectSameRun(one, many, `GRPO with LoRA, ${JSON.stringify(mesh)}`);
+      expectSameRun(oneRank, many, `GRPO with LoRA, ${JSON.stringify(mesh)}`);
     }
   });
 
-  test('every stage of ZeRO is data parallelism bit for bit', () => expectSameZero(run));
+  test('every stage of ZeRO matches data parallelism bit for bit', () => expectSameZero(run));
 });
 
 describe('PPO', () => {
@@ -138,67 +138,67 @@ describe('PPO', () => {
     run.from = startOf(policy, reward);
   });
 
-  test('two and four ranks are one rank within 1e-5', async () => {
-    const one = await train(run);
+  test('two and four ranks match one rank within 1e-5', async () => {
+    const oneRank = await train(run);
     for (const dp of [2, 4]) {
       const many = await train(run, { dp });
-      expectSameRun(one, many, `PPO, dp ${dp}`);
-      expect(firstRecords(many)).toEqual(firstRecords(one));
+      expectSameRun(oneRank, many, `PPO, dp ${dp}`);
+      expect(firstRecords(many)).toEqual(firstRecords(oneRank));
     }
   });
 
-  test('tensor parallelism of all four models is one rank within 1e-5', async () => {
+  test('tensor parallelism of all four models matches one rank within 1e-5', async () => {
     const many = await train(run, { tp: 2 }, FEWER_STEPS);
     expectSameRun(await train(run, {}, FEWER_STEPS), many, 'PPO, tp 2');
   });
 
-  test('pipelines whose stages hold layers of all four models are one rank within 1e-5', async () => {
-    const one = await train(run, {}, FEWER_STEPS);
+  test('pipelines whose stages hold layers of all four models match one rank within 1e-5', async () => {
+    const oneRank = await train(run, {}, FEWER_STEPS);
     for (const mesh of [
       { dp: 2, pp: 2, zero_stage: 1 },
       { tp: 2, pp: 2, schedule: 'gpipe' },
     ] as const) {
       const many = await train(run, mesh, FEWER_STEPS);
-      expectSameRun(one, many, `PPO, ${JSON.stringify(mesh)}`);
+      expectSameRun(oneRank, many, `PPO, ${JSON.stringify(mesh)}`);
     }
   });
 
-  test('a pipeline whose policy has a head of its own is one rank bit for bit', async () => {
+  test('a pipeline whose policy has a head of its own matches one rank bit for bit', async () => {
     const untied = { ...run, model: { ...model, tie_word_embeddings: false } };
-    const one = await train(untied, {}, FEWER_STEPS);
+    const oneRank = await train(untied, {}, FEWER_STEPS);
     const many = await train(untied, { pp: 2 }, FEWER_STEPS);
-    expectSameBits(one, many);
-    expect(many.records).toEqual(one.records);
-    expect(many.metrics).toEqual(one.metrics);
-    expect(many.evaluation).toEqual(one.evaluation);
+    expectSameBits(oneRank, many);
+    expect(many.records).toEqual(oneRank.records);
+    expect(many.metrics).toEqual(oneRank.metrics);
+    expect(many.evaluation).toEqual(oneRank.evaluation);
   });
 
-  test('a GPT-2 whose answers code scores is one rank within 1e-5 on every kind of mesh', async () => {
+  test('a GPT-2 whose answers code scores matches one rank within 1e-5 on every kind of mesh', async () => {
     const from = startOf(await trained({ stage: { objective: 'sft' }, data }, 60));
     const stage: StageInput = { objective: 'ppo', ppo: { ...ppo, score: 'task' } };
     const gpt2: ToyRlRun = { stage, data, training, from };
-    const one = await train(gpt2, {}, FEWER_STEPS);
+    const oneRank = await train(gpt2, {}, FEWER_STEPS);
     for (const mesh of [{ dp: 2, zero_stage: 3 }, { tp: 2 }, { pp: 2 }] as const) {
       const many = await train(gpt2, mesh, FEWER_STEPS);
-      expectSameRun(one, many, `PPO of a GPT-2, ${JSON.stringify(mesh)}`);
+      expectSameRun(oneRank, many, `PPO of a GPT-2, ${JSON.stringify(mesh)}`);
     }
   });
 
   test('adapters of the policy train beside the whole value model', async () => {
     const stage: StageInput = { ...run.stage, peft: { peft_type: 'lora', r: 4, lora_dropout: 0 } };
-    const one = await train({ ...run, stage }, {}, FEWER_STEPS);
+    const oneRank = await train({ ...run, stage }, {}, FEWER_STEPS);
     const many = await train({ ...run, stage }, { dp: 2, zero_stage: 3 }, FEWER_STEPS);
-    expectSameRun(one, many, 'PPO with LoRA, dp 2, ZeRO-3');
+    expectSameRun(oneRank, many, 'PPO with LoRA, dp 2, ZeRO-3');
   });
 
-  test('every stage of ZeRO is data parallelism bit for bit', () => expectSameZero(run));
+  test('every stage of ZeRO matches data parallelism bit for bit', () => expectSameZero(run));
 
-  test('a run of four ranks under ZeRO-3 continues on one in the middle of a phase', async () => {
+  test('one rank continues a run of four ranks under ZeRO-3 in the middle of a phase', async () => {
     const saved = await train(run, { dp: 4, zero_stage: 3 }, 6);
     expect(saved.state.objective_tensors?.has('source.rows')).toBe(true);
-    const one = await toyRlTrainer({ ...run, from: saved.state });
-    const continued = await takeSteps(one, FEWER_STEPS - 6);
-    one.dispose();
+    const oneRank = await toyRlTrainer({ ...run, from: saved.state });
+    const continued = await takeSteps(oneRank, FEWER_STEPS - 6);
+    oneRank.dispose();
     const { losses } = await train(run, {}, FEWER_STEPS);
     continued.forEach((row, i) => {
       expect(row['train/loss'], `step ${6 + i}`).toBeCloseTo(losses[6 + i] ?? NaN, 5);

@@ -45,18 +45,18 @@ async function differencesAt(learning_rate: number): Promise<{ bit: number; tp: 
   const { state } = await trainRanks({ ...run, steps: 0 });
   const train = async (changes: Partial<RanksOptions>): Promise<number[]> =>
     (await trainRanks({ ...run, steps: STEPS, from: state, ...changes })).losses;
-  const one = await train({});
+  const oneRank = await train({});
   const from = (losses: readonly number[]): number =>
-    Math.max(...one.map((loss, step) => Math.abs((losses[step] ?? NaN) / loss - 1)));
-  const found = {
+    Math.max(...oneRank.map((loss, step) => Math.abs((losses[step] ?? NaN) / loss - 1)));
+  const differences = {
     bit: from(await train({ from: flipped(state) })),
     tp: from(await train({ mesh: { tp: 2 } })),
   };
-  console.log(`learning rate ${learning_rate}: largest differences ${JSON.stringify(found)}`);
-  return found;
+  console.log(`learning rate ${learning_rate}: largest differences ${JSON.stringify(differences)}`);
+  return differences;
 }
 
-test('two slices differ from one rank by no more than one flipped bit of one rank does', async () => {
+test('tensor parallelism changes losses by at most twice as much as one flipped bit', async () => {
   const { bit, tp } = await differencesAt(4e-3);
   expect(bit).toBeGreaterThan(2e-6);
   expect(tp).toBeLessThan(2 * bit);

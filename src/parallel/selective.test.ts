@@ -16,7 +16,7 @@ test.each([
   { dp: 2, zero_stage: 2 },
   { tp: 2, dp: 2, zero_stage: 3 },
   { pp: 2, tp: 2 },
-] as const)('trains as without it on the ranks of %o', async (mesh) => {
+] as const)('trains with the same bits as without recomputation on the mesh %o', async (mesh) => {
   for (const model of [QWEN3, {}]) {
     const kept = smallConfig({ model: { ...model, tie_word_embeddings: !('pp' in mesh) } });
     const recomputed = { ...kept, training: { ...kept.training, ...SELECTIVE } };

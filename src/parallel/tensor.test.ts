@@ -26,24 +26,24 @@ function configOf(model: ModelChanges, training: Changes['training'] = {}) {
   return smallConfig({ model, training: { grad_clip: 0.5, seed: 1, ...training } });
 }
 
-describe('trains as one rank does, within 1e-5', () => {
+describe('matches one rank within 1e-5', () => {
   test('GPT-2 with biases, with and without activation checkpointing', async () => {
     const run = { config: configOf(GPT2), steps: STEPS, evaluate: true };
-    const one = await trainRanks(run);
+    const oneRank = await trainRanks(run);
     const four = await trainRanks({ ...run, mesh: { tp: 4 } });
-    expectWithin(RTOL, one, four, 'tp 4');
-    expect(one.evaluation['val/accuracy']).toBeGreaterThan(0);
-    expectSameEvaluation(one, four, 'tp 4');
+    expectWithin(RTOL, oneRank, four, 'tp 4');
+    expect(oneRank.evaluation['val/accuracy']).toBeGreaterThan(0);
+    expectSameEvaluation(oneRank, four, 'tp 4');
     const config = configOf(GPT2, { activation_checkpointing: true });
     const two = await trainRanks({ ...run, config, mesh: { tp: 2 } });
-    expectWithin(RTOL, one, two, 'tp 2 with activation checkpointing');
-    expectSameEvaluation(one, two, 'tp 2 with activation checkpointing');
+    expectWithin(RTOL, oneRank, two, 'tp 2 with activation checkpointing');
+    expectSameEvaluation(oneRank, two, 'tp 2 with activation checkpointing');
   });
 
   test('Llama with grouped heads and QK-norm, also with data parallelism and ZeRO', async () => {
     const config = configOf(LLAMA, { batch_size: 4, gradient_accumulation_steps: 2 });
     const run = { config, steps: STEPS };
-    const one = await trainRanks(run);
+    const oneRank = await trainRanks(run);
     for (const mesh of [
       { tp: 2 },
       { tp: 2, dp: 2 },
@@ -52,7 +52,7 @@ describe('trains as one rank does, within 1e-5', () => {
       { tp: 2, dp: 2, zero_stage: 3 },
     ] as const) {
       const ranks = await trainRanks({ ...run, mesh });
-      expectWithin(RTOL, one, ranks, JSON.stringify(mesh));
+      expectWithin(RTOL, oneRank, ranks, JSON.stringify(mesh));
     }
   });
 
@@ -60,10 +60,10 @@ describe('trains as one rank does, within 1e-5', () => {
     const model = { ...LLAMA, n_kv_head: 4, tie_word_embeddings: false };
     const training = { activation_checkpointing: true };
     const run = { config: configOf(model, training), steps: STEPS, vocab_size: 50 };
-    const one = await trainRanks({ ...run, evaluate: true });
+    const oneRank = await trainRanks({ ...run, evaluate: true });
     const four = await trainRanks({ ...run, evaluate: true, mesh: { tp: 4 } });
-    expectWithin(RTOL, one, four, 'tp 4, 50 tokens');
-    expectSameEvaluation(one, four, 'tp 4, 50 tokens');
+    expectWithin(RTOL, oneRank, four, 'tp 4, 50 tokens');
+    expectSameEvaluation(oneRank, four, 'tp 4, 50 tokens');
   });
 
   test('each stage of a pipeline', async () => {
@@ -80,9 +80,9 @@ describe('trains as one rank does, within 1e-5', () => {
   });
 });
 
-test('one rank continues from a checkpoint of two, and four from one of one', async () => {
+test('one rank continues a checkpoint of two ranks, and eight ranks a checkpoint of one', async () => {
   const run = { config: configOf(GPT2), steps: 10 };
-  const one = await trainRanks({ ...run, steps: 20 });
+  const oneRank = await trainRanks({ ...run, steps: 20 });
   const half = await trainRanks(run);
   const [begun, four] = [
     await trainRanks({ ...run, mesh: { tp: 2 } }),
@@ -93,7 +93,7 @@ test('one rank continues from a checkpoint of two, and four from one of one', as
   expect(shapes(begun.state)).toEqual(shapes(half.state));
   const continued = await trainRanks({ ...run, from: begun.state });
   for (const { losses, norms, state } of [continued, four]) {
-    const whole = { ...one, losses: one.losses.slice(10), norms: one.norms.slice(10) };
+    const whole = { ...oneRank, losses: oneRank.losses.slice(10), norms: oneRank.norms.slice(10) };
     expectWithin(RTOL, whole, { ...whole, losses, norms, state }, 'continued');
   }
 });

@@ -13,7 +13,7 @@ beforeAll(startEngine);
 const CONTEXT = 48;
 const STEPS = 5;
 
-test('SFT on packed rows, with dropout in the attention, is one rank, entropy included', async () => {
+test('SFT on packed rows with dropout in the attention matches one rank, entropy included', async () => {
   const lines = Array.from({ length: 40 }, (_, i) =>
     JSON.stringify({ prompt: `${i} and ${i % 7}=`, completion: `${i + (i % 7)}` }),
   );
@@ -28,17 +28,17 @@ test('SFT on packed rows, with dropout in the attention, is one rank, entropy in
     objective: await findObjective('sft'),
     ...{ stage, data, steps: STEPS, vocab_size: data.chat.tokenizer.vocab_size, evaluate: true },
   };
-  const one = await trainRanks(run);
+  const oneRank = await trainRanks(run);
   const two = await trainRanks({ ...run, mesh: { tp: 2 } });
-  expectWithin(1e-5, one, two, 'sft');
-  expect(one.evaluation['val/entropy']).toBeGreaterThan(0);
-  expectSameEvaluation(one, two, 'sft');
-  one.metrics.forEach((row, step) => {
+  expectWithin(1e-5, oneRank, two, 'sft');
+  expect(oneRank.evaluation['val/entropy']).toBeGreaterThan(0);
+  expectSameEvaluation(oneRank, two, 'sft');
+  oneRank.metrics.forEach((row, step) => {
     expect(two.metrics[step]?.['train/entropy']).toBeCloseTo(row['train/entropy'] ?? NaN, 5);
   });
 });
 
-test('a reward model, whose scalar head every rank has, is one rank', async () => {
+test('a reward model, whose scalar head every rank holds, matches one rank', async () => {
   const stage = parseStage({ reward: { disable_dropout: false } });
   const data = pairsData(toyPairs(40, 1), toyPairs(8, 2), TOY_ROW_LENGTH);
   const model = { n_embd: 16, block_size: TOY_ROW_LENGTH, tie_word_embeddings: false };
@@ -47,7 +47,7 @@ test('a reward model, whose scalar head every rank has, is one rank', async () =
     objective: await findObjective('reward'),
     ...{ stage, data, steps: STEPS, vocab_size: TOY_VOCAB },
   };
-  const one = await trainRanks(run);
+  const oneRank = await trainRanks(run);
   const two = await trainRanks({ ...run, mesh: { tp: 2 } });
-  expectWithin(1e-5, one, two, 'reward');
+  expectWithin(1e-5, oneRank, two, 'reward');
 });

@@ -24,12 +24,12 @@ describe.each(MODELS)('parameters of %s', (_, changes) => {
   const wholes = [scoreParameter(model), ...listParameters(model)];
   const ranks = [0, 1].map((index) => tensorParallelParameters(wholes, { model, index, tp: 2 }));
 
-  it('are put together from what the ranks have taken', () => {
+  it('are restored by put from the slices that take returned', () => {
     for (const whole of wholes) {
       const values = valuesOf(whole);
       const together = new Float32Array(values.length);
       for (const locals of ranks) {
-        const local = locals.find((one) => one.whole === whole);
+        const local = locals.find((candidate) => candidate.whole === whole);
         if (!local) continue;
         const taken = local.take(values);
         expect(taken).toHaveLength(parameterSize(local.parameter));
@@ -39,7 +39,7 @@ describe.each(MODELS)('parameters of %s', (_, changes) => {
     }
   });
 
-  it('are half as many on each rank, of every matrix of a block', () => {
+  it('have half the values of every matrix of a block on each of two ranks', () => {
     for (const locals of ranks) {
       const matrices = locals.filter(({ whole }) => whole.kind === 'matrix');
       expect(matrices).toHaveLength(4 * model.n_layer);
@@ -49,10 +49,10 @@ describe.each(MODELS)('parameters of %s', (_, changes) => {
     }
   });
 
-  it('are held by one rank, or by both with whole gradients or parts of them', () => {
+  it('are replicated or have partial gradients only if they are norms, positions or score heads', () => {
     const [first = [], second = []] = ranks;
     for (const { whole, replicated, partial_gradient } of first) {
-      const other = second.find((one) => one.whole === whole);
+      const other = second.find((candidate) => candidate.whole === whole);
       const isShared = other?.replicated === true;
       expect(partial_gradient).toBe(/[qk]_norm/.test(whole.name));
       if (!isShared) continue;
@@ -91,7 +91,7 @@ describe('a vocabulary in parts', () => {
     row_offset: 0,
   };
 
-  it('has ids and targets relative to its first token', () => {
+  it('translates ids and targets to positions after its first token', () => {
     const [first, second] = parts.map((part) => part.prepare(batch));
     expect([...(first?.batch.ids ?? [])]).toEqual([0, 1, -1, -1]);
     expect([...(first?.batch.targets ?? [])]).toEqual([4, 2, 1, 0]);
@@ -101,12 +101,12 @@ describe('a vocabulary in parts', () => {
     expect([...(second?.ids.sorted ?? [])].slice(0, 2)).toEqual([2, 3]);
   });
 
-  it('refuses tokens that are in no part', () => {
+  it('refuses tokens outside the vocabulary', () => {
     const outside = { ...batch, targets: Int32Array.of(0, 0, 0, 5) };
     expect(() => parts[0]?.prepare(outside)).toThrow('outside the vocabulary of 5');
   });
 
-  it('has the same merged rows on all ranks: maximum, sum of exponentials and target', () => {
+  it('merges the maximum, the sum of exponentials and the target logit on all ranks alike', () => {
     const rows = (
       states: readonly [number, number, number, number][],
     ): Float32Array<ArrayBuffer> => {
@@ -140,10 +140,10 @@ describe('a vocabulary in parts', () => {
   });
 });
 
-describe('what ranks cannot share out', () => {
+describe('a model that ranks cannot split', () => {
   const llama = modelOf({ layout: 'llama', n_head: 6, n_kv_head: 2, n_inner: 24, n_embd: 36 });
 
-  it('is said with the nearest number of ranks that can', () => {
+  it('is refused with the nearest values of tp that can split it', () => {
     expect(tensorProblem(llama, 2, 'adamw')).toBeNull();
     expect(tensorProblem(llama, 4, 'adamw')).toBe(
       'tp 4 does not divide the 6 attention heads of the model: choose 2.',
@@ -154,7 +154,7 @@ describe('what ranks cannot share out', () => {
     expect(tensorProblem(modelOf({ n_head: 4 }, 3), 4, 'adamw')).toContain('3 tokens');
   });
 
-  it('includes matrices under Muon, and adapters', () => {
+  it('is also refused for Muon, and for unknown parameters', () => {
     expect(tensorProblem(llama, 2, 'muon')).toContain('choose another optimizer');
     expect(tensorProblem(llama, 1, 'muon')).toBeNull();
     const adapter = { ...scoreParameter(llama), name: 'lora_A.weight', kind: 'matrix' as const };

@@ -64,46 +64,48 @@ export interface RanksOptions extends Partial<TrainerOptions> {
 /** Trains on all ranks of a mesh and returns what rank 0 saw; the trainers are disposed of. */
 export async function trainRanks(options: RanksOptions): Promise<RanksRun> {
   const mesh: Mesh = { ...ONE_RANK, ...options.mesh };
-  const trainer: TrainerOptions = {
+  const trainerOptions: TrainerOptions = {
     objective: pretrain,
     split: patternSplit(),
     vocab_size: VOCAB,
     ...options,
   };
   const trainers = await Promise.all(
-    connectRanks(worldSize(mesh)).map((link) => RankTrainer.create({ ...trainer, mesh, link })),
+    connectRanks(worldSize(mesh)).map((link) =>
+      RankTrainer.create({ ...trainerOptions, mesh, link }),
+    ),
   );
   const losses: number[] = [];
   const norms: number[] = [];
   const metrics: StepResult['metrics'][] = [];
   for (let step = 0; step < options.steps; step++) {
-    const [first] = await Promise.all(trainers.map((one) => one.takeStep()));
+    const [first] = await Promise.all(trainers.map((trainer) => trainer.takeStep()));
     losses.push(first?.loss ?? NaN);
     norms.push(first?.grad_norm ?? NaN);
     metrics.push(first?.metrics ?? {});
   }
   const [evaluation = {}] = options.evaluate
-    ? await Promise.all(trainers.map((one) => one.evaluate()))
+    ? await Promise.all(trainers.map((trainer) => trainer.evaluate()))
     : [];
-  const [state] = await Promise.all(trainers.map((one) => one.state()));
-  const memory = trainers.map((one) => one.memory);
-  for (const one of trainers) one.dispose();
+  const [state] = await Promise.all(trainers.map((trainer) => trainer.state()));
+  const memory = trainers.map((trainer) => trainer.memory);
+  for (const trainer of trainers) trainer.dispose();
   if (!state) throw new Error('Rank 0 gathers the state.');
   return { losses, norms, metrics, state, evaluation, trainers, memory };
 }
 
 /**
- * Expects losses, norms and weights to agree within `rtol`: losses and norms each, weights in the
- * norm of all of them. A single weight may differ by more: Adam divides a gradient by its own size,
- * so where the gradient is nothing but rounding (`keyBiasesOf`) its direction is, too.
+ * Expects losses, gradient norms and weights of two runs to agree within `rtol`, each in the Euclidean
+ * norm of all of their values. A single weight may differ by more: Adam divides a gradient by its own
+ * size, so if a gradient is only rounding error (`keyBiasesOf`), so is the direction of the update.
  */
 export function expectWithin(rtol: number, a: RanksRun, b: RanksRun, what: string): void {
   expectClose(rtol, [a, b], { what, tensorsOf: (tensors) => tensors });
 }
 
 /**
- * The same for many steps of a GPT-2 with biases, which have time to move the biases of keys: instead
- * of these, their gradients are checked, which have to be rounding.
+ * As `expectWithin`, for runs of a GPT-2 with biases that are long enough to move the biases of keys.
+ * These are left out; instead, their gradients are expected to be only rounding error.
  */
 export function expectWithinExceptKeyBiases(
   rtol: number,
@@ -134,10 +136,11 @@ function expectClose(
   for (const difference of Object.values(differences)) expect(difference).toBeLessThan(rtol);
 }
 
-/** Parameters of the objective, such as a scalar head; what its source keeps is not among them. */
+/** Parameters of the objective, such as a scalar head, without the state of its source. */
 function objectiveTensors({ state }: RanksRun): Named {
-  const own = [...(state.objective_tensors ?? [])].filter(([name]) => !name.startsWith('source.'));
-  return new Map(own.map(([name, { data }]) => [name, data]));
+  const tensors = [...(state.objective_tensors ?? [])];
+  const parameters = tensors.filter(([name]) => !name.startsWith('source.'));
+  return new Map(parameters.map(([name, { data }]) => [name, data]));
 }
 
 function inTheSameOrder(a: Named, b: Named): [ArrayLike<number>[], ArrayLike<number>[]] {
@@ -157,16 +160,17 @@ function keyBiasesOf(name: string, { length }: ArrayLike<number>) {
   return { start: length / 3, end: (2 * length) / 3 };
 }
 
+/** Tensors with zeros in the place of biases of keys. */
 function withoutKeyBiases(tensors: Named): Named {
-  const kept = new Map(tensors);
+  const zeroed = new Map(tensors);
   for (const [name, values] of tensors) {
     const keys = keyBiasesOf(name, values);
-    if (keys) kept.set(name, values.slice().fill(0, keys.start, keys.end));
+    if (keys) zeroed.set(name, values.slice().fill(0, keys.start, keys.end));
   }
-  return kept;
+  return zeroed;
 }
 
-/** Rounding of a gradient, as a share of the gradient of queries and values of the same layer. */
+/** Largest gradient that counts as rounding, relative to the whole gradient of the same bias. */
 const ROUNDING = 1e-6;
 
 /** Expects that no gradient but rounding has reached the biases of keys, by their first moments. */
@@ -181,9 +185,9 @@ function expectRoundingInKeyBiases({ optimizer }: TrainerState, what: string): v
 
 const norm = (values: Float32Array): number => Math.hypot(...values);
 
-/** Expects every metric of the evaluation of `one` to agree within 5e-6. */
-export function expectSameEvaluation(one: RanksRun, many: RanksRun, what: string): void {
-  const metrics = Object.entries(one.evaluation);
+/** Expects every metric of the evaluation on one rank to agree with that on many within 5e-6. */
+export function expectSameEvaluation(oneRank: RanksRun, many: RanksRun, what: string): void {
+  const metrics = Object.entries(oneRank.evaluation);
   expect(metrics, what).not.toEqual([]);
   for (const [name, value = NaN] of metrics)
     expect(many.evaluation[name], `${what}: ${name}`).toBeCloseTo(value, 5);

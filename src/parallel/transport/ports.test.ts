@@ -26,7 +26,7 @@ function twoRanks(patience: number): [PortLink, PortLink] {
 
 const groupOf = (link: PortLink): Group => new Group([0, 1], link, new Recorder());
 
-test('sums have the same bits on both ranks', async () => {
+test('an all-reduce has the same bits on both ranks', async () => {
   const [a, b] = twoRanks(5000).map(groupOf);
   const [ofA, ofB] = await Promise.all([
     a?.allReduce(Float32Array.of(0.1, 2, 3), 'x'),
@@ -36,7 +36,7 @@ test('sums have the same bits on both ranks', async () => {
   expect(ofB).toEqual(ofA);
 });
 
-test('a rank that does not answer is lost in little more than the patience', async () => {
+test('a rank that does not answer is lost soon after the patience has passed', async () => {
   const [link] = twoRanks(600);
   const began = performance.now();
   await expect(link.receive(1, 'x')).rejects.toThrow(
@@ -45,7 +45,7 @@ test('a rank that does not answer is lost in little more than the patience', asy
   expect(performance.now() - began).toBeLessThan(5000);
 });
 
-test('time in which the waiting rank itself was held up is not counted', async () => {
+test('time in which the waiting rank itself was blocked does not count as waiting', async () => {
   const [link, other] = twoRanks(500);
   const waiting = link.receive(1, 'x');
   await new Promise((resolve) => setTimeout(resolve, 150));
