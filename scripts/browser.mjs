@@ -14,7 +14,7 @@ const NAMES = [
   'msedge',
 ];
 
-/** Where each system installs them, other than on PATH. */
+/** Paths at which browsers are installed on this system, other than on PATH. */
 function usualPlaces() {
   const {
     ProgramFiles = '',
@@ -26,16 +26,16 @@ function usualPlaces() {
     case 'darwin':
       return ['Google Chrome', 'Chromium', 'Microsoft Edge'].flatMap((app) =>
         ['/Applications', join(HOME, 'Applications')].map(
-          (at) => `${at}/${app}.app/Contents/MacOS/${app}`,
+          (folder) => `${folder}/${app}.app/Contents/MacOS/${app}`,
         ),
       );
     case 'win32':
       return [ProgramFiles, x86, LOCALAPPDATA]
         .filter(Boolean)
-        .flatMap((at) => [
-          join(at, 'Google/Chrome/Application/chrome.exe'),
-          join(at, 'Chromium/Application/chrome.exe'),
-          join(at, 'Microsoft/Edge/Application/msedge.exe'),
+        .flatMap((folder) => [
+          join(folder, 'Google/Chrome/Application/chrome.exe'),
+          join(folder, 'Chromium/Application/chrome.exe'),
+          join(folder, 'Microsoft/Edge/Application/msedge.exe'),
         ]);
     default:
       return [
@@ -51,8 +51,8 @@ const onPath = () =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .filter(Boolean)
-    .flatMap((at) =>
-      NAMES.map((name) => join(at, process.platform === 'win32' ? `${name}.exe` : name)),
+    .flatMap((folder) =>
+      NAMES.map((name) => join(folder, process.platform === 'win32' ? `${name}.exe` : name)),
     );
 
 /** Playwright's full browser, if it is installed. */
@@ -76,7 +76,10 @@ function versionOf(path) {
   return status === 0 && /\d+\./.test(version) ? version : undefined;
 }
 
-/** The first browser that starts: BROWSER_PATH, PATH, the usual places, Playwright's. */
+/**
+ * The first browser that starts: the one in BROWSER_PATH, or else one on PATH, in the usual places of the
+ * system, or of Playwright. Undefined if none does.
+ */
 export function findInstalled() {
   const asked = process.env.BROWSER_PATH;
   if (asked) {
@@ -117,7 +120,7 @@ function installations() {
   return [playwright(), ...(isDebian() && isRoot() ? [apt, playwright('--with-deps')] : [])];
 }
 
-/** Finds a browser or installs one. Throws an Error of one sentence if neither works. */
+/** Finds a browser, or installs one. Throws an Error whose message is one sentence if neither works. */
 export function findBrowser(log = console.error) {
   const found = findInstalled();
   if (found) return found;

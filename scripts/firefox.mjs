@@ -8,7 +8,7 @@ function usualPlaces() {
   switch (process.platform) {
     case 'darwin':
       return ['/Applications', join(HOME, 'Applications')].map(
-        (at) => `${at}/Firefox.app/Contents/MacOS/firefox`,
+        (folder) => `${folder}/Firefox.app/Contents/MacOS/firefox`,
       );
     case 'win32':
       return [join(ProgramFiles, 'Mozilla Firefox/firefox.exe')];
@@ -21,7 +21,7 @@ const onPath = () =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .filter(Boolean)
-    .flatMap((at) => ['firefox-esr', 'firefox'].map((name) => join(at, name)));
+    .flatMap((folder) => ['firefox-esr', 'firefox'].map((name) => join(folder, name)));
 
 /** The version, or undefined if it does not start (Ubuntu's `firefox` is a stub without snap). */
 function versionOf(path) {
@@ -31,7 +31,10 @@ function versionOf(path) {
   return status === 0 && /\d+\./.test(version) ? version : undefined;
 }
 
-/** The first Firefox that starts: FIREFOX_PATH, PATH, the usual places. */
+/**
+ * The first Firefox that starts: the one in FIREFOX_PATH, or else one on PATH or in the usual places of
+ * the system. Undefined if none does.
+ */
 export function findFirefox() {
   const { FIREFOX_PATH } = process.env;
   const paths = FIREFOX_PATH ? [FIREFOX_PATH] : [...onPath(), ...usualPlaces()];

@@ -66,15 +66,15 @@ export function queryOf(options) {
   if (!options.recipe && !meshOf(options)) query.set('autostart', '1');
   if (options.preset) query.set('preset', options.preset);
   // A list repeats its key: the first --set of a field replaces the value, the next ones add to it.
-  const seen = new Set();
+  const assigned = new Set();
   for (const assignment of options.set) {
     const at = assignment.indexOf('=');
     if (at < 1) throw new UsageError(`--set takes FIELD=VALUE, not ${assignment}.`);
     const field = assignment.slice(0, at);
     const value = assignment.slice(at + 1);
-    if (seen.has(field)) query.append(field, value);
+    if (assigned.has(field)) query.append(field, value);
     else query.set(field, value);
-    seen.add(field);
+    assigned.add(field);
   }
   if (options.text) query.set('data.corpus', 'own');
   if (options.steps) query.set('training.max_iters', options.steps);
@@ -172,10 +172,10 @@ async function train(page, options, { limit, print }) {
   const mesh = meshOf(options);
   if (options.recipe) {
     const recipe = JSON.parse(readFileSync(options.recipe, 'utf8'));
-    return carryOut(page, { recipe, mesh }, { limit, print });
+    return trainRecipe(page, { recipe, mesh }, { limit, print });
   }
   if (mesh) {
-    const done = await page.evaluate(
+    const outcome = await page.evaluate(
       (value) =>
         window.terrarium.runLab(value).then(
           (result) => ({ result, failure: '' }),
@@ -183,8 +183,8 @@ async function train(page, options, { limit, print }) {
         ),
       mesh,
     );
-    if (done.failure) throw new Error(done.failure);
-    return done.result;
+    if (outcome.failure) throw new Error(outcome.failure);
+    return outcome.result;
   }
   return waitForEnd(page, limit);
 }
@@ -215,17 +215,17 @@ async function openPage(browser, url, verbose, print) {
 }
 
 /**
- * Carries out a recipe, and prints a record `{"stage": ...}` where a stage begins or ends. Resolves to
- * the status after the last stage. Throws the sentence with which a stage failed.
+ * Trains the stages of a recipe, and prints a record `{"stage": ...}` when a stage begins or ends. Resolves
+ * to the status after the last stage. Throws an Error with the sentence with which a stage failed.
  */
-async function carryOut(page, { recipe, mesh }, { limit, print }) {
+async function trainRecipe(page, { recipe, mesh }, { limit, print }) {
   await page.evaluate(([value, ranks]) => window.terrarium.runRecipe(value, ranks), [recipe, mesh]);
-  const told = new Map();
+  const reported = new Map();
   for (const until = performance.now() + limit; performance.now() < until;) {
     const status = await page.evaluate(() => window.terrarium.status());
     for (const stage of status.recipe?.stages ?? []) {
-      if (told.get(stage.id) === stage.status || stage.status === 'waiting') continue;
-      told.set(stage.id, stage.status);
+      if (reported.get(stage.id) === stage.status || stage.status === 'waiting') continue;
+      reported.set(stage.id, stage.status);
       print({ stage });
       log(`${stage.id}: ${stage.status}`);
     }
@@ -243,7 +243,7 @@ async function carryOut(page, { recipe, mesh }, { limit, print }) {
 async function waitForEnd(page, limit) {
   let crashed = false;
   let logged = '';
-  const told = new Set();
+  const reported = new Set();
   page.on('crash', () => {
     crashed = true;
   });
@@ -254,8 +254,10 @@ async function waitForEnd(page, limit) {
       );
     const status = await page.evaluate(() => window.terrarium.status());
     if (status.error) throw new Error(`${status.error.message} ${status.error.hint}`);
-    for (const notice of status.notices) if (!told.has(notice)) log(notice);
-    status.notices.forEach((notice) => told.add(notice));
+    for (const notice of status.notices) {
+      if (!reported.has(notice)) log(notice);
+      reported.add(notice);
+    }
     if (status.finished) return status;
     const state = `${status.phase}: ${status.detail}`;
     if (state !== logged && status.phase !== 'training') log(state);

@@ -53,10 +53,11 @@ if (process.argv.includes('--list')) console.log(lists.join('\n'));
 for (const failure of failures) console.log(`style: ${failure}`);
 process.exit(failures.length > 0 ? 1 : 0);
 
-function report(what, found, most) {
-  console.log(`${what}: ${found.length} (at most ${most})`);
-  lists.push(...found);
-  if (found.length > most) failures.push(`${found.length} ${what}:\n  ${found.join('\n  ')}`);
+/** Prints how many `places` there are, and adds a failure if there are more than `limit`. */
+function report(what, places, limit) {
+  console.log(`${what}: ${places.length} (at most ${limit})`);
+  lists.push(...places);
+  if (places.length > limit) failures.push(`${places.length} ${what}:\n  ${places.join('\n  ')}`);
 }
 
 function longLines() {
@@ -83,24 +84,25 @@ function reportLongFiles() {
 /** Functions of product code, bench and scripts; a test file's callbacks are its table of contents. */
 function longFunctions() {
   const code = sources.filter(({ path }) => !isTest(path) && /\.(ts|tsx|mjs|js)$/.test(path));
-  return code.flatMap(({ path, text }) => functionsOf(path, text)).filter(Boolean);
+  return code.flatMap(({ path, text }) => longFunctionsOf(path, text));
 }
 
-function functionsOf(path, text) {
+/** The places of functions that are too long. */
+function longFunctionsOf(path, text) {
   const kind = path.endsWith('x') ? ts.ScriptKind.TSX : ts.ScriptKind.TS;
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true, kind);
-  const found = [];
+  const places = [];
   const lineOf = (position) => source.getLineAndCharacterOfPosition(position).line;
   const visit = (node) => {
     if (ts.isFunctionLike(node) && node.body) {
       const first = lineOf(node.getStart(source));
       const count = lineOf(node.end) - first + 1;
-      if (count > MOST_FUNCTION_LINES) found.push(`${path}:${first + 1}: ${count} lines`);
+      if (count > MOST_FUNCTION_LINES) places.push(`${path}:${first + 1}: ${count} lines`);
     }
     ts.forEachChild(node, visit);
   };
   visit(source);
-  return found;
+  return places;
 }
 
 function reportSuppressions() {
@@ -134,11 +136,11 @@ function reportShape() {
     .filter(({ path }) => /\.tsx?$/.test(path))
     .map(({ lines }) => lines.length)
     .sort((a, b) => a - b);
-  const all = product.flatMap(({ lines }) => lines).filter((line) => line.trim() !== '');
-  const widths = all.map((line) => line.length).sort((a, b) => a - b);
-  const comments = all.filter((line) => /^\s*(\/\/|\/\*|\*)/.test(line)).length;
+  const codeLines = product.flatMap(({ lines }) => lines).filter((line) => line.trim() !== '');
+  const widths = codeLines.map((line) => line.length).sort((a, b) => a - b);
+  const comments = codeLines.filter((line) => /^\s*(\/\/|\/\*|\*)/.test(line)).length;
   const median = counts[Math.floor(counts.length / 2)];
   console.log(`product files: ${counts.length}, median ${median}, longest ${counts.at(-1)} lines`);
   console.log(`90th-percentile line: ${widths[Math.floor(0.9 * widths.length)]} characters`);
-  console.log(`comment lines: ${((100 * comments) / all.length).toFixed(1)} %`);
+  console.log(`comment lines: ${((100 * comments) / codeLines.length).toFixed(1)} %`);
 }

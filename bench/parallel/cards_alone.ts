@@ -1,4 +1,4 @@
-/** Watches a run on one card, as the page trains it, for its speed and losses. */
+/** Measures the speed and the losses of a run on one card, as the page trains it. */
 import type { MetricColumns } from '../../src/common/index.ts';
 import type { Event } from '../../src/protocol/index.ts';
 
@@ -29,8 +29,8 @@ export interface Alone {
 }
 
 /**
- * The clock starts with the first metrics after the warm-up, and stops with the last ones: their steps
- * are in flight together, so that a step alone takes longer than its share.
+ * Listens to the events of a run. Time is measured from the first metrics after the warm-up to the last
+ * ones and divided by the number of steps, because several steps are in flight at once.
  */
 export class AloneRun {
   /** Resolves when enough steps are measured. */

@@ -4,31 +4,31 @@ import type { RankStep, Span } from '../../src/common/index.ts';
 /** Milliseconds of a step of one rank; the first five add up to `ms`. */
 export interface StepParts {
   ms: number;
-  /** Until the last gradients are read from the device (communication beside it is hidden), and the update. */
+  /** The passes until the last gradients have been read from the device, and the update. */
   compute: number;
-  /** After that, while messages are on their way. */
+  /** After the passes, while messages are in transit. */
   exposed: number;
-  /** After that, while the other rank has not sent yet. */
+  /** After the passes, while the other rank has not sent its message yet. */
   wait: number;
-  /** Writes the sums to the device. */
+  /** After the passes, while the sums are written to the device. */
   copy: number;
   other: number;
-  /** All of the time in which messages are on their way, hidden or not. */
+  /** All time in which messages are in transit, hidden by computation or not. */
   communication: number;
 }
 
-/** A step as the driver gets it. */
+/** The measured step of one rank. */
 export interface MeasuredStep extends StepParts {
   step: number;
   loss: number;
-  /** That this rank has sent. */
+  /** Sent by this rank. */
   bytes: number;
 }
 
 type Part = 'exposed' | 'wait' | 'copy' | 'update';
 
+/** Spans of the reduction get their names in `parallel/data.ts`. */
 const isCopy = ({ what }: Span): boolean => what === 'write gradients';
-/** `parallel/data.ts` names the spans. */
 const isReduction = ({ what }: Span): boolean => what.startsWith('reduce_scatter bucket of ');
 
 const isPart: Record<Part, (span: Span) => boolean> = {
@@ -47,30 +47,30 @@ export function measureStep(report: RankStep): MeasuredStep {
 
 function partsOf(spans: readonly Span[], ms: number): StepParts {
   const end = Math.max(...spans.map((span) => span.end));
-  const ready = lastHandedOver(spans) ?? end;
-  const after = timesAfter(spans, ready);
-  const passes = ms - (end - ready);
-  const { exposed, wait, copy, update } = after;
-  const compute = passes + update;
+  const passesEnd = lastReductionStart(spans) ?? end;
+  const { exposed, wait, copy, update } = timesAfter(spans, passesEnd);
+  const compute = ms - (end - passesEnd) + update;
   const communication = unionOf(spans.filter(isPart.exposed));
   return {
-    ...{ ms, exposed, wait, copy, compute, communication },
+    ms,
+    exposed,
+    wait,
+    copy,
+    compute,
+    communication,
     other: ms - compute - exposed - wait - copy,
   };
 }
 
-/**
- * When the last bucket was read from the device and handed over, which begins its reduce-scatter: a wait,
- * then the communication. Null if nothing is reduced.
- */
-function lastHandedOver(spans: readonly Span[]): number | null {
+/** When the reduce-scatter of the last bucket started; null if nothing is reduced. */
+function lastReductionStart(spans: readonly Span[]): number | null {
   const starts = new Map<string, number>();
   for (const { what, start } of spans.filter(isReduction))
     starts.set(what, Math.min(start, starts.get(what) ?? Infinity));
   return starts.size > 0 ? Math.max(...starts.values()) : null;
 }
 
-/** Milliseconds of each part after a time; of parts at the same time, the first of PARTS counts. */
+/** Milliseconds of each part after a time. Where parts overlap, only the first of PARTS counts. */
 function timesAfter(spans: readonly Span[], time: number): Record<Part, number> {
   const edges = [...new Set(spans.flatMap(({ start, end }) => [start, end]))]
     .filter((edge) => edge > time)
@@ -79,7 +79,7 @@ function timesAfter(spans: readonly Span[], time: number): Record<Part, number> 
   let start = time;
   for (const end of edges) {
     const present = spans.filter((span) => span.start < end && span.end > start);
-    const part = PARTS.find((one) => present.some(isPart[one]));
+    const part = PARTS.find((candidate) => present.some(isPart[candidate]));
     if (part) times[part] += end - start;
     start = end;
   }

@@ -23,9 +23,9 @@ export interface RankRun {
   steps: number;
   /** Milliseconds, warm-up included, after which a run ends that has taken two of `steps`. */
   patience: number;
-  /** Infinity reduces all gradients when the backward pass is over. */
+  /** With Infinity all gradients are reduced after the backward pass. */
   bucket_bytes?: number;
-  /** Whether gradients are added up by a thread beside the rank's. */
+  /** Whether gradients are reduced by a thread of their own. */
   reducer: boolean;
   /** The processor of each thread, ranks first, then their reducers; empty binds none. */
   cores: readonly number[];
@@ -109,10 +109,10 @@ function startThread(role: Role, ports: readonly MessagePort[]): Worker {
   });
 }
 
-/** The global class, by the name that Node's types know it by. */
+/** Narrows a global MessagePort to Node's type, which is the same class. */
 const nodePort = (port: object): Port[] => (port instanceof Port ? [port] : []);
 
-/** A channel for each two ranks. */
+/** The ports of each rank to all others: one channel for each pair of ranks. */
 function join(size: number): Peer[][] {
   const peers = Array.from({ length: size }, (): Peer[] => []);
   for (let rank = 0; rank < size; rank++) {
@@ -162,7 +162,7 @@ async function runRank({ run, rank, peers, reducer }: Extract<Role, { type: 'ran
   thread?.close();
 }
 
-/** All ranks stop after the same step, because a wish to pause reaches all of them. */
+/** All ranks stop after the same step, because `pauseRequested` of any rank sets `paused` on all. */
 async function takeSteps(trainer: RankTrainer, run: RankRun, rank: number): Promise<void> {
   const ends = Date.now() + run.patience;
   const { warm_up, steps } = run;

@@ -160,7 +160,7 @@ test('refuses an impossible pipeline with a sentence that says what to set', asy
 describe('after pretraining', () => {
   const pairs = toyPairs(300, 1);
   const data = pairsData(pairs.slice(50), pairs.slice(0, 50), TOY_ROW_LENGTH);
-  const chosen = (list: typeof pairs) => list.map((pair) => pair.chosen);
+  const chosen = (list: readonly (typeof pairs)[number][]) => list.map((pair) => pair.chosen);
   const examples = { train: chosen(data.pairs.train), val: chosen(data.pairs.val) };
 
   test.each([

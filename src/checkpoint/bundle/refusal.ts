@@ -1,4 +1,4 @@
-/** Runs that train.py cannot continue as they are: each is refused in a sentence. */
+/** Which runs train.py can continue, and why it cannot continue others. */
 import { describeExport } from '../checkpoint.ts';
 import type { CheckpointState } from '../checkpoint_state.ts';
 import { CheckpointError } from '../error.ts';
@@ -9,7 +9,11 @@ export type BundleObjective = (typeof BUNDLE_OBJECTIVES)[number];
 const isBundleObjective = (name: string): name is BundleObjective =>
   BUNDLE_OBJECTIVES.some((known) => known === name);
 
-/** What the run learns. Throws `no_equivalent` if train.py cannot go on with the run. */
+/**
+ * The objective of a run that train.py can continue.
+ *
+ * @throws CheckpointError `no_equivalent`, with a sentence for the user, for any other run
+ */
 export function bundleObjective(state: CheckpointState): BundleObjective {
   const objective = state.lineage?.objective ?? 'pretrain';
   const { plain, notes } = describeExport(state.model);

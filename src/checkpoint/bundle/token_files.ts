@@ -1,7 +1,7 @@
 /**
- * The training data of a bundle as flat files of little-endian integers, which Python maps into memory:
- * `train.bin` and `val.bin` as in nanoGPT. Examples of a stage lie one after the other, with their
- * masks and offsets beside them.
+ * The training data of a bundle as flat files of little-endian integers, which Python maps into memory.
+ * The text of pretraining is `train.bin` and `val.bin`, as in nanoGPT. The examples of a stage follow one
+ * another in the same files, and `_mask.bin` and `_offsets.bin` have their masks and beginnings.
  */
 import type { StageConfig } from '../../config/stage/index.ts';
 import type { EncodedExample, EncodedPair, StageData, TokenSplit } from '../../data/index.ts';
@@ -9,9 +9,11 @@ import { type PackedExample, packExamples } from '../../data/stages/packing.ts';
 
 export type TokenType = 'uint16' | 'uint32';
 
-/** What a run learns from. `stage` is null for pretraining, whose text is in `tokens`. */
+/** What a run learns from. */
 export interface LearnedData {
+  /** The text of pretraining. */
   tokens: TokenSplit;
+  /** The examples or pairs of a stage; null for pretraining. */
   stage: { config: StageConfig; data: StageData } | null;
 }
 
@@ -19,7 +21,11 @@ export interface LearnedData {
 export const tokenType = (vocab_size: number): TokenType =>
   vocab_size <= 2 ** 16 ? 'uint16' : 'uint32';
 
-/** Files by their path in the folder `data/`. `held_out` limits the examples that are evaluated. */
+/**
+ * Files by their path in the folder `data/`.
+ *
+ * @param held_out the largest number of validation examples or pairs
+ */
 export function tokenFiles(
   { tokens, stage }: LearnedData,
   type: TokenType,
@@ -35,13 +41,13 @@ export function tokenFiles(
   const files = new Map<string, Uint8Array>();
   for (const side of ['train', 'val'] as const) {
     const count = side === 'val' ? held_out : Infinity;
-    for (const [name, bytes] of sideFiles(rowsOf(config, data, side, count), type))
+    for (const [name, bytes] of splitFiles(rowsOf(config, data, side, count), type))
       files.set(`${side}${name}`, bytes);
   }
   return files;
 }
 
-/** The rows of one side: examples, packed ones, or both answers of each pair in turn. */
+/** The rows of one split: examples, packed examples, or the two answers of each pair in turn. */
 function rowsOf(
   { objective, sft }: StageConfig,
   { examples, pairs, row_length }: StageData,
@@ -55,7 +61,8 @@ function rowsOf(
 
 const bothAnswers = ({ chosen, rejected }: EncodedPair): EncodedExample[] => [chosen, rejected];
 
-function sideFiles(
+/** The files of one split, by the part of their names that follows "train" or "val". */
+function splitFiles(
   rows: readonly (EncodedExample | PackedExample)[],
   type: TokenType,
 ): Map<string, Uint8Array> {
@@ -74,15 +81,18 @@ function sideFiles(
     ['_offsets.bin', bytesOf(offsets)],
   ]);
   const documents = rows.map((row) => ('documents' in row ? row.documents : null));
-  if (documents.some((one) => one !== null)) {
-    const all = documents.map((one) => one ?? []);
-    files.set('_documents.bin', bytesOf(Uint32Array.from(all.flat())));
-    files.set('_document_offsets.bin', bytesOf(offsetsOf(all.map(({ length }) => length))));
+  if (documents.some((lengthsOfRow) => lengthsOfRow !== null)) {
+    const documentLengths = documents.map((lengthsOfRow) => lengthsOfRow ?? []);
+    files.set('_documents.bin', bytesOf(Uint32Array.from(documentLengths.flat())));
+    files.set(
+      '_document_offsets.bin',
+      bytesOf(offsetsOf(documentLengths.map(({ length }) => length))),
+    );
   }
   return files;
 }
 
-/** Where each item begins, and the end of the last one [items + 1]. */
+/** Where each item begins, followed by the end of the last one [items + 1]. */
 function offsetsOf(lengths: readonly number[]): Uint32Array {
   const offsets = new Uint32Array(lengths.length + 1);
   lengths.forEach((length, i) => (offsets[i + 1] = (offsets[i] ?? 0) + length));
@@ -93,6 +103,6 @@ function packedIds(ids: Int32Array, type: TokenType): Uint8Array {
   return bytesOf(type === 'uint16' ? Uint16Array.from(ids) : Uint32Array.from(ids));
 }
 
-/** Every machine that runs browsers stores integers with the lowest byte first. */
+/** Little-endian bytes, which is the byte order of every machine that runs a browser. */
 const bytesOf = (values: Uint16Array | Uint32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

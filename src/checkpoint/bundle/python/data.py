@@ -1,5 +1,5 @@
-"""Batches from memory-mapped tokens. A step is a list of units (rows, or pairs of rows) that is the
-same for any number of ranks; each rank makes the arrays of its own share. Needs numpy only."""
+"""Batches from memory-mapped tokens. A step is a list of units (rows, or pairs of rows) that does not
+depend on the number of ranks; each rank makes the arrays of its own share. Needs numpy only."""
 
 from dataclasses import dataclass, replace
 
@@ -10,30 +10,31 @@ from order import Epochs, crops
 
 @dataclass
 class Batch:
-    """Rows [rows, row_length]. `weights` are those of the page: of a whole step they add up to 1, over
-    all micro-batches and ranks; of pairs they mark the tokens of the answers with 1."""
+    """`ids`, `targets` and `weights` have the shape [rows, row_length]. As in the page, the weights of a
+    whole step sum to 1 over all micro-batches and ranks. In batches of pairs they are 1 for the tokens
+    of answers instead, and `pair_weights` sum to 1."""
 
     ids: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
-    # Of each token, where its example begins in the row; None if the rows are not packed.
+    # Where the example of each token begins in its row [rows, row_length]; None if rows are not packed.
     document_starts: np.ndarray | None = None
-    # Latest tokens that a token of a packed row attends to; 0 means all.
+    # Number of latest tokens that a token of a packed row attends to; 0 for all.
     window: int = 0
-    # Of pairs: their indices (first those of training, then those of validation), their weights, and
-    # that of the SFT term on the chosen answer.
+    # Indices of pairs [rows / 2] (validation pairs follow training pairs), weights of pairs [rows / 2],
+    # and the weight of the SFT term on chosen answers.
     pairs: np.ndarray | None = None
     pair_weights: np.ndarray | None = None
     sft_weight: float = 0.0
 
     def without_weight(self):
-        """The same rows, which add nothing to a loss."""
-        nothing = None if self.pair_weights is None else np.zeros_like(self.pair_weights)
-        return replace(self, weights=np.zeros_like(self.weights), pair_weights=nothing)
+        """The same rows with weights of 0, so that they add nothing to a loss."""
+        pair_weights = None if self.pair_weights is None else np.zeros_like(self.pair_weights)
+        return replace(self, weights=np.zeros_like(self.weights), pair_weights=pair_weights)
 
 
 class Text:
-    """Running text: random crops."""
+    """Running text, of which a row is a random crop. A unit is the start of a crop."""
 
     rows_per_unit = 1
 
@@ -44,6 +45,7 @@ class Text:
         self.val = open_file(bundle, "val.bin", data["dtype"])
 
     def step(self, step):
+        """The units of a step."""
         training = self.training
         rows = training["batch_size"] * training["gradient_accumulation_steps"]
         return crops(
@@ -51,13 +53,15 @@ class Text:
         )
 
     def total(self, units):
+        """What the loss of a step is divided by: its targets."""
         return len(units) * self.row_length
 
     def tokens(self, units):
+        """Tokens that a step counts as trained on."""
         return len(units) * self.row_length
 
     def batch(self, units, rows, total):
-        """The crops at `units`, padded to `rows` rows of weight 0."""
+        """The crops at `units`, padded to `rows` rows with rows of weight 0."""
         batch = empty(rows, self.row_length, 0)
         for row, start in enumerate(units):
             self.fill(batch, row, self.train[start : start + self.row_length + 1])
@@ -84,7 +88,7 @@ class Text:
 
 
 class Examples:
-    """Rows of encoded examples, padded on the right; a packed row has several examples."""
+    """Encoded examples, padded on the right; a packed row has several. A unit is the index of a row."""
 
     rows_per_unit = 1
 
@@ -135,7 +139,8 @@ class Examples:
 
 
 class Pairs(Examples):
-    """Pairs of answers: chosen in row 2p, rejected in row 2p + 1. A step counts pairs."""
+    """Pairs of answers: the chosen one of pair p in row 2p, the rejected one in row 2p + 1. A unit is the
+    index of a pair."""
 
     rows_per_unit = 2
 
@@ -144,7 +149,7 @@ class Pairs(Examples):
         self.sft_weight = bundle["stage"]["dpo"]["sft_weight"]
 
     def total(self, units):
-        """Pairs, and tokens of the chosen answers."""
+        """The number of pairs, and the number of tokens of their chosen answers."""
         chosen = sum(self.train.counted(2 * pair, self.row_length) for pair in units)
         return len(units), chosen
 
@@ -155,7 +160,7 @@ class Pairs(Examples):
         return self.pairs(self.train, units, rows, total)
 
     def pairs(self, side, units, rows, total):
-        """The pairs at `units`, padded to `rows` pairs of weight 0."""
+        """The pairs at `units`, padded to `rows` pairs with pairs of weight 0."""
         batch = self.rows(side, both_answers(units), 2 * rows, 1)
         count, chosen = total
         batch.pairs = np.zeros(rows, np.int64)
@@ -173,7 +178,7 @@ class Pairs(Examples):
             yield self.pairs(self.val, everything[first:][: self.batch_size], self.batch_size, total)
 
     def all_pairs(self, rows):
-        """Every pair of both sides once, in their order, in batches of `rows` pairs."""
+        """Every training pair and every validation pair once, in order, in batches of `rows` pairs."""
         for side in (self.train, self.val):
             everything = range(len(side) // 2)
             for first in range(0, len(everything), rows):
@@ -181,7 +186,7 @@ class Pairs(Examples):
 
 
 class Rows:
-    """The examples of one side, one after the other in flat files."""
+    """The rows of one split, which follow one another in flat files."""
 
     def __init__(self, bundle, side):
         dtype = bundle["data"]["dtype"]
@@ -203,11 +208,11 @@ class Rows:
         return self.all_masks[self.offsets[row] : self.offsets[row + 1]]
 
     def counted(self, row, row_length):
-        """Targets of a row that the loss counts."""
+        """The number of targets of a row that count in the loss."""
         return int(self.mask(row)[1 : row_length + 1].sum())
 
     def document_starts(self, units, rows, row_length):
-        """Padding tokens are documents of their own."""
+        """See `Batch`. Padding tokens are documents of their own."""
         starts = np.tile(np.arange(row_length), (rows, 1))
         for row, index in enumerate(units):
             begin, end = self.document_offsets[index], self.document_offsets[index + 1]
@@ -228,10 +233,10 @@ def empty(rows, row_length, fill):
 
 
 def open_file(bundle, name, dtype):
-    """A flat file of little-endian integers. An empty file cannot be mapped."""
+    """Maps a flat file of little-endian integers into memory."""
     path = bundle["root"] / "data" / name
     little = np.dtype(dtype).newbyteorder("<")
-    if path.stat().st_size == 0:
+    if path.stat().st_size == 0:  # mmap refuses an empty file
         return np.zeros(0, little)
     return np.memmap(path, dtype=little, mode="r")
 
@@ -244,14 +249,15 @@ def open_data(bundle):
 
 
 def share(units, rank, ranks):
-    """The units of one rank: a contiguous block; the last ranks may have fewer, or none."""
+    """The units of one rank, and the size of the largest share. A share is a contiguous block; the last
+    ranks may have fewer units, or none."""
     size = -(-len(units) // ranks)
     return units[rank * size : (rank + 1) * size], size
 
 
 def micro_batches(data, step, *, rank, ranks, micro_batch_size):
-    """The share of a rank of one step, in micro-batches of one size; every rank gets as many, because
-    each of them gathers the parameters together with the others."""
+    """A rank's share of one step, in micro-batches of equal size. All ranks get the same number of
+    micro-batches, because they gather the parameters of each together."""
     units = data.step(step)
     total = data.total(units)
     own, size = share(units, rank, ranks)

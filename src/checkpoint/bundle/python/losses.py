@@ -1,5 +1,5 @@
-"""The losses of pretraining, SFT and DPO. Weights are divided by the total of the whole step, so the
-loss of a step is the sum over its micro-batches and ranks."""
+"""The losses of pretraining, SFT and DPO. Weights have been divided by the total of the whole step, so
+the loss of a step is the sum over its micro-batches and ranks."""
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +18,13 @@ def on_device(batch, device):
 
 
 def inside_documents(starts, window):
-    """No token of a packed row attends to another example, and positions start again with each."""
-    place = torch.arange(starts.shape[1], device=starts.device)
-    seen = (place <= place[:, None]) & (place >= starts[:, :, None])
+    """Attention mask and positions of packed rows: tokens attend only to their own example, in which
+    positions count from 0. `starts`: where the example of each token begins [rows, row_length]."""
+    position = torch.arange(starts.shape[1], device=starts.device)
+    attends = (position <= position[:, None]) & (position >= starts[:, :, None])
     if window > 0:
-        seen &= place > place[:, None] - window
-    return {"position_ids": place - starts, "attention_mask": seen[:, None]}
+        attends &= position > position[:, None] - window
+    return {"position_ids": position - starts, "attention_mask": attends[:, None]}
 
 
 def token_losses(model, batch, device):
@@ -40,14 +41,14 @@ def cross_entropy(model, batch, device):
 
 
 def answer_logps(model, batch, device):
-    """Log-probability of each answer, and its number of tokens [2 pairs]."""
+    """Log-probability of each answer, and its number of tokens [2 * pairs each]."""
     losses, weights = token_losses(model, batch, device)
     return -(losses * weights).sum(1), weights.sum(1)
 
 
 class Dpo:
-    """Direct preference optimization (Rafailov et al. 2023). `ref_logps` has the log-probabilities of
-    both answers of every pair under the reference [pairs, 2]."""
+    """Direct preference optimization (Rafailov et al. 2023). `ref_logps` [pairs, 2] are the
+    log-probabilities of both answers of every pair under the reference."""
 
     def __init__(self, settings, ref_logps):
         self.settings = settings

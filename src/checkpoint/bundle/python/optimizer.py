@@ -6,9 +6,12 @@ import torch
 
 
 def make_optimizer(model, bundle, training):
-    """Matrices decay, vectors do not."""
+    """The optimizer of the run. Only matrices have weight decay."""
     decayed = {
-        part["name"] for one in bundle["parameters"] if one["decay"] for part in one["parts"]
+        part["name"]
+        for parameter in bundle["parameters"]
+        if parameter["decay"]
+        for part in parameter["parts"]
     }
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     groups = [
@@ -36,7 +39,8 @@ def make_optimizer(model, bundle, training):
 
 
 def learning_rate(training, step):
-    """The page's schedule (nanoGPT's get_lr, and others), for a step counted from 0."""
+    """The learning rate of a step, counted from 0, by the page's schedules. "cosine" is nanoGPT's get_lr,
+    "wsd" stays constant before it decays (warmup, stable, decay)."""
     rate, least, warmup = training["learning_rate"], training["min_lr"], training["warmup_iters"]
     schedule = training["lr_schedule"]
     if step < warmup:

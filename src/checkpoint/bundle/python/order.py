@@ -1,5 +1,5 @@
-"""Which rows a step reads. Randomness is a function of (seed, step, row), as in the page: these are
-its hash and its generator (src/data/random.ts), in integers of 32 bits. Needs numpy only."""
+"""Which rows a step reads. As in the page, randomness is a function of (seed, step, row): the hash and
+the generator are those of src/data/random.ts, in 32-bit integers. Needs numpy only."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def mix(bits):
 
 
 def hash32(*values):
-    """Uniform in [0, 2^32), as a function of integers."""
+    """Hashes integers to a uniform integer in [0, 2^32)."""
     state = 0x9E3779B9
     for value in values:
         # The product is a signed integer in JavaScript; the sum is the same modulo 2^32.
@@ -26,19 +26,19 @@ def hash32(*values):
 
 
 def hash_unit(*values):
-    """Uniform in [0, 1) with 53 bits."""
+    """Hashes integers to a uniform number in [0, 1) with 53 random bits."""
     high = hash32(*values, 1) >> 5
     low = hash32(*values, 2) >> 6
     return (high * 2**26 + low) / 2**53
 
 
 def epoch_seed(seed, epoch):
-    """Epoch 0 has the run's own seed, the others a hash of it."""
+    """The seed of an epoch: the run's own seed for epoch 0, and hashes of it for the others."""
     return seed if epoch == 0 else hash32(seed, epoch)
 
 
 def shuffled(count, seed):
-    """A permutation of 0 ... count - 1 (Fisher-Yates) [count]."""
+    """A random permutation of 0, ..., count - 1 (Fisher-Yates) as a list."""
     base = hash32(seed)
     draws = np.arange(1, count, dtype=np.uint64) * np.uint64(0x9E3779B9) & np.uint64(MASK)
     units = mix(np.uint64(base) ^ mix(draws)) / 2**32
@@ -50,7 +50,8 @@ def shuffled(count, seed):
 
 
 def crops(tokens, *, block_size, seed, step, rows):
-    """Where the rows of a step begin in a text, drawn with replacement (nanoGPT's get_batch)."""
+    """Where the rows of a step begin in a text of `tokens` tokens, drawn with replacement (nanoGPT's
+    get_batch)."""
     starts = tokens - block_size
     if starts < 1:
         raise SystemExit(f"train.bin has {tokens} tokens, too few for a context of {block_size}.")
@@ -58,7 +59,7 @@ def crops(tokens, *, block_size, seed, step, rows):
 
 
 class Epochs:
-    """Examples of a step: each epoch is a permutation of all of them, drawn from the seed."""
+    """Which examples each step reads. Each epoch is a permutation of all examples, drawn from the seed."""
 
     def __init__(self, examples, seed):
         self.examples = examples
@@ -67,9 +68,11 @@ class Epochs:
         self.order = []
 
     def step(self, step, count):
+        """The indices of the `count` examples of a step."""
         return [self.at(index) for index in range(step * count, (step + 1) * count)]
 
     def at(self, index):
+        """The example at this place of the sequence of all epochs."""
         epoch, place = divmod(index, self.examples)
         if epoch != self.epoch:
             self.epoch = epoch
