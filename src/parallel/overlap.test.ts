@@ -10,7 +10,7 @@ import { serveReducer } from './reducer_server.ts';
 import { ReducerThread } from './reducer_thread.ts';
 import { expectSameBits, patternSplit, smallConfig, trainRanks, VOCAB } from './testing_ranks.ts';
 import { connectRanks } from './transport/local.ts';
-import type { RankLost } from './transport/link.ts';
+import { type Link, RankLost } from './transport/link.ts';
 
 beforeAll(startEngine);
 
@@ -55,9 +55,9 @@ function twoThreads(): ReducerThread[] {
   });
 }
 
-const create = (reducers: readonly ReducerThread[] = []) =>
+const create = (reducers: readonly ReducerThread[] = [], links = connectRanks(2)) =>
   Promise.all(
-    connectRanks(2).map((link, rank) =>
+    links.map((link, rank) =>
       RankTrainer.create({
         config,
         link,
@@ -124,4 +124,20 @@ test('a reducer thread that waits for a lost rank rejects with RankLost', async 
   thread?.lose(1, 'is gone');
   const lost = await waiting?.catch((error: RankLost) => error);
   expect(lost).toMatchObject({ message: 'Rank 1 is gone, so the run has ended.', rank: 1 });
+});
+
+test('a rank that is lost while the sums of a step are exchanged rejects the step alone', async () => {
+  const lost = (from: number) => Promise.reject(new RankLost(from, 'is gone'));
+  const links = connectRanks(2).map((link): Link => {
+    if (link.rank === 1) return link;
+    const isSum = (tag: string): boolean => tag === 'sums' || tag === 'pause requests';
+    return { ...link, receive: (from, tag) => (isSum(tag) ? lost(from) : link.receive(from, tag)) };
+  });
+  const [first, second] = await create([], links);
+  const rejected = expect(first?.takeStep()).rejects.toThrow('Rank 1 is gone');
+  const waiting = expect(second?.takeStep()).rejects.toThrow('Rank 0 is gone');
+  await rejected;
+  links[0]?.close();
+  await waiting;
+  for (const trainer of [first, second]) trainer?.dispose();
 });

@@ -219,9 +219,12 @@ export class RankTrainer {
   async #reduceSums(): Promise<Float32Array<ArrayBuffer>> {
     const [own] = await readback([this.#parts.stores.sums.get('sums')]);
     const request = Float32Array.of(this.pauseRequested ? 1 : 0);
-    const requests = this.#parts.groups.world.sum(request, 'pause requests');
-    const sums = await this.#sumOverRanks(Float32Array.from(own ?? []));
-    this.paused = ((await requests)[0] ?? 0) > 0;
+    // Awaited together: if a rank is lost, both are rejected.
+    const [requests, sums] = await Promise.all([
+      this.#parts.groups.world.sum(request, 'pause requests'),
+      this.#sumOverRanks(Float32Array.from(own ?? [])),
+    ]);
+    this.paused = (requests[0] ?? 0) > 0;
     return sums;
   }
 
