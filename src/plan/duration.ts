@@ -1,4 +1,4 @@
-/** How long a run takes on a device that was calibrated. */
+/** Estimates the time of a run from the measured speed of a device. */
 import type { RunConfig } from '../config/index.ts';
 import type { RunPlan } from './plan.ts';
 
@@ -9,7 +9,7 @@ export interface DeviceSpeed {
   step_overhead_ms: number;
 }
 
-/** Seconds of one micro-batch forth and back, which is nearly all of a step without accumulation. */
+/** Seconds of the forward and backward pass of one micro-batch: nearly all of a step that has only one. */
 export function stepSeconds(
   { model, training }: RunConfig,
   plan: RunPlan,
@@ -20,7 +20,10 @@ export function stepSeconds(
   return flops / flops_per_second + overheadSeconds(model.n_layer, step_overhead_ms);
 }
 
-/** Operations are counted by layers, with one for what is around them; two layers were measured. */
+/**
+ * Fixed cost of a micro-batch, proportional to the number of operations: those of each layer, and about
+ * as many outside of them. `step_overhead_ms` was measured with two layers.
+ */
 function overheadSeconds(n_layer: number, step_overhead_ms: number): number {
   return ((step_overhead_ms / 1000) * (n_layer + 1)) / 3;
 }

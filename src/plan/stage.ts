@@ -40,7 +40,7 @@ const ROLE_TOKENS = 5;
 export const guessStageVocab = (config: RunConfig): number => guessVocab(config) + ROLE_TOKENS;
 
 export interface StagePlan extends RunPlan {
-  /** The bytes of `memory`, with the models of the stage told apart. */
+  /** The bytes of `memory`, with the weights of each model of the stage by themselves. */
   kinds: StageMemory;
   /** Bytes at most in the memory of JavaScript, of weights that are kept in float16 (`originalBytes`). */
   host_bytes: number;
@@ -85,8 +85,9 @@ export const stagePlanner =
     planStage(config, stage, { ...facts, row_length });
 
 /**
- * Arithmetic per token of a step, in passes forth and back of the whole model. A pass forth is a
- * third of one, and so are each of the two gradients; a frozen base needs only that of activations.
+ * FLOPs per token of a step, in units of one forward and backward pass through the whole model. The
+ * forward pass, the gradients of activations and the gradients of weights are a third each; a frozen
+ * base has no gradients of weights.
  */
 function passesPerToken(stage: StageConfig): number {
   const { objective, peft, ppo, grpo } = stage;
@@ -141,16 +142,16 @@ export interface StageProposal {
   fits: boolean;
 }
 
-/** The rest is for what is not counted: programs, staging buffers, the page itself. */
+/** Share of the memory that a plan may use. The rest is for programs, staging buffers and the page. */
 const USABLE_SHARE = 0.9;
 /** A context is not made shorter than this. */
 const SHORTEST = 128;
 
 /**
- * The configuration of a stage that fits in this memory. First, what costs next to nothing is computed
- * again in the backward pass. The rows of a step stay the same: fewer at a time, accumulated. If one
- * row does not fit, whole blocks are computed again, then the context is halved, but holds the longest
- * example.
+ * Changes the configuration of a stage until it fits in this memory. Selective recomputation comes first,
+ * because it costs almost nothing. Then micro-batches get fewer rows, and steps more micro-batches. If a
+ * single row does not fit, whole blocks are recomputed, and finally the context is halved, but never
+ * below the longest example.
  *
  * @param memory_bytes Memory that a run can use; 0 if unknown, and then nothing changes.
  */
@@ -159,7 +160,7 @@ export function proposeStage(
   stage: StageConfig,
   facts: StageFacts & { memory_bytes: number },
 ): StageProposal {
-  return propose(config, (one) => planStage(one, stage, facts), facts);
+  return propose(config, (candidate) => planStage(candidate, stage, facts), facts);
 }
 
 interface Limits {
@@ -223,10 +224,10 @@ function nextSmaller(config: RunConfig, row_length = SHORTEST): RunConfig | null
   return withField(config, 'model.block_size', half);
 }
 
-/** The same for training all weights of a model on text, such as those of an imported folder. */
+/** As `proposeStage`, for training all weights of a model on text, such as those of an imported folder. */
 export function proposeRun(
   config: RunConfig,
   facts: Omit<StageFacts, 'row_length'> & { memory_bytes: number },
 ): Omit<StageProposal, 'plan'> & { plan: RunPlan } {
-  return propose(config, (one) => planRun(one, facts), facts);
+  return propose(config, (candidate) => planRun(candidate, facts), facts);
 }

@@ -1,6 +1,6 @@
 /**
- * Weights and gradients that exist for a moment under ZeRO-2 and ZeRO-3 on this page, where each
- * parameter is gathered where it is used, and its gradient is sent as soon as it is complete.
+ * Memory of gathered weights and whole gradients under ZeRO-2 and ZeRO-3 on this page. They exist only
+ * briefly: each parameter is gathered where it is used, and each gradient is sent once it is complete.
  */
 import type { ResolvedModel } from '../../config/index.ts';
 import type { Mesh } from './mesh.ts';
@@ -12,7 +12,7 @@ export interface GatheringRank {
   recomputes: boolean;
   /** Tokens of a micro-batch on this rank. */
   tokens: number;
-  /** Bytes of logits, which wait for the head's weights under ZeRO-3. */
+  /** Bytes of the logits, which under ZeRO-3 exist while the head's weights are gathered. */
   logits: number;
 }
 
@@ -23,19 +23,19 @@ export function gatheredBytes(parameters: readonly RankParameter[], rank: Gather
   const { model, mesh } = rank;
   const tables = parameters.filter(({ kind }) => kind === 'embedding' || kind === 'head');
   const table = Math.max(0, ...tables.map(({ values }) => values));
-  // The head's part of a tied embedding waits for that of the embedding.
-  const waiting = model.tie_word_embeddings ? table : 0;
-  // A table takes the place of the largest matrix, which is smaller or larger.
+  // The gradient of a tied embedding from the head is kept until that from the embedding is added.
+  const tied = model.tie_word_embeddings ? table : 0;
+  // A table never exists beside the largest matrix, so the larger of the two counts.
   const valuesOf = ([largest = 0, ...others]: readonly number[]): number =>
     Math.max(largest, table) + others.reduce((a, b) => a + b, 0);
   const { gradients, step } = matricesAtATime(rank);
-  if (mesh.zero_stage === 2) return FLOAT * (valuesOf(gradients) + waiting);
-  return FLOAT * (valuesOf(step) + waiting);
+  if (mesh.zero_stage === 2) return FLOAT * (valuesOf(gradients) + tied);
+  return FLOAT * (valuesOf(step) + tied);
 }
 
 /**
- * The same if only adapters (`trained`) train: their gradients alone exist for a moment, beside the
- * frozen weights that are gathered.
+ * As `gatheredBytes` if only adapters (`trained`) train: beside the gathered weights, which are frozen,
+ * only gradients of adapters exist.
  */
 export function gatheredWithAdapters(
   parameters: readonly RankParameter[],
@@ -52,14 +52,14 @@ export function gatheredWithAdapters(
   return FLOAT * (largestOf(parameters) + gradient + again);
 }
 
-/** Values of each matrix that exists at a time, the largest first. */
+/** Values of the matrices that exist at once, the largest first. */
 interface MatricesAtATime {
   gradients: readonly number[];
   /** Weights and gradients of a step; the evaluation gathers into the same memory. */
   step: readonly number[];
 }
 
-/** Of the feed-forward block, whose matrices are the largest. */
+/** The matrices of the feed-forward block, which are the largest of a block. */
 function matricesAtATime(rank: GatheringRank): MatricesAtATime {
   const { model, mesh } = rank;
   const { tp } = mesh;
@@ -71,14 +71,14 @@ function matricesAtATime(rank: GatheringRank): MatricesAtATime {
     return { gradients: [packed], step: [packed, matrix] };
   }
   if (tp > 1) return { gradients: [matrix], step: pair };
-  // One operation has both matrices.
+  // A single operation reads both matrices.
   return { gradients: pair, step: [...pair, gatheredAgain(rank, matrix)] };
 }
 
 /**
- * Where the feed-forward block runs again, its last weights are still there when those of its gradient
- * are gathered, some of them in the place of the logits. If dropout follows, they take the place of an
- * activation at most.
+ * Values of weights that a recomputed feed-forward block adds: its last matrix still exists while the
+ * weights for its gradient are gathered. Part of it reuses the memory of the logits. If dropout follows,
+ * it adds no more than one activation [tokens, n_inner].
  */
 function gatheredAgain(rank: GatheringRank, matrix: number): number {
   const { model, recomputes, logits, tokens } = rank;

@@ -1,10 +1,10 @@
 /**
  * Activations, temporaries and logits of a rank, in bytes.
  *
- * Under `fp32` and `autocast` they are those of this page's kernels (`../activations.ts`). Under
- * `mixed` they are those of Megatron-LM without sequence parallelism: sbh(10 + 24/t + 5as/ht) bytes
- * for a layer of the GPT architecture with dropout (Korthikanti et al. 2022, equation 2). The same
- * list of tensors is counted for other architectures.
+ * The precisions `fp32` and `autocast` describe the kernels of this page (`../activations.ts`). `mixed`
+ * describes Megatron-LM without sequence parallelism: sbh(10 + 24/t + 5as/ht) bytes for a layer of the
+ * GPT architecture with dropout (Korthikanti et al. 2022, equation 2), and the same list of tensors for
+ * other architectures.
  */
 import { logitsBytes, type ResolvedModel } from '../../config/index.ts';
 import { adaptedBlock } from '../adapted_block.ts';
@@ -23,23 +23,23 @@ import { microBatchSize, type ParallelTraining, type Precision } from './trainin
 import { waitingBytes, waitsInside } from './waiting_memory.ts';
 
 export interface RankActivations {
-  /** Kept from the forward to the backward pass, of all micro-batches in flight. */
+  /** Kept from the forward to the backward pass, for all micro-batches in flight. */
   activations: number;
   logits: number;
   /**
-   * What comes on top of both. By how much the peak of one block's backward pass exceeds them:
-   * gradients exist then, and with full recomputation the activations of the block, but no longer
-   * those of the loss. Of programs that wait for other ranks, see `waiting_memory.ts`.
+   * By how much the peak of one block's backward pass exceeds both: gradients exist then, and with full
+   * recomputation the activations of the block, but those of the loss are free. For programs that wait
+   * for other ranks, see `waiting_memory.ts`.
    */
   temporaries: number;
-  /** Those of all these bytes that lie in the scratch that all programs of a rank share. */
+  /** How many of all these bytes are in the scratch that all programs of a rank share. */
   scratch: number;
 }
 
 export interface Placement {
   mesh: Mesh;
   pp_rank: number;
-  /** Ranks of data parallelism differ where Muon's matrices stay whole; by default, the fullest. */
+  /** Matters only for Muon's whole matrices. Default: the rank that owns the most of them. */
   dp_rank?: number;
 }
 
@@ -53,7 +53,7 @@ interface MixedActivations {
   scores: number;
 }
 
-/** Activations of a block per token, of each tensor 2 bytes a value and 1 of a dropout mask. */
+/** Bytes of a block per token, with 2 bytes for each value and 1 for each value of a dropout mask. */
 export function mixedActivations(model: ResolvedModel): MixedActivations {
   const { n_embd: d, n_inner: f, n_head, n_kv_head, head_dim, block_size, dropout } = model;
   const q = n_head * head_dim;
@@ -69,7 +69,7 @@ export function mixedActivations(model: ResolvedModel): MixedActivations {
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** Micro-batches that have passed the head and wait for their backward pass, at the peak. */
+/** The largest number of micro-batches between the forward and backward pass of the head. */
 const logitsInFlight = ({ pp, schedule }: Mesh, microbatches: number): number =>
   pp > 1 && schedule === 'gpipe' ? microbatches : 1;
 
@@ -92,35 +92,43 @@ export function rankActivations(
   const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
   const { recompute_granularity } = training;
   const recomputes = recompute_granularity === 'full';
-  const kept = { runs, layers: layersOfChunk(model, mesh), block, blockInput };
-  const ofBlocks = recomputes
-    ? recomputedBytes(precision, mesh, kept)
-    : kept.runs * kept.layers * block;
+  const layers = layersOfChunk(model, mesh);
+  const blocksBytes = recomputes
+    ? recomputedBytes(precision, mesh, { runs, layers, block, blockInput })
+    : runs * layers * block;
   const passes = share.has_head ? logitsInFlight(mesh, microbatches) : 0;
-  // Where a block runs again in memory of its program, it takes the place of the loss.
-  const freed = recomputes && precision !== 'mixed' && mesh.pp > 1 && mesh.tp > 1;
-  const afterBlocks = freed ? 0 : passes * afterBlocksBytes(model, training);
-  const activations = tokens * (ofBlocks + afterBlocks);
-  // Tensor parallelism on this page keeps none: the gradient computes them again.
+  // A block that runs again in the memory of its own program reuses that of the loss.
+  const reusesLoss = recomputes && precision !== 'mixed' && mesh.pp > 1 && mesh.tp > 1;
+  const afterBlocks = reusesLoss ? 0 : passes * afterBlocksBytes(model, training);
+  const activations = tokens * (blocksBytes + afterBlocks);
+  // Tensor parallelism on this page keeps no logits, but computes them again for the gradient.
   const isChunked = precision !== 'mixed' && mesh.tp > 1;
   const logits = (isChunked ? Math.min(1, passes) : passes) * rankLogits(model, training, mesh);
   const update_scratch = updateScratch(model, training, placement);
   if (precision !== 'mixed' && waitsInside(mesh)) {
     const bytesOf = (values: number): number =>
       tokens * values * valueBytes(model.n_embd, precision);
-    const { adapters } = training;
-    const how = { recompute_granularity, adapters, update_scratch, bytesOf };
-    const ofRank = { ...share, ...how, model, mesh, in_flight };
-    const ofLogits = share.has_head ? rankLogits(model, training, mesh) : 0;
-    const waiting = { ...ofRank, block: tokens * block, logits: ofLogits };
-    return { activations, logits, ...waitingBytes(waiting) };
+    const waiting = waitingBytes({
+      model,
+      mesh,
+      has_embedding: share.has_embedding,
+      has_head: share.has_head,
+      in_flight,
+      recompute_granularity,
+      adapters: training.adapters,
+      logits: share.has_head ? rankLogits(model, training, mesh) : 0,
+      update_scratch,
+      block: tokens * block,
+      bytesOf,
+    });
+    return { activations, logits, ...waiting };
   }
-  // Under `mixed`, selective recomputation keeps the outputs of norms and gates.
-  const ofBlock = precision === 'mixed' ? 'none' : recompute_granularity;
-  const gradients = bytesOfRank(transientOfBlock(model, ofBlock), precision, 1);
-  // Megatron-LM computes every block again; here the last one keeps everything (`../memory.ts`).
+  // Selective recomputation of Megatron-LM keeps the outputs of norms and gates.
+  const granularity = precision === 'mixed' ? 'none' : recompute_granularity;
+  const gradients = bytesOfRank(transientOfBlock(model, granularity), precision, 1);
+  // Megatron-LM recomputes every block; on this page the last one keeps everything (`../memory.ts`).
   const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
-  // The branch that dropout reads, while it is computed again.
+  // The branch whose output dropout reads again while the block is recomputed.
   const dropped = precision !== 'mixed' && model.dropout > 0 ? blockInput : 0;
   const again = recomputes ? recomputed + dropped - afterBlocksBytes(model, training) : blockInput;
   const peak = Math.max(activations + tokens * (gradients + again), update_scratch);
@@ -130,9 +138,9 @@ export function rankActivations(
 }
 
 /**
- * What a pass keeps of its blocks and after them before any of them runs again: with full recomputation
- * inputs of blocks alone, otherwise the same as `rankActivations`. For a pass whose backward pass waits
- * for that of another one.
+ * Activations that a pass keeps before any block is recomputed: with full recomputation only the inputs
+ * of blocks, otherwise as many as `rankActivations`. For a forward pass that is followed by the forward
+ * and backward pass of another model (PPO's policy and value model).
  */
 export function activationsBeforeBackward(
   model: ResolvedModel,
@@ -148,7 +156,7 @@ export function activationsBeforeBackward(
   return tokens * (model.n_layer * blockInput + afterBlocksBytes(model, training));
 }
 
-/** Bytes of scratch of the update, which only Muon needs. */
+/** Bytes of scratch of the optimizer's update, which only Muon needs. */
 function updateScratch(
   model: ResolvedModel,
   { optimizer, precision }: ParallelTraining,
@@ -167,9 +175,9 @@ interface KeptOfBlocks {
 }
 
 /**
- * Per token, with full recomputation: inputs of blocks and, on this page, all of the last block. In a
- * pipeline it is computed again in scratch memory, or, where its sums over ranks wait inside, in that
- * of each micro-batch.
+ * Bytes per token with full recomputation: the inputs of blocks and, on this page, all activations of the
+ * last block. In a pipeline the last block is recomputed too: in scratch memory, or under tensor
+ * parallelism, where it waits for other ranks, in the memory of each micro-batch.
  */
 function recomputedBytes(
   precision: Precision,
@@ -181,7 +189,7 @@ function recomputedBytes(
   return Math.max(0, layers - 2) * blockInput + block;
 }
 
-/** Per token of one block that keeps everything. */
+/** Bytes per token of one block that is not recomputed as a whole. */
 function blockBytes(
   model: ResolvedModel,
   { precision, recompute_granularity, adapters }: ParallelTraining,
@@ -198,7 +206,7 @@ function blockBytes(
   return whole + (split + keptScores) / tp;
 }
 
-/** Per token of the final norm and the loss. */
+/** Bytes per token of the final norm and the loss. */
 function afterBlocksBytes(
   model: ResolvedModel,
   { precision, recompute_granularity }: ParallelTraining,
@@ -207,7 +215,7 @@ function afterBlocksBytes(
   return bytesOfRank(keptByModel(model, recompute_granularity), precision, 1);
 }
 
-/** Logits of one micro-batch. `mixed`: all of them, in float32 (Korthikanti et al. 2022). */
+/** Bytes of the logits of one micro-batch; under `mixed` all in float32 (Korthikanti et al. 2022). */
 function rankLogits(model: ResolvedModel, training: ParallelTraining, mesh: Mesh): number {
   const { precision } = training;
   const batch_size = microBatchSize(training, mesh);
@@ -217,6 +225,7 @@ function rankLogits(model: ResolvedModel, training: ParallelTraining, mesh: Mesh
   return logitsBytes({ ...model, vocab_size }, { batch_size, mixed_precision });
 }
 
+/** Bytes per token of these activations on one rank of tensor parallelism. */
 const bytesOfRank = (
   activations: readonly Activation[],
   precision: Precision,
@@ -224,11 +233,12 @@ const bytesOfRank = (
 ): number =>
   activations.reduce((sum, { values, row, split }) => {
     const ranks = split ? tp : 1;
-    // A statistic of each head is a row of one value, which is not split further.
+    // A statistic of a head is a row of one value, which cannot be split further.
     const length = row === 1 ? 1 : row / ranks;
     return sum + (values / ranks) * valueBytes(length, precision);
   }, 0);
 
+/** Bytes of one value in a tensor with rows of this length. */
 function valueBytes(row: number, precision: Precision): number {
   switch (precision) {
     case 'fp32':

@@ -15,7 +15,7 @@ import {
   type ParallelTraining,
 } from './training.ts';
 
-/** In the order in which the page stacks them. */
+/** Kinds of memory, in the order in which the page stacks them. */
 export const MEMORY_KINDS = [
   'weights',
   'gradients',
@@ -30,20 +30,17 @@ export const MEMORY_KINDS = [
 export type MemoryKind = (typeof MEMORY_KINDS)[number];
 
 /**
- * Bytes by kind. `optimizer` includes float32 master weights. `temporaries` are what exists at the
- * peak of the backward pass alone (gradients of activations, the block that is computed again), as
- * far as it exceeds the logits, whose memory it takes, and under ZeRO the gathered weights and whole
- * gradients of the units in use. `rollouts` is 0 unless answers are sampled (`stage_rank_memory.ts`).
+ * Bytes by kind. `optimizer` includes float32 master weights. `temporaries` exist only at the peak of the
+ * backward pass: gradients of activations and the block that is recomputed, as far as they do not fit
+ * into the memory of the logits, and under ZeRO the gathered weights and whole gradients of the units in
+ * use. `rollouts` is 0 unless answers are sampled (`stage_rank_memory.ts`).
  */
 export type RankMemory = Record<MemoryKind, number> & { total: number };
 
-/** Tensors in a flat buffer start at multiples of this. */
+/** Tensors in a flat buffer start at multiples of this many bytes. */
 const ALIGNMENT = 256;
 
-/**
- * Units whose gathered weights exist at a time under ZeRO-3: the one that computes and the one that
- * is gathered meanwhile.
- */
+/** FSDP units whose gathered weights exist at once: one that computes, and one that is prefetched. */
 const GATHERED_UNITS = 2;
 
 /** Peak memory of a rank. The mesh must have no problems (`check.ts`). */
@@ -59,7 +56,7 @@ export function rankMemory(
   const tokens = microBatchSize(training, mesh) * model.block_size;
   const temporaries =
     peak.temporaries + unitBytes(model, parameters, { training, placement, logits: peak.logits });
-  const lost = training.precision === 'mixed' ? training.fragmentation : 0;
+  const fragmentation = training.precision === 'mixed' ? training.fragmentation : 0;
   const memory = {
     weights: stores.weights,
     gradients: stores.gradients,
@@ -69,7 +66,7 @@ export function rankMemory(
     temporaries,
     rollouts: 0,
     inputs: 4 * inputValues(model, tokens),
-    fragmentation: stores.alignment + lost * (peak.activations + temporaries),
+    fragmentation: stores.alignment + fragmentation * (peak.activations + temporaries),
   };
   return { ...memory, total: Object.values(memory).reduce((a, b) => a + b, 0) };
 }
@@ -78,11 +75,11 @@ export interface StoreBytes {
   weights: number;
   gradients: number;
   optimizer: number;
-  /** What aligning tensors in flat buffers adds to all of these. */
+  /** Padding between tensors in the flat buffers of all of these. */
   alignment: number;
 }
 
-/** Weights, gradients and moments of the model; with adapters, only these have the latter two. */
+/** Weights, gradients and moments. With adapters, the model's own weights are frozen. */
 function ownStores(
   model: ResolvedModel,
   parameters: readonly RankParameter[],
@@ -99,7 +96,7 @@ function ownStores(
   };
 }
 
-/** Weights without gradients and moments, which ZeRO-3 shards as well. */
+/** Bytes of weights that do not train; ZeRO-3 shards them too. */
 export function frozenBytes(
   parameters: readonly RankParameter[],
   { precision }: Pick<ParallelTraining, 'precision'>,
@@ -118,8 +115,9 @@ export function frozenBytes(
 }
 
 /**
- * ZeRO-1 shards the optimizer's state among the data-parallel ranks, ZeRO-2 gradients too, ZeRO-3
- * weights too: of the 16 bytes of mixed AdamW, 4 + 12/N, 2 + 14/N and 16/N.
+ * Bytes of parameters that train. ZeRO-1 shards the optimizer's state over the N data-parallel ranks,
+ * ZeRO-2 also gradients, and ZeRO-3 also weights: of the 16 bytes a parameter of mixed-precision AdamW
+ * these leave 4 + 12/N, 2 + 14/N and 16/N on each rank.
  */
 export function storeBytes(
   parameters: readonly RankParameter[],
@@ -134,14 +132,14 @@ export function storeBytes(
   for (const { kind, values, copies } of parameters) {
     const moments = momentsOfKind(kind, training);
     const staysWhole = isMuon && kind === 'matrix';
-    const ofRank = staysWhole ? share : 1 / dp;
+    const shareOfRank = staysWhole ? share : 1 / dp;
     const { weight, gradient, master, moment } = perParameter;
     const add = (
       store: 'weights' | 'gradients' | 'optimizer',
       size: number,
-      from: number,
+      shardedFrom: number,
     ): void => {
-      const shard = values * size * (zero_stage >= from ? ofRank : 1);
+      const shard = values * size * (zero_stage >= shardedFrom ? shareOfRank : 1);
       bytes[store] += copies * shard;
       bytes.alignment += copies * (Math.ceil(shard / ALIGNMENT) * ALIGNMENT - shard);
     };
@@ -160,8 +158,8 @@ interface Run {
 }
 
 /**
- * Gathered weights of ZeRO-3, and whole gradients before they are reduced and sharded. FSDP gathers
- * and reduces units; this page, each parameter where it is used.
+ * Bytes of weights that ZeRO-3 has gathered, and of whole gradients that are not reduced yet. FSDP gathers
+ * and reduces units, this page each parameter by itself.
  */
 function unitBytes(
   model: ResolvedModel,

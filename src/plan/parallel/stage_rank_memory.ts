@@ -1,7 +1,6 @@
 /**
- * Bytes of one rank in a stage after pretraining: those of training its model, of the other models that
- * the stage has, and of sampling answers. Weights that do not train are sharded under ZeRO-3 as all
- * others are.
+ * Bytes of one rank in a stage after pretraining: of training its model, of the other models of the
+ * stage, and of sampling answers. ZeRO-3 shards frozen weights as it does all others.
  */
 import type { ResolvedModel } from '../../config/index.ts';
 import { answerLength, type StageConfig } from '../../config/stage/index.ts';
@@ -42,13 +41,13 @@ export interface StageRun {
   stage: StageConfig;
   /** Tokens of a row, which may be fewer than the context. */
   row_length: number;
-  /** Held-out prompts that an evaluation answers. Default: as many as it answers at most. */
+  /** Held-out prompts that an evaluation answers. Default: the largest number that it answers. */
   held_out_prompts?: number | undefined;
 }
 
 const FLOAT = 4;
 
-/** The mesh must have no problems (`lab_check.ts`). */
+/** Peak memory of a rank in a stage. The mesh must have no problems (`lab_check.ts`). */
 export function stageRankMemory(run: StageRun, placement: Placement): StageRankMemory {
   const passes = passBytes(run, placement);
   const models = weightsByModel(run, placement);
@@ -69,8 +68,8 @@ export function stageRankMemory(run: StageRun, placement: Placement): StageRankM
 }
 
 /**
- * Of the passes of a step. PPO's value model goes forth after the policy and back before it, and has no
- * logits; it trains whole, beside adapters too.
+ * Memory of the passes of a step. The forward and backward pass of PPO's value model lie between those of
+ * the policy. It has no logits, and all of its weights train even if the policy has adapters.
  */
 function passBytes(run: StageRun, placement: Placement): RankMemory {
   const training = computedTraining(run);
@@ -126,7 +125,7 @@ function policyParameters(
   return scores ? [...parameters, scalarHead(model)] : parameters;
 }
 
-/** Of everything that trains; its weights are counted by model. */
+/** Gradients and moments of everything that trains; its weights are counted by model instead. */
 function trainedBytes(run: StageRun, placement: Placement): StoreBytes {
   const { model, training, stage } = run;
   const policy = policyParameters(model, stage, placement);
@@ -136,16 +135,16 @@ function trainedBytes(run: StageRun, placement: Placement): StoreBytes {
 }
 
 /**
- * Caches of the answers that a rank samples at once: for training, or to held-out prompts. Where no
- * rank has all weights, all of them are gathered while it samples. Many prompts may need more of the
- * scratch that programs share than a step does.
+ * Bytes of sampling: the caches of the answers that a rank samples at once, for training or to held-out
+ * prompts; the whole model, if ranks hold only parts of it and gather it to sample; and the scratch that
+ * many prompts need in addition to that of a step.
  */
 function rolloutBytes(run: StageRun, placement: Placement): number {
   const { mesh } = placement;
   const { model, row_length } = run;
-  const asked = rolloutRows(run.training, run.stage, run.held_out_prompts);
-  if (asked === 0) return 0;
-  const rows = Math.min(MOST_ROLLOUT_ROWS, Math.ceil(asked / worldSize(mesh)));
+  const answers = rolloutRows(run.training, run.stage, run.held_out_prompts);
+  if (answers === 0) return 0;
+  const rows = Math.min(MOST_ROLLOUT_ROWS, Math.ceil(answers / worldSize(mesh)));
   const { n_layer, n_kv_head, head_dim } = model;
   // The last token of an answer is never read.
   const positions = row_length - 1;
@@ -158,7 +157,7 @@ function rolloutBytes(run: StageRun, placement: Placement): number {
 const promptLength = ({ stage, row_length }: StageRun): number =>
   Math.max(1, row_length - (answerLength(stage) ?? 0));
 
-/** Bytes of what exists at a time while prompts are read, in one block, without a backward pass. */
+/** Bytes that exist at once while prompts are read: activations of one block, without a backward pass. */
 function prefillScratch(model: ResolvedModel, tokens: number): number {
   const { n_embd, n_inner, n_head, n_kv_head, head_dim, layout } = model;
   const isGpt2 = layout === 'gpt2';
@@ -178,8 +177,8 @@ function passScratch(run: StageRun, placement: Placement): number {
 function gatheredModel({ model, training, stage }: StageRun, mesh: Mesh): number {
   const isWhole = mesh.tp === 1 && mesh.pp === 1 && mesh.zero_stage < 3;
   if (isWhole) return 0;
-  const one = { mesh: ONE_RANK, pp_rank: 0 };
-  const adapters = isLora(stage) ? adaptersOfRank(model, stage.peft, one) : [];
-  const whole = [...rankParameters(model, ONE_RANK, 0), ...adapters];
-  return frozenBytes(whole, training, ONE_RANK).weights;
+  const placement = { mesh: ONE_RANK, pp_rank: 0 };
+  const adapters = isLora(stage) ? adaptersOfRank(model, stage.peft, placement) : [];
+  const parameters = [...rankParameters(model, ONE_RANK, 0), ...adapters];
+  return frozenBytes(parameters, training, ONE_RANK).weights;
 }
