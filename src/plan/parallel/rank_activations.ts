@@ -123,18 +123,34 @@ export function rankActivations(
     });
     return { activations, logits, ...waiting };
   }
-  // Selective recomputation of Megatron-LM keeps the outputs of norms and gates.
-  const granularity = precision === 'mixed' ? 'none' : recompute_granularity;
-  const gradients = bytesOfRank(transientOfBlock(model, granularity), precision, 1);
-  // Megatron-LM recomputes every block; on this page the last one keeps everything (`../memory.ts`).
-  const recomputed = precision === 'mixed' ? block - blockInput : blockInput;
-  // The branch whose output dropout reads again while the block is recomputed.
-  const dropped = precision !== 'mixed' && model.dropout > 0 ? blockInput : 0;
-  const again = recomputes ? recomputed + dropped - afterBlocksBytes(model, training) : blockInput;
-  const peak = Math.max(activations + tokens * (gradients + again), update_scratch);
+  const backward = tokens * blockBackwardBytes(model, training, block);
+  const peak = Math.max(activations + backward, update_scratch);
   const temporaries = Math.max(0, peak - activations - logits);
   const scratch = activations + logits + temporaries;
   return { activations, logits, temporaries, scratch };
+}
+
+/**
+ * Bytes per token that the backward pass of a block holds beyond kept activations. `block`: bytes per
+ * token of all activations of the block.
+ */
+function blockBackwardBytes(
+  model: ResolvedModel,
+  training: ParallelTraining,
+  block: number,
+): number {
+  const { precision, recompute_granularity } = training;
+  const isMixed = precision === 'mixed';
+  const blockInput = model.n_embd * valueBytes(model.n_embd, precision);
+  // Selective recomputation of Megatron-LM keeps the outputs of norms and gates.
+  const granularity = isMixed ? 'none' : recompute_granularity;
+  const gradients = bytesOfRank(transientOfBlock(model, granularity), precision, 1);
+  if (recompute_granularity !== 'full') return gradients + blockInput;
+  // Megatron-LM recomputes every block; on this page the last one keeps everything (`../memory.ts`).
+  const recomputed = isMixed ? block - blockInput : blockInput;
+  // The branch whose output dropout reads again while the block is recomputed.
+  const dropped = !isMixed && model.dropout > 0 ? blockInput : 0;
+  return gradients + (recomputed + dropped - afterBlocksBytes(model, training));
 }
 
 /**

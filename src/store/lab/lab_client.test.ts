@@ -338,7 +338,7 @@ describe('a run that saves by itself', () => {
     // To the evaluation that was due without the save.
     expect(commands(0, 'train_rank').at(-1)).toMatchObject({ steps: 1, autosave: true });
     lab.kill(2);
-    expect(state().failure).toContain('The checkpoint of step 3 is whole');
+    expect(state().failure).toContain('The checkpoint of step 3 is complete');
   });
 
   test('can be paused while it saves itself, and is not saved twice', async () => {

@@ -130,7 +130,7 @@ describe('a run on ranks that saves itself', () => {
       const whole = await train(mesh, { autosave_interval: 0 });
       const { run, failure, saved } = await train(mesh, { autosave_interval: 2, at: dies });
       expect(saved?.step).toBe(4);
-      expect(failure).toContain('The checkpoint of step 4 is whole');
+      expect(failure).toContain('The checkpoint of step 4 is complete');
       expect((await stateOf(run)).step).toBe(4);
       const from = { run, name: 'ranks', step: 4 };
       const goesOn = await train(mesh, { autosave_interval: 2, from });
