@@ -70,7 +70,8 @@ async function compare(arranged: Arranged): Promise<object[]> {
   const { row_length, train_pairs } = first;
   const model = resolveModel(config.model, options.vocab_size);
   const run = { mesh, model, training, stage, row_length };
-  const name = `${stage?.objective ?? 'pretrain'}${stage?.peft.peft_type === 'lora' ? ' with LoRA' : ''}, ${meshName(mesh)}`;
+  const adapters = stage?.peft.peft_type === 'lora' ? ' with LoRA' : '';
+  const name = `${stage?.objective ?? 'pretrain'}${adapters}, ${meshName(mesh)}`;
   const wrong: object[] = [];
   for (let step = 0; step < (arranged.steps ?? 1); step++) {
     const [result] = await Promise.all(trainers.map((one) => one.takeStep()));
@@ -177,7 +178,6 @@ test('without the lengths of answers, the plan is an upper bound', async () => {
 
 afterAll(() => {
   const share = `${(100 * worst.difference).toFixed(1)} %`;
-  console.log(
-    `${steps_compared} steps: all ranks together send what is planned; the rank that differs most, by ${share}: ${worst.name}`,
-  );
+  const all = `${steps_compared} steps, in which all ranks together send what is planned`;
+  console.log(`${all}; the rank that differs most, by ${share}: ${worst.name}`);
 });

@@ -125,10 +125,16 @@ function Numbers({ measured, planned }: { measured: number | undefined; planned:
     <>
       <td>{isKnown ? bytes(measured) : '–'}</td>
       <td>{planned > 0 ? bytes(planned) : '–'}</td>
-      <td>{isKnown && planned > 0 ? percent(measured / planned - 1, 1) : '–'}</td>
+      <td>{isKnown && planned > 0 ? differenceText(measured / planned - 1) : '–'}</td>
     </>
   );
 }
+
+/** Rounding in the formula, such as of thirds, is no difference: not "-0.0%". */
+const differenceText = (difference: number): string =>
+  percent(Math.abs(difference) < SMALLEST ? 0 : difference, 1);
+
+const SMALLEST = 1e-9;
 
 interface BarProps {
   title: 'measured' | 'planned';
