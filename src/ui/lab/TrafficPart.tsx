@@ -2,7 +2,7 @@
 import { useMemo } from 'react';
 import { bytesOfAll } from '../../plan/parallel/index.ts';
 import { bytes, percent } from '../../store/index.ts';
-import { COLLECTIVES, type CollectiveKind } from '../../store/lab/index.ts';
+import { ANSWER_LENGTH, COLLECTIVES, type CollectiveKind } from '../../store/lab/index.ts';
 import { useLab, useLabClient } from './lab.ts';
 import { allBytes, type BytesByKind, sentInStep } from './measured.ts';
 import { plannedStep, type PlannedStep, purposesOf, valueAt } from './planned_traffic.ts';
@@ -81,9 +81,6 @@ function usePlannedStep(run: ShownRun): PlannedStep {
     return plannedStep(run, { step: step - 1, first_step, train_pairs, answer_tokens });
   }, [run, table, step, first_step, train_pairs]);
 }
-
-/** Mean tokens of the sampled answers, of the steps that sample. */
-const ANSWER_LENGTH = 'completions/mean_length';
 
 function Purposes({ traffic }: Pick<PlannedStep, 'traffic'>) {
   return (
