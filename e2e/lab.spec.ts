@@ -25,7 +25,8 @@ test('four ranks train a run, of which one dies, and then a stage from it', asyn
   await page.getByRole('button', { name: 'Start 4 ranks' }).click();
   await expect(sentence).toContainText(/^Done. Step 12 of 12/u, { timeout: 60_000 });
   const rows = page.getByTestId('lab-traffic').getByRole('row');
-  await expect(rows.filter({ hasText: 'reduce-scatter' })).toContainText(/kB/u);
+  await expect(rows.filter({ hasText: 'reduce-scatter' }).first()).toContainText(/kB/u);
+  await expect(rows.filter({ hasText: /^All/u })).toContainText('B0.0%');
   const { violations } = await axeOf(page, ['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
   expect(violations).toEqual([]);
   await expect(page.getByText(/^Saved as .* at step 12/u)).toBeVisible();
@@ -43,6 +44,7 @@ test('four ranks train a run, of which one dies, and then a stage from it', asyn
   await page.getByRole('button', { name: 'Train it on several ranks' }).click();
   await page.getByRole('button', { name: 'Start 4 ranks' }).click();
   await expect(sentence).toContainText(/^Done. Step 8 of 8/u, { timeout: 60_000 });
+  await expect(rows.filter({ hasText: /^All/u })).toContainText('B0.0%');
   await expect(page.getByText(/^Saved as .*SFT.* at step 8/u)).toBeVisible();
   await places.getByRole('button', { name: 'Stages' }).click();
   await expect(page.getByText(/, SFT, DP 2 x TP 2/u)).toBeVisible();

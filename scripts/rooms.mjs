@@ -152,7 +152,7 @@ export const ROOMS = [
   {
     name: 'store',
     purpose: 'the page’s state: protocol client, metric columns, form, library',
-    imports: ['config', 'evaluation', 'parallel', 'protocol', 'run'],
+    imports: ['config', 'evaluation', 'parallel', 'plan', 'protocol', 'run'],
     tfjs: false,
   },
   {

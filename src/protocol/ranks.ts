@@ -3,7 +3,7 @@
  * starts them, joins each two by a message port, and hears from each of them.
  */
 import type { Mesh, MetricRow, OwnText, RankMemory, RankStep } from '../common/index.ts';
-import type { RunConfig, RuntimeConfig } from '../config/index.ts';
+import type { ResolvedModel, RunConfig, RuntimeConfig } from '../config/index.ts';
 import type { StageConfig } from '../config/stage/index.ts';
 import type { OpenedFiles, ParentSource } from './types.ts';
 
@@ -72,6 +72,8 @@ export type RankEvent =
       backend: string;
       n_params: number;
       vocab_size: number;
+      /** The whole model; of a stage, that of the run that it starts from. */
+      model: ResolvedModel;
       /** Tokens of a row: the context, or less where the examples of a stage are shorter. */
       row_length: number;
       /** Held-out prompts that evaluations answer. */

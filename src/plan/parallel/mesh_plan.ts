@@ -49,7 +49,8 @@ export interface MeshPlan {
 
 /** Plans a mesh that has no problems (`check.ts`). */
 export function planMesh(job: Job, mesh: Mesh, speeds: Speeds): MeshPlan {
-  const { model, training } = job;
+  const { model } = job;
+  const training = trainingWithAdapters(job);
   const ranks = Array.from({ length: mesh.pp }, (_, pp_rank): RankPlan => {
     const placement = { mesh, pp_rank };
     const traffic = rankTraffic(model, training, placement);
@@ -76,6 +77,11 @@ export const peakBytes = (job: Job, mesh: Mesh): number =>
   Math.max(
     ...distinctRanks(mesh).map((pp_rank) => memoryOfRank(job, { mesh, pp_rank }).memory.total),
   );
+
+/** With the adapters of a stage, on which traffic and time depend. */
+function trainingWithAdapters({ training, stage }: Job): ParallelTraining {
+  return stage?.peft.peft_type === 'lora' ? { ...training, adapters: stage.peft } : training;
+}
 
 /** Assumes that the rows of a stage are as long as the context. */
 function memoryOfRank(

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '../parameters.ts';
 import type { Mesh, ZeroStage } from './mesh.ts';
+import { countRankParameters } from './rank_parameters.ts';
+import { adaptersOfRank } from './stage_parameters.ts';
 import { LAYOUTS, meshOf, modelOf, trainingWith } from './testing_models.ts';
 import { bytesSent, rankTraffic } from './traffic.ts';
 import type { ParallelTraining } from './training.ts';
@@ -81,4 +83,25 @@ describe('pipeline parallelism', () => {
 
 it.each(LAYOUTS)('sends nothing from one rank of %s', (_name, one) => {
   expect(rankTraffic(one, trainingWith(), { mesh: meshOf({}), pp_rank: 0 })).toEqual([]);
+});
+
+describe('adapters', () => {
+  const adapters = { r: 4, target_modules: 'all-linear' } as const;
+  const place = { mesh: meshOf({ dp: 2 }), pp_rank: 0 };
+  const adapterBytes = 4 * countRankParameters(adaptersOfRank(model, adapters, place));
+
+  it('are all that is reduced, and all that ZeRO-1 and 2 gather', () => {
+    for (const zero_stage of [0, 1, 2] as const)
+      expect(sent({ dp: 2, zero_stage }, { adapters })).toBeCloseTo(adapterBytes, 3);
+  });
+
+  it('are gathered with the frozen weights under ZeRO-3', () => {
+    const expected = adapterBytes / 2 + (parameterBytes + adapterBytes);
+    expect(sent({ dp: 2, zero_stage: 3 }, { adapters })).toBeCloseTo(expected, 3);
+  });
+
+  it('leave a tied embedding without a gradient to add up', () => {
+    const table = 4 * model.vocab_size * model.n_embd;
+    expect(sent({ pp: 2 }) - sent({ pp: 2 }, { adapters })).toBe(table);
+  });
 });

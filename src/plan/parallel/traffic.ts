@@ -13,6 +13,7 @@ import {
   stageShare,
   vocabularyPart,
 } from './rank_parameters.ts';
+import { adaptersOfRank } from './stage_parameters.ts';
 import { bytesPerParameter, microBatchSize, type ParallelTraining } from './training.ts';
 
 export type CollectiveKind = 'all_reduce' | 'reduce_scatter' | 'all_gather' | 'send';
@@ -49,13 +50,16 @@ interface Context extends Placement {
 /**
  * ZeRO-2 reduces gradients after each micro-batch, because it has no place for whole ones; without it
  * `sync_each_batch` does so. ZeRO-3 gathers the parameters for the forward and for the backward pass of
- * each micro-batch.
+ * each micro-batch. With adapters, these alone have gradients; ZeRO-3 gathers frozen weights as well.
  */
 function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
   const { dp, pp, zero_stage, sync_each_batch = false } = mesh;
   const microbatches = training.gradient_accumulation_steps;
   if (dp === 1) return [];
-  const values = countRankParameters(rankParameters(model, mesh, pp_rank));
+  const weights = rankParameters(model, mesh, pp_rank);
+  const adapters = training.adapters && adaptersOfRank(model, training.adapters, { mesh, pp_rank });
+  const values = countRankParameters(adapters ?? weights);
+  const gathered = countRankParameters([...weights, ...(adapters ?? [])]);
   const { weight, gradient } = bytesPerParameter(training.precision);
   const units = stageShare(model, mesh, pp_rank).layers + 1;
   const once = (dp - 1) / dp;
@@ -63,6 +67,7 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
   const isSynced = zero_stage >= 2 || (sync_each_batch && pp === 1);
   const reductions = isSynced ? microbatches : 1;
   const gathers = zero_stage === 3 ? 2 * microbatches : 1;
+  const spread = zero_stage === 3 ? gathered : values;
   const messages = (dp - 1) * units;
   if (zero_stage === 0 && reductions === 1)
     return [
@@ -86,7 +91,7 @@ function dataTraffic({ model, training, mesh, pp_rank }: Context): Traffic[] {
       kind: 'all_gather',
       group,
       what: zero_stage === 0 ? 'gradients' : 'parameters',
-      bytes: gathers * once * values * (zero_stage === 0 ? gradient : weight),
+      bytes: gathers * once * spread * (zero_stage === 0 ? gradient : weight),
       messages: gathers * messages,
     },
   ];
@@ -165,7 +170,8 @@ function pipelineTraffic(context: Context): Traffic[] {
       messages: sends,
     },
   ];
-  if (!model.tie_word_embeddings || !(isFirst || isLast)) return traffic;
+  const isFrozen = training.adapters !== undefined;
+  if (!model.tie_word_embeddings || isFrozen || !(isFirst || isLast)) return traffic;
   const { gradient } = bytesPerParameter(training.precision);
   traffic.push({
     kind: 'all_reduce',

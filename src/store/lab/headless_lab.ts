@@ -1,10 +1,11 @@
 /** The parallel lab without the panel: `runLab` of the headless hook. */
-import { type Mesh, ONE_RANK, type RankStep } from '../../common/index.ts';
+import { type BytesSent, type Mesh, ONE_RANK, type RankStep } from '../../common/index.ts';
 import type { LabResult, MetricRecord } from '../../protocol/index.ts';
 import type { Client } from '../client.ts';
 import { openedFiles } from '../form.ts';
 import { bubbleOf } from './bubble.ts';
 import { LabClient } from './lab_client.ts';
+import { plannedBytes } from './planned_bytes.ts';
 
 /**
  * Trains the form's recipe on the ranks of a mesh, and calls `record` after each step. Resolves when
@@ -19,7 +20,10 @@ export async function runLab(
   const { config } = form;
   const lab = new LabClient({
     spawn: client.models.spawn,
-    stepped: (reports) => record(recordOf(reports)),
+    stepped: (reports, metrics) => {
+      const planned = plannedBytes(lab.store.getState(), reports, metrics);
+      record(recordOf(reports, planned));
+    },
   });
   const fullMesh = { ...ONE_RANK, ...mesh };
   await lab.start({
@@ -41,21 +45,24 @@ export async function runLab(
 
 /**
  * A step of all ranks as one record: loss and gradient norm, milliseconds of the slowest rank, the bubble
- * of a pipeline, and bytes sent by all ranks, in total and by kind of collective.
+ * of a pipeline, and bytes sent by all ranks, in total and by kind of collective, beside `planned`.
  */
-export function recordOf(reports: readonly RankStep[]): MetricRecord {
+export function recordOf(reports: readonly RankStep[], planned: BytesSent | null): MetricRecord {
   const record: MetricRecord = { step: reports[0]?.step ?? 0 };
   record['train/loss'] = reports[0]?.loss ?? NaN;
   record.grad_norm = reports[0]?.grad_norm ?? NaN;
   record.ms = Math.max(...reports.map(({ ms }) => ms));
   const bubble = bubbleOf(reports);
   if (bubble !== null) record.bubble = bubble;
-  record.bytes = 0;
-  for (const { bytes } of reports) {
-    for (const [kind, sent] of Object.entries(bytes)) {
-      record.bytes += sent;
-      if (sent > 0) record[`bytes/${kind}`] = (record[`bytes/${kind}`] ?? 0) + sent;
-    }
-  }
+  for (const { bytes } of reports) addBytes(record, 'bytes', bytes);
+  if (planned) addBytes(record, 'planned_bytes', planned);
   return record;
+}
+
+/** Adds bytes to the sum of this name, and by kind to `name/kind`. */
+function addBytes(record: MetricRecord, name: string, bytes: BytesSent): void {
+  for (const [kind, sent] of Object.entries(bytes)) {
+    record[name] = (record[name] ?? 0) + sent;
+    if (sent > 0) record[`${name}/${kind}`] = (record[`${name}/${kind}`] ?? 0) + sent;
+  }
 }

@@ -10,6 +10,7 @@ import type { RecipeMember, RecipeStore } from '../recipe_state.ts';
 import { withoutWaiting } from '../run_follower.ts';
 import { recordOf } from './headless_lab.ts';
 import { LabClient } from './lab_client.ts';
+import { plannedBytes } from './planned_bytes.ts';
 
 /** What a recipe on ranks needs of the client. */
 interface RankDriver {
@@ -87,7 +88,10 @@ async function trainStage(
   const { config } = stage;
   const lab = new LabClient({
     spawn: client.models.spawn,
-    stepped: (reports, metrics) => record({ ...measured(metrics), ...recordOf(reports) }),
+    stepped: (reports, metrics) => {
+      const planned = plannedBytes(lab.store.getState(), reports, metrics);
+      record({ ...measured(metrics), ...recordOf(reports, planned) });
+    },
     evaluated: (metrics) => record(measured(metrics)),
   });
   await lab.start({

@@ -13,3 +13,4 @@ export {
   type SpanKind,
 } from '../../common/index.ts';
 export { bubbleOf } from './bubble.ts';
+export { ANSWER_LENGTH } from './planned_bytes.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ONE_RANK, type RankMemory, type RankStep } from '../../common/index.ts';
-import { defaultConfig } from '../../config/index.ts';
+import { defaultConfig, resolveModel } from '../../config/index.ts';
 import type { Command, Event, PagePort } from '../../protocol/index.ts';
 import { TestingLocks } from '../../protocol/testing_locks.ts';
 import { LabClient } from './lab_client.ts';
@@ -50,6 +50,7 @@ class FakeRank {
           backend: 'wasm',
           n_params: 9,
           vocab_size: 5,
+          model: resolveModel(defaultConfig().model, 5),
           row_length: 4,
           held_out_prompts: 0,
           train_pairs: 0,

@@ -171,10 +171,10 @@ export class LabClient {
     const [first] = opened;
     const step = from?.step ?? 0;
     if (!first) return;
-    const { backend: used, n_params, vocab_size } = first;
+    const { backend: used, n_params, vocab_size, model } = first;
     const { row_length, held_out_prompts, train_pairs } = first;
     const data = { row_length, held_out_prompts, train_pairs };
-    this.store.setState({ backend: used, n_params, vocab_size, ...data, step });
+    this.store.setState({ backend: used, n_params, vocab_size, model, ...data, step });
   }
 
   async #train(links: RankLinks): Promise<void> {

@@ -1,7 +1,7 @@
 /** The state of the parallel lab: the ranks of one run, what they report, and what went wrong. */
 import { createStore } from 'zustand/vanilla';
 import { type Mesh, ONE_RANK, type RankMemory, type RankStep } from '../../common/index.ts';
-import type { RunConfig } from '../../config/index.ts';
+import type { ResolvedModel, RunConfig } from '../../config/index.ts';
 import type { StageConfig } from '../../config/stage/index.ts';
 
 export type LabPhase =
@@ -61,6 +61,8 @@ export interface LabState {
   n_params: number;
   /** Of the model of the ranks; 0 before they are open. */
   vocab_size: number;
+  /** The model of the ranks; null before they are open. */
+  model: ResolvedModel | null;
   /** Tokens of a row of their batches; 0 before they are open. */
   row_length: number;
   /** Held-out prompts that evaluations of a stage answer. */
@@ -97,6 +99,7 @@ export const emptyLab: LabState = {
   backend: '',
   n_params: 0,
   vocab_size: 0,
+  model: null,
   row_length: 0,
   held_out_prompts: 0,
   train_pairs: 0,

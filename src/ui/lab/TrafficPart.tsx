@@ -2,7 +2,7 @@
 import { useMemo } from 'react';
 import { bytesOfAll } from '../../plan/parallel/index.ts';
 import { bytes, percent } from '../../store/index.ts';
-import { COLLECTIVES, type CollectiveKind } from '../../store/lab/index.ts';
+import { ANSWER_LENGTH, COLLECTIVES, type CollectiveKind } from '../../store/lab/index.ts';
 import { useLab, useLabClient } from './lab.ts';
 import { allBytes, type BytesByKind, sentInStep } from './measured.ts';
 import { plannedStep, type PlannedStep, purposesOf, valueAt } from './planned_traffic.ts';
@@ -82,9 +82,6 @@ function usePlannedStep(run: ShownRun): PlannedStep {
   }, [run, table, step, first_step, train_pairs]);
 }
 
-/** Mean tokens of the sampled answers, of the steps that sample. */
-const ANSWER_LENGTH = 'completions/mean_length';
-
 function Purposes({ traffic }: Pick<PlannedStep, 'traffic'>) {
   return (
     <details className="more">
@@ -125,10 +122,16 @@ function Numbers({ measured, planned }: { measured: number | undefined; planned:
     <>
       <td>{isKnown ? bytes(measured) : '–'}</td>
       <td>{planned > 0 ? bytes(planned) : '–'}</td>
-      <td>{isKnown && planned > 0 ? percent(measured / planned - 1, 1) : '–'}</td>
+      <td>{isKnown && planned > 0 ? differenceText(measured / planned - 1) : '–'}</td>
     </>
   );
 }
+
+/** Rounding in the formula, such as of thirds, is no difference: not "-0.0%". */
+const differenceText = (difference: number): string =>
+  percent(Math.abs(difference) < SMALLEST ? 0 : difference, 1);
+
+const SMALLEST = 1e-9;
 
 interface BarProps {
   title: 'measured' | 'planned';

@@ -119,9 +119,9 @@ export class RankSession {
     const autosave = rank === 0 ? new RankAutosave(trainer, opened.config) : null;
     this.#open = { ...opened, rank, records, autosave };
     const memory = this.#memory(trainer);
-    const { n_params, row_length, held_out_prompts, train_pairs } = trainer;
+    const { model, n_params, row_length, held_out_prompts, train_pairs } = trainer;
     const rows = { row_length, held_out_prompts, train_pairs };
-    const facts = { memory, backend: device.backend, n_params, vocab_size, ...rows };
+    const facts = { memory, backend: device.backend, n_params, vocab_size, model, ...rows };
     return { type: 'rank_opened', id, rank, ...facts };
   }
 

@@ -327,6 +327,8 @@ describe('a recipe on ranks', () => {
     expect(state.step).toBe(2);
     expect(records.at(-2)?.step).toBe(2);
     expect(records.at(-2)?.bytes).toBeGreaterThan(0);
+    const sent = records.filter(({ bytes }) => bytes !== undefined);
+    expect(sent.map(({ bytes }) => bytes)).toEqual(sent.map((one) => one.planned_bytes));
     expect(records.at(-1)?.['val/reward']).toBeTypeOf('number');
   });
 
