@@ -23,14 +23,14 @@ class Bench {
   constructor(options: Partial<MemberOptions> = {}) {
     this.member = new Member({
       identity: { room: ROOM, token: '0'.repeat(32), name: 'Member', build: BUILD },
-      connect: () => Promise.resolve(this.#connect()),
+      connect: () => Promise.resolve(this.connect()),
       trainer: this.trainer,
       now: () => this.now,
       ...options,
     });
   }
 
-  #connect(): PoolChannel {
+  connect(): PoolChannel {
     const [here, there] = memoryChannels();
     there.onMessage((bytes) => this.sent.push(decodeMessage(bytes).message.type));
     this.#host = there;
@@ -77,6 +77,31 @@ it.each([
   expect(bench.member.state).toBe('waiting');
   await bench.pass(1);
   expect(bench.member.state).toBe('lost');
+});
+
+it('waits 20 seconds for its host after it has slept itself, even if it joined by a code', async () => {
+  const bench = await new Bench({ isByCode: true }).joined();
+  bench.now += 300_000;
+  await bench.pass(20);
+  expect(bench.member.state).toBe('waiting');
+  await bench.pass(2);
+  expect(bench.member.state).toBe('lost');
+});
+
+it('says that a host that was reached before may sleep', async () => {
+  let isFirst = true;
+  const connect = (): Promise<PoolChannel> => {
+    if (isFirst) return Promise.resolve(bench.connect());
+    return Promise.reject(new PoolError('blocked', 'Not reached.', 'Use another network.'));
+  };
+  const bench: Bench = new Bench({ connect });
+  await bench.joined();
+  isFirst = false;
+  await bench.pass(25);
+  expect(bench.member).toMatchObject({
+    state: 'lost',
+    problem: { message: 'The host’s laptop does not answer.' },
+  });
 });
 
 it('does not train a round that was closed while it evaluated', async () => {
