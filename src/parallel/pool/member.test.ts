@@ -132,9 +132,9 @@ it('asks for the last parameters of a room whose last mean it missed, and keeps 
   expect(finish).not.toHaveBeenCalled();
   expect(bench.sent.at(-1)).toBe('need_state');
   await bench.state(3, 1);
+  expect(bench.member.state).toBe('ended');
   await bench.state(3, 1);
   await bench.send({ type: 'end', round: 3 });
-  expect(bench.member.state).toBe('ended');
   expect(finish.mock.calls).toEqual([[new Float32Array(N).fill(1)]]);
 });
 

@@ -10,7 +10,7 @@ const PHASES: Record<MemberPhase, string> = {
   joining: 'preparing',
   ready: 'ready',
   training: 'training',
-  delivered: 'has delivered',
+  delivered: 'delivered',
   silent: 'sleeps',
   away: 'away',
   removed: 'removed',
