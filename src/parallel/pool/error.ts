@@ -39,3 +39,11 @@ export const otherVersion = (): PoolError =>
     'This page and the room’s page are different versions of Terrarium.',
     'Reload both pages, so that they are of one version, and join again.',
   );
+
+/** To a member that was connected before. */
+export const noAnswer = (): PoolError =>
+  new PoolError(
+    'offline',
+    'The host’s laptop does not answer.',
+    'It may sleep: once it is awake, this page connects by itself.',
+  );

@@ -23,14 +23,14 @@ class Bench {
   constructor(options: Partial<MemberOptions> = {}) {
     this.member = new Member({
       identity: { room: ROOM, token: '0'.repeat(32), name: 'Member', build: BUILD },
-      connect: () => Promise.resolve(this.#connect()),
+      connect: () => Promise.resolve(this.connect()),
       trainer: this.trainer,
       now: () => this.now,
       ...options,
     });
   }
 
-  #connect(): PoolChannel {
+  connect(): PoolChannel {
     const [here, there] = memoryChannels();
     there.onMessage((bytes) => this.sent.push(decodeMessage(bytes).message.type));
     this.#host = there;
@@ -79,6 +79,31 @@ it.each([
   expect(bench.member.state).toBe('lost');
 });
 
+it('waits 20 seconds for its host after it has slept itself, even if it joined by a code', async () => {
+  const bench = await new Bench({ isByCode: true }).joined();
+  bench.now += 300_000;
+  await bench.pass(20);
+  expect(bench.member.state).toBe('waiting');
+  await bench.pass(2);
+  expect(bench.member.state).toBe('lost');
+});
+
+it('says that a host that was reached before may sleep', async () => {
+  let isFirst = true;
+  const connect = (): Promise<PoolChannel> => {
+    if (isFirst) return Promise.resolve(bench.connect());
+    return Promise.reject(new PoolError('blocked', 'Not reached.', 'Use another network.'));
+  };
+  const bench: Bench = new Bench({ connect });
+  await bench.joined();
+  isFirst = false;
+  await bench.pass(25);
+  expect(bench.member).toMatchObject({
+    state: 'lost',
+    problem: { message: 'The host’s laptop does not answer.' },
+  });
+});
+
 it('does not train a round that was closed while it evaluated', async () => {
   const bench = new Bench({ evaluates: true });
   let evaluated: (value: number) => void = () => undefined;
@@ -107,9 +132,9 @@ it('asks for the last parameters of a room whose last mean it missed, and keeps 
   expect(finish).not.toHaveBeenCalled();
   expect(bench.sent.at(-1)).toBe('need_state');
   await bench.state(3, 1);
+  expect(bench.member.state).toBe('ended');
   await bench.state(3, 1);
   await bench.send({ type: 'end', round: 3 });
-  expect(bench.member.state).toBe('ended');
   expect(finish.mock.calls).toEqual([[new Float32Array(N).fill(1)]]);
 });
 

@@ -8,7 +8,7 @@
  */
 import type { PoolChannel } from './channel.ts';
 import { outerGradient } from './diloco.ts';
-import { PoolError } from './error.ts';
+import { noAnswer, PoolError } from './error.ts';
 import { HOST_SILENT_MS, MemberLink } from './member_link.ts';
 import { bytesOf, type Envelope } from './messages.ts';
 import type { PoolTrainer } from './pool_trainer.ts';
@@ -119,7 +119,8 @@ export class Member {
   #lost(problem: PoolError | null): void {
     this.#cancel();
     if (this.isOver) return;
-    this.problem = problem;
+    // The network has let this page through before.
+    this.problem = this.plan && problem?.code === 'blocked' ? noAnswer() : problem;
     this.#set(this.plan ? 'lost' : 'connecting');
   }
 

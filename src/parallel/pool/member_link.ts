@@ -50,8 +50,11 @@ export class MemberLink {
   tick(): void {
     if (this.#closed) return;
     const now = this.#options.now();
-    // This page has slept, and what the host sent meanwhile has yet to be delivered.
-    if (now - this.#lastTick > HOST_SILENT_MS / 2) this.#lastHeard = now;
+    // This page has slept, and what the host sent meanwhile has yet to be delivered. A host that is
+    // there answers soon, so a member by a code does not wait longer than others for a lost one.
+    if (now - this.#lastTick > HOST_SILENT_MS / 2) {
+      this.#lastHeard = now - (this.#options.silent_ms - HOST_SILENT_MS);
+    }
     this.#lastTick = now;
     if (!this.#channel) {
       if (!this.#connecting && now >= this.#connectAt) void this.#connect();

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hashOf, OuterOptimizer } from './diloco.ts';
 import { decodeMessage, encodeMessage, HEADER_BYTES } from './messages.ts';
 import { roundBytes } from './rounds.ts';
+import { REMEMBERED_ROUNDS } from './screening.ts';
 import { planOf, TestRoom, ToyTrainer } from './testing_room.ts';
 
 const N = 50;
@@ -178,6 +179,66 @@ describe('members that fail', () => {
     expect(new Set(bitsOf(room)).size).toBe(1);
     expect(room.optimizer.state.parameters.every((value) => Math.abs(value) < 10)).toBe(true);
   });
+});
+
+/** From now on all members deliver their differences from the global parameters times `factor`. */
+function scaleAll(room: TestRoom, factor: number): void {
+  room.guests.forEach((_, member) => {
+    toyOf(room, member + 1).spoil = (result) => {
+      const start = room.optimizer.state.parameters;
+      const parameters = result.parameters.map((value, i) => {
+        const from = start[i] ?? 0;
+        return from + factor * (value - from);
+      });
+      return { ...result, parameters };
+    };
+  });
+}
+
+it.each([1, 2, 5])(
+  'goes on after what all of %i members learn has grown at once',
+  async (members) => {
+    const room = roomOf(members);
+    scaleAll(room, 0.02);
+    await started(room);
+    await room.run(30, () => room.host.round >= 5);
+    scaleAll(room, 1);
+    await room.run(60, ended(room));
+    expect(room.host.round).toBe(10);
+    expect(new Set([...bitsOf(room), hashOf(room.optimizer.state.parameters)]).size).toBe(1);
+    expect(room.host.members.some(({ refused }) => refused > 0)).toBe(true);
+    for (const row of room.host.members) {
+      expect(row.refused).toBeLessThanOrEqual(REMEMBERED_ROUNDS);
+      expect(row).toMatchObject({ refused_in_a_row: 0 });
+    }
+  },
+);
+
+it('does not take a difference for usual because its member says that it took many steps', async () => {
+  const room = roomOf(3);
+  scaleAll(room, 1);
+  const { spoil } = toyOf(room, 3);
+  toyOf(room, 3).spoil = (result) => ({
+    ...spoil({ ...result, parameters: result.parameters.map((value) => value + 100) }),
+    steps: 1_000_000,
+  });
+  await started(room);
+  await room.run(60, ended(room));
+  expect(rowOf(room, 3)).toMatchObject({ contributed: 0, refused: 10, refused_in_a_row: 10 });
+  expect(rowOf(room, 3).done).toBeLessThanOrEqual(8);
+});
+
+it('refuses nothing of a round that it gave up while all members slept', async () => {
+  const room = roomOf(3);
+  await started(room);
+  await room.run(20, () => room.host.round >= 2);
+  for (const { link } of room.guests) link?.freeze();
+  await room.run(15);
+  expect(room.host.members.map(({ phase }) => phase)).toEqual(['silent', 'silent', 'silent']);
+  for (const { link } of room.guests) link?.thaw();
+  await room.run(60, ended(room));
+  expect(room.host.round).toBe(10);
+  expect(room.host.members.map(({ refused }) => refused)).toEqual([0, 0, 0]);
 });
 
 it('ends although the run of a member has no steps left', async () => {

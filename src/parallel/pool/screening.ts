@@ -9,6 +9,8 @@
  * absolute deviation, of which 3.5 are the most. The median is taken over the latest rounds and
  * includes what they refused. So a minority of outliers does not move it, and a change that all
  * members share, as of the learning rate, is accepted after at most `REMEMBERED_ROUNDS` refusals.
+ * For the same reason whoever trains alone, or with a majority, decides what is usual. Half of the
+ * members can have the other half refused by sending little; the host sees that, and can remove them.
  */
 import { allFinite, decodeHalves, type Halves } from './float16.ts';
 

@@ -10,20 +10,21 @@ const PHASES: Record<MemberPhase, string> = {
   joining: 'preparing',
   ready: 'ready',
   training: 'training',
-  delivered: 'has delivered',
+  delivered: 'delivered',
   silent: 'sleeps',
   away: 'away',
   removed: 'removed',
 };
 
+/** Titles of the columns, and what they are called on a narrow page. */
 const COLUMNS = {
-  state: 'State',
-  share: 'Share of the text',
-  steps: 'Steps of the round',
-  rate: 'Steps a second',
-  contributed: 'Rounds contributed',
-  late: 'Too late',
-  refused: 'Refused',
+  state: { title: 'State', short: 'State' },
+  share: { title: 'Share of the text', short: 'Share of text' },
+  steps: { title: 'Steps of the round', short: 'Steps' },
+  rate: { title: 'Steps a second', short: 'Steps a second' },
+  contributed: { title: 'Rounds contributed', short: 'Contributed' },
+  late: { title: 'Too late', short: 'Too late' },
+  refused: { title: 'Refused', short: 'Refused' },
 };
 
 export function MemberTable() {
@@ -40,7 +41,7 @@ export function MemberTable() {
         <thead role="rowgroup">
           <tr role="row">
             <th scope="col">Name</th>
-            {Object.values(COLUMNS).map((title) => (
+            {Object.values(COLUMNS).map(({ title }) => (
               <th key={title} scope="col">
                 {title}
               </th>
@@ -90,12 +91,12 @@ function Row({ row, isOwn, isHost }: RowProps) {
       <Cell of="rate">{rate > 0 ? rate.toPrecision(3) : '–'}</Cell>
       <Cell of="contributed">{count(contributed)}</Cell>
       <Cell of="late">{count(late)}</Cell>
-      <Cell of="refused">
+      <Cell of="refused" isNone={refused === 0}>
         {count(refused)}
         {refused > 0 ? <span className="together-why">{row.refused_why}</span> : null}
       </Cell>
       {isHost ? (
-        <td role="cell">
+        <td role="cell" className="together-remove">
           {isOwn || phase === 'removed' ? null : (
             <Button
               size="compact-xs"
@@ -112,8 +113,17 @@ function Row({ row, isOwn, isHost }: RowProps) {
   );
 }
 
-const Cell = ({ of, children }: { of: keyof typeof COLUMNS; children: ReactNode }) => (
-  <td role="cell" data-column={of} data-label={COLUMNS[of]}>
-    {children}
-  </td>
-);
+interface CellProps {
+  of: keyof typeof COLUMNS;
+  /** There is nothing to say, for which a narrow page has no space. */
+  isNone?: boolean;
+  children: ReactNode;
+}
+
+function Cell({ of, isNone = false, children }: CellProps) {
+  return (
+    <td role="cell" data-column={of} data-label={COLUMNS[of].short} data-none={isNone || undefined}>
+      {children}
+    </td>
+  );
+}

@@ -21,45 +21,42 @@ export function Refusals() {
       {refused.length === present.length ? <NobodyCounts role={role} /> : null}
       <ul>
         {refused.slice(0, MOST_NAMED).map((row) => (
-          <li key={row.member}>{refusalOf(row, { isOwn: row.member === own, role })}</li>
+          <Refusal key={row.member} row={row} isOwn={row.member === own} />
         ))}
       </ul>
       {refused.length > MOST_NAMED ? (
         <p>The table shows {count(refused.length - MOST_NAMED)} more.</p>
       ) : null}
+      <Advice role={role} isOwn={refused.some(({ member }) => member === own)} />
     </section>
   );
 }
 
 function NobodyCounts({ role }: Pick<RoomState, 'role'>) {
-  const repeated = 'No contribution could be used, so the round is trained again.';
   const advice =
     role === 'host'
       ? ' If this goes on, end the room, and create one with a smaller learning rate.'
       : '';
-  return <p>{repeated + advice}</p>;
+  return <p>No contribution could be used, so the round is trained again.{advice}</p>;
 }
 
-interface Viewer extends Pick<RoomState, 'role'> {
-  isOwn: boolean;
-}
-
-/** One sentence on what is refused and why, and one on what to do. */
-function refusalOf(row: MemberRow, { isOwn, role }: Viewer) {
+/** What is refused, and why. */
+function Refusal({ row, isOwn }: { row: MemberRow; isOwn: boolean }) {
   const { name, refused_in_a_row: times, refused_why: why } = row;
-  const often = times === 1 ? 'was refused' : `was refused ${count(times)} times in a row`;
   return (
-    <>
-      What <strong>{isOwn ? 'this page' : name}</strong> sent {often}: {why}{' '}
-      {adviceFor(isOwn, role)}
-    </>
+    <li>
+      What <strong>{isOwn ? 'this page' : name}</strong> sent was refused
+      {times > 1 ? ` ${count(times)} times in a row` : ''}. {why}
+    </li>
   );
 }
 
-function adviceFor(isOwn: boolean, role: RoomState['role']): string {
-  if (isOwn && role === 'host')
-    return 'If this goes on, reload this page, and open the room again.';
-  if (isOwn) return 'If this goes on, reload this page, and join again.';
-  if (role === 'host') return 'If this goes on, reload that laptop’s page, or remove it here.';
-  return '';
+/** What to do if a member is refused again and again. */
+function Advice({ role, isOwn }: Pick<RoomState, 'role'> & { isOwn: boolean }) {
+  if (role === 'host') {
+    return (
+      <p>If this goes on, reload the page of that laptop and join again, or remove it here.</p>
+    );
+  }
+  return isOwn ? <p>If this goes on, reload this page and join again.</p> : null;
 }
