@@ -1,27 +1,28 @@
 /** The parallel lab without the panel: `runLab` of the headless hook. */
-import { type Mesh, ONE_RANK, type RankStep } from '../../common/index.ts';
+import { type Mesh, type RankStep } from '../../common/index.ts';
 import type { LabResult, MetricRecord } from '../../protocol/index.ts';
 import type { Client } from '../client.ts';
 import { openedFiles } from '../form.ts';
 import { bubbleOf } from './bubble.ts';
+import { checkedMesh } from './checked_mesh.ts';
 import { LabClient } from './lab_client.ts';
 
 /**
  * Trains the form's recipe on the ranks of a mesh, and calls `record` after each step. Resolves when
- * all steps are taken. Rejects with a sentence if a rank fails.
+ * all steps are taken. Rejects with a sentence if there is no such mesh, or a rank fails.
  */
 export async function runLab(
   client: Client,
   mesh: Partial<Mesh>,
   record: (record: MetricRecord) => void,
 ): Promise<LabResult> {
+  const whole = checkedMesh(mesh);
   const form = client.stores.form.getState();
   const { config } = form;
   const lab = new LabClient({
     spawn: client.models.spawn,
     stepped: (reports) => record(recordOf(reports)),
   });
-  const whole = { ...ONE_RANK, ...mesh };
   await lab.start({
     mesh: whole,
     config,
