@@ -99,12 +99,14 @@ const meshValue = (field, value) => {
 /** The mesh of `--ranks` and `--mesh` (src/common/mesh.ts); null without either. */
 export function meshOf({ ranks, mesh }) {
   if (ranks === undefined && mesh === undefined) return null;
+  if (ranks !== undefined && !/^[1-9]\d*$/.test(ranks))
+    throw new UsageError(`--ranks takes a whole number of at least 1, not ${ranks}.`);
   const fields = (mesh ?? `dp=${ranks}`).split(',').map((part) => part.split('='));
   for (const [field, value] of fields) {
     const isKnown = MESH_FIELDS.includes(field) && value;
     if (!isKnown || (field !== 'schedule' && !/^\d+$/.test(value)))
       throw new UsageError(
-        `--mesh takes FIELD=NUMBER of ${MESH_FIELDS.join(', ')}, separated by commas, not ${field}=${value}.`,
+        `--mesh takes FIELD=NUMBER of ${MESH_FIELDS.join(', ')}, separated by commas, not ${mesh}.`,
       );
   }
   const values = Object.fromEntries(
@@ -175,7 +177,7 @@ async function train(page, options, { limit, print }) {
     return trainRecipe(page, { recipe, mesh }, { limit, print });
   }
   if (mesh) {
-    const outcome = await page.evaluate(
+    const trained = page.evaluate(
       (value) =>
         window.terrarium.runLab(value).then(
           (result) => ({ result, failure: '' }),
@@ -183,6 +185,9 @@ async function train(page, options, { limit, print }) {
         ),
       mesh,
     );
+    const failure = `The ranks did not finish within ${limit / 1000} seconds.`;
+    const late = new Promise((done) => setTimeout(done, limit, { failure }).unref());
+    const outcome = await Promise.race([trained, late]);
     if (outcome.failure) throw new Error(outcome.failure);
     return outcome.result;
   }

@@ -65,6 +65,19 @@ interface Tried {
  * every way to cut the batch into micro-batches and every kind of recomputation.
  */
 export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Found {
+  const steps = searchSteps(job, fleet, speeds);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same search, which yields how many arrangements it has planned after each, and can be left. */
+export function* searchSteps(
+  job: Job,
+  fleet: FleetLimits,
+  speeds: Speeds,
+): Generator<number, Found, undefined> {
   const best = new Map<string, Tried>();
   let tried = 0;
   for (const { mesh, batch } of meshesOf(job, fleet.ranks)) {
@@ -76,7 +89,7 @@ export function searchMeshes(job: Job, fleet: FleetLimits, speeds: Speeds): Foun
       const fits = peak_bytes <= fleet.bytes_per_rank;
       const seconds = fits ? stepTime(model, training, mesh, speeds).total : Infinity;
       keepBetter(best, { mesh, varied, peak_bytes, seconds });
-      tried++;
+      yield ++tried;
     }
   }
   const chosen = chooseCandidates([...best.values()]);

@@ -1,21 +1,23 @@
 /** The parallel lab without the panel: `runLab` of the headless hook. */
-import { type BytesSent, type Mesh, ONE_RANK, type RankStep } from '../../common/index.ts';
+import type { BytesSent, Mesh, RankStep } from '../../common/index.ts';
 import type { LabResult, MetricRecord } from '../../protocol/index.ts';
 import type { Client } from '../client.ts';
 import { openedFiles } from '../form.ts';
 import { bubbleOf } from './bubble.ts';
+import { checkedMesh } from './checked_mesh.ts';
 import { LabClient } from './lab_client.ts';
 import { plannedBytes } from './planned_bytes.ts';
 
 /**
  * Trains the form's recipe on the ranks of a mesh, and calls `record` after each step. Resolves when
- * all steps are taken. Rejects with a sentence if a rank fails.
+ * all steps are taken. Rejects with a sentence if there is no such mesh, or a rank fails.
  */
 export async function runLab(
   client: Client,
   mesh: Partial<Mesh>,
   record: (record: MetricRecord) => void,
 ): Promise<LabResult> {
+  const fullMesh = checkedMesh(mesh);
   const form = client.stores.form.getState();
   const { config } = form;
   const lab = new LabClient({
@@ -25,7 +27,6 @@ export async function runLab(
       record(recordOf(reports, planned));
     },
   });
-  const fullMesh = { ...ONE_RANK, ...mesh };
   await lab.start({
     mesh: fullMesh,
     config,

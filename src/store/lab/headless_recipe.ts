@@ -1,5 +1,5 @@
 /** Trains a recipe on the ranks of a mesh, without the panel: `runRecipe` of the headless hook. */
-import { type Mesh, type MetricRow, ONE_RANK } from '../../common/index.ts';
+import type { Mesh, MetricRow } from '../../common/index.ts';
 import type { Recipe, RecipeStage } from '../../config/stage/index.ts';
 import type { ChildRun, MetricRecord } from '../../protocol/index.ts';
 import { uniqueName } from '../default_name.ts';
@@ -8,6 +8,7 @@ import type { LibraryClient } from '../library_client.ts';
 import type { ModelsClient } from '../models_client.ts';
 import type { RecipeMember, RecipeStore } from '../recipe_state.ts';
 import { withoutWaiting } from '../run_follower.ts';
+import { checkedMesh } from './checked_mesh.ts';
 import { recordOf } from './headless_lab.ts';
 import { LabClient } from './lab_client.ts';
 import { plannedBytes } from './planned_bytes.ts';
@@ -95,7 +96,7 @@ async function trainStage(
     evaluated: (metrics) => record(measured(metrics)),
   });
   await lab.start({
-    mesh: { ...ONE_RANK, ...mesh },
+    mesh: checkedMesh(mesh),
     config,
     files: {},
     backend: config.runtime.backend,

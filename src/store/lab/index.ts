@@ -1,4 +1,5 @@
 /** The parallel lab, loaded when its place is first shown. */
+export { MOST_RANKS } from './checked_mesh.ts';
 export * from './lab_client.ts';
 export * from './lab_state.ts';
 export { unsavedSteps, unsavedWhileTraining } from './lab_sentences.ts';

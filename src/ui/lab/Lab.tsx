@@ -1,6 +1,9 @@
 /** The parallel lab: one run trained by several ranks, drawn while it trains. */
 import { usePrepare } from '../recipe/usePrepare.ts';
 import { useFreshRuns } from '../library/useFreshRuns.ts';
+import { hasRanks } from '../../store/lab/index.ts';
+import { useKeptFocus } from '../useKeptFocus.ts';
+import { useLab } from './lab.ts';
 import { LabControls } from './LabControls.tsx';
 import { LabLoss } from './LabLoss.tsx';
 import { LabRecipe } from './LabRecipe.tsx';
@@ -25,6 +28,8 @@ export default function Lab() {
   usePrepare();
   const next = useNextRun();
   const shown = useShownRun(next);
+  const buttons = useLab((state) => (state.phase === 'paused' ? 'paused' : hasRanks(state)));
+  useKeptFocus(buttons, '.lab-sentence');
   return (
     <main className="models plan lab">
       <header>

@@ -3,10 +3,12 @@ import { Switch } from '@mantine/core';
 import type { FieldPath } from '../../config/index.ts';
 import { usesPairs } from '../../config/stage/index.ts';
 import { setField } from '../../store/index.ts';
+import { hasRanks, MOST_RANKS } from '../../store/lab/index.ts';
 import { newStage, setTrainingField } from '../../store/stages/new_stage.ts';
 import {
   type LabProblem,
   type Mesh,
+  meshName,
   PIPELINE_SCHEDULES,
   worldSize,
   ZERO_STAGES,
@@ -17,7 +19,7 @@ import { Hint } from '../Hint.tsx';
 import { Choice, NumberField } from '../plan/fields.tsx';
 import { ranks } from '../plan/words.ts';
 import { canSync, chooseMesh } from './choices.ts';
-import { MOST_RANKS } from './problems.ts';
+import { useLab } from './lab.ts';
 import { SCHEDULE_LABELS, ZERO_LABELS } from '../mesh_labels.ts';
 import { type NextRun, useWarnings } from './useLabRun.ts';
 
@@ -63,12 +65,31 @@ export function MeshForm({ next }: { next: NextRun }) {
         <SyncSwitch mesh={mesh} />
       ) : null}
       <Problems problems={problems.filter(({ field }) => field === null)} />
+      <ForNext next={next} />
       {shownWarnings.map((warning) => (
         <p key={warning} className="small lab-warning" role="status">
           {warning}
         </p>
       ))}
     </section>
+  );
+}
+
+/** Shown while ranks train with other choices than these. */
+function ForNext({ next: { mesh, training } }: { next: NextRun }) {
+  const trainingNow = useLab((state) => (hasRanks(state) ? state.config?.training : undefined));
+  const meshNow = useLab((state) => state.mesh);
+  if (!trainingNow) return null;
+  const isSame =
+    JSON.stringify(mesh) === JSON.stringify(meshNow) &&
+    training.batch_size === trainingNow.batch_size &&
+    training.gradient_accumulation_steps === trainingNow.gradient_accumulation_steps;
+  if (isSame) return null;
+  return (
+    <p className="small muted" role="status">
+      {meshName(meshNow)} keeps what it started with. To train with these choices, end the ranks and
+      start again.
+    </p>
   );
 }
 

@@ -8,9 +8,7 @@ import {
   worldSize,
 } from '../../plan/parallel/index.ts';
 import { bytes } from '../../store/index.ts';
-
-/** The largest number of ranks that a page starts. */
-export const MOST_RANKS = 8;
+import { MOST_RANKS } from '../../store/lab/index.ts';
 
 /** All problems of a mesh in a page; empty if its ranks can train the run. */
 export function pageProblems(mesh: Mesh, run: ParallelRun): LabProblem[] {

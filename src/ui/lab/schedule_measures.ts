@@ -76,7 +76,8 @@ export function bucketOverlap(reports: readonly RankStep[]): Overlap | null {
     exposed_ms,
     communication_ms,
     measured: Math.max(0, 1 - exposed_ms / communication_ms),
-    formula: overlapFraction({ bytes, communication: communication_ms, backward }),
+    // Rounding may leave a little less than nothing.
+    formula: Math.max(0, overlapFraction({ bytes, communication: communication_ms, backward })),
   };
 }
 

@@ -3,20 +3,28 @@ import { Button } from '@mantine/core';
 import { type Candidate, meshName, worldSize } from '../../plan/parallel/index.ts';
 import { bytes, count } from '../../store/index.ts';
 import type { Planned } from './planned.ts';
-import { usePlanning } from './planning.ts';
+import { endSearch, usePlanning, useSearching } from './planning.ts';
 import { searchAndTake, takeCandidate } from './search.ts';
 import { candidateDetails, lossSentence, ranks, seconds } from './words.ts';
 
 export function SearchPanel({ planned }: { planned: Planned }) {
   const found = usePlanning((state) => state.found);
+  const searching = useSearching((state) => state.searching);
   return (
     <section className="plan-search" aria-label="Search">
       <div className="plan-search-bar">
         <h2>Smallest arrangement that fits</h2>
-        <Button size="xs" variant="default" onClick={() => searchAndTake(planned)}>
-          Search
+        <Button
+          size="xs"
+          variant="default"
+          onClick={() => (searching ? endSearch() : void searchAndTake(planned))}
+        >
+          {searching ? 'Stop' : 'Search'}
         </Button>
       </div>
+      {searching ? (
+        <p className="small muted">{count(searching.tried)} arrangements planned so far.</p>
+      ) : null}
       {found ? (
         <>
           <p data-testid="plan-found">{verdict(found.best, planned)}</p>
@@ -47,7 +55,8 @@ export function SearchPanel({ planned }: { planned: Planned }) {
             {count(found.tried)} arrangements planned. Choose one to see its ranks above.
           </p>
         </>
-      ) : (
+      ) : null}
+      {(found ?? searching) ? null : (
         <p className="small muted">
           Plans every mesh whose sizes divide the model and the batch, with each ZeRO stage, number
           of micro-batches and kind of recomputation.
@@ -61,8 +70,8 @@ function verdict(best: Candidate | null, { fleet }: Planned): string {
   const each = bytes(fleet.bytes_per_rank);
   if (!best)
     return (
-      `Nothing fits on ${count(fleet.ranks)} devices of ${each}; these come nearest. ` +
-      'Add devices, or make the sequence shorter.'
+      `Nothing fits on ${count(fleet.ranks)} ${fleet.ranks === 1 ? 'device' : 'devices'} of ${each}; ` +
+      'what comes nearest is below. Add devices, or make the sequence shorter.'
     );
   const { plan } = best;
   const size = worldSize(plan.mesh);

@@ -70,16 +70,27 @@ export const usePlanning = create<Planning>(() => ({
   found: null,
 }));
 
-/** Changes a choice. The result of a search is about the choices before. */
-export const choose = (change: Partial<Planning>): void =>
+/** The search that goes on; null if none does. Apart from the choices, so that its progress plans nothing. */
+export const useSearching = create<{ searching: { tried: number } | null }>(() => ({
+  searching: null,
+}));
+
+export const endSearch = (): void => useSearching.setState({ searching: null });
+
+/** Changes a choice. A search and its result are about the choices before. */
+export function choose(change: Partial<Planning>): void {
+  endSearch();
   usePlanning.setState({ found: null, ...change });
+}
 
 /** Another model starts with its own training, on one rank. */
 export const chooseSource = (source: Source): void =>
   choose({ source, changes: {}, failure: '', mesh: ONE_RANK });
 
-export const changeMesh = (change: Partial<Mesh>): void =>
+export function changeMesh(change: Partial<Mesh>): void {
+  endSearch();
   usePlanning.setState(({ mesh }) => ({ mesh: { ...mesh, ...change } }));
+}
 
 export const changeTraining = (change: TrainingChanges): void =>
   choose({ changes: { ...usePlanning.getState().changes, ...change } });

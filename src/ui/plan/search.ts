@@ -1,13 +1,32 @@
 /** Searches for a mesh, and plans the one that was found or chosen. */
-import { type Candidate, searchMeshes } from '../../plan/parallel/index.ts';
+import { type Candidate, searchSteps } from '../../plan/parallel/index.ts';
 import type { Planned } from './planned.ts';
-import { usePlanning } from './planning.ts';
+import { endSearch, usePlanning, useSearching } from './planning.ts';
 
-/** Searches, and plans the best mesh that it finds. */
-export function searchAndTake({ job, fleet, speeds }: Planned): void {
-  const found = searchMeshes(job, fleet, speeds);
-  usePlanning.setState({ found });
-  if (found.best) takeCandidate(found.best);
+/** Longest time without a turn of the event loop, milliseconds: a search of many devices takes minutes. */
+const SLICE_MS = 40;
+
+/** Searches, and plans the best mesh that it finds, unless the search is ended before. */
+export async function searchAndTake({ job, fleet, speeds }: Planned): Promise<void> {
+  const steps = searchSteps(job, fleet, speeds);
+  let searching = { tried: 0 };
+  usePlanning.setState({ found: null });
+  useSearching.setState({ searching });
+  for (let until = performance.now() + SLICE_MS; ;) {
+    const step = steps.next();
+    if (step.done) {
+      endSearch();
+      usePlanning.setState({ found: step.value });
+      if (step.value.best) takeCandidate(step.value.best);
+      return;
+    }
+    if (performance.now() < until) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (useSearching.getState().searching !== searching) return;
+    searching = { tried: step.value };
+    useSearching.setState({ searching });
+    until = performance.now() + SLICE_MS;
+  }
 }
 
 /** Plans a mesh that was found, with its micro-batches and its recomputation. The result of the search stays. */

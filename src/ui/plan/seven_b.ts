@@ -15,5 +15,5 @@ const CARDS = { fleet: 'card_24', devices: 64, link: 'pcie', edited: {} } as con
 export function askSevenB(around: Surroundings): void {
   chooseSource(SEVEN_B_SOURCE);
   if (usePlanning.getState().fleet === HERE) choose(CARDS);
-  searchAndTake(planOf(usePlanning.getState(), around));
+  void searchAndTake(planOf(usePlanning.getState(), around));
 }
