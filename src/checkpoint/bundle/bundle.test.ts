@@ -4,10 +4,11 @@ import { parseStage, type StageInput } from '../../config/stage/index.ts';
 import { loraParameters } from '../../model/adapter_parameters.ts';
 import { parameterSize } from '../../model/parameters.ts';
 import { pairsData, toyPairs, TOY_ROW_LENGTH } from '../../testing/toy_pairs.ts';
+import { adapterFiles } from '../adapter_export.ts';
 import { broughtFiles } from '../brought.ts';
 import { BUNDLE_FILE } from '../bundle_version.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
-import type { CheckpointState } from '../checkpoint_state.ts';
+import type { CheckpointState, ObjectiveTensor } from '../checkpoint_state.ts';
 import { encodeJson, parseRecord } from '../json.ts';
 import { splitExport } from '../run_extras.ts';
 import { codeOf, tinyState } from '../testing_states.ts';
@@ -123,6 +124,28 @@ describe('a bundle', () => {
     const back = readCheckpoint(splitExport(files).checkpoint);
     expect([back.step, back.foreign]).toEqual([state.step, false]);
     expect(back.parameters).toEqual(state.parameters);
+  });
+
+  it('comes back with its adapters and their moments', () => {
+    const config = parseStage({ objective: 'sft', peft: { peft_type: 'lora', r: 3 } });
+    const { model } = stateOf();
+    const objective_tensors = new Map<string, ObjectiveTensor>();
+    const optimizer = new Map<string, Float32Array>();
+    for (const [index, parameter] of loraParameters(model, config.peft).entries()) {
+      const data = new Float32Array(parameterSize(parameter)).map((_, i) => index + i);
+      objective_tensors.set(parameter.name, { shape: parameter.shape, data });
+      for (const moment of ['exp_avg', 'exp_avg_sq'])
+        optimizer.set(`${moment}.${parameter.name}`, data.slice().reverse());
+    }
+    const state = stateOf({ stage: config, lineage: lineage('sft'), objective_tensors, optimizer });
+    const checkpoint = new Map([...writeCheckpoint(state), ...adapterFiles(state)]);
+    const data = pairsData([], [], TOY_ROW_LENGTH);
+    const files = bundleFiles({ state, checkpoint, tokens: SPLIT, stage: { config, data } });
+    const brought = broughtFiles([{ path: 'run-bundle.zip', bytes: zipFolder(files) }]);
+    const back = readCheckpoint(splitExport(brought).checkpoint);
+    expect(back.foreign).toBe(false);
+    expect(back.objective_tensors).toEqual(objective_tensors);
+    expect(back.optimizer).toEqual(optimizer);
   });
 
   it('is refused if another version of the page wrote it', () => {
