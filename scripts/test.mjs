@@ -26,10 +26,20 @@ const vitest = (project, ...options) => [
   ...options,
 ];
 /**
- * Rooms whose modules keep no state: their test files share one thread, in which a module is loaded
- * once. The files of all other rooms, which start backends, have a thread each.
+ * Rooms that start no backend: their test files share one thread, in which a module is loaded once,
+ * and so put back what they stub. The files of all other rooms have a thread each.
  */
-const STATELESS = ['checkpoint', 'config', 'data', 'evaluation', 'plan', 'protocol', 'run', 'ui'];
+const SHARED = [
+  'checkpoint',
+  'config',
+  'data',
+  'evaluation',
+  'plan',
+  'protocol',
+  'run',
+  'store',
+  'ui',
+];
 
 /** `counts`: the suite's reporter counts its tests; otherwise its exit code is one check. */
 const SUITES = [
@@ -52,8 +62,8 @@ const SUITES = [
   {
     name: 'unit',
     commands: [
-      vitest('node', '--no-isolate', ...STATELESS.map((room) => `src/${room}/`)),
-      vitest('node', ...STATELESS.map((room) => `--exclude=src/${room}/**`)),
+      vitest('node', '--no-isolate', ...SHARED.map((room) => `src/${room}/`)),
+      vitest('node', ...SHARED.map((room) => `--exclude=src/${room}/**`)),
     ],
     counts: true,
     minutes: 8,
