@@ -31,7 +31,7 @@ export default defineConfig({
     launchOptions: launchOptions(executablePath),
     screenshot: 'only-on-failure',
     // Every test has a profile of its own, in which the service worker would fetch all files of the
-    // build. The tests that need it, or that reload the page, allow it.
+    // build. The tests of it, of resumed runs and of latency allow it.
     serviceWorkers: 'block',
   },
   projects: [
