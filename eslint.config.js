@@ -53,9 +53,7 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
     },
-    plugins: { 'react-hooks': reactHooks },
     rules: {
-      ...reactHooks.configs.recommended.rules,
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         { considerDefaultExhaustiveForUnions: true },
@@ -66,6 +64,12 @@ export default tseslint.config(
       ],
       '@typescript-eslint/require-await': 'off',
     },
+  },
+  // No other file has components or hooks. The rules compile each file with the React compiler.
+  {
+    files: ['**/*.tsx', 'src/ui/**/*.ts'],
+    plugins: { 'react-hooks': reactHooks },
+    rules: reactHooks.configs.recommended.rules,
   },
   prettier,
   {

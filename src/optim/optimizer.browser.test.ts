@@ -18,7 +18,7 @@ import type { LossScaleState } from '../common/index.ts';
 import type { TrainingConfig } from '../config/index.ts';
 import { withReferences } from '../ops/index.ts';
 import { expectClose } from '../testing/expect_close.ts';
-import { startTested } from '../testing/start_once.ts';
+import { startOnce } from '../testing/start_once.ts';
 import type { OptimizedParameter } from './describe.ts';
 import {
   expectedUpdates,
@@ -144,7 +144,7 @@ afterEach(() => setProgramMode('replay'));
 
 describe.each(BACKENDS)('an update on %s', (backend) => {
   it.each(Object.entries(CASES))("equals PyTorch's %s", async (name, changes) => {
-    await startTested(backend);
+    await startOnce(backend);
     const training = trainingOf(changes);
     const expected = expectedUpdates(training);
     const before = { tensors: tensorCount(), bytes: gpuMemory().allocated };
@@ -174,7 +174,7 @@ describe.each(BACKENDS)('frozen parameters on %s', (backend) => {
   it.each(Object.entries(CASES))(
     'keep every bit and have no moments: %s',
     async (name, changes) => {
-      await startTested(backend);
+      await startOnce(backend);
       const training = trainingOf(changes);
       for (const names of SUBSETS) {
         const trainable = PARAMETERS.filter((p) => names.includes(p.name));
@@ -201,7 +201,7 @@ describe.each(BACKENDS)('frozen parameters on %s', (backend) => {
 
 describe.each(BACKENDS)('the end of a step on %s', (backend) => {
   it('returns the sums and the norm in one tensor, and resets the sums', async () => {
-    await startTested(backend);
+    await startOnce(backend);
     const before = tensorCount();
     const training = trainingOf({});
     const parameters = parameterStore();
@@ -272,7 +272,7 @@ describe.each(BACKENDS)('an overflow on %s', (backend) => {
   it.each(Object.entries(OVERFLOW_CASES))(
     "skips the update as if PyTorch's %s had not been called",
     async (name, changes) => {
-      await startTested(backend);
+      await startOnce(backend);
       const training = trainingOf(changes);
       const before = tensorCount();
       for (const overflows of [[0], [1, 2]]) {
@@ -294,7 +294,7 @@ describe.each(BACKENDS)('an overflow on %s', (backend) => {
 
 describe('on WebGPU', () => {
   it('Muon keeps one moment of hidden matrices, and two of all other parameters', async () => {
-    await startTested('webgpu');
+    await startOnce('webgpu');
     const optimizer = createOptimizer(trainingOf({ optimizer: 'muon' }), PARAMETERS);
     const byAdam = ['wte', 'lm_head', 'norm', 'c_attn.bias'];
     const byMuon = ['h.attn.c_attn.weight', 'gate_up', 'down'];
