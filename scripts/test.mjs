@@ -16,29 +16,13 @@ import { createInterface } from 'node:readline';
 import { findBrowser } from './browser.mjs';
 
 const MINUTE = 60_000;
-const vitest = (project, ...options) => [
+const vitest = (project) => [
   'vitest',
   'run',
   '--project',
   project,
   '--reporter=default',
   '--reporter=./scripts/vitest_reporter.mjs',
-  ...options,
-];
-/**
- * Rooms that start no backend: their test files share one thread, in which a module is loaded once,
- * and so put back what they stub. The files of all other rooms have a thread each.
- */
-const SHARED = [
-  'checkpoint',
-  'config',
-  'data',
-  'evaluation',
-  'plan',
-  'protocol',
-  'run',
-  'store',
-  'ui',
 ];
 
 /** `counts`: the suite's reporter counts its tests; otherwise its exit code is one check. */
@@ -59,15 +43,7 @@ const SUITES = [
     minutes: 5,
   },
   { name: 'types', commands: [['tsc', '--noEmit']], minutes: 5 },
-  {
-    name: 'unit',
-    commands: [
-      vitest('node', '--no-isolate', ...SHARED.map((room) => `src/${room}/`)),
-      vitest('node', ...SHARED.map((room) => `--exclude=src/${room}/**`)),
-    ],
-    counts: true,
-    minutes: 8,
-  },
+  { name: 'unit', commands: [vitest('node')], counts: true, minutes: 8 },
   {
     name: 'build',
     commands: [
@@ -165,9 +141,10 @@ async function runInTwoLanes(names) {
 
 async function runSuite(suite) {
   const started = Date.now();
+  const summaryFile = join(folder, `${suite.name}.json`);
   console.log(`\n=== ${suite.name}`);
-  const results = await runCommands(suite);
-  const summary = suite.counts ? sum(results.map(readSummary)) : oneCheck(results);
+  const code = await runCommands(suite, summaryFile);
+  const summary = suite.counts ? readSummary(summaryFile, code) : oneCheck(code);
   total.passed += summary.passed;
   total.failed += summary.failed;
   total.skipped.push(...summary.skipped);
@@ -178,32 +155,22 @@ async function runSuite(suite) {
   console.log(`=== ${suite.name}: ${counts} in ${seconds} s`);
 }
 
-/** The exit code and the summary file of each command. */
-async function runCommands(suite) {
-  const results = [];
-  for (const [index, command] of suite.commands.entries()) {
-    const file = join(folder, `${suite.name}-${index}.json`);
-    const canRun = !suite.browser || Boolean(process.env.BROWSER_PATH);
-    results.push({ file, code: canRun ? await runCommand(command, suite, file) : 1 });
+/** The exit code of the last command that failed, or 0. */
+async function runCommands(suite, summaryFile) {
+  if (suite.browser && !process.env.BROWSER_PATH) return 1;
+  let code = 0;
+  for (const command of suite.commands) {
+    code = (await runCommand(command, suite, summaryFile)) || code;
   }
-  return results;
+  return code;
 }
 
-function sum(summaries) {
-  return {
-    passed: summaries.reduce((count, { passed }) => count + passed, 0),
-    failed: summaries.reduce((count, { failed }) => count + failed, 0),
-    skipped: summaries.flatMap(({ skipped }) => skipped),
-  };
-}
-
-function oneCheck(results) {
-  const passed = results.every(({ code }) => code === 0);
-  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: [] };
+function oneCheck(code) {
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
 }
 
 /** A suite without results or tests has failed, and so has one with an exit code but no failed test. */
-function readSummary({ file, code }) {
+function readSummary(file, code) {
   if (!existsSync(file)) return { passed: 0, failed: 1, skipped: [] };
   const summary = JSON.parse(readFileSync(file, 'utf8'));
   const ran = summary.passed + summary.failed + summary.skipped.length;
