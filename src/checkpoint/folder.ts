@@ -65,10 +65,10 @@ function checkBundle(files: Files, base: string): void {
   if (!bundle) return;
   const { bundle_version: version } = parseRecord(bundle, BUNDLE_FILE);
   if (version === BUNDLE_VERSION) return;
-  const known = `this Terrarium reads version ${BUNDLE_VERSION}`;
+  const stated = version === undefined ? 'no version' : `version ${shorten(String(version), 20)}`;
   throw new CheckpointError(
     'unknown_version',
-    `This bundle for GPUs has version ${shorten(String(version), 20)}, and ${known}.`,
+    `This bundle for GPUs has ${stated}, and this Terrarium reads version ${BUNDLE_VERSION}.`,
     'Open it with the Terrarium that wrote it, or import its folder checkpoint/ alone.',
   );
 }

@@ -154,6 +154,8 @@ describe('a bundle', () => {
     expect(() => splitExport(files)).toThrow(
       'This bundle for GPUs has version 2, and this Terrarium reads version 1.',
     );
+    files.set(BUNDLE_FILE, encodeJson({}));
+    expect(() => splitExport(files)).toThrow('This bundle for GPUs has no version, and this');
   });
 
   it.each([

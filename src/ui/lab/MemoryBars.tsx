@@ -146,7 +146,8 @@ function MemoryNote({ ranks, run }: { ranks: readonly RankBytes[]; run: ShownRun
 }
 
 function samplingNote({ stage, planned }: ShownRun): string {
-  if (!stage) return '';
+  // Reward models answer nothing.
+  if (!stage || stage.objective === 'reward') return '';
   return (planned[0]?.memory.rollouts ?? 0) > 0
     ? ' Sampling is planned for evaluations too, and measured as far as answers were sampled.'
     : ' Evaluations that sample answers hold more than the plan, which is of training.';
