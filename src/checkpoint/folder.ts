@@ -63,9 +63,11 @@ function checkBundle(files: Files, base: string): void {
   if (!base.endsWith('checkpoint/')) return;
   const bundle = files.get(base.slice(0, -'checkpoint/'.length) + BUNDLE_FILE);
   if (!bundle) return;
-  const { bundle_version: version } = parseRecord(bundle, BUNDLE_FILE);
+  const record = parseRecord(bundle, BUNDLE_FILE);
+  const { bundle_version: version } = record;
   if (version === BUNDLE_VERSION) return;
-  const stated = version === undefined ? 'no version' : `version ${shorten(String(version), 20)}`;
+  const isStated = 'bundle_version' in record;
+  const stated = isStated ? `version ${shorten(String(version), 20)}` : 'no version';
   throw new CheckpointError(
     'unknown_version',
     `This bundle for GPUs has ${stated}, and this Terrarium reads version ${BUNDLE_VERSION}.`,
