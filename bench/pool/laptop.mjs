@@ -213,8 +213,8 @@ export class Laptop {
 
   /** Rows of the table of members in this phase. */
   count(phase) {
-    const members = this.page.getByTestId('members');
-    return members.getByRole('cell', { name: phase, exact: true }).count();
+    const states = this.page.getByTestId('members').locator('[data-column=state]');
+    return states.filter({ hasText: new RegExp(`^${phase}$`, 'u') }).count();
   }
 
   async sentence() {

@@ -139,7 +139,7 @@ async function hostSleeps(room) {
 
 async function main() {
   print({ browser: version, query: query.toString(), date: new Date().toISOString().slice(0, 10) });
-  const room = await newRoom();
+  const room = await telling('A room', laptops, newRoom);
   const { host, letters, coded } = room;
   await host.start();
   await until('A round', async () => (await host.round()) > 2);

@@ -40,7 +40,7 @@ export const otherVersion = (): PoolError =>
     'Reload both pages, so that they are of one version, and join again.',
   );
 
-/** To a member that was connected before. */
+/** To a member that was connected before, so that the network is not what isolates the laptops. */
 export const noAnswer = (): PoolError =>
   new PoolError(
     'offline',

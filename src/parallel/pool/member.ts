@@ -119,7 +119,6 @@ export class Member {
   #lost(problem: PoolError | null): void {
     this.#cancel();
     if (this.isOver) return;
-    // The network has let this page through before.
     this.problem = this.plan && problem?.code === 'blocked' ? noAnswer() : problem;
     this.#set(this.plan ? 'lost' : 'connecting');
   }

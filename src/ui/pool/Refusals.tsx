@@ -1,24 +1,22 @@
 /** Whose contributions are refused at the moment, why, and what to do about it. */
 import type { MemberRow, RoomState } from '../../store/pool/index.ts';
 import { count } from '../../store/index.ts';
+import { refusedOf } from './refused.ts';
 import { useRoom } from './useClassroom.ts';
 
 /** So many members are named; the table has all of them. */
 const MOST_NAMED = 4;
-
-const GONE = new Set(['away', 'removed', 'silent']);
 
 export function Refusals() {
   const rows = useRoom((state) => state.rows);
   const own = useRoom((state) => state.id);
   const role = useRoom((state) => state.role);
   const isOver = useRoom((state) => state.phase === 'ended' || state.member === 'ended');
-  const refused = rows.filter(({ refused_in_a_row: some, phase }) => some > 0 && !GONE.has(phase));
+  const { rows: refused, isEverybody } = refusedOf(rows);
   if (isOver || refused.length === 0) return null;
-  const present = rows.filter(({ phase }) => !GONE.has(phase) && phase !== 'joining');
   return (
     <section className="together-refused" aria-label="Refused contributions">
-      {refused.length === present.length ? <NobodyCounts role={role} /> : null}
+      {isEverybody ? <NobodyCounts role={role} /> : null}
       <ul>
         {refused.slice(0, MOST_NAMED).map((row) => (
           <Refusal key={row.member} row={row} isOwn={row.member === own} />
