@@ -1,6 +1,7 @@
 /** The parallel lab, loaded when its place is first shown. */
 export * from './lab_client.ts';
 export * from './lab_state.ts';
+export type { LabStart } from './open_ranks.ts';
 export { unsavedSteps, unsavedWhileTraining } from './lab_sentences.ts';
 export {
   type BytesSent,
