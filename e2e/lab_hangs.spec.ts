@@ -2,15 +2,23 @@
 import { expect, type Page, test, type Worker } from '@playwright/test';
 import { addressOf, TINY } from './terrarium.ts';
 
-const RECIPE = { ...TINY, 'training.max_iters': 1_000_000, 'training.eval_interval': 1_000_000 };
+const RECIPE = {
+  ...TINY,
+  'training.max_iters': 1_000_000,
+  'training.eval_interval': 1_000_000,
+  'runtime.autosave_interval': 100,
+};
 
 const sentence = (page: Page) => page.getByTestId('lab-sentence');
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
 /** Starts two ranks and waits for their first steps; resolves to the workers of the second one. */
-async function startTwoRanks(page: Page): Promise<{ rank: Worker; reducer: Worker }> {
+async function startTwoRanks(
+  page: Page,
+  start = button(page, 'Start 2 ranks'),
+): Promise<{ rank: Worker; reducer: Worker }> {
   const before = new Set(page.workers());
-  await button(page, 'Start 2 ranks').click();
+  await start.click();
   await expect(sentence(page)).toContainText(/^Step [1-9]/u, { timeout: 60_000 });
   const started = page.workers().filter((worker) => !before.has(worker));
   const lastOf = (name: string) => started.findLast((worker) => worker.url().includes(`/${name}-`));
@@ -38,15 +46,13 @@ async function failureAfter(page: Page, worker: Worker, expression: string) {
   return { ms, text };
 }
 
-test('ranks that hang or end by themselves end the run, which continues from its checkpoint', async ({
+test('ranks that hang or end by themselves end the run, which continues from its last automatic save', async ({
   page,
 }) => {
   await page.goto(`${addressOf(RECIPE)}#ranks`);
   const { rank } = await startTwoRanks(page);
-  await button(page, 'Pause').click();
-  await button(page, 'Save as a run').click();
-  await expect(page.getByText(/^Saved as/u)).toBeVisible();
-  await button(page, 'Continue').click();
+  // It saves itself while it trains.
+  await expect(page.getByText(/^Saved as/u)).toBeVisible({ timeout: 60_000 });
   await expect(button(page, 'Pause')).toBeVisible();
   const hung = await failureAfter(page, rank, 'for (;;);');
   const { seconds } =
@@ -57,8 +63,8 @@ test('ranks that hang or end by themselves end the run, which continues from its
     /The checkpoint of step (?<step>\d+) is complete/u.exec(hung.text)?.groups?.step,
   );
 
-  await page.getByLabel('Weights', { exact: true }).selectOption({ index: 1 });
-  const continued = await startTwoRanks(page);
+  const goesOn = page.getByRole('button', { name: /^Continue from step/u });
+  const continued = await startTwoRanks(page, goesOn);
   await expect.poll(() => stepOf(page)).toBeGreaterThan(saved);
   const ended = await failureAfter(page, continued.rank, 'self.close()');
   expect(ended.text).toContain('its worker ended by itself');

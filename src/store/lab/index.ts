@@ -2,6 +2,7 @@
 export { MOST_RANKS } from './checked_mesh.ts';
 export * from './lab_client.ts';
 export * from './lab_state.ts';
+export type { LabStart } from './open_ranks.ts';
 export { unsavedSteps, unsavedWhileTraining } from './lab_sentences.ts';
 export {
   type BytesSent,

@@ -355,6 +355,24 @@ describe('a run that saves by itself', () => {
     expect(commands(0, 'save_rank')).toHaveLength(1);
   });
 
+  test('ends where a rank dies after its part of a save, and names the save that rank 0 ended', async () => {
+    await start(10);
+    for (const rank of ranks) Object.assign(rank, { due: [1], savesLater: true });
+    await step();
+    ranks[1]?.endSave();
+    ranks[2]?.endSave();
+    await settle();
+    lab.kill(1);
+    expect(state().failure).toMatch(/Start again.$/u);
+    ranks[0]?.endSave();
+    await settle();
+    expect(state()).toMatchObject({ phase: 'failed', saved: { step: 1, bytes: 123 } });
+    expect(state().failure).toContain('The checkpoint of step 1 is whole');
+    // None was started anew.
+    expect(ranks).toHaveLength(3);
+    expect(commands(0, 'train_rank')).toHaveLength(1);
+  });
+
   test('trains on where storage refuses a save in between, and says why', async () => {
     await start(10);
     const [first] = ranks;

@@ -2,10 +2,8 @@
  * The parallel lab: trains one run on several ranks, each a worker with a device of its own. The page
  * only starts them, tells them how many steps to take together, and collects what they report.
  */
-import { type Mesh, type MetricRow, randomId, worldSize } from '../../common/index.ts';
-import type { RunConfig, RuntimeConfig } from '../../config/index.ts';
-import type { StageConfig } from '../../config/stage/index.ts';
-import type { ChildRun, Event, OpenedFiles, PagePort } from '../../protocol/index.ts';
+import { type MetricRow, randomId, worldSize } from '../../common/index.ts';
+import type { Event, PagePort, RankEvent } from '../../protocol/index.ts';
 import type { MetricTable } from '../columns.ts';
 import {
   createLab,
@@ -13,28 +11,15 @@ import {
   hasRanks,
   isIdle,
   mayPause,
-  type LabOrigin,
   type LabPhase,
   type LabRank,
+  type LabState,
   type LabStore,
 } from './lab_state.ts';
 import { rankFailed, rankGone } from './lab_sentences.ts';
 import { LabReports, type Stepped } from './lab_reports.ts';
+import { type LabStart, openRanks } from './open_ranks.ts';
 import { RankError, RankLinks } from './rank_links.ts';
-
-export interface LabStart {
-  mesh: Mesh;
-  config: RunConfig;
-  files: OpenedFiles;
-  backend: RuntimeConfig['backend'];
-  name: string;
-  /** A saved run whose last checkpoint is continued; null for a new run. */
-  from: LabOrigin | null;
-  /** The stage that is trained; null for pretraining. */
-  stage: StageConfig | null;
-  /** What a new run takes from a parent; null for new weights. */
-  child: ChildRun | null;
-}
 
 export interface LabHooks {
   spawn: () => PagePort;
@@ -56,6 +41,8 @@ export class LabClient {
   #links: RankLinks | null = null;
   readonly #reports: LabReports;
   #pausing = false;
+  /** Why the run has failed, in a sentence that names its last checkpoint. */
+  #failure: (state: LabState) => string = () => '';
 
   constructor(hooks: LabHooks, store: LabStore = createLab()) {
     this.#hooks = hooks;
@@ -93,7 +80,7 @@ export class LabClient {
     });
     this.#links = links;
     await this.#carryOut(links, async () => {
-      await this.#open(links, start);
+      this.store.setState(await openRanks(links, start));
       // As one rank does, so that the first loss is that of the weights it starts from.
       if (!start.from) await this.#evaluate(links);
       await this.#train(links);
@@ -146,37 +133,6 @@ export class LabClient {
     if (hasRanks(this.store.getState())) this.#become('stopped');
   }
 
-  async #open(links: RankLinks, start: LabStart): Promise<void> {
-    const { mesh, config, files, backend, from, child } = start;
-    const size = worldSize(mesh);
-    // Ranks compare with each other only if none has more threads than another.
-    links.start({ type: 'set_threads', threads: 1 });
-    const ports = RankLinks.join(size);
-    const reducerPorts = RankLinks.join(size);
-    const opened = await links.all((link, rank) =>
-      link.request((id) => ({
-        type: 'open_rank',
-        id,
-        rank,
-        mesh,
-        config,
-        backend,
-        ports: [...(ports[rank] ?? [])],
-        reducer_ports: [...(reducerPorts[rank] ?? [])],
-        resume: from?.run ?? null,
-        child,
-        ...files,
-      })),
-    );
-    const [first] = opened;
-    const step = from?.step ?? 0;
-    if (!first) return;
-    const { backend: used, n_params, vocab_size, model } = first;
-    const { row_length, held_out_prompts, train_pairs } = first;
-    const data = { row_length, held_out_prompts, train_pairs };
-    this.store.setState({ backend: used, n_params, vocab_size, model, ...data, step });
-  }
-
   async #train(links: RankLinks): Promise<void> {
     const { config } = this.store.getState();
     if (!config) return;
@@ -221,12 +177,17 @@ export class LabClient {
   async #save(links: RankLinks, phase: 'saving' | 'autosaving' = 'saving'): Promise<void> {
     const { run, name } = this.store.getState();
     if (!this.#pausing || phase === 'saving') this.#become(phase);
-    const [first] = await links.all((link) =>
-      link.request((id) => ({ type: 'save_rank', id, run, name })),
-    );
-    const { step = 0, bytes = 0, problem = '' } = first ?? {};
+    await links.all(async (link) => {
+      const answer = await link.request((id) => ({ type: 'save_rank', id, run, name }));
+      if (this.#links === links && answer.rank === 0) this.#noteSave(answer);
+    });
+  }
+
+  /** Rank 0 may end its save when another rank is gone: then the run has failed, but is saved. */
+  #noteSave({ step, bytes, problem = '' }: Extract<RankEvent, { type: 'rank_saved' }>): void {
     this.store.setState({ save_problem: problem });
     if (!problem) this.store.setState({ saved: { step, bytes: bytes ?? 0 } });
+    this.#tellFailure();
     this.#hooks.saved?.();
   }
 
@@ -239,30 +200,36 @@ export class LabClient {
       const rank = error instanceof RankError ? error.rank : 0;
       const message = error instanceof Error ? error.message : String(error);
       this.#change(rank, { failure: message });
-      this.#fail(links, rankFailed(rank, message, this.store.getState()), rank);
+      this.#fail(links, (state) => rankFailed(rank, message, state), rank);
       links.send({ type: 'rank_gone', rank }, rank);
     }
   }
 
   #lose(links: RankLinks, rank: number, why: string): void {
-    const sentence = rankGone(rank, why, this.store.getState());
     this.#change(rank, { status: 'gone', failure: why });
-    this.#fail(links, sentence, rank);
+    this.#fail(links, (state) => rankGone(rank, why, state), rank);
     links.end(rank, `Rank ${rank} is gone.`);
     links.send({ type: 'rank_gone', rank }, rank);
   }
 
   /** Shows the failure, gives the other ranks time to tell theirs, and ends them. */
-  #fail(links: RankLinks, failure: string, failed: number): void {
+  #fail(links: RankLinks, failure: (state: LabState) => string, failed: number): void {
     if (this.store.getState().phase === 'failed') return;
     this.#reports.show();
-    this.store.setState({ phase: 'failed', failure });
+    this.#failure = failure;
+    this.#become('failed');
+    this.#tellFailure();
     void links.lastWords(LAST_WORDS_MS).then((words) => {
       if (this.#links !== links) return;
       for (const { rank, message } of words)
         if (rank !== failed) this.#change(rank, { failure: message });
       this.#close();
     });
+  }
+
+  #tellFailure(): void {
+    const state = this.store.getState();
+    if (state.phase === 'failed') this.store.setState({ failure: this.#failure(state) });
   }
 
   #hear(event: Event): void {

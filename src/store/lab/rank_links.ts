@@ -25,6 +25,8 @@ export class RankLinks {
   readonly #listener: RankListener;
   /** By rank, a function that stops watching for the end of its worker. */
   readonly #unwatch = new Map<number, () => void>();
+  /** The first rank that was ended alone. */
+  #gone: RankError | null = null;
   /** The answers to the last request, by rank. */
   #asked: readonly Promise<unknown>[] = [];
 
@@ -62,9 +64,11 @@ export class RankLinks {
   /**
    * Asks every rank, and resolves to the answers by rank once all have answered.
    *
-   * @throws RankError of the first rank that fails
+   * @throws RankError of the first rank that fails, or that has ended since it answered
    */
   async all<A>(ask: (link: WorkerLink, rank: number) => Promise<A>): Promise<A[]> {
+    // A request would start a new worker.
+    this.#checkComplete();
     const asked = this.#links.map(async (link, rank) => {
       try {
         return await ask(link, rank);
@@ -73,7 +77,9 @@ export class RankLinks {
       }
     });
     this.#asked = asked;
-    return Promise.all(asked);
+    const answers = await Promise.all(asked);
+    this.#checkComplete();
+    return answers;
   }
 
   /** Starts every worker with a command. */
@@ -106,12 +112,17 @@ export class RankLinks {
   /** Ends the worker of one rank at once. */
   end(rank: number, reason: string): void {
     this.#unwatch.get(rank)?.();
+    this.#gone ??= new RankError(rank, reason);
     this.#links[rank]?.close(reason);
   }
 
   close(): void {
     for (const unwatch of this.#unwatch.values()) unwatch();
     for (const link of this.#links) link.close();
+  }
+
+  #checkComplete(): void {
+    if (this.#gone) throw this.#gone;
   }
 
   #hear(rank: number, event: Event): void {

@@ -13,6 +13,7 @@ import {
   newRunName,
   openedFiles,
   type Client,
+  type RunRecord,
   type RunState,
 } from '../../store/index.ts';
 import {
@@ -81,12 +82,7 @@ function Buttons({ next, state }: { next: NextRun; state: LabState }) {
   const { phase } = state;
   return (
     <div className="lab-buttons">
-      {hasRanks(state) ? null : (
-        <>
-          <ContinueButton next={next} lab={lab} state={state} />
-          <StartButton next={next} lab={lab} />
-        </>
-      )}
+      {hasRanks(state) ? null : <StartButtons next={next} lab={lab} state={state} />}
       {mayPause(state) || phase === 'pausing' ? (
         <Button
           size="sm"
@@ -131,13 +127,58 @@ function Buttons({ next, state }: { next: NextRun; state: LabState }) {
   );
 }
 
-function StartButton({ next, lab }: { next: NextRun; lab: LabClient }) {
+interface StartProps {
+  next: NextRun;
+  lab: LabClient;
+  state: LabState;
+}
+
+function StartButtons({ next, lab, state: { run, saved } }: StartProps) {
+  const ended = useContinuable().find((record) => record.run === run);
+  // If it is what is chosen, the button that starts the ranks continues it.
+  const from = saved && next.from?.run !== run ? ended : undefined;
+  return (
+    <>
+      {from ? <ContinueButton continued={continuedRun(next.mesh, from)} from={from} /> : null}
+      <StartButton next={next} lab={lab} isSecond={from !== undefined} />
+    </>
+  );
+}
+
+/** Continues the run that has ended from its last save, on the mesh that is chosen. */
+function ContinueButton({ continued, from }: { continued: NextRun; from: RunRecord }) {
+  const client = useClient();
+  const lab = useLabClient();
+  return (
+    <Button
+      size="sm"
+      leftSection={<IconPlayerPlay size={16} />}
+      disabled={continued.problems.length > 0}
+      onClick={() => {
+        useChoices.setState({ from: from.run });
+        startRanks(client, lab, continued);
+      }}
+    >
+      Continue from step {count(from.step)}
+    </Button>
+  );
+}
+
+interface StartButtonProps {
+  next: NextRun;
+  lab: LabClient;
+  /** Whether the button beside it is what is likely wanted. */
+  isSecond: boolean;
+}
+
+function StartButton({ next, lab, isSecond }: StartButtonProps) {
   const client = useClient();
   const problem = useStartProblem(next);
   return (
     <>
       <Button
         size="sm"
+        variant={isSecond ? 'default' : 'filled'}
         leftSection={<IconPlayerPlay size={16} />}
         disabled={problem !== ''}
         aria-describedby={problem ? 'lab-start-problem' : undefined}
@@ -151,34 +192,6 @@ function StartButton({ next, lab }: { next: NextRun; lab: LabClient }) {
         </p>
       ) : null}
     </>
-  );
-}
-
-interface ContinueProps {
-  next: NextRun;
-  lab: LabClient;
-  state: LabState;
-}
-
-/** Continues the run that has ended from its last save, on the mesh that is chosen. */
-function ContinueButton({ next, lab, state: { run, saved } }: ContinueProps) {
-  const client = useClient();
-  const record = useContinuable().find((one) => one.run === run);
-  // Then the other button does.
-  if (!saved || !record || next.from?.run === run) return null;
-  const continued = continuedRun(next.mesh, record);
-  return (
-    <Button
-      size="sm"
-      leftSection={<IconPlayerPlay size={16} />}
-      disabled={continued.problems.length > 0}
-      onClick={() => {
-        useChoices.setState({ from: run });
-        startRanks(client, lab, continued);
-      }}
-    >
-      Continue from step {count(record.step)}
-    </Button>
   );
 }
 

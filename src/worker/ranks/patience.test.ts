@@ -47,6 +47,15 @@ test('evaluations are measured by evaluations', async () => {
   expect(patience.ms).toBe(27_000);
 });
 
+test('a first save may take ten seconds, and a later one three of the longest', async () => {
+  const patience = new Patience();
+  await take(patience, 'step', 100);
+  const save = patience.during('save', () => Promise.resolve(patience.ms));
+  expect(await save).toBe(10_000);
+  await take(patience, 'save', 2000);
+  expect(patience.ms).toBe(6000);
+});
+
 test('answers of a rank may be much longer than before', async () => {
   const patience = new Patience();
   patience.samples = true;

@@ -15,7 +15,7 @@ const LEAST_MS = 1000;
 /** Answers of one rank may be many times longer than those of another. */
 const LEAST_SAMPLING_MS = 20_000;
 /** Before the first save it is not known how long a rank reads its part back from its device. */
-const LEAST_SAVING_MS = 10_000;
+const AT_FIRST_SAVE_MS = 10_000;
 
 export class Patience {
   /** Whether the objective samples answers. */
@@ -31,8 +31,7 @@ export class Patience {
   /** Milliseconds, by the longest time that the work in progress has taken before. */
   get ms(): number {
     const longest = this.#longest[this.#work] * this.#slowest;
-    if (this.#work === 'save') return Math.max(LEAST_SAVING_MS, TIMES * longest);
-    if (longest === 0) return AT_START_MS;
+    if (longest === 0) return this.#work === 'save' ? AT_FIRST_SAVE_MS : AT_START_MS;
     return Math.max(this.samples ? LEAST_SAMPLING_MS : LEAST_MS, TIMES * longest);
   }
 
