@@ -24,5 +24,5 @@ export function encodeValues(tensor: Tensor, values: Values): Values | Uint16Arr
 
 /** A copy of values that are on the CPU, by the tensor's dtype. */
 export function copyValues(tensor: Tensor, values: ArrayLike<number>): Values {
-  return tensor.dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values);
+  return tensor.dtype === 'int32' ? new Int32Array(values) : new Float32Array(values);
 }

@@ -120,6 +120,21 @@ export class GradientReducer {
     norms.add({ parameter: local.index, tp, dp: group.index }, own);
   }
 
+  /**
+   * `addSquares` for gradients of one rank, which stay where the update reads them. Their values are
+   * only read: the norm is added up on the host, in float64, whatever the mesh. Sums over the ranks of
+   * tensor parallelism are written.
+   */
+  async addSquaresInPlace(names: Bucket, norms: SquaredNorms): Promise<void> {
+    const values = this.#readNow(names) ?? (await this.#read(names));
+    for (const [i, name] of names.entries()) {
+      const own = floats(values[i]);
+      this.addSquares(name, own, norms);
+      const isSum = this.#byName.get(name)?.partial_gradient ?? false;
+      if (isSum) writePart(this.#parts.gradients, name, 0, own);
+    }
+  }
+
   /** Replaces this rank's gradients by reduced ones: by all sums, or by those that it owns. */
   write(buckets: readonly ReducedGradients[], gathers: boolean): void {
     const { shards, gradients, group } = this.#parts;

@@ -141,3 +141,14 @@ test('a rank that is lost while the sums of a step are exchanged rejects the ste
   await waiting;
   for (const trainer of [first, second]) trainer?.dispose();
 });
+
+test('one rank leaves its gradients where the update reads them', async () => {
+  const spansOf = async (mesh: Partial<Mesh>) => {
+    const { trainers } = await trainRanks({ config: smallConfig(), mesh, steps: 1 });
+    return trainers[0]?.recorder.take().spans.map(({ what }) => what) ?? [];
+  };
+  expect(await spansOf({ dp: 2 })).toContain('write gradients');
+  const alone = await spansOf({});
+  expect(alone).toContain('update');
+  expect(alone).not.toContain('write gradients');
+});

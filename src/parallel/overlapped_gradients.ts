@@ -70,6 +70,7 @@ export class OverlappedGradients extends Gradients implements Reduction {
 
   async finish(norms: SquaredNorms): Promise<void> {
     const { reducer, gathers } = this.#options;
+    if (reducer.ranks === 1) return reducer.addSquaresInPlace(this.store.names, norms);
     const started = new Set(this.#inFlight.flatMap(({ bucket }) => bucket));
     const remaining = this.store.names.filter((name) => !started.has(name));
     if (remaining.length > 0) this.#start(remaining);

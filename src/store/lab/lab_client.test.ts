@@ -367,7 +367,7 @@ describe('a run that saves by itself', () => {
     ranks[0]?.endSave();
     await settle();
     expect(state()).toMatchObject({ phase: 'failed', saved: { step: 1, bytes: 123 } });
-    expect(state().failure).toContain('The checkpoint of step 1 is whole');
+    expect(state().failure).toContain('The checkpoint of step 1 is complete');
     // None was started anew.
     expect(ranks).toHaveLength(3);
     expect(commands(0, 'train_rank')).toHaveLength(1);

@@ -56,15 +56,8 @@ export async function openRanks(links: RankLinks, start: LabStart): Promise<Part
     })),
   );
   if (!first) return {};
-  const { n_params, vocab_size, model, row_length, held_out_prompts, train_pairs } = first;
-  return {
-    backend: first.backend,
-    n_params,
-    vocab_size,
-    model,
-    row_length,
-    held_out_prompts,
-    train_pairs,
-    step: from?.step ?? 0,
-  };
+  const { backend: used, n_params, vocab_size, model } = first;
+  const { row_length, held_out_prompts, train_pairs } = first;
+  const data = { row_length, held_out_prompts, train_pairs };
+  return { backend: used, n_params, vocab_size, model, ...data, step: from?.step ?? 0 };
 }

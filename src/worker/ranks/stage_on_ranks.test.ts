@@ -335,7 +335,7 @@ describe('a recipe on ranks', () => {
   test('ends at a stage that its ranks cannot train, with their sentence', async () => {
     const ppo = stageWith('ppo', 'sft', { objective: 'ppo', ppo: { score: 'task' } });
     const stages = [base, sft, ppo];
-    const { members, ended } = await carriedOut(stages, { dp: 4, tp: 4 });
+    const { members, ended } = await carriedOut(stages, { dp: 2, tp: 4 });
     expect(members.map(({ status }) => status)).toEqual(['failed', 'stopped', 'stopped']);
     expect(members[0]?.problem).toMatch(/tp 4|among 4 ranks/u);
     expect(ended).toBe('The recipe ended because “base” failed.');
