@@ -26,14 +26,7 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   forbidOnly: true,
   reporter: [['list'], ['./scripts/playwright_reporter.mjs']],
-  use: {
-    baseURL,
-    launchOptions: launchOptions(executablePath),
-    screenshot: 'only-on-failure',
-    // Every test has a profile of its own, in which the service worker would fetch all files of the
-    // build. The tests of it, of resumed runs and of latency allow it.
-    serviceWorkers: 'block',
-  },
+  use: { baseURL, launchOptions: launchOptions(executablePath), screenshot: 'only-on-failure' },
   projects: [
     { name: 'wide', testIgnore: LATENCY, use: { viewport } },
     { name: 'latency', testMatch: LATENCY, use: { viewport } },

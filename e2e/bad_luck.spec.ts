@@ -5,8 +5,6 @@
 import { expect, test } from '@playwright/test';
 import { LASTING, TINY, Terrarium, column, prepareWorker, records, status } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 const long = { ...LASTING, 'runtime.autosave_interval': 5 };
 
 for (const backend of ['webgpu', 'webgl'] as const) {

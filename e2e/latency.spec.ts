@@ -3,8 +3,6 @@ import { expect, test, type Page } from '@playwright/test';
 import { launchOptions } from '../scripts/flags.mjs';
 import { Terrarium } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 // Disables the software GPU, which would draw the page on the cores that train.
 const options = launchOptions(process.env.BROWSER_PATH);
 test.use({

@@ -3,8 +3,6 @@ import { expect, test } from '@playwright/test';
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { LASTING, TINY, Terrarium, column } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 /** Enough that a run can be paused before its end on a fast machine. */
 const STEPS = 100;
 /** Software WebGPU takes long for a step in float16. */

@@ -4,8 +4,6 @@ import { chooseRadio, pressButton, tabTo, typeInto } from './keyboard.ts';
 import { smallStage } from './small_stage.ts';
 import { overflow, TINY, Terrarium } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 test.use({ viewport: { width: 390, height: 844 } });
 
 const BASE = {

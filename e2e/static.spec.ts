@@ -7,8 +7,6 @@ import { expect, type Page, test } from '@playwright/test';
 import { Site } from './site.ts';
 import { TINY, Terrarium, addressOf } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 const host = new Site();
 let site: string;
 

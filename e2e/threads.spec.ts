@@ -4,8 +4,6 @@ import { expect, test, type Browser, type Page } from '@playwright/test';
 import { Site } from './site.ts';
 import { LASTING, TINY, Terrarium, addressOf, records } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 /** Two threads share its steps. */
 const LONG = { ...LASTING, headless: 1 };
 

@@ -5,8 +5,6 @@ import { nextBuild } from './next_build.ts';
 import { Site } from './site.ts';
 import { LASTING, Terrarium, addressOf } from './terrarium.ts';
 
-test.use({ serviceWorkers: 'allow' });
-
 const host = new Site();
 let next: string;
 test.beforeAll(async () => {
