@@ -3,6 +3,7 @@
  * samples and saves.
  */
 export { breathe, Control, type Wish } from './control.ts';
+export { judgeStep, type LossHistory } from './health.ts';
 export { type LoopHooks, type LoopPhase, type LoopState, trainLoop } from './loop.ts';
 export { LossExploded } from './loss_exploded.ts';
 export { MetricBuffer } from './metrics.ts';

@@ -6,6 +6,7 @@ import type { FinishReason, MetricRow } from '../common/index.ts';
 import { Autosave } from './autosave.ts';
 import { Clock } from './clock.ts';
 import { breathe, type Control } from './control.ts';
+import { judgeStep, lossHealth, type LossHistory } from './health.ts';
 import { LossExploded } from './loss_exploded.ts';
 import { countEvaluation, isLostScore, isStale, limitReached } from './stopping.ts';
 import type { MetricBuffer } from './metrics.ts';
@@ -32,9 +33,6 @@ export interface LoopHooks {
 /** Milliseconds between two flushes of metrics. */
 const FLUSH_MS = 100;
 
-/** Each skipped step halves the loss scale. After this many in a row, the scale is not the cause. */
-const MOST_SKIPPED = 32;
-
 /** What the loop needs of a Trainer. */
 export type LoopTrainer = Pick<
   Trainer,
@@ -52,7 +50,7 @@ export type LoopTrainer = Pick<
   | 'evaluate'
 >;
 
-export interface LoopState {
+export interface LoopState extends LossHistory {
   trainer: LoopTrainer;
   control: Control;
   hooks: LoopHooks;
@@ -70,11 +68,6 @@ export interface LoopState {
   stale_evaluations?: number;
   /** The step of the newest samples, if any. */
   sampled_step?: number;
-  /** Training losses of the loop's first step and of the latest that was read. */
-  first_loss?: number | undefined;
-  last_loss?: number | undefined;
-  /** Consecutive skipped steps, up to the latest (mixed precision). */
-  skipped_in_a_row?: number;
 }
 
 /**
@@ -168,8 +161,7 @@ class Loop {
   /** Saves, unless the run is diverging: that would overwrite a good checkpoint. */
   async #autosave(): Promise<void> {
     await this.#collect();
-    const { first_loss = 0, last_loss = 0 } = this.#state;
-    if (this.#healthOf(last_loss, first_loss) === 'fine') await this.#save();
+    if (lossHealth(this.#state.trainer, this.#state) === 'fine') await this.#save();
     else this.#autosaving.skipped(this.#state.trainer.step);
   }
 
@@ -267,28 +259,7 @@ class Loop {
       state.buffer.add(rowOf(state.trainer, state.seconds, result));
       if (!slept && result.ms > 0) state.buffer.add(speedOf(state.trainer, result));
     }
-    state.first_loss ??= results.find((result) => !result.skipped)?.loss;
     state.buffer.add({ step: last.step, ...state.hooks.measure() });
-    for (const result of results) this.#checkHealth(result);
-  }
-
-  #checkHealth(result: StepResult): void {
-    const state = this.#state;
-    state.skipped_in_a_row = result.skipped ? (state.skipped_in_a_row ?? 0) + 1 : 0;
-    const exploded = this.#exploded(result);
-    if (!result.skipped) state.last_loss = result.loss;
-    if (exploded) throw new LossExploded(result.step, result.loss);
-  }
-
-  #exploded({ skipped, loss, grad_norm }: StepResult): boolean {
-    const { skipped_in_a_row = 0, first_loss = loss } = this.#state;
-    if (skipped) return skipped_in_a_row > MOST_SKIPPED;
-    return !Number.isFinite(grad_norm) || this.#healthOf(loss, first_loss) === 'exploded';
-  }
-
-  #healthOf(loss: number, first_loss: number) {
-    const { trainer, last_loss = loss } = this.#state;
-    const { vocab_size } = trainer.model;
-    return trainer.objective.health({ loss, first_loss, previous_loss: last_loss, vocab_size });
+    for (const result of results) judgeStep(state.trainer, state, result);
   }
 }

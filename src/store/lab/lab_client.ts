@@ -16,7 +16,7 @@ import {
   type LabState,
   type LabStore,
 } from './lab_state.ts';
-import { rankFailed, rankGone } from './lab_sentences.ts';
+import { rankFailed, rankGone, runFailed } from './lab_sentences.ts';
 import { LabReports, type Stepped } from './lab_reports.ts';
 import { type LabStart, openRanks } from './open_ranks.ts';
 import { RankError, RankLinks } from './rank_links.ts';
@@ -200,7 +200,10 @@ export class LabClient {
       const rank = error instanceof RankError ? error.rank : 0;
       const message = error instanceof Error ? error.message : String(error);
       this.#change(rank, { failure: message });
-      this.#fail(links, (state) => rankFailed(rank, message, state), rank);
+      const isOfAllRanks = error instanceof RankError && error.code === 'loss_exploded';
+      const failure = (state: LabState): string =>
+        isOfAllRanks ? runFailed(message, state) : rankFailed(rank, message, state);
+      this.#fail(links, failure, rank);
       links.send({ type: 'rank_gone', rank }, rank);
     }
   }

@@ -20,7 +20,12 @@ export function rankGone(rank: number, why: string, state: LabState): string {
 
 /** Explains that a rank has failed. `message` is its error, as sentences. */
 export function rankFailed(rank: number, message: string, state: LabState): string {
-  return `Rank ${rank} failed: ${message} ${checkpointLeft(state)}`.trim();
+  return runFailed(`Rank ${rank} failed: ${message}`, state);
+}
+
+/** Explains what ended the run on all ranks alike. `message` is the error, as sentences. */
+export function runFailed(message: string, state: LabState): string {
+  return `${message} ${checkpointLeft(state)}`.trim();
 }
 
 /** What a run without automatic saves can lose while it trains, in a sentence; '' if nothing. */

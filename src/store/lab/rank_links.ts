@@ -1,6 +1,6 @@
 /** The workers of all ranks, and the message ports that join each of them to all others. */
 import { type Command, type Event, type PagePort, whenReleased } from '../../protocol/index.ts';
-import { WorkerLink } from '../worker_link.ts';
+import { RequestError, WorkerLink } from '../worker_link.ts';
 
 export interface RankListener {
   event(rank: number, event: Event): void;
@@ -13,6 +13,8 @@ export class RankError extends Error {
   constructor(
     readonly rank: number,
     message: string,
+    /** Of its `PlainError`; null if the rank ended before it answered. */
+    readonly code: string | null = null,
   ) {
     super(message);
   }
@@ -74,7 +76,8 @@ export class RankLinks {
       try {
         return await ask(link, rank);
       } catch (error) {
-        throw new RankError(rank, error instanceof Error ? error.message : String(error));
+        const message = error instanceof Error ? error.message : String(error);
+        throw new RankError(rank, message, error instanceof RequestError ? error.plain.code : null);
       }
     });
     this.#asked = asked;

@@ -7,6 +7,7 @@ import type { PagePort } from '../../protocol/index.ts';
 import { LabClient } from '../../store/lab/lab_client.ts';
 import type { LabOrigin, LabState } from '../../store/lab/lab_state.ts';
 import { startEngine } from '../../testing/node_engine.ts';
+import type { LossHistory } from '../../train/index.ts';
 import { DEVICE, SessionHarness, sessionPort, TEXT, tinyConfig } from '../testing_session.ts';
 import { RankAutosave } from './rank_autosave.ts';
 
@@ -16,19 +17,22 @@ describe('a run on ranks is due to be saved', () => {
   Object.assign(config.runtime, { autosave_interval: 500 });
   let clock: number;
   let trainer: { step: number; model: ReturnType<typeof resolveModel>; objective: typeof pretrain };
+  let history: LossHistory;
   let autosave: RankAutosave;
 
   beforeEach(() => {
     clock = 0;
+    history = {};
     trainer = { step: 0, model: resolveModel(config.model, 48), objective: pretrain };
-    autosave = new RankAutosave(trainer, config, () => clock);
+    autosave = new RankAutosave(trainer, config, history, () => clock);
   });
 
   /** Takes one step; whether the run is to be saved after it. */
   function step(loss = 3): boolean {
     const stops = autosave.isDueAfterStep;
     trainer.step++;
-    autosave.stepped(loss);
+    history.first_loss ??= loss;
+    history.last_loss = loss;
     const isDue = autosave.takeDue();
     if (isDue) expect(stops).toBe(true);
     return isDue;
@@ -85,6 +89,7 @@ describe('a run on ranks that saves itself', () => {
     /** Called after each step. */
     at?: (step: number, lab: LabClient) => void;
     from?: LabOrigin | null;
+    learning_rate?: number;
   }
 
   async function train(mesh: Partial<Mesh>, wanted: Wanted): Promise<LabState> {
@@ -98,6 +103,7 @@ describe('a run on ranks that saves itself', () => {
       Object.assign(model, { n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.1 });
       Object.assign(training, { batch_size: 2, gradient_accumulation_steps: 2, max_iters: STEPS });
       Object.assign(training, { eval_interval: 4, eval_iters: 1 });
+      training.learning_rate = wanted.learning_rate ?? training.learning_rate;
       runtime.autosave_interval = wanted.autosave_interval;
     });
     await lab.start({
@@ -136,6 +142,21 @@ describe('a run on ranks that saves itself', () => {
       const goesOn = await train(mesh, { autosave_interval: 2, from });
       expect(goesOn).toMatchObject({ phase: 'done', saved: { step: STEPS } });
       expect(await stateOf(goesOn.run)).toEqual(await stateOf(whole.run));
+    },
+  );
+
+  test.each<Partial<Mesh>>([{ dp: 2 }, { pp: 2 }])(
+    'ends where its loss explodes, in one sentence for all ranks: %o',
+    async (mesh) => {
+      const { phase, step, failure } = await train(mesh, {
+        autosave_interval: 0,
+        learning_rate: 1e4,
+      });
+      expect(phase).toBe('failed');
+      expect(step).toBeLessThan(STEPS);
+      expect(failure).toMatch(
+        /^The loss (exploded to [\d.]+|is not a number) at step \d\. Start again with a lower learning_rate\.$/u,
+      );
     },
   );
 

@@ -2,23 +2,31 @@
 import type { RunConfig } from '../../config/index.ts';
 import type { RankTrainer } from '../../parallel/index.ts';
 import { Autosave } from '../../train/autosave.ts';
+import { lossHealth, type LossHistory } from '../../train/health.ts';
 
 type WatchedTrainer = Pick<RankTrainer, 'step' | 'model' | 'objective'>;
 
 export class RankAutosave {
   readonly #trainer: WatchedTrainer;
   readonly #config: RunConfig;
+  readonly #history: LossHistory;
   readonly #autosave: Autosave;
   /** Step after which the ranks stop for a save; -1 if they do not. */
   #dueAt = -1;
-  /** Training losses of the first and of the latest step since the ranks were opened. */
-  #firstLoss: number | undefined;
-  #lastLoss: number | undefined;
 
-  /** @param clock milliseconds, for tests */
-  constructor(trainer: WatchedTrainer, config: RunConfig, clock?: () => number) {
+  /**
+   * @param history losses since the ranks were opened, to which the caller adds
+   * @param clock milliseconds, for tests
+   */
+  constructor(
+    trainer: WatchedTrainer,
+    config: RunConfig,
+    history: LossHistory,
+    clock?: () => number,
+  ) {
     this.#trainer = trainer;
     this.#config = config;
+    this.#history = history;
     this.#autosave = new Autosave(trainer.step, clock);
   }
 
@@ -30,11 +38,6 @@ export class RankAutosave {
     return isDue;
   }
 
-  stepped(loss: number): void {
-    this.#firstLoss ??= loss;
-    this.#lastLoss = loss;
-  }
-
   /**
    * Whether to save now. A run that diverges is not saved, because that would overwrite a good
    * checkpoint; it is asked again as long after this step as after a save.
@@ -43,7 +46,7 @@ export class RankAutosave {
     const { step } = this.#trainer;
     if (this.#dueAt !== step) return false;
     this.#dueAt = -1;
-    if (this.#isFine()) return true;
+    if (lossHealth(this.#trainer, this.#history) === 'fine') return true;
     this.#autosave.skipped(step);
     return false;
   }
@@ -51,14 +54,5 @@ export class RankAutosave {
   /** Saves, whoever asked for it, and notes how long it took. */
   during<T>(save: () => Promise<T>): Promise<T> {
     return this.#autosave.during(this.#trainer.step, save);
-  }
-
-  #isFine(): boolean {
-    const { objective, model } = this.#trainer;
-    const loss = this.#lastLoss ?? 0;
-    const first_loss = this.#firstLoss ?? 0;
-    const { vocab_size } = model;
-    const report = { loss, first_loss, previous_loss: loss, vocab_size };
-    return objective.health(report) === 'fine';
   }
 }

@@ -1,6 +1,7 @@
 /** What the page shows when a rank cannot do what was asked. */
 import { RankLost, ReducerStopped } from '../../parallel/index.ts';
 import type { PlainError } from '../../protocol/index.ts';
+import { LossExploded } from '../../train/index.ts';
 import { DeviceLost, plainError } from '../plain_errors.ts';
 import { CannotOpenRank } from './cannot_open_rank.ts';
 
@@ -18,6 +19,10 @@ export function rankError(error: unknown): PlainError {
     return { code, message: error.message, hint };
   }
   if (error instanceof DeviceLost) return { ...plainError(error), hint: LOST_HINTS[error.what] };
+  if (error instanceof LossExploded) {
+    const hint = 'Start again with a lower learning_rate.';
+    return { code: 'loss_exploded', message: error.message, hint };
+  }
   // A mesh that the model or the batch cannot be divided by: the sentence says what to set.
   if (error instanceof RangeError) {
     return { code: 'mesh', message: error.message, hint: 'Then start the ranks again.' };

@@ -10,7 +10,7 @@ import {
 } from '../../parallel/index.ts';
 import { connectRank, holdLifeLock } from '../../protocol/index.ts';
 import type { OpenRankCommand, RankCommand, RankEvent, RankRequest } from '../../protocol/index.ts';
-import type { StepResult } from '../../train/index.ts';
+import { judgeStep, type LossHistory, type StepResult } from '../../train/index.ts';
 import type { BeginContext } from '../beginning.ts';
 import { CannotOpenRank } from './cannot_open_rank.ts';
 import { type OpenedRank, openRank } from './open_rank.ts';
@@ -28,6 +28,8 @@ type SaveRequest = Extract<RankRequest, { type: 'save_rank' }>;
 interface OpenRank extends OpenedRank {
   rank: number;
   records: RankRecords;
+  /** Since the rank was opened. */
+  history: LossHistory;
   /** Null on ranks other than 0, which do not decide. */
   autosave: RankAutosave | null;
 }
@@ -116,8 +118,9 @@ export class RankSession {
     const { trainer, vocab_size, progress } = opened;
     this.#patience.samples = trainer.objective.data === 'prompts';
     const records = new RankRecords(trainer, progress);
-    const autosave = rank === 0 ? new RankAutosave(trainer, opened.config) : null;
-    this.#open = { ...opened, rank, records, autosave };
+    const history: LossHistory = {};
+    const autosave = rank === 0 ? new RankAutosave(trainer, opened.config, history) : null;
+    this.#open = { ...opened, rank, records, history, autosave };
     const memory = this.#memory(trainer);
     const { model, n_params, row_length, held_out_prompts, train_pairs } = trainer;
     const rows = { row_length, held_out_prompts, train_pairs };
@@ -127,7 +130,7 @@ export class RankSession {
 
   async #train(request: Extract<RankRequest, { type: 'train_rank' }>): Promise<RankEvent> {
     const { id, steps } = request;
-    const { trainer, rank, autosave } = this.#rank();
+    const { trainer, rank, history, autosave } = this.#rank();
     const saves = request.autosave && autosave !== null;
     trainer.pauseRequested = false;
     // What evaluations and checkpoints sent since the last step is no part of the next one.
@@ -137,6 +140,8 @@ export class RankSession {
       if (saves && autosave.isDueAfterStep) trainer.pauseRequested = true;
       const result = await this.#patience.during('step', () => trainer.takeStep());
       this.#report(result);
+      // All ranks have the same loss and norm, so that they end after the same step.
+      judgeStep(trainer, history, result);
       if (trainer.paused) break;
       // A turn of the event loop, so that commands and messages of other ranks are handled.
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -146,9 +151,8 @@ export class RankSession {
   }
 
   #report(result: StepResult): void {
-    const { trainer, rank, records, autosave } = this.#rank();
+    const { trainer, rank, records } = this.#rank();
     const { step, loss, grad_norm, ms } = result;
-    autosave?.stepped(loss);
     const { bytes, spans } = trainer.recorder.take();
     const row = records.step(result);
     const notice = trainer.takeNotice();
