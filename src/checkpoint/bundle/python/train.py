@@ -237,7 +237,7 @@ class Run:
 
     def save(self):
         """For training to go on here: each rank writes its shards; the checkpoint before is removed
-        once this one is whole."""
+        once this one is complete."""
         parent = self.args.out / "dcp"
         name = f"step-{self.progress['step']}"
         dcp.save(self.state(StateDictOptions()), checkpoint_id=parent / name)
