@@ -242,7 +242,7 @@ export class Host {
         if (seat.token === this.#own) this.#rounds.keepEvaluation(message);
         return;
       case 'leave':
-        seat.disconnect();
+        seat.leave();
         return this.tick();
       case 'alive':
         return this.#rounds.catchUp(seat);

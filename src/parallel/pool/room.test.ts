@@ -251,6 +251,35 @@ it('ends although the run of a member has no steps left', async () => {
 });
 
 describe('the host', () => {
+  const loseAll = (room: TestRoom): void => {
+    room.isReachable = false;
+    for (const { link } of room.guests.slice(1)) link?.ends[0].close();
+  };
+  it('waits for the others if all lose the connection at once', async () => {
+    const room = roomOf(3);
+    await started(room);
+    await room.run(20, () => room.host.round >= 2);
+    loseAll(room);
+    await room.run(15);
+    expect(room.host.round).toBeLessThanOrEqual(3);
+    room.isReachable = true;
+    await room.run(60, ended(room));
+    expect(room.host.members.every(({ contributed }) => contributed >= 7)).toBe(true);
+  });
+  it('goes on alone if nobody comes back within 20 seconds, or all have left', async () => {
+    const room = roomOf(3);
+    await started(room);
+    await room.run(20, () => room.host.round >= 2);
+    loseAll(room);
+    await room.run(40);
+    expect(room.host.round).toBe(10);
+    const left = roomOf(2);
+    await started(left);
+    await left.run(20, () => left.host.round >= 2);
+    left.guests[1]?.member.leave();
+    await left.run(12, ended(left));
+    expect(left.host.round).toBe(10);
+  });
   it('pauses everybody, and goes on', async () => {
     const room = roomOf(2);
     await started(room);

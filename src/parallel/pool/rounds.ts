@@ -81,6 +81,8 @@ export class Rounds {
     const now = this.#options.now();
     const seats = all.filter((seat) => seat.canTrain(now)).sort((a, b) => a.id - b.id);
     if (seats.length === 0) return;
+    // If all others are lost at once, it may be the host that has lost them: alone, it would soon be done.
+    if (seats.length === 1 && all.some((seat) => seat.mayReturn(now))) return;
     const { plan } = this.#options;
     const { step, applied: round } = this;
     const end = Math.min(step + plan.local_steps, plan.steps);

@@ -6,6 +6,8 @@ import type { HostMemory, MemberPhase, MemberRow, Message, MessageOf } from './s
 
 /** Nothing was heard for this long: the member sleeps, and nobody waits for it. Milliseconds. */
 export const SILENT_MS = 8000;
+/** A member that took part and was heard within this time may come back. Milliseconds. */
+export const RETURN_MS = 20_000;
 /** Malformed messages in a row after which a connection is closed. */
 export const MOST_FAULTS = 20;
 
@@ -24,6 +26,8 @@ export class Seat {
   /** It has the host's parameters, or will have them when what was sent arrives. */
   synced = false;
   removed = false;
+  /** By its own wish. */
+  hasLeft = false;
   /** Whether it takes part in the current round, and whether it has delivered. */
   share: 'none' | 'training' | 'delivered' = 'none';
   shard: MemberRow['shard'] = null;
@@ -60,6 +64,12 @@ export class Seat {
     return this.connected && !this.removed && now - this.lastHeard < SILENT_MS;
   }
 
+  /** Its connection or its page has only just gone. */
+  mayReturn(now: number): boolean {
+    if (this.removed || this.hasLeft || this.contributed === 0 || this.isLive(now)) return false;
+    return now - this.lastHeard < RETURN_MS;
+  }
+
   /** It can be given work. */
   canTrain(now: number): boolean {
     return this.isLive(now) && this.ready && this.synced;
@@ -75,6 +85,7 @@ export class Seat {
     this.channel = channel;
     this.name = name;
     this.lastHeard = now;
+    this.hasLeft = false;
     this.ready = false;
     this.synced = false;
     this.faults = 0;
@@ -83,7 +94,8 @@ export class Seat {
     this.#told = { records: 0, evaluations: 0, text: '' };
   }
 
-  disconnect(): void {
+  leave(): void {
+    this.hasLeft = true;
     this.channel?.close();
     this.channel = null;
   }

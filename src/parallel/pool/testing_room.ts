@@ -105,7 +105,10 @@ export class TestRoom {
   optimizer: OuterOptimizer;
   readonly guests: Guest[] = [];
   readonly traffic: Traffic = { toHost: [], toMembers: [] };
+  /** Whether the host's page is open. */
   isUp = true;
+  /** Whether other pages can connect to it. */
+  isReachable = true;
   readonly #options: TestRoomOptions;
   #seed = 1;
 
@@ -131,7 +134,7 @@ export class TestRoom {
       member: new Member({
         identity: { room: ROOM, token, name, build },
         connect: () => {
-          if (!this.isUp) {
+          if (!this.isUp || !(this.isReachable || isOwn)) {
             const error = new PoolError('offline', 'The host does not answer.', 'Wait.');
             return Promise.reject(error);
           }
