@@ -18,8 +18,10 @@ export function WhoSeesWhat() {
         </dd>
         <dt>Names and numbers</dt>
         <dd>
-          Everybody sees each member’s name, share of the text, speed, and whether its contributions
-          were taken. The host’s machine sees the addresses of the laptops in the network.
+          Everybody sees each member’s name, share of the text, speed, whether it is there or
+          asleep, and whether its contributions were taken or why not. The host’s page also gets
+          each member’s training loss. The host and each laptop see each other’s address in the
+          network.
         </dd>
         <dt>Nothing else</dt>
         <dd>
