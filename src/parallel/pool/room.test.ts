@@ -325,6 +325,21 @@ describe('the host', () => {
     expect(room.host.round).toBe(10);
     expect(new Set([...bitsOf(room), hashOf(room.optimizer.state.parameters)]).size).toBe(1);
   });
+  it('waits for those who trained in the room when it returns', async () => {
+    const room = roomOf(3);
+    await started(room);
+    await room.run(20, () => room.host.round >= 4);
+    room.isReachable = false;
+    room.restartHost({ optimizer: room.optimizer, memory: room.host.memory });
+    const { round } = room.host;
+    await room.run(15);
+    expect(room.host.round).toBe(round);
+    room.isReachable = true;
+    await room.run(60, ended(room));
+    // One of them may come back a round after the others.
+    const least = 9 - round;
+    expect(room.host.members.every(({ contributed }) => contributed >= least)).toBe(true);
+  });
   it('refuses pages of another version in a sentence', async () => {
     const room = roomOf(1);
     const guest = room.add(new ToyTrainer(N), 'older');

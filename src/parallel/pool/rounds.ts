@@ -7,7 +7,7 @@ import { bytesOf, halvesOf } from './messages.ts';
 import { Round } from './round.ts';
 import type { HostMemory, MessageOf, Plan } from './schema.ts';
 import { Screening } from './screening.ts';
-import type { Seat } from './seat.ts';
+import { RETURN_MS, type Seat } from './seat.ts';
 
 /** Bytes of parameter differences of one round at the host. */
 export interface RoundBytes {
@@ -36,9 +36,14 @@ export class Rounds {
   readonly #screening = new Screening();
   #current: Round | null = null;
   #bytes: RoundBytes = { received: 0, sent: 0 };
+  /** Until then, a room that its host has opened again waits for those who trained in it. */
+  readonly #othersReturnBy: number;
 
   constructor(options: RoundsOptions) {
     this.#options = options;
+    const { memory, now } = options;
+    const hadOthers = (memory.records.at(-1)?.contributors ?? 0) > 1;
+    this.#othersReturnBy = hadOthers ? now() + RETURN_MS : -Infinity;
   }
 
   /** Rounds that were applied. */
@@ -82,7 +87,8 @@ export class Rounds {
     const seats = all.filter((seat) => seat.canTrain(now)).sort((a, b) => a.id - b.id);
     if (seats.length === 0) return;
     // If all others are lost at once, it may be the host that has lost them: alone, it would soon be done.
-    if (seats.length === 1 && all.some((seat) => seat.mayReturn(now))) return;
+    const mayReturn = now < this.#othersReturnBy || all.some((seat) => seat.mayReturn(now));
+    if (seats.length === 1 && mayReturn) return;
     const { plan } = this.#options;
     const { step, applied: round } = this;
     const end = Math.min(step + plan.local_steps, plan.steps);
