@@ -199,8 +199,8 @@ export class LabClient {
       if (this.#links !== links || this.store.getState().phase === 'failed') return;
       const rank = error instanceof RankError ? error.rank : 0;
       const message = error instanceof Error ? error.message : String(error);
-      this.#change(rank, { failure: message });
-      const isOfAllRanks = error instanceof RankError && error.code === 'loss_exploded';
+      const isOfAllRanks = error instanceof RankError && error.isOfAllRanks;
+      if (!isOfAllRanks) this.#change(rank, { failure: message });
       const failure = (state: LabState): string =>
         isOfAllRanks ? runFailed(message, state) : rankFailed(rank, message, state);
       this.#fail(links, failure, rank);
@@ -224,8 +224,8 @@ export class LabClient {
     this.#tellFailure();
     void links.lastWords(LAST_WORDS_MS).then((words) => {
       if (this.#links !== links) return;
-      for (const { rank, message } of words)
-        if (rank !== failed) this.#change(rank, { failure: message });
+      for (const { rank, message, isOfAllRanks } of words)
+        if (rank !== failed && !isOfAllRanks) this.#change(rank, { failure: message });
       this.#close();
     });
   }

@@ -18,6 +18,11 @@ export class RankError extends Error {
   ) {
     super(message);
   }
+
+  /** Whether it says nothing of the rank, because all ranks end alike. */
+  get isOfAllRanks(): boolean {
+    return this.code === 'loss_exploded';
+  }
 }
 
 export type RankPorts = readonly { rank: number; port: MessagePort }[];

@@ -148,12 +148,13 @@ describe('a run on ranks that saves itself', () => {
   test.each<Partial<Mesh>>([{ dp: 2 }, { pp: 2 }])(
     'ends where its loss explodes, in one sentence for all ranks: %o',
     async (mesh) => {
-      const { phase, step, failure } = await train(mesh, {
+      const { phase, step, failure, ranks } = await train(mesh, {
         autosave_interval: 0,
         learning_rate: 1e4,
       });
       expect(phase).toBe('failed');
       expect(step).toBeLessThan(STEPS);
+      expect(ranks.map((rank) => rank.failure)).toEqual(['', '']);
       expect(failure).toMatch(
         /^The loss (exploded to [\d.]+|is not a number) at step \d\. Start again with a lower learning_rate\.$/u,
       );
