@@ -26,7 +26,7 @@ export class Seat {
   /** It has the host's parameters, or will have them when what was sent arrives. */
   synced = false;
   removed = false;
-  /** By its own wish. */
+  /** Whether it said that it leaves, so that nobody waits for it. */
   hasLeft = false;
   /** Whether it takes part in the current round, and whether it has delivered. */
   share: 'none' | 'training' | 'delivered' = 'none';
@@ -64,7 +64,7 @@ export class Seat {
     return this.connected && !this.removed && now - this.lastHeard < SILENT_MS;
   }
 
-  /** Its connection or its page has only just gone. */
+  /** Whether it took part, was lost a moment ago without leaving, and so may come back. */
   mayReturn(now: number): boolean {
     if (this.removed || this.hasLeft || this.contributed === 0 || this.isLive(now)) return false;
     return now - this.lastHeard < RETURN_MS;
